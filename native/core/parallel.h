@@ -1,0 +1,30 @@
+#pragma once
+#include <cstdint>
+
+namespace scmoe {
+
+/// Threads of the one OpenMP team that this process uses; oneDNN runs on the same team.
+int threads();
+void setThreads(int count);
+
+/// Calls body(begin, end) on disjoint ranges that cover [0, count). A range holds at least `grain` items, so small
+/// work stays on the calling thread. The split depends on count, grain and the thread count alone: results repeat.
+template <typename Body>
+void parallelFor(int64_t count, int64_t grain, const Body& body) {
+  if (count <= 0) return;
+  if (grain < 1) grain = 1;
+  int64_t parts = (count + grain - 1) / grain;
+  const int64_t team = threads();
+  if (parts > team) parts = team;
+  if (parts <= 1) {
+    body(int64_t{0}, count);
+    return;
+  }
+#pragma omp parallel for schedule(static, 1) num_threads(parts)
+  for (int64_t part = 0; part < parts; ++part) body(count * part / parts, count * (part + 1) / parts);
+}
+
+/// Items of `bytesPerItem` that make a piece worth handing to another thread (32 KiB of traffic).
+inline int64_t grainFor(int64_t bytesPerItem) { return bytesPerItem > 0 ? 32768 / bytesPerItem + 1 : 32768; }
+
+}  // namespace scmoe

@@ -1,0 +1,6 @@
+import { registerBackend } from './backend/registerBackend.js';
+
+registerBackend();
+
+export { backendName } from './backend/kernel.js';
+export { findAddon } from './addon/loadAddon.js';
