@@ -4,3 +4,4 @@ registerBackend();
 
 export { backendName } from './backend/kernel.js';
 export { findAddon } from './addon/loadAddon.js';
+export { useBackend, type BackendOptions, type BackendReport, type Precision } from './useBackend.js';

@@ -1,0 +1,76 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { findAddon, useBackend } from './index.js';
+
+const native = findAddon().addon !== undefined;
+
+describe('useBackend', () => {
+  afterEach(() => {
+    delete process.env['SCMOE_THREADS'];
+  });
+
+  it('picks the best backend there is and says which and why in one line', async () => {
+    const report = await useBackend('auto', { threads: 2 });
+    expect(report.backend).toBe(native ? 'scmoe' : 'wasm');
+    expect(tf.getBackend()).toBe(report.backend);
+    expect(report.line).toMatch(new RegExp(`^backend ${report.backend} \\(.*, \\d threads?, float32\\): `));
+    expect(report.line).not.toContain('\n');
+    expect(report.reason).toMatch(native ? /fastest/ : /no scmoe/);
+  });
+
+  it('computes on the wasm backend from any working directory', async () => {
+    const report = await useBackend('wasm');
+    expect(report).toMatchObject({ backend: 'wasm', precision: 'float32', threads: 1, reason: 'asked for' });
+    const x = tf.tensor2d([1, 2, 3, 4], [2, 2]);
+    expect(Array.from(await tf.matMul(x, x).data())).toEqual([7, 10, 15, 22]);
+  });
+
+  it('falls back to float32 where the backend has no bf16, and says so', async () => {
+    const report = await useBackend('cpu', { precision: 'bf16' });
+    expect(report).toMatchObject({ backend: 'cpu', precision: 'float32' });
+    expect(report.line).toContain('float32 instead of bf16 because the cpu backend has no bf16 products');
+  });
+
+  (native ? it : it.skip)('rounds products to bf16 where the CPU can, and stops when asked for float32', async () => {
+    const square = async () => (await tf.matMul(tf.fill([1, 1], 1 + 2 ** -10), tf.ones([1, 1])).data())[0];
+    const report = await useBackend('scmoe', { precision: 'bf16', threads: 1 });
+    if (report.precision === 'float32') expect(report.reason).toContain('this CPU has no bf16 instructions');
+    await useBackend('scmoe', { precision: 'float32', threads: 1 });
+    expect(await square()).toBe(1 + 2 ** -10);
+  });
+
+  it('takes the number of threads from the option, then from SCMOE_THREADS', async () => {
+    if (!native) return;
+    process.env['SCMOE_THREADS'] = '3';
+    expect((await useBackend('scmoe')).threads).toBe(3);
+    expect((await useBackend('scmoe', { threads: 1 })).threads).toBe(1);
+  });
+
+  it('uses a backend that somebody else registered with TF.js', async () => {
+    const { MathBackendCPU } = await import('@tensorflow/tfjs-backend-cpu');
+    tf.copyRegisteredKernels('cpu', 'mine');
+    tf.registerBackend('mine', () => new MathBackendCPU());
+    expect((await useBackend('mine')).backend).toBe('mine');
+    await useBackend('cpu');
+    tf.removeBackend('mine');
+  });
+
+  it('names the backends it knows when it does not know one', async () => {
+    await expect(useBackend('cuda')).rejects.toThrow(/Unknown backend 'cuda': expected one of auto, scmoe, wasm, cpu/);
+  });
+
+  it('says which packages are missing when tensorflow is asked for and not installed', async () => {
+    await expect(useBackend('tensorflow')).rejects.toThrow(
+      /'tensorflow' can't be used: @tensorflow\/tfjs-node-gpu is not installed; @tensorflow\/tfjs-node is not installed/,
+    );
+  });
+
+  it('rejects impossible options', async () => {
+    await expect(useBackend('cpu', { threads: 0 })).rejects.toThrow(
+      'threads must be a whole number of at least 1, got 0',
+    );
+    await expect(useBackend('cpu', { precision: 'fp8' as 'bf16' })).rejects.toThrow(/'float32' or 'bf16', got 'fp8'/);
+    process.env['SCMOE_THREADS'] = 'many';
+    await expect(useBackend('cpu')).rejects.toThrow('SCMOE_THREADS must be a whole number of at least 1, got NaN');
+  });
+});
