@@ -1,0 +1,171 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { tapePath, type PathNode, type TapeNode } from './tapePath.js';
+
+export interface ValueAndGradsOptions {
+  /**
+   * Called with each variable's gradient as soon as it is final, which is before the backward pass ends: the earliest
+   * moment at which it can be exchanged between ranks. The tensor is the one that is returned; do not dispose it here.
+   */
+  onGrad?: (name: string, grad: tf.Tensor) => void;
+  /** Give variables that the loss does not depend on a gradient of zeros instead of throwing. */
+  allowUnused?: boolean;
+}
+
+/**
+ * The value of a scalar loss and its gradients with respect to `variables`, like `tf.variableGrads`, but
+ * - the backward pass frees saved tensors and intermediate gradients as soon as nothing needs them any more,
+ * - finding the operations on the path is linear in their number,
+ * - `onGrad` hears of each gradient when it becomes final.
+ *
+ * Operations are visited in the exact reverse of the order they ran in. The gradient is a constant: it can't be
+ * differentiated again. No gradient flows through integer or boolean tensors.
+ *
+ * @param loss runs the operations; everything it creates except its result is freed when it returns. A `tf.tidy` around
+ *   each block inside frees that block's tensors earlier, except those that its gradient needs.
+ * @returns `value` (scalar) and `grads` by name, each with its variable's shape; the caller disposes them.
+ * @throws Error where the loss is no float32 scalar, a variable has no influence on it, or an operation on the way has
+ *   no gradient. Nothing is left behind then.
+ */
+export function valueAndGrads(
+  loss: () => tf.Tensor,
+  variables: Record<string, tf.Variable>,
+  { onGrad, allowUnused = false }: ValueAndGradsOptions = {},
+): { value: tf.Scalar; grads: Record<string, tf.Tensor> } {
+  const nameOf = namesById(variables);
+  const { value, tape } = record(loss);
+  const gradients = new Map<number, tf.Tensor>();
+  try {
+    if (value.rank !== 0 || value.dtype !== 'float32') {
+      throw new Error(`The loss must be a float32 scalar, got ${value.dtype} of shape [${value.shape.join(', ')}]`);
+    }
+    const path = tapePath(tape, Object.values(variables), value);
+    const uses = countUses(path, nameOf);
+    const unused = Object.keys(variables).filter((name) => !uses.has(variables[name]!.id));
+    if (unused.length > 0 && !allowUnused) {
+      throw new Error(`The loss does not depend on ${unused.map((name) => `'${name}'`).join(', ')}`);
+    }
+    freeSavedOffPath(tape, path);
+    for (const name of unused) {
+      const zeros = tf.zerosLike(variables[name]!);
+      gradients.set(variables[name]!.id, zeros);
+      onGrad?.(name, zeros);
+    }
+
+    gradients.set(value.id, tf.onesLike(value));
+    for (let step = path.pop(); step; step = path.pop()) {
+      for (const input of backpropagate(step, gradients)) {
+        const left = uses.get(input.id);
+        if (left === undefined) continue;
+        uses.set(input.id, left - 1);
+        if (left === 1) onGrad?.(nameOf.get(input.id)!, gradients.get(input.id)!);
+      }
+    }
+  } catch (error) {
+    tf.dispose([value, ...gradients.values()]);
+    throw error;
+  } finally {
+    for (const node of tape) tf.dispose(node.saved ?? []);
+  }
+  const grads = Object.entries(variables).map(([name, { id }]) => [name, gradients.get(id)!] as const);
+  return { value: value as tf.Scalar, grads: Object.fromEntries(grads) };
+}
+
+function namesById(variables: Record<string, tf.Variable>): Map<number, string> {
+  const names = new Map<number, string>();
+  for (const [name, { id, dtype }] of Object.entries(variables)) {
+    const other = names.get(id);
+    if (other !== undefined) throw new Error(`'${other}' and '${name}' are the same variable: list it once`);
+    if (dtype !== 'float32') throw new Error(`Variable '${name}' must be float32 to have a gradient, got ${dtype}`);
+    names.set(id, name);
+  }
+  return names;
+}
+
+/** Runs the loss while the engine records it, and takes the recording away from the engine. */
+function record(loss: () => tf.Tensor): { value: tf.Tensor; tape: TapeNode[] } {
+  const { state } = tf.engine();
+  if (state.gradientDepth > 0) {
+    throw new Error('valueAndGrads can not be called while another gradient is being recorded');
+  }
+  const tape: TapeNode[] = [];
+  state.activeTape = tape as typeof state.activeTape;
+  state.gradientDepth++;
+  try {
+    const value = tf.tidy('forward', () => {
+      const result = loss();
+      if (!(result instanceof tf.Tensor)) throw new Error(`The loss must return a tensor, got ${describe(result)}`);
+      // A variable or another tensor from outside must not be handed to the caller as if it were ours.
+      return result.scopeId === state.activeScope.id ? result : result.clone();
+    });
+    return { value, tape };
+  } catch (error) {
+    for (const node of tape) tf.dispose(node.saved ?? []);
+    throw error;
+  } finally {
+    state.gradientDepth--;
+    state.activeTape = null as unknown as typeof state.activeTape;
+  }
+}
+
+/** How often each variable is an input on the path; its gradient is final when all of these have been visited. */
+function countUses(path: PathNode[], nameOf: Map<number, string>): Map<number, number> {
+  const uses = new Map<number, number>();
+  for (const { inputs } of path) {
+    for (const [, { id }] of inputs) if (nameOf.has(id)) uses.set(id, (uses.get(id) ?? 0) + 1);
+  }
+  return uses;
+}
+
+function freeSavedOffPath(tape: TapeNode[], path: PathNode[]): void {
+  const onPath = new Set(path.map(({ node }) => node));
+  for (const node of tape) if (!onPath.has(node)) tf.dispose(node.saved ?? []);
+}
+
+/**
+ * Takes one operation's gradient: reads the gradients of its outputs, adds to those of its inputs, frees what only this
+ * operation needed.
+ *
+ * @returns the inputs it reached, once for each use.
+ */
+function backpropagate({ node, inputs }: PathNode, gradients: Map<number, tf.Tensor>): tf.Tensor[] {
+  const dys = node.outputs.map((output) => gradients.get(output.id) ?? null);
+  const contributions = tf.tidy(() => inputGradients(node, inputs, dys));
+  for (const output of node.outputs) gradients.delete(output.id);
+  tf.dispose(dys.filter((dy) => dy !== null));
+  tf.dispose(node.saved ?? []);
+
+  return inputs.map(([, input], i) => {
+    const contribution = contributions[i]!;
+    const sum = gradients.get(input.id);
+    gradients.set(input.id, sum ? tf.add(sum, contribution) : contribution);
+    if (sum) tf.dispose([sum, contribution]);
+    return input;
+  });
+}
+
+/** A tensor of its own for each input, created in the current scope. */
+function inputGradients(node: TapeNode, inputs: PathNode['inputs'], dys: (tf.Tensor | null)[]): tf.Tensor[] {
+  if (!node.gradient) throw new Error(`No gradient is registered for ${node.kernelName}, which the loss goes through`);
+  const gradientOf = node.gradient(dys);
+  const taken = new Set<number>();
+  return inputs.map(([name, input]) => {
+    const gradient = gradientOf[name]?.();
+    if (!gradient) throw new Error(`The gradient of ${node.kernelName} gives none for its input '${name}'`);
+    if (gradient.dtype !== 'float32' || !tf.util.arraysEqual(gradient.shape, input.shape)) {
+      throw new Error(
+        `The gradient of ${node.kernelName} for its input '${name}' must be float32 of shape [${input.shape.join(', ')}], ` +
+          `got ${gradient.dtype} of shape [${gradient.shape.join(', ')}]`,
+      );
+    }
+    // A gradient function may hand back dy itself, a saved tensor, or one tensor twice; those are freed separately.
+    const own = gradient.scopeId === tf.engine().state.activeScope.id && !gradient.kept && !taken.has(gradient.id);
+    const result = own ? gradient : gradient.clone();
+    taken.add(result.id);
+    return result;
+  });
+}
+
+function describe(result: unknown): string {
+  return result instanceof Promise ? 'a promise (it must not be async)' : typeof result;
+}
