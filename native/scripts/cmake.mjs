@@ -1,0 +1,47 @@
+// The one way in which this folder is compiled: by cmake-js, which knows where Node's headers are.
+import { spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const native = dirname(dirname(fileURLToPath(import.meta.url)));
+export const buildFolder = join(native, 'build');
+
+const works = (command) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
+
+/** Why the native code can't be compiled here, or undefined. */
+export function compileProblem() {
+  if (process.platform !== 'linux') return `the native kernels build on Linux only, this is ${process.platform}`;
+  const missing = [
+    works(process.env.CXX || 'c++') ? undefined : 'a C++ compiler',
+    works('cmake') ? undefined : 'CMake',
+  ].filter(Boolean);
+  return missing.length > 0 ? `${missing.join(' and ')} not found` : undefined;
+}
+
+function cmakeJs(...args) {
+  const script = join(dirname(createRequire(import.meta.url).resolve('cmake-js/package.json')), 'bin', 'cmake-js');
+  const options = ['--log-level', 'error', '--directory', native];
+  return spawnSync(process.execPath, [script, ...args, ...options], { stdio: 'inherit', cwd: native }).status === 0;
+}
+
+/**
+ * Configures and builds; ends the process with a failure where that does not work.
+ *
+ * @param {{ tests?: boolean }} options `tests`: the unit tests as well
+ */
+export function compile({ tests = false } = {}) {
+  // Configured each time (a second): a changed SCMOE_MARCH or compiler counts. A folder that was configured under
+  // another path or by another CMake is given up for a new one.
+  const configure = () => cmakeJs('configure', `--CDSCMOE_NATIVE_TESTS=${tests ? 'ON' : 'OFF'}`);
+  let done = configure();
+  if (!done) {
+    rmSync(buildFolder, { recursive: true, force: true });
+    done = configure();
+  }
+  if (done && cmakeJs('build', '--parallel', String(availableParallelism()))) return;
+  console.error('native: the build failed; the compiler says why above.');
+  process.exit(1);
+}

@@ -1,0 +1,121 @@
+#include "cpu/gemm.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/parallel.h"
+#include "test/check.h"
+
+using namespace scmoe;
+using testing::skip;
+
+namespace {
+
+void needOneDnn() {
+  const std::string problem = openOneDnn();
+  if (!problem.empty()) skip(problem);
+}
+
+/// Repeatable values in [-1, 1): a linear congruential generator.
+std::vector<float> values(int64_t count, uint32_t seed) {
+  std::vector<float> result(count);
+  for (float& value : result) {
+    seed = seed * 1664525u + 1013904223u;
+    value = static_cast<float>(seed >> 8) / 8388608.0f - 1.0f;
+  }
+  return result;
+}
+
+struct Shape {
+  int64_t m, n, k;
+};
+// One row, one column, odd sizes on both sides of the vector width, and one large enough for several threads.
+const Shape kShapes[] = {{1, 1, 1}, {1, 33, 17}, {31, 1, 65}, {17, 19, 23}, {64, 64, 64}, {130, 257, 96}};
+
+/// |op(A) op(B)| entries are sums of k products below 1: the bound on an entry's error is k * unit.
+void compareWithNaive(const Shape& shape, bool transposeA, bool transposeB, double unit) {
+  const auto [m, n, k] = shape;
+  const float alpha = 0.5f, beta = 2.0f;
+  const int64_t lda = (transposeA ? m : k) + 3, ldb = (transposeB ? k : n) + 1, ldc = n + 2;
+  const std::vector<float> a = values((transposeA ? k : m) * lda, 1), b = values((transposeB ? n : k) * ldb, 2);
+  const std::vector<float> before = values(m * ldc, 3);
+  std::vector<float> c = before;
+  gemm(transposeA, transposeB, m, n, k, alpha, a.data(), lda, b.data(), ldb, beta, c.data(), ldc);
+  for (int64_t i = 0; i < m; ++i) {
+    for (int64_t j = 0; j < ldc; ++j) {
+      double expected = before[i * ldc + j];
+      if (j < n) {
+        double sum = 0;
+        for (int64_t p = 0; p < k; ++p)
+          sum += double{transposeA ? a[p * lda + i] : a[i * lda + p]} * (transposeB ? b[j * ldb + p] : b[p * ldb + j]);
+        expected = alpha * sum + beta * expected;
+      }
+      CHECK_CLOSE(c[i * ldc + j], expected, j < n ? k * unit + 1e-6 : 0.0);
+    }
+  }
+}
+
+void compareAll(double unit) {
+  for (const Shape& shape : kShapes)
+    for (int flags = 0; flags < 4; ++flags) compareWithNaive(shape, flags & 1, flags & 2, unit);
+}
+
+/// Restores the process-wide precision however the test ends.
+struct WithPrecision {
+  explicit WithPrecision(Precision value) : before(precision()) { setPrecision(value); }
+  ~WithPrecision() { setPrecision(before); }
+  const Precision before;
+};
+
+}  // namespace
+
+TEST(float32_equals_the_naive_product_in_every_orientation) {
+  needOneDnn();
+  // Half a unit in the last place of a float32 below 1.
+  compareAll(6e-8);
+}
+
+TEST(bf16_equals_the_naive_product_within_the_rounding_of_its_operands) {
+  needOneDnn();
+  if (!hasBf16()) skip("this CPU has no bf16 products");
+  const WithPrecision bf16(Precision::kBf16);
+  // Eight bits of significand: each operand is off by up to 2^-9 of itself, their product by 2^-8.
+  compareAll(1.0 / 256);
+}
+
+TEST(the_float32_product_stays_float32_in_bf16_mode) {
+  needOneDnn();
+  const WithPrecision bf16(Precision::kBf16);
+  const float a = 1.0f + 1.0f / 1024, b = 1.0f;  // 2^-10 is lost in bf16
+  float c = 0;
+  gemmFloat32(false, false, 1, 1, 1, 1.0f, &a, 1, &b, 1, 0.0f, &c, 1);
+  CHECK(c == a);
+}
+
+TEST(an_empty_inner_dimension_only_scales) {
+  needOneDnn();
+  float c[] = {1, 2, 3, 4};
+  gemm(false, false, 2, 2, 0, 1.0f, nullptr, 1, nullptr, 2, 0.5f, c, 2);
+  CHECK(c[0] == 0.5f && c[3] == 2.0f);
+  // With beta 0 whatever was there is gone, NaN too.
+  c[0] = NAN;
+  gemm(false, false, 2, 2, 0, 1.0f, nullptr, 1, nullptr, 2, 0.0f, c, 2);
+  CHECK(c[0] == 0.0f && c[3] == 0.0f);
+}
+
+TEST(empty_outputs_are_left_alone) {
+  needOneDnn();
+  gemm(false, false, 0, 4, 4, 1.0f, nullptr, 4, nullptr, 4, 0.0f, nullptr, 4);
+  gemm(false, false, 4, 0, 4, 1.0f, nullptr, 4, nullptr, 1, 0.0f, nullptr, 1);
+}
+
+TEST(a_product_repeats_bit_for_bit) {
+  needOneDnn();
+  const std::vector<float> a = values(96 * 200, 4), b = values(200 * 64, 5);
+  std::vector<float> first(96 * 64), second(96 * 64);
+  gemm(false, false, 96, 64, 200, 1.0f, a.data(), 200, b.data(), 64, 0.0f, first.data(), 64);
+  gemm(false, false, 96, 64, 200, 1.0f, a.data(), 200, b.data(), 64, 0.0f, second.data(), 64);
+  CHECK(first == second);
+}
