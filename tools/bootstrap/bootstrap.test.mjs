@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+
+import { isCurrent } from './dependencies.mjs';
+import { missingParts, nodeProblem } from './machine.mjs';
+import { clearResults, readResults, summarize } from './results.mjs';
+import { installCommand } from './systemPackages.mjs';
+
+describe('the machine', () => {
+  it('accepts the oldest supported Node and everything newer', () => {
+    for (const version of ['20.19.0', '20.20.2', '22.1.0', '30.0.0']) assert.equal(nodeProblem(version), undefined);
+  });
+
+  it('names the version that an old Node has and the one that is needed', () => {
+    assert.match(nodeProblem('18.20.4'), /Node 20\.19 or newer is needed, this is 18\.20\.4/);
+    assert.match(nodeProblem('20.9.0'), /20\.9\.0/);
+  });
+
+  it('lists only what is missing', () => {
+    const machine = { compiler: 'g++ 12', cmake: undefined, make: 'GNU Make 4.3', oneDnn: undefined };
+    assert.deepEqual(
+      missingParts(machine).map(({ part }) => part),
+      ['cmake', 'oneDnn'],
+    );
+  });
+});
+
+describe('the install command', () => {
+  it('uses the names of the package manager at hand', () => {
+    assert.equal(
+      installCommand(['compiler', 'oneDnn'], (command) => command === 'apt-get'),
+      'apt-get install -y --no-install-recommends g++ libdnnl-dev',
+    );
+    assert.equal(
+      installCommand(['oneDnn'], (command) => command === 'pacman'),
+      'pacman -S onednn',
+    );
+  });
+
+  it('is absent where no package manager is known', () => {
+    assert.equal(
+      installCommand(['cmake'], () => false),
+      undefined,
+    );
+  });
+});
+
+describe('node_modules against the lock', () => {
+  const lock = {
+    packages: {
+      '': { version: '0.0.0' },
+      'packages/tensor': { version: '0.1.0' },
+      'node_modules/a': { version: '1.0.0' },
+      'node_modules/@scmoe/tensor': { link: true },
+      'node_modules/a-darwin': { version: '1.0.0', optional: true },
+    },
+  };
+  const linked = { 'node_modules/@scmoe/tensor': { link: true } };
+
+  it('is current without the optional packages of other platforms', () => {
+    assert.ok(isCurrent(lock, { packages: { 'node_modules/a': { version: '1.0.0' }, ...linked } }));
+  });
+
+  it('is stale when a version differs or a package is missing', () => {
+    assert.ok(!isCurrent(lock, { packages: { 'node_modules/a': { version: '0.9.0' }, ...linked } }));
+    assert.ok(!isCurrent(lock, { packages: linked }));
+  });
+});
+
+describe('test counts', () => {
+  it('adds up the suites and counts a file that could not run as a failure', () => {
+    const root = mkdtempSync(join(tmpdir(), 'scmoe-results-'));
+    const leave = (project, report) => {
+      mkdirSync(join(root, project, 'test-results'), { recursive: true });
+      writeFileSync(join(root, project, 'test-results', 'jest.json'), JSON.stringify(report));
+    };
+    for (const folder of ['packages', 'apps', 'tools']) mkdirSync(join(root, folder));
+    leave('packages/tensor', {
+      numPassedTests: 7,
+      numFailedTests: 1,
+      numPendingTests: 2,
+      numRuntimeErrorTestSuites: 1,
+    });
+    leave('native', { numPassedTests: 3, numFailedTests: 0, numPendingTests: 0 });
+    assert.equal(summarize(readResults(root)), '10 passed, 2 failed, 2 skipped');
+    clearResults(root);
+    assert.equal(summarize(readResults(root)), '0 passed, 0 failed, 0 skipped');
+    rmSync(root, { recursive: true });
+  });
+});

@@ -1,0 +1,74 @@
+// What this machine has of what the native kernels need: a C++ compiler, CMake, make, and oneDNN.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const minimumNode = [20, 19];
+const minimumCmake = [3, 20];
+
+/** The first line that `command --version` prints, or undefined where there is no such command. */
+function versionOf(command, argument = '--version') {
+  const { status, stdout } = spawnSync(command, [argument], { encoding: 'utf8' });
+  return status === 0 ? stdout.split('\n', 1)[0].trim() : undefined;
+}
+
+function numbersOf(text) {
+  const match = /(\d+)\.(\d+)/.exec(text ?? '');
+  return match ? [Number(match[1]), Number(match[2])] : undefined;
+}
+
+function isAtLeast(version, minimum) {
+  if (!version) return false;
+  return version[0] !== minimum[0] ? version[0] > minimum[0] : version[1] >= minimum[1];
+}
+
+/** One sentence where Node itself is too old, else undefined. */
+export function nodeProblem(version = process.versions.node) {
+  if (isAtLeast(numbersOf(version), minimumNode)) return undefined;
+  return `Node ${minimumNode.join('.')} or newer is needed, this is ${version}: see https://nodejs.org/en/download`;
+}
+
+/** Path of the oneDNN library that the addon will open, or undefined. The addon has the last word: it dlopens it. */
+export function findOneDnn(env = process.env) {
+  if (env.SCMOE_ONEDNN_LIB) return existsSync(env.SCMOE_ONEDNN_LIB) ? env.SCMOE_ONEDNN_LIB : undefined;
+  for (const ldconfig of ['/sbin/ldconfig', 'ldconfig']) {
+    const { stdout } = spawnSync(ldconfig, ['-p'], { encoding: 'utf8' });
+    const known = /libdnnl\.so(?:\.[23])? .*=> (\S+)/.exec(stdout ?? '');
+    if (known) return known[1];
+  }
+  // musl has no ldconfig -p; LD_LIBRARY_PATH is not in its list either.
+  const folders = [...(env.LD_LIBRARY_PATH ?? '').split(':'), '/usr/local/lib', '/usr/lib', '/usr/lib64'].filter(
+    Boolean,
+  );
+  for (const folder of folders) {
+    if (!existsSync(folder)) continue;
+    const name = readdirSync(folder).find((file) => /^libdnnl\.so(\.[23])?$/.test(file));
+    if (name) return join(folder, name);
+  }
+  return undefined;
+}
+
+/**
+ * @returns {{ compiler?: string, cmake?: string, make?: string, oneDnn?: string }} version lines and the library's
+ *   path; undefined where a part is missing or too old.
+ */
+export function inspectMachine(env = process.env) {
+  const cmake = versionOf('cmake');
+  return {
+    compiler: versionOf(env.CXX || 'c++'),
+    cmake: isAtLeast(numbersOf(cmake), minimumCmake) ? cmake : undefined,
+    make: versionOf('make') ?? versionOf('ninja'),
+    oneDnn: findOneDnn(env),
+  };
+}
+
+/** The parts that are missing, in words, in the order in which one would install them. */
+export function missingParts(machine) {
+  const parts = [
+    [machine.compiler, 'compiler', 'a C++ compiler'],
+    [machine.cmake, 'cmake', `CMake ${minimumCmake.join('.')} or newer`],
+    [machine.make, 'make', 'make'],
+    [machine.oneDnn, 'oneDnn', 'the oneDNN library'],
+  ];
+  return parts.filter(([found]) => !found).map(([, part, words]) => ({ part, words }));
+}
