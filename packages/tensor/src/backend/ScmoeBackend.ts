@@ -8,7 +8,14 @@ interface Memory {
   allocate: (bytes: number) => ArrayBuffer;
 }
 
+export type NumericType = 'float32' | 'int32' | 'bool';
 export type NumericArray = Float32Array | Int32Array | Uint8Array;
+
+/** What `tf.memory()` reports beside TF.js's own counts. */
+export interface ScmoeMemory extends PoolStatistics {
+  unreliable: boolean;
+  reasons: string[];
+}
 
 /** One pool per process: TF.js may create and dispose the backend many times. */
 let pool: BufferPool | undefined;
@@ -23,6 +30,8 @@ function sharedPool(): BufferPool {
  */
 export class ScmoeBackend extends MathBackendCPU {
   private readonly pool = sharedPool();
+  /** Freed buffers that must not be handed out yet; undefined where there is no need to wait. */
+  private held: ArrayBuffer[] | undefined;
 
   /** The elements of a tensor, without a copy. Valid until the tensor is disposed: for kernels only. */
   values(tensor: tf.TensorInfo): NumericArray {
@@ -38,16 +47,42 @@ export class ScmoeBackend extends MathBackendCPU {
   }
 
   /** A new tensor whose content is undefined until a kernel writes it. */
-  output(shape: readonly number[], dtype: 'float32' | 'int32' | 'bool' = 'float32'): tf.TensorInfo {
+  output(shape: readonly number[], dtype: NumericType = 'float32'): tf.TensorInfo {
+    let size = 1;
+    for (let i = 0; i < shape.length; i++) size *= shape[i]!;
     const dataId = {};
-    const values = this.allocateArray(tf.util.sizeFromShape(shape as number[]), dtype);
-    this.data.set(dataId, { values, dtype, refCount: 1 });
+    this.data.set(dataId, { values: this.allocateArray(size, dtype), dtype, refCount: 1 });
     return { dataId, shape: shape as number[], dtype };
+  }
+
+  /** The same elements under another shape, without a copy: one more reference to the data. */
+  alias(tensor: tf.TensorInfo, shape: readonly number[] = tensor.shape): tf.TensorInfo {
+    this.data.get(tensor.dataId).refCount++;
+    return { dataId: tensor.dataId, shape: shape as number[], dtype: tensor.dtype };
+  }
+
+  /**
+   * Runs a kernel of tfjs-backend-cpu. Some of them (FFT) read a temporary after they have disposed it, which garbage
+   * collection forgives and a pool does not: what they free is handed out again only when they are done.
+   */
+  runJavaScriptKernel<Result>(run: () => Result): Result {
+    if (this.held) return run();
+    const held: ArrayBuffer[] = (this.held = []);
+    try {
+      return run();
+    } finally {
+      this.held = undefined;
+      for (const buffer of held) this.pool.release(buffer);
+    }
   }
 
   /** Bytes in use and cached by all tensors of this process on this backend. */
   poolStatistics(): PoolStatistics {
     return this.pool.stats();
+  }
+
+  override memory(): ScmoeMemory {
+    return { unreliable: false, reasons: [], ...this.pool.stats() };
   }
 
   override write(values: tf.backend_util.BackendValues, _shape: number[], dtype: tf.DataType): tf.DataId {
@@ -59,24 +94,42 @@ export class ScmoeBackend extends MathBackendCPU {
   override move(
     dataId: tf.DataId,
     values: tf.backend_util.BackendValues,
-    _shape: number[],
+    shape: number[],
     dtype: tf.DataType,
     refCount: number,
   ): void {
-    this.store(dataId, values, dtype, refCount);
+    if (dtype !== 'complex64') {
+      this.store(dataId, values, dtype, refCount);
+      return;
+    }
+    // Another backend hands complex numbers over as (real, imaginary) pairs; the kernels here want two tensors.
+    const { real, imag } = tf.backend_util.splitRealAndImagArrays(values as Float32Array);
+    const part = (array: Float32Array) => this.makeTensorInfo(shape, 'float32', array);
+    this.data.set(dataId, {
+      values: undefined,
+      dtype,
+      refCount,
+      complexTensorInfos: { real: part(real), imag: part(imag) },
+    });
   }
 
   override readSync(dataId: tf.DataId): tf.backend_util.BackendValues {
     const values = super.readSync(dataId);
     // A copy: this memory is handed out again when the tensor is disposed, and callers keep what they read.
-    return ArrayBuffer.isView(values) ? (values as NumericArray).slice() : values;
+    return ArrayBuffer.isView(values) ? values.slice() : values;
   }
 
   override disposeData(dataId: tf.DataId, force = false): boolean {
-    const values = this.data.has(dataId) ? (this.data.get(dataId).values as unknown) : undefined;
-    const disposed = super.disposeData(dataId, force);
-    if (disposed && ArrayBuffer.isView(values)) this.pool.release(values.buffer as ArrayBuffer);
-    return disposed;
+    if (!this.data.has(dataId)) return true;
+    const { values } = this.data.get(dataId) as { values: unknown };
+    if (!super.disposeData(dataId, force)) return false;
+    if (ArrayBuffer.isView(values)) this.free(values.buffer as ArrayBuffer);
+    return true;
+  }
+
+  private free(buffer: ArrayBuffer): void {
+    if (this.held) this.held.push(buffer);
+    else this.pool.release(buffer);
   }
 
   private store(dataId: tf.DataId, values: tf.backend_util.BackendValues, dtype: tf.DataType, refCount: number): void {
@@ -84,13 +137,14 @@ export class ScmoeBackend extends MathBackendCPU {
       this.data.set(dataId, { values, dtype, refCount });
       return;
     }
+    // Copied: callers go on using the array that they passed.
     const source = values as NumericArray;
     const copy = this.allocateArray(source.length, dtype);
     copy.set(source);
     this.data.set(dataId, { values: copy, dtype, refCount });
   }
 
-  private allocateArray(length: number, dtype: 'float32' | 'int32' | 'bool'): NumericArray {
+  private allocateArray(length: number, dtype: NumericType): NumericArray {
     switch (dtype) {
       case 'float32':
         return new Float32Array(this.pool.acquire(length * 4), 0, length);
@@ -102,6 +156,6 @@ export class ScmoeBackend extends MathBackendCPU {
   }
 }
 
-function isNumeric(dtype: tf.DataType): dtype is 'float32' | 'int32' | 'bool' {
+function isNumeric(dtype: tf.DataType): dtype is NumericType {
   return dtype === 'float32' || dtype === 'int32' || dtype === 'bool';
 }

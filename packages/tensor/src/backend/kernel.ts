@@ -12,10 +12,7 @@ type Run<Inputs, Attributes> = (
 ) => tf.TensorInfo | tf.TensorInfo[];
 
 /** A TF.js kernel of the scmoe backend. `Inputs` and `Attributes` are what the op passes to `runKernel`. */
-export function kernel<Inputs, Attributes = object>(
-  kernelName: string,
-  run: Run<Inputs, Attributes>,
-): tf.KernelConfig {
+export function kernel<Inputs, Attributes = object>(kernelName: string, run: Run<Inputs, Attributes>): tf.KernelConfig {
   return {
     kernelName,
     backendName,

@@ -1,0 +1,28 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { backendName } from './kernel.js';
+import type { ScmoeBackend } from './ScmoeBackend.js';
+
+/** Runs tfjs-backend-cpu's kernel of this name on tensors of the scmoe backend. */
+export function runJavaScriptKernel(
+  kernelName: string,
+  backend: ScmoeBackend,
+  inputs: object,
+  attributes: object,
+): tf.TensorInfo | tf.TensorInfo[] {
+  const config = tf.getKernel(kernelName, 'cpu');
+  if (!config) throw new Error(`tfjs-backend-cpu has no kernel ${kernelName}`);
+  return backend.runJavaScriptKernel(() =>
+    config.kernelFunc({ inputs: inputs as tf.NamedTensorInfoMap, backend, attrs: attributes as tf.NamedAttrMap }),
+  );
+}
+
+/** All kernels of tfjs-backend-cpu, for the scmoe backend: what has no native version runs these. */
+export function javaScriptKernels(): tf.KernelConfig[] {
+  return tf.getKernelsForBackend('cpu').map((config) => ({
+    ...config,
+    backendName,
+    kernelFunc: ({ inputs, backend, attrs }) =>
+      runJavaScriptKernel(config.kernelName, backend as ScmoeBackend, inputs, attrs ?? {}),
+  }));
+}

@@ -1,0 +1,84 @@
+// Runs TF.js's own conformance suite (@tensorflow/tfjs-core/dist/tests) against the built @scmoe/tensor.
+// Usage: node run.mjs [--filter <text in the spec's name>]. Fails on any failed spec, and when specs went missing.
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import esbuild from 'esbuild';
+import Jasmine from 'jasmine';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const require = createRequire(import.meta.url);
+const { values: options } = parseArgs({ options: { filter: { type: 'string' } } });
+
+/** TF.js 4.22.0 has 4,232 specs; fewer than this means that bundling lost some. */
+const fewestSpecs = 4200;
+
+const { findAddon, backendName } = require('@scmoe/tensor');
+const native = findAddon();
+if (!native.addon) {
+  console.log(`conformance: skipped, the scmoe backend is not available: ${native.problem}`);
+  process.exit(0);
+}
+
+const suite = join(here, 'dist', 'suite.cjs');
+await esbuild.build({
+  stdin: { contents: entry(backendName), resolveDir: here, sourcefile: 'entry.cjs' },
+  outfile: suite,
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  mainFields: ['module', 'main'],
+  // tfjs-core declares itself free of side effects, but its tests register themselves when they are imported.
+  ignoreAnnotations: true,
+  external: ['jasmine-core', '@scmoe/tensor'],
+  logLevel: 'error',
+});
+
+const counts = { passed: 0, failed: 0, pending: 0, excluded: 0 };
+const jasmine = new Jasmine({ projectBaseDir: here });
+jasmine.exitOnCompletion = false;
+jasmine.loadConfig({ random: false, spec_files: [] });
+jasmine.env.configure({ specFilter: (spec) => isWanted(spec.getFullName()) });
+jasmine.clearReporters();
+jasmine.addReporter({
+  specDone(spec) {
+    counts[spec.status]++;
+    if (spec.status !== 'failed') return;
+    console.error(`FAILED ${spec.fullName}`);
+    for (const { message, stack } of spec.failedExpectations) console.error(`  ${stack || message}`);
+  },
+});
+
+require(suite);
+const { overallStatus, incompleteReason } = await jasmine.execute();
+
+const ran = counts.passed + counts.failed;
+const missing = options.filter === undefined && ran < fewestSpecs;
+if (missing) console.error(`only ${ran} specs ran, expected at least ${fewestSpecs}`);
+if (overallStatus === 'incomplete') console.error(`the suite did not complete: ${incompleteReason}`);
+console.log(
+  `conformance of ${backendName}: ${counts.passed} passed, ${counts.failed} failed, ${counts.pending + counts.excluded} skipped`,
+);
+process.exit(overallStatus === 'passed' && !missing ? 0 : 1);
+
+/** Module that loads TF.js, the package under test, and then the specs; the order matters. */
+function entry(backend) {
+  return `
+    require('@tensorflow/tfjs-core/dist/index');
+    require('@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops');
+    require('@tensorflow/tfjs-core/dist/register_all_gradients');
+    const { setTestEnvs } = require('@tensorflow/tfjs-core/dist/jasmine_util');
+    require('@scmoe/tensor');
+    const backendName = ${JSON.stringify(backend)};
+    setTestEnvs([{ name: 'test-' + backendName, backendName, flags: {}, isDataSync: true }]);
+    require('@tensorflow/tfjs-core/dist/tests');
+  `;
+}
+
+function isWanted(name) {
+  // Those specs start a Worker from a bundle of the browser's build, which Node does not have.
+  if (name.includes('computation in worker')) return false;
+  return options.filter === undefined || name.includes(options.filter);
+}
