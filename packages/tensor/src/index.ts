@@ -6,3 +6,6 @@ export { backendName } from './backend/kernel.js';
 export { findAddon } from './addon/loadAddon.js';
 export { useBackend, type BackendOptions, type BackendReport, type Precision } from './useBackend.js';
 export { valueAndGrads, type ValueAndGradsOptions } from './autodiff/valueAndGrads.js';
+export { philox4x32 } from './random/philox.js';
+export { RandomStream, type RandomStreamState } from './random/RandomStream.js';
+export { randomNormal, randomUniform, type RandomNormalOptions, type RandomOptions } from './random/randomTensors.js';

@@ -47,7 +47,7 @@ type Activate = (threads: number) => Promise<Activated>;
 const activators: Record<string, Activate> = {
   [backendName]: useScmoe,
   wasm: useWasm,
-  cpu: () => useRegistered('cpu', 'plain JavaScript, slow'),
+  cpu: useCpu,
   tensorflow: useTensorFlow,
 };
 
@@ -152,6 +152,13 @@ async function useTensorFlow(threads: number): Promise<Activated> {
     }
   }
   throw new Error(problems.join('; '));
+}
+
+async function useCpu(): Promise<Activated> {
+  const activated = await useRegistered('cpu', 'plain JavaScript, slow');
+  // On first use it would print three lines that advise tfjs-node; our report says what there is to say.
+  (tf.backend() as { firstUse?: boolean }).firstUse = false;
+  return activated;
 }
 
 async function useRegistered(name: string, about: string): Promise<Activated> {

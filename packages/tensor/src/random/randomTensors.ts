@@ -1,0 +1,71 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { checkWhole, fillPhilox } from './philox.js';
+
+export interface RandomOptions {
+  seed: number;
+  /** Separates the uses of one seed: each parameter, each layer's dropout. */
+  stream?: number;
+}
+
+export interface RandomNormalOptions extends RandomOptions {
+  mean?: number;
+  standardDeviation?: number;
+}
+
+/** How many words are made at a time: the scratch stays in the first-level cache. */
+const chunk = 4096;
+
+/**
+ * Uniform numbers in [0, 1), multiples of 2^-24: element i is made of word i of the Philox sequence (seed, stream), so
+ * they are the same on every backend and every machine.
+ *
+ * @returns float32 tensor of the given shape.
+ */
+export function randomUniform(shape: number[], { seed, stream = 0 }: RandomOptions): tf.Tensor {
+  const values = new Float32Array(tf.util.sizeFromShape(shape));
+  forEachChunk(values.length, seed, stream, (words, start) => {
+    const length = Math.min(chunk, values.length - start);
+    for (let i = 0; i < length; i++) values[start + i] = (words[i]! >>> 8) * 2 ** -24;
+  });
+  return tf.tensor(values, shape, 'float32');
+}
+
+/**
+ * Normal numbers: elements 2j and 2j+1 are the Box-Muller pair of words 2j and 2j+1 of the Philox sequence (seed,
+ * stream). Computed on the host in float64 and rounded once, so they are the same on every backend.
+ *
+ * @returns float32 tensor of the given shape.
+ */
+export function randomNormal(
+  shape: number[],
+  { seed, stream = 0, mean = 0, standardDeviation = 1 }: RandomNormalOptions,
+): tf.Tensor {
+  const values = new Float32Array(tf.util.sizeFromShape(shape));
+  forEachChunk(values.length, seed, stream, (words, start) => {
+    // Writes past the end, for an odd length, are ignored by the typed array.
+    const length = Math.min(chunk, values.length - start);
+    for (let i = 0; i < length; i += 2) {
+      const radius = standardDeviation * Math.sqrt(-2 * Math.log((words[i]! + 1) * 2 ** -32));
+      const angle = 2 * Math.PI * 2 ** -32 * words[i + 1]!;
+      values[start + i] = mean + radius * Math.cos(angle);
+      values[start + i + 1] = mean + radius * Math.sin(angle);
+    }
+  });
+  return tf.tensor(values, shape, 'float32');
+}
+
+function forEachChunk(
+  length: number,
+  seed: number,
+  stream: number,
+  use: (words: Uint32Array, start: number) => void,
+): void {
+  checkWhole('seed', seed);
+  checkWhole('stream', stream);
+  const words = new Uint32Array(chunk);
+  for (let start = 0; start < length; start += chunk) {
+    fillPhilox(words, seed, stream, start / 4);
+    use(words, start);
+  }
+}
