@@ -8,8 +8,7 @@ interface Runtime {
 }
 
 export type AddonResult =
-  | { addon: object; path: string; problem?: undefined }
-  | { addon?: undefined; path: string; problem: string };
+  { addon: object; path: string; problem?: undefined } | { addon?: undefined; path: string; problem: string };
 
 let result: AddonResult | undefined;
 
