@@ -50,7 +50,7 @@ export function golden(name: string): Golden | undefined {
     tensors[key] =
       dtype === 'I32' ? tf.tensor(new Int32Array(bytes), shape, 'int32') : tf.tensor(new Float32Array(bytes), shape);
   }
-  return { tensors, config: JSON.parse(metadata.config) };
+  return { tensors, config: JSON.parse(metadata.config) as unknown };
 }
 
 /** Names of the reference cases that begin with `prefix`, sorted; empty, with a printed reason, where there are none. */
@@ -60,4 +60,11 @@ export function goldenNames(prefix: string): string[] {
     .filter((file) => file.startsWith(prefix) && file.endsWith('.safetensors'))
     .map((file) => file.slice(0, -'.safetensors'.length))
     .sort();
+}
+
+/** One test for each reference case whose name begins with `prefix`; one skipped test where there are none. */
+export function itGolden(title: string, prefix: string, body: (reference: Golden) => void | Promise<void>): void {
+  const names = goldenNames(prefix);
+  if (names.length === 0) it.skip(`${title} ${prefix}*`, () => undefined);
+  for (const name of names) it(`${title} ${name}`, async () => body(golden(name)!));
 }

@@ -1,0 +1,111 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { attention, type AttentionOptions } from '../index.js';
+import { itGolden, type Golden } from '../testing/golden.js';
+import { relativeError } from '../testing/compare.js';
+import { availableBackends } from '../testing/backends.js';
+import { rotateComposed } from './rope.js';
+
+type Inputs = [tf.Tensor, tf.Tensor, tf.Tensor];
+
+// Units of the largest magnitude. Values are sums of at most a few hundred float32 products: 1e-5 leaves a factor of ten
+// over what PyTorch's float32 shows against the same float64 references; gradients add one more chain of products.
+const valueTolerance = 1e-5;
+const gradientTolerance = 5e-5;
+
+/** Value and gradients of sum(attention * r). */
+function run(inputs: Inputs, options: AttentionOptions, r: tf.Tensor): tf.Tensor[] {
+  const gradients = tf.valueAndGrads((q, k, v) => tf.sum(tf.mul(attention(q, k, v, options), r)));
+  return [attention(...inputs, options), ...gradients(inputs).grads];
+}
+
+/** (B, H, S, D) -> (B, S, H * D) */
+const flat = (x: tf.Tensor) => tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [x.shape[0], x.shape[2]!, -1]);
+
+describe.each(availableBackends())('attention on %s', (backend) => {
+  beforeAll(() => tf.setBackend(backend));
+
+  itGolden('matches the reference values', 'attention-core', ({ tensors, config }) => {
+    const inputs = ['q', 'k', 'v'].map((x) => flat(tensors[`input.${x}`]!)) as Inputs;
+    const options = {
+      numHeads: tensors['input.q']!.shape[1]!,
+      numKvHeads: tensors['input.k']!.shape[1]!,
+      causal: (config as { causal: boolean }).causal,
+    };
+    const [y, ...gradients] = run(inputs, options, flat(tensors['r.y']!));
+    expect(relativeError(y!, flat(tensors['output.y']!))).toBeLessThan(valueTolerance);
+    for (const [i, x] of ['q', 'k', 'v'].entries())
+      expect(relativeError(gradients[i]!, flat(tensors[`grad.input.${x}`]!))).toBeLessThan(gradientTolerance);
+  });
+
+  const withProjections = ({ tensors, config }: Golden) => {
+    const { numHeads, numKvHeads, causal, rope, ropeTheta } = config as {
+      numHeads: number;
+      numKvHeads: number;
+      causal: boolean;
+      rope: 'half' | 'interleaved' | null;
+      ropeTheta: number;
+    };
+    const options = { numHeads, numKvHeads, causal, rope: rope ? { style: rope, theta: ropeTheta } : undefined };
+    const names = Object.keys(tensors).filter((key) => key.startsWith('param.') || key === 'input.x');
+    const forward = (values: tf.Tensor[]) => {
+      const at = Object.fromEntries(names.map((key, i) => [key.replace(/^\w+\./, ''), values[i]!]));
+      const project = (x: tf.Tensor, letter: string) => {
+        const rows = tf.matMul(tf.reshape(x, [-1, x.shape[2]!]), at[`w${letter}`]!);
+        const bias = at[`b${letter}`];
+        return tf.reshape(bias ? tf.add(rows, bias) : rows, [x.shape[0], x.shape[1]!, -1]);
+      };
+      const [q, k, v] = ['q', 'k', 'v'].map((letter) => project(at['x']!, letter)) as Inputs;
+      return project(attention(q, k, v, options), 'o');
+    };
+    const values = names.map((key) => tensors[key]!);
+    expect(relativeError(forward(values), tensors['output.y']!)).toBeLessThan(valueTolerance);
+    const gradients = tf.grads((...all) => tf.sum(tf.mul(forward(all), tensors['r.y']!)))(values);
+    for (const [i, key] of names.entries()) {
+      const expected = tensors[`grad.${key}`]!;
+      // The gradient of a key bias is zero in exact arithmetic without rope: measured against the key weights'.
+      const scale = key === 'param.bk' ? tf.max(tf.abs(tensors['grad.param.wk']!)).dataSync()[0]! : undefined;
+      expect(relativeError(gradients[i]!, expected, scale)).toBeLessThan(gradientTolerance);
+    }
+  };
+  itGolden('matches the reference values with projections', 'attention-causal', withProjections);
+  itGolden('matches the reference values with projections', 'attention-full', withProjections);
+
+  it('leaks no tensors, with and without gradients', () => {
+    const inputs = [1, 2, 3].map(() => tf.randomNormal([2, 5, 8])) as Inputs;
+    const before = tf.memory().numTensors;
+    tf.tidy(() => void run(inputs, { numHeads: 2 }, tf.ones([2, 5, 8])));
+    attention(...inputs, { numHeads: 2 }).dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    tf.dispose(inputs);
+  });
+
+  it('rejects what does not fit, naming it', () => {
+    const x = (shape: number[]) => tf.zeros(shape);
+    const call =
+      (q: tf.Tensor, k: tf.Tensor, options: AttentionOptions, v = k) =>
+      () =>
+        attention(q, k, v, options);
+    const q = x([2, 3, 8]);
+    expect(call(x([3, 8]), q, { numHeads: 2 })).toThrow('q must be (batch, length, width), got (3, 8)');
+    expect(call(tf.cast(q, 'int32'), q, { numHeads: 2 })).toThrow('q must be float32, got int32');
+    expect(call(q, q, { numHeads: 3 })).toThrow('width of q must be a multiple of numHeads 3, got 8');
+    expect(call(q, q, { numHeads: 0 })).toThrow('numHeads must be a positive integer, got 0');
+    expect(call(q, q, { numHeads: 4, numKvHeads: 3 })).toThrow('numKvHeads must divide numHeads 4, got 3');
+    expect(call(q, x([2, 3, 6]), { numHeads: 2 })).toThrow('k must be (2, 3, 8)');
+    expect(call(q, q, { numHeads: 2 }, x([2, 4, 8]))).toThrow('v must be (2, 3, 8)');
+    expect(call(q, x([2, 2, 8]), { numHeads: 2 })).toThrow('causal needs at most 2 queries (one per key), got 3');
+    expect(call(q, x([2, 0, 8]), { numHeads: 2, causal: false })).toThrow('at least one key');
+    expect(call(q, q, { numHeads: 8, rope: { style: 'half' } })).toThrow('even head size, got 1');
+  });
+});
+
+describe('rotary position embedding', () => {
+  itGolden('matches the reference values', 'rope', ({ tensors, config }) => {
+    const { rope, ropeTheta } = config as { rope: 'half' | 'interleaved'; ropeTheta: number };
+    const x = tf.transpose(tensors['input.x']!, [0, 2, 1, 3]) as tf.Tensor4D;
+    const first = tensors['buffer.positions']!.dataSync()[0]!;
+    const y = tf.transpose(rotateComposed(x, first, { style: rope, theta: ropeTheta }), [0, 2, 1, 3]);
+    expect(relativeError(y, tensors['output.y']!)).toBeLessThan(valueTolerance);
+  });
+});

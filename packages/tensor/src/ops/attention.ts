@@ -1,0 +1,152 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { rotateComposed, type Rope } from './rope.js';
+import { hasFused, runFused } from './runFused.js';
+
+export const attentionKernel = 'ScmoeAttention';
+export const attentionGradKernel = 'ScmoeAttentionGrad';
+
+export interface AttentionOptions {
+  numHeads: number;
+  /** Heads of keys and values, a divisor of numHeads: query head h reads head floor(h * numKvHeads / numHeads). */
+  numKvHeads?: number;
+  /** Query i sees keys 0 ... Sk - S + i: the last query is aligned to the last key, so a key cache may be longer. */
+  causal?: boolean;
+  /** Turns queries and keys by their positions before the product: query i stands at Sk - S + i, key j at j. */
+  rope?: Rope;
+  /** Factor on q k; 1 / sqrt(D) by default. */
+  scale?: number;
+}
+
+/** What the kernels receive: every option decided. */
+export interface AttentionAttributes {
+  numHeads: number;
+  numKvHeads: number;
+  causal: boolean;
+  ropeStyle: 'none' | Rope['style'];
+  ropeTheta: number;
+  scale: number;
+}
+
+/**
+ * Multi-head attention, softmax(scale * q kᵀ + mask) v for each head (Vaswani et al., arXiv 1706.03762, equation 1).
+ * Head h owns columns hD ... hD + D - 1. The native kernel keeps no S x Sk matrix: for its gradient it saves the
+ * logsumexp of each row (Dao et al., FlashAttention, arXiv 2205.14135).
+ *
+ * @param q (B, S, H * D)
+ * @param k (B, Sk, Hkv * D)
+ * @param v (B, Sk, Hkv * D)
+ * @returns (B, S, H * D)
+ * @throws Error naming the argument when shapes, dtypes or options do not fit
+ */
+export function attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: AttentionOptions): tf.Tensor3D {
+  const attributes = validated(q, k, v, options);
+  if (!hasFused(attentionKernel)) return attentionComposed(q, k, v, attributes);
+  const [out, logsumexp] = runFused(attentionKernel, { q, k, v }, attributes) as [tf.Tensor3D, tf.Tensor];
+  logsumexp.dispose(); // the tape keeps its own handle
+  return out;
+}
+
+/** The same from plain TF.js ops, with their gradients; keeps the S x Sk matrices. */
+export function attentionComposed(
+  q: tf.Tensor,
+  k: tf.Tensor,
+  v: tf.Tensor,
+  { numHeads, numKvHeads, causal, ropeStyle, ropeTheta, scale }: AttentionAttributes,
+): tf.Tensor3D {
+  return tf.tidy(() => {
+    const [batch, queries, width] = q.shape as [number, number, number];
+    const keys = k.shape[1]!;
+    const size = width / numHeads;
+    // No query: nothing to compute, but all three inputs stay on the path to the (empty) result.
+    if (q.size === 0) return tf.mul<tf.Tensor3D>(q, tf.add(tf.sum(k), tf.sum(v)));
+    // (B, length, heads * D) -> (B, heads, length, D)
+    const split = (x: tf.Tensor, heads: number, firstPosition: number | undefined): tf.Tensor4D => {
+      const perHead = tf.reshape<tf.Rank.R4>(x, [batch, x.shape[1]!, heads, size]);
+      const placed =
+        ropeStyle === 'none' || firstPosition === undefined
+          ? perHead
+          : rotateComposed(perHead, firstPosition, { style: ropeStyle, theta: ropeTheta });
+      return tf.transpose(placed, [0, 2, 1, 3]);
+    };
+    // Query heads of one key head lie side by side: one product serves the group, nothing is repeated.
+    const grouped = [batch, numKvHeads, (numHeads / numKvHeads) * queries, size];
+    const qHeads = tf.reshape(split(q, numHeads, keys - queries), grouped);
+    let scores = tf.mul(tf.matMul(qHeads, split(k, numKvHeads, 0), false, true), scale);
+    if (causal) {
+      const masked = tf.add(tf.reshape(scores, [batch, numHeads, queries, keys]), causalMask(queries, keys));
+      scores = tf.reshape(masked, scores.shape);
+    }
+    const out = tf.matMul(tf.softmax(scores), split(v, numKvHeads, undefined));
+    const perHead = tf.reshape(out, [batch, numHeads, queries, size]);
+    return tf.reshape(tf.transpose(perHead, [0, 2, 1, 3]), [batch, queries, width]);
+  });
+}
+
+tf.registerGradient({
+  kernelName: attentionKernel,
+  inputsToSave: ['q', 'k', 'v'],
+  outputsToSave: [true, true],
+  gradFunc: (dy, saved, attributes) => {
+    const [q, k, v, out, logsumexp] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+    const dOut = Array.isArray(dy) ? dy[0]! : dy;
+    let gradients: tf.Tensor[] | undefined;
+    const gradient = (index: number) => () =>
+      (gradients ??= runFused(attentionGradKernel, { dOut, q, k, v, out, logsumexp }, attributes))[index]!;
+    return { q: gradient(0), k: gradient(1), v: gradient(2) };
+  },
+});
+
+/** (S, Sk): 0 where query i may see key j, else so low that its softmax is exactly 0. */
+function causalMask(queries: number, keys: number): tf.Tensor2D {
+  const position = tf.expandDims(tf.range(keys - queries, keys), 1);
+  return tf.mul(tf.cast(tf.greater(tf.range(0, keys), position), 'float32'), -1e9);
+}
+
+function validated(
+  q: tf.Tensor,
+  k: tf.Tensor,
+  v: tf.Tensor,
+  { numHeads, numKvHeads = numHeads, causal = true, rope, scale }: AttentionOptions,
+): AttentionAttributes {
+  for (const [name, x] of Object.entries({ q, k, v })) {
+    if (x.dtype !== 'float32') throw new Error(`attention: ${name} must be float32, got ${x.dtype}`);
+    if (x.rank !== 3) throw new Error(`attention: ${name} must be (batch, length, width), got (${x.shape.join(', ')})`);
+  }
+  if (!Number.isInteger(numHeads) || numHeads < 1)
+    throw new Error(`attention: numHeads must be a positive integer, got ${numHeads}`);
+  if (!Number.isInteger(numKvHeads) || numKvHeads < 1 || numHeads % numKvHeads !== 0)
+    throw new Error(`attention: numKvHeads must divide numHeads ${numHeads}, got ${numKvHeads}`);
+  const [batch, queries, width] = q.shape as [number, number, number];
+  if (width === 0 || width % numHeads !== 0)
+    throw new Error(`attention: the width of q must be a multiple of numHeads ${numHeads}, got ${width}`);
+  const size = width / numHeads;
+  const keys = k.shape[1]!;
+  const expected = [batch, keys, numKvHeads * size];
+  for (const [name, x] of Object.entries({ k, v })) {
+    if (x.shape.join() !== expected.join())
+      throw new Error(
+        `attention: ${name} must be (${expected.join(', ')}) for q (${q.shape.join(', ')}), ` +
+          `${numHeads} heads and ${numKvHeads} key heads, got (${x.shape.join(', ')})`,
+      );
+  }
+  if (queries > 0 && keys === 0) throw new Error('attention: k must hold at least one key, got 0');
+  if ((causal || rope) && queries > keys)
+    throw new Error(
+      `attention: ${causal ? 'causal' : 'rope'} needs at most ${keys} queries (one per key), got ${queries}`,
+    );
+  if (rope && rope.style !== 'half' && rope.style !== 'interleaved')
+    throw new Error(`attention: rope.style must be 'half' or 'interleaved', got '${String(rope.style)}'`);
+  if (rope && size % 2 !== 0) throw new Error(`attention: rope needs an even head size, got ${size}`);
+  const theta = rope?.theta ?? 10000;
+  if (!(theta > 0)) throw new Error(`attention: rope.theta must be positive, got ${theta}`);
+  if (scale !== undefined && !Number.isFinite(scale)) throw new Error(`attention: scale must be finite, got ${scale}`);
+  return {
+    numHeads,
+    numKvHeads,
+    causal,
+    ropeStyle: rope?.style ?? 'none',
+    ropeTheta: theta,
+    scale: scale ?? 1 / Math.sqrt(size),
+  };
+}

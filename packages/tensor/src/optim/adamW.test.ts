@@ -1,0 +1,124 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { AdamW, clipScale, globalNorm } from '../index.js';
+import { availableBackends } from '../testing/backends.js';
+import { relativeError } from '../testing/compare.js';
+import { itGolden } from '../testing/golden.js';
+
+// float32 against float64, a handful of roundings in each of five steps.
+const tolerance = 2e-6;
+
+interface AdamWCase {
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  weightDecay: number;
+  decayed: string[];
+  learningRates: number[];
+  maxNorm: number;
+  parameters: string[];
+}
+
+const record = <T>(names: string[], of: (name: string) => T): Record<string, T> =>
+  Object.fromEntries(names.map((name) => [name, of(name)]));
+
+describe.each(availableBackends())('AdamW on %s', (backend) => {
+  beforeAll(() => tf.setBackend(backend));
+
+  itGolden('follows the reference values', 'adamw', ({ tensors, config }) => {
+    const { beta1, beta2, epsilon, weightDecay, decayed, learningRates, maxNorm, parameters } = config as AdamWCase;
+    const variables = record(parameters, (name) => tf.variable(tensors[`buffer.${name}`]!));
+    const optimizer = new AdamW({ beta1, beta2, epsilon, weightDecay, decay: (name) => decayed.includes(name) });
+    const norms = tensors['output.globalNorm']!.dataSync();
+    for (const [i, learningRate] of learningRates.entries()) {
+      const gradients = record(parameters, (name) => tensors[`buffer.gradient.step${i + 1}.${name}`]!);
+      const norm = globalNorm(Object.values(gradients));
+      expect(Math.abs(norm.dataSync()[0]! / norms[i]! - 1)).toBeLessThan(tolerance);
+      optimizer.step(variables, gradients, { learningRate, gradScale: clipScale(norm, maxNorm) });
+      for (const name of parameters)
+        expect(relativeError(variables[name]!, tensors[`output.step${i + 1}.${name}`]!)).toBeLessThan(tolerance);
+    }
+    for (const [key, value] of Object.entries(optimizer.state()))
+      expect(relativeError(value, tensors[`output.${key}`]!)).toBeLessThan(tolerance);
+  });
+
+  it('leaves clones of a variable and of its state as they were', () => {
+    const variables = { w: tf.variable(tf.ones([3, 2])) };
+    const gradients = { w: tf.fill([3, 2], 0.5) };
+    const optimizer = new AdamW();
+    optimizer.step(variables, gradients, { learningRate: 0.1 });
+    const kept = [variables.w.clone(), ...Object.values(optimizer.state())];
+    const before = kept.map((x) => x.dataSync());
+    optimizer.step(variables, gradients, { learningRate: 0.1 });
+    expect(kept.map((x) => x.dataSync())).toEqual(before);
+    expect(variables.w.dataSync()).not.toEqual(before[0]);
+    expect(gradients.w.dataSync()).toEqual(new Float32Array(6).fill(0.5));
+  });
+
+  it('continues bit for bit from a saved state', () => {
+    const start = tf.randomNormal([7, 5]);
+    const gradients = { w: tf.randomNormal([7, 5]) };
+    const whole = { w: tf.variable(start) };
+    const first = new AdamW();
+    for (let i = 0; i < 2; i++) first.step(whole, gradients, { learningRate: 0.01 });
+    const resumed = { w: tf.variable(whole.w.clone()) };
+    const second = new AdamW();
+    second.loadState(first.state(), first.stepCount);
+    for (const [variables, optimizer] of [[whole, first] as const, [resumed, second] as const])
+      optimizer.step(variables, gradients, { learningRate: 0.01 });
+    expect(second.stepCount).toBe(3);
+    expect(resumed.w.dataSync()).toEqual(whole.w.dataSync());
+    expect(second.state()['v.w']!.dataSync()).toEqual(first.state()['v.w']!.dataSync());
+  });
+
+  it('decays matrices only, and by nothing but the learning rate', () => {
+    const variables = { weight: tf.variable(tf.ones([2, 2])), bias: tf.variable(tf.ones([2])) };
+    const gradients = { weight: tf.zeros([2, 2]), bias: tf.zeros([2]) };
+    new AdamW({ weightDecay: 0.5 }).step(variables, gradients, { learningRate: 0.1 });
+    expect(variables.weight.dataSync()).toEqual(new Float32Array(4).fill(0.95));
+    expect(variables.bias.dataSync()).toEqual(new Float32Array(2).fill(1));
+  });
+
+  it('handles parameters of very different sizes, empty ones included', () => {
+    const sizes = [0, 1, 70_001, 3, 16];
+    const names = sizes.map(String);
+    const start = record(names, (name) => tf.randomNormal([Number(name)]));
+    const gradients = record(names, (name) => tf.randomNormal([Number(name)]));
+    const variables = record(names, (name) => tf.variable(start[name]!));
+    new AdamW({ epsilon: 1e-12 }).step(variables, gradients, { learningRate: 0.25 });
+    // The first step moves every value by the learning rate, against the sign of its gradient.
+    for (const name of names) {
+      const expected = tf.sub(start[name]!, tf.mul(0.25, tf.sign(gradients[name]!)));
+      expect(relativeError(variables[name]!, expected)).toBeLessThan(tolerance);
+    }
+    const squares = names.flatMap((name) => [...gradients[name]!.dataSync()]).reduce((sum, g) => sum + g * g, 0);
+    expect(Math.abs(globalNorm(Object.values(gradients)).dataSync()[0]! / Math.sqrt(squares) - 1)).toBeLessThan(1e-5);
+  });
+
+  it('leaks no tensors', () => {
+    const variables = { w: tf.variable(tf.ones([3, 2])) };
+    const gradients = { w: tf.ones([3, 2]) };
+    const before = tf.memory().numTensors;
+    const optimizer = new AdamW();
+    for (let i = 0; i < 3; i++)
+      tf.tidy(() =>
+        optimizer.step(variables, gradients, { learningRate: 0.1, gradScale: clipScale(globalNorm([gradients.w]), 1) }),
+      );
+    expect(tf.memory().numTensors).toBe(before + 2);
+    optimizer.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('says what is missing or does not fit', () => {
+    const w = tf.variable(tf.ones([3, 2]));
+    const optimizer = new AdamW();
+    const step = (gradients: Record<string, tf.Tensor>) => () => optimizer.step({ w }, gradients, { learningRate: 1 });
+    expect(step({})).toThrow("no gradient for 'w'");
+    expect(step({ w: tf.ones([2, 3]) })).toThrow("gradient of 'w' must be (3, 2), got (2, 3)");
+    expect(step({ w: tf.ones([3, 2], 'int32') })).toThrow('must be float32');
+    expect(() => optimizer.loadState({ 'm.w': w }, 1)).toThrow('the state lacks v.w');
+    expect(() => optimizer.loadState({ other: w }, 1)).toThrow("'other'");
+    expect(() => new AdamW({ beta1: 1 })).toThrow('beta1 must be in [0, 1), got 1');
+    expect(() => clipScale(tf.scalar(1), 0)).toThrow('maxNorm must be positive, got 0');
+  });
+});

@@ -1,0 +1,216 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { hasFused, runFused } from '../ops/runFused.js';
+
+export const adamWKernel = 'ScmoeAdamW';
+
+export interface AdamWOptions {
+  beta1?: number;
+  beta2?: number;
+  epsilon?: number;
+  weightDecay?: number;
+  /** Which variables decay; by default matrices and stacks of them, not biases and norms. */
+  decay?: (name: string, variable: tf.Variable) => boolean;
+}
+
+export interface AdamWStepOptions {
+  learningRate: number;
+  /** Scalar on the device by which every gradient is multiplied first: clipping, or the mean over accumulated steps. */
+  gradScale?: tf.Tensor;
+}
+
+/** What the kernel receives besides tensors; `keep[i]` = 1 - learningRate * decay of parameter i. */
+export interface AdamWAttributes {
+  keep: number[];
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  /** learningRate / (1 - beta1^t) */
+  stepSize: number;
+  /** 1 / sqrt(1 - beta2^t) */
+  rootCorrection: number;
+}
+
+/** One parameter's tensors, all of one shape. */
+export interface AdamWSlot {
+  parameter: tf.Tensor;
+  gradient: tf.Tensor;
+  m: tf.Tensor;
+  v: tf.Tensor;
+}
+
+interface Moments {
+  m: tf.Tensor;
+  v: tf.Tensor;
+}
+
+/**
+ * Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2), one kernel call for all
+ * parameters:
+ *
+ *     g = gradScale * g;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g²
+ *     p = p (1 - learningRate * weightDecay) - learningRate * m̂ / (sqrt(v̂) + epsilon)
+ *
+ * where m̂ and v̂ are m and v over 1 - beta^t. Clones of a variable keep the value that they were taken from.
+ */
+export class AdamW {
+  private readonly beta1: number;
+  private readonly beta2: number;
+  private readonly epsilon: number;
+  private readonly weightDecay: number;
+  private readonly decay: (name: string, variable: tf.Variable) => boolean;
+  private readonly moments = new Map<string, Moments>();
+  private steps = 0;
+
+  constructor({
+    beta1 = 0.9,
+    beta2 = 0.95,
+    epsilon = 1e-8,
+    weightDecay = 0.1,
+    decay = (_name, variable) => variable.rank >= 2,
+  }: AdamWOptions = {}) {
+    for (const [name, beta] of Object.entries({ beta1, beta2 }))
+      if (!(beta >= 0 && beta < 1)) throw new Error(`AdamW: ${name} must be in [0, 1), got ${beta}`);
+    if (!(epsilon > 0)) throw new Error(`AdamW: epsilon must be positive, got ${epsilon}`);
+    if (!(weightDecay >= 0)) throw new Error(`AdamW: weightDecay must not be negative, got ${weightDecay}`);
+    this.beta1 = beta1;
+    this.beta2 = beta2;
+    this.epsilon = epsilon;
+    this.weightDecay = weightDecay;
+    this.decay = decay;
+  }
+
+  /** Steps taken so far, those before a resumed state included. */
+  get stepCount(): number {
+    return this.steps;
+  }
+
+  /**
+   * One update of `variables`, whose moments are kept under their names.
+   *
+   * @param gradients one for each variable, under its name; the caller disposes them
+   * @throws Error naming the variable when a gradient or a moment is missing or of another shape
+   */
+  step(
+    variables: Record<string, tf.Variable>,
+    gradients: Record<string, tf.Tensor>,
+    { learningRate, gradScale }: AdamWStepOptions,
+  ): void {
+    if (!Number.isFinite(learningRate)) throw new Error(`AdamW: learningRate must be finite, got ${learningRate}`);
+    if (gradScale && (gradScale.size !== 1 || gradScale.dtype !== 'float32'))
+      throw new Error(
+        `AdamW: gradScale must be a float32 scalar, got ${gradScale.dtype} (${gradScale.shape.join(', ')})`,
+      );
+    const names = Object.keys(variables);
+    const slots = names.map((name) => this.slot(name, variables[name]!, gradients[name]));
+    if (slots.length === 0) return;
+    const t = ++this.steps;
+    const attributes: AdamWAttributes = {
+      keep: names.map((name) => (this.decay(name, variables[name]!) ? 1 - learningRate * this.weightDecay : 1)),
+      beta1: this.beta1,
+      beta2: this.beta2,
+      epsilon: this.epsilon,
+      stepSize: learningRate / (1 - this.beta1 ** t),
+      rootCorrection: 1 / Math.sqrt(1 - this.beta2 ** t),
+    };
+    const updated = hasFused(adamWKernel)
+      ? adamWFused(slots, attributes, gradScale)
+      : adamWComposed(slots, attributes, gradScale);
+    for (const [i, name] of names.entries()) {
+      const [parameter, m, v] = [updated[i]!, updated[names.length + i]!, updated[2 * names.length + i]!];
+      variables[name]!.assign(parameter);
+      parameter.dispose();
+      slots[i]!.m.dispose();
+      slots[i]!.v.dispose();
+      this.moments.set(name, { m: tf.keep(m), v: tf.keep(v) });
+    }
+  }
+
+  /** The moments as `m.<name>` and `v.<name>`: handles that later steps do not change, the caller's to dispose. */
+  state(): Record<string, tf.Tensor> {
+    return Object.fromEntries(
+      [...this.moments].flatMap(([name, { m, v }]) => [
+        [`m.${name}`, m.clone()],
+        [`v.${name}`, v.clone()],
+      ]),
+    );
+  }
+
+  /** Takes over the moments that state() gave, and the number of steps behind them; keeps handles of its own. */
+  loadState(state: Record<string, tf.Tensor>, stepCount: number): void {
+    if (!Number.isInteger(stepCount) || stepCount < 0)
+      throw new Error(`AdamW: stepCount must be a whole number of steps, got ${stepCount}`);
+    const names = Object.keys(state);
+    const unknown = names.find((key) => !/^[mv]\../.test(key));
+    if (unknown) throw new Error(`AdamW: the state holds '${unknown}', expected only m.<name> and v.<name>`);
+    const loaded = new Map<string, Moments>();
+    for (const name of new Set(names.map((key) => key.slice(2)))) {
+      const [m, v] = [state[`m.${name}`], state[`v.${name}`]];
+      if (!m || !v) throw new Error(`AdamW: the state lacks ${m ? 'v' : 'm'}.${name}`);
+      if (m.shape.join() !== v.shape.join())
+        throw new Error(
+          `AdamW: m.${name} and v.${name} must have one shape, got (${m.shape.join(', ')}) and (${v.shape.join(', ')})`,
+        );
+      loaded.set(name, { m, v });
+    }
+    this.dispose();
+    for (const [name, { m, v }] of loaded) this.moments.set(name, { m: tf.keep(m.clone()), v: tf.keep(v.clone()) });
+    this.steps = stepCount;
+  }
+
+  /** Frees the moments; the optimizer starts anew from step 0. */
+  dispose(): void {
+    for (const { m, v } of this.moments.values()) tf.dispose([m, v]);
+    this.moments.clear();
+    this.steps = 0;
+  }
+
+  private slot(name: string, variable: tf.Variable, gradient: tf.Tensor | undefined): AdamWSlot {
+    if (!gradient) throw new Error(`AdamW: there is no gradient for '${name}'`);
+    const shape = variable.shape.join();
+    if (variable.dtype !== 'float32' || gradient.dtype !== 'float32')
+      throw new Error(`AdamW: '${name}' and its gradient must be float32, got ${variable.dtype} and ${gradient.dtype}`);
+    if (gradient.shape.join() !== shape)
+      throw new Error(
+        `AdamW: the gradient of '${name}' must be (${variable.shape.join(', ')}), got (${gradient.shape.join(', ')})`,
+      );
+    let moments = this.moments.get(name);
+    if (!moments) {
+      moments = { m: tf.keep(tf.zeros(variable.shape)), v: tf.keep(tf.zeros(variable.shape)) };
+      this.moments.set(name, moments);
+    }
+    if (moments.m.shape.join() !== shape)
+      throw new Error(
+        `AdamW: the moments of '${name}' must be (${variable.shape.join(', ')}), got (${moments.m.shape.join(', ')})`,
+      );
+    return { parameter: variable, gradient, ...moments };
+  }
+}
+
+/** @returns new parameters, then new m, then new v, in the order of `slots` */
+function adamWFused(slots: AdamWSlot[], attributes: AdamWAttributes, gradScale?: tf.Tensor): tf.Tensor[] {
+  const inputs: Record<string, tf.Tensor> = {};
+  for (const [i, { parameter, gradient, m, v }] of slots.entries()) {
+    inputs[`p${i}`] = parameter;
+    inputs[`g${i}`] = gradient;
+    inputs[`m${i}`] = m;
+    inputs[`v${i}`] = v;
+  }
+  if (gradScale) inputs['gradScale'] = gradScale;
+  return runFused(adamWKernel, inputs, attributes);
+}
+
+/** The same from plain TF.js ops. */
+export function adamWComposed(slots: AdamWSlot[], attributes: AdamWAttributes, gradScale?: tf.Tensor): tf.Tensor[] {
+  const { keep, beta1, beta2, epsilon, stepSize, rootCorrection } = attributes;
+  return tf.tidy(() => {
+    const updated = slots.map(({ parameter, gradient, m, v }, i) => {
+      const g = gradScale ? tf.mul(gradient, tf.reshape(gradScale, [])) : gradient;
+      const newM = tf.add(tf.mul(m, beta1), tf.mul(g, 1 - beta1));
+      const newV = tf.add(tf.mul(v, beta2), tf.mul(tf.square(g), 1 - beta2));
+      const change = tf.div(tf.mul(newM, stepSize), tf.add(tf.mul(tf.sqrt(newV), rootCorrection), epsilon));
+      return { parameter: tf.sub(tf.mul(parameter, keep[i]!), change), m: newM, v: newV };
+    });
+    return [...updated.map((u) => u.parameter), ...updated.map((u) => u.m), ...updated.map((u) => u.v)];
+  });
+}
