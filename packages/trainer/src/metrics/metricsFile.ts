@@ -1,0 +1,49 @@
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+
+import { fileError } from '../fileError.js';
+
+/** One line of `metrics.jsonl`. Not-a-number values become null, as everywhere in JSON. */
+export type MetricsRecord = { step: number } & Record<string, number | string>;
+
+export interface MetricsFile {
+  append(record: MetricsRecord): void;
+}
+
+/**
+ * Opens a file with one JSON object a line. A run that resumes from step n passes it as `startStep`: lines of later
+ * steps, and a line that was cut off, are of work that is done again and are removed first.
+ */
+export function openMetricsFile(path: string, { startStep = 0 }: { startStep?: number } = {}): MetricsFile {
+  const guard = <T>(action: () => T): T => {
+    try {
+      return action();
+    } catch (error) {
+      throw fileError(`write metrics ${path}`, error);
+    }
+  };
+  const kept = readMetricsFile(path).filter(({ step }) => step <= startStep);
+  guard(() => writeFileSync(path, kept.map(line).join('')));
+  return { append: (record) => guard(() => appendFileSync(path, line(record))) };
+}
+
+/** The records of a metrics file; a last line that was cut off is left out, a file that does not exist has none. */
+export function readMetricsFile(path: string): MetricsRecord[] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw fileError(`read metrics ${path}`, error);
+  }
+  return text.split('\n').flatMap((record) => {
+    try {
+      return record === '' ? [] : [JSON.parse(record) as MetricsRecord];
+    } catch {
+      return [];
+    }
+  });
+}
+
+function line(record: MetricsRecord): string {
+  return JSON.stringify(record) + '\n';
+}

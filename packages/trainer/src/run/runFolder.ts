@@ -1,0 +1,62 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+
+import type { JsonObject } from '../checkpoint/CheckpointIndex.js';
+import { fileError } from '../fileError.js';
+
+/** Where one run keeps what it makes. */
+export interface RunFolder {
+  path: string;
+  /** One JSON object a line. */
+  metricsFile: string;
+  /** Event files for TensorBoard. */
+  tensorBoardFolder: string;
+  checkpointsFolder: string;
+  samplesFolder: string;
+}
+
+/**
+ * Makes `<root>/<name>-<timestamp>/` with its `config.json`. Runs that start in the same second get different folders.
+ *
+ * @throws UserError when the folder can't be made.
+ */
+export async function createRunFolder(root: string, name: string, config: JsonObject): Promise<RunFolder> {
+  const stamp = new Date().toISOString().slice(0, 19).replaceAll(':', '').replace('T', '-');
+  try {
+    await mkdir(root, { recursive: true });
+    const run = runFolderAt(await makeUnused(join(root, `${name}-${stamp}`)));
+    await mkdir(run.samplesFolder);
+    await writeFile(join(run.path, 'config.json'), JSON.stringify(config, undefined, 2) + '\n');
+    return run;
+  } catch (error) {
+    throw fileError(`make a run folder in ${root}`, error);
+  }
+}
+
+/** The run folder that a checkpoint lies in. */
+export function runFolderOf(checkpoint: string): RunFolder {
+  const parent = dirname(resolve(checkpoint));
+  return runFolderAt(basename(parent) === 'checkpoints' ? dirname(parent) : parent);
+}
+
+function runFolderAt(path: string): RunFolder {
+  return {
+    path,
+    metricsFile: join(path, 'metrics.jsonl'),
+    tensorBoardFolder: join(path, 'tensorboard'),
+    checkpointsFolder: join(path, 'checkpoints'),
+    samplesFolder: join(path, 'samples'),
+  };
+}
+
+async function makeUnused(path: string): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    const candidate = attempt === 1 ? path : `${path}-${attempt}`;
+    try {
+      await mkdir(candidate);
+      return candidate;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+}
