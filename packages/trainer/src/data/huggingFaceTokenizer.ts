@@ -5,6 +5,14 @@ import { fileError } from '../fileError.js';
 import { UserError } from '../UserError.js';
 import type { Tokenizer } from './Tokenizer.js';
 
+/** What is used of the library, whose own types need a bundler to resolve. */
+interface Library {
+  get_vocab(withAddedTokens: boolean): Map<string, number>;
+  token_to_id(token: string): number | undefined;
+  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
+  decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string;
+}
+
 /** Names under which published tokenizers end a document, where their configuration does not say. */
 const usualEndings = ['<|endoftext|>', '</s>', '<|end_of_text|>', '<eos>', '[SEP]'];
 
@@ -16,24 +24,26 @@ const usualEndings = ['<|endoftext|>', '</s>', '<|end_of_text|>', '<eos>', '[SEP
  * @throws UserError when the content is of another format.
  */
 export async function huggingFaceTokenizer(tokenizer: object, config: object = {}): Promise<Tokenizer> {
-  const { Tokenizer: Library } = await import('@huggingface/tokenizers');
+  const { Tokenizer: Constructor } = (await import('@huggingface/tokenizers')) as unknown as {
+    Tokenizer: new (tokenizer: object, config: object) => Library;
+  };
   if (!('model' in tokenizer)) {
     throw new UserError('Not a Hugging Face tokenizer: expected a tokenizer.json with the entry "model".');
   }
-  let library: InstanceType<typeof Library>;
+  let library: Library;
   try {
-    library = new Library(tokenizer, config);
+    library = new Constructor(tokenizer, config);
   } catch (error) {
     throw new UserError(`Not a Hugging Face tokenizer: ${(error as Error).message}`, { cause: error });
   }
   // Ids may have gaps; the embedding needs a row up to the largest.
   const vocabularySize = 1 + [...library.get_vocab(true).values()].reduce((a, b) => Math.max(a, b), -1);
   const endings = [(config as { eos_token?: unknown }).eos_token, ...usualEndings];
-  const ending = endings.find((name) => typeof name === 'string' && library.token_to_id(name) !== undefined);
+  const ending = endings.filter((name) => typeof name === 'string').map((name) => library.token_to_id(name));
   return {
     description: { kind: 'huggingface', tokenizer, config },
     vocabularySize,
-    endOfText: ending === undefined ? undefined : library.token_to_id(ending as string),
+    endOfText: ending.find((id) => id !== undefined),
     encode: (bytes) => library.encode(new TextDecoder().decode(bytes), { add_special_tokens: false }).ids,
     decode: (ids) => library.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
   };
