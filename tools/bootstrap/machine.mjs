@@ -30,7 +30,8 @@ export function nodeProblem(version = process.versions.node) {
 
 /** Path of the oneDNN library that the addon will open, or undefined. The addon has the last word: it dlopens it. */
 export function findOneDnn(env = process.env) {
-  if (env.SCMOE_ONEDNN_LIB) return existsSync(env.SCMOE_ONEDNN_LIB) ? env.SCMOE_ONEDNN_LIB : undefined;
+  const named = env.SCMOE_ONEDNN_LIB;
+  if (named) return !named.includes('/') || existsSync(named) ? named : undefined;
   for (const ldconfig of ['/sbin/ldconfig', 'ldconfig']) {
     const { stdout } = spawnSync(ldconfig, ['-p'], { encoding: 'utf8' });
     const known = /libdnnl\.so(?:\.[23])? .*=> (\S+)/.exec(stdout ?? '');

@@ -18,14 +18,16 @@ function prepareNative() {
   let missing = missingParts(inspectMachine());
   if (missing.length === 0) return;
 
-  const command = installSystemPackages(missing.map(({ part }) => part));
+  // A library that the user names is theirs to provide.
+  const ours = missing.filter(({ part }) => part !== 'oneDnn' || !process.env.SCMOE_ONEDNN_LIB);
+  const command = ours.length > 0 ? installSystemPackages(ours.map(({ part }) => part)) : undefined;
   missing = missingParts(inspectMachine());
   if (missing.length === 0) return;
 
   const words = missing.map((part) => part.words).join(', ');
-  const advice = command ? `To install: ${command}` : 'Install it with the package manager of this system.';
+  const advice = command ? `To install: ${command}` : 'Please install it, or point CXX or SCMOE_ONEDNN_LIB at it.';
   if (required) fail(`SCMOE_REQUIRE_NATIVE=1, but this machine lacks ${words}.`, advice);
-  say(`without ${words} it runs on TF.js's wasm or cpu backend, slower. ${advice}`);
+  say(`this machine lacks ${words}: it runs on TF.js's wasm or cpu backend, slower. ${advice}`);
 }
 
 export function prepare(root) {
