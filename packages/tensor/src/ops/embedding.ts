@@ -1,0 +1,52 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { expectDtype, expectRank } from './check.js';
+import { hasFused, runFusedOne } from './runFused.js';
+
+export const embeddingKernel = 'ScmoeEmbedding';
+export const embeddingGradKernel = 'ScmoeEmbeddingGrad';
+
+/**
+ * Rows of a table by id. One kernel each way; the gradient adds up the rows of equal ids in a fixed order.
+ *
+ * @param ids (...) int32, each in 0 ... V - 1; the native kernel throws on another
+ * @param table (V, d) float32
+ * @returns (..., d)
+ * @throws Error naming the argument when shapes or dtypes do not fit
+ */
+export function embedding(ids: tf.Tensor, table: tf.Tensor): tf.Tensor {
+  expectDtype('embedding', 'ids', ids, 'int32');
+  expectDtype('embedding', 'table', table, 'float32');
+  expectRank('embedding', 'table', table, 2, '(vocabSize, d)');
+  if (!hasFused(embeddingKernel)) return embeddingComposed(ids, table);
+  return runFusedOne(embeddingKernel, { ids, table });
+}
+
+/** The same from plain TF.js ops; a one-hot product carries the gradient, which no backend's gather lacks. */
+export function embeddingComposed(ids: tf.Tensor, table: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const [vocabSize, d] = table.shape as [number, number];
+    const flat = tf.reshape(ids, [-1]) as tf.Tensor1D;
+    const lookUp = tf.customGrad((x, save) => {
+      (save as tf.GradSaveFunc)([flat]);
+      return {
+        value: tf.gather(x as tf.Tensor, flat),
+        gradFunc: (dy: tf.Tensor, [saved]: tf.Tensor[]) =>
+          tf.matMul(tf.cast(tf.oneHot(saved as tf.Tensor1D, vocabSize), 'float32'), dy as tf.Tensor2D, true),
+      };
+    });
+    return tf.reshape(lookUp(table), [...ids.shape, d]);
+  });
+}
+
+tf.registerGradient({
+  kernelName: embeddingKernel,
+  inputsToSave: ['ids', 'table'],
+  gradFunc: (dy, saved) => {
+    const [ids, table] = saved as [tf.Tensor, tf.Tensor];
+    const vocabSize = table.shape[0]!;
+    return {
+      table: () => runFusedOne(embeddingGradKernel, { dOut: dy as tf.Tensor, ids }, { vocabSize }),
+    };
+  },
+});

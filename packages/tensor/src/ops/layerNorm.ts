@@ -1,0 +1,67 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { expectDtype, expectShape, expectWidth } from './check.js';
+import { hasFused, runFused } from './runFused.js';
+
+export const layerNormKernel = 'ScmoeLayerNorm';
+export const layerNormGradKernel = 'ScmoeLayerNormGrad';
+
+export interface NormOptions {
+  /** Added to the mean square under the root. */
+  epsilon?: number;
+}
+
+/**
+ * (x - mean) / sqrt(variance + epsilon) * weight + bias over the last dimension, the variance biased
+ * (Ba et al., arXiv 1607.06450). One kernel each way.
+ *
+ * @param x (..., d) float32
+ * @param weight (d)
+ * @param bias (d)
+ * @returns (..., d)
+ * @throws Error naming the argument when shapes or dtypes do not fit
+ */
+export function layerNorm(
+  x: tf.Tensor,
+  weight: tf.Tensor,
+  bias: tf.Tensor,
+  { epsilon = 1e-5 }: NormOptions = {},
+): tf.Tensor {
+  const d = expectWidth('layerNorm', 'x', x);
+  for (const [name, tensor] of Object.entries({ x, weight, bias })) expectDtype('layerNorm', name, tensor, 'float32');
+  expectShape('layerNorm', 'weight', weight, [d], 'for the last dimension of x');
+  expectShape('layerNorm', 'bias', bias, [d], 'for the last dimension of x');
+  if (!(epsilon >= 0)) throw new Error(`layerNorm: epsilon must not be negative, got ${epsilon}`);
+  if (!hasFused(layerNormKernel)) return layerNormComposed(x, weight, bias, { epsilon });
+  const [y, ...saved] = runFused(layerNormKernel, { x, weight, bias }, { epsilon });
+  tf.dispose(saved); // the tape keeps its own handles
+  return y!;
+}
+
+/** The same from plain TF.js ops, with their gradients. */
+export function layerNormComposed(
+  x: tf.Tensor,
+  weight: tf.Tensor,
+  bias: tf.Tensor,
+  { epsilon = 1e-5 }: NormOptions = {},
+): tf.Tensor {
+  return tf.tidy(() => {
+    const centred = tf.sub(x, tf.mean(x, -1, true));
+    const variance = tf.mean(tf.square(centred), -1, true);
+    return tf.add(tf.mul(tf.mul(centred, tf.rsqrt(tf.add(variance, epsilon))), weight), bias);
+  });
+}
+
+tf.registerGradient({
+  kernelName: layerNormKernel,
+  inputsToSave: ['x', 'weight'],
+  outputsToSave: [false, true, true], // mean and 1 / deviation of each row
+  gradFunc: (dy, saved) => {
+    const [x, weight, mean, rstd] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+    const dOut = Array.isArray(dy) ? dy[0]! : dy;
+    let gradients: tf.Tensor[] | undefined;
+    const gradient = (index: number) => () =>
+      (gradients ??= runFused(layerNormGradKernel, { dOut, x, weight, mean, rstd }))[index]!;
+    return { x: gradient(0), weight: gradient(1), bias: gradient(2) };
+  },
+});

@@ -1,0 +1,73 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { expectDtype, expectRank, expectShape } from './check.js';
+import { hasFused, runFused } from './runFused.js';
+
+export const crossEntropyKernel = 'ScmoeSoftmaxCrossEntropy';
+export const crossEntropyGradKernel = 'ScmoeSoftmaxCrossEntropyGrad';
+
+export interface CrossEntropyOptions {
+  /** Targets with this value do not count. */
+  ignoreIndex?: number;
+  /** e in (1 - e) * nll + e * mean over classes of -log p (Szegedy et al., arXiv 1512.00567, section 7). */
+  labelSmoothing?: number;
+}
+
+/**
+ * Mean over the counted targets of -log softmax(logits)[target], in nats; 0 when none counts. One kernel each way, which
+ * keeps one number a row instead of the probabilities.
+ *
+ * @param logits (T, V) float32
+ * @param targets (T) int32, each in 0 ... V - 1 or ignoreIndex; the native kernel throws on another
+ * @returns scalar
+ * @throws Error naming the argument when shapes or dtypes do not fit
+ */
+export function softmaxCrossEntropy(
+  logits: tf.Tensor,
+  targets: tf.Tensor,
+  { ignoreIndex = -100, labelSmoothing = 0 }: CrossEntropyOptions = {},
+): tf.Scalar {
+  expectDtype('softmaxCrossEntropy', 'logits', logits, 'float32');
+  expectDtype('softmaxCrossEntropy', 'targets', targets, 'int32');
+  expectRank('softmaxCrossEntropy', 'logits', logits, 2, '(tokens, classes)');
+  expectShape('softmaxCrossEntropy', 'targets', targets, [logits.shape[0]!], 'for the rows of logits');
+  if (!(labelSmoothing >= 0 && labelSmoothing < 1))
+    throw new Error(`softmaxCrossEntropy: labelSmoothing must be in [0, 1), got ${labelSmoothing}`);
+  const options = { ignoreIndex, labelSmoothing };
+  if (!hasFused(crossEntropyKernel)) return softmaxCrossEntropyComposed(logits, targets, options);
+  const [loss, ...saved] = runFused(crossEntropyKernel, { logits, targets }, options);
+  tf.dispose(saved); // the tape keeps its own handles
+  return loss as tf.Scalar;
+}
+
+/** The same from plain TF.js ops, with their gradients. */
+export function softmaxCrossEntropyComposed(
+  logits: tf.Tensor,
+  targets: tf.Tensor,
+  { ignoreIndex = -100, labelSmoothing = 0 }: CrossEntropyOptions = {},
+): tf.Scalar {
+  return tf.tidy(() => {
+    const classes = logits.shape[1]!;
+    const counted = tf.cast(tf.notEqual(targets, tf.scalar(ignoreIndex, 'int32')), 'float32');
+    const logProbabilities = tf.logSoftmax(logits);
+    const target = tf.cast(tf.oneHot(targets as tf.Tensor1D, classes), 'float32'); // all zeros where the id is outside
+    const nll = tf.neg(tf.sum(tf.mul(logProbabilities, target), -1));
+    const uniform = tf.neg(tf.mean(logProbabilities, -1));
+    const perToken = tf.add(tf.mul(nll, 1 - labelSmoothing), tf.mul(uniform, labelSmoothing));
+    const count = tf.maximum(tf.sum(counted), 1);
+    return tf.div<tf.Scalar>(tf.sum(tf.mul(perToken, counted)), count);
+  });
+}
+
+tf.registerGradient({
+  kernelName: crossEntropyKernel,
+  inputsToSave: ['logits', 'targets'],
+  outputsToSave: [false, true, true], // logsumexp of each row, number of counted targets
+  gradFunc: (dy, saved, attributes) => {
+    const [logits, targets, logsumexp, counted] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+    const dOut = Array.isArray(dy) ? dy[0]! : dy;
+    return {
+      logits: () => runFused(crossEntropyGradKernel, { dOut, logits, targets, logsumexp, counted }, attributes)[0]!,
+    };
+  },
+});

@@ -1,0 +1,63 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { expectDtype, expectRank, expectShape, expectWidth } from './check.js';
+import { hasFused, runFused } from './runFused.js';
+
+export const swigluKernel = 'ScmoeSwiglu';
+export const swigluGradKernel = 'ScmoeSwigluGrad';
+
+/**
+ * (silu(x gate) * (x up)) down, a feed-forward layer without biases (Shazeer, arXiv 2002.05202, equation 6). One kernel
+ * each way.
+ *
+ * @param x (..., d) float32
+ * @param gate (d, f)
+ * @param up (d, f)
+ * @param down (f, d)
+ * @returns (..., d)
+ * @throws Error naming the argument when shapes or dtypes do not fit
+ */
+export function swiglu(x: tf.Tensor, gate: tf.Tensor, up: tf.Tensor, down: tf.Tensor): tf.Tensor {
+  const d = expectWidth('swiglu', 'x', x);
+  for (const [name, tensor] of Object.entries({ x, gate, up, down })) expectDtype('swiglu', name, tensor, 'float32');
+  expectRank('swiglu', 'gate', gate, 2, '(d, f)');
+  const f = gate.shape[1]!;
+  expectShape('swiglu', 'gate', gate, [d, f], 'for the last dimension of x');
+  expectShape('swiglu', 'up', up, [d, f], 'like gate');
+  expectShape('swiglu', 'down', down, [f, d], 'to undo gate');
+  if (!hasFused(swigluKernel)) return swigluComposed(x, gate, up, down);
+  const [y, ...saved] = runFused(swigluKernel, { x, gate, up, down });
+  tf.dispose(saved); // the tape keeps its own handles
+  return y!;
+}
+
+/** The same from plain TF.js ops, with their gradients. */
+export function swigluComposed(x: tf.Tensor, gate: tf.Tensor, up: tf.Tensor, down: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const rows = tf.reshape<tf.Rank.R2>(x, [-1, gate.shape[0]!]);
+    const gated = tf.matMul(rows, gate as tf.Tensor2D);
+    const hidden = tf.mul<tf.Tensor2D>(tf.mul(gated, tf.sigmoid(gated)), tf.matMul(rows, up as tf.Tensor2D));
+    return tf.reshape(tf.matMul(hidden, down as tf.Tensor2D), x.shape);
+  });
+}
+
+tf.registerGradient({
+  kernelName: swigluKernel,
+  inputsToSave: ['x', 'gate', 'up', 'down'],
+  outputsToSave: [false, true, true], // x gate and x up
+  gradFunc: (dy, saved) => {
+    const [x, gate, up, down, gated, raised] = saved as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+    ];
+    const dOut = Array.isArray(dy) ? dy[0]! : dy;
+    let gradients: tf.Tensor[] | undefined;
+    const gradient = (index: number) => () =>
+      (gradients ??= runFused(swigluGradKernel, { dOut, x, gate, up, down, gated, raised }))[index]!;
+    return { x: gradient(0), gate: gradient(1), up: gradient(2), down: gradient(3) };
+  },
+});
