@@ -55,6 +55,12 @@ void* Args::data(size_t index) const {
   return data;
 }
 
+napi_typedarray_type Args::type(size_t index) const {
+  napi_typedarray_type type;
+  check(napi_get_typedarray_info(env_, value(index), &type, nullptr, nullptr, nullptr, nullptr), "reading an array");
+  return type;
+}
+
 int64_t Args::length(size_t index) const {
   size_t length = 0;
   check(napi_get_typedarray_info(env_, value(index), nullptr, &length, nullptr, nullptr, nullptr), "reading an array");

@@ -26,6 +26,8 @@ class Args {
   uint8_t* bytes(size_t index) const { return static_cast<uint8_t*>(array(index, napi_uint8_array)); }
   /// Any typed array, whatever its element type.
   void* data(size_t index) const;
+  /// Element type of a typed array.
+  napi_typedarray_type type(size_t index) const;
   /// Number of elements of a typed array.
   int64_t length(size_t index) const;
 

@@ -1,0 +1,118 @@
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+namespace scmoe {
+
+// Float32 functions without branches or calls, so that the compiler vectorises the loops they stand in. NaN gives NaN;
+// infinities, overflow and underflow are as in the C library. Errors are measured by test/vector_math_test.cc.
+
+namespace detail {
+inline int32_t bitsOf(float x) {
+  int32_t bits;
+  std::memcpy(&bits, &x, 4);
+  return bits;
+}
+inline float fromBits(int32_t bits) {
+  float x;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+}  // namespace detail
+
+/// e^x, at most 2 ulp. Range reduction and polynomial of Cephes' expf (Moshier).
+inline float vexp(float x) {
+  // Past these bounds the result is infinity or zero; written so that NaN passes through.
+  x = x > 89.0f ? 89.0f : x;
+  x = x < -104.0f ? -104.0f : x;
+  // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the low bits.
+  const float shifted = x * 1.44269504088896341f + 12582912.0f;
+  const float n = shifted - 12582912.0f;
+  const int32_t exponent = detail::bitsOf(shifted) - 0x4b400000;
+  float r = x - n * 0.693359375f;
+  r -= n * -2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  // 2^n in two factors: n runs from -150 (denormal results) to 128 (infinity).
+  const int32_t half = exponent >> 1;
+  return p * detail::fromBits((half + 127) << 23) * detail::fromBits((exponent - half + 127) << 23);
+}
+
+/// Natural logarithm, at most 2 ulp. Polynomial of Cephes' logf.
+inline float vlog(float x) {
+  const bool denormal = x < 1.17549435e-38f;
+  const float scaled = denormal ? x * 8388608.0f : x;
+  // Mantissa in [sqrt(1/2), sqrt(2)).
+  const int32_t bits = detail::bitsOf(scaled) - 0x3f3504f3;
+  const float e = static_cast<float>(bits >> 23) - (denormal ? 23.0f : 0.0f);
+  const float m = detail::fromBits((bits & 0x007fffff) + 0x3f3504f3) - 1.0f;
+  const float z = m * m;
+  float p = 7.0376836292e-2f;
+  p = p * m - 1.1514610310e-1f;
+  p = p * m + 1.1676998740e-1f;
+  p = p * m - 1.2420140846e-1f;
+  p = p * m + 1.4249322787e-1f;
+  p = p * m - 1.6668057665e-1f;
+  p = p * m + 2.0000714765e-1f;
+  p = p * m - 2.4999993993e-1f;
+  p = p * m + 3.3333331174e-1f;
+  float y = p * m * z;
+  y += e * -2.12194440e-4f;
+  y -= 0.5f * z;
+  y = m + y;
+  y += e * 0.693359375f;
+  const float infinity = std::numeric_limits<float>::infinity();
+  y = x == infinity ? infinity : y;
+  y = x == 0.0f ? -infinity : y;
+  return x >= 0.0f ? y : std::numeric_limits<float>::quiet_NaN();
+}
+
+/// tanh(x), at most 3 ulp: Cephes' polynomial below 0.625, 1 - 2 / (e^2x + 1) above.
+inline float vtanh(float x) {
+  const float a = std::fabs(x);
+  const float z = x * x;
+  float p = -5.70498872745e-3f;
+  p = p * z + 2.06390887954e-2f;
+  p = p * z - 5.37397155531e-2f;
+  p = p * z + 1.33314422036e-1f;
+  p = p * z - 3.33332819422e-1f;
+  const float small = p * z * x + x;
+  const float large = std::copysign(1.0f - 2.0f / (vexp(2.0f * a) + 1.0f), x);
+  return a < 0.625f ? small : large;
+}
+
+/// 1 / (1 + e^-x), at most 3 ulp.
+inline float vsigmoid(float x) { return 1.0f / (1.0f + vexp(-x)); }
+
+/// erf(x), at most 2 ulp: an odd polynomial below 0.93, 1 - e^polynomial above (minimax fits of N. Juffa).
+inline float verf(float x) {
+  const float a = std::fabs(x);
+  // erf rounds to 1 from here on.
+  const float t = a > 4.0f ? 4.0f : a;
+  const float s = x * x;
+  const float u = t * t;
+  float r = -1.72853470e-5f * t + 3.83197126e-4f;
+  r = r * u + (-3.88396438e-3f * t + 2.42546219e-2f);
+  r = r * t - 1.06777877e-1f;
+  r = r * t - 6.34846687e-1f;
+  r = r * t - 1.28717512e-1f;
+  r = r * t - t;
+  const float large = std::copysign(1.0f - vexp(r), x);
+  float p = -5.96761703e-4f;
+  p = p * s + 4.99119423e-3f;
+  p = p * s - 2.67681349e-2f;
+  p = p * s + 1.12819925e-1f;
+  p = p * s - 3.76125336e-1f;
+  p = p * s + 1.28379166e-1f;
+  const float small = p * x + x;
+  return a > 0.927734375f || a != a ? large : small;
+}
+
+}  // namespace scmoe

@@ -1,0 +1,59 @@
+#include "cpu/vector_math.h"
+
+#include <algorithm>
+
+#include "test/check.h"
+
+using namespace scmoe;
+
+namespace {
+
+/// Largest error of f on [low, high], in units in the last place of the true value.
+double worstUlp(float (*f)(float), double (*truth)(double), double low, double high) {
+  constexpr int kSteps = 200000;
+  double worst = 0;
+  for (int i = 0; i <= kSteps; ++i) {
+    const float x = static_cast<float>(low + (high - low) * i / kSteps);
+    const double expected = truth(x);
+    const float rounded = std::fabs(static_cast<float>(expected));
+    if (rounded < 1.2e-38f) continue;  // no full precision below the normal numbers
+    const double ulp = static_cast<double>(std::nextafter(rounded, INFINITY)) - rounded;
+    worst = std::max(worst, std::fabs(f(x) - expected) / ulp);
+  }
+  return worst;
+}
+
+}  // namespace
+
+TEST(expIsWithinTwoUlp) {
+  CHECK(worstUlp(vexp, std::exp, -87, 88.7) < 2);
+  CHECK(worstUlp(vexp, std::exp, -1, 1) < 2);
+}
+
+TEST(logIsWithinTwoUlp) {
+  CHECK(worstUlp(vlog, std::log, 1e-39, 1e-37) < 2);
+  CHECK(worstUlp(vlog, std::log, 0.5, 2) < 2);
+  CHECK(worstUlp(vlog, std::log, 1, 1e9) < 2);
+}
+
+TEST(tanhAndErfAndSigmoidAreWithinThreeUlp) {
+  CHECK(worstUlp(vtanh, std::tanh, -10, 10) < 3);
+  CHECK(worstUlp(verf, std::erf, -6, 6) < 3);
+  CHECK(worstUlp(vsigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, -80, 80) < 3);
+}
+
+TEST(infinitiesAndZeroAreAsInTheCLibrary) {
+  CHECK(vexp(INFINITY) == INFINITY);
+  CHECK(vexp(-INFINITY) == 0);
+  CHECK(vexp(100) == INFINITY);
+  CHECK(vlog(0) == -INFINITY);
+  CHECK(vlog(INFINITY) == INFINITY);
+  CHECK(vtanh(INFINITY) == 1 && vtanh(-INFINITY) == -1);
+  CHECK(verf(INFINITY) == 1 && verf(-INFINITY) == -1);
+  CHECK(vsigmoid(INFINITY) == 1 && vsigmoid(-INFINITY) == 0);
+}
+
+TEST(nanStaysNan) {
+  for (auto f : {vexp, vlog, vtanh, verf, vsigmoid}) CHECK(std::isnan(f(NAN)));
+  CHECK(std::isnan(vlog(-1)));
+}
