@@ -22,3 +22,6 @@ export { linear, linearComposed, type LinearOptions } from './ops/linear.js';
 export { rmsNorm, rmsNormComposed } from './ops/rmsNorm.js';
 export { softmaxCrossEntropy, softmaxCrossEntropyComposed, type CrossEntropyOptions } from './ops/softmaxCrossEntropy.js';
 export { swiglu, swigluComposed } from './ops/swiglu.js';
+export { readSafetensors, toFloat32, toTensor, type StoredTensor } from './io/readSafetensors.js';
+export { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from './io/safetensorsHeader.js';
+export { writeSafetensors, type WritableTensor } from './io/writeSafetensors.js';

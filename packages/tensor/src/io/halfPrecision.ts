@@ -1,0 +1,33 @@
+/** Bits of bfloat16 numbers to float32: exact. */
+export function bf16ToFloat32(bits: Uint16Array): Float32Array {
+  const words = new Uint32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) words[i] = bits[i]! << 16;
+  return new Float32Array(words.buffer);
+}
+
+/** Float32 to bits of bfloat16, rounded to the nearest, ties to even; NaN stays NaN. */
+export function float32ToBf16(values: Float32Array): Uint16Array {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const bits = new Uint16Array(values.length);
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    const isNaN = (word & 0x7fffffff) > 0x7f800000;
+    // Adding could carry a NaN's payload into the sign or clear it; setting the quiet bit keeps it a NaN.
+    bits[i] = isNaN ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+  }
+  return bits;
+}
+
+/** Bits of IEEE half-precision numbers to float32: exact. */
+export function f16ToFloat32(bits: Uint16Array): Float32Array {
+  const values = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) {
+    const sign = bits[i]! & 0x8000 ? -1 : 1;
+    const exponent = (bits[i]! >>> 10) & 0x1f;
+    const fraction = bits[i]! & 0x3ff;
+    if (exponent === 0x1f) values[i] = fraction ? NaN : sign * Infinity;
+    else if (exponent === 0) values[i] = sign * fraction * 2 ** -24;
+    else values[i] = sign * (1024 + fraction) * 2 ** (exponent - 25);
+  }
+  return values;
+}

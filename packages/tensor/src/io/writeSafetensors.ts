@@ -1,0 +1,125 @@
+import { createHash, type Hash } from 'node:crypto';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+
+import * as tf from '@tensorflow/tfjs';
+
+import { float32ToBf16 } from './halfPrecision.js';
+import type { StoredTensor } from './readSafetensors.js';
+import {
+  arrayTypes,
+  elementCount,
+  type SafetensorsArray,
+  type SafetensorsDtype,
+  type SafetensorsEntry,
+} from './safetensorsHeader.js';
+
+/** What can be written: a tensor (F32, I32 or BOOL), or host data; BF16 also from float32 numbers, rounded here. */
+export type WritableTensor = tf.Tensor | StoredTensor;
+
+const tensorDtypes: Partial<Record<tf.DataType, SafetensorsDtype>> = { float32: 'F32', int32: 'I32', bool: 'BOOL' };
+
+/**
+ * Writes a safetensors file, one tensor after another, so no more than one is copied to the host at a time. The file
+ * appears under its name only when it is complete and flushed to disk; a file that was there stays until then.
+ *
+ * @param metadata strings stored in the header.
+ * @returns the file's size and its checksum, taken on the way.
+ * @throws TypeError where a tensor's dtype can't be written or its data does not fit its shape; the system's error
+ *   (no space, no permission) where the file can't be written, after removing what was begun.
+ */
+export async function writeSafetensors(
+  path: string,
+  tensors: Record<string, WritableTensor>,
+  { metadata = {} }: { metadata?: Record<string, string> } = {},
+): Promise<{ bytes: number; sha256: string }> {
+  const entries = layOut(tensors);
+  const header = encodeHeader(entries, metadata);
+  const partial = `${path}.partial`;
+  const hash = createHash('sha256');
+  const file = await open(partial, 'w');
+  try {
+    await write(file, header, hash);
+    for (const { name } of entries) await write(file, await bytesOf(tensors[name]!), hash);
+    await file.sync();
+    await file.close();
+    await rename(partial, path);
+  } catch (error) {
+    // Closing twice or removing what is gone is no error worth more than the first one.
+    await file.close().catch(() => undefined);
+    await rm(partial, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  return { bytes: header.length + (entries.at(-1)?.end ?? 0), sha256: hash.digest('hex') };
+}
+
+/** Wide elements first, so that every tensor is aligned to its element size; otherwise in the order given. */
+function layOut(tensors: Record<string, WritableTensor>): SafetensorsEntry[] {
+  const described = Object.entries(tensors).map(([name, tensor]) => describe(name, tensor));
+  described.sort((a, b) => elementBytes(b.dtype) - elementBytes(a.dtype));
+  let position = 0;
+  return described.map((tensor) => {
+    const begin = position;
+    position += elementCount(tensor.shape) * elementBytes(tensor.dtype);
+    return { ...tensor, begin, end: position };
+  });
+}
+
+function describe(name: string, tensor: WritableTensor): { name: string; dtype: SafetensorsDtype; shape: number[] } {
+  if (name === '__metadata__') throw new TypeError("a tensor can't be named '__metadata__'");
+  if (tensor instanceof tf.Tensor) {
+    const dtype = tensorDtypes[tensor.dtype];
+    if (!dtype) throw new TypeError(`'${name}' has dtype ${tensor.dtype}, which safetensors does not know`);
+    return { name, dtype, shape: tensor.shape };
+  }
+  const { dtype, shape, data } = tensor;
+  if (!Object.hasOwn(arrayTypes, dtype)) throw new TypeError(`'${name}' has the unknown dtype '${dtype}'`);
+  if (!(data instanceof arrayTypes[dtype]) && !isRoundedHere(dtype, data)) {
+    throw new TypeError(`'${name}' of dtype ${dtype} needs a ${arrayTypes[dtype].name}, got ${data.constructor.name}`);
+  }
+  if (data.length !== elementCount(shape)) {
+    throw new TypeError(
+      `'${name}' of shape [${shape.join(', ')}] needs ${elementCount(shape)} elements, got ${data.length}`,
+    );
+  }
+  return { name, dtype, shape };
+}
+
+function encodeHeader(entries: SafetensorsEntry[], metadata: Record<string, string>): Uint8Array {
+  for (const [key, value] of Object.entries(metadata)) {
+    if (typeof value !== 'string') throw new TypeError(`metadata '${key}' must be a string, got ${typeof value}`);
+  }
+  const described = entries.map(
+    ({ name, dtype, shape, begin, end }) => [name, { dtype, shape, data_offsets: [begin, end] }] as const,
+  );
+  const all = Object.keys(metadata).length > 0 ? [['__metadata__', metadata] as const, ...described] : described;
+  const json = Buffer.from(JSON.stringify(Object.fromEntries(all)));
+  const padded = Math.ceil(json.length / 8) * 8;
+  const header = Buffer.alloc(8 + padded, ' ');
+  header.writeBigUInt64LE(BigInt(padded));
+  json.copy(header, 8);
+  return header;
+}
+
+async function bytesOf(tensor: WritableTensor): Promise<Uint8Array> {
+  let data: SafetensorsArray;
+  if (tensor instanceof tf.Tensor) data = await tensor.data();
+  else data = isRoundedHere(tensor.dtype, tensor.data) ? float32ToBf16(tensor.data) : tensor.data;
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function isRoundedHere(dtype: SafetensorsDtype, data: SafetensorsArray): data is Float32Array {
+  return dtype === 'BF16' && data instanceof Float32Array;
+}
+
+function elementBytes(dtype: SafetensorsDtype): number {
+  return arrayTypes[dtype].BYTES_PER_ELEMENT;
+}
+
+/** A single system call writes less than 2 GiB, and may write less than it was given. */
+async function write(file: FileHandle, bytes: Uint8Array, hash: Hash): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await file.write(bytes, done, Math.min(2 ** 26, bytes.length - done));
+    hash.update(bytes.subarray(done, done + bytesWritten));
+    done += bytesWritten;
+  }
+}
