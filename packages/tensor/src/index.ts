@@ -1,6 +1,8 @@
 import { registerBackend } from './backend/registerBackend.js';
+import { registerFileHandlers } from './io/fileHandlers.js';
 
 registerBackend();
+registerFileHandlers();
 
 export { backendName } from './backend/kernel.js';
 export { findAddon } from './addon/loadAddon.js';
@@ -25,3 +27,4 @@ export { swiglu, swigluComposed } from './ops/swiglu.js';
 export { readSafetensors, toFloat32, toTensor, type StoredTensor } from './io/readSafetensors.js';
 export { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from './io/safetensorsHeader.js';
 export { writeSafetensors, type WritableTensor } from './io/writeSafetensors.js';
+export { registerFileHandlers } from './io/fileHandlers.js';

@@ -1,5 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
 
 import * as tf from '@tensorflow/tfjs';
 
@@ -12,6 +11,7 @@ import {
   type SafetensorsDtype,
   type SafetensorsEntry,
 } from './safetensorsHeader.js';
+import { writeAll, writeAtomically } from './writeAtomically.js';
 
 /** What can be written: a tensor (F32, I32 or BOOL), or host data; BF16 also from float32 numbers, rounded here. */
 export type WritableTensor = tf.Tensor | StoredTensor;
@@ -34,21 +34,12 @@ export async function writeSafetensors(
 ): Promise<{ bytes: number; sha256: string }> {
   const entries = layOut(tensors);
   const header = encodeHeader(entries, metadata);
-  const partial = `${path}.partial`;
   const hash = createHash('sha256');
-  const file = await open(partial, 'w');
-  try {
-    await write(file, header, hash);
-    for (const { name } of entries) await write(file, await bytesOf(tensors[name]!), hash);
-    await file.sync();
-    await file.close();
-    await rename(partial, path);
-  } catch (error) {
-    // Closing twice or removing what is gone is no error worth more than the first one.
-    await file.close().catch(() => undefined);
-    await rm(partial, { force: true }).catch(() => undefined);
-    throw error;
-  }
+  await writeAtomically(path, async (file) => {
+    const write = (bytes: Uint8Array) => writeAll(file, bytes, (part) => hash.update(part));
+    await write(header);
+    for (const { name } of entries) await write(await bytesOf(tensors[name]!));
+  });
   return { bytes: header.length + (entries.at(-1)?.end ?? 0), sha256: hash.digest('hex') };
 }
 
@@ -113,13 +104,4 @@ function isRoundedHere(dtype: SafetensorsDtype, data: SafetensorsArray): data is
 
 function elementBytes(dtype: SafetensorsDtype): number {
   return arrayTypes[dtype].BYTES_PER_ELEMENT;
-}
-
-/** A single system call writes less than 2 GiB, and may write less than it was given. */
-async function write(file: FileHandle, bytes: Uint8Array, hash: Hash): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    const { bytesWritten } = await file.write(bytes, done, Math.min(2 ** 26, bytes.length - done));
-    hash.update(bytes.subarray(done, done + bytesWritten));
-    done += bytesWritten;
-  }
 }
