@@ -34,8 +34,11 @@ export function installDependencies(root) {
     shell: process.platform === 'win32',
   });
   if (result.status === 0) return;
+  const lines = (result.stderr ?? String(result.error))
+    .split('\n')
+    .filter((line) => line && !/^npm error\s+at /.test(line));
   fail('npm ci did not work:', [
-    ...(result.stderr ?? String(result.error)).trim().split('\n').slice(-12),
+    ...lines.slice(0, 10),
     'Check the network connection and the registry (npm config get registry), then run the same command again.',
   ]);
 }

@@ -7,7 +7,7 @@ export function hasFused(kernelName: string): boolean {
 
 /** Runs a fused kernel with several outputs; gradients come from the registration under the same name. */
 export function runFused(kernelName: string, inputs: Record<string, tf.Tensor>, attributes: object = {}): tf.Tensor[] {
-  const result = tf.engine().runKernel(kernelName, inputs, attributes as tf.NamedAttrMap) as tf.Tensor | tf.Tensor[];
+  const result = tf.engine().runKernel<tf.Tensor | tf.Tensor[]>(kernelName, inputs, attributes as tf.NamedAttrMap);
   return Array.isArray(result) ? result : [result];
 }
 
