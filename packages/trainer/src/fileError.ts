@@ -2,6 +2,7 @@ import { UserError } from './UserError.js';
 
 const reasons: Record<string, string> = {
   ENOENT: 'it does not exist',
+  EEXIST: 'there is a file in the way',
   EACCES: 'permission denied',
   EPERM: 'permission denied',
   EISDIR: 'it is a folder',
@@ -22,8 +23,8 @@ export function fileError(doing: string, error: unknown): unknown {
 
 /** Whether an error says that the disk, or this user's share of it, is full. */
 export function isDiskFull(error: unknown): boolean {
-  for (let e = error; e instanceof Error; e = e.cause) {
-    if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes((e as NodeJS.ErrnoException).code ?? '')) return true;
+  for (let e = error as NodeJS.ErrnoException | undefined; e; e = e.cause as typeof e) {
+    if (e.code !== undefined && ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(e.code)) return true;
   }
   return false;
 }

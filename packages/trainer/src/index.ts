@@ -1,4 +1,5 @@
 export { UserError } from './UserError.js';
+
 export { type Corpus, readCorpus, readDocuments, type TextDocument } from './data/readCorpus.js';
 export { type CorpusSplit, splitCorpus } from './data/splitCorpus.js';
 export { type Tokenizer, type TokenizerDescription } from './data/Tokenizer.js';
@@ -9,9 +10,21 @@ export { gpt2Tokenizer } from './data/gpt2Tokenizer.js';
 export { huggingFaceTokenizer, readHuggingFaceTokenizer } from './data/huggingFaceTokenizer.js';
 export { streamDecoder } from './data/streamDecoder.js';
 export { fingerprint, type TokenSequence, tokenizeCorpus } from './data/tokenizeCorpus.js';
+export { type BatchShape, randomTokenBatches, sequentialTokenBatches, type TokenBatch } from './data/tokenBatches.js';
+
+export { type Batch, type LossContext, type LossResult, type Trainable } from './train/Trainable.js';
+export { DivergedError, type StepRecord, train, type TrainOptions } from './train/train.js';
+export { accumulateGradients, type Gradients } from './train/accumulateGradients.js';
+export { evaluate, type EvaluationResult } from './train/evaluate.js';
+
 export { type CheckpointIndex, type Json, type JsonObject } from './checkpoint/CheckpointIndex.js';
+export { type CheckpointContent, saveCheckpoint } from './checkpoint/saveCheckpoint.js';
+export { type Checkpoint, loadCheckpoint, type StoredTensors } from './checkpoint/loadCheckpoint.js';
 export { checkpointName, listCheckpoints } from './checkpoint/listCheckpoints.js';
 export { findCheckpoint, findLatestCheckpoint } from './checkpoint/findCheckpoint.js';
+export { restoreVariables } from './checkpoint/restoreVariables.js';
+export { restoreOptimizer } from './checkpoint/restoreOptimizer.js';
+
 export { type MetricsFile, type MetricsRecord, openMetricsFile, readMetricsFile } from './metrics/metricsFile.js';
 export { type SummaryFileWriter, summaryFileWriter } from './metrics/summaryFileWriter.js';
 export { tensorBoard, type TensorBoardCallback, type TensorBoardCallbackArgs } from './metrics/tensorBoard.js';

@@ -1,0 +1,254 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cp, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { AdamW } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+import { randomTokenBatches } from '../data/tokenBatches.js';
+import { bigramModel } from '../testing/bigramModel.js';
+import { withSmallDisk } from '../testing/smallDisk.js';
+import { temporaryFolder } from '../testing/temporaryFolder.js';
+import { train } from '../train/train.js';
+import { UserError } from '../UserError.js';
+import { findCheckpoint, findLatestCheckpoint } from './findCheckpoint.js';
+import { listCheckpoints } from './listCheckpoints.js';
+import { loadCheckpoint } from './loadCheckpoint.js';
+import { restoreOptimizer } from './restoreOptimizer.js';
+import { restoreVariables } from './restoreVariables.js';
+import { type CheckpointContent, saveCheckpoint } from './saveCheckpoint.js';
+
+const folder = temporaryFolder();
+const vocabularySize = 6;
+const sequence = { ids: Uint16Array.from({ length: 200 }, (_, i) => (i * i) % vocabularySize), numBytes: 200 };
+
+function content(
+  step: number,
+  parameters: Record<string, tf.Tensor> = { w: tf.fill([2, 3], step) },
+): CheckpointContent {
+  return {
+    step,
+    config: { lr: 0.1, kind: 'bigram' },
+    dataFingerprint: 'abc',
+    tokenizer: { kind: 'character', characters: 'abc' },
+    parameters,
+    optimizer: { name: 'AdamW', stepCount: step, state: { 'm.w': tf.ones([2, 3]), 'v.w': tf.zeros([2, 3]) } },
+  };
+}
+
+function bits(tensors: Record<string, tf.Tensor>): Record<string, string> {
+  const hex = (tensor: tf.Tensor) => {
+    const { buffer, byteOffset, byteLength } = tensor.dataSync();
+    return Buffer.from(buffer, byteOffset, byteLength).toString('hex');
+  };
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, hex(tensor)]));
+}
+
+describe('a checkpoint', () => {
+  it('gives back everything that was saved', async () => {
+    const path = await saveCheckpoint(folder.path, content(123));
+    expect(path).toBe(join(folder.path, 'step-000123'));
+    const { index, tokenizer, parameters, optimizerState } = await loadCheckpoint(path);
+    expect(index).toMatchObject({ step: 123, config: { lr: 0.1, kind: 'bigram' }, dataFingerprint: 'abc' });
+    expect(tokenizer).toEqual({ kind: 'character', characters: 'abc' });
+    expect(parameters['w']).toMatchObject({ shape: [2, 3], data: new Float32Array(6).fill(123) });
+    expect(Object.keys(optimizerState).sort()).toEqual(['m.w', 'v.w']);
+  });
+
+  it('resumes bit for bit: 10 steps and 10 more are 20 steps', async () => {
+    const shape = { batchSize: 4, sequenceLength: 10, seed: 1 };
+    const start = () => ({ model: bigramModel(vocabularySize, { noise: 0.5 }), optimizer: new AdamW() });
+    const go = ({ model, optimizer }: ReturnType<typeof start>, startStep: number, steps: number) =>
+      train({
+        model,
+        optimizer,
+        drawBatch: randomTokenBatches(sequence, shape),
+        learningRate: (step) => 0.1 / (step + 1),
+        accumulate: 2,
+        seed: 5,
+        startStep,
+        steps,
+      });
+
+    const straight = start();
+    await go(straight, 0, 20);
+
+    const first = start();
+    await go(first, 0, 10);
+    const path = await saveCheckpoint(folder.path, {
+      ...content(10, first.model.variables),
+      optimizer: { name: 'AdamW', stepCount: first.optimizer.stepCount, state: first.optimizer.state() },
+    });
+    const second = start();
+    const checkpoint = await loadCheckpoint(path);
+    restoreVariables(second.model.variables, checkpoint.parameters);
+    restoreOptimizer(second.optimizer, second.model.variables, checkpoint);
+    await go(second, checkpoint.index.step, 20);
+
+    expect(bits(second.model.variables)).toEqual(bits(straight.model.variables));
+    expect(bits(second.optimizer.state())).toEqual(bits(straight.optimizer.state()));
+    expect(second.optimizer.stepCount).toBe(20);
+  });
+
+  it('is kept while it is among the newest', async () => {
+    for (const step of [1, 2, 10]) await saveCheckpoint(folder.path, content(step), { keep: 2 });
+    expect((await listCheckpoints(folder.path)).map(({ step }) => step)).toEqual([2, 10]);
+  });
+
+  it('replaces one of the same step', async () => {
+    await saveCheckpoint(folder.path, content(1));
+    const path = await saveCheckpoint(folder.path, content(1, { other: tf.zeros([1]) }));
+    expect(Object.keys((await loadCheckpoint(path)).parameters)).toEqual(['other']);
+  });
+
+  it('clears what an interrupted save left, and never lists it', async () => {
+    mkdirSync(join(folder.path, '.step-000005.tmp'));
+    mkdirSync(join(folder.path, 'step-000007'));
+    expect(await listCheckpoints(folder.path)).toEqual([]);
+    await saveCheckpoint(folder.path, content(6));
+    expect(readdirSync(folder.path).sort()).toEqual(['step-000006', 'step-000007']);
+  });
+});
+
+describe('a damaged checkpoint', () => {
+  const damages: [string, (path: string) => Promise<void> | void, RegExp][] = [
+    [
+      'a flipped bit',
+      (path) => flip(join(path, 'model.safetensors'), -1),
+      /model.safetensors has SHA-256 \w+, expected/,
+    ],
+    [
+      'a flipped bit in the optimizer',
+      (path) => flip(join(path, 'optimizer.safetensors'), -3),
+      /optimizer.safetensors has SHA-256/,
+    ],
+    [
+      'a truncated file',
+      (path) => truncate(join(path, 'model.safetensors')),
+      /model.safetensors has \d+ bytes, expected \d+/,
+    ],
+    ['a missing file', (path) => rm(join(path, 'model.safetensors')), /model.safetensors is missing/],
+    ['a missing index', (path) => rm(join(path, 'checkpoint.json')), /checkpoint.json: it does not exist/],
+    ['an index cut short', (path) => truncate(join(path, 'checkpoint.json')), /checkpoint.json is damaged/],
+    [
+      'an edited index',
+      (path) => edit(path, (text) => text.replace('0.1', '0.2')),
+      /checkpoint.json is damaged: expected checksum/,
+    ],
+    [
+      'an index of another program',
+      (path) => edit(path, () => '{"a": 1}'),
+      /of another program: expected "format": "scmoe-checkpoint", got null/,
+    ],
+    [
+      'another version',
+      (path) => edit(path, (text) => text.replace('"version": 1', '"version": 9')),
+      /another version: expected 1, got 9/,
+    ],
+    ['no object at all', (path) => edit(path, () => 'null'), /of another program/],
+  ];
+
+  it.each(damages)('is an error: %s', async (_, damage, message) => {
+    const path = await saveCheckpoint(folder.path, content(1));
+    await damage(path);
+    const error: unknown = await loadCheckpoint(path).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(UserError);
+    expect((error as Error).message).toMatch(message);
+  });
+
+  it('names the one before it, and is passed over only when that is asked for', async () => {
+    const whole = await saveCheckpoint(folder.path, content(1));
+    const damaged = await saveCheckpoint(folder.path, content(2));
+    flip(join(damaged, 'model.safetensors'), -1);
+    await expect(loadCheckpoint(damaged)).rejects.toThrow(`The checkpoint before it is ${whole}`);
+    const problems: string[] = [];
+    const { index } = await loadCheckpoint(damaged, { fallback: ({ message }) => problems.push(message) });
+    expect(index.step).toBe(1);
+    expect(problems).toEqual([expect.stringContaining('step-000002 is damaged')]);
+  });
+});
+
+describe('a checkpoint of another model', () => {
+  it('is refused with the names that do not fit, and changes nothing', async () => {
+    const path = await saveCheckpoint(folder.path, content(1, { a: tf.ones([2]), b: tf.ones([2]) }));
+    const { parameters } = await loadCheckpoint(path);
+    const variables = { a: tf.variable(tf.zeros([3])), c: tf.variable(tf.zeros([1])) };
+    expect(() => restoreVariables(variables, parameters)).toThrow(
+      'The checkpoint is of another model. missing: c; unexpected: b; a: expected float32 (3), got float32 (2).',
+    );
+    expect(Array.from(variables.a.dataSync())).toEqual([0, 0, 0]);
+  });
+
+  it('is refused for the optimizer too', async () => {
+    const checkpoint = await loadCheckpoint(await saveCheckpoint(folder.path, content(1)));
+    expect(() => restoreOptimizer(new AdamW(), { w: tf.variable(tf.zeros([4])) }, checkpoint)).toThrow(
+      "The checkpoint's optimizer does not fit the model: m.w: expected (4), got (2, 3).",
+    );
+  });
+});
+
+describe('finding checkpoints', () => {
+  it('takes a checkpoint, its folder, or a run, and the newest run', async () => {
+    const run = join(folder.path, 'lm-1');
+    await saveCheckpoint(join(run, 'checkpoints'), content(1));
+    const newest = await saveCheckpoint(join(run, 'checkpoints'), content(2));
+    for (const path of [run, join(run, 'checkpoints'), newest]) expect(await findCheckpoint(path)).toBe(newest);
+    const later = await saveCheckpoint(join(folder.path, 'lm-0', 'checkpoints'), content(1));
+    expect(await findLatestCheckpoint(folder.path)).toBe(later);
+  });
+
+  it('says what is missing', async () => {
+    await expect(findCheckpoint(join(folder.path, 'no'))).rejects.toThrow('it does not exist');
+    await expect(findCheckpoint(folder.path)).rejects.toThrow('holds no complete checkpoint');
+    await expect(findLatestCheckpoint(folder.path)).rejects.toThrow('There is no run to resume');
+  });
+});
+
+describe('a full disk', () => {
+  const large = () => content(2, { w: tf.zeros([1000, 100]) });
+
+  it('is a clear error, keeps the last checkpoint, and leaves nothing half-written', async () => {
+    const disk = join(folder.path, 'disk');
+    await withSmallDisk(disk, 256, async () => {
+      const whole = await saveCheckpoint(disk, content(1));
+      const error: unknown = await saveCheckpoint(disk, large()).catch((e: unknown) => e);
+      expect(error).toBeInstanceOf(UserError);
+      expect((error as Error).message).toBe(
+        `Can't save checkpoint ${join(disk, 'step-000002')}: no space left on the disk. The last complete checkpoint stays: ${whole}`,
+      );
+      expect(readdirSync(disk)).toEqual(['step-000001']);
+      expect((await loadCheckpoint(whole)).index.step).toBe(1);
+    });
+  });
+
+  it('is reported when there was no checkpoint before', async () => {
+    const disk = join(folder.path, 'disk');
+    await withSmallDisk(disk, 256, async () => {
+      await expect(saveCheckpoint(disk, large())).rejects.toThrow('There is no earlier checkpoint.');
+    });
+  });
+});
+
+it('a checkpoint can be copied elsewhere', async () => {
+  const path = await saveCheckpoint(folder.path, content(3));
+  await cp(path, join(folder.path, 'copy'), { recursive: true });
+  expect((await stat(join(folder.path, 'copy'))).isDirectory()).toBe(true);
+  expect((await loadCheckpoint(join(folder.path, 'copy'))).index.step).toBe(3);
+});
+
+function flip(file: string, at: number): void {
+  const bytes = readFileSync(file);
+  const offset = at < 0 ? bytes.length + at : at;
+  bytes[offset]! ^= 1;
+  writeFileSync(file, bytes);
+}
+
+function truncate(file: string): void {
+  const bytes = readFileSync(file);
+  writeFileSync(file, bytes.subarray(0, bytes.length - 20));
+}
+
+function edit(path: string, change: (text: string) => string): void {
+  const file = join(path, 'checkpoint.json');
+  writeFileSync(file, change(readFileSync(file, 'utf8')));
+}
