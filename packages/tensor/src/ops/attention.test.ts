@@ -1,9 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { attention, type AttentionOptions } from '../index.js';
+import { attention, backendName, type AttentionOptions } from '../index.js';
 import { itGolden, type Golden } from '../testing/golden.js';
+import { expectGradientsMatch } from '../testing/finiteDifferences.js';
 import { relativeError } from '../testing/compare.js';
 import { availableBackends } from '../testing/backends.js';
+import { attentionKernel } from './attention.js';
 import { rotateComposed } from './rope.js';
 
 type Inputs = [tf.Tensor, tf.Tensor, tf.Tensor];
@@ -71,6 +73,17 @@ describe.each(availableBackends())('attention on %s', (backend) => {
   itGolden('matches the reference values with projections', 'attention-causal', withProjections);
   itGolden('matches the reference values with projections', 'attention-full', withProjections);
 
+  it('has the gradients that finite differences show', () => {
+    const [q, k, v, r] = [
+      [1, 3, 8],
+      [1, 5, 4],
+      [1, 5, 4],
+      [1, 3, 8],
+    ].map((shape, i) => tf.randomNormal(shape, 0, 1, 'float32', i + 1)) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+    const options: AttentionOptions = { numHeads: 4, numKvHeads: 2, rope: { style: 'interleaved' } };
+    expectGradientsMatch((...x) => tf.sum(tf.mul(attention(x[0]!, x[1]!, x[2]!, options), r)), [q, k, v]);
+  });
+
   it('leaks no tensors, with and without gradients', () => {
     const inputs = [1, 2, 3].map(() => tf.randomNormal([2, 5, 8])) as Inputs;
     const before = tf.memory().numTensors;
@@ -97,6 +110,77 @@ describe.each(availableBackends())('attention on %s', (backend) => {
     expect(call(q, x([2, 2, 8]), { numHeads: 2 })).toThrow('causal needs at most 2 queries (one per key), got 3');
     expect(call(q, x([2, 0, 8]), { numHeads: 2, causal: false })).toThrow('at least one key');
     expect(call(q, q, { numHeads: 8, rope: { style: 'half' } })).toThrow('even head size, got 1');
+  });
+});
+
+const nativeOnly = availableBackends().includes(backendName) ? describe : describe.skip;
+nativeOnly('native attention', () => {
+  beforeAll(() => tf.setBackend(backendName));
+
+  // [B, S, Sk, H, Hkv, D]: blocks of 48 queries and 128 keys, panels of 64 keys and vectors of 16 are cut everywhere.
+  it.each([
+    [1, 1, 1, 1, 1, 1],
+    [2, 1, 37, 3, 3, 16], // decoding
+    [1, 2, 130, 4, 2, 64], // two queries against a cache, a shared key head
+    [2, 1, 9, 4, 1, 5],
+    [1, 3, 3, 2, 2, 7],
+    [2, 47, 47, 2, 1, 32],
+    [1, 49, 129, 2, 2, 33],
+    [1, 50, 261, 2, 2, 48],
+    [1, 100, 100, 2, 1, 64],
+    [1, 100, 100, 1, 1, 128], // one head: its queries are spread over the threads
+    [1, 65, 64, 2, 2, 20],
+    [0, 4, 4, 2, 2, 8],
+    [2, 0, 3, 2, 2, 8],
+  ])('agrees with the composed one, values and gradients: B %d, S %d, Sk %d, H %d, Hkv %d, D %d', (...sizes) => {
+    const [batch, queries, keys, numHeads, numKvHeads, size] = sizes as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    const options: AttentionOptions[] = [{ numHeads, numKvHeads, causal: false }];
+    if (queries <= keys) options.push({ numHeads, numKvHeads, scale: 0.3 });
+    if (queries <= keys && size % 2 === 0) {
+      options.push({ numHeads, numKvHeads, rope: { style: 'half', theta: 500 } });
+      options.push({ numHeads, numKvHeads, causal: false, rope: { style: 'interleaved' } });
+    }
+    const inputs = [
+      tf.randomNormal([batch, queries, numHeads * size]),
+      tf.randomNormal([batch, keys, numKvHeads * size]),
+      tf.randomNormal([batch, keys, numKvHeads * size]),
+    ] as Inputs;
+    const r = tf.randomNormal([batch, queries, numHeads * size]);
+    for (const option of options) {
+      const fused = run(inputs, option, r);
+      const kernel = tf.getKernel(attentionKernel, backendName)!;
+      tf.unregisterKernel(attentionKernel, backendName);
+      const composed = run(inputs, option, r);
+      tf.registerKernel(kernel);
+      for (const [i, value] of fused.entries())
+        expect(relativeError(value, composed[i]!)).toBeLessThan(i === 0 ? valueTolerance : gradientTolerance);
+    }
+  });
+
+  it('survives scores far apart', () => {
+    const q = tf.mul(tf.randomNormal([1, 60, 32], 0, 1, 'float32', 1), 40);
+    const v = tf.randomNormal([1, 60, 32], 0, 1, 'float32', 2);
+    const y = attention(q, q, v, { numHeads: 1, causal: false });
+    // Scores reach 1,600 * 32 / sqrt(32): each query sees itself alone.
+    expect(relativeError(y, v)).toBeLessThan(1e-6);
+  });
+
+  it('shows a value that is not a number', () => {
+    const q = tf.tensor([NaN, 1, 2, 3], [1, 2, 2]);
+    expect([...attention(q, q, q, { numHeads: 1 }).dataSync()].every(Number.isNaN)).toBe(true);
+  });
+
+  it('gives the same bits again', () => {
+    const x = tf.randomNormal([1, 150, 64]);
+    const once = run([x, x, x], { numHeads: 2 }, x).map((y) => y.dataSync());
+    expect(run([x, x, x], { numHeads: 2 }, x).map((y) => y.dataSync())).toEqual(once);
   });
 });
 

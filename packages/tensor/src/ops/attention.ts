@@ -90,10 +90,9 @@ tf.registerGradient({
   gradFunc: (dy, saved, attributes) => {
     const [q, k, v, out, logsumexp] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
     const dOut = Array.isArray(dy) ? dy[0]! : dy;
-    let gradients: tf.Tensor[] | undefined;
-    const gradient = (index: number) => () =>
-      (gradients ??= runFused(attentionGradKernel, { dOut, q, k, v, out, logsumexp }, attributes))[index]!;
-    return { q: gradient(0), k: gradient(1), v: gradient(2) };
+    // At once, not on demand: TF.js runs each returned function in a tidy of its own, which would free the others.
+    const gradients = runFused(attentionGradKernel, { dOut, q, k, v, out, logsumexp }, attributes);
+    return { q: () => gradients[0]!, k: () => gradients[1]!, v: () => gradients[2]! };
   },
 });
 

@@ -1,4 +1,6 @@
 import type { KernelConfig } from '@tensorflow/tfjs';
 
+import { attentionKernels } from './attention.js';
+
 /** Native kernels of the fused operations in `src/ops`, forward and backward. */
-export const fusedKernels: KernelConfig[] = [];
+export const fusedKernels: KernelConfig[] = [...attentionKernels];

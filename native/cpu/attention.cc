@@ -1,0 +1,186 @@
+#include "cpu/attention.h"
+
+#include <cmath>
+#include <limits>
+#include <tuple>
+
+#include "core/scratch.h"
+#include "cpu/attention_blocks.h"
+
+namespace scmoe {
+
+namespace {
+
+constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+
+/// Softmax of a row against the running maximum: scores become exp(score - maximum), `count` of them seen and the rest
+/// of the block zero. Returns the factor on what was summed before.
+inline float softmaxRow(float* scores, int64_t count, int64_t width, float& maximumSoFar, float& sum) {
+  const int64_t end = roundUp(count, kLanes);
+  for (int64_t j = count; j < end; ++j) scores[j] = kMinusInfinity;
+  for (int64_t j = end; j < width; j += kLanes) store(scores + j, Vec{});
+  if (count <= 0) return 1.0f;
+  Vec largest = load(scores);
+  for (int64_t j = kLanes; j < end; j += kLanes) largest = maximum(largest, load(scores + j));
+  const float top = std::max(maximumSoFar, horizontalMaximum(largest));
+  Vec total{};
+  for (int64_t j = 0; j < end; j += kLanes) {
+    const Vec p = exponential(load(scores + j) - top);
+    store(scores + j, p);
+    total += p;
+  }
+  const float factor = std::exp(maximumSoFar - top);
+  sum = sum * factor + horizontalSum(total);
+  maximumSoFar = top;
+  return factor;
+}
+
+struct ForwardScratch {
+  float *keyPanels, *values, *queries, *scores, *out, *largest, *sum, *factor, *rows;
+
+  ForwardScratch(Carver& carver, int64_t keys, int64_t padded)
+      : keyPanels(carver.take(roundUp(keys, kPanel) * padded)),
+        values(carver.take(keys * padded)),
+        queries(carver.take(kQueryBlock * padded)),
+        scores(carver.take(kQueryBlock * kKeyBlock)),
+        out(carver.take(kQueryBlock * padded)),
+        largest(carver.take(kQueryBlock)),
+        sum(carver.take(kQueryBlock)),
+        factor(carver.take(kQueryBlock)),
+        rows(carver.take(kPanel * padded)) {}
+};
+
+/// One block of queries of one head against all keys that it sees.
+void forwardBlock(const AttentionShape& shape, int64_t padded, int64_t firstQuery, int64_t rows,
+                  const ForwardScratch& s) {
+  std::fill(s.largest, s.largest + rows, kMinusInfinity);
+  std::fill(s.sum, s.sum + rows, 0.0f);
+  const int64_t keys = visibleKeys(shape, firstQuery + rows - 1);
+  for (int64_t firstKey = 0; firstKey < keys; firstKey += kKeyBlock) {
+    const int64_t width = std::min(kKeyBlock, keys - firstKey);
+    const auto seen = [&](int64_t i) {
+      return std::clamp<int64_t>(visibleKeys(shape, firstQuery + i) - firstKey, 0, width);
+    };
+    scoreBlock(shape, rows, padded, s.queries, s.keyPanels, firstKey, width, seen, s.scores);
+    for (int64_t i = 0; i < rows; ++i)
+      s.factor[i] = softmaxRow(s.scores + i * kKeyBlock, seen(i), width, s.largest[i], s.sum[i]);
+    for (int64_t i = 0; i < rows; i += kTileRows) {
+      const int64_t count = std::min<int64_t>(kTileRows, rows - i);
+      const float* weights = s.scores + i * kKeyBlock;
+      const float* values = s.values + firstKey * padded;
+      float* out = s.out + i * padded;
+      const int64_t depth = seen(i + count - 1);
+      if (firstKey == 0)
+        smallProduct<Onto::kNothing>(count, padded / kLanes, depth, weights, kKeyBlock, 1, values, padded, out, padded);
+      else if (depth > 0)
+        smallProduct<Onto::kScaledSum>(count, padded / kLanes, depth, weights, kKeyBlock, 1, values, padded, out,
+                                       padded, s.factor + i);
+    }
+  }
+}
+
+/// Few queries against many keys, as in decoding: keys and values are read once where they lie, nothing is packed.
+void decodeHead(const AttentionShape& shape, const RotaryTable* table, const float* q, const float* k, const float* v,
+                int64_t firstHead, float* out, float* logsumexp) {
+  const int64_t group = shape.heads / shape.kvHeads, rows = group * shape.queries, size = shape.size;
+  const int64_t stride = shape.heads * size, keyStride = shape.kvHeads * size, width = roundUp(shape.keys, kLanes);
+  Carver measure(nullptr);
+  const auto carve = [&](Carver& carver) {
+    float* queries = carver.take(rows * size);
+    float* scores = carver.take(rows * width);
+    float* results = carver.take(rows * size);
+    return std::tuple(queries, scores, results, carver.take(size));
+  };
+  carve(measure);
+  Carver carver(scratch<float>(kScratchKernelA, measure.used()));
+  const auto [queries, scores, results, turned] = carve(carver);
+  const auto source = [&](int64_t r) { return (r % shape.queries) * stride + (firstHead + r / shape.queries) * size; };
+  for (int64_t r = 0; r < rows; ++r)
+    packRows(shape, table, q + source(r), stride, 1, shape.keys - shape.queries + r % shape.queries, shape.scale, size,
+             queries + r * size);
+  for (int64_t j = 0; j < shape.keys; ++j) {
+    const float* key = k + j * keyStride;
+    if (table) {
+      rotate(shape.rope, *table, j, false, 1.0f, key, size, turned);
+      key = turned;
+    }
+    for (int64_t r = 0; r < rows; ++r) {
+      const float* query = queries + r * size;
+      Vec sum{};
+      for (int64_t d = 0; d < size; d += kLanes) sum += load(query + d) * load(key + d);
+      scores[r * width + j] = horizontalSum(sum);
+    }
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+    float largest = kMinusInfinity, sum = 0;
+    softmaxRow(scores + r * width, visibleKeys(shape, r % shape.queries), width, largest, sum);
+    logsumexp[r] = largest + std::log(sum);
+    for (int64_t j = 0; j < width; j += kLanes) store(scores + r * width + j, load(scores + r * width + j) / sum);
+  }
+  smallProduct<Onto::kNothing>(rows, size / kLanes, shape.keys, scores, width, 1, v, keyStride, results, size);
+  for (int64_t r = 0; r < rows; ++r) std::memcpy(out + source(r), results + r * size, size * sizeof(float));
+}
+
+}  // namespace
+
+void attention(const AttentionShape& shape, const float* q, const float* k, const float* v, float* out,
+               float* logsumexp) {
+  if (shape.batch == 0 || shape.queries == 0) return;
+  const int64_t size = shape.size, padded = roundUp(size, kLanes), group = shape.heads / shape.kvHeads;
+  const int64_t stride = shape.heads * size, keyStride = shape.kvHeads * size;
+  const bool turn = shape.rope != RopeStyle::kNone;
+  const RotaryTable table = turn ? rotaryTable(shape.keys, size, shape.theta) : RotaryTable{};
+  const RotaryTable* turning = turn ? &table : nullptr;
+
+  if (shape.queries * group <= 4 && size % kLanes == 0) {
+    const int64_t grain = grainFor(shape.keys * size * 8);
+    parallelFor(shape.batch * shape.kvHeads, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t index = begin; index < end; ++index) {
+        const int64_t b = index / shape.kvHeads, head = index % shape.kvHeads;
+        const int64_t keyOffset = b * shape.keys * keyStride + head * size;
+        decodeHead(shape, turning, q + b * shape.queries * stride, k + keyOffset, v + keyOffset, head * group,
+                   out + b * shape.queries * stride, logsumexp + (b * shape.heads + head * group) * shape.queries);
+      }
+    });
+    return;
+  }
+
+  const AttentionWork work(shape);
+  parallelFor(work.items, 1, [&](int64_t begin, int64_t end) {
+    Carver measure(nullptr);
+    ForwardScratch(measure, shape.keys, padded);
+    Carver carver(scratch<float>(kScratchKernelA, measure.used()));
+    const ForwardScratch s(carver, shape.keys, padded);
+    for (int64_t index = begin; index < end; ++index) {
+      const AttentionItem item = work.item(shape, index);
+      const int64_t lastQuery = std::min(item.lastBlock * kQueryBlock, shape.queries) - 1;
+      const int64_t keys = visibleKeys(shape, lastQuery);
+      const int64_t keyOffset = item.batch * shape.keys * keyStride + item.kvHead * size;
+      for (int64_t first = 0; first < keys; first += kPanel) {
+        const int64_t count = std::min(kPanel, keys - first);
+        packRows(shape, turning, k + keyOffset + first * keyStride, keyStride, count, first, 1.0f, padded, s.rows);
+        std::fill(s.rows + count * padded, s.rows + kPanel * padded, 0.0f);
+        packPanels(s.rows, kPanel, padded, s.keyPanels + first * padded);
+      }
+      packRows(shape, nullptr, v + keyOffset, keyStride, keys, 0, 1.0f, padded, s.values);
+
+      for (int64_t block = item.firstBlock; block < item.lastBlock; ++block) {
+        const int64_t firstQuery = block * kQueryBlock, rows = std::min(kQueryBlock, shape.queries - firstQuery);
+        for (int64_t head = item.kvHead * group; head < (item.kvHead + 1) * group; ++head) {
+          const int64_t offset = (item.batch * shape.queries + firstQuery) * stride + head * size;
+          packRows(shape, turning, q + offset, stride, rows, shape.keys - shape.queries + firstQuery, shape.scale,
+                   padded, s.queries);
+          forwardBlock(shape, padded, firstQuery, rows, s);
+          float* lse = logsumexp + (item.batch * shape.heads + head) * shape.queries + firstQuery;
+          for (int64_t i = 0; i < rows; ++i) {
+            rotate(RopeStyle::kNone, table, 0, false, 1.0f / s.sum[i], s.out + i * padded, size,
+                   out + offset + i * stride);
+            lse[i] = s.largest[i] + std::log(s.sum[i]);
+          }
+        }
+      }
+    }
+  });
+}
+
+}  // namespace scmoe

@@ -1,0 +1,28 @@
+#pragma once
+#include <cstdint>
+
+#include "cpu/rotary.h"
+
+namespace scmoe {
+
+/// q, out (batch, queries, heads * size); k, v (batch, keys, kvHeads * size). Head h owns columns h * size ... and
+/// reads key head h / (heads / kvHeads). Query i stands at position keys - queries + i.
+struct AttentionShape {
+  int64_t batch, queries, keys, heads, kvHeads, size;
+  bool causal;
+  RopeStyle rope;
+  double theta;
+  float scale;
+};
+
+/// out = softmax(scale * q k^T) v per head, logsumexp (batch, heads, queries) for the gradient. Works in float32 in
+/// either precision: the products are too small to repay rounding their operands.
+void attention(const AttentionShape& shape, const float* q, const float* k, const float* v, float* out,
+               float* logsumexp);
+
+/// Gradients of sum(out * dOut). Sums over query blocks and heads run in an order that depends on the shape and the
+/// thread count alone.
+void attentionGrad(const AttentionShape& shape, const float* dOut, const float* q, const float* k, const float* v,
+                   const float* out, const float* logsumexp, float* dQ, float* dK, float* dV);
+
+}  // namespace scmoe

@@ -1,0 +1,105 @@
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "core/parallel.h"
+#include "cpu/attention.h"
+#include "cpu/small_product.h"
+
+/// What the forward and the backward pass of attention share: how the work is cut, and the packed operands.
+namespace scmoe {
+
+constexpr int64_t kQueryBlock = 48;
+constexpr int64_t kKeyBlock = 128;
+/// Keys of one panel of a transposed operand: the width of a product tile.
+constexpr int64_t kPanel = kTileVectors * kLanes;
+static_assert(kKeyBlock % kPanel == 0, "key blocks consist of whole panels");
+
+inline int64_t roundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+/// Keys that query i sees.
+inline int64_t visibleKeys(const AttentionShape& shape, int64_t i) {
+  return shape.causal ? shape.keys - shape.queries + i + 1 : shape.keys;
+}
+
+/// One piece of work: a range of query blocks of all query heads that share a key head.
+struct AttentionItem {
+  int64_t batch, kvHead, chunk, firstBlock, lastBlock;
+};
+
+struct AttentionWork {
+  int64_t blocks;  // query blocks of one head
+  int64_t chunks;  // pieces that the blocks of one key head are cut into
+  int64_t items;
+
+  /// Whole key heads where they spread evenly over the threads, else enough pieces to even out.
+  explicit AttentionWork(const AttentionShape& shape)
+      : blocks((shape.queries + kQueryBlock - 1) / kQueryBlock), chunks(1) {
+    const int64_t heads = shape.batch * shape.kvHeads, team = threads();
+    while (heads > 0 && chunks < blocks && heads * chunks % team != 0 && heads * chunks < 4 * team) ++chunks;
+    items = heads * chunks;
+  }
+
+  /// Under the causal mask late blocks cost more: pieces from both ends alternate, so that neighbours even out.
+  AttentionItem item(const AttentionShape& shape, int64_t index) const {
+    const int64_t place = index % chunks, head = index / chunks;
+    const int64_t chunk = place % 2 == 0 ? place / 2 : chunks - 1 - place / 2;
+    return {head / shape.kvHeads, head % shape.kvHeads, chunk, blocks * chunk / chunks, blocks * (chunk + 1) / chunks};
+  }
+};
+
+/// Hands out consecutive pieces of one block of scratch memory, each on a cache line of its own.
+class Carver {
+ public:
+  explicit Carver(float* memory) : memory_(memory) {}
+  float* take(int64_t count) {
+    float* result = memory_ ? memory_ + used_ : nullptr;
+    used_ += roundUp(count, 16);
+    return result;
+  }
+  int64_t used() const { return used_; }
+
+ private:
+  float* memory_;
+  int64_t used_ = 0;
+};
+
+/// Rows of one head, turned and scaled, at `padded` floats a row with zeros behind `size`. Row i stands at
+/// firstPosition + i.
+inline void packRows(const AttentionShape& shape, const RotaryTable* table, const float* from, int64_t stride,
+                     int64_t rows, int64_t firstPosition, float factor, int64_t padded, float* to) {
+  for (int64_t i = 0; i < rows; ++i, from += stride, to += padded) {
+    rotate(table ? shape.rope : RopeStyle::kNone, table ? *table : RotaryTable{}, firstPosition + i, false, factor, from,
+           shape.size, to);
+    for (int64_t d = shape.size; d < padded; ++d) to[d] = 0;
+  }
+}
+
+/// Packed rows into panels of kPanel keys, each (padded, kPanel): a product then reads keys as lanes. `rows` holds
+/// whole panels, zeros behind the last key.
+inline void packPanels(const float* rows, int64_t count, int64_t padded, float* panels) {
+  for (int64_t first = 0; first < count; first += kPanel, panels += padded * kPanel)
+    for (int64_t lane = 0; lane < kPanel; lane += kLanes)
+      for (int64_t d = 0; d < padded; d += kLanes)
+        transposeSquare(rows + (first + lane) * padded + d, padded, panels + d * kPanel + lane, kPanel);
+}
+
+/// scores (rows, width) = left (rows, size) times the transposed keys of a block that starts at `firstKey`; tiles that
+/// no query sees are left as they are. `seen(i)` is the number of the block's keys that row i sees.
+template <typename Seen>
+inline void scoreBlock(const AttentionShape& shape, int64_t rows, int64_t padded, const float* left,
+                       const float* panels, int64_t firstKey, int64_t width, const Seen& seen, float* scores) {
+  for (int64_t j = 0; j < width; j += kPanel) {
+    const float* panel = panels + (firstKey + j) * padded;
+    const int64_t vectors = roundUp(std::min(kPanel, width - j), kLanes) / kLanes;
+    for (int64_t i = 0; i < rows; i += kTileRows) {
+      const int64_t count = std::min<int64_t>(kTileRows, rows - i);
+      if (seen(i + count - 1) <= j) continue;
+      smallProduct<Onto::kNothing>(count, vectors, shape.size, left + i * padded, padded, 1, panel, kPanel,
+                                   scores + i * kKeyBlock + j, kKeyBlock);
+    }
+  }
+}
+
+}  // namespace scmoe

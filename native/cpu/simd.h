@@ -1,0 +1,100 @@
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+/// Short vectors through GCC's and Clang's vector extensions: one source for AVX-512, AVX2 and NEON.
+namespace scmoe {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+constexpr int kVectorRegisters = 32;
+#elif defined(__AVX__)
+constexpr int kLanes = 8;
+constexpr int kVectorRegisters = 16;
+#else
+constexpr int kLanes = 4;
+constexpr int kVectorRegisters = 32;
+#endif
+
+typedef float Vec __attribute__((vector_size(kLanes * 4)));
+typedef int32_t IntVec __attribute__((vector_size(kLanes * 4)));
+typedef float UnalignedVec __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
+
+inline Vec load(const float* from) { return *reinterpret_cast<const UnalignedVec*>(from); }
+inline void store(float* to, Vec value) { *reinterpret_cast<UnalignedVec*>(to) = value; }
+inline Vec broadcast(float value) { return value - Vec{}; }
+
+inline Vec maximum(Vec a, Vec b) { return a > b ? a : b; }
+
+inline float horizontalSum(Vec value) {
+  float lanes[kLanes], sum = 0;
+  store(lanes, value);
+  for (int width = kLanes / 2; width >= 1; width /= 2)
+    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+  sum = lanes[0];
+  return sum;
+}
+
+inline float horizontalMaximum(Vec value) {
+  float lanes[kLanes];
+  store(lanes, value);
+  for (int width = kLanes / 2; width >= 1; width /= 2)
+    for (int i = 0; i < width; ++i) lanes[i] = lanes[i] > lanes[i + width] ? lanes[i] : lanes[i + width];
+  return lanes[0];
+}
+
+/// 0, 1, 2, ...
+inline IntVec laneIndex() {
+  IntVec result;
+  for (int i = 0; i < kLanes; ++i) result[i] = i;
+  return result;
+}
+
+/// e^x for x <= 88, within 2 ulp; exactly 0 below -87.3 (where float32 leaves its normal range), NaN for NaN.
+/// Cody and Waite's reduction to |r| <= ln(2)/2 and Cephes' expf polynomial.
+inline Vec exponential(Vec x) {
+  const float lowest = -87.33654f;
+  const Vec clamped = x < lowest ? broadcast(lowest) : x;
+  const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer and leaves that in the low bits
+  const Vec shifted = clamped * 1.44269504f + magic;
+  const Vec n = shifted - magic;
+  const Vec r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
+  Vec p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * (r * r) + r + 1.0f;
+  const IntVec power = ((IntVec)shifted << 23) + (127 << 23);  // the magic's own low bits leave at the top
+  const Vec result = p * (Vec)power;
+  return x < lowest ? Vec{} : result;
+}
+
+/// kLanes rows of kLanes floats, transposed; rows of `to` are `toStride` apart.
+inline void transposeSquare(const float* from, int64_t fromStride, float* to, int64_t toStride) {
+  Vec rows[kLanes], next[kLanes];
+  IntVec low, high;
+  for (int i = 0; i < kLanes / 2; ++i) {
+    low[2 * i] = i;
+    low[2 * i + 1] = i + kLanes;
+    high[2 * i] = i + kLanes / 2;
+    high[2 * i + 1] = i + kLanes / 2 + kLanes;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) rows[i] = load(from + i * fromStride);
+  // Interleaving row i with row i + kLanes/2 moves one bit of the row number into the column: log2(kLanes) rounds.
+#pragma GCC unroll 4
+  for (int width = 1; width < kLanes; width *= 2) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kLanes / 2; ++i) {
+      next[2 * i] = __builtin_shuffle(rows[i], rows[i + kLanes / 2], low);
+      next[2 * i + 1] = __builtin_shuffle(rows[i], rows[i + kLanes / 2], high);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; ++i) rows[i] = next[i];
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) store(to + i * toStride, rows[i]);
+}
+
+}  // namespace scmoe
