@@ -133,14 +133,7 @@ nativeOnly('native attention', () => {
     [0, 4, 4, 2, 2, 8],
     [2, 0, 3, 2, 2, 8],
   ])('agrees with the composed one, values and gradients: B %d, S %d, Sk %d, H %d, Hkv %d, D %d', (...sizes) => {
-    const [batch, queries, keys, numHeads, numKvHeads, size] = sizes as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
+    const [batch, queries, keys, numHeads, numKvHeads, size] = sizes;
     const options: AttentionOptions[] = [{ numHeads, numKvHeads, causal: false }];
     if (queries <= keys) options.push({ numHeads, numKvHeads, scale: 0.3 });
     if (queries <= keys && size % 2 === 0) {
@@ -155,7 +148,7 @@ nativeOnly('native attention', () => {
     const r = tf.randomNormal([batch, queries, numHeads * size]);
     for (const option of options) {
       const fused = run(inputs, option, r);
-      const kernel = tf.getKernel(attentionKernel, backendName)!;
+      const kernel = tf.getKernel(attentionKernel, backendName);
       tf.unregisterKernel(attentionKernel, backendName);
       const composed = run(inputs, option, r);
       tf.registerKernel(kernel);
