@@ -1,0 +1,77 @@
+#include "cpu/adamw.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/parallel.h"
+
+namespace scmoe {
+
+namespace {
+
+void update(const AdamWStep& step, const AdamWParameter& a, int64_t begin, int64_t end) {
+  const float *parameter = a.parameter, *gradient = a.gradient, *m = a.m, *v = a.v;
+  float *newParameter = a.newParameter, *newM = a.newM, *newV = a.newV;
+  const float beta1 = step.beta1, beta2 = step.beta2, rest1 = 1.0f - beta1, rest2 = 1.0f - beta2;
+  // simd: arrays are the same or apart, element by element
+#pragma omp simd
+  for (int64_t i = begin; i < end; ++i) {
+    const float g = gradient[i] * step.gradScale;
+    const float first = beta1 * m[i] + rest1 * g;
+    const float second = beta2 * v[i] + rest2 * (g * g);
+    newM[i] = first;
+    newV[i] = second;
+    newParameter[i] =
+        a.keep * parameter[i] - step.stepSize * first / (std::sqrt(second) * step.rootCorrection + step.epsilon);
+  }
+}
+
+/// Calls body(array, begin, end) for the pieces of [begin, end) of all arrays laid end to end; ends[i] is where array i
+/// ends.
+template <typename Body>
+void pieces(const std::vector<int64_t>& ends, int64_t begin, int64_t end, const Body& body) {
+  size_t array = std::upper_bound(ends.begin(), ends.end(), begin) - ends.begin();
+  for (; begin < end; ++array) {
+    const int64_t start = array == 0 ? 0 : ends[array - 1], stop = std::min(end, ends[array]);
+    if (stop > begin) body(array, begin - start, stop - start);
+    begin = std::max(begin, stop);
+  }
+}
+
+}  // namespace
+
+void adamW(const AdamWStep& step, const std::vector<AdamWParameter>& parameters) {
+  std::vector<int64_t> ends;
+  int64_t total = 0;
+  for (const auto& parameter : parameters) ends.push_back(total += parameter.count);
+  parallelFor(total, grainFor(28), [&](int64_t begin, int64_t end) {
+    pieces(ends, begin, end, [&](size_t i, int64_t from, int64_t to) { update(step, parameters[i], from, to); });
+  });
+}
+
+double globalNorm(const std::vector<float*>& arrays, const std::vector<int64_t>& counts) {
+  constexpr int64_t kPiece = 16384;
+  struct Piece {
+    const float* data;
+    int64_t count;
+  };
+  std::vector<Piece> work;
+  for (size_t i = 0; i < arrays.size(); ++i)
+    for (int64_t from = 0; from < counts[i]; from += kPiece)
+      work.push_back({arrays[i] + from, std::min(kPiece, counts[i] - from)});
+  std::vector<double> sums(work.size());
+  parallelFor(static_cast<int64_t>(work.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      const float* data = work[p].data;
+      double sum = 0;
+#pragma omp simd reduction(+ : sum)
+      for (int64_t i = 0; i < work[p].count; ++i) sum += static_cast<double>(data[i]) * static_cast<double>(data[i]);
+      sums[p] = sum;
+    }
+  });
+  double total = 0;
+  for (double sum : sums) total += sum;
+  return std::sqrt(total);
+}
+
+}  // namespace scmoe

@@ -1,0 +1,29 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+namespace scmoe {
+
+struct AdamWStep {
+  float beta1, beta2, epsilon;
+  float stepSize;        // learningRate / (1 - beta1^t)
+  float rootCorrection;  // 1 / sqrt(1 - beta2^t)
+  float gradScale;
+};
+
+/// One parameter; a new value may be written over the old one (newParameter == parameter).
+struct AdamWParameter {
+  int64_t count;
+  float keep;  // 1 - learningRate * weightDecay
+  const float *parameter, *gradient, *m, *v;
+  float *newParameter, *newM, *newV;
+};
+
+/// Updates all parameters in one pass. Threads share the elements evenly, whatever the sizes of the parameters.
+void adamW(const AdamWStep& step, const std::vector<AdamWParameter>& parameters);
+
+/// Square root of the sum of squares of all arrays, in double. The order of summation depends on the sizes alone, not
+/// on the thread count.
+double globalNorm(const std::vector<float*>& arrays, const std::vector<int64_t>& counts);
+
+}  // namespace scmoe

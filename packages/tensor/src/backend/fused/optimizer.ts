@@ -1,0 +1,79 @@
+import type * as tf from '@tensorflow/tfjs';
+
+import { loadAddon } from '../../addon/loadAddon.js';
+import { adamWKernel, type AdamWAttributes } from '../../optim/adamW.js';
+import { globalNormKernel } from '../../optim/globalNorm.js';
+import { kernel } from '../kernel.js';
+import type { ScmoeBackend } from '../ScmoeBackend.js';
+
+interface Native {
+  adamW: (
+    parameters: Float32Array[],
+    gradients: Float32Array[],
+    m: Float32Array[],
+    v: Float32Array[],
+    newParameters: Float32Array[],
+    newM: Float32Array[],
+    newV: Float32Array[],
+    keep: Float32Array,
+    gradScale: Float32Array | undefined,
+    beta1: number,
+    beta2: number,
+    epsilon: number,
+    stepSize: number,
+    rootCorrection: number,
+  ) => void;
+  globalNorm: (gradients: Float32Array[], result: Float32Array) => void;
+}
+
+/** p0, p1, ..., g0, ..., m0, ..., v0, ... and gradScale where there is one. */
+type Inputs = Record<string, tf.TensorInfo>;
+
+/**
+ * Where the new value of `x` goes. Nobody else holds the data of a parameter or moment between steps, as a rule: then
+ * it is written over, which saves a quarter of the traffic. With a clone about, it goes to fresh memory.
+ */
+function renewed(backend: ScmoeBackend, x: tf.TensorInfo): tf.TensorInfo {
+  if (backend.refCount(x.dataId) > 1) return backend.output(x.shape);
+  backend.incRef(x.dataId);
+  return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
+}
+
+export const optimizerKernels: tf.KernelConfig[] = [
+  kernel<Inputs, AdamWAttributes>(adamWKernel, (backend, inputs, attributes) => {
+    const count = attributes.keep.length;
+    const all = (letter: string) => Array.from({ length: count }, (_, i) => inputs[`${letter}${i}`]!);
+    const floats = (tensors: tf.TensorInfo[]) => tensors.map((x) => backend.floats(x));
+    const old = [all('p'), all('m'), all('v')] as const;
+    const [parameters, m, v] = old.map(floats) as [Float32Array[], Float32Array[], Float32Array[]];
+    const gradients = floats(all('g'));
+    const updated = old.map((tensors) => tensors.map((x) => renewed(backend, x)));
+    const [newParameters, newM, newV] = updated.map(floats) as [Float32Array[], Float32Array[], Float32Array[]];
+    const { keep, beta1, beta2, epsilon, stepSize, rootCorrection } = attributes;
+    const gradScale = inputs['gradScale'] && backend.floats(inputs['gradScale']);
+    loadAddon<Native>().adamW(
+      parameters,
+      gradients,
+      m,
+      v,
+      newParameters,
+      newM,
+      newV,
+      Float32Array.from(keep),
+      gradScale,
+      beta1,
+      beta2,
+      epsilon,
+      stepSize,
+      rootCorrection,
+    );
+    return updated.flat();
+  }),
+
+  kernel<Inputs, { count: number }>(globalNormKernel, (backend, inputs, { count }) => {
+    const result = backend.output([]);
+    const gradients = Array.from({ length: count }, (_, i) => backend.floats(inputs[`g${i}`]!));
+    loadAddon<Native>().globalNorm(gradients, backend.floats(result));
+    return result;
+  }),
+];
