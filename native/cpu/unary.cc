@@ -44,6 +44,10 @@ SCMOE_FLOAT_OP(Selu, x >= 0 ? 1.0507009873554805f * x : 1.7580993408473768f * st
 SCMOE_FLOAT_OP(Softplus, (x > 0 ? x : 0) + std::log1p(std::exp(-std::fabs(x))))
 #undef SCMOE_FLOAT_OP
 
+int32_t clipInt(int32_t x, double least, double greatest) {
+  return x > greatest ? toInt32(greatest) : (x < least ? toInt32(least) : x);
+}
+
 #define SCMOE_NUMBER_OP(Op, floatExpression, intExpression)                                       \
   struct Op {                                                                                     \
     float p, q;                                                                                   \
@@ -57,7 +61,7 @@ SCMOE_NUMBER_OP(Sign, x > 0 ? 1.0f : (x < 0 ? -1.0f : 0.0f), (x > 0) - (x < 0))
 SCMOE_NUMBER_OP(Relu, x < 0 ? 0.0f : x, x < 0 ? 0 : x)
 SCMOE_NUMBER_OP(Relu6, x < 0 ? 0.0f : (x > 6 ? 6.0f : x), x < 0 ? 0 : (x > 6 ? 6 : x))
 SCMOE_NUMBER_OP(Step, x > 0 ? 1.0f : (x != x ? x : p), x > 0 ? 1 : toInt32(p))
-SCMOE_NUMBER_OP(ClipByValue, x > q ? q : (x < p ? p : x), x > q ? toInt32(q) : (x < p ? toInt32(p) : x))
+SCMOE_NUMBER_OP(ClipByValue, x > q ? q : (x < p ? p : x), clipInt(x, p, q))
 #undef SCMOE_NUMBER_OP
 
 #define SCMOE_TEST_OP(Op, In, expression)                                                         \

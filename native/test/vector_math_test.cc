@@ -25,24 +25,24 @@ double worstUlp(float (*f)(float), double (*truth)(double), double low, double h
 
 }  // namespace
 
-TEST(expIsWithinTwoUlp) {
+TEST(exp_is_within_two_ulp) {
   CHECK(worstUlp(vexp, std::exp, -87, 88.7) < 2);
   CHECK(worstUlp(vexp, std::exp, -1, 1) < 2);
 }
 
-TEST(logIsWithinTwoUlp) {
+TEST(log_is_within_two_ulp) {
   CHECK(worstUlp(vlog, std::log, 1e-39, 1e-37) < 2);
   CHECK(worstUlp(vlog, std::log, 0.5, 2) < 2);
   CHECK(worstUlp(vlog, std::log, 1, 1e9) < 2);
 }
 
-TEST(tanhAndErfAndSigmoidAreWithinThreeUlp) {
+TEST(tanh_erf_and_sigmoid_are_within_three_ulp) {
   CHECK(worstUlp(vtanh, std::tanh, -10, 10) < 3);
   CHECK(worstUlp(verf, std::erf, -6, 6) < 3);
   CHECK(worstUlp(vsigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, -80, 80) < 3);
 }
 
-TEST(infinitiesAndZeroAreAsInTheCLibrary) {
+TEST(infinities_and_zero_are_as_in_the_c_library) {
   CHECK(vexp(INFINITY) == INFINITY);
   CHECK(vexp(-INFINITY) == 0);
   CHECK(vexp(100) == INFINITY);
@@ -53,7 +53,7 @@ TEST(infinitiesAndZeroAreAsInTheCLibrary) {
   CHECK(vsigmoid(INFINITY) == 1 && vsigmoid(-INFINITY) == 0);
 }
 
-TEST(nanStaysNan) {
+TEST(nan_stays_nan) {
   for (auto f : {vexp, vlog, vtanh, verf, vsigmoid}) CHECK(std::isnan(f(NAN)));
   CHECK(std::isnan(vlog(-1)));
 }

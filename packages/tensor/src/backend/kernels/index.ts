@@ -1,4 +1,28 @@
 import type { KernelConfig } from '@tensorflow/tfjs';
 
+import { arrangeKernels } from './arrange.js';
+import { addNKernel, binaryKernels } from './binary.js';
+import { fillKernels } from './fill.js';
+import { gatherKernels } from './gather.js';
+import { matMulKernels } from './matMul.js';
+import { argReduceKernels, reduceKernels } from './reduce.js';
+import { reshapeKernels } from './reshape.js';
+import { rowKernels } from './rows.js';
+import { sliceKernels } from './slice.js';
+import { unaryKernels } from './unary.js';
+
 /** TF.js's own kernels that have a native version; the others stay tfjs-backend-cpu's. */
-export const standardKernels: KernelConfig[] = [];
+export const standardKernels: KernelConfig[] = [
+  ...binaryKernels,
+  addNKernel,
+  ...unaryKernels,
+  ...reduceKernels,
+  ...argReduceKernels,
+  ...reshapeKernels,
+  ...sliceKernels,
+  ...arrangeKernels,
+  ...gatherKernels,
+  ...matMulKernels,
+  ...rowKernels,
+  ...fillKernels,
+];

@@ -1,0 +1,87 @@
+import type * as tf from '@tensorflow/tfjs';
+
+import { loadAddon } from '../../addon/loadAddon.js';
+import type { NumericArray, NumericType, ScmoeBackend } from '../ScmoeBackend.js';
+import { isNumeric, sameShape } from './dtypes.js';
+import { standardKernel } from './standardKernel.js';
+import { broadcastWalk } from './walk.js';
+
+/** The addon has one function for each operation: `binaryAdd`, `binarySub`, ... */
+export type BinaryFunction = (a: NumericArray, b: NumericArray, out: NumericArray, walk?: Float64Array) => void;
+
+export function binaryFunction(kernelName: string): BinaryFunction {
+  return loadAddon<Record<string, BinaryFunction>>()[`binary${kernelName}`]!;
+}
+
+interface BinaryOptions {
+  kernels: string[];
+  dtypes: NumericType[];
+  /** Where the result is of another dtype than the operands. */
+  result?: NumericType;
+  operands?: [string, string];
+}
+
+/** Operations on two tensors with broadcasting. Mixed dtypes go to the JavaScript kernel. */
+const groups: BinaryOptions[] = [
+  {
+    kernels: ['Add', 'Sub', 'Multiply', 'RealDiv', 'Maximum', 'Minimum', 'SquaredDifference', 'Pow', 'Mod'],
+    dtypes: ['float32', 'int32'],
+  },
+  { kernels: ['FloorDiv'], dtypes: ['float32', 'int32'], result: 'int32' },
+  { kernels: ['Atan2'], dtypes: ['float32'] },
+  { kernels: ['Prelu'], dtypes: ['float32'], operands: ['x', 'alpha'] },
+  { kernels: ['EluGrad'], dtypes: ['float32'], operands: ['dy', 'y'] },
+  {
+    kernels: ['Equal', 'NotEqual', 'Less', 'LessEqual', 'Greater', 'GreaterEqual'],
+    dtypes: ['float32', 'int32', 'bool'],
+    result: 'bool',
+  },
+  { kernels: ['LogicalAnd', 'LogicalOr'], dtypes: ['bool'] },
+];
+
+export const binaryKernels: tf.KernelConfig[] = groups.flatMap(
+  ({ kernels, dtypes, result, operands: [left, right] = ['a', 'b'] }) =>
+    kernels.map((name) =>
+      standardKernel<Record<string, tf.TensorInfo>>(name, (backend, inputs) => {
+        const a = inputs[left]!;
+        const b = inputs[right]!;
+        if (a.dtype !== b.dtype || !isNumeric(a) || !dtypes.includes(a.dtype)) return undefined;
+        return runBinary(backend, binaryFunction(name), a, b, result ?? a.dtype);
+      }),
+    ),
+);
+
+/** Undefined where the shapes don't fit: the JavaScript kernel says so. */
+function runBinary(
+  backend: ScmoeBackend,
+  run: BinaryFunction,
+  a: tf.TensorInfo,
+  b: tf.TensorInfo,
+  dtype: NumericType,
+): tf.TensorInfo | undefined {
+  const valuesA = backend.values(a);
+  const valuesB = backend.values(b);
+  if (sameShape(a.shape, b.shape)) {
+    const out = backend.output(a.shape, dtype);
+    run(valuesA, valuesB, backend.values(out));
+    return out;
+  }
+  const broadcast = broadcastWalk(a.shape, b.shape);
+  if (!broadcast) return undefined;
+  const out = backend.output(broadcast.shape, dtype);
+  run(valuesA, valuesB, backend.values(out), broadcast.walk);
+  return out;
+}
+
+/** Sum of tensors of one shape. */
+export const addNKernel = standardKernel<tf.TensorInfo[]>('AddN', (backend, inputs) => {
+  const first = inputs[0]!;
+  if (inputs.length < 2 || (first.dtype !== 'float32' && first.dtype !== 'int32')) return undefined;
+  if (inputs.some((t) => t.dtype !== first.dtype || !sameShape(t.shape, first.shape))) return undefined;
+  const add = binaryFunction('Add');
+  const out = backend.output(first.shape, first.dtype);
+  const sum = backend.values(out);
+  add(backend.values(first), backend.values(inputs[1]!), sum);
+  for (let i = 2; i < inputs.length; i++) add(sum, backend.values(inputs[i]!), sum);
+  return out;
+});

@@ -1,0 +1,71 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { loadAddon } from '../../addon/loadAddon.js';
+import type { NumericArray, NumericType, ScmoeBackend } from '../ScmoeBackend.js';
+import { isNumeric, sameShape, sizeOf } from './dtypes.js';
+import { standardKernel } from './standardKernel.js';
+
+function filled(backend: ScmoeBackend, shape: number[], dtype: NumericType, value: number): tf.TensorInfo {
+  const out = backend.output(shape, dtype);
+  backend.values(out).fill(value);
+  return out;
+}
+
+const fill = standardKernel<object, { shape: number[]; value: number | string; dtype?: tf.DataType }>(
+  'Fill',
+  (backend, _inputs, { shape, value, dtype = tf.util.inferDtype(value) }) => {
+    const info = { dataId: {}, shape, dtype };
+    return isNumeric(info) && typeof value !== 'string' ? filled(backend, shape, info.dtype, Number(value)) : undefined;
+  },
+);
+
+const [zerosLike, onesLike] = (['ZerosLike', 'OnesLike'] as const).map((name) =>
+  standardKernel<{ x: tf.TensorInfo }>(name, (backend, { x }) =>
+    isNumeric(x) ? filled(backend, x.shape, x.dtype, name === 'OnesLike' ? 1 : 0) : undefined,
+  ),
+);
+
+interface OneHotAttributes {
+  dtype: tf.DataType;
+  depth: number;
+  onValue: number;
+  offValue: number;
+}
+
+const oneHot = standardKernel<{ indices: tf.TensorInfo }, OneHotAttributes>(
+  'OneHot',
+  (backend, { indices }, { dtype, depth, onValue, offValue }) => {
+    const info = { dataId: {}, shape: [...indices.shape, depth], dtype };
+    if (!isNumeric(info) || !isNumeric(indices)) return undefined;
+    const out = filled(backend, info.shape, info.dtype, offValue);
+    const values = backend.values(out);
+    const ids = backend.values(indices);
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i]!;
+      if (id >= 0 && id < depth) values[i * depth + id] = onValue;
+    }
+    return out;
+  },
+);
+
+interface SelectFunction {
+  select: (condition: NumericArray, whenTrue: NumericArray, whenFalse: NumericArray, out: NumericArray) => void;
+}
+
+const select = standardKernel<{ condition: tf.TensorInfo; t: tf.TensorInfo; e: tf.TensorInfo }>(
+  'Select',
+  (backend, { condition, t, e }) => {
+    if (condition.dtype !== 'bool' || !isNumeric(t) || e.dtype !== t.dtype) return undefined;
+    if (sizeOf(condition.shape) !== sizeOf(t.shape) || !sameShape(t.shape, e.shape)) return undefined;
+    const out = backend.output(t.shape, t.dtype);
+    loadAddon<SelectFunction>().select(
+      backend.values(condition),
+      backend.values(t),
+      backend.values(e),
+      backend.values(out),
+    );
+    return out;
+  },
+);
+
+export const fillKernels: tf.KernelConfig[] = [fill, zerosLike!, onesLike!, oneHot, select];

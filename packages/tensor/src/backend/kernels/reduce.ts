@@ -1,0 +1,105 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { loadAddon } from '../../addon/loadAddon.js';
+import type { NumericArray, NumericType, ScmoeBackend } from '../ScmoeBackend.js';
+import { isNumeric, sizeOf } from './dtypes.js';
+import { standardKernel } from './standardKernel.js';
+import { copyStrided, maxRank, stridesOf } from './walk.js';
+
+type Reduce = (x: NumericArray, out: NumericArray, outer: number, count: number, inner: number) => void;
+
+interface Attributes {
+  axis?: number | number[];
+  reductionIndices?: number | number[];
+  keepDims?: boolean;
+}
+
+interface ReduceOptions {
+  kernels: string[];
+  dtypes: NumericType[];
+  result: (dtype: NumericType) => NumericType;
+}
+
+const groups: ReduceOptions[] = [
+  {
+    kernels: ['Sum', 'Prod'],
+    dtypes: ['float32', 'int32', 'bool'],
+    result: (dtype) => (dtype === 'float32' ? 'float32' : 'int32'),
+  },
+  { kernels: ['Mean'], dtypes: ['float32', 'int32', 'bool'], result: () => 'float32' },
+  { kernels: ['Max', 'Min'], dtypes: ['float32', 'int32', 'bool'], result: (dtype) => dtype },
+  { kernels: ['All', 'Any'], dtypes: ['bool'], result: () => 'bool' },
+];
+
+/** Reductions over any axes. Empty tensors go to the JavaScript kernels. */
+export const reduceKernels: tf.KernelConfig[] = groups.flatMap(({ kernels, dtypes, result }) =>
+  kernels.map((name) =>
+    standardKernel<{ x: tf.TensorInfo }, Attributes>(name, (backend, { x }, attributes) => {
+      const { axis, reductionIndices = axis, keepDims = false } = attributes;
+      if (!isNumeric(x) || !dtypes.includes(x.dtype) || x.shape.length > maxRank) return undefined;
+      if (sizeOf(x.shape) === 0) return undefined;
+      const axes = tf.util.parseAxisParam(reductionIndices!, x.shape);
+      const reduced = x.shape.map((_, d) => axes.includes(d));
+      const out = backend.output(reducedShape(x.shape, reduced, keepDims), result(x.dtype));
+      const run = loadAddon<Record<string, Reduce>>()[`reduce${name}`]!;
+      reduceAxes(backend, run, x as tf.TensorInfo & { dtype: NumericType }, reduced, backend.values(out));
+      return out;
+    }),
+  ),
+);
+
+function reducedShape(shape: number[], reduced: boolean[], keepDims: boolean): number[] {
+  return keepDims ? shape.map((size, d) => (reduced[d] ? 1 : size)) : shape.filter((_, d) => !reduced[d]);
+}
+
+/** Brings the reduced axes together, by a copy where they are apart, and reduces (outer, count, inner). */
+function reduceAxes(
+  backend: ScmoeBackend,
+  run: Reduce,
+  x: tf.TensorInfo & { dtype: NumericType },
+  reduced: boolean[],
+  out: NumericArray,
+): void {
+  const { shape } = x;
+  // Dimensions of size 1 separate nothing.
+  const relevant = [...shape.keys()].filter((d) => shape[d] !== 1);
+  const first = relevant.find((d) => reduced[d]);
+  if (first === undefined) return run(backend.values(x), out, sizeOf(shape), 1, 1);
+  const last = relevant.findLast((d) => reduced[d])!;
+  const size = (dimensions: number[]) => dimensions.reduce((product, d) => product * shape[d]!, 1);
+  if (relevant.every((d) => reduced[d] || d < first || d > last)) {
+    const outer = size(relevant.filter((d) => d < first));
+    const inner = size(relevant.filter((d) => d > last));
+    return run(backend.values(x), out, outer, sizeOf(shape) / outer / inner, inner);
+  }
+  const kept = relevant.filter((d) => !reduced[d]);
+  const order = [...kept, ...relevant.filter((d) => reduced[d])];
+  const sizes = order.map((d) => shape[d]!);
+  const strides = stridesOf(shape);
+  const moved = backend.output(sizes, x.dtype);
+  copyStrided(
+    { values: backend.values(x), strides: order.map((d) => strides[d]!) },
+    { values: backend.values(moved), strides: stridesOf(sizes) },
+    sizes,
+  );
+  run(backend.values(moved), out, size(kept), sizeOf(shape) / size(kept), 1);
+  backend.disposeData(moved.dataId);
+}
+
+/** Index of the largest or smallest element along one axis. */
+export const argReduceKernels: tf.KernelConfig[] = (['ArgMax', 'ArgMin'] as const).map((name) =>
+  standardKernel<{ x: tf.TensorInfo }, { axis: number | number[] }>(name, (backend, { x }, attributes) => {
+    const axes = tf.util.parseAxisParam(attributes.axis, x.shape);
+    if (!isNumeric(x) || axes.length !== 1 || sizeOf(x.shape) === 0) return undefined;
+    const axis = axes[0]!;
+    const out = backend.output(
+      x.shape.filter((_, d) => d !== axis),
+      'int32',
+    );
+    const run = loadAddon<Record<string, Reduce>>()[name === 'ArgMax' ? 'argMax' : 'argMin']!;
+    const outer = sizeOf(x.shape.slice(0, axis));
+    const inner = sizeOf(x.shape.slice(axis + 1));
+    run(backend.values(x), backend.values(out), outer, x.shape[axis]!, inner);
+    return out;
+  }),
+);

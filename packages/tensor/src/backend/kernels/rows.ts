@@ -1,0 +1,68 @@
+import type * as tf from '@tensorflow/tfjs';
+
+import { loadAddon } from '../../addon/loadAddon.js';
+import type { NumericArray } from '../ScmoeBackend.js';
+import { isNumeric, sizeOf } from './dtypes.js';
+import { standardKernel } from './standardKernel.js';
+
+interface Rows {
+  softmax: (x: NumericArray, out: NumericArray, rows: number, columns: number) => void;
+  cumsum: (
+    x: NumericArray,
+    out: NumericArray,
+    outer: number,
+    count: number,
+    inner: number,
+    exclusive: boolean,
+    reverse: boolean,
+  ) => void;
+  topK: (
+    x: NumericArray,
+    values: NumericArray,
+    indices: NumericArray,
+    rows: number,
+    columns: number,
+    k: number,
+  ) => void;
+}
+
+/** Over the last axis, as TF.js has it. */
+const softmax = standardKernel<{ logits: tf.TensorInfo }, { dim: number }>(
+  'Softmax',
+  (backend, { logits }, { dim }) => {
+    const last = logits.shape.length - 1;
+    const size = sizeOf(logits.shape);
+    if (logits.dtype !== 'float32' || (dim !== -1 && dim !== last) || size === 0 || last < 0) return undefined;
+    const out = backend.output(logits.shape);
+    const columns = logits.shape[last]!;
+    loadAddon<Rows>().softmax(backend.values(logits), backend.values(out), size / columns, columns);
+    return out;
+  },
+);
+
+const cumsum = standardKernel<{ x: tf.TensorInfo }, { axis: number; exclusive?: boolean; reverse?: boolean }>(
+  'Cumsum',
+  (backend, { x }, { axis, exclusive = false, reverse = false }) => {
+    const along = axis < 0 ? axis + x.shape.length : axis;
+    if (!isNumeric(x) || along < 0 || along >= x.shape.length) return undefined;
+    const out = backend.output(x.shape, x.dtype === 'float32' ? 'float32' : 'int32');
+    const outer = sizeOf(x.shape.slice(0, along));
+    const inner = sizeOf(x.shape.slice(along + 1));
+    loadAddon<Rows>().cumsum(backend.values(x), backend.values(out), outer, x.shape[along]!, inner, exclusive, reverse);
+    return out;
+  },
+);
+
+/** Always sorted: TF.js leaves the order open where `sorted` is false. */
+const topK = standardKernel<{ x: tf.TensorInfo }, { k: number }>('TopK', (backend, { x }, { k }) => {
+  const columns = x.shape.at(-1)!;
+  const rows = sizeOf(x.shape.slice(0, -1));
+  if ((x.dtype !== 'float32' && x.dtype !== 'int32') || k < 1 || k > columns || rows === 0) return undefined;
+  const shape = [...x.shape.slice(0, -1), k];
+  const values = backend.output(shape, x.dtype);
+  const indices = backend.output(shape, 'int32');
+  loadAddon<Rows>().topK(backend.values(x), backend.values(values), backend.values(indices), rows, columns, k);
+  return [values, indices];
+});
+
+export const rowKernels: tf.KernelConfig[] = [softmax, cumsum, topK];
