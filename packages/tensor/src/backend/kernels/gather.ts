@@ -45,12 +45,7 @@ const gatherV2 = standardKernel<
   if (!isNumeric(x) || indices.dtype !== 'int32' || sizeOf(x.shape) === 0) return undefined;
   const along = tf.util.parseAxisParam(axis, x.shape)[0]!;
   const { batchSize, outerSize, dimSize, sliceSize, outputShape } =
-    tf.backend_util.segment_util.collectGatherOpShapeInfo(
-      x as unknown as tf.Tensor,
-      indices as unknown as tf.Tensor,
-      along,
-      batchDims,
-    );
+    tf.backend_util.segment_util.collectGatherOpShapeInfo(x, indices, along, batchDims);
   const ids = backend.ints(indices);
   const out = backend.output(outputShape, x.dtype);
   const count = ids.length / batchSize;
@@ -73,10 +68,7 @@ const gatherNd = standardKernel<{ params: tf.TensorInfo; indices: tf.TensorInfo 
   'GatherNd',
   (backend, { params, indices }) => {
     if (!isNumeric(params) || indices.dtype !== 'int32') return undefined;
-    const [shape, count, slice, strides] = tf.backend_util.prepareAndValidate(
-      params as unknown as tf.Tensor,
-      indices as unknown as tf.Tensor,
-    ) as [number[], number, number, number[]];
+    const [shape, count, slice, strides] = tf.backend_util.prepareAndValidate(params, indices);
     if (count === 0) return undefined;
     const out = backend.output(shape, params.dtype);
     const invalid = loadAddon<Gather>().gatherNd(
@@ -100,8 +92,8 @@ const scatterNd = standardKernel<{ indices: tf.TensorInfo; updates: tf.TensorInf
   (backend, { indices, updates }, { shape }) => {
     if (indices.dtype !== 'int32' || (updates.dtype !== 'float32' && updates.dtype !== 'int32')) return undefined;
     const { sliceRank, numUpdates, sliceSize, strides, outputSize } = tf.backend_util.calculateShapes(
-      updates as unknown as tf.Tensor,
-      indices as unknown as tf.Tensor,
+      updates,
+      indices,
       shape,
     );
     if (outputSize === 0 || sizeOf(updates.shape) !== numUpdates * sliceSize) return undefined;

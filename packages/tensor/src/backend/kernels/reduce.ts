@@ -42,7 +42,7 @@ export const reduceKernels: tf.KernelConfig[] = groups.flatMap(({ kernels, dtype
       const reduced = x.shape.map((_, d) => axes.includes(d));
       const out = backend.output(reducedShape(x.shape, reduced, keepDims), result(x.dtype));
       const run = loadAddon<Record<string, Reduce>>()[`reduce${name}`]!;
-      reduceAxes(backend, run, x as tf.TensorInfo & { dtype: NumericType }, reduced, backend.values(out));
+      reduceAxes(backend, run, x, reduced, backend.values(out));
       return out;
     }),
   ),

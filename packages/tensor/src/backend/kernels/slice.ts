@@ -87,7 +87,7 @@ const splitV = standardKernel<{ x: tf.TensorInfo }, { numOrSizeSplits: number | 
   (backend, { x }, { numOrSizeSplits, axis }) => {
     if (!isNumeric(x) || x.shape.length > maxRank) return undefined;
     const along = tf.util.parseAxisParam(axis, x.shape)[0]!;
-    const sizes = tf.backend_util.prepareSplitSize(x as unknown as tf.Tensor, numOrSizeSplits, along);
+    const sizes = tf.backend_util.prepareSplitSize(x, numOrSizeSplits, along);
     return splitAlong(backend, x, along, sizes);
   },
 );

@@ -43,12 +43,7 @@ export const unaryKernels: tf.KernelConfig[] = groups.flatMap(({ kernels, dtypes
       const [p, q] = attributes;
       if (!isNumeric(x) || !dtypes.includes(x.dtype)) return undefined;
       const out = backend.output(x.shape, result ?? x.dtype);
-      unaryFunction(name)(
-        backend.values(x),
-        backend.values(out),
-        p ? attributes[p] : undefined,
-        q ? attributes[q] : undefined,
-      );
+      unaryFunction(name)(backend.values(x), backend.values(out), p ? given[p] : undefined, q ? given[q] : undefined);
       return out;
     }),
   ),
