@@ -1,7 +1,9 @@
 import { registerBackend } from './backend/registerBackend.js';
+import { registerGradients } from './gradients/registerGradients.js';
 import { registerFileHandlers } from './io/fileHandlers.js';
 
 registerBackend();
+registerGradients();
 registerFileHandlers();
 
 export { backendName } from './backend/kernel.js';
@@ -22,9 +24,14 @@ export { embedding, embeddingComposed } from './ops/embedding.js';
 export { layerNorm, layerNormComposed, type NormOptions } from './ops/layerNorm.js';
 export { linear, linearComposed, type LinearOptions } from './ops/linear.js';
 export { rmsNorm, rmsNormComposed } from './ops/rmsNorm.js';
-export { softmaxCrossEntropy, softmaxCrossEntropyComposed, type CrossEntropyOptions } from './ops/softmaxCrossEntropy.js';
+export {
+  softmaxCrossEntropy,
+  softmaxCrossEntropyComposed,
+  type CrossEntropyOptions,
+} from './ops/softmaxCrossEntropy.js';
 export { swiglu, swigluComposed } from './ops/swiglu.js';
 export { readSafetensors, toFloat32, toTensor, type StoredTensor } from './io/readSafetensors.js';
 export { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from './io/safetensorsHeader.js';
 export { writeSafetensors, type WritableTensor } from './io/writeSafetensors.js';
 export { registerFileHandlers } from './io/fileHandlers.js';
+export { stopGradient } from './autodiff/stopGradient.js';
