@@ -35,3 +35,11 @@ export { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from '
 export { writeSafetensors, type WritableTensor } from './io/writeSafetensors.js';
 export { registerFileHandlers } from './io/fileHandlers.js';
 export { stopGradient } from './autodiff/stopGradient.js';
+export {
+  constantSchedule,
+  cosineSchedule,
+  linearSchedule,
+  type DecayOptions,
+  type Schedule,
+  type WarmupOptions,
+} from './optim/schedules.js';

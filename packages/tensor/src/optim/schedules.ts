@@ -1,0 +1,64 @@
+/** Learning rate as a function of the step, which counts from 0. */
+export type Schedule = (step: number) => number;
+
+export interface WarmupOptions {
+  /** The highest learning rate, reached when the warm-up ends. */
+  peak: number;
+  /** Steps of linear warm-up; 0 for none. */
+  warmupSteps?: number;
+  /** `fromFirst`: peak * (step + 1) / (warmupSteps + 1), so that step 0 learns; `fromZero`: peak * step / warmupSteps. */
+  warmup?: 'fromFirst' | 'fromZero';
+}
+
+export interface DecayOptions extends WarmupOptions {
+  /** Steps of the whole run, warm-up included; the minimum holds from there on. */
+  totalSteps: number;
+  /** Where the decay ends. */
+  minimum?: number;
+}
+
+/** Warm-up, then half a cosine from the peak to the minimum (SGDR without restarts, Loshchilov and Hutter 2017). */
+export function cosineSchedule(options: DecayOptions): Schedule {
+  return decaying(options, (progress) => (1 + Math.cos(Math.PI * progress)) / 2);
+}
+
+/** Warm-up, then a straight line from the peak to the minimum. */
+export function linearSchedule(options: DecayOptions): Schedule {
+  return decaying(options, (progress) => 1 - progress);
+}
+
+/** Warm-up, then the peak for ever. */
+export function constantSchedule(options: WarmupOptions): Schedule {
+  return warmingUp(options, () => options.peak);
+}
+
+/** @param remaining what is left of the way from minimum to peak, 1 to 0, after a progress of 0 to 1. */
+function decaying(options: DecayOptions, remaining: (progress: number) => number): Schedule {
+  const { peak, minimum = 0, warmupSteps = 0, totalSteps } = options;
+  if (!(minimum >= 0 && minimum <= peak)) {
+    throw new RangeError(`minimum must be from 0 to the peak of ${peak}, got ${minimum}`);
+  }
+  if (!Number.isInteger(totalSteps) || totalSteps <= warmupSteps) {
+    throw new RangeError(
+      `totalSteps must be a whole number above the ${warmupSteps} steps of the warm-up, got ${totalSteps}`,
+    );
+  }
+  return warmingUp(options, (step) => {
+    const progress = Math.min(1, (step - warmupSteps) / (totalSteps - warmupSteps));
+    return minimum + (peak - minimum) * remaining(progress);
+  });
+}
+
+function warmingUp({ peak, warmupSteps = 0, warmup = 'fromFirst' }: WarmupOptions, after: Schedule): Schedule {
+  if (!(peak > 0 && Number.isFinite(peak))) throw new RangeError(`peak must be a number above 0, got ${peak}`);
+  if (!Number.isInteger(warmupSteps) || warmupSteps < 0) {
+    throw new RangeError(`warmupSteps must be a whole number of at least 0, got ${warmupSteps}`);
+  }
+  if (warmup !== 'fromFirst' && warmup !== 'fromZero') {
+    throw new RangeError(`warmup must be 'fromFirst' or 'fromZero', got '${String(warmup)}'`);
+  }
+  return (step) => {
+    if (step >= warmupSteps) return after(step);
+    return warmup === 'fromFirst' ? (peak * (step + 1)) / (warmupSteps + 1) : (peak * step) / warmupSteps;
+  };
+}
