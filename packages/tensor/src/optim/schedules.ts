@@ -35,6 +35,10 @@ export function constantSchedule(options: WarmupOptions): Schedule {
 /** @param remaining what is left of the way from minimum to peak, 1 to 0, after a progress of 0 to 1. */
 function decaying(options: DecayOptions, remaining: (progress: number) => number): Schedule {
   const { peak, minimum = 0, warmupSteps = 0, totalSteps } = options;
+  const schedule = warmingUp(options, (step) => {
+    const progress = Math.min(1, (step - warmupSteps) / (totalSteps - warmupSteps));
+    return minimum + (peak - minimum) * remaining(progress);
+  });
   if (!(minimum >= 0 && minimum <= peak)) {
     throw new RangeError(`minimum must be from 0 to the peak of ${peak}, got ${minimum}`);
   }
@@ -43,10 +47,7 @@ function decaying(options: DecayOptions, remaining: (progress: number) => number
       `totalSteps must be a whole number above the ${warmupSteps} steps of the warm-up, got ${totalSteps}`,
     );
   }
-  return warmingUp(options, (step) => {
-    const progress = Math.min(1, (step - warmupSteps) / (totalSteps - warmupSteps));
-    return minimum + (peak - minimum) * remaining(progress);
-  });
+  return schedule;
 }
 
 function warmingUp({ peak, warmupSteps = 0, warmup = 'fromFirst' }: WarmupOptions, after: Schedule): Schedule {
