@@ -17,6 +17,7 @@ export function compileProblem() {
   const missing = [
     works(process.env.CXX || 'c++') ? undefined : 'a C++ compiler',
     works('cmake') ? undefined : 'CMake',
+    works('make') || works('ninja') ? undefined : 'make',
   ].filter(Boolean);
   return missing.length > 0 ? `${missing.join(' and ')} not found` : undefined;
 }
