@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 interface Runtime {
+  cpuProblem: () => string;
   oneDnnProblem: () => string;
 }
 
@@ -42,7 +43,7 @@ function open(): AddonResult {
   }
   try {
     const addon = createRequire(import.meta.url)(path) as Runtime;
-    const problem = addon.oneDnnProblem();
+    const problem = addon.cpuProblem() || addon.oneDnnProblem();
     return problem ? { path, problem } : { addon, path };
   } catch (error) {
     return { path, problem: `the native addon could not be loaded: ${(error as Error).message}` };
