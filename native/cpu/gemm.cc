@@ -3,6 +3,9 @@
 #include <dlfcn.h>
 
 #include <cstdlib>
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
 
 #include "core/error.h"
 #include "core/parallel.h"
@@ -101,8 +104,14 @@ void convertToBf16(const float* source, int64_t rows, int64_t columns, int64_t s
     for (int64_t i = begin; i < end; ++i) {
       const float* from = source + i * stride;
       uint16_t* to = target + i * columns;
-#pragma omp simd
-      for (int64_t j = 0; j < columns; ++j) to[j] = toBf16(from[j]);
+      int64_t j = 0;
+#if defined(__AVX512BF16__)
+      for (; j + 32 <= columns; j += 32) {
+        const __m512bh pair = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(from + j + 16), _mm512_loadu_ps(from + j));
+        _mm512_storeu_si512(to + j, reinterpret_cast<__m512i>(pair));
+      }
+#endif
+      for (; j < columns; ++j) to[j] = toBf16(from[j]);
     }
   });
 }
@@ -127,6 +136,14 @@ void gemm(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, flo
   convertToBf16(b, rowsB, columnsB, ldb, b16);
   check(oneDnn().bf16(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, alpha, a16, columnsA, b16, columnsB,
                       beta, c, ldc),
+        "dnnl_gemm_bf16bf16f32", m, n, k);
+}
+
+void gemmBf16(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, const uint16_t* a, int64_t lda,
+              const uint16_t* b, int64_t ldb, float beta, float* c, int64_t ldc) {
+  if (m == 0 || n == 0) return;
+  if (k == 0) return scaleOnly(m, n, beta, c, ldc);
+  check(oneDnn().bf16(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc),
         "dnnl_gemm_bf16bf16f32", m, n, k);
 }
 

@@ -27,4 +27,8 @@ void gemm(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, flo
 void gemmFloat32(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
                  int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc);
 
+/// C = op(A) op(B) + beta * C with operands that are bf16 already (uint16_t), summed in float32.
+void gemmBf16(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, const uint16_t* a, int64_t lda,
+              const uint16_t* b, int64_t ldb, float beta, float* c, int64_t ldc);
+
 }  // namespace scmoe

@@ -1,7 +1,22 @@
 import type { KernelConfig } from '@tensorflow/tfjs';
 
 import { attentionKernels } from './attention.js';
+import { dropoutKernels } from './dropout.js';
+import { embeddingKernels } from './embedding.js';
+import { linearKernels } from './linear.js';
+import { normKernels } from './norms.js';
 import { optimizerKernels } from './optimizer.js';
+import { crossEntropyKernels } from './softmaxCrossEntropy.js';
+import { swigluKernels } from './swiglu.js';
 
 /** Native kernels of the fused operations in `src/ops`, forward and backward. */
-export const fusedKernels: KernelConfig[] = [...attentionKernels, ...optimizerKernels];
+export const fusedKernels: KernelConfig[] = [
+  ...attentionKernels,
+  ...crossEntropyKernels,
+  ...dropoutKernels,
+  ...embeddingKernels,
+  ...linearKernels,
+  ...normKernels,
+  ...optimizerKernels,
+  ...swigluKernels,
+];

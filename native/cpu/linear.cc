@@ -1,0 +1,147 @@
+#include "cpu/linear.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/parallel.h"
+#include "core/scratch.h"
+#include "cpu/bf16.h"
+#include "cpu/gemm.h"
+
+namespace scmoe {
+
+namespace {
+
+// Rows of a block whose result is still in the second-level cache when the epilogue reads it (1 MiB of float32), but
+// enough rows for the product to run at its full rate.
+int64_t blockRows(int64_t columns) { return std::clamp<int64_t>((1 << 18) / std::max<int64_t>(columns, 1), 64, 1024); }
+
+/// Cuts `rows` into blocks over the team and calls body(firstRow, rowCount). Few rows stay in one piece on the calling
+/// thread, where the product itself may use the team.
+template <typename Body>
+void forRowBlocks(int64_t rows, int64_t columns, const Body& body) {
+  const int64_t size = blockRows(columns);
+  const int64_t smallest = 32;
+  if (rows < 2 * smallest || threads() == 1) {
+    for (int64_t first = 0; first < rows; first += size) body(first, std::min(size, rows - first));
+    return;
+  }
+  parallelFor(rows, smallest, [&](int64_t begin, int64_t end) {
+    for (int64_t first = begin; first < end; first += size) body(first, std::min(size, end - first));
+  });
+}
+
+}  // namespace
+
+void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* weight, const float* bias,
+                   Activation activation, bool float32, float* y, float* pre) {
+  const bool bf16 = !float32 && precision() == Precision::kBf16;
+  uint16_t* weight16 = nullptr;
+  if (bf16) {
+    weight16 = scratch<uint16_t>(kScratchGemmB, dIn * dOut);
+    convertToBf16(weight, dIn, dOut, dOut, weight16);
+  }
+  float* const product = pre ? pre : y;
+  forRowBlocks(rows, dOut, [&](int64_t first, int64_t count) {
+    float* const block = product + first * dOut;
+    if (bf16) {
+      uint16_t* x16 = scratch<uint16_t>(kScratchGemmA, count * dIn);
+      convertToBf16(x + first * dIn, count, dIn, dIn, x16);
+      gemmBf16(false, false, count, dOut, dIn, x16, dIn, weight16, dOut, 0.0f, block, dOut);
+    } else {
+      gemmFloat32(false, false, count, dOut, dIn, 1.0f, x + first * dIn, dIn, weight, dOut, 0.0f, block, dOut);
+    }
+    if (!bias && !pre) return;
+    withActivation(activation, [&](auto chosen) {
+      for (int64_t i = 0; i < count; ++i) {
+        float* const from = block + i * dOut;
+        float* const to = y + (first + i) * dOut;
+        if (bias && pre) {
+#pragma omp simd
+          for (int64_t j = 0; j < dOut; ++j) {
+            const float value = from[j] + bias[j];
+            from[j] = value;
+            to[j] = activate<chosen.value>(value);
+          }
+        } else if (bias) {
+#pragma omp simd
+          for (int64_t j = 0; j < dOut; ++j) to[j] += bias[j];
+        } else {
+#pragma omp simd
+          for (int64_t j = 0; j < dOut; ++j) to[j] = activate<chosen.value>(from[j]);
+        }
+      }
+    });
+  });
+}
+
+void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, const float* x, const float* weight,
+                    const float* pre, Activation activation, bool float32, float* dx, float* dWeight, float* dBias) {
+  const bool bf16 = !float32 && precision() == Precision::kBf16;
+  uint16_t *weight16 = nullptr, *dPre16 = nullptr;
+  float* dPre = nullptr;
+  if (bf16) {
+    dPre16 = scratch<uint16_t>(kScratchGemmC, rows * dOut);
+    if (dx) {
+      weight16 = scratch<uint16_t>(kScratchGemmB, dIn * dOut);
+      convertToBf16(weight, dIn, dOut, dOut, weight16);
+    }
+  }
+  if (pre && !bf16) dPre = scratch<float>(kScratchGemmC, rows * dOut);
+
+  // One part per thread, each with its own bias sums, added up in order afterwards: the result repeats.
+  const int64_t parts = std::max<int64_t>(1, std::min<int64_t>(threads(), rows / 32));
+  float* const biasSums = dBias ? scratch<float>(kScratchKernelF, parts * dOut) : nullptr;
+  const int64_t size = blockRows(dOut);
+  parallelFor(parts, 1, [&](int64_t firstPart, int64_t lastPart) {
+    for (int64_t part = firstPart; part < lastPart; ++part) {
+      float* const sums = biasSums ? biasSums + part * dOut : nullptr;
+      if (sums) std::fill(sums, sums + dOut, 0.0f);
+      const int64_t end = rows * (part + 1) / parts;
+      for (int64_t first = rows * part / parts; first < end; first += size) {
+        const int64_t count = std::min(size, end - first);
+        float* const row32 = bf16 && pre ? scratch<float>(kScratchKernelE, dOut) : nullptr;
+        withActivation(activation, [&](auto chosen) {
+          for (int64_t i = first; i < first + count; ++i) {
+            const float* g = dy + i * dOut;
+            if (pre) {
+              const float* const p = pre + i * dOut;
+              float* const to = row32 ? row32 : dPre + i * dOut;
+#pragma omp simd
+              for (int64_t j = 0; j < dOut; ++j) to[j] = g[j] * activationSlope<chosen.value>(p[j]);
+              g = to;
+            }
+            if (sums) {
+#pragma omp simd
+              for (int64_t j = 0; j < dOut; ++j) sums[j] += g[j];
+            }
+            if (bf16) convertToBf16(g, 1, dOut, dOut, dPre16 + i * dOut);
+          }
+        });
+        if (!dx) continue;
+        if (bf16) {
+          gemmBf16(false, true, count, dIn, dOut, dPre16 + first * dOut, dOut, weight16, dOut, 0.0f, dx + first * dIn,
+                   dIn);
+        } else {
+          gemmFloat32(false, true, count, dIn, dOut, 1.0f, (pre ? dPre : dy) + first * dOut, dOut, weight, dOut, 0.0f,
+                      dx + first * dIn, dIn);
+        }
+      }
+    }
+  });
+  if (dBias) {
+    std::memcpy(dBias, biasSums, dOut * sizeof(float));
+    for (int64_t part = 1; part < parts; ++part)
+      for (int64_t j = 0; j < dOut; ++j) dBias[j] += biasSums[part * dOut + j];
+  }
+  if (!dWeight) return;
+  if (bf16) {
+    uint16_t* const x16 = scratch<uint16_t>(kScratchGemmA, rows * dIn);
+    convertToBf16(x, rows, dIn, dIn, x16);
+    gemmBf16(true, false, dIn, dOut, rows, x16, dIn, dPre16, dOut, 0.0f, dWeight, dOut);
+  } else {
+    gemmFloat32(true, false, dIn, dOut, rows, 1.0f, x, dIn, pre ? dPre : dy, dOut, 0.0f, dWeight, dOut);
+  }
+}
+
+}  // namespace scmoe

@@ -1,0 +1,47 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { embedding, embeddingComposed } from '../index.js';
+import { availableBackends } from '../testing/backends.js';
+import { expectGradientsMatch } from '../testing/finiteDifferences.js';
+import { expectNoLeak, expectTwinsAgree } from '../testing/twin.js';
+
+const table = () => tf.randomNormal([7, 5], 0, 1, 'float32', 3);
+
+describe.each(availableBackends())('embedding on %s', (backend) => {
+  beforeAll(() => tf.setBackend(backend));
+
+  it('looks rows up', () => {
+    const rows = embedding(tf.tensor2d([[1, 0]], [1, 2], 'int32'), tf.tensor2d([1, 2, 3, 4], [2, 2]));
+    expect(rows.arraySync()).toEqual([[[3, 4], [1, 2]]]); // prettier-ignore
+  });
+
+  it.each([[[3]], [[2, 6, 2, 2]], [[]]])('agrees with its twin for ids %j', (ids) => {
+    const tensor = tf.tensor1d(ids, 'int32');
+    expectTwinsAgree(
+      (i, t) => embedding(i!, t!),
+      (i, t) => embeddingComposed(i!, t!),
+      [tensor, table()],
+    );
+  });
+
+  it('adds up the gradients of a repeated id', () => {
+    const ids = tf.tensor2d([0, 3, 3, 6, 3, 0], [2, 3], 'int32');
+    expectGradientsMatch((t) => tf.sum(tf.square(embedding(ids, t!))), [table()]);
+  });
+
+  it('leaves no tensor behind', () => {
+    const [ids, t] = [tf.tensor1d([1, 2], 'int32'), table()] as const;
+    expectNoLeak(() => tf.tidy(() => void tf.grads((x: tf.Tensor) => tf.sum(embedding(ids, x)))([t])));
+  });
+
+  it('names what does not fit', () => {
+    expect(() => embedding(tf.tensor1d([1]), table())).toThrow('embedding: ids must be int32, got float32');
+    expect(() => embedding(tf.tensor1d([1], 'int32'), tf.zeros([3]))).toThrow(
+      'embedding: table must be (vocabSize, d)',
+    );
+    if (backend === 'scmoe')
+      expect(() => embedding(tf.tensor1d([2, 7], 'int32'), table())).toThrow(
+        'embedding: id 1 must be in 0 ... 6, got 7',
+      );
+  });
+});

@@ -1,0 +1,57 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { swiglu, swigluComposed } from '../index.js';
+import { availableBackends } from '../testing/backends.js';
+import { relativeError } from '../testing/compare.js';
+import { expectGradientsMatch } from '../testing/finiteDifferences.js';
+import { itGolden } from '../testing/golden.js';
+import { expectNoLeak, expectTwinsAgree } from '../testing/twin.js';
+
+const random = (...shape: number[]) => tf.randomNormal(shape, 0, 1, 'float32', 11);
+const weights = (d: number, f: number) => [random(d, f), tf.mul(random(d, f), 0.7), random(f, d)];
+
+describe.each(availableBackends())('swiglu on %s', (backend) => {
+  beforeAll(() => tf.setBackend(backend));
+
+  it.each([
+    [1, 4, 3],
+    [9, 7, 11],
+    [300, 32, 48],
+    [0, 4, 4],
+  ])('agrees with its twin, %d x %d x %d', (rows, d, f) => {
+    const inputs = [random(rows, d), ...weights(d, f)];
+    expectTwinsAgree(
+      (x, g, u, w) => swiglu(x!, g!, u!, w!),
+      (x, g, u, w) => swigluComposed(x!, g!, u!, w!),
+      inputs,
+    );
+  });
+
+  it('has the gradients of finite differences', () => {
+    const inputs = [random(2, 2, 3), ...weights(3, 4)];
+    expectGradientsMatch((x, g, u, w) => tf.sum(swiglu(x!, g!, u!, w!)), inputs);
+  });
+
+  itGolden('matches the reference values', 'ffn-swiglu', ({ tensors }) => {
+    const names = ['input.x', 'param.gate', 'param.up', 'param.down'];
+    const inputs = names.map((name) => tensors[name]!);
+    const apply = (...[x, g, u, w]: tf.Tensor[]) => swiglu(x!, g!, u!, w!);
+    expect(relativeError(apply(...inputs), tensors['output.y']!)).toBeLessThan(1e-5);
+    const gradients = tf.grads((...xs: tf.Tensor[]) => tf.sum(tf.mul(apply(...xs), tensors['r.y']!)))(inputs);
+    names.forEach((name, i) => {
+      expect(relativeError(gradients[i]!, tensors[`grad.${name}`]!)).toBeLessThan(5e-5);
+    });
+  });
+
+  it('leaves no tensor behind', () => {
+    const [x, g, u, w] = [random(4, 6), ...weights(6, 8)] as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+    expectNoLeak(() => tf.tidy(() => void tf.grads((a: tf.Tensor) => tf.sum(swiglu(a, g, u, w)))([x])));
+  });
+
+  it('names what does not fit', () => {
+    const [g, u, w] = weights(4, 6) as [tf.Tensor, tf.Tensor, tf.Tensor];
+    expect(() => swiglu(random(2, 5), g, u, w)).toThrow('swiglu: gate must be (5, 6)');
+    expect(() => swiglu(random(2, 4), g, w, w)).toThrow('swiglu: up must be (4, 6) like gate, got (6, 4)');
+    expect(() => swiglu(random(2, 4), g, u, u)).toThrow('swiglu: down must be (6, 4)');
+  });
+});
