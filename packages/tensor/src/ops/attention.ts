@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { rotateComposed, type Rope } from './rope.js';
-import { hasFused, runFused } from './runFused.js';
+import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const attentionKernel = 'ScmoeAttention';
 export const attentionGradKernel = 'ScmoeAttentionGrad';
@@ -89,10 +89,8 @@ tf.registerGradient({
   outputsToSave: [true, true],
   gradFunc: (dy, saved, attributes) => {
     const [q, k, v, out, logsumexp] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-    const dOut = Array.isArray(dy) ? dy[0]! : dy;
-    // At once, not on demand: TF.js runs each returned function in a tidy of its own, which would free the others.
-    const gradients = runFused(attentionGradKernel, { dOut, q, k, v, out, logsumexp }, attributes);
-    return { q: () => gradients[0]!, k: () => gradients[1]!, v: () => gradients[2]! };
+    const dOut = firstGradient(dy);
+    return fusedGradients(attentionGradKernel, ['q', 'k', 'v'], { dOut, q, k, v, out, logsumexp }, attributes);
   },
 });
 

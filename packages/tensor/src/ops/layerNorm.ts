@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { expectDtype, expectShape, expectWidth } from './check.js';
-import { hasFused, runFused } from './runFused.js';
+import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const layerNormKernel = 'ScmoeLayerNorm';
 export const layerNormGradKernel = 'ScmoeLayerNormGrad';
@@ -58,10 +58,7 @@ tf.registerGradient({
   outputsToSave: [false, true, true], // mean and 1 / deviation of each row
   gradFunc: (dy, saved) => {
     const [x, weight, mean, rstd] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-    const dOut = Array.isArray(dy) ? dy[0]! : dy;
-    let gradients: tf.Tensor[] | undefined;
-    const gradient = (index: number) => () =>
-      (gradients ??= runFused(layerNormGradKernel, { dOut, x, weight, mean, rstd }))[index]!;
-    return { x: gradient(0), weight: gradient(1), bias: gradient(2) };
+    const dOut = firstGradient(dy);
+    return fusedGradients(layerNormGradKernel, ['x', 'weight', 'bias'], { dOut, x, weight, mean, rstd });
   },
 });

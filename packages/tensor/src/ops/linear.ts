@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { activateComposed, expectActivation, type Activation } from './activation.js';
 import { expectDtype, expectRank, expectShape, expectWidth } from './check.js';
-import { hasFused, runFused } from './runFused.js';
+import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const linearKernel = 'ScmoeLinear';
 export const linearGradKernel = 'ScmoeLinearGrad';
@@ -67,11 +67,9 @@ tf.registerGradient({
   inputsToSave: ['x', 'weight'],
   outputsToSave: [false, true],
   gradFunc: (dy, saved, attributes) => {
-    const dOut = Array.isArray(dy) ? dy[0]! : dy;
+    const dOut = firstGradient(dy);
     const [x, weight, preActivation] = saved as [tf.Tensor, tf.Tensor, tf.Tensor?];
     const inputs = { dOut, x, weight, ...(preActivation && { preActivation }) };
-    let gradients: tf.Tensor[] | undefined;
-    const gradient = (index: number) => () => (gradients ??= runFused(linearGradKernel, inputs, attributes))[index]!;
-    return { x: gradient(0), weight: gradient(1), bias: gradient(2) };
+    return fusedGradients(linearGradKernel, ['x', 'weight', 'bias'], inputs, attributes);
   },
 });

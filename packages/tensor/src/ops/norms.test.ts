@@ -38,6 +38,11 @@ describe.each(availableBackends())('norms on %s', (backend) => {
     );
   });
 
+  it('give the bias for rows without variance', () => {
+    const y = layerNorm(tf.tensor2d([[5], [-2]]), tf.tensor1d([3]), tf.tensor1d([0.5]));
+    expect(y.arraySync()).toEqual([[0.5], [0.5]]);
+  });
+
   it('have the gradients of finite differences', () => {
     expectGradientsMatch((x, w, b) => tf.sum(tf.square(layerNorm(x!, w!, b!))), [random(3, 6), random(6), random(6)]);
     expectGradientsMatch((x, w) => tf.sum(tf.square(rmsNorm(x!, w!))), [random(3, 6), random(6)]);

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { expectDtype, expectShape, expectWidth } from './check.js';
 import type { NormOptions } from './layerNorm.js';
-import { hasFused, runFused } from './runFused.js';
+import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const rmsNormKernel = 'ScmoeRmsNorm';
 export const rmsNormGradKernel = 'ScmoeRmsNormGrad';
@@ -41,10 +41,7 @@ tf.registerGradient({
   outputsToSave: [false, true], // 1 / root mean square of each row
   gradFunc: (dy, saved) => {
     const [x, weight, rstd] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
-    const dOut = Array.isArray(dy) ? dy[0]! : dy;
-    let gradients: tf.Tensor[] | undefined;
-    const gradient = (index: number) => () =>
-      (gradients ??= runFused(rmsNormGradKernel, { dOut, x, weight, rstd }))[index]!;
-    return { x: gradient(0), weight: gradient(1) };
+    const dOut = firstGradient(dy);
+    return fusedGradients(rmsNormGradKernel, ['x', 'weight'], { dOut, x, weight, rstd });
   },
 });

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { expectDtype, expectRank, expectShape } from './check.js';
-import { hasFused, runFused } from './runFused.js';
+import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const crossEntropyKernel = 'ScmoeSoftmaxCrossEntropy';
 export const crossEntropyGradKernel = 'ScmoeSoftmaxCrossEntropyGrad';
@@ -65,9 +65,7 @@ tf.registerGradient({
   outputsToSave: [false, true, true], // logsumexp of each row, number of counted targets
   gradFunc: (dy, saved, attributes) => {
     const [logits, targets, logsumexp, counted] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-    const dOut = Array.isArray(dy) ? dy[0]! : dy;
-    return {
-      logits: () => runFused(crossEntropyGradKernel, { dOut, logits, targets, logsumexp, counted }, attributes)[0]!,
-    };
+    const inputs = { dOut: firstGradient(dy), logits, targets, logsumexp, counted };
+    return fusedGradients(crossEntropyGradKernel, ['logits'], inputs, attributes);
   },
 });

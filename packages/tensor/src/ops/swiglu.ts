@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { expectDtype, expectRank, expectShape, expectWidth } from './check.js';
-import { hasFused, runFused } from './runFused.js';
+import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const swigluKernel = 'ScmoeSwiglu';
 export const swigluGradKernel = 'ScmoeSwigluGrad';
@@ -54,10 +54,7 @@ tf.registerGradient({
       tf.Tensor,
       tf.Tensor,
     ];
-    const dOut = Array.isArray(dy) ? dy[0]! : dy;
-    let gradients: tf.Tensor[] | undefined;
-    const gradient = (index: number) => () =>
-      (gradients ??= runFused(swigluGradKernel, { dOut, x, gate, up, down, gated, raised }))[index]!;
-    return { x: gradient(0), gate: gradient(1), up: gradient(2), down: gradient(3) };
+    const dOut = firstGradient(dy);
+    return fusedGradients(swigluGradKernel, ['x', 'gate', 'up', 'down'], { dOut, x, gate, up, down, gated, raised });
   },
 });
