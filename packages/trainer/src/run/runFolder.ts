@@ -25,7 +25,6 @@ export async function createRunFolder(root: string, name: string, config: JsonOb
   try {
     await mkdir(root, { recursive: true });
     const run = runFolderAt(await makeUnused(join(root, `${name}-${stamp}`)));
-    await mkdir(run.samplesFolder);
     await writeFile(join(run.path, 'config.json'), JSON.stringify(config, undefined, 2) + '\n');
     return run;
   } catch (error) {
