@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import type { ScmoeBackend } from '../ScmoeBackend.js';
-import { isNumeric, sizeOf } from './dtypes.js';
+import { isNumeric } from './dtypes.js';
 import { standardKernel } from './standardKernel.js';
 import { copyStrided, maxRank, stridesOf } from './walk.js';
 
@@ -65,8 +65,9 @@ const stridedSlice = standardKernel<{ x: tf.TensorInfo }, StridedSliceAttributes
     );
     if (info.isIdentity) return backend.alias(x, info.finalShape);
     const size = tf.slice_util.computeOutShape(info.begin, info.end, info.strides);
-    // An empty result keeps the shape that TF.js works out for it.
-    if (sizeOf(size) === 0 || size.length !== x.shape.length) return undefined;
+    // An empty result keeps the shape that TF.js works out for it; where the end lies before the beginning, sizes are
+    // negative here.
+    if (size.some((n) => n <= 0) || size.length !== x.shape.length) return undefined;
     const taken = take(backend, x, info.begin, size, info.strides);
     return taken && { ...taken, shape: info.finalShape };
   },
