@@ -32,7 +32,7 @@ export function embeddingComposed(ids: tf.Tensor, table: tf.Tensor): tf.Tensor {
       return {
         value: tf.gather(x as tf.Tensor, flat),
         gradFunc: (dy: tf.Tensor, [saved]: tf.Tensor[]) =>
-          tf.matMul(tf.cast(tf.oneHot(saved as tf.Tensor1D, vocabSize), 'float32'), dy as tf.Tensor2D, true),
+          tf.matMul(tf.cast(tf.oneHot(saved as tf.Tensor1D, vocabSize), 'float32'), dy, true),
       };
     });
     return tf.reshape(lookUp(table), [...ids.shape, d]);
@@ -44,7 +44,7 @@ tf.registerGradient({
   inputsToSave: ['ids', 'table'],
   gradFunc: (dy, saved) => {
     const [ids, table] = saved as [tf.Tensor, tf.Tensor];
-    const vocabSize = table.shape[0]!;
+    const vocabSize = table.shape[0];
     return {
       table: () => runFusedOne(embeddingGradKernel, { dOut: dy as tf.Tensor, ids }, { vocabSize }),
     };

@@ -25,21 +25,21 @@ describe.each(availableBackends())('linear on %s', (backend) => {
       const options = { activation };
       const inputs = [random(rows, dIn), random(dIn, dOut), random(dOut)];
       expectTwinsAgree(
-        (x, w, b) => linear(x!, w!, b, options),
-        (x, w, b) => linearComposed(x!, w!, b, options),
+        (x, w, b) => linear(x, w, b, options),
+        (x, w, b) => linearComposed(x, w, b, options),
         inputs,
       );
       const bare = inputs.slice(0, 2);
       expectTwinsAgree(
-        (x, w) => linear(x!, w!, undefined, options),
-        (x, w) => linearComposed(x!, w!, undefined, options),
+        (x, w) => linear(x, w, undefined, options),
+        (x, w) => linearComposed(x, w, undefined, options),
         bare,
       );
     });
 
     it(`has the gradients of finite differences, ${activation}`, () => {
       const inputs = [random(2, 3, 5), random(5, 4), random(4)];
-      expectGradientsMatch((x, w, b) => tf.sum(tf.square(linear(x!, w!, b, { activation }))), inputs);
+      expectGradientsMatch((x, w, b) => tf.sum(tf.square(linear(x, w, b, { activation }))), inputs);
     });
   }
 
@@ -86,8 +86,8 @@ describe('linear in bf16', () => {
     // bf16 has 8 significant bits: a product of rounded factors is within 2^-8, a sum of 64 of them well within 2^-6.
     const tolerance = report.precision === 'bf16' ? 2 ** -6 : 1e-5;
     expectTwinsAgree(
-      (x, w, b) => linear(x!, w!, b, options),
-      (x, w, b) => linearInFloat32(x!, w!, b!),
+      (x, w, b) => linear(x, w, b, options),
+      (x, w, b) => linearInFloat32(x, w, b),
       inputs,
       {
         values: tolerance,

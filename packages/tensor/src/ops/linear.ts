@@ -56,7 +56,7 @@ export function linearComposed(
 ): tf.Tensor {
   return tf.tidy(() => {
     const [dIn, dOut] = weight.shape as [number, number];
-    const product = tf.matMul(tf.reshape(x, [-1, dIn]), weight as tf.Tensor2D);
+    const product = tf.matMul(tf.reshape(x, [-1, dIn]), weight);
     const pre = bias ? tf.add(product, bias) : product;
     return tf.reshape(activateComposed(pre, activation), [...x.shape.slice(0, -1), dOut]);
   });

@@ -26,15 +26,15 @@ describe.each(availableBackends())('softmaxCrossEntropy on %s', (backend) => {
     ])(`agrees with its twin, smoothing ${labelSmoothing}, %d x %d`, (rows, classes) => {
       const inputs = [logits(rows, classes), targetsFor(rows, classes)];
       expectTwinsAgree(
-        (x, t) => softmaxCrossEntropy(x!, t!, { labelSmoothing }),
-        (x, t) => softmaxCrossEntropyComposed(x!, t!, { labelSmoothing }),
+        (x, t) => softmaxCrossEntropy(x, t, { labelSmoothing }),
+        (x, t) => softmaxCrossEntropyComposed(x, t, { labelSmoothing }),
         inputs,
       );
     });
 
     it(`has the gradients of finite differences, smoothing ${labelSmoothing}`, () => {
       const targets = targetsFor(6, 5);
-      expectGradientsMatch((x) => softmaxCrossEntropy(x!, targets, { labelSmoothing }), [logits(6, 5)]);
+      expectGradientsMatch((x) => softmaxCrossEntropy(x, targets, { labelSmoothing }), [logits(6, 5)]);
     });
   }
 

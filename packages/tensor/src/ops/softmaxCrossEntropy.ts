@@ -30,7 +30,7 @@ export function softmaxCrossEntropy(
   expectDtype('softmaxCrossEntropy', 'logits', logits, 'float32');
   expectDtype('softmaxCrossEntropy', 'targets', targets, 'int32');
   expectRank('softmaxCrossEntropy', 'logits', logits, 2, '(tokens, classes)');
-  expectShape('softmaxCrossEntropy', 'targets', targets, [logits.shape[0]!], 'for the rows of logits');
+  expectShape('softmaxCrossEntropy', 'targets', targets, [logits.shape[0]], 'for the rows of logits');
   if (!(labelSmoothing >= 0 && labelSmoothing < 1))
     throw new Error(`softmaxCrossEntropy: labelSmoothing must be in [0, 1), got ${labelSmoothing}`);
   const options = { ignoreIndex, labelSmoothing };

@@ -34,9 +34,9 @@ export function swiglu(x: tf.Tensor, gate: tf.Tensor, up: tf.Tensor, down: tf.Te
 /** The same from plain TF.js ops, with their gradients. */
 export function swigluComposed(x: tf.Tensor, gate: tf.Tensor, up: tf.Tensor, down: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
-    const rows = tf.reshape<tf.Rank.R2>(x, [-1, gate.shape[0]!]);
-    const gated = tf.matMul(rows, gate as tf.Tensor2D);
-    const hidden = tf.mul<tf.Tensor2D>(tf.mul(gated, tf.sigmoid(gated)), tf.matMul(rows, up as tf.Tensor2D));
+    const rows = tf.reshape<tf.Rank.R2>(x, [-1, gate.shape[0]]);
+    const gated = tf.matMul(rows, gate);
+    const hidden = tf.mul<tf.Tensor2D>(tf.mul(gated, tf.sigmoid(gated)), tf.matMul(rows, up));
     return tf.reshape(tf.matMul(hidden, down as tf.Tensor2D), x.shape);
   });
 }
