@@ -26,7 +26,7 @@ export function embedding(ids: tf.Tensor, table: tf.Tensor): tf.Tensor {
 export function embeddingComposed(ids: tf.Tensor, table: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
     const [vocabSize, d] = table.shape as [number, number];
-    const flat = tf.reshape(ids, [-1]) as tf.Tensor1D;
+    const flat = tf.reshape<tf.Rank.R1>(ids, [-1]);
     const lookUp = tf.customGrad((x, save) => {
       (save as tf.GradSaveFunc)([flat]);
       return {
