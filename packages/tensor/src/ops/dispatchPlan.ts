@@ -1,0 +1,119 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { expectDtype, expectRank, expectShape } from './check.js';
+import { hasFused, runFused } from './runFused.js';
+
+export const dispatchPlanKernel = 'ScmoeDispatchPlan';
+
+/** Which choices an overfull expert drops: the last to come, or those with the smallest weight. */
+export type DropPolicy = 'position' | 'probability';
+/** Who comes first: all first choices before any second one (GShard), or token by token (Megatron). */
+export type CapacityOrder = 'choice' | 'token';
+
+export interface DispatchPlanOptions {
+  numExperts: number;
+  /** Slots of each expert; 0 keeps every choice and packs the experts' rows without gaps (dropless). */
+  capacity?: number;
+  dropPolicy?: DropPolicy;
+  /** With a capacity only: dropless rows are always in the order of the flat choices t * k + j. */
+  capacityOrder?: CapacityOrder;
+}
+
+/** Where each choice of each token goes. Integers only; nothing flows back through them. */
+export interface DispatchPlan {
+  /** (T, k) int32: row of the packed expert buffer, -1 for a dropped choice. With a capacity C, expert e owns rows
+   * e * C ... e * C + C - 1; without, its rows follow those of expert e - 1. */
+  slots: tf.Tensor2D;
+  /** (N) int32: rows that each expert got. */
+  counts: tf.Tensor1D;
+  /** (N) int32: choices of each expert before any was dropped. */
+  load: tf.Tensor1D;
+  /** (N) int32: first choices of each expert. */
+  firstLoad: tf.Tensor1D;
+}
+
+export type DispatchPlanAttributes = Required<DispatchPlanOptions>;
+
+/**
+ * Assigns tokens to slots of experts (GShard, arXiv 2006.16668, algorithm 1). A pure function of its arguments: no
+ * random tie-breaking, ties in the weights go to the earlier choice.
+ *
+ * @param experts (T, k) int32, best choice first
+ * @param weights (T, k) float32: what `dropPolicy: 'probability'` compares
+ * @throws Error naming the argument when shapes, dtypes or options do not fit
+ */
+export function dispatchPlan(
+  experts: tf.Tensor,
+  weights: tf.Tensor,
+  { numExperts, capacity = 0, dropPolicy = 'position', capacityOrder = 'choice' }: DispatchPlanOptions,
+): DispatchPlan {
+  expectDtype('dispatchPlan', 'experts', experts, 'int32');
+  expectRank('dispatchPlan', 'experts', experts, 2, '(tokens, topK)');
+  expectDtype('dispatchPlan', 'weights', weights, 'float32');
+  expectShape('dispatchPlan', 'weights', weights, experts.shape, 'like experts');
+  if (!Number.isInteger(numExperts) || numExperts < 1)
+    throw new Error(`dispatchPlan: numExperts must be a positive integer, got ${numExperts}`);
+  if (!Number.isInteger(capacity) || capacity < 0)
+    throw new Error(`dispatchPlan: capacity must be a whole number of slots (0 = dropless), got ${capacity}`);
+  if (dropPolicy !== 'position' && dropPolicy !== 'probability')
+    throw new Error(`dispatchPlan: dropPolicy must be 'position' or 'probability', got '${String(dropPolicy)}'`);
+  if (capacityOrder !== 'choice' && capacityOrder !== 'token')
+    throw new Error(`dispatchPlan: capacityOrder must be 'choice' or 'token', got '${String(capacityOrder)}'`);
+  const attributes = { numExperts, capacity, dropPolicy, capacityOrder };
+  if (!hasFused(dispatchPlanKernel)) return dispatchPlanComposed(experts, weights, attributes);
+  const [slots, counts, load, firstLoad] = runFused(dispatchPlanKernel, { experts, weights }, attributes);
+  return { slots, counts, load, firstLoad } as unknown as DispatchPlan;
+}
+
+/** The same from plain TF.js ops. Positions are running sums of one-hot rows, exact in float32 up to 2^24 choices. */
+export function dispatchPlanComposed(
+  experts: tf.Tensor,
+  weights: tf.Tensor,
+  { numExperts, capacity, dropPolicy, capacityOrder }: DispatchPlanAttributes,
+): DispatchPlan {
+  return tf.tidy(() => {
+    const [tokens, topK] = experts.shape as [number, number];
+    const chosen = tf.cast(tf.oneHot(tf.reshape(experts, [-1]) as tf.Tensor1D, Math.max(numExperts, 2)), 'float32');
+    const flat = tf.slice(chosen as tf.Tensor2D, [0, 0], [-1, numExperts]); // (T * k, N); oneHot wants a depth of 2
+    const perToken = tf.reshape(flat, [tokens, topK, numExperts]);
+    const kept =
+      capacity > 0 && dropPolicy === 'probability' && tokens > 0 ? largest(flat, weights, capacity) : undefined;
+    const counted = kept ? tf.mul(flat, kept) : flat;
+    const position = positions(counted, tokens, topK, capacity > 0 && capacityOrder === 'choice');
+    const fits = capacity > 0 ? tf.mul(counted, tf.cast(tf.less(position, capacity), 'float32')) : counted;
+    const counts = tf.sum(fits, 0);
+    const start = capacity > 0 ? tf.mul(tf.range(0, numExperts), capacity) : tf.cumsum(counts as tf.Tensor1D, 0, true);
+    const slot = tf.sum(tf.mul(fits, tf.add(position, start)), -1);
+    const isKept = tf.sum(fits, -1);
+    const slots = tf.reshape(tf.sub(tf.add(slot, isKept), 1), [tokens, topK]); // -1 where dropped
+    const firsts = tf.sum(tf.slice(perToken as tf.Tensor3D, [0, 0, 0], [-1, 1, -1]), [0, 1]);
+    const integer = (x: tf.Tensor) => tf.cast(x, 'int32');
+    return {
+      slots: integer(slots) as tf.Tensor2D,
+      counts: integer(counts) as tf.Tensor1D,
+      load: integer(tf.sum(flat, 0)) as tf.Tensor1D,
+      firstLoad: integer(firsts) as tf.Tensor1D,
+    };
+  });
+}
+
+/** (T * k, N): how many earlier choices went to the same expert. */
+function positions(flat: tf.Tensor, tokens: number, topK: number, choiceFirst: boolean): tf.Tensor {
+  const numExperts = flat.shape[1]!;
+  if (!choiceFirst || topK === 1) return tf.cumsum(flat, 0, true);
+  const swap = (x: tf.Tensor, a: number, b: number) =>
+    tf.reshape(tf.transpose(tf.reshape(x, [a, b, numExperts]), [1, 0, 2]), [-1, numExperts]);
+  return swap(tf.cumsum(swap(flat, tokens, topK), 0, true), topK, tokens);
+}
+
+/** (T * k, N): 1 for the `capacity` largest weights of each expert, of equal ones the earlier. */
+function largest(flat: tf.Tensor, weights: tf.Tensor, capacity: number): tf.Tensor {
+  const choices = flat.shape[0]!;
+  const own = tf.where(tf.greater(flat, 0), tf.reshape(weights, [-1, 1]), -1); // weights are never negative
+  const { values } = tf.topk(tf.transpose(own), Math.min(capacity, choices)); // (N, C)
+  const threshold = tf.reshape(tf.slice(values as tf.Tensor2D, [0, values.shape[1]! - 1], [-1, 1]), [1, -1]);
+  const above = tf.cast(tf.greater(own, threshold), 'float32');
+  const equal = tf.cast(tf.equal(own, threshold), 'float32');
+  const room = tf.sub(capacity, tf.sum(above, 0, true));
+  return tf.add(above, tf.mul(equal, tf.cast(tf.less(tf.cumsum(equal, 0, true), room), 'float32')));
+}

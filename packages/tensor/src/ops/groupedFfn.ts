@@ -1,0 +1,201 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { activateComposed, activations, type ExpertActivation } from './activation.js';
+import { expectDtype, expectRank, expectShape } from './check.js';
+import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
+
+export const groupedFfnKernel = 'ScmoeGroupedFfn';
+export const groupedFfnGradKernel = 'ScmoeGroupedFfnGrad';
+export const groupedSwigluKernel = 'ScmoeGroupedSwiglu';
+export const groupedSwigluGradKernel = 'ScmoeGroupedSwigluGrad';
+
+/** activation(x w1 + b1) w2 + b2 of each expert; all stacked on axis 0. */
+export interface TwoLayerExperts {
+  /** (N, d, f) */
+  w1: tf.Tensor;
+  /** (N, f) */
+  b1?: tf.Tensor;
+  /** (N, f, d) */
+  w2: tf.Tensor;
+  /** (N, d) */
+  b2?: tf.Tensor;
+}
+
+/** (silu(x gate) * (x up)) down of each expert; all stacked on axis 0. */
+export interface SwigluExperts {
+  /** (N, d, f) */
+  gate: tf.Tensor;
+  /** (N, d, f) */
+  up: tf.Tensor;
+  /** (N, f, d) */
+  down: tf.Tensor;
+}
+
+export interface GroupedFfnOptions {
+  activation: ExpertActivation;
+  /** Rows of each expert in the buffer, 0 where they are packed without gaps. */
+  capacity?: number;
+}
+
+export type GroupedFfnAttributes = Required<GroupedFfnOptions>;
+
+/**
+ * Feed-forward layers of N experts on a packed buffer, one kernel each way. Expert e reads `counts[e]` rows from row
+ * e * capacity on, or from the sum of the earlier counts where capacity is 0. Other rows are skipped and give zero. An
+ * expert without rows has a gradient of exactly 0.
+ *
+ * @param rows (R, d) float32, as `encode` gives them
+ * @param counts (N) int32
+ * @returns (R, d)
+ * @throws Error naming the argument when shapes or dtypes do not fit; the native kernel also when the counts do not fit
+ *   the buffer
+ */
+export function groupedFfn(
+  rows: tf.Tensor,
+  counts: tf.Tensor,
+  experts: TwoLayerExperts | SwigluExperts,
+  { activation, capacity = 0 }: GroupedFfnOptions,
+): tf.Tensor2D {
+  const inputs = validated(rows, counts, experts, activation);
+  if (!Number.isInteger(capacity) || capacity < 0)
+    throw new Error(`groupedFfn: capacity must be a whole number of rows (0 = packed), got ${capacity}`);
+  if (capacity > 0 && rows.shape[0] !== capacity * counts.size)
+    throw new Error(
+      `groupedFfn: rows must be ${capacity * counts.size} for ${counts.size} experts of capacity ${capacity}, got ${rows.shape[0]}`,
+    );
+  const attributes: GroupedFfnAttributes = { activation, capacity };
+  const kernelName = isSwiglu(experts) ? groupedSwigluKernel : groupedFfnKernel;
+  if (!hasFused(kernelName)) return groupedFfnComposed(rows, counts, experts, attributes);
+  const [y, ...saved] = runFused(kernelName, { rows, counts, ...inputs }, attributes);
+  tf.dispose(saved); // the tape keeps its own handles
+  return y as tf.Tensor2D;
+}
+
+/**
+ * The same from plain TF.js ops. With a capacity all experts run as one batched product; without, this is the one place
+ * that must read the counts on the host, to cut the buffer.
+ */
+export function groupedFfnComposed(
+  rows: tf.Tensor,
+  counts: tf.Tensor,
+  experts: TwoLayerExperts | SwigluExperts,
+  { activation, capacity }: GroupedFfnAttributes,
+): tf.Tensor2D {
+  return tf.tidy(() => {
+    const [numRows, d] = rows.shape as [number, number];
+    const numExperts = counts.size;
+    if (numRows === 0) return tf.slice(rows as tf.Tensor2D, [0, 0], [0, d]);
+    if (capacity > 0) {
+      const batched = tf.reshape(rows, [numExperts, capacity, d]);
+      const filled = tf.less(tf.range(0, capacity, 1, 'int32'), tf.reshape(counts, [numExperts, 1])); // (N, C)
+      const y = tf.mul(feedForward(batched, experts, activation), tf.expandDims(tf.cast(filled, 'float32'), -1));
+      return tf.reshape(y, [numRows, d]);
+    }
+    const perExpert = counts.dataSync();
+    const outputs: tf.Tensor[] = [];
+    let start = 0;
+    for (const [e, count] of perExpert.entries()) {
+      if (count === 0) continue;
+      const own = Object.fromEntries(
+        Object.entries(experts as TwoLayerExperts).map(([name, stacked]: [string, tf.Tensor]) => [
+          name,
+          tf.slice(stacked, e, 1),
+        ]),
+      ) as unknown as TwoLayerExperts | SwigluExperts;
+      const batch = tf.expandDims(tf.slice(rows, start, count), 0); // (1, count, d)
+      outputs.push(tf.reshape(feedForward(batch, own, activation), [count, d]));
+      start += count;
+    }
+    if (start < numRows) outputs.push(tf.zeros([numRows - start, d]));
+    return tf.concat(outputs as tf.Tensor2D[], 0);
+  });
+}
+
+/** x (N, C, d) through the experts of its batches. */
+function feedForward(x: tf.Tensor, experts: TwoLayerExperts | SwigluExperts, activation: ExpertActivation): tf.Tensor {
+  if (isSwiglu(experts)) {
+    const gated = tf.matMul(x, experts.gate);
+    return tf.matMul(tf.mul(tf.mul(gated, tf.sigmoid(gated)), tf.matMul(x, experts.up)), experts.down);
+  }
+  const biased = (product: tf.Tensor, bias?: tf.Tensor) => (bias ? tf.add(product, tf.expandDims(bias, 1)) : product);
+  const hidden = activateComposed(biased(tf.matMul(x, experts.w1), experts.b1), activation as 'gelu');
+  return biased(tf.matMul(hidden, experts.w2), experts.b2);
+}
+
+function isSwiglu(experts: TwoLayerExperts | SwigluExperts): experts is SwigluExperts {
+  return 'gate' in experts;
+}
+
+function validated(
+  rows: tf.Tensor,
+  counts: tf.Tensor,
+  experts: TwoLayerExperts | SwigluExperts,
+  activation: ExpertActivation,
+): Record<string, tf.Tensor> {
+  expectDtype('groupedFfn', 'rows', rows, 'float32');
+  expectRank('groupedFfn', 'rows', rows, 2, '(rows, d)');
+  expectDtype('groupedFfn', 'counts', counts, 'int32');
+  expectRank('groupedFfn', 'counts', counts, 1, '(numExperts)');
+  const known = activation === 'swiglu' || (activations.includes(activation) && activation !== ('none' as string));
+  if (!known)
+    throw new Error(`groupedFfn: activation must be gelu, gelu_tanh, silu or swiglu, got ${String(activation)}`);
+  if (isSwiglu(experts) !== (activation === 'swiglu'))
+    throw new Error(
+      `groupedFfn: activation ${activation} needs ${activation === 'swiglu' ? 'gate, up and down' : 'w1 and w2'}, ` +
+        `got ${Object.keys(experts).join(', ')}`,
+    );
+  const [n, d] = [counts.size, rows.shape[1]!];
+  const first = isSwiglu(experts) ? experts.gate : experts.w1;
+  expectRank('groupedFfn', isSwiglu(experts) ? 'gate' : 'w1', first, 3, '(numExperts, d, f)');
+  const f = first.shape[2]!;
+  const shapes: Record<string, number[]> = isSwiglu(experts)
+    ? { gate: [n, d, f], up: [n, d, f], down: [n, f, d] }
+    : { w1: [n, d, f], b1: [n, f], w2: [n, f, d], b2: [n, d] };
+  const inputs: Record<string, tf.Tensor> = {};
+  for (const [name, shape] of Object.entries(shapes)) {
+    const tensor = (experts as unknown as Record<string, tf.Tensor | undefined>)[name];
+    if (!tensor && name.startsWith('b')) continue;
+    if (!tensor) throw new Error(`groupedFfn: ${name} is missing`);
+    expectDtype('groupedFfn', name, tensor, 'float32');
+    expectShape('groupedFfn', name, tensor, shape, `for ${n} experts and rows of width ${d}`);
+    inputs[name] = tensor;
+  }
+  return inputs;
+}
+
+tf.registerGradient({
+  kernelName: groupedFfnKernel,
+  inputsToSave: ['rows', 'counts', 'w1', 'w2'],
+  outputsToSave: [false, true, true], // hidden layer of each row before and after the activation
+  gradFunc: (dy, saved, attributes) => {
+    const [rows, counts, w1, w2, pre, hidden] = saved as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+    ];
+    const inputs = { dOut: firstGradient(dy), rows, counts, w1, w2, pre, hidden };
+    return fusedGradients(groupedFfnGradKernel, ['rows', 'w1', 'b1', 'w2', 'b2'], inputs, attributes);
+  },
+});
+
+tf.registerGradient({
+  kernelName: groupedSwigluKernel,
+  inputsToSave: ['rows', 'counts', 'gate', 'up', 'down'],
+  outputsToSave: [false, true, true], // x gate and x up of each row
+  gradFunc: (dy, saved, attributes) => {
+    const [rows, counts, gate, up, down, gated, raised] = saved as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+    ];
+    const inputs = { dOut: firstGradient(dy), rows, counts, gate, up, down, gated, raised };
+    return fusedGradients(groupedSwigluGradKernel, ['rows', 'gate', 'up', 'down'], inputs, attributes);
+  },
+});
