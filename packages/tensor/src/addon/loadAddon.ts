@@ -41,6 +41,7 @@ function open(): AddonResult {
       problem: `there is no native addon for ${process.platform}-${process.arch}; with a C++ compiler, CMake and oneDNN, \`npm run build\` in the repository makes it`,
     };
   }
+  sleepBetweenRegions();
   try {
     const addon = createRequire(import.meta.url)(path) as Runtime;
     const problem = addon.cpuProblem() || addon.oneDnnProblem();
@@ -48,4 +49,13 @@ function open(): AddonResult {
   } catch (error) {
     return { path, problem: `the native addon could not be loaded: ${(error as Error).message}` };
   }
+}
+
+/**
+ * OpenMP's threads wait for their next piece of work by spinning, for milliseconds by default: on a machine whose cores
+ * are shared, small kernels then take ten times as long, and a communication thread loses its core. They spin for
+ * microseconds here and then sleep. The library reads this once, when it is loaded; what the user has set stays.
+ */
+function sleepBetweenRegions(): void {
+  if (process.env['OMP_WAIT_POLICY'] === undefined) process.env['GOMP_SPINCOUNT'] ??= '1000';
 }
