@@ -11,7 +11,7 @@
 namespace scmoe {
 
 constexpr int64_t kQueryBlock = 48;
-constexpr int64_t kKeyBlock = 128;
+constexpr int64_t kKeyBlock = 256;
 /// Keys of one panel of a transposed operand: the width of a product tile.
 constexpr int64_t kPanel = kTileVectors * kLanes;
 static_assert(kKeyBlock % kPanel == 0, "key blocks consist of whole panels");

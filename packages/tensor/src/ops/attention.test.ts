@@ -117,7 +117,7 @@ const nativeOnly = availableBackends().includes(backendName) ? describe : descri
 nativeOnly('native attention', () => {
   beforeAll(() => tf.setBackend(backendName));
 
-  // [B, S, Sk, H, Hkv, D]: blocks of 48 queries and 128 keys, panels of 64 keys and vectors of 16 are cut everywhere.
+  // [B, S, Sk, H, Hkv, D]: blocks of 48 queries and 256 keys, panels of 64 keys and vectors of 16 are cut everywhere.
   it.each([
     [1, 1, 1, 1, 1, 1],
     [2, 1, 37, 3, 3, 16], // decoding
