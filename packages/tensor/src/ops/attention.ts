@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { expectDtype, expectRank, expectShape, shapeText } from './check.js';
 import { rotateComposed, type Rope } from './rope.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
@@ -107,8 +108,8 @@ function validated(
   { numHeads, numKvHeads = numHeads, causal = true, rope, scale }: AttentionOptions,
 ): AttentionAttributes {
   for (const [name, x] of Object.entries({ q, k, v })) {
-    if (x.dtype !== 'float32') throw new Error(`attention: ${name} must be float32, got ${x.dtype}`);
-    if (x.rank !== 3) throw new Error(`attention: ${name} must be (batch, length, width), got (${x.shape.join(', ')})`);
+    expectDtype('attention', name, x, 'float32');
+    expectRank('attention', name, x, 3, '(batch, length, width)');
   }
   if (!Number.isInteger(numHeads) || numHeads < 1)
     throw new Error(`attention: numHeads must be a positive integer, got ${numHeads}`);
@@ -120,13 +121,8 @@ function validated(
   const size = width / numHeads;
   const keys = k.shape[1]!;
   const expected = [batch, keys, numKvHeads * size];
-  for (const [name, x] of Object.entries({ k, v })) {
-    if (x.shape.join() !== expected.join())
-      throw new Error(
-        `attention: ${name} must be (${expected.join(', ')}) for q (${q.shape.join(', ')}), ` +
-          `${numHeads} heads and ${numKvHeads} key heads, got (${x.shape.join(', ')})`,
-      );
-  }
+  const why = `for q ${shapeText(q)}, ${numHeads} heads and ${numKvHeads} key heads`;
+  for (const [name, x] of Object.entries({ k, v })) expectShape('attention', name, x, expected, why);
   if (queries > 0 && keys === 0) throw new Error('attention: k must hold at least one key, got 0');
   if ((causal || rope) && queries > keys)
     throw new Error(

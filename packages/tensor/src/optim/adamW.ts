@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { expectShape } from '../ops/check.js';
 import { hasFused, runFused } from '../ops/runFused.js';
 
 export const adamWKernel = 'ScmoeAdamW';
@@ -167,22 +168,15 @@ export class AdamW {
 
   private slot(name: string, variable: tf.Variable, gradient: tf.Tensor | undefined): AdamWSlot {
     if (!gradient) throw new Error(`AdamW: there is no gradient for '${name}'`);
-    const shape = variable.shape.join();
     if (variable.dtype !== 'float32' || gradient.dtype !== 'float32')
       throw new Error(`AdamW: '${name}' and its gradient must be float32, got ${variable.dtype} and ${gradient.dtype}`);
-    if (gradient.shape.join() !== shape)
-      throw new Error(
-        `AdamW: the gradient of '${name}' must be (${variable.shape.join(', ')}), got (${gradient.shape.join(', ')})`,
-      );
+    expectShape('AdamW', `the gradient of '${name}'`, gradient, variable.shape);
     let moments = this.moments.get(name);
     if (!moments) {
       moments = { m: tf.keep(tf.zeros(variable.shape)), v: tf.keep(tf.zeros(variable.shape)) };
       this.moments.set(name, moments);
     }
-    if (moments.m.shape.join() !== shape)
-      throw new Error(
-        `AdamW: the moments of '${name}' must be (${variable.shape.join(', ')}), got (${moments.m.shape.join(', ')})`,
-      );
+    expectShape('AdamW', `the moments of '${name}'`, moments.m, variable.shape);
     return { parameter: variable, gradient, ...moments };
   }
 }
