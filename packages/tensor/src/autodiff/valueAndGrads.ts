@@ -129,10 +129,16 @@ function freeSavedOffPath(tape: TapeNode[], path: PathNode[]): void {
  * @returns the inputs it reached, once for each use.
  */
 function backpropagate({ node, inputs }: PathNode, gradients: Map<number, tf.Tensor>): tf.Tensor[] {
-  const dys = node.outputs.map((output) => gradients.get(output.id) ?? null);
-  const contributions = tf.tidy(() => inputGradients(node, inputs, dys));
+  const known = node.outputs.map((output) => gradients.get(output.id));
+  const contributions = tf.tidy(() => {
+    // An output that nothing depends on: TF.js fills in zeros of its size, which costs as much as a kernel. Our fused
+    // operations know the output by its empty gradient instead.
+    const absent = node.kernelName.startsWith('Scmoe') ? tf.zeros([0]) : null;
+    const dys = known.map((dy) => dy ?? absent);
+    return inputGradients(node, inputs, dys);
+  });
   for (const output of node.outputs) gradients.delete(output.id);
-  tf.dispose(dys.filter((dy) => dy !== null));
+  tf.dispose(known.filter((dy) => dy !== undefined));
   tf.dispose(node.saved ?? []);
 
   return inputs.map(([, input], i) => {

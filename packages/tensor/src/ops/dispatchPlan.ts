@@ -82,7 +82,7 @@ export function dispatchPlanComposed(
     const position = positions(counted, tokens, topK, capacity > 0 && capacityOrder === 'choice');
     const fits = capacity > 0 ? tf.mul(counted, tf.cast(tf.less(position, capacity), 'float32')) : counted;
     const counts = tf.sum(fits, 0);
-    const start = capacity > 0 ? tf.mul(tf.range(0, numExperts), capacity) : tf.cumsum(counts as tf.Tensor1D, 0, true);
+    const start = capacity > 0 ? tf.mul(tf.range(0, numExperts), capacity) : tf.cumsum(counts, 0, true);
     const slot = tf.sum(tf.mul(fits, tf.add(position, start)), -1);
     const isKept = tf.sum(fits, -1);
     const slots = tf.reshape(tf.sub(tf.add(slot, isKept), 1), [tokens, topK]); // -1 where dropped
@@ -108,7 +108,7 @@ function positions(flat: tf.Tensor, tokens: number, topK: number, choiceFirst: b
 
 /** (T * k, N): 1 for the `capacity` largest weights of each expert, of equal ones the earlier. */
 function largest(flat: tf.Tensor, weights: tf.Tensor, capacity: number): tf.Tensor {
-  const choices = flat.shape[0]!;
+  const choices = flat.shape[0];
   const own = tf.where(tf.greater(flat, 0), tf.reshape(weights, [-1, 1]), -1); // weights are never negative
   const { values } = tf.topk(tf.transpose(own), Math.min(capacity, choices)); // (N, C)
   const threshold = tf.reshape(tf.slice(values as tf.Tensor2D, [0, values.shape[1]! - 1], [-1, 1]), [1, -1]);

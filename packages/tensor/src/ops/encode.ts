@@ -23,7 +23,7 @@ export function encode(x: tf.Tensor, slots: tf.Tensor, { numRows }: EncodeOption
   expectDtype('encode', 'x', x, 'float32');
   expectRank('encode', 'x', x, 2, '(tokens, d)');
   expectDtype('encode', 'slots', slots, 'int32');
-  expectShape('encode', 'slots', slots, [x.shape[0]!, slots.shape[1] ?? 1], 'for the tokens of x');
+  expectShape('encode', 'slots', slots, [x.shape[0], slots.shape[1] ?? 1], 'for the tokens of x');
   if (!Number.isInteger(numRows) || numRows < 0)
     throw new Error(`encode: numRows must be a whole number of rows, got ${numRows}`);
   if (!hasFused(encodeKernel)) return encodeComposed(x, slots, { numRows });

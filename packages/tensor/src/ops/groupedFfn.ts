@@ -84,7 +84,8 @@ export function groupedFfnComposed(
   return tf.tidy(() => {
     const [numRows, d] = rows.shape as [number, number];
     const numExperts = counts.size;
-    if (numRows === 0) return tf.slice(rows as tf.Tensor2D, [0, 0], [0, d]);
+    // No row: nothing to compute, but every input stays on the path to the (empty) result.
+    if (numRows === 0) return tf.mul<tf.Tensor2D>(rows, tf.addN(Object.values(experts).map((x) => tf.sum(x))));
     if (capacity > 0) {
       const batched = tf.reshape(rows, [numExperts, capacity, d]);
       const filled = tf.less(tf.range(0, capacity, 1, 'int32'), tf.reshape(counts, [numExperts, 1])); // (N, C)

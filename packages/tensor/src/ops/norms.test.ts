@@ -12,7 +12,7 @@ const random = (...shape: number[]) => tf.randomNormal(shape, 0.5, 2, 'float32',
 const shapes = [
   [1, 8],
   [5, 3, 13],
-  [3, 2],
+  [3, 4],
   [200, 64],
   [0, 4],
 ];

@@ -3,9 +3,11 @@ import type { KernelConfig } from '@tensorflow/tfjs';
 import { attentionKernels } from './attention.js';
 import { dropoutKernels } from './dropout.js';
 import { embeddingKernels } from './embedding.js';
+import { groupedFfnKernels } from './groupedFfn.js';
 import { linearKernels } from './linear.js';
 import { normKernels } from './norms.js';
 import { optimizerKernels } from './optimizer.js';
+import { routingKernels } from './routing.js';
 import { crossEntropyKernels } from './softmaxCrossEntropy.js';
 import { swigluKernels } from './swiglu.js';
 
@@ -15,8 +17,10 @@ export const fusedKernels: KernelConfig[] = [
   ...crossEntropyKernels,
   ...dropoutKernels,
   ...embeddingKernels,
+  ...groupedFfnKernels,
   ...linearKernels,
   ...normKernels,
   ...optimizerKernels,
+  ...routingKernels,
   ...swigluKernels,
 ];

@@ -1,0 +1,104 @@
+#include "cpu/grouped_ffn.h"
+
+#include <cstring>
+#include <string>
+
+#include "core/error.h"
+#include "core/scratch.h"
+#include "cpu/linear.h"
+#include "cpu/swiglu.h"
+
+namespace scmoe {
+
+namespace {
+
+void zero(float* values, int64_t count) { std::memset(values, 0, count * sizeof(float)); }
+
+/// Calls body(expert, firstRow, count) for each expert in order, and gap(firstRow, count) for the rows of none.
+template <typename Body, typename Gap>
+void forEachExpert(const ExpertRows& group, const Body& body, const Gap& gap) {
+  int64_t start = 0;
+  for (int64_t e = 0; e < group.numExperts; ++e) {
+    const int64_t count = group.counts[e];
+    const int64_t room = group.capacity > 0 ? group.capacity : group.rows - start;
+    if (count < 0 || count > room || start + count > group.rows)
+      throw Error("groupedFfn: the count of expert " + std::to_string(e) + " must be in 0 ... " +
+                  std::to_string(room) + ", got " + std::to_string(count));
+    body(e, start, count);
+    if (group.capacity > 0) {
+      if (count < group.capacity) gap(start + count, group.capacity - count);
+      start += group.capacity;
+    } else {
+      start += count;
+    }
+  }
+  if (start < group.rows) gap(start, group.rows - start);
+}
+
+}  // namespace
+
+void groupedFfnForward(const ExpertRows& group, const float* x, const float* w1, const float* b1, const float* w2,
+                       const float* b2, Activation activation, float* y, float* pre, float* hidden) {
+  const int64_t d = group.d, f = group.f;
+  forEachExpert(
+      group,
+      [&](int64_t e, int64_t first, int64_t count) {
+        linearForward(count, d, f, x + first * d, w1 + e * d * f, b1 ? b1 + e * f : nullptr, activation, false,
+                      hidden + first * f, pre + first * f);
+        linearForward(count, f, d, hidden + first * f, w2 + e * f * d, b2 ? b2 + e * d : nullptr, Activation::kNone,
+                      false, y + first * d, nullptr);
+      },
+      [&](int64_t first, int64_t count) { zero(y + first * d, count * d); });
+}
+
+void groupedFfnBackward(const ExpertRows& group, const float* dy, const float* x, const float* w1, const float* w2,
+                        const float* pre, const float* hidden, Activation activation, float* dx, float* dW1,
+                        float* dB1, float* dW2, float* dB2) {
+  const int64_t d = group.d, f = group.f;
+  forEachExpert(
+      group,
+      [&](int64_t e, int64_t first, int64_t count) {
+        if (count == 0) {
+          zero(dW1 + e * d * f, d * f);
+          zero(dB1 + e * f, f);
+          zero(dW2 + e * f * d, f * d);
+          zero(dB2 + e * d, d);
+          return;
+        }
+        float* const dHidden = scratch<float>(kScratchKernelD, count * f);
+        linearBackward(count, f, d, dy + first * d, hidden + first * f, w2 + e * f * d, nullptr, Activation::kNone,
+                       false, dHidden, dW2 + e * f * d, dB2 + e * d);
+        linearBackward(count, d, f, dHidden, x + first * d, w1 + e * d * f, pre + first * f, activation, false,
+                       dx + first * d, dW1 + e * d * f, dB1 + e * f);
+      },
+      [&](int64_t first, int64_t count) { zero(dx + first * d, count * d); });
+}
+
+void groupedSwigluForward(const ExpertRows& group, const float* x, const float* gate, const float* up,
+                          const float* down, float* y, float* gated, float* raised) {
+  const int64_t d = group.d, f = group.f;
+  forEachExpert(
+      group,
+      [&](int64_t e, int64_t first, int64_t count) {
+        swigluForward(count, d, f, x + first * d, gate + e * d * f, up + e * d * f, down + e * f * d, y + first * d,
+                      gated + first * f, raised + first * f);
+      },
+      [&](int64_t first, int64_t count) { zero(y + first * d, count * d); });
+}
+
+void groupedSwigluBackward(const ExpertRows& group, const float* dy, const float* x, const float* gate,
+                           const float* up, const float* down, const float* gated, const float* raised, float* dx,
+                           float* dGate, float* dUp, float* dDown) {
+  const int64_t d = group.d, f = group.f;
+  forEachExpert(
+      group,
+      [&](int64_t e, int64_t first, int64_t count) {
+        // No rows: the products are sums of nothing and leave zeros.
+        swigluBackward(count, d, f, dy + first * d, x + first * d, gate + e * d * f, up + e * d * f, down + e * f * d,
+                       gated + first * f, raised + first * f, dx + first * d, dGate + e * d * f, dUp + e * d * f,
+                       dDown + e * f * d);
+      },
+      [&](int64_t first, int64_t count) { zero(dx + first * d, count * d); });
+}
+
+}  // namespace scmoe

@@ -1,0 +1,121 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { dispatchPlan, RandomStream, type CapacityOrder, type DispatchPlanOptions, type DropPolicy } from '../index.js';
+import { availableBackends } from '../testing/backends.js';
+import { itGolden } from '../testing/golden.js';
+import { dispatchPlanComposed } from './dispatchPlan.js';
+
+const plainRow = (values: ArrayLike<number>) => Array.from(values);
+
+/** Random distinct experts for each token, with weights in descending order. */
+function randomChoice(tokens: number, topK: number, numExperts: number, seed: number) {
+  const random = new RandomStream({ seed });
+  const experts: number[] = [];
+  const weights: number[] = [];
+  for (let t = 0; t < tokens; t++) {
+    const order = Array.from({ length: numExperts }, (_, e) => e);
+    random.shuffle(order);
+    // Half of the tokens want expert 0 first: something must be dropped.
+    if (random.uniform() < 0.5) order.sort((a, b) => Number(b === 0) - Number(a === 0));
+    experts.push(...order.slice(0, topK));
+    weights.push(...Array.from({ length: topK }, () => random.uniform()).sort((a, b) => b - a));
+  }
+  return { experts: tf.tensor2d(experts, [tokens, topK], 'int32'), weights: tf.tensor2d(weights, [tokens, topK]) };
+}
+
+describe.each(availableBackends())('dispatchPlan on %s', (backend) => {
+  beforeAll(() => tf.setBackend(backend));
+
+  itGolden('matches the reference values', 'capacity-', ({ tensors, config }) => {
+    const { numExperts, dropPolicy, capacityOrder } = config as {
+      numExperts: number;
+      dropPolicy: DropPolicy;
+      capacityOrder: CapacityOrder;
+    };
+    const capacity = tensors['output.capacity']!.dataSync()[0]!;
+    const experts = tensors['buffer.experts']!;
+    const plan = dispatchPlan(experts, tensors['buffer.weights']!, { numExperts, capacity, dropPolicy, capacityOrder });
+    const slots = plainRow(plan.slots.dataSync());
+    expect(slots.map((slot) => Number(slot >= 0))).toEqual(plainRow(tensors['output.kept']!.dataSync()));
+    expect(plainRow(plan.counts.dataSync())).toEqual(plainRow(tensors['output.keptCounts']!.dataSync()));
+    expect(plainRow(plan.load.dataSync())).toEqual(plainRow(tensors['output.counts']!.dataSync()));
+    if (dropPolicy === 'position') {
+      const within = slots.map((slot) => (slot < 0 ? -1 : slot % capacity));
+      expect(within).toEqual(plainRow(tensors['output.slots']!.dataSync()));
+    }
+  });
+
+  itGolden('matches the reference values', 'dropless-', ({ tensors, config }) => {
+    const { numExperts } = config as { numExperts: number };
+    const experts = tensors['buffer.experts']!;
+    const plan = dispatchPlan(experts, tf.zeros(experts.shape), { numExperts });
+    const order: number[] = [];
+    plan.slots.dataSync().forEach((slot, choice) => (order[slot] = choice));
+    expect(order).toEqual(plainRow(tensors['output.order']!.dataSync()));
+    expect(plainRow(plan.counts.dataSync())).toEqual(plainRow(tensors['output.counts']!.dataSync()));
+  });
+
+  const options: DispatchPlanOptions[] = [];
+  for (const capacity of [0, 1, 5, 40])
+    for (const dropPolicy of ['position', 'probability'] as const)
+      for (const capacityOrder of ['choice', 'token'] as const)
+        options.push({ numExperts: 5, capacity, dropPolicy, capacityOrder });
+
+  it.each(options)('keeps its promises and agrees with its twin: %j', (chosen) => {
+    for (const [tokens, topK] of [
+      [1, 1],
+      [33, 1],
+      [33, 2],
+      [20, 5],
+      [0, 2],
+    ] as const) {
+      // prettier-ignore
+      const { experts, weights } = randomChoice(tokens, topK, 5, tokens + topK);
+      const plan = dispatchPlan(experts, weights, chosen);
+      const twin = dispatchPlanComposed(experts, weights, chosen as Required<DispatchPlanOptions>);
+      for (const name of ['slots', 'counts', 'load', 'firstLoad'] as const)
+        expect(plainRow(plan[name].dataSync())).toEqual(plainRow(twin[name].dataSync()));
+
+      const slots = plainRow(plan.slots.dataSync());
+      const wanted = experts.dataSync();
+      const kept = slots.filter((slot) => slot >= 0);
+      expect(new Set(kept).size).toBe(kept.length); // no two choices share a row
+      const { capacity = 0 } = chosen;
+      const perExpert = new Array<number>(5).fill(0);
+      slots.forEach((slot, i) => {
+        if (slot < 0) return;
+        perExpert[wanted[i]!]!++;
+        if (capacity > 0) expect(Math.floor(slot / capacity)).toBe(wanted[i]); // a row of the expert it chose
+      });
+      expect(plainRow(plan.counts.dataSync())).toEqual(perExpert);
+      if (capacity > 0) expect(Math.max(...perExpert)).toBeLessThanOrEqual(capacity);
+      else expect(kept.length).toBe(tokens * topK);
+    }
+  });
+
+  it('permutes with the tokens when nothing is dropped', () => {
+    const { experts, weights } = randomChoice(30, 2, 5, 4);
+    const reversed = dispatchPlan(tf.reverse(experts, 0), tf.reverse(weights, 0), { numExperts: 5 });
+    const plan = dispatchPlan(experts, weights, { numExperts: 5 });
+    expect(plainRow(reversed.counts.dataSync())).toEqual(plainRow(plan.counts.dataSync()));
+    const expertOfRow = (slots: tf.Tensor, ids: tf.Tensor) => {
+      const rows: number[] = [];
+      slots.dataSync().forEach((slot, i) => (rows[slot] = ids.dataSync()[i]!));
+      return rows;
+    };
+    expect(expertOfRow(reversed.slots, tf.reverse(experts, 0))).toEqual(expertOfRow(plan.slots, experts));
+  });
+
+  it('names what does not fit', () => {
+    const { experts, weights } = randomChoice(4, 2, 5, 1);
+    expect(() => dispatchPlan(weights, weights, { numExperts: 5 })).toThrow('experts must be int32, got float32');
+    expect(() => dispatchPlan(experts, tf.zeros([4, 1]), { numExperts: 5 })).toThrow(
+      'weights must be (4, 2) like experts',
+    );
+    expect(() => dispatchPlan(experts, weights, { numExperts: 5, capacity: -1 })).toThrow(
+      'capacity must be a whole number',
+    );
+    if (backend === 'scmoe')
+      expect(() => dispatchPlan(experts, weights, { numExperts: 2 })).toThrow(/expert of choice \d must be in 0 ... 1/);
+  });
+});

@@ -1,0 +1,100 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { groupedFfn, groupedFfnComposed, type ExpertActivation } from '../index.js';
+import { availableBackends } from '../testing/backends.js';
+import { expectGradientsMatch } from '../testing/finiteDifferences.js';
+import { expectNoLeak, expectTwinsAgree } from '../testing/twin.js';
+
+const random = (...shape: number[]) => tf.mul(tf.randomNormal(shape, 0, 1, 'float32', shape.length + shape[0]!), 0.5);
+
+/** Stacked weights of 3 experts, as a list and as the record made from such a list. */
+function experts(activation: ExpertActivation, d: number, f: number, biases = true) {
+  const names = activation === 'swiglu' ? ['gate', 'up', 'down'] : biases ? ['w1', 'b1', 'w2', 'b2'] : ['w1', 'w2'];
+  const shapes: Record<string, number[]> = { w1: [3, d, f], b1: [3, f], w2: [3, f, d], b2: [3, d], gate: [3, d, f], up: [3, d, f], down: [3, f, d] }; // prettier-ignore
+  const list = names.map((name) => random(...shapes[name]!));
+  const record = (tensors: tf.Tensor[]) =>
+    Object.fromEntries(names.map((name, i) => [name, tensors[i]!])) as unknown as Parameters<typeof groupedFfn>[2];
+  return { list, record };
+}
+const layouts = [
+  // An expert without rows, unfilled rows, one with everything.
+  { name: 'capacity', counts: [3, 0, 4], capacity: 4, rows: 12 },
+  { name: 'packed', counts: [3, 0, 4], capacity: 0, rows: 9 },
+  { name: 'one expert has all', counts: [0, 200, 0], capacity: 0, rows: 200 },
+  { name: 'no rows', counts: [0, 0, 0], capacity: 0, rows: 0 },
+];
+
+describe.each(availableBackends())('groupedFfn on %s', (backend) => {
+  beforeAll(() => tf.setBackend(backend));
+
+  for (const activation of ['gelu', 'gelu_tanh', 'silu', 'swiglu'] as const) {
+    it.each(layouts)(`agrees with its twin, ${activation}, $name`, ({ counts, capacity, rows }) => {
+      const count = tf.tensor1d(counts, 'int32');
+      const { list, record } = experts(activation, 6, 10);
+      const options = { activation, capacity };
+      expectTwinsAgree(
+        (x, ...weights) => groupedFfn(x, count, record(weights), options),
+        (x, ...weights) => groupedFfnComposed(x, count, record(weights), options),
+        [rows === 0 ? tf.zeros([0, 6]) : random(rows, 6), ...list],
+      );
+    });
+
+    it(`has the gradients of finite differences, ${activation}`, () => {
+      const count = tf.tensor1d([2, 0, 1], 'int32');
+      const { list, record } = experts(activation, 3, 4);
+      const loss = (x: tf.Tensor, ...weights: tf.Tensor[]) =>
+        tf.sum(tf.square(groupedFfn(x, count, record(weights), { activation, capacity: 2 })));
+      expectGradientsMatch(loss, [random(6, 3), ...list]);
+    });
+  }
+
+  it('works without biases', () => {
+    const count = tf.tensor1d([2, 3, 1], 'int32');
+    const { list, record } = experts('gelu', 5, 7, false);
+    expectTwinsAgree(
+      (x, ...weights) => groupedFfn(x, count, record(weights), { activation: 'gelu' }),
+      (x, ...weights) => groupedFfnComposed(x, count, record(weights), { activation: 'gelu', capacity: 0 }),
+      [random(6, 5), ...list],
+    );
+  });
+
+  it('gives an idle expert a gradient of exactly zero, and unfilled rows zero', () => {
+    const count = tf.tensor1d([2, 0, 3], 'int32');
+    const { list, record } = experts('gelu', 4, 5);
+    const apply = (...weights: tf.Tensor[]) =>
+      groupedFfn(random(12, 4), count, record(weights), { activation: 'gelu', capacity: 4 });
+    const gradients = tf.grads((...weights: tf.Tensor[]) => tf.sum(apply(...weights)))(list);
+    for (const gradient of gradients) expect(tf.max(tf.abs(tf.slice(gradient, 1, 1))).dataSync()[0]).toBe(0);
+    expect(tf.max(tf.abs(tf.slice(apply(...list), [2, 0], [6, -1]))).dataSync()[0]).toBe(0);
+  });
+
+  it('leaves no tensor behind', () => {
+    const count = tf.tensor1d([2, 0, 1], 'int32');
+    const { list, record } = experts('gelu', 3, 4);
+    const x = random(3, 3);
+    expectNoLeak(() =>
+      tf.tidy(
+        () => void tf.grads((a: tf.Tensor) => tf.sum(groupedFfn(a, count, record(list), { activation: 'gelu' })))([x]),
+      ),
+    );
+  });
+
+  it('names what does not fit', () => {
+    const { list, record } = experts('gelu', 3, 4);
+    const apply = (rows: tf.Tensor, counts: tf.Tensor, activation: ExpertActivation = 'gelu', capacity = 0) =>
+      groupedFfn(rows, counts, record(list), { activation, capacity });
+    const counts = tf.tensor1d([1, 1, 1], 'int32');
+    expect(() => apply(random(3, 5), counts)).toThrow(
+      'groupedFfn: w1 must be (3, 5, 4) for 3 experts and rows of width 5',
+    );
+    expect(() => apply(random(3, 3), tf.tensor1d([1, 1], 'int32'))).toThrow('groupedFfn: w1 must be (2, 3, 4)');
+    expect(() => apply(random(3, 3), counts, 'swiglu')).toThrow('activation swiglu needs gate, up and down, got w1');
+    expect(() => apply(random(3, 3), counts, 'gelu', 2)).toThrow('rows must be 6 for 3 experts of capacity 2, got 3');
+    if (backend === 'scmoe') {
+      expect(() => apply(random(2, 3), counts)).toThrow('the count of expert 2 must be in 0 ... 0, got 1');
+      expect(() => apply(random(3, 3), tf.tensor1d([2, 0, 0], 'int32'), 'gelu', 1)).toThrow(
+        'expert 0 must be in 0 ... 1, got 2',
+      );
+    }
+  });
+});
