@@ -27,12 +27,11 @@ inline Vec broadcast(float value) { return value - Vec{}; }
 inline Vec maximum(Vec a, Vec b) { return a > b ? a : b; }
 
 inline float horizontalSum(Vec value) {
-  float lanes[kLanes], sum = 0;
+  float lanes[kLanes];
   store(lanes, value);
   for (int width = kLanes / 2; width >= 1; width /= 2)
     for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-  sum = lanes[0];
-  return sum;
+  return lanes[0];
 }
 
 inline float horizontalMaximum(Vec value) {
