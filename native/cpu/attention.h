@@ -16,7 +16,7 @@ struct AttentionShape {
 };
 
 /// out = softmax(scale * q k^T) v per head, logsumexp (batch, heads, queries) for the gradient. Works in float32 in
-/// either precision: weights and scores are never rounded (gemm.h makes the products that follow the precision).
+/// either precision: weights and scores are never rounded to bf16 (gemm.h makes the products that follow the precision).
 void attention(const AttentionShape& shape, const float* q, const float* k, const float* v, float* out,
                float* logsumexp);
 
