@@ -73,7 +73,7 @@ export function dispatchPlanComposed(
 ): DispatchPlan {
   return tf.tidy(() => {
     const [tokens, topK] = experts.shape as [number, number];
-    const chosen = tf.cast(tf.oneHot(tf.reshape(experts, [-1]) as tf.Tensor1D, Math.max(numExperts, 2)), 'float32');
+    const chosen = tf.cast(tf.oneHot(tf.reshape<tf.Rank.R1>(experts, [-1]), Math.max(numExperts, 2)), 'float32');
     const flat = tf.slice(chosen as tf.Tensor2D, [0, 0], [-1, numExperts]); // (T * k, N); oneHot wants a depth of 2
     const perToken = tf.reshape(flat, [tokens, topK, numExperts]);
     const kept =

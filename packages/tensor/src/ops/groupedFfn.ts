@@ -85,7 +85,7 @@ export function groupedFfnComposed(
     const [numRows, d] = rows.shape as [number, number];
     const numExperts = counts.size;
     // No row: nothing to compute, but every input stays on the path to the (empty) result.
-    if (numRows === 0) return tf.mul<tf.Tensor2D>(rows, tf.addN(Object.values(experts).map((x) => tf.sum(x))));
+    if (numRows === 0) return tf.mul<tf.Tensor2D>(rows, tf.addN((Object.values(experts) as tf.Tensor[]).map((x) => tf.sum(x))));
     if (capacity > 0) {
       const batched = tf.reshape(rows, [numExperts, capacity, d]);
       const filled = tf.less(tf.range(0, capacity, 1, 'int32'), tf.reshape(counts, [numExperts, 1])); // (N, C)

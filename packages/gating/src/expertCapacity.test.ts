@@ -1,0 +1,26 @@
+import { expertCapacity } from './index.js';
+
+const base = { numTokens: 24, topK: 2, numExperts: 4 };
+
+describe('expertCapacity', () => {
+  it('rounds an even share times the factor up', () => {
+    expect(expertCapacity({ ...base, capacityFactor: 1 })).toBe(12);
+    expect(expertCapacity({ ...base, capacityFactor: 1.04 })).toBe(13);
+    expect(expertCapacity({ ...base, numTokens: 1, topK: 1, capacityFactor: 1 })).toBe(1);
+  });
+
+  it('is 0, dropless, for a factor of 0', () => expect(expertCapacity({ ...base, capacityFactor: 0 })).toBe(0));
+
+  it('is at least minCapacity', () => {
+    expect(expertCapacity({ ...base, capacityFactor: 0.1, minCapacity: 4 })).toBe(4);
+    expect(expertCapacity({ ...base, numTokens: 0, capacityFactor: 1 })).toBe(1);
+  });
+
+  it('names what is out of range', () => {
+    expect(() => expertCapacity({ ...base, capacityFactor: -1 })).toThrow('capacityFactor must be a finite number');
+    expect(() => expertCapacity({ ...base, capacityFactor: NaN })).toThrow('capacityFactor must be a finite number');
+    expect(() => expertCapacity({ ...base, capacityFactor: 1, minCapacity: 0.5 })).toThrow(
+      'minCapacity must be a whole',
+    );
+  });
+});
