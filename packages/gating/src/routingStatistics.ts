@@ -36,7 +36,7 @@ export function describeLoad(load: readonly number[], kept: number): RoutingStat
   const total = load.reduce((sum, count) => sum + count, 0);
   if (total === 0) return { load: [...load], droppedShare: 0, entropy: 1, maxOverMean: 1 };
   const shares = load.map((count) => count / total);
-  const entropy = -shares.reduce((sum, share) => sum + (share > 0 ? share * Math.log(share) : 0), 0);
+  const entropy = shares.reduce((sum, share) => sum - (share > 0 ? share * Math.log(share) : 0), 0);
   return {
     load: [...load],
     droppedShare: 1 - kept / total,

@@ -1,1 +1,45 @@
-export {};
+// `npm run bench [-- suite ...]`: every figure of docs/performance.md, each suite's contenders alternating in one run.
+import { parseArgs } from 'node:util';
+
+import { machineLine } from './machine.js';
+import { enginesSuite } from './suites/engines.js';
+import { kernelsSuite } from './suites/kernels.js';
+import { learningSuite } from './suites/learning.js';
+import { productsSuite } from './suites/products.js';
+import { stepSuite } from './suites/step.js';
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    text: { type: 'string' },
+    rounds: { type: 'string' },
+    seeds: { type: 'string', default: '3' },
+    compiled: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+const rounds = options.rounds === undefined ? {} : { rounds: Number(options.rounds) };
+
+const suites: Record<string, () => Promise<string>> = {
+  products: () => productsSuite(rounds),
+  kernels: () => kernelsSuite(rounds),
+  step: () => stepSuite({ ...rounds, compiled: options.compiled }),
+  engines: () => enginesSuite(rounds),
+  learning: async () =>
+    options.text === undefined
+      ? 'left out: give a text with --text FILE (the table in the documentation is tinyshakespeare)'
+      : learningSuite({ path: options.text, seeds: Number(options.seeds) }),
+};
+
+if (options.help) {
+  console.log(`npm run bench [-- ${Object.keys(suites).join('|')} ...] [--rounds N] [--compiled] [--text FILE] [--seeds N]`);
+  process.exit(0);
+}
+const chosen = positionals.length > 0 ? positionals : Object.keys(suites);
+const unknown = chosen.filter((name) => !(name in suites));
+if (unknown.length > 0) {
+  console.error(`Unknown suite ${unknown.join(', ')}; there are ${Object.keys(suites).join(', ')}.`);
+  process.exit(2);
+}
+console.log(machineLine());
+for (const name of chosen) console.log(`\n## ${name}\n\n${await suites[name]!()}`);
