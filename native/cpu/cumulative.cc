@@ -9,11 +9,26 @@ namespace scmoe {
 namespace {
 
 template <typename In, typename Out>
+void cumsumRow(const In* x, Out* out, int64_t count, bool exclusive, bool reverse) {
+  const int64_t first = reverse ? count - 1 : 0, step = reverse ? -1 : 1;
+  Out sum = 0;
+  for (int64_t i = 0, at = first; i < count; ++i, at += step) {
+    const Out before = sum;
+    sum += static_cast<Out>(x[at]);
+    out[at] = exclusive ? before : sum;
+  }
+}
+
+template <typename In, typename Out>
 void run(const void* x, void* out, int64_t outer, int64_t count, int64_t inner, bool exclusive, bool reverse) {
   const In* from = static_cast<const In*>(x);
   Out* to = static_cast<Out*>(out);
   parallelFor(outer, 65536 / std::max<int64_t>(1, count * inner) + 1, [&](int64_t begin, int64_t end) {
     for (int64_t o = begin; o < end; ++o) {
+      if (inner == 1) {
+        cumsumRow(from + o * count, to + o * count, count, exclusive, reverse);
+        continue;
+      }
       const Out* before = nullptr;
       const In* beforeX = nullptr;
       for (int64_t step = 0; step < count; ++step) {

@@ -172,11 +172,35 @@ void run(const void* x, void* out, int64_t outer, int64_t count, int64_t inner) 
   reduce<R, In>(static_cast<const In*>(x), static_cast<typename R::Out*>(out), outer, count, inner);
 }
 
+/// The best value of a contiguous row first, which the compiler vectorises, then where it stands.
+template <typename Better, typename T>
+int32_t argBestOfRow(const T* x, int64_t count) {
+  if (x[0] != x[0]) return 0;  // nothing compares better than NaN
+  T lanes[kLanes];
+  std::fill_n(lanes, kLanes, x[0]);
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+#pragma omp simd
+    for (int64_t l = 0; l < kLanes; ++l) {
+      const T value = x[i + l];
+      lanes[l] = Better()(value, lanes[l]) ? value : lanes[l];
+    }
+  }
+  T best = lanes[0];
+  for (int64_t l = 1; l < kLanes; ++l) best = Better()(lanes[l], best) ? lanes[l] : best;
+  for (; i < count; ++i) best = Better()(x[i], best) ? x[i] : best;
+  return static_cast<int32_t>(std::find(x, x + count, best) - x);
+}
+
 template <typename Better, typename T>
 void argBest(const T* x, int32_t* out, int64_t outer, int64_t count, int64_t inner) {
   parallelFor(outer * inner, kGrain / count + 1, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
       const T* from = x + item / inner * count * inner + item % inner;
+      if (inner == 1) {
+        out[item] = argBestOfRow<Better>(from, count);
+        continue;
+      }
       T best = from[0];
       int32_t index = 0;
       for (int64_t i = 1; i < count; ++i) {

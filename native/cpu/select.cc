@@ -13,7 +13,10 @@ void run(const uint8_t* condition, const void* whenTrue, const void* whenFalse, 
   T* to = static_cast<T*>(out);
   parallelFor(count, 32768, [&](int64_t begin, int64_t end) {
 #pragma omp simd
-    for (int64_t i = begin; i < end; ++i) to[i] = condition[i] == 1 ? a[i] : b[i];
+    for (int64_t i = begin; i < end; ++i) {
+      const T yes = a[i], no = b[i];  // both are loaded, so that the loop has no branch
+      to[i] = condition[i] == 1 ? yes : no;
+    }
   });
 }
 

@@ -8,24 +8,52 @@
 
 namespace scmoe {
 
+namespace {
+
+/// Up to here the k best are kept sorted while a row is read once; a longer list pays for a partial sort.
+constexpr int64_t kFew = 32;
+
+template <typename T>
+bool better(T a, T b) {
+  return a > b || (b != b && a == a);
+}
+
+template <typename T>
+void fewOfRow(const T* x, int64_t count, int64_t k, T* values, int32_t* indices) {
+  int64_t found = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    if (found == k && !better(x[i], values[k - 1])) continue;
+    int64_t at = found < k ? found++ : k - 1;
+    for (; at > 0 && better(x[i], values[at - 1]); --at) {
+      values[at] = values[at - 1];
+      indices[at] = indices[at - 1];
+    }
+    values[at] = x[i];
+    indices[at] = static_cast<int32_t>(i);
+  }
+}
+
+template <typename T>
+void manyOfRow(const T* x, int64_t count, int64_t k, T* values, int32_t* indices) {
+  int32_t* order = scratch<int32_t>(kScratchKernelA, count);
+  std::iota(order, order + count, 0);
+  std::partial_sort(order, order + k, order + count, [x](int32_t i, int32_t j) {
+    if (better(x[i], x[j])) return true;
+    return !better(x[j], x[i]) && i < j;
+  });
+  for (int64_t i = 0; i < k; ++i) {
+    values[i] = x[order[i]];
+    indices[i] = order[i];
+  }
+}
+
+}  // namespace
+
 template <typename T>
 void topK(const T* x, T* values, int32_t* indices, int64_t rows, int64_t columns, int64_t k) {
+  const auto one = k <= kFew ? fewOfRow<T> : manyOfRow<T>;
   parallelFor(rows, 16384 / columns + 1, [&](int64_t begin, int64_t end) {
-    int32_t* order = scratch<int32_t>(kScratchKernelA, columns);
-    for (int64_t r = begin; r < end; ++r) {
-      const T* row = x + r * columns;
-      std::iota(order, order + columns, 0);
-      std::partial_sort(order, order + k, order + columns, [row](int32_t i, int32_t j) {
-        const T a = row[i], b = row[j];
-        const bool aIsNan = a != a, bIsNan = b != b;
-        if (aIsNan || bIsNan) return aIsNan == bIsNan ? i < j : bIsNan;
-        return a > b || (a == b && i < j);
-      });
-      for (int64_t i = 0; i < k; ++i) {
-        values[r * k + i] = row[order[i]];
-        indices[r * k + i] = order[i];
-      }
-    }
+    for (int64_t r = begin; r < end; ++r) one(x + r * columns, columns, k, values + r * k, indices + r * k);
   });
 }
 
