@@ -1,0 +1,39 @@
+import type { ParameterRecord } from './ParameterRecord.js';
+
+/**
+ * Shape of a parameter and where it starts: `normal` and `residual` are drawn from a normal distribution, `residual`
+ * (the projections that write into the residual stream) with a smaller deviation in deep models.
+ */
+export interface ParameterSpec {
+  readonly shape: number[];
+  readonly initial: 'zeros' | 'ones' | 'normal' | 'residual';
+}
+
+export type ParameterSpecs = Readonly<Record<string, ParameterSpec>>;
+
+/** The same specs with `prefix.` before each name. */
+export function under(prefix: string, specs: ParameterSpecs): ParameterSpecs {
+  return Object.fromEntries(Object.entries(specs).map(([name, spec]) => [`${prefix}.${name}`, spec]));
+}
+
+/** Number of elements of all parameters together. */
+export function countParameters(specs: ParameterSpecs): number {
+  return Object.values(specs).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+}
+
+/**
+ * Checks that `parameters` has exactly the parameters of `specs`, in their shapes.
+ * @throws Error listing every missing, unexpected and misshapen parameter.
+ */
+export function checkParameters(parameters: ParameterRecord, specs: ParameterSpecs): void {
+  const problems: string[] = [];
+  for (const [name, { shape }] of Object.entries(specs)) {
+    const got = parameters[name];
+    if (!got) problems.push(`'${name}' is missing`);
+    else if (got.shape.join() !== shape.join()) {
+      problems.push(`'${name}' has shape (${got.shape.join(', ')}), expected (${shape.join(', ')})`);
+    }
+  }
+  for (const name of Object.keys(parameters)) if (!specs[name]) problems.push(`'${name}' is not expected`);
+  if (problems.length > 0) throw new Error(`parameters do not fit the configuration: ${problems.join('; ')}`);
+}

@@ -1,0 +1,41 @@
+import { randomNormal } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+import type { ParameterSpec, ParameterSpecs } from './ParameterSpec.js';
+
+/** Deviation of GPT-2's weights. */
+const defaultDeviation = 0.02;
+
+export interface InitializationOptions {
+  seed: number;
+  /** Of `normal` weights; GPT-2's 0.02 by default. */
+  standardDeviation?: number;
+  /** Factor on the deviation of `residual` weights; GPT-2 takes 1/sqrt(number of residual additions). */
+  residualScale?: number;
+}
+
+/** A fresh tensor for each parameter. Depends on seed, name and shape alone: other parameters do not change it. */
+export function initializeParameters(specs: ParameterSpecs, options: InitializationOptions): Record<string, tf.Tensor> {
+  return Object.fromEntries(
+    Object.entries(specs).map(([name, spec]) => [name, initializeParameter(name, spec, options)]),
+  );
+}
+
+/** A fresh tensor for the parameter `name`. */
+export function initializeParameter(
+  name: string,
+  { shape, initial }: ParameterSpec,
+  { seed, standardDeviation = defaultDeviation, residualScale = 1 }: InitializationOptions,
+): tf.Tensor {
+  if (initial === 'zeros') return tf.zeros(shape);
+  if (initial === 'ones') return tf.ones(shape);
+  const scale = initial === 'residual' ? residualScale : 1;
+  return randomNormal(shape, { seed, stream: hash(name), standardDeviation: standardDeviation * scale });
+}
+
+/** FNV-1a, 32 bits: gives each name a random stream of its own. */
+function hash(name: string): number {
+  let state = 0x811c9dc5;
+  for (let i = 0; i < name.length; i++) state = Math.imul(state ^ name.charCodeAt(i), 0x01000193);
+  return state >>> 0;
+}

@@ -1,0 +1,54 @@
+/** What an operator does; the words are those of the paper and of every profile, trace and plan. */
+export type OperatorKind =
+  'gate' | 'encode' | 'dispatch' | 'expert' | 'combine' | 'decode' | 'attention' | 'mlp' | 'sharedExpert' | 'output';
+
+interface Described<Values> {
+  /** Unique within its list: the kind, numbered where a pair has two of them (`attention1`, `attention2`). */
+  readonly name: string;
+  readonly kind: OperatorKind;
+  readonly inputs: readonly (keyof Values & string)[];
+  readonly outputs: readonly (keyof Values & string)[];
+}
+
+/** An operator that computes on this rank, start to end. */
+export interface Computation<Values> extends Described<Values> {
+  readonly run: (inputs: Values) => Partial<Values>;
+}
+
+/** An operator that travels between ranks: started, and waited for later, with other operators in between. */
+export interface Exchange<Values> extends Described<Values> {
+  readonly start: (inputs: Values) => object;
+  readonly finish: (inFlight: object) => Partial<Values>;
+}
+
+export type Operator<Values> = Computation<Values> | Exchange<Values>;
+
+export function isExchange<Values>(operator: Operator<Values>): operator is Exchange<Values> {
+  return 'start' in operator;
+}
+
+/**
+ * Makers of the operators over `Values`: each operator's functions see exactly the values that it declares and must
+ * return exactly those, checked by the compiler.
+ */
+export function operatorsOver<Values>() {
+  type Name = keyof Values & string;
+  return {
+    computation: <In extends Name, Out extends Name>(description: {
+      name?: string;
+      kind: OperatorKind;
+      inputs: readonly In[];
+      outputs: readonly Out[];
+      run: (inputs: Pick<Values, In>) => Pick<Values, Out>;
+    }) => ({ name: description.kind, ...description }) as unknown as Computation<Values>,
+
+    exchange: <In extends Name, Out extends Name, InFlight extends object>(description: {
+      name?: string;
+      kind: 'dispatch' | 'combine';
+      inputs: readonly In[];
+      outputs: readonly Out[];
+      start: (inputs: Pick<Values, In>) => InFlight;
+      finish: (inFlight: InFlight) => Pick<Values, Out>;
+    }) => ({ name: description.kind, ...description }) as unknown as Exchange<Values>,
+  };
+}

@@ -1,0 +1,113 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { executePlan } from './executePlan.js';
+import { operatorsOver } from './Operator.js';
+import { sequentialPlan, type Plan } from './Plan.js';
+
+interface Values {
+  x: tf.Scalar;
+  sent: tf.Scalar;
+  meanwhile: tf.Scalar;
+  y: tf.Scalar;
+}
+
+const { computation, exchange } = operatorsOver<Values>();
+
+/** x travels and comes back doubled; x + 1 is computed in the meantime. `log` shows the order. */
+function operators(log: string[] = []) {
+  return [
+    exchange({
+      kind: 'dispatch',
+      inputs: ['x'],
+      outputs: ['sent'],
+      start: ({ x }) => {
+        log.push('start');
+        return { doubled: tf.mul<tf.Scalar>(x, 2) };
+      },
+      finish: ({ doubled }) => {
+        log.push('finish');
+        return { sent: doubled };
+      },
+    }),
+    computation({
+      kind: 'mlp',
+      inputs: ['x'],
+      outputs: ['meanwhile'],
+      run: ({ x }) => {
+        log.push('mlp');
+        tf.add(x, 100);
+        return { meanwhile: tf.add<tf.Scalar>(x, 1) };
+      },
+    }),
+    computation({
+      kind: 'output',
+      inputs: ['sent', 'meanwhile'],
+      outputs: ['y'],
+      run: ({ sent, meanwhile }) => ({ y: tf.add<tf.Scalar>(sent, meanwhile) }),
+    }),
+  ];
+}
+
+const run = (operator: string) => ({ action: 'run', operator }) as const;
+const start = (operator: string) => ({ action: 'start', operator }) as const;
+const wait = (operator: string) => ({ action: 'wait', operator }) as const;
+const overlapped: Plan = [start('dispatch'), run('mlp'), wait('dispatch'), run('output')];
+
+describe('executePlan', () => {
+  const x = tf.scalar(3);
+
+  it('follows the plan: other operators run between start and wait', () => {
+    const log: string[] = [];
+    tf.tidy(() => void executePlan(overlapped, operators(log), { x }));
+    expect(log).toEqual(['start', 'mlp', 'finish']);
+  });
+
+  it('gives the same values and gradients whatever the plan', () => {
+    for (const plan of [overlapped, sequentialPlan(operators())]) {
+      const f = (x: tf.Scalar) => executePlan(plan, operators(), { x }).y!;
+      tf.tidy(() => {
+        expect(f(x).dataSync()[0]).toBe(10);
+        expect(
+          tf
+            .grad(f as (x: tf.Tensor) => tf.Tensor)(x)
+            .dataSync()[0],
+        ).toBe(3);
+      });
+    }
+  });
+
+  it('frees what an operator neither returns nor saves', () => {
+    const before = tf.memory().numTensors;
+    const values = executePlan(overlapped, operators(), { x });
+    expect(tf.memory().numTensors - before).toBe(3);
+    tf.dispose([values.sent!, values.meanwhile!, values.y!]);
+  });
+
+  it('hands an operator only the values it declares', () => {
+    let seen: string[] = [];
+    const spy = computation({
+      kind: 'output',
+      inputs: ['x'],
+      outputs: ['y'],
+      run: (inputs) => {
+        seen = Object.keys(inputs);
+        return { y: inputs.x };
+      },
+    });
+    executePlan([run('output')], [spy], { x, meanwhile: x });
+    expect(seen).toEqual(['x']);
+  });
+
+  it.each<[string, Plan, RegExp]>([
+    ['an unknown operator', [run('attention')], /'run attention': no such operator; there are dispatch, mlp, output/],
+    ['an input that does not exist', [run('mlp'), run('output')], /'run output': its input 'sent' does not exist yet/],
+    ['a repetition', [run('mlp'), run('mlp')], /'run mlp': it already ran/],
+    ['a wait without start', [wait('dispatch')], /'wait dispatch': it was not started/],
+    ['a second start', [start('dispatch'), start('dispatch')], /'start dispatch': it is already under way/],
+    ['an exchange that is run', [run('dispatch')], /'run dispatch': an exchange is started and waited for/],
+    ['a computation that is started', [start('mlp')], /'start mlp': a computation is run/],
+    ['an incomplete plan', [start('dispatch'), run('mlp')], /ends before .* complete: dispatch, output/],
+  ])('rejects %s', (_, plan, message) => {
+    tf.tidy(() => expect(() => executePlan(plan, operators(), { x })).toThrow(message));
+  });
+});
