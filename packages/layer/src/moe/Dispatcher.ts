@@ -1,0 +1,32 @@
+import type { Routing } from '@scmoe/gating';
+import type * as tf from '@tensorflow/tfjs';
+
+/** The rows that the experts of this rank compute, in the layout of the grouped FFN. */
+export type ExpertBatch = {
+  /** (R, d) */
+  rows: tf.Tensor2D;
+  /** (number of experts on this rank), int32: rows filled for each. */
+  counts: tf.Tensor1D;
+  /** Rows set aside for each expert; 0 where they follow each other without gaps. */
+  capacity: number;
+};
+
+/**
+ * Brings tokens to their experts and back. Local work (encode, decode) is apart from communication, and communication
+ * in two halves, so that a plan can put other work between start and finish. Every part is differentiable: in the
+ * backward pass the gradient of finish starts the reverse exchange and that of start waits for it.
+ *
+ * What a start returns is the dispatcher's own affair, but a plain object: its tensors have to be found by tf.tidy.
+ */
+export interface Dispatcher<Dispatched extends object = object, Combined extends object = object> {
+  /** Tokens (T, d) into expert order: (numRows, d). */
+  encode(tokens: tf.Tensor2D, routing: Routing): tf.Tensor2D;
+  startDispatch(packed: tf.Tensor2D, routing: Routing): Dispatched;
+  finishDispatch(inFlight: Dispatched): ExpertBatch;
+  /** `rows`: what the experts made of the batch that finishDispatch gave, row by row. */
+  startCombine(rows: tf.Tensor2D, routing: Routing): Combined;
+  /** Rows in the order of encode: (numRows, d). */
+  finishCombine(inFlight: Combined): tf.Tensor2D;
+  /** Rows back into token order, weighted and summed over the choices: (T, d). */
+  decode(rows: tf.Tensor2D, routing: Routing): tf.Tensor2D;
+}

@@ -1,0 +1,32 @@
+import type { Routing } from '@scmoe/gating';
+import { decode, encode } from '@scmoe/tensor';
+import type * as tf from '@tensorflow/tfjs';
+
+import type { Dispatcher, ExpertBatch } from './Dispatcher.js';
+
+/** The dispatcher of one rank that holds all experts: nothing travels. */
+export class LocalDispatcher implements Dispatcher<ExpertBatch, { rows: tf.Tensor2D }> {
+  encode(tokens: tf.Tensor2D, { slots, numRows }: Routing): tf.Tensor2D {
+    return encode(tokens, slots, { numRows });
+  }
+
+  startDispatch(packed: tf.Tensor2D, { counts, capacity }: Routing): ExpertBatch {
+    return { rows: packed, counts, capacity };
+  }
+
+  finishDispatch(inFlight: ExpertBatch): ExpertBatch {
+    return inFlight;
+  }
+
+  startCombine(rows: tf.Tensor2D): { rows: tf.Tensor2D } {
+    return { rows };
+  }
+
+  finishCombine({ rows }: { rows: tf.Tensor2D }): tf.Tensor2D {
+    return rows;
+  }
+
+  decode(rows: tf.Tensor2D, { weights, slots }: Routing): tf.Tensor2D {
+    return decode(rows, weights, slots);
+  }
+}

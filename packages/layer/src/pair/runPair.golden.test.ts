@@ -1,0 +1,65 @@
+import { loadBalanceLoss } from '@scmoe/gating';
+import * as tf from '@tensorflow/tfjs';
+
+import { resolvePair, type PairConfig } from '../config/PairConfig.js';
+import { checkParameters } from '../parameters/ParameterSpec.js';
+import { expectGradients, expectOutput, tensorsOf } from '../testing/expectGolden.js';
+import { backends } from '../testing/backends.js';
+import { golden, goldenNames, type Golden } from '../testing/golden.js';
+import { executePlan } from '../plan/executePlan.js';
+import { sequentialPlan } from '../plan/Plan.js';
+import { pairOperators } from './pairOperators.js';
+import { pairSpecs } from './pairSpecs.js';
+import { runPair } from './runPair.js';
+
+/** DGMoE and routers with sigmoid scores or a correction bias are not built. */
+const names = goldenNames('pair-').filter((name) => !/dgmoe|combined2/.test(name));
+
+/** The options of a reference case in our words. */
+function configOf({ config, tensors }: Golden): PairConfig {
+  const hidden = (name: string) => (tensors[`param.${name}.w1`] ?? tensors[`param.${name}.gate`])?.shape.at(-1);
+  const { layer, rope, ropeTheta, normEps, ...same } = config;
+  return {
+    ...same,
+    kind: layer as PairConfig['kind'],
+    dModel: tensors['input.x']!.shape[2]!,
+    rope: rope ? { style: rope, theta: ropeTheta } : undefined,
+    normEpsilon: normEps,
+    ffnHidden: hidden('mlp'),
+    expertHidden: hidden('experts'),
+    sharedHidden: hidden('shared'),
+  };
+}
+
+const suite = names.length > 0 ? describe.each(backends) : describe.skip.each(backends);
+suite('runPair against the reference values on %s', (backend) => {
+  beforeAll(() => tf.setBackend(backend));
+  beforeEach(() => tf.engine().startScope());
+  afterEach(() => tf.engine().endScope());
+
+  it.each(names)('%s', (name) => {
+    const reference = golden(name)!;
+    const config = resolvePair(configOf(reference));
+    const parameters = tensorsOf(reference, 'param.');
+    const x = reference.tensors['input.x'] as tf.Tensor3D;
+    checkParameters(parameters, pairSpecs(config));
+
+    const operators = pairOperators(parameters, config);
+    const values = executePlan(sequentialPlan(operators), operators, { x });
+    for (const output of ['a', 'b', 'c', 'u', 'y', 'routed'] as const) expectOutput(reference, output, values[output]!);
+    if (config.moe?.shortcut) expectOutput(reference, 's', values.s!);
+    if (config.moe?.shared) expectOutput(reference, 'shared', values.shared!.output);
+    if (values.shared?.coefficients) expectOutput(reference, 'coefficients', values.shared.coefficients);
+    expectOutput(reference, 'weights', values.routing!.weights);
+    expect(values.routing!.experts.dataSync()).toEqual(reference.tensors['output.experts']!.dataSync());
+
+    const coefficient = reference.config.auxLossCoefficient ?? 0;
+    const inputs = Object.keys(reference.tensors).filter((key) => /^(param|input)\./.test(key));
+    expectGradients(reference, inputs, (given) => {
+      const givenParameters = tensorsOf({ ...reference, tensors: given }, 'param.');
+      const { y, routing } = runPair(given['input.x'] as tf.Tensor3D, givenParameters, config);
+      const task = tf.sum(tf.mul(y, reference.tensors['r.y']!));
+      return tf.add(task, tf.mul(loadBalanceLoss(routing!), coefficient));
+    });
+  });
+});
