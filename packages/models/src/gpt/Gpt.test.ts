@@ -1,0 +1,157 @@
+import { jest } from '@jest/globals';
+import { valueAndGrads } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+import { Gpt } from './Gpt.js';
+import type { GptConfig, GptMoeConfig } from './GptConfig.js';
+
+const small: GptConfig = { vocabSize: 17, numLayers: 4, dModel: 16, numHeads: 2, sequenceLength: 12, ffnHidden: 24 };
+const scmoe: GptMoeConfig = { kind: 'scmoe', numExperts: 4 };
+const ids = (batch: number, length: number, seed = 1) =>
+  tf.randomUniform<tf.Rank.R2>([batch, length], 0, 17, 'int32', seed);
+
+function withModel<T>(config: GptConfig, use: (model: Gpt) => T): T {
+  const model = new Gpt(config, { seed: 4 });
+  try {
+    return tf.tidy(() => use(model) as unknown as tf.TensorContainer) as unknown as T;
+  } finally {
+    model.dispose();
+  }
+}
+
+describe('Gpt', () => {
+  it('starts from a loss near that of guessing, the same for the same seed', () => {
+    const loss = () =>
+      withModel({ ...small, moe: scmoe }, (model) => {
+        const { crossEntropy } = model.loss({ ids: ids(2, 12), targets: ids(2, 12, 2) });
+        return crossEntropy.dataSync()[0]!;
+      });
+    expect(loss()).toBeCloseTo(Math.log(17), 1);
+    expect(loss()).toBe(loss());
+  });
+
+  const variants: [string, Partial<GptConfig>, number][] = [
+    ['dense', {}, 0],
+    ['top1', { moe: { kind: 'top1', numExperts: 4 } }, 2],
+    ['top2', { moe: { kind: 'top2', numExperts: 4 } }, 2],
+    ['standard top-3', { moe: { kind: 'standard', numExperts: 4, topK: 3 } }, 2],
+    ['shared', { moe: { kind: 'shared', numExperts: 4, mix: 'cg2' } }, 2],
+    ['scmoe, L0 pos1', { moe: { ...scmoe, firstPosition: 'pos1' } }, 2],
+    [
+      'scmoe, rotary, grouped keys, untied, swiglu, rms',
+      { moe: scmoe, positions: 'rotary', numKvHeads: 1, tiedEmbeddings: false, activation: 'swiglu', norm: 'rms' },
+      2,
+    ],
+  ];
+  it.each(variants)('gives every parameter a gradient: %s', (_, change, numRoutings) => {
+    withModel({ ...small, ...change }, (model) => {
+      const batch = { ids: ids(2, 12), targets: ids(2, 12, 2) };
+      const result = model.forward(batch.ids);
+      expect(result.logits.shape).toEqual([2, 12, 17]);
+      expect(result.routings).toHaveLength(numRoutings);
+      const { grads } = valueAndGrads(() => model.loss(batch).loss, model.variables);
+      const none = Object.entries(grads).filter(([, g]) => tf.max(tf.abs(g)).dataSync()[0] === 0);
+      expect(none.map(([name]) => name)).toEqual([]);
+    });
+  });
+
+  it('weighs the auxiliary loss, summed over the pairs', () => {
+    withModel({ ...small, moe: { ...scmoe, auxiliaryLossCoefficient: 0.5 } }, (model) => {
+      const result = model.loss({ ids: ids(2, 12), targets: ids(2, 12, 2) });
+      const [loss, crossEntropy, auxiliary] = [result.loss, result.crossEntropy, result.auxiliaryLoss].map(
+        (scalar) => scalar.dataSync()[0]!,
+      );
+      expect(loss).toBeCloseTo(crossEntropy! + 0.5 * auxiliary!, 5);
+      expect(auxiliary).toBeGreaterThan(1.5);
+    });
+  });
+
+  it('sees no later token', () => {
+    withModel({ ...small, moe: scmoe }, (model) => {
+      const first = ids(1, 8);
+      const changed = tf.concat([first.slice([0, 0], [-1, 7]), tf.sub(16, first.slice([0, 7], [-1, 1])).toInt()], 1);
+      const before = (of: tf.Tensor2D) => [...model.forward(of).logits.slice([0, 0], [-1, 7]).dataSync()];
+      expect(before(changed as tf.Tensor2D)).toEqual(before(first));
+    });
+  });
+
+  it('drops out in training alone, by the seed of the step', () => {
+    withModel({ ...small, moe: scmoe, dropout: 0.3 }, (model) => {
+      const batch = { ids: ids(2, 12), targets: ids(2, 12, 2) };
+      const loss = (dropoutSeed?: number) =>
+        model.loss(batch, { training: dropoutSeed !== undefined, dropoutSeed }).loss.dataSync()[0]!;
+      expect(loss()).toBe(loss());
+      expect(loss(1)).toBe(loss(1));
+      expect(loss(1)).not.toBe(loss(2));
+      expect(() => model.loss(batch, { training: true })).toThrow(
+        /dropoutSeed: expected a seed .* dropout 0.3, got none/,
+      );
+    });
+  });
+
+  it('learns a sequence by heart', () => {
+    const model = new Gpt({ ...small, moe: scmoe }, { seed: 4 });
+    const optimizer = tf.train.adam(0.01);
+    const text = tf.tensor2d([[3, 1, 4, 1, 5, 9, 2, 6, 5, 3]], undefined, 'int32');
+    const batch = { ids: text.slice([0, 0], [-1, 9]), targets: text.slice([0, 1], [-1, 9]) };
+    for (let step = 0; step < 60; step++) optimizer.minimize(() => model.loss(batch).loss);
+    const { crossEntropy } = tf.tidy(() => ({ crossEntropy: model.loss(batch).crossEntropy.dataSync()[0]! }));
+    expect(crossEntropy).toBeLessThan(0.2);
+    tf.dispose([text, batch.ids, batch.targets]);
+    optimizer.dispose();
+    model.dispose();
+  });
+
+  it('reads nothing on the host in forward and loss', () => {
+    withModel({ ...small, moe: scmoe }, (model) => {
+      const batch = { ids: ids(2, 12), targets: ids(2, 12, 2) };
+      const read = () => {
+        throw new Error('read on the host');
+      };
+      const spies = (['dataSync', 'data', 'arraySync', 'array', 'bufferSync'] as const).map((method) =>
+        jest.spyOn(tf.Tensor.prototype, method).mockImplementation(read),
+      );
+      try {
+        valueAndGrads(() => model.loss(batch).loss, model.variables);
+      } finally {
+        spies.forEach((spy) => spy.mockRestore());
+      }
+    });
+  });
+
+  it('leaves no tensors behind', () => {
+    const before = tf.memory().numTensors;
+    const model = new Gpt({ ...small, moe: scmoe }, { seed: 4 });
+    expect(tf.memory().numTensors - before).toBe(Object.keys(model.variables).length);
+    const batch = { ids: ids(2, 12), targets: ids(2, 12, 2) };
+    const steady = tf.memory().numTensors;
+    const { value, grads } = valueAndGrads(() => model.loss(batch).loss, model.variables);
+    tf.dispose([value, grads]);
+    const { loss, ...rest } = model.loss(batch);
+    tf.dispose([loss, rest]);
+    expect(tf.memory().numTensors).toBe(steady);
+    tf.dispose([batch.ids, batch.targets]);
+    model.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it.each<[string, () => tf.Tensor2D, RegExp]>([
+    ['a sequence that is too long', () => ids(1, 13), /at most sequenceLength = 12 tokens, got 13/],
+    [
+      'ids that are not whole',
+      () => tf.zeros([1, 4]),
+      /ids: expected int32 of shape \(batch, sequence\), got float32 \(1, 4\)/,
+    ],
+    ['ids without a batch', () => tf.zeros([4], 'int32') as unknown as tf.Tensor2D, /got int32 \(4\)/],
+  ])('rejects %s', (_, make, message) => {
+    withModel(small, (model) => expect(() => model.forward(make())).toThrow(message));
+  });
+
+  it('rejects targets of another shape', () => {
+    withModel(small, (model) => {
+      expect(() => model.loss({ ids: ids(2, 4), targets: ids(2, 5) })).toThrow(
+        /targets: expected int32 .* \(2, 4\), got int32 \(2, 5\)/,
+      );
+    });
+  });
+});

@@ -1,0 +1,16 @@
+import { normSpecs, pairSpecs, under, type ParameterSpecs } from '@scmoe/layer';
+
+import type { ResolvedGpt } from './GptConfig.js';
+
+/** Names, shapes and starting points of all parameters of a GPT. */
+export function gptSpecs(config: ResolvedGpt): ParameterSpecs {
+  const { vocabSize, dModel, sequenceLength, positions, tiedEmbeddings, norm, pairs } = config;
+  const blocks = pairs.map((pair, index) => under(`block${index}`, pairSpecs(pair)));
+  return {
+    embedding: { shape: [vocabSize, dModel], initial: 'normal' },
+    ...(positions === 'learned' && { positions: { shape: [sequenceLength, dModel], initial: 'normal' } }),
+    ...(Object.assign({}, ...blocks) as ParameterSpecs),
+    ...under('normFinal', normSpecs(dModel, norm)),
+    ...(!tiedEmbeddings && { 'head.weight': { shape: [dModel, vocabSize], initial: 'normal' } }),
+  };
+}
