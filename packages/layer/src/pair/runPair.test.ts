@@ -119,16 +119,19 @@ describe('runPair', () => {
     const config = { ...small, ...change };
     const resolved = resolvePair(config);
     const parameters = parametersOf(config);
-    const names = Object.keys(parameters);
+    // One of each sort: the reference values have the gradients of all.
+    const sorts =
+      /^(attn1\.wq|attn2\.wv|mlp2?\.(w1|up)|router|experts\.(w2|gate)|shared\.(w1|down)|mix|norm(Moe|Shortcut|Post)\.weight)/;
+    const names = Object.keys(parameters).filter((name) => sorts.test(name));
     const direction = tf.randomNormal([1, 5, 8], 0, 1, 'float32', 11);
     const loss = (x: tf.Tensor, ...values: tf.Tensor[]) => {
-      const given = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
+      const given = { ...parameters, ...Object.fromEntries(names.map((name, i) => [name, values[i]!])) };
       const { y, routing } = runPair(x as tf.Tensor3D, given, resolved);
       const task = tf.mean(tf.mul(y, direction)).asScalar();
       return routing ? tf.add<tf.Scalar>(task, tf.mul(loadBalanceLoss(routing), 0.1)) : task;
     };
     // Small steps, for at a choice of experts the function jumps. The router has a gradient through the weights alone.
-    const options = { step: 2e-3, samples: 1, tolerance: 3e-2, absoluteTolerance: 2e-3 };
+    const options = { step: 2e-3, samples: 2, tolerance: 3e-2, absoluteTolerance: 2e-3 };
     expectGradientsMatch(loss, [input(1), ...names.map((name) => parameters[name]!)], options);
   });
 
