@@ -13,7 +13,7 @@ export { valueAndGrads, type ValueAndGradsOptions } from './autodiff/valueAndGra
 export { philox4x32 } from './random/philox.js';
 export { RandomStream, type RandomStreamState } from './random/RandomStream.js';
 export { randomNormal, randomUniform, type RandomNormalOptions, type RandomOptions } from './random/randomTensors.js';
-export { attention, type AttentionOptions } from './ops/attention.js';
+export { attention, attentionComposed, type AttentionOptions } from './ops/attention.js';
 export { type Rope, type RopeStyle } from './ops/rope.js';
 export { AdamW, type AdamWOptions, type AdamWStepOptions } from './optim/adamW.js';
 export { clipScale } from './optim/clipScale.js';

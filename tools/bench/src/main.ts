@@ -32,7 +32,9 @@ const suites: Record<string, () => Promise<string>> = {
 };
 
 if (options.help) {
-  console.log(`npm run bench [-- ${Object.keys(suites).join('|')} ...] [--rounds N] [--compiled] [--text FILE] [--seeds N]`);
+  console.log(
+    `npm run bench [-- ${Object.keys(suites).join('|')} ...] [--rounds N] [--compiled] [--text FILE] [--seeds N]`,
+  );
   process.exit(0);
 }
 const chosen = positionals.length > 0 ? positionals : Object.keys(suites);

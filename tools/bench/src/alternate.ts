@@ -1,0 +1,14 @@
+export interface Timed {
+  name: string;
+  /** Does the work once and returns its seconds. */
+  run: () => Promise<number> | number;
+}
+
+/** Runs the contenders in turn, A B A B ..., so that a machine whose speed drifts treats them alike. Seconds by name. */
+export async function alternate(contenders: readonly Timed[], rounds: number): Promise<Map<string, number[]>> {
+  const seconds = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const { name, run } of contenders) seconds.get(name)!.push(await run());
+  }
+  return seconds;
+}

@@ -1,0 +1,71 @@
+import { fileURLToPath } from 'node:url';
+
+import { alternate } from '../alternate.js';
+import { Contender } from '../Contender.js';
+import { findPyTorch } from '../python.js';
+import { median, spread } from '../statistics.js';
+import { table } from '../table.js';
+
+const tokensPerStep = 8 * 256;
+const worker = fileURLToPath(new URL('./workers/gptStep.js', import.meta.url));
+const peer = fileURLToPath(new URL('../peers/gpt_torch.py', import.meta.url));
+
+/** Whole training step and forward pass of the benchmark GPT: ours against PyTorch, same cores, same precision. */
+export async function stepSuite({ rounds = 7, stepsPerRound = 3, compiled = false } = {}): Promise<string> {
+  const python = findPyTorch();
+  const rows: string[][] = [];
+  for (const mode of ['train', 'forward']) {
+    for (const precision of ['float32', 'bf16']) {
+      for (const threads of ['1', '2']) {
+        const common = ['--threads', threads, '--precision', precision, '--mode', mode];
+        const contenders = new Map<string, Contender>();
+        contenders.set('ScMoE', await Contender.start(process.execPath, [worker, ...common]));
+        if (python) contenders.set('PyTorch eager', await Contender.start(python, [peer, ...common]));
+        if (python && compiled)
+          contenders.set('PyTorch compiled', await Contender.start(python, [peer, ...common, '--compile']));
+        const timed = [...contenders].map(([name, contender]) => ({
+          name,
+          run: async () => (await contender.run(stepsPerRound)).seconds / stepsPerRound,
+        }));
+        const seconds = await alternate(timed, rounds);
+        const ours = median(seconds.get('ScMoE')!);
+        for (const [name, contender] of contenders) {
+          const own = seconds.get(name)!;
+          const memory = (await contender.run(1)).peakBytes;
+          rows.push([
+            mode,
+            precision,
+            threads,
+            name,
+            `${(median(own) * 1000).toFixed(0)} ms`,
+            `± ${(spread(own) * 100).toFixed(0)} %`,
+            (tokensPerStep / median(own)).toFixed(0),
+            `${(median(own) / ours).toFixed(2)}x`,
+            `${contender.ready.firstStepSeconds.toFixed(1)} s`,
+            memory ? `${(memory / 2 ** 20).toFixed(0)} MiB` : '',
+          ]);
+          contender.stop();
+        }
+        console.log(
+          rows
+            .slice(-contenders.size)
+            .map((row) => row.join('  '))
+            .join('\n'),
+        );
+      }
+    }
+  }
+  const header = [
+    'mode',
+    'precision',
+    'threads',
+    'who',
+    'step',
+    'spread',
+    'tokens/s',
+    'time / ours',
+    'first step',
+    'peak memory',
+  ];
+  return table(header, rows);
+}
