@@ -1,0 +1,137 @@
+import { jest } from '@jest/globals';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { lmTrain } from './testing/lmTrain.js';
+import { temporaryFolder } from './testing/temporaryFolder.js';
+import { tinyRun } from './testing/tinyRun.js';
+
+// Whole runs, and processes of their own, on a machine that may be busy.
+jest.setTimeout(120_000);
+
+const folder = temporaryFolder();
+const { runs, options } = tinyRun(folder.path);
+const file = (name: string, content: string | Uint8Array) => {
+  writeFileSync(join(folder.path, name), content);
+  return join(folder.path, name);
+};
+
+describe('--help', () => {
+  it('lists the commands', async () => {
+    const { code, out } = await lmTrain('--help');
+    expect(code).toBe(0);
+    for (const name of ['train', 'eval', 'generate']) expect(out).toContain(name);
+  });
+
+  it('gives every option of train with its default', async () => {
+    const { code, out } = await lmTrain('train', '--help');
+    expect(code).toBe(0);
+    expect(out).toMatch(/--num-experts <n> +routed experts per layer \(default: 8\)/);
+    expect(out.replace(/\s+/g, ' ')).toContain('(choices: "add", "cg1", "cg2", default: "cg1")');
+    for (const line of out.split('\n')) expect(line).not.toMatch(/undefined|\[object/);
+  });
+
+  it.each(['eval', 'generate'])('works for %s', async (name) => {
+    const { code, out } = await lmTrain(name, '--help');
+    expect(code).toBe(0);
+    expect(out).toContain('[checkpoint]');
+  });
+});
+
+describe('a wrong command line exits with 2 and says', () => {
+  const cases: [string, string[], RegExp][] = [
+    ['which option is unknown', ['train', '--nonsense', '1'], /unknown option '--nonsense'/],
+    ['which command is unknown', ['fly'], /unknown command 'fly'/],
+    ['what a choice may be', ['train', '--mix', 'cg9'], /'cg9' is invalid.*Allowed choices are add, cg1, cg2/],
+    ['what a number may be', ['train', '--lr', 'fast'], /'fast' is invalid. Expected a number above 0/],
+    ['that a count is whole', ['train', '--steps', '1.5'], /'1.5' is invalid. Expected a whole number of at least 1/],
+    ['that heads must divide the width', ['train', ...options, '--num-heads', '3'], /numHeads: expected .*16, got 3/],
+    ['that there are too few experts', ['train', ...options, '--top-k', '3'], /topK: expected .*2, got 3/],
+    [
+      'that blocks come in pairs',
+      ['train', ...options, '--num-layers', '3'],
+      /numLayers: expected an even number.*got 3/,
+    ],
+    [
+      'which backends there are',
+      ['train', ...options, '--backend', 'gpu9'],
+      /Unknown backend 'gpu9': expected one of auto/,
+    ],
+    ['that the config file is missing', ['train', '--config', 'no.yaml'], /Can't read --config no.yaml/],
+  ];
+  it.each(cases)('%s', async (_, args, message) => {
+    const { code, err } = await lmTrain(...args);
+    expect(err).toMatch(message);
+    expect(err).not.toMatch(/\n +at /);
+    expect(code).toBe(2);
+  });
+});
+
+describe('bad data exits with 1 and says', () => {
+  it.each<[string, () => string, RegExp]>([
+    ['that it is missing', () => join(folder.path, 'missing'), /Can't read data .*missing: it does not exist/],
+    ['that it is empty', () => file('empty.txt', ''), /empty.txt is empty: expected text/],
+    [
+      'that it is too short',
+      () => file('short.txt', 'short'),
+      /data is too short: expected at least 17 tokens .* got 5/,
+    ],
+    ['that it is binary', () => file('image.png', Buffer.of(137, 80, 0)), /image.png is not text/],
+    [
+      'that a folder holds only binary files',
+      () => {
+        mkdirSync(join(folder.path, 'binary'), { recursive: true });
+        file('binary/a.bin', Buffer.of(0, 1));
+        return join(folder.path, 'binary');
+      },
+      /holds no text: .* got 1 binary and 0 empty files/,
+    ],
+  ])('%s', async (_, make, message) => {
+    const { code, err } = await lmTrain('train', ...options, '--data', make());
+    expect(err).toMatch(message);
+    expect(code).toBe(1);
+  });
+
+  it('which tokenizer is missing', async () => {
+    const { code, err } = await lmTrain('train', ...options, '--tokenizer', join(folder.path, 'tokenizer.json'));
+    expect(err).toMatch(/Can't read tokenizer .*: it does not exist/);
+    expect(code).toBe(1);
+  });
+});
+
+describe('--config', () => {
+  it('takes YAML or JSON; flags override it', async () => {
+    const yaml = file('config.yaml', 'steps: 3\nnumExperts: 4\nmix: add\n');
+    const withoutSteps = options.filter((_, i) => !['--steps', '--num-experts'].includes(options[i - (i % 2)]!));
+    const { code, out } = await lmTrain('train', ...withoutSteps, '--config', yaml, '--mix', 'cg2');
+    expect(out).toContain('4 experts (pos2, cg2)');
+    expect(out).toMatch(/step 3\/3/);
+    expect(code).toBe(0);
+  });
+
+  it.each<[string, string, RegExp]>([
+    ['an unknown key', 'experts: 4', /unknown option "experts"; expected one of .*numExperts/],
+    ['a value of another type', 'progress: 3', /progress: expected true or false, got 3/],
+    ['a value out of range', 'steps: 0', /steps: got 0. Expected a whole number of at least 1/],
+    ['a value that is no choice', 'mix: cg9', /mix: got "cg9". Allowed choices are add, cg1, cg2/],
+    ['a list', '- 1', /expected a mapping of option names to values/],
+    ['broken YAML', 'a: [1', /Can't read --config/],
+  ])('rejects %s', async (_, content, message) => {
+    const { code, err } = await lmTrain('train', '--config', file('bad.yaml', content));
+    expect(err).toMatch(message);
+    expect(code).toBe(2);
+  });
+});
+
+describe('checkpoints', () => {
+  it.each([
+    [['train', '--resume', 'nowhere'], /There is no checkpoint nowhere/],
+    [['train', '--resume', '--run-dir', runs + '-none'], /There is no run to resume/],
+    [['generate', '--run-dir', runs + '-none'], /There is no run to resume/],
+    [['eval', 'nowhere'], /There is no checkpoint nowhere/],
+  ])('that do not exist are an error: %s', async (args, message) => {
+    const { code, err } = await lmTrain(...args);
+    expect(err).toMatch(message);
+    expect(code).toBe(1);
+  });
+});

@@ -1,0 +1,46 @@
+import { Command } from 'commander';
+
+import { realNumber, wholeNumber } from '../options/parsers.js';
+import { addRuntimeOptions, type RuntimeOptions } from '../options/runtimeOptions.js';
+import { count } from '../report/format.js';
+import { startBackend } from '../run/backend.js';
+import { openModel } from '../run/openModel.js';
+import { sampleText } from '../run/sampleText.js';
+import type { Terminal } from '../Terminal.js';
+
+interface GenerateOptions extends RuntimeOptions {
+  prompt: string;
+  maxTokens: number;
+  temperature: number;
+  topK?: number;
+  topP?: number;
+  seed: number;
+}
+
+export function generateCommand(terminal: Terminal): Command {
+  const command = new Command('generate')
+    .description('Write text with a trained model, token by token. Only the text goes to the standard output.')
+    .argument('[checkpoint]', "checkpoint or run folder, or 'latest'", 'latest')
+    .option('--prompt <text>', 'text to go on from (default: the start of a document)', '')
+    .option('--max-tokens <n>', 'tokens to write at most', wholeNumber(1), 500)
+    .option('--temperature <x>', 'sharpness of the choice; 0: always the likeliest token', realNumber(0), 0.8)
+    .option('--top-k <n>', 'choose among the k likeliest tokens', wholeNumber(1))
+    .option(
+      '--top-p <x>',
+      'choose among the likeliest tokens that together have this probability',
+      realNumber(0, { exclusive: true, maximum: 1 }),
+    )
+    .option('--seed <n>', 'seed of the choice', wholeNumber(0), 1);
+  addRuntimeOptions(command);
+  return command.action(async (path: string, options: GenerateOptions) => {
+    terminal.err.write((await startBackend(options)) + '\n');
+    const { gpt, tokenizer, checkpoint } = await openModel(path, options.runDir);
+    terminal.err.write(`checkpoint: ${checkpoint.path}\n`);
+    terminal.out.write(options.prompt);
+    const start = performance.now();
+    const numTokens = await sampleText(gpt, tokenizer, options.prompt, options, (text) => terminal.out.write(text));
+    terminal.out.write('\n');
+    const seconds = (performance.now() - start) / 1000;
+    terminal.err.write(`${count(numTokens)} tokens, ${count(numTokens / seconds)} tokens/s\n`);
+  });
+}

@@ -1,0 +1,71 @@
+import {
+  type Corpus,
+  createTokenizer,
+  fingerprint,
+  readCorpus,
+  restoreTokenizer,
+  splitCorpus,
+  type Tokenizer,
+  type TokenizerDescription,
+  tokenizeCorpus,
+  type TokenSequence,
+} from '@scmoe/trainer';
+
+import { count, megabytes } from '../report/format.js';
+import { readDefaultData } from './defaultData.js';
+
+export interface LanguageData {
+  tokenizer: Tokenizer;
+  train: TokenSequence;
+  validation: TokenSequence;
+  /** Equal for equal tokens in equal splits. */
+  fingerprint: string;
+  /** What was read, in one line. */
+  line: string;
+}
+
+/**
+ * Reads, splits and tokenizes text.
+ *
+ * @param tokenizer name of a tokenizer, or the description of the one that a checkpoint was trained with
+ * @throws UserError when there is no usable text.
+ */
+export async function loadData({
+  data,
+  tokenizer: chosen,
+  validationFraction,
+}: {
+  data?: string | undefined;
+  tokenizer: string | TokenizerDescription;
+  /** Share of the text that is not trained on; 1: all of it. */
+  validationFraction: number;
+}): Promise<LanguageData> {
+  const corpus = data === undefined ? await readDefaultData() : await readCorpus(data);
+  const tokenizer =
+    typeof chosen === 'string' ? await createTokenizer(chosen, corpus.documents) : await restoreTokenizer(chosen);
+  const split =
+    validationFraction === 1
+      ? { train: [], validation: corpus.documents }
+      : splitCorpus(corpus.documents, { validationFraction });
+  const train = tokenizeCorpus(split.train, tokenizer);
+  const validation = tokenizeCorpus(split.validation, tokenizer);
+  const source = data ?? `TypeScript declarations in ${(corpus as { folder?: string }).folder}`;
+  return {
+    tokenizer,
+    train,
+    validation,
+    fingerprint: fingerprint(train, validation),
+    line:
+      `${source}: ${count(corpus.documents.length)} ${corpus.documents.length === 1 ? 'file' : 'files'}, ` +
+      `${megabytes(corpus.numBytes)}${skipped(corpus)}; ${count(train.ids.length)} tokens to train on, ` +
+      `${count(validation.ids.length)} to validate (${tokenizer.description.kind} tokenizer, vocabulary ${count(tokenizer.vocabularySize)})`,
+  };
+}
+
+function skipped({ binaryFiles, emptyFiles }: Corpus): string {
+  const parts = [
+    ...(binaryFiles.length > 0 ? [`${count(binaryFiles.length)} binary`] : []),
+    ...(emptyFiles.length > 0 ? [`${count(emptyFiles.length)} empty`] : []),
+  ];
+  return parts.length > 0 ? ` (${parts.join(' and ')} skipped)` : '';
+}

@@ -1,0 +1,26 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Parses a whole number of at least `minimum`. */
+export function wholeNumber(minimum: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= minimum) return value;
+    throw new InvalidArgumentError(`Expected a whole number of at least ${minimum}.`);
+  };
+}
+
+/** Parses a number in [minimum, maximum], or above `minimum` where it is exclusive. */
+export function realNumber(
+  minimum: number,
+  { maximum = Infinity, exclusive = false }: { maximum?: number; exclusive?: boolean } = {},
+): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    const inside = (exclusive ? value > minimum : value >= minimum) && value <= maximum;
+    if (text.trim() !== '' && Number.isFinite(value) && inside) return value;
+    const lower = exclusive ? `above ${minimum}` : `of at least ${minimum}`;
+    throw new InvalidArgumentError(
+      `Expected a number ${lower}${maximum === Infinity ? '' : ` and at most ${maximum}`}.`,
+    );
+  };
+}

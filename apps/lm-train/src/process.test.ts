@@ -1,0 +1,75 @@
+import { jest } from '@jest/globals';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+
+import { lmTrain, startLmTrain } from './testing/lmTrain.js';
+import { temporaryFolder } from './testing/temporaryFolder.js';
+import { tinyRun } from './testing/tinyRun.js';
+import { withSmallDisk } from './testing/smallDisk.js';
+
+// Whole runs, and processes of their own, on a machine that may be busy.
+jest.setTimeout(120_000);
+
+const folder = temporaryFolder();
+const { options } = tinyRun(folder.path);
+const long = [...options, '--steps', '1000000'];
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await setTimeout(20);
+}
+
+describe('the process', () => {
+  it('exits with 2 for a wrong command line, without a stack', async () => {
+    const { code, err } = await startLmTrain('train', '--nonsense').done;
+    expect(code).toBe(2);
+    expect(err).toMatch(/unknown option '--nonsense'/);
+    expect(err).not.toMatch(/\n +at /);
+  });
+
+  it('finishes the step, saves and says how to resume at Ctrl-C', async () => {
+    const started = startLmTrain('train', ...long);
+    await until(() => started.output().includes('run: '));
+    await setTimeout(300);
+    started.process.kill('SIGINT');
+    const { code, out } = await started.done;
+    expect(code).toBe(130);
+    expect(out).toMatch(/Stopping after this step; Ctrl-C again ends at once/);
+    expect(out).toMatch(/Interrupted after step \d+ of 1000000; saved: .*step-\d+/);
+    const resume = /train --resume (\S+)/.exec(out)![1]!;
+    const step = Number(/Interrupted after step (\d+)/.exec(out)![1]);
+    const resumed = await lmTrain('train', '--resume', resume, '--steps', String(step + 1));
+    expect(resumed.out).toContain(`resumed at step ${step}`);
+    expect(resumed.code).toBe(0);
+  });
+
+  it('ends at once at the second Ctrl-C', async () => {
+    // Steps of some seconds: the second signal comes in the midst of one.
+    const big = ['--d-model', '256', '--num-heads', '4', '--sequence-length', '256', '--batch-size', '16'];
+    const data = join(folder.path, 'big.txt');
+    writeFileSync(data, 'some text. '.repeat(10_000));
+    const started = startLmTrain('train', ...long, ...big, '--data', data);
+    await until(() => started.output().includes('run: '));
+    started.process.kill('SIGINT');
+    await until(() => started.output().includes('Stopping after this step') || started.process.exitCode !== null);
+    started.process.kill('SIGINT');
+    const { code, signal } = await started.done;
+    // It may just have finished the step before the second signal arrived.
+    expect(signal === 'SIGINT' || code === 130).toBe(true);
+  });
+
+  it('keeps the last checkpoint when the disk is full', async () => {
+    const disk = join(folder.path, 'disk');
+    mkdirSync(disk);
+    await withSmallDisk(disk, 700, async () => {
+      const { code, err } = await lmTrain('train', ...long, '--run-dir', disk, '--save-every', '1', '--keep', '0');
+      expect(code).toBe(1);
+      expect(err).toMatch(/no space left on the disk/);
+      const [run] = readdirSync(disk);
+      const checkpoints = readdirSync(join(disk, run!, 'checkpoints'));
+      expect(checkpoints.length).toBeGreaterThan(0);
+      expect(checkpoints.every((name) => name.startsWith('step-'))).toBe(true);
+      expect((await lmTrain('eval', join(disk, run!))).code).toBe(0);
+    });
+  });
+});

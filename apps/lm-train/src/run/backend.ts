@@ -1,0 +1,19 @@
+import { useBackend } from '@scmoe/tensor';
+import { UserError } from '@scmoe/trainer';
+
+import type { RuntimeOptions } from '../options/runtimeOptions.js';
+
+/**
+ * Chooses the backend.
+ *
+ * @returns what was chosen and why, in one line
+ * @throws UserError when the named backend can't be used.
+ */
+export async function startBackend({ backend, threads, precision }: RuntimeOptions): Promise<string> {
+  try {
+    const { line } = await useBackend(backend, { ...(threads !== undefined && { threads }), precision });
+    return line;
+  } catch (error) {
+    throw new UserError((error as Error).message, { exitCode: 2, cause: error });
+  }
+}

@@ -1,0 +1,55 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+
+import { runCli } from '../cli.js';
+
+export interface Outcome {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  out: string;
+  err: string;
+}
+
+/** Runs a command line in this process. */
+export async function lmTrain(...args: string[]): Promise<Outcome> {
+  const [out, err] = [collector(), collector()];
+  const code = await runCli(args, { out: out.stream, err: err.stream });
+  return { code, signal: null, out: out.text(), err: err.text() };
+}
+
+/** Runs a command line as a process of its own, from source. */
+export function startLmTrain(...args: string[]): {
+  process: ChildProcess;
+  output: () => string;
+  done: Promise<Outcome>;
+} {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const node = ['-C', '@scmoe/source', '--import', join(here, 'runSource.mjs'), join(here, '..', 'main.ts')];
+  const child = spawn(process.execPath, [...node, ...args], {
+    // jest's own NODE_OPTIONS are not for this process.
+    env: { ...process.env, NODE_OPTIONS: '' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  const done = new Promise<Outcome>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve({ code, signal, out, err }));
+  });
+  return { process: child, output: () => out, done };
+}
+
+function collector(): { stream: Writable; text: () => string } {
+  const chunks: string[] = [];
+  const stream = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      chunks.push(chunk.toString());
+      done();
+    },
+  });
+  return { stream, text: () => chunks.join('') };
+}
