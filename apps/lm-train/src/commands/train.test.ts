@@ -12,7 +12,7 @@ import { tinyRun } from '../testing/tinyRun.js';
 jest.setTimeout(120_000);
 
 const folder = temporaryFolder();
-const { text, runs, options } = tinyRun(folder.path);
+const { text, options } = tinyRun(folder.path);
 
 /** The folder of the run that an output names. */
 const runOf = (out: string) => /^run: (\S+?),?(?: |$)/m.exec(out)![1]!;

@@ -27,7 +27,7 @@ export function gptConfig(options: ModelOptions, vocabSize: number): GptConfig {
       sharedHidden: options.sharedHidden,
       auxiliaryLossCoefficient: options.auxiliaryLoss,
     }),
-  }) as GptConfig;
+  });
 }
 
 /** An explicit undefined would hide a default. */

@@ -32,7 +32,7 @@ export function showProgress(
 
 function progressBar(terminal: Terminal, startStep: number, steps: number): Progress {
   const bar = new SingleBar({
-    stream: terminal.out as NodeJS.WritableStream,
+    stream: terminal.out,
     format:
       '{bar} {value}/{total}  loss {loss}  validation {validation}  {tokensPerSecond} tokens/s  {eta_formatted} left',
     barCompleteChar: '█',
