@@ -78,7 +78,7 @@ async function run(command: Command, options: TrainCommandOptions, terminal: Ter
   if (settings.steps !== undefined && startStep >= settings.steps) {
     throw new UserError(`This run is complete: ${startStep} of ${settings.steps} steps. --steps <n> makes it longer.`);
   }
-  say(terminal, await startBackend(options));
+  say(terminal, await startBackend({ ...options, precision: settings.precision }));
 
   const data = await loadData({ ...settings, tokenizer: checkpoint?.tokenizer ?? settings.tokenizer });
   say(terminal, `data: ${data.line}`);

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 
 import { wholeNumber } from './parsers.js';
 
-/** Where and how a command computes and keeps its runs; none of it changes what is computed. */
+/** Where and how a command computes and where it keeps its runs. */
 export interface RuntimeOptions {
   config?: string;
   backend: string;

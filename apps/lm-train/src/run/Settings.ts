@@ -2,12 +2,13 @@ import { type Checkpoint, type JsonObject, UserError } from '@scmoe/trainer';
 import type { Command } from 'commander';
 
 import { type ModelOptions, modelOptionNames } from '../options/modelOptions.js';
+import type { RuntimeOptions } from '../options/runtimeOptions.js';
 import { type TrainingOptions, trainingOptionNames } from '../options/trainingOptions.js';
 
 /** All that decides what a run computes. Kept in its checkpoints; in `config.json` it can serve as `--config`. */
-export type Settings = ModelOptions & TrainingOptions;
+export type Settings = ModelOptions & TrainingOptions & Pick<RuntimeOptions, 'precision'>;
 
-const names = [...modelOptionNames, ...trainingOptionNames];
+const names = [...modelOptionNames, ...trainingOptionNames, 'precision'];
 
 /** What a resumed run can't change: it would be another run. */
 const fixed = new Set([...modelOptionNames, 'tokenizer', 'validationFraction', 'batchSize', 'accumulate', 'seed']);
