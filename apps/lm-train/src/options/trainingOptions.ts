@@ -44,7 +44,7 @@ const dataOptions: [flags: string, description: string, configure: (option: Opti
 ];
 
 const loopOptions: typeof dataOptions = [
-  ['--batch-size <n>', 'sequences per micro-batch', (o) => o.argParser(wholeNumber(1)).default(8)],
+  ['--batch-size <n>', 'sequences per micro-batch', (o) => o.argParser(wholeNumber(1)).default(4)],
   ['--accumulate <n>', 'micro-batches per update', (o) => o.argParser(wholeNumber(1)).default(1)],
   [
     '--steps <n>',
