@@ -1,6 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { dispatchPlan, RandomStream, type CapacityOrder, type DispatchPlanOptions, type DropPolicy } from '../index.js';
+import {
+  decode,
+  dispatchPlan,
+  encode,
+  RandomStream,
+  route,
+  valueAndGrads,
+  type CapacityOrder,
+  type DispatchPlanOptions,
+  type DropPolicy,
+} from '../index.js';
 import { availableBackends } from '../testing/backends.js';
 import { itGolden } from '../testing/golden.js';
 import { dispatchPlanComposed } from './dispatchPlan.js';
@@ -104,6 +114,22 @@ describe.each(availableBackends())('dispatchPlan on %s', (backend) => {
       return rows;
     };
     expect(expertOfRow(reversed.slots, tf.reverse(experts, 0))).toEqual(expertOfRow(plan.slots, experts));
+  });
+
+  it('stays off the path of tf.grads, which would ask decode for a gradient of the slots', () => {
+    const tokens = tf.randomNormal<tf.Rank.R2>([6, 4], 0, 1, 'float32', 3);
+    const ofRow = tf.randomNormal([12, 1], 0, 1, 'float32', 5);
+    const loss = (logits: tf.Tensor) => {
+      const { slots, weights } = route(logits, { topK: 2 });
+      const computed = tf.mul(encode(tokens, slots, { numRows: 12 }), ofRow);
+      return tf.sum(tf.square(decode(computed, weights, slots)));
+    };
+    const logits = tf.randomNormal([6, 4], 0, 1, 'float32', 4);
+    const router = tf.variable(logits);
+    const [expected] = tf.grads(loss)([logits]);
+    const { grads } = valueAndGrads(() => loss(router), { router });
+    expect(tf.max(tf.abs(expected!)).dataSync()[0]).toBeGreaterThan(1e-3);
+    expect(grads['router']!.dataSync()).toEqual(expected!.dataSync());
   });
 
   it('names what does not fit', () => {

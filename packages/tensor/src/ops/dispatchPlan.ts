@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { withoutRecording } from '../autodiff/withoutRecording.js';
 import { expectDtype, expectRank, expectShape } from './check.js';
 import { hasFused, runFused } from './runFused.js';
 
@@ -60,9 +61,13 @@ export function dispatchPlan(
   if (capacityOrder !== 'choice' && capacityOrder !== 'token')
     throw new Error(`dispatchPlan: capacityOrder must be 'choice' or 'token', got '${String(capacityOrder)}'`);
   const attributes = { numExperts, capacity, dropPolicy, capacityOrder };
-  if (!hasFused(dispatchPlanKernel)) return dispatchPlanComposed(experts, weights, attributes);
-  const [slots, counts, load, firstLoad] = runFused(dispatchPlanKernel, { experts, weights }, attributes);
-  return { slots, counts, load, firstLoad } as unknown as DispatchPlan;
+  // Recorded, these integers would lie on the path from the router to the loss, and tf.grads, unlike our own walker,
+  // asks every operation that reads them for a gradient.
+  return withoutRecording(() => {
+    if (!hasFused(dispatchPlanKernel)) return dispatchPlanComposed(experts, weights, attributes);
+    const [slots, counts, load, firstLoad] = runFused(dispatchPlanKernel, { experts, weights }, attributes);
+    return { slots, counts, load, firstLoad } as unknown as DispatchPlan;
+  });
 }
 
 /** The same from plain TF.js ops. Positions are running sums of one-hot rows, exact in float32 up to 2^24 choices. */

@@ -1,0 +1,14 @@
+import * as tf from '@tensorflow/tfjs';
+
+/** Runs `compute` while the engine records nothing: its results are constants to whatever gradient is being taken. */
+export function withoutRecording<Result>(compute: () => Result): Result {
+  const { state } = tf.engine();
+  const depth = state.gradientDepth;
+  // The engine records nothing at depth 0, so the results have no history.
+  state.gradientDepth = 0;
+  try {
+    return compute();
+  } finally {
+    state.gradientDepth = depth;
+  }
+}
