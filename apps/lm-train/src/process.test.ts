@@ -15,8 +15,10 @@ const folder = temporaryFolder();
 const { options } = tinyRun(folder.path);
 const long = [...options, '--steps', '1000000'];
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await setTimeout(20);
+/** Waits until the process has printed `text`, or has ended without. */
+async function printed({ process, output }: ReturnType<typeof startLmTrain>, text: string): Promise<void> {
+  const ended = () => process.exitCode !== null || process.signalCode !== null;
+  while (!output().includes(text) && !ended()) await setTimeout(20);
 }
 
 describe('the process', () => {
@@ -29,7 +31,7 @@ describe('the process', () => {
 
   it('finishes the step, saves and says how to resume at Ctrl-C', async () => {
     const started = startLmTrain('train', ...long);
-    await until(() => started.output().includes('run: '));
+    await printed(started, 'run: ');
     await setTimeout(300);
     started.process.kill('SIGINT');
     const { code, out } = await started.done;
@@ -49,9 +51,9 @@ describe('the process', () => {
     const data = join(folder.path, 'big.txt');
     writeFileSync(data, 'some text. '.repeat(10_000));
     const started = startLmTrain('train', ...long, ...big, '--data', data);
-    await until(() => started.output().includes('run: '));
+    await printed(started, 'run: ');
     started.process.kill('SIGINT');
-    await until(() => started.output().includes('Stopping after this step') || started.process.exitCode !== null);
+    await printed(started, 'Stopping after this step');
     started.process.kill('SIGINT');
     const { code, signal } = await started.done;
     // It may just have finished the step before the second signal arrived.

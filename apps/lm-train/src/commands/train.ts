@@ -111,14 +111,15 @@ async function run(command: Command, options: TrainCommandOptions, terminal: Ter
   const folder = checkpoint
     ? runFolderOf(checkpoint.path)
     : await createRunFolder(options.runDir, options.name, config);
-  say(terminal, `run: ${folder.path}${checkpoint ? `, resumed at step ${startStep}` : ''}`);
-
-  const recorder = openRecorder(folder, startStep);
-  const progress = showProgress(terminal, { startStep, steps, bar: options.progress });
+  // Before the line that says where the run is: whoever has read it may interrupt.
   const stop = stopSignal({
     minutes: settings.minutes,
     onInterrupt: () => say(terminal, '', 'Stopping after this step; Ctrl-C again ends at once.'),
   });
+  say(terminal, `run: ${folder.path}${checkpoint ? `, resumed at step ${startStep}` : ''}`);
+
+  const recorder = openRecorder(folder, startStep);
+  const progress = showProgress(terminal, { startStep, steps, bar: options.progress });
   const losses: number[] = [];
   let seconds = 0;
   let validation: LanguageQuality | undefined;
