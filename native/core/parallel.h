@@ -1,5 +1,10 @@
 #pragma once
+#include <omp.h>
+
 #include <cstdint>
+#include <exception>
+
+#include "core/signals.h"
 
 namespace scmoe {
 
@@ -8,7 +13,8 @@ int threads();
 void setThreads(int count);
 
 /// Calls body(begin, end) on disjoint ranges that cover [0, count). A range holds at least `grain` items, so small
-/// work stays on the calling thread. The split depends on count, grain and the thread count alone: results repeat.
+/// work stays on the calling thread. The split depends on count, grain and the thread count alone: results repeat. What
+/// a body throws is thrown on the calling thread when all have ended, one of them where there are several.
 template <typename Body>
 void parallelFor(int64_t count, int64_t grain, const Body& body) {
   if (count <= 0) return;
@@ -20,8 +26,18 @@ void parallelFor(int64_t count, int64_t grain, const Body& body) {
     body(int64_t{0}, count);
     return;
   }
+  std::exception_ptr failure;
 #pragma omp parallel for schedule(static, 1) num_threads(parts)
-  for (int64_t part = 0; part < parts; ++part) body(count * part / parts, count * (part + 1) / parts);
+  for (int64_t part = 0; part < parts; ++part) {
+    if (omp_get_thread_num() > 0) holdSignalsForever();
+    try {
+      body(count * part / parts, count * (part + 1) / parts);
+    } catch (...) {
+#pragma omp critical
+      failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
 }
 
 /// Items of `bytesPerItem` that make a piece worth handing to another thread (32 KiB of traffic).

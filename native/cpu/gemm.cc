@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "core/scratch.h"
+#include "core/signals.h"
 #include "cpu/bf16.h"
 
 namespace scmoe {
@@ -120,6 +121,7 @@ void gemmFloat32(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t
                  int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
   if (m == 0 || n == 0) return;
   if (k == 0) return scaleOnly(m, n, beta, c, ldc);
+  const SignalsHeld held;
   check(oneDnn().sgemm(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c, ldc),
         "dnnl_sgemm", m, n, k);
 }
@@ -134,6 +136,7 @@ void gemm(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, flo
   uint16_t* b16 = scratch<uint16_t>(kScratchGemmB, rowsB * columnsB);
   convertToBf16(a, rowsA, columnsA, lda, a16);
   convertToBf16(b, rowsB, columnsB, ldb, b16);
+  const SignalsHeld held;
   check(oneDnn().bf16(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, alpha, a16, columnsA, b16, columnsB,
                       beta, c, ldc),
         "dnnl_gemm_bf16bf16f32", m, n, k);
@@ -143,6 +146,7 @@ void gemmBf16(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k,
               const uint16_t* b, int64_t ldb, float beta, float* c, int64_t ldc) {
   if (m == 0 || n == 0) return;
   if (k == 0) return scaleOnly(m, n, beta, c, ldc);
+  const SignalsHeld held;
   check(oneDnn().bf16(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc),
         "dnnl_gemm_bf16bf16f32", m, n, k);
 }

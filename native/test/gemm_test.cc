@@ -1,8 +1,12 @@
 #include "cpu/gemm.h"
 
+#include <csignal>
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include <pthread.h>
+#include <sys/time.h>
 
 #include "core/error.h"
 #include "core/parallel.h"
@@ -27,6 +31,45 @@ std::vector<float> values(int64_t count, uint32_t seed) {
   }
   return result;
 }
+
+// What a signal handler may touch. The stack of the test's thread, and how often a handler ran on it and elsewhere.
+uintptr_t stackBegin, stackEnd;
+volatile sig_atomic_t onStack, offStack;
+
+void countTick(int) {
+  const char here = 0;
+  const uintptr_t address = reinterpret_cast<uintptr_t>(&here);
+  if (address >= stackBegin && address < stackEnd)
+    onStack = onStack + 1;
+  else
+    offStack = offStack + 1;
+}
+
+/// A tick of processor time every millisecond while it lives.
+struct Ticking {
+  Ticking() {
+    pthread_attr_t attributes;
+    void* lowest;
+    size_t size;
+    pthread_getattr_np(pthread_self(), &attributes);
+    pthread_attr_getstack(&attributes, &lowest, &size);
+    pthread_attr_destroy(&attributes);
+    stackBegin = reinterpret_cast<uintptr_t>(lowest);
+    stackEnd = stackBegin + size;
+    onStack = offStack = 0;
+    before = std::signal(SIGPROF, countTick);
+    set(1000);
+  }
+  ~Ticking() {
+    set(0);
+    std::signal(SIGPROF, before);
+  }
+  static void set(int microseconds) {
+    const itimerval timer = {{0, microseconds}, {0, microseconds}};
+    setitimer(ITIMER_PROF, &timer, nullptr);
+  }
+  void (*before)(int);
+};
 
 struct Shape {
   int64_t m, n, k;
@@ -118,4 +161,21 @@ TEST(a_product_repeats_bit_for_bit) {
   gemm(false, false, 96, 64, 200, 1.0f, a.data(), 200, b.data(), 64, 0.0f, first.data(), 64);
   gemm(false, false, 96, 64, 200, 1.0f, a.data(), 200, b.data(), 64, 0.0f, second.data(), 64);
   CHECK(first == second);
+}
+
+TEST(a_signal_never_runs_on_the_borrowed_stack_of_a_product) {
+  needOneDnn();
+  const int64_t n = 256;
+  const std::vector<float> a = values(n * n, 6), b = values(n * n, 7);
+  std::vector<float> c(n * n);
+  const int teamBefore = threads();
+  setThreads(1);
+  {
+    const Ticking ticking;
+    for (int i = 0; i < 100000 && onStack + offStack < 100; ++i)
+      gemm(false, false, n, n, n, 1.0f, a.data(), n, b.data(), n, 0.0f, c.data(), n);
+  }
+  setThreads(teamBefore);
+  CHECK(onStack >= 100);
+  CHECK(offStack == 0);
 }

@@ -1,10 +1,13 @@
 #include "core/parallel.h"
 
 #include <atomic>
+#include <csignal>
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "core/error.h"
 #include "test/check.h"
 
 using namespace scmoe;
@@ -54,6 +57,30 @@ TEST(a_nested_loop_stays_on_its_thread) {
     for (int64_t i = begin; i < end; ++i) parallelFor(10, 1, [&](int64_t b, int64_t e) { inner += int(e - b); });
   });
   CHECK(inner == 20);
+}
+
+TEST(what_a_body_throws_reaches_the_caller) {
+  const WithThreads with(2);
+  bool caught = false;
+  try {
+    parallelFor(2, 1, [](int64_t begin, int64_t) {
+      if (begin == 1) throw Error("from the second part");
+    });
+  } catch (const Error& error) {
+    caught = std::string(error.what()) == "from the second part";
+  }
+  CHECK(caught);
+}
+
+TEST(threads_of_the_team_take_no_signals) {
+  const WithThreads with(2);
+  std::atomic<int> blocked{0};
+  parallelFor(2, 1, [&](int64_t, int64_t) {
+    sigset_t current;
+    pthread_sigmask(SIG_BLOCK, nullptr, &current);
+    blocked += sigismember(&current, SIGINT) && !sigismember(&current, SIGSEGV);
+  });
+  CHECK(blocked == 1);
 }
 
 TEST(a_team_has_at_least_one_thread) {
