@@ -6,6 +6,7 @@
 
 #include "core/scratch.h"
 #include "cpu/attention_blocks.h"
+#include "cpu/vector_math.h"
 
 namespace scmoe {
 
@@ -29,7 +30,8 @@ inline float softmaxRow(float* scores, int64_t count, int64_t width, float& maxi
     store(scores + j, p);
     total += p;
   }
-  const float factor = std::exp(maximumSoFar - top);
+  // Nothing was summed before the first block, which is the only one for short sequences.
+  const float factor = maximumSoFar == kMinusInfinity ? 0.0f : std::exp(maximumSoFar - top);
   sum = sum * factor + horizontalSum(total);
   maximumSoFar = top;
   return factor;
@@ -175,8 +177,9 @@ void attention(const AttentionShape& shape, const float* q, const float* k, cons
           for (int64_t i = 0; i < rows; ++i) {
             rotate(RopeStyle::kNone, table, 0, false, 1.0f / s.sum[i], s.out + i * padded, size,
                    out + offset + i * stride);
-            lse[i] = s.largest[i] + std::log(s.sum[i]);
           }
+#pragma omp simd
+          for (int64_t i = 0; i < rows; ++i) lse[i] = s.largest[i] + vlog(s.sum[i]);
         }
       }
     }

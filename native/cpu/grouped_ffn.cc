@@ -43,9 +43,10 @@ void groupedFfnForward(const ExpertRows& group, const float* x, const float* w1,
   forEachExpert(
       group,
       [&](int64_t e, int64_t first, int64_t count) {
+        float* const ownHidden = hidden ? hidden + first * f : scratch<float>(kScratchKernelD, count * f);
         linearForward(count, d, f, x + first * d, w1 + e * d * f, b1 ? b1 + e * f : nullptr, activation, false,
-                      hidden + first * f, pre + first * f);
-        linearForward(count, f, d, hidden + first * f, w2 + e * f * d, b2 ? b2 + e * d : nullptr, Activation::kNone,
+                      ownHidden, pre ? pre + first * f : nullptr);
+        linearForward(count, f, d, ownHidden, w2 + e * f * d, b2 ? b2 + e * d : nullptr, Activation::kNone,
                       false, y + first * d, nullptr);
       },
       [&](int64_t first, int64_t count) { zero(y + first * d, count * d); });
@@ -81,7 +82,7 @@ void groupedSwigluForward(const ExpertRows& group, const float* x, const float* 
       group,
       [&](int64_t e, int64_t first, int64_t count) {
         swigluForward(count, d, f, x + first * d, gate + e * d * f, up + e * d * f, down + e * f * d, y + first * d,
-                      gated + first * f, raised + first * f);
+                      gated ? gated + first * f : nullptr, raised ? raised + first * f : nullptr);
       },
       [&](int64_t first, int64_t count) { zero(y + first * d, count * d); });
 }

@@ -51,7 +51,7 @@ void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, cons
     } else {
       gemmFloat32(false, false, count, dOut, dIn, 1.0f, x + first * dIn, dIn, weight, dOut, 0.0f, block, dOut);
     }
-    if (!bias && !pre) return;
+    if (!bias && activation == Activation::kNone) return;
     withActivation(activation, [&](auto chosen) {
       for (int64_t i = 0; i < count; ++i) {
         float* const from = block + i * dOut;
@@ -65,7 +65,7 @@ void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, cons
           }
         } else if (bias) {
 #pragma omp simd
-          for (int64_t j = 0; j < dOut; ++j) to[j] += bias[j];
+          for (int64_t j = 0; j < dOut; ++j) to[j] = activate<chosen.value>(to[j] + bias[j]);
         } else {
 #pragma omp simd
           for (int64_t j = 0; j < dOut; ++j) to[j] = activate<chosen.value>(from[j]);

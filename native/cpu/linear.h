@@ -5,8 +5,9 @@
 
 namespace scmoe {
 
-/// y (rows, dOut) = activation(x (rows, dIn) weight (dIn, dOut) + bias (dOut)). `bias` may be null. `pre` receives the
-/// value before the activation and is null exactly where there is none. `float32` keeps the product out of bf16.
+/// y (rows, dOut) = activation(x (rows, dIn) weight (dIn, dOut) + bias (dOut)). `bias` may be null. `pre`
+/// receives the value before the activation; null where nobody will ask for the gradient, or where there is no
+/// activation. `float32` keeps the product out of bf16.
 void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* weight, const float* bias,
                    Activation activation, bool float32, float* y, float* pre);
 

@@ -10,6 +10,8 @@ namespace scmoe {
 
 void swigluForward(int64_t rows, int64_t d, int64_t f, const float* x, const float* gate, const float* up,
                    const float* down, float* y, float* gated, float* raised) {
+  if (!gated) gated = scratch<float>(kScratchKernelB, rows * f);
+  if (!raised) raised = scratch<float>(kScratchKernelC, rows * f);
   gemm(false, false, rows, f, d, 1.0f, x, d, gate, f, 0.0f, gated, f);
   gemm(false, false, rows, f, d, 1.0f, x, d, up, f, 0.0f, raised, f);
   float* const hidden = scratch<float>(kScratchKernelA, rows * f);

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 
-import { withoutRecording } from './withoutRecording.js';
+import { withoutRecording } from './recording.js';
 
 /**
  * The same values (no copy), as a constant: no gradient flows back through the result, and nothing is computed for it.

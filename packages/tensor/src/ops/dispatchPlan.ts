@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { withoutRecording } from '../autodiff/withoutRecording.js';
+import { withoutRecording } from '../autodiff/recording.js';
 import { expectDtype, expectRank, expectShape } from './check.js';
 import { hasFused, runFused } from './runFused.js';
 

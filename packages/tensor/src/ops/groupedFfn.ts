@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { isRecording } from '../autodiff/recording.js';
 import { activateComposed, activations, type ExpertActivation } from './activation.js';
 import { expectDtype, expectRank, expectShape } from './check.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
@@ -37,7 +38,10 @@ export interface GroupedFfnOptions {
   capacity?: number;
 }
 
-export type GroupedFfnAttributes = Required<GroupedFfnOptions>;
+export interface GroupedFfnAttributes extends Required<GroupedFfnOptions> {
+  /** Return the hidden layers as well. */
+  keepForGradient: boolean;
+}
 
 /**
  * Feed-forward layers of N experts on a packed buffer, one kernel each way. Expert e reads `counts[e]` rows from row
@@ -63,7 +67,7 @@ export function groupedFfn(
     throw new Error(
       `groupedFfn: rows must be ${capacity * counts.size} for ${counts.size} experts of capacity ${capacity}, got ${rows.shape[0]}`,
     );
-  const attributes: GroupedFfnAttributes = { activation, capacity };
+  const attributes: GroupedFfnAttributes = { activation, capacity, keepForGradient: isRecording() };
   const kernelName = isSwiglu(experts) ? groupedSwigluKernel : groupedFfnKernel;
   if (!hasFused(kernelName)) return groupedFfnComposed(rows, counts, experts, attributes);
   const [y, ...saved] = runFused(kernelName, { rows, counts, ...inputs }, attributes);
@@ -79,13 +83,14 @@ export function groupedFfnComposed(
   rows: tf.Tensor,
   counts: tf.Tensor,
   experts: TwoLayerExperts | SwigluExperts,
-  { activation, capacity }: GroupedFfnAttributes,
+  { activation, capacity }: Required<GroupedFfnOptions>,
 ): tf.Tensor2D {
   return tf.tidy(() => {
     const [numRows, d] = rows.shape as [number, number];
     const numExperts = counts.size;
     // No row: nothing to compute, but every input stays on the path to the (empty) result.
-    if (numRows === 0) return tf.mul<tf.Tensor2D>(rows, tf.addN((Object.values(experts) as tf.Tensor[]).map((x) => tf.sum(x))));
+    if (numRows === 0)
+      return tf.mul<tf.Tensor2D>(rows, tf.addN((Object.values(experts) as tf.Tensor[]).map((x) => tf.sum(x))));
     if (capacity > 0) {
       const batched = tf.reshape(rows, [numExperts, capacity, d]);
       const filled = tf.less(tf.range(0, capacity, 1, 'int32'), tf.reshape(counts, [numExperts, 1])); // (N, C)

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { isRecording } from '../autodiff/recording.js';
 import { activateComposed, expectActivation, type Activation } from './activation.js';
 import { expectDtype, expectRank, expectShape, expectWidth } from './check.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
@@ -13,7 +14,10 @@ export interface LinearOptions {
   float32?: boolean;
 }
 
-export type LinearAttributes = Required<LinearOptions>;
+export interface LinearAttributes extends Required<LinearOptions> {
+  /** Return the values before the activation as well. */
+  keepForGradient: boolean;
+}
 
 /**
  * activation(x W + b), one kernel each way.
@@ -42,7 +46,8 @@ export function linear(
   expectActivation('linear', activation);
   if (!hasFused(linearKernel)) return linearComposed(x, weight, bias, { activation });
   const inputs = { x, weight, ...(bias && { bias }) };
-  const [y, preActivation] = runFused(linearKernel, inputs, { activation, float32 } satisfies LinearAttributes);
+  const attributes: LinearAttributes = { activation, float32, keepForGradient: isRecording() };
+  const [y, preActivation] = runFused(linearKernel, inputs, attributes);
   preActivation?.dispose(); // the tape keeps its own handle
   return y!;
 }

@@ -1,10 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { isRecording } from '../autodiff/recording.js';
 import { expectDtype, expectRank, expectShape, expectWidth } from './check.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const swigluKernel = 'ScmoeSwiglu';
 export const swigluGradKernel = 'ScmoeSwigluGrad';
+
+export interface SwigluAttributes {
+  /** Return the hidden layers as well. */
+  keepForGradient: boolean;
+}
 
 /**
  * (silu(x gate) * (x up)) down, a feed-forward layer without biases (Shazeer, arXiv 2002.05202, equation 6). One kernel
@@ -26,7 +32,9 @@ export function swiglu(x: tf.Tensor, gate: tf.Tensor, up: tf.Tensor, down: tf.Te
   expectShape('swiglu', 'up', up, [d, f], 'like gate');
   expectShape('swiglu', 'down', down, [f, d], 'to undo gate');
   if (!hasFused(swigluKernel)) return swigluComposed(x, gate, up, down);
-  const [y, ...saved] = runFused(swigluKernel, { x, gate, up, down });
+  const [y, ...saved] = runFused(swigluKernel, { x, gate, up, down }, {
+    keepForGradient: isRecording(),
+  } satisfies SwigluAttributes);
   tf.dispose(saved); // the tape keeps its own handles
   return y!;
 }

@@ -10,16 +10,17 @@ import {
   type GroupedFfnAttributes,
 } from '../../ops/groupedFfn.js';
 import { kernel } from '../kernel.js';
+import type { ScmoeBackend } from '../ScmoeBackend.js';
 
 type Floats = Float32Array;
 /** numExperts, rows, d, f, capacity, counts */
 type Group = [number, number, number, number, number, Int32Array];
 interface Functions {
-  /** (...group, activation, x, w1, b1?, w2, b2?, y, pre, hidden) */
+  /** (...group, activation, x, w1, b1?, w2, b2?, y, pre?, hidden?) */
   groupedFfnForward: (...args: [...Group, number, ...(Floats | undefined)[]]) => void;
   /** (...group, activation, dy, x, w1, w2, pre, hidden, dx, dW1, dB1, dW2, dB2) */
   groupedFfnBackward: (...args: [...Group, number, ...Floats[]]) => void;
-  /** (...group, x, gate, up, down, y, gated, raised) */
+  /** (...group, x, gate, up, down, y, gated?, raised?) */
   groupedSwigluForward: (...args: [...Group, ...Floats[]]) => void;
   /** (...group, dy, x, gate, up, down, gated, raised, dx, dGate, dUp, dDown) */
   groupedSwigluBackward: (...args: [...Group, ...Floats[]]) => void;
@@ -40,13 +41,19 @@ interface Swiglu {
   down: TensorInfo;
 }
 
+/** The result, and two hidden layers where the gradient will want them. */
+function outputsOf(backend: ScmoeBackend, rows: number, d: number, f: number, keepForGradient: boolean): TensorInfo[] {
+  const shapes = keepForGradient ? [d, f, f] : [d];
+  return shapes.map((width) => backend.output([rows, width]));
+}
+
 export const groupedFfnKernels = [
   kernel<Rows & TwoLayer, GroupedFfnAttributes>(
     groupedFfnKernel,
-    (backend, { rows, counts, w1, b1, w2, b2 }, { activation, capacity }) => {
+    (backend, { rows, counts, w1, b1, w2, b2 }, { activation, capacity, keepForGradient }) => {
       const [numExperts, d, f] = w1.shape as [number, number, number];
       const numRows = rows.shape[0]!;
-      const outputs = [backend.output([numRows, d]), backend.output([numRows, f]), backend.output([numRows, f])];
+      const outputs = outputsOf(backend, numRows, d, f, keepForGradient);
       const arrays = [rows, w1, b1, w2, b2, ...outputs].map((tensor) => tensor && backend.floats(tensor));
       const group: Group = [numExperts, numRows, d, f, capacity, backend.ints(counts)];
       loadAddon<Functions>().groupedFfnForward(...group, activationCode(activation as Activation), ...arrays);
@@ -67,10 +74,10 @@ export const groupedFfnKernels = [
   ),
   kernel<Rows & Swiglu, GroupedFfnAttributes>(
     groupedSwigluKernel,
-    (backend, { rows, counts, gate, up, down }, { capacity }) => {
+    (backend, { rows, counts, gate, up, down }, { capacity, keepForGradient }) => {
       const [numExperts, d, f] = gate.shape as [number, number, number];
       const numRows = rows.shape[0]!;
-      const outputs = [backend.output([numRows, d]), backend.output([numRows, f]), backend.output([numRows, f])];
+      const outputs = outputsOf(backend, numRows, d, f, keepForGradient);
       const arrays = [rows, gate, up, down, ...outputs].map((tensor) => backend.floats(tensor));
       const group: Group = [numExperts, numRows, d, f, capacity, backend.ints(counts)];
       loadAddon<Functions>().groupedSwigluForward(...group, ...arrays);

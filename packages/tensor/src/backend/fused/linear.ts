@@ -39,10 +39,10 @@ interface Functions {
 export const linearKernels = [
   kernel<{ x: TensorInfo; weight: TensorInfo; bias?: TensorInfo }, LinearAttributes>(
     linearKernel,
-    (backend, { x, weight, bias }, { activation, float32 }) => {
+    (backend, { x, weight, bias }, { activation, float32, keepForGradient }) => {
       const [dIn, dOut] = weight.shape as [number, number];
       const y = backend.output([...x.shape.slice(0, -1), dOut]);
-      const pre = activation === 'none' ? undefined : backend.output(y.shape);
+      const pre = keepForGradient && activation !== 'none' ? backend.output(y.shape) : undefined;
       loadAddon<Functions>().linearForward(
         rowsOf(y),
         dIn,

@@ -1,12 +1,12 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import { swigluGradKernel, swigluKernel } from '../../ops/swiglu.js';
+import { swigluGradKernel, swigluKernel, type SwigluAttributes } from '../../ops/swiglu.js';
 import { kernel } from '../kernel.js';
 import { rowsOf } from './elements.js';
 
 interface Functions {
-  /** (rows, d, f, x, gate, up, down, y, gated, raised) */
+  /** (rows, d, f, x, gate, up, down, y, gated?, raised?) */
   swigluForward: (rows: number, d: number, f: number, ...arrays: Float32Array[]) => void;
   /** (rows, d, f, dy, x, gate, up, down, gated, raised, dx, dGate, dUp, dDown) */
   swigluBackward: (rows: number, d: number, f: number, ...arrays: Float32Array[]) => void;
@@ -19,10 +19,11 @@ interface Forward {
 }
 
 export const swigluKernels = [
-  kernel<Forward>(swigluKernel, (backend, { x, gate, up, down }) => {
+  kernel<Forward, SwigluAttributes>(swigluKernel, (backend, { x, gate, up, down }, { keepForGradient }) => {
     const [d, f] = gate.shape as [number, number];
     const rows = rowsOf(x);
-    const outputs = [backend.output(x.shape), backend.output([rows, f]), backend.output([rows, f])];
+    const kept = keepForGradient ? [backend.output([rows, f]), backend.output([rows, f])] : [];
+    const outputs = [backend.output(x.shape), ...kept];
     const arrays = [x, gate, up, down, ...outputs].map((tensor) => backend.floats(tensor));
     loadAddon<Functions>().swigluForward(rows, d, f, ...arrays);
     return outputs;

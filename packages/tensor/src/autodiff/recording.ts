@@ -12,3 +12,8 @@ export function withoutRecording<Result>(compute: () => Result): Result {
     state.gradientDepth = depth;
   }
 }
+
+/** Whether the engine records operations for a gradient: where not, what only a gradient needs is not kept. */
+export function isRecording(): boolean {
+  return tf.engine().state.gradientDepth > 0;
+}
