@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "core/scratch.h"
+#include "cpu/simd.h"
 #include "cpu/vector_math.h"
 
 namespace scmoe {
@@ -26,9 +27,7 @@ int64_t crossEntropyForward(int64_t rows, int64_t classes, const float* logits, 
   parallelFor(rows, grainFor(classes * 4), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const float* const row = logits + i * classes;
-      float largest = row[0];
-#pragma omp simd reduction(max : largest)
-      for (int64_t j = 0; j < classes; ++j) largest = std::max(largest, row[j]);
+      const float largest = largestOf(row, classes);
       float sum = 0.0f, total = 0.0f;
 #pragma omp simd reduction(+ : sum, total)
       for (int64_t j = 0; j < classes; ++j) {

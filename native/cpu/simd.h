@@ -42,6 +42,21 @@ inline float horizontalMaximum(Vec value) {
   return lanes[0];
 }
 
+/// Largest of count > 0 values; a NaN among them may be passed over.
+inline float largestOf(const float* values, int64_t count) {
+  float largest = values[0];
+  int64_t i = 0;
+  if (count >= 4 * kLanes) {
+    Vec most[4];
+    for (int part = 0; part < 4; ++part) most[part] = load(values + part * kLanes);
+    for (i = 4 * kLanes; i + 4 * kLanes <= count; i += 4 * kLanes)
+      for (int part = 0; part < 4; ++part) most[part] = maximum(load(values + i + part * kLanes), most[part]);
+    largest = horizontalMaximum(maximum(maximum(most[0], most[1]), maximum(most[2], most[3])));
+  }
+  for (; i < count; ++i) largest = values[i] > largest ? values[i] : largest;
+  return largest;
+}
+
 /// 0, 1, 2, ...
 inline IntVec laneIndex() {
   IntVec result;

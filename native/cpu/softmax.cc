@@ -1,6 +1,7 @@
 #include "cpu/softmax.h"
 
 #include "core/parallel.h"
+#include "cpu/simd.h"
 #include "cpu/vector_math.h"
 
 namespace scmoe {
@@ -10,9 +11,7 @@ void softmax(const float* x, float* out, int64_t rows, int64_t columns) {
     for (int64_t r = begin; r < end; ++r) {
       const float* from = x + r * columns;
       float* to = out + r * columns;
-      float most = from[0];
-#pragma omp simd reduction(max : most)
-      for (int64_t i = 0; i < columns; ++i) most = from[i] > most ? from[i] : most;
+      const float most = largestOf(from, columns);
       float sum = 0;
 #pragma omp simd reduction(+ : sum)
       for (int64_t i = 0; i < columns; ++i) {
