@@ -60,24 +60,24 @@ const cases: (() => Case)[] = [
   () => ({
     name: 'linear + gelu',
     inputs: [x(), weights(d, hidden), tf.zeros([hidden])],
-    fused: (a, b, c) => linear(a!, b!, c, { activation: 'gelu' }),
-    composed: (a, b, c) => linearComposed(a!, b!, c, { activation: 'gelu' }),
+    fused: (a, b, c) => linear(a, b, c, { activation: 'gelu' }),
+    composed: (a, b, c) => linearComposed(a, b, c, { activation: 'gelu' }),
     flops: 2 * tokens * d * hidden,
     bytes: float * (tokens * d + d * hidden + tokens * hidden),
   }),
   () => ({
     name: 'layerNorm',
     inputs: [x(), tf.ones([d]), tf.zeros([d])],
-    fused: (a, b, c) => layerNorm(a!, b!, c!),
-    composed: (a, b, c) => layerNormComposed(a!, b!, c!),
+    fused: (a, b, c) => layerNorm(a, b, c),
+    composed: (a, b, c) => layerNormComposed(a, b, c),
     flops: 8 * tokens * d,
     bytes: float * 2 * tokens * d,
   }),
   () => ({
     name: 'rmsNorm',
     inputs: [x(), tf.ones([d])],
-    fused: (a, b) => rmsNorm(a!, b!),
-    composed: (a, b) => rmsNormComposed(a!, b!),
+    fused: (a, b) => rmsNorm(a, b),
+    composed: (a, b) => rmsNormComposed(a, b),
     flops: 5 * tokens * d,
     bytes: float * 2 * tokens * d,
   }),
@@ -87,8 +87,8 @@ const cases: (() => Case)[] = [
     return {
       name: 'attention, causal',
       inputs: [sequence(), sequence(), sequence()],
-      fused: (q, k, v) => attention(q!, k!, v!, heads),
-      composed: (q, k, v) => attentionComposed(q!, k!, v!, decided),
+      fused: (q, k, v) => attention(q, k, v, heads),
+      composed: (q, k, v) => attentionComposed(q, k, v, decided),
       flops: 2 * batch * length * length * d,
       bytes: float * 4 * tokens * d,
     };
@@ -96,8 +96,8 @@ const cases: (() => Case)[] = [
   () => ({
     name: 'swiglu',
     inputs: [x(), weights(d, hidden), weights(d, hidden), weights(hidden, d)],
-    fused: (a, b, c, e) => swiglu(a!, b!, c!, e!),
-    composed: (a, b, c, e) => swigluComposed(a!, b!, c!, e!),
+    fused: (a, b, c, e) => swiglu(a, b, c, e),
+    composed: (a, b, c, e) => swigluComposed(a, b, c, e),
     flops: 6 * tokens * d * hidden,
     bytes: float * (2 * tokens * d + 3 * d * hidden),
   }),
@@ -106,8 +106,8 @@ const cases: (() => Case)[] = [
     return {
       name: 'embedding',
       inputs: [weights(vocabulary, d)],
-      fused: (a) => embedding(ids, a!),
-      composed: (a) => embeddingComposed(ids, a!),
+      fused: (a) => embedding(ids, a),
+      composed: (a) => embeddingComposed(ids, a),
       flops: 0,
       bytes: float * 2 * tokens * d,
     };
@@ -117,19 +117,19 @@ const cases: (() => Case)[] = [
     return {
       name: 'dropout',
       inputs: [x()],
-      fused: (a) => dropout(a!, options),
-      composed: (a) => dropoutComposed(a!, options),
+      fused: (a) => dropout(a, options),
+      composed: (a) => dropoutComposed(a, options),
       flops: 2 * tokens * d,
       bytes: float * 2 * tokens * d,
     };
   },
   () => {
-    const targets = tf.randomUniformInt([tokens], 0, vocabulary - 1) as tf.Tensor1D;
+    const targets = tf.randomUniformInt<tf.Rank.R1>([tokens], 0, vocabulary - 1);
     return {
       name: 'softmax cross-entropy',
       inputs: [tf.randomNormal([tokens, vocabulary])],
-      fused: (a) => softmaxCrossEntropy(a as tf.Tensor2D, targets),
-      composed: (a) => softmaxCrossEntropyComposed(a as tf.Tensor2D, targets),
+      fused: (a) => softmaxCrossEntropy(a, targets),
+      composed: (a) => softmaxCrossEntropyComposed(a, targets),
       flops: 4 * tokens * vocabulary,
       bytes: float * tokens * vocabulary,
     };
@@ -137,9 +137,9 @@ const cases: (() => Case)[] = [
   () => ({
     name: 'route, top-2 of 8',
     inputs: [tf.randomNormal([tokens, numExperts])],
-    fused: (a) => route(a!, { topK: 2, normalizeWeights: false }).weights,
+    fused: (a) => route(a, { topK: 2, normalizeWeights: false }).weights,
     // Without the slots, which route gives as well.
-    composed: (a) => tf.topk(tf.softmax(a!), 2).values,
+    composed: (a) => tf.topk(tf.softmax(a), 2).values,
     flops: 4 * tokens * numExperts,
     bytes: float * tokens * (2 * numExperts + 4),
   }),
@@ -148,8 +148,8 @@ const cases: (() => Case)[] = [
     return {
       name: 'encode, top-2',
       inputs: [x()],
-      fused: (a) => encode(a!, slots, { numRows: 2 * tokens }),
-      composed: (a) => encodeComposed(a!, slots, { numRows: 2 * tokens }),
+      fused: (a) => encode(a, slots, { numRows: 2 * tokens }),
+      composed: (a) => encodeComposed(a, slots, { numRows: 2 * tokens }),
       flops: 0,
       bytes: float * 3 * tokens * d,
     };
@@ -159,8 +159,8 @@ const cases: (() => Case)[] = [
     return {
       name: 'decode, top-2',
       inputs: [tf.randomNormal([2 * tokens, d]), share],
-      fused: (rows, w) => decode(rows!, w!, slots),
-      composed: (rows, w) => decodeComposed(rows!, w!, slots),
+      fused: (rows, w) => decode(rows, w, slots),
+      composed: (rows, w) => decodeComposed(rows, w, slots),
       flops: 4 * tokens * d,
       bytes: float * 3 * tokens * d,
     };
@@ -172,9 +172,8 @@ const cases: (() => Case)[] = [
     return {
       name: 'grouped FFN, 8 experts',
       inputs: [x(), first, tf.zeros([numExperts, hidden]), second, tf.zeros([numExperts, d])],
-      fused: (rows, w1, b1, w2, b2) => groupedFfn(rows!, counts, { w1: w1!, b1: b1!, w2: w2!, b2: b2! }, options),
-      composed: (rows, w1, b1, w2, b2) =>
-        groupedFfnComposed(rows!, counts, { w1: w1!, b1: b1!, w2: w2!, b2: b2! }, options),
+      fused: (rows, w1, b1, w2, b2) => groupedFfn(rows, counts, { w1: w1, b1: b1, w2: w2, b2: b2 }, options),
+      composed: (rows, w1, b1, w2, b2) => groupedFfnComposed(rows, counts, { w1: w1, b1: b1, w2: w2, b2: b2 }, options),
       flops: 4 * tokens * d * hidden,
       bytes: float * (2 * tokens * d + 2 * numExperts * d * hidden),
     };

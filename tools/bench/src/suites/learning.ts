@@ -43,12 +43,7 @@ async function validationLoss(model: Gpt, ids: Int32Array): Promise<number> {
   return sum / count;
 }
 
-async function trainOnce(
-  kind: (typeof kinds)[number],
-  seed: number,
-  train: Int32Array,
-  vocabSize: number,
-): Promise<Gpt> {
+function trainOnce(kind: (typeof kinds)[number], seed: number, train: Int32Array, vocabSize: number): Gpt {
   const model = new Gpt(
     { vocabSize, numLayers: 4, dModel: 128, numHeads: 4, sequenceLength, moe: { kind, numExperts: 4 } },
     { seed },
@@ -89,7 +84,7 @@ export async function learningSuite({
     const losses: number[] = [];
     const begin = performance.now();
     for (let seed = 1; seed <= seeds; seed++) {
-      const model = await trainOnce(kind, seed, train, vocabSize);
+      const model = trainOnce(kind, seed, train, vocabSize);
       losses.push(await validationLoss(model, validation));
       model.dispose();
     }
