@@ -40,10 +40,23 @@ SCMOE_EXPORT(commStart) {
   });
 }
 
-/// (id, sequence): blocks until the work has ended; throws where it failed.
+/// (id, sequence): blocks until the work has ended; throws where it failed. Once: the outcome is forgotten then.
 SCMOE_EXPORT(commWait) {
   return guarded(args, [&]() -> napi_value {
-    handleOf(args).communicator->wait(static_cast<uint64_t>(args.i(1)));
+    Handle& handle = handleOf(args);
+    const auto sequence = static_cast<uint64_t>(args.i(1));
+    // At once, not when the event loop gets to it: a program that only ever waits would pile up arrays.
+    const auto forget = [&] {
+      handle.communicator->forget(sequence);
+      Instance::letGo(args.env(), handle, sequence);
+    };
+    try {
+      handle.communicator->wait(sequence);
+    } catch (const CommError&) {
+      if (handle.communicator->isDone(sequence)) forget();
+      throw;
+    }
+    forget();
     return nullptr;
   });
 }
@@ -52,14 +65,6 @@ SCMOE_EXPORT(commWait) {
 SCMOE_EXPORT(commIsDone) {
   return guarded(args, [&] {
     return toJs(args.env(), handleOf(args).communicator->isDone(static_cast<uint64_t>(args.i(1))));
-  });
-}
-
-/// (id, sequence): the result has been read.
-SCMOE_EXPORT(commForget) {
-  return guarded(args, [&]() -> napi_value {
-    handleOf(args).communicator->forget(static_cast<uint64_t>(args.i(1)));
-    return nullptr;
   });
 }
 

@@ -17,7 +17,9 @@ struct Ended {
   uint64_t sequence;
 };
 
-void letGo(napi_env env, Handle& handle, uint64_t sequence) {
+}  // namespace
+
+void Instance::letGo(napi_env env, Handle& handle, uint64_t sequence) {
   const auto found = handle.held.find(sequence);
   if (found == handle.held.end()) return;
   for (napi_ref reference : found->second) napi_delete_reference(env, reference);
@@ -25,8 +27,6 @@ void letGo(napi_env env, Handle& handle, uint64_t sequence) {
   // With nothing in flight, an open communicator does not keep the process alive.
   if (handle.held.empty()) napi_unref_threadsafe_function(env, handle.done);
 }
-
-}  // namespace
 
 Instance& Instance::of(napi_env env) {
   void* data = nullptr;

@@ -32,6 +32,9 @@ class Instance {
 
   void hold(napi_env env, Handle& handle, uint64_t sequence, const std::vector<napi_value>& values);
 
+  /// The arrays of work that has ended may be collected. Harmless a second time.
+  static void letGo(napi_env env, Handle& handle, uint64_t sequence);
+
   /// Aborts, joins the thread, lets go of everything. Harmless for a number that was released already.
   void release(napi_env env, uint32_t id);
 
