@@ -1,0 +1,21 @@
+#pragma once
+#include "bindings/args.h"
+#include "comm/error.h"
+
+namespace scmoe::comm {
+
+/// Throws a CommError as a JavaScript Error with `code` and `ranks`.
+void throwToJs(napi_env env, const CommError& error);
+
+/// Runs a binding's body; what else it throws, boundCall turns into a plain Error.
+template <typename Body>
+napi_value guarded(Args& args, const Body& body) {
+  try {
+    return body();
+  } catch (const CommError& error) {
+    throwToJs(args.env(), error);
+    return nullptr;
+  }
+}
+
+}  // namespace scmoe::comm

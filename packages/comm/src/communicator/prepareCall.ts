@@ -1,0 +1,195 @@
+import type { CommDtype, HostArray } from '../data/dtypes.js';
+import { dtypeOf } from '../data/dtypes.js';
+import { openPayload, type Payload, type Result } from '../data/Payload.js';
+import type { EngineCall, Operation } from '../engine/Engine.js';
+import type { CollectiveOptions, Counts, Data, MoveOptions, ReduceOptions, Reduction } from './Communicator.js';
+
+export interface Prepared {
+  call: EngineCall;
+  payload?: Payload;
+  result?: Result;
+}
+
+interface Place {
+  rank: number;
+  size: number;
+  timeoutMs: number;
+}
+
+type Options = Partial<MoveOptions<Data> & ReduceOptions<Data>> & { root?: number };
+
+const reductions: readonly Reduction[] = ['sum', 'mean', 'max'];
+
+/**
+ * Checks a collective as far as one rank can, and finds the memory for its input and its result.
+ *
+ * @throws TypeError or RangeError naming the operation, what was expected and what came
+ */
+export function prepareCall(
+  place: Place,
+  operation: Operation,
+  data: Data,
+  { sendCounts, recvCounts }: { sendCounts?: Counts; recvCounts?: Counts },
+  options: Options,
+): Prepared {
+  const where = `${operation} on rank ${place.rank} of ${place.size}`;
+  const payload = openPayload(where, data);
+  try {
+    const { size } = place;
+    const { rows, elementsPerRow } = payload;
+    if (payload.isScalar && operation !== 'allReduce' && operation !== 'broadcast') {
+      throw new RangeError(`${where}: expected a tensor with a first axis to share out, got a scalar`);
+    }
+    const reduction = checkReduction(where, payload.dtype, operation, options);
+    const wire = checkWire(where, payload.dtype, options.as);
+    const root = checkRoot(where, size, options.root);
+
+    const counts = { sendCounts, recvCounts };
+    let resultRows: number | undefined;
+    switch (operation) {
+      case 'allToAll':
+        counts.sendCounts = counts.recvCounts = evenCounts(where, rows, size);
+        break;
+      case 'allToAllV':
+        checkCounts(where, 'sendCounts', sendCounts, size, rows);
+        resultRows = checkCounts(where, 'recvCounts', recvCounts, size);
+        break;
+      case 'allGather':
+        counts.recvCounts = Array<number>(size).fill(rows);
+        resultRows = rows * size;
+        break;
+      case 'allGatherV':
+        resultRows = checkCounts(where, 'recvCounts', recvCounts, size);
+        if (recvCounts![place.rank] !== rows) {
+          throw new RangeError(
+            `${where}: recvCounts[${place.rank}] is this rank's own share: expected ${rows}, got ${recvCounts![place.rank]}`,
+          );
+        }
+        break;
+      case 'reduceScatter':
+        resultRows = evenCounts(where, rows, size)[0]!;
+        break;
+      default:
+    }
+
+    const result = openResult(where, operation, payload, resultRows, options.output);
+    const inElements = (list: Counts | undefined) => list?.map((count) => count * elementsPerRow);
+    const isReceiver = operation === 'broadcast' && root !== place.rank;
+    return {
+      payload,
+      result,
+      call: {
+        operation,
+        dtype: payload.dtype,
+        wire,
+        reduction,
+        root,
+        ...(isReceiver ? {} : { input: payload.array }),
+        output: result.array,
+        elements: payload.array.length,
+        sendCounts: inElements(counts.sendCounts),
+        recvCounts: inElements(counts.recvCounts),
+        timeoutMs: checkTimeout(where, options.timeoutMs ?? place.timeoutMs),
+      },
+    };
+  } catch (error) {
+    payload.release();
+    throw error;
+  }
+}
+
+/** A call without data: barrier, connect, close. */
+export function bareCall(operation: Operation, place: Place, { timeoutMs }: CollectiveOptions = {}): EngineCall {
+  return {
+    operation,
+    dtype: 'float32',
+    wire: 'float32',
+    reduction: 'sum',
+    root: 0,
+    elements: 0,
+    timeoutMs: checkTimeout(`${operation} on rank ${place.rank} of ${place.size}`, timeoutMs ?? place.timeoutMs),
+  };
+}
+
+export function checkTimeout(where: string, timeoutMs: number): number {
+  if (timeoutMs > 0 && timeoutMs <= 2 ** 31) return Math.ceil(timeoutMs);
+  throw new RangeError(`${where}: timeoutMs: expected more than 0 and at most 2^31, got ${timeoutMs}`);
+}
+
+function checkReduction(where: string, dtype: CommDtype, operation: Operation, options: Options): Reduction {
+  const { op = 'sum' } = options;
+  if (!reductions.includes(op)) {
+    throw new RangeError(`${where}: op: expected one of ${reductions.join(', ')}, got ${String(op)}`);
+  }
+  if (op === 'mean' && dtype === 'int32') {
+    throw new TypeError(`${where}: a mean needs float32 or bf16, got int32; sum it and divide`);
+  }
+  if (options.as !== undefined && (operation === 'allReduce' || operation === 'reduceScatter')) {
+    throw new TypeError(`${where}: 'as' is for collectives that only move data`);
+  }
+  return op;
+}
+
+function checkWire(where: string, dtype: CommDtype, as: unknown): CommDtype {
+  if (as === undefined) return dtype;
+  if (as !== 'bf16') throw new TypeError(`${where}: as: expected 'bf16', got ${JSON.stringify(as)}`);
+  if (dtype === 'int32') throw new TypeError(`${where}: as 'bf16': expected float32 data, got int32`);
+  return 'bf16';
+}
+
+function checkRoot(where: string, size: number, root = 0): number {
+  if (Number.isInteger(root) && root >= 0 && root < size) return root;
+  throw new RangeError(`${where}: root: expected a rank from 0 to ${size - 1}, got ${root}`);
+}
+
+function evenCounts(where: string, rows: number, size: number): number[] {
+  if (rows % size === 0) return Array<number>(size).fill(rows / size);
+  throw new RangeError(`${where}: expected a length that the ${size} ranks divide, got ${rows}; see allToAllV`);
+}
+
+/** @returns the sum */
+function checkCounts(where: string, name: string, counts: Counts | undefined, size: number, total?: number): number {
+  if (!Array.isArray(counts) && !ArrayBuffer.isView(counts)) {
+    throw new TypeError(`${where}: ${name}: expected an array of ${size} counts, got ${typeof counts}`);
+  }
+  const list = counts as Counts;
+  if (list.length !== size) {
+    throw new RangeError(`${where}: ${name}: expected ${size} counts, one a rank, got ${list.length}`);
+  }
+  const bad = list.findIndex((count) => !Number.isSafeInteger(count) || count < 0);
+  if (bad >= 0) {
+    throw new RangeError(`${where}: ${name}[${bad}]: expected a whole number of at least 0, got ${list[bad]}`);
+  }
+  const sum = list.reduce((all, count) => all + count, 0);
+  if (total !== undefined && sum !== total) {
+    throw new RangeError(`${where}: ${name} add up to ${sum}, expected the ${total} of the data`);
+  }
+  return sum;
+}
+
+function openResult(
+  where: string,
+  operation: Operation,
+  payload: Payload,
+  rows: number | undefined,
+  output: HostArray | undefined,
+): Result {
+  if (output === undefined) return payload.result(rows);
+  const length = rows ?? payload.rows;
+  if (dtypeOf(output) !== payload.dtype || output.length !== length) {
+    throw new TypeError(
+      `${where}: output: expected ${payload.dtype} of length ${length}, got ${dtypeOf(output) ?? typeof output} of length ${output.length}`,
+    );
+  }
+  const inPlace = operation === 'allReduce' || operation === 'broadcast';
+  const same = output.byteOffset === payload.array.byteOffset && output.length === payload.array.length;
+  if (overlap(output, payload.array) && !(inPlace && same)) {
+    throw new RangeError(`${where}: output: overlaps the input, which is read while the output is written`);
+  }
+  return { array: output, give: () => output, release: () => undefined };
+}
+
+function overlap(a: HostArray, b: HostArray): boolean {
+  if (a.buffer !== b.buffer || a.length === 0 || b.length === 0) return false;
+  return a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
+}

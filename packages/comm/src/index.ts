@@ -1,0 +1,26 @@
+export { init, type InitOptions } from './init/init.js';
+export type {
+  CollectiveOptions,
+  Communicator,
+  Counts,
+  Data,
+  EngineName,
+  FlightEntry,
+  FlightRecord,
+  MoveOptions,
+  ReduceOptions,
+  Reduction,
+} from './communicator/Communicator.js';
+export type { Work } from './communicator/Work.js';
+export { CommError, type CommErrorCode } from './communicator/CommError.js';
+export { fromBf16, toBf16 } from './data/bf16.js';
+export type { HostArray } from './data/dtypes.js';
+export { findGloo } from './engine/gloo.js';
+export { finishAllToAllV, startAllToAllV, type ExchangeOptions, type InFlight } from './exchange/allToAllV.js';
+export { analyzeFlightRecords, type FlightAnalysis, type FlightFinding } from './flight/analyzeFlightRecords.js';
+export { findPlace } from './place/findPlace.js';
+export { PlaceError } from './place/PlaceError.js';
+export type { Place, RendezvousAddress } from './place/Place.js';
+export { RendezvousError, type RendezvousFailure } from './rendezvous/RendezvousError.js';
+export { StoreClient, type StoreClientOptions } from './rendezvous/StoreClient.js';
+export { StoreServer, type StoreServerOptions } from './rendezvous/StoreServer.js';

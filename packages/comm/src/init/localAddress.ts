@@ -1,0 +1,32 @@
+import { createSocket } from 'node:dgram';
+import { lookup } from 'node:dns/promises';
+import { networkInterfaces } from 'node:os';
+
+import { isLoopback } from '../place/findRendezvous.js';
+
+/**
+ * The address of this machine that faces `host`: what other machines on that side reach it by. Nothing is sent.
+ *
+ * Where the name of the first machine stands for loopback on that machine itself (Debian writes it so into /etc/hosts),
+ * the first address that others can see is taken.
+ */
+export async function localAddressTowards(host: string, port: number): Promise<string> {
+  const { address, family } = await lookup(host);
+  if (!isLoopback(address)) {
+    const socket = createSocket(family === 6 ? 'udp6' : 'udp4');
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket.once('error', reject);
+        socket.connect(port, address, resolve);
+      });
+      return socket.address().address;
+    } finally {
+      socket.close();
+    }
+  }
+  const outward = Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .find(({ internal, family: kind }) => !internal && kind === 'IPv4');
+  if (outward !== undefined) return outward.address;
+  throw new Error(`no network address found that other machines could reach this one by (${host} is ${address})`);
+}

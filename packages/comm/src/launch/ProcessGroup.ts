@@ -1,0 +1,95 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
+
+/** How a process ended. */
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  /** Why it did not even start. */
+  error?: NodeJS.ErrnoException;
+}
+
+/** A process and all that it starts, in a session of their own, so that one signal reaches all of them. */
+export class ProcessGroup {
+  readonly #child: ChildProcess;
+  /** The group's id; undefined where the process did not start. */
+  readonly pid: number | undefined;
+  readonly exited: Promise<Exit>;
+  #exit: Exit | undefined;
+  #gone = false;
+
+  constructor(command: readonly [string, ...string[]], env: NodeJS.ProcessEnv) {
+    const [file, ...args] = command;
+    this.#child = spawn(file, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.pid = this.#child.pid;
+    this.exited = new Promise((resolve) => {
+      const settle = (exit: Exit) => {
+        this.#exit ??= exit;
+        // Looked at while the number can't be anybody else's yet.
+        this.#gone = this.pid === undefined || !exists(this.pid);
+        resolve(this.#exit);
+      };
+      this.#child.once('error', (error: NodeJS.ErrnoException) => settle({ code: null, signal: null, error }));
+      this.#child.once('exit', (code, signal) => settle({ code, signal }));
+    });
+  }
+
+  get out(): Readable {
+    return this.#child.stdout!;
+  }
+
+  get err(): Readable {
+    return this.#child.stderr!;
+  }
+
+  get exit(): Exit | undefined {
+    return this.#exit;
+  }
+
+  /** Whether the process or something that it started is still there. */
+  get alive(): boolean {
+    if (!this.#gone && this.#exit !== undefined) this.#gone = this.pid === undefined || !exists(this.pid);
+    return !this.#gone;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    if (this.pid === undefined || !this.alive) return;
+    try {
+      process.kill(-this.pid, name);
+    } catch (error) {
+      // It ended just now.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+
+  /** Stops reading: whoever still holds the other end gets a broken pipe. */
+  release(): void {
+    this.out.destroy();
+    this.err.destroy();
+  }
+}
+
+function exists(group: number): boolean {
+  try {
+    process.kill(-group, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** The exit status that a shell would give: 128 and the signal's number, 127 and 126 for what can't be run. */
+export function exitStatus({ code, signal, error }: Exit): number {
+  if (error !== undefined) return error.code === 'ENOENT' ? 127 : 126;
+  return code ?? signalStatus(signal!);
+}
+
+export function signalStatus(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal];
+}
+
+export function exitText({ code, signal, error }: Exit): string {
+  if (error !== undefined) return error.code === 'ENOENT' ? 'the command was not found' : error.message;
+  return code === null ? `killed by ${signal}` : `exit status ${code}`;
+}

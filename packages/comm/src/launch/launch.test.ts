@@ -1,0 +1,260 @@
+import { jest } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+
+import { isRunning, programs, startScmoe, until } from '../testing/scmoe.js';
+
+// Processes of their own, on a machine that may be busy.
+jest.setTimeout(60_000);
+
+const { folder, script } = programs();
+const launch = (...args: string[]) => startScmoe(['launch', ...args]);
+const lines = (text: string) => text.split('\n').filter((line) => line !== '');
+const pidsIn = (text: string) => [...text.matchAll(/pid=(\d+)/g)].map((match) => Number(match[1]));
+
+const waits = script(
+  'waits.mjs',
+  `console.log('ready pid=' + process.pid);
+   setInterval(() => {}, 1000);`,
+);
+
+describe('ranks', () => {
+  it('get their place, the store and their threads in variables; the exit code is 0', async () => {
+    const program = script(
+      'place.mjs',
+      `const { RANK, LOCAL_RANK, WORLD_SIZE, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT } = process.env;
+       const { SCMOE_RENDEZVOUS, SCMOE_TOKEN, SCMOE_RESTART_COUNT, SCMOE_THREADS } = process.env;
+       const numbers = [RANK, LOCAL_RANK, WORLD_SIZE, LOCAL_WORLD_SIZE, SCMOE_RESTART_COUNT, SCMOE_THREADS].map(Number);
+       console.log(JSON.stringify({ numbers, args: process.argv.slice(2), MASTER_ADDR, MASTER_PORT, SCMOE_RENDEZVOUS, SCMOE_TOKEN }));`,
+    );
+    const { code, out, err } = await launch('-n', '3', program, '--flag', '-n', '7').done;
+    expect(err).toBe('');
+    expect(code).toBe(0);
+    const said = lines(out)
+      .sort()
+      .map((line) => JSON.parse(line.replace(/^\[rank \d\] /, '')) as Record<string, unknown>);
+    const threads = Math.max(1, Math.floor(availableParallelism() / 3));
+    expect(said.map(({ numbers }) => numbers)).toEqual([0, 1, 2].map((rank) => [rank, rank, 3, 3, 0, threads]));
+    for (const rank of said) {
+      expect(rank).toMatchObject({ args: ['--flag', '-n', '7'], MASTER_ADDR: '127.0.0.1' });
+      expect(rank['SCMOE_RENDEZVOUS']).toMatch(/^127\.0\.0\.1:\d+$/);
+      expect(rank['SCMOE_TOKEN']).toMatch(/^[0-9a-f]{64}$/);
+      expect(rank['MASTER_PORT']).not.toBe(String(rank['SCMOE_RENDEZVOUS']).split(':')[1]);
+      expect({ ...rank, numbers: 0 }).toEqual({ ...said[0], numbers: 0 });
+    }
+  });
+
+  it('keep the threads that somebody has set', async () => {
+    const { out } = await startScmoe(['launch', 'sh', '-c', 'echo $SCMOE_THREADS'], { SCMOE_THREADS: '7' }).done;
+    expect(out).toBe('[rank 0] 7\n');
+  });
+
+  it('may be any program, whose flags are its own', async () => {
+    const { code, out } = await launch('-n', '2', '--', 'sh', '-c', 'echo "$0 $1 of $WORLD_SIZE"', 'a', '-n').done;
+    expect(lines(out).sort()).toEqual(['[rank 0] a -n of 2', '[rank 1] a -n of 2']);
+    expect(code).toBe(0);
+  });
+
+  it('find an empty stdin', async () => {
+    const { code, out } = await launch('sh', '-c', 'cat; echo end').done;
+    expect(out).toBe('[rank 0] end\n');
+    expect(code).toBe(0);
+  });
+});
+
+describe('output', () => {
+  it('never mixes inside of a line, partial and long lines included; files get the bytes', async () => {
+    const program = script(
+      'lines.mjs',
+      `import { writeSync } from 'node:fs';
+       const letter = 'abc'[process.env.RANK];
+       const write = (text) => { for (let b = Buffer.from(text); b.length; ) { try { b = b.subarray(writeSync(1, b)); } catch (e) { if (e.code !== 'EAGAIN') throw e; } } };
+       for (let i = 0; i < 300; i++) { write(letter.repeat(40)); write(letter.repeat(40) + '\\n'); }
+       write(letter.repeat(100_000) + '\\n');
+       console.error('to stderr');
+       write('no end');`,
+    );
+    const logs = join(folder, 'logs');
+    const { code, out, err } = await launch('-n', '3', '--log-dir', logs, program).done;
+    expect(code).toBe(0);
+    for (const [rank, letter] of ['a', 'b', 'c'].entries()) {
+      const lead = `[rank ${rank}] `;
+      const own = lines(out).filter((line) => line.startsWith(lead));
+      const texts = own.map((line) => line.slice(lead.length));
+      expect(texts.slice(0, 300)).toEqual(Array.from({ length: 300 }, () => letter.repeat(80)));
+      expect(texts.slice(300, -1).join('')).toBe(letter.repeat(100_000));
+      expect(texts.at(-1)).toBe('no end');
+      expect(lines(err)).toContain(`${lead}to stderr`);
+      const log = readFileSync(join(logs, 'restart-0', `rank-${rank}.out.log`), 'utf8');
+      expect(log).toBe(`${letter.repeat(80)}\n`.repeat(300) + letter.repeat(100_000) + '\nno end');
+      expect(readFileSync(join(logs, 'restart-0', `rank-${rank}.err.log`), 'utf8')).toBe('to stderr\n');
+    }
+    expect(lines(out).every((line) => /^\[rank [012]\] (a+|b+|c+|no end)$/.test(line))).toBe(true);
+  });
+
+  it('ends the ranks when its reader goes', async () => {
+    const program = script('chatter.mjs', `setInterval(() => console.log('pid=' + process.pid), 5);`);
+    const started = launch('-n', '2', program);
+    await until(() => new Set(pidsIn(started.out())).size === 2);
+    const pids = [...new Set(pidsIn(started.out()))];
+    started.process.stdout!.destroy();
+    await started.done;
+    await until(() => !pids.some(isRunning));
+  });
+});
+
+describe('a failure', () => {
+  it('names the first rank with its last 20 lines, ends the others, and its exit code is the code', async () => {
+    const program = script(
+      'fails.mjs',
+      `import { existsSync, writeFileSync } from 'node:fs';
+       const mark = ${JSON.stringify(join(folder, 'ready-'))};
+       if (process.env.RANK !== '1') { console.log('pid=' + process.pid); writeFileSync(mark + process.env.RANK, ''); setInterval(() => {}, 1000); }
+       else {
+         while (!existsSync(mark + 0) || !existsSync(mark + 2)) await new Promise((r) => setTimeout(r, 10));
+         for (let i = 1; i <= 30; i++) console.log('line ' + i);
+         process.exitCode = 42;
+       }`,
+    );
+    const { code, out, err } = await launch('-n', '3', program).done;
+    expect(code).toBe(42);
+    expect(err).toMatch(/scmoe: rank 1 failed first: exit status 42 \(pid \d+ on \S+, after [\d.]+ m?s\)\./);
+    const tail = err.split('the last 20 lines of rank 1:\n')[1]!;
+    expect(lines(tail)).toEqual(Array.from({ length: 20 }, (_, i) => `  line ${i + 11}`));
+    expect(pidsIn(out)).toHaveLength(2);
+    expect(pidsIn(out).some(isRunning)).toBe(false);
+  });
+
+  it('by a signal is 128 and its number', async () => {
+    const started = launch('-n', '2', waits);
+    await until(() => pidsIn(started.out()).length === 2);
+    const victim = Number(/\[rank 1\] ready pid=(\d+)/.exec(started.out())![1]);
+    process.kill(victim, 'SIGKILL');
+    const { code, err, out } = await started.done;
+    expect(code).toBe(137);
+    expect(err).toContain(`rank 1 failed first: killed by SIGKILL (pid ${victim}`);
+    expect(pidsIn(out).some(isRunning)).toBe(false);
+  });
+
+  it('ends ranks that ignore SIGTERM, stopped ones and grandchildren too', async () => {
+    const stubborn = `trap "" TERM; (trap "" TERM; echo pid=$(sh -c 'echo $PPID'); while :; do sleep 0.2; done) & echo pid=$$;`;
+    const program = `${stubborn} if [ $RANK = 1 ]; then sleep 1; exit 5; fi; if [ $RANK = 2 ]; then kill -STOP $$; fi; while :; do sleep 0.2; done`;
+    const { code, out, err } = await launch('-n', '3', '--grace-period', '0.5', 'sh', '-c', program).done;
+    expect(err).toContain('rank 1 failed first: exit status 5');
+    expect(code).toBe(5);
+    expect(pidsIn(out)).toHaveLength(6);
+    await until(() => !pidsIn(out).some(isRunning));
+  });
+
+  it('of a command that is not there is 127, and is not tried again', async () => {
+    const { code, err } = await launch('-n', '2', '--max-restarts', '3', 'no-such-program').done;
+    expect(code).toBe(127);
+    expect(err).toContain('failed first: the command was not found');
+    expect(err).not.toContain('starting all ranks again');
+  });
+
+  it('is no failure of a rank that ended well before', async () => {
+    const { code, err } = await launch('-n', '2', 'sh', '-c', '[ $RANK = 0 ] || { sleep 0.5; exit 9; }').done;
+    expect(code).toBe(9);
+    expect(err).toMatch(/rank 1 failed first: exit status 9/);
+  });
+
+  it('leaves nothing of what a rank that ended well has started', async () => {
+    const program = `(echo pid=$(sh -c 'echo $PPID'); while :; do sleep 0.2; done) & sleep 0.3`;
+    const { code, out } = await launch('sh', '-c', program).done;
+    expect(code).toBe(0);
+    expect(pidsIn(out)).toHaveLength(1);
+    await until(() => !pidsIn(out).some(isRunning));
+  });
+});
+
+describe('--max-restarts', () => {
+  it('starts all ranks again, with a store of its own, until they end well', async () => {
+    const program = script(
+      'restarts.mjs',
+      `import { StoreClient } from '${join(import.meta.dirname, '../rendezvous/StoreClient.ts')}';
+       const { RANK, SCMOE_RESTART_COUNT, SCMOE_TOKEN: token, SCMOE_RENDEZVOUS } = process.env;
+       const store = await StoreClient.connect({ port: Number(SCMOE_RENDEZVOUS.split(':')[1]), token, timeoutMs: 20000 });
+       const order = await store.add('arrivals', 1);
+       await store.set('rank' + RANK, Buffer.from(SCMOE_RESTART_COUNT));
+       const other = Buffer.from(await store.get('rank' + (1 - RANK))).toString();
+       console.log('attempt ' + SCMOE_RESTART_COUNT + ' other ' + other + ' order ok ' + (order <= 2));
+       await store.add('said', 1);
+       while (await store.add('said', 0) < 2);
+       if (SCMOE_RESTART_COUNT !== '2' && RANK === '1') process.exit(6);
+       if (SCMOE_RESTART_COUNT !== '2') setInterval(() => {}, 1000);`,
+    );
+    const { code, out, err } = await launch('-n', '2', '--max-restarts', '5', program).done;
+    expect(err.match(/starting all ranks again \(restart \d of 5\)/g)).toEqual([
+      'starting all ranks again (restart 1 of 5)',
+      'starting all ranks again (restart 2 of 5)',
+    ]);
+    expect(code).toBe(0);
+    const said = [0, 1, 2].flatMap((n) => [0, 1].map((r) => `[rank ${r}] attempt ${n} other ${n} order ok true`));
+    expect(lines(out).sort()).toEqual(said.sort());
+  });
+
+  it('gives up after so many, with the last failure', async () => {
+    const { code, err } = await launch('--max-restarts', '1', 'sh', '-c', 'exit $((3 + SCMOE_RESTART_COUNT))').done;
+    expect(code).toBe(4);
+    expect(err.match(/starting all ranks again/g)).toHaveLength(1);
+    expect(err).toMatch(/exit status 3[\s\S]*restart 1 of 1[\s\S]*exit status 4/);
+  });
+});
+
+describe('signals', () => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    '%s goes to the ranks, which may take their time',
+    async (signal) => {
+      const program = script(
+        `${signal}.mjs`,
+        `process.on('${signal}', () => { console.log('saving'); setTimeout(() => { console.log('saved'); process.exit(0); }, 300); });
+       console.log('ready'); setInterval(() => {}, 1000);`,
+      );
+      const started = launch('-n', '2', '--max-restarts', '2', program);
+      await until(() => lines(started.out()).length === 2);
+      started.process.kill(signal);
+      const { code, out, err } = await started.done;
+      expect(lines(out).filter((line) => line.endsWith('saved'))).toHaveLength(2);
+      expect(code).toBe({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[signal]);
+      expect(err).toBe('');
+    },
+  );
+
+  it('the second Ctrl-C kills', async () => {
+    const program = script(
+      'ignores.mjs',
+      `process.on('SIGINT', () => console.log('no')); process.on('SIGTERM', () => {});
+       console.log('ready pid=' + process.pid); setInterval(() => {}, 1000);`,
+    );
+    const started = launch('-n', '2', program);
+    await until(() => pidsIn(started.out()).length === 2);
+    started.process.kill('SIGINT');
+    await until(() => started.out().match(/\] no/g)?.length === 2);
+    expect(pidsIn(started.out()).every(isRunning)).toBe(true);
+    started.process.kill('SIGINT');
+    const { code, out } = await started.done;
+    expect(code).toBe(130);
+    expect(pidsIn(out).some(isRunning)).toBe(false);
+  });
+
+  it('ranks that do not end in time are killed', async () => {
+    const program = `trap "" TERM; echo ready pid=$$; while :; do sleep 0.2; done`;
+    const started = launch('-n', '2', '--stop-timeout', '0.5', 'sh', '-c', program);
+    await until(() => pidsIn(started.out()).length === 2);
+    started.process.kill('SIGTERM');
+    const { code, out } = await started.done;
+    expect(code).toBe(143);
+    await until(() => !pidsIn(out).some(isRunning));
+  });
+
+  it('a launcher that is killed takes its ranks and grandchildren along', async () => {
+    const program = `(echo pid=$(sh -c 'echo $PPID'); while :; do sleep 0.2; done) & echo pid=$$; while :; do sleep 0.2; done`;
+    const started = launch('-n', '2', 'sh', '-c', program);
+    await until(() => pidsIn(started.out()).length === 4);
+    const pids = pidsIn(started.out());
+    started.process.kill('SIGKILL');
+    await until(() => !pids.some(isRunning));
+  });
+});

@@ -1,0 +1,67 @@
+import type { LaunchOptions } from './LaunchOptions.js';
+import type { Nodes } from './Nodes.js';
+import { OrphanGuard } from './OrphanGuard.js';
+import { signalStatus } from './ProcessGroup.js';
+import { runGroup } from './runGroup.js';
+import { severalNodes } from './severalNodes.js';
+import { singleNode } from './singleNode.js';
+import { StopRequest } from './StopRequest.js';
+import type { Terminal } from './Terminal.js';
+
+/**
+ * Runs a command as this host's ranks, and again after a failure as often as `maxRestarts` says: the ranks go on from
+ * their last checkpoint by themselves. Takes this process's SIGINT, SIGTERM and SIGHUP meanwhile.
+ *
+ * @returns the exit status: 0, that of the rank that failed first, or 128 and the number of the signal that ended it
+ * @throws LaunchError for hosts that did not come, RendezvousError for a store that can't be served or reached
+ */
+export async function launch(options: LaunchOptions, terminal: Terminal): Promise<number> {
+  const stop = new StopRequest();
+  const release = stop.listen();
+  // A reader that is gone (`| head`) ends the run, as it ends any program.
+  for (const stream of [terminal.out, terminal.err]) stream.on('error', () => stop.request('SIGTERM'));
+  const guard = new OrphanGuard(options.graceMs);
+  const open = (options.nodes === 1 ? singleNode : severalNodes)(options);
+  let nodes: Nodes | undefined;
+  try {
+    nodes = await unlessStopped(open, stop);
+    return nodes === undefined
+      ? signalStatus(stop.signal!)
+      : await runAttempts(nodes, options, { terminal, stop, guard });
+  } finally {
+    guard.close();
+    await nodes?.close();
+    release();
+  }
+}
+
+async function runAttempts(
+  nodes: Nodes,
+  options: LaunchOptions,
+  context: { terminal: Terminal; stop: StopRequest; guard: OrphanGuard },
+): Promise<number> {
+  const { terminal, stop } = context;
+  for (let wanted = 0; ;) {
+    const attempt = await unlessStopped(nodes.begin(wanted), stop);
+    if (attempt === undefined) return signalStatus(stop.signal!);
+    const { number, maxRestarts } = attempt;
+    let last = true;
+    try {
+      const outcome = await runGroup(options, attempt, context);
+      if (outcome.kind === 'done') return 0;
+      if (outcome.kind === 'stopped') return signalStatus(outcome.signal);
+      // A signal that came while the group was being ended is a wish to end the run too.
+      last = outcome.final || number >= maxRestarts || stop.signal !== undefined;
+      if (last) return outcome.exitCode;
+    } finally {
+      await attempt.leave({ last });
+    }
+    wanted = number + 1;
+    terminal.err.write(`scmoe: starting all ranks again (restart ${wanted} of ${maxRestarts}).\n`);
+  }
+}
+
+/** Undefined where somebody wants the run to end before that is there. */
+async function unlessStopped<Result>(promise: Promise<Result>, stop: StopRequest): Promise<Result | undefined> {
+  return Promise.race([promise, stop.first.then(() => undefined)]);
+}

@@ -1,0 +1,27 @@
+import { availableParallelism } from 'node:os';
+
+import type { Attempt } from './Nodes.js';
+
+/** The variables of one rank: torchrun's, and ours, over those of the launcher. */
+export function rankEnvironment(
+  env: NodeJS.ProcessEnv,
+  { localRank, ranksHere, nodeRank }: { localRank: number; ranksHere: number; nodeRank: number },
+  { number, firstRank, worldSize, endpoint, masterPort, token }: Attempt,
+): NodeJS.ProcessEnv {
+  const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
+  return {
+    // Threads per rank are set, never guessed by each rank from the whole machine.
+    SCMOE_THREADS: String(Math.max(1, Math.floor(availableParallelism() / ranksHere))),
+    ...env,
+    RANK: String(firstRank + localRank),
+    WORLD_SIZE: String(worldSize),
+    LOCAL_RANK: String(localRank),
+    LOCAL_WORLD_SIZE: String(ranksHere),
+    GROUP_RANK: String(nodeRank),
+    MASTER_ADDR: endpoint.host,
+    MASTER_PORT: String(masterPort),
+    SCMOE_RENDEZVOUS: `${host}:${endpoint.port}`,
+    SCMOE_TOKEN: token,
+    SCMOE_RESTART_COUNT: String(number),
+  };
+}

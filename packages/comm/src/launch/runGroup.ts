@@ -1,0 +1,146 @@
+import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { formatDuration } from '../rendezvous/formatDuration.js';
+import { endGroups, killAfter } from './endGroups.js';
+import { LaunchError } from './LaunchError.js';
+import type { LaunchOptions } from './LaunchOptions.js';
+import type { Attempt } from './Nodes.js';
+import type { OrphanGuard } from './OrphanGuard.js';
+import { ProcessGroup, exitStatus, exitText, type Exit } from './ProcessGroup.js';
+import { rankEnvironment } from './rankEnvironment.js';
+import { RankOutput } from './RankOutput.js';
+import type { StopRequest } from './StopRequest.js';
+import type { Terminal } from './Terminal.js';
+
+/** How an attempt ended on this host. */
+export type Outcome =
+  | { kind: 'done' }
+  /** `final`: another attempt makes no sense. */
+  | { kind: 'failed'; exitCode: number; final: boolean }
+  | { kind: 'stopped'; signal: NodeJS.Signals };
+
+interface Rank {
+  rank: number;
+  group: ProcessGroup;
+  output: RankOutput;
+}
+
+/** What grandchildren may hold open longer than we care to read. */
+const drainMs = 1000;
+
+/** Runs this host's ranks of one attempt to their end, or to the first failure of any rank of the run. */
+export async function runGroup(
+  options: LaunchOptions,
+  attempt: Attempt,
+  { terminal, stop, guard }: { terminal: Terminal; stop: StopRequest; guard: OrphanGuard },
+): Promise<Outcome> {
+  const started = performance.now();
+  const say = (text: string) => terminal.err.write(`scmoe: ${text}\n`);
+  const ranks = startRanks(options, attempt, terminal, guard);
+  const groups = ranks.map(({ group }) => group);
+  try {
+    const event = await Promise.race([
+      firstFailure(ranks),
+      attempt.news,
+      stop.first.then((signal) => ({ kind: 'signal' as const, signal })),
+      Promise.all(groups.map(({ exited }) => exited))
+        .then(() => attempt.finish())
+        .then(() => ({ kind: 'done' as const })),
+    ]);
+    switch (event.kind) {
+      case 'done':
+        return { kind: 'done' };
+      case 'exit': {
+        const { rank, exit } = event;
+        const text = `rank ${rank.rank} failed first: ${exitText(exit)}`;
+        attempt.tell({ kind: 'failed', exitCode: exitStatus(exit), text, final: exit.error !== undefined });
+        // The other ranks end while the failed one's last words are read.
+        const ended = endGroups(groups, options.graceMs, stop.second);
+        await Promise.race([rank.output.ended(), sleep(drainMs, undefined, { ref: false })]);
+        await ended;
+        await drain(ranks);
+        say(
+          `${text} (pid ${rank.group.pid ?? 'none'} on ${hostname()}, after ${formatDuration(performance.now() - started)}).`,
+        );
+        sayTail(rank, say, terminal);
+        return { kind: 'failed', exitCode: exitStatus(exit), final: exit.error !== undefined };
+      }
+      case 'failed':
+        await endGroups(groups, options.graceMs, stop.second);
+        await drain(ranks);
+        say(event.text);
+        return { kind: 'failed', exitCode: event.exitCode, final: event.final ?? false };
+    }
+    const { signal } = event;
+    if (event.kind === 'stop') {
+      say(event.text);
+      stop.request(signal);
+    } else {
+      attempt.tell({ kind: 'stop', signal, text: `the launcher got ${signal}` });
+    }
+    for (const group of groups) group.signal(signal);
+    await killAfter(groups, options.stopTimeoutMs, stop.second);
+    return { kind: 'stopped', signal };
+  } finally {
+    // What a rank started and left behind would outlive the run.
+    await endGroups(groups, options.graceMs, stop.second);
+    await drain(ranks);
+    for (const { pid } of groups) if (pid !== undefined) guard.remove(pid);
+  }
+}
+
+function startRanks(options: LaunchOptions, attempt: Attempt, terminal: Terminal, guard: OrphanGuard): Rank[] {
+  const logFolder = options.logFolder === undefined ? undefined : join(options.logFolder, `restart-${attempt.number}`);
+  if (logFolder !== undefined) makeFolder(logFolder);
+  return Array.from({ length: options.ranksHere }, (_, localRank) => {
+    const rank = attempt.firstRank + localRank;
+    const group = new ProcessGroup(
+      runnable(options.command),
+      rankEnvironment(process.env, { ...options, localRank }, attempt),
+    );
+    if (group.pid !== undefined) guard.add(group.pid);
+    const output = new RankOutput(rank, terminal, logFolder);
+    output.attach(group.out, group.err);
+    return { rank, group, output };
+  });
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw new LaunchError(`Can't make the folder for --log-dir: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** A script runs under the node that runs the launcher, with its flags, as with child_process.fork. */
+function runnable(command: LaunchOptions['command']): [string, ...string[]] {
+  const isScript = /\.[cm]?js$/.test(command[0]);
+  return isScript ? [process.execPath, ...process.execArgv, ...command] : [...command];
+}
+
+function firstFailure(ranks: Rank[]): Promise<{ kind: 'exit'; rank: Rank; exit: Exit }> {
+  return new Promise((resolve) => {
+    for (const rank of ranks) {
+      void rank.group.exited.then((exit) => {
+        if (exitStatus(exit) !== 0) resolve({ kind: 'exit', rank, exit });
+      });
+    }
+  });
+}
+
+async function drain(ranks: Rank[]): Promise<void> {
+  const all = Promise.all(ranks.map(({ output }) => output.ended()));
+  await Promise.race([all, sleep(drainMs)]);
+  for (const { group } of ranks) group.release();
+}
+
+function sayTail({ rank, output }: Rank, say: (text: string) => void, terminal: Terminal): void {
+  const { tail } = output;
+  if (tail.length === 0) return void say(`rank ${rank} printed nothing.`);
+  say(`the last ${tail.length === 1 ? 'line' : `${tail.length} lines`} of rank ${rank}:`);
+  terminal.err.write(tail.map((line) => `  ${line}\n`).join(''));
+}

@@ -1,0 +1,178 @@
+import { jest } from '@jest/globals';
+
+import { StoreServer } from '../rendezvous/StoreServer.js';
+import { isRunning, programs, startScmoe, until, type Scmoe } from '../testing/scmoe.js';
+import { freePort } from './Nodes.js';
+
+// Processes of their own, on a machine that may be busy.
+jest.setTimeout(60_000);
+
+const { script } = programs();
+const token = 'secret-of-two-nodes';
+const lines = (text: string) => text.split('\n').filter((line) => line !== '');
+const pidsIn = (text: string) => [...text.matchAll(/pid=(\d+)/g)].map((match) => Number(match[1]));
+
+let port = 0;
+beforeEach(async () => {
+  port = await freePort();
+});
+
+const started: Scmoe[] = [];
+afterEach(async () => {
+  for (const { process: child, done } of started.splice(0)) {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+    await done;
+  }
+});
+
+function node(rank: number, args: string[], { nodes = 2, ranks = 1, secret = token } = {}): Scmoe {
+  const shape = ['--nnodes', String(nodes), '--node-rank', String(rank), '-n', String(ranks)];
+  const one = startScmoe(
+    ['launch', ...shape, '--rdzv-endpoint', `127.0.0.1:${port}`, ...args],
+    secret === 'none' ? {} : { SCMOE_TOKEN: secret },
+  );
+  started.push(one);
+  return one;
+}
+
+const waits = script('waits.mjs', `console.log('ready pid=' + process.pid); setInterval(() => {}, 1000);`);
+
+describe('two launchers', () => {
+  it('make one world, whoever comes first and however many ranks each has', async () => {
+    const say = ['sh', '-c', 'echo "$RANK of $WORLD_SIZE, $LOCAL_RANK of $LOCAL_WORLD_SIZE at $SCMOE_RENDEZVOUS"'];
+    const second = node(1, say, { ranks: 2 });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const first = node(0, say, { ranks: 1 });
+    const [a, b] = await Promise.all([first.done, second.done]);
+    expect([a.err, b.err]).toEqual(['', '']);
+    expect([a.code, b.code]).toEqual([0, 0]);
+    expect(a.out).toBe(`[rank 0] 0 of 3, 0 of 1 at 127.0.0.1:${port}\n`);
+    expect(lines(b.out).sort()).toEqual([
+      `[rank 1] 1 of 3, 0 of 2 at 127.0.0.1:${port}`,
+      `[rank 2] 2 of 3, 1 of 2 at 127.0.0.1:${port}`,
+    ]);
+  });
+
+  it('share a store that outlives the ranks of node 0', async () => {
+    const program = script(
+      'late.mjs',
+      `const { RANK } = process.env;
+       if (RANK === '1') { await new Promise((r) => setTimeout(r, 700)); console.log('done'); }`,
+    );
+    const [a, b] = [node(0, [program]), node(1, [program])];
+    expect((await b.done).out).toBe('[rank 1] done\n');
+    expect([(await a.done).code, (await b.done).code]).toEqual([0, 0]);
+  });
+
+  it.each([0, 1])('end with the status of a rank that failed on node %i', async (failing) => {
+    const program = `echo ready pid=$$; if [ $RANK = ${failing} ]; then sleep 0.7; exit 7; fi; while :; do sleep 0.2; done`;
+    const [a, b] = [node(0, ['sh', '-c', program]), node(1, ['sh', '-c', program])];
+    const outcomes = await Promise.all([a.done, b.done]);
+    expect(outcomes.map(({ code }) => code)).toEqual([7, 7]);
+    const [there, other] = [outcomes[failing]!, outcomes[1 - failing]!];
+    expect(there.err).toMatch(new RegExp(`rank ${failing} failed first: exit status 7 \\(pid`));
+    expect(other.err).toContain(`scmoe: Node ${failing}: rank ${failing} failed first: exit status 7`);
+    await until(() => !pidsIn(a.out() + b.out()).some(isRunning));
+  });
+
+  it('restart together', async () => {
+    const program =
+      'echo attempt $SCMOE_RESTART_COUNT; if [ $SCMOE_RESTART_COUNT$RANK = 01 ]; then exit 3; fi; [ $SCMOE_RESTART_COUNT = 1 ] || sleep 60';
+    const args = ['--max-restarts', '1', 'sh', '-c', program];
+    const outcomes = await Promise.all([node(0, args).done, node(1, args).done]);
+    expect(outcomes.map(({ code }) => code)).toEqual([0, 0]);
+    for (const [rank, { out, err }] of outcomes.entries()) {
+      expect(out).toContain(`[rank ${rank}] attempt 1\n`);
+      expect(err).toContain('starting all ranks again (restart 1 of 1)');
+    }
+  });
+
+  it.each([0, 1])('notice that the launcher of node %i was killed', async (victim) => {
+    const nodes = [node(0, [waits]), node(1, [waits])];
+    await until(() => nodes.every(({ out }) => pidsIn(out()).length === 1));
+    const pids = nodes.flatMap(({ out }) => pidsIn(out()));
+    nodes[victim]!.process.kill('SIGKILL');
+    const { code, err } = await nodes[1 - victim]!.done;
+    expect(code).toBe(1);
+    expect(err).toMatch(new RegExp(`The launcher of node ${victim} is gone: .*connection`));
+    await until(() => !pids.some(isRunning));
+  });
+
+  it('let a launcher that was killed and started again come back', async () => {
+    const program = `echo attempt $SCMOE_RESTART_COUNT pid=$$; [ $SCMOE_RESTART_COUNT = 1 ] || sleep 60`;
+    const args = ['--max-restarts', '1', 'sh', '-c', program];
+    const [first, second] = [node(0, args), node(1, args)];
+    await until(() => [first, second].every(({ out }) => pidsIn(out()).length === 1));
+    second.process.kill('SIGKILL');
+    const again = node(1, args);
+    expect([(await first.done).code, (await again.done).code]).toEqual([0, 0]);
+    expect(again.out()).toMatch(/^\[rank 1\] attempt 1 pid=\d+\n$/);
+  });
+
+  it('both stop when one gets a signal', async () => {
+    const program = script(
+      'saves.mjs',
+      `process.on('SIGINT', () => { console.log('saved'); process.exit(0); });
+       console.log('ready'); setInterval(() => {}, 1000);`,
+    );
+    const nodes = [node(0, [program]), node(1, [program])];
+    await until(() => nodes.every(({ out }) => out().includes('ready')));
+    nodes[1]!.process.kill('SIGINT');
+    const outcomes = await Promise.all(nodes.map(({ done }) => done));
+    expect(outcomes.map(({ code }) => code)).toEqual([130, 130]);
+    for (const { out } of outcomes) expect(out).toContain('saved');
+  });
+});
+
+describe('a launcher says', () => {
+  it('which nodes did not come, and after how long', async () => {
+    const args = ['--rdzv-timeout', '1.5', waits];
+    const outcomes = await Promise.all([node(0, args, { nodes: 4 }).done, node(2, args, { nodes: 4 }).done]);
+    for (const { code, err } of outcomes) {
+      expect(err).toContain('scmoe: Missing nodes 1, 3 of 4: no launcher came within 1.5 s.');
+      expect(code).toBe(1);
+    }
+  });
+
+  it('that node 0 is not there', async () => {
+    const { code, err } = await node(1, ['--rdzv-timeout', '0.3', waits]).done;
+    expect(err).toMatch(
+      new RegExp(`No rendezvous store at 127.0.0.1:${port} within 300 ms \\(last attempt: ECONNREFUSED`),
+    );
+    expect(code).toBe(1);
+  });
+
+  it('that its token is another one', async () => {
+    const first = node(0, [waits]);
+    const { code, err } = await node(1, [waits], { secret: 'other' }).done;
+    expect(err).toContain(`The rendezvous store at 127.0.0.1:${port} refused: wrong token.`);
+    expect(code).toBe(1);
+    first.process.kill('SIGTERM');
+    expect((await first.done).code).toBe(143);
+  });
+
+  it('that its number is taken', async () => {
+    const first = node(0, [waits]);
+    const second = node(1, [waits]);
+    await until(() => second.out().includes('ready'));
+    const { code, err } = await node(1, [waits]).done;
+    expect(err).toContain('rank 1 of group launch-0 is already connected');
+    expect(code).toBe(1);
+    first.process.kill('SIGTERM');
+    await Promise.all([first.done, second.done]);
+  });
+
+  it('that the port is in use', async () => {
+    const taken = await StoreServer.listen({ port, token: 'x' });
+    const { code, err } = await node(0, [waits]).done;
+    await taken.close();
+    expect(err).toContain(`port ${port} is in use by another process`);
+    expect(code).toBe(1);
+  });
+
+  it('that several nodes need a token, with one to use', async () => {
+    const { code, err } = await node(0, [waits], { secret: 'none' }).done;
+    expect(err).toMatch(/--nnodes 2 needs a secret .*SCMOE_TOKEN.*: [0-9a-f]{32}\./);
+    expect(code).toBe(2);
+  });
+});

@@ -1,0 +1,31 @@
+import { StoreServer } from '../rendezvous/StoreServer.js';
+import type { LaunchOptions } from './LaunchOptions.js';
+import { attemptToken, freePort, type Nodes } from './Nodes.js';
+
+/** A run on this host alone: a store, and nobody else to agree with. */
+export async function singleNode({ endpoint, bind, token, ranksHere, maxRestarts }: LaunchOptions): Promise<Nodes> {
+  const server = await StoreServer.listen({ host: bind, port: endpoint.port, token });
+  return {
+    begin: async (number) => {
+      const roomToken = attemptToken(token, number);
+      server.openRoom(roomToken);
+      return {
+        number,
+        firstRank: 0,
+        worldSize: ranksHere,
+        maxRestarts,
+        endpoint: { host: endpoint.host, port: server.port },
+        masterPort: await freePort(),
+        token: roomToken,
+        news: new Promise(() => undefined),
+        tell: () => undefined,
+        finish: () => Promise.resolve(),
+        leave: () => {
+          server.closeRoom(roomToken);
+          return Promise.resolve();
+        },
+      };
+    },
+    close: () => server.close(),
+  };
+}

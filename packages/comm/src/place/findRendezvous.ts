@@ -1,0 +1,76 @@
+import { isIP } from 'node:net';
+
+import { tokenPattern } from '../rendezvous/token.js';
+import type { RendezvousAddress } from './Place.js';
+import { PlaceError } from './PlaceError.js';
+import type { Ranks } from './Ranks.js';
+import { firstSlurmHost } from './slurmRanks.js';
+import type { Variables } from './Variables.js';
+
+/** What torch listens on by default; the store takes the port after it. */
+const defaultMasterPort = 29_500;
+
+/** Where the store is: at SCMOE_RENDEZVOUS, served by our launcher, or else at the port after MASTER_PORT, by rank 0. */
+export function findRendezvous(variables: Variables, ranks: Ranks): RendezvousAddress {
+  const token = findToken(variables);
+  const given = variables.text('SCMOE_RENDEZVOUS');
+  if (given !== undefined) {
+    const { host, port } = parseEndpoint(given, 'SCMOE_RENDEZVOUS');
+    return { host, port, token, servedBy: 'launcher', bind: host };
+  }
+  const host = masterHost(variables, ranks);
+  // torchrun's own store is at MASTER_PORT itself.
+  const port = masterPort(variables) + 1;
+  // In a pod of rank 0 the name may stand for loopback, or for an address that is not the pod's.
+  const onThisHost = isLoopback(host) && !ranks.source.startsWith('Kubernetes');
+  return { host, port, token, servedBy: 'rank 0', bind: onThisHost ? host : '0.0.0.0' };
+}
+
+function findToken(variables: Variables): string {
+  const token = variables.text('SCMOE_TOKEN');
+  if (token === undefined) {
+    throw new PlaceError(
+      'SCMOE_TOKEN is not set: expected a secret that all ranks share, for example from `openssl rand -hex 16`, ' +
+        'exported before the ranks are started. (`scmoe launch` makes one by itself.)',
+    );
+  }
+  if (!tokenPattern.test(token)) {
+    throw new PlaceError(
+      `SCMOE_TOKEN: expected 1 to 256 visible ASCII characters without spaces, got ${token.length}.`,
+    );
+  }
+  return token;
+}
+
+function masterHost(variables: Variables, ranks: Ranks): string {
+  const host = variables.text('MASTER_ADDR');
+  if (host !== undefined) return host;
+  const nodes = variables.text('SLURM_STEP_NODELIST') ?? variables.text('SLURM_JOB_NODELIST');
+  if (ranks.source === 'Slurm' && nodes !== undefined) return firstSlurmHost(nodes);
+  if (ranks.localWorldSize === ranks.worldSize) return '127.0.0.1';
+  throw new PlaceError(
+    `MASTER_ADDR is not set: expected the address of the host of rank 0, as the ${ranks.worldSize} ranks ` +
+      `(${ranks.names.worldSize}) are on several hosts (${ranks.localWorldSize} here).`,
+  );
+}
+
+function masterPort(variables: Variables): number {
+  const port = variables.whole(['MASTER_PORT'], { minimum: 1, maximum: 65_534 });
+  if (port !== undefined) return port;
+  // Two jobs that share a node get ports of their own.
+  const job = variables.whole(['SLURM_JOB_ID'], { maximum: 9_999_999_999 });
+  return job === undefined ? defaultMasterPort : 15_000 + (job % 10_000);
+}
+
+/** @throws PlaceError where `text` is not `host:port` or `[IPv6 address]:port` */
+export function parseEndpoint(text: string, name: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host !== undefined && port >= 1 && port <= 65_535) return { host, port };
+  throw new PlaceError(`${name}=${text}: expected host:port, such as 10.0.0.1:29400 or [::1]:29400.`);
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
