@@ -1,4 +1,4 @@
-import type { Writable } from 'node:stream';
+import { Writable } from 'node:stream';
 
 /** Where a command writes. Tests give streams of their own. */
 export interface Terminal {
@@ -8,4 +8,9 @@ export interface Terminal {
 
 export function say(terminal: Terminal, ...lines: string[]): void {
   for (const line of lines) terminal.out.write(line + '\n');
+}
+
+/** The same terminal for errors alone. */
+export function silent({ err }: Terminal): Terminal {
+  return { out: new Writable({ write: (_chunk, _encoding, done) => done() }), err };
 }

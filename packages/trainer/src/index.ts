@@ -17,6 +17,13 @@ export { DivergedError, type StepRecord, train, type TrainOptions } from './trai
 export { accumulateGradients, type Gradients } from './train/accumulateGradients.js';
 export { evaluate, type EvaluationResult } from './train/evaluate.js';
 
+export { closeRankGroups, createRankGroups, type RankGroups } from './parallel/RankGroups.js';
+export { GradientReducer, type GradientReducerOptions } from './parallel/GradientReducer.js';
+export { checkAgreement } from './parallel/checkAgreement.js';
+export { checkAccumulate } from './parallel/shareOf.js';
+export { gatherSharded } from './parallel/gatherSharded.js';
+export { shardStored } from './parallel/shardStored.js';
+
 export { type CheckpointIndex, type Json, type JsonObject } from './checkpoint/CheckpointIndex.js';
 export { type CheckpointContent, saveCheckpoint } from './checkpoint/saveCheckpoint.js';
 export { type Checkpoint, loadCheckpoint, type StoredTensors } from './checkpoint/loadCheckpoint.js';

@@ -1,9 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { ExpertParallelDispatcher, isExpertParameter } from '@scmoe/layer';
 import { AdamW, cosineSchedule } from '@scmoe/tensor';
 import {
   type Checkpoint,
+  checkAccumulate,
+  checkAgreement,
   checkpointName,
   createRunFolder,
   DivergedError,
@@ -11,40 +13,41 @@ import {
   findLatestCheckpoint,
   listCheckpoints,
   loadCheckpoint,
+  type RunFolder,
   randomTokenBatches,
-  restoreOptimizer,
-  restoreVariables,
   runFolderOf,
   saveCheckpoint,
   type StepRecord,
   train,
   UserError,
 } from '@scmoe/trainer';
+import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';
 
 import { type LanguageData, loadData } from '../data/loadData.js';
 import { createModel, trainable } from '../model/createModel.js';
-import { measureExpertLoad } from '../model/expertLoad.js';
 import { addModelOptions } from '../options/modelOptions.js';
 import { wholeNumber } from '../options/parsers.js';
+import { addRankOptions, type RankFlags } from '../options/rankOptions.js';
 import { addRuntimeOptions, type RuntimeOptions } from '../options/runtimeOptions.js';
 import { addTrainingOptions, defaultMinutes } from '../options/trainingOptions.js';
 import { commandName } from '../report/commandName.js';
 import { count, duration } from '../report/format.js';
-import { loadTable } from '../report/loadTable.js';
 import { modelLines } from '../report/modelLines.js';
-import { showProgress } from '../report/progress.js';
-import { bitsPerByte } from '../report/quality.js';
+import { noProgress, showProgress } from '../report/progress.js';
 import { startBackend } from '../run/backend.js';
 import { evaluateLanguage, type LanguageQuality } from '../run/evaluateLanguage.js';
+import { asUserError, joinRanks, type Ranks } from '../run/joinRanks.js';
+import { openModel } from '../run/openModel.js';
 import { planSteps } from '../run/planSteps.js';
-import { openRecorder } from '../run/recorder.js';
-import { sampleText } from '../run/sampleText.js';
+import { noRecorder, openRecorder } from '../run/recorder.js';
+import { reportResult } from '../run/reportResult.js';
 import { resumedSettings, type Settings, settingsOf, toJson } from '../run/Settings.js';
 import { stopSignal } from '../run/stopSignal.js';
+import { restoreState, wholeState } from '../run/trainingState.js';
 import { say, type Terminal } from '../Terminal.js';
 
-interface TrainCommandOptions extends RuntimeOptions {
+interface TrainCommandOptions extends RuntimeOptions, RankFlags {
   name: string;
   resume?: string | true;
   allowNewData?: boolean;
@@ -52,11 +55,6 @@ interface TrainCommandOptions extends RuntimeOptions {
   progress: boolean;
   sampleTokens: number;
 }
-
-/** Batches over which the expert load is counted at the end. */
-const loadBatches = 4;
-/** Training losses that are averaged for the last report: single batches differ too much. */
-const reportedLosses = 50;
 
 export function trainCommand(terminal: Terminal, setExitCode: (code: number) => void): Command {
   const command = new Command('train').description('Train a model, or go on with one.');
@@ -67,38 +65,61 @@ export function trainCommand(terminal: Terminal, setExitCode: (code: number) => 
     .option('--fallback', 'when the checkpoint to resume is damaged, take the newest whole one before it')
     .option('--sample-tokens <n>', 'tokens that the trained model writes at the end; 0: none', wholeNumber(0), 400)
     .option('--no-progress', 'plain lines instead of a progress bar');
-  addRuntimeOptions(addTrainingOptions(addModelOptions(command)));
-  return command.action(async (options: TrainCommandOptions) => setExitCode(await run(command, options, terminal)));
+  addRankOptions(addRuntimeOptions(addTrainingOptions(addModelOptions(command))));
+  return command.action(async (options: TrainCommandOptions) => {
+    const ranks = await joinRanks(options, terminal);
+    try {
+      setExitCode(await run(command, options, ranks));
+      await ranks.close();
+    } catch (error) {
+      throw asUserError(error);
+    }
+  });
 }
 
-async function run(command: Command, options: TrainCommandOptions, terminal: Terminal): Promise<number> {
+async function run(command: Command, options: TrainCommandOptions, ranks: Ranks): Promise<number> {
+  const { terminal, groups, rank, size } = ranks;
+  const isChief = rank === 0;
   const checkpoint = options.resume === undefined ? undefined : await openCheckpoint(options, terminal);
   const settings = checkpoint ? resumedSettings(command, checkpoint) : settingsOf(command);
   const startStep = checkpoint?.index.step ?? 0;
   if (settings.steps !== undefined && startStep >= settings.steps) {
     throw new UserError(`This run is complete: ${startStep} of ${settings.steps} steps. --steps <n> makes it longer.`);
   }
-  say(terminal, await startBackend({ ...options, precision: settings.precision }));
+  const backend = await startBackend({ ...options, precision: settings.precision });
+  say(terminal, backend, ...(ranks.line ? [ranks.line] : []));
 
   const data = await loadData({ ...settings, tokenizer: checkpoint?.tokenizer ?? settings.tokenizer });
   say(terminal, `data: ${data.line}`);
   if (checkpoint && !options.allowNewData) checkSameData(checkpoint, data);
-
-  const { batchSize, accumulate, sequenceLength, seed } = settings;
-  const gpt = createModel(settings, data.tokenizer.vocabularySize, seed);
-  const model = trainable(gpt);
-  const optimizer = new AdamW({ weightDecay: settings.weightDecay });
-  if (checkpoint) {
-    restoreVariables(gpt.variables, checkpoint.parameters);
-    restoreOptimizer(optimizer, gpt.variables, checkpoint);
+  if (groups) {
+    await checkAgreement(groups.world, {
+      'the settings': JSON.stringify(toJson(settings)),
+      'the data': data.fingerprint,
+      'the step of the checkpoint': String(startStep),
+    });
   }
+
+  const accumulate = (settings.accumulate ??= size);
+  checkAccumulate(accumulate, size);
+  const { batchSize, sequenceLength, seed } = settings;
+  const gpt = createModel(settings, data.tokenizer.vocabularySize, seed, groups?.experts);
+  const dispatcher =
+    groups && settings.kind !== 'dense'
+      ? new ExpertParallelDispatcher(groups.experts, { numExperts: settings.numExperts })
+      : undefined;
+  const model = trainable(gpt, dispatcher);
+  const optimizer = new AdamW({ weightDecay: settings.weightDecay });
+  const state = { gpt, optimizer, groups };
+  if (checkpoint) restoreState(state, checkpoint);
   const drawBatch = randomTokenBatches(data.train, { batchSize, sequenceLength, seed });
   const tokensPerStep = batchSize * accumulate * sequenceLength;
   say(terminal, ...modelLines(gpt, settings, tokensPerStep));
 
   if (settings.steps === undefined) {
     const minutes = settings.minutes ?? defaultMinutes;
-    const { steps, secondsPerStep } = planSteps(model, drawBatch, { ...settings, minutes });
+    const plan = { ...settings, minutes, microBatches: accumulate / size };
+    const { steps, secondsPerStep } = await planSteps(model, drawBatch, plan, groups?.world);
     settings.steps = steps;
     // The time was for choosing the number of steps; the run then takes as long as they take.
     delete settings.minutes;
@@ -108,23 +129,22 @@ async function run(command: Command, options: TrainCommandOptions, terminal: Ter
   const { steps } = settings;
   const learningRate = scheduleOf(settings, steps);
   const config = toJson(settings);
-  const folder = checkpoint
-    ? runFolderOf(checkpoint.path)
-    : await createRunFolder(options.runDir, options.name, config);
+  const folder = isChief ? await openFolder(checkpoint, options, config) : undefined;
   // Before the line that says where the run is: whoever has read it may interrupt.
   const stop = stopSignal({
     minutes: settings.minutes,
     onInterrupt: () => say(terminal, '', 'Stopping after this step; Ctrl-C again ends at once.'),
   });
-  say(terminal, `run: ${folder.path}${checkpoint ? `, resumed at step ${startStep}` : ''}`);
+  if (folder) say(terminal, `run: ${folder.path}${checkpoint ? `, resumed at step ${startStep}` : ''}`);
 
-  const recorder = openRecorder(folder, startStep);
-  const progress = showProgress(terminal, { startStep, steps, bar: options.progress });
+  const recorder = folder ? openRecorder(folder, startStep) : noRecorder;
+  const progress = isChief ? showProgress(terminal, { startStep, steps, bar: options.progress }) : noProgress;
   const losses: number[] = [];
   let seconds = 0;
   let validation: LanguageQuality | undefined;
   const validate = () => {
-    return evaluateLanguage(model, data.validation, { batchSize, sequenceLength, maxBatches: settings.evalBatches });
+    const shape = { batchSize, sequenceLength, maxBatches: settings.evalBatches };
+    return evaluateLanguage(model, data.validation, shape, groups?.world);
   };
   let result: Awaited<ReturnType<typeof train>>;
   try {
@@ -136,6 +156,8 @@ async function run(command: Command, options: TrainCommandOptions, terminal: Ter
       steps,
       startStep,
       accumulate,
+      groups,
+      isSharded: isExpertParameter,
       clip: settings.clip,
       seed,
       signal: stop.signal,
@@ -155,29 +177,24 @@ async function run(command: Command, options: TrainCommandOptions, terminal: Ter
       },
       saveEvery: settings.saveEvery,
       save: async (step) => {
-        const content = {
-          step,
-          config,
-          dataFingerprint: data.fingerprint,
-          tokenizer: data.tokenizer.description,
-          parameters: gpt.variables,
-          optimizer: { name: 'AdamW', stepCount: optimizer.stepCount, state: optimizer.state() },
-        };
+        const { parameters, optimizer } = await wholeState(state);
+        const content = { step, config, dataFingerprint: data.fingerprint, tokenizer: data.tokenizer.description };
         try {
-          await saveCheckpoint(folder.checkpointsFolder, content, { keep: settings.keep });
+          if (folder) {
+            const whole = { ...content, parameters, optimizer };
+            await saveCheckpoint(folder.checkpointsFolder, whole, { keep: settings.keep });
+          }
         } finally {
-          Object.values(content.optimizer.state).forEach((tensor) => tensor.dispose());
+          tf.dispose([parameters, optimizer.state]);
         }
       },
     });
   } catch (error) {
-    if (!(error instanceof DivergedError)) throw error;
+    if (!(error instanceof DivergedError) || !folder) throw error;
     const last = (await listCheckpoints(folder.checkpointsFolder)).at(-1);
     throw new UserError(
       `${error.message}\n${last ? `The last good checkpoint: ${last.path}` : 'There is no checkpoint yet.'}`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   } finally {
     stop.dispose();
@@ -185,47 +202,35 @@ async function run(command: Command, options: TrainCommandOptions, terminal: Ter
     recorder.close();
   }
 
+  const reason = stop.reason() ?? 'interrupted';
+  const exitCode = result.finished || reason === 'time' ? 0 : 130;
+  if (!folder) {
+    if (result.finished) validation ??= await validate();
+    return exitCode;
+  }
   const saved = join(folder.checkpointsFolder, checkpointName(result.step));
   if (!result.finished) {
-    const why = stop.reason() === 'time' ? 'The time is up' : 'Interrupted';
+    const why = reason === 'time' ? 'The time is up' : 'Interrupted';
     say(terminal, `${why} after step ${result.step} of ${steps}; saved: ${saved}`);
     say(terminal, `go on:    ${commandName()} train --resume ${folder.path}`);
-    return stop.reason() === 'time' ? 0 : 130;
+    return exitCode;
   }
 
   validation ??= await validate();
-  const recent = losses.slice(-reportedLosses);
-  const trainingLoss = recent.reduce((a, b) => a + b, 0) / recent.length;
-  const load = await measureExpertLoad(gpt, data.validation, { batchSize, maxBatches: loadBatches });
-  say(
-    terminal,
-    '',
-    `training loss    ${trainingLoss.toFixed(4)} (${bitsPerByte(trainingLoss, data.train).toFixed(3)} bits per byte), mean of the last ${recent.length} steps`,
-    `validation loss  ${validation.loss.toFixed(4)} (${validation.bitsPerByte.toFixed(3)} bits per byte), over ${count(validation.numTokens)} tokens`,
-    `speed            ${count((losses.length * tokensPerStep) / seconds)} tokens/s, ${duration(seconds)} of training steps`,
-  );
-  if (load.length > 0) say(terminal, 'expert load, % of the tokens', ...loadTable(load).map((line) => `  ${line}`));
-
-  if (options.sampleTokens > 0) {
-    say(terminal, '', 'text from the model:', '');
-    const sampling = { maxTokens: options.sampleTokens, temperature: 0.8, seed };
-    let sample = '';
-    await sampleText(gpt, data.tokenizer, promptOf(data), sampling, (text) => {
-      sample += text;
-      terminal.out.write(text);
-    });
-    await mkdir(folder.samplesFolder, { recursive: true });
-    await writeFile(join(folder.samplesFolder, `${checkpointName(result.step)}.txt`), sample);
-  }
-  say(
-    terminal,
-    '',
-    '',
-    `saved:      ${saved}`,
-    `go on:      ${commandName()} train --resume ${folder.path} --steps ${steps * 2}`,
-    `more text:  ${commandName()} generate ${folder.path}`,
-  );
+  // The others are done: this rank shows the whole model, which the checkpoint has.
+  const whole = groups ? (await openModel(saved, options.runDir)).gpt : gpt;
+  const subject = { gpt: whole, data, folder, saved };
+  const outcome = { step: result.step, losses, seconds, tokensPerStep, validation };
+  await reportResult(terminal, subject, outcome, { batchSize, seed, sampleTokens: options.sampleTokens });
   return 0;
+}
+
+function openFolder(
+  checkpoint: Checkpoint | undefined,
+  { runDir, name }: TrainCommandOptions,
+  config: ReturnType<typeof toJson>,
+): RunFolder | Promise<RunFolder> {
+  return checkpoint ? runFolderOf(checkpoint.path) : createRunFolder(runDir, name, config);
 }
 
 async function openCheckpoint(options: TrainCommandOptions, terminal: Terminal): Promise<Checkpoint> {
@@ -257,9 +262,4 @@ function scheduleOf({ lr, minLr = lr / 10, warmup }: Settings, steps: number): (
       cause: error,
     });
   }
-}
-
-/** Samples start like the validation text: a vocabulary without an end-of-text token has no other start. */
-function promptOf({ tokenizer, validation }: LanguageData): string {
-  return tokenizer.endOfText === undefined ? tokenizer.decode([...validation.ids.subarray(0, 1)]) : '';
 }

@@ -1,3 +1,4 @@
+import type { Dispatcher } from '@scmoe/layer';
 import { Gpt } from '@scmoe/models';
 import { type TokenBatch, type Trainable, UserError } from '@scmoe/trainer';
 
@@ -7,22 +8,32 @@ import { gptConfig } from './gptConfig.js';
 /**
  * Builds the model that the options describe.
  *
+ * @param experts this rank's place among those that share the experts; by default it has them all
  * @throws UserError when they can't be combined (heads that do not divide the width, more choices than experts, ...).
  */
-export function createModel(options: ModelOptions, vocabularySize: number, seed: number): Gpt {
+export function createModel(
+  options: ModelOptions,
+  vocabularySize: number,
+  seed: number,
+  experts?: { rank: number; size: number },
+): Gpt {
   try {
-    return new Gpt(gptConfig(options, vocabularySize), { seed });
+    const shard = experts && { rank: experts.rank, size: experts.size };
+    return new Gpt(gptConfig(options, vocabularySize), { seed, ...(shard && { experts: shard }) });
   } catch (error) {
     throw new UserError(`The model can't be built: ${(error as Error).message}`, { exitCode: 2, cause: error });
   }
 }
 
-/** The model as the trainer sees it. */
-export function trainable(model: Gpt): Trainable<TokenBatch> {
+/** The model as the trainer sees it; the dispatcher brings tokens to the experts of other ranks. */
+export function trainable(model: Gpt, dispatcher?: Dispatcher): Trainable<TokenBatch> {
   return {
     variables: model.variables,
     loss: ({ ids, targets }, { training, seed }) => {
-      const { loss, crossEntropy, auxiliaryLoss } = model.loss({ ids, targets }, { training, dropoutSeed: seed });
+      const { loss, crossEntropy, auxiliaryLoss } = model.loss(
+        { ids, targets },
+        { training, dropoutSeed: seed, dispatcher },
+      );
       return { loss, metrics: { crossEntropy, auxiliaryLoss } };
     },
   };

@@ -7,7 +7,7 @@ export interface TrainingOptions {
   tokenizer: string;
   validationFraction: number;
   batchSize: number;
-  accumulate: number;
+  accumulate?: number;
   steps?: number;
   minutes?: number;
   lr: number;
@@ -45,7 +45,11 @@ const dataOptions: [flags: string, description: string, configure: (option: Opti
 
 const loopOptions: typeof dataOptions = [
   ['--batch-size <n>', 'sequences per micro-batch', (o) => o.argParser(wholeNumber(1)).default(4)],
-  ['--accumulate <n>', 'micro-batches per update', (o) => o.argParser(wholeNumber(1)).default(1)],
+  [
+    '--accumulate <n>',
+    'micro-batches per update, shared out over the ranks (default: one per rank)',
+    (o) => o.argParser(wholeNumber(1)),
+  ],
   [
     '--steps <n>',
     'updates (default: as many as fit in --minutes, measured before the start)',

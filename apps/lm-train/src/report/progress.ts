@@ -10,6 +10,9 @@ export interface Progress {
   stop(): void;
 }
 
+/** For ranks whose progress another one shows. */
+export const noProgress: Progress = { step: () => undefined, evaluation: () => undefined, stop: () => undefined };
+
 /** Weight of the newest loss in the average that is shown; single batches differ too much to read. */
 const smoothing = 0.1;
 

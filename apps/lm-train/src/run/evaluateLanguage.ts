@@ -1,3 +1,4 @@
+import type { Communicator } from '@scmoe/comm';
 import { evaluate, sequentialTokenBatches, type TokenBatch, type TokenSequence, type Trainable } from '@scmoe/trainer';
 
 import { bitsPerByte } from '../report/quality.js';
@@ -11,13 +12,17 @@ export interface LanguageQuality {
   numTokens: number;
 }
 
-/** How well a model predicts a sequence, or `maxBatches` batches spread evenly over it. */
+/**
+ * How well a model predicts a sequence, or `maxBatches` batches spread evenly over it. The ranks of `world` share the
+ * batches; every one of them calls it.
+ */
 export async function evaluateLanguage(
   model: Trainable<TokenBatch>,
   sequence: TokenSequence,
   shape: { batchSize: number; sequenceLength: number; maxBatches: number },
+  world?: Communicator,
 ): Promise<LanguageQuality> {
-  const { metrics, weight } = await evaluate(model, sequentialTokenBatches(sequence, shape));
+  const { metrics, weight } = await evaluate(model, sequentialTokenBatches(sequence, shape), { world });
   const loss = metrics['crossEntropy']!;
   return { loss, perplexity: Math.exp(loss), bitsPerByte: bitsPerByte(loss, sequence), numTokens: weight };
 }

@@ -5,6 +5,9 @@ export interface Recorder {
   close(): void;
 }
 
+/** For ranks whose numbers another one records. */
+export const noRecorder: Recorder = { record: () => undefined, close: () => undefined };
+
 /** Writes each record to `metrics.jsonl` and, value by value, to TensorBoard's event file. */
 export function openRecorder(run: RunFolder, startStep: number): Recorder {
   const file = openMetricsFile(run.metricsFile, { startStep });

@@ -9,6 +9,9 @@ export interface Gradients {
   grads: Record<string, tf.Tensor>;
 }
 
+/** Hears of each gradient as soon as it is final, during the last backward pass; it does not own the tensor. */
+export type OnFinal = (name: string, gradient: tf.Tensor) => void;
+
 /**
  * Loss, metrics and gradients of the mean over several micro-batches of equal size. Each loss is divided before it is
  * differentiated, so the sums of the parts are already the means.
@@ -17,10 +20,15 @@ export function accumulateGradients<B extends Batch>(
   model: Trainable<B>,
   microBatches: Iterable<{ batch: B; seed: number }>,
   numMicroBatches: number,
+  onFinal?: OnFinal,
 ): Gradients {
   let total: Gradients | undefined;
+  let done = 0;
   for (const { batch, seed } of microBatches) {
-    const part = gradientsOf(model, batch, { training: true, seed }, 1 / numMicroBatches);
+    const part = gradientsOf(model, batch, { training: true, seed }, 1 / numMicroBatches, {
+      earlier: total?.grads,
+      onFinal: ++done === numMicroBatches ? onFinal : undefined,
+    });
     tf.dispose(batch);
     total = total ? add(total, part) : part;
   }
@@ -28,14 +36,30 @@ export function accumulateGradients<B extends Batch>(
   return total;
 }
 
-function gradientsOf<B extends Batch>(model: Trainable<B>, batch: B, context: LossContext, share: number): Gradients {
+function gradientsOf<B extends Batch>(
+  model: Trainable<B>,
+  batch: B,
+  context: LossContext,
+  share: number,
+  { earlier, onFinal }: { earlier?: Record<string, tf.Tensor>; onFinal?: OnFinal },
+): Gradients {
   const scale = (x: tf.Scalar) => (share === 1 ? x : tf.mul<tf.Scalar>(x, share));
   const metrics: Record<string, tf.Scalar> = {};
-  const { value, grads } = valueAndGrads(() => {
-    const result = model.loss(batch, context);
-    for (const [name, metric] of Object.entries(result.metrics ?? {})) metrics[name] = tf.keep(scale(metric));
-    return scale(result.loss);
-  }, model.variables);
+  const announce = (name: string, gradient: tf.Tensor) => {
+    if (!earlier) return onFinal!(name, gradient);
+    const sum = tf.add(earlier[name]!, gradient);
+    onFinal!(name, sum);
+    sum.dispose();
+  };
+  const { value, grads } = valueAndGrads(
+    () => {
+      const result = model.loss(batch, context);
+      for (const [name, metric] of Object.entries(result.metrics ?? {})) metrics[name] = tf.keep(scale(metric));
+      return scale(result.loss);
+    },
+    model.variables,
+    { onGrad: onFinal && announce },
+  );
   return { loss: value, metrics, grads };
 }
 

@@ -1,11 +1,15 @@
 import { setImmediate } from 'node:timers/promises';
 
-import { type AdamW, clipScale, globalNorm } from '@scmoe/tensor';
+import { type AdamW, clipScale } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import { GradientReducer } from '../parallel/GradientReducer.js';
+import type { RankGroups } from '../parallel/RankGroups.js';
+import { checkAccumulate, shareOf } from '../parallel/shareOf.js';
 import { UserError } from '../UserError.js';
 import { accumulateGradients } from './accumulateGradients.js';
 import { microBatchSeed } from './microBatchSeed.js';
+import { reduceStep } from './reduceStep.js';
 import type { Batch, Trainable } from './Trainable.js';
 
 /** What one step did. */
@@ -32,8 +36,12 @@ export interface TrainOptions<B extends Batch> {
   steps: number;
   /** Updates that a checkpoint has already done. */
   startStep?: number;
-  /** Micro-batches per update. */
+  /** Micro-batches per update, shared out over the ranks; by default one for each rank. */
   accumulate?: number;
+  /** The ranks that train together; without, this process alone. */
+  groups?: RankGroups;
+  /** Whether a parameter is sharded over the expert group instead of being on every rank. */
+  isSharded?: (name: string) => boolean;
   /** Largest length of the gradient; 0 does not clip. */
   clip?: number;
   seed?: number;
@@ -45,7 +53,7 @@ export interface TrainOptions<B extends Batch> {
   /** Called after every `saveEvery` updates and when the loop ends, however it ends. */
   save?: (step: number) => Promise<void>;
   saveEvery?: number;
-  /** Stops after the current update; what was done is saved. */
+  /** Stops after the current update, on all ranks when it fires on one; what was done is saved. */
   signal?: AbortSignal;
 }
 
@@ -65,10 +73,11 @@ export class DivergedError extends UserError {
 }
 
 /**
- * Trains until `steps` updates are done or `signal` fires.
+ * Trains until `steps` updates are done or `signal` fires. On several ranks every rank calls it, with the same options.
  *
  * @returns the number of updates done and whether that was all of them
- * @throws DivergedError at the first loss or gradient that is not finite; checkpoints stay as they were.
+ * @throws DivergedError at the first loss or gradient that is not finite, on all ranks; checkpoints stay as they were.
+ * @throws CommError where another rank failed
  */
 export async function train<B extends Batch>({
   model,
@@ -77,7 +86,9 @@ export async function train<B extends Batch>({
   learningRate,
   steps,
   startStep = 0,
-  accumulate = 1,
+  groups,
+  accumulate = groups?.world.size ?? 1,
+  isSharded = () => false,
   clip = 1,
   seed = 0,
   onStep,
@@ -87,28 +98,39 @@ export async function train<B extends Batch>({
   saveEvery = 0,
   signal,
 }: TrainOptions<B>): Promise<{ step: number; finished: boolean }> {
+  const { rank, size } = groups?.world ?? { rank: 0, size: 1 };
+  checkAccumulate(accumulate, size);
+  const reducer = groups && new GradientReducer(groups, { isSharded });
   let step = startStep;
   let savedStep = startStep;
+  // On several ranks one that stops by itself would leave the others waiting: they agree on it, within a step.
+  let stopping = !groups && signal?.aborted === true;
 
-  while (step < steps && !signal?.aborted) {
+  while (step < steps && !stopping) {
     const start = performance.now();
     const rate = learningRate(step);
-    const micro = microBatches(drawBatch, step * accumulate, accumulate, seed);
+    const own = shareOf(step, { accumulate, rank, size });
 
-    const { loss, metrics, grads } = accumulateGradients(model, micro, accumulate);
-    const norm = globalNorm(Object.values(grads));
-    const values = await readScalars({ ...metrics, loss, gradientNorm: norm });
-    const { loss: lossValue, gradientNorm, ...metricValues } = values as { loss: number; gradientNorm: number };
-    if (!Number.isFinite(lossValue)) throw new DivergedError(step + 1, 'loss', lossValue);
+    const { loss, metrics, grads: ownGrads } = accumulateGradients(
+      model,
+      microBatches(drawBatch, own, seed),
+      own.length,
+      reducer && ((name, gradient) => reducer.add(name, gradient)),
+    );
+    const grads = reducer ? await reducer.finish() : ownGrads;
+    const stop = signal?.aborted === true;
+    const values = await reduceStep({ loss, metrics, grads }, { groups, isSharded, stop });
+    const { gradientNorm } = values;
+    if (!Number.isFinite(values.loss)) throw new DivergedError(step + 1, 'loss', values.loss);
     if (!Number.isFinite(gradientNorm)) throw new DivergedError(step + 1, 'gradient norm', gradientNorm);
 
-    const gradScale = clip > 0 ? clipScale(norm, clip) : undefined;
+    const gradScale = clip > 0 ? tf.tidy(() => clipScale(tf.scalar(gradientNorm), clip)) : undefined;
     optimizer.step(model.variables, grads, { learningRate: rate, gradScale });
-    tf.dispose([loss, metrics, grads, norm, gradScale ?? []]);
+    tf.dispose([loss, metrics, grads, ...(reducer ? [ownGrads] : []), gradScale ?? []]);
     step++;
 
     const seconds = (performance.now() - start) / 1000;
-    await onStep?.({ step, loss: lossValue, metrics: metricValues, gradientNorm, learningRate: rate, seconds });
+    await onStep?.({ step, loss: values.loss, metrics: values.metrics, gradientNorm, learningRate: rate, seconds });
     if (evaluate && (step === steps || isMultiple(step, evalEvery))) await evaluate(step);
     if (save && isMultiple(step, saveEvery)) {
       await save(step);
@@ -116,22 +138,15 @@ export async function train<B extends Batch>({
     }
     // A turn of the event loop: kernels are synchronous, so without it no signal or timer would ever be heard.
     await setImmediate();
+    stopping = groups ? values.stop : signal?.aborted === true;
   }
 
   if (save && savedStep !== step) await save(step);
   return { step, finished: step >= steps };
 }
 
-function* microBatches<B extends Batch>(drawBatch: (index: number) => B, first: number, count: number, seed: number) {
-  for (let index = first; index < first + count; index++) {
-    yield { batch: drawBatch(index), seed: microBatchSeed(seed, index) };
-  }
-}
-
-async function readScalars(scalars: Record<string, tf.Scalar>): Promise<Record<string, number>> {
-  const entries = Object.entries(scalars);
-  const values = await Promise.all(entries.map(async ([, scalar]) => (await scalar.data())[0]!));
-  return Object.fromEntries(entries.map(([name], i) => [name, values[i]!]));
+function* microBatches<B extends Batch>(drawBatch: (index: number) => B, indices: readonly number[], seed: number) {
+  for (const index of indices) yield { batch: drawBatch(index), seed: microBatchSeed(seed, index) };
 }
 
 function isMultiple(step: number, every: number): boolean {

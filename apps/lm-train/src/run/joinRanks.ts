@@ -1,0 +1,60 @@
+import { CommError, init, PlaceError, RendezvousError } from '@scmoe/comm';
+import { closeRankGroups, createRankGroups, type RankGroups, UserError } from '@scmoe/trainer';
+
+import { silent, type Terminal } from '../Terminal.js';
+
+/** This process's place among those that train together. */
+export interface Ranks {
+  rank: number;
+  size: number;
+  /** Undefined where this process trains alone. */
+  groups: RankGroups | undefined;
+  /** What the run says to people is said by rank 0. */
+  terminal: Terminal;
+  /** In words, for a run on several ranks. */
+  line: string | undefined;
+  close(): Promise<void>;
+}
+
+export interface RankOptions {
+  /** Ranks that share the experts of a model; by default all. */
+  expertParallel?: number;
+  /** Seconds that ranks wait for each other. */
+  rankTimeout: number;
+}
+
+/**
+ * Finds the other ranks that a launcher has started (`scmoe launch`, torchrun, mpirun, Slurm, ...), if any.
+ *
+ * @throws UserError for ranks that do not come, and for groups that they can't form
+ */
+export async function joinRanks({ expertParallel, rankTimeout }: RankOptions, terminal: Terminal): Promise<Ranks> {
+  const world = await init({ timeoutMs: rankTimeout * 1000 }).catch((error: unknown) => {
+    throw asUserError(error);
+  });
+  const { rank, size } = world;
+  if (size === 1) {
+    if (expertParallel !== undefined && expertParallel !== 1) {
+      throw new UserError(`--expert-parallel: expected 1, for there is one rank, got ${expertParallel}.`, { exitCode: 2 });
+    }
+    return { rank, size, groups: undefined, terminal, line: undefined, close: () => world.close() };
+  }
+  const groups = await createRankGroups(world, { expertParallel });
+  const shared = groups.experts.size;
+  return {
+    rank,
+    size,
+    groups,
+    terminal: rank === 0 ? terminal : silent(terminal),
+    line:
+      `ranks: ${size} over ${world.engine}, experts shared by ${shared === size ? 'all' : `groups of ${shared}`}` +
+      (shared === size ? '' : `, ${size / shared} replicas`),
+    close: () => closeRankGroups(groups),
+  };
+}
+
+/** Errors of the communicator say all there is to say; a stack would only hide it. */
+export function asUserError(error: unknown): unknown {
+  const known = error instanceof CommError || error instanceof PlaceError || error instanceof RendezvousError;
+  return known ? new UserError(error.message, { cause: error }) : error;
+}

@@ -1,0 +1,102 @@
+import type { Communicator, Work } from '@scmoe/comm';
+import * as tf from '@tensorflow/tfjs';
+
+import type { RankGroups } from './RankGroups.js';
+
+export interface GradientReducerOptions {
+  /** Whether a parameter is sharded over the expert group, so that each rank holds a part of its own. */
+  isSharded: (name: string) => boolean;
+  /** Gradients travel together until they are so large; the last one counts whole. */
+  bucketBytes?: number;
+}
+
+interface Bucket {
+  group: Communicator;
+  op: 'mean' | 'sum';
+  names: string[];
+  parts: tf.Tensor[];
+  bytes: number;
+}
+
+interface Sent {
+  names: string[];
+  shapes: number[][];
+  work: Work<tf.Tensor>;
+}
+
+const defaultBucketBytes = 4 * 2 ** 20;
+
+/**
+ * Averages gradients over the ranks while the backward pass still runs: `add` takes each gradient as soon as it is final,
+ * full buckets travel at once, `finish` waits for the last. Buckets are made in the order of `add`, which is the same on
+ * every rank because every rank runs the same operations.
+ *
+ * A replicated parameter's gradient becomes the mean over all ranks. An expert's gradient already holds what the tokens of
+ * its whole group had to say; it becomes the sum over its replicas, divided by the number of ranks, which is the same mean.
+ */
+export class GradientReducer {
+  private readonly groups: RankGroups;
+  private readonly isSharded: (name: string) => boolean;
+  private readonly bucketBytes: number;
+  private readonly replicated: Bucket;
+  private readonly sharded: Bucket;
+  private sent: Sent[] = [];
+  private done: Record<string, tf.Tensor> = {};
+
+  constructor(groups: RankGroups, { isSharded, bucketBytes = defaultBucketBytes }: GradientReducerOptions) {
+    this.groups = groups;
+    this.isSharded = isSharded;
+    this.bucketBytes = bucketBytes;
+    this.replicated = { group: groups.world, op: 'mean', names: [], parts: [], bytes: 0 };
+    this.sharded = { group: groups.replicas, op: 'sum', names: [], parts: [], bytes: 0 };
+  }
+
+  /** Takes a rank's own gradient, the mean over its tokens; the caller goes on owning the tensor. */
+  add(name: string, gradient: tf.Tensor): void {
+    const { world, replicas } = this.groups;
+    if (!this.isSharded(name)) {
+      this.put(this.replicated, name, gradient.clone());
+      return;
+    }
+    const share = tf.mul(gradient, 1 / world.size);
+    if (replicas.size === 1) this.done[name] = share;
+    else this.put(this.sharded, name, share);
+  }
+
+  /**
+   * @returns the averaged gradients of all that was added, by name; the caller disposes them
+   * @throws CommError where a rank failed
+   */
+  async finish(): Promise<Record<string, tf.Tensor>> {
+    this.send(this.replicated);
+    this.send(this.sharded);
+    const { done } = this;
+    for (const { names, shapes, work } of this.sent) {
+      const flat = await work.done;
+      const sizes = shapes.map((shape) => tf.util.sizeFromShape(shape));
+      const parts = tf.tidy(() => tf.split(flat, sizes).map((part, i) => tf.reshape(part, shapes[i]!)));
+      names.forEach((name, i) => (done[name] = parts[i]!));
+      flat.dispose();
+    }
+    this.sent = [];
+    this.done = {};
+    return done;
+  }
+
+  private put(bucket: Bucket, name: string, gradient: tf.Tensor): void {
+    bucket.names.push(name);
+    bucket.parts.push(gradient);
+    bucket.bytes += gradient.size * 4;
+    if (bucket.bytes >= this.bucketBytes) this.send(bucket);
+  }
+
+  private send(bucket: Bucket): void {
+    const { group, op, names, parts } = bucket;
+    if (parts.length === 0) return;
+    const flat = tf.tidy(() => tf.concat(parts.map((part) => tf.reshape(part, [-1]))));
+    // The communicator holds on to the data until it has travelled.
+    this.sent.push({ names, shapes: parts.map(({ shape }) => shape), work: group.allReduce<tf.Tensor>(flat, { op }) });
+    tf.dispose([flat, parts]);
+    Object.assign(bucket, { names: [], parts: [], bytes: 0 });
+  }
+}

@@ -1,0 +1,39 @@
+import { findGloo, init, StoreServer } from '@scmoe/comm';
+
+import { createRankGroups, type RankGroups } from '../parallel/RankGroups.js';
+
+/** `describe`, or a skipped one that says why, where ranks can't talk here. */
+export function describeRanks(name: string, tests: () => void): void {
+  const { problem } = findGloo();
+  if (problem === undefined || process.env['SCMOE_REQUIRE_NATIVE'] === '1') return void describe(name, tests);
+  console.warn(`skipped: ${problem}`);
+  describe.skip(name, tests);
+}
+
+/**
+ * Ranks in this one thread: each talks on a thread of its own, so asynchronous code of all of them can run side by side.
+ * Closed when `use` is done.
+ */
+export async function withRanks<Result>(
+  size: number,
+  { expertParallel, use }: { expertParallel?: number; use: (groups: RankGroups[]) => Promise<Result> },
+): Promise<Result> {
+  const token = 'secret-of-the-tests';
+  const server = await StoreServer.listen({ token });
+  try {
+    const groups = await Promise.all(
+      Array.from({ length: size }, async (_, rank) => {
+        const rendezvous = { host: '127.0.0.1', port: server.port, token, servedBy: 'launcher', bind: '127.0.0.1' } as const;
+        const place = { rank, worldSize: size, localRank: rank, localWorldSize: size, restartCount: 0, rendezvous };
+        const world = await init({ engine: 'gloo', timeoutMs: 20_000, place: { ...place, source: 'a test' } });
+        return createRankGroups(world, { expertParallel });
+      }),
+    );
+    const result = await use(groups);
+    await Promise.all(groups.flatMap(({ experts, replicas }) => [experts.close(), replicas.close()]));
+    await Promise.all(groups.map(({ world }) => world.close()));
+    return result;
+  } finally {
+    await server.close();
+  }
+}
