@@ -1,5 +1,6 @@
 #include "comm/header.h"
 
+#include <cstring>
 #include <string>
 
 #include "comm/error.h"
@@ -10,36 +11,38 @@ namespace {
 
 constexpr uint32_t kMagic = 0x53634d31;  // "ScM1": layout version 1
 
+struct Unpacked {
+  Header header;
+  std::vector<uint64_t> sends, receives;
+};
+
+Unpacked unpack(const std::vector<char>& bytes, int size) {
+  Unpacked result{{}, std::vector<uint64_t>(size), std::vector<uint64_t>(size)};
+  std::memcpy(&result.header, bytes.data(), sizeof(Header));
+  std::memcpy(result.sends.data(), bytes.data() + sizeof(Header), 8 * static_cast<size_t>(size));
+  std::memcpy(result.receives.data(), bytes.data() + sizeof(Header) + 8 * static_cast<size_t>(size),
+              8 * static_cast<size_t>(size));
+  return result;
+}
+
+Operation operationOf(const Header& header) { return static_cast<Operation>(header.operation); }
+
 std::string describe(const Header& header) {
-  return describe(static_cast<Operation>(header.operation), static_cast<DType>(header.dtype),
-                  static_cast<DType>(header.wire), static_cast<Reduction>(header.reduction), header.root,
-                  header.elements);
+  return describe(operationOf(header), static_cast<DType>(header.dtype), static_cast<DType>(header.wire),
+                  static_cast<Reduction>(header.reduction), header.root, header.elements);
 }
 
-bool sameOperation(const Header& a, const Header& b) {
+/// Operations for which the counts are the ranks' own affair; for the others all bring the same number of elements.
+bool isUneven(Operation operation) { return operation == Operation::kAllToAllV || operation == Operation::kAllGatherV; }
+
+bool isSame(const Header& a, const Header& b) {
   return a.sequence == b.sequence && a.operation == b.operation && a.dtype == b.dtype && a.wire == b.wire &&
-         a.reduction == b.reduction && a.root == b.root;
-}
-
-/// Operations for which every rank must bring the same number of elements; the others fit by their counts.
-bool needsEqualElements(const Header& header) {
-  const auto operation = static_cast<Operation>(header.operation);
-  return operation != Operation::kAllToAllV && operation != Operation::kAllGatherV;
-}
-
-void checkCount(int from, int to, uint64_t sends, uint64_t expects, uint64_t sequence, const Header& header) {
-  if (sends == expects) return;
-  throw CommError(FailureKind::kMismatch,
-                  "ranks disagree on the sizes of " + std::string(nameOf(static_cast<Operation>(header.operation))) +
-                      " (collective " + std::to_string(sequence) + "): rank " + std::to_string(from) + " sends " +
-                      std::to_string(sends) + " elements to rank " + std::to_string(to) + ", which expects " +
-                      std::to_string(expects),
-                  {from, to});
+         a.reduction == b.reduction && a.root == b.root && (isUneven(operationOf(a)) || a.elements == b.elements);
 }
 
 }  // namespace
 
-Header headerFor(const Request& request, uint64_t sequence, int rank, int peer) {
+std::vector<char> packHeader(const Request& request, uint64_t sequence, int rank, int size) {
   Header header{};
   header.magic = kMagic;
   header.operation = static_cast<uint8_t>(request.operation);
@@ -47,34 +50,53 @@ Header headerFor(const Request& request, uint64_t sequence, int rank, int peer) 
   header.wire = static_cast<uint8_t>(request.wire);
   header.reduction = static_cast<uint8_t>(request.reduction);
   header.root = request.root;
-  header.rank = rank;
+  header.size = size;
   header.sequence = sequence;
   header.elements = request.elements;
-  if (request.operation == Operation::kAllToAllV) {
-    header.sends = static_cast<uint64_t>(request.sendCounts[peer]);
-    header.receives = static_cast<uint64_t>(request.recvCounts[peer]);
-  } else if (request.operation == Operation::kAllGatherV) {
-    header.sends = request.elements;
-    header.receives = static_cast<uint64_t>(request.recvCounts[peer]);
+  std::vector<uint64_t> counts(2 * static_cast<size_t>(size), 0);
+  if (isUneven(request.operation)) {
+    for (int peer = 0; peer < size; ++peer) {
+      const bool gathers = request.operation == Operation::kAllGatherV;
+      counts[peer] = gathers ? request.elements : static_cast<uint64_t>(request.sendCounts[peer]);
+      counts[size + peer] = static_cast<uint64_t>(request.recvCounts[peer]);
+    }
+    // What a rank gives to itself is checked before; here it must not count.
+    counts[rank] = counts[size + rank] = 0;
   }
-  return header;
+  std::vector<char> bytes(headerBytes(size));
+  std::memcpy(bytes.data(), &header, sizeof(Header));
+  std::memcpy(bytes.data() + sizeof(Header), counts.data(), counts.size() * 8);
+  return bytes;
 }
 
-void checkHeader(const Header& mine, const Header& theirs) {
-  if (theirs.magic != mine.magic)
-    throw CommError(FailureKind::kMismatch, "a rank runs another version of this package: its header is not ours");
-  if (!sameOperation(mine, theirs) || (needsEqualElements(mine) && mine.elements != theirs.elements)) {
-    // In the order of the ranks, so that all of them print the same sentence.
-    const Header& first = mine.rank < theirs.rank ? mine : theirs;
-    const Header& second = mine.rank < theirs.rank ? theirs : mine;
+void checkHeaders(const std::vector<std::vector<char>>& headers) {
+  const int size = static_cast<int>(headers.size());
+  std::vector<Unpacked> all;
+  for (const auto& bytes : headers) all.push_back(unpack(bytes, size));
+  const Header& first = all[0].header;
+  for (int rank = 0; rank < size; ++rank) {
+    const Header& header = all[rank].header;
+    if (header.magic != kMagic || header.size != size)
+      throw CommError(FailureKind::kMismatch,
+                      namesOf({rank}) + " speaks another version of this protocol: use the same release on every rank", {rank});
+    if (isSame(first, header)) continue;
     throw CommError(FailureKind::kMismatch,
-                    "ranks disagree on collective " + std::to_string(mine.sequence) + ": rank " +
-                        std::to_string(first.rank) + " called " + describe(first) + ", rank " +
-                        std::to_string(second.rank) + " called " + describe(second),
-                    {first.rank, second.rank});
+                    "ranks disagree on collective " + std::to_string(first.sequence) + ": rank 0 called " +
+                        describe(first) + ", rank " + std::to_string(rank) + " called " + describe(header),
+                    {0, rank});
   }
-  checkCount(mine.rank, theirs.rank, mine.sends, theirs.receives, mine.sequence, mine);
-  checkCount(theirs.rank, mine.rank, theirs.sends, mine.receives, mine.sequence, mine);
+  if (!isUneven(operationOf(first))) return;
+  for (int from = 0; from < size; ++from) {
+    for (int to = 0; to < size; ++to) {
+      if (all[from].sends[to] == all[to].receives[from]) continue;
+      throw CommError(FailureKind::kMismatch,
+                      "ranks disagree on the sizes of " + std::string(nameOf(operationOf(first))) + " (collective " +
+                          std::to_string(first.sequence) + "): rank " + std::to_string(from) + " sends " +
+                          std::to_string(all[from].sends[to]) + " elements to rank " + std::to_string(to) +
+                          ", which expects " + std::to_string(all[to].receives[from]),
+                      {from, to});
+    }
+  }
 }
 
 }  // namespace scmoe::comm

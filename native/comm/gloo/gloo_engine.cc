@@ -105,18 +105,17 @@ void GlooEngine::run(const Request& request, uint64_t sequence, Deadline deadlin
 
 /// Every rank tells every other one what it is about to do; none goes on unless all of it fits.
 void GlooEngine::agree(const Request& request, uint64_t sequence, Deadline deadline) {
-  std::vector<Header> mine(size()), theirs(size());
+  std::vector<std::vector<char>> headers(size(), std::vector<char>(headerBytes(size())));
+  headers[rank()] = packHeader(request, sequence, rank(), size());
   std::vector<Message> sends, receives;
   for (int peer = 0; peer < size(); ++peer) {
     if (peer == rank()) continue;
-    mine[peer] = headerFor(request, sequence, rank(), peer);
-    receives.push_back({peer, &theirs[peer], sizeof(Header)});
-    sends.push_back({peer, &mine[peer], sizeof(Header)});
+    receives.push_back({peer, headers[peer].data(), headers[peer].size()});
+    sends.push_back({peer, headers[rank()].data(), headers[rank()].size()});
   }
   deadline_ = deadline;
   exchange(receives, sends);
-  for (int peer = 0; peer < size(); ++peer)
-    if (peer != rank()) checkHeader(mine[peer], theirs[peer]);
+  checkHeaders(headers);
 }
 
 void GlooEngine::exchange(const std::vector<Message>& receives, const std::vector<Message>& sends) {

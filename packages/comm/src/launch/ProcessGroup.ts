@@ -2,6 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 
+import { groupExists } from './groupExists.js';
+
 /** How a process ended. */
 export interface Exit {
   code: number | null;
@@ -27,7 +29,7 @@ export class ProcessGroup {
       const settle = (exit: Exit) => {
         this.#exit ??= exit;
         // Looked at while the number can't be anybody else's yet.
-        this.#gone = this.pid === undefined || !exists(this.pid);
+        this.#gone = this.pid === undefined || !groupExists(this.pid);
         resolve(this.#exit);
       };
       this.#child.once('error', (error: NodeJS.ErrnoException) => settle({ code: null, signal: null, error }));
@@ -49,7 +51,7 @@ export class ProcessGroup {
 
   /** Whether the process or something that it started is still there. */
   get alive(): boolean {
-    if (!this.#gone && this.#exit !== undefined) this.#gone = this.pid === undefined || !exists(this.pid);
+    if (!this.#gone && this.#exit !== undefined) this.#gone = this.pid === undefined || !groupExists(this.pid);
     return !this.#gone;
   }
 
@@ -67,15 +69,6 @@ export class ProcessGroup {
   release(): void {
     this.out.destroy();
     this.err.destroy();
-  }
-}
-
-function exists(group: number): boolean {
-  try {
-    process.kill(-group, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

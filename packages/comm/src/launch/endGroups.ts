@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { ProcessGroup } from './ProcessGroup.js';
 
-const pollMs = 20;
-/** After SIGKILL only zombies remain, which a container without a reaping init may keep. */
+const pollMs = 30;
+/** What is still there so long after SIGKILL hangs in the kernel, on a dead disk for example: we don't wait for it. */
 const killedMs = 2000;
 
 /** Ends groups with everything in them: SIGTERM, and SIGKILL for what is left after `graceMs` or when `now` fires. */

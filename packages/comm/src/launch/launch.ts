@@ -19,7 +19,11 @@ export async function launch(options: LaunchOptions, terminal: Terminal): Promis
   const stop = new StopRequest();
   const release = stop.listen();
   // A reader that is gone (`| head`) ends the run, as it ends any program.
-  for (const stream of [terminal.out, terminal.err]) stream.on('error', () => stop.request('SIGTERM'));
+  for (const stream of [terminal.out, terminal.err]) {
+    stream.on('error', () => stop.request('SIGTERM'));
+    // Each rank waits for it to drain.
+    stream.setMaxListeners(0);
+  }
   const guard = new OrphanGuard(options.graceMs);
   const open = (options.nodes === 1 ? singleNode : severalNodes)(options);
   let nodes: Nodes | undefined;

@@ -40,7 +40,7 @@ export function readFlags(command: [string, ...string[]], flags: LaunchFlags, en
     nodes,
     nodeRank,
     endpoint,
-    bind: flags.bind ?? defaultBind(endpoint.host),
+    bind: flags.bind ?? defaultBind(endpoint.host, nodes > 1 && Boolean(env['KUBERNETES_SERVICE_HOST'])),
     token: findToken(flags, endpoint.host),
     maxRestarts: flags.maxRestarts,
     logFolder: flags.logDir,
@@ -66,7 +66,9 @@ function findEndpoint(
 }
 
 /** Loopback for a loopback endpoint; its address, or every address where it is a name that may not be this host's own. */
-function defaultBind(host: string): string {
+function defaultBind(host: string, severalPods: boolean): string {
+  // The first pod of a PyTorchJob may be told that it is localhost, the others its name.
+  if (severalPods) return '0.0.0.0';
   if (host === 'localhost') return '127.0.0.1';
   return isIP(host) ? host : '0.0.0.0';
 }

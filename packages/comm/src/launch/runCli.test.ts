@@ -101,6 +101,12 @@ describe('where the store listens', () => {
       { MASTER_ADDR: 'job-0', MASTER_PORT: '23456' },
       { endpoint: { host: 'job-0', port: 23456 }, bind: '0.0.0.0' },
     ],
+    [
+      'at every address where the first pod of a job is told that it is localhost',
+      { nnodes: 2 },
+      { MASTER_ADDR: 'localhost', MASTER_PORT: '23456', KUBERNETES_SERVICE_HOST: '10.0.0.1' },
+      { endpoint: { host: 'localhost', port: 23456 }, bind: '0.0.0.0' },
+    ],
   ])('%s', (_, given, env, expected) => {
     expect(readFlags(['x'], { ...flags, ...given }, env)).toMatchObject(expected);
   });

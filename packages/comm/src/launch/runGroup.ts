@@ -46,9 +46,7 @@ export async function runGroup(
       firstFailure(ranks),
       attempt.news,
       stop.first.then((signal) => ({ kind: 'signal' as const, signal })),
-      Promise.all(groups.map(({ exited }) => exited))
-        .then(() => attempt.finish())
-        .then(() => ({ kind: 'done' as const })),
+      allWell(groups, attempt),
     ]);
     switch (event.kind) {
       case 'done':
@@ -122,11 +120,26 @@ function runnable(command: LaunchOptions['command']): [string, ...string[]] {
   return isScript ? [process.execPath, ...process.execArgv, ...command] : [...command];
 }
 
+/** Never settles where a rank fails: that is for firstFailure to say. */
+async function allWell(groups: ProcessGroup[], attempt: Attempt): Promise<{ kind: 'done' }> {
+  const exits = await Promise.all(groups.map(({ exited }) => exited));
+  if (exits.some((exit) => exitStatus(exit) !== 0)) await new Promise(() => undefined);
+  await attempt.finish();
+  return { kind: 'done' };
+}
+
+/**
+ * The rank that failed first. Of several whose end is reported at once, one that was killed is more likely the cause than
+ * those that ended by themselves, whose peer was gone.
+ */
 function firstFailure(ranks: Rank[]): Promise<{ kind: 'exit'; rank: Rank; exit: Exit }> {
+  const failed: { kind: 'exit'; rank: Rank; exit: Exit }[] = [];
   return new Promise((resolve) => {
     for (const rank of ranks) {
       void rank.group.exited.then((exit) => {
-        if (exitStatus(exit) !== 0) resolve({ kind: 'exit', rank, exit });
+        if (exitStatus(exit) === 0) return;
+        failed.push({ kind: 'exit', rank, exit });
+        setImmediate(() => resolve(failed.find(({ exit: { signal } }) => signal !== null) ?? failed[0]!));
       });
     }
   });

@@ -1,5 +1,6 @@
 import { findPlace } from './findPlace.js';
 import { PlaceError } from './PlaceError.js';
+import { firstSlurmHost } from './slurmRanks.js';
 import type { Environment } from './Variables.js';
 
 const shared = { SCMOE_TOKEN: 'secret', MASTER_ADDR: '10.0.0.1', MASTER_PORT: '29400' };
@@ -184,6 +185,22 @@ describe('findPlace', () => {
   it('asks for no rendezvous in a world of one', () => {
     expect(findPlace({}).rendezvous).toBeUndefined();
     expect(findPlace({ RANK: '0', WORLD_SIZE: '1', LOCAL_RANK: '0' }).rendezvous).toBeUndefined();
+  });
+});
+
+describe('firstSlurmHost', () => {
+  it.each([
+    ['node7', 'node7'],
+    ['a,b', 'a'],
+    ['gpu[03-05,9],big1', 'gpu03'],
+    ['gpu[3],x', 'gpu3'],
+    ['rack[1-2]node[08,10-12]-ib,z', 'rack1node08-ib'],
+  ])('of %s is %s', (list, host) => {
+    expect(firstSlurmHost(list)).toBe(host);
+  });
+
+  it('refuses what is no list', () => {
+    expect(() => firstSlurmHost('[')).toThrow(/expected names such as/);
   });
 });
 

@@ -46,10 +46,9 @@ function tasksHere(variables: Variables): [number, string] | undefined {
   );
 }
 
-/** The first host of a node list such as `gpu[03-05,9],cpu1`: `gpu03`. */
+/** The first host of a node list such as `gpu[03-05,9],cpu1`: `gpu03`. Names may have several brackets. */
 export function firstSlurmHost(list: string): string {
-  const match = /^([^,[\]]+)(?:\[([^\]]+)\])?/.exec(list);
-  if (match === null) throw new PlaceError(`SLURM_JOB_NODELIST=${list}: expected names such as node[01-04],big1.`);
-  const first = match[2]?.split(',')[0]!.split('-')[0] ?? '';
-  return match[1]! + first;
+  const first = /^(?:[^,[\]]|\[[^\]]+\])+/.exec(list)?.[0];
+  if (first === undefined) throw new PlaceError(`SLURM_JOB_NODELIST=${list}: expected names such as node[01-04],big1.`);
+  return first.replace(/\[([^\],-]*)[^\]]*\]/g, '$1');
 }

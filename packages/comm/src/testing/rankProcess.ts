@@ -1,0 +1,87 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+import { build } from 'esbuild';
+
+const packageFolder = join(import.meta.dirname, '..', '..');
+let bundled: Promise<string> | undefined;
+
+/** The program of the rank processes as one file: Node runs no TypeScript. */
+function bundleProgram(): Promise<string> {
+  return (bundled ??= (async () => {
+    // Two folders below the package, as deep as the addon is looked for.
+    const outfile = join(packageFolder, 'build', 'testing', `rankProgram-${process.pid}.mjs`);
+    await build({
+      entryPoints: [join(packageFolder, 'src', 'testing', 'rankProgram.ts')],
+      outfile,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      conditions: ['@scmoe/source'],
+      external: ['@tensorflow/*'],
+      logLevel: 'error',
+    });
+    return outfile;
+  })());
+}
+
+export interface RankProcess {
+  pid: number;
+  /** Resolves when the process has printed this line. */
+  hasSaid(line: string): Promise<void>;
+  signal(name: NodeJS.Signals): void;
+  /** Resolves when the process has been stopped. */
+  isStopped(): Promise<void>;
+  /** Exit code, or the signal's name. */
+  ended: Promise<number | string>;
+  /** What it has printed so far, both streams. */
+  output(): string;
+}
+
+/** A rank in a process of its own, to be stopped and killed. Runs rankProgram.ts with these arguments. */
+export async function startRankProcess(place: { rank: number; size: number; port: number }, args: string[]) {
+  const child = spawn(process.execPath, [await bundleProgram(), ...args], {
+    env: {
+      ...process.env,
+      NODE_OPTIONS: '',
+      RANK: String(place.rank),
+      WORLD_SIZE: String(place.size),
+      LOCAL_RANK: String(place.rank),
+      LOCAL_WORLD_SIZE: String(place.size),
+      SCMOE_RENDEZVOUS: `127.0.0.1:${place.port}`,
+      SCMOE_TOKEN: 'secret-of-the-tests',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const lines: string[] = [];
+  const waiting = new Map<string, () => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      lines.push(line);
+      waiting.get(line)?.();
+    });
+  }
+  const ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string);
+  const process_: RankProcess = {
+    pid: child.pid!,
+    hasSaid: async (line) => {
+      if (lines.includes(line)) return;
+      const said = new Promise<void>((resolve) => waiting.set(line, resolve));
+      const early = ended.then((end) => {
+        if (!lines.includes(line)) throw new Error(`ended with ${end} before '${line}':\n${lines.join('\n')}`);
+      });
+      await Promise.race([said, early]);
+    },
+    signal: (name) => child.kill(name),
+    isStopped: async () => {
+      const state = () => readFileSync(`/proc/${child.pid}/stat`, 'latin1').replace(/^.*\) /, '')[0];
+      while (state() !== 'T') await new Promise((resolve) => setTimeout(resolve, 5));
+    },
+    ended,
+    output: () => lines.join('\n'),
+  };
+  return process_;
+}

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import { networkLabProblem, withNetworkLab } from './index.mjs';
+import { labNamespaces, startTime } from './labName.mjs';
+
+const cli = fileURLToPath(new URL('./cli.mjs', import.meta.url));
+const skip = networkLabProblem();
+
+const netlab = (args, env = {}) =>
+  spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', env: { ...process.env, ...env } });
+const inLab = (name, options, body) => test(name, { skip, timeout: 60_000 }, () => withNetworkLab(options, body));
+
+/** What rank 0 received from rank 1, in bits a second, from the first byte to the last. */
+async function measureRate(lab, bytes) {
+  const receive = `
+    require('node:net').createServer((socket) => {
+      let begin, first, total = 0;
+      socket.on('data', (chunk) => {
+        begin ??= performance.now();
+        first ??= chunk.length;
+        total += chunk.length;
+      });
+      socket.on('end', () => { console.log((total - first) * 8000 / (performance.now() - begin)); process.exit(); });
+    }).listen(5000, () => console.error('listening'));`;
+  const send = `require('node:net').connect(5000, '${lab.address(0)}').end(Buffer.alloc(${bytes}));`;
+  const receiver = lab.start(0, process.execPath, ['-e', receive], { stdio: ['ignore', 'pipe', 'pipe'] });
+  await once(receiver.stderr, 'data');
+  const rate = once(receiver.stdout, 'data');
+  assert.equal((await lab.run(1, process.execPath, ['-e', send])).code, 0);
+  return Number(await rate);
+}
+
+/** Whether rank 1 gets an answer from a server on rank 0 within a second. */
+async function reaches(lab) {
+  const knock = `
+    const socket = require('node:net').connect(5001, '${lab.address(0)}', () => process.exit(0));
+    socket.on('error', () => process.exit(1));
+    setTimeout(() => process.exit(1), 1000);`;
+  return (await lab.run(1, process.execPath, ['-e', knock])).code === 0;
+}
+
+async function until(condition, withinMs = 10_000) {
+  for (const end = Date.now() + withinMs; !condition() && Date.now() < end;) await sleep(50);
+  assert.ok(condition(), condition.toString());
+}
+
+/** A zombie, which a container without a reaping init may keep, is not alive. */
+const alive = (pid) => startTime(pid) !== undefined;
+
+/** A program that opens a lab, starts something in it, says its pid and waits. */
+async function startOwner() {
+  const program = `
+    import { NetworkLab } from ${JSON.stringify(new URL('./index.mjs', import.meta.url).href)};
+    const lab = await NetworkLab.open({ ranks: 2 });
+    console.log(lab.start(1, 'sleep', ['1000'], { stdio: 'ignore', detached: true }).pid);
+    setInterval(() => undefined, 1000);`;
+  const owner = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const inside = Number((await once(owner.stdout, 'data'))[0]);
+  const namespaces = () => labNamespaces().filter((name) => name.startsWith(`scmoe-lab-${owner.pid}-`));
+  assert.equal(namespaces().length, 3);
+  assert.ok(alive(inside));
+  return { owner, inside, namespaces };
+}
+
+inLab('a link is as fast as was set, and as is set later', { ranks: 2, rate: '50mbit' }, async (lab) => {
+  const first = await measureRate(lab, 4_000_000);
+  assert.ok(Math.abs(first / 50e6 - 1) < 0.25, `${first} bit/s`);
+  lab.setRate('200mbit');
+  const second = await measureRate(lab, 16_000_000);
+  assert.ok(Math.abs(second / 200e6 - 1) < 0.25, `${second} bit/s`);
+});
+
+inLab('a cut link is cut until it is restored', { ranks: 2 }, async (lab) => {
+  const server = lab.start(0, process.execPath, [
+    '-e',
+    `require('node:net').createServer().listen(5001, () => console.log())`,
+  ]);
+  await once(server.stdout, 'data');
+  assert.ok(await reaches(lab));
+  lab.cut(1);
+  assert.ok(!(await reaches(lab)));
+  lab.restore(1);
+  assert.ok(await reaches(lab));
+});
+
+inLab('ranks are told their place, and nothing of a run outside', { ranks: 3, pin: true }, async (lab) => {
+  process.env.SCMOE_RENDEZVOUS = '127.0.0.1:1';
+  const { stdout } = await lab.run(2, 'sh', [
+    '-c',
+    'echo $RANK $WORLD_SIZE $LOCAL_RANK $LOCAL_WORLD_SIZE $MASTER_ADDR "$SCMOE_RENDEZVOUS"',
+  ]);
+  delete process.env.SCMOE_RENDEZVOUS;
+  assert.equal(stdout.trim(), '2 3 0 1 10.77.0.1');
+});
+
+test('a lab is gone after its use has thrown', { skip }, async () => {
+  const before = labNamespaces();
+  await assert.rejects(
+    withNetworkLab({ ranks: 2 }, async () => {
+      throw new Error('a fault');
+    }),
+    /a fault/,
+  );
+  assert.deepEqual(labNamespaces(), before);
+});
+
+test('what can not be set up is said, and nothing of it stays', { skip }, async () => {
+  await assert.rejects(
+    withNetworkLab({ ranks: 2, rate: 'quick' }, async () => undefined),
+    /could not be set up: .*quick/s,
+  );
+  await assert.rejects(
+    withNetworkLab({ ranks: 1 }, async () => undefined),
+    /2 to 8, got 1/,
+  );
+  assert.deepEqual(labNamespaces(`scmoe-lab-${process.pid}`), []);
+});
+
+for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT']) {
+  test(`a lab and what runs in it are gone after its owner got ${signal}`, { skip }, async () => {
+    const { owner, inside, namespaces } = await startOwner();
+    owner.kill(signal);
+    await until(() => namespaces().length === 0);
+    assert.ok(!alive(inside));
+  });
+}
+
+test('the next lab removes one whose owner and supervisor were killed', { skip }, async () => {
+  const { owner, inside, namespaces } = await startOwner();
+  const supervisor = spawnSync('pgrep', ['-P', String(owner.pid), '-f', 'namespaces.sh hold'], { encoding: 'utf8' });
+  for (const pid of [Number(supervisor.stdout), owner.pid]) process.kill(pid, 'SIGKILL');
+  await once(owner, 'exit');
+  assert.equal(namespaces().length, 3);
+  await withNetworkLab({ ranks: 2 }, async () => {
+    assert.deepEqual(namespaces(), []);
+    assert.ok(!alive(inside));
+  });
+});
+
+test('the command line runs every rank, prefixes what they print and passes on success', { skip }, () => {
+  const { status, stdout, stderr } = netlab(['--ranks', '3', '--rate', '1gbit', '--', 'sh', '-c', 'echo I am $RANK']);
+  assert.deepEqual(stdout.trim().split('\n').sort(), ['[rank 0] I am 0', '[rank 1] I am 1', '[rank 2] I am 2']);
+  assert.equal(stderr, '');
+  assert.equal(status, 0);
+});
+
+test('the command line names the rank that failed first, ends the others and passes on its status', { skip }, () => {
+  const began = Date.now();
+  const { status, stderr } = netlab(['--', 'sh', '-c', '[ $RANK = 0 ] || exit 7; exec sleep 100']);
+  assert.match(stderr, /rank 1 failed first: exit status 7/);
+  assert.equal(status, 7);
+  assert.ok(Date.now() - began < 10_000);
+});
+
+test('the command line ends its ranks and its lab at a signal, and says so by its status', { skip }, async () => {
+  const child = spawn(process.execPath, [cli, '--', 'sh', '-c', 'echo up; exec sleep 100'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  await once(child.stdout, 'data');
+  child.kill('SIGINT');
+  const [status] = await once(child, 'exit');
+  assert.equal(status, 130);
+  assert.deepEqual(
+    labNamespaces().filter((name) => name.startsWith(`scmoe-lab-${child.pid}-`)),
+    [],
+  );
+});
+
+test('wrong options are named', () => {
+  for (const [args, message] of [
+    [['--speed', '3', '--', 'true'], /--speed/],
+    [['--ranks', '9', '--', 'true'], /--ranks 9: expected a whole number from 2 to 8/],
+    [['--rate', '200', '--', 'true'], /--rate 200: expected a number with a unit/],
+    [['--ranks', '2'], /no command/],
+  ]) {
+    const { status, stderr } = netlab(args);
+    assert.match(stderr, message);
+    assert.equal(status, 2);
+  }
+});
+
+test('missing tools are named, with a status of their own', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
+  const { status, stderr } = netlab(['--', 'true'], { PATH: '/nowhere' });
+  assert.match(stderr, /needs ip and tc of iproute2/);
+  assert.equal(status, 77);
+});
