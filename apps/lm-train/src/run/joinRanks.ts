@@ -35,7 +35,9 @@ export async function joinRanks({ expertParallel, rankTimeout }: RankOptions, te
   const { rank, size } = world;
   if (size === 1) {
     if (expertParallel !== undefined && expertParallel !== 1) {
-      throw new UserError(`--expert-parallel: expected 1, for there is one rank, got ${expertParallel}.`, { exitCode: 2 });
+      throw new UserError(`--expert-parallel: expected 1, for there is one rank, got ${expertParallel}.`, {
+        exitCode: 2,
+      });
     }
     return { rank, size, groups: undefined, terminal, line: undefined, close: () => world.close() };
   }

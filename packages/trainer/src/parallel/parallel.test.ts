@@ -202,7 +202,10 @@ describeRanks('several ranks', () => {
       ...change,
     });
     const draw = randomTokenBatches(sequence, { batchSize: 2, sequenceLength: 10, seed: 1 });
-    const run = (size: number, change: (groups: RankGroups) => Partial<TrainOptions<ReturnType<typeof draw>>> = () => ({})) =>
+    const run = (
+      size: number,
+      change: (groups: RankGroups) => Partial<TrainOptions<ReturnType<typeof draw>>> = () => ({}),
+    ) =>
       withRanks(size, {
         use: (groups) =>
           Promise.all(
@@ -239,7 +242,8 @@ describeRanks('several ranks', () => {
 
     it('the same way each time, bit for bit', async () => {
       const [first, second] = [await run(2), await run(2)];
-      const numbers = ({ records }: (typeof first)[number]) => records.map(({ loss, gradientNorm }) => [loss, gradientNorm]);
+      const numbers = ({ records }: (typeof first)[number]) =>
+        records.map(({ loss, gradientNorm }) => [loss, gradientNorm]);
       expect(numbers(second[0]!)).toEqual(numbers(first[0]!));
       expect(second[0]!.table).toEqual(first[0]!.table);
     });

@@ -23,7 +23,13 @@ export async function withRanks<Result>(
   try {
     const groups = await Promise.all(
       Array.from({ length: size }, async (_, rank) => {
-        const rendezvous = { host: '127.0.0.1', port: server.port, token, servedBy: 'launcher', bind: '127.0.0.1' } as const;
+        const rendezvous = {
+          host: '127.0.0.1',
+          port: server.port,
+          token,
+          servedBy: 'launcher',
+          bind: '127.0.0.1',
+        } as const;
         const place = { rank, worldSize: size, localRank: rank, localWorldSize: size, restartCount: 0, rendezvous };
         const world = await init({ engine: 'gloo', timeoutMs: 20_000, place: { ...place, source: 'a test' } });
         return createRankGroups(world, { expertParallel });

@@ -38,7 +38,10 @@ export async function reduceStep(share: Share, { groups, isSharded, stop }: Opti
   }
 
   const { world, replicas } = groups;
-  const norms = [normOf(entries.filter(([name]) => !isSharded(name))), normOf(entries.filter(([name]) => isSharded(name)))];
+  const norms = [
+    normOf(entries.filter(([name]) => !isSharded(name))),
+    normOf(entries.filter(([name]) => isSharded(name))),
+  ];
   const [replicated, sharded, ...own] = await readScalars([...norms, share.loss, ...Object.values(share.metrics)]);
   tf.dispose(norms);
   // One exchange for all of it. Replicas hold the same experts: each counts its part of their length.

@@ -111,7 +111,11 @@ export async function train<B extends Batch>({
     const rate = learningRate(step);
     const own = shareOf(step, { accumulate, rank, size });
 
-    const { loss, metrics, grads: ownGrads } = accumulateGradients(
+    const {
+      loss,
+      metrics,
+      grads: ownGrads,
+    } = accumulateGradients(
       model,
       microBatches(drawBatch, own, seed),
       own.length,
