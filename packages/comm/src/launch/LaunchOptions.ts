@@ -14,6 +14,8 @@ export interface LaunchOptions {
   /** The secret of this run. */
   token: string;
   maxRestarts: number;
+  /** A rank that has the terminal for itself: what it prints is not prefixed, and progress bars work. */
+  attachedRank: number | undefined;
   /** Folder for the ranks' output. */
   logFolder: string | undefined;
   /** How long the launchers wait for each other. */

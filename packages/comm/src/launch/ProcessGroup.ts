@@ -21,9 +21,11 @@ export class ProcessGroup {
   #exit: Exit | undefined;
   #gone = false;
 
-  constructor(command: readonly [string, ...string[]], env: NodeJS.ProcessEnv) {
+  /** @param attached lets it write where this process writes, instead of to pipes */
+  constructor(command: readonly [string, ...string[]], env: NodeJS.ProcessEnv, { attached = false } = {}) {
     const [file, ...args] = command;
-    this.#child = spawn(file, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const output = attached ? 'inherit' : 'pipe';
+    this.#child = spawn(file, args, { env, detached: true, stdio: ['ignore', output, output] });
     this.pid = this.#child.pid;
     this.exited = new Promise((resolve) => {
       const settle = (exit: Exit) => {
@@ -37,12 +39,13 @@ export class ProcessGroup {
     });
   }
 
-  get out(): Readable {
-    return this.#child.stdout!;
+  /** What it prints; null where it is attached. */
+  get out(): Readable | null {
+    return this.#child.stdout;
   }
 
-  get err(): Readable {
-    return this.#child.stderr!;
+  get err(): Readable | null {
+    return this.#child.stderr;
   }
 
   get exit(): Exit | undefined {
@@ -67,8 +70,8 @@ export class ProcessGroup {
 
   /** Stops reading: whoever still holds the other end gets a broken pipe. */
   release(): void {
-    this.out.destroy();
-    this.err.destroy();
+    this.out?.destroy();
+    this.err?.destroy();
   }
 }
 

@@ -45,6 +45,20 @@ describe('ranks', () => {
     }
   });
 
+  it('may have the terminal for themselves: one of them is not prefixed', async () => {
+    const { code, out } = await launch('-n', '2', '--attach', '0', 'sh', '-c', 'printf "$RANK\\rbar\\n"').done;
+    expect(lines(out).sort()).toEqual(['0\rbar', '[rank 1] 1\rbar']);
+    expect(code).toBe(0);
+  });
+
+  it('name the one that failed, attached or not', async () => {
+    const { code, err } = await launch('-n', '2', '--attach', '0', 'sh', '-c', 'test $RANK = 1 || exit 3; sleep 20')
+      .done;
+    expect(err).toMatch(/rank 0 failed first: exit status 3/);
+    expect(err).not.toMatch(/last|printed/);
+    expect(code).toBe(3);
+  });
+
   it('keep the threads that somebody has set', async () => {
     const { out } = await startScmoe(['launch', 'sh', '-c', 'echo $SCMOE_THREADS'], { SCMOE_THREADS: '7' }).done;
     expect(out).toBe('[rank 0] 7\n');

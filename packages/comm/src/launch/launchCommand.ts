@@ -43,6 +43,12 @@ export function launchCommand(terminal: Terminal, setExitCode: (code: number) =>
         .default(0)
         .env('PET_MAX_RESTARTS'),
     )
+    .addOption(
+      flag(
+        '--attach <rank>',
+        'this rank writes to the terminal itself: no prefix, progress bars work, no copy in --log-dir',
+      ).argParser(wholeNumber(0)),
+    )
     .addOption(flag('--log-dir <folder>', "writes each rank's output to files as well").env('PET_LOG_DIR'))
     .addOption(
       flag('--rdzv-timeout <s>', 'how long launchers wait for each other').argParser(seconds).default(300_000, '300'),

@@ -16,6 +16,7 @@ export interface LaunchFlags {
   bind?: string;
   token?: string;
   maxRestarts: number;
+  attach?: number;
   logDir?: string;
   rdzvTimeout: number;
   gracePeriod: number;
@@ -43,6 +44,7 @@ export function readFlags(command: [string, ...string[]], flags: LaunchFlags, en
     bind: flags.bind ?? defaultBind(endpoint.host, nodes > 1 && Boolean(env['KUBERNETES_SERVICE_HOST'])),
     token: findToken(flags, endpoint.host),
     maxRestarts: flags.maxRestarts,
+    attachedRank: flags.attach,
     logFolder: flags.logDir,
     rendezvousTimeoutMs: flags.rdzvTimeout,
     graceMs: flags.gracePeriod,

@@ -98,10 +98,11 @@ function startRanks(options: LaunchOptions, attempt: Attempt, terminal: Terminal
     const group = new ProcessGroup(
       runnable(options.command),
       rankEnvironment(process.env, { ...options, localRank }, attempt),
+      { attached: rank === options.attachedRank },
     );
     if (group.pid !== undefined) guard.add(group.pid);
     const output = new RankOutput(rank, terminal, logFolder);
-    output.attach(group.out, group.err);
+    if (group.out && group.err) output.attach(group.out, group.err);
     return { rank, group, output };
   });
 }
@@ -151,7 +152,8 @@ async function drain(ranks: Rank[]): Promise<void> {
   for (const { group } of ranks) group.release();
 }
 
-function sayTail({ rank, output }: Rank, say: (text: string) => void, terminal: Terminal): void {
+function sayTail({ rank, group, output }: Rank, say: (text: string) => void, terminal: Terminal): void {
+  if (group.out === null) return;
   const { tail } = output;
   if (tail.length === 0) return void say(`rank ${rank} printed nothing.`);
   say(`the last ${tail.length === 1 ? 'line' : `${tail.length} lines`} of rank ${rank}:`);
