@@ -1,7 +1,8 @@
-// npm start: prepares the machine, builds what has changed and trains the default model. Arguments go to the trainer:
-// npm start -- --data my-texts --steps 2000
+// npm start: prepares the machine, builds what has changed and trains the default model, on two ranks where that works.
+// Arguments go to the trainer, except --ranks: npm start -- --ranks 1 --data my-texts --steps 2000
 import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
+import { existsSync } from 'node:fs';
+import { availableParallelism, constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -22,11 +23,31 @@ async function build() {
   say(`built in ${((Date.now() - began) / 1000).toFixed(1)} s`);
 }
 
+/** `--ranks n` or `--ranks=n`, taken out of the arguments. */
+function takeRanks(args) {
+  const at = args.findIndex((arg) => /^--ranks(=|$)/.test(arg));
+  if (at < 0) return { rest: args };
+  const inline = args[at].includes('=');
+  const text = inline ? args[at].slice('--ranks='.length) : args[at + 1];
+  const ranks = Number(text);
+  if (!Number.isInteger(ranks) || ranks < 1) fail(`--ranks: expected a whole number of at least 1, got ${text}`);
+  return { ranks, rest: args.toSpliced(at, inline ? 1 : 2) };
+}
+
+/** Two ranks show what the project is for; they need the communicator's addon, and a core each. */
+function defaultRanks(args) {
+  const addon = join('prebuilds', `${process.platform}-${process.arch}`, 'scmoe_comm_gloo.node');
+  const canTalk = existsSync(join(root, 'packages', 'comm', addon));
+  const asks = args.some((arg) => arg === '--help' || arg === '-h');
+  return canTalk && availableParallelism() >= 2 && !asks ? 2 : 1;
+}
+
 /** The trainer gets Ctrl-C from the terminal itself and decides what to finish; this process only waits for it. */
 function train(args) {
-  const child = spawn(process.execPath, [join(root, 'apps', 'lm-train', 'dist', 'main.js'), 'train', ...args], {
-    stdio: 'inherit',
-  });
+  const { rest, ranks = defaultRanks(rest) } = takeRanks(args);
+  const trainer = [join(root, 'apps', 'lm-train', 'dist', 'main.js'), 'train', ...rest];
+  const launcher = [join(root, 'packages', 'comm', 'dist', 'cli.js'), 'launch', '-n', String(ranks), '--attach', '0'];
+  const child = spawn(process.execPath, ranks === 1 ? trainer : [...launcher, ...trainer], { stdio: 'inherit' });
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   child.once('error', (error) => fail(`the trainer did not start: ${error.message}`));

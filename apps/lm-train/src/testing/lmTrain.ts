@@ -19,15 +19,30 @@ export async function lmTrain(...args: string[]): Promise<Outcome> {
   return { code, signal: null, out: out.text(), err: err.text() };
 }
 
-/** Runs a command line as a process of its own, from source. */
-export function startLmTrain(...args: string[]): {
+interface Started {
   process: ChildProcess;
   output: () => string;
   done: Promise<Outcome>;
-} {
-  const here = dirname(fileURLToPath(import.meta.url));
-  const node = ['-C', '@scmoe/source', '--import', join(here, 'runSource.mjs'), join(here, '..', 'main.ts')];
-  const child = spawn(process.execPath, [...node, ...args], {
+}
+
+const here = dirname(fileURLToPath(import.meta.url));
+const fromSource = ['-C', '@scmoe/source', '--import', join(here, 'runSource.mjs')];
+const main = join(here, '..', 'main.ts');
+
+/** Runs a command line as a process of its own, from source. */
+export function startLmTrain(...args: string[]): Started {
+  return start([...fromSource, main, ...args]);
+}
+
+/** Runs a command line on several ranks, as `scmoe launch` does. */
+export function startRanks(ranks: number, ...args: string[]): Started {
+  const launcher = join(here, '..', '..', '..', '..', 'packages', 'comm', 'src', 'cli.ts');
+  const rank = [process.execPath, ...fromSource, main, ...args];
+  return start([...fromSource, launcher, 'launch', '-n', String(ranks), '--attach', '0', '--', ...rank]);
+}
+
+function start(args: readonly string[]): Started {
+  const child = spawn(process.execPath, args, {
     // jest's own NODE_OPTIONS are not for this process.
     env: { ...process.env, NODE_OPTIONS: '' },
     stdio: ['ignore', 'pipe', 'pipe'],

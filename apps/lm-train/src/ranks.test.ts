@@ -1,0 +1,152 @@
+import { jest } from '@jest/globals';
+import { findGloo } from '@scmoe/comm';
+import { readSafetensors } from '@scmoe/tensor';
+import { readMetricsFile } from '@scmoe/trainer';
+import { cpSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { lmTrain, type Outcome, startRanks } from './testing/lmTrain.js';
+import { temporaryFolder } from './testing/temporaryFolder.js';
+import { tinyRun } from './testing/tinyRun.js';
+
+// Whole runs, of several processes each, on a machine that may be busy.
+jest.setTimeout(180_000);
+
+const folder = temporaryFolder();
+const { options } = tinyRun(folder.path);
+const steps = 20;
+const four = [...options, '--num-experts', '4', '--accumulate', '4', '--steps', String(steps), '--sample-tokens', '0'];
+
+/** The folder of the run that an output names. */
+const runOf = (out: string) => /^run: (\S+?),?(?: |$)/m.exec(out)![1]!;
+const lossesOf = (run: string) =>
+  readMetricsFile(join(run, 'metrics.jsonl'))
+    .filter(({ loss }) => loss !== undefined)
+    .map(({ loss, gradientNorm }) => [loss!, gradientNorm!]);
+const checkpoint = (run: string, step: number) => join(run, 'checkpoints', `step-${String(step).padStart(6, '0')}`);
+const fileOf = (run: string, step: number, name: string) => readFileSync(join(checkpoint(run, step), name));
+
+async function trainOn(ranks: number, ...args: string[]): Promise<{ run: string; outcome: Outcome }> {
+  const outcome = ranks === 1 ? await lmTrain('train', ...args) : await startRanks(ranks, 'train', ...args).done;
+  expect(outcome.err).toBe('');
+  expect(outcome.code).toBe(0);
+  return { run: runOf(outcome.out), outcome };
+}
+
+/** Largest difference between two checkpoints' parameters, in units of each tensor's largest magnitude. */
+async function parameterError(run: string, expected: string): Promise<number> {
+  const [a, b] = await Promise.all(
+    [run, expected].map((path) => readSafetensors(join(checkpoint(path, steps), 'model.safetensors'))),
+  );
+  expect(Object.keys(a!.tensors).sort()).toEqual(Object.keys(b!.tensors).sort());
+  let worst = 0;
+  for (const [name, { data, shape }] of Object.entries(b!.tensors)) {
+    expect(a!.tensors[name]!.shape).toEqual(shape);
+    const largest = (data as Float32Array).reduce((most, x) => Math.max(most, Math.abs(x)), 1e-3);
+    const other = a!.tensors[name]!.data as Float32Array;
+    (data as Float32Array).forEach((x, i) => (worst = Math.max(worst, Math.abs(x - other[i]!) / largest)));
+  }
+  return worst;
+}
+
+const { problem } = findGloo();
+if (problem !== undefined) console.warn(`skipped: ${problem}`);
+const suite = problem === undefined || process.env['SCMOE_REQUIRE_NATIVE'] === '1' ? describe : describe.skip;
+
+suite('lm-train on several ranks', () => {
+  const variants = {
+    dropless: [],
+    capacity: ['--capacity-factor', '1', '--kind', 'top2'],
+  };
+  const alone: Record<string, string> = {};
+  beforeAll(async () => {
+    for (const [name, args] of Object.entries(variants)) alone[name] = (await trainOn(1, ...four, ...args)).run;
+  });
+
+  const cases: [keyof typeof variants, number, string[]][] = [
+    ['dropless', 2, []],
+    ['dropless', 4, []],
+    ['dropless', 4, ['--expert-parallel', '2']],
+    ['capacity', 4, []],
+  ];
+  it.each(cases)('trains as on one rank: %s on %i ranks %p', async (name, ranks, args) => {
+    const { run, outcome } = await trainOn(ranks, ...four, ...variants[name], ...args);
+    expect(outcome.out).toMatch(new RegExp(`^ranks: ${ranks} over gloo, experts shared by `, 'm'));
+    const expected = lossesOf(alone[name]!);
+    const got = lossesOf(run);
+    expect(got).toHaveLength(steps);
+    // The same float32 numbers summed in another order, and 20 updates that build on each other: AdamW divides by the
+    // root of the second moment, so that small gradients weigh their rounding as much as large ones.
+    got.forEach(([loss, norm], i) => {
+      expect(Math.abs(loss! - expected[i]![0]!)).toBeLessThan(1e-4 * expected[i]![0]!);
+      expect(Math.abs(norm! - expected[i]![1]!)).toBeLessThan(1e-3 * expected[i]![1]!);
+    });
+    expect(await parameterError(run, alone[name]!)).toBeLessThan(2e-2);
+  });
+
+  it('is the same run each time, bit for bit, and when it is resumed', async () => {
+    const first = await trainOn(2, ...four, '--save-every', '10');
+    const second = await trainOn(2, ...four, '--save-every', '10');
+    const resumed = join(folder.path, 'resumed');
+    cpSync(checkpoint(first.run, 10), checkpoint(resumed, 10), { recursive: true });
+    const third = await startRanks(2, 'train', '--resume', resumed, '--threads', '1', '--sample-tokens', '0').done;
+    expect(third.err).toBe('');
+    for (const name of ['model.safetensors', 'optimizer.safetensors']) {
+      const expected = fileOf(first.run, steps, name);
+      expect(fileOf(second.run, steps, name).equals(expected)).toBe(true);
+      expect(fileOf(resumed, steps, name).equals(expected)).toBe(true);
+    }
+  });
+
+  it('goes on with another number of ranks', async () => {
+    const { run } = await trainOn(2, ...four, '--save-every', '10');
+    for (const ranks of [1, 4]) {
+      const other = join(folder.path, `on-${ranks}`);
+      cpSync(checkpoint(run, 10), checkpoint(other, 10), { recursive: true });
+      await trainOn(ranks, '--resume', other, '--threads', '1', '--sample-tokens', '0');
+      expect(await parameterError(other, run)).toBeLessThan(2e-2);
+    }
+  });
+
+  it('reports once, and samples from the whole model', async () => {
+    const { outcome } = await trainOn(2, ...four, '--sample-tokens', '8');
+    expect(outcome.out.match(/^validation loss/gm)).toHaveLength(1);
+    expect(outcome.out).toMatch(/layer +e0 +e1 +e2 +e3/);
+    expect(outcome.out).not.toContain('[rank 1]');
+  });
+
+  it('stops together at Ctrl-C, saves, and says how to go on', async () => {
+    const started = startRanks(2, 'train', ...four, '--steps', '1000000', '--accumulate', '2');
+    while (!started.output().includes('step 1') && started.process.exitCode === null) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    started.process.kill('SIGINT');
+    const { code, out } = await started.done;
+    expect(code).toBe(130);
+    expect(out).toMatch(/Interrupted after step \d+ of 1000000; saved: .*step-\d+/);
+  });
+
+  it.each<[string, number, string[], RegExp, number]>([
+    ['experts that the ranks can not share', 2, ['--num-experts', '3'], /experts.*2.*3/s, 1],
+    [
+      'micro-batches that the ranks can not share',
+      2,
+      ['--accumulate', '3'],
+      /expected a multiple of the 2 ranks.*got 3/,
+      2,
+    ],
+    [
+      'groups that do not divide the ranks',
+      2,
+      ['--expert-parallel', '3'],
+      /expertParallel: expected a divisor.*2, got 3/,
+      2,
+    ],
+    ['a missing text', 2, ['--data', '/nowhere'], /nowhere/, 1],
+  ])('refuses %s on all ranks, and says why', async (_, ranks, args, message, exitCode) => {
+    const { code, err } = await startRanks(ranks, 'train', ...four, ...args).done;
+    expect(err).toMatch(message);
+    expect(err).not.toMatch(/\n +at /);
+    expect(code).toBeGreaterThanOrEqual(exitCode);
+  });
+});
