@@ -106,7 +106,7 @@ async function run(command: Command, options: TrainCommandOptions, ranks: Ranks)
   const gpt = createModel(settings, data.tokenizer.vocabularySize, seed, groups?.experts);
   const dispatcher =
     groups && settings.kind !== 'dense'
-      ? new ExpertParallelDispatcher(groups.experts, { numExperts: settings.numExperts })
+      ? new ExpertParallelDispatcher({ communicator: groups.experts, numExperts: settings.numExperts })
       : undefined;
   const model = trainable(gpt, dispatcher);
   const optimizer = new AdamW({ weightDecay: settings.weightDecay });
