@@ -104,6 +104,8 @@ export interface FlightEntry {
   dtype: string;
   bytes: number;
   state: 'queued' | 'waiting for ranks' | 'moving data' | 'done' | 'failed';
+  /** How far it came before it was done or failed. */
+  reached: 'queued' | 'waiting for ranks' | 'moving data';
   /** In a failure: ranks that had not come when it happened. */
   waitingFor: number[];
   issuedMs: number;

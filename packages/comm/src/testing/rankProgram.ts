@@ -1,4 +1,4 @@
-// A rank in a process of its own: node rankProgram.mjs <what> [...]. Says what it does, a line each.
+// A rank in a process of its own: node ... rankProgram.ts <what> [...]. Says what it does, a line each.
 import { init } from '../init/init.js';
 import { callOf, type CallName } from './callOf.js';
 
