@@ -7,7 +7,7 @@ import type { Work } from './Work.js';
 export type Data = HostArray | tf.Tensor;
 
 export type Reduction = 'sum' | 'mean' | 'max';
-export type EngineName = 'self' | 'gloo' | 'nccl';
+export type EngineName = 'self' | 'gloo';
 
 export interface CollectiveOptions {
   /** Overrides the communicator's own, in milliseconds; counted from when the collective's turn has come. */

@@ -1,8 +1,8 @@
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 
 import { serveStore } from './serveStore.js';
-import { StoreClient } from './StoreClient.js';
-import { startScmoe } from '../testing/scmoe.js';
 
 const token = 'secret-of-the-test';
 const source = {
@@ -13,15 +13,20 @@ const source = {
 describe('a store on a thread of its own', () => {
   it('answers others while the thread that started it is blocked', async () => {
     const store = await serveStore({ token }, source);
-    // Another process, which says no more than whether it was let in.
-    const other = startScmoe(['--version']);
-    const client = await StoreClient.connect({ port: store.port, token });
-    await client.set('key', Uint8Array.of(7));
-    const answer = new Int32Array(new SharedArrayBuffer(4));
-    expect(Atomics.wait(answer, 0, 0, 50)).toBe('timed-out');
-    expect(Array.from(await client.get('key'))).toEqual([7]);
-    client.close();
-    await other.done;
+    const flag = new Int32Array(new SharedArrayBuffer(4));
+    const ask = `
+      const { workerData: { port, flag } } = require('node:worker_threads');
+      const socket = require('node:net').connect(port, '127.0.0.1', () => socket.write('scmoe-store 1 ${token}\\n'));
+      socket.once('data', (answer) => {
+        Atomics.store(flag, 0, answer.toString().startsWith('ok ') ? 1 : 2);
+        Atomics.notify(flag, 0);
+        socket.destroy();
+      });`;
+    const other = new Worker(ask, { eval: true, workerData: { port: store.port, flag } });
+    const ended = once(other, 'exit');
+    expect(Atomics.wait(flag, 0, 0, 10_000)).not.toBe('timed-out');
+    expect(flag[0]).toBe(1);
+    await ended;
     await store.close();
   });
 
