@@ -45,7 +45,8 @@ export class RankGroup {
   }
 
   async stop(): Promise<void> {
-    const ended = this.ranks.map(({ child }) => child.exitCode ?? child.signalCode ?? once(child, 'exit'));
+    const running = this.ranks.filter(({ child }) => child.exitCode === null && child.signalCode === null);
+    const ended = running.map(({ child }) => once(child, 'exit'));
     for (const { child } of this.ranks) child.stdin!.end();
     await Promise.all(ended);
   }
