@@ -21,7 +21,7 @@ export async function overheadSuite(
   const rows: string[][] = [];
   for (const operation of operations) {
     for (const size of sizes) {
-      const found = new Map([...groups.keys()].map((name) => [name, { starting: [], whole: [] }]));
+      const found = new Map<string, Latencies>([...groups.keys()].map((name) => [name, { starting: [], whole: [] }]));
       for (let round = 0; round <= rounds; round++) {
         for (const [name, group] of groups) {
           const [answer] = await group.ask<Latencies>(`${operation} ${size} ${calls}`);
