@@ -64,6 +64,7 @@ void FlightRecorder::moved(uint64_t sequence, WorkState state, const std::vector
   // What was waited for stays in the record of a failure.
   if (state != WorkState::kFailed || !missing.empty()) entry.missing = missing;
   entry.state = state;
+  if (state != WorkState::kFailed && state != WorkState::kDone) entry.reached = state;
 }
 
 std::string FlightRecorder::json(const std::string& group, int rank, int size, const std::string& reason) const {
@@ -79,7 +80,7 @@ std::string FlightRecorder::json(const std::string& group, int rank, int size, c
     out << (sequence > first ? ",\n" : "\n") << "{\"sequence\":" << entry.sequence
         << ",\"operation\":" << jsonText(nameOf(entry.operation)) << ",\"call\":" << jsonText(entry.call)
         << ",\"dtype\":" << jsonText(nameOf(entry.dtype)) << ",\"bytes\":" << entry.bytes
-        << ",\"state\":" << jsonText(nameOf(entry.state)) << ",\"waitingFor\":[";
+        << ",\"state\":" << jsonText(nameOf(entry.state)) << ",\"reached\":" << jsonText(nameOf(entry.reached)) << ",\"waitingFor\":[";
     for (size_t i = 0; i < entry.missing.size(); ++i) out << (i > 0 ? "," : "") << entry.missing[i];
     out << "],\"issuedMs\":" << entry.issuedMs << ",\"startedMs\":" << entry.startedMs
         << ",\"finishedMs\":" << entry.finishedMs << "}";

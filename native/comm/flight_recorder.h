@@ -33,6 +33,7 @@ class FlightRecorder {
     std::string call;
     uint64_t bytes = 0;
     WorkState state = WorkState::kQueued;
+    WorkState reached = WorkState::kQueued;  // before it was done or failed
     std::vector<int> missing;
     double issuedMs = 0, startedMs = 0, finishedMs = 0;
   };

@@ -1,6 +1,6 @@
 // The one way in which this folder is compiled: by cmake-js, which knows where Node's headers are.
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -31,7 +31,7 @@ function cmakeJs(...args) {
 /**
  * Configures and builds; ends the process with a failure where that does not work.
  *
- * @param {{ tests?: boolean }} options `tests`: the unit tests as well
+ * @param {{ tests?: boolean }} options `tests`: everything there is, the unit tests as well; else the tensor addon alone
  */
 export function compile({ tests = false } = {}) {
   // Configured each time (a second): a changed SCMOE_MARCH or compiler counts. A folder that was configured under
@@ -42,7 +42,24 @@ export function compile({ tests = false } = {}) {
     rmSync(buildFolder, { recursive: true, force: true });
     done = configure();
   }
-  if (done && cmakeJs('build', '--parallel', String(availableParallelism()))) return;
+  if (done && (tests ? build() : build('scmoe_native'))) return;
   console.error('native: the build failed; the compiler says why above.');
   process.exit(1);
+}
+
+function build(target) {
+  const only = target === undefined ? [] : ['--target', target];
+  return cmakeJs('build', ...only, '--parallel', String(availableParallelism()));
+}
+
+/**
+ * Builds the addon of the Gloo engine, after `compile`.
+ *
+ * @returns why it can't be built here, or undefined
+ */
+export function compileGloo() {
+  const cache = readFileSync(join(buildFolder, 'CMakeCache.txt'), 'utf8');
+  const found = (name) => new RegExp(`^${name}:\\w+=.*(?<!-NOTFOUND)$`, 'm').test(cache);
+  if (!found('GLOO_LIBRARY') || !found('GLOO_INCLUDE')) return 'the Gloo library and its headers were not found';
+  return build('scmoe_comm_gloo') ? undefined : 'the Gloo engine did not compile; the compiler says why above';
 }

@@ -1,7 +1,7 @@
 // Builds and runs the C++ unit tests (test/*_test.cc) and leaves their counts in test-results/. A test case is a TEST
 // of test/check.h; a test program prints one line for each.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,6 +14,12 @@ const programs = readdirSync(join(native, 'test'))
 const counts = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0 };
 
 function run(program) {
+  if (program.startsWith('comm_gloo_') && !existsSync(join(buildFolder, 'test', program))) {
+    counts.numPendingTests += 1;
+    console.log(`${program}\n  skipped: Gloo was not found`);
+    if (process.env.SCMOE_REQUIRE_NATIVE === '1') process.exitCode = 1;
+    return;
+  }
   const { stdout, stderr, status, signal } = spawnSync(join(buildFolder, 'test', program), { encoding: 'utf8' });
   process.stdout.write(`${program}\n${stdout}${stderr}`);
   const lines = (word) => stdout.split('\n').filter((line) => line.startsWith(`  ${word} `)).length;

@@ -2,4 +2,7 @@ import { defineConfig } from 'tsup';
 
 import preset from '../../tsup.preset.js';
 
-export default defineConfig({ ...(preset as object), entry: ['src/index.ts', 'src/cli.ts'] });
+export default defineConfig({
+  ...(preset as object),
+  entry: { index: 'src/index.ts', cli: 'src/cli.ts', storeWorker: 'src/rendezvous/storeWorker.ts' },
+});

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
 import { isCurrent } from './dependencies.mjs';
-import { missingParts, nodeProblem } from './machine.mjs';
+import { missingExtras, missingParts, nodeProblem } from './machine.mjs';
 import { clearResults, readResults, summarize } from './results.mjs';
 import { installCommand } from './systemPackages.mjs';
 
@@ -26,6 +26,14 @@ describe('the machine', () => {
       ['cmake', 'oneDnn'],
     );
   });
+
+  it('counts Gloo apart: without it, all but several ranks works', () => {
+    assert.deepEqual(
+      missingExtras({}).map(({ part }) => part),
+      ['gloo'],
+    );
+    assert.deepEqual(missingExtras({ gloo: '/usr/lib/libgloo.so' }), []);
+  });
 });
 
 describe('the install command', () => {
@@ -38,6 +46,12 @@ describe('the install command', () => {
       installCommand(['oneDnn'], (command) => command === 'pacman'),
       'pacman -S onednn',
     );
+  });
+
+  it('leaves out what a package manager does not have', () => {
+    const apk = (command) => command === 'apk';
+    assert.equal(installCommand(['oneDnn', 'gloo'], apk), 'apk add onednn');
+    assert.equal(installCommand(['gloo'], apk), undefined);
   });
 
   it('is absent where no package manager is known', () => {

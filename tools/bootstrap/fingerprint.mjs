@@ -5,8 +5,7 @@ import { cpus } from 'node:os';
 
 import { inspectMachine } from './machine.mjs';
 
-const { compiler, cmake, oneDnn } = inspectMachine();
+const { compiler, cmake, oneDnn, gloo } = inspectMachine();
 const parts = [process.platform, process.arch, process.version, cpus()[0]?.model, compiler, cmake];
-console.log(
-  [...parts, oneDnn && existsSync(oneDnn) ? realpathSync(oneDnn) : oneDnn].map((part) => part ?? 'none').join(' | '),
-);
+const libraries = [oneDnn, gloo].map((library) => (library && existsSync(library) ? realpathSync(library) : library));
+console.log([...parts, ...libraries].map((part) => part ?? 'none').join(' | '));

@@ -1,4 +1,4 @@
-// What this machine has of what the native kernels need: a C++ compiler, CMake, make, and oneDNN.
+// What this machine has of what the native code needs: a C++ compiler, CMake, make, oneDNN, and Gloo for several ranks.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -49,9 +49,19 @@ export function findOneDnn(env = process.env) {
   return undefined;
 }
 
+/** Path of the Gloo library, where its headers are there as well, or undefined. CMake has the last word. */
+export function findGloo() {
+  const prefixes = ['/usr/local', '/usr'];
+  if (!prefixes.some((prefix) => existsSync(join(prefix, 'include', 'gloo', 'config.h')))) return undefined;
+  const folders = ['lib', 'lib64', `lib/${{ x64: 'x86_64', arm64: 'aarch64' }[process.arch]}-linux-gnu`];
+  return prefixes
+    .flatMap((prefix) => folders.map((folder) => join(prefix, folder, 'libgloo.so')))
+    .find((library) => existsSync(library));
+}
+
 /**
- * @returns {{ compiler?: string, cmake?: string, make?: string, oneDnn?: string }} version lines and the library's
- *   path; undefined where a part is missing or too old.
+ * @returns {{ compiler?: string, cmake?: string, make?: string, oneDnn?: string, gloo?: string }} version lines and the libraries'
+ *   paths; undefined where a part is missing or too old.
  */
 export function inspectMachine(env = process.env) {
   const cmake = versionOf('cmake');
@@ -60,6 +70,7 @@ export function inspectMachine(env = process.env) {
     cmake: isAtLeast(numbersOf(cmake), minimumCmake) ? cmake : undefined,
     make: versionOf('make') ?? versionOf('ninja'),
     oneDnn: findOneDnn(env),
+    gloo: findGloo(),
   };
 }
 
@@ -72,4 +83,9 @@ export function missingParts(machine) {
     [machine.oneDnn, 'oneDnn', 'the oneDNN library'],
   ];
   return parts.filter(([found]) => !found).map(([, part, words]) => ({ part, words }));
+}
+
+/** What is missing of that which only several ranks need, in words. */
+export function missingExtras(machine) {
+  return machine.gloo ? [] : [{ part: 'gloo', words: 'the Gloo library' }];
 }

@@ -1,5 +1,5 @@
 // From a fresh clone to a machine that can build: every step says what it does, and does nothing the second time.
-import { inspectMachine, missingParts, nodeProblem } from './machine.mjs';
+import { inspectMachine, missingExtras, missingParts, nodeProblem } from './machine.mjs';
 import { installDependencies } from './dependencies.mjs';
 import { fail, say } from './say.mjs';
 import { installSystemPackages } from './systemPackages.mjs';
@@ -15,19 +15,29 @@ function prepareNative() {
     );
     return;
   }
-  let missing = missingParts(inspectMachine());
-  if (missing.length === 0) return;
+  const lacks = () => {
+    const machine = inspectMachine();
+    return { parts: missingParts(machine), extras: missingExtras(machine) };
+  };
+  let { parts, extras } = lacks();
+  if (parts.length + extras.length === 0) return;
 
   // A library that the user names is theirs to provide.
-  const ours = missing.filter(({ part }) => part !== 'oneDnn' || !process.env.SCMOE_ONEDNN_LIB);
-  const command = ours.length > 0 ? installSystemPackages(ours.map(({ part }) => part)) : undefined;
-  missing = missingParts(inspectMachine());
-  if (missing.length === 0) return;
-
-  const words = missing.map((part) => part.words).join(', ');
+  const ours = parts.filter(({ part }) => part !== 'oneDnn' || !process.env.SCMOE_ONEDNN_LIB);
+  // One after the other: a package manager that lacks the extras must not fail on the rest.
+  const commands = [ours, extras].map((missing) =>
+    missing.length > 0 ? installSystemPackages(missing.map(({ part }) => part)) : undefined,
+  );
+  ({ parts, extras } = lacks());
+  const command = commands.filter(Boolean).join(' && ');
+  const wordsOf = (missing) => missing.map((part) => part.words).join(', ');
   const advice = command ? `To install: ${command}` : 'Please install it, or point CXX or SCMOE_ONEDNN_LIB at it.';
-  if (required) fail(`SCMOE_REQUIRE_NATIVE=1, but this machine lacks ${words}.`, advice);
-  say(`this machine lacks ${words}: it runs on TF.js's wasm or cpu backend, slower. ${advice}`);
+  if (required && parts.length + extras.length > 0)
+    fail(`SCMOE_REQUIRE_NATIVE=1, but this machine lacks ${wordsOf([...parts, ...extras])}.`, advice);
+  if (parts.length > 0)
+    say(`this machine lacks ${wordsOf(parts)}: it runs on TF.js's wasm or cpu backend, slower. ${advice}`);
+  else if (extras.length > 0)
+    say(`this machine lacks ${wordsOf(extras)}: it runs as one process. ${command ? advice : ''}`.trim());
 }
 
 export function prepare(root) {

@@ -8,12 +8,12 @@ const managers = [
   {
     command: 'apt-get',
     install: 'apt-get install -y --no-install-recommends',
-    names: { compiler: 'g++', cmake: 'cmake', make: 'make', oneDnn: 'libdnnl-dev' },
+    names: { compiler: 'g++', cmake: 'cmake', make: 'make', oneDnn: 'libdnnl-dev', gloo: 'libgloo-dev' },
   },
   {
     command: 'dnf',
     install: 'dnf install',
-    names: { compiler: 'gcc-c++', cmake: 'cmake', make: 'make', oneDnn: 'onednn' },
+    names: { compiler: 'gcc-c++', cmake: 'cmake', make: 'make', oneDnn: 'onednn', gloo: 'gloo-devel' },
   },
   {
     command: 'pacman',
@@ -24,17 +24,18 @@ const managers = [
   {
     command: 'zypper',
     install: 'zypper install',
-    names: { compiler: 'gcc-c++', cmake: 'cmake', make: 'make', oneDnn: 'onednn-devel' },
+    names: { compiler: 'gcc-c++', cmake: 'cmake', make: 'make', oneDnn: 'onednn-devel', gloo: 'gloo-devel' },
   },
 ];
 
 const succeeds = (command, ...args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 const isRoot = () => process.getuid?.() === 0;
 
-/** The command that installs `parts` here, or undefined on a machine whose package manager we don't know. */
+/** The command that installs `parts` here, or undefined where no package manager that we know has any of them. */
 export function installCommand(parts, has = (command) => succeeds(command, '--version')) {
   const manager = managers.find(({ command }) => has(command));
-  return manager && `${manager.install} ${parts.map((part) => manager.names[part]).join(' ')}`;
+  const names = parts.map((part) => manager?.names[part]).filter(Boolean);
+  return names.length > 0 ? `${manager.install} ${names.join(' ')}` : undefined;
 }
 
 /** Whether installing is ours to do: Debian or Ubuntu, as root or with a sudo that asks for nothing. */

@@ -7,7 +7,7 @@ import type { Work } from './Work.js';
 export type Data = HostArray | tf.Tensor;
 
 export type Reduction = 'sum' | 'mean' | 'max';
-export type EngineName = 'self' | 'gloo' | 'nccl';
+export type EngineName = 'self' | 'gloo';
 
 export interface CollectiveOptions {
   /** Overrides the communicator's own, in milliseconds; counted from when the collective's turn has come. */
@@ -104,6 +104,8 @@ export interface FlightEntry {
   dtype: string;
   bytes: number;
   state: 'queued' | 'waiting for ranks' | 'moving data' | 'done' | 'failed';
+  /** How far it came before it was done or failed. */
+  reached: 'queued' | 'waiting for ranks' | 'moving data';
   /** In a failure: ranks that had not come when it happened. */
   waitingFor: number[];
   issuedMs: number;

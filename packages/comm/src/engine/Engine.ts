@@ -50,7 +50,7 @@ export interface GroupPlan {
   timeoutMs: number;
 }
 
-/** What moves the data of a communicator: the seam between `GroupCommunicator` and Gloo, NCCL or nothing at all. */
+/** What moves the data of a communicator: the seam between `GroupCommunicator` and Gloo, or nothing at all. */
 export interface Engine {
   readonly name: EngineName;
   /** Unique among the groups of a run. */

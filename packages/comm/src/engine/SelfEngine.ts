@@ -76,6 +76,7 @@ export class SelfEngine implements Engine {
       dtype,
       bytes: elements * (output?.BYTES_PER_ELEMENT ?? 4),
       state: 'done',
+      reached: 'moving data',
       waitingFor: [],
       issuedMs: now,
       startedMs: now,

@@ -66,14 +66,16 @@ function analyzeGroup(members: FlightRecord[]): FlightFinding[] {
   }
 
   const absent = entries.filter(({ entry }) => !entered(entry)).map(({ rank }) => rank);
-  const waitedFor = [...new Set(present.flatMap(({ entry }) => entry.waitingFor))];
+  // Data moves only when all have entered: a rank without a record is missing where the others still waited for it.
+  const waitedFor = present.flatMap(({ entry }) => (entry.reached === 'waiting for ranks' ? entry.waitingFor : []));
   const missing = [...new Set([...absent, ...waitedFor.filter((rank) => silent.includes(rank))])].sort((a, b) => a - b);
   if (missing.length > 0) {
     const text = `${named(missing)} never entered collective ${sequence}: ${common.join('; ') || 'nobody did'}`;
     findings.push({ group, kind: 'never entered', sequence, ranks: missing, text });
   }
   if (missing.length === 0 && calls.length === 1) {
-    const stuck = present.filter(({ entry }) => entry.state !== 'done').map(({ rank }) => rank);
+    const open = present.filter(({ entry }) => entry.state !== 'done').map(({ rank }) => rank);
+    const stuck = [...open, ...silent].sort((a, b) => a - b);
     const text = `all ranks entered collective ${sequence}, ${calls[0]![0]}; ${named(stuck)} did not finish it`;
     findings.push({ group, kind: 'not finished', sequence, ranks: stuck, text });
   }

@@ -12,7 +12,7 @@ import { localAddressTowards } from './localAddress.js';
 
 export interface InitOptions {
   /** 'auto': gloo where there are several ranks, self in a world of one. */
-  engine?: 'auto' | Exclude<EngineName, 'nccl'>;
+  engine?: 'auto' | EngineName;
   /** How long the ranks wait for each other, here and in every collective. Default 5 min. */
   timeoutMs?: number;
   /** Default: what the launcher's environment variables say. */

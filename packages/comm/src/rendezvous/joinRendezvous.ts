@@ -1,6 +1,6 @@
 import type { Place } from '../place/Place.js';
 import { StoreClient } from './StoreClient.js';
-import { StoreServer } from './StoreServer.js';
+import { serveStore } from './serveStore.js';
 
 export interface Rendezvous {
   store: StoreClient;
@@ -19,9 +19,7 @@ export async function joinRendezvous(
 ): Promise<Rendezvous> {
   if (rendezvous === undefined) throw new Error(`A world of one (${source}) has no rendezvous.`);
   const { port, token, servedBy, bind } = rendezvous;
-  const server =
-    servedBy === 'rank 0' && rank === 0 ? await StoreServer.listen({ host: bind, port, token }) : undefined;
-  server?.unref();
+  const server = servedBy === 'rank 0' && rank === 0 ? await serveStore({ host: bind, port, token }) : undefined;
   const host = server === undefined ? rendezvous.host : bind === '0.0.0.0' ? '127.0.0.1' : bind;
   const store = await StoreClient.connect({ host, port, token, timeoutMs });
   let closing: Promise<void> | undefined;

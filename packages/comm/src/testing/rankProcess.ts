@@ -4,30 +4,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import { build } from 'esbuild';
-
-const packageFolder = join(import.meta.dirname, '..', '..');
-let bundled: Promise<string> | undefined;
-
-/** The program of the rank processes as one file: Node runs no TypeScript. */
-function bundleProgram(): Promise<string> {
-  return (bundled ??= (async () => {
-    // Two folders below the package, as deep as the addon is looked for.
-    const outfile = join(packageFolder, 'build', 'testing', `rankProgram-${process.pid}.mjs`);
-    await build({
-      entryPoints: [join(packageFolder, 'src', 'testing', 'rankProgram.ts')],
-      outfile,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      conditions: ['@scmoe/source'],
-      external: ['@tensorflow/*'],
-      logLevel: 'error',
-    });
-    return outfile;
-  })());
-}
-
 export interface RankProcess {
   pid: number;
   /** Resolves when the process has printed this line. */
@@ -42,8 +18,10 @@ export interface RankProcess {
 }
 
 /** A rank in a process of its own, to be stopped and killed. Runs rankProgram.ts with these arguments. */
-export async function startRankProcess(place: { rank: number; size: number; port: number }, args: string[]) {
-  const child = spawn(process.execPath, [await bundleProgram(), ...args], {
+export function startRankProcess(place: { rank: number; size: number; port: number }, args: string[]): RankProcess {
+  const here = import.meta.dirname;
+  const node = ['-C', '@scmoe/source', '--import', join(here, 'runSource.mjs'), join(here, 'rankProgram.ts')];
+  const child = spawn(process.execPath, [...node, ...args], {
     env: {
       ...process.env,
       NODE_OPTIONS: '',
@@ -65,7 +43,7 @@ export async function startRankProcess(place: { rank: number; size: number; port
     });
   }
   const ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string);
-  const process_: RankProcess = {
+  return {
     pid: child.pid!,
     hasSaid: async (line) => {
       if (lines.includes(line)) return;
@@ -83,5 +61,4 @@ export async function startRankProcess(place: { rank: number; size: number; port
     ended,
     output: () => lines.join('\n'),
   };
-  return process_;
 }

@@ -1,4 +1,4 @@
-// A rank in a process of its own: node rankProgram.mjs <what> [...]. Says what it does, a line each.
+// A rank in a process of its own: node ... rankProgram.ts <what> [...]. Says what it does, a line each.
 import { init } from '../init/init.js';
 import { callOf, type CallName } from './callOf.js';
 
@@ -34,4 +34,5 @@ async function ending(): Promise<void> {
 }
 
 if (what === 'victim') await victim(names[0] as CallName);
+else if (what === 'gradient') await (await import('./gradientProgram.js')).gradientProgram();
 else await ending();

@@ -8,6 +8,7 @@ import { below, parameter, type ParameterRecord } from '../parameters/ParameterR
 import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { operatorsOver, type Operator } from '../plan/Operator.js';
 import type { Dispatcher, ExpertBatch } from './Dispatcher.js';
+import { allExperts, shardSpecs, type ExpertShard } from './expertShard.js';
 
 /** What the operators of an expert layer read and write, by name. */
 export interface MoeValues {
@@ -24,13 +25,16 @@ export interface MoeValues {
   routed: tf.Tensor;
 }
 
+/** The router scores all experts on every rank; of the experts themselves there are those of the shard. */
 export function routedSpecs(
   d: number,
   { numExperts, expertHidden, activation }: { numExperts: number; expertHidden: number; activation: ExpertActivation },
+  shard: ExpertShard = allExperts,
 ): ParameterSpecs {
+  const experts = feedForwardSpecs(d, expertHidden, activation, numExperts);
   return {
     'router.weight': { shape: [d, numExperts], initial: 'normal' },
-    ...under('experts', feedForwardSpecs(d, expertHidden, activation, numExperts)),
+    ...under('experts', shardSpecs(experts, numExperts, shard)),
   };
 }
 

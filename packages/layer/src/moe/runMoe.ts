@@ -11,6 +11,7 @@ import { executePlan } from '../plan/executePlan.js';
 import { sequentialPlan } from '../plan/Plan.js';
 import { tidyRecord } from '../plan/tidyRecord.js';
 import type { Dispatcher } from './Dispatcher.js';
+import { allExperts, type ExpertShard } from './expertShard.js';
 import { LocalDispatcher } from './LocalDispatcher.js';
 import { expertOperators, gate, routedSpecs, type MoeValues } from './moeOperators.js';
 
@@ -21,11 +22,17 @@ export interface ResolvedMoeLayer extends ResolvedRouted {
   shared?: { hidden: number; mix: Mix };
 }
 
-export function moeSpecs(d: number, config: ResolvedMoeLayer): ParameterSpecs {
+/** Names, shapes and starting points of all parameters of the layer, with the experts of one rank. */
+export function moeSpecs(
+  d: number,
+  config: ResolvedMoeLayer,
+  { experts = allExperts }: { experts?: ExpertShard } = {},
+): ParameterSpecs {
   const { shared, activation } = config;
-  if (!shared) return routedSpecs(d, config);
+  const routed = routedSpecs(d, config, experts);
+  if (!shared) return routed;
   return {
-    ...routedSpecs(d, config),
+    ...routed,
     ...under('shared', feedForwardSpecs(d, shared.hidden, activation)),
     ...under('mix', mixSpecs(d, shared.mix)),
   };

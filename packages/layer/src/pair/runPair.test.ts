@@ -3,10 +3,11 @@ import * as tf from '@tensorflow/tfjs';
 
 import { pairKinds, positions, resolvePair, type PairConfig } from '../config/PairConfig.js';
 import { mixes } from '../config/MoeConfig.js';
-import { isExchange, type Operator } from '../plan/Operator.js';
-import { sequentialPlan, type Plan, type Step } from '../plan/Plan.js';
+import { isExchange } from '../plan/Operator.js';
+import { sequentialPlan } from '../plan/Plan.js';
 import { expectGradientsMatch } from '../testing/finiteDifferences.js';
-import { pairOperators, type PairValues } from './pairOperators.js';
+import { overlappedPlan } from '../testing/overlappedPlan.js';
+import { pairOperators } from './pairOperators.js';
 import { initializePair, pairSpecs } from './pairSpecs.js';
 import { runPair } from './runPair.js';
 import { countParameters } from '../parameters/ParameterSpec.js';
@@ -22,28 +23,6 @@ const small: PairConfig = {
 /** Parameters well away from zero, so that every path matters. */
 const parametersOf = (config: PairConfig) => initializePair(config, { seed: 3, standardDeviation: 0.4 });
 const input = (batch = 2, length = 5) => tf.randomNormal<tf.Rank.R3>([batch, length, 8], 0, 1, 'float32', 7);
-
-/** Starts both exchanges as early and waits for them as late as the slot allows: the expert runs after `slot` backbone operators. */
-function overlappedPlan(slot: number) {
-  return (operators: readonly Operator<PairValues>[]): Plan => {
-    const steps = (names: string[]): Step[] => names.map((operator) => ({ action: 'run', operator }));
-    const names = operators.map(({ name }) => name);
-    const gate = names.indexOf('gate');
-    const afterTap = names.slice(gate).filter((name) => /^(mlp|attention|sharedExpert)/.test(name));
-    return [
-      ...steps(names.slice(0, gate)),
-      ...steps(['gate', 'encode']),
-      { action: 'start', operator: 'dispatch' },
-      ...steps(afterTap.slice(0, slot)),
-      { action: 'wait', operator: 'dispatch' },
-      ...steps(['expert']),
-      { action: 'start', operator: 'combine' },
-      ...steps(afterTap.slice(slot)),
-      { action: 'wait', operator: 'combine' },
-      ...steps(['decode', 'output']),
-    ];
-  };
-}
 
 describe('runPair', () => {
   beforeEach(() => tf.engine().startScope());

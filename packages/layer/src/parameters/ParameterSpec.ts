@@ -7,6 +7,8 @@ import type { ParameterRecord } from './ParameterRecord.js';
 export interface ParameterSpec {
   readonly shape: number[];
   readonly initial: 'zeros' | 'ones' | 'normal' | 'residual';
+  /** Where this is only a part of a parameter: its entries along the first axis begin at `first` of all `of`. */
+  readonly part?: { readonly first: number; readonly of: number };
 }
 
 export type ParameterSpecs = Readonly<Record<string, ParameterSpec>>;
@@ -27,11 +29,12 @@ export function countParameters(specs: ParameterSpecs): number {
  */
 export function checkParameters(parameters: ParameterRecord, specs: ParameterSpecs): void {
   const problems: string[] = [];
-  for (const [name, { shape }] of Object.entries(specs)) {
+  for (const [name, { shape, part }] of Object.entries(specs)) {
     const got = parameters[name];
     if (!got) problems.push(`'${name}' is missing`);
     else if (got.shape.join() !== shape.join()) {
-      problems.push(`'${name}' has shape (${got.shape.join(', ')}), expected (${shape.join(', ')})`);
+      const which = part ? `, entries ${part.first} to ${part.first + shape[0]! - 1} of ${part.of}` : '';
+      problems.push(`'${name}' has shape (${got.shape.join(', ')}), expected (${shape.join(', ')})${which}`);
     }
   }
   for (const name of Object.keys(parameters)) if (!specs[name]) problems.push(`'${name}' is not expected`);

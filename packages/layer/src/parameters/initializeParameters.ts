@@ -14,7 +14,10 @@ export interface InitializationOptions {
   residualScale?: number;
 }
 
-/** A fresh tensor for each parameter. Depends on seed, name and shape alone: other parameters do not change it. */
+/**
+ * A fresh tensor for each parameter. Depends on seed, name and shape alone: other parameters do not change it. A part of
+ * a parameter has the numbers that it has in the whole, of which nothing else is made.
+ */
 export function initializeParameters(specs: ParameterSpecs, options: InitializationOptions): Record<string, tf.Tensor> {
   return Object.fromEntries(
     Object.entries(specs).map(([name, spec]) => [name, initializeParameter(name, spec, options)]),
@@ -24,13 +27,19 @@ export function initializeParameters(specs: ParameterSpecs, options: Initializat
 /** A fresh tensor for the parameter `name`. */
 export function initializeParameter(
   name: string,
-  { shape, initial }: ParameterSpec,
+  { shape, initial, part }: ParameterSpec,
   { seed, standardDeviation = defaultDeviation, residualScale = 1 }: InitializationOptions,
 ): tf.Tensor {
   if (initial === 'zeros') return tf.zeros(shape);
   if (initial === 'ones') return tf.ones(shape);
   const scale = initial === 'residual' ? residualScale : 1;
-  return randomNormal(shape, { seed, stream: hash(name), standardDeviation: standardDeviation * scale });
+  const entrySize = shape.slice(1).reduce((product, length) => product * length, 1);
+  return randomNormal(shape, {
+    seed,
+    stream: hash(name),
+    offset: (part?.first ?? 0) * entrySize,
+    standardDeviation: standardDeviation * scale,
+  });
 }
 
 /** FNV-1a, 32 bits: gives each name a random stream of its own. */

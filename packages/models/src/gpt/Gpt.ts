@@ -1,12 +1,16 @@
 import { loadBalanceLoss, type Routing } from '@scmoe/gating';
 import {
+  allExperts,
   below,
   dropoutStreams,
+  expertShard,
   initializeParameter,
   normalize,
   parameter,
   runPair,
   tidyRecord,
+  type Dispatcher,
+  type ExpertShard,
   type PairCache,
   type ParameterRecord,
 } from '@scmoe/layer';
@@ -25,7 +29,19 @@ export type GptCache = {
   pairs: PairCache[];
 };
 
-export interface ForwardOptions {
+export interface GptOptions {
+  /** Of the initial weights. */
+  seed: number;
+  /** Which of the experts this rank holds. Default: all. */
+  experts?: ExpertShard;
+}
+
+export interface DispatchOptions {
+  /** Brings tokens to their experts and back. Default: all experts are here. A shard of experts needs one. */
+  dispatcher?: Dispatcher;
+}
+
+export interface ForwardOptions extends DispatchOptions {
   /** Switches dropout on. */
   training?: boolean;
   /** Seed of this step's dropout masks. */
@@ -62,27 +78,33 @@ export type LossResult = {
  * Initialised as GPT-2: weights normal(0, 0.02), the projections into the residual stream divided by
  * sqrt(2 * numLayers), biases 0, norms 1. The same seed gives the same model.
  *
+ * With `experts`, the ranks of an expert-parallel group hold a share of the experts each, and everything else alike. A
+ * share has the numbers that those experts have in the whole model.
+ *
  * @throws ConfigurationError naming the option, what is allowed and what came.
  */
 export class Gpt {
   /** Parameters by name: `embedding`, `block0.attn1.wq`, `normFinal.weight`. */
   readonly variables: Record<string, tf.Variable> = {};
+  /** Which of the experts are here. */
+  readonly experts: ExpertShard;
   private readonly resolved: ResolvedGpt;
 
   constructor(
     readonly config: GptConfig,
-    { seed }: { seed: number },
+    { seed, experts = allExperts }: GptOptions,
   ) {
     this.resolved = resolveGpt(config);
+    this.experts = { ...experts };
     const residualScale = 1 / Math.sqrt(2 * config.numLayers);
     tf.tidy(() => {
-      for (const [name, spec] of Object.entries(gptSpecs(this.resolved))) {
+      for (const [name, spec] of Object.entries(gptSpecs(this.resolved, { experts }))) {
         this.variables[name] = tf.variable(initializeParameter(name, spec, { seed, residualScale }));
       }
     });
   }
 
-  /** All parameters. */
+  /** All parameters, with the experts of all ranks. */
   numParameters(): number {
     return gptCosts(this.resolved).numParameters;
   }
@@ -132,13 +154,17 @@ export class Gpt {
   }
 
   /**
-   * Continues a prompt, token by token, and returns the new tokens.
+   * Continues a prompt, token by token, and returns the new tokens. Ranks that share the experts out generate together:
+   * prompts of one length, the same options.
    * @throws Error for an empty prompt, an id outside the vocabulary or an impossible sampling option.
    */
-  generate(promptIds: readonly number[], options: GenerateOptions): Promise<number[]> {
+  generate(
+    promptIds: readonly number[],
+    { dispatcher, ...options }: GenerateOptions & DispatchOptions,
+  ): Promise<number[]> {
     const { vocabSize, sequenceLength } = this.resolved;
     return generate<GptCache>(
-      { vocabSize, sequenceLength, nextToken: (ids, past) => this.nextTokenLogits(ids, past) },
+      { vocabSize, sequenceLength, nextToken: (ids, past) => this.nextTokenLogits(ids, { past, dispatcher }) },
       promptIds,
       options,
     );
@@ -149,10 +175,13 @@ export class Gpt {
   }
 
   /** Scores (vocabSize) of the token after the last of `ids`, and the cache that includes them. */
-  private nextTokenLogits(ids: readonly number[], past?: GptCache): { logits: tf.Tensor1D; cache: GptCache } {
+  private nextTokenLogits(
+    ids: readonly number[],
+    options: Pick<ForwardOptions, 'past' | 'dispatcher'>,
+  ): { logits: tf.Tensor1D; cache: GptCache } {
     return tidyRecord(() => {
       const { hidden, cache } = this.hidden(tf.tensor2d([ids as number[]], undefined, 'int32'), {
-        past,
+        ...options,
         keepCache: true,
       });
       const last = tf.slice(hidden, [0, ids.length - 1, 0], [1, 1, this.resolved.dModel]);
@@ -163,10 +192,11 @@ export class Gpt {
   /** Output of the last pair, normalised: (B, S, dModel). */
   private hidden(
     ids: tf.Tensor2D,
-    { training = false, dropoutSeed, past, keepCache = false }: ForwardOptions,
+    { training = false, dropoutSeed, past, keepCache = false, dispatcher }: ForwardOptions,
   ): { hidden: tf.Tensor3D; routings: Routing[]; cache?: GptCache } {
     const start = past?.length ?? 0;
     this.checkIds(ids, start);
+    this.checkDispatcher(dispatcher);
     const { pairs, dropout: rate } = this.resolved;
     const seed = dropsOut(training, rate, dropoutSeed) ? dropoutSeed : undefined;
 
@@ -178,6 +208,7 @@ export class Gpt {
       const { y, routing, cache } = runPair(x, below(this.variables, `block${index}`), pair, {
         past: past?.pairs[index],
         keepCache,
+        dispatcher,
         // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
         // than in the whole sequence. Generation therefore drops nothing.
         dropless: keepCache || past !== undefined,
@@ -215,6 +246,15 @@ export class Gpt {
     if (start + ids.shape[1] > sequenceLength) {
       throw new Error(`ids: expected at most sequenceLength = ${sequenceLength} tokens, got ${start + ids.shape[1]}`);
     }
+  }
+
+  private checkDispatcher(dispatcher: Dispatcher | undefined): void {
+    const { moe } = this.resolved.pairs[0]!;
+    if (dispatcher || !moe || this.experts.size === 1) return;
+    const { first, count } = expertShard(moe.numExperts, this.experts);
+    throw new Error(
+      `dispatcher: expected one over the ${this.experts.size} ranks that share the experts out, got none; experts ${first} to ${first + count - 1} of ${moe.numExperts} are here`,
+    );
   }
 }
 

@@ -45,6 +45,14 @@ describe('randomNormal', () => {
     expect(short).toEqual(long.slice(0, length));
   });
 
+  it.each([1, 2, 3, 4, 4097, 9000])('continues from an offset as if it had made what comes before: %d', (offset) => {
+    const options = { seed: 6, stream: 2 };
+    for (const make of [randomNormal, randomUniform]) {
+      const all = make([10_001], options).dataSync();
+      expect(make([7, 13], { ...options, offset }).dataSync()).toEqual(all.slice(offset, offset + 91));
+    }
+  });
+
   it('differs between seeds and between streams', () => {
     const first = ([seed, stream]: [number, number]) => randomNormal([1], { seed, stream }).dataSync()[0];
     const all: [number, number][] = [

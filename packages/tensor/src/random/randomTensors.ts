@@ -6,6 +6,8 @@ export interface RandomOptions {
   seed: number;
   /** Separates the uses of one seed: each parameter, each layer's dropout. */
   stream?: number;
+  /** Elements of the sequence to leave out before the first: part of a larger tensor without making all of it. */
+  offset?: number;
 }
 
 export interface RandomNormalOptions extends RandomOptions {
@@ -22,13 +24,11 @@ const chunk = 4096;
  *
  * @returns float32 tensor of the given shape.
  */
-export function randomUniform(shape: number[], { seed, stream = 0 }: RandomOptions): tf.Tensor {
-  const values = new Float32Array(tf.util.sizeFromShape(shape));
-  forEachChunk(values.length, seed, stream, (words, start) => {
+export function randomUniform(shape: number[], { seed, stream = 0, offset = 0 }: RandomOptions): tf.Tensor {
+  return fromBlocks(shape, { seed, stream, offset }, (words, values, start) => {
     const length = Math.min(chunk, values.length - start);
     for (let i = 0; i < length; i++) values[start + i] = (words[i]! >>> 8) * 2 ** -24;
   });
-  return tf.tensor(values, shape, 'float32');
 }
 
 /**
@@ -39,10 +39,9 @@ export function randomUniform(shape: number[], { seed, stream = 0 }: RandomOptio
  */
 export function randomNormal(
   shape: number[],
-  { seed, stream = 0, mean = 0, standardDeviation = 1 }: RandomNormalOptions,
+  { seed, stream = 0, offset = 0, mean = 0, standardDeviation = 1 }: RandomNormalOptions,
 ): tf.Tensor {
-  const values = new Float32Array(tf.util.sizeFromShape(shape));
-  forEachChunk(values.length, seed, stream, (words, start) => {
+  return fromBlocks(shape, { seed, stream, offset }, (words, values, start) => {
     // Writes past the end, for an odd length, are ignored by the typed array.
     const length = Math.min(chunk, values.length - start);
     for (let i = 0; i < length; i += 2) {
@@ -52,20 +51,24 @@ export function randomNormal(
       values[start + i + 1] = mean + radius * Math.sin(angle);
     }
   });
-  return tf.tensor(values, shape, 'float32');
 }
 
-function forEachChunk(
-  length: number,
-  seed: number,
-  stream: number,
-  use: (words: Uint32Array, start: number) => void,
-): void {
+/** Fills a tensor from element `offset` of a sequence on: `fill` makes values[start ...] of a chunk of its words. */
+function fromBlocks(
+  shape: number[],
+  { seed, stream, offset }: Required<RandomOptions>,
+  fill: (words: Uint32Array, values: Float32Array, start: number) => void,
+): tf.Tensor {
   checkWhole('seed', seed);
   checkWhole('stream', stream);
+  checkWhole('offset', offset);
+  const skipped = offset % 4; // of the first block, which is made whole: normal numbers come in pairs
+  const values = new Float32Array(skipped + tf.util.sizeFromShape(shape));
   const words = new Uint32Array(chunk);
-  for (let start = 0; start < length; start += chunk) {
-    fillPhilox(words, seed, stream, start / 4);
-    use(words, start);
+  for (let start = 0; start < values.length; start += chunk) {
+    const needed = Math.min(chunk, Math.ceil((values.length - start) / 4) * 4); // many tensors are far smaller
+    fillPhilox(words.subarray(0, needed), seed, stream, (offset - skipped + start) / 4);
+    fill(words, values, start);
   }
+  return tf.tensor(skipped > 0 ? values.slice(skipped) : values, shape, 'float32');
 }

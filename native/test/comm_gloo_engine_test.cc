@@ -1,0 +1,170 @@
+#include "comm/gloo/gloo_engine.h"
+
+#include <exception>
+#include <functional>
+#include <thread>
+
+#include "comm/error.h"
+#include "test/check.h"
+
+using namespace scmoe::comm;
+
+namespace {
+
+using Body = std::function<void(GlooEngine& engine)>;
+
+/// Each rank on a thread of its own. @returns what each rank has thrown, or nothing.
+std::vector<std::exception_ptr> onRanks(int size, const Body& body) {
+  std::vector<std::unique_ptr<GlooEngine>> engines;
+  std::vector<std::vector<uint8_t>> addresses;
+  for (int rank = 0; rank < size; ++rank) {
+    auto mesh = std::make_unique<GlooMesh>(rank, size, "127.0.0.1", Milliseconds(10000));
+    addresses.push_back(mesh->addresses());
+    engines.push_back(std::make_unique<GlooEngine>(std::move(mesh)));
+  }
+  std::vector<std::exception_ptr> errors(size);
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < size; ++rank) {
+    threads.emplace_back([&, rank] {
+      try {
+        engines[rank]->setAddresses(addresses);
+        engines[rank]->connect(Clock::now() + Milliseconds(10000));
+        body(*engines[rank]);
+      } catch (...) {
+        errors[rank] = std::current_exception();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  return errors;
+}
+
+void run(GlooEngine& engine, const Request& request, uint64_t sequence, int timeoutMs = 10000) {
+  engine.run(request, sequence, Clock::now() + Milliseconds(timeoutMs), [](WorkState, const std::vector<int>&) {});
+}
+
+void rethrow(const std::vector<std::exception_ptr>& errors) {
+  for (const auto& error : errors)
+    if (error) std::rethrow_exception(error);
+}
+
+CommError caught(const std::exception_ptr& error) {
+  if (!error) throw scmoe::testing::Failure("expected an error");
+  try {
+    std::rethrow_exception(error);
+  } catch (const CommError& commError) {
+    return commError;
+  }
+}
+
+}  // namespace
+
+TEST(an_all_reduce_longer_than_one_piece_adds_up) {
+  // Two pieces of 32 MiB and a rest, uneven over three ranks.
+  const size_t elements = (size_t{16} << 20) + 5;
+  rethrow(onRanks(3, [&](GlooEngine& engine) {
+    std::vector<float> data(elements, static_cast<float>(engine.rank() + 1));
+    data.back() = 0.5f;
+    Request request;
+    request.operation = Operation::kAllReduce;
+    request.input = request.output = data.data();
+    request.elements = elements;
+    run(engine, request, 1);
+    for (size_t i = 0; i + 1 < elements; i += 10007) CHECK(data[i] == 6.0f);
+    CHECK(data.back() == 1.5f);
+  }));
+}
+
+TEST(an_all_to_all_with_empty_and_uneven_shares_arrives) {
+  rethrow(onRanks(4, [&](GlooEngine& engine) {
+    Request request;
+    request.operation = Operation::kAllToAllV;
+    std::vector<float> input, output;
+    for (int peer = 0; peer < 4; ++peer) {
+      const int sends = (engine.rank() * peer) % 3 * 1000, receives = (peer * engine.rank()) % 3 * 1000;
+      request.sendCounts.push_back(sends);
+      request.recvCounts.push_back(receives);
+      input.insert(input.end(), sends, static_cast<float>(10 * engine.rank() + peer));
+      output.insert(output.end(), receives, -1.0f);
+    }
+    request.elements = input.size();
+    request.input = input.data();
+    request.output = output.data();
+    run(engine, request, 1);
+    size_t at = 0;
+    for (int peer = 0; peer < 4; ++peer)
+      for (int64_t i = 0; i < request.recvCounts[peer]; ++i) CHECK(output[at++] == static_cast<float>(10 * peer + engine.rank()));
+  }));
+}
+
+TEST(a_rank_that_does_not_come_is_named_when_time_is_up) {
+  const auto errors = onRanks(3, [&](GlooEngine& engine) {
+    Request request;
+    request.operation = Operation::kBarrier;
+    request.timeout = Milliseconds(200);
+    if (engine.rank() == 2)
+      std::this_thread::sleep_for(Milliseconds(600));
+    else
+      run(engine, request, 1, 200);
+  });
+  for (int rank : {0, 1}) {
+    const CommError error = caught(errors[rank]);
+    // The first to run out of time closes its connections: the other one may see that instead.
+    CHECK(error.kind == FailureKind::kTimeout || error.kind == FailureKind::kConnection);
+  }
+  const bool named = caught(errors[0]).ranks == std::vector<int>{2} || caught(errors[1]).ranks == std::vector<int>{2};
+  CHECK(named);
+}
+
+TEST(an_abort_wakes_a_rank_that_waits) {
+  const auto errors = onRanks(2, [&](GlooEngine& engine) {
+    Request request;
+    request.operation = Operation::kBarrier;
+    if (engine.rank() == 1) return std::this_thread::sleep_for(Milliseconds(300));
+    std::thread other([&] {
+      std::this_thread::sleep_for(Milliseconds(50));
+      engine.abort();
+    });
+    const auto began = Clock::now();
+    try {
+      run(engine, request, 1);
+    } catch (...) {
+      other.join();
+      CHECK(Clock::now() - began < Milliseconds(5000));
+      throw;
+    }
+    other.join();
+  });
+  CHECK(caught(errors[0]).kind == FailureKind::kAborted);
+}
+
+TEST(ranks_that_disagree_throw_the_same_and_move_nothing) {
+  const auto errors = onRanks(3, [&](GlooEngine& engine) {
+    std::vector<float> data(4);
+    Request request;
+    request.operation = engine.rank() == 1 ? Operation::kBroadcast : Operation::kAllReduce;
+    request.input = request.output = data.data();
+    request.elements = data.size();
+    run(engine, request, 1);
+  });
+  for (const auto& error : errors) {
+    CHECK(caught(error).kind == FailureKind::kMismatch);
+    CHECK(std::string(caught(error).what()) == caught(errors[0]).what());
+  }
+}
+
+TEST(an_address_that_is_none_is_an_error) {
+  try {
+    GlooMesh mesh(0, 2, "no-such-host.invalid", Milliseconds(100));
+    CHECK(false);
+  } catch (const CommError& error) {
+    CHECK(std::string(error.what()).find("Gloo can't listen on 'no-such-host.invalid'") != std::string::npos);
+  }
+  GlooMesh mesh(0, 2, "127.0.0.1", Milliseconds(100));
+  try {
+    mesh.connect({{}, {1, 2, 3}}, Clock::now() + Milliseconds(100));
+    CHECK(false);
+  } catch (const CommError& error) {
+    CHECK(std::string(error.what()).find("rank 1") != std::string::npos);
+  }
+}

@@ -1,0 +1,78 @@
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { jest } from '@jest/globals';
+
+import { networkLabProblem, withNetworkLab } from '@scmoe/netlab';
+
+import { describeGloo } from '../testing/gloo.js';
+
+jest.setTimeout(60_000);
+
+const size = 3;
+const timeoutMs = 3000;
+// 4 MiB from each rank to each: 0.7 s at this rate, so that the ranks that are still connected are done long before the
+// time-out, and the third of them is cut off in the middle.
+const rate = '100mbit';
+const elements = 3 * 2 ** 20;
+const cutAfterMs = 250;
+
+interface Outcome {
+  code: string;
+  message: string;
+  ranks: number[];
+  afterMs: number;
+}
+
+/** What every rank has said, with rank 2 cut off in the middle of an all-to-all. */
+function runIntoCutLink(): Promise<Outcome[]> {
+  return withNetworkLab({ ranks: size, rate }, async (lab) => {
+    const folder = join(import.meta.dirname, '..', 'testing');
+    const node = ['-C', '@scmoe/source', '--import', join(folder, 'runSource.mjs'), join(folder, 'cutProgram.ts')];
+    const ranks = Array.from({ length: size }, (_, rank) =>
+      lab.start(rank, process.execPath, [...node, String(timeoutMs), String(elements)], {
+        env: { NODE_OPTIONS: '' },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      }),
+    );
+    const outputs = ranks.map(({ stdout }) => text(stdout!));
+    await Promise.all(ranks.map(({ stdout }) => once(stdout!, 'data')));
+    await sleep(cutAfterMs);
+    lab.cut(2);
+    return (await Promise.all(outputs)).map((output) => JSON.parse(output.trim().split('\n').at(-1)!) as Outcome);
+  });
+}
+
+const problem = networkLabProblem();
+if (problem !== undefined) console.warn(`skipped: ${problem}`);
+const describeLab = problem === undefined ? describeGloo : describe.skip;
+
+describeLab('a link that is cut in the middle of an all-to-all', () => {
+  let outcomes: Outcome[];
+
+  beforeAll(async () => {
+    outcomes = await runIntoCutLink();
+  });
+
+  it('gives the ranks that stay connected an error that names the unreachable rank', () => {
+    for (const { code, message } of outcomes.slice(0, 2)) {
+      // The first to run out of time tells the other.
+      expect(['SCMOE_COMM_TIMEOUT', 'SCMOE_COMM_ABORTED']).toContain(code);
+      expect(message).toMatch(/rank 2 did not take part in time \(time-out 3000 ms\)/);
+    }
+  });
+
+  it('gives the rank that is cut off an error that names those it does not reach', () => {
+    expect(outcomes[2]!.code).toBe('SCMOE_COMM_TIMEOUT');
+    expect(outcomes[2]!.ranks).toEqual([0, 1]);
+  });
+
+  it('does so at the time-out', () => {
+    for (const { afterMs } of outcomes) {
+      expect(afterMs).toBeGreaterThanOrEqual(timeoutMs - 50);
+      expect(afterMs).toBeLessThan(timeoutMs + 3000);
+    }
+  });
+});

@@ -1,0 +1,236 @@
+import { join } from 'node:path';
+
+import { init, type Communicator } from '@scmoe/comm';
+import { routeTokens } from '@scmoe/gating';
+import { useBackend } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+import { resolveMoeLayer } from '../layers/moeLayerOptions.js';
+import { backends } from '../testing/backends.js';
+import { pairConfig, rankCases, runCase, runPairCase, type RankOutcome } from '../testing/rankCases.js';
+import type { RankReport } from '../testing/rankProgram.js';
+import { describeRanks, runRanks } from '../testing/ranks.js';
+import { ExpertParallelDispatcher } from './ExpertParallelDispatcher.js';
+import { isExpertParameter } from './expertShard.js';
+
+/**
+ * Largest allowed difference, in units of a tensor's largest magnitude. A row goes through the same products wherever it
+ * is computed, but several ranks add up the tokens of a weight gradient in another order, and products over other row
+ * counts may be blocked otherwise: a few units of the 24-bit mantissa. A row that goes astray is off by 0.1 or more.
+ */
+const tolerance = 2e-6;
+/** bf16 has 8 bits of mantissa, and rows are rounded on each of two ways. */
+const bf16Tolerance = 3e-2;
+
+type Numbers = RankOutcome['values'][string];
+
+const largestOf = (numbers: ArrayLike<number>) =>
+  Array.from(numbers).reduce((largest, number) => Math.max(largest, Math.abs(number)), 0);
+
+/** Largest difference in units of the largest number of `expected`, or of `scale` where that is tiny. NaN stays NaN. */
+function difference(actual: ArrayLike<number>, expected: ArrayLike<number>, scale = 1): number {
+  if (actual.length !== expected.length) throw new Error(`${actual.length} numbers, expected ${expected.length}`);
+  const own = largestOf(expected);
+  const apart = largestOf(Array.from(expected, (number, i) => actual[i]! - number));
+  return apart / (own > 1e-5 * scale ? own : scale);
+}
+
+const numbersOf = (values: RankOutcome['values']) =>
+  Object.fromEntries(Object.entries(values).map(([name, { data }]) => [name, Array.from(data)]));
+const joined = (parts: Numbers[]) => parts.flatMap(({ data }) => [...data]);
+const summed = (parts: Numbers[]) =>
+  [...parts[0]!.data].map((_, i) => parts.reduce((sum, { data }) => sum + data[i]!, 0));
+
+/** Puts together what the ranks have: tokens and experts stand one after the other, other gradients add up. */
+function together(outcomes: RankOutcome[], { expertsAreShared = true } = {}): Record<string, number[]> {
+  return Object.fromEntries(
+    Object.keys(outcomes[0]!.values).map((name) => {
+      const parts = outcomes.map(({ values }) => values[name]!);
+      const stacked = name === 'y' || name === 'grad x' || (expertsAreShared && isExpertParameter(name.slice(5)));
+      return [name, stacked ? joined(parts) : summed(parts)];
+    }),
+  );
+}
+
+function expectSame(actual: Record<string, number[]>, expected: Record<string, number[]>, allowed: number): void {
+  expect(Object.keys(actual)).toEqual(Object.keys(expected));
+  // A key bias has no influence on attention: its gradient is rounding alone, and small beside the others.
+  const scale = Math.max(...Object.values(expected).map(largestOf)) || 1;
+  for (const [name, numbers] of Object.entries(actual)) {
+    const off = difference(numbers, expected[name]!, scale);
+    if (!(off <= allowed)) throw new Error(`'${name}' is off by ${off}`);
+  }
+}
+
+const program = join(import.meta.dirname, '..', 'testing', 'rankProgram.ts');
+
+describeRanks('experts shared out over ranks', () => {
+  describe.each([2, 4])('%i ranks', (ranks) => {
+    let reports: RankReport[];
+    beforeAll(async () => {
+      reports = await runRanks<RankReport>(program, ranks);
+    }, 60_000);
+
+    describe.each(backends)('on %s', (backend) => {
+      beforeAll(async () => {
+        if (backend === 'cpu') await tf.setBackend('cpu');
+        else await useBackend('auto', { threads: 1 });
+      });
+
+      it.each(Object.entries(rankCases(ranks)))('give what one rank with all experts gives: %s', (name, rankCase) => {
+        const outcomes = reports.map(({ cases }) => cases[backend]![name]!);
+        const choices = rankCase.choices(ranks);
+        const { config, as } = rankCase;
+        const local = (from: number, to: number) => runCase({ config, choices }, { from, to });
+        // With a capacity, what is dropped depends on the tokens of a rank: one rank sees them rank by rank as well.
+        const expected =
+          config.capacityFactor > 0
+            ? together(
+                choices.map((_, rank) => local(rank, rank + 1)),
+                { expertsAreShared: false },
+              )
+            : together([local(0, ranks)]);
+        const actual = together(outcomes);
+        expectSame(actual, expected, as ? bf16Tolerance : tolerance);
+        if (as) expect(difference(actual['y']!, expected['y']!)).toBeGreaterThan(1e-4);
+        expect(outcomes.map(({ tensorsLeft }) => tensorsLeft)).toEqual(outcomes.map(() => 0));
+      });
+    });
+
+    it('meet the conditions that the names of the cases promise', () => {
+      const counts = (name: string) => reports.map(({ cases }) => cases[backends[0]!]![name]!.counts);
+      const total = (name: string) =>
+        counts(name)
+          .flat()
+          .reduce((sum, count) => sum + count, 0);
+      const choices = (name: string) => {
+        const { config, choices } = rankCases(ranks)[name]!;
+        return choices(ranks).flat().length * config.topK;
+      };
+      for (const name of Object.keys(rankCases(ranks))) {
+        if (name.startsWith('dropless')) expect([name, total(name)]).toEqual([name, choices(name)]);
+      }
+      for (const name of ['capacity, top-1', 'capacity, top-2, shared expert', 'capacity, swiglu']) {
+        expect(total(name)).toBeLessThan(choices(name));
+        expect(total(name)).toBeGreaterThan(ranks);
+      }
+      expect(counts('dropless, an expert without tokens').map((perExpert) => perExpert[3])).toEqual(
+        Array<number>(ranks).fill(0),
+      );
+      expect(counts('dropless, a rank without tokens')[1]!.every((count) => count === 0)).toBe(true);
+      const toOthers = counts('dropless, a rank that sends to itself alone')[0]!.slice(8 / ranks);
+      expect(toOthers.every((count) => count === 0)).toBe(true);
+    });
+
+    it('exchange counts and exact rows without a capacity, rows alone with one, and the rows again backwards', () => {
+      const rows = ['allToAllV', 'allToAllV', 'allToAllV', 'allToAllV'];
+      for (const { cases } of reports) {
+        expect(cases[backends[0]!]!['dropless, top-1']!.collectives).toEqual(['allToAll', ...rows]);
+        expect(cases[backends[0]!]!['dropless, no token on any rank']!.collectives).toEqual(['allToAll', ...rows]);
+        expect(cases[backends[0]!]!['capacity, top-1']!.collectives).toEqual(rows);
+      }
+    });
+
+    it.each([0, 1.5])('give the same with every plan, and what one rank gives: capacity %d', async (capacityFactor) => {
+      await useBackend('auto', { threads: 1 });
+      const outcomesOf = (plan: string) => reports.map(({ plans }) => plans[`${plan}, capacity ${capacityFactor}`]!);
+      const sequential = outcomesOf('sequential');
+      const local = (from: number, to: number) => runPairCase({ ...pairConfig, capacityFactor }, { from, to });
+      const expected =
+        capacityFactor > 0
+          ? together(
+              reports.map((_, rank) => local(rank, rank + 1)),
+              { expertsAreShared: false },
+            )
+          : together([local(0, ranks)]);
+      // Through two attentions and norms the differences of the sums grow a little.
+      expectSame(together(sequential), expected, 10 * tolerance);
+      for (const plan of ['slot 0', 'slot 1', 'slot 2', 'slot 3']) {
+        outcomesOf(plan).forEach(({ values, tensorsLeft, collectives }, rank) => {
+          expect(tensorsLeft).toBe(0);
+          expect(collectives).toEqual(sequential[rank]!.collectives);
+          // The same operators on the same values, and the same rows in the same order: the same bits. What the paths
+          // to one activation bring back is added up in the order of the plan, and reaches all that lies before it.
+          expect(values['y']).toEqual(sequential[rank]!.values['y']);
+          for (const name of ['grad experts.w1', 'grad experts.b2', 'grad router.weight', 'grad shared.w1']) {
+            expect(values[name]).toEqual(sequential[rank]!.values[name]);
+          }
+          expectSame(numbersOf(values), numbersOf(sequential[rank]!.values), tolerance);
+        });
+      }
+    });
+
+    it('fail at once where they disagree on the capacity, each with both sides and its own', () => {
+      const capacities = [2, 1];
+      reports.forEach(({ failures }, rank) => {
+        const { code, message, ms } = failures['another capacity on rank 0']!;
+        expect(['SCMOE_COMM_MISMATCH', 'SCMOE_COMM_ABORTED']).toContain(code);
+        const mine = capacities[Math.min(rank, 1)]!;
+        expect(message).toContain(`dispatch of tokens to their experts on rank ${rank} of ${ranks}`);
+        expect(message).toContain(`here capacity ${mine} for ${8 * mine} tokens and 8 experts`);
+        expect(message).toMatch(/rank \d sends \d+ elements to rank \d, which expects \d+/);
+        expect(ms).toBeLessThan(5000);
+      });
+    });
+
+    it('fail at once where one of them has no capacity limit', () => {
+      reports.forEach(({ failures }, rank) => {
+        const { message, ms } = failures['no capacity on rank 0']!;
+        expect(message).toContain(rank === 0 ? 'here no capacity limit, for 8 tokens' : 'here capacity 1 for 8 tokens');
+        expect(message).toMatch(/allToAll\(int32, 8 elements\)/);
+        expect(message).toMatch(/allToAllV\(float32/);
+        expect(ms).toBeLessThan(5000);
+      });
+    });
+  });
+});
+
+describe('ExpertParallelDispatcher', () => {
+  beforeAll(async () => {
+    await useBackend('auto', { threads: 1 });
+  });
+  const group = (rank: number, size: number) => ({ rank, size }) as Communicator;
+
+  it('does for a world of one what the local dispatcher does', async () => {
+    const communicator = await init({ engine: 'self' });
+    for (const { config, choices, as } of Object.values(rankCases(2))) {
+      const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: config.numExperts });
+      const run = (use?: ExpertParallelDispatcher) => runCase({ config, choices: choices(2) }, { from: 0, to: 1 }, use);
+      if (!as) expectSame(together([run(dispatcher)]), together([run()]), tolerance);
+    }
+    await communicator.close();
+  });
+
+  it('refuses experts that the ranks do not divide', () => {
+    expect(() => new ExpertParallelDispatcher({ communicator: group(1, 4), numExperts: 6 })).toThrow(
+      'numExperts: expected a multiple of the 4 ranks that share the experts out, got 6',
+    );
+    expect(() => new ExpertParallelDispatcher({ communicator: group(0, 2), numExperts: 0 })).toThrow(
+      'numExperts: expected a positive integer, got 0',
+    );
+  });
+
+  it('refuses a routing over another number of experts, and one that it has not dispatched', () => {
+    tf.tidy(() => {
+      const dispatcher = new ExpertParallelDispatcher({ communicator: group(1, 2), numExperts: 8 });
+      const routing = routeTokens(tf.ones([3, 4]), tf.ones([4, 6]));
+      expect(() => dispatcher.startDispatch(tf.ones([3, 4]), routing)).toThrow(
+        'dispatch on rank 1 of 2: expected a routing over 8 experts, as this dispatcher was made for, got one over 6',
+      );
+      expect(() => dispatcher.startCombine(tf.ones([3, 4]), routing)).toThrow(
+        'combine on rank 1 of 2: this routing was not dispatched by this dispatcher',
+      );
+    });
+  });
+
+  it('leaves it to the layer to notice parameters of other experts', async () => {
+    const communicator = await init({ engine: 'self' });
+    const config = resolveMoeLayer({ numExperts: 8, expertHidden: 6 }, 1);
+    const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: 8 });
+    const place = { from: 0, to: 1, experts: { rank: 0, size: 2 } };
+    expect(() => runCase({ config, choices: [[[0, 1]]] }, place, dispatcher)).toThrow(
+      /w1 must be \(8, 8, 6\) for 8 experts/,
+    );
+    await communicator.close();
+  });
+});

@@ -1,0 +1,196 @@
+import {
+  CommError,
+  finishAllToAllV,
+  startAllToAllV,
+  type Communicator,
+  type ExchangeOptions,
+  type InFlight,
+} from '@scmoe/comm';
+import type { Routing } from '@scmoe/gating';
+import { decode, encode } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+import type { Dispatcher, ExpertBatch } from './Dispatcher.js';
+import { expertOrder, inverseOf, rowsPerRank } from './expertOrder.js';
+import { expertShard } from './expertShard.js';
+
+export interface ExpertParallelOptions extends ExchangeOptions {
+  /** The ranks that share the experts out: rank r has the r-th run of numExperts / size experts, by global id. */
+  communicator: Communicator;
+  /** Experts of all ranks together, over which every rank routes its tokens. */
+  numExperts: number;
+}
+
+/** Rows on their way, and whose they are. */
+type Travelling = { exchange: InFlight; routing: Routing };
+
+/** How the rows of one routing travel, and in which order they lie at the experts. */
+interface Journey {
+  /** Rows to and from each rank on the way out; the way back is the other way round. */
+  sendCounts: readonly number[];
+  recvCounts: readonly number[];
+  /** As in ExpertBatch. */
+  capacity: number;
+  /** Rows of each expert here, and the places of what came; without a capacity. */
+  counts?: Int32Array;
+  places?: Int32Array;
+}
+
+/**
+ * The dispatcher of experts that are shared out over several ranks. Each rank sends its tokens to the ranks of their
+ * experts and gets back what those made of them. Every rank calls every method for every layer in the same order, also
+ * where it has no token to send.
+ *
+ * With a capacity C, every rank sends each expert exactly C rows, which needs no word beforehand and nothing on the host;
+ * C has to be the same on all ranks. An expert of W ranks computes W * C rows. Those that were not filled are zero when
+ * they go; what comes back for them is never read by decode, so that their gradient is zero as well.
+ *
+ * Without one, the row counts are read on the host and exchanged first, then exactly the rows that there are.
+ *
+ * `as: 'bf16'` halves what travels, in both directions and in the backward pass.
+ *
+ * The gradient of an expert is the sum over the tokens of all ranks, that of any other parameter over this rank's alone.
+ *
+ * @throws ConfigurationError where the ranks do not divide the experts
+ */
+export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelling> {
+  private readonly communicator: Communicator;
+  private readonly numExperts: number;
+  private readonly expertsHere: number;
+  private readonly options: ExchangeOptions;
+  // What combine has to know of its dispatch. One entry a layer in progress, gone with its routing.
+  private readonly journeys = new WeakMap<tf.DataId, Journey>();
+
+  constructor({ communicator, numExperts, as }: ExpertParallelOptions) {
+    this.communicator = communicator;
+    this.numExperts = numExperts;
+    this.expertsHere = expertShard(numExperts, communicator).count;
+    this.options = as === undefined ? {} : { as };
+  }
+
+  encode(tokens: tf.Tensor2D, { slots, numRows }: Routing): tf.Tensor2D {
+    return encode(tokens, slots, { numRows });
+  }
+
+  /** @throws CommError, with this rank's side, where the ranks disagree on capacity, experts or width */
+  startDispatch(packed: tf.Tensor2D, routing: Routing): Travelling {
+    const { counts, capacity } = routing;
+    if (counts.size !== this.numExperts) {
+      throw new Error(
+        `dispatch on ${this.here()}: expected a routing over ${this.numExperts} experts, as this dispatcher was made for, got one over ${counts.size}`,
+      );
+    }
+    const journey = capacity > 0 ? this.evenJourney(capacity) : this.askForRows(packed, routing);
+    this.journeys.set(counts.dataId, journey);
+    const { sendCounts, recvCounts } = journey;
+    const exchange = this.explained('dispatch', packed, routing, () =>
+      startAllToAllV(packed, sendCounts, recvCounts, this.communicator, this.options),
+    );
+    return { exchange, routing };
+  }
+
+  finishDispatch({ exchange, routing }: Travelling): ExpertBatch {
+    const { capacity, counts, places } = this.journeyOf(routing);
+    const came = this.explained('dispatch', undefined, routing, () => finishAllToAllV(exchange));
+    if (capacity > 0) {
+      return {
+        rows: swapBlocks(came, this.communicator.size, this.expertsHere),
+        counts: tf.fill([this.expertsHere], capacity, 'int32'),
+        capacity,
+      };
+    }
+    return { rows: moveRows(came, places), counts: tf.tensor1d(counts!, 'int32'), capacity };
+  }
+
+  startCombine(rows: tf.Tensor2D, routing: Routing): Travelling {
+    const { sendCounts, recvCounts, capacity, places } = this.journeyOf(routing);
+    const leaving =
+      capacity > 0
+        ? swapBlocks(rows, this.expertsHere, this.communicator.size)
+        : moveRows(rows, places && inverseOf(places));
+    return { exchange: startAllToAllV(leaving, recvCounts, sendCounts, this.communicator, this.options), routing };
+  }
+
+  finishCombine({ exchange }: Travelling): tf.Tensor2D {
+    return finishAllToAllV(exchange);
+  }
+
+  decode(rows: tf.Tensor2D, { weights, slots }: Routing): tf.Tensor2D {
+    return decode(rows, weights, slots);
+  }
+
+  /** The same number of rows from each rank for each expert. */
+  private evenJourney(capacity: number): Journey {
+    const { size } = this.communicator;
+    const even = new Array<number>(size).fill(this.expertsHere * capacity);
+    return { sendCounts: even, recvCounts: even, capacity: size * capacity };
+  }
+
+  /** Tells the other ranks how many rows each of their experts gets from here, and hears the same from them. */
+  private askForRows(packed: tf.Tensor2D, routing: Routing): Journey {
+    const { communicator, expertsHere } = this;
+    const sent = Int32Array.from(routing.counts.dataSync());
+    const received = this.explained('dispatch', packed, routing, () => communicator.allToAll(sent).wait());
+    const { counts, fromRanks, places } = expertOrder(received, communicator.size);
+    return {
+      sendCounts: rowsPerRank(sent, communicator.size),
+      recvCounts: fromRanks,
+      capacity: 0,
+      counts,
+      // With one rank, or one expert on each, the rows come in the order of the experts.
+      places: communicator.size > 1 && expertsHere > 1 ? places : undefined,
+    };
+  }
+
+  private journeyOf({ counts }: Routing): Journey {
+    const journey = this.journeys.get(counts.dataId);
+    if (!journey) throw new Error(`combine on ${this.here()}: this routing was not dispatched by this dispatcher`);
+    return journey;
+  }
+
+  private here(): string {
+    return `rank ${this.communicator.rank} of ${this.communicator.size}`;
+  }
+
+  /** Adds to a disagreement what this rank has: the ranks' calls, which it shows, know neither experts nor capacity. */
+  private explained<Result>(
+    what: string,
+    packed: tf.Tensor2D | undefined,
+    { capacity, weights }: Routing,
+    call: () => Result,
+  ): Result {
+    try {
+      return call();
+    } catch (error) {
+      if (!(error instanceof CommError) || !disagreements.has(error.code)) throw error;
+      const { numExperts, expertsHere } = this;
+      const tokens = `${weights.shape[0]} tokens and ${numExperts} experts`;
+      const width = packed ? ` of width ${packed.shape[1]}` : '';
+      const mine =
+        capacity > 0
+          ? `capacity ${capacity} for ${tokens}, ${expertsHere * capacity} rows${width} for each rank`
+          : `no capacity limit, for ${tokens}`;
+      throw new CommError(
+        error.code,
+        `${what} of tokens to their experts on ${this.here()}: all ranks need the same experts and capacity (as many tokens each, where a capacity factor is set); here ${mine}. ${error.message}`,
+        { ranks: error.ranks },
+      );
+    }
+  }
+}
+
+/** Of a disagreement, the rank that sees it first tells the others that it gives up. */
+const disagreements: ReadonlySet<string> = new Set(['SCMOE_COMM_MISMATCH', 'SCMOE_COMM_ABORTED']);
+
+/** (outer * inner * C, d): from outer-major to inner-major order of blocks of C rows. */
+function swapBlocks(rows: tf.Tensor2D, outer: number, inner: number): tf.Tensor2D {
+  if (outer === 1 || inner === 1) return rows;
+  const blocks = tf.reshape(rows, [outer, inner, -1]);
+  return tf.reshape(tf.transpose(blocks, [1, 0, 2]), rows.shape);
+}
+
+/** Row i goes to row `places[i]`; (R, d) -> (R, d). */
+function moveRows(rows: tf.Tensor2D, places: Int32Array | undefined): tf.Tensor2D {
+  if (!places) return rows;
+  return encode(rows, tf.tensor2d(places, [places.length, 1], 'int32'), { numRows: places.length });
+}

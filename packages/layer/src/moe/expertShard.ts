@@ -1,0 +1,48 @@
+import { expectPositiveInteger, expectThat } from '../config/ConfigurationError.js';
+import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
+
+/** A place among ranks that share out experts: the one of `rank` in an expert-parallel group of `size`. */
+export interface ExpertShard {
+  rank: number;
+  size: number;
+}
+
+/** All experts on one rank. */
+export const allExperts: ExpertShard = { rank: 0, size: 1 };
+
+/**
+ * Which experts a rank holds, by their global ids: `first` and the `count - 1` after it. Every rank has as many, in the
+ * order of the ranks.
+ *
+ * @throws ConfigurationError where the ranks do not divide the experts, or the rank is outside its group
+ */
+export function expertShard(numExperts: number, { rank, size }: ExpertShard): { first: number; count: number } {
+  expectPositiveInteger('numExperts', numExperts);
+  expectPositiveInteger('experts.size', size);
+  const isRank = Number.isInteger(rank) && rank >= 0 && rank < size;
+  expectThat(isRank, 'experts.rank', `a rank of the expert-parallel group, 0 to ${size - 1}`, rank);
+  const divides = numExperts % size === 0;
+  expectThat(divides, 'numExperts', `a multiple of the ${size} ranks that share the experts out`, numExperts);
+  const count = numExperts / size;
+  return { first: rank * count, count };
+}
+
+/**
+ * Whether a parameter, by its name in a pair or a model (`experts.w1`, `block3.experts.w1`), belongs to the routed
+ * experts: those are shared out over the expert-parallel group, all others are the same on every rank.
+ */
+export function isExpertParameter(name: string): boolean {
+  return /(^|\.)experts\./.test(name);
+}
+
+/** The shard's part of parameters that have all `numExperts` experts on their first axis. */
+export function shardSpecs(specs: ParameterSpecs, numExperts: number, shard: ExpertShard): ParameterSpecs {
+  if (shard.size === 1) return specs;
+  const { first, count } = expertShard(numExperts, shard);
+  return Object.fromEntries(
+    Object.entries(specs).map(([name, { shape, initial }]) => [
+      name,
+      { shape: [count, ...shape.slice(1)], initial, part: { first, of: numExperts } },
+    ]),
+  );
+}

@@ -1,0 +1,201 @@
+import type { Communicator } from '@scmoe/comm';
+import { randomNormal, valueAndGrads } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+import { resolvePair, type PairConfig } from '../config/PairConfig.js';
+import { resolveMoeLayer, resolveSharedMoeLayer, type SharedExpertMoEArgs } from '../layers/moeLayerOptions.js';
+import type { Dispatcher } from '../moe/Dispatcher.js';
+import type { ExpertShard } from '../moe/expertShard.js';
+import { moeSpecs, runMoe, type ResolvedMoeLayer } from '../moe/runMoe.js';
+import { initializePair } from '../pair/pairSpecs.js';
+import { runPair, type RunPairOptions } from '../pair/runPair.js';
+import { initializeParameters } from '../parameters/initializeParameters.js';
+
+/** Width of the tokens: a coordinate for each expert. */
+export const width = 8;
+
+/** First and second choice of each token, by rank. */
+export type Choices = [number, number][][];
+
+export interface RankCase {
+  config: ResolvedMoeLayer;
+  choices: (ranks: number) => Choices;
+  as?: 'bf16';
+}
+
+/** What a rank sends back: numbers by name, tensors that were left behind, the collectives in their order. */
+export interface RankOutcome {
+  values: Record<string, { shape: number[]; data: Float32Array }>;
+  /** Rows that this rank's tokens gave each expert. */
+  counts: number[];
+  tensorsLeft: number;
+  collectives: string[];
+}
+
+const args = { numExperts: 8, expertHidden: 6, sharedHidden: 5 };
+const routed = (change: Partial<SharedExpertMoEArgs> = {}) => resolveMoeLayer({ ...args, ...change }, 1);
+const shared = (change: Partial<SharedExpertMoEArgs> = {}) => resolveSharedMoeLayer({ ...args, ...change });
+
+function mixed(
+  tokens: number[],
+  { numExperts = 8, firsts = numExperts }: { numExperts?: number; firsts?: number } = {},
+) {
+  return (ranks: number): Choices =>
+    tokens.slice(0, ranks).map((count, rank) =>
+      Array.from({ length: count }, (_, t) => {
+        const first = (5 * t + 3 * rank) % firsts;
+        return [first, (first + 1 + (t % (numExperts - 1))) % numExperts];
+      }),
+    );
+}
+const uneven = [7, 5, 3, 6];
+const even = [8, 8, 8, 8];
+
+const others: Record<string, RankCase> = {
+  'dropless, top-1': { config: routed(), choices: mixed(uneven) },
+  'dropless, top-2, shared expert': { config: shared({ topK: 2 }), choices: mixed(uneven) },
+  'dropless, swiglu, cg2': { config: shared({ topK: 2, activation: 'swiglu', mix: 'cg2' }), choices: mixed(uneven) },
+  'capacity, top-1': { config: routed({ capacityFactor: 1 }), choices: mixed(even, { firsts: 3 }) },
+  'capacity, top-2, shared expert': {
+    config: shared({ topK: 2, capacityFactor: 1, dropPolicy: 'probability' }),
+    choices: mixed(even, { firsts: 5 }),
+  },
+  'capacity, swiglu': {
+    config: shared({ capacityFactor: 1.25, activation: 'swiglu' }),
+    choices: mixed(even, { firsts: 3 }),
+  },
+  'dropless, an expert without tokens': {
+    config: routed({ topK: 2 }),
+    choices: (ranks) =>
+      mixed(uneven)(ranks).map((tokens) =>
+        tokens.map(([a, b]) => [a === 3 ? 2 : a, b === 3 || b === 2 ? 4 + (a === 4 ? 1 : 0) : b]),
+      ),
+  },
+  'dropless, a rank without tokens': { config: shared({ topK: 2 }), choices: mixed([6, 0, 3, 0]) },
+  'dropless, no token on any rank': { config: shared({ topK: 2 }), choices: mixed([0, 0, 0, 0]) },
+  'dropless, a rank that sends to itself alone': {
+    config: routed(),
+    choices: (ranks) =>
+      mixed(uneven)(ranks).map((tokens, rank) => (rank === 0 ? tokens.map((_, t) => [t % (8 / ranks), 7]) : tokens)),
+  },
+};
+
+/** The cases that depend on the number of ranks, and all others. */
+export function rankCases(ranks: number): Record<string, RankCase> {
+  const onePerRank = mixed(uneven, { numExperts: ranks });
+  return {
+    ...others,
+    'dropless, one expert a rank': { config: shared({ numExperts: ranks, topK: 2 }), choices: onePerRank },
+    'capacity, one expert a rank': {
+      config: shared({ numExperts: ranks, topK: 2, capacityFactor: 0.75 }),
+      choices: mixed(even, { numExperts: ranks }),
+    },
+    'dropless, rows as bf16': { config: routed({ topK: 2 }), choices: mixed(uneven), as: 'bf16' },
+    'capacity, rows as bf16': { config: routed({ topK: 2, capacityFactor: 2 }), choices: mixed(even), as: 'bf16' },
+  };
+}
+
+/** Parameters well away from zero, so that every path matters, and a router that chooses what the tokens say. */
+export function moeParameters(config: ResolvedMoeLayer, experts?: ExpertShard): Record<string, tf.Tensor> {
+  const parameters = initializeParameters(moeSpecs(width, config, { experts }), { seed: 3, standardDeviation: 0.4 });
+  const noise = randomNormal([width, config.numExperts], { seed: 5, standardDeviation: 0.1 });
+  const router = tf.add(tf.mul(tf.eye(width, config.numExperts), 2), noise);
+  return { ...parameters, 'router.weight': router };
+}
+
+/** Tokens (T, width) of the ranks `from` to `to` - 1 that make these choices, and a direction of the same shape. */
+export function tokensOf(choices: Choices, from: number, to: number): { x: tf.Tensor2D; direction: tf.Tensor2D } {
+  const before = choices.slice(0, from).flat().length;
+  const mine = choices.slice(from, to).flat();
+  const values = new Float32Array(mine.length * width);
+  mine.forEach(([first, second], t) => {
+    values[t * width + first] = 2;
+    values[t * width + second] = 1;
+  });
+  const normal = (seed: number) => randomNormal([mine.length, width], { seed, offset: before * width }) as tf.Tensor2D;
+  const chosen = tf.tensor2d(values, [mine.length, width]);
+  return { x: tf.add(chosen, tf.mul(normal(7), 0.2)), direction: normal(9) };
+}
+
+/** Output and all gradients of sum(y * direction), through tf.grads. */
+export function runCase(
+  { config, choices }: Pick<RankCase, 'config'> & { choices: Choices },
+  { from, to, experts }: { from: number; to: number; experts?: ExpertShard },
+  dispatcher?: Dispatcher,
+  communicator?: Communicator,
+): RankOutcome {
+  return outcome(communicator, () => {
+    const { x, direction } = tokensOf(choices, from, to);
+    const parameters = moeParameters(config, experts);
+    const names = Object.keys(parameters);
+    let y: tf.Tensor | undefined;
+    let counts: tf.Tensor | undefined;
+    const gradients = tf.grads((x: tf.Tensor, ...values: tf.Tensor[]) => {
+      const given = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
+      const result = runMoe(x, given, config, { dispatcher });
+      y = tf.keep(tf.clone(result.y));
+      counts = tf.keep(tf.clone(result.routing.counts));
+      return tf.sum(tf.mul(result.y, direction));
+    })([x, ...names.map((name) => parameters[name]!)]);
+    const numbers = Object.fromEntries(['x', ...names].map((name, i) => [`grad ${name}`, read(gradients[i]!)]));
+    const result = { values: { y: read(y!), ...numbers }, counts: [...counts!.dataSync()] };
+    tf.dispose([y!, counts!]);
+    return result;
+  });
+}
+
+export const pairConfig: PairConfig = { kind: 'scmoe', dModel: 8, numHeads: 2, ffnHidden: 12, numExperts: 4, topK: 2 };
+
+/** The same for a pair of blocks on sequences of 5, one a rank, through valueAndGrads and with a plan. */
+export function runPairCase(
+  config: PairConfig,
+  { from, to, experts }: { from: number; to: number; experts?: ExpertShard },
+  options: Pick<RunPairOptions, 'plan' | 'dispatcher'> = {},
+  communicator?: Communicator,
+): RankOutcome {
+  return outcome(communicator, () => {
+    const shape = [to - from, 5, 8];
+    const x = randomNormal(shape, { seed: 11, offset: from * 40 });
+    const direction = randomNormal(shape, { seed: 13, offset: from * 40 });
+    const parameters = initializePair(config, { seed: 3, standardDeviation: 0.4, experts });
+    const variables = Object.fromEntries(
+      Object.entries({ x, ...parameters }).map(([name, tensor]) => [name, tf.variable(tensor)]),
+    );
+    let y: tf.Tensor | undefined;
+    let counts: tf.Tensor | undefined;
+    const { grads } = valueAndGrads(() => {
+      const result = runPair(variables['x'] as unknown as tf.Tensor3D, variables, resolvePair(config), options);
+      y = tf.keep(tf.clone(result.y));
+      counts = tf.keep(tf.clone(result.routing!.counts));
+      return tf.sum(tf.mul(result.y, direction));
+    }, variables);
+    const numbers = Object.fromEntries(Object.entries(grads).map(([name, grad]) => [`grad ${name}`, read(grad)]));
+    const result = { values: { y: read(y!), ...numbers }, counts: [...counts!.dataSync()] };
+    tf.dispose([y!, counts!]);
+    tf.dispose(variables);
+    return result;
+  });
+}
+
+function outcome(
+  communicator: Communicator | undefined,
+  run: () => Pick<RankOutcome, 'values' | 'counts'>,
+): RankOutcome {
+  const tensors = tf.memory().numTensors;
+  const before = communicator?.flightRecord().entries.at(-1)?.sequence ?? -1;
+  tf.engine().startScope();
+  try {
+    const { values, counts } = run();
+    tf.engine().endScope();
+    const entries = communicator?.flightRecord().entries ?? [];
+    const collectives = entries.filter(({ sequence }) => sequence > before).map(({ operation }) => operation);
+    return { values, counts, tensorsLeft: tf.memory().numTensors - tensors, collectives };
+  } catch (error) {
+    tf.engine().endScope();
+    throw error;
+  }
+}
+
+function read(tensor: tf.Tensor): { shape: number[]; data: Float32Array } {
+  return { shape: tensor.shape, data: tensor.dataSync<'float32'>() };
+}

@@ -1,0 +1,98 @@
+// One rank of the tests of expert parallelism, in a process of its own: sends the outcomes of all cases.
+import { init, type CommError, type Communicator } from '@scmoe/comm';
+import { useBackend } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+import { resolveMoeLayer } from '../layers/moeLayerOptions.js';
+import { ExpertParallelDispatcher } from '../moe/ExpertParallelDispatcher.js';
+import { sequentialPlan } from '../plan/Plan.js';
+import { backends } from './backends.js';
+import { overlappedPlan } from './overlappedPlan.js';
+import { pairConfig, rankCases, runCase, runPairCase, type Choices, type RankOutcome } from './rankCases.js';
+import { sendResult } from './ranks.js';
+
+/** What a rank sends: outcomes by backend and case, those of the plans, and how disagreements ended. */
+export interface RankReport {
+  cases: Record<string, Record<string, RankOutcome>>;
+  plans: Record<string, RankOutcome>;
+  failures: Record<string, { code?: string; message: string; ms: number }>;
+}
+
+/** Plans, and positions where dispatch and combine have something to hide behind. */
+export const plans = {
+  sequential: sequentialPlan,
+  'slot 0': overlappedPlan(0),
+  'slot 1': overlappedPlan(1),
+  'slot 2': overlappedPlan(2),
+  'slot 3': overlappedPlan(3),
+};
+
+function planOutcomes(communicator: Communicator): Record<string, RankOutcome> {
+  const { rank, size } = communicator;
+  const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: pairConfig.numExperts! });
+  const outcomes: Record<string, RankOutcome> = {};
+  for (const capacityFactor of [0, 1.5]) {
+    for (const [name, plan] of Object.entries(plans)) {
+      outcomes[`${name}, capacity ${capacityFactor}`] = runPairCase(
+        { ...pairConfig, capacityFactor },
+        { from: rank, to: rank + 1, experts: { rank, size } },
+        { plan, dispatcher },
+        communicator,
+      );
+    }
+  }
+  return outcomes;
+}
+
+/** Each in a group of its own, which is of no use after it. */
+async function failureOf(world: Communicator, capacityFactor: number, tokens: number) {
+  const communicator = (await world.split(0))!;
+  const { rank, size } = communicator;
+  const config = resolveMoeLayer({ numExperts: 8, expertHidden: 6, capacityFactor }, 1);
+  const choices = Array.from({ length: size }, () => Array.from({ length: tokens }, () => [0, 1])) as Choices;
+  const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: 8 });
+  const began = Date.now();
+  try {
+    runCase({ config, choices }, { from: rank, to: rank + 1, experts: { rank, size } }, dispatcher);
+    throw new Error('nothing failed');
+  } catch (error) {
+    const { code, message } = error as CommError;
+    return { code, message, ms: Date.now() - began };
+  } finally {
+    await communicator.close();
+  }
+}
+
+async function main(): Promise<void> {
+  const world = await init({ engine: 'gloo', timeoutMs: 20_000 });
+  const { rank, size } = world;
+  const cases: RankReport['cases'] = {};
+  for (const backend of backends) {
+    if (backend === 'cpu') await tf.setBackend('cpu');
+    else await useBackend('auto', { threads: 1 });
+    cases[backend] = {};
+    for (const [name, { config, choices, as }] of Object.entries(rankCases(size))) {
+      const dispatcher = new ExpertParallelDispatcher({ communicator: world, numExperts: config.numExperts, as });
+      const place = { from: rank, to: rank + 1, experts: { rank, size } };
+      try {
+        cases[backend][name] = runCase({ config, choices: choices(size) }, place, dispatcher, world);
+      } catch (error) {
+        throw new Error(`${name} on ${backend}`, { cause: error });
+      }
+    }
+  }
+  await useBackend('auto', { threads: 1 });
+  const report: RankReport = {
+    cases,
+    plans: planOutcomes(world),
+    failures: {
+      'another capacity on rank 0': await failureOf(world, 1, rank === 0 ? 16 : 8),
+      'no capacity on rank 0': await failureOf(world, rank === 0 ? 0 : 1, 8),
+    },
+  };
+  await world.close();
+  await sendResult(report);
+}
+
+// Imported by the tests for its types and plans, it does nothing.
+if (process.send && process.env['RANK'] !== undefined && process.argv[1] === import.meta.filename) await main();

@@ -1,0 +1,8 @@
+export const MiB = 2 ** 20;
+
+/** Of a rate as tc writes it: '200mbit'. */
+export function bitsPerSecond(rate: string): number {
+  const [, number, prefix = ''] = /^(\d+(?:\.\d+)?)([kmg]?)bit$/.exec(rate) ?? [];
+  if (number === undefined) throw new Error(`rate: expected a number and kbit, mbit or gbit, got ${rate}`);
+  return Number(number) * { '': 1, k: 1e3, m: 1e6, g: 1e9 }[prefix]!;
+}
