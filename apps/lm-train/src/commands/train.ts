@@ -70,9 +70,11 @@ export function trainCommand(terminal: Terminal, setExitCode: (code: number) => 
     const ranks = await joinRanks(options, terminal);
     try {
       setExitCode(await run(command, options, ranks));
-      await ranks.close();
     } catch (error) {
       throw asUserError(error);
+    } finally {
+      // After a failure too: ranks that fail for the same reason then leave together, each with its own words.
+      await ranks.close();
     }
   });
 }
