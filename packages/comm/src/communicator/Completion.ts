@@ -4,8 +4,8 @@ import type { EngineWork } from '../engine/Engine.js';
 export class Completion {
   readonly #work: EngineWork;
   readonly #release: (failed: boolean) => void;
-  #outcome: { error?: unknown } | undefined;
-  #waiting: { resolve: () => void; reject: (error: unknown) => void }[] = [];
+  #outcome: { error?: Error } | undefined;
+  #waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
 
   constructor(start: (onDone: () => void) => EngineWork, release: (failed: boolean) => void) {
     this.#release = release;
@@ -19,13 +19,13 @@ export class Completion {
   /** Blocks; throws the work's error. */
   wait(): void {
     const outcome = this.#end();
-    if ('error' in outcome) throw outcome.error;
+    if (outcome.error) throw outcome.error;
   }
 
   whenDone(): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#outcome === undefined) this.#waiting.push({ resolve, reject });
-      else if ('error' in this.#outcome) reject(this.#outcome.error as Error);
+      else if (this.#outcome.error) reject(this.#outcome.error);
       else resolve();
     });
   }
@@ -34,18 +34,18 @@ export class Completion {
     return this.#outcome !== undefined || this.#work.isDone();
   }
 
-  #end(): { error?: unknown } {
+  #end(): { error?: Error } {
     if (this.#outcome !== undefined) return this.#outcome;
     try {
       this.#work.wait();
       this.#outcome = {};
     } catch (error) {
-      this.#outcome = { error };
+      this.#outcome = { error: error as Error };
     }
-    const failed = 'error' in this.#outcome;
-    this.#release(failed);
+    const { error } = this.#outcome;
+    this.#release(error !== undefined);
     for (const { resolve, reject } of this.#waiting.splice(0)) {
-      if (failed) reject(this.#outcome.error);
+      if (error) reject(error);
       else resolve();
     }
     return this.#outcome;

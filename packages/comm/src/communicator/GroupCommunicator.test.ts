@@ -80,7 +80,7 @@ function behavesAlone(engine: 'self' | 'gloo'): void {
     expect(pending.wait()).toEqual(Float32Array.of(1));
     const closed = {
       code: 'SCMOE_COMM_CLOSED',
-      message: expect.stringMatching(/on rank 0 of 1: this communicator is closed/),
+      message: expect.stringMatching(/on rank 0 of 1: this communicator is closed/) as string,
     };
     const attempts = [
       () => alone.allReduce(Float32Array.of(1)),

@@ -43,7 +43,7 @@ export class GroupCommunicator implements Communicator {
   }
 
   allToAll<D extends Data>(data: D, options: MoveOptions<D> = {}): Work<D> {
-    return this.#collective('allToAll', data, {}, options as AnyOptions);
+    return this.#collective('allToAll', data, {}, options);
   }
 
   allToAllV<D extends Data>(
@@ -51,27 +51,27 @@ export class GroupCommunicator implements Communicator {
     counts: { sendCounts: Counts; recvCounts: Counts },
     options: MoveOptions<D> = {},
   ): Work<D> {
-    return this.#collective('allToAllV', data, counts, options as AnyOptions);
+    return this.#collective('allToAllV', data, counts, options);
   }
 
   allReduce<D extends Data>(data: D, options: ReduceOptions<D> = {}): Work<D> {
-    return this.#collective('allReduce', data, {}, options as AnyOptions);
+    return this.#collective('allReduce', data, {}, options);
   }
 
   allGather<D extends Data>(data: D, options: MoveOptions<D> = {}): Work<D> {
-    return this.#collective('allGather', data, {}, options as AnyOptions);
+    return this.#collective('allGather', data, {}, options);
   }
 
   allGatherV<D extends Data>(data: D, counts: { recvCounts: Counts }, options: MoveOptions<D> = {}): Work<D> {
-    return this.#collective('allGatherV', data, counts, options as AnyOptions);
+    return this.#collective('allGatherV', data, counts, options);
   }
 
   reduceScatter<D extends Data>(data: D, options: ReduceOptions<D> = {}): Work<D> {
-    return this.#collective('reduceScatter', data, {}, options as AnyOptions);
+    return this.#collective('reduceScatter', data, {}, options);
   }
 
   broadcast<D extends Data>(data: D, options: MoveOptions<D> & { root?: number } = {}): Work<D> {
-    return this.#collective('broadcast', data, {}, options as AnyOptions);
+    return this.#collective('broadcast', data, {}, options);
   }
 
   barrier(options: CollectiveOptions = {}): Work<void> {

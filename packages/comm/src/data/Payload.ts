@@ -58,7 +58,7 @@ function openTensor(call: string, tensor: tf.Tensor): Payload {
   return {
     dtype,
     array,
-    rows: isScalar ? 1 : shape[0]!,
+    rows: isScalar ? 1 : shape[0],
     elementsPerRow: tf.util.sizeFromShape(shape.slice(1)),
     isScalar,
     result: (rows) => {

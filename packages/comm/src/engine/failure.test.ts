@@ -73,10 +73,7 @@ describeGloo('a rank that is stopped, or killed, in the middle of a collective',
 
   it.each(callNames)('%s: every other rank gets an error that names it, in time', async (name) => {
     const before = resources();
-    const { signal, isStopped, ended } = startRankProcess({ rank: victimRank, size, port: server.port }, [
-      'victim',
-      name,
-    ]);
+    const victim = startRankProcess({ rank: victimRank, size, port: server.port }, ['victim', name]);
     const middle = name === 'barrier' ? 'waiting for ranks' : 'moving data';
     const isInTheMiddle = (c: Communicator) => c.flightRecord().entries.at(-1)!.state === middle;
     // On a busy machine a collective may be over before the victim has stopped itself: then once more.
@@ -84,11 +81,11 @@ describeGloo('a rank that is stopped, or killed, in the middle of a collective',
     const catchInTheMiddle = async (timeoutMs?: number) => {
       for (;;) {
         const world = await enter(name, `${name}-${attempts++}`, server.port, folder, timeoutMs);
-        await isStopped();
+        await victim.isStopped();
         await settle(() => world.ranks.every(isInTheMiddle), 300);
         if (world.ranks.every(isInTheMiddle)) return world;
         if (attempts === 8) throw new Error('the victim was always too late');
-        signal('SIGCONT');
+        victim.signal('SIGCONT');
         await Promise.all(world.ranks.map((c) => c.close()));
       }
     };
@@ -103,20 +100,20 @@ describeGloo('a rank that is stopped, or killed, in the middle of a collective',
       );
       expect(afterMs).toBeGreaterThanOrEqual(stopTimeoutMs - 100);
     }
-    signal('SIGCONT');
+    victim.signal('SIGCONT');
     for (const c of stopped.ranks) expect(() => c.barrier()).toThrow(/has failed and can't be used any more.*rank 3/);
     await Promise.all(stopped.ranks.map((c) => c.close()));
 
     const killed = await catchInTheMiddle();
     killed.clock.began = Date.now();
-    signal('SIGKILL');
+    victim.signal('SIGKILL');
     for (const { error, afterMs, rank } of await Promise.all(killed.outcomes)) {
       expect(error).toMatchObject({ code: 'SCMOE_COMM_DEAD', ranks: [victimRank] });
       const text = `${name} (collective 1) on rank ${rank} of 4 failed: rank 3 is dead`;
       expect((error as CommError).message).toContain(text);
       expect(afterMs).toBeLessThan(2000);
     }
-    expect(await ended).toBe('SIGKILL');
+    expect(await victim.ended).toBe('SIGKILL');
     await Promise.all(killed.ranks.map((c) => c.close()));
 
     await settle(() => resources().every((count, i) => count <= before[i]!));

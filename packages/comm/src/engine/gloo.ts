@@ -1,4 +1,5 @@
 import { CommError } from '../communicator/CommError.js';
+import { Completion } from '../communicator/Completion.js';
 import type { CommAddon, OpenOptions } from './commAddon.js';
 import { findEngineAddon, type EngineAddon } from './commAddon.js';
 import type { Engine, GroupPlan } from './Engine.js';
@@ -53,7 +54,7 @@ export function findGloo(): EngineAddon<GlooFunctions> {
 export async function connectGloo(settings: GlooSettings, group: GlooGroup): Promise<Engine> {
   const { addon, problem } = findGloo();
   if (!addon) throw new CommError('SCMOE_COMM_UNAVAILABLE', `The gloo engine can't be used: ${problem}`);
-  const { name, rank, size, gather, timeoutMs } = group;
+  const { name, rank, size, timeoutMs } = group;
   const engine = new NativeEngine(addon, {
     name: 'gloo',
     group: name,
@@ -63,17 +64,9 @@ export async function connectGloo(settings: GlooSettings, group: GlooGroup): Pro
     split: (parent, plan) => splitGloo(addon, settings, parent, plan),
   });
   try {
-    addon.glooSetAddresses(engine.id, await gather(addon.glooAddresses(engine.id)));
-    await new Promise<void>((resolve, reject) => {
-      const work = engine.start({ ...connectCall, timeoutMs }, () => {
-        try {
-          work.wait();
-          resolve();
-        } catch (error) {
-          reject(error as Error);
-        }
-      });
-    });
+    addon.glooSetAddresses(engine.id, await group.gather(addon.glooAddresses(engine.id)));
+    const start = (onDone: () => void) => engine.start({ ...connectCall, timeoutMs }, onDone);
+    await new Completion(start, () => undefined).whenDone();
     return engine;
   } catch (error) {
     engine.release();
@@ -94,10 +87,11 @@ async function splitGloo(
   addon: CommAddon,
   settings: GlooSettings,
   parent: NativeEngine,
-  { name, members, gather, timeoutMs }: GroupPlan,
+  plan: GroupPlan,
 ): Promise<Engine | undefined> {
+  const { name, members, timeoutMs } = plan;
   if (members === undefined) {
-    await gather(new Uint8Array(0));
+    await plan.gather(new Uint8Array(0));
     return undefined;
   }
   try {
@@ -108,7 +102,7 @@ async function splitGloo(
         rank: members.indexOf(parent.rank),
         size: members.length,
         gather: async (addresses) => {
-          const all = await gather(addresses);
+          const all = await plan.gather(addresses);
           return members.map((member) => all[member]!);
         },
         timeoutMs,

@@ -16,7 +16,7 @@ const values = (rows: number, seed: number) =>
 /** Sends everything to itself through the exchange, and makes a number of it. */
 function lossThrough(communicator: Communicator, x: tf.Tensor2D): tf.Scalar {
   const counts = [x.shape[0]];
-  const inFlight = startAllToAllV(x.mul(2) as tf.Tensor2D, counts, counts, communicator);
+  const inFlight = startAllToAllV(x.mul<tf.Tensor2D>(2), counts, counts, communicator);
   const y = finishAllToAllV(inFlight);
   return y.square().mul(values(x.shape[0], 5)).sum();
 }
@@ -35,7 +35,7 @@ describe.each(['scmoe', 'cpu'])('the exchange in a world of one, on %s', (backen
   it('has the gradient of doing nothing, under tf.grads and valueAndGrads, by finite differences', () => {
     if (tf.getBackend() !== backend) return;
     const x = tf.variable(values(4, 1));
-    const { value, grads } = valueAndGrads(() => lossThrough(alone, x as unknown as tf.Tensor2D), { x });
+    const { value, grads } = valueAndGrads(() => lossThrough(alone, x), { x });
     const [grad] = tf.grads((v: tf.Tensor) => lossThrough(alone, v as tf.Tensor2D))([x]);
     const direct = tf.grads((v: tf.Tensor) => v.mul(2).square().mul(values(4, 5)).sum())([x])[0]!;
     expect(Array.from(grads['x']!.dataSync())).toEqual(Array.from(direct.dataSync()));
@@ -53,7 +53,7 @@ describe.each(['scmoe', 'cpu'])('the exchange in a world of one, on %s', (backen
     if (tf.getBackend() !== backend) return;
     const x = tf.variable(values(4, 1));
     const step = () => {
-      const { value, grads } = valueAndGrads(() => lossThrough(alone, x as unknown as tf.Tensor2D), { x });
+      const { value, grads } = valueAndGrads(() => lossThrough(alone, x), { x });
       tf.dispose([value, grads]);
     };
     step();
@@ -71,7 +71,7 @@ describe.each(['scmoe', 'cpu'])('the exchange in a world of one, on %s', (backen
 
   it('takes zero rows', () => {
     if (tf.getBackend() !== backend) return;
-    const x = tf.variable(tf.zeros([0, d]) as tf.Tensor2D);
+    const x = tf.variable(tf.zeros<tf.Rank.R2>([0, d]));
     const { grads } = valueAndGrads(
       () => finishAllToAllV(startAllToAllV(x as unknown as tf.Tensor2D, [0], [0], alone)).sum(),
       { x },

@@ -70,6 +70,19 @@ describe('ranks', () => {
     expect(code).toBe(0);
   });
 
+  it('may be many', async () => {
+    const { code, out, err } = await launch('-n', '24', 'sh', '-c', 'echo $RANK; echo $RANK >&2').done;
+    const ranks = Array.from({ length: 24 }, (_, rank) => `[rank ${rank}] ${rank}`).sort();
+    expect([lines(out).sort(), lines(err).sort()]).toEqual([ranks, ranks]);
+    expect(code).toBe(0);
+  });
+
+  it('that all fail at once are a failure', async () => {
+    const { code, err } = await launch('-n', '4', 'sh', '-c', 'exit 4').done;
+    expect(err).toMatch(/rank \d failed first: exit status 4/);
+    expect(code).toBe(4);
+  });
+
   it('find an empty stdin', async () => {
     const { code, out } = await launch('sh', '-c', 'cat; echo end').done;
     expect(out).toBe('[rank 0] end\n');

@@ -57,7 +57,7 @@ describe('two launchers', () => {
     const program = script(
       'late.mjs',
       `const { RANK } = process.env;
-       if (RANK === '1') { await new Promise((r) => setTimeout(r, 700)); console.log('done'); }`,
+       if (RANK === '1') { await new Promise((r) => setTimeout(r, 400)); console.log('done'); }`,
     );
     const [a, b] = [node(0, [program]), node(1, [program])];
     expect((await b.done).out).toBe('[rank 1] done\n');
@@ -65,7 +65,7 @@ describe('two launchers', () => {
   });
 
   it.each([0, 1])('end with the status of a rank that failed on node %i', async (failing) => {
-    const program = `echo ready pid=$$; if [ $RANK = ${failing} ]; then sleep 0.7; exit 7; fi; while :; do sleep 0.2; done`;
+    const program = `echo ready pid=$$; if [ $RANK = ${failing} ]; then sleep 0.3; exit 7; fi; while :; do sleep 0.2; done`;
     const [a, b] = [node(0, ['sh', '-c', program]), node(1, ['sh', '-c', program])];
     const outcomes = await Promise.all([a.done, b.done]);
     expect(outcomes.map(({ code }) => code)).toEqual([7, 7]);

@@ -14,4 +14,5 @@ async function serve(): Promise<StoreWorkerAnswer> {
   }
 }
 
-parentPort!.postMessage(await serve());
+// No await at the top: this is built as CommonJS as well.
+void serve().then((answer) => parentPort!.postMessage(answer));

@@ -23,11 +23,11 @@ export async function gradientProgram(): Promise<void> {
     [received, 2],
   );
   const loss = (v: tf.Tensor) => {
-    const there = startAllToAllV(v.mul(3) as tf.Tensor2D, sendCounts, recvCounts, world);
+    const there = startAllToAllV(v.mul<tf.Tensor2D>(3), sendCounts, recvCounts, world);
     const meanwhile = v.mul(0).sum();
     const arrived = finishAllToAllV(there);
-    const back = startAllToAllV(arrived.square().mul(weights) as tf.Tensor2D, recvCounts, sendCounts, world);
-    return finishAllToAllV(back).sum().add(meanwhile) as tf.Scalar;
+    const back = startAllToAllV(arrived.square().mul<tf.Tensor2D>(weights), recvCounts, sendCounts, world);
+    return finishAllToAllV(back).sum().add<tf.Scalar>(meanwhile);
   };
   const { value, grads } = valueAndGrads(() => loss(x), { x });
   const before = tf.memory().numTensors;

@@ -29,14 +29,14 @@ export class RankGroup {
       child.stdin.on('error', () => undefined);
       return { child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() };
     });
-    const [first] = (await Promise.all(ranks.map(answer))) as { version: string }[];
+    const [first] = (await answers(ranks)) as { version: string }[];
     return new RankGroup(ranks, first!.version);
   }
 
   /** Asks all ranks for the same; their answers by rank. */
   async ask<Answer>(question: string): Promise<Answer[]> {
     for (const { child } of this.ranks) child.stdin!.write(`${question}\n`);
-    return (await Promise.all(this.ranks.map(answer))) as Answer[];
+    return (await answers(this.ranks)) as Answer[];
   }
 
   /** Seconds that the slowest rank needed. */
@@ -49,6 +49,16 @@ export class RankGroup {
     const ended = running.map(({ child }) => once(child, 'exit'));
     for (const { child } of this.ranks) child.stdin!.end();
     await Promise.all(ended);
+  }
+}
+
+async function answers(ranks: readonly Rank[]): Promise<unknown[]> {
+  try {
+    return await Promise.all(ranks.map(answer));
+  } catch (error) {
+    // The others may wait for the one that has ended, longer than anybody wants to.
+    for (const { child } of ranks) child.kill('SIGKILL');
+    throw error;
   }
 }
 

@@ -1,0 +1,134 @@
+import { join } from 'node:path';
+
+import { init } from '@scmoe/comm';
+import { countParameters, expertShard, ExpertParallelDispatcher, isExpertParameter } from '@scmoe/layer';
+import { useBackend } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+import { gptCases, microBatch, runGpt, type GptOutcome } from '../testing/gptRanks.js';
+import { describeRanks, runRanks } from '../testing/ranks.js';
+import { Gpt } from './Gpt.js';
+import { resolveGpt, type GptConfig } from './GptConfig.js';
+import { gptSpecs } from './gptSpecs.js';
+
+const ranks = 2;
+/**
+ * In units of a gradient's largest element. The same products row by row, but gradients of weights are sums over tokens
+ * in another order, and pass through four blocks: some units of float32's 24 bits. A wrong scale is off by 0.5 or more.
+ */
+const tolerance = 1e-5;
+
+const config = gptCases['scmoe, dropless']!;
+
+beforeAll(async () => {
+  await useBackend('auto', { threads: 1 });
+});
+
+const largest = (numbers: ArrayLike<number>) =>
+  Array.from(numbers).reduce((most, number) => Math.max(most, Math.abs(number)), 0);
+const mean = (parts: Float32Array[]) =>
+  Array.from(parts[0]!, (_, i) => parts.reduce((sum, part) => sum + part[i]!, 0) / parts.length);
+
+describeRanks('a Gpt whose experts two ranks share out', () => {
+  let reports: Record<string, GptOutcome>[];
+  beforeAll(async () => {
+    reports = await runRanks(join(import.meta.dirname, '..', 'testing', 'gptRankProgram.ts'), ranks);
+  }, 60_000);
+
+  it.each(Object.entries(gptCases))(
+    'trains as one rank does on the micro-batches of both: %s',
+    async (name, config) => {
+      const outcomes = reports.map((report) => report[name]!);
+      const alone = [await runGpt(config, 0), await runGpt(config, 1)];
+      outcomes.forEach(({ loss, generated, numParameters }, rank) => {
+        expect(Math.abs(loss - alone[rank]!.loss)).toBeLessThan(1e-5);
+        expect(generated).toEqual(alone[rank]!.generated);
+        expect(numParameters).toBe(alone[rank]!.numParameters);
+      });
+
+      const names = Object.keys(alone[0]!.grads);
+      expect(names.filter((parameter) => isExpertParameter(parameter)).length).toBeGreaterThan(0);
+      const gradsOf = (all: GptOutcome[], parameter: string) => all.map(({ grads }) => grads[parameter]!);
+      const scale = Math.max(...names.map((parameter) => largest(alone[0]!.grads[parameter]!)));
+      for (const parameter of names) {
+        const expected = mean(gradsOf(alone, parameter));
+        const actual = isExpertParameter(parameter)
+          ? gradsOf(outcomes, parameter).flatMap((grad) => Array.from(grad, (value) => value / ranks))
+          : mean(gradsOf(outcomes, parameter));
+        expect([parameter, actual.length]).toEqual([parameter, expected.length]);
+        const own = largest(expected);
+        // The gradient of a key bias is zero but for rounding.
+        const off = largest(expected.map((value, i) => actual[i]! - value)) / (own > 1e-5 * scale ? own : scale);
+        if (!(off <= tolerance)) throw new Error(`gradient of '${parameter}' is off by ${off}`);
+      }
+    },
+  );
+});
+
+describe('a shard of a Gpt', () => {
+  const whole: GptConfig = { ...config, moe: { kind: 'scmoe', numExperts: 6 } };
+
+  it('holds the numbers that its experts have in the whole model, and all other parameters', () => {
+    const all = new Gpt(whole, { seed: 4 });
+    for (const rank of [0, 1, 2]) {
+      const shard = new Gpt(whole, { seed: 4, experts: { rank, size: 3 } });
+      expect(Object.keys(shard.variables)).toEqual(Object.keys(all.variables));
+      const { first, count } = expertShard(6, { rank, size: 3 });
+      for (const [name, variable] of Object.entries(shard.variables)) {
+        const inWhole = all.variables[name]!;
+        const expected = isExpertParameter(name) ? tf.slice(inWhole, first, count) : inWhole.clone();
+        expect([name, variable.shape]).toEqual([name, expected.shape]);
+        expect(variable.dataSync()).toEqual(expected.dataSync());
+        expected.dispose();
+      }
+      expect(shard.numParameters()).toBe(countParameters(gptSpecs(resolveGpt(whole))));
+      expect(shard.flopsPerToken()).toBe(all.flopsPerToken());
+      shard.dispose();
+    }
+    all.dispose();
+  });
+
+  it('asks for a dispatcher', async () => {
+    const shard = new Gpt(whole, { seed: 4, experts: { rank: 1, size: 3 } });
+    const batch = microBatch(0);
+    const expected =
+      'dispatcher: expected one over the 3 ranks that share the experts out, got none; experts 2 to 3 of 6 are here';
+    expect(() => shard.loss(batch)).toThrow(expected);
+    await expect(shard.generate([1, 2], { maxNewTokens: 1 })).rejects.toThrow(expected);
+    tf.dispose([batch.ids, batch.targets]);
+    shard.dispose();
+  });
+
+  it('needs no dispatcher where there are no experts', () => {
+    const dense = new Gpt({ ...config, moe: { kind: 'dense' } }, { seed: 4, experts: { rank: 1, size: 2 } });
+    const batch = microBatch(0);
+    tf.tidy(() => expect(dense.loss(batch).loss.dataSync()[0]).toBeGreaterThan(0));
+    tf.dispose([batch.ids, batch.targets]);
+    dense.dispose();
+  });
+
+  it('refuses a dispatcher for another number of experts', async () => {
+    const communicator = await init({ engine: 'self' });
+    const model = new Gpt(whole, { seed: 4 });
+    const batch = microBatch(0);
+    const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: 8 });
+    expect(() => model.loss(batch, { dispatcher })).toThrow(/expected a routing over 8 experts, .*, got one over 6/);
+    tf.dispose([batch.ids, batch.targets]);
+    model.dispose();
+    await communicator.close();
+  });
+
+  it.each([
+    [
+      'ranks that do not divide the experts',
+      { rank: 0, size: 4 },
+      /numExperts: expected a multiple of the 4 ranks .* got 6/,
+    ],
+    ['a rank outside its group', { rank: 3, size: 3 }, /experts.rank: expected a rank of .* 0 to 2, got 3/],
+    ['a group of no rank', { rank: 0, size: 0 }, /experts.size: expected a positive integer, got 0/],
+  ])('refuses %s', (_, experts, message) => {
+    const before = tf.memory().numTensors;
+    expect(() => new Gpt(whole, { seed: 4, experts })).toThrow(message);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});

@@ -1,0 +1,18 @@
+// One rank of the test of models with experts shared out, in a process of its own: sends the outcomes of all cases.
+import { init } from '@scmoe/comm';
+import { ExpertParallelDispatcher } from '@scmoe/layer';
+import { useBackend } from '@scmoe/tensor';
+
+import { gptCases, runGpt, type GptOutcome } from './gptRanks.js';
+import { sendResult } from './ranks.js';
+
+await useBackend('auto', { threads: 1 });
+const communicator = await init({ engine: 'gloo', timeoutMs: 20_000 });
+const { rank, size } = communicator;
+const outcomes: Record<string, GptOutcome> = {};
+for (const [name, config] of Object.entries(gptCases)) {
+  const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: config.moe!.numExperts! });
+  outcomes[name] = await runGpt(config, rank, { experts: { rank, size }, dispatcher });
+}
+await communicator.close();
+await sendResult(outcomes);

@@ -1,0 +1,61 @@
+import type { Dispatcher, ExpertShard } from '@scmoe/layer';
+import { RandomStream, valueAndGrads } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+import { Gpt } from '../gpt/Gpt.js';
+import type { GptConfig } from '../gpt/GptConfig.js';
+
+const small = { vocabSize: 17, numLayers: 4, dModel: 16, numHeads: 2, sequenceLength: 12, ffnHidden: 24 };
+
+/** Models whose experts two ranks share out. */
+export const gptCases: Record<string, GptConfig> = {
+  'scmoe, dropless': { ...small, moe: { kind: 'scmoe', numExperts: 4, auxiliaryLossCoefficient: 0.1 } },
+  'scmoe top-2, capacity 1': { ...small, moe: { kind: 'scmoe', numExperts: 6, topK: 2, capacityFactor: 1 } },
+  'top-2, dropless, swiglu, rotary, untied': {
+    ...small,
+    moe: { kind: 'top2', numExperts: 4 },
+    activation: 'swiglu',
+    positions: 'rotary',
+    tiedEmbeddings: false,
+  },
+};
+
+export interface GptOutcome {
+  loss: number;
+  grads: Record<string, Float32Array>;
+  generated: number[];
+  numParameters: number;
+}
+
+/** Micro-batch `index`: ids and targets (2, 6). */
+export function microBatch(index: number): { ids: tf.Tensor2D; targets: tf.Tensor2D } {
+  const random = new RandomStream({ seed: 21, stream: index });
+  const draw = () =>
+    tf.tensor2d(
+      Array.from({ length: 12 }, () => random.int(17)),
+      [2, 6],
+      'int32',
+    );
+  return { ids: draw(), targets: draw() };
+}
+
+/** Loss and gradients of one micro-batch, and how a prompt goes on; with the experts of a shard, on every rank at once. */
+export async function runGpt(
+  config: GptConfig,
+  batchIndex: number,
+  { experts, dispatcher }: { experts?: ExpertShard; dispatcher?: Dispatcher } = {},
+): Promise<GptOutcome> {
+  const model = new Gpt(config, { seed: 4, experts });
+  const batch = microBatch(batchIndex);
+  const { value, grads } = valueAndGrads(() => model.loss(batch, { dispatcher }).loss, model.variables);
+  const generated = await model.generate([1 + batchIndex, 2, 3], { maxNewTokens: 6, temperature: 0, dispatcher });
+  const outcome = {
+    loss: value.dataSync()[0]!,
+    grads: Object.fromEntries(Object.entries(grads).map(([name, grad]) => [name, grad.dataSync<'float32'>()])),
+    generated,
+    numParameters: model.numParameters(),
+  };
+  tf.dispose([value, grads, batch.ids, batch.targets]);
+  model.dispose();
+  return outcome;
+}
