@@ -10,6 +10,7 @@ import { exchangeSuite } from './suites/comm/exchange.js';
 import { memorySuite } from './suites/comm/memory.js';
 import { overheadSuite } from './suites/comm/overhead.js';
 import { overlapSuite } from './suites/comm/overlap.js';
+import { bucketsSuite, scalingSuite } from './suites/comm/training.js';
 import { MiB } from './units.js';
 
 const { values: options, positionals } = parseArgs({
@@ -35,6 +36,8 @@ const suites: Record<string, () => Promise<string>> = {
     inLab((lab) => exchangeSuite(lab, contenders, { rates, sizes: [1, 8, 32].map((n) => n * MiB), rounds })),
   overlap: () => inLab((lab) => overlapSuite(lab, { rates, sizes: [8, 32].map((n) => n * MiB), rounds })),
   overhead: () => overheadSuite(contenders, { rounds }),
+  scaling: () => scalingSuite({ rounds: Math.min(rounds, 5) }),
+  buckets: () => inLab((lab) => bucketsSuite(lab, { rates, rounds: Math.min(rounds, 5) })),
   memory: () => memorySuite(contenders, { sizes: [2, 4] }),
 };
 

@@ -42,6 +42,8 @@ export interface TrainOptions<B extends Batch> {
   groups?: RankGroups;
   /** Whether a parameter is sharded over the expert group instead of being on every rank. */
   isSharded?: (name: string) => boolean;
+  /** Gradients travel in buckets of so many bytes, see GradientReducer. */
+  bucketBytes?: number;
   /** Largest length of the gradient; 0 does not clip. */
   clip?: number;
   seed?: number;
@@ -89,6 +91,7 @@ export async function train<B extends Batch>({
   groups,
   accumulate = groups?.world.size ?? 1,
   isSharded = () => false,
+  bucketBytes,
   clip = 1,
   seed = 0,
   onStep,
@@ -100,7 +103,7 @@ export async function train<B extends Batch>({
 }: TrainOptions<B>): Promise<{ step: number; finished: boolean }> {
   const { rank, size } = groups?.world ?? { rank: 0, size: 1 };
   checkAccumulate(accumulate, size);
-  const reducer = groups && new GradientReducer(groups, { isSharded });
+  const reducer = groups && new GradientReducer(groups, { isSharded, bucketBytes });
   let step = startStep;
   let savedStep = startStep;
   // On several ranks one that stops by itself would leave the others waiting: they agree on it, within a step.
