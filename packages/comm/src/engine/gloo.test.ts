@@ -1,6 +1,9 @@
+import { jest } from '@jest/globals';
 import { fromBf16, toBf16 } from '../index.js';
 import { describeGloo } from '../testing/gloo.js';
 import { onAll, openWorld, type World } from '../testing/openWorld.js';
+
+jest.setTimeout(60_000);
 
 const size = 4;
 const ramp = (length: number, f: (i: number) => number) => Float32Array.from({ length }, (_, i) => f(i));
