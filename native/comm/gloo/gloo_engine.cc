@@ -234,30 +234,47 @@ void GlooEngine::reduceScatter(const Request& request) {
   }
 }
 
+/// Short data goes from the root to everybody. Longer data goes out in shares, one for each other rank, and those pass
+/// their shares on to each other: the root's link carries the data once.
 void GlooEngine::broadcast(const Request& request) {
   WireView view(request, request.elements, request.elements);
-  const size_t total = request.elements * sizeOf(request.wire);
+  const size_t bytes = sizeOf(request.wire);
+  const size_t total = request.elements * bytes;
   const bool isRoot = rank() == request.root;
   if (isRoot) copy(view.output(), view.input(), total);
-  // Equal shares of whole elements; only the number of bytes matters from here.
   const bool isShort = total <= kShortBroadcast || size() == 2;
-  const auto offsets = isShort ? std::vector<size_t>(size() + 1, 0) : scaled(shares(request.elements, size()), sizeOf(request.wire));
+
+  std::vector<Message> shareOf(size());
+  const auto offsets = scaled(shares(request.elements, std::max(1, size() - 1)), bytes);
+  for (int peer = 0, share = 0; peer < size(); ++peer) {
+    if (peer == request.root) continue;
+    shareOf[peer] = isShort ? Message{peer, view.output(), total}
+                            : Message{peer, view.output() + offsets[share], offsets[share + 1] - offsets[share]};
+    ++share;
+  }
+  const auto others = [&](int except) {
+    std::vector<int> list;
+    for (int i = 1; i < size(); ++i)
+      if (const int peer = (rank() + i) % size(); peer != except) list.push_back(peer);
+    return list;
+  };
+
   std::vector<Message> sends, receives;
   if (isRoot) {
-    for (int i = 1; i < size(); ++i) {
-      const int target = (rank() + i) % size();
-      if (isShort)
-        sends.push_back({target, view.output(), total});
-      else
-        sends.push_back({target, view.output() + offsets[target], offsets[target + 1] - offsets[target]});
-    }
-  } else if (isShort) {
-    receives.push_back({request.root, view.output(), total});
+    for (int peer : others(request.root)) sends.push_back(shareOf[peer]);
   } else {
-    receives.push_back({request.root, view.output() + offsets[rank()], offsets[rank() + 1] - offsets[rank()]});
+    receives.push_back({request.root, shareOf[rank()].data, shareOf[rank()].bytes});
   }
   exchange(receives, sends);
-  if (!isShort) gather(view.output(), offsets);
+  if (!isShort && !isRoot) {
+    sends.clear();
+    receives.clear();
+    for (int peer : others(request.root)) {
+      receives.push_back(shareOf[peer]);
+      sends.push_back({peer, shareOf[rank()].data, shareOf[rank()].bytes});
+    }
+    exchange(receives, sends);
+  }
   view.finish();
 }
 

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 
 import { jest } from '@jest/globals';
 
@@ -183,6 +185,38 @@ describeGloo('a rank that ends without closing', () => {
     other.signal('SIGTERM');
     expect(await other.ended).toBe('SIGTERM');
     // Sooner or later: the call itself may know already.
+    await expect((async () => mine.barrier().done)()).rejects.toMatchObject({
+      message: expect.stringContaining('rank 1 is dead') as string,
+      ranks: [1],
+    });
+    await mine.close();
+    await server.close();
+  });
+});
+
+describeGloo('a rank on a worker thread', () => {
+  it('that is terminated while it waits: the others hear of it, and the process goes on', async () => {
+    const server = await serveStore();
+    const joining = init({ engine: 'gloo', timeoutMs: 20_000, place: placeOf(0, 2, server.port) });
+    const worker = new Worker(join(import.meta.dirname, '..', 'testing', 'rankProgram.ts'), {
+      argv: ['ending', 'awaits'],
+      execArgv: ['-C', '@scmoe/source', '--import', join(import.meta.dirname, '..', 'testing', 'runSource.mjs')],
+      env: {
+        ...process.env,
+        RANK: '1',
+        WORLD_SIZE: '2',
+        LOCAL_RANK: '1',
+        LOCAL_WORLD_SIZE: '2',
+        SCMOE_RENDEZVOUS: `127.0.0.1:${server.port}`,
+        SCMOE_TOKEN: 'secret-of-the-tests',
+      },
+    });
+    const joined = once(worker, 'message');
+    const mine = await joining;
+    await mine.allReduce(Float32Array.of(1)).done;
+    await joined;
+    // Its all-reduce is on its way: cleanup has to end it, not to wait for it.
+    await worker.terminate();
     await expect((async () => mine.barrier().done)()).rejects.toMatchObject({
       message: expect.stringContaining('rank 1 is dead') as string,
       ranks: [1],

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { useBackend, valueAndGrads } from '@scmoe/tensor';
 
@@ -5,6 +6,8 @@ import { finishAllToAllV, init, startAllToAllV, type Communicator } from '../ind
 import { describeGloo } from '../testing/gloo.js';
 import { openWorld, type World } from '../testing/openWorld.js';
 import { runInRanks } from '../testing/runInRanks.js';
+
+jest.setTimeout(60_000);
 
 const d = 3;
 const values = (rows: number, seed: number) =>

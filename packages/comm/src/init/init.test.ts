@@ -1,6 +1,9 @@
+import { jest } from '@jest/globals';
 import { CommError, init, StoreServer } from '../index.js';
 import { describeGloo } from '../testing/gloo.js';
 import { onAll, placeOf, serveStore } from '../testing/openWorld.js';
+
+jest.setTimeout(60_000);
 
 describe('init', () => {
   const { RANK, WORLD_SIZE, LOCAL_RANK } = process.env;

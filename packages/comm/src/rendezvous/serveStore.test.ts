@@ -2,7 +2,11 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
+import { jest } from '@jest/globals';
+
 import { serveStore } from './serveStore.js';
+
+jest.setTimeout(60_000);
 
 const token = 'secret-of-the-test';
 const source = {

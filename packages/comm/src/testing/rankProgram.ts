@@ -1,4 +1,6 @@
 // A rank in a process of its own: node ... rankProgram.ts <what> [...]. Says what it does, a line each.
+import { isMainThread, parentPort } from 'node:worker_threads';
+
 import { init } from '../init/init.js';
 import { callOf, type CallName } from './callOf.js';
 
@@ -28,9 +30,11 @@ async function ending(): Promise<void> {
   const world = await init({ engine: 'gloo', timeoutMs: 20_000 });
   world.allReduce(Float32Array.of(1)).wait();
   say('joined');
+  if (!isMainThread) parentPort!.postMessage('joined');
   if (names[0] === 'throws') throw new Error('a fault of the program');
   if (names[0] === 'exits') process.exit(3);
   if (names[0] === 'blocked') world.allReduce(Float32Array.of(1)).wait();
+  if (names[0] === 'awaits') await world.allReduce(Float32Array.of(1)).done;
 }
 
 if (what === 'victim') await victim(names[0] as CallName);

@@ -167,8 +167,11 @@ describeRanks('experts shared out over ranks', () => {
         expect(['SCMOE_COMM_MISMATCH', 'SCMOE_COMM_ABORTED']).toContain(code);
         const mine = capacities[Math.min(rank, 1)]!;
         expect(message).toContain(`dispatch of tokens to their experts on rank ${rank} of ${ranks}`);
-        expect(message).toContain(`here capacity ${mine} for ${8 * mine} tokens and 8 experts`);
-        expect(message).toMatch(/rank \d sends \d+ elements to rank \d, which expects \d+/);
+        expect(message).toContain(
+          `here capacity ${mine} for ${8 * mine} tokens and 8 experts, ${(64 / ranks) * mine} elements for each rank`,
+        );
+        const [, sent, expected] = message.match(/rank \d sends (\d+) elements to rank \d, which expects (\d+)/)!;
+        expect([Number(sent), Number(expected)].sort((a, b) => b - a)).toEqual([128 / ranks, 64 / ranks]);
         expect(ms).toBeLessThan(5000);
       });
     });
@@ -176,7 +179,7 @@ describeRanks('experts shared out over ranks', () => {
     it('fail at once where one of them has no capacity limit', () => {
       reports.forEach(({ failures }, rank) => {
         const { message, ms } = failures['no capacity on rank 0']!;
-        expect(message).toContain(rank === 0 ? 'here no capacity limit, for 8 tokens' : 'here capacity 1 for 8 tokens');
+        expect(message).toContain(rank === 0 ? 'here no capacity limit for 8 tokens' : 'here capacity 1 for 8 tokens');
         expect(message).toMatch(/allToAll\(int32, 8 elements\)/);
         expect(message).toMatch(/allToAllV\(float32/);
         expect(ms).toBeLessThan(5000);

@@ -31,6 +31,8 @@ interface Journey {
   recvCounts: readonly number[];
   /** As in ExpertBatch. */
   capacity: number;
+  /** Numbers for each rank; with a capacity. */
+  elements?: number;
   /** Rows of each expert here, and the places of what came; without a capacity. */
   counts?: Int32Array;
   places?: Int32Array;
@@ -72,7 +74,7 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
     return encode(tokens, slots, { numRows });
   }
 
-  /** @throws CommError, with this rank's side, where the ranks disagree on capacity, experts or width */
+  /** @throws Error for a routing over another number of experts; CommError where the exchange of row counts failed */
   startDispatch(packed: tf.Tensor2D, routing: Routing): Travelling {
     const { counts, capacity } = routing;
     if (counts.size !== this.numExperts) {
@@ -80,18 +82,16 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
         `dispatch on ${this.here()}: expected a routing over ${this.numExperts} experts, as this dispatcher was made for, got one over ${counts.size}`,
       );
     }
-    const journey = capacity > 0 ? this.evenJourney(capacity) : this.askForRows(packed, routing);
+    const journey = capacity > 0 ? this.evenJourney(packed, capacity) : this.askForRows(routing);
     this.journeys.set(counts.dataId, journey);
     const { sendCounts, recvCounts } = journey;
-    const exchange = this.explained('dispatch', packed, routing, () =>
-      startAllToAllV(packed, sendCounts, recvCounts, this.communicator, this.options),
-    );
-    return { exchange, routing };
+    return { exchange: startAllToAllV(packed, sendCounts, recvCounts, this.communicator, this.options), routing };
   }
 
+  /** @throws CommError where the exchange failed; with this rank's side where the ranks disagree on the capacity */
   finishDispatch({ exchange, routing }: Travelling): ExpertBatch {
-    const { capacity, counts, places } = this.journeyOf(routing);
-    const came = this.explained('dispatch', undefined, routing, () => finishAllToAllV(exchange));
+    const { capacity, counts, places, elements } = this.journeyOf(routing);
+    const came = this.explained(routing, () => finishAllToAllV(exchange), elements);
     if (capacity > 0) {
       return {
         rows: swapBlocks(came, this.communicator.size, this.expertsHere),
@@ -120,17 +120,18 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
   }
 
   /** The same number of rows from each rank for each expert. */
-  private evenJourney(capacity: number): Journey {
+  private evenJourney(packed: tf.Tensor2D, capacity: number): Journey {
     const { size } = this.communicator;
     const even = new Array<number>(size).fill(this.expertsHere * capacity);
-    return { sendCounts: even, recvCounts: even, capacity: size * capacity };
+    const elements = this.expertsHere * capacity * packed.shape[1];
+    return { sendCounts: even, recvCounts: even, capacity: size * capacity, elements };
   }
 
   /** Tells the other ranks how many rows each of their experts gets from here, and hears the same from them. */
-  private askForRows(packed: tf.Tensor2D, routing: Routing): Journey {
+  private askForRows(routing: Routing): Journey {
     const { communicator, expertsHere } = this;
     const sent = Int32Array.from(routing.counts.dataSync());
-    const received = this.explained('dispatch', packed, routing, () => communicator.allToAll(sent).wait());
+    const received = this.explained(routing, () => communicator.allToAll(sent).wait());
     const { counts, fromRanks, places } = expertOrder(received, communicator.size);
     return {
       sendCounts: rowsPerRank(sent, communicator.size),
@@ -153,26 +154,16 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
   }
 
   /** Adds to a disagreement what this rank has: the ranks' calls, which it shows, know neither experts nor capacity. */
-  private explained<Result>(
-    what: string,
-    packed: tf.Tensor2D | undefined,
-    { capacity, weights }: Routing,
-    call: () => Result,
-  ): Result {
+  private explained<Result>({ capacity, weights }: Routing, call: () => Result, elements?: number): Result {
     try {
       return call();
     } catch (error) {
       if (!(error instanceof CommError) || !disagreements.has(error.code)) throw error;
-      const { numExperts, expertsHere } = this;
-      const tokens = `${weights.shape[0]} tokens and ${numExperts} experts`;
-      const width = packed ? ` of width ${packed.shape[1]}` : '';
-      const mine =
-        capacity > 0
-          ? `capacity ${capacity} for ${tokens}, ${expertsHere * capacity} rows${width} for each rank`
-          : `no capacity limit, for ${tokens}`;
+      const limit = capacity > 0 ? `capacity ${capacity}` : 'no capacity limit';
+      const share = elements === undefined ? '' : `, ${elements} elements for each rank`;
       throw new CommError(
         error.code,
-        `${what} of tokens to their experts on ${this.here()}: all ranks need the same experts and capacity (as many tokens each, where a capacity factor is set); here ${mine}. ${error.message}`,
+        `dispatch of tokens to their experts on ${this.here()}: all ranks need the same experts and capacity (as many tokens each, where a capacity factor is set); here ${limit} for ${weights.shape[0]} tokens and ${this.numExperts} experts${share}. ${error.message}`,
         { ranks: error.ranks },
       );
     }

@@ -49,7 +49,8 @@ async function failureOf(world: Communicator, capacityFactor: number, tokens: nu
   if (!communicator) throw new Error('no group');
   const { rank, size } = communicator;
   const config = resolveMoeLayer({ numExperts: 8, expertHidden: 6, capacityFactor }, 1);
-  const choices = Array.from({ length: size }, () => Array.from({ length: tokens }, () => [0, 1])) as Choices;
+  const ofOneRank = Array.from({ length: tokens }, (): [number, number] => [0, 1]);
+  const choices: Choices = Array.from({ length: size }, () => ofOneRank);
   const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: 8 });
   const began = Date.now();
   try {

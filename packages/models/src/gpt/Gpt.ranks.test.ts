@@ -72,6 +72,7 @@ describe('a shard of a Gpt', () => {
     const all = new Gpt(whole, { seed: 4 });
     for (const rank of [0, 1, 2]) {
       const shard = new Gpt(whole, { seed: 4, experts: { rank, size: 3 } });
+      expect(shard.experts).toEqual({ rank, size: 3 });
       expect(Object.keys(shard.variables)).toEqual(Object.keys(all.variables));
       const { first, count } = expertShard(6, { rank, size: 3 });
       for (const [name, variable] of Object.entries(shard.variables)) {
@@ -109,7 +110,8 @@ describe('a shard of a Gpt', () => {
 
   it('refuses a dispatcher for another number of experts', async () => {
     const communicator = await init({ engine: 'self' });
-    const model = new Gpt(whole, { seed: 4 });
+    const model = new Gpt(whole, { seed: 4, experts: communicator });
+    expect(model.experts).toEqual({ rank: 0, size: 1 });
     const batch = microBatch(0);
     const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: 8 });
     expect(() => model.loss(batch, { dispatcher })).toThrow(/expected a routing over 8 experts, .*, got one over 6/);

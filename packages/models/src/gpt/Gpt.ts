@@ -95,7 +95,7 @@ export class Gpt {
     { seed, experts = allExperts }: GptOptions,
   ) {
     this.resolved = resolveGpt(config);
-    this.experts = { ...experts };
+    this.experts = { rank: experts.rank, size: experts.size };
     const residualScale = 1 / Math.sqrt(2 * config.numLayers);
     tf.tidy(() => {
       for (const [name, spec] of Object.entries(gptSpecs(this.resolved, { experts }))) {

@@ -8,11 +8,10 @@ import { sendResult } from './ranks.js';
 
 await useBackend('auto', { threads: 1 });
 const communicator = await init({ engine: 'gloo', timeoutMs: 20_000 });
-const { rank, size } = communicator;
 const outcomes: Record<string, GptOutcome> = {};
 for (const [name, config] of Object.entries(gptCases)) {
   const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: config.moe!.numExperts! });
-  outcomes[name] = await runGpt(config, rank, { experts: { rank, size }, dispatcher });
+  outcomes[name] = await runGpt(config, communicator.rank, { experts: communicator, dispatcher });
 }
 await communicator.close();
 await sendResult(outcomes);
