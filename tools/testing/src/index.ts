@@ -1,0 +1,6 @@
+export { relativeError } from './compare.js';
+export { expectGradientsMatch, type FiniteDifferenceOptions } from './finiteDifferences.js';
+export { fromSource } from './fromSource.js';
+export { golden, goldenNames, itGolden, type Golden, type GoldenConfig } from './golden.js';
+export { withSmallDisk } from './smallDisk.js';
+export { temporaryFolder, temporaryFolderForEach } from './temporaryFolder.js';
