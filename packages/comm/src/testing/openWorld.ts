@@ -17,8 +17,9 @@ export function placeOf(rank: number, worldSize: number, port: number): Place {
   };
 }
 
-export function serveStore(): Promise<StoreServer> {
-  return StoreServer.listen({ token });
+/** Does not keep the test run alive where a test has failed before it closed the store. */
+export async function serveStore(): Promise<StoreServer> {
+  return (await StoreServer.listen({ token })).unref();
 }
 
 export interface World {
