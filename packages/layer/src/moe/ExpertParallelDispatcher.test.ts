@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { init, type Communicator } from '@scmoe/comm';
 import { routeTokens } from '@scmoe/gating';
-import { useBackend } from '@scmoe/tensor';
+import { randomNormal, useBackend } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { resolveMoeLayer } from '../layers/moeLayerOptions.js';
@@ -204,6 +204,32 @@ describe('ExpertParallelDispatcher', () => {
       const run = (use?: ExpertParallelDispatcher) => runCase({ config, choices: choices(2) }, { from: 0, to: 1 }, use);
       if (!as) expectSame(together([run(dispatcher)]), together([run()]), tolerance);
     }
+    await communicator.close();
+  });
+
+  it('keeps apart what several layers have under way', async () => {
+    const communicator = await init({ engine: 'self' });
+    const before = tf.memory().numTensors;
+    tf.tidy(() => {
+      const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: 4 });
+      const layers = [3, 5, 2].map((count, i) => {
+        const tokens = randomNormal([count, 6], { seed: i }) as tf.Tensor2D;
+        const routing = routeTokens(tokens, randomNormal([6, 4], { seed: 9 }), { capacityFactor: i === 1 ? 4 : 0 });
+        return { tokens, routing };
+      });
+      const dispatched = layers.map(({ tokens, routing }) =>
+        dispatcher.startDispatch(dispatcher.encode(tokens, routing), routing),
+      );
+      const batches = dispatched.toReversed().map((inFlight) => dispatcher.finishDispatch(inFlight));
+      const combined = layers.map(({ routing }, i) => dispatcher.startCombine(batches.at(-1 - i)!.rows, routing));
+      layers.forEach(({ tokens, routing }, i) => {
+        // Experts that hand back what they got: each token comes back times its weight.
+        const y = dispatcher.decode(dispatcher.finishCombine(combined[i]!), routing);
+        const expected = tf.mul(tokens, routing.weights);
+        expect(difference(y.dataSync(), expected.dataSync())).toBeLessThan(tolerance);
+      });
+    });
+    expect(tf.memory().numTensors).toBe(before);
     await communicator.close();
   });
 
