@@ -5,6 +5,9 @@ import { StoreServer } from '../rendezvous/StoreServer.js';
 
 const token = 'secret-of-the-tests';
 
+/** The store shares its thread with the test, which may be busy for a while: that must not count as death. */
+export const patientMs = 60_000;
+
 export function placeOf(rank: number, worldSize: number, port: number): Place {
   return {
     rank,
@@ -19,7 +22,7 @@ export function placeOf(rank: number, worldSize: number, port: number): Place {
 
 /** Does not keep the test run alive where a test has failed before it closed the store. */
 export async function serveStore(): Promise<StoreServer> {
-  return (await StoreServer.listen({ token })).unref();
+  return (await StoreServer.listen({ token, silenceMs: patientMs })).unref();
 }
 
 export interface World {
@@ -36,7 +39,13 @@ export async function openWorld(size: number, options: Omit<InitOptions, 'place'
   const server = await serveStore();
   const ranks = await Promise.all(
     Array.from({ length: size }, (_, rank) =>
-      init({ engine: 'gloo', timeoutMs: 20_000, ...options, place: placeOf(rank, size, server.port) }),
+      init({
+        engine: 'gloo',
+        timeoutMs: 30_000,
+        silenceMs: patientMs,
+        ...options,
+        place: placeOf(rank, size, server.port),
+      }),
     ),
   );
   return {
