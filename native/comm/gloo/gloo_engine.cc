@@ -118,10 +118,11 @@ void GlooEngine::agree(const Request& request, uint64_t sequence, Deadline deadl
   checkHeaders(headers);
 }
 
-void GlooEngine::exchange(const std::vector<Message>& receives, const std::vector<Message>& sends) {
+void GlooEngine::exchange(const std::vector<Message>& receives, const std::vector<Message>& sends,
+                          const std::function<void()>& meanwhile) {
   // Both ends count the steps of a collective alike. 256 steps would be 8 GiB of a reduction; wrapping is harmless, for
   // a step begins when the one before it has ended.
-  mesh_->exchange(receives, sends, (sequence_ << 8) | (step_++ & 0xff), deadline_);
+  mesh_->exchange(receives, sends, (sequence_ << 8) | (step_++ & 0xff), deadline_, meanwhile);
 }
 
 void GlooEngine::leave(uint64_t sequence, Deadline deadline) noexcept {
@@ -149,8 +150,9 @@ void GlooEngine::allToAllV(const Request& request) {
     const int target = (rank() + i) % size();
     sends.push_back({target, const_cast<char*>(view.input()) + to[target] * bytes, (to[target + 1] - to[target]) * bytes});
   }
-  copy(view.output() + from[rank()] * bytes, view.input() + to[rank()] * bytes, (to[rank() + 1] - to[rank()]) * bytes);
-  exchange(receives, sends);
+  exchange(receives, sends, [&] {
+    copy(view.output() + from[rank()] * bytes, view.input() + to[rank()] * bytes, (to[rank() + 1] - to[rank()]) * bytes);
+  });
   view.finish();
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,7 +34,8 @@ class GlooEngine final : public Engine {
   void allReduce(const Request& request);
   void reduceScatter(const Request& request);
   void broadcast(const Request& request);
-  void exchange(const std::vector<Message>& receives, const std::vector<Message>& sends);
+  void exchange(const std::vector<Message>& receives, const std::vector<Message>& sends,
+                const std::function<void()>& meanwhile = {});
   void gather(void* target, const std::vector<size_t>& offsets);
   const std::vector<const void*>& collect(const char* input, const std::vector<size_t>& offsets);
 

@@ -132,7 +132,7 @@ GlooMesh::Buffer* GlooMesh::track(std::unique_ptr<Buffer> buffer, std::vector<Pe
 }
 
 void GlooMesh::exchange(const std::vector<Message>& receives, const std::vector<Message>& sends, uint64_t slot,
-                        Deadline deadline) {
+                        Deadline deadline, const std::function<void()>& meanwhile) {
   std::vector<Pending> receiving, sending;
   // A vector that grows would move buffers while abort() looks at them.
   receiving.reserve(receives.size());
@@ -152,6 +152,7 @@ void GlooMesh::exchange(const std::vector<Message>& receives, const std::vector<
   } catch (const std::exception& error) {
     failed(receiving, sending, withoutPlace(error.what()), peer, false);
   }
+  if (meanwhile) meanwhile();
   await(receiving, sending, deadline);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -45,8 +46,10 @@ class GlooMesh {
 
   /// Posts all receives, then all sends, then waits for all: the link is busy both ways from the start.
   /// `slot` tells apart exchanges on the same connections; both ends use the same.
+  /// `meanwhile` runs once everything is posted, while the link is at work.
   /// @throws CommError naming the ranks that were still to come. Data is then undefined.
-  void exchange(const std::vector<Message>& receives, const std::vector<Message>& sends, uint64_t slot, Deadline deadline);
+  void exchange(const std::vector<Message>& receives, const std::vector<Message>& sends, uint64_t slot, Deadline deadline,
+                const std::function<void()>& meanwhile = {});
 
   /// Wakes an exchange or a connect in progress; later ones fail at once. From any thread.
   void abort() noexcept;

@@ -75,7 +75,12 @@ export class NativeEngine implements Engine {
       sequence,
       wait: () => {
         if (this.#id === undefined) throw this.#closedError(call.operation);
-        native(() => this.#addon.commWait(id, sequence));
+        try {
+          native(() => this.#addon.commWait(id, sequence));
+        } finally {
+          // A program that only ever waits does not let the event loop get to it.
+          this.#pending.delete(sequence);
+        }
       },
       isDone: () => this.#id === undefined || this.#addon.commIsDone(id, sequence),
     };

@@ -6,7 +6,11 @@ import { onAll, openWorld, type World } from '../testing/openWorld.js';
 jest.setTimeout(60_000);
 
 const size = 4;
-const ramp = (length: number, f: (i: number) => number) => Float32Array.from({ length }, (_, i) => f(i));
+function ramp(length: number, f: (i: number) => number): Float32Array {
+  const result = new Float32Array(length);
+  for (let i = 0; i < length; i++) result[i] = f(i);
+  return result;
+}
 
 /** As toEqual, in no time for long arrays, and without its leniency. */
 function expectSameBits(actual: Float32Array, expected: Float32Array): void {

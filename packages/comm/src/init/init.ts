@@ -78,6 +78,7 @@ async function joinWorld(
   const meeting = await joinRendezvous(place, { timeoutMs });
   const { store } = meeting;
   // How often this rank has called init: a communicator that is made after a failure must not meet the old one's ranks.
+  let haveMet = false;
   const countKey = `scmoe/init/${options.name ?? 'world'}/${rank}`;
   try {
     const count = await store.add(countKey, 1);
@@ -87,14 +88,18 @@ async function joinWorld(
       rank,
       size,
       timeoutMs,
-      gather: (addresses) => gatherAddresses(store, { group: name, rank, size, timeoutMs }, addresses),
+      gather: async (addresses) => {
+        const all = await gatherAddresses(store, { group: name, rank, size, timeoutMs }, addresses);
+        haveMet = true;
+        return all;
+      },
     });
     const joined = rendezvous.servedBy === 'launcher' ? undefined : meeting;
     if (joined === undefined) await meeting.close();
     return new GroupCommunicator(engine, { timeoutMs, onClose: async () => joined?.close() });
   } catch (error) {
-    // Ranks that try again count alike.
-    await store.add(countKey, -1).catch(() => undefined);
+    // Who tries again has to count like those who come for the first time; but ranks that have met have all counted.
+    if (!haveMet) await store.add(countKey, -1).catch(() => undefined);
     await meeting.close({ graceMs: 0 }).catch(() => undefined);
     throw error;
   }

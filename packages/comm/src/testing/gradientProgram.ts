@@ -7,7 +7,7 @@ import { init } from '../init/init.js';
 /** A loss through an exchange and back, with other work in between; prints this rank's gradients. */
 export async function gradientProgram(): Promise<void> {
   await useBackend('auto', { threads: 1 });
-  const world = await init({ engine: 'gloo', timeoutMs: 20_000 });
+  const world = await init({ engine: 'gloo', timeoutMs: 30_000, silenceMs: 60_000 });
   const { rank, size } = world;
   const count = (a: number, b: number) => (a * 2 + b) % size;
   const ranks = Array.from({ length: size }, (_, other) => other);

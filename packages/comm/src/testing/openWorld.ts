@@ -5,6 +5,9 @@ import { StoreServer } from '../rendezvous/StoreServer.js';
 
 const token = 'secret-of-the-tests';
 
+/** The store shares its thread with the test, which may be busy for a while: that must not count as death. */
+export const patientMs = 60_000;
+
 export function placeOf(rank: number, worldSize: number, port: number): Place {
   return {
     rank,
@@ -17,8 +20,9 @@ export function placeOf(rank: number, worldSize: number, port: number): Place {
   };
 }
 
-export function serveStore(): Promise<StoreServer> {
-  return StoreServer.listen({ token });
+/** Does not keep the test run alive where a test has failed before it closed the store. */
+export async function serveStore(): Promise<StoreServer> {
+  return (await StoreServer.listen({ token, silenceMs: patientMs })).unref();
 }
 
 export interface World {
@@ -35,7 +39,13 @@ export async function openWorld(size: number, options: Omit<InitOptions, 'place'
   const server = await serveStore();
   const ranks = await Promise.all(
     Array.from({ length: size }, (_, rank) =>
-      init({ engine: 'gloo', timeoutMs: 20_000, ...options, place: placeOf(rank, size, server.port) }),
+      init({
+        engine: 'gloo',
+        timeoutMs: 30_000,
+        silenceMs: patientMs,
+        ...options,
+        place: placeOf(rank, size, server.port),
+      }),
     ),
   );
   return {

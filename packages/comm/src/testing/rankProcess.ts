@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,6 +17,10 @@ export interface RankProcess {
   output(): string;
 }
 
+// What a failed test has left behind, stopped ones included.
+const running = new Set<ChildProcess>();
+afterAll(() => running.forEach((child) => child.kill('SIGKILL')));
+
 /** A rank in a process of its own, to be stopped and killed. Runs rankProgram.ts with these arguments. */
 export function startRankProcess(place: { rank: number; size: number; port: number }, args: string[]): RankProcess {
   const here = import.meta.dirname;
@@ -34,6 +38,7 @@ export function startRankProcess(place: { rank: number; size: number; port: numb
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  running.add(child);
   const lines: string[] = [];
   const waiting = new Map<string, () => void>();
   for (const stream of [child.stdout, child.stderr]) {
@@ -42,7 +47,10 @@ export function startRankProcess(place: { rank: number; size: number; port: numb
       waiting.get(line)?.();
     });
   }
-  const ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string);
+  const ended = once(child, 'close').then(([code, signal]) => {
+    running.delete(child);
+    return (code ?? signal) as number | string;
+  });
   return {
     pid: child.pid!,
     hasSaid: async (line) => {

@@ -1,12 +1,15 @@
 import { join } from 'node:path';
 
+import { jest } from '@jest/globals';
 import { init, type Communicator } from '@scmoe/comm';
 import { routeTokens } from '@scmoe/gating';
-import { useBackend } from '@scmoe/tensor';
+import { randomNormal, useBackend } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { resolveMoeLayer } from '../layers/moeLayerOptions.js';
+import { sequentialPlan } from '../plan/Plan.js';
 import { backends } from '../testing/backends.js';
+import { overlappedPlan } from '../testing/overlappedPlan.js';
 import { pairConfig, rankCases, runCase, runPairCase, type RankOutcome } from '../testing/rankCases.js';
 import type { RankReport } from '../testing/rankProgram.js';
 import { describeRanks, runRanks } from '../testing/ranks.js';
@@ -202,6 +205,69 @@ describe('ExpertParallelDispatcher', () => {
       if (!as) expectSame(together([run(dispatcher)]), together([run()]), tolerance);
     }
     await communicator.close();
+  });
+
+  it('keeps apart what several layers have under way', async () => {
+    const communicator = await init({ engine: 'self' });
+    const before = tf.memory().numTensors;
+    tf.tidy(() => {
+      const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: 4 });
+      const layers = [3, 5, 2].map((count, i) => {
+        const tokens = randomNormal([count, 6], { seed: i }) as tf.Tensor2D;
+        const routing = routeTokens(tokens, randomNormal([6, 4], { seed: 9 }), { capacityFactor: i === 1 ? 4 : 0 });
+        return { tokens, routing };
+      });
+      const dispatched = layers.map(({ tokens, routing }) =>
+        dispatcher.startDispatch(dispatcher.encode(tokens, routing), routing),
+      );
+      const batches = dispatched.toReversed().map((inFlight) => dispatcher.finishDispatch(inFlight));
+      const combined = layers.map(({ routing }, i) => dispatcher.startCombine(batches.at(-1 - i)!.rows, routing));
+      layers.forEach(({ tokens, routing }, i) => {
+        // Experts that hand back what they got: each token comes back times its weight.
+        const y = dispatcher.decode(dispatcher.finishCombine(combined[i]!), routing);
+        const expected = tf.mul(tokens, routing.weights);
+        expect(difference(y.dataSync(), expected.dataSync())).toBeLessThan(tolerance);
+      });
+    });
+    expect(tf.memory().numTensors).toBe(before);
+    await communicator.close();
+  });
+
+  it('lets a plan put its work between start and wait, forwards and, mirrored, backwards', async () => {
+    const communicator = await init({ engine: 'self' });
+    const events: ('start' | 'wait' | 'kernel')[] = [];
+    const recorded = {
+      rank: 0,
+      size: 1,
+      allToAllV: (...args: Parameters<Communicator['allToAllV']>) => {
+        const work = communicator.allToAllV(...args);
+        events.push('start');
+        return { wait: () => (events.push('wait'), work.wait()) };
+      },
+    } as unknown as Communicator;
+    const engine = tf.engine();
+    const runKernel = engine.runKernel.bind(engine);
+    const spy = jest.spyOn(engine, 'runKernel').mockImplementation((...args) => {
+      events.push('kernel');
+      return runKernel(...args);
+    });
+
+    /** Kernels that run while each exchange is under way: dispatch, combine, and the gradients of combine and dispatch. */
+    const hiddenWork = (plan: NonNullable<Parameters<typeof runPairCase>[2]>['plan']) => {
+      events.length = 0;
+      const dispatcher = new ExpertParallelDispatcher({ communicator: recorded, numExperts: 4 });
+      runPairCase({ ...pairConfig, capacityFactor: 1 }, { from: 0, to: 2 }, { plan, dispatcher });
+      const starts = events.flatMap((event, i) => (event === 'start' ? [i] : []));
+      return starts.map((start) => events.indexOf('wait', start) - start - 1);
+    };
+    const [sequential, overlapped] = [hiddenWork(sequentialPlan), hiddenWork(overlappedPlan(2))];
+    spy.mockRestore();
+    await communicator.close();
+    expect(sequential).toEqual([0, 0, 0, 0]);
+    // Beside dispatch run an MLP and an attention, beside combine the shared expert: the least is its gradient's kernels.
+    expect(overlapped).toHaveLength(4);
+    expect(Math.min(...overlapped)).toBeGreaterThanOrEqual(4);
+    expect(overlapped[3]).toBeGreaterThan(overlapped[2]!);
   });
 
   it('refuses experts that the ranks do not divide', () => {
