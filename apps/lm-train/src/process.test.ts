@@ -3,10 +3,9 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
+import { temporaryFolder, withSmallDisk } from '@scmoe/testing';
 import { lmTrain, startLmTrain } from './testing/lmTrain.js';
-import { temporaryFolder } from './testing/temporaryFolder.js';
 import { tinyRun } from './testing/tinyRun.js';
-import { withSmallDisk } from './testing/smallDisk.js';
 
 // Whole runs, and processes of their own, on a machine that may be busy.
 jest.setTimeout(120_000);

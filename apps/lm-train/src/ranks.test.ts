@@ -5,8 +5,8 @@ import { readMetricsFile } from '@scmoe/trainer';
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { describeUnless, temporaryFolder } from '@scmoe/testing';
 import { lmTrain, type Outcome, startRanks } from './testing/lmTrain.js';
-import { temporaryFolder } from './testing/temporaryFolder.js';
 import { tinyRun } from './testing/tinyRun.js';
 
 // Whole runs, of several processes each, on a machine that may be busy.
@@ -22,7 +22,7 @@ const runOf = (out: string) => /^run: (\S+?),?(?: |$)/m.exec(out)![1]!;
 const lossesOf = (run: string) =>
   readMetricsFile(join(run, 'metrics.jsonl'))
     .filter(({ loss }) => loss !== undefined)
-    .map(({ loss, gradientNorm }) => [loss!, gradientNorm!]);
+    .map(({ loss, gradientNorm }) => [loss as number, gradientNorm as number] as const);
 const checkpoint = (run: string, step: number) => join(run, 'checkpoints', `step-${String(step).padStart(6, '0')}`);
 const fileOf = (run: string, step: number, name: string) => readFileSync(join(checkpoint(run, step), name));
 
@@ -49,11 +49,7 @@ async function parameterError(run: string, expected: string): Promise<number> {
   return worst;
 }
 
-const { problem } = findGloo();
-if (problem !== undefined) console.warn(`skipped: ${problem}`);
-const suite = problem === undefined || process.env['SCMOE_REQUIRE_NATIVE'] === '1' ? describe : describe.skip;
-
-suite('lm-train on several ranks', () => {
+describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
   const variants = {
     dropless: [],
     capacity: ['--capacity-factor', '1', '--kind', 'top2'],
@@ -78,8 +74,9 @@ suite('lm-train on several ranks', () => {
     // The same float32 numbers summed in another order, and 20 updates that build on each other: AdamW divides by the
     // root of the second moment, so that small gradients weigh their rounding as much as large ones.
     got.forEach(([loss, norm], i) => {
-      expect(Math.abs(loss! - expected[i]![0]!)).toBeLessThan(1e-4 * expected[i]![0]!);
-      expect(Math.abs(norm! - expected[i]![1]!)).toBeLessThan(1e-3 * expected[i]![1]!);
+      const [expectedLoss, expectedNorm] = expected[i]!;
+      expect(Math.abs(loss - expectedLoss)).toBeLessThan(1e-4 * expectedLoss);
+      expect(Math.abs(norm - expectedNorm)).toBeLessThan(1e-3 * expectedNorm);
     });
     expect(await parameterError(run, alone[name]!)).toBeLessThan(2e-2);
   });
@@ -127,7 +124,13 @@ suite('lm-train on several ranks', () => {
   });
 
   it.each<[string, number, string[], RegExp, number]>([
-    ['experts that the ranks can not share', 2, ['--num-experts', '3'], /numExperts: expected a multiple of the 2 ranks.*got 3/, 2],
+    [
+      'experts that the ranks can not share',
+      2,
+      ['--num-experts', '3'],
+      /numExperts: expected a multiple of the 2 ranks.*got 3/,
+      2,
+    ],
     [
       'micro-batches that the ranks can not share',
       2,

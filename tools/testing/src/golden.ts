@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 
 /** One case of the reference values: what went in, what came out, and the options it was computed with. */
-export interface Golden {
+export interface Golden<Config = GoldenConfig> {
   tensors: Record<string, tf.Tensor>;
-  config: GoldenConfig;
+  config: Config;
 }
 
 /** Options that have other names there than here; all others are the same. */
@@ -40,7 +40,7 @@ function present(): boolean {
 }
 
 /** The reference case `name`, its tensors on the current backend; undefined, with a printed reason, where it is absent. */
-export function golden(name: string): Golden | undefined {
+export function golden<Config = GoldenConfig>(name: string): Golden<Config> | undefined {
   if (!present()) return undefined;
   const path = join(folder, `${name}.safetensors`);
   if (!existsSync(path)) {
@@ -59,7 +59,7 @@ export function golden(name: string): Golden | undefined {
     tensors[key] =
       dtype === 'I32' ? tf.tensor(new Int32Array(bytes), shape, 'int32') : tf.tensor(new Float32Array(bytes), shape);
   }
-  return { tensors, config: JSON.parse(metadata.config) as GoldenConfig };
+  return { tensors, config: JSON.parse(metadata.config) as Config };
 }
 
 /** Names of the reference cases that begin with `prefix`, sorted; empty, with a printed reason, where there are none. */
@@ -72,7 +72,11 @@ export function goldenNames(prefix: string): string[] {
 }
 
 /** One test for each reference case whose name begins with `prefix`; one skipped test where there are none. */
-export function itGolden(title: string, prefix: string, body: (reference: Golden) => void | Promise<void>): void {
+export function itGolden(
+  title: string,
+  prefix: string,
+  body: (reference: Golden<unknown>) => void | Promise<void>,
+): void {
   const names = goldenNames(prefix);
   if (names.length === 0) it.skip(`${title} ${prefix}*`, () => undefined);
   for (const name of names) it(`${title} ${name}`, async () => body(golden(name)!));

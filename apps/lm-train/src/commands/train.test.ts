@@ -4,8 +4,8 @@ import { join } from 'node:path';
 
 import { readMetricsFile } from '@scmoe/trainer';
 
+import { temporaryFolder } from '@scmoe/testing';
 import { lmTrain } from '../testing/lmTrain.js';
-import { temporaryFolder } from '../testing/temporaryFolder.js';
 import { tinyRun } from '../testing/tinyRun.js';
 
 // Whole runs, and processes of their own, on a machine that may be busy.

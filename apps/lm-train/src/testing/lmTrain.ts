@@ -3,6 +3,8 @@ import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
+import { fromSource } from '@scmoe/testing';
+
 import { runCli } from '../cli.js';
 
 export interface Outcome {
@@ -26,7 +28,6 @@ interface Started {
 }
 
 const here = dirname(fileURLToPath(import.meta.url));
-const fromSource = ['-C', '@scmoe/source', '--import', join(here, 'runSource.mjs')];
 const main = join(here, '..', 'main.ts');
 
 /** Runs a command line as a process of its own, from source. */

@@ -7,6 +7,7 @@ import { jest } from '@jest/globals';
 
 import { networkLabProblem, withNetworkLab } from '@scmoe/netlab';
 
+import { fromSource } from '@scmoe/testing';
 import { describeGloo } from '../testing/gloo.js';
 
 jest.setTimeout(60_000);
@@ -30,7 +31,7 @@ interface Outcome {
 function runIntoCutLink(): Promise<Outcome[]> {
   return withNetworkLab({ ranks: size, rate }, async (lab) => {
     const folder = join(import.meta.dirname, '..', 'testing');
-    const node = ['-C', '@scmoe/source', '--import', join(folder, 'runSource.mjs'), join(folder, 'cutProgram.ts')];
+    const node = [...fromSource, join(folder, 'cutProgram.ts')];
     const ranks = Array.from({ length: size }, (_, rank) =>
       lab.start(rank, process.execPath, [...node, String(timeoutMs), String(elements)], {
         env: { NODE_OPTIONS: '' },

@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 
 import { jest } from '@jest/globals';
 
+import { fromSource } from '@scmoe/testing';
 import { analyzeFlightRecords, CommError, type Communicator, type FlightRecord } from '../index.js';
 import { init } from '../init/init.js';
 import type { StoreServer } from '../rendezvous/StoreServer.js';
@@ -223,7 +224,7 @@ describeGloo('a rank on a worker thread', () => {
     });
     const worker = new Worker(join(import.meta.dirname, '..', 'testing', 'rankProgram.ts'), {
       argv: ['ending', 'awaits'],
-      execArgv: ['-C', '@scmoe/source', '--import', join(import.meta.dirname, '..', 'testing', 'runSource.mjs')],
+      execArgv: fromSource,
       env: {
         ...process.env,
         RANK: '1',

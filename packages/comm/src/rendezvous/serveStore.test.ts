@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 
 import { jest } from '@jest/globals';
 
+import { fromSource } from '@scmoe/testing';
 import { serveStore } from './serveStore.js';
 
 jest.setTimeout(60_000);
@@ -11,7 +12,7 @@ jest.setTimeout(60_000);
 const token = 'secret-of-the-test';
 const source = {
   file: join(import.meta.dirname, 'storeWorker.ts'),
-  execArgv: ['-C', '@scmoe/source', '--import', join(import.meta.dirname, '..', 'testing', 'runSource.mjs')],
+  execArgv: fromSource,
 };
 
 describe('a store on a thread of its own', () => {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fromSource } from '@scmoe/testing';
 
 export interface RankProcess {
   pid: number;
@@ -24,7 +25,7 @@ afterAll(() => running.forEach((child) => child.kill('SIGKILL')));
 /** A rank in a process of its own, to be stopped and killed. Runs rankProgram.ts with these arguments. */
 export function startRankProcess(place: { rank: number; size: number; port: number }, args: string[]): RankProcess {
   const here = import.meta.dirname;
-  const node = ['-C', '@scmoe/source', '--import', join(here, 'runSource.mjs'), join(here, 'rankProgram.ts')];
+  const node = [...fromSource, join(here, 'rankProgram.ts')];
   const child = spawn(process.execPath, [...node, ...args], {
     env: {
       ...process.env,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fromSource } from '@scmoe/testing';
 
 export interface ScmoeOutcome {
   code: number | null;
@@ -24,7 +25,7 @@ const launcherVariables = /^(RANK|WORLD_SIZE|LOCAL_|MASTER_|SCMOE_|PET_|NODE_OPT
 /** Runs `scmoe` as a process of its own, from source. */
 export function startScmoe(args: readonly string[], env: NodeJS.ProcessEnv = {}): Scmoe {
   const here = dirname(fileURLToPath(import.meta.url));
-  const node = ['-C', '@scmoe/source', '--import', join(here, 'runSource.mjs'), join(here, '..', 'cli.ts')];
+  const node = [...fromSource, join(here, '..', 'cli.ts')];
   const clean = Object.entries(process.env).filter(([name]) => !launcherVariables.test(name));
   const child = spawn(process.execPath, [...node, ...args], {
     env: { ...Object.fromEntries(clean), ...env },

@@ -1,10 +1,10 @@
 import { loadBalanceLoss } from '@scmoe/gating';
 import * as tf from '@tensorflow/tfjs';
 
+import { type Golden, golden, goldenNames } from '@scmoe/testing';
 import { resolveMoeLayer, resolveSharedMoeLayer } from '../layers/moeLayerOptions.js';
 import { expectGradients, expectOutput, tensorsOf } from '../testing/expectGolden.js';
 import { backends } from '../testing/backends.js';
-import { golden, goldenNames, type Golden } from '../testing/golden.js';
 import { runMoe, type ResolvedMoeLayer } from './runMoe.js';
 
 /** Routers with zero-computation experts or a correction bias (which makes the idle expert) are not built. */

@@ -1,11 +1,11 @@
 import { loadBalanceLoss } from '@scmoe/gating';
 import * as tf from '@tensorflow/tfjs';
 
+import { type Golden, golden, goldenNames } from '@scmoe/testing';
 import { resolvePair, type PairConfig } from '../config/PairConfig.js';
 import { checkParameters } from '../parameters/ParameterSpec.js';
 import { expectGradients, expectOutput, tensorsOf } from '../testing/expectGolden.js';
 import { backends } from '../testing/backends.js';
-import { golden, goldenNames, type Golden } from '../testing/golden.js';
 import { executePlan } from '../plan/executePlan.js';
 import { sequentialPlan } from '../plan/Plan.js';
 import { pairOperators } from './pairOperators.js';

@@ -1,11 +1,11 @@
 import { loadBalanceLoss } from '@scmoe/gating';
 import * as tf from '@tensorflow/tfjs';
 
+import { expectGradientsMatch } from '@scmoe/testing';
 import { pairKinds, positions, resolvePair, type PairConfig } from '../config/PairConfig.js';
 import { mixes } from '../config/MoeConfig.js';
 import { isExchange } from '../plan/Operator.js';
 import { sequentialPlan } from '../plan/Plan.js';
-import { expectGradientsMatch } from '../testing/finiteDifferences.js';
 import { overlappedPlan } from '../testing/overlappedPlan.js';
 import { pairOperators } from './pairOperators.js';
 import { initializePair, pairSpecs } from './pairSpecs.js';

@@ -1,7 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-
-import { relativeError } from './compare.js';
-import type { Golden } from './golden.js';
+import { type Golden, relativeError } from '@scmoe/testing';
 
 /**
  * Largest allowed difference in units of a tensor's largest magnitude. The reference is float64 rounded once; PyTorch in

@@ -9,7 +9,7 @@ import { sequentialPlan } from '../plan/Plan.js';
 import { backends } from './backends.js';
 import { overlappedPlan } from './overlappedPlan.js';
 import { pairConfig, rankCases, runCase, runPairCase, type Choices, type RankOutcome } from './rankCases.js';
-import { sendResult } from './ranks.js';
+import { sendResult } from '@scmoe/testing';
 
 /** What a rank sends: outcomes by backend and case, those of the plans, and how disagreements ended. */
 export interface RankReport {

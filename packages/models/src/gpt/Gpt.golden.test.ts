@@ -1,9 +1,8 @@
 import { valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import { type Golden, golden, goldenNames, relativeError } from '@scmoe/testing';
 import { backends } from '../testing/backends.js';
-import { relativeError } from '../testing/compare.js';
-import { golden, goldenNames, type Golden } from '../testing/golden.js';
 import { Gpt } from './Gpt.js';
 
 /**

@@ -4,7 +4,7 @@ import { ExpertParallelDispatcher } from '@scmoe/layer';
 import { useBackend } from '@scmoe/tensor';
 
 import { gptCases, runGpt, type GptOutcome } from './gptRanks.js';
-import { sendResult } from './ranks.js';
+import { sendResult } from '@scmoe/testing';
 
 await useBackend('auto', { threads: 1 });
 const communicator = await init({ engine: 'gloo', timeoutMs: 20_000 });

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { expectGradientsMatch } from '@scmoe/testing';
 import { randomNormal, useBackend, valueAndGrads } from '../index.js';
-import { expectGradientsMatch } from '../testing/finiteDifferences.js';
 
 beforeAll(() => useBackend('auto', { threads: 1 }));
 

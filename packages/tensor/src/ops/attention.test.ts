@@ -1,9 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { expectGradientsMatch, type Golden, itGolden, relativeError } from '@scmoe/testing';
 import { attention, backendName, type AttentionOptions } from '../index.js';
-import { itGolden, type Golden } from '../testing/golden.js';
-import { expectGradientsMatch } from '../testing/finiteDifferences.js';
-import { relativeError } from '../testing/compare.js';
 import { availableBackends } from '../testing/backends.js';
 import { attentionKernel } from './attention.js';
 import { rotateComposed } from './rope.js';
@@ -40,7 +38,7 @@ describe.each(availableBackends())('attention on %s', (backend) => {
       expect(relativeError(gradients[i]!, flat(tensors[`grad.input.${x}`]!))).toBeLessThan(gradientTolerance);
   });
 
-  const withProjections = ({ tensors, config }: Golden) => {
+  const withProjections = ({ tensors, config }: Golden<unknown>) => {
     const { numHeads, numKvHeads, causal, rope, ropeTheta } = config as {
       numHeads: number;
       numKvHeads: number;

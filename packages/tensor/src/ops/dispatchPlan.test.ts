@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { itGolden } from '@scmoe/testing';
 import {
   decode,
   dispatchPlan,
@@ -12,7 +13,6 @@ import {
   type DropPolicy,
 } from '../index.js';
 import { availableBackends } from '../testing/backends.js';
-import { itGolden } from '../testing/golden.js';
 import { dispatchPlanComposed } from './dispatchPlan.js';
 
 const plainRow = (values: ArrayLike<number>) => Array.from(values);

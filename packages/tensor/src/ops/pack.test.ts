@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { expectGradientsMatch } from '@scmoe/testing';
 import { decode, decodeComposed, encode, encodeComposed } from '../index.js';
 import { availableBackends } from '../testing/backends.js';
-import { expectGradientsMatch } from '../testing/finiteDifferences.js';
 import { expectNoLeak, expectTwinsAgree } from '../testing/twin.js';
 
 const random = (...shape: number[]) => tf.randomNormal(shape, 0, 1, 'float32', shape.length);

@@ -1,10 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { expectGradientsMatch, itGolden, relativeError } from '@scmoe/testing';
 import { linear, route, valueAndGrads } from '../index.js';
 import { availableBackends } from '../testing/backends.js';
-import { relativeError } from '../testing/compare.js';
-import { expectGradientsMatch } from '../testing/finiteDifferences.js';
-import { itGolden } from '../testing/golden.js';
 import { expectNoLeak, expectTwinsAgree } from '../testing/twin.js';
 import { chooseComposed } from './route.js';
 

@@ -1,9 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { itGolden, relativeError } from '@scmoe/testing';
 import { AdamW, clipScale, globalNorm } from '../index.js';
 import { availableBackends } from '../testing/backends.js';
-import { relativeError } from '../testing/compare.js';
-import { itGolden } from '../testing/golden.js';
 
 // float32 against float64, a handful of roundings in each of five steps.
 const tolerance = 2e-6;

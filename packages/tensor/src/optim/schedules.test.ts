@@ -1,9 +1,9 @@
+import { golden } from '@scmoe/testing';
 import { constantSchedule, cosineSchedule, linearSchedule } from '../index.js';
-import { golden } from '../testing/golden.js';
 
 describe('cosineSchedule', () => {
   it.each(['fromFirst', 'fromZero'] as const)('agrees with the reference values, warm-up %s', (warmup) => {
-    const reference = golden('schedule-cosine');
+    const reference = golden<unknown>('schedule-cosine');
     if (!reference) return;
     const schedule = cosineSchedule({ ...(reference.config as { peak: number; totalSteps: number }), warmup });
     const expected = reference.tensors[`output.${warmup}`]!.dataSync();

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-
-import { relativeError } from './compare.js';
+import { relativeError } from '@scmoe/testing';
 
 type Op = (...inputs: tf.Tensor[]) => tf.Tensor;
 

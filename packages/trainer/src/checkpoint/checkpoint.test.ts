@@ -5,10 +5,9 @@ import { join } from 'node:path';
 import { AdamW } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import { temporaryFolderForEach, withSmallDisk } from '@scmoe/testing';
 import { randomTokenBatches } from '../data/tokenBatches.js';
 import { bigramModel } from '../testing/bigramModel.js';
-import { withSmallDisk } from '../testing/smallDisk.js';
-import { temporaryFolder } from '../testing/temporaryFolder.js';
 import { train } from '../train/train.js';
 import { UserError } from '../UserError.js';
 import { findCheckpoint, findLatestCheckpoint } from './findCheckpoint.js';
@@ -18,7 +17,7 @@ import { restoreOptimizer } from './restoreOptimizer.js';
 import { restoreVariables } from './restoreVariables.js';
 import { type CheckpointContent, saveCheckpoint } from './saveCheckpoint.js';
 
-const folder = temporaryFolder();
+const folder = temporaryFolderForEach();
 const vocabularySize = 6;
 const sequence = { ids: Uint16Array.from({ length: 200 }, (_, i) => (i * i) % vocabularySize), numBytes: 200 };
 

@@ -2,7 +2,7 @@ import { AdamW } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { StoredTensors } from '../checkpoint/loadCheckpoint.js';
-import { randomTokenBatches, sequentialTokenBatches } from '../data/tokenBatches.js';
+import { randomTokenBatches, sequentialTokenBatches, type TokenBatch } from '../data/tokenBatches.js';
 import { bigramModel } from '../testing/bigramModel.js';
 import { describeRanks, withRanks } from '../testing/openRanks.js';
 import { evaluate } from '../train/evaluate.js';
@@ -190,7 +190,9 @@ describeRanks('several ranks', () => {
   });
 
   describe('train', () => {
-    const options = (records: StepRecord[], change: Partial<TrainOptions<ReturnType<typeof draw>>> = {}) => ({
+    type Change = Partial<TrainOptions<TokenBatch>>;
+    const draw = randomTokenBatches(sequence, { batchSize: 2, sequenceLength: 10, seed: 1 });
+    const options = (records: StepRecord[], change: Change = {}): TrainOptions<TokenBatch> => ({
       model: bigramModel(vocabularySize, { noise: 0.1 }),
       optimizer: new AdamW({ weightDecay: 0 }),
       drawBatch: draw,
@@ -201,11 +203,7 @@ describeRanks('several ranks', () => {
       onStep: (record: StepRecord) => void records.push(record),
       ...change,
     });
-    const draw = randomTokenBatches(sequence, { batchSize: 2, sequenceLength: 10, seed: 1 });
-    const run = (
-      size: number,
-      change: (groups: RankGroups) => Partial<TrainOptions<ReturnType<typeof draw>>> = () => ({}),
-    ) =>
+    const run = (size: number, change: (groups: RankGroups) => Change = () => ({})) =>
       withRanks(size, {
         use: (groups) =>
           Promise.all(
@@ -214,7 +212,7 @@ describeRanks('several ranks', () => {
               const all = options(records, { groups: own, ...change(own) });
               const result = await train(all);
               const table = all.model.variables['table']!.dataSync();
-              all.model.dispose();
+              tf.dispose(all.model.variables);
               all.optimizer.dispose();
               return { records, result, table };
             }),
@@ -237,7 +235,7 @@ describeRanks('several ranks', () => {
       }
       const expected = alone.model.variables['table']!.dataSync();
       ranks[0]!.table.forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 4));
-      alone.model.dispose();
+      tf.dispose(alone.model.variables);
     });
 
     it('the same way each time, bit for bit', async () => {

@@ -25,5 +25,5 @@ export function shardStored(
       const data = tensor.data.subarray(rank * own, (rank + 1) * own);
       return [name, { ...tensor, data, shape: [count / size, ...rest] }];
     }),
-  ) as StoredTensors;
+  );
 }

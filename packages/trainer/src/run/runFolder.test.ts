@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { temporaryFolder } from '../testing/temporaryFolder.js';
+import { temporaryFolderForEach } from '@scmoe/testing';
 import { createRunFolder, runFolderOf } from './runFolder.js';
 
-const folder = temporaryFolder();
+const folder = temporaryFolderForEach();
 
 describe('createRunFolder', () => {
   it('makes a folder of its own for each run, with the configuration in it', async () => {

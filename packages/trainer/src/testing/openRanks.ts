@@ -1,13 +1,11 @@
 import { findGloo, init, StoreServer } from '@scmoe/comm';
+import { describeUnless } from '@scmoe/testing';
 
 import { createRankGroups, type RankGroups } from '../parallel/RankGroups.js';
 
 /** `describe`, or a skipped one that says why, where ranks can't talk here. */
 export function describeRanks(name: string, tests: () => void): void {
-  const { problem } = findGloo();
-  if (problem === undefined || process.env['SCMOE_REQUIRE_NATIVE'] === '1') return void describe(name, tests);
-  console.warn(`skipped: ${problem}`);
-  describe.skip(name, tests);
+  describeUnless(findGloo().problem, name, tests);
 }
 
 /**
