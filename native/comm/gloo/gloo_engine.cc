@@ -11,7 +11,8 @@ namespace scmoe::comm {
 
 namespace {
 
-// A reduction keeps every other rank's share of a piece at hand: this bounds it, and a longer vector goes piece by piece.
+// A reduction keeps every other rank's share of a piece at hand: this bounds it, and a longer vector goes piece by
+// piece.
 constexpr size_t kPieceBytes = size_t{32} << 20;
 // Shorter broadcasts go from the root to everybody; longer ones in shares, or the root's link would carry all copies.
 constexpr size_t kShortBroadcast = size_t{64} << 10;
@@ -148,10 +149,12 @@ void GlooEngine::allToAllV(const Request& request) {
     const int source = (rank() - i + size()) % size();
     receives.push_back({source, view.output() + from[source] * bytes, (from[source + 1] - from[source]) * bytes});
     const int target = (rank() + i) % size();
-    sends.push_back({target, const_cast<char*>(view.input()) + to[target] * bytes, (to[target + 1] - to[target]) * bytes});
+    sends.push_back(
+        {target, const_cast<char*>(view.input()) + to[target] * bytes, (to[target + 1] - to[target]) * bytes});
   }
   exchange(receives, sends, [&] {
-    copy(view.output() + from[rank()] * bytes, view.input() + to[rank()] * bytes, (to[rank() + 1] - to[rank()]) * bytes);
+    copy(view.output() + from[rank()] * bytes, view.input() + to[rank()] * bytes,
+         (to[rank() + 1] - to[rank()]) * bytes);
   });
   view.finish();
 }
