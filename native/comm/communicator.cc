@@ -20,7 +20,8 @@ Communicator::Communicator(std::unique_ptr<Engine> engine, CommunicatorOptions o
     watch_ = std::make_unique<Watch>(options_.watch, [this](Watch::Event event, int rank, const std::string& text) {
       switch (event) {
         case Watch::Event::kDead:
-          fail(CommError(FailureKind::kDead, "rank " + std::to_string(rank) + " is dead: " + text, {rank}), Origin::kNotice);
+          fail(CommError(FailureKind::kDead, "rank " + std::to_string(rank) + " is dead: " + text, {rank}),
+               Origin::kNotice);
           break;
         case Watch::Event::kAbort:
           fail(CommError(FailureKind::kAborted, "rank " + std::to_string(rank) + " gave up: " + text, {rank}),
@@ -48,11 +49,12 @@ Communicator::~Communicator() {
 uint64_t Communicator::start(Request request) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (failure_)
-    throw CommError(FailureKind::kClosed,
-                    std::string(nameOf(request.operation)) + " on " + whoAmI() +
-                        ": this communicator has failed and can't be used any more; make a new one. It failed because " +
-                        failure_->what(),
-                    failure_->ranks);
+    throw CommError(
+        FailureKind::kClosed,
+        std::string(nameOf(request.operation)) + " on " + whoAmI() +
+            ": this communicator has failed and can't be used any more; make a new one. It failed because " +
+            failure_->what(),
+        failure_->ranks);
   if (closing_ || stopping_)
     throw CommError(FailureKind::kClosed,
                     std::string(nameOf(request.operation)) + " on " + whoAmI() + ": this communicator is closed");
@@ -69,7 +71,8 @@ uint64_t Communicator::start(Request request) {
 
 void Communicator::wait(uint64_t sequence) {
   std::unique_lock<std::mutex> lock(mutex_);
-  const auto found = std::find_if(known_.begin(), known_.end(), [&](const auto& work) { return work->sequence == sequence; });
+  const auto found =
+      std::find_if(known_.begin(), known_.end(), [&](const auto& work) { return work->sequence == sequence; });
   if (found == known_.end()) return;
   const std::shared_ptr<Work> work = *found;
   while (!finished_.wait_for(lock, Milliseconds(500), [&] { return work->done; })) {
@@ -112,7 +115,8 @@ std::string Communicator::flightRecord() const {
 CommError Communicator::serverLost(const std::string& text) const {
   const int host = options_.watch.serverRank;
   if (host < 0) return CommError(FailureKind::kConnection, text + " (it runs in the launcher)");
-  return CommError(FailureKind::kDead, namesOf({host}) + " is dead: " + text + ", which runs in that rank's process", {host});
+  return CommError(FailureKind::kDead, namesOf({host}) + " is dead: " + text + ", which runs in that rank's process",
+                   {host});
 }
 
 std::string Communicator::whoAmI() const {
@@ -243,8 +247,8 @@ void Communicator::finish(const std::shared_ptr<Work>& work, const std::optional
 
 CommError Communicator::inContext(const Work& work, const CommError& error) const {
   return CommError(error.kind,
-                   std::string(nameOf(work.request.operation)) + " (collective " + std::to_string(work.sequence) + ") on " +
-                       whoAmI() + " failed: " + error.what(),
+                   std::string(nameOf(work.request.operation)) + " (collective " + std::to_string(work.sequence) +
+                       ") on " + whoAmI() + " failed: " + error.what(),
                    error.ranks);
 }
 

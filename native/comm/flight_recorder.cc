@@ -49,7 +49,8 @@ void FlightRecorder::issued(uint64_t sequence, const Request& request) {
   entry.sequence = sequence;
   entry.operation = request.operation;
   entry.dtype = request.dtype;
-  entry.call = describe(request.operation, request.dtype, request.wire, request.reduction, request.root, request.elements);
+  entry.call =
+      describe(request.operation, request.dtype, request.wire, request.reduction, request.root, request.elements);
   entry.bytes = request.elements * sizeOf(request.dtype);
   entry.issuedMs = nowMs();
   count_ = sequence + 1;
@@ -80,7 +81,8 @@ std::string FlightRecorder::json(const std::string& group, int rank, int size, c
     out << (sequence > first ? ",\n" : "\n") << "{\"sequence\":" << entry.sequence
         << ",\"operation\":" << jsonText(nameOf(entry.operation)) << ",\"call\":" << jsonText(entry.call)
         << ",\"dtype\":" << jsonText(nameOf(entry.dtype)) << ",\"bytes\":" << entry.bytes
-        << ",\"state\":" << jsonText(nameOf(entry.state)) << ",\"reached\":" << jsonText(nameOf(entry.reached)) << ",\"waitingFor\":[";
+        << ",\"state\":" << jsonText(nameOf(entry.state)) << ",\"reached\":" << jsonText(nameOf(entry.reached))
+        << ",\"waitingFor\":[";
     for (size_t i = 0; i < entry.missing.size(); ++i) out << (i > 0 ? "," : "") << entry.missing[i];
     out << "],\"issuedMs\":" << entry.issuedMs << ",\"startedMs\":" << entry.startedMs
         << ",\"finishedMs\":" << entry.finishedMs << "}";
@@ -116,8 +118,7 @@ void writeRecord(const std::string& folder, const std::string& group, int rank, 
       if (!file.flush()) return;
     }
     std::rename((path + ".new").c_str(), path.c_str());
-  } catch (...) {
-  }
+  } catch (...) {}
 }
 
 }  // namespace scmoe::comm

@@ -22,7 +22,8 @@ class FlightRecorder {
   /// `missing`: the ranks that are waited for in this state.
   void moved(uint64_t sequence, WorkState state, const std::vector<int>& missing = {});
 
-  /// JSON: { version, group, rank, size, reason, entries: [...] }, oldest entry first; times in milliseconds since 1970.
+  /// JSON: { version, group, rank, size, reason, entries: [...] }, oldest entry first; times in milliseconds since
+  /// 1970.
   std::string json(const std::string& group, int rank, int size, const std::string& reason) const;
 
  private:
@@ -46,8 +47,8 @@ class FlightRecorder {
 /// Text as a JSON string, quotes included.
 std::string jsonText(const std::string& text);
 
-/// Writes `json` to <folder>/scmoe-<group>-rank<rank>.json, aside and renamed; makes the folder. Says nothing where that
-/// does not work, for it runs while an error is on its way already.
+/// Writes `json` to <folder>/scmoe-<group>-rank<rank>.json, aside and renamed; makes the folder. Says nothing where
+/// that does not work, for it runs while an error is on its way already.
 void writeRecord(const std::string& folder, const std::string& group, int rank, const std::string& json) noexcept;
 
 }  // namespace scmoe::comm

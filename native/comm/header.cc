@@ -78,7 +78,8 @@ void checkHeaders(const std::vector<std::vector<char>>& headers) {
     const Header& header = all[rank].header;
     if (header.magic != kMagic || header.size != size)
       throw CommError(FailureKind::kMismatch,
-                      namesOf({rank}) + " speaks another version of this protocol: use the same release on every rank", {rank});
+                      namesOf({rank}) + " speaks another version of this protocol: use the same release on every rank",
+                      {rank});
     if (isSame(first, header)) continue;
     throw CommError(FailureKind::kMismatch,
                     "ranks disagree on collective " + std::to_string(first.sequence) + ": rank 0 called " +

@@ -21,8 +21,8 @@ struct Header {
 };
 static_assert(sizeof(Header) == 32, "ranks of one build exchange this as bytes");
 
-/// A header, then what the rank sends to each rank and what it expects from each, in elements: all ranks see all counts,
-/// so that all of them notice a disagreement between two.
+/// A header, then what the rank sends to each rank and what it expects from each, in elements: all ranks see all
+/// counts, so that all of them notice a disagreement between two.
 constexpr size_t headerBytes(int size) { return sizeof(Header) + 2 * sizeof(uint64_t) * static_cast<size_t>(size); }
 
 std::vector<char> packHeader(const Request& request, uint64_t sequence, int rank, int size);

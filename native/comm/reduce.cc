@@ -64,8 +64,9 @@ void reduceInts(Reduction reduction, const std::vector<const void*>& sources, in
     for (size_t r = 1; r < sources.size(); ++r) {
       const int32_t x = static_cast<const int32_t*>(sources[r])[i];
       // Through unsigned: an overflow of int32 is undefined in C++.
-      result = reduction == Reduction::kMax ? std::max(result, x)
-                                            : static_cast<int32_t>(static_cast<uint32_t>(result) + static_cast<uint32_t>(x));
+      result = reduction == Reduction::kMax
+                   ? std::max(result, x)
+                   : static_cast<int32_t>(static_cast<uint32_t>(result) + static_cast<uint32_t>(x));
     }
     target[i] = result;
   }

@@ -78,7 +78,8 @@ void Watch::connect(Deadline deadline) {
   addrinfo* found = nullptr;
   const int status = ::getaddrinfo(options_.host.c_str(), std::to_string(options_.port).c_str(), &hints, &found);
   if (status != 0)
-    throw CommError(FailureKind::kConnection, "the rendezvous server " + server + " has no address: " + gai_strerror(status));
+    throw CommError(FailureKind::kConnection,
+                    "the rendezvous server " + server + " has no address: " + gai_strerror(status));
   std::string reason = "no address";
   for (const addrinfo* address = found; address && socket_ < 0; address = address->ai_next)
     socket_ = connectTo(*address, deadline, reason);
@@ -114,8 +115,7 @@ void Watch::bye() noexcept {
   ::shutdown(socket_, SHUT_WR);
   const Deadline deadline = Clock::now() + Milliseconds(200);
   pollfd waiting{socket_, POLLIN, 0};
-  for (std::string ignored; ::poll(&waiting, 1, remainingMs(deadline)) == 1 && receive(ignored); ignored.clear()) {
-  }
+  for (std::string ignored; ::poll(&waiting, 1, remainingMs(deadline)) == 1 && receive(ignored); ignored.clear()) {}
 }
 
 void Watch::stop() noexcept {

@@ -93,7 +93,8 @@ TEST(an_all_to_all_with_empty_and_uneven_shares_arrives) {
     run(engine, request, 1);
     size_t at = 0;
     for (int peer = 0; peer < 4; ++peer)
-      for (int64_t i = 0; i < request.recvCounts[peer]; ++i) CHECK(output[at++] == static_cast<float>(10 * peer + engine.rank()));
+      for (int64_t i = 0; i < request.recvCounts[peer]; ++i)
+        CHECK(output[at++] == static_cast<float>(10 * peer + engine.rank()));
   }));
 }
 

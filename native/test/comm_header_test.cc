@@ -42,8 +42,7 @@ TEST(both_sides_are_in_the_message) {
   Request other = requestOf(Operation::kBroadcast, 10);
   other.root = 1;
   other.dtype = other.wire = DType::kInt32;
-  const std::string text =
-      disagreement({requestOf(Operation::kAllReduce), requestOf(Operation::kAllReduce), other});
+  const std::string text = disagreement({requestOf(Operation::kAllReduce), requestOf(Operation::kAllReduce), other});
   CHECK(contains(text, "collective 7"));
   CHECK(contains(text, "rank 0 called allReduce(sum, float32, 4 elements)"));
   CHECK(contains(text, "rank 2 called broadcast(root 1, int32, 10 elements)"));

@@ -81,8 +81,8 @@ TEST(bf16_rounds_to_nearest_even_and_keeps_what_is_special) {
   toBf16(values.data(), bits.data(), values.size());
   fromBf16(bits.data(), back.data(), values.size());
   CHECK(back[0] == 1.0f);
-  CHECK(back[1] == 1.0f);         // half way, the even one is below
-  CHECK(back[2] == 1.015625f);    // half way, the even one is above
+  CHECK(back[1] == 1.0f);       // half way, the even one is below
+  CHECK(back[2] == 1.015625f);  // half way, the even one is above
   CHECK(std::isnan(back[3]));
   CHECK(std::isinf(back[4]));
   CHECK(back[5] == 0.0f && std::signbit(back[5]));

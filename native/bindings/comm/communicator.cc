@@ -27,7 +27,8 @@ Request readRequest(const Args& args) {
 
 }  // namespace
 
-/// (id, operation, dtype, wire, reduction, root, input, output, elements, sendCounts, recvCounts, timeoutMs) => sequence
+/// (id, operation, dtype, wire, reduction, root, input, output, elements, sendCounts, recvCounts, timeoutMs) =>
+/// sequence
 SCMOE_EXPORT(commStart) {
   return guarded(args, [&] {
     Handle& handle = handleOf(args);
@@ -63,9 +64,8 @@ SCMOE_EXPORT(commWait) {
 
 /// (id, sequence) => whether wait would return at once
 SCMOE_EXPORT(commIsDone) {
-  return guarded(args, [&] {
-    return toJs(args.env(), handleOf(args).communicator->isDone(static_cast<uint64_t>(args.i(1))));
-  });
+  return guarded(
+      args, [&] { return toJs(args.env(), handleOf(args).communicator->isDone(static_cast<uint64_t>(args.i(1)))); });
 }
 
 /// (id, text): fails everything, on all ranks.

@@ -25,9 +25,11 @@ void check(napi_status status, const char* what) {
 SCMOE_EXPORT(glooOpen) {
   return guarded(args, [&] {
     CommunicatorOptions options = readOptions(args, 3);
-    auto mesh = std::make_unique<GlooMesh>(options.watch.rank, options.watch.size, args.text(1), Milliseconds(args.i(2)));
-    const uint32_t id = Instance::of(args.env()).open(
-        args.env(), args.value(0), std::make_unique<GlooEngine>(std::move(mesh)), std::move(options));
+    auto mesh =
+        std::make_unique<GlooMesh>(options.watch.rank, options.watch.size, args.text(1), Milliseconds(args.i(2)));
+    const uint32_t id =
+        Instance::of(args.env())
+            .open(args.env(), args.value(0), std::make_unique<GlooEngine>(std::move(mesh)), std::move(options));
     return toJs(args.env(), static_cast<double>(id));
   });
 }
@@ -56,7 +58,8 @@ SCMOE_EXPORT(glooSetAddresses) {
       size_t bytes = 0;
       void* data = nullptr;
       check(napi_get_element(args.env(), args.value(1), i, &element), "reading an array");
-      check(napi_get_typedarray_info(args.env(), element, nullptr, &bytes, &data, nullptr, nullptr), "reading an address");
+      check(napi_get_typedarray_info(args.env(), element, nullptr, &bytes, &data, nullptr, nullptr),
+            "reading an address");
       const auto* begin = static_cast<const uint8_t*>(data);
       everybody[i].assign(begin, begin + bytes);
     }

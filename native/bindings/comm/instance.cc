@@ -34,7 +34,8 @@ Instance& Instance::of(napi_env env) {
   if (data) return *static_cast<Instance*>(data);
   auto* instance = new Instance;
   instance->env_ = env;
-  check(napi_set_instance_data(env, instance, [](napi_env, void* data, void*) { delete static_cast<Instance*>(data); }, nullptr),
+  check(napi_set_instance_data(
+            env, instance, [](napi_env, void* data, void*) { delete static_cast<Instance*>(data); }, nullptr),
         "setting the instance");
   check(napi_add_env_cleanup_hook(env, &Instance::cleanUp, instance), "adding a cleanup hook");
   return *instance;

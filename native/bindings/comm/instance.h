@@ -23,8 +23,8 @@ class Instance {
   /// This environment's instance, made at the first call.
   static Instance& of(napi_env env);
 
-  /// Takes over a communicator's engine. @param onDone JavaScript function, called with the sequence number of each work
-  /// that has ended, on the JavaScript thread.
+  /// Takes over a communicator's engine. @param onDone JavaScript function, called with the sequence number of each
+  /// work that has ended, on the JavaScript thread.
   uint32_t open(napi_env env, napi_value onDone, std::unique_ptr<Engine> engine, CommunicatorOptions options);
 
   /// @throws Error for a number that is none, or one that was released.

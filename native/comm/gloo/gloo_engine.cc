@@ -11,10 +11,13 @@ namespace scmoe::comm {
 
 namespace {
 
-// A reduction keeps every other rank's share of a piece at hand: this bounds it, and a longer vector goes piece by piece.
+// A reduction keeps every other rank's share of a piece at hand: this bounds it, and a longer vector goes piece by
+// piece.
 constexpr size_t kPieceBytes = size_t{32} << 20;
 // Shorter broadcasts go from the root to everybody; longer ones in shares, or the root's link would carry all copies.
 constexpr size_t kShortBroadcast = size_t{64} << 10;
+// Where time is latency, every rank gets all vectors whole and adds them up itself: one step instead of two.
+constexpr size_t kShortReduction = size_t{32} << 10;  // bytes from all other ranks
 constexpr size_t kKeepScratch = size_t{64} << 20;
 
 /// Offsets at which `total` elements split into `parts` shares whose lengths differ by one at most.
@@ -148,10 +151,12 @@ void GlooEngine::allToAllV(const Request& request) {
     const int source = (rank() - i + size()) % size();
     receives.push_back({source, view.output() + from[source] * bytes, (from[source + 1] - from[source]) * bytes});
     const int target = (rank() + i) % size();
-    sends.push_back({target, const_cast<char*>(view.input()) + to[target] * bytes, (to[target + 1] - to[target]) * bytes});
+    sends.push_back(
+        {target, const_cast<char*>(view.input()) + to[target] * bytes, (to[target + 1] - to[target]) * bytes});
   }
   exchange(receives, sends, [&] {
-    copy(view.output() + from[rank()] * bytes, view.input() + to[rank()] * bytes, (to[rank() + 1] - to[rank()]) * bytes);
+    copy(view.output() + from[rank()] * bytes, view.input() + to[rank()] * bytes,
+         (to[rank() + 1] - to[rank()]) * bytes);
   });
   view.finish();
 }
@@ -199,6 +204,19 @@ const std::vector<const void*>& GlooEngine::collect(const char* input, const std
 /// every rank.
 void GlooEngine::allReduce(const Request& request) {
   const size_t bytes = sizeOf(request.dtype);
+  if (const size_t total = request.elements * bytes; total * (size() - 1) <= kShortReduction) {
+    if (scratch_.size() < total * (size() - 1)) scratch_.resize(total * (size() - 1));
+    std::vector<Message> sends, receives;
+    sources_.assign(size(), request.input);
+    for (int i = 1; i < size(); ++i) {
+      const int source = (rank() - i + size()) % size();
+      sources_[source] = scratch_.data() + (i - 1) * total;
+      receives.push_back({source, scratch_.data() + (i - 1) * total, total});
+      sends.push_back({(rank() + i) % size(), const_cast<void*>(request.input), total});
+    }
+    exchange(receives, sends);
+    return reduce(request.dtype, request.reduction, sources_, request.output, request.elements);
+  }
   const size_t piece = kPieceBytes / bytes;
   for (size_t begin = 0; begin < request.elements; begin += piece) {
     const size_t elements = std::min(piece, request.elements - begin);

@@ -48,8 +48,8 @@ class GlooMesh {
   /// `slot` tells apart exchanges on the same connections; both ends use the same.
   /// `meanwhile` runs once everything is posted, while the link is at work.
   /// @throws CommError naming the ranks that were still to come. Data is then undefined.
-  void exchange(const std::vector<Message>& receives, const std::vector<Message>& sends, uint64_t slot, Deadline deadline,
-                const std::function<void()>& meanwhile = {});
+  void exchange(const std::vector<Message>& receives, const std::vector<Message>& sends, uint64_t slot,
+                Deadline deadline, const std::function<void()>& meanwhile = {});
 
   /// Wakes an exchange or a connect in progress; later ones fail at once. From any thread.
   void abort() noexcept;
