@@ -25,7 +25,9 @@ async function measureRate(lab, bytes) {
         first ??= chunk.length;
         total += chunk.length;
       });
-      socket.on('end', () => { console.log((total - first) * 8000 / (performance.now() - begin)); process.exit(); });
+      socket.on('end', () => { 
+        process.stdout.write(String((total - first) * 8000 / (performance.now() - begin)), () => process.exit());
+      });
     }).listen(5000, () => console.error('listening'));`;
   const send = `require('node:net').connect(5000, '${lab.address(0)}').end(Buffer.alloc(${bytes}));`;
   const receiver = lab.start(0, process.execPath, ['-e', receive], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -53,15 +55,18 @@ async function until(condition, withinMs = 10_000) {
 const alive = (pid) => startTime(pid) !== undefined;
 
 /** A program that opens a lab, starts something in it, says its pid and waits. */
-async function startOwner() {
+async function startOwner(context) {
   const program = `
     import { NetworkLab } from ${JSON.stringify(new URL('./index.mjs', import.meta.url).href)};
     const lab = await NetworkLab.open({ ranks: 2 });
-    console.log(lab.start(1, 'sleep', ['1000'], { stdio: 'ignore', detached: true }).pid);
+    const child = lab.start(1, 'sleep', ['1000'], { stdio: 'ignore', detached: true });
+    process.stdout.write(String(child.pid));
     setInterval(() => undefined, 1000);`;
   const owner = spawn(process.execPath, ['--input-type=module', '-e', program], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  // It holds this process and its lab, whatever comes of the test.
+  context.after(() => owner.kill('SIGKILL'));
   const inside = Number((await once(owner.stdout, 'data'))[0]);
   const namespaces = () => labNamespaces().filter((name) => name.startsWith(`scmoe-lab-${owner.pid}-`));
   assert.equal(namespaces().length, 3);
@@ -124,16 +129,16 @@ test('what can not be set up is said, and nothing of it stays', { skip }, async 
 });
 
 for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT']) {
-  test(`a lab and what runs in it are gone after its owner got ${signal}`, { skip }, async () => {
-    const { owner, inside, namespaces } = await startOwner();
+  test(`a lab and what runs in it are gone after its owner got ${signal}`, { skip }, async (context) => {
+    const { owner, inside, namespaces } = await startOwner(context);
     owner.kill(signal);
     await until(() => namespaces().length === 0);
     assert.ok(!alive(inside));
   });
 }
 
-test('the next lab removes one whose owner and supervisor were killed', { skip }, async () => {
-  const { owner, inside, namespaces } = await startOwner();
+test('the next lab removes one whose owner and supervisor were killed', { skip }, async (context) => {
+  const { owner, inside, namespaces } = await startOwner(context);
   const supervisor = spawnSync('pgrep', ['-P', String(owner.pid), '-f', 'namespaces.sh hold'], { encoding: 'utf8' });
   for (const pid of [Number(supervisor.stdout), owner.pid]) process.kill(pid, 'SIGKILL');
   await once(owner, 'exit');

@@ -19,7 +19,7 @@ jest.setTimeout(60_000);
 
 const size = 4;
 const victimRank = 3;
-const stopTimeoutMs = 1000;
+const stopTimeoutMs = 1500;
 
 interface Outcome {
   rank: number;
@@ -86,7 +86,8 @@ describeGloo('a rank that is stopped, or killed, in the middle of a collective',
       for (;;) {
         const world = await enter(name, `${name}-${attempts++}`, server.port, folder, timeoutMs);
         await victim.isStopped();
-        await settle(() => world.ranks.every(isInTheMiddle), 300);
+        // What is in the connections' buffers still arrives, and may be all that a rank waits for.
+        await new Promise((resolve) => setTimeout(resolve, 400));
         if (world.ranks.every(isInTheMiddle)) return world;
         if (attempts === 8) throw new Error('the victim was always too late');
         victim.signal('SIGCONT');
@@ -100,7 +101,7 @@ describeGloo('a rank that is stopped, or killed, in the middle of a collective',
       // The first to run out of time tells the others.
       expect(['SCMOE_COMM_TIMEOUT', 'SCMOE_COMM_ABORTED']).toContain((error as CommError).code);
       expect((error as CommError).message).toMatch(
-        /ranks? ([0-2], |[0-2] and )*3 did not take part in time \(time-out 1000 ms\)/,
+        /ranks? ([0-2], |[0-2] and )*3 did not take part in time \(time-out 1500 ms\)/,
       );
       expect(afterMs).toBeGreaterThanOrEqual(stopTimeoutMs - 100);
     }
