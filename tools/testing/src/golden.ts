@@ -28,7 +28,7 @@ interface Entry {
 }
 
 // Reference values lie beside the repository, not in it: tests that need them skip where they are absent.
-const repository = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', '..');
+const repository = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 const folder = join(repository, '..', 'shared', 'golden');
 let reported = false;
 

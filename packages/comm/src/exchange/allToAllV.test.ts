@@ -1,11 +1,12 @@
 import { jest } from '@jest/globals';
+import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { useBackend, valueAndGrads } from '@scmoe/tensor';
+import { runRanks } from '@scmoe/testing';
 
-import { finishAllToAllV, init, startAllToAllV, type Communicator } from '../index.js';
+import { finishAllToAllV, init, startAllToAllV, StoreServer, type Communicator } from '../index.js';
 import { describeGloo } from '../testing/gloo.js';
 import { openWorld, type World } from '../testing/openWorld.js';
-import { runInRanks } from '../testing/runInRanks.js';
 
 jest.setTimeout(60_000);
 
@@ -154,7 +155,8 @@ describeGloo('the gradient between ranks of their own processes', () => {
   it('equals that of one rank with all rows', async () => {
     await useBackend('cpu');
     const size = 3;
-    const results = await runInRanks(size, ['gradient']);
+    const program = join(import.meta.dirname, '..', 'testing', 'gradientProgram.ts');
+    const results = await runRanks<unknown>(program, size, (token) => StoreServer.listen({ token }));
     // Rank a holds rows for rank b: (a * 2 + b) % 3 of them; rank b weighs what it gets by b + 1 and its place.
     const count = (a: number, b: number) => (a * 2 + b) % size;
     for (let a = 0; a < size; a++) {

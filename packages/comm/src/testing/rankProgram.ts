@@ -38,5 +38,4 @@ async function ending(): Promise<void> {
 }
 
 if (what === 'victim') await victim(names[0] as CallName);
-else if (what === 'gradient') await (await import('./gradientProgram.js')).gradientProgram();
 else await ending();
