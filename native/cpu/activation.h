@@ -8,14 +8,13 @@ namespace scmoe {
 /// The order of `activations` in TypeScript (ops/activation.ts).
 enum class Activation { kNone, kGelu, kGeluTanh, kSilu };
 
-constexpr float kSqrtHalf = 0.70710678118654752f;
 constexpr float kInvSqrt2Pi = 0.39894228040143268f;
 constexpr float kSqrt2OverPi = 0.79788456080286536f;
 constexpr float kGeluCubic = 0.044715f;
 
 template <Activation A>
 inline float activate(float x) {
-  if constexpr (A == Activation::kGelu) return 0.5f * x * (1.0f + verf(x * kSqrtHalf));
+  if constexpr (A == Activation::kGelu) return x * vnormal(x);
   if constexpr (A == Activation::kGeluTanh)
     return 0.5f * x * (1.0f + vtanh(kSqrt2OverPi * (x + kGeluCubic * x * x * x)));
   if constexpr (A == Activation::kSilu) return x * vsigmoid(x);
@@ -24,8 +23,7 @@ inline float activate(float x) {
 
 template <Activation A>
 inline float activationSlope(float x) {
-  if constexpr (A == Activation::kGelu)
-    return 0.5f * (1.0f + verf(x * kSqrtHalf)) + x * kInvSqrt2Pi * vexp(-0.5f * x * x);
+  if constexpr (A == Activation::kGelu) return vnormal(x) + x * kInvSqrt2Pi * vexp(-0.5f * x * x);
   if constexpr (A == Activation::kGeluTanh) {
     const float t = vtanh(kSqrt2OverPi * (x + kGeluCubic * x * x * x));
     return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * kSqrt2OverPi * (1.0f + 3.0f * kGeluCubic * x * x);

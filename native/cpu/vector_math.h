@@ -115,4 +115,26 @@ inline float verf(float x) {
   return a > 0.927734375f || a != a ? large : small;
 }
 
+/// Distribution function of the standard normal, within 2e-7: 1/2 + x P(x²) / Q(x²), a minimax fit of our own on
+/// [-5.5, 5.5], beyond which float32 has nothing between it and 0 or 1. Half the work of going through verf.
+inline float vnormal(float x) {
+  const float t = x > 5.5f ? 5.5f : x < -5.5f ? -5.5f : x;
+  const float s = t * t;
+  float p = 2.2931482490662347e-8f;
+  p = p * s + 6.30149907010491e-6f;
+  p = p * s + 1.6456599405501038e-4f;
+  p = p * s + 4.6514347195625305e-3f;
+  p = p * s + 3.3458173274993896e-2f;
+  p = p * s + 3.989422619342804e-1f;
+  float q = 1.1990309758402873e-6f;
+  q = q * s + 7.216434460133314e-5f;
+  q = q * s + 1.8606024095788598e-3f;
+  q = q * s + 2.8415711596608162e-2f;
+  q = q * s + 2.505336105823517e-1f;
+  q = q * s + 1.0f;
+  const float inside = 0.5f + t * p / q;
+  const float below = x < -5.5f ? 0.0f : inside;
+  return x > 5.5f ? 1.0f : below;
+}
+
 }  // namespace scmoe

@@ -42,6 +42,17 @@ TEST(tanh_erf_and_sigmoid_are_within_three_ulp) {
   CHECK(worstUlp(vsigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, -80, 80) < 3);
 }
 
+TEST(normal_is_within_two_in_ten_million_and_ends_in_zero_and_one) {
+  double worst = 0;
+  for (int i = -800000; i <= 800000; ++i) {
+    const double x = i / 100000.0;
+    worst = std::max(worst, std::fabs(vnormal(static_cast<float>(x)) - 0.5 * std::erfc(-x * std::sqrt(0.5))));
+  }
+  CHECK(worst < 2e-7);
+  CHECK(vnormal(-6) == 0 && vnormal(6) == 1 && vnormal(0) == 0.5f);
+  CHECK(vnormal(-INFINITY) == 0 && vnormal(INFINITY) == 1);
+}
+
 TEST(infinities_and_zero_are_as_in_the_c_library) {
   CHECK(vexp(INFINITY) == INFINITY);
   CHECK(vexp(-INFINITY) == 0);
@@ -54,6 +65,6 @@ TEST(infinities_and_zero_are_as_in_the_c_library) {
 }
 
 TEST(nan_stays_nan) {
-  for (auto f : {vexp, vlog, vtanh, verf, vsigmoid}) CHECK(std::isnan(f(NAN)));
+  for (auto f : {vexp, vlog, vtanh, verf, vsigmoid, vnormal}) CHECK(std::isnan(f(NAN)));
   CHECK(std::isnan(vlog(-1)));
 }
