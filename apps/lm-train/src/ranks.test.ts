@@ -2,11 +2,11 @@ import { jest } from '@jest/globals';
 import { findGloo } from '@scmoe/comm';
 import { readSafetensors } from '@scmoe/tensor';
 import { readMetricsFile } from '@scmoe/trainer';
-import { cpSync, readFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { describeUnless, temporaryFolder } from '@scmoe/testing';
-import { lmTrain, type Outcome, startRanks } from './testing/lmTrain.js';
+import { lmTrain, type Outcome, startRanks, startRanksWithAFailure } from './testing/lmTrain.js';
 import { tinyRun } from './testing/tinyRun.js';
 
 // Whole runs, of several processes each, on a machine that may be busy.
@@ -103,6 +103,22 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
       await trainOn(ranks, '--resume', other, '--threads', '1', '--sample-tokens', '0');
       expect(await parameterError(other, run)).toBeLessThan(2e-2);
     }
+  });
+
+  it('goes on from its last checkpoint when a rank is killed and the launcher starts all again', async () => {
+    const runs = join(folder.path, 'restarted');
+    const args = [...four, '--run-dir', runs, '--save-every', '5', '--steps', '60'];
+    const started = startRanksWithAFailure(2, join(runs, '*', 'checkpoints', 'step-000005'), 'train', ...args);
+    const { code, out, err } = await started.done;
+    expect(err).toMatch(/rank 1 failed first: killed by SIGKILL/);
+    expect(code).toBe(0);
+    const from = Number(/restart 1: going on from \S*step-0*(\d+)/.exec(out)![1]);
+    expect(from).toBeGreaterThanOrEqual(5);
+    expect(out).toContain(`resumed at step ${from}`);
+    // One run, whole, and nothing else.
+    const [run, ...others] = readdirSync(runs);
+    expect(others).toEqual([]);
+    expect(lossesOf(join(runs, run!))).toHaveLength(60);
   });
 
   it('reports once, and samples from the whole model', async () => {

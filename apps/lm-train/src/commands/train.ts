@@ -42,6 +42,7 @@ import { openModel } from '../run/openModel.js';
 import { planSteps } from '../run/planSteps.js';
 import { noRecorder, openRecorder } from '../run/recorder.js';
 import { reportResult } from '../run/reportResult.js';
+import { openRestarts } from '../run/restarts.js';
 import { resumedSettings, type Settings, settingsOf, toJson } from '../run/Settings.js';
 import { stopSignal } from '../run/stopSignal.js';
 import { restoreState, wholeState } from '../run/trainingState.js';
@@ -82,8 +83,14 @@ export function trainCommand(terminal: Terminal, setExitCode: (code: number) => 
 async function run(command: Command, options: TrainCommandOptions, ranks: Ranks): Promise<number> {
   const { terminal, groups, rank, size } = ranks;
   const isChief = rank === 0;
-  const checkpoint = options.resume === undefined ? undefined : await openCheckpoint(options, terminal);
+  const restarts = openRestarts(options.runDir);
+  const earlier = await restarts.lastCheckpoint();
+  if (earlier) say(terminal, `restart ${restarts.count}: going on from ${earlier}`);
+  else if (isChief) await restarts.remember(undefined);
+  const checkpoint = await openCheckpoint({ ...options, ...(earlier && { resume: earlier }) }, terminal);
   const settings = checkpoint ? resumedSettings(command, checkpoint) : settingsOf(command);
+  // A time without a number of steps was for planning them, which the first start has done.
+  if (earlier && settingsOf(command).steps === undefined) delete settings.minutes;
   const startStep = checkpoint?.index.step ?? 0;
   if (settings.steps !== undefined && startStep >= settings.steps) {
     throw new UserError(`This run is complete: ${startStep} of ${settings.steps} steps. --steps <n> makes it longer.`);
@@ -132,6 +139,7 @@ async function run(command: Command, options: TrainCommandOptions, ranks: Ranks)
   const learningRate = scheduleOf(settings, steps);
   const config = toJson(settings);
   const folder = isChief ? await openFolder(checkpoint, options, config) : undefined;
+  if (folder) await restarts.remember(folder.path);
   // Before the line that says where the run is: whoever has read it may interrupt.
   const stop = stopSignal({
     minutes: settings.minutes,
@@ -213,12 +221,14 @@ async function run(command: Command, options: TrainCommandOptions, ranks: Ranks)
   const saved = join(folder.checkpointsFolder, checkpointName(result.step));
   if (!result.finished) {
     const why = reason === 'time' ? 'The time is up' : 'Interrupted';
+    await restarts.forget();
     say(terminal, `${why} after step ${result.step} of ${steps}; saved: ${saved}`);
     say(terminal, `go on:    ${commandName()} train --resume ${folder.path}`);
     return exitCode;
   }
 
   validation ??= await validate();
+  await restarts.forget();
   // The others are done: this rank shows the whole model, which the checkpoint has.
   const whole = groups ? (await openModel(saved, options.runDir)).gpt : gpt;
   const subject = { gpt: whole, data, folder, saved };
@@ -235,10 +245,13 @@ function openFolder(
   return checkpoint ? runFolderOf(checkpoint.path) : createRunFolder(runDir, name, config);
 }
 
-async function openCheckpoint(options: TrainCommandOptions, terminal: Terminal): Promise<Checkpoint> {
-  const { resume, runDir, fallback } = options;
+async function openCheckpoint(
+  { resume, runDir, fallback }: TrainCommandOptions,
+  terminal: Terminal,
+): Promise<Checkpoint | undefined> {
+  if (resume === undefined) return undefined;
   const path =
-    resume === true || resume === 'latest' ? await findLatestCheckpoint(runDir) : await findCheckpoint(resume!);
+    resume === true || resume === 'latest' ? await findLatestCheckpoint(runDir) : await findCheckpoint(resume);
   return loadCheckpoint(path, {
     ...(fallback && {
       fallback: (problem: UserError) => say(terminal, `${problem.message} Taking the one before it.`),

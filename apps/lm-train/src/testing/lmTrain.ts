@@ -42,6 +42,27 @@ export function startRanks(ranks: number, ...args: string[]): Started {
   return start([...fromSource, launcher, 'launch', '-n', String(ranks), '--attach', '0', '--', ...rank]);
 }
 
+/** As startRanks, with restarts; rank 1 is killed once, at its first start, when the file is there. */
+export function startRanksWithAFailure(ranks: number, file: string, ...args: string[]): Started {
+  const launcher = join(here, '..', '..', '..', '..', 'packages', 'comm', 'src', 'cli.ts');
+  const kill = `(while ! ls ${file} >/dev/null 2>&1; do sleep 0.05; done; kill -9 $$) &`;
+  const script = `if [ "$RANK.$SCMOE_RESTART_COUNT" = 1.0 ]; then ${kill} fi; exec "$@"`;
+  const rank = ['sh', '-c', script, 'rank', process.execPath, ...fromSource, main, ...args];
+  return start([
+    ...fromSource,
+    launcher,
+    'launch',
+    '-n',
+    String(ranks),
+    '--max-restarts',
+    '1',
+    '--attach',
+    '0',
+    '--',
+    ...rank,
+  ]);
+}
+
 function start(args: readonly string[]): Started {
   const child = spawn(process.execPath, args, {
     // jest's own NODE_OPTIONS are not for this process.

@@ -1,11 +1,18 @@
+import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 
+import type { LaunchOptions } from './LaunchOptions.js';
 import type { Attempt } from './Nodes.js';
 
 /** The variables of one rank: torchrun's, and ours, over those of the launcher. */
 export function rankEnvironment(
   env: NodeJS.ProcessEnv,
-  { localRank, ranksHere, nodeRank }: { localRank: number; ranksHere: number; nodeRank: number },
+  {
+    localRank,
+    ranksHere,
+    nodeRank,
+    token: runToken,
+  }: Pick<LaunchOptions, 'ranksHere' | 'nodeRank' | 'token'> & { localRank: number },
   { number, firstRank, worldSize, endpoint, masterPort, token }: Attempt,
 ): NodeJS.ProcessEnv {
   const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
@@ -23,5 +30,7 @@ export function rankEnvironment(
     SCMOE_RENDEZVOUS: `${host}:${endpoint.port}`,
     SCMOE_TOKEN: token,
     SCMOE_RESTART_COUNT: String(number),
+    // The same in every attempt and on every host, unlike the token, and no secret.
+    SCMOE_RUN_ID: createHash('sha256').update(`${runToken}\nrun`).digest('hex').slice(0, 16),
   };
 }
