@@ -2,9 +2,11 @@ import type { Communicator } from '@scmoe/comm';
 import { accumulateGradients, type TokenBatch, type Trainable } from '@scmoe/trainer';
 import * as tf from '@tensorflow/tfjs';
 
-/** Forward and backward of the first steps pay for memory and caches; they are not counted. */
-const warmUpSteps = 2;
-const measuredSteps = 3;
+/** The first passes pay for memory, caches and the compiler of JavaScript; so many seconds of them are not counted. */
+const warmUpSeconds = 2;
+const fewestWarmUps = 1;
+const mostWarmUps = 8;
+const measuredPasses = 3;
 
 /** A forward pass costs about a third of a training step. */
 const evaluationShare = 1 / 3;
@@ -31,18 +33,22 @@ export async function planSteps(
   },
   world?: Communicator,
 ): Promise<{ steps: number; secondsPerStep: number }> {
-  const times: number[] = [];
-  for (let i = 0; i < warmUpSteps + measuredSteps; i++) {
+  const agree = async (own: number) => (world ? (await world.broadcast(Int32Array.of(own)).done)[0]! : own);
+  let index = 0;
+  const pass = () => {
     const start = performance.now();
-    const { loss, grads, metrics } = accumulateGradients(model, [{ batch: drawBatch(i), seed: i }], 1);
+    const { loss, grads, metrics } = accumulateGradients(model, [{ batch: drawBatch(index), seed: index++ }], 1);
     loss.dataSync();
     tf.dispose([loss, grads, metrics]);
-    if (i >= warmUpSteps) times.push((performance.now() - start) / 1000);
-  }
+    return (performance.now() - start) / 1000;
+  };
+  const warmUps = Math.floor(warmUpSeconds / pass());
+  const more = await agree(Math.min(mostWarmUps, Math.max(fewestWarmUps, warmUps)));
+  for (let i = 0; i < more; i++) pass();
+  const times = Array.from({ length: measuredPasses }, pass);
   const median = times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!;
   const evaluation = (median * evaluationShare * Math.max(1, evalBatches)) / (world?.size ?? 1);
   const secondsPerStep = median * microBatches + (evalEvery > 0 ? evaluation / evalEvery : 0);
   const steps = Math.max(1, Math.floor((minutes * 60 - evaluation) / secondsPerStep));
-  const agreed = world ? (await world.broadcast(Int32Array.of(steps)).done)[0]! : steps;
-  return { steps: agreed, secondsPerStep };
+  return { steps: await agree(steps), secondsPerStep };
 }
