@@ -9,7 +9,8 @@ describe('init', () => {
   const { RANK, WORLD_SIZE, LOCAL_RANK } = process.env;
   const launched = [RANK, WORLD_SIZE, LOCAL_RANK].some((value) => value !== undefined);
 
-  (launched ? it.skip : it)('is a world of one where nobody has launched anything', async () => {
+  const why = launched ? ' (skipped: somebody has launched this test as a rank)' : '';
+  (launched ? it.skip : it)(`is a world of one where nobody has launched anything${why}`, async () => {
     const world = await init();
     expect([world.engine, world.rank, world.size]).toEqual(['self', 0, 1]);
     await world.close();

@@ -13,7 +13,7 @@ export function rankEnvironment(
     nodeRank,
     token: runToken,
   }: Pick<LaunchOptions, 'ranksHere' | 'nodeRank' | 'token'> & { localRank: number },
-  { number, firstRank, worldSize, endpoint, masterPort, token }: Attempt,
+  { number, firstRank, worldSize, maxRestarts, endpoint, masterPort, token }: Attempt,
 ): NodeJS.ProcessEnv {
   const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
   return {
@@ -30,7 +30,9 @@ export function rankEnvironment(
     SCMOE_RENDEZVOUS: `${host}:${endpoint.port}`,
     SCMOE_TOKEN: token,
     SCMOE_RESTART_COUNT: String(number),
-    // The same in every attempt and on every host, unlike the token, and no secret.
-    SCMOE_RUN_ID: createHash('sha256').update(`${runToken}\nrun`).digest('hex').slice(0, 16),
+    // The same in every attempt and on every host, unlike the token, and no secret. Only where there may be another attempt.
+    ...(maxRestarts > 0 && {
+      SCMOE_RUN_ID: createHash('sha256').update(`${runToken}\nrun`).digest('hex').slice(0, 16),
+    }),
   };
 }
