@@ -7,6 +7,12 @@ export {
 } from './config/ConfigurationError.js';
 export type { Mix, RoutedConfig } from './config/MoeConfig.js';
 export {
+  resolveLatentAttention,
+  type LatentAttentionConfig,
+  type LatentAttentionContext,
+  type ResolvedLatentAttention,
+} from './config/LatentAttentionConfig.js';
+export {
   resolvePair,
   type PairConfig,
   type PairKind,
@@ -30,6 +36,7 @@ export { pairOperators, type PairValues } from './pair/pairOperators.js';
 export { initializePair, pairSpecs, type ShardOptions } from './pair/pairSpecs.js';
 export { runPair, type PairResult, type RunPairOptions } from './pair/runPair.js';
 export { normalize, normSpecs, type NormOptions } from './blocks/normalize.js';
+export { latentAttention, latentAttentionSpecs, type KeyValueLatents } from './blocks/latentAttention.js';
 export type { KeyValues } from './blocks/selfAttention.js';
 export {
   initializeParameter,
