@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { resolveLongcatBlock, type LongcatBlockConfig, type ResolvedLongcatBlock } from '../longcat/LongcatBlockConfig.js';
+import type { CostOptions } from '../cost/CostOptions.js';
+import { longcatCost } from '../cost/longcatCost.js';
+import type { LayerCost } from '../cost/OperatorCost.js';
+import {
+  resolveLongcatBlock,
+  type LongcatBlockConfig,
+  type ResolvedLongcatBlock,
+} from '../longcat/LongcatBlockConfig.js';
 import { longcatSpecs } from '../longcat/longcatSpecs.js';
 import { runLongcatBlock } from '../longcat/runLongcatBlock.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
@@ -12,6 +19,29 @@ export interface LongcatBlockArgs extends ExpertLayerArgs, Omit<LongcatBlockConf
 /** The block of LongCat-Flash: see {@link longcatBlock}. */
 export class LongcatBlock extends ExpertLayer<LongcatBlockArgs> {
   static readonly className = 'ScmoeLongcatBlock';
+  private config: ResolvedLongcatBlock;
+  private numTrainingCalls = 0;
+
+  constructor(args: LongcatBlockArgs) {
+    super(args);
+    // The width is known when the layer is built. Until then one that suits the heads finds every other mistake.
+    this.config = resolveLongcatBlock({ ...this.options, dModel: 2 * args.numHeads });
+  }
+
+  protected override specs(inputSize: number): ParameterSpecs {
+    this.config = resolveLongcatBlock({ ...this.options, dModel: inputSize });
+    return longcatSpecs(this.config);
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Kwargs): tf.Tensor {
+    return tf.tidy(() => {
+      const x = (Array.isArray(inputs) ? inputs[0]! : inputs) as tf.Tensor3D;
+      const dropout = kwargs.training ? { seed: this.seed + this.numTrainingCalls++, firstStream: 0 } : undefined;
+      const { y, routing } = runLongcatBlock(x, this.parameters(), this.config, { dropout });
+      this.recordRouting(routing, kwargs);
+      return y;
+    });
+  }
 }
 tf.serialization.registerClass(LongcatBlock);
 
