@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Golden, relativeError } from '@scmoe/testing';
+
+import { relativeError } from './compare.js';
+import type { Golden } from './golden.js';
 
 /**
  * Largest allowed difference in units of a tensor's largest magnitude. The reference is float64 rounded once; PyTorch in

@@ -1,0 +1,1 @@
+export { expectGradients, expectOutput, tensorsOf, tolerance } from '@scmoe/testing';
