@@ -1,4 +1,4 @@
-import { routeTokens, type Routing } from '@scmoe/gating';
+import { resolveRouter, routeTokens, type Routing } from '@scmoe/gating';
 import { groupedFfn, type ExpertActivation } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -53,7 +53,8 @@ export function gate(
   if (excluded) throw new Error('gate: excluded experts are not supported');
   const { topK, normalizeWeights, capacityFactor, minCapacity, dropPolicy, capacityOrder } = routed;
   const options = { topK, normalizeWeights, capacityFactor, minCapacity, dropPolicy, capacityOrder };
-  return routeTokens(asTokens(s), parameter<tf.Tensor2D>(parameters, 'router.weight'), options);
+  const router = resolveRouter({ numExperts: routed.numExperts, ...options });
+  return routeTokens(asTokens(s), below(parameters, 'router'), router);
 }
 
 /** The five operators from routed tokens to their routed output; `gate` comes before, in the hands of the layer. */
