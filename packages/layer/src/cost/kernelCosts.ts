@@ -10,7 +10,11 @@ const bytesPerInteger = 4;
  * appendix B (arXiv 2204.02311) does, although a causal kernel skips half of it.
  */
 export function kernelCosts(bytesPerElement: number) {
-  const cost = (flops: { forward: number; backward: number }, floats: { forward: number; backward: number }, integers = 0) =>
+  const cost = (
+    flops: { forward: number; backward: number },
+    floats: { forward: number; backward: number },
+    integers = 0,
+  ) =>
     ({
       forwardFlops: flops.forward,
       backwardFlops: flops.backward,

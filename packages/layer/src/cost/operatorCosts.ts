@@ -55,7 +55,10 @@ export function operatorCosts(d: number, options: ResolvedCostOptions) {
   };
 
   /** Gate to decode, by the names of their operators. `before`: a norm that the gate applies. */
-  const experts = (config: ResolvedExperts, before: readonly KernelCost[] = []): Record<RoutedOperator, OperatorCost> => {
+  const experts = (
+    config: ResolvedExperts,
+    before: readonly KernelCost[] = [],
+  ): Record<RoutedOperator, OperatorCost> => {
     // Where experts choose, each of them is a choice of every token.
     const topK = config.routing === 'expertChoice' ? config.numExperts : config.topK;
     const { packed, filled, arrived, sent, counts, numExpertsHere } = rowsOf(config, options);

@@ -1,6 +1,11 @@
 import { resolveRouter, type RouterConfig } from '@scmoe/gating';
 
-import { backboneOptions, resolveBackbone, type BackboneConfig, type ResolvedBackbone } from '../config/BackboneConfig.js';
+import {
+  backboneOptions,
+  resolveBackbone,
+  type BackboneConfig,
+  type ResolvedBackbone,
+} from '../config/BackboneConfig.js';
 import { expectOneOf, expectPositiveInteger, expectThat } from '../config/ConfigurationError.js';
 import {
   resolveLatentAttention,
@@ -76,5 +81,9 @@ function latentBackbone(config: LongcatBlockConfig): ResolvedBackbone {
   expectThat(numKvHeads === undefined, 'numKvHeads', "none with attention 'latent'", numKvHeads);
   expectPositiveInteger('numHeads', numHeads);
   // Latent heads have sizes of their own: they need not divide dModel.
-  return { ...resolveBackbone({ ...withDefaults(config), numHeads: 1, numKvHeads: 1 }), numHeads, numKvHeads: numHeads };
+  return {
+    ...resolveBackbone({ ...withDefaults(config), numHeads: 1, numKvHeads: 1 }),
+    numHeads,
+    numKvHeads: numHeads,
+  };
 }

@@ -1,0 +1,59 @@
+import { type Golden, golden, goldenNames } from '@scmoe/testing';
+import * as tf from '@tensorflow/tfjs';
+
+import { checkParameters } from '../parameters/ParameterSpec.js';
+import { executePlan } from '../plan/executePlan.js';
+import { sequentialPlan } from '../plan/Plan.js';
+import { backends } from '../testing/backends.js';
+import { expectGradients, expectOutput, tensorsOf } from '../testing/expectGolden.js';
+import { backboneOfGolden } from '../testing/goldenConfig.js';
+import { resolveLongcatBlock, type LongcatBlockConfig } from './LongcatBlockConfig.js';
+import { longcatOperators } from './longcatOperators.js';
+import { longcatSpecs } from './longcatSpecs.js';
+import { runLongcatBlock } from './runLongcatBlock.js';
+
+const names = goldenNames('longcat-block-');
+
+/** Theirs are counted from 0 and call an MLP a feed-forward network. */
+function ourName(name: string): string {
+  return name.replace(/^(attn|ffn|normAttn|normFfn)([01])/, (_, part: string, index: string) => {
+    return `${part.replace('ffn', 'mlp').replace('Ffn', 'Mlp')}${Number(index) + 1}`;
+  });
+}
+
+function parametersOf(reference: Golden, tensors = reference.tensors): Record<string, tf.Tensor> {
+  const ours = Object.entries(tensorsOf({ ...reference, tensors }, 'param.')).map(([name, t]) => [ourName(name), t]);
+  return { ...Object.fromEntries(ours), 'router.correctionBias': reference.tensors['buffer.correctionBias']! };
+}
+
+function configOf(reference: Golden): LongcatBlockConfig {
+  const ffnHidden = reference.tensors['param.ffn0.gate']!.shape[1];
+  return { ...backboneOfGolden(reference), numExperts: reference.config.numExperts, ffnHidden };
+}
+
+const suite = names.length > 0 ? describe.each(backends) : describe.skip.each(backends);
+suite('runLongcatBlock against the reference values on %s', (backend) => {
+  beforeAll(() => tf.setBackend(backend));
+  beforeEach(() => tf.engine().startScope());
+  afterEach(() => tf.engine().endScope());
+
+  it.each(names)('%s', (name) => {
+    const reference = golden(name)!;
+    const config = resolveLongcatBlock(configOf(reference));
+    const parameters = parametersOf(reference);
+    const x = reference.tensors['input.x'] as tf.Tensor3D;
+    checkParameters(parameters, longcatSpecs(config));
+
+    const operators = longcatOperators(parameters, config);
+    const values = executePlan(sequentialPlan(operators), operators, { x });
+    for (const output of ['a', 'u', 'b', 'c', 'routed', 'y'] as const) expectOutput(reference, output, values[output]!);
+    expectOutput(reference, 'weights', values.routing!.weights);
+    expect(values.routing!.experts.dataSync()).toEqual(reference.tensors['output.experts']!.dataSync());
+
+    const inputs = Object.keys(reference.tensors).filter((key) => /^(param|input)\./.test(key));
+    expectGradients(reference, inputs, (given) => {
+      const { y } = runLongcatBlock(given['input.x'] as tf.Tensor3D, parametersOf(reference, given), config);
+      return tf.sum(tf.mul(y, reference.tensors['r.y']!));
+    });
+  });
+});
