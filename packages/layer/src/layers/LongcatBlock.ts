@@ -25,12 +25,18 @@ export class LongcatBlock extends ExpertLayer<LongcatBlockArgs> {
   constructor(args: LongcatBlockArgs) {
     super(args);
     // The width is known when the layer is built. Until then one that suits the heads finds every other mistake.
-    this.config = resolveLongcatBlock({ ...this.options, dModel: 2 * args.numHeads });
+    this.config = resolveLongcatBlock({ ...this.blockOptions(), dModel: 2 * args.numHeads });
   }
 
   protected override specs(inputSize: number): ParameterSpecs {
-    this.config = resolveLongcatBlock({ ...this.options, dModel: inputSize });
+    this.config = resolveLongcatBlock({ ...this.blockOptions(), dModel: inputSize });
     return longcatSpecs(this.config);
+  }
+
+  private blockOptions(): Omit<LongcatBlockConfig, 'dModel'> {
+    // eslint-disable-next-line @typescript-eslint/no-unused-vars -- named to be left out
+    const { auxiliaryLossCoefficient, seed, ...own } = this.options;
+    return own;
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Kwargs): tf.Tensor {

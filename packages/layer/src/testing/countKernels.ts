@@ -24,8 +24,7 @@ const flopsOf: Record<string, Flops> = {
   ScmoeGroupedFfnGrad: ({ counts, w1 }) => 8 * filled(counts!) * w1!.shape[1]! * w1!.shape[2]!,
   ScmoeGroupedSwiglu: ({ counts, gate }) => 6 * filled(counts!) * gate!.shape[1]! * gate!.shape[2]!,
   ScmoeGroupedSwigluGrad: ({ counts, gate }) => 12 * filled(counts!) * gate!.shape[1]! * gate!.shape[2]!,
-  BatchMatMul: ({ a, b }, { transposeA, transposeB }) =>
-    2 * a!.size * b!.shape.at(transposeB ? -2 : -1)! * (transposeA === undefined ? 1 : 1),
+  BatchMatMul: ({ a, b }, { transposeB }) => 2 * a!.size * b!.shape.at(transposeB ? -2 : -1)!,
 };
 const withoutProducts = ['RmsNorm', 'LayerNorm', 'Encode', 'Decode'].flatMap((n) => [`Scmoe${n}`, `Scmoe${n}Grad`]);
 
