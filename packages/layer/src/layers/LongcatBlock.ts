@@ -4,6 +4,7 @@ import type { CostOptions } from '../cost/CostOptions.js';
 import { longcatCost } from '../cost/longcatCost.js';
 import type { LayerCost } from '../cost/OperatorCost.js';
 import {
+  longcatOptions,
   resolveLongcatBlock,
   type LongcatBlockConfig,
   type ResolvedLongcatBlock,
@@ -11,21 +12,31 @@ import {
 import { longcatSpecs } from '../longcat/longcatSpecs.js';
 import { runLongcatBlock } from '../longcat/runLongcatBlock.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
-import { ExpertLayer, type ExpertLayerArgs, type Kwargs } from './ExpertLayer.js';
+import { ExpertLayer, type ExpertLayerArgs, type Kwargs, type Shape } from './ExpertLayer.js';
+import { provisionalWidth } from './provisionalWidth.js';
 
 /** The width dModel is that of the input. */
 export interface LongcatBlockArgs extends ExpertLayerArgs, Omit<LongcatBlockConfig, 'dModel'> {}
+
+const own = longcatOptions.filter((name) => name !== 'dModel');
 
 /** The block of LongCat-Flash: see {@link longcatBlock}. */
 export class LongcatBlock extends ExpertLayer<LongcatBlockArgs> {
   static readonly className = 'ScmoeLongcatBlock';
   private config: ResolvedLongcatBlock;
-  private numTrainingCalls = 0;
 
   constructor(args: LongcatBlockArgs) {
-    super(args);
-    // The width is known when the layer is built. Until then one that suits the heads finds every other mistake.
-    this.config = resolveLongcatBlock({ ...this.blockOptions(), dModel: 2 * args.numHeads });
+    super(args, own);
+    this.config = resolveLongcatBlock({ ...this.blockOptions(), dModel: provisionalWidth(args) });
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Kwargs): tf.Tensor {
+    return tf.tidy(() => {
+      const x = (Array.isArray(inputs) ? inputs[0]! : inputs) as tf.Tensor3D;
+      const { y, routing } = runLongcatBlock(x, this.parameters(), this.config, this.randomness(kwargs));
+      this.afterRouting([routing], kwargs, x.shape[0]);
+      return y;
+    });
   }
 
   protected override specs(inputSize: number): ParameterSpecs {
@@ -33,20 +44,13 @@ export class LongcatBlock extends ExpertLayer<LongcatBlockArgs> {
     return longcatSpecs(this.config);
   }
 
-  private blockOptions(): Omit<LongcatBlockConfig, 'dModel'> {
-    // eslint-disable-next-line @typescript-eslint/no-unused-vars -- named to be left out
-    const { auxiliaryLossCoefficient, seed, ...own } = this.options;
-    return own;
+  protected override costOf(_: number, options: number | CostOptions): LayerCost {
+    return longcatCost(this.config, options);
   }
 
-  override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Kwargs): tf.Tensor {
-    return tf.tidy(() => {
-      const x = (Array.isArray(inputs) ? inputs[0]! : inputs) as tf.Tensor3D;
-      const dropout = kwargs.training ? { seed: this.seed + this.numTrainingCalls++, firstStream: 0 } : undefined;
-      const { y, routing } = runLongcatBlock(x, this.parameters(), this.config, { dropout });
-      this.recordRouting(routing, kwargs);
-      return y;
-    });
+  protected override checkInputs(shapes: readonly Shape[]): void {
+    super.checkInputs(shapes);
+    if (shapes[0]!.length !== 3) throw this.inputError('one input (batch, sequence, d)', shapes);
   }
 }
 tf.serialization.registerClass(LongcatBlock);

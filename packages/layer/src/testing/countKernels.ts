@@ -28,7 +28,7 @@ const flopsOf: Record<string, Flops> = {
 };
 const withoutProducts = ['RmsNorm', 'LayerNorm', 'Encode', 'Decode'].flatMap((n) => [`Scmoe${n}`, `Scmoe${n}Grad`]);
 
-const filled = (counts: tf.Tensor) => counts.dataSync().reduce((sum, count) => sum + count, 0);
+const filled = (counts: tf.Tensor) => counts.dataSync<'int32'>().reduce((sum, count) => sum + count, 0);
 
 /** Runs `compute` and counts what its kernels do: those whose names end in Grad as backward. */
 export function countKernels(compute: () => void): KernelCounts {
