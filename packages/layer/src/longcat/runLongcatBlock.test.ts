@@ -4,12 +4,12 @@ import * as tf from '@tensorflow/tfjs';
 
 import { ConfigurationError } from '../config/ConfigurationError.js';
 import { countParameters } from '../parameters/ParameterSpec.js';
-import { isExchange, type Operator } from '../plan/Operator.js';
-import { sequentialPlan, type Plan } from '../plan/Plan.js';
+import { isExchange } from '../plan/Operator.js';
+import { sequentialPlan } from '../plan/Plan.js';
 import { backends } from '../testing/backends.js';
 import { overlappedPlan } from '../testing/overlappedPlan.js';
 import { resolveLongcatBlock, type LongcatBlockConfig } from './LongcatBlockConfig.js';
-import { longcatOperators, type LongcatValues } from './longcatOperators.js';
+import { longcatOperators } from './longcatOperators.js';
 import { initializeLongcatBlock, longcatSpecs } from './longcatSpecs.js';
 import { runLongcatBlock } from './runLongcatBlock.js';
 
@@ -36,7 +36,6 @@ const kindNames = Object.keys(kinds) as (keyof typeof kinds)[];
 const parametersOf = (config: LongcatBlockConfig, seed = 3) =>
   initializeLongcatBlock(config, { seed, standardDeviation: 0.4 });
 const input = (batch = 2, length = 5) => tf.randomNormal<tf.Rank.R3>([batch, length, 8], 0, 1, 'float32', 7);
-const plans = (slot: number) => overlappedPlan(slot) as unknown as (all: readonly Operator<LongcatValues>[]) => Plan;
 
 describe.each(backends)('runLongcatBlock on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
@@ -67,7 +66,7 @@ describe.each(backends)('runLongcatBlock on %s', (backend) => {
       const config = resolveLongcatBlock(kinds[kind]);
       const parameters = parametersOf(kinds[kind]);
       const x = input();
-      const [sequential, overlapped] = [sequentialPlan, plans(slot)].map((plan) => {
+      const [sequential, overlapped] = [sequentialPlan, overlappedPlan(slot)].map((plan) => {
         const loss = (x: tf.Tensor, gate: tf.Tensor, router: tf.Tensor) => {
           const given = { ...parameters, 'experts.gate': gate, 'router.weight': router };
           return tf.sum(tf.square(runLongcatBlock(x as tf.Tensor3D, given, config, { plan }).y)).asScalar();
