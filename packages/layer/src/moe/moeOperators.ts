@@ -1,4 +1,4 @@
-import { routeTokens, type Routing } from '@scmoe/gating';
+import { resolveRouter, routeTokens, type Routing } from '@scmoe/gating';
 import { groupedFfn, type ExpertActivation } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -42,7 +42,8 @@ export function routedSpecs(
 export function gate(s: tf.Tensor, parameters: ParameterRecord, routed: ResolvedRouted): Routing {
   const { topK, normalizeWeights, capacityFactor, minCapacity, dropPolicy, capacityOrder } = routed;
   const options = { topK, normalizeWeights, capacityFactor, minCapacity, dropPolicy, capacityOrder };
-  return routeTokens(asTokens(s), parameter<tf.Tensor2D>(parameters, 'router.weight'), options);
+  const router = resolveRouter({ numExperts: routed.numExperts, ...options });
+  return routeTokens(asTokens(s), below(parameters, 'router'), router);
 }
 
 /** The five operators from routed tokens to their routed output; `gate` comes before, in the hands of the layer. */
