@@ -110,7 +110,7 @@ describe.each(backends)('latentAttention on %s', (backend) => {
     const context = contextOf(change);
     const parameters = parametersOf(context);
     const x = input();
-    const expected = (x.arraySync()).map((rows) => reference(rows, parameters, context));
+    const expected = x.arraySync().map((rows) => reference(rows, parameters, context));
     const { output } = latentAttention(x, parameters, context);
     expect(output.shape).toEqual([2, 5, dModel]);
     // Float32 against float64, for numbers around 1.

@@ -26,7 +26,7 @@ export function latentAttentionSpecs({
   const toKv = kvLoraRank + qkRopeHeadDim;
   const weight = (shape: number[]) => ({ shape, initial: 'normal' as const });
   const bias = (name: string, size: number): ParameterSpecs =>
-    attentionBias ? { [name]: { shape: [size], initial: 'zeros' } } : {};
+    attentionBias !== false ? { [name]: { shape: [size], initial: 'zeros' } } : {};
   const ofQueries: ParameterSpecs =
     qLoraRank === undefined
       ? { wq: weight([d, queries]) }
@@ -43,7 +43,7 @@ export function latentAttentionSpecs({
     ...under('normKv', normSpecs(kvLoraRank, 'rms')),
     wkvUp: weight([kvLoraRank, numHeads * (qkNopeHeadDim + vHeadDim)]),
     wo: { shape: [numHeads * vHeadDim, d], initial: 'residual' },
-    ...bias('bo', d),
+    ...(attentionBias !== 'qkv' && bias('bo', d)),
   };
 }
 

@@ -30,7 +30,8 @@ export interface ResolvedLatentAttention extends Required<Omit<LatentAttentionCo
 export interface LatentAttentionContext {
   dModel: number;
   numHeads: number;
-  attentionBias: boolean;
+  /** On the projections from the input and, unless `qkv`, to the output. */
+  attentionBias: boolean | 'qkv';
   causal: boolean;
   latent: ResolvedLatentAttention;
 }

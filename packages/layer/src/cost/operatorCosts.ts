@@ -24,27 +24,34 @@ export function operatorCosts(d: number, options: ResolvedCostOptions) {
   /** Projections and multi-head attention, without the norm before it. */
   const selfAttention = ({ numHeads, numKvHeads, attentionBias }: ResolvedBackbone): KernelCost[] => {
     const headSize = d / numHeads;
-    const [keys, bias] = [headSize * numKvHeads, attentionBias];
-    const attention = kernels.attention({ batch, length: sequenceLength, numHeads, numKvHeads, headSize });
-    return [linear(d, d, bias), linear(d, keys, bias), linear(d, keys, bias), attention, linear(d, d, bias)];
+    const keys = headSize * numKvHeads;
+    const { ofInput, ofOutput } = attentionBiases(attentionBias);
+    return [
+      linear(d, d, ofInput),
+      linear(d, keys, ofInput),
+      linear(d, keys, ofInput),
+      kernels.attention({ batch, length: sequenceLength, numHeads, numKvHeads, headSize }),
+      linear(d, d, ofOutput),
+    ];
   };
 
   /** The same by latents, without a cache. The attention kernel computes heads of the larger of both sizes. */
-  const latentAttention = ({ numHeads, attentionBias: bias, latent }: LatentAttentionContext): KernelCost[] => {
+  const latentAttention = ({ numHeads, attentionBias, latent }: LatentAttentionContext): KernelCost[] => {
+    const { ofInput, ofOutput } = attentionBiases(attentionBias);
     const { qLoraRank, kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim } = latent;
     const queries = numHeads * (qkNopeHeadDim + qkRopeHeadDim);
     const headSize = Math.max(qkNopeHeadDim + qkRopeHeadDim, vHeadDim);
     const ofQueries =
       qLoraRank === undefined
         ? [linear(d, queries)]
-        : [linear(d, qLoraRank, bias), norm('rms', qLoraRank), linear(qLoraRank, queries)];
+        : [linear(d, qLoraRank, ofInput), norm('rms', qLoraRank), linear(qLoraRank, queries)];
     return [
       ...ofQueries,
-      linear(d, kvLoraRank + qkRopeHeadDim, bias),
+      linear(d, kvLoraRank + qkRopeHeadDim, ofInput),
       norm('rms', kvLoraRank),
       linear(kvLoraRank, numHeads * (qkNopeHeadDim + vHeadDim)),
       kernels.attention({ batch, length: sequenceLength, numHeads, numKvHeads: numHeads, headSize }),
-      linear(numHeads * vHeadDim, d, bias),
+      linear(numHeads * vHeadDim, d, ofOutput),
     ];
   };
 
@@ -107,6 +114,11 @@ export type OperatorCosts = ReturnType<typeof operatorCosts>;
 
 export const routedOperators = ['gate', 'encode', 'dispatch', 'expert', 'combine', 'decode'] as const;
 export type RoutedOperator = (typeof routedOperators)[number];
+
+const attentionBiases = (attentionBias: boolean | 'qkv') => ({
+  ofInput: attentionBias !== false,
+  ofOutput: attentionBias === true,
+});
 
 type FeedForwardKind = Pick<ResolvedExperts, 'activation' | 'ffnBias'>;
 

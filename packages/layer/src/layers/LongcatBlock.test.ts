@@ -78,9 +78,9 @@ describe('longcatBlock', () => {
   it('leaves no tensors behind', () => {
     const layer = longcatBlock(args);
     const x = inputs();
-    tf.dispose(layer.apply(x));
+    (layer.apply(x) as tf.Tensor).dispose();
     const before = tf.memory().numTensors;
-    tf.dispose(layer.apply(x));
+    (layer.apply(x) as tf.Tensor).dispose();
     expect(tf.memory().numTensors).toBe(before);
   });
 

@@ -26,7 +26,7 @@ export type AttentionKind = (typeof attentionKinds)[number];
 export interface LongcatBlockConfig extends BackboneConfig, RouterConfig {
   /** Default: `latent` where `latent` is given. */
   attention?: AttentionKind;
-  /** Of both attentions; with it `numKvHeads` and `rope` have no meaning. */
+  /** Of both attentions; it takes the place of `numKvHeads` and `rope`. */
   latent?: LatentAttentionConfig;
   /** Hidden width of one expert; ffnHidden by default. */
   expertHidden?: number;

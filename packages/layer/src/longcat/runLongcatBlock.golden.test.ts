@@ -5,8 +5,8 @@ import { checkParameters } from '../parameters/ParameterSpec.js';
 import { executePlan } from '../plan/executePlan.js';
 import { sequentialPlan } from '../plan/Plan.js';
 import { backends } from '../testing/backends.js';
-import { expectGradients, expectOutput, tensorsOf } from '../testing/expectGolden.js';
-import { backboneOfGolden } from '../testing/goldenConfig.js';
+import { expectGradients, expectOutput } from '../testing/expectGolden.js';
+import { backboneOfGolden, differentiable, parametersOfGolden } from '../testing/goldenConfig.js';
 import { resolveLongcatBlock, type LongcatBlockConfig } from './LongcatBlockConfig.js';
 import { longcatOperators } from './longcatOperators.js';
 import { longcatSpecs } from './longcatSpecs.js';
@@ -21,14 +21,14 @@ function ourName(name: string): string {
   });
 }
 
-function parametersOf(reference: Golden, tensors = reference.tensors): Record<string, tf.Tensor> {
-  const ours = Object.entries(tensorsOf({ ...reference, tensors }, 'param.')).map(([name, t]) => [ourName(name), t]);
-  return { ...Object.fromEntries(ours), 'router.correctionBias': reference.tensors['buffer.correctionBias']! };
+function parametersOf(reference: Golden, given?: Record<string, tf.Tensor>): Record<string, tf.Tensor> {
+  const theirs = Object.entries(parametersOfGolden(reference, given));
+  return Object.fromEntries(theirs.map(([name, tensor]) => [ourName(name), tensor]));
 }
 
 function configOf(reference: Golden): LongcatBlockConfig {
-  const ffnHidden = reference.tensors['param.ffn0.gate']!.shape[1];
-  return { ...backboneOfGolden(reference), numExperts: reference.config.numExperts, ffnHidden };
+  const { numExperts } = reference.config;
+  return { ...backboneOfGolden(reference), numExperts, ffnHidden: reference.tensors['param.ffn0.gate']!.shape[1]! };
 }
 
 const suite = names.length > 0 ? describe.each(backends) : describe.skip.each(backends);
@@ -50,8 +50,7 @@ suite('runLongcatBlock against the reference values on %s', (backend) => {
     expectOutput(reference, 'weights', values.routing!.weights);
     expect(values.routing!.experts.dataSync()).toEqual(reference.tensors['output.experts']!.dataSync());
 
-    const inputs = Object.keys(reference.tensors).filter((key) => /^(param|input)\./.test(key));
-    expectGradients(reference, inputs, (given) => {
+    expectGradients(reference, differentiable(reference), (given) => {
       const { y } = runLongcatBlock(given['input.x'] as tf.Tensor3D, parametersOf(reference, given), config);
       return tf.sum(tf.mul(y, reference.tensors['r.y']!));
     });

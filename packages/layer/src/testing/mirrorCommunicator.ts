@@ -22,7 +22,7 @@ export function mirrorCommunicator(size: number): { communicator: Communicator; 
       { sendCounts, recvCounts }: { sendCounts: readonly number[]; recvCounts: readonly number[] },
       { as }: { as?: 'bf16' },
     ) => {
-      const even = rows.shape[0]! / size;
+      const even = rows.shape[0] / size;
       if ([...sendCounts, ...recvCounts].some((count) => count !== even)) {
         throw new Error(
           `a mirror needs ${even} rows to and from every rank, got ${sendCounts.join()} and ${recvCounts.join()}`,
