@@ -1,14 +1,6 @@
 export { checkSampling, sampleToken, type SamplingOptions } from './generation/sampleToken.js';
 export { generate, type GenerateOptions, type TokenPredictor } from './generation/generate.js';
-export {
-  Gpt,
-  type DispatchOptions,
-  type ForwardOptions,
-  type ForwardResult,
-  type GptCache,
-  type GptOptions,
-  type LossResult,
-} from './gpt/Gpt.js';
+export { Gpt, type GptCache, type GptOptions } from './gpt/Gpt.js';
 export {
   resolveGpt,
   type GptConfig,
@@ -26,3 +18,21 @@ export { loadPretrained, savePretrained } from './huggingFace/pretrained.js';
 export { PretrainedError } from './huggingFace/PretrainedError.js';
 export type { SaveOptions } from './huggingFace/saveModel.js';
 export { upcycle, type UpcycleOptions } from './upcycle/upcycle.js';
+export {
+  LanguageModel,
+  type DispatchOptions,
+  type ForwardOptions,
+  type ForwardResult,
+  type LossResult,
+  type ModelCache,
+  type ModelOptions,
+} from './languageModel/LanguageModel.js';
+export { LongcatFlash } from './longcatFlash/LongcatFlash.js';
+export {
+  resolveLongcatFlash,
+  type LongcatFlashConfig,
+  type LongcatFlashMoeConfig,
+  type ResolvedLongcatFlash,
+} from './longcatFlash/LongcatFlashConfig.js';
+export { longcatFlashSpecs } from './longcatFlash/longcatFlashSpecs.js';
+export { loadLongcatFlash, saveLongcatFlash } from './longcatFlash/pretrainedLongcatFlash.js';
