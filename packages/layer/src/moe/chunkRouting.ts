@@ -40,7 +40,10 @@ function chunkSlots(routing: Routing, chunks: number): ChunkedRouting {
     ...routing,
     capacity: size,
     numRows: numExperts * size,
-    counts: tf.maximum<tf.Tensor1D>(integer(0), tf.minimum(tf.sub(counts, integer(sumBefore(sizes, i))), integer(size))),
+    counts: tf.maximum<tf.Tensor1D>(
+      integer(0),
+      tf.minimum(tf.sub(counts, integer(sumBefore(sizes, i))), integer(size)),
+    ),
   }));
   const byExpert = (rows: tf.Tensor2D, size: number) => tf.reshape(rows, [numExperts, size, -1]);
   return {
