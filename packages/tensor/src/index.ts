@@ -60,4 +60,4 @@ export {
   type SwigluExperts,
   type TwoLayerExperts,
 } from './ops/groupedFfn.js';
-export { route, type Route, type RouteOptions } from './ops/route.js';
+export { route, type Route, type RouteOptions, type ScoreFunction } from './ops/route.js';

@@ -1,5 +1,7 @@
+export { availableBackends } from './availableBackends.js';
 export { relativeError } from './compare.js';
 export { describeUnless } from './describeUnless.js';
+export { expectGradients, expectOutput, tensorsOf, tolerance } from './expectGolden.js';
 export { expectGradientsMatch, type FiniteDifferenceOptions } from './finiteDifferences.js';
 export { fromSource } from './fromSource.js';
 export { golden, goldenNames, itGolden, type Golden, type GoldenConfig } from './golden.js';

@@ -1,21 +1,10 @@
-/** A configuration that cannot work, found before anything was computed. */
-export class ConfigurationError extends Error {
-  override readonly name = 'ConfigurationError';
-}
-
-/** Throws a ConfigurationError that says what is wrong, what was expected and what came, unless `holds`. */
-export function expectThat(holds: boolean, what: string, expected: string, got: unknown): void {
-  if (!holds) throw new ConfigurationError(`${what}: expected ${expected}, got ${JSON.stringify(got) ?? String(got)}`);
-}
-
-export function expectPositiveInteger(what: string, value: unknown): void {
-  expectThat(Number.isInteger(value) && (value as number) > 0, what, 'a positive integer', value);
-}
-
-export function expectOneOf(what: string, value: unknown, allowed: readonly string[]): void {
-  expectThat(allowed.includes(value as string), what, `one of ${allowed.join(', ')}`, value);
-}
-
-export function expectNonNegative(what: string, value: unknown): void {
-  expectThat(Number.isFinite(value) && (value as number) >= 0, what, 'a number >= 0', value);
-}
+// The router's configuration fails in the same way: one error class for all.
+export {
+  ConfigurationError,
+  expectBoolean,
+  expectNonNegative,
+  expectOneOf,
+  expectPositive,
+  expectPositiveInteger,
+  expectThat,
+} from '@scmoe/gating';

@@ -1,11 +1,17 @@
-import { routeTokens, type Routing } from '@scmoe/gating';
+import {
+  isRouterBuffer,
+  routerSpecs,
+  routeTokens,
+  type ResolvedRouter,
+  type RouteContext,
+  type Routing,
+} from '@scmoe/gating';
 import { groupedFfn, type ExpertActivation } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { feedForwardSpecs } from '../blocks/feedForward.js';
-import type { ResolvedRouted } from '../config/MoeConfig.js';
 import { below, parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
-import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
+import { under, type ParameterSpec, type ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { operatorsOver, type Operator } from '../plan/Operator.js';
 import type { Dispatcher, ExpertBatch } from './Dispatcher.js';
 import { allExperts, shardSpecs, type ExpertShard } from './expertShard.js';
@@ -28,21 +34,29 @@ export interface MoeValues {
 /** The router scores all experts on every rank; of the experts themselves there are those of the shard. */
 export function routedSpecs(
   d: number,
-  { numExperts, expertHidden, activation }: { numExperts: number; expertHidden: number; activation: ExpertActivation },
+  routed: ResolvedRouter & { expertHidden: number; activation: ExpertActivation; ffnBias?: boolean },
   shard: ExpertShard = allExperts,
 ): ParameterSpecs {
-  const experts = feedForwardSpecs(d, expertHidden, activation, numExperts);
+  const { numExperts, expertHidden, activation, ffnBias } = routed;
+  const experts = feedForwardSpecs(d, expertHidden, activation, { numExperts, bias: ffnBias });
+  const router = Object.entries(routerSpecs(d, routed)).map(([name, spec]): [string, ParameterSpec] => [
+    name,
+    isRouterBuffer(name) ? { ...spec, buffer: true } : spec,
+  ]);
   return {
-    'router.weight': { shape: [d, numExperts], initial: 'normal' },
+    ...under('router', Object.fromEntries(router)),
     ...under('experts', shardSpecs(experts, numExperts, shard)),
   };
 }
 
 /** Scores and choices for tokens s (..., d), which are numbered through all leading axes. */
-export function gate(s: tf.Tensor, parameters: ParameterRecord, routed: ResolvedRouted): Routing {
-  const { topK, normalizeWeights, capacityFactor, minCapacity, dropPolicy, capacityOrder } = routed;
-  const options = { topK, normalizeWeights, capacityFactor, minCapacity, dropPolicy, capacityOrder };
-  return routeTokens(asTokens(s), parameter<tf.Tensor2D>(parameters, 'router.weight'), options);
+export function gate(
+  s: tf.Tensor,
+  parameters: ParameterRecord,
+  router: ResolvedRouter,
+  context: RouteContext = {},
+): Routing {
+  return routeTokens(asTokens(s), below(parameters, 'router'), router, context);
 }
 
 /** The five operators from routed tokens to their routed output; `gate` comes before, in the hands of the layer. */
@@ -87,16 +101,30 @@ export function expertOperators(
       kind: 'decode',
       inputs: ['s', 'returned', 'routing'],
       outputs: ['routed'],
-      run: ({ s, returned, routing }) => ({ routed: tf.reshape(dispatcher.decode(returned, routing), s.shape) }),
+      run: ({ s, returned, routing }) => {
+        const decoded = dispatcher.decode(returned, routing);
+        const { identityWeights } = routing;
+        // Zero-computation experts hand back what they got, which never left.
+        const sum = identityWeights ? tf.add(decoded, tf.mul(identityWeights, asTokens(s))) : decoded;
+        return { routed: tf.reshape(sum, s.shape) };
+      },
     }),
   ];
 }
 
+/** The stacked weights as the grouped FFN takes them; biases where there are any. */
 function expertWeights(experts: ParameterRecord, activation: ExpertActivation) {
   const stack = (name: string) => parameter<tf.Tensor3D>(experts, name);
-  if (activation === 'swiglu') return { gate: stack('gate'), up: stack('up'), down: stack('down') };
   const bias = (name: string) => experts[name] as tf.Tensor2D | undefined;
-  return { w1: stack('w1'), b1: bias('b1'), w2: stack('w2'), b2: bias('b2') };
+  if (activation !== 'swiglu') return { w1: stack('w1'), b1: bias('b1'), w2: stack('w2'), b2: bias('b2') };
+  return {
+    gate: stack('gate'),
+    gateBias: bias('gateBias'),
+    up: stack('up'),
+    upBias: bias('upBias'),
+    down: stack('down'),
+    downBias: bias('downBias'),
+  };
 }
 
 /** (..., d) -> (T, d); the same tensor where it already is. */

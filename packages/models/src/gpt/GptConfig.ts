@@ -1,3 +1,4 @@
+import type { RouterConfig } from '@scmoe/gating';
 import type { ExpertActivation } from '@scmoe/tensor';
 import {
   expectNonNegative,
@@ -10,14 +11,13 @@ import {
   type PairKind,
   type Position,
   type ResolvedPair,
-  type RoutedConfig,
   type ShortcutNorm,
 } from '@scmoe/layer';
 
 /** `top1` and `top2` are `standard` with that topK. */
 export const moeKinds = ['dense', 'top1', 'top2', 'standard', 'shared', 'scmoe'] as const;
 
-export interface GptMoeConfig extends Partial<RoutedConfig> {
+export interface GptMoeConfig extends Partial<RouterConfig> {
   /** What every second block has in place of its MLP. */
   kind: (typeof moeKinds)[number];
   position?: Position;
