@@ -35,6 +35,7 @@ export { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from '
 export { openSafetensors, type SafetensorsFile } from './io/openSafetensors.js';
 export { writeSafetensors, type DeferredTensor, type WritableTensor } from './io/writeSafetensors.js';
 export { registerFileHandlers } from './io/fileHandlers.js';
+export { withoutRecording } from './autodiff/recording.js';
 export { stopGradient } from './autodiff/stopGradient.js';
 export {
   constantSchedule,
