@@ -5,7 +5,7 @@ import { countParameters, expertShard, ExpertParallelDispatcher, isExpertParamet
 import { useBackend } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import { gptCases, microBatch, runGpt, type GptOutcome } from '../testing/gptRanks.js';
+import { gptCases, microBatch, rankCases, runGpt, type GptOutcome } from '../testing/gptRanks.js';
 import { describeRanks, runRanks } from '../testing/ranks.js';
 import { Gpt } from './Gpt.js';
 import { resolveGpt, type GptConfig } from './GptConfig.js';
@@ -29,13 +29,13 @@ const largest = (numbers: ArrayLike<number>) =>
 const mean = (parts: Float32Array[]) =>
   Array.from(parts[0]!, (_, i) => parts.reduce((sum, part) => sum + part[i]!, 0) / parts.length);
 
-describeRanks('a Gpt whose experts two ranks share out', () => {
+describeRanks('a model whose experts two ranks share out', () => {
   let reports: Record<string, GptOutcome>[];
   beforeAll(async () => {
     reports = await runRanks(join(import.meta.dirname, '..', 'testing', 'gptRankProgram.ts'), ranks);
   }, 60_000);
 
-  it.each(Object.entries(gptCases))(
+  it.each(Object.entries(rankCases))(
     'trains as one rank does on the micro-batches of both: %s',
     async (name, config) => {
       const outcomes = reports.map((report) => report[name]!);
