@@ -88,9 +88,7 @@ export function groupedFfnComposed(
   return tf.tidy(() => {
     const [numRows, d] = rows.shape as [number, number];
     const numExperts = counts.size;
-    // No row: nothing to compute, but every input stays on the path to the (empty) result.
-    if (numRows === 0)
-      return tf.mul<tf.Tensor2D>(rows, tf.addN((Object.values(experts) as tf.Tensor[]).map((x) => tf.sum(x))));
+    if (numRows === 0) return zeroFrom(rows, experts);
     if (capacity > 0) {
       const batched = tf.reshape(rows, [numExperts, capacity, d]);
       const filled = tf.less(tf.range(0, capacity, 1, 'int32'), tf.reshape(counts, [numExperts, 1])); // (N, C)
@@ -112,9 +110,16 @@ export function groupedFfnComposed(
       outputs.push(tf.reshape(feedForward(batch, own, activation), [count, d]));
       start += count;
     }
+    if (start === 0) return zeroFrom(rows, experts);
     if (start < numRows) outputs.push(tf.zeros([numRows - start, d]));
     return tf.concat(outputs as tf.Tensor2D[], 0);
   });
+}
+
+/** Zeros (R, d) where there is nothing to compute, with every input on the path to them. */
+function zeroFrom(rows: tf.Tensor, experts: TwoLayerExperts | SwigluExperts): tf.Tensor2D {
+  const sums = (Object.values(experts) as tf.Tensor[]).map((x) => tf.sum(x));
+  return tf.mul<tf.Tensor2D>(rows, tf.mul(tf.addN(sums), 0));
 }
 
 /** x (N, C, d) through the experts of its batches. */
