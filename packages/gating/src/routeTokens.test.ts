@@ -179,12 +179,12 @@ describe.each(availableBackends())('routeTokens on %s', (backend) => {
     [
       'a parameter',
       () => routeTokens(tokens(), { weight: tf.zeros([9, 4]) }, resolveRouter({ numExperts })),
-      'router parameter weight: expected (5, 6), got (9, 4)',
+      "parameter 'router.weight': expected (5, 6), got (9, 4)",
     ],
     [
       'a missing parameter',
       () => routeTokens(tokens(), { weight: tf.zeros([5, 6]) }, resolveRouter({ numExperts, noisy: true })),
-      'router parameter noise: expected (5, 6), got none',
+      "parameter 'router.noise' is missing: expected (5, 6)",
     ],
     [
       'noise',

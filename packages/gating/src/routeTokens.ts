@@ -118,8 +118,9 @@ function check(
   for (const [name, spec] of Object.entries(routerSpecs(tokens.shape[1]!, router))) {
     const parameter = parameters[name];
     if (parameter?.shape.join() === spec.shape.join()) continue;
-    const got = parameter ? shape(parameter) : 'none';
-    throw new Error(`router parameter ${name}: expected (${spec.shape.join(', ')}), got ${got}`);
+    const expected = `expected (${spec.shape.join(', ')})`;
+    if (!parameter) throw new Error(`parameter 'router.${name}' is missing: ${expected}`);
+    throw new Error(`parameter 'router.${name}': ${expected}, got ${shape(parameter)}`);
   }
   const { routing, topK, numExperts, numZeroExperts } = router;
   if (routing === 'expertChoice') {
