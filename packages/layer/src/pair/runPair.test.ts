@@ -259,7 +259,7 @@ describe('runPair', () => {
   it('names a parameter that is missing', () => {
     const { 'router.weight': _, ...incomplete } = parametersOf(small);
     expect(() => runPair(input(), incomplete, resolvePair(small))).toThrow(
-      /router parameter weight: expected \(8, 4\), got none/,
+      /parameter 'router.weight' is missing: expected \(8, 4\)/,
     );
   });
 });
