@@ -34,6 +34,7 @@ export { readSafetensors, toFloat32, toTensor, type StoredTensor } from './io/re
 export { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from './io/safetensorsHeader.js';
 export { writeSafetensors, type WritableTensor } from './io/writeSafetensors.js';
 export { registerFileHandlers } from './io/fileHandlers.js';
+export { withoutRecording } from './autodiff/recording.js';
 export { stopGradient } from './autodiff/stopGradient.js';
 export {
   constantSchedule,

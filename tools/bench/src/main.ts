@@ -4,8 +4,8 @@ import { parseArgs } from 'node:util';
 import { machineLine } from './machine.js';
 import { enginesSuite } from './suites/engines.js';
 import { kernelsSuite } from './suites/kernels.js';
-import { learningSuite } from './suites/learning.js';
 import { productsSuite } from './suites/products.js';
+import { qualitySuite } from './suites/quality/quality.js';
 import { stepSuite } from './suites/step.js';
 
 const { values: options, positionals } = parseArgs({
@@ -14,6 +14,9 @@ const { values: options, positionals } = parseArgs({
     text: { type: 'string' },
     rounds: { type: 'string' },
     seeds: { type: 'string', default: '3' },
+    steps: { type: 'string', default: '2000' },
+    results: { type: 'string' },
+    variants: { type: 'string' },
     compiled: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -25,15 +28,22 @@ const suites: Record<string, () => Promise<string>> = {
   kernels: () => kernelsSuite(rounds),
   step: () => stepSuite({ ...rounds, compiled: options.compiled }),
   engines: () => enginesSuite(rounds),
-  learning: async () =>
+  quality: async () =>
     options.text === undefined
       ? 'left out: give a text with --text FILE (the table in the documentation is tinyshakespeare)'
-      : learningSuite({ path: options.text, seeds: Number(options.seeds) }),
+      : qualitySuite({
+          path: options.text,
+          seeds: Number(options.seeds),
+          steps: Number(options.steps),
+          ...(options.results !== undefined && { resultsPath: options.results }),
+          ...(options.variants !== undefined && { only: options.variants.split(',') }),
+        }),
 };
 
 if (options.help) {
   console.log(
-    `npm run bench [-- ${Object.keys(suites).join('|')} ...] [--rounds N] [--compiled] [--text FILE] [--seeds N]`,
+    `npm run bench [-- ${Object.keys(suites).join('|')} ...] [--rounds N] [--compiled] ` +
+      '[--text FILE] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME]',
   );
   process.exit(0);
 }

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { executePlan } from './executePlan.js';
 import { operatorsOver } from './Operator.js';
 import { sequentialPlan, type Plan } from './Plan.js';
+import type { PlanObserver } from './PlanObserver.js';
 
 interface Values {
   x: tf.Scalar;
@@ -109,5 +110,57 @@ describe('executePlan', () => {
     ['an incomplete plan', [start('dispatch'), run('mlp')], /ends before .* complete: dispatch, output/],
   ])('rejects %s', (_, plan, message) => {
     tf.tidy(() => expect(() => executePlan(plan, operators(), { x })).toThrow(message));
+  });
+});
+
+describe('an observer', () => {
+  function logging() {
+    const log: string[] = [];
+    const note =
+      (edge: string): PlanObserver['begin'] =>
+      ({ action, operator }, phase) =>
+        void log.push(`${phase} ${action} ${operator} ${edge}`);
+    return { log, observer: { begin: note('begins'), end: note('ends') } };
+  }
+
+  it('hears of every step in its order', () => {
+    const { log, observer } = logging();
+    tf.tidy(() => executePlan(overlapped, operators(), { x: tf.scalar(3) }, { observer }));
+    expect(log.filter((line) => line.endsWith('begins'))).toEqual([
+      'forward start dispatch begins',
+      'forward run mlp begins',
+      'forward wait dispatch begins',
+      'forward run output begins',
+    ]);
+    expect(log).toHaveLength(8);
+  });
+
+  it('hears of the mirrored steps in the backward pass, the last first', () => {
+    const { log, observer } = logging();
+    const gradient = tf.grad((x) => executePlan(overlapped, operators(), { x: x as tf.Scalar }, { observer }).y!);
+    expect(gradient(tf.scalar(3)).dataSync()[0]).toBe(3);
+    const backward = log.filter((line) => line.startsWith('backward'));
+    expect(backward.filter((line, i) => line.endsWith('begins') && backward.indexOf(line) === i)).toEqual([
+      'backward run output begins',
+      'backward start dispatch begins',
+      'backward run mlp begins',
+      'backward wait dispatch begins',
+    ]);
+    for (const step of ['run output', 'start dispatch', 'run mlp', 'wait dispatch']) {
+      expect(backward.lastIndexOf(`backward ${step} ends`)).toBeGreaterThan(
+        backward.indexOf(`backward ${step} begins`),
+      );
+    }
+  });
+
+  it('changes no number and leaves no tensor behind', () => {
+    const { observer } = logging();
+    const x = tf.scalar(3);
+    const before = tf.memory().numTensors;
+    const run = (options: { observer?: PlanObserver }) =>
+      tf.tidy(() => executePlan(overlapped, operators(), { x }, options).y!.dataSync()[0]);
+    expect(run({ observer })).toBe(run({}));
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
   });
 });

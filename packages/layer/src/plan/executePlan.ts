@@ -1,6 +1,13 @@
+import { observeStep } from './observeStep.js';
 import { isExchange, type Operator } from './Operator.js';
 import type { Plan, Step } from './Plan.js';
+import type { PlanObserver } from './PlanObserver.js';
 import { tidyRecord } from './tidyRecord.js';
+
+export interface ExecutePlanOptions {
+  /** Hears of every step. Without one, nothing is done for it. */
+  observer?: PlanObserver;
+}
 
 /**
  * Runs the operators in the order of the plan, starting from the values given, and returns all values produced.
@@ -14,7 +21,10 @@ export function executePlan<Values extends object>(
   plan: Plan,
   operators: readonly Operator<Values>[],
   initial: Partial<Values>,
+  { observer }: ExecutePlanOptions = {},
 ): Partial<Values> {
+  const perform = <In extends object, Out extends object>(step: Step, inputs: In, compute: (inputs: In) => Out): Out =>
+    tidyRecord(() => (observer ? observeStep(step, observer, inputs, compute) : compute(inputs)));
   const byName = new Map(operators.map((operator) => [operator.name, operator]));
   const values = { ...initial };
   const inFlight = new Map<string, object>();
@@ -30,10 +40,7 @@ export function executePlan<Values extends object>(
       if (!started || !isExchange(operator)) throw planError(step, 'it was not started');
       inFlight.delete(operator.name);
       done.add(operator.name);
-      Object.assign(
-        values,
-        tidyRecord(() => operator.finish(started)),
-      );
+      Object.assign(values, perform(step, started, operator.finish));
       continue;
     }
 
@@ -41,17 +48,11 @@ export function executePlan<Values extends object>(
     if (isExchange(operator)) {
       if (step.action === 'run') throw planError(step, 'an exchange is started and waited for, not run');
       if (inFlight.has(operator.name)) throw planError(step, 'it is already under way');
-      inFlight.set(
-        operator.name,
-        tidyRecord(() => operator.start(inputs)),
-      );
+      inFlight.set(operator.name, perform(step, inputs, operator.start));
     } else {
       if (step.action === 'start') throw planError(step, 'a computation is run, not started');
       done.add(operator.name);
-      Object.assign(
-        values,
-        tidyRecord(() => operator.run(inputs)),
-      );
+      Object.assign(values, perform(step, inputs, operator.run));
     }
   }
 

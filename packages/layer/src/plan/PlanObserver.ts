@@ -1,0 +1,21 @@
+import type { Step } from './Plan.js';
+
+export type Phase = 'forward' | 'backward';
+
+/**
+ * Hears when the steps of a plan begin and end, in the order in which they do. The backward pass of a plan is its mirror:
+ * the gradient of waiting for an exchange starts the exchange back, that of starting it waits, and so it is named.
+ *
+ * A step of the backward pass begins with the first gradient that reaches it and may end several times, with each
+ * gradient that leaves it; the last one counts. One through which no gradient flows is not heard of.
+ */
+export interface PlanObserver {
+  begin(step: Step, phase: Phase): void;
+  end(step: Step, phase: Phase): void;
+}
+
+/** What a step of the forward pass is in the backward pass. */
+export function mirrored({ action, operator }: Step): Step {
+  if (action === 'run') return { action, operator };
+  return { action: action === 'start' ? 'wait' : 'start', operator };
+}
