@@ -11,43 +11,76 @@
 
 namespace scmoe {
 
-void routeForward(int64_t tokens, int64_t numExperts, int64_t topK, bool normalize, const float* logits,
-                  float* scores, float* weights, int32_t* experts) {
-  parallelFor(tokens, grainFor(numExperts * 12), [&](int64_t begin, int64_t end) {
-    for (int64_t t = begin; t < end; ++t) {
-      const float* const row = logits + t * numExperts;
-      float* const score = scores + t * numExperts;
-      float largest = row[0];
-      for (int64_t e = 1; e < numExperts; ++e) largest = std::max(largest, row[e]);
-      float sum = 0.0f;
-      for (int64_t e = 0; e < numExperts; ++e) {
-        score[e] = vexp(row[e] - largest);
-        sum += score[e];
-      }
-      for (int64_t e = 0; e < numExperts; ++e) score[e] /= sum;
+namespace {
 
-      // Insertion into a list of k: k is small. A NaN score compares false and keeps the list complete.
+/// What is added to the sum of sigmoid scores before dividing by it: all of them may underflow.
+constexpr float kSmallest = 1e-20f;
+
+float scoreTotal(const RouteOptions& options, const float* score, const int32_t* chosen) {
+  float total = options.sigmoid ? kSmallest : 0.0f;
+  for (int64_t j = 0; j < options.topK; ++j) total += score[chosen[j]];
+  return total;
+}
+
+void softmaxRow(int64_t count, const float* x, float* y) {
+  float largest = x[0];
+  for (int64_t e = 1; e < count; ++e) largest = std::max(largest, x[e]);
+  float sum = 0.0f;
+  for (int64_t e = 0; e < count; ++e) {
+    y[e] = vexp(x[e] - largest);
+    sum += y[e];
+  }
+  for (int64_t e = 0; e < count; ++e) y[e] /= sum;
+}
+
+/// Insertion into a list of k: k is small. A NaN compares false and keeps the list complete.
+void chooseRow(int64_t count, int64_t topK, const float* score, const float* bias, int32_t* chosen) {
+  const auto compared = [&](int64_t e) { return bias ? score[e] + bias[e] : score[e]; };
+  for (int64_t e = 0; e < count; ++e) {
+    int64_t place = std::min(e, topK);
+    while (place > 0 && compared(e) > compared(chosen[place - 1])) --place;
+    if (place >= topK) continue;
+    for (int64_t j = std::min(e, topK - 1); j > place; --j) chosen[j] = chosen[j - 1];
+    chosen[place] = static_cast<int32_t>(e);
+  }
+}
+
+}  // namespace
+
+void routeForward(const RouteOptions& options, const float* logits, const float* bias, const int32_t* given,
+                  float* scores, float* weights, int32_t* experts) {
+  const int64_t count = options.numExperts, topK = options.topK;
+  if (given) {  // checked here: nothing may be thrown out of the parallel part
+    const int64_t choices = options.tokens * topK;
+    for (int64_t i = 0; i < choices; ++i)
+      if (given[i] < 0 || given[i] >= count)
+        throw Error("route: expert of choice " + std::to_string(i) + " must be in 0 ... " +
+                    std::to_string(count - 1) + ", got " + std::to_string(given[i]));
+    std::copy(given, given + choices, experts);
+  }
+  parallelFor(options.tokens, grainFor(count * 12), [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) {
+      const float* const row = logits + t * count;
+      float* const score = scores + t * count;
       int32_t* const chosen = experts + t * topK;
-      float* const weight = weights + t * topK;
-      for (int64_t e = 0; e < numExperts; ++e) {
-        int64_t place = std::min(e, topK);
-        while (place > 0 && score[e] > score[chosen[place - 1]]) --place;
-        if (place >= topK) continue;
-        for (int64_t j = std::min(e, topK - 1); j > place; --j) chosen[j] = chosen[j - 1];
-        chosen[place] = static_cast<int32_t>(e);
+      if (options.sigmoid) {
+        for (int64_t e = 0; e < count; ++e) score[e] = 1.0f / (1.0f + vexp(-row[e]));
+      } else {
+        softmaxRow(count, row, score);
       }
-      float total = 0.0f;
-      for (int64_t j = 0; j < topK; ++j) total += weight[j] = score[chosen[j]];
-      if (normalize)
-        for (int64_t j = 0; j < topK; ++j) weight[j] /= total;
+      if (!given) chooseRow(count, topK, score, bias, chosen);
+      float* const weight = weights + t * topK;
+      const float total = options.normalize ? scoreTotal(options, score, chosen) : 1.0f;
+      for (int64_t j = 0; j < topK; ++j) weight[j] = score[chosen[j]] / total * options.scale;
     }
   });
 }
 
-void routeBackward(int64_t tokens, int64_t numExperts, int64_t topK, bool normalize, const float* scores,
-                   const float* weights, const int32_t* experts, const float* dScores, const float* dWeights,
-                   float* dLogits) {
-  parallelFor(tokens, grainFor(numExperts * 12), [&](int64_t begin, int64_t end) {
+void routeBackward(const RouteOptions& options, const float* scores, const float* weights, const int32_t* experts,
+                   const float* dScores, const float* dWeights, float* dLogits) {
+  parallelFor(options.tokens, grainFor(options.numExperts * 12), [&](int64_t begin, int64_t end) {
+    const int64_t numExperts = options.numExperts, topK = options.topK;
+    const float scale = options.scale;
     for (int64_t t = begin; t < end; ++t) {
       const float* const score = scores + t * numExperts;
       float* const gradient = dLogits + t * numExperts;  // first the gradient of the scores
@@ -56,14 +89,15 @@ void routeBackward(int64_t tokens, int64_t numExperts, int64_t topK, bool normal
         const float *const dw = dWeights + t * topK, *const w = weights + t * topK;
         const int32_t* const chosen = experts + t * topK;
         float total = 1.0f, mean = 0.0f;
-        if (normalize) {
-          total = 0.0f;
-          for (int64_t j = 0; j < topK; ++j) {
-            total += score[chosen[j]];
-            mean += dw[j] * w[j];
-          }
+        if (options.normalize) {
+          total = scoreTotal(options, score, chosen);
+          for (int64_t j = 0; j < topK; ++j) mean += dw[j] * w[j];  // w carries the scale
         }
-        for (int64_t j = 0; j < topK; ++j) gradient[chosen[j]] += (dw[j] - mean) / total;
+        for (int64_t j = 0; j < topK; ++j) gradient[chosen[j]] += (dw[j] * scale - mean) / total;
+      }
+      if (options.sigmoid) {
+        for (int64_t e = 0; e < numExperts; ++e) gradient[e] *= score[e] * (1.0f - score[e]);
+        continue;
       }
       float dot = 0.0f;
       for (int64_t e = 0; e < numExperts; ++e) dot += gradient[e] * score[e];
@@ -74,16 +108,17 @@ void routeBackward(int64_t tokens, int64_t numExperts, int64_t topK, bool normal
 
 void dispatchPlan(const PlanOptions& options, const int32_t* experts, const float* weights, int32_t* slots,
                   int32_t* counts, int32_t* load, int32_t* firstLoad) {
-  const auto [tokens, topK, numExperts, capacity, byProbability, choiceFirst] = options;
+  const auto [tokens, topK, numExperts, numZeroExperts, capacity, byProbability, choiceFirst] = options;
+  const int64_t all = numExperts + numZeroExperts;
   const int64_t choices = tokens * topK;
   std::fill(counts, counts + numExperts, 0);
-  std::fill(load, load + numExperts, 0);
-  std::fill(firstLoad, firstLoad + numExperts, 0);
+  std::fill(load, load + all, 0);
+  std::fill(firstLoad, firstLoad + all, 0);
   for (int64_t i = 0; i < choices; ++i) {
     const int32_t e = experts[i];
-    if (e < 0 || e >= numExperts)
+    if (e < 0 || e >= all)
       throw Error("dispatchPlan: expert of choice " + std::to_string(i) + " must be in 0 ... " +
-                  std::to_string(numExperts - 1) + ", got " + std::to_string(e));
+                  std::to_string(all - 1) + ", got " + std::to_string(e));
     ++load[e];
     if (i % topK == 0) ++firstLoad[e];
   }
@@ -93,7 +128,8 @@ void dispatchPlan(const PlanOptions& options, const int32_t* experts, const floa
   if (capacity > 0 && byProbability) {
     allowed.assign(choices, 0);
     std::vector<std::vector<int32_t>> byExpert(numExperts);
-    for (int64_t i = 0; i < choices; ++i) byExpert[experts[i]].push_back(static_cast<int32_t>(i));
+    for (int64_t i = 0; i < choices; ++i)
+      if (experts[i] < numExperts) byExpert[experts[i]].push_back(static_cast<int32_t>(i));
     for (auto& own : byExpert) {
       if (static_cast<int64_t>(own.size()) > capacity) {
         std::stable_sort(own.begin(), own.end(), [&](int32_t a, int32_t b) { return weights[a] > weights[b]; });
@@ -111,6 +147,10 @@ void dispatchPlan(const PlanOptions& options, const int32_t* experts, const floa
   }
   const auto place = [&](int64_t i) {
     const int32_t e = experts[i];
+    if (e >= numExperts) {  // computes nothing: no slot
+      slots[i] = -1;
+      return;
+    }
     const bool fits = (capacity == 0 || counts[e] < capacity) && (allowed.empty() || allowed[i]);
     slots[i] = fits ? start[e] + counts[e]++ : -1;
   };

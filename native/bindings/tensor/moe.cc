@@ -5,24 +5,29 @@
 
 using namespace scmoe;
 
-/// (tokens, numExperts, topK, normalize, logits, scores, weights, experts)
+static RouteOptions routeOptions(Args& args) {
+  return {args.i(0), args.i(1), args.i(2), args.flag(3), args.flag(4), args.f(5)};
+}
+
+/// (tokens, numExperts, topK, sigmoid, normalize, scale, logits, bias?, given?, scores, weights, experts)
 SCMOE_EXPORT(routeForward) {
-  routeForward(args.i(0), args.i(1), args.i(2), args.flag(3), args.floats(4), args.floats(5), args.floats(6),
-               args.ints(7));
+  routeForward(routeOptions(args), args.floats(6), args.floats(7), args.ints(8), args.floats(9), args.floats(10),
+               args.ints(11));
   return nullptr;
 }
 
-/// (tokens, numExperts, topK, normalize, scores, weights, experts, dScores?, dWeights?, dLogits)
+/// (tokens, numExperts, topK, sigmoid, normalize, scale, scores, weights, experts, dScores?, dWeights?, dLogits)
 SCMOE_EXPORT(routeBackward) {
-  routeBackward(args.i(0), args.i(1), args.i(2), args.flag(3), args.floats(4), args.floats(5), args.ints(6),
-                args.floats(7), args.floats(8), args.floats(9));
+  routeBackward(routeOptions(args), args.floats(6), args.floats(7), args.ints(8), args.floats(9), args.floats(10),
+                args.floats(11));
   return nullptr;
 }
 
-/// (tokens, topK, numExperts, capacity, byProbability, choiceFirst, experts, weights, slots, counts, load, firstLoad)
+/// (tokens, topK, numExperts, numZeroExperts, capacity, byProbability, choiceFirst, experts, weights, slots, counts,
+/// load, firstLoad)
 SCMOE_EXPORT(dispatchPlan) {
-  const PlanOptions options{args.i(0), args.i(1), args.i(2), args.i(3), args.flag(4), args.flag(5)};
-  dispatchPlan(options, args.ints(6), args.floats(7), args.ints(8), args.ints(9), args.ints(10), args.ints(11));
+  const PlanOptions options{args.i(0), args.i(1), args.i(2), args.i(3), args.i(4), args.flag(5), args.flag(6)};
+  dispatchPlan(options, args.ints(7), args.floats(8), args.ints(9), args.ints(10), args.ints(11), args.ints(12));
   return nullptr;
 }
 

@@ -1,45 +1,136 @@
-import { linear, route, type CapacityOrder, type DropPolicy } from '@scmoe/tensor';
-import type * as tf from '@tensorflow/tfjs';
+import { route, stopGradient, type Route } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
 
-import { expertCapacity } from './expertCapacity.js';
-import type { Routing } from './Router.js';
+import { expertCapacity } from './config/expertCapacity.js';
+import type { ResolvedRouter } from './config/RouterConfig.js';
+import { routerSpecs } from './config/routerSpecs.js';
+import { balancedChoice, chooseExperts, everyExpert } from './gate/chooseExperts.js';
+import { routerLogits } from './gate/routerLogits.js';
+import { replayedChoice, type RoutingTrace } from './gate/RoutingTrace.js';
+import type { Routing } from './Routing.js';
 
-export interface RouteTokensOptions {
-  /** Experts for each token. */
-  topK?: number;
-  /** Divide the chosen weights by their sum; by default for topK > 1. */
-  normalizeWeights?: boolean;
-  /** Slots of each expert in units of an even share; 0 = dropless. */
-  capacityFactor?: number;
-  minCapacity?: number;
-  dropPolicy?: DropPolicy;
-  capacityOrder?: CapacityOrder;
+/** What is not the router's own, but of this call. */
+export interface RouteContext {
+  /** Switches noise and jitter on. */
+  training?: boolean;
+  /** Of noise and jitter: the same seed and stream give the same numbers. */
+  seed?: number;
+  /** The first of the `routerStreams` streams of this layer. */
+  stream?: number;
+  /** (T, M) standard normal numbers for a noisy router, in training or not, in place of drawn ones. */
+  noise?: tf.Tensor2D;
+  /** Choose what was chosen then; weights and their gradients are those of the present scores. */
+  replay?: RoutingTrace;
+  /** (T, 1) int32: the expert that a token may not choose, because it has it already (DGMoE). */
+  excluded?: tf.Tensor2D;
+  /** Keep every choice, whatever the capacity factor. */
+  dropless?: boolean;
 }
 
 /**
- * The softmax gate: logits = tokens W in float32 whatever the precision (a bf16 product changes the choice), softmax
- * over all experts, the topK largest, their slots.
+ * Which experts each token goes to, with what weight, into which slot. Logits, scores and weights are float32 whatever
+ * the precision. Gradients flow through `weights`, `scores`, `logits` and `identityWeights`.
  *
- * @param tokens (T, d)
- * @param routerWeight (d, numExperts)
- * @throws Error naming the argument or option that does not fit
+ * @param tokens (T, d), also of no token
+ * @param parameters those of `routerSpecs(d, router)`
+ * @throws Error naming the argument that does not fit
  */
 export function routeTokens(
   tokens: tf.Tensor,
-  routerWeight: tf.Tensor,
-  {
-    topK = 1,
-    normalizeWeights = topK > 1,
-    capacityFactor = 0,
-    minCapacity = 1,
-    dropPolicy = 'position',
-    capacityOrder = 'choice',
-  }: RouteTokensOptions = {},
+  parameters: Record<string, tf.Tensor>,
+  router: ResolvedRouter,
+  context: RouteContext = {},
 ): Routing {
-  if (tokens.rank !== 2) throw new Error(`tokens must be (tokens, d), got (${tokens.shape.join(', ')})`);
-  const logits = linear(tokens, routerWeight, undefined, { float32: true }) as tf.Tensor2D;
-  const [numTokens, numExperts] = logits.shape;
-  const capacity = expertCapacity({ numTokens, topK, numExperts, capacityFactor, minCapacity });
-  const choice = route(logits, { topK, normalizeWeights, capacity, dropPolicy, capacityOrder });
-  return { ...choice, logits, capacity, numRows: capacity > 0 ? numExperts * capacity : numTokens * topK };
+  check(tokens, parameters, router, context);
+  const container = tf.tidy(() => {
+    const numTokens = tokens.shape[0];
+    const { routing, scoreFunction, numExperts, numZeroExperts, topK } = router;
+    const made = routerLogits(tokens as tf.Tensor2D, parameters, router, context);
+    const capacity = context.dropless ? 0 : expertCapacity({ ...router, numTokens });
+    const result =
+      routing === 'expertChoice'
+        ? chosenByExperts(made.logits, router, capacity)
+        : chosenByTokens(made.logits, parameters, router, context, capacity);
+    const identityWeights = numZeroExperts > 0 ? weightsOfZeroExperts(result, router) : undefined;
+    const numRows = capacity > 0 ? numExperts * capacity : numTokens * topK;
+    return { ...made, ...result, scoreFunction, capacity, numRows, ...(identityWeights && { identityWeights }) };
+  });
+  return container;
+}
+
+function chosenByTokens(
+  logits: tf.Tensor2D,
+  parameters: Record<string, tf.Tensor>,
+  router: ResolvedRouter,
+  { replay, excluded }: RouteContext,
+  capacity: number,
+): Route {
+  const tokens = logits.shape[0];
+  const bias = router.correctionBias ? parameters['correctionBias'] : undefined;
+  const given = replay
+    ? replayedChoice(replay, tokens, router)
+    : router.forcedBalance
+      ? balancedChoice(tokens, router)
+      : excluded || router.numGroups > 1
+        ? chooseExperts(logits, router, { bias, excluded })
+        : undefined;
+  return route(logits, { ...router, capacity, experts: given, correctionBias: given ? undefined : bias });
+}
+
+/**
+ * Every expert takes the `capacity` tokens that score highest with it (Zhou et al., arXiv 2202.09368, section 3.2): all
+ * experts are choices of all tokens, of which an expert drops all but its best.
+ */
+function chosenByExperts(logits: tf.Tensor2D, router: ResolvedRouter, capacity: number): Route {
+  const { numExperts, scoreFunction, routedScalingFactor } = router;
+  const result = route(logits, {
+    topK: numExperts,
+    scoreFunction,
+    normalizeWeights: false,
+    routedScalingFactor,
+    experts: everyExpert(logits.shape[0], router),
+    capacity,
+    dropPolicy: 'probability',
+    capacityOrder: 'token',
+  });
+  // Nobody asked for what was not taken.
+  return { ...result, load: tf.clone(result.counts), firstLoad: tf.clone(result.counts) };
+}
+
+/** (T, 1) */
+function weightsOfZeroExperts(
+  { weights, experts }: Route,
+  { numExperts, routedScalingFactor, scaleZeroExperts }: ResolvedRouter,
+): tf.Tensor2D {
+  const isZero = tf.cast(tf.greaterEqual(stopGradient(experts), tf.scalar(numExperts, 'int32')), 'float32');
+  const sum: tf.Tensor2D = tf.sum(tf.mul(weights, isZero), 1, true);
+  return scaleZeroExperts || routedScalingFactor === 1 ? sum : tf.div(sum, routedScalingFactor);
+}
+
+function check(
+  tokens: tf.Tensor,
+  parameters: Record<string, tf.Tensor>,
+  router: ResolvedRouter,
+  { replay, excluded, dropless }: RouteContext,
+): void {
+  const shape = (x: tf.Tensor) => `(${x.shape.join(', ')})`;
+  if (tokens.rank !== 2) throw new Error(`tokens: expected (tokens, d), got ${shape(tokens)}`);
+  for (const [name, spec] of Object.entries(routerSpecs(tokens.shape[1]!, router))) {
+    const parameter = parameters[name];
+    if (parameter?.shape.join() === spec.shape.join()) continue;
+    const got = parameter ? shape(parameter) : 'none';
+    throw new Error(`router parameter ${name}: expected (${spec.shape.join(', ')}), got ${got}`);
+  }
+  const { routing, topK, numExperts, numZeroExperts } = router;
+  if (routing === 'expertChoice') {
+    const given = Object.entries({ replay, excluded, dropless }).find(([, value]) => value !== undefined && value);
+    if (given) throw new Error(`${given[0]}: expected none with routing 'expertChoice'`);
+  }
+  if (!excluded) return;
+  if (excluded.dtype !== 'int32' || excluded.shape.join() !== [tokens.shape[0], 1].join())
+    throw new Error(`excluded: expected int32 (${tokens.shape[0]}, 1), got ${excluded.dtype} ${shape(excluded)}`);
+  if (topK >= numExperts + numZeroExperts)
+    throw new Error(`excluded: expected topK < ${numExperts + numZeroExperts} experts, got ${topK}`);
+  if (replay || router.forcedBalance)
+    throw new Error(`excluded: expected none with ${replay ? 'replay' : 'forcedBalance'}`);
 }

@@ -1,7 +1,7 @@
-import type { Routing } from './Router.js';
+import type { Routing } from './Routing.js';
 
 export interface RoutingStatistics {
-  /** Choices of each expert before any was dropped. */
+  /** Choices of each expert before any was dropped; of experts with a feed-forward network, as all that follows. */
   load: number[];
   /** Share of choices that found no slot. */
   droppedShare: number;
@@ -9,6 +9,8 @@ export interface RoutingStatistics {
   entropy: number;
   /** Load of the busiest expert over the even share. */
   maxOverMean: number;
+  /** Share of all choices that went to zero-computation experts; absent where there are none. */
+  zeroExpertShare?: number;
 }
 
 type Counts = Pick<Routing, 'load' | 'counts'>;
@@ -21,14 +23,24 @@ export async function routingStatistics(routings: Counts | readonly Counts[]): P
   const all = Array.isArray(routings) ? (routings as readonly Counts[]) : [routings as Counts];
   const load: number[] = [];
   let kept = 0;
+  let ofZeroExperts = 0;
+  let hasZeroExperts = false;
   for (const routing of all) {
     const [before, after] = await Promise.all([routing.load.data(), routing.counts.data()]);
-    if (load.length > 0 && load.length !== before.length)
-      throw new Error(`routingStatistics: all layers must have ${load.length} experts, got ${before.length}`);
-    before.forEach((count, e) => (load[e] = (load[e] ?? 0) + count));
+    const numExperts = after.length;
+    if (load.length > 0 && load.length !== numExperts)
+      throw new Error(`routingStatistics: all layers must have ${load.length} experts, got ${numExperts}`);
+    before.forEach((count, e) => {
+      if (e < numExperts) load[e] = (load[e] ?? 0) + count;
+      else ofZeroExperts += count;
+    });
+    hasZeroExperts ||= before.length > numExperts;
     for (const count of after) kept += count;
   }
-  return describeLoad(load, kept);
+  const statistics = describeLoad(load, kept);
+  if (!hasZeroExperts) return statistics;
+  const choices = load.reduce((sum, count) => sum + count, ofZeroExperts);
+  return { ...statistics, zeroExpertShare: choices > 0 ? ofZeroExperts / choices : 0 };
 }
 
 /** The same from numbers: `load` before drops, `kept` choices after. */

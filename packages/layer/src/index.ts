@@ -5,29 +5,30 @@ export {
   expectPositiveInteger,
   expectThat,
 } from './config/ConfigurationError.js';
-export type { Mix, RoutedConfig } from './config/MoeConfig.js';
-export {
-  resolvePair,
-  type PairConfig,
-  type PairKind,
-  type Position,
-  type ResolvedPair,
-  type RopeConfig,
-  type ShortcutNorm,
-} from './config/PairConfig.js';
+export type { BackboneConfig, RopeConfig } from './config/BackboneConfig.js';
+export { resolveBlock, type BlockConfig, type ResolvedBlock } from './config/BlockConfig.js';
+export type { BlockKind, BlockMoeConfig, Position, ResolvedMoe, ShortcutNorm } from './config/BlockMoeConfig.js';
+export type { Mix, ResolvedExperts, RoutedConfig } from './config/MoeConfig.js';
+export { resolvePair, type PairConfig, type PairKind, type ResolvedPair } from './config/PairConfig.js';
+export { blockDropoutStreams, type BlockCache, type BlockContext } from './block/BlockContext.js';
+export { blockOperators, type BlockValues } from './block/blockOperators.js';
+export { blockSpecs, initializeBlock } from './block/blockSpecs.js';
+export { runBlock, type BlockResult, type RunBlockOptions } from './block/runBlock.js';
 export { mixtureOfExperts, MixtureOfExperts } from './layers/MixtureOfExperts.js';
-export type { MixtureOfExpertsArgs, SharedExpertMoEArgs } from './layers/moeLayerOptions.js';
-export { scMoE, ScMoE, type ScMoEArgs } from './layers/ScMoE.js';
+export type { MixtureOfExpertsArgs, ScMoEArgs, SharedExpertMoEArgs } from './layers/moeLayerOptions.js';
+export { scMoE, ScMoE } from './layers/ScMoE.js';
 export { sharedExpertMoE, SharedExpertMoE } from './layers/SharedExpertMoE.js';
 export { transformerPair, TransformerPair, type TransformerPairArgs } from './layers/TransformerPair.js';
 export type { Dispatcher, ExpertBatch } from './moe/Dispatcher.js';
 export { ExpertParallelDispatcher, type ExpertParallelOptions } from './moe/ExpertParallelDispatcher.js';
-export { allExperts, expertShard, isExpertParameter, type ExpertShard } from './moe/expertShard.js';
+export { allExperts, expertShard, isExpertParameter, type ExpertShard, type ShardOptions } from './moe/expertShard.js';
 export { LocalDispatcher } from './moe/LocalDispatcher.js';
-export { moeSpecs, runMoe, type ResolvedMoeLayer } from './moe/runMoe.js';
+export { moeLayerOperators, moeSpecs, type MoeLayerValues, type ResolvedMoeLayer } from './moe/moeLayerOperators.js';
+export type { MoeContext } from './moe/moeSublayer.js';
+export { runMoe, type MoeResult, type RunMoeOptions } from './moe/runMoe.js';
 export { dropoutStreams, type PairCache, type PairContext } from './pair/PairContext.js';
 export { pairOperators, type PairValues } from './pair/pairOperators.js';
-export { initializePair, pairSpecs, type ShardOptions } from './pair/pairSpecs.js';
+export { initializePair, pairSpecs } from './pair/pairSpecs.js';
 export { runPair, type PairResult, type RunPairOptions } from './pair/runPair.js';
 export { normalize, normSpecs, type NormOptions } from './blocks/normalize.js';
 export type { KeyValues } from './blocks/selfAttention.js';

@@ -1,7 +1,7 @@
 import { attention, linear } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import type { ResolvedBackbone } from '../config/PairConfig.js';
+import type { ResolvedBackbone } from '../config/BackboneConfig.js';
 import { parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
 

@@ -29,6 +29,28 @@ export interface RoutedConfig {
 
 export type ResolvedRouted = Required<RoutedConfig>;
 
+export const routedOptions: Record<keyof RoutedConfig, true> = {
+  numExperts: true,
+  topK: true,
+  normalizeWeights: true,
+  capacityFactor: true,
+  minCapacity: true,
+  dropPolicy: true,
+  capacityOrder: true,
+};
+
+/** The experts themselves: feed-forward layers, and perhaps a shared one that sees every token. */
+export interface ResolvedExperts extends ResolvedRouted {
+  activation: ExpertActivation;
+  ffnBias: boolean;
+  /** Hidden width of one routed expert. */
+  expertHidden: number;
+  /** Absent where there is no shared expert. */
+  shared?: { hidden: number; mix: Mix };
+  /** Every token visits an expert with its shortcut and another with its current activation (DGMoE). */
+  dual: boolean;
+}
+
 /** Fills in defaults. @throws ConfigurationError naming the option, what is allowed and what came. */
 export function resolveRouted(config: RoutedConfig, defaultTopK: number): ResolvedRouted {
   const { numExperts, topK = defaultTopK, normalizeWeights = topK > 1 } = config;
@@ -41,4 +63,16 @@ export function resolveRouted(config: RoutedConfig, defaultTopK: number): Resolv
   expectOneOf('dropPolicy', dropPolicy, ['position', 'probability']);
   expectOneOf('capacityOrder', capacityOrder, ['choice', 'token']);
   return { numExperts, topK, normalizeWeights, capacityFactor, minCapacity, dropPolicy, capacityOrder };
+}
+
+/** The router of DGMoE, which picks one expert for the shortcut and another for the current activation. */
+export function resolveDualRouted(config: RoutedConfig): ResolvedRouted {
+  const routed = resolveRouted(config, 1);
+  expectThat(routed.topK === 1, 'topK', '1 for DGMoE, which chooses twice', routed.topK);
+  expectThat(routed.numExperts > 1, 'numExperts', 'at least 2 for DGMoE, whose choices differ', routed.numExperts);
+  return routed;
+}
+
+export function expectBoolean(what: string, value: unknown): void {
+  expectThat(typeof value === 'boolean', what, 'true or false', value);
 }

@@ -15,7 +15,11 @@ describe('resolvePair', () => {
   });
 
   it.each<[string, Partial<Record<keyof PairConfig, unknown>>, RegExp]>([
-    ['an unknown kind', { kind: 'dgmoe' }, /^kind: expected one of dense, standard, shared, scmoe, got "dgmoe"$/],
+    [
+      'an unknown kind',
+      { kind: 'sparse' },
+      /^kind: expected one of dense, standard, shared, scmoe, dgmoe, got "sparse"$/,
+    ],
     ['heads that do not divide dModel', { numHeads: 5 }, /^numHeads: expected a divisor of dModel = 12, got 5$/],
     [
       'key heads that do not divide heads',

@@ -1,38 +1,23 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { normalize, normSpecs } from '../blocks/normalize.js';
-import { expectOneOf } from '../config/ConfigurationError.js';
-import { moeSpecs, runMoe, type ResolvedMoeLayer } from '../moe/runMoe.js';
-import { below } from '../parameters/ParameterRecord.js';
-import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
+import { moeSpecs, type ResolvedMoeLayer } from '../moe/moeLayerOperators.js';
+import { runMoe } from '../moe/runMoe.js';
+import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { ExpertLayer, isShapeList, type Kwargs, type Shape } from './ExpertLayer.js';
-import { resolveSharedMoeLayer, type SharedExpertMoEArgs } from './moeLayerOptions.js';
-
-export interface ScMoEArgs extends SharedExpertMoEArgs {
-  /** Norm of the shortcut before gate and experts, with parameters of its own (default) or none. */
-  shortcutNorm?: 'own' | 'none';
-  norm?: 'layer' | 'rms';
-  normEpsilon?: number;
-}
+import { resolveScMoeLayer, type ScMoEArgs } from './moeLayerOptions.js';
 
 /** y = c_s shared(current) + c_r routed(shortcut): see {@link scMoE}. */
 export class ScMoE extends ExpertLayer<ScMoEArgs> {
   static readonly className = 'ScmoeScMoE';
   private readonly config: ResolvedMoeLayer;
-  private readonly shortcutNorm: { norm: 'layer' | 'rms'; normEpsilon: number } | undefined;
 
   constructor(args: ScMoEArgs) {
     super(args);
-    this.config = resolveSharedMoeLayer(args);
-    const { shortcutNorm = 'own', norm = 'layer', normEpsilon = norm === 'rms' ? 1e-6 : 1e-5 } = args;
-    expectOneOf('shortcutNorm', shortcutNorm, ['own', 'none']);
-    expectOneOf('norm', norm, ['layer', 'rms']);
-    this.shortcutNorm = shortcutNorm === 'own' ? { norm, normEpsilon } : undefined;
+    this.config = resolveScMoeLayer(args);
   }
 
   protected override specs(inputSize: number): ParameterSpecs {
-    const norm = this.shortcutNorm && under('normShortcut', normSpecs(inputSize, this.shortcutNorm.norm));
-    return { ...norm, ...moeSpecs(inputSize, this.config) };
+    return moeSpecs(inputSize, this.config);
   }
 
   override build(inputShape: Shape | Shape[]): void {
@@ -48,11 +33,8 @@ export class ScMoE extends ExpertLayer<ScMoEArgs> {
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Kwargs): tf.Tensor {
     return tf.tidy(() => {
-      const [current, tapped] = inputs as [tf.Tensor, tf.Tensor];
-      const parameters = this.parameters();
-      const { shortcutNorm } = this;
-      const shortcut = shortcutNorm ? normalize(tapped, below(parameters, 'normShortcut'), shortcutNorm) : tapped;
-      const { y, routing } = runMoe(current, parameters, this.config, { shortcut });
+      const [current, shortcut] = inputs as [tf.Tensor, tf.Tensor];
+      const { y, routing } = runMoe(current, this.parameters(), this.config, { shortcut });
       this.recordRouting(routing, kwargs);
       return y;
     });

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { moeSpecs, runMoe, type ResolvedMoeLayer } from '../moe/runMoe.js';
+import { moeSpecs, type ResolvedMoeLayer } from '../moe/moeLayerOperators.js';
+import { runMoe } from '../moe/runMoe.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { ExpertLayer, type Kwargs } from './ExpertLayer.js';
 import { resolveSharedMoeLayer, type SharedExpertMoEArgs } from './moeLayerOptions.js';

@@ -18,12 +18,18 @@ export class TransformerPair extends ExpertLayer<TransformerPairArgs> {
   constructor(args: TransformerPairArgs) {
     super(args);
     // The width is known when the layer is built. Until then one that suits the heads finds every other mistake.
-    this.config = resolvePair({ ...args, dModel: 2 * args.numHeads });
+    this.config = resolvePair({ ...this.pairOptions(), dModel: 2 * args.numHeads });
   }
 
   protected override specs(inputSize: number): ParameterSpecs {
-    this.config = resolvePair({ ...this.options, dModel: inputSize });
+    this.config = resolvePair({ ...this.pairOptions(), dModel: inputSize });
     return pairSpecs(this.config);
+  }
+
+  private pairOptions(): Omit<PairConfig, 'dModel'> {
+    // eslint-disable-next-line @typescript-eslint/no-unused-vars -- named to be left out
+    const { auxiliaryLossCoefficient, seed, ...own } = this.options;
+    return own;
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Kwargs): tf.Tensor {

@@ -1,32 +1,77 @@
 import type { ExpertActivation } from '@scmoe/tensor';
 
+import { defaultEpsilon, expectNorm } from '../config/BackboneConfig.js';
 import { expectOneOf, expectPositiveInteger } from '../config/ConfigurationError.js';
-import { expertActivations, mixes, resolveRouted, type Mix, type RoutedConfig } from '../config/MoeConfig.js';
-import type { ResolvedMoeLayer } from '../moe/runMoe.js';
+import {
+  expectBoolean,
+  expertActivations,
+  mixes,
+  resolveDualRouted,
+  resolveRouted,
+  type Mix,
+  type RoutedConfig,
+} from '../config/MoeConfig.js';
+import type { ResolvedMoeLayer } from '../moe/moeLayerOperators.js';
 import type { ExpertLayerArgs } from './ExpertLayer.js';
 
-export interface MixtureOfExpertsArgs extends ExpertLayerArgs, RoutedConfig {
+/** The experts of a bare layer. */
+export interface ExpertsConfig extends RoutedConfig {
   /** Hidden width of one expert. */
   expertHidden: number;
   activation?: ExpertActivation;
+  /** Biases in experts and shared expert. Default: yes, with `swiglu` no. */
+  ffnBias?: boolean;
 }
 
-export interface SharedExpertMoEArgs extends MixtureOfExpertsArgs {
+export interface SharedExpertConfig extends ExpertsConfig {
   /** Hidden width of the shared expert; that of the routed ones by default. */
   sharedHidden?: number;
   mix?: Mix;
 }
 
-export function resolveMoeLayer(args: MixtureOfExpertsArgs, defaultTopK: number): ResolvedMoeLayer {
-  const { expertHidden, activation = 'gelu' } = args;
-  expectPositiveInteger('expertHidden', expertHidden);
-  expectOneOf('activation', activation, expertActivations);
-  return { ...resolveRouted(args, defaultTopK), expertHidden, activation };
+export interface ShortcutConfig {
+  /** Norm of the shortcut before gate and experts, with parameters of its own (default) or none. */
+  shortcutNorm?: 'own' | 'none';
+  norm?: 'layer' | 'rms';
+  /** Default 1e-5 (layer), 1e-6 (rms). */
+  normEpsilon?: number;
 }
 
-export function resolveSharedMoeLayer(args: SharedExpertMoEArgs): ResolvedMoeLayer {
-  const { sharedHidden = args.expertHidden, mix = 'cg1' } = args;
+export interface MixtureOfExpertsArgs extends ExpertLayerArgs, ExpertsConfig {}
+export interface SharedExpertMoEArgs extends ExpertLayerArgs, SharedExpertConfig {}
+export interface ScMoEArgs extends ExpertLayerArgs, SharedExpertConfig, ShortcutConfig {}
+export interface DgMoEArgs extends ExpertLayerArgs, ExpertsConfig, ShortcutConfig {}
+
+export function resolveMoeLayer(config: ExpertsConfig, defaultTopK: number): ResolvedMoeLayer {
+  return { ...resolveExperts(config), ...resolveRouted(config, defaultTopK), dual: false };
+}
+
+export function resolveSharedMoeLayer(config: SharedExpertConfig): ResolvedMoeLayer {
+  const { sharedHidden = config.expertHidden, mix = 'cg1' } = config;
   expectPositiveInteger('sharedHidden', sharedHidden);
   expectOneOf('mix', mix, mixes);
-  return { ...resolveMoeLayer(args, 1), shared: { hidden: sharedHidden, mix } };
+  return { ...resolveMoeLayer(config, 1), shared: { hidden: sharedHidden, mix } };
+}
+
+export function resolveScMoeLayer(config: SharedExpertConfig & ShortcutConfig): ResolvedMoeLayer {
+  return { ...resolveSharedMoeLayer(config), shortcutNorm: resolveShortcutNorm(config) };
+}
+
+export function resolveDgMoeLayer(config: ExpertsConfig & ShortcutConfig): ResolvedMoeLayer {
+  const shortcutNorm = resolveShortcutNorm(config);
+  return { ...resolveExperts(config), ...resolveDualRouted(config), dual: true, shortcutNorm };
+}
+
+function resolveExperts({ expertHidden, activation = 'gelu', ffnBias = activation !== 'swiglu' }: ExpertsConfig) {
+  expectPositiveInteger('expertHidden', expertHidden);
+  expectOneOf('activation', activation, expertActivations);
+  expectBoolean('ffnBias', ffnBias);
+  return { expertHidden, activation, ffnBias };
+}
+
+function resolveShortcutNorm(config: ShortcutConfig): ResolvedMoeLayer['shortcutNorm'] {
+  const { shortcutNorm = 'own', norm = 'layer', normEpsilon = defaultEpsilon(norm) } = config;
+  expectOneOf('shortcutNorm', shortcutNorm, ['own', 'none']);
+  expectNorm(norm, normEpsilon);
+  return shortcutNorm === 'own' ? { norm, normEpsilon } : undefined;
 }

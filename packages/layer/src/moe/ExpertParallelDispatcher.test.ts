@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import { jest } from '@jest/globals';
 import { init, type Communicator } from '@scmoe/comm';
-import { routeTokens } from '@scmoe/gating';
+import { resolveRouter, routeTokens } from '@scmoe/gating';
 import { randomNormal, useBackend } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -214,7 +214,8 @@ describe('ExpertParallelDispatcher', () => {
       const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: 4 });
       const layers = [3, 5, 2].map((count, i) => {
         const tokens = randomNormal([count, 6], { seed: i }) as tf.Tensor2D;
-        const routing = routeTokens(tokens, randomNormal([6, 4], { seed: 9 }), { capacityFactor: i === 1 ? 4 : 0 });
+        const router = resolveRouter({ numExperts: 4, capacityFactor: i === 1 ? 4 : 0 });
+        const routing = routeTokens(tokens, { weight: randomNormal([6, 4], { seed: 9 }) }, router);
         return { tokens, routing };
       });
       const dispatched = layers.map(({ tokens, routing }) =>
@@ -282,7 +283,7 @@ describe('ExpertParallelDispatcher', () => {
   it('refuses a routing over another number of experts, and one that it has not dispatched', () => {
     tf.tidy(() => {
       const dispatcher = new ExpertParallelDispatcher({ communicator: group(1, 2), numExperts: 8 });
-      const routing = routeTokens(tf.ones([3, 4]), tf.ones([4, 6]));
+      const routing = routeTokens(tf.ones([3, 4]), { weight: tf.ones([4, 6]) }, resolveRouter({ numExperts: 6 }));
       expect(() => dispatcher.startDispatch(tf.ones([3, 4]), routing)).toThrow(
         'dispatch on rank 1 of 2: expected a routing over 8 experts, as this dispatcher was made for, got one over 6',
       );

@@ -7,6 +7,11 @@ export interface ExpertShard {
   size: number;
 }
 
+export interface ShardOptions {
+  /** Which of the experts to have parameters for; all by default. */
+  experts?: ExpertShard;
+}
+
 /** All experts on one rank. */
 export const allExperts: ExpertShard = { rank: 0, size: 1 };
 

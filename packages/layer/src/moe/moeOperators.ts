@@ -1,4 +1,4 @@
-import { routeTokens, type Routing } from '@scmoe/gating';
+import { resolveRouter, routeTokens, type Routing } from '@scmoe/gating';
 import { groupedFfn, type ExpertActivation } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -28,10 +28,15 @@ export interface MoeValues {
 /** The router scores all experts on every rank; of the experts themselves there are those of the shard. */
 export function routedSpecs(
   d: number,
-  { numExperts, expertHidden, activation }: { numExperts: number; expertHidden: number; activation: ExpertActivation },
+  {
+    numExperts,
+    expertHidden,
+    activation,
+    ffnBias,
+  }: { numExperts: number; expertHidden: number; activation: ExpertActivation; ffnBias?: boolean },
   shard: ExpertShard = allExperts,
 ): ParameterSpecs {
-  const experts = feedForwardSpecs(d, expertHidden, activation, numExperts);
+  const experts = feedForwardSpecs(d, expertHidden, activation, { numExperts, bias: ffnBias });
   return {
     'router.weight': { shape: [d, numExperts], initial: 'normal' },
     ...under('experts', shardSpecs(experts, numExperts, shard)),
@@ -39,10 +44,17 @@ export function routedSpecs(
 }
 
 /** Scores and choices for tokens s (..., d), which are numbered through all leading axes. */
-export function gate(s: tf.Tensor, parameters: ParameterRecord, routed: ResolvedRouted): Routing {
+export function gate(
+  s: tf.Tensor,
+  parameters: ParameterRecord,
+  routed: ResolvedRouted,
+  { excluded }: { excluded?: tf.Tensor2D } = {},
+): Routing {
+  if (excluded) throw new Error('gate: excluded experts are not supported');
   const { topK, normalizeWeights, capacityFactor, minCapacity, dropPolicy, capacityOrder } = routed;
   const options = { topK, normalizeWeights, capacityFactor, minCapacity, dropPolicy, capacityOrder };
-  return routeTokens(asTokens(s), parameter<tf.Tensor2D>(parameters, 'router.weight'), options);
+  const router = resolveRouter({ numExperts: routed.numExperts, ...options });
+  return routeTokens(asTokens(s), below(parameters, 'router'), router);
 }
 
 /** The five operators from routed tokens to their routed output; `gate` comes before, in the hands of the layer. */
@@ -92,11 +104,19 @@ export function expertOperators(
   ];
 }
 
+/** The stacked weights as the grouped FFN takes them; biases where there are any. */
 function expertWeights(experts: ParameterRecord, activation: ExpertActivation) {
   const stack = (name: string) => parameter<tf.Tensor3D>(experts, name);
-  if (activation === 'swiglu') return { gate: stack('gate'), up: stack('up'), down: stack('down') };
   const bias = (name: string) => experts[name] as tf.Tensor2D | undefined;
-  return { w1: stack('w1'), b1: bias('b1'), w2: stack('w2'), b2: bias('b2') };
+  if (activation !== 'swiglu') return { w1: stack('w1'), b1: bias('b1'), w2: stack('w2'), b2: bias('b2') };
+  return {
+    gate: stack('gate'),
+    gateBias: bias('gateBias'),
+    up: stack('up'),
+    upBias: bias('upBias'),
+    down: stack('down'),
+    downBias: bias('downBias'),
+  };
 }
 
 /** (..., d) -> (T, d); the same tensor where it already is. */

@@ -5,7 +5,8 @@ import { type Golden, golden, goldenNames } from '@scmoe/testing';
 import { resolveMoeLayer, resolveSharedMoeLayer } from '../layers/moeLayerOptions.js';
 import { expectGradients, expectOutput, tensorsOf } from '../testing/expectGolden.js';
 import { backends } from '../testing/backends.js';
-import { runMoe, type ResolvedMoeLayer } from './runMoe.js';
+import type { ResolvedMoeLayer } from './moeLayerOperators.js';
+import { runMoe } from './runMoe.js';
 
 /** Routers with zero-computation experts or a correction bias (which makes the idle expert) are not built. */
 const names = [...goldenNames('moe-'), ...goldenNames('shared-')].filter((name) => !/zero|idle/.test(name));

@@ -1,19 +1,20 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { outputOperator } from '../moe/expertBlock.js';
 import { feedForward } from '../blocks/feedForward.js';
-import { mixCoefficients, mixOutputs } from '../blocks/mix.js';
 import { normalize } from '../blocks/normalize.js';
+import { residualDropout } from '../blocks/residualDropout.js';
 import { selfAttention, type KeyValues } from '../blocks/selfAttention.js';
-import type { ResolvedMoe, ResolvedPair } from '../config/PairConfig.js';
-import { LocalDispatcher } from '../moe/LocalDispatcher.js';
-import { expertOperators, gate, type MoeValues } from '../moe/moeOperators.js';
+import { shortcutNorm } from '../blocks/shortcutNorm.js';
+import type { ResolvedPair } from '../config/PairConfig.js';
+import { moeSublayer, type SublayerValues } from '../moe/moeSublayer.js';
 import { below, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import { operatorsOver, type Computation, type Operator } from '../plan/Operator.js';
-import { dropoutOf, type PairContext } from './PairContext.js';
-import { shortcutNormOf, tapOf, type Tap } from './tap.js';
+import type { PairContext } from './PairContext.js';
+import { tapOf, type Tap } from './tap.js';
 
 /** Everything that the operators of a pair read and write, by name. All activations are (B, S, d). */
-export interface PairValues extends MoeValues {
+export interface PairValues extends SublayerValues {
   /** Input of the pair. */
   x: tf.Tensor3D;
   /** x + attention, b = a + MLP: the first block. */
@@ -22,8 +23,6 @@ export interface PairValues extends MoeValues {
   /** b + attention, and c normalised. */
   c: tf.Tensor3D;
   u: tf.Tensor3D;
-  /** Output of the shared expert, and the coefficients of shared and routed (absent for `add`). */
-  shared: { output: tf.Tensor; coefficients?: tf.Tensor };
   /** Output of the pair. */
   y: tf.Tensor3D;
   keyValues1: KeyValues;
@@ -43,11 +42,10 @@ export function pairOperators(
   const [attention1, mlp1, attention2] = backboneOperators(parameters, config, context);
   if (!moe) return [attention1, mlp1, attention2, secondMlp(parameters, config, context)];
 
-  const dispatcher = context.dispatcher ?? new LocalDispatcher();
-  const experts = expertOperators(parameters, { activation: config.activation, dispatcher });
-  const decode = experts.pop()!;
-  const routed = [gateOperator(parameters, config, moe, context), ...experts];
-  const after = (tap: Tap) => (tapOf(moe) === tap ? routed : []);
+  const tap = tapOf(moe);
+  const norm = shortcutNorm(parameters, config, moe);
+  const sublayer = moeSublayer<PairValues>(parameters, moe, { tap, norm }, context);
+  const after = (activation: Tap) => (tap === activation ? sublayer.routed : []);
   return [
     ...after('x'),
     attention1,
@@ -56,17 +54,16 @@ export function pairOperators(
     ...after('b'),
     attention2,
     ...after('u'),
-    ...(moe.shared ? [sharedExpert(parameters, config, moe.shared)] : []),
-    decode,
-    output(parameters, config, moe, context),
-  ] as Operator<PairValues>[];
+    ...sublayer.current,
+    outputOperator(parameters, config, moe, sublayer, { dropout: context.dropout, place: 3 }),
+  ];
 }
 
 const { computation } = operatorsOver<PairValues>();
 
 function backboneOperators(parameters: ParameterRecord, config: ResolvedPair, context: PairContext) {
   const norm = (name: string, x: tf.Tensor3D) => normalize(x, below(parameters, name), config);
-  const drop = dropoutOf(config.dropout, context.dropout);
+  const drop = residualDropout(config.dropout, context.dropout);
   return [
     computation({
       name: 'attention1',
@@ -85,7 +82,9 @@ function backboneOperators(parameters: ParameterRecord, config: ResolvedPair, co
       inputs: ['a'],
       outputs: ['b'],
       run: ({ a }) => {
-        const output = feedForward(norm('normMlp', a), below(parameters, 'mlp'), config.activation);
+        const output = feedForward(norm('normMlp', a), below(parameters, 'mlp'), config.activation, {
+          bias: config.ffnBias,
+        });
         return { b: tf.add(a, drop(output, 1)) };
       },
     }),
@@ -105,76 +104,14 @@ function backboneOperators(parameters: ParameterRecord, config: ResolvedPair, co
 }
 
 function secondMlp(parameters: ParameterRecord, config: ResolvedPair, context: PairContext): Computation<PairValues> {
-  const drop = dropoutOf(config.dropout, context.dropout);
+  const drop = residualDropout(config.dropout, context.dropout);
   return computation({
     name: 'mlp2',
     kind: 'mlp',
     inputs: ['c', 'u'],
     outputs: ['y'],
-    run: ({ c, u }) => ({ y: tf.add(c, drop(feedForward(u, below(parameters, 'mlp2'), config.activation), 3)) }),
-  });
-}
-
-function gateOperator(
-  parameters: ParameterRecord,
-  config: ResolvedPair,
-  moe: ResolvedMoe,
-  { dropless }: PairContext,
-): Computation<PairValues> {
-  const tap = tapOf(moe);
-  const normName = shortcutNormOf(moe);
-  return computation({
-    kind: 'gate',
-    inputs: [tap],
-    outputs: ['s', 'routing'],
-    run: (inputs) => {
-      const s = normName ? normalize(inputs[tap], below(parameters, normName), config) : inputs[tap];
-      return { s, routing: gate(s, parameters, dropless ? { ...moe, capacityFactor: 0 } : moe) };
-    },
-  });
-}
-
-function sharedExpert(
-  parameters: ParameterRecord,
-  { activation }: ResolvedPair,
-  { mix }: NonNullable<ResolvedMoe['shared']>,
-): Computation<PairValues> {
-  return computation({
-    kind: 'sharedExpert',
-    inputs: ['u'],
-    outputs: ['shared'],
-    run: ({ u }) => ({
-      shared: {
-        output: feedForward(u, below(parameters, 'shared'), activation),
-        coefficients: mixCoefficients(u, below(parameters, 'mix'), mix),
-      },
+    run: ({ c, u }) => ({
+      y: tf.add(c, drop(feedForward(u, below(parameters, 'mlp2'), config.activation, { bias: config.ffnBias }), 3)),
     }),
-  });
-}
-
-function output(
-  parameters: ParameterRecord,
-  config: ResolvedPair,
-  moe: ResolvedMoe,
-  context: PairContext,
-): Computation<PairValues> {
-  const drop = dropoutOf(config.dropout, context.dropout);
-  const finish = (c: tf.Tensor3D, sum: tf.Tensor): Pick<PairValues, 'y'> => {
-    const normed = moe.postNorm ? normalize(sum, below(parameters, 'normPost'), config) : sum;
-    return { y: tf.add(c, drop(normed, 3)) };
-  };
-  if (!moe.shared) {
-    return computation({
-      kind: 'output',
-      inputs: ['c', 'routed'],
-      outputs: ['y'],
-      run: ({ c, routed }) => finish(c, routed),
-    });
-  }
-  return computation({
-    kind: 'output',
-    inputs: ['c', 'routed', 'shared'],
-    outputs: ['y'],
-    run: ({ c, routed, shared }) => finish(c, mixOutputs(shared.output, routed, shared.coefficients)),
   });
 }

@@ -5,6 +5,7 @@ import { type Golden, golden, goldenNames } from '@scmoe/testing';
 import { resolvePair, type PairConfig } from '../config/PairConfig.js';
 import { checkParameters } from '../parameters/ParameterSpec.js';
 import { expectGradients, expectOutput, tensorsOf } from '../testing/expectGolden.js';
+import { backboneOfGolden } from '../testing/goldenConfig.js';
 import { backends } from '../testing/backends.js';
 import { executePlan } from '../plan/executePlan.js';
 import { sequentialPlan } from '../plan/Plan.js';
@@ -15,21 +16,10 @@ import { runPair } from './runPair.js';
 /** DGMoE and routers with sigmoid scores or a correction bias are not built. */
 const names = goldenNames('pair-').filter((name) => !/dgmoe|combined2/.test(name));
 
-/** The options of a reference case in our words. */
-function configOf({ config, tensors }: Golden): PairConfig {
-  const hidden = (name: string) => (tensors[`param.${name}.w1`] ?? tensors[`param.${name}.gate`])?.shape.at(-1);
-  const { layer, rope, ropeTheta, normEps, ...same } = config;
-  return {
-    ...same,
-    kind: layer as PairConfig['kind'],
-    dModel: tensors['input.x']!.shape[2]!,
-    rope: rope ? { style: rope, theta: ropeTheta } : undefined,
-    normEpsilon: normEps,
-    ffnHidden: hidden('mlp'),
-    expertHidden: hidden('experts'),
-    sharedHidden: hidden('shared'),
-  };
-}
+const configOf = (reference: Golden): PairConfig => ({
+  ...backboneOfGolden(reference),
+  kind: reference.config.layer as PairConfig['kind'],
+});
 
 const suite = names.length > 0 ? describe.each(backends) : describe.skip.each(backends);
 suite('runPair against the reference values on %s', (backend) => {

@@ -2,7 +2,8 @@ import { loadBalanceLoss } from '@scmoe/gating';
 import * as tf from '@tensorflow/tfjs';
 
 import { expectGradientsMatch } from '@scmoe/testing';
-import { pairKinds, positions, resolvePair, type PairConfig } from '../config/PairConfig.js';
+import { blockKinds, positions } from '../config/BlockMoeConfig.js';
+import { resolvePair, type PairConfig } from '../config/PairConfig.js';
 import { mixes } from '../config/MoeConfig.js';
 import { isExchange } from '../plan/Operator.js';
 import { sequentialPlan } from '../plan/Plan.js';
@@ -178,7 +179,7 @@ describe('initializePair', () => {
   afterEach(() => tf.engine().endScope());
 
   it('gives every kind the parameters of its specs', () => {
-    for (const kind of pairKinds) {
+    for (const kind of blockKinds) {
       const parameters = initializePair({ ...small, kind }, { seed: 1 });
       const size = Object.values(parameters).reduce((sum, { size }) => sum + size, 0);
       expect(size).toBe(countParameters(pairSpecs(resolvePair({ ...small, kind }))));

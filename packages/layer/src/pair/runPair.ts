@@ -22,6 +22,8 @@ export type PairResult = {
   y: tf.Tensor3D;
   /** Absent for `dense`. */
   routing?: Routing;
+  /** Of the current activation; `dgmoe` alone. */
+  currentRouting?: Routing;
   /** With `keepCache`. */
   cache?: PairCache;
 };
@@ -42,10 +44,11 @@ export function runPair(
   const operators = pairOperators(parameters, config, context);
   return tidyRecord(() => {
     const values = executePlan(plan(operators), operators, { x });
-    const { y, routing, keyValues1, keyValues2 } = values;
+    const { y, routing, currentRouting, keyValues1, keyValues2 } = values;
     return {
       y: y!,
       routing,
+      currentRouting,
       cache: keepCache ? { attention1: keyValues1!, attention2: keyValues2! } : undefined,
     };
   });

@@ -1,4 +1,4 @@
-import type { Position, ResolvedMoe } from '../config/PairConfig.js';
+import type { Position, ResolvedMoe } from '../config/BlockMoeConfig.js';
 
 /** An activation of a pair that gate and experts can read. */
 export type Tap = 'x' | 'a' | 'b' | 'u';
@@ -11,16 +11,4 @@ const tapOfPosition: Record<Position, Tap> = { pos1: 'b', pos2: 'a', pos3: 'x' }
  */
 export function tapOf({ shortcut }: ResolvedMoe): Tap {
   return shortcut ? tapOfPosition[shortcut.position] : 'u';
-}
-
-/** Prefix of the norm between tap and gate, or undefined where there is none (u is normalised already). */
-export function shortcutNormOf({ shortcut }: ResolvedMoe): string | undefined {
-  switch (shortcut?.norm) {
-    case 'own':
-      return 'normShortcut';
-    case 'shared':
-      return shortcut.sharedNormOf === 'mlp' ? 'normMlp' : 'normMoe';
-    default:
-      return undefined;
-  }
 }

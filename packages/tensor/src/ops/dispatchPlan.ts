@@ -13,6 +13,8 @@ export type CapacityOrder = 'choice' | 'token';
 
 export interface DispatchPlanOptions {
   numExperts: number;
+  /** Further ids, from numExperts on, whose choices take no slot: zero-computation experts. */
+  numZeroExperts?: number;
   /** Slots of each expert; 0 keeps every choice and packs the experts' rows without gaps (dropless). */
   capacity?: number;
   dropPolicy?: DropPolicy;
@@ -22,14 +24,14 @@ export interface DispatchPlanOptions {
 
 /** Where each choice of each token goes. Integers only; nothing flows back through them. */
 export interface DispatchPlan {
-  /** (T, k) int32: row of the packed expert buffer, -1 for a dropped choice. With a capacity C, expert e owns rows
-   * e * C ... e * C + C - 1; without, its rows follow those of expert e - 1. */
+  /** (T, k) int32: row of the packed expert buffer, -1 for a dropped choice and for one of a zero-computation expert.
+   * With a capacity C, expert e owns rows e * C ... e * C + C - 1; without, its rows follow those of expert e - 1. */
   slots: tf.Tensor2D;
   /** (N) int32: rows that each expert got. */
   counts: tf.Tensor1D;
-  /** (N) int32: choices of each expert before any was dropped. */
+  /** (N + Z) int32: choices of each expert before any was dropped, with the Z zero-computation experts. */
   load: tf.Tensor1D;
-  /** (N) int32: first choices of each expert. */
+  /** (N + Z) int32: first choices of each expert. */
   firstLoad: tf.Tensor1D;
 }
 
@@ -46,7 +48,13 @@ export type DispatchPlanAttributes = Required<DispatchPlanOptions>;
 export function dispatchPlan(
   experts: tf.Tensor,
   weights: tf.Tensor,
-  { numExperts, capacity = 0, dropPolicy = 'position', capacityOrder = 'choice' }: DispatchPlanOptions,
+  {
+    numExperts,
+    numZeroExperts = 0,
+    capacity = 0,
+    dropPolicy = 'position',
+    capacityOrder = 'choice',
+  }: DispatchPlanOptions,
 ): DispatchPlan {
   expectDtype('dispatchPlan', 'experts', experts, 'int32');
   expectRank('dispatchPlan', 'experts', experts, 2, '(tokens, topK)');
@@ -54,13 +62,15 @@ export function dispatchPlan(
   expectShape('dispatchPlan', 'weights', weights, experts.shape, 'like experts');
   if (!Number.isInteger(numExperts) || numExperts < 1)
     throw new Error(`dispatchPlan: numExperts must be a positive integer, got ${numExperts}`);
+  if (!Number.isInteger(numZeroExperts) || numZeroExperts < 0)
+    throw new Error(`dispatchPlan: numZeroExperts must be a whole number, got ${numZeroExperts}`);
   if (!Number.isInteger(capacity) || capacity < 0)
     throw new Error(`dispatchPlan: capacity must be a whole number of slots (0 = dropless), got ${capacity}`);
   if (dropPolicy !== 'position' && dropPolicy !== 'probability')
     throw new Error(`dispatchPlan: dropPolicy must be 'position' or 'probability', got '${String(dropPolicy)}'`);
   if (capacityOrder !== 'choice' && capacityOrder !== 'token')
     throw new Error(`dispatchPlan: capacityOrder must be 'choice' or 'token', got '${String(capacityOrder)}'`);
-  const attributes = { numExperts, capacity, dropPolicy, capacityOrder };
+  const attributes = { numExperts, numZeroExperts, capacity, dropPolicy, capacityOrder };
   // Recorded, these integers would lie on the path from the router to the loss, and tf.grads, unlike our own walker,
   // asks every operation that reads them for a gradient.
   return withoutRecording(() => {
@@ -74,13 +84,16 @@ export function dispatchPlan(
 export function dispatchPlanComposed(
   experts: tf.Tensor,
   weights: tf.Tensor,
-  { numExperts, capacity, dropPolicy, capacityOrder }: DispatchPlanAttributes,
+  { numExperts, numZeroExperts, capacity, dropPolicy, capacityOrder }: DispatchPlanAttributes,
 ): DispatchPlan {
   return tf.tidy(() => {
     const [tokens, topK] = experts.shape as [number, number];
-    const chosen = tf.cast(tf.oneHot(tf.reshape<tf.Rank.R1>(experts, [-1]), Math.max(numExperts, 2)), 'float32');
-    const flat = tf.slice(chosen as tf.Tensor2D, [0, 0], [-1, numExperts]); // (T * k, N); oneHot wants a depth of 2
-    const perToken = tf.reshape(flat, [tokens, topK, numExperts]);
+    const all = numExperts + numZeroExperts;
+    const depth = Math.max(all, 2); // oneHot wants a depth of 2
+    const chosen = tf.cast(tf.oneHot(tf.reshape<tf.Rank.R1>(experts, [-1]), depth), 'float32') as tf.Tensor2D;
+    const withZero = tf.slice(chosen, [0, 0], [-1, all]); // (T * k, N + Z)
+    const flat = tf.slice(chosen, [0, 0], [-1, numExperts]); // (T * k, N)
+    const perToken = tf.reshape(withZero, [tokens, topK, all]);
     const kept =
       capacity > 0 && dropPolicy === 'probability' && tokens > 0 ? largest(flat, weights, capacity) : undefined;
     const counted = kept ? tf.mul(flat, kept) : flat;
@@ -96,7 +109,7 @@ export function dispatchPlanComposed(
     return {
       slots: integer(slots) as tf.Tensor2D,
       counts: integer(counts) as tf.Tensor1D,
-      load: integer(tf.sum(flat, 0)) as tf.Tensor1D,
+      load: integer(tf.sum(withZero, 0)) as tf.Tensor1D,
       firstLoad: integer(firsts) as tf.Tensor1D,
     };
   });

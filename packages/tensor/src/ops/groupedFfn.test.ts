@@ -8,9 +8,15 @@ import { expectNoLeak, expectTwinsAgree } from '../testing/twin.js';
 const random = (...shape: number[]) => tf.mul(tf.randomNormal(shape, 0, 1, 'float32', shape.length + shape[0]!), 0.5);
 
 /** Stacked weights of 3 experts, as a list and as the record made from such a list. */
-function experts(activation: ExpertActivation, d: number, f: number, biases = true) {
-  const names = activation === 'swiglu' ? ['gate', 'up', 'down'] : biases ? ['w1', 'b1', 'w2', 'b2'] : ['w1', 'w2'];
-  const shapes: Record<string, number[]> = { w1: [3, d, f], b1: [3, f], w2: [3, f, d], b2: [3, d], gate: [3, d, f], up: [3, d, f], down: [3, f, d] }; // prettier-ignore
+function experts(activation: ExpertActivation, d: number, f: number, biases = activation !== 'swiglu') {
+  const names = {
+    true: activation === 'swiglu' ? ['gate', 'gateBias', 'up', 'upBias', 'down', 'downBias'] : ['w1', 'b1', 'w2', 'b2'],
+    false: activation === 'swiglu' ? ['gate', 'up', 'down'] : ['w1', 'w2'],
+  }[`${biases}`];
+  const shapes: Record<string, number[]> = {
+    ...{ w1: [3, d, f], b1: [3, f], w2: [3, f, d], b2: [3, d] },
+    ...{ gate: [3, d, f], gateBias: [3, f], up: [3, d, f], upBias: [3, f], down: [3, f, d], downBias: [3, d] },
+  };
   const list = names.map((name) => random(...shapes[name]!));
   const record = (tensors: tf.Tensor[]) =>
     Object.fromEntries(names.map((name, i) => [name, tensors[i]!])) as unknown as Parameters<typeof groupedFfn>[2];
@@ -22,6 +28,7 @@ const layouts = [
   { name: 'packed', counts: [3, 0, 4], capacity: 0, rows: 9 },
   { name: 'one expert has all', counts: [0, 200, 0], capacity: 0, rows: 200 },
   { name: 'no rows', counts: [0, 0, 0], capacity: 0, rows: 0 },
+  { name: 'rows of no expert', counts: [0, 0, 0], capacity: 0, rows: 5 },
 ];
 
 describe.each(availableBackends())('groupedFfn on %s', (backend) => {
@@ -48,14 +55,32 @@ describe.each(availableBackends())('groupedFfn on %s', (backend) => {
     });
   }
 
-  it('works without biases', () => {
+  it.each([4, 0])('works without biases, capacity %i, also where the record names them', (capacity) => {
     const count = tf.tensor1d([2, 3, 1], 'int32');
     const { list, record } = experts('gelu', 5, 7, false);
+    const weights = (tensors: tf.Tensor[]) => ({ ...record(tensors), b1: undefined, b2: undefined });
     expectTwinsAgree(
-      (x, ...weights) => groupedFfn(x, count, record(weights), { activation: 'gelu' }),
-      (x, ...weights) => groupedFfnComposed(x, count, record(weights), { activation: 'gelu', capacity: 0 }),
-      [random(6, 5), ...list],
+      (x, ...tensors) => groupedFfn(x, count, weights(tensors), { activation: 'gelu', capacity }),
+      (x, ...tensors) => groupedFfnComposed(x, count, weights(tensors), { activation: 'gelu', capacity }),
+      [random(capacity === 0 ? 6 : 12, 5), ...list],
     );
+  });
+
+  it.each([2, 0])('adds biases to SwiGLU, with the gradients of finite differences, capacity %i', (capacity) => {
+    const count = tf.tensor1d([2, 0, 1], 'int32');
+    const { list, record } = experts('swiglu', 3, 4, true);
+    const x = random(6, 3);
+    const apply = (x: tf.Tensor, ...weights: tf.Tensor[]) =>
+      groupedFfn(x, count, record(weights), { activation: 'swiglu', capacity });
+    expectGradientsMatch((...values) => tf.sum(tf.square(apply(...(values as [tf.Tensor])))), [x, ...list]);
+
+    const row = tf.slice(x, [1, 0], [1, 3]); // second row of expert 0
+    const [gate, gateBias, up, upBias, down, downBias] = list.map((weight) => tf.squeeze(tf.slice(weight, 0, 1), [0]));
+    const gated = tf.add(tf.matMul(row, gate!), gateBias!);
+    const hidden = tf.mul(tf.mul(gated, tf.sigmoid(gated)), tf.add(tf.matMul(row, up!), upBias!));
+    const expected = tf.add(tf.matMul(hidden, down!), downBias!);
+    const actual = tf.slice(apply(x, ...list), [1, 0], [1, 3]);
+    expect(tf.max(tf.abs(tf.sub(actual, expected))).dataSync()[0]).toBeLessThan(1e-5);
   });
 
   it('gives an idle expert a gradient of exactly zero, and unfilled rows zero', () => {

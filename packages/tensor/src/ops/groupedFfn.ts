@@ -22,14 +22,20 @@ export interface TwoLayerExperts {
   b2?: tf.Tensor;
 }
 
-/** (silu(x gate) * (x up)) down of each expert; all stacked on axis 0. */
+/** (silu(x gate + gateBias) * (x up + upBias)) down + downBias of each expert; all stacked on axis 0. */
 export interface SwigluExperts {
   /** (N, d, f) */
   gate: tf.Tensor;
+  /** (N, f) */
+  gateBias?: tf.Tensor;
   /** (N, d, f) */
   up: tf.Tensor;
+  /** (N, f) */
+  upBias?: tf.Tensor;
   /** (N, f, d) */
   down: tf.Tensor;
+  /** (N, d) */
+  downBias?: tf.Tensor;
 }
 
 export interface GroupedFfnOptions {
@@ -44,7 +50,8 @@ export interface GroupedFfnAttributes extends Required<GroupedFfnOptions> {
 }
 
 /**
- * Feed-forward layers of N experts on a packed buffer, one kernel each way. Expert e reads `counts[e]` rows from row
+ * Feed-forward layers of N experts on a packed buffer, one kernel each way (SwiGLU with biases, which no published model
+ * has, is composed from TF.js ops everywhere). Expert e reads `counts[e]` rows from row
  * e * capacity on, or from the sum of the earlier counts where capacity is 0. Other rows are skipped and give zero. An
  * expert without rows has a gradient of exactly 0.
  *
@@ -69,7 +76,8 @@ export function groupedFfn(
     );
   const attributes: GroupedFfnAttributes = { activation, capacity, keepForGradient: isRecording() };
   const kernelName = isSwiglu(experts) ? groupedSwigluKernel : groupedFfnKernel;
-  if (!hasFused(kernelName)) return groupedFfnComposed(rows, counts, experts, attributes);
+  const biasedSwiglu = isSwiglu(experts) && Object.keys(inputs).length > 3;
+  if (biasedSwiglu || !hasFused(kernelName)) return groupedFfnComposed(rows, counts, experts, attributes);
   const [y, ...saved] = runFused(kernelName, { rows, counts, ...inputs }, attributes);
   tf.dispose(saved); // the tape keeps its own handles
   return y as tf.Tensor2D;
@@ -88,9 +96,9 @@ export function groupedFfnComposed(
   return tf.tidy(() => {
     const [numRows, d] = rows.shape as [number, number];
     const numExperts = counts.size;
+    const weights = Object.entries(experts).filter((entry): entry is [string, tf.Tensor] => entry[1] !== undefined);
     // No row: nothing to compute, but every input stays on the path to the (empty) result.
-    if (numRows === 0)
-      return tf.mul<tf.Tensor2D>(rows, tf.addN((Object.values(experts) as tf.Tensor[]).map((x) => tf.sum(x))));
+    if (numRows === 0) return tf.mul<tf.Tensor2D>(rows, tf.addN(weights.map(([, x]) => tf.sum(x))));
     if (capacity > 0) {
       const batched = tf.reshape(rows, [numExperts, capacity, d]);
       const filled = tf.less(tf.range(0, capacity, 1, 'int32'), tf.reshape(counts, [numExperts, 1])); // (N, C)
@@ -102,16 +110,14 @@ export function groupedFfnComposed(
     let start = 0;
     for (const [e, count] of perExpert.entries()) {
       if (count === 0) continue;
-      const own = Object.fromEntries(
-        Object.entries(experts as TwoLayerExperts).map(([name, stacked]: [string, tf.Tensor]) => [
-          name,
-          tf.slice(stacked, e, 1),
-        ]),
-      ) as unknown as TwoLayerExperts | SwigluExperts;
+      const own = Object.fromEntries(weights.map(([name, stacked]) => [name, tf.slice(stacked, e, 1)])) as unknown as
+        TwoLayerExperts | SwigluExperts;
       const batch = tf.expandDims(tf.slice(rows, start, count), 0); // (1, count, d)
       outputs.push(tf.reshape(feedForward(batch, own, activation), [count, d]));
       start += count;
     }
+    // The same where all rows are of no expert.
+    if (start === 0) return tf.mul<tf.Tensor2D>(tf.mul(rows, 0), tf.addN(weights.map(([, x]) => tf.sum(x))));
     if (start < numRows) outputs.push(tf.zeros([numRows - start, d]));
     return tf.concat(outputs as tf.Tensor2D[], 0);
   });
@@ -119,11 +125,12 @@ export function groupedFfnComposed(
 
 /** x (N, C, d) through the experts of its batches. */
 function feedForward(x: tf.Tensor, experts: TwoLayerExperts | SwigluExperts, activation: ExpertActivation): tf.Tensor {
-  if (isSwiglu(experts)) {
-    const gated = tf.matMul(x, experts.gate);
-    return tf.matMul(tf.mul(tf.mul(gated, tf.sigmoid(gated)), tf.matMul(x, experts.up)), experts.down);
-  }
   const biased = (product: tf.Tensor, bias?: tf.Tensor) => (bias ? tf.add(product, tf.expandDims(bias, 1)) : product);
+  if (isSwiglu(experts)) {
+    const gated = biased(tf.matMul(x, experts.gate), experts.gateBias);
+    const raised = biased(tf.matMul(x, experts.up), experts.upBias);
+    return biased(tf.matMul(tf.mul(tf.mul(gated, tf.sigmoid(gated)), raised), experts.down), experts.downBias);
+  }
   const hidden = activateComposed(biased(tf.matMul(x, experts.w1), experts.b1), activation as 'gelu');
   return biased(tf.matMul(hidden, experts.w2), experts.b2);
 }
@@ -155,12 +162,12 @@ function validated(
   expectRank('groupedFfn', isSwiglu(experts) ? 'gate' : 'w1', first, 3, '(numExperts, d, f)');
   const f = first.shape[2]!;
   const shapes: Record<string, number[]> = isSwiglu(experts)
-    ? { gate: [n, d, f], up: [n, d, f], down: [n, f, d] }
+    ? { gate: [n, d, f], up: [n, d, f], down: [n, f, d], gateBias: [n, f], upBias: [n, f], downBias: [n, d] }
     : { w1: [n, d, f], b1: [n, f], w2: [n, f, d], b2: [n, d] };
   const inputs: Record<string, tf.Tensor> = {};
   for (const [name, shape] of Object.entries(shapes)) {
     const tensor = (experts as unknown as Record<string, tf.Tensor | undefined>)[name];
-    if (!tensor && name.startsWith('b')) continue;
+    if (!tensor && /^b|Bias$/.test(name)) continue;
     if (!tensor) throw new Error(`groupedFfn: ${name} is missing`);
     expectDtype('groupedFfn', name, tensor, 'float32');
     expectShape('groupedFfn', name, tensor, shape, `for ${n} experts and rows of width ${d}`);

@@ -1,62 +1,64 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { expectGradientsMatch, itGolden, relativeError } from '@scmoe/testing';
-import { linear, route, valueAndGrads } from '../index.js';
+import { expectGradientsMatch, relativeError } from '@scmoe/testing';
+import { route, valueAndGrads, type RouteOptions } from '../index.js';
 import { availableBackends } from '../testing/backends.js';
 import { expectNoLeak, expectTwinsAgree } from '../testing/twin.js';
 import { chooseComposed } from './route.js';
 
-interface Config {
-  topK: number;
-  normalizeWeights: boolean;
-}
 const logits = (tokens: number, experts: number) => tf.randomNormal([tokens, experts], 0, 2, 'float32', 17);
 
+/** The same by plain TF.js operations. */
+function composed(x: tf.Tensor, options: RouteOptions) {
+  const { topK, scoreFunction = 'softmax', normalizeWeights = topK > 1, routedScalingFactor = 1 } = options;
+  const attributes = { topK, scoreFunction, normalizeWeights, routedScalingFactor };
+  const [scores, weights, experts] = chooseComposed(x, attributes, {
+    bias: options.correctionBias,
+    given: options.experts,
+  });
+  return { scores, weights, experts };
+}
+
+const both = ({ scores, weights }: { scores: tf.Tensor2D; weights: tf.Tensor2D }) => tf.concat([scores, weights], 1);
+
+// Reference values of every router are compared in @scmoe/gating.
 describe.each(availableBackends())('route on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
 
-  // The plain softmax router; sigmoid, bias, groups, scaling and noise are other gates.
-  for (const name of ['top1', 'top2', 'top2-raw', 'top3', 'top3-raw']) {
-    itGolden('matches the reference values', `router-softmax-${name}.`, ({ tensors, config }) => {
-      const { topK, normalizeWeights } = config as Config;
-      const forward = (x: tf.Tensor, w: tf.Tensor) =>
-        route(linear(x, w, undefined, { float32: true }), { topK, normalizeWeights });
-      const inputs = [tensors['input.x']!, tensors['param.router.weight']!] as const;
-      const { scores, weights, experts } = forward(...inputs);
-      expect(experts.dataSync()).toEqual(tensors['output.experts']!.dataSync());
-      expect(relativeError(scores, tensors['output.scores']!)).toBeLessThan(1e-5);
-      expect(relativeError(weights, tensors['output.weights']!)).toBeLessThan(1e-5);
-      const loss = (x: tf.Tensor, w: tf.Tensor) => tf.sum(tf.mul(forward(x, w).weights, tensors['r.weights']!));
-      const [dx, dw] = tf.grads(loss)([...inputs]);
-      expect(relativeError(dx!, tensors['grad.input.x']!)).toBeLessThan(5e-5);
-      expect(relativeError(dw!, tensors['grad.param.router.weight']!)).toBeLessThan(5e-5);
-    });
-  }
-
-  for (const [topK, normalizeWeights] of [
-    [1, false],
-    [2, true],
-    [3, false],
-    [4, true],
-  ] as const) {
-    it.each([1, 5, 300])(`agrees with its twin, top-${topK}, normalized ${normalizeWeights}, %d tokens`, (tokens) => {
-      const options = { topK, normalizeWeights };
-      const both = (scores: tf.Tensor, weights: tf.Tensor) =>
-        tf.concat([scores as tf.Tensor2D, weights as tf.Tensor2D], 1);
-      expectTwinsAgree(
-        (x) => both(route(x, options).scores, route(x, options).weights),
-        (x) => both(chooseComposed(x, options)[0], chooseComposed(x, options)[1]),
-        [logits(tokens, 4)],
+  const cases: RouteOptions[] = [
+    { topK: 1 },
+    { topK: 1, normalizeWeights: true },
+    { topK: 2 },
+    { topK: 3, normalizeWeights: false },
+    { topK: 4, routedScalingFactor: 2.5 },
+    { topK: 2, scoreFunction: 'sigmoid' },
+    { topK: 3, scoreFunction: 'sigmoid', normalizeWeights: false, routedScalingFactor: 0.5 },
+  ];
+  describe.each(cases)('%j', (options) => {
+    it.each([1, 5, 300])('agrees with its twin, %d tokens', (tokens) => {
+      const bias = tf.tensor1d([0.3, -0.2, 0, 0.4]);
+      // Distinct for each token, in no order.
+      const given = tf.tensor2d(
+        Array.from({ length: tokens * options.topK }, (_, i) => (i + Math.floor(i / options.topK)) % 4),
+        [tokens, options.topK],
+        'int32',
       );
-      const x = logits(tokens, 4);
-      expect(route(x, options).experts.dataSync()).toEqual(chooseComposed(x, options)[2].dataSync());
+      for (const more of [{}, { correctionBias: bias }, { experts: given }]) {
+        const all = { ...options, ...more };
+        const x = logits(tokens, 4);
+        expectTwinsAgree(
+          (y) => both(route(y, all)),
+          (y) => both(composed(y, all)),
+          [x],
+        );
+        expect(route(x, all).experts.dataSync()).toEqual(composed(x, all).experts.dataSync());
+      }
     });
-  }
 
-  it('has the gradients of finite differences', () => {
-    const r = tf.randomNormal([5, 2], 0, 1, 'float32', 3);
-    expectGradientsMatch((x) => tf.sum(tf.mul(route(x, { topK: 2 }).weights, r)), [logits(5, 6)], { step: 1e-3 });
-    expectGradientsMatch((x) => tf.sum(tf.square(route(x, { topK: 1 }).scores)), [logits(5, 6)]);
+    it('has the gradients of finite differences', () => {
+      const r = tf.randomNormal([5, options.topK + 6], 0, 1, 'float32', 3);
+      expectGradientsMatch((x) => tf.sum(tf.mul(both(route(x, options)), r)), [logits(5, 6)], { step: 1e-3 });
+    });
   });
 
   it('takes the gradient of scores alone and of weights alone', () => {
@@ -75,22 +77,87 @@ describe.each(availableBackends())('route on %s', (backend) => {
     expect(route(tf.zeros([2, 3]), { topK: 2 }).experts.arraySync()).toEqual([[0, 1], [0, 1]]); // prettier-ignore
   });
 
+  it('chooses by score and bias, and weighs by score alone', () => {
+    const x = tf.tensor2d([[2, 1, 0]]);
+    const plain = route(x, { topK: 1 });
+    const biased = route(x, { topK: 1, correctionBias: tf.tensor1d([0, 0, 1]) });
+    expect([plain.experts.dataSync()[0], biased.experts.dataSync()[0]]).toEqual([0, 2]);
+    expect(biased.weights.dataSync()[0]).toBe(plain.scores.dataSync()[2]);
+  });
+
+  it('gives finite weights where all sigmoid scores underflow', () => {
+    const { weights } = route(tf.fill([1, 4], -200), { topK: 2, scoreFunction: 'sigmoid' });
+    expect(weights.arraySync()).toEqual([[0, 0]]);
+  });
+
+  it('gives zero-computation experts no row', () => {
+    const x = tf.tensor2d([[3, 2, 1, 0], [0, 1, 3, 2]]); // prettier-ignore
+    const { slots, counts, load, firstLoad } = route(x, { topK: 2, numZeroExperts: 1, capacity: 2 });
+    expect(slots.arraySync()).toEqual([[0, 2], [4, -1]]); // prettier-ignore
+    expect([counts, load, firstLoad].map((each) => Array.from(each.dataSync()))).toEqual([
+      [1, 1, 1],
+      [1, 1, 1, 1],
+      [1, 0, 1, 0],
+    ]);
+  });
+
   it('handles no tokens', () => {
-    const { scores, weights, slots, counts } = route(tf.zeros([0, 3]), { topK: 2 });
-    expect([scores.shape, weights.shape, slots.shape]).toEqual([[0, 3], [0, 2], [0, 2]]); // prettier-ignore
-    expect(Array.from(counts.dataSync())).toEqual([0, 0, 0]);
+    for (const options of [{ topK: 2 }, { topK: 2, experts: tf.zeros([0, 2], 'int32') }]) {
+      const { scores, weights, slots, counts } = route(tf.zeros([0, 3]), options);
+      expect([scores.shape, weights.shape, slots.shape]).toEqual([[0, 3], [0, 2], [0, 2]]); // prettier-ignore
+      expect(Array.from(counts.dataSync())).toEqual([0, 0, 0]);
+    }
   });
 
   it('leaves no tensor behind', () => {
     const x = logits(4, 3);
-    expectNoLeak(() => tf.tidy(() => void tf.grads((a: tf.Tensor) => tf.sum(route(a, { topK: 2 }).weights))([x])));
+    const correctionBias = tf.tensor1d([0.1, 0, 0]);
+    const loss = (a: tf.Tensor) => tf.sum(route(a, { topK: 2, correctionBias }).weights);
+    expectNoLeak(() => tf.tidy(() => void tf.grads(loss)([x])));
+    expectNoLeak(() => tf.dispose(Object.values(route(x, { topK: 2, correctionBias }))));
   });
 
-  it('names what does not fit', () => {
-    expect(() => route(logits(2, 3), { topK: 4 })).toThrow(
-      'route: topK must be an integer from 1 to numExperts 3, got 4',
-    );
-    expect(() => route(tf.zeros([3]), { topK: 1 })).toThrow('route: logits must be (tokens, numExperts), got (3)');
-    expect(() => route(tf.zeros([2, 3], 'int32'), { topK: 1 })).toThrow('route: logits must be float32, got int32');
-  });
+  it.each<[string, () => unknown, string]>([
+    ['topK', () => route(logits(2, 3), { topK: 4 }), 'topK must be an integer from 1 to numExperts 3, got 4'],
+    ['a rank', () => route(tf.zeros([3]), { topK: 1 }), 'logits must be (tokens, numExperts), got (3)'],
+    ['a dtype', () => route(tf.zeros([2, 3], 'int32'), { topK: 1 }), 'logits must be float32, got int32'],
+    [
+      'a score function',
+      () => route(logits(2, 3), { topK: 1, scoreFunction: 'tanh' as 'sigmoid' }),
+      "scoreFunction must be 'softmax' or 'sigmoid', got 'tanh'",
+    ],
+    [
+      'a factor',
+      () => route(logits(2, 3), { topK: 1, routedScalingFactor: 0 }),
+      'routedScalingFactor must be a positive number, got 0',
+    ],
+    [
+      'zero experts',
+      () => route(logits(2, 3), { topK: 1, numZeroExperts: 3 }),
+      'numZeroExperts must be an integer from 0 to 2, got 3',
+    ],
+    [
+      'a bias',
+      () => route(logits(2, 3), { topK: 1, correctionBias: tf.zeros([2]) }),
+      'correctionBias must be (3) for the experts, got (2)',
+    ],
+    [
+      'given experts',
+      () => route(logits(2, 3), { topK: 1, experts: tf.zeros([2, 2], 'int32') }),
+      'experts must be (2, 1) for tokens and topK, got (2, 2)',
+    ],
+    [
+      'a bias with given experts',
+      () => route(logits(2, 3), { topK: 1, experts: tf.zeros([2, 1], 'int32'), correctionBias: tf.zeros([3]) }),
+      'with experts given there is no choice for correctionBias to change',
+    ],
+  ])('names %s that does not fit', (_, run, message) => expect(run).toThrow(`route: ${message}`));
+
+  if (backend === 'scmoe') {
+    it('names a given expert that does not exist', () => {
+      expect(() => route(logits(1, 3), { topK: 1, experts: tf.tensor2d([[3]], undefined, 'int32') })).toThrow(
+        'route: expert of choice 0 must be in 0 ... 2, got 3',
+      );
+    });
+  }
 });

@@ -1,18 +1,31 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { expectDtype, expectRank } from './check.js';
+import { stopGradient } from '../autodiff/stopGradient.js';
+import { expectDtype, expectRank, expectShape } from './check.js';
 import { dispatchPlan, type CapacityOrder, type DispatchPlan, type DropPolicy } from './dispatchPlan.js';
 import { fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const routeKernel = 'ScmoeRoute';
 export const routeGradKernel = 'ScmoeRouteGrad';
 
+/** `softmax` over all experts, or `sigmoid` of each one's own logit (DeepSeek-V3). */
+export type ScoreFunction = 'softmax' | 'sigmoid';
+
 export interface RouteOptions {
   /** Experts for each token. */
   topK: number;
+  scoreFunction?: ScoreFunction;
   /** Divide the chosen weights by their sum; by default for topK > 1, so that the raw probability of topK = 1 still
    * teaches the router. */
   normalizeWeights?: boolean;
+  /** What all weights are multiplied with, after they were normalised. */
+  routedScalingFactor?: number;
+  /** (M) float32, added to the scores for the choice alone (arXiv 2408.15664). Never gets a gradient. */
+  correctionBias?: tf.Tensor;
+  /** (T, k) int32: a choice made elsewhere. Distinct for each token; with it there is no bias and nothing is chosen. */
+  experts?: tf.Tensor;
+  /** How many of the M experts, the last ones, compute nothing and take no slot (arXiv 2410.07348). */
+  numZeroExperts?: number;
   /** Slots of each expert, 0 = dropless; with `dropPolicy` and `capacityOrder` as in `dispatchPlan`. */
   capacity?: number;
   dropPolicy?: DropPolicy;
@@ -20,59 +33,103 @@ export interface RouteOptions {
 }
 
 export interface Route extends DispatchPlan {
-  /** (T, N) softmax over all experts. */
+  /** (T, M) of all experts. */
   scores: tf.Tensor2D;
   /** (T, k) weights of the chosen experts; those of dropped choices are left as they are. */
   weights: tf.Tensor2D;
-  /** (T, k) int32, in descending order of score, the lower id first among equals. */
+  /** (T, k) int32, in descending order of what was compared, the lower id first among equals; or those given. */
   experts: tf.Tensor2D;
 }
 
 export interface RouteAttributes {
   topK: number;
+  scoreFunction: ScoreFunction;
   normalizeWeights: boolean;
+  routedScalingFactor: number;
 }
 
+/** What is added to the sum of sigmoid scores before dividing by it, as in DeepSeek-V3: all of them may underflow. */
+const smallest = 1e-20;
+
 /**
- * Softmax router: scores over all experts, the k largest of them, and their slots (Shazeer et al., arXiv 1701.06538;
- * k = 1 as in Switch, arXiv 2101.03961). Always float32. Gradients flow through `scores` and `weights`.
+ * Router: scores of all experts, the k largest of them, their weights and their slots (Shazeer et al., arXiv
+ * 1701.06538; k = 1 as in Switch, arXiv 2101.03961). Always float32. Gradients flow through `scores` and `weights`.
  *
- * @param logits (T, N) float32
+ * @param logits (T, M) float32
  * @throws Error naming the argument when shapes, dtypes or options do not fit
  */
 export function route(
   logits: tf.Tensor,
-  { topK, normalizeWeights = topK > 1, capacity = 0, dropPolicy = 'position', capacityOrder = 'choice' }: RouteOptions,
+  {
+    topK,
+    scoreFunction = 'softmax',
+    normalizeWeights = topK > 1,
+    routedScalingFactor = 1,
+    correctionBias,
+    experts: given,
+    numZeroExperts = 0,
+    capacity = 0,
+    dropPolicy = 'position',
+    capacityOrder = 'choice',
+  }: RouteOptions,
 ): Route {
   expectDtype('route', 'logits', logits, 'float32');
   expectRank('route', 'logits', logits, 2, '(tokens, numExperts)');
-  const numExperts = logits.shape[1]!;
-  if (!Number.isInteger(topK) || topK < 1 || topK > numExperts)
-    throw new Error(`route: topK must be an integer from 1 to numExperts ${numExperts}, got ${topK}`);
-  const attributes: RouteAttributes = { topK, normalizeWeights };
+  const [tokens, all] = logits.shape as [number, number];
+  if (!Number.isInteger(topK) || topK < 1 || topK > all)
+    throw new Error(`route: topK must be an integer from 1 to numExperts ${all}, got ${topK}`);
+  if (scoreFunction !== 'softmax' && scoreFunction !== 'sigmoid')
+    throw new Error(`route: scoreFunction must be 'softmax' or 'sigmoid', got '${String(scoreFunction)}'`);
+  if (!(routedScalingFactor > 0 && Number.isFinite(routedScalingFactor)))
+    throw new Error(`route: routedScalingFactor must be a positive number, got ${routedScalingFactor}`);
+  if (!Number.isInteger(numZeroExperts) || numZeroExperts < 0 || numZeroExperts >= all)
+    throw new Error(`route: numZeroExperts must be an integer from 0 to ${all - 1}, got ${numZeroExperts}`);
+  if (correctionBias) {
+    expectDtype('route', 'correctionBias', correctionBias, 'float32');
+    expectShape('route', 'correctionBias', correctionBias, [all], 'for the experts');
+  }
+  if (given) {
+    if (correctionBias) throw new Error('route: with experts given there is no choice for correctionBias to change');
+    expectDtype('route', 'experts', given, 'int32');
+    expectShape('route', 'experts', given, [tokens, topK], 'for tokens and topK');
+  }
+  const attributes: RouteAttributes = { topK, scoreFunction, normalizeWeights, routedScalingFactor };
+  const bias = correctionBias && stopGradient(correctionBias);
   const [scores, weights, experts] = hasFused(routeKernel)
-    ? (runFused(routeKernel, { logits }, attributes) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D])
-    : chooseComposed(logits, attributes);
-  const plan = dispatchPlan(experts, weights, { numExperts, capacity, dropPolicy, capacityOrder });
-  return { scores, weights, experts, ...plan };
+    ? runFused(routeKernel, { logits, ...(bias && { bias }), ...(given && { given }) }, attributes)
+    : chooseComposed(logits, attributes, { bias, given });
+  bias?.dispose();
+  const plan = dispatchPlan(experts!, weights!, {
+    numExperts: all - numZeroExperts,
+    numZeroExperts,
+    capacity,
+    dropPolicy,
+    capacityOrder,
+  });
+  return { scores, weights, experts, ...plan } as Route;
 }
 
 /** Scores, weights and experts from plain TF.js ops, with their gradients. */
 export function chooseComposed(
   logits: tf.Tensor,
-  { topK, normalizeWeights }: RouteAttributes,
+  { topK, scoreFunction, normalizeWeights, routedScalingFactor }: RouteAttributes,
+  { bias, given }: { bias?: tf.Tensor; given?: tf.Tensor } = {},
 ): [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D] {
   return tf.tidy(() => {
     const [tokens, numExperts] = logits.shape as [number, number];
-    const scores = tf.softmax(logits as tf.Tensor2D);
+    const scores = scoreFunction === 'softmax' ? tf.softmax(logits as tf.Tensor2D) : tf.sigmoid(logits as tf.Tensor2D);
     if (tokens === 0) return [scores, tf.slice(scores, [0, 0], [0, topK]), tf.zeros([0, topK], 'int32')];
-    const experts = tf.topk(scores, topK).indices;
+    // Compared as constants: the choice has no gradient, and tf.grads would want one for the operations on the way.
+    const compared = stopGradient(scores);
+    const experts = given ? tf.clone(given) : tf.topk(bias ? tf.add(compared, bias) : compared, topK).indices;
     const depth = Math.max(numExperts, 2); // oneHot wants a depth of 2
-    const chosen = tf.cast(tf.oneHot(experts as tf.Tensor, depth), 'float32');
+    const chosen = tf.cast(tf.oneHot(experts, depth), 'float32');
     const own = tf.slice(chosen, [0, 0, 0], [-1, -1, numExperts]);
     const raw = tf.sum<tf.Tensor2D>(tf.mul(own, tf.expandDims(scores, 1)), -1); // (T, k)
-    const weights = normalizeWeights ? tf.div<tf.Tensor2D>(raw, tf.sum(raw, -1, true)) : raw;
-    return [scores, weights, experts];
+    const total = tf.sum(raw, -1, true);
+    const normal = !normalizeWeights ? raw : tf.div(raw, scoreFunction === 'sigmoid' ? tf.add(total, smallest) : total);
+    const weights = routedScalingFactor === 1 ? normal : tf.mul(normal, routedScalingFactor);
+    return [scores, weights as tf.Tensor2D, experts as tf.Tensor2D];
   });
 }
 

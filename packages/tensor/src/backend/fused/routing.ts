@@ -14,8 +14,12 @@ interface Functions {
     tokens: number,
     numExperts: number,
     topK: number,
+    sigmoid: boolean,
     normalize: boolean,
+    scale: number,
     logits: Floats,
+    bias: Floats | undefined,
+    given: Ints | undefined,
     scores: Floats,
     weights: Floats,
     experts: Ints,
@@ -24,7 +28,9 @@ interface Functions {
     tokens: number,
     numExperts: number,
     topK: number,
+    sigmoid: boolean,
     normalize: boolean,
+    scale: number,
     scores: Floats,
     weights: Floats,
     experts: Ints,
@@ -36,6 +42,7 @@ interface Functions {
     tokens: number,
     topK: number,
     numExperts: number,
+    numZeroExperts: number,
     capacity: number,
     byProbability: boolean,
     choiceFirst: boolean,
@@ -82,23 +89,31 @@ interface Functions {
 type Shape2D = [number, number];
 
 export const routingKernels = [
-  kernel<{ logits: TensorInfo }, RouteAttributes>(routeKernel, (backend, { logits }, { topK, normalizeWeights }) => {
-    const [tokens, numExperts] = logits.shape as Shape2D;
-    const scores = backend.output(logits.shape);
-    const weights = backend.output([tokens, topK]);
-    const experts = backend.output([tokens, topK], 'int32');
-    loadAddon<Functions>().routeForward(
-      tokens,
-      numExperts,
-      topK,
-      normalizeWeights,
-      backend.floats(logits),
-      backend.floats(scores),
-      backend.floats(weights),
-      backend.ints(experts),
-    );
-    return [scores, weights, experts];
-  }),
+  kernel<{ logits: TensorInfo; bias?: TensorInfo; given?: TensorInfo }, RouteAttributes>(
+    routeKernel,
+    (backend, { logits, bias, given }, attributes) => {
+      const [tokens, numExperts] = logits.shape as Shape2D;
+      const { topK, scoreFunction, normalizeWeights, routedScalingFactor } = attributes;
+      const scores = backend.output(logits.shape);
+      const weights = backend.output([tokens, topK]);
+      const experts = backend.output([tokens, topK], 'int32');
+      loadAddon<Functions>().routeForward(
+        tokens,
+        numExperts,
+        topK,
+        scoreFunction === 'sigmoid',
+        normalizeWeights,
+        routedScalingFactor,
+        backend.floats(logits),
+        bias && backend.floats(bias),
+        given && backend.ints(given),
+        backend.floats(scores),
+        backend.floats(weights),
+        backend.ints(experts),
+      );
+      return [scores, weights, experts];
+    },
+  ),
   kernel<
     {
       scores: TensorInfo;
@@ -108,14 +123,17 @@ export const routingKernels = [
       dWeights?: TensorInfo;
     },
     RouteAttributes
-  >(routeGradKernel, (backend, { scores, weights, experts, dScores, dWeights }, { topK, normalizeWeights }) => {
+  >(routeGradKernel, (backend, { scores, weights, experts, dScores, dWeights }, attributes) => {
     const [tokens, numExperts] = scores.shape as Shape2D;
+    const { topK, scoreFunction, normalizeWeights, routedScalingFactor } = attributes;
     const dLogits = backend.output(scores.shape);
     loadAddon<Functions>().routeBackward(
       tokens,
       numExperts,
       topK,
+      scoreFunction === 'sigmoid',
       normalizeWeights,
+      routedScalingFactor,
       backend.floats(scores),
       backend.floats(weights),
       backend.ints(experts),
@@ -127,10 +145,11 @@ export const routingKernels = [
   }),
   kernel<{ experts: TensorInfo; weights: TensorInfo }, DispatchPlanAttributes>(
     dispatchPlanKernel,
-    (backend, { experts, weights }, { numExperts, capacity, dropPolicy, capacityOrder }) => {
+    (backend, { experts, weights }, { numExperts, numZeroExperts, capacity, dropPolicy, capacityOrder }) => {
       const [tokens, topK] = experts.shape as Shape2D;
-      const perExpert = () => backend.output([numExperts], 'int32');
-      const outputs = [backend.output(experts.shape, 'int32'), perExpert(), perExpert(), perExpert()];
+      const integers = (...shape: number[]) => backend.output(shape, 'int32');
+      const all = numExperts + numZeroExperts;
+      const outputs = [integers(tokens, topK), integers(numExperts), integers(all), integers(all)];
       const [slots, counts, load, firstLoad] = outputs.map((tensor) => backend.ints(tensor)) as [
         Ints,
         Ints,
@@ -141,6 +160,7 @@ export const routingKernels = [
         tokens,
         topK,
         numExperts,
+        numZeroExperts,
         capacity,
         dropPolicy === 'probability',
         capacityOrder === 'choice',

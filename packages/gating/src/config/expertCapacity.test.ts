@@ -1,4 +1,4 @@
-import { expertCapacity } from './index.js';
+import { expertCapacity } from '../index.js';
 
 const base = { numTokens: 24, topK: 2, numExperts: 4 };
 
@@ -17,10 +17,14 @@ describe('expertCapacity', () => {
   });
 
   it('names what is out of range', () => {
-    expect(() => expertCapacity({ ...base, capacityFactor: -1 })).toThrow('capacityFactor must be a finite number');
-    expect(() => expertCapacity({ ...base, capacityFactor: NaN })).toThrow('capacityFactor must be a finite number');
+    expect(() => expertCapacity({ ...base, capacityFactor: -1 })).toThrow(
+      'capacityFactor: expected a number >= 0, got -1',
+    );
+    expect(() => expertCapacity({ ...base, capacityFactor: NaN })).toThrow(
+      'capacityFactor: expected a number >= 0, got NaN',
+    );
     expect(() => expertCapacity({ ...base, capacityFactor: 1, minCapacity: 0.5 })).toThrow(
-      'minCapacity must be a whole',
+      'minCapacity: expected an integer >= 0, got 0.5',
     );
   });
 });

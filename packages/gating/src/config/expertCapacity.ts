@@ -1,3 +1,5 @@
+import { expectNonNegative, expectThat, expectWholeNumber } from './ConfigurationError.js';
+
 export interface CapacityOptions {
   /** Tokens on this rank. */
   numTokens: number;
@@ -13,7 +15,7 @@ export interface CapacityOptions {
  * Slots of each expert, max(ceil(topK * capacityFactor * numTokens / numExperts), minCapacity) (GShard, arXiv
  * 2006.16668, section 2.2); 0 where capacityFactor is 0: every choice is kept.
  *
- * @throws Error naming the option that is out of range
+ * @throws ConfigurationError naming the option that is out of range
  */
 export function expertCapacity({
   numTokens,
@@ -22,13 +24,15 @@ export function expertCapacity({
   capacityFactor,
   minCapacity = 1,
 }: CapacityOptions): number {
-  if (!(capacityFactor >= 0 && Number.isFinite(capacityFactor)))
-    throw new Error(`capacityFactor must be a finite number of at least 0 (0 = dropless), got ${capacityFactor}`);
-  if (!Number.isInteger(minCapacity) || minCapacity < 0)
-    throw new Error(`minCapacity must be a whole number of slots, got ${minCapacity}`);
+  expectNonNegative('capacityFactor', capacityFactor);
+  expectWholeNumber('minCapacity', minCapacity);
   if (capacityFactor === 0) return 0;
   const slots = Math.max(Math.ceil((topK * capacityFactor * numTokens) / numExperts), minCapacity);
-  if (slots === 0 && numTokens > 0)
-    throw new Error(`capacityFactor ${capacityFactor} leaves no slot for ${numTokens} tokens: raise minCapacity`);
+  expectThat(
+    slots > 0 || numTokens === 0,
+    'minCapacity',
+    `an integer > 0 where capacityFactor ${capacityFactor} leaves no slot for ${numTokens} tokens`,
+    minCapacity,
+  );
   return slots;
 }

@@ -1,0 +1,50 @@
+import { type Golden, golden, goldenNames } from '@scmoe/testing';
+import * as tf from '@tensorflow/tfjs';
+
+import { resolveBlock, type BlockConfig } from '../config/BlockConfig.js';
+import { checkParameters } from '../parameters/ParameterSpec.js';
+import { executePlan } from '../plan/executePlan.js';
+import { sequentialPlan } from '../plan/Plan.js';
+import { backends } from '../testing/backends.js';
+import { expectGradients, expectOutput, tensorsOf } from '../testing/expectGolden.js';
+import { backboneOfGolden } from '../testing/goldenConfig.js';
+import { blockOperators } from './blockOperators.js';
+import { blockSpecs } from './blockSpecs.js';
+import { runBlock } from './runBlock.js';
+
+const names = goldenNames('every-');
+
+function configOf(reference: Golden): BlockConfig {
+  // A block has one position.
+  const { position, ...same } = backboneOfGolden(reference);
+  expect(position).toBe('pos1');
+  return { ...same, kind: 'scmoe' };
+}
+
+const suite = names.length > 0 ? describe.each(backends) : describe.skip.each(backends);
+suite('runBlock against the reference values on %s', (backend) => {
+  beforeAll(() => tf.setBackend(backend));
+  beforeEach(() => tf.engine().startScope());
+  afterEach(() => tf.engine().endScope());
+
+  it.each(names)('%s', (name) => {
+    const reference = golden(name)!;
+    const config = resolveBlock(configOf(reference));
+    const parameters = tensorsOf(reference, 'param.');
+    const x = reference.tensors['input.x'] as tf.Tensor3D;
+    checkParameters(parameters, blockSpecs(config));
+
+    const operators = blockOperators(parameters, config);
+    const values = executePlan(sequentialPlan(operators), operators, { x });
+    for (const output of ['c', 's', 'routed', 'y'] as const) expectOutput(reference, output, values[output]!);
+    expectOutput(reference, 'weights', values.routing!.weights);
+    expect(values.routing!.experts.dataSync()).toEqual(reference.tensors['output.experts']!.dataSync());
+
+    const inputs = Object.keys(reference.tensors).filter((key) => /^(param|input)\./.test(key));
+    expectGradients(reference, inputs, (given) => {
+      const givenParameters = tensorsOf({ ...reference, tensors: given }, 'param.');
+      const { y } = runBlock(given['input.x'] as tf.Tensor3D, givenParameters, config);
+      return tf.sum(tf.mul(y, reference.tensors['r.y']!));
+    });
+  });
+});

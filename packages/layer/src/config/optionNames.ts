@@ -1,0 +1,17 @@
+import { ConfigurationError } from './ConfigurationError.js';
+
+/** The names of all options of a configuration; the compiler checks that none is missing and none too many. */
+export function optionNames<Config extends object>(names: Record<keyof Config, true>): readonly string[] {
+  return Object.keys(names);
+}
+
+/**
+ * @throws ConfigurationError naming the options that there are not, `what` they were given to, and those that there are.
+ *   An option that is undefined counts as absent.
+ */
+export function expectKnownOptions(what: string, config: object, known: readonly string[]): void {
+  const unknown = Object.entries(config).filter(([name, value]) => value !== undefined && !known.includes(name));
+  if (unknown.length === 0) return;
+  const given = unknown.map(([name, value]) => `${name} = ${JSON.stringify(value) ?? String(value)}`).join(', ');
+  throw new ConfigurationError(`${what}: unknown option ${given}; the options are ${[...known].sort().join(', ')}`);
+}

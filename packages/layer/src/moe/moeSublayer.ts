@@ -1,0 +1,143 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Routing } from '@scmoe/gating';
+
+import { feedForward, feedForwardSpecs } from '../blocks/feedForward.js';
+import { mixCoefficients, mixOutputs, mixSpecs } from '../blocks/mix.js';
+import type { ResolvedExperts } from '../config/MoeConfig.js';
+import { below, type ParameterRecord } from '../parameters/ParameterRecord.js';
+import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
+import { operatorsOver, type Computation, type Operator } from '../plan/Operator.js';
+import { relabel } from '../plan/relabel.js';
+import type { Dispatcher } from './Dispatcher.js';
+import type { ExpertShard } from './expertShard.js';
+import { LocalDispatcher } from './LocalDispatcher.js';
+import { expertOperators, gate, routedSpecs, type MoeValues } from './moeOperators.js';
+
+/** What the operators of an expert sublayer read and write, by name. */
+export interface SublayerValues extends MoeValues {
+  /** The current activation, normalised: what shared expert and mix read. */
+  u: tf.Tensor;
+  /** Output of the shared expert, and the coefficients of shared and routed (absent for `add`). */
+  shared: { output: tf.Tensor; coefficients?: tf.Tensor };
+  /** DGMoE's second way through gate and experts, which reads u where the first reads s. */
+  currentRouting: Routing;
+  currentPacked: MoeValues['packed'];
+  currentBatch: MoeValues['batch'];
+  currentComputed: MoeValues['computed'];
+  currentReturned: MoeValues['returned'];
+  currentRouted: MoeValues['routed'];
+}
+
+/** What a pass through the experts depends on besides parameters and configuration. */
+export interface MoeContext {
+  /** Default: all experts on this rank. */
+  dispatcher?: Dispatcher;
+  /** Lifts the capacity limit whatever the configuration says. */
+  dropless?: boolean;
+}
+
+/** The operators of a layer's experts, in groups as a sequential plan has them, and how their results add up. */
+export interface MoeSublayer<Values extends SublayerValues> {
+  /** From gate to combine: can start where their input, the tapped activation, appears. */
+  routed: Operator<Values>[];
+  /** What needs u, and decode behind it. */
+  current: Operator<Values>[];
+  /** The values that `sum` adds up. */
+  summands: ('routed' | 'shared' | 'currentRouted')[];
+  /** Routed and shared output with their coefficients, or both routed outputs of DGMoE: (..., d). */
+  sum: (values: Pick<SublayerValues, 'routed' | 'shared' | 'currentRouted'>) => tf.Tensor;
+}
+
+/** Parameters of experts, shared expert and mix for tokens of width d. */
+export function sublayerSpecs(d: number, config: ResolvedExperts, shard?: ExpertShard): ParameterSpecs {
+  const { shared, activation, ffnBias } = config;
+  return {
+    ...routedSpecs(d, config, shard),
+    ...(shared && {
+      ...under('shared', feedForwardSpecs(d, shared.hidden, activation, { bias: ffnBias })),
+      ...under('mix', mixSpecs(d, shared.mix)),
+    }),
+  };
+}
+
+/**
+ * Experts that read `tap`, after `norm` if there is one, and what stands beside them. DGMoE's ways through gate and
+ * experts are numbered: `gate1` to `decode1` for the tapped activation, `gate2` to `decode2` for u.
+ */
+export function moeSublayer<Values extends SublayerValues>(
+  parameters: ParameterRecord,
+  config: ResolvedExperts,
+  { tap, norm = (x) => x }: { tap: keyof Values & string; norm?: (x: tf.Tensor) => tf.Tensor },
+  { dispatcher = new LocalDispatcher(), dropless }: MoeContext,
+): MoeSublayer<Values> {
+  const { computation } = operatorsOver<SublayerValues>();
+  const router = dropless ? { ...config, capacityFactor: 0 } : config;
+  const first = computation({
+    kind: 'gate',
+    inputs: [tap as 'u'],
+    outputs: ['s', 'routing'],
+    run: (inputs) => {
+      const s = norm(inputs[tap as 'u']);
+      return { s, routing: gate(s, parameters, router) };
+    },
+  });
+  const experts = expertOperators(parameters, {
+    activation: config.activation,
+    dispatcher,
+  }) as Operator<SublayerValues>[];
+  const ways = <V>(operators: V) => operators as unknown as Operator<Values>[];
+
+  if (!config.dual) {
+    const shared = config.shared && sharedExpert(parameters, config, config.shared);
+    return {
+      routed: ways([first, ...experts.slice(0, -1)]),
+      current: ways([...(shared ? [shared] : []), ...experts.slice(-1)]),
+      summands: shared ? ['routed', 'shared'] : ['routed'],
+      sum: ({ routed, shared }) => (shared ? mixOutputs(shared.output, routed, shared.coefficients) : routed),
+    };
+  }
+
+  const second = computation({
+    name: 'gate2',
+    kind: 'gate',
+    inputs: ['u', 'routing'],
+    outputs: ['currentRouting'],
+    run: ({ u, routing }) => ({ currentRouting: gate(u, parameters, router, { excluded: routing.experts }) }),
+  });
+  const ofShortcut = relabel<SublayerValues>([first, ...experts], { suffix: '1' });
+  const ofCurrent = relabel(experts, { suffix: '2', values: currentValues });
+  return {
+    routed: ways(ofShortcut.slice(0, -1)),
+    current: ways([second, ...ofCurrent.slice(0, -1), ...ofShortcut.slice(-1), ...ofCurrent.slice(-1)]),
+    summands: ['routed', 'currentRouted'],
+    sum: ({ routed, currentRouted }) => tf.add(routed, currentRouted),
+  };
+}
+
+const currentValues = {
+  s: 'u',
+  routing: 'currentRouting',
+  packed: 'currentPacked',
+  batch: 'currentBatch',
+  computed: 'currentComputed',
+  returned: 'currentReturned',
+  routed: 'currentRouted',
+} as const;
+
+function sharedExpert(
+  parameters: ParameterRecord,
+  { activation, ffnBias }: ResolvedExperts,
+  { mix }: NonNullable<ResolvedExperts['shared']>,
+): Computation<SublayerValues> {
+  return operatorsOver<SublayerValues>().computation({
+    kind: 'sharedExpert',
+    inputs: ['u'],
+    outputs: ['shared'],
+    run: ({ u }) => ({
+      shared: {
+        output: feedForward(u, below(parameters, 'shared'), activation, { bias: ffnBias }),
+        coefficients: mixCoefficients(u, below(parameters, 'mix'), mix),
+      },
+    }),
+  });
+}
