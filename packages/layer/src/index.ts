@@ -8,7 +8,7 @@ export {
 export type { BackboneConfig, RopeConfig } from './config/BackboneConfig.js';
 export { resolveBlock, type BlockConfig, type ResolvedBlock } from './config/BlockConfig.js';
 export type { BlockKind, BlockMoeConfig, Position, ResolvedMoe, ShortcutNorm } from './config/BlockMoeConfig.js';
-export type { Mix, ResolvedExperts, RoutedConfig } from './config/MoeConfig.js';
+export type { Mix, ResolvedExperts } from './config/MoeConfig.js';
 export { resolvePair, type PairConfig, type PairKind, type ResolvedPair } from './config/PairConfig.js';
 export { blockDropoutStreams, type BlockCache, type BlockContext } from './block/BlockContext.js';
 export { blockOperators, type BlockValues } from './block/blockOperators.js';

@@ -1,7 +1,7 @@
 import type { ExpertActivation } from '@scmoe/tensor';
 
-import { expectOneOf, expectPositiveInteger, expectThat } from './ConfigurationError.js';
-import { expectBoolean, expertActivations } from './MoeConfig.js';
+import { expectBoolean, expectOneOf, expectPositive, expectPositiveInteger, expectThat } from './ConfigurationError.js';
+import { expertActivations } from './MoeConfig.js';
 import { expectKnownOptions } from './optionNames.js';
 
 export interface RopeConfig {
@@ -89,14 +89,14 @@ export function defaultEpsilon(norm: 'layer' | 'rms'): number {
 
 export function expectNorm(norm: unknown, normEpsilon: number): void {
   expectOneOf('norm', norm, ['layer', 'rms']);
-  expectThat(normEpsilon > 0 && Number.isFinite(normEpsilon), 'normEpsilon', 'a number > 0', normEpsilon);
+  expectPositive('normEpsilon', normEpsilon);
 }
 
 function resolveRope(rope: RopeConfig, headSize: number): Required<RopeConfig> {
   const { style, theta = 10000 } = rope;
   expectKnownOptions('rope', rope, ['style', 'theta']);
   expectOneOf('rope.style', style, ['half', 'interleaved']);
-  expectThat(theta > 0 && Number.isFinite(theta), 'rope.theta', 'a number > 0', theta);
+  expectPositive('rope.theta', theta);
   expectThat(headSize % 2 === 0, 'rope', 'an even head size dModel/numHeads', headSize);
   return { style, theta };
 }

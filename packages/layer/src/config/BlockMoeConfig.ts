@@ -1,15 +1,8 @@
+import { resolveRouter, type RouterConfig } from '@scmoe/gating';
+
 import type { ResolvedBackbone } from './BackboneConfig.js';
-import { expectOneOf, expectPositiveInteger, expectThat } from './ConfigurationError.js';
-import {
-  expectBoolean,
-  mixes,
-  resolveDualRouted,
-  resolveRouted,
-  routedOptions,
-  type Mix,
-  type ResolvedExperts,
-  type RoutedConfig,
-} from './MoeConfig.js';
+import { expectBoolean, expectOneOf, expectPositiveInteger, expectThat } from './ConfigurationError.js';
+import { mixes, resolveDualRouter, routedOptions, type Mix, type ResolvedExperts } from './MoeConfig.js';
 
 export const blockKinds = ['dense', 'standard', 'shared', 'scmoe', 'dgmoe'] as const;
 export const positions = ['pos1', 'pos2', 'pos3'] as const;
@@ -34,7 +27,7 @@ export type ShortcutNorm = (typeof shortcutNorms)[number];
  * The experts of a block or pair. Options that only some kinds have a use for are ignored by the others, so that kinds
  * can be compared with one configuration.
  */
-export interface BlockMoeConfig extends Partial<RoutedConfig> {
+export interface BlockMoeConfig extends Partial<RouterConfig> {
   kind: BlockKind;
   mix?: Mix;
   /** Norm of the tapped activation: parameters of its `own`, those of another norm (`shared`), or `none`. */
@@ -66,7 +59,7 @@ export const blockMoeOptions: Record<keyof BlockMoeConfig, true> = {
 /** Fills in the defaults of a block with experts; undefined for a dense one. */
 export function resolveMoe(
   config: BlockMoeConfig,
-  { ffnHidden, activation, ffnBias }: ResolvedBackbone,
+  { ffnHidden, activation, ffnBias, causal }: ResolvedBackbone,
   { position, sharedNormOf }: { position: Position; sharedNormOf: 'mlp' | 'sharedExpert' },
 ): ResolvedMoe | undefined {
   const { kind, numExperts, mix = 'cg1', shortcutNorm = 'own', postNorm = false } = config;
@@ -77,7 +70,11 @@ export function resolveMoe(
   if (kind === 'dense') return undefined;
   expectThat(numExperts !== undefined, 'numExperts', `a number of experts for kind '${kind}'`, numExperts);
   const routed = { ...config, numExperts: numExperts! };
-  const router = kind === 'dgmoe' ? resolveDualRouted(routed) : resolveRouted(routed, kind === 'standard' ? 2 : 1);
+  const router =
+    kind === 'dgmoe' ? resolveDualRouter(routed) : resolveRouter(routed, { topK: kind === 'standard' ? 2 : 1 });
+  // What an expert takes depends on later tokens: a causal model would see what it is to predict.
+  const leaks = causal && router.routing === 'expertChoice';
+  expectThat(!leaks, 'routing', "tokenChoice in a causal layer ('expertChoice' looks ahead)", router.routing);
   expectPositiveInteger('expertHidden', expertHidden);
   expectPositiveInteger('sharedHidden', sharedHidden);
   return {

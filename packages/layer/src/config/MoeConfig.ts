@@ -1,6 +1,7 @@
+import { resolveRouter, type ResolvedRouter, type RouterConfig } from '@scmoe/gating';
 import type { ExpertActivation } from '@scmoe/tensor';
 
-import { expectNonNegative, expectOneOf, expectPositiveInteger, expectThat } from './ConfigurationError.js';
+import { expectThat } from './ConfigurationError.js';
 
 export const expertActivations = ['gelu', 'gelu_tanh', 'silu', 'swiglu'] as const satisfies ExpertActivation[];
 export const mixes = ['add', 'cg1', 'cg2'] as const;
@@ -11,36 +12,33 @@ export const mixes = ['add', 'cg1', 'cg2'] as const;
  */
 export type Mix = (typeof mixes)[number];
 
-/** The routed experts of one layer, and how tokens are sent to them. */
-export interface RoutedConfig {
-  numExperts: number;
-  /** Experts per token. */
-  topK?: number;
-  /** Weights of the chosen experts sum to 1. Default: topK > 1, for with one expert the router would get no gradient. */
-  normalizeWeights?: boolean;
-  /** Slots per expert as a multiple of an even share; 0 (default): no limit, nothing is dropped. */
-  capacityFactor?: number;
-  minCapacity?: number;
-  /** Which tokens lose where an expert is full: the last ones, or those with the lowest weight. */
-  dropPolicy?: 'position' | 'probability';
-  /** Order in which slots are given for topK > 1: all first choices first, or token by token. */
-  capacityOrder?: 'choice' | 'token';
-}
-
-export type ResolvedRouted = Required<RoutedConfig>;
-
-export const routedOptions: Record<keyof RoutedConfig, true> = {
+/** All options of a router, which layers, blocks and pairs pass on to it. */
+export const routedOptions: Record<keyof RouterConfig, true> = {
   numExperts: true,
   topK: true,
+  scoreFunction: true,
   normalizeWeights: true,
+  routedScalingFactor: true,
   capacityFactor: true,
   minCapacity: true,
   dropPolicy: true,
   capacityOrder: true,
+  gate: true,
+  cosineWidth: true,
+  noisy: true,
+  jitter: true,
+  correctionBias: true,
+  numGroups: true,
+  topKGroups: true,
+  groupScore: true,
+  numZeroExperts: true,
+  scaleZeroExperts: true,
+  forcedBalance: true,
+  routing: true,
 };
 
 /** The experts themselves: feed-forward layers, and perhaps a shared one that sees every token. */
-export interface ResolvedExperts extends ResolvedRouted {
+export interface ResolvedExperts extends ResolvedRouter {
   activation: ExpertActivation;
   ffnBias: boolean;
   /** Hidden width of one routed expert. */
@@ -51,28 +49,18 @@ export interface ResolvedExperts extends ResolvedRouted {
   dual: boolean;
 }
 
-/** Fills in defaults. @throws ConfigurationError naming the option, what is allowed and what came. */
-export function resolveRouted(config: RoutedConfig, defaultTopK: number): ResolvedRouted {
-  const { numExperts, topK = defaultTopK, normalizeWeights = topK > 1 } = config;
-  const { capacityFactor = 0, minCapacity = 1, dropPolicy = 'position', capacityOrder = 'choice' } = config;
-  expectPositiveInteger('numExperts', numExperts);
-  expectPositiveInteger('topK', topK);
-  expectThat(topK <= numExperts, 'topK', `at most numExperts = ${numExperts}`, topK);
-  expectNonNegative('capacityFactor', capacityFactor);
-  expectThat(Number.isInteger(minCapacity) && minCapacity >= 0, 'minCapacity', 'an integer >= 0', minCapacity);
-  expectOneOf('dropPolicy', dropPolicy, ['position', 'probability']);
-  expectOneOf('capacityOrder', capacityOrder, ['choice', 'token']);
-  return { numExperts, topK, normalizeWeights, capacityFactor, minCapacity, dropPolicy, capacityOrder };
-}
-
 /** The router of DGMoE, which picks one expert for the shortcut and another for the current activation. */
-export function resolveDualRouted(config: RoutedConfig): ResolvedRouted {
-  const routed = resolveRouted(config, 1);
-  expectThat(routed.topK === 1, 'topK', '1 for DGMoE, which chooses twice', routed.topK);
-  expectThat(routed.numExperts > 1, 'numExperts', 'at least 2 for DGMoE, whose choices differ', routed.numExperts);
-  return routed;
-}
-
-export function expectBoolean(what: string, value: unknown): void {
-  expectThat(typeof value === 'boolean', what, 'true or false', value);
+export function resolveDualRouter(config: RouterConfig): ResolvedRouter {
+  const router = resolveRouter(config, { topK: 1 });
+  const { topK, numExperts, routing, forcedBalance } = router;
+  expectThat(topK === 1, 'topK', '1 for DGMoE, which chooses twice', topK);
+  expectThat(numExperts > 1, 'numExperts', 'at least 2 for DGMoE, whose choices differ', numExperts);
+  expectThat(routing === 'tokenChoice', 'routing', 'tokenChoice for DGMoE', routing);
+  expectThat(
+    !forcedBalance,
+    'forcedBalance',
+    'false for DGMoE, whose second choice depends on the first',
+    forcedBalance,
+  );
+  return router;
 }

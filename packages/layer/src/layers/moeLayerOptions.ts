@@ -1,21 +1,14 @@
+import { resolveRouter, type RouterConfig } from '@scmoe/gating';
 import type { ExpertActivation } from '@scmoe/tensor';
 
 import { defaultEpsilon, expectNorm } from '../config/BackboneConfig.js';
-import { expectOneOf, expectPositiveInteger } from '../config/ConfigurationError.js';
-import {
-  expectBoolean,
-  expertActivations,
-  mixes,
-  resolveDualRouted,
-  resolveRouted,
-  type Mix,
-  type RoutedConfig,
-} from '../config/MoeConfig.js';
+import { expectBoolean, expectOneOf, expectPositiveInteger } from '../config/ConfigurationError.js';
+import { expertActivations, mixes, resolveDualRouter, type Mix } from '../config/MoeConfig.js';
 import type { ResolvedMoeLayer } from '../moe/moeLayerOperators.js';
 import type { ExpertLayerArgs } from './ExpertLayer.js';
 
 /** The experts of a bare layer. */
-export interface ExpertsConfig extends RoutedConfig {
+export interface ExpertsConfig extends RouterConfig {
   /** Hidden width of one expert. */
   expertHidden: number;
   activation?: ExpertActivation;
@@ -43,7 +36,7 @@ export interface ScMoEArgs extends ExpertLayerArgs, SharedExpertConfig, Shortcut
 export interface DgMoEArgs extends ExpertLayerArgs, ExpertsConfig, ShortcutConfig {}
 
 export function resolveMoeLayer(config: ExpertsConfig, defaultTopK: number): ResolvedMoeLayer {
-  return { ...resolveExperts(config), ...resolveRouted(config, defaultTopK), dual: false };
+  return { ...resolveExperts(config), ...resolveRouter(config, { topK: defaultTopK }), dual: false };
 }
 
 export function resolveSharedMoeLayer(config: SharedExpertConfig): ResolvedMoeLayer {
@@ -59,7 +52,7 @@ export function resolveScMoeLayer(config: SharedExpertConfig & ShortcutConfig): 
 
 export function resolveDgMoeLayer(config: ExpertsConfig & ShortcutConfig): ResolvedMoeLayer {
   const shortcutNorm = resolveShortcutNorm(config);
-  return { ...resolveExperts(config), ...resolveDualRouted(config), dual: true, shortcutNorm };
+  return { ...resolveExperts(config), ...resolveDualRouter(config), dual: true, shortcutNorm };
 }
 
 function resolveExperts({ expertHidden, activation = 'gelu', ffnBias = activation !== 'swiglu' }: ExpertsConfig) {

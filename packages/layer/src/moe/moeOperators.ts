@@ -1,11 +1,17 @@
-import { resolveRouter, routeTokens, type Routing } from '@scmoe/gating';
+import {
+  isRouterBuffer,
+  routerSpecs,
+  routeTokens,
+  type ResolvedRouter,
+  type RouteContext,
+  type Routing,
+} from '@scmoe/gating';
 import { groupedFfn, type ExpertActivation } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { feedForwardSpecs } from '../blocks/feedForward.js';
-import type { ResolvedRouted } from '../config/MoeConfig.js';
 import { below, parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
-import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
+import { under, type ParameterSpec, type ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { operatorsOver, type Operator } from '../plan/Operator.js';
 import type { Dispatcher, ExpertBatch } from './Dispatcher.js';
 import { allExperts, shardSpecs, type ExpertShard } from './expertShard.js';
@@ -28,17 +34,17 @@ export interface MoeValues {
 /** The router scores all experts on every rank; of the experts themselves there are those of the shard. */
 export function routedSpecs(
   d: number,
-  {
-    numExperts,
-    expertHidden,
-    activation,
-    ffnBias,
-  }: { numExperts: number; expertHidden: number; activation: ExpertActivation; ffnBias?: boolean },
+  routed: ResolvedRouter & { expertHidden: number; activation: ExpertActivation; ffnBias?: boolean },
   shard: ExpertShard = allExperts,
 ): ParameterSpecs {
+  const { numExperts, expertHidden, activation, ffnBias } = routed;
   const experts = feedForwardSpecs(d, expertHidden, activation, { numExperts, bias: ffnBias });
+  const router = Object.entries(routerSpecs(d, routed)).map(([name, spec]): [string, ParameterSpec] => [
+    name,
+    isRouterBuffer(name) ? { ...spec, buffer: true } : spec,
+  ]);
   return {
-    'router.weight': { shape: [d, numExperts], initial: 'normal' },
+    ...under('router', Object.fromEntries(router)),
     ...under('experts', shardSpecs(experts, numExperts, shard)),
   };
 }
@@ -47,14 +53,10 @@ export function routedSpecs(
 export function gate(
   s: tf.Tensor,
   parameters: ParameterRecord,
-  routed: ResolvedRouted,
-  { excluded }: { excluded?: tf.Tensor2D } = {},
+  router: ResolvedRouter,
+  context: RouteContext = {},
 ): Routing {
-  if (excluded) throw new Error('gate: excluded experts are not supported');
-  const { topK, normalizeWeights, capacityFactor, minCapacity, dropPolicy, capacityOrder } = routed;
-  const options = { topK, normalizeWeights, capacityFactor, minCapacity, dropPolicy, capacityOrder };
-  const router = resolveRouter({ numExperts: routed.numExperts, ...options });
-  return routeTokens(asTokens(s), below(parameters, 'router'), router);
+  return routeTokens(asTokens(s), below(parameters, 'router'), router, context);
 }
 
 /** The five operators from routed tokens to their routed output; `gate` comes before, in the hands of the layer. */
@@ -99,7 +101,13 @@ export function expertOperators(
       kind: 'decode',
       inputs: ['s', 'returned', 'routing'],
       outputs: ['routed'],
-      run: ({ s, returned, routing }) => ({ routed: tf.reshape(dispatcher.decode(returned, routing), s.shape) }),
+      run: ({ s, returned, routing }) => {
+        const decoded = dispatcher.decode(returned, routing);
+        const { identityWeights } = routing;
+        // Zero-computation experts hand back what they got, which never left.
+        const sum = identityWeights ? tf.add(decoded, tf.mul(identityWeights, asTokens(s))) : decoded;
+        return { routed: tf.reshape(sum, s.shape) };
+      },
     }),
   ];
 }

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Routing } from '@scmoe/gating';
+import { routerStreams, type RouteContext, type Routing } from '@scmoe/gating';
 
 import { feedForward, feedForwardSpecs } from '../blocks/feedForward.js';
 import { mixCoefficients, mixOutputs, mixSpecs } from '../blocks/mix.js';
@@ -34,6 +34,11 @@ export interface MoeContext {
   dispatcher?: Dispatcher;
   /** Lifts the capacity limit whatever the configuration says. */
   dropless?: boolean;
+  /**
+   * How the router behaves in training: `training` switches its noise and jitter on, which depend on `seed` and on the
+   * streams from `stream` on (`routerStreams` of them, DGMoE twice as many); `replay` repeats earlier choices.
+   */
+  router?: Omit<RouteContext, 'excluded' | 'dropless'>;
 }
 
 /** The operators of a layer's experts, in groups as a sequential plan has them, and how their results add up. */
@@ -68,17 +73,16 @@ export function moeSublayer<Values extends SublayerValues>(
   parameters: ParameterRecord,
   config: ResolvedExperts,
   { tap, norm = (x) => x }: { tap: keyof Values & string; norm?: (x: tf.Tensor) => tf.Tensor },
-  { dispatcher = new LocalDispatcher(), dropless }: MoeContext,
+  { dispatcher = new LocalDispatcher(), dropless, router }: MoeContext,
 ): MoeSublayer<Values> {
   const { computation } = operatorsOver<SublayerValues>();
-  const router = dropless ? { ...config, capacityFactor: 0 } : config;
   const first = computation({
     kind: 'gate',
     inputs: [tap as 'u'],
     outputs: ['s', 'routing'],
     run: (inputs) => {
       const s = norm(inputs[tap as 'u']);
-      return { s, routing: gate(s, parameters, router) };
+      return { s, routing: gate(s, parameters, config, { ...router, dropless }) };
     },
   });
   const experts = expertOperators(parameters, {
@@ -102,7 +106,12 @@ export function moeSublayer<Values extends SublayerValues>(
     kind: 'gate',
     inputs: ['u', 'routing'],
     outputs: ['currentRouting'],
-    run: ({ u, routing }) => ({ currentRouting: gate(u, parameters, router, { excluded: routing.experts }) }),
+    run: ({ u, routing }) => {
+      const stream = (router?.stream ?? 0) + routerStreams;
+      return {
+        currentRouting: gate(u, parameters, config, { ...router, stream, dropless, excluded: routing.experts }),
+      };
+    },
   });
   const ofShortcut = relabel<SublayerValues>([first, ...experts], { suffix: '1' });
   const ofCurrent = relabel(experts, { suffix: '2', values: currentValues });

@@ -7,6 +7,8 @@ import type { ParameterRecord } from './ParameterRecord.js';
 export interface ParameterSpec {
   readonly shape: number[];
   readonly initial: 'zeros' | 'ones' | 'normal' | 'residual';
+  /** State that no gradient trains, such as a router's correction bias. */
+  readonly buffer?: true;
   /** Where this is only a part of a parameter: its entries along the first axis begin at `first` of all `of`. */
   readonly part?: { readonly first: number; readonly of: number };
 }
@@ -18,9 +20,10 @@ export function under(prefix: string, specs: ParameterSpecs): ParameterSpecs {
   return Object.fromEntries(Object.entries(specs).map(([name, spec]) => [`${prefix}.${name}`, spec]));
 }
 
-/** Number of elements of all parameters together. */
+/** Number of elements of all parameters together; buffers are none. */
 export function countParameters(specs: ParameterSpecs): number {
-  return Object.values(specs).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  const trained = Object.values(specs).filter(({ buffer }) => !buffer);
+  return trained.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
 }
 
 /**
