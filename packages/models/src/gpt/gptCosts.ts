@@ -17,16 +17,18 @@ export interface GptCosts {
  * 12 * numLayers * dModel * sequenceLength, which counts the whole square although a causal kernel computes half of it.
  */
 export function gptCosts(config: ResolvedGpt): GptCosts {
-  const { numLayers, dModel, sequenceLength, tiedEmbeddings, pairs } = config;
+  const { numLayers, dModel, sequenceLength, tiedEmbeddings, stages } = config;
   const specs = gptSpecs(config);
   const count = (accept: (name: string) => boolean) =>
     countParameters(Object.fromEntries(Object.entries(specs).filter(([name]) => accept(name))));
 
   const numParameters = count(() => true);
-  const idle = pairs.reduce((sum, { moe }, index) => {
+  const idle = stages.reduce((sum, { name: stage, config: { kind, moe } }) => {
     if (!moe) return sum;
-    const ofExperts = count((name) => name.startsWith(`block${index}.experts.`));
-    return sum + ofExperts * (1 - moe.topK / moe.numExperts);
+    const ofExperts = count((name) => name.startsWith(`${stage}.experts.`));
+    // DGMoE chooses twice. Choices of experts that compute nothing count as if they did: they vary from token to token.
+    const visited = Math.min(moe.numExperts, kind === 'dgmoe' ? 2 * moe.topK : moe.topK);
+    return sum + ofExperts * (1 - visited / moe.numExperts);
   }, 0);
   const numActiveParameters = numParameters - idle;
   // A tied embedding is the head's matrix as well, and multiplies there.

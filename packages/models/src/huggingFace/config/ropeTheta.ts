@@ -16,7 +16,7 @@ export function ropeTheta(config: ConfigReader, fallback: number): number {
     const unknown = Object.keys(others).filter((name) => others[name] !== null && others[name] !== 1);
     if (unknown.length > 0) config.fail(key, `expected rope_theta and rope_type alone, not ${unknown.join(', ')}`);
     if (!(typeof theta === 'number' && theta > 0)) config.fail(key, 'expected a rope_theta > 0');
-    if (key === 'rope_parameters') return theta as number;
+    if (key === 'rope_parameters') return theta;
   }
   return legacy;
 }
