@@ -82,11 +82,11 @@ export class MadModel implements Trainable<TokenBatch> {
   private forward(ids: tf.Tensor2D): { logits: tf.Tensor2D; routings: Routing[] } {
     const [batch, length] = ids.shape;
     const x = embedding(ids, this.variables['embedding'] as tf.Variable<tf.Rank.R2>) as tf.Tensor3D;
-    const { y, routing } = runPair(x, below(this.variables, 'pair'), this.pair);
+    const { y, routing, currentRouting } = runPair(x, below(this.variables, 'pair'), this.pair);
     const states = this.decodes ? this.decode(tf.slice(y, [0, length - 1, 0], [batch, 1, dModel]), length) : y;
     const hidden = tf.reshape(this.norm(states, 'normFinal'), [-1, dModel]);
     const logits = linear(hidden, this.weight('head.weight'), this.variables['head.bias']) as tf.Tensor2D;
-    return { logits, routings: routing ? [routing] : [] };
+    return { logits, routings: [routing, currentRouting].filter((each) => each !== undefined) };
   }
 
   /** (B, 1, d) -> (B, S, d) */

@@ -18,6 +18,7 @@ export const madKinds: readonly MadKind[] = [
   { name: 'dense', moe: { kind: 'dense' } },
   { name: 'top-1', moe: { kind: 'standard', topK: 1, numExperts, expertHidden: activeHidden } },
   { name: 'top-2', moe: { kind: 'standard', topK: 2, ...halves } },
+  { name: 'DGMoE pos2', moe: { kind: 'dgmoe', position: 'pos2', ...halves } },
   { name: 'shared', moe: { kind: 'shared', ...halves } },
   ...(['pos1', 'pos2', 'pos3'] as const).map((position): MadKind => ({
     name: `ScMoE ${position}`,
