@@ -99,6 +99,21 @@ describe('bad data exits with 1 and says', () => {
   });
 });
 
+describe('the options of the model', () => {
+  it.each(['dense', 'top1', 'top2', 'standard', 'shared', 'scmoe'])('select kind %s', async (kind) => {
+    const { code, out } = await lmTrain('train', ...options, '--kind', kind, '--steps', '1');
+    expect(out).toContain(`model: ${kind} GPT`);
+    expect(code).toBe(0);
+  });
+
+  it.each(['pos1', 'pos2', 'pos3'])('select position %s', async (position) => {
+    const chosen = ['--kind', 'scmoe', '--position', position, '--first-position', 'pos1', '--post-norm'];
+    const { code, out } = await lmTrain('train', ...options, ...chosen, '--steps', '1');
+    expect(out).toContain(`(${position}, cg1)`);
+    expect(code).toBe(0);
+  });
+});
+
 describe('--config', () => {
   it('takes YAML or JSON; flags override it', async () => {
     const yaml = file('config.yaml', 'steps: 3\nnumExperts: 4\nmix: add\n');

@@ -7,8 +7,11 @@ export interface ModelOptions {
   kind: 'dense' | 'top1' | 'top2' | 'standard' | 'shared' | 'scmoe';
   numExperts: number;
   topK?: number;
+  position: 'pos1' | 'pos2' | 'pos3';
+  firstPosition?: 'pos1' | 'pos2' | 'pos3';
   mix: 'add' | 'cg1' | 'cg2';
   shortcutNorm: 'own' | 'shared' | 'none';
+  postNorm: boolean;
   capacityFactor: number;
   expertHidden?: number;
   sharedHidden?: number;
@@ -34,12 +37,23 @@ const options: [flags: string, description: string, configure: (option: Option) 
   ],
   ['--num-experts <n>', 'routed experts per layer', (o) => o.argParser(wholeNumber(1)).default(8)],
   ['--top-k <n>', 'experts per token (default: 1; 2 with --kind top2)', (o) => o.argParser(wholeNumber(1))],
+  [
+    '--position <pos>',
+    "what gate and experts of scmoe read: the first block's output (pos1), its activation before the MLP (pos2), its input (pos3)",
+    (o) => o.choices(['pos1', 'pos2', 'pos3']).default('pos2'),
+  ],
+  [
+    '--first-position <pos>',
+    'the same for the first pair of blocks (default: --position)',
+    (o) => o.choices(['pos1', 'pos2', 'pos3']),
+  ],
   ['--mix <mix>', 'how shared and routed experts combine', (o) => o.choices(['add', 'cg1', 'cg2']).default('cg1')],
   [
     '--shortcut-norm <norm>',
     'norm of what gate and experts read',
     (o) => o.choices(['own', 'shared', 'none']).default('own'),
   ],
+  ['--post-norm', 'norm on the sum of shared and routed output', (o) => o.default(false)],
   [
     '--capacity-factor <x>',
     'places per expert, as a multiple of an even load; 0: no limit, no token dropped',

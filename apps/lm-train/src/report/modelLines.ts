@@ -5,8 +5,8 @@ import { count, short } from './format.js';
 
 /** What a model is and costs, in two lines. */
 export function modelLines(model: Gpt, options: ModelOptions, tokensPerStep: number): string[] {
-  const { kind, numExperts, mix, numLayers, dModel, numHeads, sequenceLength } = options;
-  const experts = kind === 'dense' ? '' : `, ${numExperts} experts${kind === 'scmoe' ? ` (pos2, ${mix})` : ''}`;
+  const { kind, numExperts, position, mix, numLayers, dModel, numHeads, sequenceLength } = options;
+  const experts = kind === 'dense' ? '' : `, ${numExperts} experts${kind === 'scmoe' ? ` (${position}, ${mix})` : ''}`;
   const flops = model.flopsPerToken();
   return [
     `model: ${kind} GPT, ${numLayers} blocks of width ${dModel}, ${numHeads} heads, sequence ${sequenceLength}${experts}`,

@@ -1,4 +1,4 @@
-import { type Golden, golden, goldenNames } from '@scmoe/testing';
+import { expectGradients, expectOutput, type Golden, golden, goldenNames } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { resolveBlock, type BlockConfig } from '../config/BlockConfig.js';
@@ -6,8 +6,7 @@ import { checkParameters } from '../parameters/ParameterSpec.js';
 import { executePlan } from '../plan/executePlan.js';
 import { sequentialPlan } from '../plan/Plan.js';
 import { backends } from '../testing/backends.js';
-import { expectGradients, expectOutput, tensorsOf } from '../testing/expectGolden.js';
-import { backboneOfGolden } from '../testing/goldenConfig.js';
+import { backboneOfGolden, differentiable, parametersOfGolden } from '../testing/goldenConfig.js';
 import { blockOperators } from './blockOperators.js';
 import { blockSpecs } from './blockSpecs.js';
 import { runBlock } from './runBlock.js';
@@ -30,7 +29,7 @@ suite('runBlock against the reference values on %s', (backend) => {
   it.each(names)('%s', (name) => {
     const reference = golden(name)!;
     const config = resolveBlock(configOf(reference));
-    const parameters = tensorsOf(reference, 'param.');
+    const parameters = parametersOfGolden(reference);
     const x = reference.tensors['input.x'] as tf.Tensor3D;
     checkParameters(parameters, blockSpecs(config));
 
@@ -40,10 +39,8 @@ suite('runBlock against the reference values on %s', (backend) => {
     expectOutput(reference, 'weights', values.routing!.weights);
     expect(values.routing!.experts.dataSync()).toEqual(reference.tensors['output.experts']!.dataSync());
 
-    const inputs = Object.keys(reference.tensors).filter((key) => /^(param|input)\./.test(key));
-    expectGradients(reference, inputs, (given) => {
-      const givenParameters = tensorsOf({ ...reference, tensors: given }, 'param.');
-      const { y } = runBlock(given['input.x'] as tf.Tensor3D, givenParameters, config);
+    expectGradients(reference, differentiable(reference), (given) => {
+      const { y } = runBlock(given['input.x'] as tf.Tensor3D, parametersOfGolden(reference, given), config);
       return tf.sum(tf.mul(y, reference.tensors['r.y']!));
     });
   });

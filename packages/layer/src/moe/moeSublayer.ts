@@ -1,5 +1,6 @@
-import * as tf from '@tensorflow/tfjs';
 import { routerStreams, type RouteContext, type Routing } from '@scmoe/gating';
+import { stopGradient } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
 
 import { feedForward, feedForwardSpecs } from '../blocks/feedForward.js';
 import { mixCoefficients, mixOutputs, mixSpecs } from '../blocks/mix.js';
@@ -108,9 +109,9 @@ export function moeSublayer<Values extends SublayerValues>(
     outputs: ['currentRouting'],
     run: ({ u, routing }) => {
       const stream = (router?.stream ?? 0) + routerStreams;
-      return {
-        currentRouting: gate(u, parameters, config, { ...router, stream, dropless, excluded: routing.experts }),
-      };
+      // An id is no path for a gradient.
+      const excluded = stopGradient(routing.experts);
+      return { currentRouting: gate(u, parameters, config, { ...router, stream, dropless, excluded }) };
     },
   });
   const ofShortcut = relabel<SublayerValues>([first, ...experts], { suffix: '1' });

@@ -1,15 +1,15 @@
 import { loadBalanceLoss } from '@scmoe/gating';
+import { expectGradients, expectOutput, type Golden, golden, goldenNames } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
-import { type Golden, golden, goldenNames } from '@scmoe/testing';
 import { resolveMoeLayer, resolveSharedMoeLayer } from '../layers/moeLayerOptions.js';
-import { expectGradients, expectOutput, tensorsOf } from '../testing/expectGolden.js';
+import { checkParameters } from '../parameters/ParameterSpec.js';
 import { backends } from '../testing/backends.js';
-import type { ResolvedMoeLayer } from './moeLayerOperators.js';
+import { differentiable, parametersOfGolden } from '../testing/goldenConfig.js';
+import { moeSpecs, type ResolvedMoeLayer } from './moeLayerOperators.js';
 import { runMoe } from './runMoe.js';
 
-/** Routers with zero-computation experts or a correction bias (which makes the idle expert) are not built. */
-const names = [...goldenNames('moe-'), ...goldenNames('shared-')].filter((name) => !/zero|idle/.test(name));
+const names = [...goldenNames('moe-'), ...goldenNames('shared-')];
 
 function configOf({ config, tensors }: Golden): ResolvedMoeLayer {
   const hidden = (name: string) =>
@@ -27,15 +27,17 @@ suite('runMoe against the reference values on %s', (backend) => {
   it.each(names)('%s', (name) => {
     const reference = golden(name)!;
     const config = configOf(reference);
-    const { y, routing } = runMoe(reference.tensors['input.x']!, tensorsOf(reference, 'param.'), config);
+    const x = reference.tensors['input.x']!;
+    const parameters = parametersOfGolden(reference);
+    checkParameters(parameters, moeSpecs(x.shape.at(-1)!, config));
+    const { y, routing } = runMoe(x, parameters, config);
     expectOutput(reference, 'y', y);
     expectOutput(reference, 'weights', routing.weights);
     expect(routing.experts.dataSync()).toEqual(reference.tensors['output.experts']!.dataSync());
 
     const coefficient = reference.config.auxLossCoefficient ?? 0;
-    const inputs = Object.keys(reference.tensors).filter((key) => /^(param|input)\./.test(key));
-    expectGradients(reference, inputs, (given) => {
-      const result = runMoe(given['input.x']!, tensorsOf({ ...reference, tensors: given }, 'param.'), config);
+    expectGradients(reference, differentiable(reference), (given) => {
+      const result = runMoe(given['input.x']!, parametersOfGolden(reference, given), config);
       const task = tf.sum(tf.mul(result.y, reference.tensors['r.y']!));
       return tf.add(task, tf.mul(loadBalanceLoss(result.routing), coefficient));
     });

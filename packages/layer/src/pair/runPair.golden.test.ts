@@ -1,20 +1,18 @@
 import { loadBalanceLoss } from '@scmoe/gating';
+import { expectGradients, expectOutput, type Golden, golden, goldenNames } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
-import { type Golden, golden, goldenNames } from '@scmoe/testing';
 import { resolvePair, type PairConfig } from '../config/PairConfig.js';
 import { checkParameters } from '../parameters/ParameterSpec.js';
-import { expectGradients, expectOutput, tensorsOf } from '../testing/expectGolden.js';
-import { backboneOfGolden } from '../testing/goldenConfig.js';
-import { backends } from '../testing/backends.js';
 import { executePlan } from '../plan/executePlan.js';
 import { sequentialPlan } from '../plan/Plan.js';
+import { backends } from '../testing/backends.js';
+import { backboneOfGolden, differentiable, parametersOfGolden } from '../testing/goldenConfig.js';
 import { pairOperators } from './pairOperators.js';
 import { pairSpecs } from './pairSpecs.js';
 import { runPair } from './runPair.js';
 
-/** DGMoE and routers with sigmoid scores or a correction bias are not built. */
-const names = goldenNames('pair-').filter((name) => !/dgmoe|combined2/.test(name));
+const names = goldenNames('pair-');
 
 const configOf = (reference: Golden): PairConfig => ({
   ...backboneOfGolden(reference),
@@ -30,7 +28,7 @@ suite('runPair against the reference values on %s', (backend) => {
   it.each(names)('%s', (name) => {
     const reference = golden(name)!;
     const config = resolvePair(configOf(reference));
-    const parameters = tensorsOf(reference, 'param.');
+    const parameters = parametersOfGolden(reference);
     const x = reference.tensors['input.x'] as tf.Tensor3D;
     checkParameters(parameters, pairSpecs(config));
 
@@ -41,13 +39,17 @@ suite('runPair against the reference values on %s', (backend) => {
     if (config.moe?.shared) expectOutput(reference, 'shared', values.shared!.output);
     if (values.shared?.coefficients) expectOutput(reference, 'coefficients', values.shared.coefficients);
     expectOutput(reference, 'weights', values.routing!.weights);
-    expect(values.routing!.experts.dataSync()).toEqual(reference.tensors['output.experts']!.dataSync());
+    const ids = (output: string) => reference.tensors[`output.${output}`]!.dataSync();
+    expect(values.routing!.experts.dataSync()).toEqual(ids('experts'));
+    if (config.kind === 'dgmoe') {
+      expectOutput(reference, 'routedCurrent', values.currentRouted!);
+      expectOutput(reference, 'currentWeights', values.currentRouting!.weights);
+      expect(values.currentRouting!.experts.dataSync()).toEqual(ids('currentExperts'));
+    }
 
     const coefficient = reference.config.auxLossCoefficient ?? 0;
-    const inputs = Object.keys(reference.tensors).filter((key) => /^(param|input)\./.test(key));
-    expectGradients(reference, inputs, (given) => {
-      const givenParameters = tensorsOf({ ...reference, tensors: given }, 'param.');
-      const { y, routing } = runPair(given['input.x'] as tf.Tensor3D, givenParameters, config);
+    expectGradients(reference, differentiable(reference), (given) => {
+      const { y, routing } = runPair(given['input.x'] as tf.Tensor3D, parametersOfGolden(reference, given), config);
       const task = tf.sum(tf.mul(y, reference.tensors['r.y']!));
       return tf.add(task, tf.mul(loadBalanceLoss(routing!), coefficient));
     });

@@ -1,25 +1,35 @@
-import type { PairValues } from '../pair/pairOperators.js';
-import type { Operator } from '../plan/Operator.js';
+import { isExchange, type Operator } from '../plan/Operator.js';
 import type { Plan, Step } from '../plan/Plan.js';
 
-/** Starts both exchanges as early and waits for them as late as the slot allows: the expert runs after `slot` backbone operators. */
+/**
+ * Starts the exchanges of the tapped activation as early and waits for them as late as the slot allows: the expert runs
+ * after `slot` of the other operators that follow the tap.
+ */
 export function overlappedPlan(slot: number) {
-  return (operators: readonly Operator<PairValues>[]): Plan => {
-    const steps = (names: string[]): Step[] => names.map((operator) => ({ action: 'run', operator }));
+  return <Values>(operators: readonly Operator<Values>[]): Plan => {
     const names = operators.map(({ name }) => name);
-    const gate = names.indexOf('gate');
-    const afterTap = names.slice(gate).filter((name) => /^(mlp|attention|sharedExpert)/.test(name));
+    const suffix = names.includes('gate1') ? '1' : '';
+    const first = names.indexOf(`gate${suffix}`);
+    const own = ['gate', 'encode', 'dispatch', 'expert', 'combine', 'decode'].map((kind) => kind + suffix);
+    const beside = names.slice(first).filter((name) => !own.includes(name) && name !== 'output');
+    const [gate, encode, dispatch, expert, combine, decode] = own as [string, string, string, string, string, string];
+    const start = (operator: string): Step => ({ action: 'start', operator });
+    const wait = (operator: string): Step => ({ action: 'wait', operator });
+    const run = (list: string[]): Step[] =>
+      list.flatMap((operator): Step[] => {
+        const travels = isExchange(operators[names.indexOf(operator)]!);
+        return travels ? [start(operator), wait(operator)] : [{ action: 'run', operator }];
+      });
     return [
-      ...steps(names.slice(0, gate)),
-      ...steps(['gate', 'encode']),
-      { action: 'start', operator: 'dispatch' },
-      ...steps(afterTap.slice(0, slot)),
-      { action: 'wait', operator: 'dispatch' },
-      ...steps(['expert']),
-      { action: 'start', operator: 'combine' },
-      ...steps(afterTap.slice(slot)),
-      { action: 'wait', operator: 'combine' },
-      ...steps(['decode', 'output']),
+      ...run([...names.slice(0, first), gate, encode]),
+      start(dispatch),
+      ...run(beside.slice(0, slot)),
+      wait(dispatch),
+      ...run([expert]),
+      start(combine),
+      ...run(beside.slice(slot)),
+      wait(combine),
+      ...run([decode, 'output']),
     ];
   };
 }

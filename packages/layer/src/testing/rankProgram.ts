@@ -8,7 +8,7 @@ import { ExpertParallelDispatcher } from '../moe/ExpertParallelDispatcher.js';
 import { sequentialPlan } from '../plan/Plan.js';
 import { backends } from './backends.js';
 import { overlappedPlan } from './overlappedPlan.js';
-import { pairConfig, rankCases, runCase, runPairCase, type Choices, type RankOutcome } from './rankCases.js';
+import { layerCases, rankCases, runCase, runLayerCase, type Choices, type RankOutcome } from './rankCases.js';
 import { sendResult } from '@scmoe/testing';
 
 /** What a rank sends: outcomes by backend and case, those of the plans, and how disagreements ended. */
@@ -28,12 +28,12 @@ const plans = {
 
 function planOutcomes(communicator: Communicator): Record<string, RankOutcome> {
   const { rank, size } = communicator;
-  const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: pairConfig.numExperts! });
+  const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: 4 });
   const outcomes: Record<string, RankOutcome> = {};
-  for (const capacityFactor of [0, 1.5]) {
+  for (const [layer, config] of Object.entries(layerCases)) {
     for (const [name, plan] of Object.entries(plans)) {
-      outcomes[`${name}, capacity ${capacityFactor}`] = runPairCase(
-        { ...pairConfig, capacityFactor },
+      outcomes[`${layer}, ${name}`] = runLayerCase(
+        config,
         { from: rank, to: rank + 1, experts: { rank, size } },
         { plan, dispatcher },
         communicator,

@@ -1,5 +1,6 @@
 import { expectThat } from '@scmoe/layer';
 
+import { Float } from '../config/Float.js';
 import { same, transposed } from '../tensors/TensorRule.js';
 import { gptArchitecture } from './gptArchitecture.js';
 import { backboneOf, denseOnly } from './requirements.js';
@@ -47,17 +48,17 @@ export const gpt2 = gptArchitecture({
     expectThat(numKvHeads === numHeads, 'numKvHeads', `numHeads = ${numHeads}`, numKvHeads);
     return {
       activation_function: activation === 'gelu_tanh' ? 'gelu_new' : 'gelu',
-      attn_pdrop: 0,
+      attn_pdrop: new Float(0),
       bos_token_id: null,
-      embd_pdrop: dropout,
+      embd_pdrop: new Float(dropout),
       eos_token_id: null,
-      layer_norm_epsilon: config.normEpsilon,
+      layer_norm_epsilon: new Float(config.normEpsilon),
       n_embd: config.dModel,
       n_head: numHeads,
       n_inner: ffnHidden,
       n_layer: config.numLayers,
       n_positions: config.sequenceLength,
-      resid_pdrop: dropout,
+      resid_pdrop: new Float(dropout),
       tie_word_embeddings: config.tiedEmbeddings,
       vocab_size: config.vocabSize,
     };

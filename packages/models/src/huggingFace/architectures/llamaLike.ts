@@ -1,10 +1,12 @@
+import { expectThat } from '@scmoe/layer';
+
 import type { GptConfig, ResolvedGpt } from '../../gpt/GptConfig.js';
 import type { ConfigReader } from '../config/ConfigReader.js';
+import { Float } from '../config/Float.js';
 import { ropeTheta } from '../config/ropeTheta.js';
 import type { JsonObject } from '../folder/openFolder.js';
 import { same, transposed, type TensorRule } from '../tensors/TensorRule.js';
 import { backboneOf } from './requirements.js';
-import { expectThat } from '@scmoe/layer';
 
 /** What the families after LLaMA share: rotary positions, RMSNorm, SwiGLU, grouped keys. */
 export function readLlamaLike(
@@ -44,7 +46,7 @@ export function writeLlamaLike(config: ResolvedGpt): JsonObject {
   expectThat(config.norm === 'rms', 'norm', 'rms', config.norm);
   expectThat(activation === 'swiglu', 'activation', 'swiglu', activation);
   return {
-    attention_dropout: 0,
+    attention_dropout: new Float(0),
     bos_token_id: null,
     eos_token_id: null,
     hidden_act: 'silu',
@@ -54,10 +56,10 @@ export function writeLlamaLike(config: ResolvedGpt): JsonObject {
     num_attention_heads: numHeads,
     num_hidden_layers: config.numLayers,
     num_key_value_heads: numKvHeads,
-    rms_norm_eps: config.normEpsilon,
+    rms_norm_eps: new Float(config.normEpsilon),
     // Where transformers 5 looks, and where versions before it do.
-    rope_parameters: { rope_theta: rope!.theta, rope_type: 'default' },
-    rope_theta: rope!.theta,
+    rope_parameters: { rope_theta: new Float(rope!.theta), rope_type: 'default' },
+    rope_theta: new Float(rope!.theta),
     sliding_window: null,
     tie_word_embeddings: config.tiedEmbeddings,
     vocab_size: config.vocabSize,

@@ -1,5 +1,6 @@
 import { expectThat } from '@scmoe/layer';
 
+import { Float } from '../config/Float.js';
 import { transposed } from '../tensors/TensorRule.js';
 import { gptArchitecture } from './gptArchitecture.js';
 import { isUnusedLlamaLike, llamaLikeRules, readLlamaLike, writeLlamaLike } from './llamaLike.js';
@@ -46,8 +47,8 @@ export const mixtral = gptArchitecture({
       num_experts_per_tok: moe.topK,
       num_local_experts: moe.numExperts,
       output_router_logits: false,
-      router_aux_loss_coef: config.routerLosses.auxiliaryLossCoefficient,
-      router_jitter_noise: moe.jitter,
+      router_aux_loss_coef: new Float(config.routerLosses.auxiliaryLossCoefficient),
+      router_jitter_noise: new Float(moe.jitter),
     };
   },
 

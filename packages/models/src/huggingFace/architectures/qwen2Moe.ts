@@ -2,6 +2,7 @@ import { expectThat } from '@scmoe/layer';
 
 import type { GptConfig, ResolvedGpt } from '../../gpt/GptConfig.js';
 import type { ConfigReader } from '../config/ConfigReader.js';
+import { Float } from '../config/Float.js';
 import { transposed } from '../tensors/TensorRule.js';
 import { gptArchitecture } from './gptArchitecture.js';
 import { isUnusedLlamaLike, llamaLikeRules, readLlamaLike, writeLlamaLike } from './llamaLike.js';
@@ -39,7 +40,7 @@ export const qwen2Moe = gptArchitecture({
       num_experts_per_tok: moe.topK,
       output_router_logits: false,
       qkv_bias: attentionBias === 'qkv',
-      router_aux_loss_coef: config.routerLosses.auxiliaryLossCoefficient,
+      router_aux_loss_coef: new Float(config.routerLosses.auxiliaryLossCoefficient),
       shared_expert_intermediate_size: moe.shared!.hidden,
       use_sliding_window: false,
     };

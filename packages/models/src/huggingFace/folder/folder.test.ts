@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { readSafetensors, writeSafetensors, type DeferredTensor } from '@scmoe/tensor';
 import { temporaryFolderForEach } from '@scmoe/testing';
 
+import { Float } from '../config/Float.js';
 import { PretrainedError } from '../PretrainedError.js';
 import { openFolder, readHuggingFace } from './openFolder.js';
 import { writeFolder } from './writeFolder.js';
@@ -34,6 +35,13 @@ describe('a folder of weights', () => {
     expect(metadata).toEqual({ format: 'pt' });
     expect(Object.keys(stored)).toEqual(['a', 'b', 'c']);
     expect((await readHuggingFace(folder.path)).config).toEqual(config);
+  });
+
+  it('has floats in its configuration that Python takes for floats', async () => {
+    const numbers = { a: new Float(0), b: new Float(1e-7), c: [new Float(1e21)], d: 3, e: 'float: 1' };
+    await writeFolder(folder.path, { config: numbers, tensors });
+    const text = readFileSync(at('config.json'), 'utf8').replace(/\s+/g, '');
+    expect(text).toBe('{"a":0.0,"b":1e-7,"c":[1e+21],"d":3,"e":"float:1"}');
   });
 
   it('is split beyond the limit, with an index, a large tensor alone', async () => {

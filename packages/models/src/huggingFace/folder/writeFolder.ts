@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { writeSafetensors, type DeferredTensor } from '@scmoe/tensor';
 
+import { formatJson } from '../config/Float.js';
 import { PretrainedError } from '../PretrainedError.js';
 import { configFile, indexFile, isWeights, shardFile, weightsFile } from './fileNames.js';
 import type { JsonObject } from './openFolder.js';
@@ -72,6 +73,6 @@ function bytesOf({ dtype, shape }: DeferredTensor): number {
 
 async function writeJson(path: string, value: JsonObject): Promise<void> {
   const partial = `${path}.partial`;
-  await writeFile(partial, `${JSON.stringify(value, undefined, 2)}\n`);
+  await writeFile(partial, `${formatJson(value)}\n`);
   await rename(partial, path);
 }

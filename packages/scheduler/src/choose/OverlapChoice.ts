@@ -1,0 +1,29 @@
+import type { Plan } from '../plan/Plan.js';
+
+export type PlanKind = 'sequential' | 'overlapped' | 'chunked' | 'pipelined';
+
+/** A plan and what it is predicted to take. */
+export interface OverlapChoice {
+  /** `overlapped`: one chunk; `chunked`: several, beside a window; `pipelined`: several, where there is no window. */
+  readonly kind: PlanKind;
+  /** Operators of the window before the expert, counted in the order of the forward pass for both directions. */
+  readonly slot: number;
+  readonly chunks: number;
+  /** For a backward pass its steps name the operators whose gradients they compute. */
+  readonly plan: Plan;
+  readonly predictedMs: number;
+}
+
+/** The choice for one direction, with what it was chosen from. */
+export interface DirectionChoice extends OverlapChoice {
+  /** The second best; absent where there was one plan only. */
+  readonly runnerUp: OverlapChoice | undefined;
+  readonly sequentialMs: number;
+  /** What no schedule beats: all computations, or all exchanges. */
+  readonly boundMs: number;
+  readonly exposedMs: number;
+  /** 1 - exposed time / that of the sequential plan. */
+  readonly hiddenFraction: number;
+  /** Every plan that was compared, best first. */
+  readonly candidates: readonly OverlapChoice[];
+}

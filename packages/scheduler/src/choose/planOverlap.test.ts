@@ -1,0 +1,186 @@
+import { layerGraph, layerKinds, type LayerKind } from '../graph/layerGraphs.js';
+import { OperatorGraph } from '../graph/OperatorGraph.js';
+import { chunkCosts } from '../costs/chunkCosts.js';
+import { mirrorPlan } from '../plan/mirrorPlan.js';
+import { overlappedPlan } from '../plan/overlappedPlan.js';
+import { sequentialPlan } from '../plan/sequentialPlan.js';
+import { equation11Slot } from '../predict/equation11.js';
+import { simulatePlan } from '../predict/simulatePlan.js';
+import { windowCosts } from '../predict/slotTimes.js';
+import { costsOf, randomCosts, seededRandom } from '../testing/randomCosts.js';
+import { planOverlap } from './planOverlap.js';
+
+const pos2 = layerGraph('pos2');
+const noOverhead = { computeMs: 0, communicationMs: 0 };
+
+describe.each(layerKinds)('planOverlap over random costs of %s', (kind: LayerKind) => {
+  const graph = layerGraph(kind);
+
+  it('finds the smallest time of all slots and chunk counts, each direction by itself and both as mirrors', () => {
+    const random = seededRandom(11);
+    const overhead = { computeMs: 0.1, communicationMs: 0.3 };
+    for (let trial = 0; trial < 100; trial++) {
+      const [forward, backward] = [randomCosts(graph, random), randomCosts(graph, random)];
+      const decision = planOverlap(graph, { forward, backward }, { maxChunks: 3, overhead });
+      const times: { forward: number; backward: number }[] = [];
+      for (const chunks of [1, 2, 3]) {
+        for (let slot = 0; slot < graph.numSlots; slot++) {
+          const plan = overlappedPlan(graph, { slot, chunks });
+          const costs = (of: Record<string, number>) => chunkCosts(graph, of, { chunks, overhead });
+          times.push({
+            forward: simulatePlan(plan, costs(forward)).stepMs,
+            backward: simulatePlan(mirrorPlan(plan), costs(backward)).stepMs,
+          });
+        }
+      }
+      const best = (time: (entry: (typeof times)[0]) => number) => Math.min(...times.map(time));
+      expect(decision.forward.predictedMs).toBeCloseTo(
+        best((t) => t.forward),
+        6,
+      );
+      expect(decision.backward!.predictedMs).toBeCloseTo(
+        best((t) => t.backward),
+        6,
+      );
+      const { predictedMs, backwardMs } = decision.mirrored;
+      expect(predictedMs + backwardMs).toBeCloseTo(
+        best((t) => t.forward + t.backward),
+        6,
+      );
+    }
+  });
+
+  it('agrees with equation 11 where there are no chunks', () => {
+    const random = seededRandom(12);
+    for (let trial = 0; trial < 200; trial++) {
+      const costs = randomCosts(graph, random);
+      const { predictedMs } = planOverlap(graph, { forward: costs }, { maxChunks: 1 }).forward;
+      const slot = equation11Slot(windowCosts(graph, costs));
+      expect(simulatePlan(overlappedPlan(graph, { slot }), costs).stepMs).toBeCloseTo(predictedMs, 6);
+    }
+  });
+});
+
+describe('planOverlap', () => {
+  it('says what it predicts, what it would save and what came second', () => {
+    const costs = costsOf(pos2, { mlp1: 4, attention2: 3, sharedExpert: 4, dispatch: 5, combine: 6, expert: 2 });
+    const { forward, backward } = planOverlap(pos2, { forward: costs }, { maxChunks: 1 });
+    expect(forward).toMatchObject({ kind: 'overlapped', slot: 1, chunks: 1, predictedMs: 19, sequentialMs: 29 });
+    expect(forward).toMatchObject({ boundMs: 18, exposedMs: 1 });
+    expect(forward.hiddenFraction).toBeCloseTo(10 / 11, 12);
+    expect(forward.runnerUp).toMatchObject({ kind: 'overlapped', slot: 2, predictedMs: 20 });
+    expect(forward.candidates).toHaveLength(5);
+    expect(backward).toBeUndefined();
+  });
+
+  it('lets the backward pass have a slot of its own', () => {
+    const forward = costsOf(pos2, { dispatch: 0.1, combine: 3 });
+    const backward = costsOf(pos2, { dispatch: 3, combine: 0.1 });
+    const decision = planOverlap(pos2, { forward, backward }, { maxChunks: 1 });
+    expect(decision.forward.slot).toBe(0);
+    expect(decision.backward!.slot).toBe(3);
+    expect(decision.backward!.plan).toEqual(mirrorPlan(overlappedPlan(pos2, { slot: 3 })));
+    expect(decision.mirrored.plan).toEqual(overlappedPlan(pos2, { slot: decision.mirrored.slot }));
+  });
+
+  it('cuts tokens where communication exceeds the window, and not where the overhead eats the gain', () => {
+    const costs = costsOf(pos2, { dispatch: 20, combine: 20, expert: 10 });
+    const cheap = planOverlap(pos2, { forward: costs }, { overhead: noOverhead }).forward;
+    expect(cheap).toMatchObject({ kind: 'chunked', chunks: 4 });
+    const dear = planOverlap(pos2, { forward: costs }, { overhead: { computeMs: 5, communicationMs: 5 } }).forward;
+    expect(dear.chunks).toBe(1);
+  });
+
+  it('pipelines a standard layer', () => {
+    const graph = layerGraph('standard');
+    const { forward } = planOverlap(graph, { forward: costsOf(graph, { dispatch: 4, expert: 4, combine: 4 }) });
+    expect(forward).toMatchObject({ kind: 'pipelined', slot: 0 });
+    expect(forward.chunks).toBeGreaterThan(1);
+    expect(forward.predictedMs).toBeLessThan(forward.sequentialMs);
+  });
+
+  it('stays sequential where nothing is gained: no communication, no cost, no experts', () => {
+    expect(planOverlap(pos2, { forward: costsOf(pos2, { dispatch: 0, combine: 0 }) }).forward).toMatchObject({
+      kind: 'sequential',
+      hiddenFraction: 1,
+      plan: sequentialPlan(pos2),
+    });
+    expect(planOverlap(pos2, { forward: costsOf(pos2, {}, 0) }).forward.kind).toBe('sequential');
+    const dense = new OperatorGraph([{ name: 'mlp1', kind: 'mlp', after: [] }]);
+    expect(planOverlap(dense, { forward: { mlp1: 2 } }).forward).toMatchObject({
+      kind: 'sequential',
+      predictedMs: 2,
+      runnerUp: undefined,
+    });
+  });
+
+  it('gives a tie to the slot that can bear the most delay, then to the lower one', () => {
+    const costs = costsOf(pos2, { mlp1: 2, attention2: 4, sharedExpert: 4, dispatch: 1, combine: 1 });
+    // Slots 1 and 2 both hide everything; 2 leaves 3 ms beside the combine and 5 beside the dispatch, 1 only 1.
+    expect(planOverlap(pos2, { forward: costs }).forward).toMatchObject({ slot: 2, chunks: 1, exposedMs: 0 });
+    const even = costsOf(pos2, { mlp1: 2, attention2: 0, sharedExpert: 2 });
+    expect(planOverlap(pos2, { forward: even }).forward.slot).toBe(1);
+  });
+
+  it('decides alike for costs that differ by rounding only', () => {
+    const costs = costsOf(pos2, { mlp1: 0.1 + 0.2, attention2: 0.3, sharedExpert: 0.3, dispatch: 0.1, combine: 0.1 });
+    const same = { ...costs, mlp1: 0.3 };
+    expect(planOverlap(pos2, { forward: costs }).forward.plan).toEqual(
+      planOverlap(pos2, { forward: same }).forward.plan,
+    );
+  });
+
+  it('plans for the rank that is twice as slow, and for uneven loads', () => {
+    const fast = costsOf(pos2, { dispatch: 1.5, combine: 1.5, expert: 1 });
+    const slow = Object.fromEntries(
+      Object.entries(fast).map(([name, ms]) => [name, pos2.isExchange(name) ? ms : 2 * ms]),
+    );
+    const alone = planOverlap(pos2, { forward: slow }).forward;
+    const together = planOverlap(pos2, { forward: [fast, slow] }).forward;
+    expect(together.predictedMs).toBeGreaterThanOrEqual(alone.predictedMs);
+    expect(together.kind).toBe('overlapped');
+    const skewed = [fast, { ...fast, expert: 8 }, { ...fast, expert: 0 }];
+    const choice = planOverlap(pos2, { forward: skewed }).forward;
+    expect(choice.predictedMs).toBeLessThan(choice.sequentialMs);
+    // Whatever one rank alone would like: no plan that was compared is better for all of them together.
+    for (const { plan, chunks } of choice.candidates) {
+      const overhead = { computeMs: 0.05, communicationMs: 0.05 };
+      const { stepMs } = simulatePlan(
+        plan,
+        skewed.map((costs) => chunkCosts(pos2, costs, { chunks, overhead })),
+      );
+      expect(stepMs).toBeGreaterThanOrEqual(choice.predictedMs - 1e-9);
+    }
+  });
+
+  it('makes no more chunks than there are tokens, and whole tokens of those that do not divide', () => {
+    const costs = costsOf(pos2, { dispatch: 20, combine: 20, expert: 20 });
+    const chunks = (numTokens: number) =>
+      planOverlap(pos2, { forward: costs }, { overhead: noOverhead, maxChunks: 4, numTokens }).forward.chunks;
+    expect(chunks(0)).toBe(1);
+    expect(chunks(1)).toBe(1);
+    expect(chunks(3)).toBe(3);
+    // 4 chunks of 5 tokens are 2, 1, 1, 1.
+    expect(chunkCosts(pos2, costs, { chunks: 4, overhead: noOverhead, numTokens: 5 })).toMatchObject({
+      'expert#0': 8,
+      'expert#1': 4,
+      'dispatch#3': 4,
+      decode: 1,
+    });
+  });
+
+  const costs = costsOf(pos2, {});
+  it.each([
+    ['a cost of something else', { ...costs, mpl1: 1 }, {}, /costs for unknown operators: mpl1; there are attention1/],
+    ['a missing cost', (({ mlp1: _, ...others }) => others)(costs), {}, /no cost for mlp1; write 0 where/],
+    ['a negative cost', { ...costs, mlp1: -1 }, {}, /cost of 'mlp1' in ms: expected a time of zero or more, .* got -1/],
+    ['a cost that is no number', { ...costs, mlp1: NaN }, {}, /got NaN/],
+    ['an infinite cost', { ...costs, combine: Infinity }, {}, /cost of 'combine' .* got Infinity/],
+    ['no chunks', costs, { maxChunks: 0 }, /maxChunks: expected a whole number of at least 1, got 0/],
+    ['half a token', costs, { numTokens: 1.5 }, /numTokens: expected a whole number of at least 0, got 1.5/],
+    ['a negative overhead', costs, { overhead: { computeMs: -1, communicationMs: 0 } }, /overhead.computeMs/],
+    ['no ranks', [], {}, /at least one rank, got none/],
+  ])('rejects %s', (_, forward, options, message) => {
+    expect(() => planOverlap(pos2, { forward: forward }, options)).toThrow(message);
+  });
+});

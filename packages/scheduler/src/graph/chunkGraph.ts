@@ -1,0 +1,47 @@
+import { expectCount } from '../expect.js';
+import { OperatorGraph } from './OperatorGraph.js';
+import type { OperatorNode } from './OperatorNode.js';
+
+/** The operators that a chunked plan runs once a chunk. */
+export const chunkedKinds = ['encode', 'dispatch', 'expert', 'combine'] as const;
+
+export function isChunkedKind(kind: string): boolean {
+  return (chunkedKinds as readonly string[]).includes(kind);
+}
+
+/** `expert` in chunk 1 is `expert#1`. */
+export function chunkName(operator: string, chunk: number): string {
+  return `${operator}#${chunk}`;
+}
+
+/** `expert` of `expert#1` and of `expert`. */
+export function unchunkedName(operator: string): string {
+  return operator.replace(/#\d+$/, '');
+}
+
+/**
+ * The operators with the token axis cut in `chunks`: encode, dispatch, expert and combine once for each chunk, the gate
+ * before all and decode after all of them. Returned as nodes, since a graph has one routed path.
+ */
+export function chunkNodes(graph: OperatorGraph, chunks: number): readonly OperatorNode[] {
+  expectCount('chunks', chunks, 1);
+  if (chunks === 1 || !graph.routed) return graph.operators;
+  const chunked = new Set(graph.operators.filter(({ kind }) => isChunkedKind(kind)).map(({ name }) => name));
+  const numbers = Array.from({ length: chunks }, (_, i) => i);
+  return graph.operators.flatMap((node): OperatorNode[] =>
+    chunked.has(node.name)
+      ? numbers.map((chunk) => ({
+          ...node,
+          name: chunkName(node.name, chunk),
+          after: node.after.map((earlier) => (chunked.has(earlier) ? chunkName(earlier, chunk) : earlier)),
+        }))
+      : [
+          {
+            ...node,
+            after: node.after.flatMap((earlier) =>
+              chunked.has(earlier) ? numbers.map((chunk) => chunkName(earlier, chunk)) : [earlier],
+            ),
+          },
+        ],
+  );
+}

@@ -1,0 +1,56 @@
+import { SchedulerError } from '../SchedulerError.js';
+import { OperatorGraph } from './OperatorGraph.js';
+import type { OperatorKind, OperatorNode } from './OperatorNode.js';
+
+/**
+ * The layers that can be planned. `standard` and `shared` read the current layer's activation (gate after attention2),
+ * `pos1`, `pos2`, `pos3` are ScMoE's shortcuts from b, a and x (paper, figure 4), `everyBlock` has a MoE in each block and
+ * reads the block's input, `longCat` is the block of LongCat-Flash.
+ */
+export type LayerKind = 'standard' | 'shared' | 'pos1' | 'pos2' | 'pos3' | 'everyBlock' | 'longCat';
+
+const pairBackbone = ['attention1', 'mlp1', 'attention2'];
+
+/** Backbone in order, and the operator after which tokens can be routed (none: the input of the block). */
+const layers: Record<LayerKind, { backbone: readonly string[]; routedAfter: string | undefined }> = {
+  standard: { backbone: pairBackbone, routedAfter: 'attention2' },
+  shared: { backbone: [...pairBackbone, 'sharedExpert'], routedAfter: 'attention2' },
+  pos1: { backbone: [...pairBackbone, 'sharedExpert'], routedAfter: 'mlp1' },
+  pos2: { backbone: [...pairBackbone, 'sharedExpert'], routedAfter: 'attention1' },
+  pos3: { backbone: [...pairBackbone, 'sharedExpert'], routedAfter: undefined },
+  everyBlock: { backbone: ['attention1', 'sharedExpert'], routedAfter: undefined },
+  longCat: { backbone: ['attention1', 'mlp1', 'attention2', 'mlp2'], routedAfter: 'attention1' },
+};
+
+export const layerKinds = Object.keys(layers) as readonly LayerKind[];
+
+/**
+ * The operators of a known layer with their dependencies, named as in `@scmoe/layer`.
+ *
+ * @throws SchedulerError for an unknown layer
+ */
+export function layerGraph(kind: LayerKind): OperatorGraph {
+  const layer = layers[kind] as (typeof layers)[LayerKind] | undefined;
+  if (!layer) throw new SchedulerError(`unknown layer '${kind}'; there are ${layerKinds.join(', ')}`);
+  const { backbone, routedAfter } = layer;
+  const chain: OperatorNode[] = backbone.map((name, i) => ({
+    name,
+    kind: name.replace(/\d$/, '') as OperatorKind,
+    after: i > 0 ? [backbone[i - 1]!] : [],
+  }));
+  const routed: OperatorNode[] = [
+    { name: 'gate', kind: 'gate', after: routedAfter === undefined ? [] : [routedAfter] },
+    { name: 'encode', kind: 'encode', after: ['gate'] },
+    { name: 'dispatch', kind: 'dispatch', after: ['encode'] },
+    { name: 'expert', kind: 'expert', after: ['dispatch'] },
+    { name: 'combine', kind: 'combine', after: ['expert'] },
+  ];
+  const tap = routedAfter === undefined ? 0 : backbone.indexOf(routedAfter) + 1;
+  return new OperatorGraph([
+    ...chain.slice(0, tap),
+    ...routed,
+    ...chain.slice(tap),
+    { name: 'decode', kind: 'decode', after: ['combine'] },
+    { name: 'output', kind: 'output', after: ['decode', backbone.at(-1)!] },
+  ]);
+}

@@ -1,0 +1,29 @@
+export {
+  planOverlap,
+  type OverlapDecision,
+  type PlanCosts,
+  type PlanOverlapOptions,
+  type RankCosts,
+} from './choose/planOverlap.js';
+export type { DirectionChoice, OverlapChoice, PlanKind } from './choose/OverlapChoice.js';
+export { chunkCosts, chunkSizes, type ChunkCostOptions, type ChunkOverhead } from './costs/chunkCosts.js';
+export { CostModel, type CostKey, type CostModelOptions, type Recorded } from './costs/CostModel.js';
+export { checkCosts, type OperatorCosts } from './costs/OperatorCosts.js';
+export { slowestOf } from './costs/slowestOf.js';
+export { chunkName, chunkNodes, unchunkedName } from './graph/chunkGraph.js';
+export { graphOf, type ValueOperator } from './graph/graphOf.js';
+export { layerGraph, layerKinds, type LayerKind } from './graph/layerGraphs.js';
+export { OperatorGraph, type RoutedPath } from './graph/OperatorGraph.js';
+export { operatorKinds, type OperatorKind, type OperatorNode } from './graph/OperatorNode.js';
+export { communicationShare, exposedTime, hiddenFraction, lowerBoundMs } from './metrics/overlapMetrics.js';
+export { agreeOnPlan, type BroadcastText } from './plan/agreeOnPlan.js';
+export { checkPlan } from './plan/checkPlan.js';
+export { mirrorPlan } from './plan/mirrorPlan.js';
+export { overlappedPlan, pipelinedPlan, type OverlapOptions } from './plan/overlappedPlan.js';
+export { collectiveOrder, type Plan, type Step } from './plan/Plan.js';
+export { readPlan, writePlan } from './plan/planText.js';
+export { sequentialPlan } from './plan/sequentialPlan.js';
+export { equation11Slot } from './predict/equation11.js';
+export { simulatePlan, type Schedule, type SimulateOptions, type Span } from './predict/simulatePlan.js';
+export { slotTimes, windowCosts, type WindowCosts } from './predict/slotTimes.js';
+export { SchedulerError } from './SchedulerError.js';

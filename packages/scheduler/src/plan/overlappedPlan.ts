@@ -1,0 +1,58 @@
+import { expectCount } from '../expect.js';
+import { chunkName } from '../graph/chunkGraph.js';
+import type { OperatorGraph, RoutedPath } from '../graph/OperatorGraph.js';
+import { SchedulerError } from '../SchedulerError.js';
+import { run, start, wait, type Plan } from './Plan.js';
+
+export interface OverlapOptions {
+  /** How many operators of the window run before the expert: 0 to `graph.numSlots - 1`. */
+  readonly slot: number;
+  /** In how many parts the token axis is cut. Default 1: not cut, and operators keep their names. */
+  readonly chunks?: number;
+}
+
+/**
+ * Routes tokens as early as the dependencies allow and decodes as late; `slot` operators of the window run while tokens
+ * travel to the experts, the others while they travel back (paper, section 3.3).
+ *
+ * With `chunks`, all dispatches are issued first, so that chunk i + 1 travels while chunk i is with the experts, and a
+ * chunk's combine is issued as soon as its expert is done.
+ *
+ * @throws SchedulerError where the graph routes no tokens or has no such slot
+ */
+export function overlappedPlan(graph: OperatorGraph, { slot, chunks = 1 }: OverlapOptions): Plan {
+  const routed = routedPathOf(graph);
+  expectCount('slot', slot, 0);
+  expectCount('chunks', chunks, 1);
+  if (slot >= graph.numSlots) {
+    throw new SchedulerError(`slot: expected 0 to ${graph.numSlots - 1} for this graph, got ${slot}`);
+  }
+  const parts = Array.from({ length: chunks }, (_, i) => (name: string) => (chunks === 1 ? name : chunkName(name, i)));
+  const before = graph.ancestors(routed.encode);
+  const window = graph.window.map(({ name }) => name);
+  const placed = new Set([...before, ...window, routed.encode, routed.dispatch, routed.expert, routed.combine]);
+  return [
+    ...graph.names.filter((name) => before.has(name)).map(run),
+    ...parts.flatMap((part) => [run(part(routed.encode)), start(part(routed.dispatch))]),
+    ...window.slice(0, slot).map(run),
+    ...parts.flatMap((part) => [wait(part(routed.dispatch)), run(part(routed.expert)), start(part(routed.combine))]),
+    ...window.slice(slot).map(run),
+    ...parts.map((part) => wait(part(routed.combine))),
+    ...graph.names.filter((name) => !placed.has(name)).map(run),
+  ];
+}
+
+/**
+ * Tutel's pipelining of a layer whose experts read the current activation: the tokens are cut in chunks, and chunk i + 1
+ * travels while chunk i is with the experts. On a graph with a window it leaves that to the end (slot 0).
+ */
+export function pipelinedPlan(graph: OperatorGraph, { chunks }: { readonly chunks: number }): Plan {
+  return overlappedPlan(graph, { slot: 0, chunks });
+}
+
+function routedPathOf(graph: OperatorGraph): RoutedPath {
+  if (!graph.routed) {
+    throw new SchedulerError(`nothing to overlap: none of ${graph.names.join(', ')} is a dispatch or combine`);
+  }
+  return graph.routed;
+}

@@ -1,0 +1,112 @@
+import { chunkNodes } from '../graph/chunkGraph.js';
+import { layerGraph, layerKinds } from '../graph/layerGraphs.js';
+import { OperatorGraph } from '../graph/OperatorGraph.js';
+import { checkPlan } from './checkPlan.js';
+import { mirrorPlan } from './mirrorPlan.js';
+import { overlappedPlan, pipelinedPlan } from './overlappedPlan.js';
+import { collectiveOrder, run, start, wait, type Plan } from './Plan.js';
+import { sequentialPlan } from './sequentialPlan.js';
+
+const pos2 = layerGraph('pos2');
+const text = (plan: Plan) =>
+  plan.map(({ action, operator }) => (action === 'run' ? operator : `${action} ${operator}`)).join(', ');
+
+describe('plans', () => {
+  it('sequential waits for each exchange at once', () => {
+    expect(text(sequentialPlan(layerGraph('everyBlock')))).toBe(
+      'gate, encode, start dispatch, wait dispatch, expert, start combine, wait combine, ' +
+        'attention1, sharedExpert, decode, output',
+    );
+  });
+
+  it('overlapped puts the expert at its slot and decodes last', () => {
+    expect(text(overlappedPlan(pos2, { slot: 1 }))).toBe(
+      'attention1, gate, encode, start dispatch, mlp1, wait dispatch, expert, start combine, ' +
+        'attention2, sharedExpert, wait combine, decode, output',
+    );
+  });
+
+  it('pipelined sends all chunks at once and returns each when its expert is done', () => {
+    expect(text(pipelinedPlan(layerGraph('standard'), { chunks: 2 }))).toBe(
+      'attention1, mlp1, attention2, gate, encode#0, start dispatch#0, encode#1, start dispatch#1, ' +
+        'wait dispatch#0, expert#0, start combine#0, wait dispatch#1, expert#1, start combine#1, ' +
+        'wait combine#0, wait combine#1, decode, output',
+    );
+  });
+
+  it('mirrored starts with the gradient of combine and waits last for that of dispatch', () => {
+    expect(text(mirrorPlan(overlappedPlan(pos2, { slot: 1 })))).toBe(
+      'output, decode, start combine, sharedExpert, attention2, wait combine, expert, start dispatch, ' +
+        'mlp1, wait dispatch, encode, gate, attention1',
+    );
+  });
+
+  it('run every operator once and after what it needs, in every layer, slot and number of chunks', () => {
+    for (const kind of layerKinds) {
+      const graph = layerGraph(kind);
+      checkPlan(graph.operators, sequentialPlan(graph));
+      for (const chunks of [1, 2, 3, 7]) {
+        const nodes = chunkNodes(graph, chunks);
+        const reversed = nodes.map((node) => ({
+          ...node,
+          after: nodes.filter(({ after }) => after.includes(node.name)).map(({ name }) => name),
+        }));
+        for (let slot = 0; slot < graph.numSlots; slot++) {
+          const plan = overlappedPlan(graph, { slot, chunks });
+          checkPlan(nodes, plan);
+          checkPlan(reversed, mirrorPlan(plan));
+        }
+      }
+    }
+  });
+
+  it('have the order of their collectives in themselves', () => {
+    const order = ['dispatch#0', 'dispatch#1', 'combine#0', 'combine#1'];
+    for (let slot = 0; slot < pos2.numSlots; slot++) {
+      const plan = overlappedPlan(pos2, { slot, chunks: 2 });
+      expect(collectiveOrder(plan)).toEqual(order);
+      expect(collectiveOrder(mirrorPlan(plan))).toEqual([...order].reverse());
+    }
+  });
+
+  it.each([
+    ['a slot that is not there', { slot: 4 }, /slot: expected 0 to 3 for this graph, got 4/],
+    ['half a slot', { slot: 0.5 }, /slot: expected a whole number of at least 0, got 0.5/],
+    ['no chunks', { slot: 0, chunks: 0 }, /chunks: expected a whole number of at least 1, got 0/],
+  ])('reject %s', (_, options, message) => {
+    expect(() => overlappedPlan(pos2, options)).toThrow(message);
+  });
+
+  it('can only be sequential where nothing travels', () => {
+    const dense = new OperatorGraph([{ name: 'mlp1', kind: 'mlp', after: [] }]);
+    expect(text(sequentialPlan(dense))).toBe('mlp1');
+    expect(() => overlappedPlan(dense, { slot: 0 })).toThrow(/nothing to overlap: none of mlp1 is a dispatch/);
+  });
+});
+
+describe('checkPlan', () => {
+  const graph = new OperatorGraph([
+    { name: 'mlp1', kind: 'mlp', after: [] },
+    ...layerGraph('standard')
+      .operators.slice(3)
+      .map((node) => ({
+        ...node,
+        after: node.after.filter((name) => name !== 'attention2'),
+      })),
+  ]);
+  const good = sequentialPlan(graph);
+  const at = (i: number, ...steps: Plan) => [...good.slice(0, i), ...steps, ...good.slice(i)];
+
+  it.each<[string, Plan, RegExp]>([
+    ['an unknown operator', [run('attention9')], /'run attention9': no such operator; there are mlp1, gate/],
+    ['a repetition', at(1, run('mlp1')), /'run mlp1': it already ran/],
+    ['an operator before its input', [run('encode')], /'run encode': 'gate' is not complete yet/],
+    ['an exchange that is run', at(3, run('dispatch')), /'run dispatch': an exchange is started and waited for/],
+    ['a computation that is started', [start('mlp1')], /'start mlp1': a computation is run/],
+    ['a wait without start', at(3, wait('dispatch')), /'wait dispatch': it was not started/],
+    ['a second start', at(4, start('dispatch')), /'start dispatch': it is already under way/],
+    ['an exchange that nobody waits for', good.slice(0, 4), /ends before .* complete: dispatch, expert, combine/],
+  ])('finds %s', (_, plan, message) => {
+    expect(() => checkPlan(graph.operators, plan)).toThrow(message);
+  });
+});

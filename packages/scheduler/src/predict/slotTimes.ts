@@ -1,0 +1,41 @@
+import { checkCosts, sumCosts, type OperatorCosts } from '../costs/OperatorCosts.js';
+import type { OperatorGraph } from '../graph/OperatorGraph.js';
+import { SchedulerError } from '../SchedulerError.js';
+
+/** What the choice of a slot turns on: the window's operators in order, and both exchanges. */
+export interface WindowCosts {
+  readonly windowMs: readonly number[];
+  readonly dispatchMs: number;
+  readonly combineMs: number;
+}
+
+export function windowCosts(graph: OperatorGraph, costs: OperatorCosts): WindowCosts {
+  checkCosts(graph, costs);
+  if (!graph.routed) throw new SchedulerError('no slots: this graph routes no tokens');
+  return {
+    windowMs: graph.window.map(({ name }) => costs[name]!),
+    dispatchMs: costs[graph.routed.dispatch]!,
+    combineMs: costs[graph.routed.combine]!,
+  };
+}
+
+/**
+ * Time of the overlapped plan for each slot, in closed form: everything that is neither window nor exchange, plus
+ * max(window before K, dispatch) + max(window after K, combine). One chunk, one rank, no interference; `simulatePlan`
+ * gives the same and more.
+ */
+export function slotTimes(graph: OperatorGraph, costs: OperatorCosts): readonly number[] {
+  const { windowMs, dispatchMs, combineMs } = windowCosts(graph, costs);
+  const total = windowMs.reduce((sum, ms) => sum + ms, 0);
+  const rest = sumCosts(graph, costs).computeMs - total;
+  return splits(windowMs).map(({ before, after }) => rest + Math.max(before, dispatchMs) + Math.max(after, combineMs));
+}
+
+/** Sums of the window before and after each slot. */
+export function splits(windowMs: readonly number[]): readonly { readonly before: number; readonly after: number }[] {
+  const sum = (list: readonly number[]) => list.reduce((total, ms) => total + ms, 0);
+  return Array.from({ length: windowMs.length + 1 }, (_, slot) => ({
+    before: sum(windowMs.slice(0, slot)),
+    after: sum(windowMs.slice(slot)),
+  }));
+}
