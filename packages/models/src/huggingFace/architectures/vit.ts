@@ -5,6 +5,7 @@ import { resolveVit, type ResolvedVit, type VitConfig } from '../../vit/VitConfi
 import { vitSpecs } from '../../vit/vitSpecs.js';
 import type { Architecture } from '../Architecture.js';
 import type { ConfigReader } from '../config/ConfigReader.js';
+import { Float } from '../config/Float.js';
 import { same, transposed, type TensorRule } from '../tensors/TensorRule.js';
 import { layerRules } from './layerRules.js';
 
@@ -41,15 +42,15 @@ export const vit: Architecture<VitConfig, Vit> = {
     const { numHeads, ffnHidden, activation, dropout } = plainBackbone(resolved);
     const names = config.classNames ?? Array.from({ length: resolved.numClasses }, (_, i) => `LABEL_${i}`);
     return {
-      attention_probs_dropout_prob: 0,
+      attention_probs_dropout_prob: new Float(0),
       hidden_act: activation === 'gelu_tanh' ? 'gelu_pytorch_tanh' : activation,
-      hidden_dropout_prob: dropout,
+      hidden_dropout_prob: new Float(dropout),
       hidden_size: resolved.dModel,
       id2label: Object.fromEntries(names.map((name, i) => [i, name])),
       image_size: resolved.imageSize,
       intermediate_size: ffnHidden,
       label2id: Object.fromEntries(names.map((name, i) => [name, i])),
-      layer_norm_eps: resolved.normEpsilon,
+      layer_norm_eps: new Float(resolved.normEpsilon),
       num_attention_heads: numHeads,
       num_channels: resolved.numChannels,
       num_hidden_layers: resolved.numLayers,
