@@ -1,14 +1,10 @@
-import { isRouterBuffer, updateCorrectionBias, type CorrectionBiasOptions, type Routing } from '@scmoe/gating';
+import type { CorrectionBiasOptions, Routing } from '@scmoe/gating';
 import {
   allExperts,
   below,
-  checkParameters,
-  expertShard,
-  initializeParameter,
   normalize,
   parameter,
   tidyRecord,
-  type Dispatcher,
   type ExpertShard,
   type ParameterRecord,
 } from '@scmoe/layer';
@@ -16,11 +12,14 @@ import { dropout, embedding, linear, softmaxCrossEntropy } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { generate, type GenerateOptions } from '../generation/generate.js';
+import { routerLoads, updateCorrectionBiases, type RouterLoads } from '../stages/correctionBiases.js';
+import { createVariables, type InitialValues } from '../stages/createVariables.js';
+import { addRouterLosses, auxiliaryLoss, type LossResult } from '../stages/routerLosses.js';
+import type { StageCache } from '../stages/runStage.js';
+import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
 import { gptCosts } from './gptCosts.js';
 import { resolveGpt, type GptConfig, type ResolvedGpt } from './GptConfig.js';
 import { gptSpecs } from './gptSpecs.js';
-import { auxiliaryLoss, routerLosses, type RouterLosses } from './routerLosses.js';
-import { runStage, stageRandomness, type StageCache } from './stages.js';
 
 /** Keys and values of the tokens so far. Holds tensors: tf.dispose it. */
 export type GptCache = {
@@ -29,24 +28,10 @@ export type GptCache = {
   stages: StageCache[];
 };
 
-export type GptOptions = {
+export type GptOptions = InitialValues & {
   /** Which of the experts this rank holds. Default: all. */
   experts?: ExpertShard;
-} & (
-  | {
-      /** Of the initial weights. */
-      seed: number;
-    }
-  | {
-      /** Initial values of all variables and buffers. They stay the caller's. */
-      parameters: ParameterRecord;
-    }
-);
-
-export interface DispatchOptions {
-  /** Brings tokens to their experts and back. Default: all experts are here. A shard of experts needs one. */
-  dispatcher?: Dispatcher;
-}
+};
 
 export interface ForwardOptions extends DispatchOptions {
   /** Switches dropout and the routers' noise and jitter on. */
@@ -74,17 +59,6 @@ export type ForwardResult = {
   cache?: GptCache;
 };
 
-export type LossResult = {
-  /** crossEntropy, auxiliaryLoss and routerLosses with their coefficients. */
-  loss: tf.Scalar;
-  /** Mean over the tokens, in nats. */
-  crossEntropy: tf.Scalar;
-  auxiliaryLoss: tf.Scalar;
-  /** Further losses of the routers, those that have a coefficient. */
-  routerLosses: RouterLosses;
-  routings: Routing[];
-};
-
 /**
  * A GPT: pre-norm transformer blocks, in pairs of which the second has experts in place of its MLP, or each for itself.
  *
@@ -98,14 +72,14 @@ export type LossResult = {
  */
 export class Gpt {
   /** Parameters by name, all trained by gradient: `embedding`, `block0.attn1.wq`, `normFinal.weight`. */
-  readonly variables: Record<string, tf.Variable> = {};
+  readonly variables: Record<string, tf.Variable>;
   /** State that no gradient trains, by name: `block0.router.correctionBias`. Part of the model like the variables. */
-  readonly buffers: Record<string, tf.Variable> = {};
+  readonly buffers: Record<string, tf.Variable>;
   /** Which of the experts are here. */
   readonly experts: ExpertShard;
   private readonly resolved: ResolvedGpt;
   /** Variables and buffers. */
-  private readonly all: Record<string, tf.Variable> = {};
+  private readonly all: Record<string, tf.Variable>;
 
   constructor(
     readonly config: GptConfig,
@@ -114,20 +88,10 @@ export class Gpt {
     this.resolved = resolveGpt(config);
     this.experts = { rank: experts.rank, size: experts.size };
     const specs = gptSpecs(this.resolved, { experts });
-    if ('parameters' in initial) checkParameters(initial.parameters, specs);
-    const residualScale = 1 / Math.sqrt(2 * config.numLayers);
-    tf.tidy(() => {
-      for (const [name, spec] of Object.entries(specs)) {
-        const value =
-          'parameters' in initial
-            ? initial.parameters[name]!
-            : initializeParameter(name, spec, { seed: initial.seed, residualScale });
-        const isBuffer = isRouterBuffer(name);
-        const variable = tf.variable(value, !isBuffer);
-        (isBuffer ? this.buffers : this.variables)[name] = variable;
-        this.all[name] = variable;
-      }
-    });
+    const { variables, buffers, all } = createVariables(specs, initial, { numLayers: config.numLayers });
+    this.variables = variables;
+    this.buffers = buffers;
+    this.all = all;
   }
 
   /** All parameters, with the experts of all ranks. */
@@ -171,16 +135,7 @@ export class Gpt {
     return tidyRecord(() => {
       const { hidden, routings } = this.hidden(ids, options);
       const crossEntropy = softmaxCrossEntropy(this.scores(hidden), tf.reshape(targets, [-1]));
-      const { routerLosses: coefficients } = this.resolved;
-      const balance = auxiliaryLoss(routings, coefficients);
-      const others = routerLosses(routings, coefficients, { numSequences: ids.shape[0] });
-      const summands: tf.Scalar[] = [crossEntropy];
-      if (coefficients.auxiliaryLossCoefficient > 0 && routings.length > 0) {
-        summands.push(tf.mul(balance, coefficients.auxiliaryLossCoefficient));
-      }
-      if (others.weighted) summands.push(others.weighted);
-      const loss: tf.Scalar = summands.length > 1 ? tf.addN(summands) : tf.clone(crossEntropy);
-      return { loss, crossEntropy, auxiliaryLoss: balance, routerLosses: others.losses, routings };
+      return addRouterLosses(crossEntropy, routings, this.resolved.routerLosses, { numSequences: ids.shape[0] });
     });
   }
 
@@ -190,20 +145,7 @@ export class Gpt {
    * caller disposes them.
    */
   routerLoads(routings: readonly Routing[]): Record<string, tf.Tensor1D> {
-    const names = Object.keys(this.buffers);
-    if (names.length === 0) return {};
-    return tf.tidy(() => {
-      const loads: Record<string, tf.Tensor1D> = {};
-      let next = 0;
-      for (const { name, config } of this.resolved.stages) {
-        if (!config.moe) continue;
-        const own = routings.slice(next, (next += config.kind === 'dgmoe' ? 2 : 1));
-        loads[`${name}.router.correctionBias`] = tf.addN<tf.Tensor1D>(
-          own.map(({ load }) => tf.cast<tf.Tensor1D>(load, 'float32')),
-        );
-      }
-      return loads;
-    });
+    return routerLoads(this.resolved.stages, this.buffers, routings);
   }
 
   /**
@@ -213,20 +155,10 @@ export class Gpt {
    * @param loads as `routerLoads` gives them
    */
   updateCorrectionBias(
-    loads: Readonly<Record<string, tf.Tensor | ArrayLike<number>>>,
+    loads: RouterLoads,
     options: Pick<CorrectionBiasOptions, 'rule' | 'updateRate' | 'expectedTopK'> = {},
   ): void {
-    for (const { name, config } of this.resolved.stages) {
-      const bias = this.buffers[`${name}.router.correctionBias`];
-      if (!bias || !config.moe) continue;
-      const load = loads[`${name}.router.correctionBias`];
-      if (!load)
-        throw new Error(
-          `loads: expected those of '${name}.router.correctionBias', got ${Object.keys(loads).join(', ') || 'none'}`,
-        );
-      const { topK, numZeroExperts } = config.moe;
-      updateCorrectionBias(bias, load, { ...options, topK, numZeroExperts });
-    }
+    updateCorrectionBiases(this.resolved.stages, this.buffers, loads, options);
   }
 
   /**
@@ -272,35 +204,24 @@ export class Gpt {
   ): { hidden: tf.Tensor3D; routings: Routing[]; cache?: GptCache; hiddenStates?: tf.Tensor3D[] } {
     const start = past?.length ?? 0;
     this.checkIds(ids, start);
-    this.checkDispatcher(dispatcher);
     const { stages, dropout: rate } = this.resolved;
-    const seed = training ? this.seedOf(dropoutSeed) : undefined;
+    checkDispatcher(stages, this.experts, dispatcher);
+    const seed = training ? seedOfStep(stages, dropoutSeed) : undefined;
 
     let x = this.embed(ids, start);
     if (seed !== undefined && rate > 0) x = dropout(x, { rate, seed, stream: 0 }) as tf.Tensor3D;
-    const routings: Routing[] = [];
-    const caches: StageCache[] = [];
-    const hiddenStates: tf.Tensor3D[] = [];
-    stages.forEach((stage, index) => {
-      const result = runStage(stage, x, this.all, {
-        past: past?.stages[index],
-        keepCache,
-        dispatcher,
-        // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
-        // than in the whole sequence. Generation therefore drops nothing.
-        dropless: keepCache || past !== undefined,
-        ...(seed !== undefined && stageRandomness(index, seed)),
-      });
-      x = result.y;
-      routings.push(...result.routings);
-      if (result.cache) caches.push(result.cache);
-      if (keepHiddenStates) hiddenStates.push(x);
+    const { y, routings, caches, hiddenStates } = runStages(x, stages, this.all, {
+      past: past?.stages,
+      keepCache,
+      keepHiddenStates,
+      seed,
+      dispatcher,
     });
     return {
-      hidden: normalize(x, below(this.variables, 'normFinal'), this.resolved),
+      hidden: normalize(y, below(this.variables, 'normFinal'), this.resolved),
       routings,
-      ...(keepCache && { cache: { length: start + ids.shape[1], stages: caches } }),
-      ...(keepHiddenStates && { hiddenStates }),
+      ...(caches && { cache: { length: start + ids.shape[1], stages: caches } }),
+      ...(hiddenStates && { hiddenStates }),
     };
   }
 
@@ -328,24 +249,5 @@ export class Gpt {
     if (start + ids.shape[1] > sequenceLength) {
       throw new Error(`ids: expected at most sequenceLength = ${sequenceLength} tokens, got ${start + ids.shape[1]}`);
     }
-  }
-
-  private checkDispatcher(dispatcher: Dispatcher | undefined): void {
-    const moe = this.resolved.stages.find(({ config }) => config.moe)?.config.moe;
-    if (dispatcher || !moe || this.experts.size === 1) return;
-    const { first, count } = expertShard(moe.numExperts, this.experts);
-    throw new Error(
-      `dispatcher: expected one over the ${this.experts.size} ranks that share the experts out, got none; experts ${first} to ${first + count - 1} of ${moe.numExperts} are here`,
-    );
-  }
-
-  /** The seed of a training step, where anything in it is random. */
-  private seedOf(seed: number | undefined): number | undefined {
-    const { dropout: rate, stages } = this.resolved;
-    const isRandom = rate > 0 || stages.some(({ config: { moe } }) => moe && (moe.noisy || moe.jitter > 0));
-    if (!isRandom) return undefined;
-    const what = rate > 0 ? `dropout ${rate}` : 'a noisy router';
-    if (seed === undefined) throw new Error(`dropoutSeed: expected a seed for training with ${what}, got none`);
-    return seed;
   }
 }

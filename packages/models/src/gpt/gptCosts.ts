@@ -1,5 +1,6 @@
 import { countParameters } from '@scmoe/layer';
 
+import { idleParameters } from '../stages/idleParameters.js';
 import type { ResolvedGpt } from './GptConfig.js';
 import { gptSpecs } from './gptSpecs.js';
 
@@ -23,14 +24,7 @@ export function gptCosts(config: ResolvedGpt): GptCosts {
     countParameters(Object.fromEntries(Object.entries(specs).filter(([name]) => accept(name))));
 
   const numParameters = count(() => true);
-  const idle = stages.reduce((sum, { name: stage, config: { kind, moe } }) => {
-    if (!moe) return sum;
-    const ofExperts = count((name) => name.startsWith(`${stage}.experts.`));
-    // DGMoE chooses twice. Choices of experts that compute nothing count as if they did: they vary from token to token.
-    const visited = Math.min(moe.numExperts, kind === 'dgmoe' ? 2 * moe.topK : moe.topK);
-    return sum + ofExperts * (1 - visited / moe.numExperts);
-  }, 0);
-  const numActiveParameters = numParameters - idle;
+  const numActiveParameters = numParameters - idleParameters(stages, specs);
   // A tied embedding is the head's matrix as well, and multiplies there.
   const lookedUp = count((name) => name === 'positions' || (name === 'embedding' && !tiedEmbeddings));
   const attention = 12 * numLayers * dModel * sequenceLength;

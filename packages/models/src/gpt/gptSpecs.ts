@@ -1,7 +1,7 @@
 import { normSpecs, under, type ParameterSpecs, type ShardOptions } from '@scmoe/layer';
 
 import type { ResolvedGpt } from './GptConfig.js';
-import { stageSpecs } from './stages.js';
+import { stageSpecs } from '../stages/runStage.js';
 
 /** Names, shapes and starting points of all parameters of a GPT, with all experts or those of a shard. */
 export function gptSpecs(config: ResolvedGpt, options: ShardOptions = {}): ParameterSpecs {

@@ -16,7 +16,7 @@ import {
 } from '@scmoe/layer';
 import type * as tf from '@tensorflow/tfjs';
 
-import type { Stage } from './GptConfig.js';
+import type { Stage } from './resolveStages.js';
 
 export type StageCache = PairCache | BlockCache;
 
