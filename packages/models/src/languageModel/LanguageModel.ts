@@ -1,14 +1,10 @@
-import { isRouterBuffer, updateCorrectionBias, type CorrectionBiasOptions, type Routing } from '@scmoe/gating';
+import type { CorrectionBiasOptions, Routing } from '@scmoe/gating';
 import {
   allExperts,
   below,
-  checkParameters,
-  expertShard,
-  initializeParameter,
   normalize,
   parameter,
   tidyRecord,
-  type Dispatcher,
   type ExpertShard,
   type ParameterRecord,
 } from '@scmoe/layer';
@@ -16,10 +12,14 @@ import { dropout, embedding, linear, softmaxCrossEntropy } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { generate, type GenerateOptions } from '../generation/generate.js';
-import { gptCosts } from '../gpt/gptCosts.js';
-import { gptSpecs } from '../gpt/gptSpecs.js';
-import { auxiliaryLoss, routerLosses, type RouterLosses } from '../gpt/routerLosses.js';
-import { runStage, stageRandomness, type ResolvedModel, type StageCache } from '../gpt/stages.js';
+import { routerLoads, updateCorrectionBiases, type RouterLoads } from '../stages/correctionBiases.js';
+import { createVariables, type InitialValues } from '../stages/createVariables.js';
+import { addRouterLosses, auxiliaryLoss, type LossResult } from '../stages/routerLosses.js';
+import type { StageCache } from '../stages/runStage.js';
+import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
+import { languageModelCosts } from './languageModelCosts.js';
+import { languageModelSpecs } from './languageModelSpecs.js';
+import type { ResolvedLanguageModel } from './ResolvedLanguageModel.js';
 
 /** Keys and values of the tokens so far. Holds tensors: tf.dispose it. */
 export type ModelCache = {
@@ -28,24 +28,10 @@ export type ModelCache = {
   stages: StageCache[];
 };
 
-export type ModelOptions = {
+export type ModelOptions = InitialValues & {
   /** Which of the experts this rank holds. Default: all. */
   experts?: ExpertShard;
-} & (
-  | {
-      /** Of the initial weights. */
-      seed: number;
-    }
-  | {
-      /** Initial values of all variables and buffers. They stay the caller's. */
-      parameters: ParameterRecord;
-    }
-);
-
-export interface DispatchOptions {
-  /** Brings tokens to their experts and back. Default: all experts are here. A shard of experts needs one. */
-  dispatcher?: Dispatcher;
-}
+};
 
 export interface ForwardOptions extends DispatchOptions {
   /** Switches dropout and the routers' noise and jitter on. */
@@ -73,17 +59,6 @@ export type ForwardResult = {
   cache?: ModelCache;
 };
 
-export type LossResult = {
-  /** crossEntropy, auxiliaryLoss and routerLosses with their coefficients. */
-  loss: tf.Scalar;
-  /** Mean over the tokens, in nats. */
-  crossEntropy: tf.Scalar;
-  auxiliaryLoss: tf.Scalar;
-  /** Further losses of the routers, those that have a coefficient. */
-  routerLosses: RouterLosses;
-  routings: Routing[];
-};
-
 /**
  * What causal language models share: an embedding, blocks one after the other, a norm and a head; their losses, and
  * generation. A family is a class of its own that says how its configuration becomes blocks.
@@ -93,52 +68,42 @@ export type LossResult = {
  */
 export abstract class LanguageModel<Config> {
   /** Parameters by name, all trained by gradient: `embedding`, `block0.attn1.wq`, `normFinal.weight`. */
-  readonly variables: Record<string, tf.Variable> = {};
+  readonly variables: Record<string, tf.Variable>;
   /** State that no gradient trains, by name: `block0.router.correctionBias`. Part of the model like the variables. */
-  readonly buffers: Record<string, tf.Variable> = {};
+  readonly buffers: Record<string, tf.Variable>;
   /** Which of the experts are here. */
   readonly experts: ExpertShard;
-  private readonly resolved: ResolvedModel;
+  private readonly resolved: ResolvedLanguageModel;
   /** Variables and buffers. */
-  private readonly all: Record<string, tf.Variable> = {};
+  private readonly all: Record<string, tf.Variable>;
 
   protected constructor(
     readonly config: Config,
-    resolved: ResolvedModel,
+    resolved: ResolvedLanguageModel,
     { experts = allExperts, ...initial }: ModelOptions,
   ) {
     this.resolved = resolved;
     this.experts = { rank: experts.rank, size: experts.size };
-    const specs = gptSpecs(this.resolved, { experts });
-    if ('parameters' in initial) checkParameters(initial.parameters, specs);
-    const residualScale = 1 / Math.sqrt(resolved.residualAdditions);
-    tf.tidy(() => {
-      for (const [name, spec] of Object.entries(specs)) {
-        const value =
-          'parameters' in initial
-            ? initial.parameters[name]!
-            : initializeParameter(name, spec, { seed: initial.seed, residualScale });
-        const isBuffer = isRouterBuffer(name);
-        const variable = tf.variable(value, !isBuffer);
-        (isBuffer ? this.buffers : this.variables)[name] = variable;
-        this.all[name] = variable;
-      }
-    });
+    const specs = languageModelSpecs(this.resolved, { experts });
+    const { variables, buffers, all } = createVariables(specs, initial, { numLayers: resolved.numLayers });
+    this.variables = variables;
+    this.buffers = buffers;
+    this.all = all;
   }
 
   /** All parameters, with the experts of all ranks. */
   numParameters(): number {
-    return gptCosts(this.resolved).numParameters;
+    return languageModelCosts(this.resolved).numParameters;
   }
 
   /** Parameters that one token meets: topK of the routed experts, and everything else. */
   numActiveParameters(): number {
-    return gptCosts(this.resolved).numActiveParameters;
+    return languageModelCosts(this.resolved).numActiveParameters;
   }
 
-  /** Operations of forward and backward per token of a full sequence; the formula is at {@link gptCosts}. */
+  /** Operations of forward and backward per token of a full sequence; the formula is at {@link languageModelCosts}. */
   flopsPerToken(): number {
-    return gptCosts(this.resolved).flopsPerToken;
+    return languageModelCosts(this.resolved).flopsPerToken;
   }
 
   /**
@@ -167,16 +132,7 @@ export abstract class LanguageModel<Config> {
     return tidyRecord(() => {
       const { hidden, routings } = this.hidden(ids, options);
       const crossEntropy = softmaxCrossEntropy(this.scores(hidden), tf.reshape(targets, [-1]));
-      const { routerLosses: coefficients } = this.resolved;
-      const balance = auxiliaryLoss(routings, coefficients);
-      const others = routerLosses(routings, coefficients, { numSequences: ids.shape[0] });
-      const summands: tf.Scalar[] = [crossEntropy];
-      if (coefficients.auxiliaryLossCoefficient > 0 && routings.length > 0) {
-        summands.push(tf.mul(balance, coefficients.auxiliaryLossCoefficient));
-      }
-      if (others.weighted) summands.push(others.weighted);
-      const loss: tf.Scalar = summands.length > 1 ? tf.addN(summands) : tf.clone(crossEntropy);
-      return { loss, crossEntropy, auxiliaryLoss: balance, routerLosses: others.losses, routings };
+      return addRouterLosses(crossEntropy, routings, this.resolved.routerLosses, { numSequences: ids.shape[0] });
     });
   }
 
@@ -186,20 +142,7 @@ export abstract class LanguageModel<Config> {
    * caller disposes them.
    */
   routerLoads(routings: readonly Routing[]): Record<string, tf.Tensor1D> {
-    const names = Object.keys(this.buffers);
-    if (names.length === 0) return {};
-    return tf.tidy(() => {
-      const loads: Record<string, tf.Tensor1D> = {};
-      let next = 0;
-      for (const { name, config } of this.resolved.stages) {
-        if (!config.moe) continue;
-        const own = routings.slice(next, (next += config.moe.dual ? 2 : 1));
-        loads[`${name}.router.correctionBias`] = tf.addN<tf.Tensor1D>(
-          own.map(({ load }) => tf.cast<tf.Tensor1D>(load, 'float32')),
-        );
-      }
-      return loads;
-    });
+    return routerLoads(this.resolved.stages, this.buffers, routings);
   }
 
   /**
@@ -209,20 +152,10 @@ export abstract class LanguageModel<Config> {
    * @param loads as `routerLoads` gives them
    */
   updateCorrectionBias(
-    loads: Readonly<Record<string, tf.Tensor | ArrayLike<number>>>,
+    loads: RouterLoads,
     options: Pick<CorrectionBiasOptions, 'rule' | 'updateRate' | 'expectedTopK'> = {},
   ): void {
-    for (const { name, config } of this.resolved.stages) {
-      const bias = this.buffers[`${name}.router.correctionBias`];
-      if (!bias || !config.moe) continue;
-      const load = loads[`${name}.router.correctionBias`];
-      if (!load)
-        throw new Error(
-          `loads: expected those of '${name}.router.correctionBias', got ${Object.keys(loads).join(', ') || 'none'}`,
-        );
-      const { topK, numZeroExperts } = config.moe;
-      updateCorrectionBias(bias, load, { ...options, topK, numZeroExperts });
-    }
+    updateCorrectionBiases(this.resolved.stages, this.buffers, loads, options);
   }
 
   /**
@@ -268,35 +201,24 @@ export abstract class LanguageModel<Config> {
   ): { hidden: tf.Tensor3D; routings: Routing[]; cache?: ModelCache; hiddenStates?: tf.Tensor3D[] } {
     const start = past?.length ?? 0;
     this.checkIds(ids, start);
-    this.checkDispatcher(dispatcher);
     const { stages, dropout: rate } = this.resolved;
-    const seed = training ? this.seedOf(dropoutSeed) : undefined;
+    checkDispatcher(stages, this.experts, dispatcher);
+    const seed = training ? seedOfStep(stages, dropoutSeed) : undefined;
 
     let x = this.embed(ids, start);
     if (seed !== undefined && rate > 0) x = dropout(x, { rate, seed, stream: 0 }) as tf.Tensor3D;
-    const routings: Routing[] = [];
-    const caches: StageCache[] = [];
-    const hiddenStates: tf.Tensor3D[] = [];
-    stages.forEach((stage, index) => {
-      const result = runStage(stage, x, this.all, {
-        past: past?.stages[index],
-        keepCache,
-        dispatcher,
-        // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
-        // than in the whole sequence. Generation therefore drops nothing.
-        dropless: keepCache || past !== undefined,
-        ...(seed !== undefined && stageRandomness(stage, index, seed)),
-      });
-      x = result.y;
-      routings.push(...result.routings);
-      if (result.cache) caches.push(result.cache);
-      if (keepHiddenStates) hiddenStates.push(x);
+    const { y, routings, caches, hiddenStates } = runStages(x, stages, this.all, {
+      past: past?.stages,
+      keepCache,
+      keepHiddenStates,
+      seed,
+      dispatcher,
     });
     return {
-      hidden: normalize(x, below(this.variables, 'normFinal'), this.resolved),
+      hidden: normalize(y, below(this.variables, 'normFinal'), this.resolved),
       routings,
-      ...(keepCache && { cache: { length: start + ids.shape[1], stages: caches } }),
-      ...(keepHiddenStates && { hiddenStates }),
+      ...(caches && { cache: { length: start + ids.shape[1], stages: caches } }),
+      ...(hiddenStates && { hiddenStates }),
     };
   }
 
@@ -324,24 +246,5 @@ export abstract class LanguageModel<Config> {
     if (start + ids.shape[1] > sequenceLength) {
       throw new Error(`ids: expected at most sequenceLength = ${sequenceLength} tokens, got ${start + ids.shape[1]}`);
     }
-  }
-
-  private checkDispatcher(dispatcher: Dispatcher | undefined): void {
-    const moe = this.resolved.stages.find(({ config }) => config.moe)?.config.moe;
-    if (dispatcher || !moe || this.experts.size === 1) return;
-    const { first, count } = expertShard(moe.numExperts, this.experts);
-    throw new Error(
-      `dispatcher: expected one over the ${this.experts.size} ranks that share the experts out, got none; experts ${first} to ${first + count - 1} of ${moe.numExperts} are here`,
-    );
-  }
-
-  /** The seed of a training step, where anything in it is random. */
-  private seedOf(seed: number | undefined): number | undefined {
-    const { dropout: rate, stages } = this.resolved;
-    const isRandom = rate > 0 || stages.some(({ config: { moe } }) => moe && (moe.noisy || moe.jitter > 0));
-    if (!isRandom) return undefined;
-    const what = rate > 0 ? `dropout ${rate}` : 'a noisy router';
-    if (seed === undefined) throw new Error(`dropoutSeed: expected a seed for training with ${what}, got none`);
-    return seed;
   }
 }

@@ -15,7 +15,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { LongcatFlash } from './LongcatFlash.js';
 import { resolveLongcatFlash, type LongcatFlashConfig } from './LongcatFlashConfig.js';
-import { loadLongcatFlash, saveLongcatFlash } from './pretrainedLongcatFlash.js';
+import { loadPretrainedLongcatFlash, savePretrainedLongcatFlash } from '../huggingFace/pretrainedLongcatFlash.js';
 
 const small: LongcatFlashConfig = {
   vocabSize: 17,
@@ -153,7 +153,7 @@ describe('a LongCat-Flash in a folder', () => {
 
   async function save(config: LongcatFlashConfig = small): Promise<LongcatFlash> {
     const model = new LongcatFlash(config, { seed: 4 });
-    await saveLongcatFlash(model, folder.path);
+    await savePretrainedLongcatFlash(model, folder.path);
     return model;
   }
 
@@ -174,7 +174,7 @@ describe('a LongCat-Flash in a folder', () => {
     ['without zero experts', { moe: { ...small.moe, numZeroExperts: 0 } }],
   ])('is what it was: %s', async (_, change) => {
     const model = await save({ ...small, ...change });
-    const again = await loadLongcatFlash(folder.path);
+    const again = await loadPretrainedLongcatFlash(folder.path);
     expect(resolveLongcatFlash(again.config)).toEqual(resolveLongcatFlash(model.config));
     for (const [name, variable] of Object.entries({ ...model.variables, ...model.buffers })) {
       const found = again.variables[name] ?? again.buffers[name];
@@ -197,7 +197,7 @@ describe('a LongCat-Flash in a folder', () => {
       tensors['model.mtp.norm.weight'] = { dtype: 'F32', shape: [1], data: new Float32Array(1) };
     });
     changeConfig({ router_bias: true });
-    (await loadLongcatFlash(folder.path)).dispose();
+    (await loadPretrainedLongcatFlash(folder.path)).dispose();
   });
 
   it('names tensors that are missing, unexpected or of another shape', async () => {
@@ -207,7 +207,7 @@ describe('a LongCat-Flash in a folder', () => {
       tensors['model.layers.0.mlp.experts.6.up_proj.weight'] = { dtype: 'F32', shape: [1], data: new Float32Array(1) };
       tensors['lm_head.weight'] = { dtype: 'F32', shape: [1, 2], data: new Float32Array(2) };
     });
-    const message = await loadLongcatFlash(folder.path).then(
+    const message = await loadPretrainedLongcatFlash(folder.path).then(
       () => 'loaded',
       (error: unknown) => (error as Error).message,
     );
@@ -219,7 +219,7 @@ describe('a LongCat-Flash in a folder', () => {
   it('may have its angles where older versions had them', async () => {
     (await save()).dispose();
     changeConfig({ rope_parameters: undefined, rope_theta: 500 });
-    const model = await loadLongcatFlash(folder.path);
+    const model = await loadPretrainedLongcatFlash(folder.path);
     expect(model.config.latent.ropeTheta).toBe(500);
     model.dispose();
   });
@@ -238,7 +238,7 @@ describe('a LongCat-Flash in a folder', () => {
   ])('is refused with %s', async (_, change, message) => {
     (await save()).dispose();
     changeConfig(change);
-    await expect(loadLongcatFlash(folder.path)).rejects.toThrow(message);
+    await expect(loadPretrainedLongcatFlash(folder.path)).rejects.toThrow(message);
   });
 
   it.each<[string, Partial<LongcatFlashConfig>, RegExp]>([
@@ -247,7 +247,7 @@ describe('a LongCat-Flash in a folder', () => {
     ['latents that are not scaled', { latent: { ...small.latent, scaleLatents: false } }, /latent.scaleLatents/],
   ])('is not written with %s', async (_, change, message) => {
     const model = new LongcatFlash({ ...small, ...change }, { seed: 4 });
-    await expect(saveLongcatFlash(model, folder.path)).rejects.toThrow(message);
+    await expect(savePretrainedLongcatFlash(model, folder.path)).rejects.toThrow(message);
     model.dispose();
   });
 });

@@ -6,6 +6,7 @@ import { Gpt } from '../gpt/Gpt.js';
 import type { GptConfig } from '../gpt/GptConfig.js';
 import { LongcatFlash } from '../longcatFlash/LongcatFlash.js';
 import type { LongcatFlashConfig } from '../longcatFlash/LongcatFlashConfig.js';
+import type { TrainingOutcome } from './expectSameTraining.js';
 
 const small = { vocabSize: 17, numLayers: 4, dModel: 16, numHeads: 2, sequenceLength: 12, ffnHidden: 24 };
 
@@ -32,11 +33,8 @@ export const rankCases: Record<string, GptConfig | LongcatFlashConfig> = {
   },
 };
 
-export interface GptOutcome {
-  loss: number;
-  grads: Record<string, Float32Array>;
+export interface GptOutcome extends TrainingOutcome {
   generated: number[];
-  numParameters: number;
 }
 
 /** Micro-batch `index`: ids and targets (2, 6). */

@@ -3,7 +3,8 @@ import { valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { Gpt } from '../gpt/Gpt.js';
-import type { GptConfig, GptMoeConfig, Placement } from '../gpt/GptConfig.js';
+import type { GptConfig, GptMoeConfig } from '../gpt/GptConfig.js';
+import type { Placement } from '../stages/resolveStages.js';
 import { backends } from '../testing/backends.js';
 import { upcycle } from './upcycle.js';
 

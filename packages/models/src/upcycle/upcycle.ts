@@ -2,9 +2,10 @@ import { expectThat, initializeParameter, parameter, type ExpertShard, type Para
 import * as tf from '@tensorflow/tfjs';
 
 import { Gpt } from '../gpt/Gpt.js';
-import { resolveGpt, type GptConfig, type GptMoeConfig, type Placement, type Stage } from '../gpt/GptConfig.js';
+import { resolveGpt, type GptConfig } from '../gpt/GptConfig.js';
 import { gptSpecs } from '../gpt/gptSpecs.js';
-import { layerName } from '../gpt/layerName.js';
+import { layerName } from '../stages/layerName.js';
+import type { MoeConfig, Placement, Stage } from '../stages/resolveStages.js';
 import { outputScales, type OutputScales } from './outputScales.js';
 
 export interface UpcycleOptions {
@@ -38,7 +39,7 @@ const outputParameters = ['w2', 'b2', 'down', 'downBias'];
  */
 export function upcycle(
   dense: Gpt,
-  moe: GptMoeConfig,
+  moe: MoeConfig,
   { seed, placement = dense.config.placement, experts }: UpcycleOptions,
 ): Gpt {
   const from = resolveGpt(dense.config);

@@ -77,3 +77,34 @@ export function routerLosses(
   }
   return { losses, weighted: weighted.length > 0 ? tf.addN(weighted) : undefined };
 }
+
+/** A model's loss and its parts. */
+export type LossResult = {
+  /** crossEntropy, auxiliaryLoss and routerLosses with their coefficients. */
+  loss: tf.Scalar;
+  /** Mean over the tokens, or over what is classified, in nats. */
+  crossEntropy: tf.Scalar;
+  /** Load-balance loss of all layers. */
+  auxiliaryLoss: tf.Scalar;
+  /** Further losses of the routers, those that have a coefficient. */
+  routerLosses: RouterLosses;
+  routings: Routing[];
+};
+
+/** The loss of a model, and its parts. */
+export function addRouterLosses(
+  crossEntropy: tf.Scalar,
+  routings: Routing[],
+  coefficients: ResolvedRouterLosses,
+  { numSequences }: { numSequences: number },
+): LossResult {
+  const balance = auxiliaryLoss(routings, coefficients);
+  const others = routerLosses(routings, coefficients, { numSequences });
+  const summands: tf.Scalar[] = [crossEntropy];
+  if (coefficients.auxiliaryLossCoefficient > 0 && routings.length > 0) {
+    summands.push(tf.mul(balance, coefficients.auxiliaryLossCoefficient));
+  }
+  if (others.weighted) summands.push(others.weighted);
+  const loss: tf.Scalar = summands.length > 1 ? tf.addN(summands) : tf.clone(crossEntropy);
+  return { loss, crossEntropy, auxiliaryLoss: balance, routerLosses: others.losses, routings };
+}

@@ -21,29 +21,11 @@ import {
 } from '@scmoe/layer';
 import type * as tf from '@tensorflow/tfjs';
 
-import type { ResolvedGpt, Stage } from './GptConfig.js';
+import type { Stage } from './resolveStages.js';
 
 /** A stage of any model: a pair, a block, or the block of LongCat-Flash. */
 export type ModelStage =
   Stage | { readonly kind: 'longcat'; readonly name: string; readonly config: ResolvedLongcatBlock };
-
-/** What a language model is made of. */
-export interface ResolvedModel extends Pick<
-  ResolvedGpt,
-  | 'vocabSize'
-  | 'dModel'
-  | 'sequenceLength'
-  | 'positions'
-  | 'tiedEmbeddings'
-  | 'norm'
-  | 'normEpsilon'
-  | 'dropout'
-  | 'routerLosses'
-> {
-  stages: readonly ModelStage[];
-  /** Outputs that are added to the residual stream, one after the other. */
-  residualAdditions: number;
-}
 
 export type StageCache = PairCache | BlockCache | LongcatCache;
 
@@ -70,6 +52,7 @@ export function stageRandomness(
   seed: number,
 ): Required<Pick<RunStageOptions, 'dropout' | 'router'>> {
   const firstStream = 1 + index * stageStreams;
+  // The block of LongCat-Flash has more places for dropout, and one router.
   const ofDropout = kind === 'longcat' ? longcatDropoutStreams : dropoutStreams;
   return {
     dropout: { seed, firstStream },
@@ -86,7 +69,7 @@ function specsOf({ kind, config }: ModelStage, options: ShardOptions): Parameter
   return kind === 'block' ? blockSpecs(config, options) : longcatSpecs(config, options);
 }
 
-/** One pass of x (B, S, d) through a pair or a block; `parameters` are those of the whole model. */
+/** One pass of x (B, S, d) through a stage; `parameters` are those of the whole model. */
 export function runStage(
   stage: ModelStage,
   x: tf.Tensor3D,

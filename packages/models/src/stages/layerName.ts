@@ -1,4 +1,4 @@
-import type { Placement } from './GptConfig.js';
+import type { Placement } from './resolveStages.js';
 
 /**
  * Name of a parameter of a transformer layer, attention and MLP or experts, in a model: `attn.wq` of layer 3 is
