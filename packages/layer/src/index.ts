@@ -45,7 +45,9 @@ export {
   type ParameterSpec,
   type ParameterSpecs,
 } from './parameters/ParameterSpec.js';
-export { executePlan } from './plan/executePlan.js';
+export { executePlan, type ExecutePlanOptions } from './plan/executePlan.js';
+export { operatorGraph, overlapped } from './plan/overlapped.js';
+export { mirrored, type Phase, type PlanObserver } from './plan/PlanObserver.js';
 export {
   isExchange,
   operatorsOver,

@@ -10,6 +10,7 @@ import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { operatorsOver, type Computation, type Operator } from '../plan/Operator.js';
 import { relabel } from '../plan/relabel.js';
 import type { Dispatcher } from './Dispatcher.js';
+import { chunkOperators } from './chunkOperators.js';
 import type { ExpertShard } from './expertShard.js';
 import { LocalDispatcher } from './LocalDispatcher.js';
 import { expertOperators, gate, routedSpecs, type MoeValues } from './moeOperators.js';
@@ -35,6 +36,8 @@ export interface MoeContext {
   dispatcher?: Dispatcher;
   /** Lifts the capacity limit whatever the configuration says. */
   dropless?: boolean;
+  /** In how many exchanges the tokens travel, each way; 1 by default. For DGMoE 1 alone. */
+  chunks?: number;
   /**
    * How the router behaves in training: `training` switches its noise and jitter on, which depend on `seed` and on the
    * streams from `stream` on (`routerStreams` of them, DGMoE twice as many); `replay` repeats earlier choices.
@@ -74,7 +77,7 @@ export function moeSublayer<Values extends SublayerValues>(
   parameters: ParameterRecord,
   config: ResolvedExperts,
   { tap, norm = (x) => x }: { tap: keyof Values & string; norm?: (x: tf.Tensor) => tf.Tensor },
-  { dispatcher = new LocalDispatcher(), dropless, router }: MoeContext,
+  { dispatcher = new LocalDispatcher(), dropless, router, chunks = 1 }: MoeContext,
 ): MoeSublayer<Values> {
   const { computation } = operatorsOver<SublayerValues>();
   const first = computation({
@@ -86,10 +89,10 @@ export function moeSublayer<Values extends SublayerValues>(
       return { s, routing: gate(s, parameters, config, { ...router, dropless }) };
     },
   });
-  const experts = expertOperators(parameters, {
-    activation: config.activation,
-    dispatcher,
-  }) as Operator<SublayerValues>[];
+  if (config.dual && chunks !== 1) throw new Error(`chunks: expected 1 for DGMoE, got ${chunks}`);
+  const { activation } = config;
+  const whole = expertOperators(parameters, { activation, dispatcher });
+  const experts = chunkOperators(whole, chunks) as Operator<SublayerValues>[];
   const ways = <V>(operators: V) => operators as unknown as Operator<Values>[];
 
   if (!config.dual) {

@@ -151,7 +151,7 @@ export const pairConfig: PairConfig = { kind: 'scmoe', dModel: 8, numHeads: 2, f
 export function runPairCase(
   config: PairConfig,
   { from, to, experts }: { from: number; to: number; experts?: ExpertShard },
-  options: Pick<RunPairOptions, 'plan' | 'dispatcher'> = {},
+  options: Pick<RunPairOptions, 'plan' | 'chunks' | 'dispatcher'> = {},
   communicator?: Communicator,
 ): RankOutcome {
   return outcome(communicator, () => {

@@ -5,11 +5,12 @@ import * as tf from '@tensorflow/tfjs';
 
 import { resolveMoeLayer } from '../layers/moeLayerOptions.js';
 import { ExpertParallelDispatcher } from '../moe/ExpertParallelDispatcher.js';
+import { overlapped } from '../plan/overlapped.js';
 import { sequentialPlan } from '../plan/Plan.js';
 import { backends } from './backends.js';
-import { overlappedPlan } from './overlappedPlan.js';
 import { pairConfig, rankCases, runCase, runPairCase, type Choices, type RankOutcome } from './rankCases.js';
 import { sendResult } from '@scmoe/testing';
+import type { RunPairOptions } from '../pair/runPair.js';
 
 /** What a rank sends: outcomes by backend and case, those of the plans, and how disagreements ended. */
 export interface RankReport {
@@ -18,12 +19,16 @@ export interface RankReport {
   failures: Record<string, { code?: string; message: string; ms: number }>;
 }
 
-const plans = {
-  sequential: sequentialPlan,
-  'slot 0': overlappedPlan(0),
-  'slot 1': overlappedPlan(1),
-  'slot 2': overlappedPlan(2),
-  'slot 3': overlappedPlan(3),
+const plans: Record<string, Pick<RunPairOptions, 'plan' | 'chunks'>> = {
+  sequential: { plan: sequentialPlan },
+  'slot 0': { plan: overlapped(0) },
+  'slot 1': { plan: overlapped(1) },
+  'slot 2': { plan: overlapped(2) },
+  'slot 3': { plan: overlapped(3) },
+  'slot 1 in 2 chunks': { plan: overlapped(1), chunks: 2 },
+  'slot 2 in 3 chunks': { plan: overlapped(2), chunks: 3 },
+  // More than there are tokens or slots.
+  'slot 0 in 16 chunks': { plan: overlapped(0), chunks: 16 },
 };
 
 function planOutcomes(communicator: Communicator): Record<string, RankOutcome> {
@@ -31,11 +36,11 @@ function planOutcomes(communicator: Communicator): Record<string, RankOutcome> {
   const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: pairConfig.numExperts! });
   const outcomes: Record<string, RankOutcome> = {};
   for (const capacityFactor of [0, 1.5]) {
-    for (const [name, plan] of Object.entries(plans)) {
+    for (const [name, options] of Object.entries(plans)) {
       outcomes[`${name}, capacity ${capacityFactor}`] = runPairCase(
         { ...pairConfig, capacityFactor },
         { from: rank, to: rank + 1, experts: { rank, size } },
-        { plan, dispatcher },
+        { ...options, dispatcher },
         communicator,
       );
     }
