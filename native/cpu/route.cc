@@ -64,7 +64,7 @@ void routeForward(const RouteOptions& options, const float* logits, const float*
       float* const score = scores + t * count;
       int32_t* const chosen = experts + t * topK;
       if (options.sigmoid) {
-        for (int64_t e = 0; e < count; ++e) score[e] = 1.0f / (1.0f + vexp(-row[e]));
+        for (int64_t e = 0; e < count; ++e) score[e] = vsigmoid(row[e]);
       } else {
         softmaxRow(count, row, score);
       }

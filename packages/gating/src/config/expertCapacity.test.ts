@@ -1,4 +1,6 @@
-import { expertCapacity } from '../index.js';
+import { itGolden } from '@scmoe/testing';
+
+import { expertCapacity, type CapacityOptions } from '../index.js';
 
 const base = { numTokens: 24, topK: 2, numExperts: 4 };
 
@@ -26,5 +28,17 @@ describe('expertCapacity', () => {
     expect(() => expertCapacity({ ...base, capacityFactor: 1, minCapacity: 0.5 })).toThrow(
       'minCapacity: expected an integer >= 0, got 0.5',
     );
+  });
+
+  it('refuses a factor that leaves no slot', () => {
+    expect(() => expertCapacity({ ...base, numTokens: 1, capacityFactor: Number.MIN_VALUE, minCapacity: 0 })).toThrow(
+      'minCapacity: expected an integer > 0 where capacityFactor 5e-324 leaves no slot for 1 tokens, got 0',
+    );
+  });
+
+  itGolden('matches the reference values', 'capacity-', ({ config, tensors }) => {
+    const numTokens = tensors['buffer.experts']!.shape[0];
+    const capacity = expertCapacity({ ...(config as Omit<CapacityOptions, 'numTokens'>), numTokens });
+    expect(capacity).toBe(tensors['output.capacity']!.dataSync()[0]);
   });
 });

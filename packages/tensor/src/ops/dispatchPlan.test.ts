@@ -56,20 +56,29 @@ describe.each(availableBackends())('dispatchPlan on %s', (backend) => {
   });
 
   itGolden('matches the reference values', 'dropless-', ({ tensors, config }) => {
-    const { numExperts } = config as { numExperts: number };
+    const { numExperts, worldSizes } = config as { numExperts: number; worldSizes: number[] };
     const experts = tensors['buffer.experts']!;
     const plan = dispatchPlan(experts, tf.zeros(experts.shape), { numExperts });
+    const counts = plainRow(plan.counts.dataSync());
+    const rowsBefore = (e: number) => counts.slice(0, e).reduce((sum, count) => sum + count, 0);
+    expect(counts.map((_, e) => rowsBefore(e))).toEqual(plainRow(tensors['output.offsets']!.dataSync()));
+    for (const size of worldSizes) {
+      const share = numExperts / size;
+      const sent = Array.from({ length: size }, (_, r) => rowsBefore((r + 1) * share) - rowsBefore(r * share));
+      expect(sent).toEqual(plainRow(tensors[`output.sendCounts.world${size}`]!.dataSync()));
+    }
     const order: number[] = [];
     plan.slots.dataSync().forEach((slot, choice) => (order[slot] = choice));
     expect(order).toEqual(plainRow(tensors['output.order']!.dataSync()));
-    expect(plainRow(plan.counts.dataSync())).toEqual(plainRow(tensors['output.counts']!.dataSync()));
+    expect(counts).toEqual(plainRow(tensors['output.counts']!.dataSync()));
   });
 
   const options: DispatchPlanOptions[] = [];
   for (const capacity of [0, 1, 5, 40])
     for (const dropPolicy of ['position', 'probability'] as const)
       for (const capacityOrder of ['choice', 'token'] as const)
-        options.push({ numExperts: 5, capacity, dropPolicy, capacityOrder });
+        for (const numZeroExperts of [0, 2])
+          options.push({ numExperts: 5 - numZeroExperts, numZeroExperts, capacity, dropPolicy, capacityOrder });
 
   it.each(options)('keeps its promises and agrees with its twin: %j', (chosen) => {
     for (const [tokens, topK] of [
@@ -93,16 +102,17 @@ describe.each(availableBackends())('dispatchPlan on %s', (backend) => {
       const wanted = experts.dataSync();
       const kept = slots.filter((slot) => slot >= 0);
       expect(new Set(kept).size).toBe(kept.length); // no two choices share a row
-      const { capacity = 0 } = chosen;
-      const perExpert = new Array<number>(5).fill(0);
+      const { numExperts, capacity = 0 } = chosen;
+      const perExpert = new Array<number>(numExperts).fill(0);
       slots.forEach((slot, i) => {
         if (slot < 0) return;
+        expect(wanted[i]).toBeLessThan(numExperts); // no row for a zero-computation expert
         perExpert[wanted[i]!]!++;
         if (capacity > 0) expect(Math.floor(slot / capacity)).toBe(wanted[i]); // a row of the expert it chose
       });
       expect(plainRow(plan.counts.dataSync())).toEqual(perExpert);
       if (capacity > 0) expect(Math.max(...perExpert)).toBeLessThanOrEqual(capacity);
-      else expect(kept.length).toBe(tokens * topK);
+      else expect(kept.length).toBe(wanted.filter((expert) => expert < numExperts).length);
     }
   });
 
@@ -140,6 +150,9 @@ describe.each(availableBackends())('dispatchPlan on %s', (backend) => {
     expect(() => dispatchPlan(weights, weights, { numExperts: 5 })).toThrow('experts must be int32, got float32');
     expect(() => dispatchPlan(experts, tf.zeros([4, 1]), { numExperts: 5 })).toThrow(
       'weights must be (4, 2) like experts',
+    );
+    expect(() => dispatchPlan(experts, weights, { numExperts: 5, numZeroExperts: -1 })).toThrow(
+      'numZeroExperts must be a whole number, got -1',
     );
     expect(() => dispatchPlan(experts, weights, { numExperts: 5, capacity: -1 })).toThrow(
       'capacity must be a whole number',
