@@ -15,10 +15,23 @@ export { blockOperators, type BlockValues } from './block/blockOperators.js';
 export { blockSpecs, initializeBlock } from './block/blockSpecs.js';
 export { runBlock, type BlockResult, type RunBlockOptions } from './block/runBlock.js';
 export { mixtureOfExperts, MixtureOfExperts } from './layers/MixtureOfExperts.js';
-export type { MixtureOfExpertsArgs, ScMoEArgs, SharedExpertMoEArgs } from './layers/moeLayerOptions.js';
+export type { AuxiliaryLossArgs } from './layers/auxiliaryLosses.js';
+export type { BiasUpdateArgs } from './layers/biasUpdate.js';
+export { dgMoE, DgMoE } from './layers/DgMoE.js';
+export type { ExpertLayerArgs } from './layers/ExpertLayer.js';
+export type { DgMoEArgs, MixtureOfExpertsArgs, ScMoEArgs, SharedExpertMoEArgs } from './layers/moeLayerOptions.js';
 export { scMoE, ScMoE } from './layers/ScMoE.js';
 export { sharedExpertMoE, SharedExpertMoE } from './layers/SharedExpertMoE.js';
+export {
+  everyBlock,
+  megatronShortcutBlock,
+  transformerBlock,
+  TransformerBlock,
+  type MegatronShortcutBlockArgs,
+  type TransformerBlockArgs,
+} from './layers/TransformerBlock.js';
 export { transformerPair, TransformerPair, type TransformerPairArgs } from './layers/TransformerPair.js';
+export { transformerStack, type TransformerStackArgs } from './layers/transformerStack.js';
 export type { Dispatcher, ExpertBatch } from './moe/Dispatcher.js';
 export { ExpertParallelDispatcher, type ExpertParallelOptions } from './moe/ExpertParallelDispatcher.js';
 export { allExperts, expertShard, isExpertParameter, type ExpertShard, type ShardOptions } from './moe/expertShard.js';

@@ -1,61 +1,122 @@
-import { loadBalanceLoss, type Routing } from '@scmoe/gating';
+import type { Routing } from '@scmoe/gating';
 import * as tf from '@tensorflow/tfjs';
 
-import { expectNonNegative } from '../config/ConfigurationError.js';
+import { ConfigurationError, expectThat } from '../config/ConfigurationError.js';
+import { expectKnownOptions } from '../config/optionNames.js';
 import { initializeParameter } from '../parameters/initializeParameters.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
+import {
+  resolveAuxiliaryLosses,
+  sumOfLosses,
+  type AuxiliaryLossArgs,
+  type AuxiliaryLosses,
+} from './auxiliaryLosses.js';
+import { moveBias, resolveBiasUpdate, type BiasUpdateArgs, type ResolvedBiasUpdate } from './biasUpdate.js';
+import { configVersion, restoredArgs } from './layerConfig.js';
 
 type LayerArgs = NonNullable<ConstructorParameters<typeof tf.layers.Layer>[0]>;
 type Initializer = ReturnType<typeof tf.initializers.zeros>;
 export type Kwargs = Record<string, unknown>;
 export type Shape = (number | null)[];
 
-export interface ExpertLayerArgs extends LayerArgs {
-  /** Share of the load-balance loss that the layer adds to the training loss. */
-  auxiliaryLossCoefficient?: number;
-  /** Of the initial weights and of dropout; layers of one model want different ones. Default: a random one. */
+export interface ExpertLayerArgs extends LayerArgs, AuxiliaryLossArgs, BiasUpdateArgs {
+  /**
+   * Of the initial weights, of dropout, and of the router's noise and jitter; layers of one model want different ones.
+   * Default: a random one.
+   */
   seed?: number;
 }
 
-/** What the tf.layers classes of this package have in common: parameters by name, and the auxiliary loss. */
+const layerArgs: Record<keyof LayerArgs, true> = {
+  inputShape: true,
+  batchInputShape: true,
+  batchSize: true,
+  dtype: true,
+  name: true,
+  trainable: true,
+  weights: true,
+  inputDType: true,
+};
+
+const trainingArgs: Record<Exclude<keyof ExpertLayerArgs, keyof LayerArgs>, true> = {
+  auxiliaryLossCoefficient: true,
+  sequenceLossCoefficient: true,
+  importanceLossCoefficient: true,
+  loadLossCoefficient: true,
+  zLossCoefficient: true,
+  biasUpdateRate: true,
+  biasUpdateRule: true,
+  expectedTopK: true,
+  seed: true,
+};
+
+/** Random streams that one training call takes: those of dropout, then those of the router. */
+const streamsPerCall = 8;
+const firstRouterStream = 4;
+
+/** What a training call draws its random numbers from; absent otherwise. */
+export interface CallRandomness {
+  dropout?: { seed: number; firstStream: number };
+  router?: { training: true; seed: number; stream: number };
+}
+
+/**
+ * What the tf.layers classes of this package have in common: parameters by name, their saved form, the auxiliary losses
+ * and the correction bias.
+ */
 export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layers.Layer {
+  /** The layer's own options, without those of every tf.layers.Layer. */
   protected readonly options: Omit<Args, keyof LayerArgs>;
-  protected readonly seed: number;
-  private readonly auxiliaryLossCoefficient: number;
+  /** Size of the last axis of the inputs, once the layer is built. */
+  protected inputSize?: number;
+  private readonly seed: number;
+  private readonly lossTerms: AuxiliaryLosses;
+  private readonly biasUpdate: ResolvedBiasUpdate;
   private readonly variables: Record<string, { read(): tf.Tensor }> = {};
   private auxiliaryLosses: tf.Scalar[] = [];
+  private numTrainingCalls = 0;
 
-  constructor(args: Args) {
+  /** @param own names of the options besides those of {@link ExpertLayerArgs} */
+  constructor(args: Args, own: readonly string[]) {
     super(args);
-    const { auxiliaryLossCoefficient = 0.01, seed = Math.floor(Math.random() * 2 ** 31) } = args;
-    expectNonNegative('auxiliaryLossCoefficient', auxiliaryLossCoefficient);
-    this.options = ownOptions(args);
-    this.auxiliaryLossCoefficient = auxiliaryLossCoefficient;
+    const known = [...Object.keys(layerArgs), ...Object.keys(trainingArgs), ...own];
+    expectKnownOptions(this.getClassName(), args, known);
+    this.lossTerms = resolveAuxiliaryLosses(args);
+    this.biasUpdate = resolveBiasUpdate(args);
+    const { seed = Math.floor(Math.random() * 2 ** 31) } = args;
+    expectThat(Number.isSafeInteger(seed), 'seed', 'an integer', seed);
     this.seed = seed;
-    if (auxiliaryLossCoefficient > 0) this.addLoss(() => this.takeAuxiliaryLoss());
+    this.options = without(args, layerArgs);
+    if (this.lossTerms.length > 0) this.addLoss(() => this.takeAuxiliaryLoss());
   }
 
   /** Parameters for inputs whose last axis has this size. Called once, before the first call. */
   protected abstract specs(inputSize: number): ParameterSpecs;
 
-  /** From tf.layers' saved form, which turns absent options into null and `gelu_tanh` into camel case. */
+  /**
+   * From tf.layers' saved form.
+   * @throws ConfigurationError for one that a newer version of this package has written, or with an unknown option.
+   */
   static override fromConfig<T extends tf.serialization.Serializable>(
     cls: tf.serialization.SerializableConstructor<T>,
     config: tf.serialization.ConfigDict,
   ): T {
-    const restored = Object.entries(config).filter(([, value]) => value !== null);
-    const args = Object.fromEntries(restored);
-    if (args.activation === 'geluTanh') args.activation = 'gelu_tanh';
-    return new cls(args);
+    return new cls(restoredArgs(cls.className, config));
   }
 
   override build(inputShape: Shape | Shape[]): void {
-    const inputSize = sizeOfLastAxis(this.name, inputShape);
-    for (const [name, spec] of Object.entries(this.specs(inputSize))) {
+    const shapes = isShapeList(inputShape) ? inputShape : [inputShape];
+    this.checkInputs(shapes);
+    const [shape] = shapes as [Shape];
+    const inputSize = shape.at(-1)!;
+    for (const [name, { buffer, ...spec }] of Object.entries(this.specs(inputSize))) {
       const apply = () => initializeParameter(name, spec, { seed: this.seed });
-      this.variables[name] = this.addWeight(name, spec.shape, 'float32', { apply } as unknown as Initializer);
+      const initializer = { apply } as unknown as Initializer;
+      this.variables[name] = this.addWeight(name, spec.shape, 'float32', initializer, undefined, !buffer);
     }
+    this.inputSize = inputSize;
+    this.inputSpec = shapes.map(({ length }) => new tf.InputSpec({ ndim: length, axes: { [length - 1]: inputSize } }));
     super.build(inputShape);
   }
 
@@ -64,7 +125,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
   }
 
   override getConfig(): tf.serialization.ConfigDict {
-    return { ...super.getConfig(), ...(this.options as tf.serialization.ConfigDict) };
+    return { ...super.getConfig(), ...(this.options as tf.serialization.ConfigDict), configVersion };
   }
 
   override dispose(): ReturnType<tf.layers.Layer['dispose']> {
@@ -73,17 +134,52 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
     return super.dispose();
   }
 
+  /** @throws ConfigurationError where the layer can't be applied to inputs of these shapes. */
+  protected checkInputs(shapes: readonly Shape[]): void {
+    const [shape] = shapes as [Shape];
+    if (shapes.length !== 1 || shape.length < 2 || !shape.at(-1))
+      throw this.inputError('one input of known last axis, (batch, ..., d)', shapes);
+  }
+
+  protected inputError(expected: string, shapes: readonly Shape[]): ConfigurationError {
+    const got = shapes.map((shape) => `(${shape.map((size) => size ?? 'any').join(', ')})`).join(' and ');
+    return new ConfigurationError(`${this.name}: expected ${expected}, got ${got}`);
+  }
+
+  /** The options without those that are for training alone. */
+  protected blockOptions(): Omit<Args, keyof ExpertLayerArgs> {
+    return without(this.options as Args, { ...layerArgs, ...trainingArgs });
+  }
+
   protected parameters(): ParameterRecord {
     return Object.fromEntries(Object.entries(this.variables).map(([name, variable]) => [name, variable.read()]));
   }
 
-  /** Keeps the auxiliary loss of a training call until the training loop asks for it. */
-  protected recordRouting(routing: Routing | undefined, { training }: Kwargs): void {
-    if (!routing || !training || this.auxiliaryLossCoefficient === 0) return;
+  protected randomness({ training }: Kwargs): CallRandomness {
+    if (!training) return {};
+    const { seed } = this;
+    const firstStream = streamsPerCall * this.numTrainingCalls++;
+    return {
+      dropout: { seed, firstStream },
+      router: { training: true, seed, stream: firstStream + firstRouterStream },
+    };
+  }
+
+  /**
+   * What a training call leaves behind: its auxiliary loss, kept until the training loop asks for it, and a correction
+   * bias that has moved.
+   * @param numSequences of the call
+   */
+  protected afterRouting(routings: readonly (Routing | undefined)[], { training }: Kwargs, numSequences: number): void {
+    const made = routings.filter((routing) => routing !== undefined);
+    if (!training || made.length === 0) return;
+    const bias = this.variables['router.correctionBias'];
+    if (bias && this.trainable) moveBias(bias.read() as tf.Variable, made, this.biasUpdate);
+    if (this.lossTerms.length === 0) return;
     // One call per place in the model is outstanding; older ones belong to a loop that does not ask.
     while (this.auxiliaryLosses.length >= Math.max(1, this.inboundNodes.length))
       this.auxiliaryLosses.shift()!.dispose();
-    this.auxiliaryLosses.push(tf.keep(tf.mul(loadBalanceLoss(routing), this.auxiliaryLossCoefficient)));
+    this.auxiliaryLosses.push(tf.keep(sumOfLosses(this.lossTerms, made, numSequences)));
   }
 
   private takeAuxiliaryLoss(): tf.Scalar {
@@ -95,22 +191,10 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
   }
 }
 
-/** The arguments without those of every tf.layers.Layer. */
-function ownOptions<Args extends ExpertLayerArgs>(args: Args): Omit<Args, keyof LayerArgs> {
-  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- named to be left out
-  const { inputShape, batchInputShape, batchSize, dtype, name, trainable, weights, inputDType, ...own } = args;
-  return own;
+function without<T extends object, Name extends PropertyKey>(from: T, names: Record<Name, true>): Omit<T, Name> {
+  return Object.fromEntries(Object.entries(from).filter(([name]) => !(name in names))) as Omit<T, Name>;
 }
 
-export function isShapeList(shape: Shape | Shape[]): shape is Shape[] {
+function isShapeList(shape: Shape | Shape[]): shape is Shape[] {
   return Array.isArray(shape[0]);
-}
-
-function sizeOfLastAxis(layer: string, inputShape: Shape | Shape[]): number {
-  const shape = isShapeList(inputShape) ? inputShape[0]! : inputShape;
-  const size = shape.at(-1);
-  if (shape.length < 2 || !size) {
-    throw new Error(`${layer}: expected an input of known last axis, (batch, ..., size), got (${shape.join(', ')})`);
-  }
-  return size;
 }

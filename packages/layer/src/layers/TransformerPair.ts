@@ -1,45 +1,44 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { resolvePair, type PairConfig, type ResolvedPair } from '../config/PairConfig.js';
+import { pairOptions, resolvePair, type PairConfig, type ResolvedPair } from '../config/PairConfig.js';
 import { pairSpecs } from '../pair/pairSpecs.js';
 import { runPair } from '../pair/runPair.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
-import { ExpertLayer, type ExpertLayerArgs, type Kwargs } from './ExpertLayer.js';
+import { ExpertLayer, type ExpertLayerArgs, type Kwargs, type Shape } from './ExpertLayer.js';
+import { provisionalWidth } from './provisionalWidth.js';
 
 /** The width dModel is that of the input. */
 export interface TransformerPairArgs extends ExpertLayerArgs, Omit<PairConfig, 'dModel'> {}
+
+const own = pairOptions.filter((name) => name !== 'dModel');
 
 /** Two transformer blocks, the second with experts: see {@link transformerPair}. */
 export class TransformerPair extends ExpertLayer<TransformerPairArgs> {
   static readonly className = 'ScmoeTransformerPair';
   private config: ResolvedPair;
-  private numTrainingCalls = 0;
 
   constructor(args: TransformerPairArgs) {
-    super(args);
-    // The width is known when the layer is built. Until then one that suits the heads finds every other mistake.
-    this.config = resolvePair({ ...this.pairOptions(), dModel: 2 * args.numHeads });
-  }
-
-  protected override specs(inputSize: number): ParameterSpecs {
-    this.config = resolvePair({ ...this.pairOptions(), dModel: inputSize });
-    return pairSpecs(this.config);
-  }
-
-  private pairOptions(): Omit<PairConfig, 'dModel'> {
-    // eslint-disable-next-line @typescript-eslint/no-unused-vars -- named to be left out
-    const { auxiliaryLossCoefficient, seed, ...own } = this.options;
-    return own;
+    super(args, own);
+    this.config = resolvePair({ ...this.blockOptions(), dModel: provisionalWidth(args) });
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Kwargs): tf.Tensor {
     return tf.tidy(() => {
       const x = (Array.isArray(inputs) ? inputs[0]! : inputs) as tf.Tensor3D;
-      const dropout = kwargs.training ? { seed: this.seed + this.numTrainingCalls++, firstStream: 0 } : undefined;
-      const { y, routing } = runPair(x, this.parameters(), this.config, { dropout });
-      this.recordRouting(routing, kwargs);
+      const { y, routing, currentRouting } = runPair(x, this.parameters(), this.config, this.randomness(kwargs));
+      this.afterRouting([routing, currentRouting], kwargs, x.shape[0]);
       return y;
     });
+  }
+
+  protected override specs(inputSize: number): ParameterSpecs {
+    this.config = resolvePair({ ...this.blockOptions(), dModel: inputSize });
+    return pairSpecs(this.config);
+  }
+
+  protected override checkInputs(shapes: readonly Shape[]): void {
+    super.checkInputs(shapes);
+    if (shapes[0]!.length !== 3) throw this.inputError('one input (batch, sequence, d)', shapes);
   }
 }
 tf.serialization.registerClass(TransformerPair);

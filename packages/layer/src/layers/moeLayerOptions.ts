@@ -3,7 +3,7 @@ import type { ExpertActivation } from '@scmoe/tensor';
 
 import { defaultEpsilon, expectNorm } from '../config/BackboneConfig.js';
 import { expectBoolean, expectOneOf, expectPositiveInteger } from '../config/ConfigurationError.js';
-import { expertActivations, mixes, resolveDualRouter, type Mix } from '../config/MoeConfig.js';
+import { expertActivations, mixes, resolveDualRouter, routedOptions, type Mix } from '../config/MoeConfig.js';
 import type { ResolvedMoeLayer } from '../moe/moeLayerOperators.js';
 import type { ExpertLayerArgs } from './ExpertLayer.js';
 
@@ -29,6 +29,23 @@ export interface ShortcutConfig {
   /** Default 1e-5 (layer), 1e-6 (rms). */
   normEpsilon?: number;
 }
+
+export const expertsOptions: Record<keyof ExpertsConfig, true> = {
+  ...routedOptions,
+  expertHidden: true,
+  activation: true,
+  ffnBias: true,
+};
+export const sharedExpertOptions: Record<keyof SharedExpertConfig, true> = {
+  ...expertsOptions,
+  sharedHidden: true,
+  mix: true,
+};
+export const shortcutOptions: Record<keyof ShortcutConfig, true> = {
+  shortcutNorm: true,
+  norm: true,
+  normEpsilon: true,
+};
 
 export interface MixtureOfExpertsArgs extends ExpertLayerArgs, ExpertsConfig {}
 export interface SharedExpertMoEArgs extends ExpertLayerArgs, SharedExpertConfig {}

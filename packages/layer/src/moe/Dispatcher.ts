@@ -25,7 +25,7 @@ export interface Dispatcher<Dispatched extends object = object, Combined extends
   finishDispatch(inFlight: Dispatched): ExpertBatch;
   /** `rows`: what the experts made of the batch that finishDispatch gave, row by row. */
   startCombine(rows: tf.Tensor2D, routing: Routing): Combined;
-  /** Rows in the order of encode: (numRows, d). */
+  /** Rows in the order of encode: all numRows, or those that a choice fills, (R, d). */
   finishCombine(inFlight: Combined): tf.Tensor2D;
   /** Rows back into token order, weighted and summed over the choices: (T, d). */
   decode(rows: tf.Tensor2D, routing: Routing): tf.Tensor2D;

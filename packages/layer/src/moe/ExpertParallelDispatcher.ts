@@ -85,7 +85,10 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
     const journey = capacity > 0 ? this.evenJourney(packed, capacity) : this.askForRows(routing);
     this.journeys.set(counts.dataId, journey);
     const { sendCounts, recvCounts } = journey;
-    return { exchange: startAllToAllV(packed, sendCounts, recvCounts, this.communicator, this.options), routing };
+    return {
+      exchange: startAllToAllV(filledRows(packed, sendCounts), sendCounts, recvCounts, this.communicator, this.options),
+      routing,
+    };
   }
 
   /** @throws CommError where the exchange failed; with this rank's side where the ranks disagree on the capacity */
@@ -172,6 +175,12 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
 
 /** Of a disagreement, the rank that sees it first tells the others that it gives up. */
 const disagreements: ReadonlySet<string> = new Set(['SCMOE_COMM_MISMATCH', 'SCMOE_COMM_ABORTED']);
+
+/** The rows that travel: choices of zero-computation experts have room in the buffer, at its end, and leave it empty. */
+function filledRows(packed: tf.Tensor2D, sendCounts: readonly number[]): tf.Tensor2D {
+  const filled = sendCounts.reduce((sum, rows) => sum + rows, 0);
+  return filled === packed.shape[0] ? packed : tf.slice(packed, [0, 0], [filled, packed.shape[1]]);
+}
 
 /** (outer * inner * C, d): from outer-major to inner-major order of blocks of C rows. */
 function swapBlocks(rows: tf.Tensor2D, outer: number, inner: number): tf.Tensor2D {

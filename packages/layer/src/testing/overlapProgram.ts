@@ -6,7 +6,7 @@ import { sendResult } from '@scmoe/testing';
 
 import { ExpertParallelDispatcher } from '../moe/ExpertParallelDispatcher.js';
 import { OverlapController, type LayerReport, type OverlapOptions } from '../overlap/OverlapController.js';
-import { pairConfig, runPairCase, type RankOutcome } from './rankCases.js';
+import { pairConfig, runLayerCase, type RankOutcome } from './rankCases.js';
 
 export interface OverlapReport {
   /** Slot of the layer after each step; null is sequential. */
@@ -46,7 +46,7 @@ async function train(world: Communicator, options: OverlapOptions, steps: number
   for (let step = 0; step < steps; step++) {
     const execution = overlap.layer(0, { training: true });
     const place = { from: rank, to: rank + 1, experts: { rank, size } };
-    values.push(runPairCase(pairConfig, place, { ...execution, dispatcher }).values);
+    values.push(runLayerCase({ pair: pairConfig }, place, { ...execution, dispatcher }).values);
     if (await overlap.stepDone()) changes.push(step);
     slots.push(overlap.report()[0]!.slot);
   }

@@ -2,15 +2,27 @@ import type { Communicator } from '@scmoe/comm';
 import { randomNormal, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import { initializeBlock } from '../block/blockSpecs.js';
+import { runBlock } from '../block/runBlock.js';
+import { resolveBlock, type BlockConfig } from '../config/BlockConfig.js';
 import { resolvePair, type PairConfig } from '../config/PairConfig.js';
-import { resolveMoeLayer, resolveSharedMoeLayer, type SharedExpertMoEArgs } from '../layers/moeLayerOptions.js';
+import {
+  resolveDgMoeLayer,
+  resolveMoeLayer,
+  resolveSharedMoeLayer,
+  type DgMoEArgs,
+  type SharedExpertMoEArgs,
+} from '../layers/moeLayerOptions.js';
 import type { Dispatcher } from '../moe/Dispatcher.js';
 import type { ExpertShard } from '../moe/expertShard.js';
 import { moeSpecs, type ResolvedMoeLayer } from '../moe/moeLayerOperators.js';
 import { runMoe } from '../moe/runMoe.js';
+import type { PlanObserver } from '../plan/PlanObserver.js';
 import { initializePair } from '../pair/pairSpecs.js';
-import { runPair, type RunPairOptions } from '../pair/runPair.js';
+import { runPair } from '../pair/runPair.js';
 import { initializeParameters } from '../parameters/initializeParameters.js';
+import type { Operator } from '../plan/Operator.js';
+import type { Plan } from '../plan/Plan.js';
 
 /** Width of the tokens: a coordinate for each expert. */
 export const width = 8;
@@ -36,6 +48,11 @@ export interface RankOutcome {
 const args = { numExperts: 8, expertHidden: 6, sharedHidden: 5 };
 const routed = (change: Partial<SharedExpertMoEArgs> = {}) => resolveMoeLayer({ ...args, ...change }, 1);
 const shared = (change: Partial<SharedExpertMoEArgs> = {}) => resolveSharedMoeLayer({ ...args, ...change });
+
+const dual = (change: Partial<DgMoEArgs> = {}) => {
+  const { numExperts, expertHidden } = args;
+  return resolveDgMoeLayer({ numExperts, expertHidden, ...change });
+};
 
 function mixed(
   tokens: number[],
@@ -65,6 +82,21 @@ const others: Record<string, RankCase> = {
     config: shared({ capacityFactor: 1.25, activation: 'swiglu' }),
     choices: mixed(even, { firsts: 3 }),
   },
+  'zero experts, dropless': {
+    config: routed({ numExperts: 4, numZeroExperts: 4, topK: 2, routedScalingFactor: 1.5 }),
+    choices: mixed(uneven),
+  },
+  'zero experts, capacity, shared expert': {
+    config: shared({ numExperts: 4, numZeroExperts: 4, topK: 2, capacityFactor: 1, scaleZeroExperts: false }),
+    choices: mixed(even),
+  },
+  'zero experts alone on the last rank': {
+    config: routed({ numExperts: 4, numZeroExperts: 4, topK: 2 }),
+    choices: (ranks) =>
+      mixed(uneven)(ranks).map((tokens, rank) => (rank === ranks - 1 ? tokens.map(() => [5, 7]) : tokens)),
+  },
+  'DGMoE, dropless': { config: dual(), choices: mixed(uneven) },
+  'DGMoE, capacity': { config: dual({ capacityFactor: 1, activation: 'swiglu' }), choices: mixed(even, { firsts: 3 }) },
   'dropless, an expert without tokens': {
     config: routed({ topK: 2 }),
     choices: (ranks) =>
@@ -99,8 +131,9 @@ export function rankCases(ranks: number): Record<string, RankCase> {
 /** Parameters well away from zero, so that every path matters, and a router that chooses what the tokens say. */
 export function moeParameters(config: ResolvedMoeLayer, experts?: ExpertShard): Record<string, tf.Tensor> {
   const parameters = initializeParameters(moeSpecs(width, config, { experts }), { seed: 3, standardDeviation: 0.4 });
-  const noise = randomNormal([width, config.numExperts], { seed: 5, standardDeviation: 0.1 });
-  const router = tf.add(tf.mul(tf.eye(width, config.numExperts), 2), noise);
+  const all = config.numExperts + config.numZeroExperts;
+  const noise = randomNormal([width, all], { seed: 5, standardDeviation: 0.1 });
+  const router = tf.add(tf.mul(tf.eye(width, all), 2), noise);
   return { ...parameters, 'router.weight': router };
 }
 
@@ -145,27 +178,45 @@ export function runCase(
   });
 }
 
-export const pairConfig: PairConfig = { kind: 'scmoe', dModel: 8, numHeads: 2, ffnHidden: 12, numExperts: 4, topK: 2 };
+/** A pair or block for the cases with a plan. */
+export type LayerCase = { pair: PairConfig } | { block: BlockConfig };
 
-/** The same for a pair of blocks on sequences of 5, one a rank, through valueAndGrads and with a plan. */
-export function runPairCase(
-  config: PairConfig,
+const ofLayer = { dModel: 8, numHeads: 2, ffnHidden: 12, numExperts: 4 };
+export const pairConfig: PairConfig = { ...ofLayer, kind: 'scmoe', topK: 2 };
+export const layerCases: Record<string, LayerCase> = {
+  pair: { pair: pairConfig },
+  'pair, capacity': { pair: { ...pairConfig, capacityFactor: 1.5 } },
+  'DGMoE pair': { pair: { ...ofLayer, kind: 'dgmoe' } },
+  block: { block: { ...ofLayer, kind: 'scmoe', topK: 2, numZeroExperts: 1, mix: 'cg2' } },
+};
+
+type PlanOf = <Values>(operators: readonly Operator<Values>[]) => Plan;
+
+/** The same for pairs and blocks on sequences of 5, one a rank, through valueAndGrads and with a plan. */
+export function runLayerCase(
+  layer: LayerCase,
   { from, to, experts }: { from: number; to: number; experts?: ExpertShard },
-  options: Pick<RunPairOptions, 'plan' | 'chunks' | 'dispatcher'> = {},
+  options: { plan?: PlanOf; chunks?: number; observer?: PlanObserver; dispatcher?: Dispatcher } = {},
   communicator?: Communicator,
 ): RankOutcome {
   return outcome(communicator, () => {
     const shape = [to - from, 5, 8];
     const x = randomNormal(shape, { seed: 11, offset: from * 40 });
     const direction = randomNormal(shape, { seed: 13, offset: from * 40 });
-    const parameters = initializePair(config, { seed: 3, standardDeviation: 0.4, experts });
+    const initialization = { seed: 3, standardDeviation: 0.4, experts };
+    const parameters =
+      'pair' in layer ? initializePair(layer.pair, initialization) : initializeBlock(layer.block, initialization);
     const variables = Object.fromEntries(
       Object.entries({ x, ...parameters }).map(([name, tensor]) => [name, tf.variable(tensor)]),
     );
+    const input = variables['x'] as unknown as tf.Tensor3D;
     let y: tf.Tensor | undefined;
     let counts: tf.Tensor | undefined;
     const { grads } = valueAndGrads(() => {
-      const result = runPair(variables['x'] as unknown as tf.Tensor3D, variables, resolvePair(config), options);
+      const result =
+        'pair' in layer
+          ? runPair(input, variables, resolvePair(layer.pair), options)
+          : runBlock(input, variables, resolveBlock(layer.block), options);
       y = tf.keep(tf.clone(result.y));
       counts = tf.keep(tf.clone(result.routing!.counts));
       return tf.sum(tf.mul(result.y, direction));

@@ -8,7 +8,8 @@ import { ExpertParallelDispatcher } from '../moe/ExpertParallelDispatcher.js';
 import { overlapped } from '../plan/overlapped.js';
 import { sequentialPlan } from '../plan/Plan.js';
 import { backends } from './backends.js';
-import { pairConfig, rankCases, runCase, runPairCase, type Choices, type RankOutcome } from './rankCases.js';
+import { overlappedPlan } from './overlappedPlan.js';
+import { layerCases, rankCases, runCase, runLayerCase, type Choices, type RankOutcome } from './rankCases.js';
 import { sendResult } from '@scmoe/testing';
 import type { RunPairOptions } from '../pair/runPair.js';
 
@@ -19,26 +20,29 @@ export interface RankReport {
   failures: Record<string, { code?: string; message: string; ms: number }>;
 }
 
-const plans: Record<string, Pick<RunPairOptions, 'plan' | 'chunks'>> = {
+type Execution = Pick<RunPairOptions, 'chunks'> & { plan: ReturnType<typeof overlapped> };
+
+const plans: Record<string, Execution> = {
   sequential: { plan: sequentialPlan },
-  'slot 0': { plan: overlapped(0) },
-  'slot 1': { plan: overlapped(1) },
-  'slot 2': { plan: overlapped(2) },
-  'slot 3': { plan: overlapped(3) },
+  'slot 0': { plan: overlappedPlan(0) },
+  'slot 1': { plan: overlappedPlan(1) },
+  'slot 2': { plan: overlappedPlan(2) },
+  'slot 3': { plan: overlappedPlan(3) },
   'slot 1 in 2 chunks': { plan: overlapped(1), chunks: 2 },
-  'slot 2 in 3 chunks': { plan: overlapped(2), chunks: 3 },
+  'slot 0 in 3 chunks': { plan: overlapped(0), chunks: 3 },
   // More than there are tokens or slots.
   'slot 0 in 16 chunks': { plan: overlapped(0), chunks: 16 },
 };
 
 function planOutcomes(communicator: Communicator): Record<string, RankOutcome> {
   const { rank, size } = communicator;
-  const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: pairConfig.numExperts! });
+  const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: 4 });
   const outcomes: Record<string, RankOutcome> = {};
-  for (const capacityFactor of [0, 1.5]) {
+  for (const [layer, config] of Object.entries(layerCases)) {
     for (const [name, options] of Object.entries(plans)) {
-      outcomes[`${name}, capacity ${capacityFactor}`] = runPairCase(
-        { ...pairConfig, capacityFactor },
+      if (options.chunks && layer.startsWith('DGMoE')) continue;
+      outcomes[`${layer}, ${name}`] = runLayerCase(
+        config,
         { from: rank, to: rank + 1, experts: { rank, size } },
         { ...options, dispatcher },
         communicator,

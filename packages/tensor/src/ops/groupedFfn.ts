@@ -96,7 +96,8 @@ export function groupedFfnComposed(
   return tf.tidy(() => {
     const [numRows, d] = rows.shape as [number, number];
     const numExperts = counts.size;
-    if (numRows === 0) return zeroFrom(rows, experts);
+    const weights = Object.entries(experts).filter((entry): entry is [string, tf.Tensor] => entry[1] !== undefined);
+    if (numRows === 0) return zeroFrom(rows, weights);
     if (capacity > 0) {
       const batched = tf.reshape(rows, [numExperts, capacity, d]);
       const filled = tf.less(tf.range(0, capacity, 1, 'int32'), tf.reshape(counts, [numExperts, 1])); // (N, C)
@@ -114,16 +115,15 @@ export function groupedFfnComposed(
       outputs.push(tf.reshape(feedForward(batch, own, activation), [count, d]));
       start += count;
     }
-    if (start === 0) return zeroFrom(rows, experts);
+    if (start === 0) return zeroFrom(rows, weights);
     if (start < numRows) outputs.push(tf.zeros([numRows - start, d]));
     return tf.concat(outputs as tf.Tensor2D[], 0);
   });
 }
 
 /** Zeros (R, d) where there is nothing to compute, with every input on the path to them. */
-function zeroFrom(rows: tf.Tensor, experts: TwoLayerExperts | SwigluExperts): tf.Tensor2D {
-  const weights = Object.values(experts).filter((x): x is tf.Tensor => x !== undefined);
-  const sums = weights.map((x) => tf.sum(x));
+function zeroFrom(rows: tf.Tensor, weights: [string, tf.Tensor][]): tf.Tensor2D {
+  const sums = weights.map(([, weight]) => tf.sum(weight));
   return tf.mul<tf.Tensor2D>(rows, tf.mul(tf.addN(sums), 0));
 }
 
