@@ -12,8 +12,9 @@ export function tickLabel(ms: number, ticks: readonly number[]): string {
   return ms.toFixed(Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
 }
 
-/** Three significant digits. */
-export function formatMs(ms: number): string {
+/** Three significant digits. Sums in another order print alike: what float64 rounded off is rounded away first. */
+export function formatMs(exactMs: number): string {
+  const ms = Number(exactMs.toPrecision(12));
   if (ms === 0) return '0';
   return Math.abs(ms) >= 100 ? Math.round(ms).toString() : Number(ms.toPrecision(3)).toString();
 }
