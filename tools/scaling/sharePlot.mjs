@@ -1,20 +1,12 @@
 import { compareContenders, shareMachine } from '@scmoe/scheduler';
 
+import { speedups } from './paperFigures.mjs';
 import { colour, drawn, look } from './style.mjs';
 
-/** The paper's figures, against un-pipelined top-2 on the same hardware. */
-const reported = [
-  { share: 0.6, mode: 'training', contender: 'shared expert', speedup: 1.24 },
-  { share: 0.6, mode: 'training', contender: 'ScMoE pos1', speedup: 1.36 },
-  { share: 0.6, mode: 'training', contender: 'ScMoE pos2', speedup: 1.43 },
-  { share: 0.6, mode: 'training', contender: 'ScMoE pos3', speedup: 1.49 },
-  { share: 0.15, mode: 'training', contender: 'ScMoE pos2', speedup: 1.12 },
-  { share: 0.6, mode: 'inference', contender: 'shared expert', speedup: 1.35 },
-  { share: 0.6, mode: 'inference', contender: 'ScMoE pos1', speedup: 1.54 },
-  { share: 0.6, mode: 'inference', contender: 'ScMoE pos2', speedup: 1.66 },
-  { share: 0.6, mode: 'inference', contender: 'ScMoE pos3', speedup: 1.82 },
-  { share: 0.15, mode: 'inference', contender: 'ScMoE pos2', speedup: 1.17 },
-];
+const reported = speedups.flatMap(({ share, contender, train, infer }) => [
+  { share, contender, mode: 'training', speedup: train },
+  { share, contender, mode: 'inference', speedup: infer },
+]);
 
 /** Predicted speed-up against the communication share; the paper's figures as dots. */
 export function sharePlot() {

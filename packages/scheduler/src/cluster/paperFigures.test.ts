@@ -10,7 +10,7 @@ const predicted = (communicationShare: number, kind: RunKind) => {
 /** Speed-ups against un-pipelined top-2 as the paper reports them, training and inference. */
 describe.each<[string, number, [name: string, train: number, infer: number][]]>([
   [
-    // The default times of shareMachine were fitted to these.
+    // Two default times of shareMachine were fitted to these and to NVLink's.
     'eight A30 over PCIe',
     0.6,
     [
@@ -20,11 +20,10 @@ describe.each<[string, number, [name: string, train: number, infer: number][]]>(
       ['ScMoE pos3', 1.49, 1.82],
     ],
   ],
-  // And not to these.
   ['eight A800 over NVLink', 0.15, [['ScMoE pos2', 1.12, 1.17]]],
   ['LLaMA2-MoE on eight A800', 0.15, [['ScMoE pos1', 1.14, 1.21]]],
 ])('from its communication share alone, %s', (machine, share, figures) => {
-  // The stated error: 5% on the machine that was fitted and the other's own model, 7% on LLaMA2-MoE.
+  // The error that docs/scaling.md states: 5% on the machines of the fit, 7% on LLaMA2-MoE, which was not in it.
   const tolerance = machine.startsWith('LLaMA') ? 0.07 : 0.051;
 
   it.each(figures)('%s: %d in training, %d at inference', (name, train, infer) => {

@@ -20,7 +20,7 @@ export interface ShareMachineOptions {
 /**
  * A machine of which no more is known than the share of communication. Everything is in units of an MLP; an expert takes
  * as long as an MLP for each choice, routing takes the same for one choice and for two, an exchange as long in either
- * direction. The defaults were fitted to the paper's figures for eight A30 over PCIe (docs/scaling.md).
+ * direction. The defaults of routing and update were fitted to the paper's figures (docs/scaling.md).
  *
  * @throws SchedulerError for a share outside of 0 to 0.99 or times below zero
  */
