@@ -5,6 +5,7 @@ import { RendezvousError } from '../rendezvous/RendezvousError.js';
 import { flightRecorderCommand } from './flightRecorderCommand.js';
 import { launchCommand } from './launchCommand.js';
 import { LaunchError } from './LaunchError.js';
+import { addSchedulerCommands } from './schedulerCommands.js';
 import type { Terminal } from './Terminal.js';
 
 /**
@@ -27,6 +28,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     // Commands made elsewhere don't inherit these settings by themselves.
     program.addCommand(make(terminal, (code) => (exitCode = code)).copyInheritedSettings(program));
   }
+  addSchedulerCommands(program, terminal, (code) => (exitCode = code));
   try {
     await program.parseAsync(args, { from: 'user' });
     return exitCode;
