@@ -5,7 +5,7 @@ export {
   expectPositiveInteger,
   expectThat,
 } from './config/ConfigurationError.js';
-export type { BackboneConfig, RopeConfig } from './config/BackboneConfig.js';
+export type { BackboneConfig, ResolvedBackbone, RopeConfig } from './config/BackboneConfig.js';
 export { resolveBlock, type BlockConfig, type ResolvedBlock } from './config/BlockConfig.js';
 export type { BlockKind, BlockMoeConfig, Position, ResolvedMoe, ShortcutNorm } from './config/BlockMoeConfig.js';
 export type { Mix, ResolvedExperts } from './config/MoeConfig.js';

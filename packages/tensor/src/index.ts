@@ -32,7 +32,8 @@ export {
 export { swiglu, swigluComposed } from './ops/swiglu.js';
 export { readSafetensors, toFloat32, toTensor, type StoredTensor } from './io/readSafetensors.js';
 export { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from './io/safetensorsHeader.js';
-export { writeSafetensors, type WritableTensor } from './io/writeSafetensors.js';
+export { openSafetensors, type SafetensorsFile } from './io/openSafetensors.js';
+export { writeSafetensors, type DeferredTensor, type WritableTensor } from './io/writeSafetensors.js';
 export { registerFileHandlers } from './io/fileHandlers.js';
 export { withoutRecording } from './autodiff/recording.js';
 export { stopGradient } from './autodiff/stopGradient.js';

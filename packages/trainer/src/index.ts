@@ -12,6 +12,27 @@ export { streamDecoder } from './data/streamDecoder.js';
 export { fingerprint, type TokenSequence, tokenizeCorpus } from './data/tokenizeCorpus.js';
 export { type BatchShape, randomTokenBatches, sequentialTokenBatches, type TokenBatch } from './data/tokenBatches.js';
 
+export {
+  ignoredTarget,
+  type MadSample,
+  type MadSampler,
+  type MadSplit,
+  type MadTask,
+  type MadTaskName,
+  madTaskNames,
+  type MadTaskOptions,
+} from './data/mad/MadTask.js';
+export { inContextRecall } from './data/mad/inContextRecall.js';
+export { fuzzyInContextRecall, type FuzzyRecallOptions } from './data/mad/fuzzyInContextRecall.js';
+export { noisyInContextRecall, type NoisyRecallOptions } from './data/mad/noisyInContextRecall.js';
+export { selectiveCopying, type SelectiveCopyingOptions } from './data/mad/selectiveCopying.js';
+export { compression } from './data/mad/compression.js';
+export { memorization } from './data/mad/memorization.js';
+export { createMadTask, type MadOptionsOf } from './data/mad/createMadTask.js';
+export { madSettings } from './data/mad/madSettings.js';
+export { madSamples, madTestBatches, madTrainingBatches } from './data/mad/madBatches.js';
+export { MacroAccuracy } from './data/mad/MacroAccuracy.js';
+
 export { type Batch, type LossContext, type LossResult, type Trainable } from './train/Trainable.js';
 export { DivergedError, type StepRecord, train, type TrainOptions } from './train/train.js';
 export { accumulateGradients, type Gradients } from './train/accumulateGradients.js';

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { machineLine } from './machine.js';
 import { enginesSuite } from './suites/engines.js';
 import { kernelsSuite } from './suites/kernels.js';
+import { madSuite } from './suites/mad/mad.js';
 import { productsSuite } from './suites/products.js';
 import { qualitySuite } from './suites/quality/quality.js';
 import { stepSuite } from './suites/step.js';
@@ -17,17 +18,28 @@ const { values: options, positionals } = parseArgs({
     steps: { type: 'string', default: '2000' },
     results: { type: 'string' },
     variants: { type: 'string' },
+    full: { type: 'boolean', default: false },
     compiled: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
 const rounds = options.rounds === undefined ? {} : { rounds: Number(options.rounds) };
+const runs = {
+  ...(options.results !== undefined && { resultsPath: options.results }),
+  ...(options.variants !== undefined && { only: options.variants.split(',') }),
+};
 
 const suites: Record<string, () => Promise<string>> = {
   products: () => productsSuite(rounds),
   kernels: () => kernelsSuite(rounds),
   step: () => stepSuite({ ...rounds, compiled: options.compiled }),
   engines: () => enginesSuite(rounds),
+  mad: () =>
+    madSuite({
+      protocol: options.full ? 'full' : 'quick',
+      seeds: Number(options.seeds),
+      ...runs,
+    }),
   quality: async () =>
     options.text === undefined
       ? 'left out: give a text with --text FILE (the table in the documentation is tinyshakespeare)'
@@ -35,15 +47,14 @@ const suites: Record<string, () => Promise<string>> = {
           path: options.text,
           seeds: Number(options.seeds),
           steps: Number(options.steps),
-          ...(options.results !== undefined && { resultsPath: options.results }),
-          ...(options.variants !== undefined && { only: options.variants.split(',') }),
+          ...runs,
         }),
 };
 
 if (options.help) {
   console.log(
     `npm run bench [-- ${Object.keys(suites).join('|')} ...] [--rounds N] [--compiled] ` +
-      '[--text FILE] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME]',
+      '[--text FILE] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--full]',
   );
   process.exit(0);
 }

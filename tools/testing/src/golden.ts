@@ -62,6 +62,15 @@ export function golden<Config = GoldenConfig>(name: string): Golden<Config> | un
   return { tensors, config: JSON.parse(metadata.config) as Config };
 }
 
+/** Path of the reference folder `name` (a public checkpoint); undefined, with a printed reason, where it is absent. */
+export function goldenFolder(name: string): string | undefined {
+  if (!present()) return undefined;
+  const path = join(folder, name);
+  if (existsSync(path)) return path;
+  console.warn(`skipped: no reference values in ${path}`);
+  return undefined;
+}
+
 /** Names of the reference cases that begin with `prefix`, sorted; empty, with a printed reason, where there are none. */
 export function goldenNames(prefix: string): string[] {
   if (!present()) return [];

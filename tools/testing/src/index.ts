@@ -4,7 +4,7 @@ export { describeUnless } from './describeUnless.js';
 export { expectGradients, expectOutput, tensorsOf, tolerance } from './expectGolden.js';
 export { expectGradientsMatch, type FiniteDifferenceOptions } from './finiteDifferences.js';
 export { fromSource } from './fromSource.js';
-export { golden, goldenNames, itGolden, type Golden, type GoldenConfig } from './golden.js';
+export { golden, goldenFolder, goldenNames, itGolden, type Golden, type GoldenConfig } from './golden.js';
 export { runRanks, sendResult, type ServeStore } from './runRanks.js';
 export { withSmallDisk } from './smallDisk.js';
 export { temporaryFolder, temporaryFolderForEach } from './temporaryFolder.js';

@@ -26,6 +26,6 @@ export async function openModel(path: string, runDir: string): Promise<TrainedMo
   const settings = checkpoint.index.config as unknown as Settings;
   const tokenizer = await restoreTokenizer(checkpoint.tokenizer);
   const gpt = createModel(settings, tokenizer.vocabularySize, settings.seed);
-  restoreVariables(gpt.variables, checkpoint.parameters);
+  restoreVariables({ ...gpt.variables, ...gpt.buffers }, checkpoint.parameters);
   return { gpt, tokenizer, settings, checkpoint };
 }

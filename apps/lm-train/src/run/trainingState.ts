@@ -22,7 +22,7 @@ interface State {
 export function restoreState({ gpt, optimizer, groups }: State, checkpoint: Checkpoint): void {
   const { rank, size } = groups?.experts ?? { rank: 0, size: 1 };
   const own = { rank, size, isSharded: isExpertParameter };
-  restoreVariables(gpt.variables, shardStored(checkpoint.parameters, own));
+  restoreVariables({ ...gpt.variables, ...gpt.buffers }, shardStored(checkpoint.parameters, own));
   const optimizerState = shardStored(checkpoint.optimizerState, own);
   restoreOptimizer(optimizer, gpt.variables, { index: checkpoint.index, optimizerState });
 }
@@ -42,7 +42,7 @@ export async function wholeState({
       ? gatherSharded(tensors, { group: groups.experts, isSharded: isExpertParameter })
       : Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tensor.clone()]));
   const state = {
-    parameters: await whole(gpt.variables),
+    parameters: await whole({ ...gpt.variables, ...gpt.buffers }),
     optimizer: { name: 'AdamW', stepCount: optimizer.stepCount, state: await whole(moments) },
   };
   tf.dispose(moments);

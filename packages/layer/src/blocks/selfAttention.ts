@@ -26,7 +26,7 @@ export function attentionSpecs(config: ResolvedBackbone): ParameterSpecs {
     bq: { shape: [d], initial: 'zeros' },
     bk: { shape: [kv], initial: 'zeros' },
     bv: { shape: [kv], initial: 'zeros' },
-    bo: { shape: [d], initial: 'zeros' },
+    ...(attentionBias !== 'qkv' && { bo: { shape: [d], initial: 'zeros' } }),
   };
 }
 

@@ -15,7 +15,8 @@ export interface BackboneConfig {
   numHeads: number;
   /** Heads of keys and values, each shared by numHeads/numKvHeads query heads. */
   numKvHeads?: number;
-  attentionBias?: boolean;
+  /** Biases in attention: in all four projections, in none, or (`qkv`) in all but that of the output. */
+  attentionBias?: boolean | 'qkv';
   causal?: boolean;
   rope?: RopeConfig;
   /** Hidden width of the MLP; 4 dModel by default. */
@@ -60,7 +61,8 @@ export function resolveBackbone(config: BackboneConfig): ResolvedBackbone {
   expectThat(dModel % numHeads === 0, 'numHeads', `a divisor of dModel = ${dModel}`, numHeads);
   expectPositiveInteger('numKvHeads', numKvHeads);
   expectThat(numHeads % numKvHeads === 0, 'numKvHeads', `a divisor of numHeads = ${numHeads}`, numKvHeads);
-  expectBoolean('attentionBias', attentionBias);
+  const hasBias: readonly unknown[] = [true, false, 'qkv'];
+  expectThat(hasBias.includes(attentionBias), 'attentionBias', "true, false or 'qkv'", attentionBias);
   expectBoolean('causal', causal);
   expectPositiveInteger('ffnHidden', ffnHidden);
   expectOneOf('activation', activation, expertActivations);

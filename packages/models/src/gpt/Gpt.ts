@@ -1,23 +1,22 @@
-import { loadBalanceLoss, type Routing } from '@scmoe/gating';
+import type { CorrectionBiasOptions, Routing } from '@scmoe/gating';
 import {
   allExperts,
   below,
-  dropoutStreams,
-  expertShard,
-  initializeParameter,
   normalize,
   parameter,
-  runPair,
   tidyRecord,
-  type Dispatcher,
   type ExpertShard,
-  type PairCache,
   type ParameterRecord,
 } from '@scmoe/layer';
 import { dropout, embedding, linear, softmaxCrossEntropy } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { generate, type GenerateOptions } from '../generation/generate.js';
+import { routerLoads, updateCorrectionBiases, type RouterLoads } from '../stages/correctionBiases.js';
+import { createVariables, type InitialValues } from '../stages/createVariables.js';
+import { addRouterLosses, auxiliaryLoss, type LossResult } from '../stages/routerLosses.js';
+import type { StageCache } from '../stages/runStage.js';
+import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
 import { gptCosts } from './gptCosts.js';
 import { resolveGpt, type GptConfig, type ResolvedGpt } from './GptConfig.js';
 import { gptSpecs } from './gptSpecs.js';
@@ -26,54 +25,42 @@ import { gptSpecs } from './gptSpecs.js';
 export type GptCache = {
   /** Tokens so far. */
   length: number;
-  pairs: PairCache[];
+  stages: StageCache[];
 };
 
-export interface GptOptions {
-  /** Of the initial weights. */
-  seed: number;
+export type GptOptions = InitialValues & {
   /** Which of the experts this rank holds. Default: all. */
   experts?: ExpertShard;
-}
-
-export interface DispatchOptions {
-  /** Brings tokens to their experts and back. Default: all experts are here. A shard of experts needs one. */
-  dispatcher?: Dispatcher;
-}
+};
 
 export interface ForwardOptions extends DispatchOptions {
-  /** Switches dropout on. */
+  /** Switches dropout and the routers' noise and jitter on. */
   training?: boolean;
-  /** Seed of this step's dropout masks. */
+  /** Seed of this step's dropout masks and router noise. */
   dropoutSeed?: number;
   /** Tokens that `ids` continues. */
   past?: GptCache;
   /** Return the keys and values of all tokens. */
   keepCache?: boolean;
+  /** Return the output of every block or pair. */
+  keepHiddenStates?: boolean;
 }
 
 export type ForwardResult = {
   /** (B, S, vocabSize) */
   logits: tf.Tensor3D;
-  /** Load-balance losses, summed over the pairs. */
+  /** Load-balance loss of all layers. */
   auxiliaryLoss: tf.Scalar;
-  /** Of each pair that has experts. */
+  /** Of each block or pair that has experts; of DGMoE, which chooses twice, two. */
   routings: Routing[];
+  /** With `keepHiddenStates`: (B, S, dModel) after each block or pair, before the final norm. */
+  hiddenStates?: tf.Tensor3D[];
   /** With `keepCache`. */
   cache?: GptCache;
 };
 
-export type LossResult = {
-  /** crossEntropy + auxiliaryLossCoefficient * auxiliaryLoss */
-  loss: tf.Scalar;
-  /** Mean over the tokens, in nats. */
-  crossEntropy: tf.Scalar;
-  auxiliaryLoss: tf.Scalar;
-  routings: Routing[];
-};
-
 /**
- * A GPT: pre-norm transformer blocks in pairs, the second of each pair with experts in place of its MLP.
+ * A GPT: pre-norm transformer blocks, in pairs of which the second has experts in place of its MLP, or each for itself.
  *
  * Initialised as GPT-2: weights normal(0, 0.02), the projections into the residual stream divided by
  * sqrt(2 * numLayers), biases 0, norms 1. The same seed gives the same model.
@@ -84,24 +71,27 @@ export type LossResult = {
  * @throws ConfigurationError naming the option, what is allowed and what came.
  */
 export class Gpt {
-  /** Parameters by name: `embedding`, `block0.attn1.wq`, `normFinal.weight`. */
-  readonly variables: Record<string, tf.Variable> = {};
+  /** Parameters by name, all trained by gradient: `embedding`, `block0.attn1.wq`, `normFinal.weight`. */
+  readonly variables: Record<string, tf.Variable>;
+  /** State that no gradient trains, by name: `block0.router.correctionBias`. Part of the model like the variables. */
+  readonly buffers: Record<string, tf.Variable>;
   /** Which of the experts are here. */
   readonly experts: ExpertShard;
   private readonly resolved: ResolvedGpt;
+  /** Variables and buffers. */
+  private readonly all: Record<string, tf.Variable>;
 
   constructor(
     readonly config: GptConfig,
-    { seed, experts = allExperts }: GptOptions,
+    { experts = allExperts, ...initial }: GptOptions,
   ) {
     this.resolved = resolveGpt(config);
     this.experts = { rank: experts.rank, size: experts.size };
-    const residualScale = 1 / Math.sqrt(2 * config.numLayers);
-    tf.tidy(() => {
-      for (const [name, spec] of Object.entries(gptSpecs(this.resolved, { experts }))) {
-        this.variables[name] = tf.variable(initializeParameter(name, spec, { seed, residualScale }));
-      }
-    });
+    const specs = gptSpecs(this.resolved, { experts });
+    const { variables, buffers, all } = createVariables(specs, initial, { numLayers: config.numLayers });
+    this.variables = variables;
+    this.buffers = buffers;
+    this.all = all;
   }
 
   /** All parameters, with the experts of all ranks. */
@@ -125,10 +115,10 @@ export class Gpt {
    */
   forward(ids: tf.Tensor2D, options: ForwardOptions = {}): ForwardResult {
     return tidyRecord(() => {
-      const { hidden, routings, cache } = this.hidden(ids, options);
+      const { hidden, routings, ...kept } = this.hidden(ids, options);
       const [batch, length] = ids.shape;
       const logits: tf.Tensor3D = tf.reshape(this.scores(hidden), [batch, length, this.resolved.vocabSize]);
-      return { logits, auxiliaryLoss: sumOfBalanceLosses(routings), routings, cache };
+      return { logits, auxiliaryLoss: auxiliaryLoss(routings, this.resolved.routerLosses), routings, ...kept };
     });
   }
 
@@ -145,12 +135,30 @@ export class Gpt {
     return tidyRecord(() => {
       const { hidden, routings } = this.hidden(ids, options);
       const crossEntropy = softmaxCrossEntropy(this.scores(hidden), tf.reshape(targets, [-1]));
-      const auxiliaryLoss = sumOfBalanceLosses(routings);
-      const { auxiliaryLossCoefficient: coefficient } = this.resolved;
-      const loss: tf.Scalar =
-        coefficient > 0 ? tf.add(crossEntropy, tf.mul(auxiliaryLoss, coefficient)) : tf.clone(crossEntropy);
-      return { loss, crossEntropy, auxiliaryLoss, routings };
+      return addRouterLosses(crossEntropy, routings, this.resolved.routerLosses, { numSequences: ids.shape[0] });
     });
+  }
+
+  /**
+   * Choices of each expert before any was dropped, of every router with a correction bias, by the bias's name: (N + Z)
+   * each. Of the `routings` of one step, or summed over its micro-batches and ranks before `updateCorrectionBias`. The
+   * caller disposes them.
+   */
+  routerLoads(routings: readonly Routing[]): Record<string, tf.Tensor1D> {
+    return routerLoads(this.resolved.stages, this.buffers, routings);
+  }
+
+  /**
+   * Moves the correction biases of the routers towards an even load, once after a step (arXiv 2408.15664). Ranks that
+   * train one model have to give the same loads: those of all ranks together.
+   *
+   * @param loads as `routerLoads` gives them
+   */
+  updateCorrectionBias(
+    loads: RouterLoads,
+    options: Pick<CorrectionBiasOptions, 'rule' | 'updateRate' | 'expectedTopK'> = {},
+  ): void {
+    updateCorrectionBiases(this.resolved.stages, this.buffers, loads, options);
   }
 
   /**
@@ -171,7 +179,7 @@ export class Gpt {
   }
 
   dispose(): void {
-    tf.dispose(this.variables);
+    tf.dispose(this.all);
   }
 
   /** Scores (vocabSize) of the token after the last of `ids`, and the cache that includes them. */
@@ -189,37 +197,32 @@ export class Gpt {
     });
   }
 
-  /** Output of the last pair, normalised: (B, S, dModel). */
+  /** Output of the last block, normalised: (B, S, dModel). */
   private hidden(
     ids: tf.Tensor2D,
-    { training = false, dropoutSeed, past, keepCache = false, dispatcher }: ForwardOptions,
-  ): { hidden: tf.Tensor3D; routings: Routing[]; cache?: GptCache } {
+    { training = false, dropoutSeed, past, keepCache = false, keepHiddenStates = false, dispatcher }: ForwardOptions,
+  ): { hidden: tf.Tensor3D; routings: Routing[]; cache?: GptCache; hiddenStates?: tf.Tensor3D[] } {
     const start = past?.length ?? 0;
     this.checkIds(ids, start);
-    this.checkDispatcher(dispatcher);
-    const { pairs, dropout: rate } = this.resolved;
-    const seed = dropsOut(training, rate, dropoutSeed) ? dropoutSeed : undefined;
+    const { stages, dropout: rate } = this.resolved;
+    checkDispatcher(stages, this.experts, dispatcher);
+    const seed = training ? seedOfStep(stages, dropoutSeed) : undefined;
 
     let x = this.embed(ids, start);
-    if (seed !== undefined) x = dropout(x, { rate, seed, stream: 0 }) as tf.Tensor3D;
-    const routings: Routing[] = [];
-    const caches: PairCache[] = [];
-    pairs.forEach((pair, index) => {
-      const { y, routing, cache } = runPair(x, below(this.variables, `block${index}`), pair, {
-        past: past?.pairs[index],
-        keepCache,
-        dispatcher,
-        // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
-        // than in the whole sequence. Generation therefore drops nothing.
-        dropless: keepCache || past !== undefined,
-        dropout: seed === undefined ? undefined : { seed, firstStream: 1 + index * dropoutStreams },
-      });
-      x = y;
-      if (routing) routings.push(routing);
-      if (cache) caches.push(cache);
+    if (seed !== undefined && rate > 0) x = dropout(x, { rate, seed, stream: 0 }) as tf.Tensor3D;
+    const { y, routings, caches, hiddenStates } = runStages(x, stages, this.all, {
+      past: past?.stages,
+      keepCache,
+      keepHiddenStates,
+      seed,
+      dispatcher,
     });
-    const cache = keepCache ? { length: start + ids.shape[1], pairs: caches } : undefined;
-    return { hidden: normalize(x, below(this.variables, 'normFinal'), this.resolved), routings, cache };
+    return {
+      hidden: normalize(y, below(this.variables, 'normFinal'), this.resolved),
+      routings,
+      ...(caches && { cache: { length: start + ids.shape[1], stages: caches } }),
+      ...(hiddenStates && { hiddenStates }),
+    };
   }
 
   private embed(ids: tf.Tensor2D, start: number): tf.Tensor3D {
@@ -247,23 +250,4 @@ export class Gpt {
       throw new Error(`ids: expected at most sequenceLength = ${sequenceLength} tokens, got ${start + ids.shape[1]}`);
     }
   }
-
-  private checkDispatcher(dispatcher: Dispatcher | undefined): void {
-    const { moe } = this.resolved.pairs[0]!;
-    if (dispatcher || !moe || this.experts.size === 1) return;
-    const { first, count } = expertShard(moe.numExperts, this.experts);
-    throw new Error(
-      `dispatcher: expected one over the ${this.experts.size} ranks that share the experts out, got none; experts ${first} to ${first + count - 1} of ${moe.numExperts} are here`,
-    );
-  }
-}
-
-function dropsOut(training: boolean, rate: number, seed: number | undefined): boolean {
-  if (!training || rate === 0) return false;
-  if (seed === undefined) throw new Error(`dropoutSeed: expected a seed for training with dropout ${rate}, got none`);
-  return true;
-}
-
-function sumOfBalanceLosses(routings: Routing[]): tf.Scalar {
-  return routings.length > 0 ? tf.addN(routings.map((routing) => loadBalanceLoss(routing))) : tf.scalar(0);
 }

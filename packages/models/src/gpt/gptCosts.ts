@@ -1,5 +1,6 @@
 import { countParameters } from '@scmoe/layer';
 
+import { idleParameters } from '../stages/idleParameters.js';
 import type { ResolvedGpt } from './GptConfig.js';
 import { gptSpecs } from './gptSpecs.js';
 
@@ -17,18 +18,13 @@ export interface GptCosts {
  * 12 * numLayers * dModel * sequenceLength, which counts the whole square although a causal kernel computes half of it.
  */
 export function gptCosts(config: ResolvedGpt): GptCosts {
-  const { numLayers, dModel, sequenceLength, tiedEmbeddings, pairs } = config;
+  const { numLayers, dModel, sequenceLength, tiedEmbeddings, stages } = config;
   const specs = gptSpecs(config);
   const count = (accept: (name: string) => boolean) =>
     countParameters(Object.fromEntries(Object.entries(specs).filter(([name]) => accept(name))));
 
   const numParameters = count(() => true);
-  const idle = pairs.reduce((sum, { moe }, index) => {
-    if (!moe) return sum;
-    const ofExperts = count((name) => name.startsWith(`block${index}.experts.`));
-    return sum + ofExperts * (1 - moe.topK / moe.numExperts);
-  }, 0);
-  const numActiveParameters = numParameters - idle;
+  const numActiveParameters = numParameters - idleParameters(stages, specs);
   // A tied embedding is the head's matrix as well, and multiplies there.
   const lookedUp = count((name) => name === 'positions' || (name === 'embedding' && !tiedEmbeddings));
   const attention = 12 * numLayers * dModel * sequenceLength;

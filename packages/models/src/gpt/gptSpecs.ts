@@ -1,15 +1,15 @@
-import { normSpecs, pairSpecs, under, type ParameterSpecs, type ShardOptions } from '@scmoe/layer';
+import { normSpecs, under, type ParameterSpecs, type ShardOptions } from '@scmoe/layer';
 
 import type { ResolvedGpt } from './GptConfig.js';
+import { stageSpecs } from '../stages/runStage.js';
 
 /** Names, shapes and starting points of all parameters of a GPT, with all experts or those of a shard. */
-export function gptSpecs(config: ResolvedGpt, { experts }: ShardOptions = {}): ParameterSpecs {
-  const { vocabSize, dModel, sequenceLength, positions, tiedEmbeddings, norm, pairs } = config;
-  const blocks = pairs.map((pair, index) => under(`block${index}`, pairSpecs(pair, { experts })));
+export function gptSpecs(config: ResolvedGpt, options: ShardOptions = {}): ParameterSpecs {
+  const { vocabSize, dModel, sequenceLength, positions, tiedEmbeddings, norm, stages } = config;
   return {
     embedding: { shape: [vocabSize, dModel], initial: 'normal' },
     ...(positions === 'learned' && { positions: { shape: [sequenceLength, dModel], initial: 'normal' } }),
-    ...(Object.assign({}, ...blocks) as ParameterSpecs),
+    ...(Object.assign({}, ...stages.map((stage) => stageSpecs(stage, options))) as ParameterSpecs),
     ...under('normFinal', normSpecs(dModel, norm)),
     ...(!tiedEmbeddings && { 'head.weight': { shape: [dModel, vocabSize], initial: 'normal' } }),
   };

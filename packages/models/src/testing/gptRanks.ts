@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { Gpt } from '../gpt/Gpt.js';
 import type { GptConfig } from '../gpt/GptConfig.js';
+import type { TrainingOutcome } from './expectSameTraining.js';
 
 const small = { vocabSize: 17, numLayers: 4, dModel: 16, numHeads: 2, sequenceLength: 12, ffnHidden: 24 };
 
@@ -20,11 +21,8 @@ export const gptCases: Record<string, GptConfig> = {
   },
 };
 
-export interface GptOutcome {
-  loss: number;
-  grads: Record<string, Float32Array>;
+export interface GptOutcome extends TrainingOutcome {
   generated: number[];
-  numParameters: number;
 }
 
 /** Micro-batch `index`: ids and targets (2, 6). */

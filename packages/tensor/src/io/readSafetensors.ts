@@ -1,18 +1,10 @@
-import { createHash, type Hash } from 'node:crypto';
-import { open, type FileHandle } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
 
 import * as tf from '@tensorflow/tfjs';
 
 import { bf16ToFloat32, f16ToFloat32 } from './halfPrecision.js';
-import {
-  arrayTypes,
-  elementCount,
-  maxHeaderBytes,
-  parseSafetensorsHeader,
-  SafetensorsError,
-  type SafetensorsArray,
-  type SafetensorsDtype,
-} from './safetensorsHeader.js';
+import { openSafetensors } from './openSafetensors.js';
+import { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from './safetensorsHeader.js';
 
 export interface StoredTensor {
   dtype: SafetensorsDtype;
@@ -20,8 +12,6 @@ export interface StoredTensor {
   /** Elements in row-major order; F16 and BF16 as their bits. */
   data: SafetensorsArray;
 }
-
-const bytesPerRead = 2 ** 26;
 
 /**
  * Reads a safetensors file into host memory, tensor by tensor.
@@ -34,29 +24,14 @@ export async function readSafetensors(
   path: string,
   { sha256 }: { sha256?: string } = {},
 ): Promise<{ tensors: Record<string, StoredTensor>; metadata: Record<string, string> }> {
-  const file = await open(path, 'r');
+  const hash = sha256 === undefined ? undefined : createHash('sha256');
+  const file = await openSafetensors(path, { onBytes: (bytes) => hash?.update(bytes) });
   try {
-    const hash = sha256 === undefined ? undefined : createHash('sha256');
-    const { size } = await file.stat();
-    const headerBytes = await readHeaderLength(file, size, hash);
-    const start = 8 + headerBytes;
-    const header = await read(file, new Uint8Array(headerBytes), 8, hash);
-    const { entries, metadata } = parseSafetensorsHeader(header, size - start);
-
     const tensors: [string, StoredTensor][] = [];
-    for (const { name, dtype, shape, begin } of entries) {
-      const data = new arrayTypes[dtype](elementCount(shape));
-      await read(file, new Uint8Array(data.buffer), start + begin, hash);
-      tensors.push([name, { dtype, shape, data }]);
-    }
+    for (const { name } of file.entries) tensors.push([name, await file.read(name)]);
     const got = hash?.digest('hex');
-    if (got !== sha256) throw new SafetensorsError(`the file's sha256 is ${got}, expected ${sha256}`);
-    return { tensors: Object.fromEntries(tensors), metadata };
-  } catch (error) {
-    if (error instanceof SafetensorsError) {
-      throw new SafetensorsError(`${path}: ${error.message}`, { cause: error.cause });
-    }
-    throw error;
+    if (got !== sha256) throw new SafetensorsError(`${path}: the file's sha256 is ${got}, expected ${sha256}`);
+    return { tensors: Object.fromEntries(tensors), metadata: file.metadata };
   } finally {
     await file.close();
   }
@@ -97,33 +72,4 @@ function toInt32(data: SafetensorsArray): Int32Array {
     if (value !== (value | 0)) throw new RangeError(`the integer ${element} does not fit into int32`);
     return value;
   });
-}
-
-async function readHeaderLength(file: FileHandle, size: number, hash: Hash | undefined): Promise<number> {
-  if (size < 8) throw new SafetensorsError(`the file has ${size} bytes, too few for a safetensors file`);
-  const bytes = await read(file, new Uint8Array(8), 0, hash);
-  const length = new DataView(bytes.buffer).getBigUint64(0, true);
-  if (length > BigInt(Math.min(maxHeaderBytes, size - 8))) {
-    throw new SafetensorsError(
-      `the header would be ${length} bytes long, but the file has ${size - 8} after its length (limit ${maxHeaderBytes}): no safetensors file, or truncated`,
-    );
-  }
-  return Number(length);
-}
-
-/** Fills `target` from the file; a single system call reads less than 2 GiB. */
-async function read<Bytes extends Uint8Array>(
-  file: FileHandle,
-  target: Bytes,
-  position: number,
-  hash: Hash | undefined,
-): Promise<Bytes> {
-  for (let done = 0; done < target.length;) {
-    const length = Math.min(bytesPerRead, target.length - done);
-    const { bytesRead } = await file.read(target, done, length, position + done);
-    if (bytesRead === 0) throw new SafetensorsError(`the file ends at byte ${position + done}`);
-    hash?.update(target.subarray(done, done + bytesRead));
-    done += bytesRead;
-  }
-  return target;
 }

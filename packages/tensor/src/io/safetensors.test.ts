@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
 import {
+  openSafetensors,
   RandomStream,
   readSafetensors,
   SafetensorsError,
@@ -122,6 +123,32 @@ describe('a safetensors file', () => {
     await expect(writeSafetensors(path(), { y: tf.ones([3]), gone })).rejects.toThrow(/disposed/);
     expect(await readdir(folder)).toEqual(['file.safetensors']);
     expect(Object.keys((await readSafetensors(path())).tensors)).toEqual(['x']);
+  });
+
+  it('can be read one tensor at a time, and written from data made when its turn comes', async () => {
+    const made: string[] = [];
+    const deferred = (name: string, values: number[]) => ({
+      dtype: 'F32' as const,
+      shape: [values.length],
+      data: () => {
+        made.push(name);
+        return Promise.resolve(Float32Array.from(values));
+      },
+    });
+    await writeSafetensors(path(), { a: deferred('a', [1, 2]), b: deferred('b', [3]) });
+    expect(made).toEqual(['a', 'b']);
+    const file = await openSafetensors(path());
+    expect(file.entries.map(({ name, shape }) => [name, shape])).toEqual([
+      ['a', [2]],
+      ['b', [1]],
+    ]);
+    expect((await file.read('b')).data).toEqual(Float32Array.of(3));
+    expect((await file.read('a')).data).toEqual(Float32Array.of(1, 2));
+    await expect(file.read('c')).rejects.toThrow(`${path()}: there is no tensor 'c'`);
+    await file.close();
+
+    const short = { a: { ...deferred('a', [1, 2]), shape: [3] } };
+    await expect(writeSafetensors(path(), short)).rejects.toThrow("'a' of shape [3] needs 3 elements, got 2");
   });
 
   it('can have a tensor named like a property of every object', async () => {

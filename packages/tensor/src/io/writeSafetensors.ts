@@ -13,8 +13,18 @@ import {
 } from './safetensorsHeader.js';
 import { writeAll, writeAtomically } from './writeAtomically.js';
 
-/** What can be written: a tensor (F32, I32 or BOOL), or host data; BF16 also from float32 numbers, rounded here. */
-export type WritableTensor = tf.Tensor | StoredTensor;
+/** Host data that is made when its turn comes to be written, and not kept. */
+export interface DeferredTensor {
+  dtype: SafetensorsDtype;
+  shape: number[];
+  data: () => SafetensorsArray | Promise<SafetensorsArray>;
+}
+
+/**
+ * What can be written: a tensor (F32, I32 or BOOL), or host data, there or deferred; BF16 also from float32 numbers,
+ * rounded here.
+ */
+export type WritableTensor = tf.Tensor | StoredTensor | DeferredTensor;
 
 const tensorDtypes: Partial<Record<tf.DataType, SafetensorsDtype>> = { float32: 'F32', int32: 'I32', bool: 'BOOL' };
 
@@ -38,7 +48,7 @@ export async function writeSafetensors(
   await writeAtomically(path, async (file) => {
     const write = (bytes: Uint8Array) => writeAll(file, bytes, (part) => hash.update(part));
     await write(header);
-    for (const { name } of entries) await write(await bytesOf(tensors[name]!));
+    for (const { name } of entries) await write(await bytesOf(name, tensors[name]!));
   });
   return { bytes: header.length + (entries.at(-1)?.end ?? 0), sha256: hash.digest('hex') };
 }
@@ -64,6 +74,15 @@ function describe(name: string, tensor: WritableTensor): { name: string; dtype: 
   }
   const { dtype, shape, data } = tensor;
   if (!Object.hasOwn(arrayTypes, dtype)) throw new TypeError(`'${name}' has the unknown dtype '${dtype}'`);
+  if (typeof data !== 'function') checkData(name, tensor, data);
+  return { name, dtype, shape };
+}
+
+function checkData(
+  name: string,
+  { dtype, shape }: Pick<StoredTensor, 'dtype' | 'shape'>,
+  data: SafetensorsArray,
+): void {
   if (!(data instanceof arrayTypes[dtype]) && !isRoundedHere(dtype, data)) {
     throw new TypeError(`'${name}' of dtype ${dtype} needs a ${arrayTypes[dtype].name}, got ${data.constructor.name}`);
   }
@@ -72,7 +91,6 @@ function describe(name: string, tensor: WritableTensor): { name: string; dtype: 
       `'${name}' of shape [${shape.join(', ')}] needs ${elementCount(shape)} elements, got ${data.length}`,
     );
   }
-  return { name, dtype, shape };
 }
 
 function encodeHeader(entries: SafetensorsEntry[], metadata: Record<string, string>): Uint8Array {
@@ -91,11 +109,18 @@ function encodeHeader(entries: SafetensorsEntry[], metadata: Record<string, stri
   return header;
 }
 
-async function bytesOf(tensor: WritableTensor): Promise<Uint8Array> {
-  let data: SafetensorsArray;
-  if (tensor instanceof tf.Tensor) data = await tensor.data();
-  else data = isRoundedHere(tensor.dtype, tensor.data) ? float32ToBf16(tensor.data) : tensor.data;
+async function bytesOf(name: string, tensor: WritableTensor): Promise<Uint8Array> {
+  const data = tensor instanceof tf.Tensor ? await tensor.data() : await hostData(name, tensor);
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+async function hostData(name: string, tensor: StoredTensor | DeferredTensor): Promise<SafetensorsArray> {
+  let { data } = tensor;
+  if (typeof data === 'function') {
+    data = await data();
+    checkData(name, tensor, data);
+  }
+  return isRoundedHere(tensor.dtype, data) ? float32ToBf16(data) : data;
 }
 
 function isRoundedHere(dtype: SafetensorsDtype, data: SafetensorsArray): data is Float32Array {

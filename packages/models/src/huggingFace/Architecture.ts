@@ -1,0 +1,36 @@
+import type { ExpertShard, ParameterSpecs } from '@scmoe/layer';
+import type * as tf from '@tensorflow/tfjs';
+
+import type { ConfigReader } from './config/ConfigReader.js';
+import type { JsonObject } from './folder/openFolder.js';
+import type { TensorRule } from './tensors/TensorRule.js';
+
+/** A model as checkpoints see it: what it was built from, and all its tensors by name. */
+export interface PretrainedModel<Config> {
+  readonly config: Config;
+  /** Trained by gradient. */
+  readonly variables: Readonly<Record<string, tf.Tensor>>;
+  /** State that is not. */
+  readonly buffers?: Readonly<Record<string, tf.Tensor>>;
+  dispose(): void;
+}
+
+/** A public model family: how its configuration and its tensors are written in the folders of transformers. */
+export interface Architecture<Config, Model extends PretrainedModel<Config>> {
+  /** `model_type` of its config.json. */
+  readonly modelType: string;
+  /** Its class in transformers: `architectures` of its config.json. */
+  readonly className: string;
+  /** @throws PretrainedError where an option is missing or not supported. */
+  readConfig(config: ConfigReader): Config;
+  /** @throws ConfigurationError naming the option that this family has not. */
+  writeConfig(config: Config): JsonObject;
+  specs(config: Config, options: { experts?: ExpertShard }): ParameterSpecs;
+  rules(config: Config): readonly TensorRule[];
+  /** Takes the values of the tensors over; they stay the caller's to dispose. */
+  create(config: Config, parameters: Record<string, tf.Tensor>, options: { experts?: ExpertShard }): Model;
+  /** Of all names, where checkpoints of the bare backbone leave it out. */
+  readonly prefix?: string;
+  /** Tensors in checkpoints that a model does not need. */
+  isUnused?(name: string, config: Config): boolean;
+}

@@ -1,0 +1,4 @@
+/** A folder of a public checkpoint that can't be loaded or written as asked. The message begins with its path. */
+export class PretrainedError extends Error {
+  override readonly name = 'PretrainedError';
+}

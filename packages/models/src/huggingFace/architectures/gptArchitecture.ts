@@ -1,0 +1,28 @@
+import { Gpt } from '../../gpt/Gpt.js';
+import { resolveGpt, type GptConfig, type ResolvedGpt } from '../../gpt/GptConfig.js';
+import { gptSpecs } from '../../gpt/gptSpecs.js';
+import type { Architecture } from '../Architecture.js';
+import type { JsonObject } from '../folder/openFolder.js';
+import type { TensorRule } from '../tensors/TensorRule.js';
+import { layerRules } from './layerRules.js';
+
+/** What a family of language models has of its own. */
+export interface GptFamily extends Pick<
+  Architecture<GptConfig, Gpt>,
+  'modelType' | 'className' | 'readConfig' | 'prefix' | 'isUnused'
+> {
+  writeConfig(config: ResolvedGpt): JsonObject;
+  /** `block{layer}` begins the names of a layer. */
+  rules: readonly TensorRule[];
+}
+
+/** A family whose models are `Gpt`s. */
+export function gptArchitecture(family: GptFamily): Architecture<GptConfig, Gpt> {
+  return {
+    ...family,
+    writeConfig: (config) => family.writeConfig(resolveGpt(config)),
+    specs: (config, options) => gptSpecs(resolveGpt(config), options),
+    rules: (config) => layerRules(family.rules, config),
+    create: (config, parameters, { experts }) => new Gpt(config, { parameters, experts }),
+  };
+}

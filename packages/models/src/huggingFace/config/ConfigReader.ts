@@ -1,0 +1,89 @@
+import type { JsonObject } from '../folder/openFolder.js';
+import { PretrainedError } from '../PretrainedError.js';
+import { bookkeeping } from './bookkeeping.js';
+
+/**
+ * The options of a `config.json`, each asked for by name. It notes what was asked for, so that an option that nobody
+ * knows (of a newer transformers, of changed code) is an error and not silently left out.
+ */
+export class ConfigReader {
+  private readonly known = new Set<string>(bookkeeping);
+
+  constructor(
+    private readonly json: JsonObject,
+    /** Begins every error: the path of the file. */
+    private readonly source: string,
+  ) {}
+
+  integer(key: string, fallback?: number): number {
+    return this.value(key, 'an integer', Number.isInteger, fallback);
+  }
+
+  number(key: string, fallback?: number): number {
+    return this.value(key, 'a number', Number.isFinite, fallback);
+  }
+
+  boolean(key: string, fallback?: boolean): boolean {
+    return this.value(key, 'true or false', (value) => typeof value === 'boolean', fallback);
+  }
+
+  integers(key: string, fallback?: number[]): number[] {
+    const isList = (value: unknown) => Array.isArray(value) && value.every(Number.isInteger);
+    return this.value(key, 'a list of integers', isList, fallback);
+  }
+
+  /** What `choices` says of the value. */
+  oneOf<T>(key: string, choices: Readonly<Record<string, T>>, fallback?: string): T {
+    const names = Object.keys(choices);
+    const expected = names.length === 1 ? JSON.stringify(names[0]) : `one of ${names.join(', ')}`;
+    const isChoice = (value: unknown) => typeof value === 'string' && Object.hasOwn(choices, value);
+    return choices[this.value(key, expected, isChoice, fallback)]!;
+  }
+
+  /** An option that has to be absent, null or this, for nothing else is implemented. */
+  only(key: string, supported: string | number | boolean): void {
+    const value = this.take(key);
+    if (value !== undefined && value !== supported) this.fail(key, `only ${JSON.stringify(supported)} is supported`);
+  }
+
+  /** An option that does not change what the model computes, or only in training. */
+  skip(...keys: string[]): void {
+    for (const key of keys) this.known.add(key);
+  }
+
+  /** Its value as it stands there; undefined where it is absent or null. */
+  take(key: string): unknown {
+    this.known.add(key);
+    return this.json[key] ?? undefined;
+  }
+
+  /** @throws PretrainedError about an option: what was expected, and its value. */
+  fail(key: string, expected: string): never {
+    throw new PretrainedError(`${this.source}: ${key}: ${expected}, got ${JSON.stringify(this.json[key] ?? null)}`);
+  }
+
+  /**
+   * @param ignore options that are known to change nothing.
+   * @throws PretrainedError where there are options that nobody asked for and that are not switched off.
+   */
+  expectNothingElse(ignore: readonly string[] = []): void {
+    const unknown = Object.entries(this.json)
+      .filter(([key, value]) => !this.known.has(key) && !ignore.includes(key) && !isOff(value))
+      .map(([key, value]) => `${key} = ${JSON.stringify(value)}`);
+    if (unknown.length === 0) return;
+    throw new PretrainedError(
+      `${this.source}: unknown options, which may change what the model computes: ${unknown.join(', ')}. Known are ` +
+        `${[...this.known].filter((key) => !bookkeeping.has(key)).join(', ')}. Name those that change nothing in ignoreOptions.`,
+    );
+  }
+
+  private value<T>(key: string, expected: string, holds: (value: unknown) => boolean, fallback?: T): T {
+    const value = this.take(key) ?? fallback;
+    if (value === undefined || !holds(value)) this.fail(key, `expected ${expected}`);
+    return value as T;
+  }
+}
+
+function isOff(value: unknown): boolean {
+  return value === null || value === false || (typeof value === 'object' && Object.keys(value).length === 0);
+}

@@ -1,0 +1,14 @@
+export const configFile = 'config.json';
+export const weightsFile = 'model.safetensors';
+export const indexFile = 'model.safetensors.index.json';
+
+/** `model-00001-of-00003.safetensors`, the first of three. */
+export function shardFile(index: number, of: number): string {
+  const digits = (value: number) => String(value).padStart(5, '0');
+  return `model-${digits(index + 1)}-of-${digits(of)}.safetensors`;
+}
+
+/** Whether a file is one that a saved model may consist of, in this folder or in what was there before. */
+export function isWeights(file: string): boolean {
+  return file === weightsFile || file === indexFile || /^model-\d{5}-of-\d{5}\.safetensors$/.test(file);
+}

@@ -1,0 +1,76 @@
+import { join } from 'node:path';
+
+import type { ExpertShard } from '@scmoe/layer';
+import * as tf from '@tensorflow/tfjs';
+
+import type { Architecture, PretrainedModel } from './Architecture.js';
+import { ConfigReader } from './config/ConfigReader.js';
+import { configFile } from './folder/fileNames.js';
+import { openFolder, type PretrainedFolder } from './folder/openFolder.js';
+import { PretrainedError } from './PretrainedError.js';
+import { importTensors } from './tensors/importTensors.js';
+import { linkTensors } from './tensors/linkTensors.js';
+
+export interface LoadOptions {
+  /** Which of the experts this rank holds; no others are read. Default: all. */
+  experts?: ExpertShard;
+  /** Options of config.json that are unknown here but change nothing. */
+  ignoreOptions?: readonly string[];
+}
+
+/**
+ * Loads a model from a folder of Hugging Face transformers, as one of `architectures`: float32 from whatever is stored,
+ * tensor by tensor.
+ *
+ * @throws PretrainedError naming the model type, the options or the tensors that do not fit; SafetensorsError where a file
+ *   is damaged.
+ */
+export async function loadModel<Config, Model extends PretrainedModel<Config>>(
+  path: string,
+  architectures: readonly Architecture<Config, Model>[],
+  { experts, ignoreOptions }: LoadOptions = {},
+): Promise<Model> {
+  const folder = await openFolder(path);
+  try {
+    const architecture = architectureOf(folder, architectures);
+    const reader = new ConfigReader(folder.config, join(path, configFile));
+    const config = architecture.readConfig(reader);
+    reader.expectNothingElse(ignoreOptions);
+    const links = linkTensors(architecture.rules(config), architecture.specs(config, { experts }));
+    const tensors = await importTensors(folder, links, {
+      prefix: architecture.prefix,
+      isUnused: (name) => architecture.isUnused?.(name, config) ?? false,
+    });
+    try {
+      return architecture.create(config, tensors, { experts });
+    } finally {
+      tf.dispose(tensors);
+    }
+  } finally {
+    await folder.close();
+  }
+}
+
+function architectureOf<Of extends { modelType: string; className: string }>(
+  { config, path }: PretrainedFolder,
+  architectures: readonly Of[],
+): Of {
+  const { model_type: type, architectures: classes } = config;
+  const found = architectures.find(({ modelType }) => modelType === type);
+  const source = join(path, configFile);
+  if (!found) {
+    const supported = architectures.map(({ modelType }) => modelType).join(', ');
+    throw new PretrainedError(
+      `${source}: model_type: expected one of ${supported}, got ${JSON.stringify(type ?? null)}`,
+    );
+  }
+  // A classifier of the same family has another head. Checkpoints of the bare backbone have the embedding for one.
+  const given: unknown[] = Array.isArray(classes) ? classes : [];
+  const backbone = found.className.replace(/(LMHead|For[A-Z]).*/, '');
+  if (given.length > 0 && !given.some((name) => name === found.className || name === `${backbone}Model`)) {
+    throw new PretrainedError(
+      `${source}: architectures: expected ${found.className} for ${found.modelType}, got ${JSON.stringify(classes)}`,
+    );
+  }
+  return found;
+}

@@ -1,0 +1,302 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { ConfigurationError } from '@scmoe/layer';
+import { readSafetensors, writeSafetensors } from '@scmoe/tensor';
+import { temporaryFolderForEach } from '@scmoe/testing';
+import * as tf from '@tensorflow/tfjs';
+
+import { Gpt } from '../gpt/Gpt.js';
+import type { GptConfig } from '../gpt/GptConfig.js';
+import { backends } from '../testing/backends.js';
+import { loadPretrained, savePretrained } from './pretrained.js';
+import { PretrainedError } from './PretrainedError.js';
+
+const folder = temporaryFolderForEach();
+const at = (name: string) => join(folder.path, name);
+const size = { vocabSize: 11, numLayers: 2, dModel: 8, numHeads: 2, sequenceLength: 6, ffnHidden: 12 };
+const gpt2: GptConfig = { ...size, activation: 'gelu_tanh', placement: 'every' };
+const llamaLike = {
+  ...size,
+  positions: 'rotary',
+  norm: 'rms',
+  activation: 'swiglu',
+  attentionBias: false,
+  tiedEmbeddings: false,
+  placement: 'every',
+} as const;
+const mixtral: GptConfig = { ...llamaLike, numKvHeads: 1, moe: { kind: 'top2', numExperts: 3 } };
+const qwen2Moe: GptConfig = {
+  ...llamaLike,
+  attentionBias: 'qkv',
+  moe: { kind: 'shared', numExperts: 3, expertHidden: 4, sharedHidden: 5, blocks: [1] },
+};
+
+type Json = Record<string, unknown>;
+const readConfig = () => JSON.parse(readFileSync(at('config.json'), 'utf8')) as Json;
+const changeConfig = (change: Json) => writeFileSync(at('config.json'), JSON.stringify({ ...readConfig(), ...change }));
+
+async function save(config: GptConfig, options?: Parameters<typeof savePretrained>[2]): Promise<void> {
+  const model = new Gpt(config, { seed: 1 });
+  await savePretrained(model, folder.path, options);
+  model.dispose();
+}
+
+function logits(model: Gpt): Float32Array {
+  return tf.tidy(() => {
+    const ids = tf.tensor2d([[1, 2, 3, 4, 10, 0]], undefined, 'int32');
+    return model.forward(ids).logits.dataSync<'float32'>().slice();
+  });
+}
+
+beforeAll(() => tf.setBackend(backends[0]!));
+
+describe('a saved model', () => {
+  it.each<[string, string, GptConfig]>([
+    ['GPT-2', 'gpt2', gpt2],
+    [
+      'GPT-2 in pairs, exact GELU, a head of its own',
+      'gpt2',
+      { ...gpt2, placement: 'pairs', activation: 'gelu', tiedEmbeddings: false },
+    ],
+    ['LLaMA, tied', 'llama', { ...llamaLike, tiedEmbeddings: true }],
+    ['LLaMA with biases in attention', 'llama', { ...llamaLike, attentionBias: true }],
+    ['Qwen2', 'qwen2', { ...llamaLike, attentionBias: 'qkv' }],
+    ['Mixtral', 'mixtral', { ...mixtral, ropeTheta: 5000, normEpsilon: 1e-4 }],
+    ['Qwen2-MoE with a dense block', 'qwen2_moe', qwen2Moe],
+    [
+      'Qwen2-MoE in pairs, without biases',
+      'qwen2_moe',
+      { ...qwen2Moe, placement: 'pairs', attentionBias: false, moe: { ...qwen2Moe.moe!, topK: 2 } },
+    ],
+  ])('computes the same when it is loaded: %s', async (_, type, config) => {
+    const model = new Gpt(config, { seed: 1 });
+    await savePretrained(model, folder.path);
+    expect(readConfig()['model_type']).toBe(type);
+    const again = await loadPretrained(folder.path);
+    expect(logits(again)).toEqual(logits(model));
+    expect(again.numParameters()).toBe(model.numParameters());
+    model.dispose();
+    again.dispose();
+  });
+
+  it('is of the family that is asked for, where that has all that it has', async () => {
+    await save({ ...llamaLike }, { modelType: 'mistral' });
+    expect(readConfig()['architectures']).toEqual(['MistralForCausalLM']);
+    (await loadPretrained(folder.path)).dispose();
+    await expect(save(gpt2, { modelType: 'mistral' })).rejects.toThrow(
+      /has. mistral: attentionBias: expected false, got true/,
+    );
+    await expect(save(gpt2, { modelType: 'gpt3' })).rejects.toThrow(/modelType: expected one of gpt2, llama, .*"gpt3"/);
+  });
+
+  it('takes half the space in bfloat16, and is loaded from it', async () => {
+    await save(mixtral, { dtype: 'bfloat16' });
+    expect(readConfig()['dtype']).toBe('bfloat16');
+    const { tensors } = await readSafetensors(at('model.safetensors'));
+    expect(new Set(Object.values(tensors).map(({ dtype }) => dtype))).toEqual(new Set(['BF16']));
+    const [model, exact] = [await loadPretrained(folder.path), new Gpt(mixtral, { seed: 1 })];
+    const [rounded, expected] = [logits(model), logits(exact)];
+    rounded.forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(0.01));
+    model.dispose();
+    exact.dispose();
+  });
+
+  it('is loaded by ranks that share the experts out, each with its own', async () => {
+    const config: GptConfig = { ...mixtral, moe: { kind: 'top2', numExperts: 4 } };
+    await save(config);
+    const [whole, half] = [
+      new Gpt(config, { seed: 1 }),
+      await loadPretrained(folder.path, { experts: { rank: 1, size: 2 } }),
+    ];
+    const expected = tf.tidy(() => whole.variables['block1.experts.up']!.slice([2], [2]).dataSync());
+    expect(half.variables['block1.experts.up']!.dataSync()).toEqual(expected);
+    await expect(savePretrained(half, folder.path)).rejects.toThrow(
+      /'block0.experts.gate' has shape \(2, 8, 12\), exp/,
+    );
+    whole.dispose();
+    half.dispose();
+  });
+
+  it.each<[string, GptConfig, RegExp]>([
+    [
+      'ScMoE',
+      { ...gpt2, moe: { kind: 'scmoe', numExperts: 2 } },
+      /gpt2: moe.kind: expected dense, got "scmoe". llama: mo/,
+    ],
+    [
+      'a capacity',
+      { ...mixtral, moe: { kind: 'top2', numExperts: 3, capacityFactor: 1 } },
+      /mixtral: moe.capacityFactor: expected 0/,
+    ],
+    [
+      'experts in some blocks',
+      { ...mixtral, moe: { kind: 'top2', numExperts: 3, blocks: [1] } },
+      /mixtral: moe.blocks: expected experts in ev/,
+    ],
+    [
+      'a correction bias',
+      { ...mixtral, moe: { kind: 'top2', numExperts: 3, correctionBias: true } },
+      /mixtral: moe.correctionBias: expected false, got true/,
+    ],
+    [
+      'another mix',
+      { ...qwen2Moe, moe: { ...qwen2Moe.moe!, mix: 'add' } },
+      /qwen2_moe: moe.mix: expected cg1, got "add"/,
+    ],
+    ['silu', { ...gpt2, activation: 'silu' }, /gpt2: activation: expected gelu or gelu_tanh, got "silu"/],
+  ])('has to have a public format: not %s', async (_, config, message) => {
+    const model = new Gpt(config, { seed: 1 });
+    const saved = savePretrained(model, folder.path);
+    await expect(saved).rejects.toThrow(ConfigurationError);
+    await expect(saved).rejects.toThrow(message);
+    model.dispose();
+  });
+});
+
+describe('a configuration', () => {
+  const cases: [string, GptConfig, Json, RegExp][] = [
+    [
+      'of an unknown model',
+      gpt2,
+      { model_type: 'gpt9' },
+      /model_type: expected one of gpt2, .*, qwen2_moe, got "gpt9"/,
+    ],
+    ['without a type', gpt2, { model_type: undefined }, /model_type: expected one of .*, got null/],
+    [
+      'of a classifier',
+      gpt2,
+      { architectures: ['GPT2ForSequenceClassification'] },
+      /architectures: expected GPT2LMHeadModel/,
+    ],
+    [
+      'with an option from the future',
+      gpt2,
+      { attn_output_gate: true, x: 0 },
+      /unknown options, .*: attn_output_gate = true, x = 0\. Known are/,
+    ],
+    ['without a size', gpt2, { n_embd: undefined }, /config.json: n_embd: expected an integer, got null/],
+    ['with a text for a size', mixtral, { hidden_size: '8' }, /hidden_size: expected an integer, got "8"/],
+    [
+      'with an unknown activation',
+      gpt2,
+      { activation_function: 'relu' },
+      /activation_function: expected one of gelu_new, .*, got "relu"/,
+    ],
+    ['with another activation', mixtral, { hidden_act: 'gelu' }, /hidden_act: expected "silu", got "gelu"/],
+    [
+      'with cross-attention',
+      gpt2,
+      { add_cross_attention: true },
+      /add_cross_attention: only false is supported, got true/,
+    ],
+    ['with scaled attention', gpt2, { scale_attn_by_inverse_layer_idx: true }, /inverse_layer_idx: only false is supp/],
+    [
+      'with a sliding window',
+      mixtral,
+      { sliding_window: 4 },
+      /sliding_window: only null, or the whole 6 tokens, is supported, got 4/,
+    ],
+    [
+      'with a sliding window in use',
+      qwen2Moe,
+      { use_sliding_window: true },
+      /use_sliding_window: only false is supported/,
+    ],
+    [
+      'with sliding layers',
+      qwen2Moe,
+      { layer_types: ['sliding_attention'] },
+      /layer_types: only "full_attention" is supp/,
+    ],
+    [
+      'with scaled angles',
+      mixtral,
+      { rope_parameters: { rope_type: 'yarn', factor: 4 } },
+      /rope_parameters: only rope_type "def/,
+    ],
+    [
+      'with scaled angles, as of old',
+      mixtral,
+      { rope_parameters: null, rope_scaling: { type: 'linear', factor: 2 } },
+      /rope_scaling: only rope_ty/,
+    ],
+    [
+      'with partial rotation',
+      mixtral,
+      { rope_parameters: { rope_theta: 1e4, partial_rotary_factor: 0.5 } },
+      /not partial_rotary_factor/,
+    ],
+    [
+      'with heads of another size',
+      mixtral,
+      { head_dim: 16 },
+      /head_dim: only hidden_size\/num_attention_heads = 4 is supported/,
+    ],
+    [
+      'that is quantised',
+      mixtral,
+      { quantization_config: { bits: 4 } },
+      /unknown options, .*: quantization_config = {"bits":4}/,
+    ],
+    [
+      'with a choice of no experts',
+      mixtral,
+      { num_experts_per_tok: 9 },
+      /topK: expected at most numExperts = 3, got 9/,
+    ],
+  ];
+  it.each(cases)('%s is refused', async (_, config, change, message) => {
+    await save(config);
+    changeConfig(change);
+    const error: unknown = await loadPretrained(folder.path).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(Error);
+    expect((error as Error).message).toMatch(message);
+  });
+
+  it('may have options that change nothing', async () => {
+    await save(qwen2Moe);
+    changeConfig({ sliding_window: 4, future_note: 'x', gate_bias: false, torch_dtype: 'float32', _name_or_path: 'a' });
+    await expect(loadPretrained(folder.path)).rejects.toThrow(/: future_note = "x"\. /);
+    const model = await loadPretrained(folder.path, { ignoreOptions: ['future_note'] });
+    model.dispose();
+  });
+
+  it('may be one of before transformers 5, with rope_theta beside the other options', async () => {
+    await save({ ...mixtral, ropeTheta: 5000 });
+    const { rope_parameters: _, ...old } = readConfig();
+    writeFileSync(at('config.json'), JSON.stringify({ ...old, rope_scaling: null }));
+    const model = await loadPretrained(folder.path);
+    expect(model.config.ropeTheta).toBe(5000);
+    model.dispose();
+  });
+});
+
+describe('tensors', () => {
+  it('that are missing or unexpected are named', async () => {
+    await save(gpt2);
+    const { tensors } = await readSafetensors(at('model.safetensors'));
+    const { 'transformer.h.1.ln_1.bias': moved, ...rest } = tensors;
+    await writeSafetensors(at('model.safetensors'), { ...rest, 'transformer.h.2.ln_1.bias': moved! });
+    const loaded = loadPretrained(folder.path);
+    await expect(loaded).rejects.toThrow(PretrainedError);
+    await expect(loaded).rejects.toThrow(
+      /'transformer.h.1.ln_1.bias' is missing; 'transformer.h.2.ln_1.bias' is not expected/,
+    );
+  });
+
+  it('of a bare GPT-2 of old are loaded, without the prefix and with masks', async () => {
+    const model = new Gpt(gpt2, { seed: 1 });
+    await savePretrained(model, folder.path);
+    const { tensors } = await readSafetensors(at('model.safetensors'));
+    const bare = Object.fromEntries(
+      Object.entries(tensors).map(([name, value]) => [name.replace('transformer.', ''), value]),
+    );
+    const mask = { dtype: 'F32' as const, shape: [1], data: Float32Array.of(1) };
+    await writeSafetensors(at('model.safetensors'), { ...bare, 'h.0.attn.bias': mask, 'h.1.attn.bias': mask });
+    const again = await loadPretrained(folder.path);
+    expect(logits(again)).toEqual(logits(model));
+    model.dispose();
+    again.dispose();
+  });
+});

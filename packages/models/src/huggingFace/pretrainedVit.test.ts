@@ -1,0 +1,146 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { ConfigurationError } from '@scmoe/layer';
+import { readSafetensors, writeSafetensors } from '@scmoe/tensor';
+import { temporaryFolderForEach } from '@scmoe/testing';
+import * as tf from '@tensorflow/tfjs';
+
+import { backends } from '../testing/backends.js';
+import { Vit } from '../vit/Vit.js';
+import type { VitConfig } from '../vit/VitConfig.js';
+import { loadPretrainedVit, savePretrainedVit } from './pretrainedVit.js';
+import { PretrainedError } from './PretrainedError.js';
+
+const folder = temporaryFolderForEach();
+const at = (name: string) => join(folder.path, name);
+const config: VitConfig = {
+  imageSize: 8,
+  patchSize: 4,
+  numClasses: 3,
+  numLayers: 2,
+  dModel: 8,
+  numHeads: 2,
+  ffnHidden: 12,
+  placement: 'every',
+};
+
+type Json = Record<string, unknown>;
+const readConfig = () => JSON.parse(readFileSync(at('config.json'), 'utf8')) as Json;
+const changeConfig = (change: Json) => writeFileSync(at('config.json'), JSON.stringify({ ...readConfig(), ...change }));
+
+async function save(change: Partial<VitConfig> = {}): Promise<void> {
+  const model = new Vit({ ...config, ...change }, { seed: 1 });
+  try {
+    await savePretrainedVit(model, folder.path);
+  } finally {
+    model.dispose();
+  }
+}
+
+function logits(model: Vit): Float32Array {
+  return tf.tidy(() => {
+    const pixels = tf.randomNormal<tf.Rank.R4>([2, 8, 8, model.config.numChannels ?? 3], 0, 1, 'float32', 3);
+    return model.forward(pixels).logits.dataSync<'float32'>().slice();
+  });
+}
+
+beforeAll(() => tf.setBackend(backends[0]!));
+
+describe('a saved ViT', () => {
+  it.each<[string, Partial<VitConfig>]>([
+    ['each block for itself', {}],
+    ['in pairs', { placement: 'pairs' }],
+    ['tanh-GELU, one channel', { activation: 'gelu_tanh', numChannels: 1, normEpsilon: 1e-6 }],
+  ])('computes the same when it is loaded: %s', async (_, change) => {
+    const model = new Vit({ ...config, ...change }, { seed: 1 });
+    await savePretrainedVit(model, folder.path);
+    const again = await loadPretrainedVit(folder.path);
+    expect(logits(again)).toEqual(logits(model));
+    expect(again.numParameters()).toBe(model.numParameters());
+    model.dispose();
+    again.dispose();
+  });
+
+  it('keeps the names of its classes, in order', async () => {
+    const classNames = ['zebra', 'ape', 'cat'];
+    await save({ classNames });
+    expect(readConfig()['label2id']).toEqual({ zebra: 0, ape: 1, cat: 2 });
+    const model = await loadPretrainedVit(folder.path);
+    expect(model.config.classNames).toEqual(classNames);
+    model.dispose();
+  });
+
+  it.each<[string, Partial<VitConfig>, RegExp]>([
+    ['experts', { moe: { kind: 'scmoe', numExperts: 2 } }, /vit: moe.kind: expected dense, got "scmoe"/],
+    ['the mean of the patches', { pooling: 'mean' }, /vit: pooling: expected class, got "mean"/],
+    ['RMSNorm', { norm: 'rms' }, /vit: norm: expected layer, got "rms"/],
+    ['SwiGLU', { activation: 'swiglu' }, /vit: activation: expected gelu, gelu_tanh or silu, got "swiglu"/],
+    ['no biases', { attentionBias: false }, /vit: attentionBias: expected true, got false/],
+    ['grouped keys', { numKvHeads: 1 }, /vit: numKvHeads: expected numHeads = 2, got 1/],
+  ])('has to have what the format has: not %s', async (_, change, message) => {
+    const saved = save(change);
+    await expect(saved).rejects.toThrow(ConfigurationError);
+    await expect(saved).rejects.toThrow(message);
+  });
+});
+
+describe('a checkpoint', () => {
+  it('gives all but the classifier to a model of other classes', async () => {
+    await save({ classNames: ['a', 'b', 'c'] });
+    const [old, fresh] = [
+      await loadPretrainedVit(folder.path),
+      await loadPretrainedVit(folder.path, { newHead: { numClasses: 5, seed: 2 } }),
+    ];
+    expect(fresh.config.numClasses).toBe(5);
+    expect(fresh.config.classNames).toBeUndefined();
+    expect(fresh.variables['head.weight']!.shape).toEqual([8, 5]);
+    for (const name of Object.keys(old.variables).filter((name) => !name.startsWith('head.')))
+      expect([name, fresh.variables[name]!.dataSync()]).toEqual([name, old.variables[name]!.dataSync()]);
+    old.dispose();
+    fresh.dispose();
+  });
+
+  it('of the bare backbone, which has a pooler and no classifier, needs a new head', async () => {
+    await save();
+    const { tensors } = await readSafetensors(at('model.safetensors'));
+    const bare = Object.entries(tensors).filter(([name]) => !name.startsWith('classifier'));
+    const pooler = { dtype: 'F32' as const, shape: [8], data: new Float32Array(8) };
+    await writeSafetensors(at('model.safetensors'), {
+      ...Object.fromEntries(bare.map(([name, tensor]) => [name.replace('vit.', ''), tensor])),
+      'pooler.dense.bias': pooler,
+    });
+    changeConfig({ architectures: ['ViTModel'], id2label: undefined, label2id: undefined });
+    await expect(loadPretrainedVit(folder.path)).rejects.toThrow(
+      /'classifier.weight' is missing; 'classifier.bias' is/,
+    );
+    const before = tf.memory().numTensors;
+    const model = await loadPretrainedVit(folder.path, { newHead: { numClasses: 3, seed: 1 } });
+    expect(tf.memory().numTensors - before).toBe(Object.keys(model.variables).length);
+    const whole = new Vit({ ...config, normEpsilon: 1e-5 }, { seed: 1 });
+    expect(logits(model)).toEqual(logits(whole));
+    model.dispose();
+    whole.dispose();
+  });
+
+  it.each<[string, Json, RegExp]>([
+    ['of another model', { model_type: 'deit' }, /model_type: expected one of vit, got "deit"/],
+    ['of another task', { architectures: ['ViTForMaskedImageModeling'] }, /architectures: expected ViTForImageClass/],
+    ['without biases', { qkv_bias: false }, /qkv_bias: only true is supported, got false/],
+    ['with images that are no squares', { image_size: [8, 16] }, /image_size: expected an integer, got \[8,16\]/],
+    ['with an unknown activation', { hidden_act: 'relu' }, /hidden_act: expected one of gelu, .*, got "relu"/],
+    ['with a gap between its classes', { id2label: { 0: 'a', 2: 'b' } }, /id2label: expected a name for each class/],
+    ['with an option from the future', { use_mask_token: true }, /unknown options, .*: use_mask_token = true/],
+    [
+      'with other sizes than its tensors',
+      { hidden_size: 4 },
+      /'vit.embeddings.cls_token' has shape \(1, 1, 8\), expected/,
+    ],
+  ])('%s is refused', async (_, change, message) => {
+    await save();
+    changeConfig(change);
+    const loaded = loadPretrainedVit(folder.path);
+    await expect(loaded).rejects.toThrow(PretrainedError);
+    await expect(loaded).rejects.toThrow(message);
+  });
+});

@@ -1,0 +1,65 @@
+import { checkParameters, ConfigurationError, expectThat } from '@scmoe/layer';
+
+import type { Architecture, PretrainedModel } from './Architecture.js';
+import { writeFolder, type WriteFolderOptions } from './folder/writeFolder.js';
+import { exportTensors } from './tensors/exportTensors.js';
+import { linkTensors } from './tensors/linkTensors.js';
+
+export interface SaveOptions extends WriteFolderOptions {
+  /** As which family. Default: the first that has everything that the model has. */
+  modelType?: string;
+  /** Numbers as they are, or rounded to half their size. */
+  dtype?: 'float32' | 'bfloat16';
+}
+
+/**
+ * Saves a model as a folder that transformers loads: `config.json` and safetensors, in shards above `maxShardBytes`. The
+ * family is the first of `architectures` that has everything that the model has.
+ *
+ * @throws ConfigurationError where none has, saying what each has not; Error where the model has only a share of its
+ *   experts.
+ */
+export async function saveModel<Config, Model extends PretrainedModel<Config>>(
+  model: Model,
+  folder: string,
+  architectures: readonly Architecture<Config, Model>[],
+  { dtype = 'float32', modelType, ...options }: SaveOptions = {},
+): Promise<void> {
+  const { architecture, config, links } = familyOf(model.config, chosen(architectures, modelType));
+  const parameters = { ...model.variables, ...model.buffers };
+  // A model with a share of the experts has not all that a checkpoint needs.
+  checkParameters(parameters, architecture.specs(model.config, {}));
+  const tensors = exportTensors(links, parameters, { dtype: dtype === 'bfloat16' ? 'BF16' : 'F32' });
+  const json = {
+    architectures: [architecture.className],
+    model_type: architecture.modelType,
+    dtype,
+    ...config,
+  };
+  await writeFolder(folder, { config: json, tensors }, options);
+}
+
+function chosen<Of extends { modelType: string }>(architectures: readonly Of[], modelType: string | undefined): Of[] {
+  const found = architectures.filter((each) => modelType === undefined || each.modelType === modelType);
+  const names = architectures.map((each) => each.modelType);
+  expectThat(found.length > 0, 'modelType', `one of ${names.join(', ')}`, modelType);
+  return found;
+}
+
+function familyOf<Config, Model extends PretrainedModel<Config>>(
+  config: Config,
+  architectures: readonly Architecture<Config, Model>[],
+) {
+  const reasons: string[] = [];
+  for (const architecture of architectures) {
+    try {
+      const json = architecture.writeConfig(config);
+      const links = linkTensors(architecture.rules(config), architecture.specs(config, {}));
+      return { architecture, config: json, links };
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error;
+      reasons.push(`${architecture.modelType}: ${error.message}`);
+    }
+  }
+  throw new ConfigurationError(`no public format has what this model has. ${reasons.join('. ')}`);
+}

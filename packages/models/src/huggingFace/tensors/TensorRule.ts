@@ -1,0 +1,24 @@
+/**
+ * How tensors of a model and of a public checkpoint correspond: data, read in both directions. Names are patterns:
+ * `{block}` and the like stand for a number that is the same on both sides.
+ */
+export interface TensorRule {
+  /** In the model. Several lie side by side along the last axis of one of theirs (GPT-2's c_attn). */
+  readonly ours: string | readonly string[];
+  /** In the checkpoint. With `{expert}`: one tensor for each entry of ours along its first axis. */
+  readonly theirs: string;
+  /** Theirs is (out, in) where ours is (in, out). */
+  readonly transposed?: boolean;
+  /** Shape of theirs, where it has other axes than ours (after the transposition) with the elements in the same order. */
+  readonly shape?: readonly number[];
+}
+
+/** Theirs is laid out like ours. */
+export function same(ours: string | readonly string[], theirs: string): TensorRule {
+  return { ours, theirs };
+}
+
+/** Theirs is a weight of PyTorch's `Linear`, (out, in). */
+export function transposed(ours: string | readonly string[], theirs: string): TensorRule {
+  return { ours, theirs, transposed: true };
+}

@@ -1,0 +1,50 @@
+import type { DeferredTensor } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+import type { TensorLink } from './linkTensors.js';
+
+/**
+ * A model's tensors (or anything of the same names and shapes, such as their gradients) under the names and in the layout
+ * of a checkpoint. Each is made when its turn comes.
+ *
+ * @param dtype F32 keeps every bit, BF16 rounds to the nearest.
+ */
+export function exportTensors(
+  links: readonly TensorLink[],
+  tensors: Readonly<Record<string, tf.Tensor>>,
+  { dtype = 'F32' }: { dtype?: 'F32' | 'BF16' } = {},
+): Record<string, DeferredTensor> {
+  return Object.fromEntries(
+    links.flatMap((link) =>
+      link.theirs.map(({ name, shape }, index) => {
+        const data = async () => {
+          const theirs = toTheirs(link, tensors, index);
+          try {
+            return (await theirs.data()) as Float32Array;
+          } finally {
+            theirs.dispose();
+          }
+        };
+        return [name, { dtype, shape: [...shape], data }];
+      }),
+    ),
+  );
+}
+
+/** Entry `index` of ours, where they are stacked, in their layout: the same elements in the same order. */
+function toTheirs(
+  { ours, stacked, transposed }: TensorLink,
+  tensors: Readonly<Record<string, tf.Tensor>>,
+  index: number,
+): tf.Tensor {
+  return tf.tidy(() => {
+    const parts = ours.map(({ name, shape }) => {
+      const tensor = tensors[name]!;
+      if (!stacked) return tensor;
+      const entry = tf.slice(tensor, [index], [1]);
+      return tf.reshape(entry, shape.slice(1));
+    });
+    const whole = parts.length > 1 ? tf.concat(parts, -1) : tf.clone(parts[0]!);
+    return transposed ? tf.transpose(whole) : whole;
+  });
+}

@@ -1,0 +1,90 @@
+import { toFloat32 } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+import type { PretrainedFolder } from '../folder/openFolder.js';
+import { PretrainedError } from '../PretrainedError.js';
+import type { TensorLink, TensorPlace } from './linkTensors.js';
+
+export interface ImportOptions {
+  /** Names in the checkpoint that are neither needed nor an error. */
+  isUnused?: (name: string) => boolean;
+  /** Of all names in the checkpoint, where they may also be written without it (as a bare backbone was saved). */
+  prefix?: string;
+}
+
+/**
+ * Reads the tensors of a model from a checkpoint, float32 from whatever floating-point type is stored, one at a time.
+ * The caller disposes the result.
+ *
+ * @throws PretrainedError listing every tensor that is missing, unexpected or of another shape or type.
+ */
+export async function importTensors(
+  folder: PretrainedFolder,
+  links: readonly TensorLink[],
+  { isUnused = () => false, prefix = '' }: ImportOptions = {},
+): Promise<Record<string, tf.Tensor>> {
+  const place = (name: string) => (folder.tensors.has(name) ? name : name.slice(startsWith(name, prefix)));
+  checkTensors(folder, links, { isUnused, place });
+  const tensors: Record<string, tf.Tensor> = {};
+  try {
+    for (const link of links) {
+      const parts: tf.Tensor[] = [];
+      for (const theirs of link.theirs) {
+        const data = toFloat32(await folder.read(place(theirs.name)));
+        parts.push(tf.tensor(data, [...theirs.shape], 'float32'));
+      }
+      Object.assign(tensors, toOurs(link, parts));
+      tf.dispose(parts);
+    }
+  } catch (error) {
+    tf.dispose(tensors);
+    throw error;
+  }
+  return tensors;
+}
+
+/** Theirs, one or one for each expert, in our names and layout. */
+function toOurs({ ours, stacked, transposed }: TensorLink, theirs: tf.Tensor[]): Record<string, tf.Tensor> {
+  return tf.tidy(() => {
+    const oriented = theirs.map((tensor) => {
+      if (!transposed) return tensor;
+      const columns = ours.reduce((sum, { shape }) => sum + shape.at(-1)!, 0);
+      return tf.transpose(tf.reshape(tensor, [columns, -1]));
+    });
+    const whole = stacked ? tf.stack(oriented) : oriented[0]!;
+    if (ours.length === 1) return { [ours[0]!.name]: tf.reshape(whole, [...ours[0]!.shape]) };
+    const sizes = ours.map(({ shape }) => shape.at(-1)!);
+    const split = tf.split(whole, sizes, -1);
+    return Object.fromEntries(ours.map(({ name }, i) => [name, split[i]!]));
+  });
+}
+
+function checkTensors(
+  { path, tensors }: PretrainedFolder,
+  links: readonly TensorLink[],
+  { isUnused, place }: { isUnused: (name: string) => boolean; place: (name: string) => string },
+): void {
+  const problems: string[] = [];
+  const known = new Set(links.flatMap(({ elsewhere }) => elsewhere.map(place)));
+  for (const { name, shape } of links.flatMap(({ theirs }): readonly TensorPlace[] => theirs)) {
+    const found = tensors.get(place(name));
+    known.add(place(name));
+    if (!found) problems.push(`'${name}' is missing`);
+    else if (found.shape.join() !== shape.join()) {
+      problems.push(`'${name}' has shape (${found.shape.join(', ')}), expected (${shape.join(', ')})`);
+    } else if (!['F32', 'F16', 'BF16', 'F64'].includes(found.dtype)) {
+      problems.push(`'${name}' has type ${found.dtype}, expected F32, F16, BF16 or F64`);
+    }
+  }
+  for (const name of tensors.keys()) {
+    if (!known.has(name) && !isUnused(name)) problems.push(`'${name}' is not expected`);
+  }
+  if (problems.length > 0) {
+    throw new PretrainedError(`${path}: the tensors do not fit config.json: ${problems.join('; ')}`);
+  }
+}
+
+/** Length of the prefix where the name has it, else 0. */
+function startsWith(name: string, prefix: string): number {
+  return name.startsWith(prefix) ? prefix.length : 0;
+}

@@ -1,0 +1,155 @@
+import {
+  expectOneOf,
+  expectPositiveInteger,
+  expectThat,
+  resolveBlock,
+  resolvePair,
+  type BackboneConfig,
+  type BlockConfig,
+  type BlockKind,
+  type PairConfig,
+  type Position,
+  type ResolvedBlock,
+  type ResolvedPair,
+} from '@scmoe/layer';
+
+import { resolveRouterLosses, type ResolvedRouterLosses, type RouterLossConfig } from './routerLosses.js';
+
+/** `top1` and `top2` are `standard` with that topK. */
+export const moeKinds = ['dense', 'top1', 'top2', 'standard', 'shared', 'scmoe', 'dgmoe'] as const;
+
+/**
+ * How blocks are arranged: in `pairs`, attention and MLP, then attention and experts, an ScMoE pair tapped anywhere in it;
+ * or `every` block for itself, attention and MLP or experts, an ScMoE block tapped at its input.
+ */
+export type Placement = 'pairs' | 'every';
+
+/** Options of pairs and blocks that are of their experts, and of the router. */
+type ExpertOptions = Omit<PairConfig, keyof BackboneConfig | 'kind'>;
+
+/** Experts of a model. */
+export interface MoeConfig extends ExpertOptions, RouterLossConfig {
+  /** What blocks with experts have in place of an MLP. */
+  kind: (typeof moeKinds)[number];
+  /** Which blocks have experts, counted from 0. Default: every one, or in pairs every second one, which alone can. */
+  blocks?: readonly number[];
+  /** Position of the first pair where it differs from the others (the paper's "L0 pos1"). */
+  firstPosition?: Position;
+}
+
+/** What runs as one: a pair of blocks or a single block. Its parameters are below `name`. */
+export type Stage =
+  | { readonly kind: 'pair'; readonly name: string; readonly config: ResolvedPair }
+  | { readonly kind: 'block'; readonly name: string; readonly config: ResolvedBlock };
+
+export interface StagesConfig {
+  /** Blocks; in pairs an even number. */
+  numLayers: number;
+  placement?: Placement;
+  moe?: MoeConfig;
+  /** What all blocks have alike. */
+  backbone: BackboneConfig;
+}
+
+export interface ResolvedStages {
+  placement: Placement;
+  norm: 'layer' | 'rms';
+  normEpsilon: number;
+  dropout: number;
+  routerLosses: ResolvedRouterLosses;
+  stages: Stage[];
+}
+
+const kindOf: Record<MoeConfig['kind'], { kind: BlockKind; topK?: number }> = {
+  dense: { kind: 'dense' },
+  top1: { kind: 'standard', topK: 1 },
+  top2: { kind: 'standard', topK: 2 },
+  standard: { kind: 'standard' },
+  shared: { kind: 'shared' },
+  scmoe: { kind: 'scmoe' },
+  dgmoe: { kind: 'dgmoe' },
+};
+
+/** The blocks of a model. @throws ConfigurationError naming the option, what is allowed and what came. */
+export function resolveStages({
+  numLayers,
+  placement = 'pairs',
+  moe = { kind: 'dense' },
+  backbone,
+}: StagesConfig): ResolvedStages {
+  expectPositiveInteger('numLayers', numLayers);
+  expectOneOf('placement', placement, ['pairs', 'every']);
+  expectOneOf('moe.kind', moe.kind, moeKinds);
+  const routerLosses = resolveRouterLosses(moe);
+  const stages = placement === 'pairs' ? pairs(numLayers, backbone, moe) : blocks(numLayers, backbone, moe);
+  const { norm, normEpsilon, dropout } = stages[0]!.config;
+  return { placement, norm, normEpsilon, dropout, routerLosses, stages };
+}
+
+function pairs(numLayers: number, backbone: BackboneConfig, moe: MoeConfig): Stage[] {
+  expectThat(numLayers % 2 === 0, 'numLayers', 'an even number (blocks come in pairs)', numLayers);
+  const hasExperts = withExperts(moe, numLayers, (layer) => layer % 2 === 1);
+  const { position, firstPosition = position } = moe;
+  const experts = expertOptions(moe);
+  return Array.from({ length: numLayers / 2 }, (_, index) => ({
+    kind: 'pair',
+    name: `block${index}`,
+    config: resolvePair({
+      ...backbone,
+      ...(hasExperts(2 * index + 1) ? experts : { kind: 'dense' }),
+      position: index === 0 ? firstPosition : position,
+    }),
+  }));
+}
+
+function blocks(numLayers: number, backbone: BackboneConfig, moe: MoeConfig): Stage[] {
+  const hasExperts = withExperts(moe, numLayers, () => true);
+  for (const option of ['position', 'firstPosition'] as const) {
+    expectThat((moe[option] ?? 'pos1') === 'pos1', `moe.${option}`, "pos1 with placement 'every'", moe[option]);
+  }
+  // The types know only pairs' options here; whose norm is shared, resolveBlock checks.
+  const experts = expertOptions(moe) as Omit<BlockConfig, keyof BackboneConfig>;
+  return Array.from({ length: numLayers }, (_, index) => ({
+    kind: 'block',
+    name: `block${index}`,
+    config: resolveBlock({ ...backbone, ...(hasExperts(index) ? experts : { kind: 'dense' }) }),
+  }));
+}
+
+/** What of `moe` goes to pairs and blocks: all but the losses and the choice of the blocks. */
+function expertOptions(moe: MoeConfig): Omit<PairConfig, keyof BackboneConfig | 'position'> {
+  const { kind: name, blocks: _, position: __, firstPosition: ___, ...rest } = withoutRouterLosses(moe);
+  const { kind, topK } = kindOf[name];
+  if (topK === undefined) return { ...rest, kind };
+  if (moe.topK !== undefined) expectThat(moe.topK === topK, `moe.topK of '${name}'`, `${topK}`, moe.topK);
+  return { ...rest, kind, topK };
+}
+
+function withoutRouterLosses(moe: MoeConfig): Omit<MoeConfig, keyof RouterLossConfig> {
+  const {
+    balance: _,
+    auxiliaryLossCoefficient: __,
+    sequenceBalanceCoefficient: ___,
+    importanceCoefficient: ____,
+    zLossCoefficient: _____,
+    ...rest
+  } = moe;
+  return rest;
+}
+
+function withExperts(
+  { kind, blocks }: MoeConfig,
+  numLayers: number,
+  canHave: (layer: number) => boolean,
+): (layer: number) => boolean {
+  if (kind === 'dense') return () => false;
+  for (const layer of blocks ?? []) {
+    expectThat(
+      Number.isInteger(layer) && layer >= 0 && layer < numLayers && canHave(layer),
+      'moe.blocks',
+      canHave(0) ? `blocks from 0 to ${numLayers - 1}` : `odd numbers below ${numLayers} (in pairs the second block)`,
+      layer,
+    );
+  }
+  return (layer) => canHave(layer) && (blocks?.includes(layer) ?? true);
+}

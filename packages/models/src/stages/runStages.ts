@@ -1,0 +1,83 @@
+import type { Routing } from '@scmoe/gating';
+import { expertShard, type Dispatcher, type ExpertShard, type ParameterRecord } from '@scmoe/layer';
+import type * as tf from '@tensorflow/tfjs';
+
+import type { Stage } from './resolveStages.js';
+import { runStage, stageRandomness, type StageCache } from './runStage.js';
+
+export interface DispatchOptions {
+  /** Brings tokens to their experts and back. Default: all experts are here. A shard of experts needs one. */
+  dispatcher?: Dispatcher;
+}
+
+export interface RunStagesOptions extends DispatchOptions {
+  /** Of the tokens that x continues, one for each stage. */
+  past?: readonly StageCache[];
+  keepCache?: boolean;
+  /** Return the output of every stage. */
+  keepHiddenStates?: boolean;
+  /** Switches dropout and the routers' noise on. Stream 0 of it is the model's own. */
+  seed?: number;
+}
+
+export type StagesResult = {
+  /** (B, S, d) */
+  y: tf.Tensor3D;
+  /** Of each stage that has experts; of DGMoE, which chooses twice, two. */
+  routings: Routing[];
+  caches?: StageCache[];
+  hiddenStates?: tf.Tensor3D[];
+};
+
+/** One pass of x (B, S, d) through all blocks of a model; `parameters` are those of the whole model. */
+export function runStages(
+  x: tf.Tensor3D,
+  stages: readonly Stage[],
+  parameters: ParameterRecord,
+  { past, keepCache = false, keepHiddenStates = false, seed, dispatcher }: RunStagesOptions,
+): StagesResult {
+  let y = x;
+  const routings: Routing[] = [];
+  const caches: StageCache[] = [];
+  const hiddenStates: tf.Tensor3D[] = [];
+  stages.forEach((stage, index) => {
+    const result = runStage(stage, y, parameters, {
+      past: past?.[index],
+      keepCache,
+      dispatcher,
+      // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
+      // than in the whole sequence. Generation therefore drops nothing.
+      dropless: keepCache || past !== undefined,
+      ...(seed !== undefined && stageRandomness(index, seed)),
+    });
+    y = result.y;
+    routings.push(...result.routings);
+    if (result.cache) caches.push(result.cache);
+    if (keepHiddenStates) hiddenStates.push(y);
+  });
+  return { y, routings, ...(keepCache && { caches }), ...(keepHiddenStates && { hiddenStates }) };
+}
+
+/** @throws Error where this rank holds a share of the experts and nothing would bring tokens to the others. */
+export function checkDispatcher(
+  stages: readonly Stage[],
+  experts: ExpertShard,
+  dispatcher: Dispatcher | undefined,
+): void {
+  const moe = stages.find(({ config }) => config.moe)?.config.moe;
+  if (dispatcher || !moe || experts.size === 1) return;
+  const { first, count } = expertShard(moe.numExperts, experts);
+  throw new Error(
+    `dispatcher: expected one over the ${experts.size} ranks that share the experts out, got none; experts ${first} to ${first + count - 1} of ${moe.numExperts} are here`,
+  );
+}
+
+/** The seed of a training step, where anything in it is random. @throws Error where there should be one and is none. */
+export function seedOfStep(stages: readonly Stage[], dropoutSeed: number | undefined): number | undefined {
+  const rate = stages[0]!.config.dropout;
+  const isRandom = rate > 0 || stages.some(({ config: { moe } }) => moe && (moe.noisy || moe.jitter > 0));
+  if (!isRandom) return undefined;
+  const what = rate > 0 ? `dropout ${rate}` : 'a noisy router';
+  if (dropoutSeed === undefined) throw new Error(`dropoutSeed: expected a seed for training with ${what}, got none`);
+  return dropoutSeed;
+}

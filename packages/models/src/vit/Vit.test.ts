@@ -1,0 +1,247 @@
+import { jest } from '@jest/globals';
+import { backendName, valueAndGrads } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+import type { MoeConfig } from '../stages/resolveStages.js';
+import { backends } from '../testing/backends.js';
+import { expectGradientsOf } from '../testing/centralDifferences.js';
+import { Vit } from './Vit.js';
+import type { VitConfig } from './VitConfig.js';
+
+const small: VitConfig = {
+  imageSize: 8,
+  patchSize: 4,
+  numClasses: 3,
+  numLayers: 2,
+  dModel: 16,
+  numHeads: 2,
+  ffnHidden: 24,
+};
+const scmoe: MoeConfig = { kind: 'scmoe', numExperts: 4 };
+
+const images = (batch: number, seed = 1) => tf.randomNormal<tf.Rank.R4>([batch, 8, 8, 3], 0, 1, 'float32', seed);
+const batchOf = (batch: number) => ({
+  pixels: images(batch),
+  labels: tf.tensor1d(
+    Array.from({ length: batch }, (_, i) => i % 3),
+    'int32',
+  ),
+});
+
+function withModel<T>(config: VitConfig, use: (model: Vit) => T): T {
+  const model = new Vit(config, { seed: 4 });
+  try {
+    return tf.tidy(() => use(model) as unknown as tf.TensorContainer) as unknown as T;
+  } finally {
+    model.dispose();
+  }
+}
+
+describe.each(backends)('Vit on %s', (backend) => {
+  beforeAll(() => tf.setBackend(backend));
+
+  it('starts from a loss near that of guessing, the same for the same seed', () => {
+    const loss = () =>
+      withModel({ ...small, moe: scmoe }, (model) => model.loss(batchOf(6)).crossEntropy.dataSync()[0]!);
+    expect(loss()).toBeCloseTo(Math.log(3), 1);
+    expect(loss()).toBe(loss());
+  });
+
+  const variants: [string, Partial<VitConfig>, number][] = [
+    ['dense', {}, 0],
+    ['top2', { moe: { kind: 'top2', numExperts: 4 } }, 1],
+    ['shared', { moe: { kind: 'shared', numExperts: 4, mix: 'cg2' } }, 1],
+    ['scmoe', { moe: scmoe }, 1],
+    ['dgmoe', { moe: { kind: 'dgmoe', numExperts: 4 } }, 2],
+    ['scmoe in every block, mean of the patches', { placement: 'every', pooling: 'mean', moe: scmoe }, 2],
+    ['experts in the last of three blocks', { placement: 'every', numLayers: 3, moe: { ...scmoe, blocks: [2] } }, 1],
+    ['scmoe, rms, swiglu, one channel', { moe: scmoe, norm: 'rms', activation: 'swiglu', numChannels: 1 }, 1],
+    [
+      'experts that choose',
+      { moe: { kind: 'standard', numExperts: 4, routing: 'expertChoice', capacityFactor: 2 } },
+      1,
+    ],
+  ];
+  it.each(variants)('gives every parameter a gradient: %s', (_, change, numRoutings) => {
+    withModel({ ...small, ...change }, (model) => {
+      const { pixels, labels } = batchOf(6);
+      const batch = {
+        pixels: change.numChannels === 1 ? tf.slice(pixels, [0, 0, 0, 0], [-1, -1, -1, 1]) : pixels,
+        labels,
+      };
+      const result = model.forward(batch.pixels);
+      expect(result.logits.shape).toEqual([6, 3]);
+      expect(result.routings).toHaveLength(numRoutings);
+      const { grads } = valueAndGrads(() => model.loss(batch).loss, model.variables);
+      const none = Object.entries(grads).filter(([, g]) => tf.max(tf.abs(g)).dataSync()[0] === 0);
+      expect(none.map(([name]) => name)).toEqual([]);
+    });
+  });
+
+  // With all experts chosen and without a balance loss, whose counts jump, the loss is smooth.
+  const smooth = { numExperts: 2, topK: 2, auxiliaryLossCoefficient: 0 };
+  it.each<[string, Partial<VitConfig>]>([
+    ['class token, scmoe', { moe: { kind: 'scmoe', ...smooth } }],
+    ['mean, top-2 in every block', { pooling: 'mean', placement: 'every', moe: { kind: 'top2', ...smooth } }],
+  ])('has the gradients of central differences: %s', (_, change) => {
+    withModel({ ...small, ...change }, (model) => {
+      const batch = batchOf(3);
+      // Matrices of a trained model's size: with fresh ones a small step would turn the tokens around.
+      const matrices = Object.values(model.variables).filter(({ rank }) => rank > 1);
+      for (const matrix of matrices) matrix.assign(tf.mul(matrix, 5));
+      expectGradientsOf(model.variables, () => model.loss(batch, { labelSmoothing: 0.1 }).loss);
+    });
+  });
+
+  it('leaves no tensors behind', () => {
+    const before = tf.memory().numTensors;
+    const model = new Vit({ ...small, moe: scmoe }, { seed: 4 });
+    expect(tf.memory().numTensors - before).toBe(Object.keys(model.variables).length);
+    const batch = batchOf(4);
+    const steady = tf.memory().numTensors;
+    const { value, grads } = valueAndGrads(() => model.loss(batch).loss, model.variables);
+    tf.dispose([value, grads]);
+    tf.dispose(model.loss(batch) as unknown as tf.TensorContainerObject);
+    tf.dispose(model.forward(batch.pixels, { keepHiddenStates: true }) as unknown as tf.TensorContainerObject);
+    expect(tf.memory().numTensors).toBe(steady);
+    tf.dispose([batch.pixels, batch.labels]);
+    model.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('reads nothing on the host in forward and loss', () => {
+    // With a capacity: without one and without native kernels, the experts have to know their counts.
+    withModel({ ...small, moe: { ...scmoe, capacityFactor: 2 } }, (model) => {
+      const batch = batchOf(4);
+      const read = () => {
+        throw new Error('read on the host');
+      };
+      const spies = (['dataSync', 'data', 'arraySync', 'array', 'bufferSync'] as const).map((method) =>
+        jest.spyOn(tf.Tensor.prototype, method).mockImplementation(read),
+      );
+      try {
+        valueAndGrads(() => model.loss(batch).loss, model.variables);
+      } finally {
+        spies.forEach((spy) => spy.mockRestore());
+      }
+    });
+  });
+});
+
+describe('Vit', () => {
+  beforeAll(() => tf.setBackend(backends[0]!));
+
+  it('smooths labels towards all classes', () => {
+    withModel(small, (model) => {
+      const batch = batchOf(4);
+      const { logits } = model.forward(batch.pixels);
+      const logProbabilities = tf.logSoftmax(logits);
+      const uniform = tf.neg(tf.mean(logProbabilities)).dataSync()[0]!;
+      const plain = model.loss(batch).loss.dataSync()[0]!;
+      const smoothed = model.loss(batch, { labelSmoothing: 0.2 }).loss.dataSync()[0]!;
+      expect(smoothed).toBeCloseTo(0.8 * plain + 0.2 * uniform, 5);
+    });
+  });
+
+  it('classifies each image for itself, unless experts are full', () => {
+    withModel({ ...small, moe: scmoe }, (model) => {
+      const all = model.forward(images(4)).logits.arraySync();
+      const alone = model.forward(tf.slice(images(4), [2, 0, 0, 0], [1, -1, -1, -1])).logits.arraySync();
+      alone[0]!.forEach((score, i) => expect(score).toBeCloseTo(all[2]![i]!, 5));
+    });
+  });
+
+  it('lets the first patch know of the last one', () => {
+    withModel({ ...small, moe: scmoe }, (model) => {
+      const first = (pixels: tf.Tensor4D) =>
+        model.forward(pixels, { keepHiddenStates: true }).hiddenStates![0]!.slice([0, 1, 0], [1, 1, 16]).dataSync();
+      const pixels = images(1);
+      const mask = tf.ones([1, 8, 8, 3]).sub(
+        tf.pad(tf.ones([1, 4, 4, 3]), [
+          [0, 0],
+          [4, 0],
+          [4, 0],
+          [0, 0],
+        ]),
+      );
+      expect(first(pixels)).not.toEqual(first(tf.mul(pixels, mask)));
+    });
+  });
+
+  it('drops out in training alone, by the seed of the step', () => {
+    withModel({ ...small, moe: scmoe, dropout: 0.3 }, (model) => {
+      const batch = batchOf(4);
+      const loss = (dropoutSeed?: number) =>
+        model.loss(batch, { training: dropoutSeed !== undefined, dropoutSeed }).loss.dataSync()[0]!;
+      expect(loss()).toBe(loss());
+      expect(loss(1)).toBe(loss(1));
+      expect(loss(1)).not.toBe(loss(2));
+      expect(() => model.loss(batch, { training: true })).toThrow(
+        /dropoutSeed: expected a seed .* dropout 0.3, got none/,
+      );
+    });
+  });
+
+  it('starts from given values, and names what is missing', () => {
+    withModel(small, (model) => {
+      const same = new Vit(small, { parameters: model.variables });
+      expect(same.forward(images(2)).logits.dataSync()).toEqual(model.forward(images(2)).logits.dataSync());
+      same.dispose();
+      const { 'head.bias': _, ...rest } = model.variables;
+      expect(() => new Vit(small, { parameters: rest })).toThrow("'head.bias' is missing");
+    });
+  });
+
+  it('moves the correction biases by the loads of a step', () => {
+    const moe: MoeConfig = { kind: 'top1', numExperts: 4, correctionBias: true, scoreFunction: 'sigmoid' };
+    withModel({ ...small, moe }, (model) => {
+      expect(Object.keys(model.buffers)).toEqual(['block0.router.correctionBias']);
+      const { routings } = model.forward(images(4));
+      const loads = model.routerLoads(routings);
+      // 4 images of 5 tokens, each with one choice.
+      expect(tf.sum(loads['block0.router.correctionBias']!).dataSync()[0]).toBe(20);
+      model.updateCorrectionBias({ 'block0.router.correctionBias': [20, 0, 0, 0] }, { updateRate: 0.5 });
+      const [first, ...others] = model.buffers['block0.router.correctionBias']!.dataSync();
+      expect(first).toBe(-0.5);
+      expect([...others]).toEqual([0.5, 0.5, 0.5]);
+    });
+  });
+
+  it.each<[string, () => tf.Tensor, RegExp]>([
+    [
+      'images of another size',
+      () => tf.zeros([1, 8, 12, 3]),
+      /^pixels: expected float32 \(batch, 8, 8, 3\), got float32 \(1, 8, 12, 3\)$/,
+    ],
+    ['channels in front', () => tf.zeros([1, 3, 8, 8]), /got float32 \(1, 3, 8, 8\)/],
+    ['bytes', () => tf.zeros([1, 8, 8, 3], 'int32'), /got int32 \(1, 8, 8, 3\)/],
+    ['an image without a batch', () => tf.zeros([8, 8, 3]), /got float32 \(8, 8, 3\)/],
+  ])('rejects %s', (_, make, message) => {
+    withModel(small, (model) => expect(() => model.forward(make() as tf.Tensor4D)).toThrow(message));
+  });
+
+  it.each<[string, () => tf.Tensor, RegExp]>([
+    [
+      'labels for other images',
+      () => tf.zeros([3], 'int32'),
+      /^labels: expected int32 \(4\), one for each image, got int32 \(3\)$/,
+    ],
+    ['labels that are not whole', () => tf.zeros([4]), /got float32 \(4\)/],
+    ['one-hot labels', () => tf.zeros([4, 3], 'int32'), /got int32 \(4, 3\)/],
+  ])('rejects %s', (_, make, message) => {
+    withModel(small, (model) => {
+      expect(() => model.loss({ pixels: images(4), labels: make() as tf.Tensor1D })).toThrow(message);
+    });
+  });
+});
+
+(backends.includes(backendName) ? describe : describe.skip)('Vit on native kernels', () => {
+  beforeAll(() => tf.setBackend(backendName));
+
+  it('rejects a label that is no class', () => {
+    withModel(small, (model) => {
+      const labels = tf.tensor1d([0, 3], 'int32');
+      expect(() => model.loss({ pixels: images(2), labels }).loss.dataSync()).toThrow(/3/);
+    });
+  });
+});

@@ -1,0 +1,193 @@
+import type { CorrectionBiasOptions, Routing } from '@scmoe/gating';
+import { allExperts, below, normalize, parameter, tidyRecord, type ExpertShard } from '@scmoe/layer';
+import { dropout, linear, softmaxCrossEntropy } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+import { routerLoads, updateCorrectionBiases, type RouterLoads } from '../stages/correctionBiases.js';
+import { createVariables, type InitialValues, type ModelVariables } from '../stages/createVariables.js';
+import { addRouterLosses, auxiliaryLoss, type LossResult } from '../stages/routerLosses.js';
+import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
+import { patchesOf } from './patchesOf.js';
+import { vitCosts } from './vitCosts.js';
+import { resolveVit, type ResolvedVit, type VitConfig } from './VitConfig.js';
+import { vitSpecs } from './vitSpecs.js';
+
+export type VitOptions = InitialValues & {
+  /** Which of the experts this rank holds. Default: all. */
+  experts?: ExpertShard;
+};
+
+export interface VitForwardOptions extends DispatchOptions {
+  /** Switches dropout and the routers' noise and jitter on. */
+  training?: boolean;
+  /** Seed of this step's dropout masks and router noise. */
+  dropoutSeed?: number;
+  /** Return the output of every block or pair. */
+  keepHiddenStates?: boolean;
+}
+
+export interface VitLossOptions extends Omit<VitForwardOptions, 'keepHiddenStates'> {
+  /** e in (1 - e) * nll + e * mean over classes of -log p; 0 by default. */
+  labelSmoothing?: number;
+}
+
+export type VitForwardResult = {
+  /** (B, numClasses) */
+  logits: tf.Tensor2D;
+  /** Load-balance loss of all layers. */
+  auxiliaryLoss: tf.Scalar;
+  /** Of each block or pair that has experts; of DGMoE, which chooses twice, two. */
+  routings: Routing[];
+  /** With `keepHiddenStates`: (B, sequenceLength, dModel) after each block or pair, before the final norm. */
+  hiddenStates?: tf.Tensor3D[];
+};
+
+/**
+ * A vision transformer (Dosovitskiy et al., arXiv 2010.11929) that classifies square images: patches through one linear
+ * map, learned positions, pre-norm blocks without a causal mask, with experts where `moe` says. Initialised as `Gpt` is;
+ * the same seed gives the same model.
+ *
+ * With `experts`, the ranks of an expert-parallel group hold a share of the experts each, and everything else alike.
+ *
+ * @throws ConfigurationError naming the option, what is allowed and what came.
+ */
+export class Vit {
+  /** Parameters by name, all trained by gradient: `patch.weight`, `classToken`, `block0.attn1.wq`, `head.bias`. */
+  readonly variables: Record<string, tf.Variable>;
+  /** State that no gradient trains, by name: `block0.router.correctionBias`. Part of the model like the variables. */
+  readonly buffers: Record<string, tf.Variable>;
+  /** Which of the experts are here. */
+  readonly experts: ExpertShard;
+  private readonly resolved: ResolvedVit;
+  private readonly own: ModelVariables;
+
+  constructor(
+    readonly config: VitConfig,
+    { experts = allExperts, ...initial }: VitOptions,
+  ) {
+    this.resolved = resolveVit(config);
+    this.experts = { rank: experts.rank, size: experts.size };
+    this.own = createVariables(vitSpecs(this.resolved, { experts }), initial, { numLayers: config.numLayers });
+    this.variables = this.own.variables;
+    this.buffers = this.own.buffers;
+  }
+
+  /** All parameters, with the experts of all ranks. */
+  numParameters(): number {
+    return vitCosts(this.resolved).numParameters;
+  }
+
+  /** Parameters that one token meets: topK of the routed experts, and everything else. */
+  numActiveParameters(): number {
+    return vitCosts(this.resolved).numActiveParameters;
+  }
+
+  /** Operations of forward and backward per image; the formula is at {@link vitCosts}. */
+  flopsPerImage(): number {
+    return vitCosts(this.resolved).flopsPerImage;
+  }
+
+  /**
+   * Scores of the classes for `pixels`, float32 (B, imageSize, imageSize, numChannels) as TF.js holds images. Reads nothing
+   * on the host. The caller disposes the result.
+   */
+  forward(pixels: tf.Tensor4D, options: VitForwardOptions = {}): VitForwardResult {
+    return tidyRecord(() => {
+      const { logits, routings, hiddenStates } = this.classify(pixels, options);
+      const balance = auxiliaryLoss(routings, this.resolved.routerLosses);
+      return { logits, auxiliaryLoss: balance, routings, hiddenStates };
+    });
+  }
+
+  /**
+   * Loss of classifying `pixels` (B, imageSize, imageSize, numChannels) as `labels`, int32 (B); labels of -100 do not count.
+   * Reads nothing on the host. The caller disposes the result.
+   *
+   * @throws Error for a label that is no class, on the native backend; elsewhere such an image counts with a loss of 0.
+   */
+  loss(
+    { pixels, labels }: { pixels: tf.Tensor4D; labels: tf.Tensor1D },
+    { labelSmoothing, ...options }: VitLossOptions = {},
+  ): LossResult {
+    const [batch] = pixels.shape;
+    if (labels.rank !== 1 || labels.shape[0] !== batch || labels.dtype !== 'int32') {
+      throw new Error(
+        `labels: expected int32 (${batch}), one for each image, got ${labels.dtype} (${labels.shape.join(', ')})`,
+      );
+    }
+    return tidyRecord(() => {
+      const { logits, routings } = this.classify(pixels, options);
+      const crossEntropy = softmaxCrossEntropy(logits, labels, { labelSmoothing });
+      return addRouterLosses(crossEntropy, routings, this.resolved.routerLosses, { numSequences: batch });
+    });
+  }
+
+  /** Choices of each expert in a step, for `updateCorrectionBias`: see {@link Gpt.routerLoads}. */
+  routerLoads(routings: readonly Routing[]): Record<string, tf.Tensor1D> {
+    return routerLoads(this.resolved.stages, this.buffers, routings);
+  }
+
+  /** Moves the correction biases of the routers towards an even load: see {@link Gpt.updateCorrectionBias}. */
+  updateCorrectionBias(
+    loads: RouterLoads,
+    options: Pick<CorrectionBiasOptions, 'rule' | 'updateRate' | 'expectedTopK'> = {},
+  ): void {
+    updateCorrectionBiases(this.resolved.stages, this.buffers, loads, options);
+  }
+
+  dispose(): void {
+    tf.dispose(this.own.all);
+  }
+
+  private classify(
+    pixels: tf.Tensor4D,
+    { training = false, dropoutSeed, keepHiddenStates, dispatcher }: VitForwardOptions,
+  ): { logits: tf.Tensor2D; routings: Routing[]; hiddenStates?: tf.Tensor3D[] } {
+    this.checkPixels(pixels);
+    checkDispatcher(this.resolved.stages, this.experts, dispatcher);
+    const { stages, dropout: rate, pooling, dModel } = this.resolved;
+    const seed = training ? seedOfStep(stages, dropoutSeed) : undefined;
+
+    let x = this.embed(pixels);
+    if (seed !== undefined && rate > 0) x = dropout(x, { rate, seed, stream: 0 }) as tf.Tensor3D;
+    const { y, routings, hiddenStates } = runStages(x, stages, this.own.all, {
+      dispatcher,
+      seed,
+      keepHiddenStates,
+    });
+    // Each token is normalised for itself: what is not read need not be.
+    const read = pooling === 'class' ? tf.slice(y, [0, 0, 0], [-1, 1, dModel]) : y;
+    const pooled = tf.mean(normalize(read, below(this.variables, 'normFinal'), this.resolved), 1);
+    const logits = linear(pooled, this.weight('head.weight'), this.variables['head.bias']) as tf.Tensor2D;
+    return { logits, routings, hiddenStates };
+  }
+
+  /** (B, H, W, C) -> (B, sequenceLength, dModel) */
+  private embed(pixels: tf.Tensor4D): tf.Tensor3D {
+    const { patchSize, dModel, pooling } = this.resolved;
+    const patches = patchesOf(pixels, patchSize);
+    let x = linear(patches, this.weight('patch.weight'), this.variables['patch.bias']) as tf.Tensor3D;
+    if (pooling === 'class') {
+      const token: tf.Tensor3D = tf.reshape(parameter(this.variables, 'classToken'), [1, 1, dModel]);
+      x = tf.concat([tf.tile(token, [pixels.shape[0], 1, 1]), x], 1);
+    }
+    return tf.add(x, parameter<tf.Tensor2D>(this.variables, 'positions'));
+  }
+
+  private weight(name: string): tf.Tensor2D {
+    return parameter<tf.Tensor2D>(this.variables, name);
+  }
+
+  private checkPixels({ shape, dtype }: tf.Tensor4D): void {
+    const { imageSize, numChannels } = this.resolved;
+    if (
+      shape.length === 4 &&
+      shape.slice(1).join() === [imageSize, imageSize, numChannels].join() &&
+      dtype === 'float32'
+    )
+      return;
+    throw new Error(
+      `pixels: expected float32 (batch, ${imageSize}, ${imageSize}, ${numChannels}), got ${dtype} (${shape.join(', ')})`,
+    );
+  }
+}

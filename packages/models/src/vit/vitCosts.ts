@@ -1,0 +1,33 @@
+import { countParameters } from '@scmoe/layer';
+
+import { idleParameters } from '../stages/idleParameters.js';
+import type { ResolvedVit } from './VitConfig.js';
+import { vitSpecs } from './vitSpecs.js';
+
+export interface VitCosts {
+  numParameters: number;
+  /** Without the experts that a token does not visit. */
+  numActiveParameters: number;
+  /** Floating-point operations of forward and backward, for one image. */
+  flopsPerImage: number;
+}
+
+/**
+ * Sizes of a ViT from its configuration alone. FLOPs as `gptCosts` counts them, 6 for each active parameter that a token
+ * multiplies with: those of the patch projection once a patch, those of the blocks once a token, the head's once; plus
+ * attention's 12 * numLayers * dModel * sequenceLength per token.
+ */
+export function vitCosts(config: ResolvedVit): VitCosts {
+  const { numLayers, dModel, numPatches, sequenceLength, stages } = config;
+  const specs = vitSpecs(config);
+  const count = (prefix = '') =>
+    countParameters(Object.fromEntries(Object.entries(specs).filter(([name]) => name.startsWith(prefix))));
+  const idle = idleParameters(stages, specs);
+  const numParameters = count();
+  const products = count('patch.') * numPatches + (count('block') - idle) * sequenceLength + count('head.');
+  return {
+    numParameters,
+    numActiveParameters: numParameters - idle,
+    flopsPerImage: 6 * products + 12 * numLayers * dModel * sequenceLength ** 2,
+  };
+}

@@ -1,0 +1,107 @@
+import { open, type FileHandle } from 'node:fs/promises';
+
+import type { StoredTensor } from './readSafetensors.js';
+import {
+  arrayTypes,
+  elementCount,
+  maxHeaderBytes,
+  parseSafetensorsHeader,
+  SafetensorsError,
+  type SafetensorsEntry,
+} from './safetensorsHeader.js';
+
+/** A safetensors file whose header was read and checked. Close it. */
+export interface SafetensorsFile {
+  readonly path: string;
+  /** Names, types and shapes of its tensors, in the order in which they lie in the file. */
+  readonly entries: readonly SafetensorsEntry[];
+  readonly metadata: Record<string, string>;
+  /** Reads one tensor. @throws SafetensorsError where there is none of this name, or the file was cut short since. */
+  read(name: string): Promise<StoredTensor>;
+  close(): Promise<void>;
+}
+
+type OnBytes = (bytes: Uint8Array) => void;
+
+const bytesPerRead = 2 ** 26;
+
+/**
+ * Opens a safetensors file to read its tensors one at a time: of a large one, no more is in memory than is asked for.
+ *
+ * @param onBytes sees all bytes read, in the order in which they are.
+ * @throws SafetensorsError where the file is malformed or truncated; the system's error where it can't be read.
+ */
+export async function openSafetensors(
+  path: string,
+  { onBytes = () => undefined }: { onBytes?: OnBytes } = {},
+): Promise<SafetensorsFile> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const headerBytes = await readHeaderLength(file, size, onBytes);
+    const start = 8 + headerBytes;
+    const header = await read(file, new Uint8Array(headerBytes), 8, onBytes);
+    const { entries, metadata } = parseSafetensorsHeader(header, size - start);
+    const byName = new Map(entries.map((entry) => [entry.name, entry]));
+    return {
+      path,
+      entries,
+      metadata,
+      close: () => file.close(),
+      read: (name) =>
+        namingFile(path, async () => {
+          const entry = byName.get(name);
+          if (!entry) throw new SafetensorsError(`there is no tensor '${name}'`);
+          const { dtype, shape, begin } = entry;
+          const data = new arrayTypes[dtype](elementCount(shape));
+          await read(file, new Uint8Array(data.buffer), start + begin, onBytes);
+          return { dtype, shape, data };
+        }),
+    };
+  } catch (error) {
+    await file.close();
+    throw named(path, error);
+  }
+}
+
+async function namingFile<T>(path: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw named(path, error);
+  }
+}
+
+function named(path: string, error: unknown): unknown {
+  if (!(error instanceof SafetensorsError)) return error;
+  return new SafetensorsError(`${path}: ${error.message}`, { cause: error.cause });
+}
+
+async function readHeaderLength(file: FileHandle, size: number, onBytes: OnBytes): Promise<number> {
+  if (size < 8) throw new SafetensorsError(`the file has ${size} bytes, too few for a safetensors file`);
+  const bytes = await read(file, new Uint8Array(8), 0, onBytes);
+  const length = new DataView(bytes.buffer).getBigUint64(0, true);
+  if (length > BigInt(Math.min(maxHeaderBytes, size - 8))) {
+    throw new SafetensorsError(
+      `the header would be ${length} bytes long, but the file has ${size - 8} after its length (limit ${maxHeaderBytes}): no safetensors file, or truncated`,
+    );
+  }
+  return Number(length);
+}
+
+/** Fills `target` from the file; a single system call reads less than 2 GiB. */
+async function read<Bytes extends Uint8Array>(
+  file: FileHandle,
+  target: Bytes,
+  position: number,
+  onBytes: OnBytes,
+): Promise<Bytes> {
+  for (let done = 0; done < target.length;) {
+    const length = Math.min(bytesPerRead, target.length - done);
+    const { bytesRead } = await file.read(target, done, length, position + done);
+    if (bytesRead === 0) throw new SafetensorsError(`the file ends at byte ${position + done}`);
+    onBytes(target.subarray(done, done + bytesRead));
+    done += bytesRead;
+  }
+  return target;
+}
