@@ -15,6 +15,9 @@ class HeaderExchange {
   /// @returns one packed header of each rank. @throws CommError (timeout), naming the ranks whose headers did not come
   std::vector<std::vector<char>> run(const Request& request, uint64_t sequence, Poll& poll);
 
+  /// Whether a look at the device that was begun has ended.
+  bool isAtRest() const { return looked_.hasHappened(); }
+
  private:
   std::vector<int> missing(uint64_t sequence);
 

@@ -15,7 +15,7 @@ namespace {
 // Memory on the device that is kept from one collective to the next.
 constexpr size_t kKeepMemory = size_t{256} << 20;
 constexpr size_t kAlignment = 256;
-constexpr Milliseconds kFinalize{2000};
+constexpr Milliseconds kFinalize{2000}, kRest{2000};
 
 size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
@@ -24,7 +24,8 @@ size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kA
 /// All that is on the device, in the order in which it is made; it goes in the opposite order.
 struct NcclEngine::Session {
   Session(const CudaApi& cuda, const NcclApi& nccl, const NcclEngineOptions& options)
-      : device(cuda, options.device),
+      : cuda(cuda),
+        device(cuda, options.device),
         stream(cuda),
         memory(cuda),
         staging(cuda, stream),
@@ -32,6 +33,21 @@ struct NcclEngine::Session {
         group{cuda, nccl, comm, stream, options.rank, options.size},
         headers(group) {}
 
+  /// Waits until nothing on the device uses the memory any more. @returns whether that is so
+  bool rest() {
+    const std::atomic<bool> never{false};
+    try {
+      Event end(cuda);
+      end.record(stream);
+      Poll(never, Clock::now() + kRest).until([&] { return end.hasHappened() && headers.isAtRest(); });
+      return true;
+    } catch (const CommError& error) {
+      // After a failure of the device nothing runs there.
+      return error.kind != FailureKind::kTimeout;
+    }
+  }
+
+  const CudaApi& cuda;
   CudaDevice device;
   Stream stream;
   DeviceMemory memory;
@@ -134,8 +150,9 @@ void NcclEngine::disconnect() noexcept {
   } catch (...) {
     // Then without the others.
   }
-  // First what runs on the device has to end: freeing memory waits for it.
   session_->comm.abort();
+  // A device that does not come to rest keeps its memory: the driver would wait for it in every call that frees.
+  if (!session_->rest()) (void)session_.release();
   session_.reset();
 }
 
