@@ -43,11 +43,11 @@ void exchange(const DeviceGroup& group, CudaPointer in, const std::vector<size_t
     const CudaStream stream = group.stream.get();
     group.comm.group("ncclSend and ncclRecv", poll, [&] {
       NcclResult result = kNcclSuccess;
-      for (int i = 1; i < size && result == kNcclSuccess; ++i) {
+      for (int i = 1; i < size && isGood(result); ++i) {
         const int source = (rank - i + size) % size, target = (rank + i) % size;
         if (recvBytes[source] > 0)
           result = group.nccl.recv(at(out + recvTo[source]), recvBytes[source], kNcclInt8, source, comm, stream);
-        if (sendBytes[target] > 0 && result == kNcclSuccess)
+        if (sendBytes[target] > 0 && isGood(result))
           result = group.nccl.send(at(in + sendFrom[target]), sendBytes[target], kNcclInt8, target, comm, stream);
       }
       return result;

@@ -21,6 +21,8 @@ enum NcclResult : int {
   kNcclRemoteError = 6,
   kNcclInProgress = 7,
 };
+/// No failure: done, or to be asked for.
+inline bool isGood(NcclResult result) { return result == kNcclSuccess || result == kNcclInProgress; }
 enum NcclDataType : int { kNcclInt8 = 0, kNcclInt32 = 2, kNcclFloat32 = 7, kNcclBfloat16 = 9 };
 enum NcclReduction : int { kNcclSum = 0, kNcclMax = 2 };
 

@@ -17,7 +17,7 @@ void NcclComm::init(const NcclUniqueId& id, int rank, int size, Poll& poll) {
 }
 
 void NcclComm::finish(NcclResult result, const std::string& call, Poll& poll) {
-  if (result != kNcclSuccess && result != kNcclInProgress) fail(result, call);
+  if (!isGood(result)) fail(result, call);
   if (result == kNcclInProgress) poll.until([&] { return !inProgress(call); });
 }
 
@@ -26,14 +26,14 @@ void NcclComm::group(const std::string& call, Poll& poll, const std::function<Nc
   const NcclResult inside = body();
   // A group that was begun has to be ended, or the thread's next call would belong to it.
   const NcclResult end = api_.groupEnd();
-  finish(inside != kNcclSuccess && inside != kNcclInProgress ? inside : end, call, poll);
+  finish(isGood(inside) ? end : inside, call, poll);
 }
 
 bool NcclComm::inProgress(const std::string& call) const {
   NcclResult state = kNcclSuccess;
   const NcclResult result = api_.commGetAsyncError(comm_, &state);
   if (result != kNcclSuccess) fail(result, "ncclCommGetAsyncError");
-  if (state != kNcclSuccess && state != kNcclInProgress) fail(state, call);
+  if (!isGood(state)) fail(state, call);
   return state == kNcclInProgress;
 }
 

@@ -24,7 +24,7 @@ class NcclComm {
   /// the call and the library's own words
   void finish(NcclResult result, const std::string& call, Poll& poll);
 
-  /// The calls of `body` as one operation. `body` returns the first result that is no success.
+  /// The calls of `body` as one operation. `body` stops at the first failure and returns it.
   void group(const std::string& call, Poll& poll, const std::function<NcclResult()>& body);
 
   /// @throws CommError where the library has noticed a failure since

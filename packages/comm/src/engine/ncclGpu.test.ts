@@ -10,14 +10,20 @@ const { problem, devices } = findNccl();
 const isRequired = process.env['SCMOE_REQUIRE_GPU'] === '1';
 if (problem !== undefined && !isRequired) console.warn(`skipped: ${problem}`);
 
-(problem === undefined || isRequired ? describe : describe.skip)('every collective in every dtype, on GPUs', () => {
+(problem !== undefined && isRequired ? describe : describe.skip)('a machine for GPU checks', () => {
+  it('has NCCL, the CUDA driver and a GPU', () => expect(problem).toBeUndefined());
+});
+
+(problem === undefined ? describe : describe.skip)('every collective in every dtype, on GPUs', () => {
+  const libraries = {
+    SCMOE_NCCL_LIB: process.env['SCMOE_NCCL_LIB'],
+    SCMOE_CUDA_LIB: process.env['SCMOE_CUDA_LIB'],
+  };
   const run = async (ranks: number, env: NodeJS.ProcessEnv = {}) => {
-    const { code, out, err } = await startScmoe(launchOf(ranks), env).done;
+    const { code, out, err } = await startScmoe(launchOf(ranks), { ...libraries, ...env }).done;
     expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
     expect(out.match(/"engine":"nccl"/g)).toHaveLength(ranks);
   };
-
-  it('NCCL, the driver and a device are there', () => expect(problem).toBeUndefined());
 
   it('gives one rank what it has to', () => run(1));
 
