@@ -8,7 +8,7 @@ namespace scmoe::comm {
 
 namespace {
 
-constexpr Milliseconds kLook{200};
+constexpr Milliseconds kLook{1000};
 
 uint64_t sequenceOf(const char* packed) {
   Header header;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { jest } from '@jest/globals';
 
-import { CommError, findNccl, init, type Communicator } from '../index.js';
+import { CommError, findNccl, init, type Communicator, type EngineName } from '../index.js';
 import { runCases } from '../testing/collectiveCases.js';
 import { onAll, openWorld, patientMs, placeOf, serveStore } from '../testing/openWorld.js';
 import { startRankProcess } from '../testing/rankProcess.js';
@@ -19,16 +19,21 @@ const errorOf = (done: Promise<unknown>) =>
     (error: unknown) => error as CommError,
   );
 
-describeStandins('every collective in every dtype', () => {
-  // Over Gloo as well: what one engine has to give is what the other gives.
-  const worlds = [1, 2, 4].flatMap((size) => (['nccl', 'gloo'] as const).map((engine) => [size, engine] as const));
-  it.each(worlds)('gives %i ranks over %s what it has to', async (size, engine) => {
-    const world = await openWorld(size, { engine });
-    expect(world.ranks.map((c) => c.engine)).toEqual(Array(size).fill(engine));
-    expect(await runCases(world.ranks)).toEqual([]);
-    await world.close();
-  });
-});
+const gives = (engines: readonly EngineName[]) => () => {
+  const worlds = [1, 2, 4].flatMap((size) => engines.map((engine) => [size, engine] as const));
+  it.each(worlds.filter(([size, engine]) => size === 1 || engine !== 'self'))(
+    'gives %i ranks over %s what it has to',
+    async (size, engine) => {
+      const world = await openWorld(size, { engine });
+      expect(world.ranks.map((c) => c.engine)).toEqual(Array(size).fill(engine));
+      expect(await runCases(world.ranks)).toEqual([]);
+      await world.close();
+    },
+  );
+};
+describeStandins('every collective in every dtype', gives(['nccl']));
+// What one engine has to give is what the others give.
+describeStandins('every collective in every dtype, as well,', gives(['self', 'gloo']), { withGloo: true });
 
 describeStandins('the nccl engine', () => {
   it('runs every collective between processes as well', async () => {
@@ -148,52 +153,58 @@ describeStandins('the nccl engine', () => {
   });
 });
 
-describeStandins('the choice of an engine', () => {
-  const open = async (options: Parameters<typeof init>[0][]) => {
-    const server = await serveStore();
-    const results = await Promise.allSettled(
-      options.map((each, rank) =>
-        init({ timeoutMs: 20_000, silenceMs: patientMs, ...each, place: placeOf(rank, options.length, server.port) }),
-      ),
-    );
-    const engines = results.map((result) => (result.status === 'fulfilled' ? result.value.engine : undefined));
-    const errors = results.map((result) => (result.status === 'rejected' ? (result.reason as CommError) : undefined));
-    const opened = results.filter((result): result is PromiseFulfilledResult<Communicator> => 'value' in result);
-    await Promise.all(opened.map(({ value }) => value.close()));
-    await server.close();
-    return { engines, errors };
-  };
+describeStandins(
+  'the choice of an engine',
+  () => {
+    const open = async (options: Parameters<typeof init>[0][]) => {
+      const server = await serveStore();
+      const results = await Promise.allSettled(
+        options.map((each, rank) =>
+          init({ timeoutMs: 20_000, silenceMs: patientMs, ...each, place: placeOf(rank, options.length, server.port) }),
+        ),
+      );
+      const engines = results.map((result) => (result.status === 'fulfilled' ? result.value.engine : undefined));
+      const errors = results.map((result) => (result.status === 'rejected' ? (result.reason as CommError) : undefined));
+      const opened = results.filter((result): result is PromiseFulfilledResult<Communicator> => 'value' in result);
+      await Promise.all(opened.map(({ value }) => value.close()));
+      await server.close();
+      return { engines, errors };
+    };
 
-  it('auto is nccl where every rank has a GPU of its own', async () => {
-    expect(findNccl()).toMatchObject({ nccl: { version: '2.30.7' }, driver: { version: '13.0' } });
-    expect((await open([{}, {}])).engines).toEqual(['nccl', 'nccl']);
-  });
+    it('auto is nccl where every rank has a GPU of its own', async () => {
+      expect(findNccl()).toMatchObject({ nccl: { version: '2.30.7' }, driver: { version: '13.0' } });
+      expect((await open([{}, {}])).engines).toEqual(['nccl', 'nccl']);
+    });
 
-  it('auto is gloo on all ranks where two of them would share a GPU', async () => {
-    expect((await open([{ device: 1 }, {}])).engines).toEqual(['gloo', 'gloo']);
-  });
+    it('auto is gloo on all ranks where two of them would share a GPU', async () => {
+      expect((await open([{ device: 1 }, {}])).engines).toEqual(['gloo', 'gloo']);
+    });
 
-  it('nccl alone is a group of one', async () => {
-    const world = await init({ engine: 'nccl' });
-    expect([world.engine, world.size]).toEqual(['nccl', 1]);
-    expect(Array.from(await world.allReduce(Float32Array.of(2, 4), { op: 'mean' }).done)).toEqual([2, 4]);
-    await world.close();
-  });
+    it('nccl alone is a group of one', async () => {
+      const world = await init({ engine: 'nccl' });
+      expect([world.engine, world.size]).toEqual(['nccl', 1]);
+      expect(Array.from(await world.allReduce(Float32Array.of(2, 4), { op: 'mean' }).done)).toEqual([2, 4]);
+      await world.close();
+    });
 
-  it('ranks that ask for different engines all hear so', async () => {
-    const { errors } = await open([{ engine: 'gloo' }, { engine: 'nccl' }]);
-    for (const error of errors) {
-      expect(error!.message).toBe("ranks ask for different engines: rank 0 for 'gloo', rank 1 for 'nccl'");
-    }
-  });
+    it('ranks that ask for different engines all hear so', async () => {
+      const { errors } = await open([{ engine: 'gloo' }, { engine: 'nccl' }]);
+      for (const error of errors) {
+        expect(error!.message).toBe("ranks ask for different engines: rank 0 for 'gloo', rank 1 for 'nccl'");
+      }
+    });
 
-  it('a rank that has no device for nccl fails at once, and the others hear why', async () => {
-    const { errors } = await open([{ engine: 'nccl' }, { engine: 'nccl', device: 99 }]);
-    expect(errors[1]!.message).toBe("The nccl engine can't be used: device 99 was asked for, and there are 8");
-    expect(errors[0]!.message).toBe(
-      "The nccl engine can't be used on rank 1: device 99 was asked for, and there are 8",
-    );
-    for (const error of errors) expect(error).toMatchObject({ code: 'SCMOE_COMM_UNAVAILABLE', ranks: [1] });
-    await expect(init({ engine: 'nccl', device: -1 })).rejects.toThrow(/device: expected the number of a GPU.*got -1/);
-  });
-});
+    it('a rank that has no device for nccl fails at once, and the others hear why', async () => {
+      const { errors } = await open([{ engine: 'nccl' }, { engine: 'nccl', device: 99 }]);
+      expect(errors[1]!.message).toBe("The nccl engine can't be used: device 99 was asked for, and there are 8");
+      expect(errors[0]!.message).toBe(
+        "The nccl engine can't be used on rank 1: device 99 was asked for, and there are 8",
+      );
+      for (const error of errors) expect(error).toMatchObject({ code: 'SCMOE_COMM_UNAVAILABLE', ranks: [1] });
+      await expect(init({ engine: 'nccl', device: -1 })).rejects.toThrow(
+        /device: expected the number of a GPU.*got -1/,
+      );
+    });
+  },
+  { withGloo: true },
+);

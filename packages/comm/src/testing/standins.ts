@@ -3,6 +3,8 @@ import { join } from 'node:path';
 
 import { describeUnless } from '@scmoe/testing';
 
+import { findGloo } from '../engine/gloo.js';
+
 const folder = join(
   import.meta.dirname,
   ...['..', '..', '..', '..', 'native', 'standin', 'prebuilds'],
@@ -15,13 +17,14 @@ export const standinVariables = {
   SCMOE_CUDA_LIB: join(folder, 'libscmoe_standin_cuda.so'),
 };
 
-/** `describe` over the stand-ins, in this process and in those that it starts; call it before anything looks for NCCL. */
-export function describeStandins(name: string, tests: () => void): void {
+/**
+ * `describe` over the stand-ins, in this process and in those that it starts; call it before anything looks for NCCL.
+ *
+ * @param withGloo the tests use the Gloo engine as well
+ */
+export function describeStandins(name: string, tests: () => void, { withGloo = false } = {}): void {
   const isThere = Object.values(standinVariables).every((file) => existsSync(file));
   Object.assign(process.env, standinVariables);
-  describeUnless(
-    isThere ? undefined : `no stand-ins for NCCL and CUDA in ${folder}: npm run build makes them`,
-    name,
-    tests,
-  );
+  const problem = isThere ? undefined : `no stand-ins for NCCL and CUDA in ${folder}: npm run build makes them`;
+  describeUnless(problem ?? (withGloo ? findGloo().problem : undefined), name, tests);
 }
