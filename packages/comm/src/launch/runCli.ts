@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 
 import { PlaceError } from '../place/PlaceError.js';
 import { RendezvousError } from '../rendezvous/RendezvousError.js';
+import { enginesCommand } from './enginesCommand.js';
 import { flightRecorderCommand } from './flightRecorderCommand.js';
 import { launchCommand } from './launchCommand.js';
 import { LaunchError } from './LaunchError.js';
@@ -24,7 +25,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
       writeErr: (text) => terminal.err.write(text),
     })
     .showHelpAfterError('(--help lists the options)');
-  for (const make of [launchCommand, flightRecorderCommand]) {
+  for (const make of [launchCommand, flightRecorderCommand, enginesCommand]) {
     // Commands made elsewhere don't inherit these settings by themselves.
     program.addCommand(make(terminal, (code) => (exitCode = code)).copyInheritedSettings(program));
   }
