@@ -37,6 +37,21 @@ describe('Gpt', () => {
     ['standard top-3', { moe: { kind: 'standard', numExperts: 4, topK: 3 } }, 2],
     ['shared', { moe: { kind: 'shared', numExperts: 4, mix: 'cg2' } }, 2],
     ['scmoe, L0 pos1', { moe: { ...scmoe, firstPosition: 'pos1' } }, 2],
+    ['dgmoe', { moe: { kind: 'dgmoe', numExperts: 4 } }, 4],
+    ['dense in every block', { placement: 'every', numLayers: 3 }, 0],
+    ['top2 in every block', { placement: 'every', moe: { kind: 'top2', numExperts: 4 } }, 4],
+    ['shared in one block', { placement: 'every', moe: { kind: 'shared', numExperts: 4, blocks: [2] } }, 1],
+    ['scmoe in every block', { placement: 'every', moe: scmoe }, 4],
+    ['dgmoe in every block', { placement: 'every', moe: { kind: 'dgmoe', numExperts: 4 } }, 8],
+    ['biases on q, k and v, none in MLPs', { attentionBias: 'qkv', ffnBias: false, moe: scmoe }, 2],
+    [
+      'sigmoid scores, zero experts',
+      {
+        placement: 'every',
+        moe: { kind: 'standard', numExperts: 4, topK: 3, scoreFunction: 'sigmoid', numZeroExperts: 2 },
+      },
+      4,
+    ],
     [
       'scmoe, rotary, grouped keys, untied, swiglu, rms',
       { moe: scmoe, positions: 'rotary', numKvHeads: 1, tiedEmbeddings: false, activation: 'swiglu', norm: 'rms' },
@@ -66,8 +81,102 @@ describe('Gpt', () => {
     });
   });
 
-  it('sees no later token', () => {
+  it('adds every loss of the routers that has a coefficient', () => {
+    const coefficients = { sequenceBalanceCoefficient: 0.2, importanceCoefficient: 0.3, zLossCoefficient: 0.4 };
+    withModel({ ...small, moe: { ...scmoe, auxiliaryLossCoefficient: 0.1, ...coefficients } }, (model) => {
+      const result = model.loss({ ids: ids(2, 12), targets: ids(2, 12, 2) });
+      const value = (scalar: tf.Scalar | undefined) => scalar!.dataSync()[0]!;
+      const { sequenceBalance, importance, zLoss } = result.routerLosses;
+      expect(value(sequenceBalance)).toBeGreaterThan(1.9);
+      // The logits of a fresh router are near 0: the square of log(4) in both layers.
+      expect(value(zLoss)).toBeCloseTo(2 * Math.log(4) ** 2, 1);
+      const weighted = 0.1 * value(result.auxiliaryLoss) + 0.2 * value(sequenceBalance) + 0.3 * value(importance);
+      expect(value(result.loss)).toBeCloseTo(value(result.crossEntropy) + weighted + 0.4 * value(zLoss), 5);
+    });
     withModel({ ...small, moe: scmoe }, (model) => {
+      expect(model.loss({ ids: ids(2, 12), targets: ids(2, 12, 2) }).routerLosses).toEqual({});
+    });
+  });
+
+  it('balances all layers together where asked to: topK when balanced', () => {
+    const moe: GptMoeConfig = { kind: 'top2', numExperts: 4, balance: 'allLayers' };
+    withModel({ ...small, moe }, (model) => {
+      const { auxiliaryLoss, routings } = model.forward(ids(2, 12));
+      expect(auxiliaryLoss.dataSync()[0]).toBeCloseTo(2, 1);
+      const [scores, loads] = [
+        routings.map((r) => r.scores.arraySync()).flat(),
+        routings.map((r) => r.load.arraySync()),
+      ];
+      const expected = [0, 1, 2, 3].reduce((sum, e) => {
+        const mean = scores.reduce((total, row) => total + row[e]!, 0) / 48;
+        return sum + (4 * mean * (loads[0]![e]! + loads[1]![e]!)) / 48;
+      }, 0);
+      expect(auxiliaryLoss.dataSync()[0]).toBeCloseTo(expected, 5);
+    });
+  });
+
+  it('keeps what no gradient trains apart, and moves it towards an even load', () => {
+    const moe: GptMoeConfig = { kind: 'top2', numExperts: 4, correctionBias: true };
+    withModel({ ...small, placement: 'every', moe: { ...moe, blocks: [1, 3] } }, (model) => {
+      const names = ['block1.router.correctionBias', 'block3.router.correctionBias'];
+      expect(Object.keys(model.buffers)).toEqual(names);
+      expect(Object.keys(model.variables).filter((name) => name.endsWith('correctionBias'))).toEqual([]);
+      expect(model.buffers[names[0]!]!.trainable).toBe(false);
+      const spread = () => {
+        const loads = model.routerLoads(model.forward(ids(4, 12)).routings);
+        expect(Object.keys(loads)).toEqual(names);
+        return { loads, largest: Math.max(...Object.values(loads).flatMap((load) => load.arraySync())) };
+      };
+      const before = spread();
+      // Steps well below the differences between the scores of a fresh router, about 0.02.
+      for (let step = 0; step < 40; step++)
+        tf.tidy(() => model.updateCorrectionBias(spread().loads, { updateRate: 0.001 }));
+      expect(spread().largest).toBeLessThan(before.largest);
+      expect(() => model.updateCorrectionBias({})).toThrow(
+        "loads: expected those of 'block1.router.correctionBias', got none",
+      );
+    });
+  });
+
+  it('is noisy in training alone, by the seed of the step', () => {
+    withModel({ ...small, moe: { ...scmoe, noisy: true } }, (model) => {
+      const batch = { ids: ids(2, 12), targets: ids(2, 12, 2) };
+      const scores = (dropoutSeed?: number) =>
+        model.loss(batch, { training: dropoutSeed !== undefined, dropoutSeed }).routings[1]!.logits.dataSync();
+      expect(scores()).toEqual(scores());
+      expect(scores(1)).toEqual(scores(1));
+      expect(scores(1)).not.toEqual(scores(2));
+      expect(() => model.loss(batch, { training: true })).toThrow(
+        /dropoutSeed: expected a seed .* a noisy router, got/,
+      );
+    });
+  });
+
+  it('can be made from given parameters, which stay what they are', () => {
+    const config = { ...small, moe: { ...scmoe, correctionBias: true } };
+    const model = new Gpt(config, { seed: 4 });
+    const parameters = { ...model.variables, ...model.buffers };
+    const copy = new Gpt(config, { parameters });
+    const scores = (of: Gpt) => tf.tidy(() => of.forward(ids(1, 5)).logits.dataSync());
+    expect(scores(copy)).toEqual(scores(model));
+    copy.variables['embedding']!.assign(tf.zeros([17, 16]));
+    expect(scores(copy)).not.toEqual(scores(model));
+    copy.dispose();
+    const { embedding: _, ...rest } = parameters;
+    expect(() => new Gpt(config, { parameters: rest })).toThrow(/'embedding' is missing/);
+    model.dispose();
+  });
+
+  it('shows the activations after every block on demand', () => {
+    withModel({ ...small, placement: 'every', moe: { kind: 'top2', numExperts: 4 } }, (model) => {
+      const { hiddenStates } = model.forward(ids(2, 5), { keepHiddenStates: true });
+      expect(hiddenStates!.map(({ shape }) => shape)).toEqual(Array(4).fill([2, 5, 16]));
+      expect(model.forward(ids(2, 5))).not.toHaveProperty('hiddenStates');
+    });
+  });
+
+  it.each(['pairs', 'every'] as const)('sees no later token: %s', (placement) => {
+    withModel({ ...small, placement, moe: scmoe }, (model) => {
       const first = ids(1, 8);
       const changed = tf.concat([first.slice([0, 0], [-1, 7]), tf.sub(16, first.slice([0, 7], [-1, 1])).toInt()], 1);
       const before = (of: tf.Tensor2D) => [...model.forward(of).logits.slice([0, 0], [-1, 7]).dataSync()];

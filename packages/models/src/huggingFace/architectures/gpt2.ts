@@ -40,11 +40,12 @@ export const gpt2 = gptArchitecture({
 
   writeConfig(config) {
     denseOnly(config);
-    const { numHeads, numKvHeads, ffnHidden, activation, attentionBias, dropout } = backboneOf(config);
+    const { numHeads, numKvHeads, ffnHidden, ffnBias, activation, attentionBias, dropout } = backboneOf(config);
     expectThat(config.positions === 'learned', 'positions', 'learned', config.positions);
     expectThat(config.norm === 'layer', 'norm', 'layer', config.norm);
     expectThat(activation.startsWith('gelu'), 'activation', 'gelu or gelu_tanh', activation);
     expectThat(attentionBias === true, 'attentionBias', 'true', attentionBias);
+    expectThat(ffnBias, 'ffnBias', 'true', ffnBias);
     expectThat(numKvHeads === numHeads, 'numKvHeads', `numHeads = ${numHeads}`, numKvHeads);
     return {
       activation_function: activation === 'gelu_tanh' ? 'gelu_new' : 'gelu',

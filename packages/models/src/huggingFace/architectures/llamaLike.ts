@@ -41,10 +41,11 @@ export function readLlamaLike(
 
 /** The same options as {@link readLlamaLike} reads. @throws ConfigurationError where the model has something else. */
 export function writeLlamaLike(config: ResolvedGpt): JsonObject {
-  const { numHeads, numKvHeads, ffnHidden, activation, rope } = backboneOf(config);
+  const { numHeads, numKvHeads, ffnHidden, ffnBias, activation, rope } = backboneOf(config);
   expectThat(config.positions === 'rotary', 'positions', 'rotary', config.positions);
   expectThat(config.norm === 'rms', 'norm', 'rms', config.norm);
   expectThat(activation === 'swiglu', 'activation', 'swiglu', activation);
+  expectThat(!ffnBias, 'ffnBias', 'false', ffnBias);
   return {
     attention_dropout: new Float(0),
     bos_token_id: null,
