@@ -1,5 +1,5 @@
 import { availableBackends, expectGradientsMatch } from '@scmoe/testing';
-import { randomNormal, valueAndGrads } from '@scmoe/tensor';
+import { randomNormal, useBackend, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import {
@@ -179,12 +179,12 @@ describe.each(availableBackends())('routeTokens on %s', (backend) => {
     [
       'a parameter',
       () => routeTokens(tokens(), { weight: tf.zeros([9, 4]) }, resolveRouter({ numExperts })),
-      'router parameter weight: expected (5, 6), got (9, 4)',
+      "parameter 'router.weight': expected (5, 6), got (9, 4)",
     ],
     [
       'a missing parameter',
       () => routeTokens(tokens(), { weight: tf.zeros([5, 6]) }, resolveRouter({ numExperts, noisy: true })),
-      'router parameter noise: expected (5, 6), got none',
+      "parameter 'router.noise' is missing: expected (5, 6)",
     ],
     [
       'noise',
@@ -232,4 +232,18 @@ describe.each(availableBackends())('routeTokens on %s', (backend) => {
       "dropless: expected none with routing 'expertChoice'",
     ],
   ])('names %s that does not fit', (_, run, message) => expect(run).toThrow(message));
+});
+
+it('has the same bits where the backend multiplies in bf16', async () => {
+  const outputs = async (precision: 'float32' | 'bf16') => {
+    await useBackend('auto', { precision });
+    return tf.tidy(() =>
+      [{ topK: 2 }, { gate: 'cosine', cosineWidth: 4 } as const, { noisy: true }].flatMap((config) => {
+        const { logits, weights, experts } = routed(config, { training: true, seed: 3 });
+        return [logits, weights, experts].map(numbers);
+      }),
+    );
+  };
+  const inBf16 = await outputs('bf16');
+  expect(inBf16).toEqual(await outputs('float32'));
 });

@@ -42,7 +42,7 @@ export function routeTokens(
   context: RouteContext = {},
 ): Routing {
   check(tokens, parameters, router, context);
-  const container = tf.tidy(() => {
+  return tf.tidy(() => {
     const numTokens = tokens.shape[0];
     const { routing, scoreFunction, numExperts, numZeroExperts, topK } = router;
     const made = routerLogits(tokens as tf.Tensor2D, parameters, router, context);
@@ -55,26 +55,32 @@ export function routeTokens(
     const numRows = capacity > 0 ? numExperts * capacity : numTokens * topK;
     return { ...made, ...result, scoreFunction, capacity, numRows, ...(identityWeights && { identityWeights }) };
   });
-  return container;
 }
 
 function chosenByTokens(
   logits: tf.Tensor2D,
   parameters: Record<string, tf.Tensor>,
   router: ResolvedRouter,
-  { replay, excluded }: RouteContext,
+  context: RouteContext,
   capacity: number,
 ): Route {
-  const tokens = logits.shape[0];
   const bias = router.correctionBias ? parameters['correctionBias'] : undefined;
-  const given = replay
-    ? replayedChoice(replay, tokens, router)
-    : router.forcedBalance
-      ? balancedChoice(tokens, router)
-      : excluded || router.numGroups > 1
-        ? chooseExperts(logits, router, { bias, excluded })
-        : undefined;
-  return route(logits, { ...router, capacity, experts: given, correctionBias: given ? undefined : bias });
+  const experts = choiceOf(logits, router, context, bias);
+  return route(logits, { ...router, capacity, experts, correctionBias: experts ? undefined : bias });
+}
+
+/** The choice where it is not just the k largest of score + bias, which the kernel makes itself. */
+function choiceOf(
+  logits: tf.Tensor2D,
+  router: ResolvedRouter,
+  { replay, excluded }: RouteContext,
+  bias?: tf.Tensor,
+): tf.Tensor2D | undefined {
+  const tokens = logits.shape[0];
+  if (replay) return replayedChoice(replay, tokens, router);
+  if (router.forcedBalance) return balancedChoice(tokens, router);
+  if (excluded || router.numGroups > 1) return chooseExperts(logits, router, { bias, excluded });
+  return undefined;
 }
 
 /**
@@ -118,8 +124,9 @@ function check(
   for (const [name, spec] of Object.entries(routerSpecs(tokens.shape[1]!, router))) {
     const parameter = parameters[name];
     if (parameter?.shape.join() === spec.shape.join()) continue;
-    const got = parameter ? shape(parameter) : 'none';
-    throw new Error(`router parameter ${name}: expected (${spec.shape.join(', ')}), got ${got}`);
+    const expected = `expected (${spec.shape.join(', ')})`;
+    if (!parameter) throw new Error(`parameter 'router.${name}' is missing: ${expected}`);
+    throw new Error(`parameter 'router.${name}': ${expected}, got ${shape(parameter)}`);
   }
   const { routing, topK, numExperts, numZeroExperts } = router;
   if (routing === 'expertChoice') {

@@ -13,7 +13,7 @@ export interface RoutingTrace {
 
 /**
  * Records the choices of layers, for `RouteContext.replay`: training on what another engine has sampled needs its very
- * choices (Routing Replay, arXiv 2510.11370). Reads from the device.
+ * choices (Rollout Routing Replay, arXiv 2510.11370). Reads from the device.
  *
  * @returns one trace for each routing
  */

@@ -39,7 +39,7 @@ export function routerLogits(
   return { logits: tf.add(clean, tf.mul(noise, noiseDeviation)), cleanLogits: clean, noiseDeviation };
 }
 
-/** Inputs times uniform numbers around 1 (Switch, arXiv 2101.03961, section 2.2 and its code's `jitter`). */
+/** Inputs times uniform numbers around 1: the input jitter of Switch (arXiv 2101.03961). */
 function jittered(
   tokens: tf.Tensor2D,
   { jitter }: ResolvedRouter,
@@ -65,8 +65,8 @@ function expectSeed(seed: number | undefined, use: string): number {
 }
 
 /**
- * Cosine between the projected token and the vector of each expert, times exp(temperature), at most 100 (X-MoE, arXiv
- * 2204.09179, equation 3; the limit as in Tutel).
+ * Cosine between the projected token and the vector of each expert (X-MoE, arXiv 2204.09179), times exp(temperature), at
+ * most 100 (as in Tutel).
  */
 function cosineLogits(x: tf.Tensor2D, parameters: Parameters): tf.Tensor2D {
   const projected = unit(product(x, parameters['projection.weight']!, parameters['projection.bias']), 1);

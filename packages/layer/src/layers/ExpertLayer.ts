@@ -169,7 +169,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
 
   /** The options without those that are for training alone. */
   protected blockOptions(): Omit<Args, keyof ExpertLayerArgs> {
-    return without(this.options as Args, { ...layerArgs, ...trainingArgs }) as Omit<Args, keyof ExpertLayerArgs>;
+    return without(this.options as Args, { ...layerArgs, ...trainingArgs });
   }
 
   protected parameters(): ParameterRecord {

@@ -153,10 +153,10 @@ describeRanks('experts shared out over ranks', () => {
           outcomesOf(plan).forEach(({ values, tensorsLeft, collectives }, rank) => {
             expect(tensorsLeft).toBe(0);
             // DGMoE's second exchange may come before the first has ended: another order, but one for all ranks.
-          expect(collectives).toEqual(outcomesOf(plan)[0]!.collectives);
-          const inOrder = (list: string[]) => (name.startsWith('DGMoE') ? list.toSorted() : list);
-          expect(inOrder(collectives)).toEqual(inOrder(sequential[rank]!.collectives));
-          // The same operators on the same values, and the same rows in the same order: the same bits. What the paths
+            expect(collectives).toEqual(outcomesOf(plan)[0]!.collectives);
+            const inOrder = (list: string[]) => (name.startsWith('DGMoE') ? list.toSorted() : list);
+            expect(inOrder(collectives)).toEqual(inOrder(sequential[rank]!.collectives));
+            // The same operators on the same values, and the same rows in the same order: the same bits. What the paths
             // to one activation bring back is added up in the order of the plan, and reaches all that lies before it.
             expect(values['y']).toEqual(sequential[rank]!.values['y']);
             expectSame(numbersOf(values), numbersOf(sequential[rank]!.values), tolerance);

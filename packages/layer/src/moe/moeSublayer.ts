@@ -102,6 +102,7 @@ export function moeSublayer<Values extends SublayerValues>(
     };
   }
 
+  if (router?.replay) throw new Error('router.replay: expected none with DGMoE, whose trace would be of two choices');
   const second = computation({
     name: 'gate2',
     kind: 'gate',

@@ -27,7 +27,7 @@ export function backboneOfGolden(
 export function parametersOfGolden({ tensors }: Golden, given = tensors): Record<string, tf.Tensor> {
   const parameters = Object.entries(given)
     .filter(([name]) => name.startsWith('param.'))
-    .map(([name, tensor]) => [name.slice('param.'.length), tensor]);
+    .map(([name, tensor]): [string, tf.Tensor] => [name.slice('param.'.length), tensor]);
   const bias = tensors['buffer.correctionBias'];
   return { ...Object.fromEntries(parameters), ...(bias && { 'router.correctionBias': bias }) };
 }

@@ -59,6 +59,9 @@ describe('a saved model', () => {
       'gpt2',
       { ...gpt2, placement: 'pairs', activation: 'gelu', tiedEmbeddings: false },
     ],
+    ['LLaMA, tied', 'llama', { ...llamaLike, tiedEmbeddings: true }],
+    ['LLaMA with biases in attention', 'llama', { ...llamaLike, attentionBias: true }],
+    ['Qwen2', 'qwen2', { ...llamaLike, attentionBias: 'qkv' }],
     ['Mixtral', 'mixtral', { ...mixtral, ropeTheta: 5000, normEpsilon: 1e-4 }],
     ['Qwen2-MoE with a dense block', 'qwen2_moe', qwen2Moe],
     [
@@ -75,6 +78,16 @@ describe('a saved model', () => {
     expect(again.numParameters()).toBe(model.numParameters());
     model.dispose();
     again.dispose();
+  });
+
+  it('is of the family that is asked for, where that has all that it has', async () => {
+    await save({ ...llamaLike }, { modelType: 'mistral' });
+    expect(readConfig()['architectures']).toEqual(['MistralForCausalLM']);
+    (await loadPretrained(folder.path)).dispose();
+    await expect(save(gpt2, { modelType: 'mistral' })).rejects.toThrow(
+      /has. mistral: attentionBias: expected false, got true/,
+    );
+    await expect(save(gpt2, { modelType: 'gpt3' })).rejects.toThrow(/modelType: expected one of gpt2, llama, .*"gpt3"/);
   });
 
   it('takes half the space in bfloat16, and is loaded from it', async () => {
@@ -109,7 +122,7 @@ describe('a saved model', () => {
     [
       'ScMoE',
       { ...gpt2, moe: { kind: 'scmoe', numExperts: 2 } },
-      /gpt2: moe.kind: expected dense, got "scmoe". mixtral: mo/,
+      /gpt2: moe.kind: expected dense, got "scmoe". llama: mo/,
     ],
     [
       'a capacity',
@@ -147,7 +160,7 @@ describe('a configuration', () => {
       'of an unknown model',
       gpt2,
       { model_type: 'gpt9' },
-      /model_type: expected one of gpt2, mixtral, qwen2_moe, got "gpt9"/,
+      /model_type: expected one of gpt2, .*, qwen2_moe, got "gpt9"/,
     ],
     ['without a type', gpt2, { model_type: undefined }, /model_type: expected one of .*, got null/],
     [

@@ -1,4 +1,4 @@
-import { checkParameters, ConfigurationError } from '@scmoe/layer';
+import { checkParameters, ConfigurationError, expectThat } from '@scmoe/layer';
 import type { DeferredTensor } from '@scmoe/tensor';
 
 import type { Architecture, PretrainedModel } from './Architecture.js';
@@ -7,6 +7,8 @@ import { exportTensors } from './tensors/exportTensors.js';
 import { linkTensors } from './tensors/linkTensors.js';
 
 export interface SaveOptions extends WriteFolderOptions {
+  /** As which family. Default: the first that has everything that the model has. */
+  modelType?: string;
   /** Numbers as they are, or rounded to half their size. */
   dtype?: 'float32' | 'bfloat16';
 }
@@ -22,9 +24,9 @@ export async function saveModel<Config, Model extends PretrainedModel<Config>>(
   model: Model,
   folder: string,
   architectures: readonly Architecture<Config, Model>[],
-  { dtype = 'float32', ...options }: SaveOptions = {},
+  { dtype = 'float32', modelType, ...options }: SaveOptions = {},
 ): Promise<void> {
-  const { architecture, config, links } = familyOf(model.config, architectures);
+  const { architecture, config, links } = familyOf(model.config, chosen(architectures, modelType));
   const parameters = { ...model.variables, ...model.buffers };
   // A model with a share of the experts has not all that a checkpoint needs.
   checkParameters(parameters, architecture.specs(model.config, {}));
@@ -40,6 +42,13 @@ export async function saveModel<Config, Model extends PretrainedModel<Config>>(
     ...config,
   };
   await writeFolder(folder, { config: json, tensors }, options);
+}
+
+function chosen<Of extends { modelType: string }>(architectures: readonly Of[], modelType: string | undefined): Of[] {
+  const found = architectures.filter((each) => modelType === undefined || each.modelType === modelType);
+  const names = architectures.map((each) => each.modelType);
+  expectThat(found.length > 0, 'modelType', `one of ${names.join(', ')}`, modelType);
+  return found;
 }
 
 function familyOf<Config, Model extends PretrainedModel<Config>>(

@@ -28,7 +28,7 @@ const layouts = [
   { name: 'packed', counts: [3, 0, 4], capacity: 0, rows: 9 },
   { name: 'one expert has all', counts: [0, 200, 0], capacity: 0, rows: 200 },
   { name: 'no rows', counts: [0, 0, 0], capacity: 0, rows: 0 },
-  { name: 'rows of no expert', counts: [0, 0, 0], capacity: 0, rows: 5 },
+  { name: 'rows of nobody alone', counts: [0, 0, 0], capacity: 0, rows: 4 },
 ];
 
 describe.each(availableBackends())('groupedFfn on %s', (backend) => {

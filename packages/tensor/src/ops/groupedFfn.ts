@@ -97,8 +97,7 @@ export function groupedFfnComposed(
     const [numRows, d] = rows.shape as [number, number];
     const numExperts = counts.size;
     const weights = Object.entries(experts).filter((entry): entry is [string, tf.Tensor] => entry[1] !== undefined);
-    // No row: nothing to compute, but every input stays on the path to the (empty) result.
-    if (numRows === 0) return tf.mul<tf.Tensor2D>(rows, tf.addN(weights.map(([, x]) => tf.sum(x))));
+    if (numRows === 0) return zeroFrom(rows, weights);
     if (capacity > 0) {
       const batched = tf.reshape(rows, [numExperts, capacity, d]);
       const filled = tf.less(tf.range(0, capacity, 1, 'int32'), tf.reshape(counts, [numExperts, 1])); // (N, C)
@@ -116,11 +115,16 @@ export function groupedFfnComposed(
       outputs.push(tf.reshape(feedForward(batch, own, activation), [count, d]));
       start += count;
     }
-    // The same where all rows are of no expert.
-    if (start === 0) return tf.mul<tf.Tensor2D>(tf.mul(rows, 0), tf.addN(weights.map(([, x]) => tf.sum(x))));
+    if (start === 0) return zeroFrom(rows, weights);
     if (start < numRows) outputs.push(tf.zeros([numRows - start, d]));
     return tf.concat(outputs as tf.Tensor2D[], 0);
   });
+}
+
+/** Zeros (R, d) where there is nothing to compute, with every input on the path to them. */
+function zeroFrom(rows: tf.Tensor, weights: [string, tf.Tensor][]): tf.Tensor2D {
+  const sums = weights.map(([, weight]) => tf.sum(weight));
+  return tf.mul<tf.Tensor2D>(rows, tf.mul(tf.addN(sums), 0));
 }
 
 /** x (N, C, d) through the experts of its batches. */

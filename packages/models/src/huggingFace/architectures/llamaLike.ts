@@ -39,6 +39,24 @@ export function readLlamaLike(
   };
 }
 
+/** @throws PretrainedError where tokens see less than the whole sequence. */
+export function wholeWindowOnly(config: ConfigReader, { sequenceLength }: Pick<GptConfig, 'sequenceLength'>): void {
+  const window = config.take('sliding_window');
+  if (window !== undefined && !((window as number) >= sequenceLength)) {
+    config.fail('sliding_window', `only null, or the whole ${sequenceLength} tokens, is supported`);
+  }
+}
+
+/** Qwen2's windows, of which only layers say whether they are used. @throws PretrainedError where one is. */
+export function fullAttentionOnly(config: ConfigReader): void {
+  config.only('use_sliding_window', false);
+  config.skip('sliding_window', 'max_window_layers');
+  const kinds = config.take('layer_types');
+  if (Array.isArray(kinds) && kinds.some((kind) => kind !== 'full_attention')) {
+    config.fail('layer_types', 'only "full_attention" is supported');
+  }
+}
+
 /** The same options as {@link readLlamaLike} reads. @throws ConfigurationError where the model has something else. */
 export function writeLlamaLike(config: ResolvedGpt): JsonObject {
   const { numHeads, numKvHeads, ffnHidden, ffnBias, activation, rope } = backboneOf(config);

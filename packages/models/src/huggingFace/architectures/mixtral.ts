@@ -3,7 +3,7 @@ import { expectThat } from '@scmoe/layer';
 import { Float } from '../config/Float.js';
 import { transposed } from '../tensors/TensorRule.js';
 import { gptArchitecture } from './gptArchitecture.js';
-import { isUnusedLlamaLike, llamaLikeRules, readLlamaLike, writeLlamaLike } from './llamaLike.js';
+import { isUnusedLlamaLike, llamaLikeRules, readLlamaLike, wholeWindowOnly, writeLlamaLike } from './llamaLike.js';
 import { backboneOf, expertsOf } from './requirements.js';
 
 /** Mixtral (arXiv 2401.04088): in every layer top-k experts, the weights of the chosen ones normalised. */
@@ -14,10 +14,7 @@ export const mixtral = gptArchitecture({
 
   readConfig(config) {
     const backbone = readLlamaLike(config, { ropeTheta: 1e6, normEpsilon: 1e-5 });
-    const window = config.take('sliding_window');
-    if (window !== undefined && !((window as number) >= backbone.sequenceLength)) {
-      config.fail('sliding_window', `only null, or the whole ${backbone.sequenceLength} tokens, is supported`);
-    }
+    wholeWindowOnly(config, backbone);
     const jitter = config.number('router_jitter_noise', 0);
     return {
       ...backbone,

@@ -5,7 +5,7 @@ import type { ConfigReader } from '../config/ConfigReader.js';
 import { Float } from '../config/Float.js';
 import { transposed } from '../tensors/TensorRule.js';
 import { gptArchitecture } from './gptArchitecture.js';
-import { isUnusedLlamaLike, llamaLikeRules, readLlamaLike, writeLlamaLike } from './llamaLike.js';
+import { fullAttentionOnly, isUnusedLlamaLike, llamaLikeRules, readLlamaLike, writeLlamaLike } from './llamaLike.js';
 import { backboneOf, expertsOf } from './requirements.js';
 
 /** Qwen2-MoE: top-k experts and a gated shared one (`cg1`), in every layer or in some; biases on q, k and v. */
@@ -16,12 +16,7 @@ export const qwen2Moe = gptArchitecture({
 
   readConfig(config) {
     const backbone = readLlamaLike(config, { ropeTheta: 1e4, normEpsilon: 1e-6 });
-    config.only('use_sliding_window', false);
-    config.skip('sliding_window', 'max_window_layers');
-    const kinds = config.take('layer_types');
-    if (Array.isArray(kinds) && kinds.some((kind) => kind !== 'full_attention')) {
-      config.fail('layer_types', 'only "full_attention" is supported');
-    }
+    fullAttentionOnly(config);
     return { ...backbone, attentionBias: config.boolean('qkv_bias', true) && 'qkv', moe: experts(config, backbone) };
   },
 
