@@ -79,3 +79,33 @@ export {
 } from './plan/Operator.js';
 export { sequentialPlan, type Plan, type Step } from './plan/Plan.js';
 export { tidyRecord } from './plan/tidyRecord.js';
+export { latentAttention, latentAttentionSpecs, type KeyValueLatents } from './blocks/latentAttention.js';
+export {
+  resolveLatentAttention,
+  type LatentAttentionConfig,
+  type LatentAttentionContext,
+  type ResolvedLatentAttention,
+} from './config/LatentAttentionConfig.js';
+export { longcatBlock, LongcatBlock, type LongcatBlockArgs } from './layers/LongcatBlock.js';
+export type { AttentionCache } from './longcat/longcatAttention.js';
+export {
+  resolveLongcatBlock,
+  type AttentionKind,
+  type LongcatBlockConfig,
+  type ResolvedLongcatBlock,
+} from './longcat/LongcatBlockConfig.js';
+export {
+  longcatDropoutStreams,
+  longcatOperators,
+  type LongcatCache,
+  type LongcatContext,
+  type LongcatValues,
+} from './longcat/longcatOperators.js';
+export { initializeLongcatBlock, longcatSpecs } from './longcat/longcatSpecs.js';
+export { runLongcatBlock, type LongcatBlockResult, type RunLongcatBlockOptions } from './longcat/runLongcatBlock.js';
+export { blockCost } from './cost/blockCost.js';
+export type { CostOptions } from './cost/CostOptions.js';
+export { longcatCost } from './cost/longcatCost.js';
+export { moeCost } from './cost/moeCost.js';
+export type { LayerCost, OperatorCost } from './cost/OperatorCost.js';
+export { pairCost } from './cost/pairCost.js';

@@ -1,6 +1,6 @@
 export { checkSampling, sampleToken, type SamplingOptions } from './generation/sampleToken.js';
 export { generate, type GenerateOptions, type TokenPredictor } from './generation/generate.js';
-export { Gpt, type ForwardOptions, type ForwardResult, type GptCache, type GptOptions } from './gpt/Gpt.js';
+export { Gpt, type GptCache, type GptOptions } from './gpt/Gpt.js';
 export { resolveGpt, type GptConfig, type GptMoeConfig, type ResolvedGpt } from './gpt/GptConfig.js';
 export { gptCosts, type GptCosts } from './gpt/gptCosts.js';
 export { gptSpecs } from './gpt/gptSpecs.js';
@@ -20,3 +20,20 @@ export { loadPretrainedVit, savePretrainedVit, type VitLoadOptions } from './hug
 export { PretrainedError } from './huggingFace/PretrainedError.js';
 export type { SaveOptions } from './huggingFace/saveModel.js';
 export { upcycle, type UpcycleOptions } from './upcycle/upcycle.js';
+export {
+  LanguageModel,
+  type ForwardOptions,
+  type ForwardResult,
+  type ModelCache,
+  type ModelOptions,
+} from './languageModel/LanguageModel.js';
+export type { ResolvedModel } from './languageModel/ResolvedModel.js';
+export { LongcatFlash } from './longcatFlash/LongcatFlash.js';
+export {
+  resolveLongcatFlash,
+  type LongcatFlashConfig,
+  type LongcatFlashMoeConfig,
+  type ResolvedLongcatFlash,
+} from './longcatFlash/LongcatFlashConfig.js';
+export { longcatFlashSpecs } from './longcatFlash/longcatFlashSpecs.js';
+export { loadLongcatFlash, saveLongcatFlash } from './longcatFlash/pretrainedLongcatFlash.js';

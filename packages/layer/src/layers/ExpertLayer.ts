@@ -4,6 +4,8 @@ import * as tf from '@tensorflow/tfjs';
 import { ConfigurationError, expectThat } from '../config/ConfigurationError.js';
 import { expectKnownOptions } from '../config/optionNames.js';
 import { initializeParameter } from '../parameters/initializeParameters.js';
+import type { CostOptions } from '../cost/CostOptions.js';
+import type { LayerCost } from '../cost/OperatorCost.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
 import {
@@ -52,8 +54,8 @@ const trainingArgs: Record<Exclude<keyof ExpertLayerArgs, keyof LayerArgs>, true
 };
 
 /** Random streams that one training call takes: those of dropout, then those of the router. */
-const streamsPerCall = 8;
-const firstRouterStream = 4;
+const streamsPerCall = 9;
+const firstRouterStream = 5;
 
 /** What a training call draws its random numbers from; absent otherwise. */
 export interface CallRandomness {
@@ -93,6 +95,25 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
 
   /** Parameters for inputs whose last axis has this size. Called once, before the first call. */
   protected abstract specs(inputSize: number): ParameterSpecs;
+
+  /** What the layer costs for inputs whose last axis has this size. */
+  protected abstract costOf(inputSize: number, options: number | CostOptions): LayerCost;
+
+  /**
+   * What one pass costs on one rank, operator by operator: operations and bytes of forward and backward, and what leaves
+   * the rank. From the configuration alone, for tokens that are spread evenly over the experts.
+   *
+   * @param options tokens, of one sequence on one rank; or how they are spread over sequences and ranks
+   * @throws Error for a layer that is not built; ConfigurationError naming an option that cannot work
+   */
+  cost(options: number | CostOptions): LayerCost {
+    if (this.inputSize === undefined) {
+      throw new Error(
+        `${this.name}: cost: expected a layer that was built or applied, which tells the width of a token`,
+      );
+    }
+    return this.costOf(this.inputSize, options);
+  }
 
   /**
    * From tf.layers' saved form.

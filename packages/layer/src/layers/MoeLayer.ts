@@ -1,5 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 
+import type { CostOptions } from '../cost/CostOptions.js';
+import { moeCost } from '../cost/moeCost.js';
+import type { LayerCost } from '../cost/OperatorCost.js';
 import { moeSpecs, type ResolvedMoeLayer } from '../moe/moeLayerOperators.js';
 import { runMoe } from '../moe/runMoe.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
@@ -31,6 +34,10 @@ export abstract class MoeLayer<Args extends ExpertLayerArgs> extends ExpertLayer
 
   protected override specs(inputSize: number): ParameterSpecs {
     return moeSpecs(inputSize, this.config);
+  }
+
+  protected override costOf(inputSize: number, options: number | CostOptions): LayerCost {
+    return moeCost(inputSize, this.config, options);
   }
 
   protected override checkInputs(shapes: readonly Shape[]): void {

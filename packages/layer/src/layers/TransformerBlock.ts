@@ -4,6 +4,9 @@ import { runBlock } from '../block/runBlock.js';
 import { blockSpecs } from '../block/blockSpecs.js';
 import { blockOptions, resolveBlock, type BlockConfig, type ResolvedBlock } from '../config/BlockConfig.js';
 import { expectThat } from '../config/ConfigurationError.js';
+import type { CostOptions } from '../cost/CostOptions.js';
+import type { LayerCost } from '../cost/OperatorCost.js';
+import { blockCost } from '../cost/blockCost.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { ExpertLayer, type ExpertLayerArgs, type Kwargs, type Shape } from './ExpertLayer.js';
 import { provisionalWidth } from './provisionalWidth.js';
@@ -35,6 +38,10 @@ export class TransformerBlock extends ExpertLayer<TransformerBlockArgs> {
   protected override specs(inputSize: number): ParameterSpecs {
     this.config = resolveBlock({ ...this.blockOptions(), dModel: inputSize });
     return blockSpecs(this.config);
+  }
+
+  protected override costOf(_: number, options: number | CostOptions): LayerCost {
+    return blockCost(this.config, options);
   }
 
   protected override checkInputs(shapes: readonly Shape[]): void {

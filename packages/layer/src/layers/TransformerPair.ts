@@ -3,6 +3,9 @@ import * as tf from '@tensorflow/tfjs';
 import { pairOptions, resolvePair, type PairConfig, type ResolvedPair } from '../config/PairConfig.js';
 import { pairSpecs } from '../pair/pairSpecs.js';
 import { runPair } from '../pair/runPair.js';
+import type { CostOptions } from '../cost/CostOptions.js';
+import type { LayerCost } from '../cost/OperatorCost.js';
+import { pairCost } from '../cost/pairCost.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { ExpertLayer, type ExpertLayerArgs, type Kwargs, type Shape } from './ExpertLayer.js';
 import { provisionalWidth } from './provisionalWidth.js';
@@ -34,6 +37,10 @@ export class TransformerPair extends ExpertLayer<TransformerPairArgs> {
   protected override specs(inputSize: number): ParameterSpecs {
     this.config = resolvePair({ ...this.blockOptions(), dModel: inputSize });
     return pairSpecs(this.config);
+  }
+
+  protected override costOf(_: number, options: number | CostOptions): LayerCost {
+    return pairCost(this.config, options);
   }
 
   protected override checkInputs(shapes: readonly Shape[]): void {

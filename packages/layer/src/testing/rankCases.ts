@@ -1,4 +1,5 @@
 import type { Communicator } from '@scmoe/comm';
+import type { Routing } from '@scmoe/gating';
 import { randomNormal, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -13,14 +14,18 @@ import {
   type DgMoEArgs,
   type SharedExpertMoEArgs,
 } from '../layers/moeLayerOptions.js';
+import { resolveLongcatBlock, type LongcatBlockConfig } from '../longcat/LongcatBlockConfig.js';
+import { initializeLongcatBlock } from '../longcat/longcatSpecs.js';
+import { runLongcatBlock } from '../longcat/runLongcatBlock.js';
 import type { Dispatcher } from '../moe/Dispatcher.js';
-import type { ExpertShard } from '../moe/expertShard.js';
+import type { ExpertShard, ShardOptions } from '../moe/expertShard.js';
 import { moeSpecs, type ResolvedMoeLayer } from '../moe/moeLayerOperators.js';
 import { runMoe } from '../moe/runMoe.js';
 import type { PlanObserver } from '../plan/PlanObserver.js';
 import { initializePair } from '../pair/pairSpecs.js';
 import { runPair } from '../pair/runPair.js';
-import { initializeParameters } from '../parameters/initializeParameters.js';
+import { initializeParameters, type InitializationOptions } from '../parameters/initializeParameters.js';
+import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { Operator } from '../plan/Operator.js';
 import type { Plan } from '../plan/Plan.js';
 
@@ -179,7 +184,7 @@ export function runCase(
 }
 
 /** A pair or block for the cases with a plan. */
-export type LayerCase = { pair: PairConfig } | { block: BlockConfig };
+export type LayerCase = { pair: PairConfig } | { block: BlockConfig } | { longcat: LongcatBlockConfig };
 
 const ofLayer = { dModel: 8, numHeads: 2, ffnHidden: 12, numExperts: 4 };
 export const pairConfig: PairConfig = { ...ofLayer, kind: 'scmoe', topK: 2 };
@@ -188,6 +193,14 @@ export const layerCases: Record<string, LayerCase> = {
   'pair, capacity': { pair: { ...pairConfig, capacityFactor: 1.5 } },
   'DGMoE pair': { pair: { ...ofLayer, kind: 'dgmoe' } },
   block: { block: { ...ofLayer, kind: 'scmoe', topK: 2, numZeroExperts: 1, mix: 'cg2' } },
+  'LongCat block': {
+    longcat: {
+      ...ofLayer,
+      numZeroExperts: 2,
+      routedScalingFactor: 1.5,
+      latent: { qLoraRank: 6, kvLoraRank: 5, qkNopeHeadDim: 3, qkRopeHeadDim: 2, vHeadDim: 4 },
+    },
+  },
 };
 
 type PlanOf = <Values>(operators: readonly Operator<Values>[]) => Plan;
@@ -204,19 +217,16 @@ export function runLayerCase(
     const x = randomNormal(shape, { seed: 11, offset: from * 40 });
     const direction = randomNormal(shape, { seed: 13, offset: from * 40 });
     const initialization = { seed: 3, standardDeviation: 0.4, experts };
-    const parameters =
-      'pair' in layer ? initializePair(layer.pair, initialization) : initializeBlock(layer.block, initialization);
+    const { 'router.correctionBias': bias, ...parameters } = parametersOf(layer, initialization);
     const variables = Object.fromEntries(
       Object.entries({ x, ...parameters }).map(([name, tensor]) => [name, tf.variable(tensor)]),
     );
+    const given = bias ? { ...variables, 'router.correctionBias': bias } : variables;
     const input = variables['x'] as unknown as tf.Tensor3D;
     let y: tf.Tensor | undefined;
     let counts: tf.Tensor | undefined;
     const { grads } = valueAndGrads(() => {
-      const result =
-        'pair' in layer
-          ? runPair(input, variables, resolvePair(layer.pair), options)
-          : runBlock(input, variables, resolveBlock(layer.block), options);
+      const result = runLayer(layer, input, given, options);
       y = tf.keep(tf.clone(result.y));
       counts = tf.keep(tf.clone(result.routing!.counts));
       return tf.sum(tf.mul(result.y, direction));
@@ -227,6 +237,23 @@ export function runLayerCase(
     tf.dispose(variables);
     return result;
   });
+}
+
+function parametersOf(layer: LayerCase, initialization: InitializationOptions & ShardOptions) {
+  if ('pair' in layer) return initializePair(layer.pair, initialization);
+  if ('block' in layer) return initializeBlock(layer.block, initialization);
+  return initializeLongcatBlock(layer.longcat, initialization);
+}
+
+function runLayer(
+  layer: LayerCase,
+  x: tf.Tensor3D,
+  parameters: ParameterRecord,
+  options: { plan?: PlanOf; dispatcher?: Dispatcher },
+): { y: tf.Tensor; routing?: Routing } {
+  if ('pair' in layer) return runPair(x, parameters, resolvePair(layer.pair), options);
+  if ('block' in layer) return runBlock(x, parameters, resolveBlock(layer.block), options);
+  return runLongcatBlock(x, parameters, resolveLongcatBlock(layer.longcat), options);
 }
 
 function outcome(

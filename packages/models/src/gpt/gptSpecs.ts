@@ -1,10 +1,10 @@
 import { normSpecs, under, type ParameterSpecs, type ShardOptions } from '@scmoe/layer';
 
-import type { ResolvedGpt } from './GptConfig.js';
+import type { ResolvedModel } from '../languageModel/ResolvedModel.js';
 import { stageSpecs } from '../stages/runStage.js';
 
 /** Names, shapes and starting points of all parameters of a GPT, with all experts or those of a shard. */
-export function gptSpecs(config: ResolvedGpt, options: ShardOptions = {}): ParameterSpecs {
+export function gptSpecs(config: Omit<ResolvedModel, 'residualAdditions'>, options: ShardOptions = {}): ParameterSpecs {
   const { vocabSize, dModel, sequenceLength, positions, tiedEmbeddings, norm, stages } = config;
   return {
     embedding: { shape: [vocabSize, dModel], initial: 'normal' },

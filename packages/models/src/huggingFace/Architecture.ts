@@ -33,4 +33,6 @@ export interface Architecture<Config, Model extends PretrainedModel<Config>> {
   readonly prefix?: string;
   /** Tensors in checkpoints that a model does not need. */
   isUnused?(name: string, config: Config): boolean;
+  /** Of those, what transformers misses where a checkpoint has it not: names and shapes. Written as zeros. */
+  padding?(config: Config): Readonly<Record<string, readonly number[]>>;
 }

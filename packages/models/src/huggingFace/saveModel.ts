@@ -1,4 +1,5 @@
 import { checkParameters, ConfigurationError, expectThat } from '@scmoe/layer';
+import type { DeferredTensor } from '@scmoe/tensor';
 
 import type { Architecture, PretrainedModel } from './Architecture.js';
 import { writeFolder, type WriteFolderOptions } from './folder/writeFolder.js';
@@ -29,7 +30,11 @@ export async function saveModel<Config, Model extends PretrainedModel<Config>>(
   const parameters = { ...model.variables, ...model.buffers };
   // A model with a share of the experts has not all that a checkpoint needs.
   checkParameters(parameters, architecture.specs(model.config, {}));
-  const tensors = exportTensors(links, parameters, { dtype: dtype === 'bfloat16' ? 'BF16' : 'F32' });
+  const stored = dtype === 'bfloat16' ? 'BF16' : 'F32';
+  const tensors = {
+    ...exportTensors(links, parameters, { dtype: stored }),
+    ...zeros(architecture.padding?.(model.config) ?? {}, stored),
+  };
   const json = {
     architectures: [architecture.className],
     model_type: architecture.modelType,
@@ -62,4 +67,15 @@ function familyOf<Config, Model extends PretrainedModel<Config>>(
     }
   }
   throw new ConfigurationError(`no public format has what this model has. ${reasons.join('. ')}`);
+}
+
+function zeros(
+  shapes: Readonly<Record<string, readonly number[]>>,
+  dtype: DeferredTensor['dtype'],
+): Record<string, DeferredTensor> {
+  const data = (shape: readonly number[]) =>
+    Promise.resolve(new Float32Array(shape.reduce((product, size) => product * size, 1)));
+  return Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => [name, { dtype, shape: [...shape], data: () => data(shape) }]),
+  );
 }

@@ -1,14 +1,14 @@
 import { updateCorrectionBias, type CorrectionBiasOptions, type Routing } from '@scmoe/gating';
 import * as tf from '@tensorflow/tfjs';
 
-import type { Stage } from './resolveStages.js';
+import type { ModelStage } from './runStage.js';
 
 /** Choices of each expert, by the name of the router's correction bias. */
 export type RouterLoads = Readonly<Record<string, tf.Tensor | ArrayLike<number>>>;
 
 /** The load of every router with a correction bias, before any choice was dropped: (N + Z) each, the caller's to dispose. */
 export function routerLoads(
-  stages: readonly Stage[],
+  stages: readonly ModelStage[],
   buffers: Readonly<Record<string, tf.Variable>>,
   routings: readonly Routing[],
 ): Record<string, tf.Tensor1D> {
@@ -18,7 +18,7 @@ export function routerLoads(
     let next = 0;
     for (const { name, config } of stages) {
       if (!config.moe) continue;
-      const own = routings.slice(next, (next += config.kind === 'dgmoe' ? 2 : 1));
+      const own = routings.slice(next, (next += config.moe.dual ? 2 : 1));
       loads[`${name}.router.correctionBias`] = tf.addN<tf.Tensor1D>(
         own.map(({ load }) => tf.cast<tf.Tensor1D>(load, 'float32')),
       );
@@ -29,7 +29,7 @@ export function routerLoads(
 
 /** Moves every correction bias towards an even load (arXiv 2408.15664). @throws Error where a load is missing. */
 export function updateCorrectionBiases(
-  stages: readonly Stage[],
+  stages: readonly ModelStage[],
   buffers: Readonly<Record<string, tf.Variable>>,
   loads: RouterLoads,
   options: Pick<CorrectionBiasOptions, 'rule' | 'updateRate' | 'expectedTopK'>,

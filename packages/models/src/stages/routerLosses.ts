@@ -24,7 +24,7 @@ export interface RouterLossConfig {
 export type ResolvedRouterLosses = Required<RouterLossConfig>;
 
 /** @throws ConfigurationError naming the option, what is allowed and what came. */
-export function resolveRouterLosses(config: RouterLossConfig & { kind: string }): ResolvedRouterLosses {
+export function resolveRouterLosses(config: RouterLossConfig): ResolvedRouterLosses {
   const {
     balance = 'layers',
     sequenceBalanceCoefficient = 0,

@@ -3,22 +3,31 @@ import {
   below,
   blockSpecs,
   dropoutStreams,
+  longcatDropoutStreams,
+  longcatSpecs,
   pairSpecs,
   runBlock,
+  runLongcatBlock,
   runPair,
   under,
   type BlockCache,
   type BlockContext,
+  type LongcatCache,
   type PairCache,
   type ParameterRecord,
   type ParameterSpecs,
+  type ResolvedLongcatBlock,
   type ShardOptions,
 } from '@scmoe/layer';
 import type * as tf from '@tensorflow/tfjs';
 
 import type { Stage } from './resolveStages.js';
 
-export type StageCache = PairCache | BlockCache;
+/** A stage of any model: a pair, a block, or the block of LongCat-Flash. */
+export type ModelStage =
+  Stage | { readonly kind: 'longcat'; readonly name: string; readonly config: ResolvedLongcatBlock };
+
+export type StageCache = PairCache | BlockCache | LongcatCache;
 
 export interface RunStageOptions extends Omit<BlockContext, 'past'> {
   past?: StageCache;
@@ -37,29 +46,40 @@ export type StageResult = {
 const stageStreams = dropoutStreams + 2 * routerStreams;
 
 /** What is random in stage `index` of a training step: dropout, and the routers' noise and jitter. */
-export function stageRandomness(index: number, seed: number): Required<Pick<RunStageOptions, 'dropout' | 'router'>> {
+export function stageRandomness(
+  { kind }: ModelStage,
+  index: number,
+  seed: number,
+): Required<Pick<RunStageOptions, 'dropout' | 'router'>> {
   const firstStream = 1 + index * stageStreams;
+  const ofDropout = kind === 'longcat' ? longcatDropoutStreams : dropoutStreams;
   return {
     dropout: { seed, firstStream },
-    router: { training: true, seed, stream: firstStream + dropoutStreams },
+    router: { training: true, seed, stream: firstStream + ofDropout },
   };
 }
 
-export function stageSpecs(stage: Stage, options: ShardOptions): ParameterSpecs {
-  return under(
-    stage.name,
-    stage.kind === 'pair' ? pairSpecs(stage.config, options) : blockSpecs(stage.config, options),
-  );
+export function stageSpecs(stage: ModelStage, options: ShardOptions): ParameterSpecs {
+  return under(stage.name, specsOf(stage, options));
+}
+
+function specsOf({ kind, config }: ModelStage, options: ShardOptions): ParameterSpecs {
+  if (kind === 'pair') return pairSpecs(config, options);
+  return kind === 'block' ? blockSpecs(config, options) : longcatSpecs(config, options);
 }
 
 /** One pass of x (B, S, d) through a pair or a block; `parameters` are those of the whole model. */
 export function runStage(
-  stage: Stage,
+  stage: ModelStage,
   x: tf.Tensor3D,
   parameters: ParameterRecord,
   { past, ...options }: RunStageOptions,
 ): StageResult {
   const own = below(parameters, stage.name);
+  if (stage.kind === 'longcat') {
+    const result = runLongcatBlock(x, own, stage.config, { ...options, past: past as LongcatCache | undefined });
+    return { y: result.y, routings: [result.routing], cache: result.cache };
+  }
   const { y, routing, currentRouting, cache } =
     stage.kind === 'pair'
       ? runPair(x, own, stage.config, { ...options, past: past as PairCache | undefined })

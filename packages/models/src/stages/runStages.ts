@@ -2,8 +2,7 @@ import type { Routing } from '@scmoe/gating';
 import { expertShard, type Dispatcher, type ExpertShard, type ParameterRecord } from '@scmoe/layer';
 import type * as tf from '@tensorflow/tfjs';
 
-import type { Stage } from './resolveStages.js';
-import { runStage, stageRandomness, type StageCache } from './runStage.js';
+import { runStage, stageRandomness, type ModelStage, type StageCache } from './runStage.js';
 
 export interface DispatchOptions {
   /** Brings tokens to their experts and back. Default: all experts are here. A shard of experts needs one. */
@@ -32,7 +31,7 @@ export type StagesResult = {
 /** One pass of x (B, S, d) through all blocks of a model; `parameters` are those of the whole model. */
 export function runStages(
   x: tf.Tensor3D,
-  stages: readonly Stage[],
+  stages: readonly ModelStage[],
   parameters: ParameterRecord,
   { past, keepCache = false, keepHiddenStates = false, seed, dispatcher }: RunStagesOptions,
 ): StagesResult {
@@ -48,7 +47,7 @@ export function runStages(
       // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
       // than in the whole sequence. Generation therefore drops nothing.
       dropless: keepCache || past !== undefined,
-      ...(seed !== undefined && stageRandomness(index, seed)),
+      ...(seed !== undefined && stageRandomness(stage, index, seed)),
     });
     y = result.y;
     routings.push(...result.routings);
@@ -60,7 +59,7 @@ export function runStages(
 
 /** @throws Error where this rank holds a share of the experts and nothing would bring tokens to the others. */
 export function checkDispatcher(
-  stages: readonly Stage[],
+  stages: readonly ModelStage[],
   experts: ExpertShard,
   dispatcher: Dispatcher | undefined,
 ): void {
@@ -73,7 +72,7 @@ export function checkDispatcher(
 }
 
 /** The seed of a training step, where anything in it is random. @throws Error where there should be one and is none. */
-export function seedOfStep(stages: readonly Stage[], dropoutSeed: number | undefined): number | undefined {
+export function seedOfStep(stages: readonly ModelStage[], dropoutSeed: number | undefined): number | undefined {
   const rate = stages[0]!.config.dropout;
   const isRandom = rate > 0 || stages.some(({ config: { moe } }) => moe && (moe.noisy || moe.jitter > 0));
   if (!isRandom) return undefined;

@@ -16,7 +16,7 @@ function denseModel(change: Partial<GptConfig> = {}): Gpt {
   const model = new Gpt({ ...small, ...change }, { seed: 3 });
   tf.tidy(() =>
     Object.values(model.variables).forEach((variable, i) =>
-      variable.assign(tf.add(tf.mul(variable, 3), tf.randomNormal(variable.shape, 0, 0.1, 'float32', i))),
+      variable.assign(tf.add(tf.mul(variable, 3), tf.randomNormal(variable.shape, 0, 0.1, 'float32', i + 1))),
     ),
   );
   return model;

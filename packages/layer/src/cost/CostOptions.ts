@@ -1,0 +1,30 @@
+import { expectPositiveInteger, expectThat } from '../config/ConfigurationError.js';
+
+/** For how much work, and how it is spread, a layer says what it costs. */
+export interface CostOptions {
+  /** Tokens of one pass on one rank. */
+  tokens: number;
+  /** Tokens that attend to each other: `tokens` are so many sequences. One sequence by default. */
+  sequenceLength?: number;
+  /** Ranks that share the experts out. */
+  worldSize?: number;
+  /** Of parameters and activations; 4 by default (float32). Slots and counts have 4 always. */
+  bytesPerElement?: number;
+  /** Of rows on their way to other ranks; bytesPerElement by default, 2 where a dispatcher sends bf16. */
+  bytesPerElementSent?: number;
+}
+
+export type ResolvedCostOptions = Required<CostOptions>;
+
+/** @throws ConfigurationError naming the option, what is allowed and what came. */
+export function resolveCostOptions(options: number | CostOptions): ResolvedCostOptions {
+  const given = typeof options === 'number' ? { tokens: options } : options;
+  const { tokens, sequenceLength = tokens, worldSize = 1, bytesPerElement = 4 } = given;
+  const { bytesPerElementSent = bytesPerElement } = given;
+  for (const [name, value] of Object.entries({ tokens, sequenceLength, worldSize })) expectPositiveInteger(name, value);
+  expectThat(tokens % sequenceLength === 0, 'tokens', `whole sequences of ${sequenceLength}`, tokens);
+  for (const [name, value] of Object.entries({ bytesPerElement, bytesPerElementSent })) {
+    expectThat(value > 0, name, 'a number > 0', value);
+  }
+  return { tokens, sequenceLength, worldSize, bytesPerElement, bytesPerElementSent };
+}

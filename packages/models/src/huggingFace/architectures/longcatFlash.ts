@@ -1,0 +1,186 @@
+import { expectThat, type ResolvedExperts } from '@scmoe/layer';
+
+import { LongcatFlash } from '../../longcatFlash/LongcatFlash.js';
+import { resolveLongcatFlash, type LongcatFlashConfig } from '../../longcatFlash/LongcatFlashConfig.js';
+import { longcatFlashSpecs } from '../../longcatFlash/longcatFlashSpecs.js';
+import type { Architecture } from '../Architecture.js';
+import type { ConfigReader } from '../config/ConfigReader.js';
+import { ropeTheta } from '../config/ropeTheta.js';
+import type { JsonObject } from '../folder/openFolder.js';
+import { same, transposed, type TensorRule } from '../tensors/TensorRule.js';
+
+/** LongCat-Flash (arXiv 2509.01322), `longcat_flash` in transformers. */
+export const longcatFlash: Architecture<LongcatFlashConfig, LongcatFlash> = {
+  modelType: 'longcat_flash',
+  className: 'LongcatFlashForCausalLM',
+  prefix: 'model.',
+  readConfig,
+  writeConfig,
+  specs: longcatFlashSpecs,
+  rules: () => rules,
+  create: (config, parameters, { experts }) => new LongcatFlash(config, { parameters, experts }),
+
+  // Zero-computation experts have weights in the file that nothing reads, as have a bias of the router that is never
+  // added and a head that predicts the token after the next. Older versions saved rotary frequencies.
+  isUnused: (name, config) =>
+    zeroExpertOf(name, config) !== undefined ||
+    /^model\.mtp\.|\.rotary_emb\.inv_freq$|\.mlp\.router\.classifier\.bias$/.test(name),
+
+  // transformers stacks these projections over all experts, and misses those of experts that compute nothing.
+  padding: ({ numLayers, dModel, moe }) => {
+    const { numExperts, numZeroExperts = 0, expertHidden } = moe;
+    const shapes: Record<string, readonly number[]> = {};
+    for (let layer = 0; layer < numLayers; layer++) {
+      for (let expert = numExperts; expert < numExperts + numZeroExperts; expert++) {
+        for (const projection of ['gate_proj', 'up_proj'])
+          shapes[`model.layers.${layer}.mlp.experts.${expert}.${projection}.weight`] = [expertHidden, dModel];
+      }
+    }
+    return shapes;
+  },
+};
+
+function readConfig(config: ConfigReader): LongcatFlashConfig {
+  config.oneOf('hidden_act', { silu: 'swiglu' }, 'silu');
+  config.skip('attention_dropout', 'router_bias');
+  config.only('attention_method', 'MLA');
+  config.only('mla_scale_q_lora', true);
+  config.only('mla_scale_kv_lora', true);
+  config.only('norm_topk_prob', false);
+  config.only('tie_word_embeddings', false);
+  config.only('zero_expert_type', 'identity');
+  const numLayers = config.integer('num_layers');
+  const numHeads = config.integer('num_attention_heads');
+  const qkNopeHeadDim = config.integer('qk_nope_head_dim');
+  const qkRopeHeadDim = config.integer('qk_rope_head_dim');
+  // What follows from other options. transformers counts attentions as hidden layers.
+  config.only('num_hidden_layers', 2 * numLayers);
+  config.only('num_key_value_heads', numHeads);
+  config.only('head_dim', qkRopeHeadDim);
+  config.only('qk_head_dim', qkNopeHeadDim + qkRopeHeadDim);
+  const rank = config.take('q_lora_rank') === undefined ? undefined : config.integer('q_lora_rank');
+  return {
+    vocabSize: config.integer('vocab_size'),
+    numLayers,
+    dModel: config.integer('hidden_size'),
+    numHeads,
+    latent: {
+      ...(rank !== undefined && { qLoraRank: rank }),
+      kvLoraRank: config.integer('kv_lora_rank'),
+      qkNopeHeadDim,
+      qkRopeHeadDim,
+      vHeadDim: config.integer('v_head_dim'),
+      ropeTheta: ropeTheta(config, 1e7),
+    },
+    ffnHidden: config.integer('ffn_hidden_size'),
+    sequenceLength: config.integer('max_position_embeddings'),
+    attentionBias: config.boolean('attention_bias', false),
+    normEpsilon: config.number('rms_norm_eps', 1e-5),
+    moe: {
+      numExperts: config.integer('n_routed_experts'),
+      numZeroExperts: config.integer('zero_expert_num', 0),
+      topK: config.integer('moe_topk'),
+      routedScalingFactor: config.number('routed_scaling_factor', 1),
+      expertHidden: config.integer('expert_ffn_hidden_size'),
+    },
+  };
+}
+
+function writeConfig(config: LongcatFlashConfig): JsonObject {
+  const { block, vocabSize, sequenceLength, normEpsilon } = resolveLongcatFlash(config);
+  const { dModel, numHeads, ffnHidden, attentionBias, moe } = block;
+  const latent = block.latent!;
+  for (const [option, only] of Object.entries(router) as [keyof ResolvedExperts, unknown][]) {
+    expectThat(moe[option] === only, `moe.${option}`, JSON.stringify(only), moe[option]);
+  }
+  const { scaleLatents, latentNormEpsilon } = latent;
+  expectThat(scaleLatents, 'latent.scaleLatents', 'true', scaleLatents);
+  expectThat(latentNormEpsilon === 1e-6, 'latent.latentNormEpsilon', '1e-6', latentNormEpsilon);
+  return {
+    attention_bias: attentionBias,
+    attention_dropout: 0,
+    bos_token_id: null,
+    eos_token_id: null,
+    expert_ffn_hidden_size: moe.expertHidden,
+    ffn_hidden_size: ffnHidden,
+    head_dim: latent.qkRopeHeadDim,
+    hidden_act: 'silu',
+    hidden_size: dModel,
+    kv_lora_rank: latent.kvLoraRank,
+    max_position_embeddings: sequenceLength,
+    moe_topk: moe.topK,
+    n_routed_experts: moe.numExperts,
+    num_attention_heads: numHeads,
+    num_key_value_heads: numHeads,
+    num_layers: config.numLayers,
+    q_lora_rank: latent.qLoraRank ?? null,
+    qk_head_dim: latent.qkNopeHeadDim + latent.qkRopeHeadDim,
+    qk_nope_head_dim: latent.qkNopeHeadDim,
+    qk_rope_head_dim: latent.qkRopeHeadDim,
+    rms_norm_eps: normEpsilon,
+    // Where transformers 5 looks, and where versions before it do.
+    rope_parameters: { rope_theta: latent.ropeTheta, rope_type: 'default' },
+    rope_theta: latent.ropeTheta,
+    routed_scaling_factor: moe.routedScalingFactor,
+    tie_word_embeddings: false,
+    v_head_dim: latent.vHeadDim,
+    vocab_size: vocabSize,
+    zero_expert_num: moe.numZeroExperts,
+  };
+}
+
+/** The router that the family has; nothing is dropped. */
+const router = {
+  scoreFunction: 'softmax',
+  gate: 'linear',
+  noisy: false,
+  normalizeWeights: false,
+  correctionBias: true,
+  scaleZeroExperts: true,
+  numGroups: 1,
+  capacityFactor: 0,
+} as const;
+
+const halves = [1, 2] as const;
+const attentions: TensorRule[] = halves.flatMap((half) => {
+  const [ours, theirs] = [`block{layer}.attn${half}`, `model.layers.{layer}.self_attn.${half - 1}`];
+  return [
+    transposed(`${ours}.wq`, `${theirs}.q_proj.weight`),
+    transposed(`${ours}.wqDown`, `${theirs}.q_a_proj.weight`),
+    same(`${ours}.bqDown`, `${theirs}.q_a_proj.bias`),
+    same(`${ours}.normQ.weight`, `${theirs}.q_a_layernorm.weight`),
+    transposed(`${ours}.wqUp`, `${theirs}.q_b_proj.weight`),
+    transposed(`${ours}.wkvDown`, `${theirs}.kv_a_proj_with_mqa.weight`),
+    same(`${ours}.bkvDown`, `${theirs}.kv_a_proj_with_mqa.bias`),
+    same(`${ours}.normKv.weight`, `${theirs}.kv_a_layernorm.weight`),
+    transposed(`${ours}.wkvUp`, `${theirs}.kv_b_proj.weight`),
+    transposed(`${ours}.wo`, `${theirs}.o_proj.weight`),
+    same(`${ours}.bo`, `${theirs}.o_proj.bias`),
+  ];
+});
+const projections = ['gate', 'up', 'down'] as const;
+
+const rules: readonly TensorRule[] = [
+  same('embedding', 'model.embed_tokens.weight'),
+  ...attentions,
+  ...halves.flatMap((half) => [
+    same(`block{layer}.normAttn${half}.weight`, `model.layers.{layer}.input_layernorm.${half - 1}.weight`),
+    same(`block{layer}.normMlp${half}.weight`, `model.layers.{layer}.post_attention_layernorm.${half - 1}.weight`),
+    ...projections.map((name) =>
+      transposed(`block{layer}.mlp${half}.${name}`, `model.layers.{layer}.mlps.${half - 1}.${name}_proj.weight`),
+    ),
+  ]),
+  transposed('block{layer}.router.weight', 'model.layers.{layer}.mlp.router.classifier.weight'),
+  same('block{layer}.router.correctionBias', 'model.layers.{layer}.mlp.router.e_score_correction_bias'),
+  ...projections.map((name) =>
+    transposed(`block{layer}.experts.${name}`, `model.layers.{layer}.mlp.experts.{expert}.${name}_proj.weight`),
+  ),
+  same('normFinal.weight', 'model.norm.weight'),
+  transposed('head.weight', 'lm_head.weight'),
+];
+
+/** The expert that a tensor belongs to, where it is one of those that compute nothing. */
+function zeroExpertOf(name: string, { moe }: LongcatFlashConfig): number | undefined {
+  const expert = Number(/\.mlp\.experts\.(\d+)\./.exec(name)?.[1] ?? NaN);
+  return expert >= moe.numExperts && expert < moe.numExperts + (moe.numZeroExperts ?? 0) ? expert : undefined;
+}

@@ -1,0 +1,98 @@
+import type { RouterConfig } from '@scmoe/gating';
+import {
+  expectPositiveInteger,
+  expectThat,
+  resolveLongcatBlock,
+  type LatentAttentionConfig,
+  type ResolvedLongcatBlock,
+} from '@scmoe/layer';
+
+import type { ResolvedModel } from '../languageModel/ResolvedModel.js';
+import { resolveRouterLosses, type RouterLossConfig } from '../stages/routerLosses.js';
+
+/** Options of the router and its experts; `numExperts` counts those with a feed-forward network. */
+export interface LongcatFlashMoeConfig extends RouterConfig, RouterLossConfig {
+  /** Hidden width of an expert. */
+  expertHidden: number;
+}
+
+/** LongCat-Flash (arXiv 2509.01322). */
+export interface LongcatFlashConfig {
+  vocabSize: number;
+  /** Shortcut-connected blocks, of two attentions and two MLPs each. */
+  numLayers: number;
+  dModel: number;
+  numHeads: number;
+  latent: LatentAttentionConfig;
+  /** Hidden width of the dense MLPs. */
+  ffnHidden: number;
+  /** Longest sequence, in tokens. */
+  sequenceLength: number;
+  attentionBias?: boolean;
+  /** Default 1e-5. */
+  normEpsilon?: number;
+  dropout?: number;
+  moe: LongcatFlashMoeConfig;
+}
+
+export interface ResolvedLongcatFlash extends ResolvedModel {
+  /** What all blocks have alike. */
+  block: ResolvedLongcatBlock;
+}
+
+/**
+ * Fills in the defaults. The load-balance loss has the coefficient 0 where none is given: LongCat-Flash balances by
+ * correction biases.
+ * @throws ConfigurationError naming the option, what is allowed and what came.
+ */
+export function resolveLongcatFlash(config: LongcatFlashConfig): ResolvedLongcatFlash {
+  const { vocabSize, numLayers, dModel, numHeads, latent, ffnHidden, sequenceLength } = config;
+  const { attentionBias = false, normEpsilon = 1e-5, dropout = 0, moe } = config;
+  for (const [name, value] of Object.entries({ vocabSize, numLayers, sequenceLength }))
+    expectPositiveInteger(name, value);
+  expectThat(typeof moe === 'object', 'moe', 'options of the router and its experts', moe);
+  const { balance, auxiliaryLossCoefficient = 0, sequenceBalanceCoefficient, importanceCoefficient, ...rest } = moe;
+  const { zLossCoefficient, expertHidden, ...router } = rest;
+  expectPositiveInteger('moe.expertHidden', expertHidden);
+  const { routing = 'tokenChoice' } = router;
+  const causal = "tokenChoice (with 'expertChoice' a token's experts depend on later tokens)";
+  expectThat(routing === 'tokenChoice', 'moe.routing', causal, routing);
+  const block = resolveLongcatBlock({
+    ...router,
+    dModel,
+    numHeads,
+    attention: 'latent',
+    latent,
+    ffnHidden,
+    expertHidden,
+    attentionBias,
+    normEpsilon,
+    dropout,
+    causal: true,
+  });
+  return {
+    vocabSize,
+    dModel,
+    sequenceLength,
+    positions: 'rotary',
+    tiedEmbeddings: false,
+    norm: block.norm,
+    normEpsilon,
+    dropout,
+    routerLosses: resolveRouterLosses({
+      balance,
+      auxiliaryLossCoefficient,
+      sequenceBalanceCoefficient,
+      importanceCoefficient,
+      zLossCoefficient,
+    }),
+    stages: Array.from({ length: numLayers }, (_, index) => ({
+      kind: 'longcat',
+      name: `block${index}`,
+      config: block,
+    })),
+    // Two attentions, two MLPs and the experts.
+    residualAdditions: 5 * numLayers,
+    block,
+  };
+}

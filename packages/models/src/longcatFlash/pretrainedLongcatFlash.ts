@@ -1,0 +1,25 @@
+import { longcatFlash } from '../huggingFace/architectures/longcatFlash.js';
+import { loadModel, type LoadOptions } from '../huggingFace/loadModel.js';
+import { saveModel, type SaveOptions } from '../huggingFace/saveModel.js';
+import type { LongcatFlash } from './LongcatFlash.js';
+
+/**
+ * Loads a LongCat-Flash from a folder of Hugging Face transformers (`config.json` and safetensors, in one file or in
+ * shards). Numbers of any floating-point type become float32, tensor by tensor; of the experts, those of `experts` alone
+ * are read. Its logits are those of transformers.
+ *
+ * @throws PretrainedError naming the options or the tensors that do not fit; SafetensorsError where a file is damaged.
+ */
+export function loadLongcatFlash(folder: string, options?: LoadOptions): Promise<LongcatFlash> {
+  return loadModel(folder, [longcatFlash], options);
+}
+
+/**
+ * Saves a LongCat-Flash as a folder that transformers loads. The projections that transformers has for experts which
+ * compute nothing are written as zeros.
+ *
+ * @throws ConfigurationError naming an option that the format has not.
+ */
+export function saveLongcatFlash(model: LongcatFlash, folder: string, options?: SaveOptions): Promise<void> {
+  return saveModel(model, folder, [longcatFlash], options);
+}
