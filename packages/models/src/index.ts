@@ -11,8 +11,7 @@ export {
   type ModelCache,
   type ModelOptions,
 } from './languageModel/LanguageModel.js';
-export type { LanguageModelCosts } from './languageModel/languageModelCosts.js';
-export type { ResolvedLanguageModel } from './languageModel/ResolvedLanguageModel.js';
+export type { ResolvedModel } from './languageModel/ResolvedModel.js';
 export { LongcatFlash } from './longcatFlash/LongcatFlash.js';
 export {
   resolveLongcatFlash,
