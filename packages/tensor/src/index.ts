@@ -1,6 +1,6 @@
 import { registerBackend } from './backend/registerBackend.js';
 import { registerGradients } from './gradients/registerGradients.js';
-import { registerFileHandlers } from './io/fileHandlers.js';
+import { registerFileHandlers } from './io/files.js';
 
 registerBackend();
 registerGradients();
@@ -30,10 +30,9 @@ export {
   type CrossEntropyOptions,
 } from './ops/softmaxCrossEntropy.js';
 export { swiglu, swigluComposed } from './ops/swiglu.js';
-export { readSafetensors, toFloat32, toTensor, type StoredTensor } from './io/readSafetensors.js';
+export { readSafetensors, registerFileHandlers, writeSafetensors, type WritableTensor } from './io/files.js';
 export { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from './io/safetensorsHeader.js';
-export { writeSafetensors, type WritableTensor } from './io/writeSafetensors.js';
-export { registerFileHandlers } from './io/fileHandlers.js';
+export { toFloat32, toTensor, type StoredTensor } from './io/storedTensor.js';
 export { stopGradient } from './autodiff/stopGradient.js';
 export {
   constantSchedule,
