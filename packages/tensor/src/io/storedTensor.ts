@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { bf16ToFloat32, f16ToFloat32 } from './halfPrecision.js';
 import type { SafetensorsArray, SafetensorsDtype } from './safetensorsHeader.js';
 
+/** A tensor of a safetensors file, in host memory. */
 export interface StoredTensor {
   dtype: SafetensorsDtype;
   shape: number[];

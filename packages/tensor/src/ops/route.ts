@@ -7,6 +7,7 @@ import { fusedGradients, hasFused, runFused } from './runFused.js';
 export const routeKernel = 'ScmoeRoute';
 export const routeGradKernel = 'ScmoeRouteGrad';
 
+/** Options of `route`. */
 export interface RouteOptions {
   /** Experts for each token. */
   topK: number;
