@@ -13,5 +13,6 @@ export interface Routing extends Route {
 
 /** The seam for other gates: tokens (T, d) in, a routing out. */
 export interface Router {
+  /** Chooses experts and slots for tokens (T, d). Runs on the tape: weights and scores carry gradients. */
   route(tokens: tf.Tensor2D): Routing;
 }

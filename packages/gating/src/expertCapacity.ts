@@ -1,3 +1,4 @@
+/** Options of `expertCapacity`. */
 export interface CapacityOptions {
   /** Tokens on this rank. */
   numTokens: number;

@@ -4,6 +4,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { expertCapacity } from './expertCapacity.js';
 import type { Routing } from './Router.js';
 
+/** Options of `routeTokens`. */
 export interface RouteTokensOptions {
   /** Experts for each token. */
   topK?: number;

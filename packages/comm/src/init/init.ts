@@ -10,6 +10,7 @@ import { joinRendezvous } from '../rendezvous/joinRendezvous.js';
 import { gatherAddresses } from './gatherAddresses.js';
 import { localAddressTowards } from './localAddress.js';
 
+/** Options of `init`. */
 export interface InitOptions {
   /** 'auto': gloo where there are several ranks, self in a world of one. */
   engine?: 'auto' | EngineName;

@@ -23,8 +23,10 @@ export type PairKind = (typeof pairKinds)[number];
 /** Where an ScMoE pair taps gate and experts: `pos1` after the first block, `pos2` before its MLP, `pos3` before it. */
 export type Position = (typeof positions)[number];
 
+/** Which norm the tapped activation goes through. */
 export type ShortcutNorm = (typeof shortcutNorms)[number];
 
+/** Rotary positions of the attention (arXiv 2104.09864). */
 export interface RopeConfig {
   style: 'half' | 'interleaved';
   theta?: number;
@@ -50,6 +52,7 @@ export interface BackboneConfig {
   dropout?: number;
 }
 
+/** Options of a pair of transformer blocks, of any kind. */
 export interface PairConfig extends BackboneConfig, Partial<RoutedConfig> {
   kind: PairKind;
   position?: Position;
@@ -79,6 +82,7 @@ export interface ResolvedMoe extends ResolvedRouted {
   postNorm: boolean;
 }
 
+/** The options of a pair with all defaults filled in, checked. */
 export interface ResolvedPair extends ResolvedBackbone {
   kind: PairKind;
   moe?: ResolvedMoe;

@@ -35,6 +35,7 @@ export class ScMoE extends ExpertLayer<ScMoEArgs> {
     return { ...norm, ...moeSpecs(inputSize, this.config) };
   }
 
+  /** Makes the variables for inputs `[current, shortcut]` of one shape. */
   override build(inputShape: Shape | Shape[]): void {
     if (!isShapeList(inputShape) || inputShape.length !== 2) {
       throw new Error(`${this.name}: expected two inputs, [current, shortcut], got ${JSON.stringify(inputShape)}`);

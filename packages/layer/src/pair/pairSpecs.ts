@@ -9,6 +9,7 @@ import { initializeParameters, type InitializationOptions } from '../parameters/
 import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
 import type * as tf from '@tensorflow/tfjs';
 
+/** Which part of a pair's parameters a rank has. */
 export interface ShardOptions {
   /** Which of the experts to have parameters for; all by default. */
   experts?: ExpertShard;

@@ -29,6 +29,7 @@ export type GptCache = {
   pairs: PairCache[];
 };
 
+/** Options of a `Gpt` besides its configuration. */
 export interface GptOptions {
   /** Of the initial weights. */
   seed: number;
@@ -36,11 +37,13 @@ export interface GptOptions {
   experts?: ExpertShard;
 }
 
+/** Where the experts are. */
 export interface DispatchOptions {
   /** Brings tokens to their experts and back. Default: all experts are here. A shard of experts needs one. */
   dispatcher?: Dispatcher;
 }
 
+/** Options of `Gpt.forward`. */
 export interface ForwardOptions extends DispatchOptions {
   /** Switches dropout on. */
   training?: boolean;
@@ -52,6 +55,7 @@ export interface ForwardOptions extends DispatchOptions {
   keepCache?: boolean;
 }
 
+/** What `Gpt.forward` returns; the caller disposes it. */
 export type ForwardResult = {
   /** (B, S, vocabSize) */
   logits: tf.Tensor3D;
@@ -63,6 +67,7 @@ export type ForwardResult = {
   cache?: GptCache;
 };
 
+/** What `Gpt.loss` returns; the caller disposes it. */
 export type LossResult = {
   /** crossEntropy + auxiliaryLossCoefficient * auxiliaryLoss */
   loss: tf.Scalar;
@@ -170,6 +175,7 @@ export class Gpt {
     );
   }
 
+  /** Frees the variables. */
   dispose(): void {
     tf.dispose(this.variables);
   }

@@ -17,6 +17,7 @@ import {
 /** `top1` and `top2` are `standard` with that topK. */
 export const moeKinds = ['dense', 'top1', 'top2', 'standard', 'shared', 'scmoe'] as const;
 
+/** Options of the experts of a GPT. */
 export interface GptMoeConfig extends Partial<RoutedConfig> {
   /** What every second block has in place of its MLP. */
   kind: (typeof moeKinds)[number];
@@ -33,6 +34,7 @@ export interface GptMoeConfig extends Partial<RoutedConfig> {
   auxiliaryLossCoefficient?: number;
 }
 
+/** Options of a GPT. */
 export interface GptConfig {
   vocabSize: number;
   /** Blocks; they come in pairs, of which the second has the experts. */
@@ -57,6 +59,7 @@ export interface GptConfig {
   moe?: GptMoeConfig;
 }
 
+/** The options of a GPT with all defaults filled in, checked. */
 export interface ResolvedGpt {
   vocabSize: number;
   numLayers: number;

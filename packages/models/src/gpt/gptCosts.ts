@@ -3,6 +3,7 @@ import { countParameters } from '@scmoe/layer';
 import type { ResolvedGpt } from './GptConfig.js';
 import { gptSpecs } from './gptSpecs.js';
 
+/** What a GPT costs, by arithmetic. */
 export interface GptCosts {
   numParameters: number;
   /** Without the experts that a token does not visit. */
