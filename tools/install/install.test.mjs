@@ -21,7 +21,7 @@ import { build } from 'esbuild';
 
 import { browserAdvice, findChromium } from '../bootstrap/chromium.mjs';
 import { importsOf } from './importsOf.mjs';
-import { withPage } from './Page.mjs';
+import { withPage } from './withPage.mjs';
 import { Project } from './Project.mjs';
 import {
   asCommonJs,
@@ -230,14 +230,14 @@ describe('in a browser', { skip: chromium ? false : `no Chromium: ${browserAdvic
 
   before(async () => {
     const { path } = projects.get('all');
-    copyFileSync(new URL('./page.mjs', import.meta.url), join(path, 'page.mjs'));
+    copyFileSync(new URL('./browserProgram.mjs', import.meta.url), join(path, 'program.mjs'));
     writeFileSync(
       join(path, 'index.html'),
       '<!doctype html><link rel="icon" href="data:," /><script src="page.js"></script>',
     );
     // As a user's bundler would: esbuild's defaults for a browser. A module of Node that is reached fails the build.
     const options = {
-      entryPoints: [join(path, 'page.mjs')],
+      entryPoints: [join(path, 'program.mjs')],
       outfile: join(path, 'page.js'),
       bundle: true,
       minify: true,
