@@ -1,6 +1,6 @@
-// What the page of the browser test runs, bundled with the installed packages: `train(backend)` on globalThis.
+// What the page of the browser test runs, bundled with the installed packages; the test calls what is on globalThis.
 import { transformerPair } from '@scmoe/layer';
-import { randomNormal, useBackend } from '@scmoe/tensor';
+import { findAddon, randomNormal, readSafetensors, useBackend } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 
@@ -31,4 +31,4 @@ export async function train(backend) {
   return { line, used: tf.getBackend(), output, gradients, losses: history.loss };
 }
 
-globalThis.train = train;
+Object.assign(globalThis, { findAddon, readSafetensors, train, useBackend });

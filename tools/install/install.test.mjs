@@ -264,6 +264,22 @@ describe('in a browser', { skip: chromium ? false : `no Chromium: ${browserAdvic
     await build({ stdin, bundle: true, format: 'esm', outfile: join(path, 'example.js'), logLevel: 'error' });
   });
 
+  it('takes the GPU by itself, and says what needs Node', async () => {
+    await withPage(chromium, projects.get('all').path, async (page) => {
+      const { line } = await page.evaluate(() => globalThis.useBackend());
+      assert.match(line, /^backend webgl \(the GPU through WebGL, 1 thread, float32\): the fastest there is here$/);
+      await assert.rejects(
+        page.evaluate(() => globalThis.useBackend('scmoe')),
+        /Unknown backend 'scmoe': expected one of auto, webgl, wasm, cpu/,
+      );
+      assert.match((await page.evaluate(() => globalThis.findAddon())).problem, /need Node, this is a browser/);
+      await assert.rejects(
+        page.evaluate(() => globalThis.readSafetensors('model.safetensors')),
+        /readSafetensors needs Node: a browser has no file system/,
+      );
+    });
+  });
+
   it('gives the same numbers on each backend of TF.js and learns, without an error on the console', async () => {
     await withPage(chromium, projects.get('all').path, async (page, complaints) => {
       const results = new Map();
