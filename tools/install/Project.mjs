@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { run } from './workspace.mjs';
+import { run, userEnvironment } from './workspace.mjs';
 
 export class Project {
   #env;
@@ -13,10 +13,7 @@ export class Project {
     mkdirSync(path, { recursive: true });
     this.write('package.json', '{ "private": true }');
     this.write('.npmrc', npmrc.join('\n'));
-    const inherited = Object.entries(process.env).filter(
-      ([name]) => !/^(npm_|NODE_OPTIONS$|NODE_PATH$|NX_)/i.test(name),
-    );
-    this.#env = { ...Object.fromEntries(inherited), npm_config_userconfig: join(path, '.npmrc'), NO_COLOR: '1' };
+    this.#env = { ...userEnvironment, npm_config_userconfig: join(path, '.npmrc'), NO_COLOR: '1' };
   }
 
   write(name, content) {

@@ -9,6 +9,11 @@ export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 export const run = promisify(execFile);
 
+/** The environment without what an npm, an Nx or a test runner above has put into it: a user has none of that. */
+export const userEnvironment = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^(npm_|NX_|NODE_OPTIONS$|NODE_PATH$)/i.test(name)),
+);
+
 /** Every published package: its name, folder, manifest and README. */
 export const packages = readdirSync(join(root, 'packages')).map((folder) => {
   const path = join(root, 'packages', folder);
@@ -18,7 +23,8 @@ export const packages = readdirSync(join(root, 'packages')).map((folder) => {
 
 /** Packs every package into `folder`. @returns the tarballs by the packages' names, with the files that npm says are in them */
 export async function packAll(folder) {
-  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder, ...packages.map((p) => p.path)]);
+  const args = ['pack', '--json', '--pack-destination', folder, ...packages.map(({ path }) => path)];
+  const { stdout } = await run('npm', args, { env: userEnvironment });
   const packed = Object.values(JSON.parse(stdout));
   return new Map(
     packed.map(({ name, filename, files }) => [
