@@ -5,6 +5,7 @@ import { idleParameters } from '../stages/idleParameters.js';
 import type { ModelStage } from '../stages/runStage.js';
 import { gptSpecs } from './gptSpecs.js';
 
+/** What a GPT costs, by arithmetic. */
 export interface GptCosts {
   numParameters: number;
   /** Without the experts that a token does not visit. */
