@@ -1,5 +1,7 @@
 #include "bindings/args.h"
 
+#include <cstring>
+
 namespace scmoe {
 
 namespace {
@@ -17,6 +19,15 @@ const char* nameOf(napi_typedarray_type type) {
     case napi_uint8_array: return "Uint8Array";
     default: return "another typed array";
   }
+}
+
+std::string textOf(napi_env env, napi_value value, size_t index) {
+  size_t length = 0;
+  if (napi_get_value_string_utf8(env, value, nullptr, 0, &length) != napi_ok)
+    throw Error(at(index) + ": expected a string");
+  std::string result(length, '\0');
+  check(napi_get_value_string_utf8(env, value, result.data(), length + 1, &length), "reading a string");
+  return result;
 }
 
 }  // namespace
@@ -80,12 +91,18 @@ bool Args::flag(size_t index) const {
   return result;
 }
 
-std::string Args::text(size_t index) const {
-  size_t length = 0;
-  if (napi_get_value_string_utf8(env_, value(index), nullptr, 0, &length) != napi_ok)
-    throw Error(at(index) + ": expected a string");
-  std::string result(length, '\0');
-  check(napi_get_value_string_utf8(env_, values_[index], result.data(), length + 1, &length), "reading a string");
+std::string Args::text(size_t index) const { return textOf(env_, value(index), index); }
+
+std::vector<std::string> Args::texts(size_t index) const {
+  uint32_t length = 0;
+  if (napi_get_array_length(env_, value(index), &length) != napi_ok)
+    throw Error(at(index) + ": expected an array of strings");
+  std::vector<std::string> result;
+  for (uint32_t i = 0; i < length; ++i) {
+    napi_value element;
+    check(napi_get_element(env_, values_[index], i, &element), "reading an array");
+    result.push_back(textOf(env_, element, index));
+  }
   return result;
 }
 
@@ -141,6 +158,15 @@ napi_value toJs(napi_env env, const std::string& text) {
 napi_value toJs(napi_env env, bool flag) {
   napi_value result;
   check(napi_get_boolean(env, flag, &result), "making a boolean");
+  return result;
+}
+
+napi_value toJs(napi_env env, const std::vector<uint8_t>& bytes) {
+  void* data = nullptr;
+  napi_value buffer, result;
+  check(napi_create_arraybuffer(env, bytes.size(), &data, &buffer), "making a buffer");
+  if (!bytes.empty()) std::memcpy(data, bytes.data(), bytes.size());
+  check(napi_create_typedarray(env, napi_uint8_array, bytes.size(), buffer, 0, &result), "making an array");
   return result;
 }
 

@@ -38,6 +38,8 @@ class Args {
   std::string text(size_t index) const;
   /// An Array of numbers, e.g. a shape.
   std::vector<int64_t> numbers(size_t index) const;
+  /// An Array of strings.
+  std::vector<std::string> texts(size_t index) const;
   /// An Array of Float32Array.
   std::vector<float*> floatArrays(size_t index, std::vector<int64_t>* lengths = nullptr) const;
 
@@ -54,6 +56,8 @@ class Args {
 napi_value toJs(napi_env env, double number);
 napi_value toJs(napi_env env, const std::string& text);
 napi_value toJs(napi_env env, bool flag);
+/// A Uint8Array.
+napi_value toJs(napi_env env, const std::vector<uint8_t>& bytes);
 
 using BoundFunction = napi_value (*)(Args&);
 

@@ -178,10 +178,18 @@ void Communicator::execute(Work& work) {
   switch (request.operation) {
     case Operation::kConnect: return connect(deadline);
     case Operation::kClose: return close(work);
-    default:
-      return engine_->run(request, work.sequence, deadline, [&](WorkState state, const std::vector<int>& missing) {
-        recorder_.moved(work.sequence, state, missing);
-      });
+    default: break;
+  }
+  try {
+    engine_->run(request, work.sequence, deadline, [&](WorkState state, const std::vector<int>& missing) {
+      recorder_.moved(work.sequence, state, missing);
+    });
+  } catch (const CommError& error) {
+    if (error.kind != FailureKind::kTimeout) throw;
+    recorder_.moved(work.sequence, WorkState::kFailed, error.ranks);
+    throw CommError(error.kind,
+                    error.what() + std::string(" (time-out ") + std::to_string(request.timeout.count()) + " ms)",
+                    error.ranks);
   }
 }
 

@@ -8,6 +8,7 @@ const char* codeOf(FailureKind kind) {
     case FailureKind::kDead: return "SCMOE_COMM_DEAD";
     case FailureKind::kMismatch: return "SCMOE_COMM_MISMATCH";
     case FailureKind::kConnection: return "SCMOE_COMM_CONNECTION";
+    case FailureKind::kEngine: return "SCMOE_COMM_ENGINE";
     case FailureKind::kAborted: return "SCMOE_COMM_ABORTED";
     case FailureKind::kClosed: return "SCMOE_COMM_CLOSED";
   }

@@ -13,6 +13,7 @@ enum class FailureKind {
   kDead,        // a rank's process has ended
   kMismatch,    // ranks disagree on what they are doing
   kConnection,  // a connection broke, the reason is not known
+  kEngine,      // the engine's library, or the device, reports a failure
   kAborted,     // another rank, or the program itself, gave up
   kClosed,      // used after close, or after an earlier failure
 };

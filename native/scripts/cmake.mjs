@@ -53,6 +53,16 @@ function build(target) {
 }
 
 /**
+ * Builds the addon of the NCCL engine, which needs nothing, and what stands in for NCCL and CUDA in tests; after `compile`.
+ *
+ * @returns why that does not work, or undefined
+ */
+export function compileNccl() {
+  if (build('scmoe_comm_nccl') && build('scmoe_standins')) return undefined;
+  return 'the NCCL engine did not compile; the compiler says why above';
+}
+
+/**
  * Builds the addon of the Gloo engine, after `compile`.
  *
  * @returns why it can't be built here, or undefined

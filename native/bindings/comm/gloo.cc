@@ -1,5 +1,3 @@
-#include <cstring>
-
 #include "bindings/comm/guarded.h"
 #include "bindings/comm/instance.h"
 #include "bindings/comm/options.h"
@@ -36,15 +34,7 @@ SCMOE_EXPORT(glooOpen) {
 
 /// (id) => Uint8Array: where the other ranks reach this one
 SCMOE_EXPORT(glooAddresses) {
-  return guarded(args, [&] {
-    const std::vector<uint8_t> bytes = engineOf(args).mesh().addresses();
-    void* data = nullptr;
-    napi_value buffer, array;
-    check(napi_create_arraybuffer(args.env(), bytes.size(), &data, &buffer), "making a buffer");
-    if (!bytes.empty()) std::memcpy(data, bytes.data(), bytes.size());
-    check(napi_create_typedarray(args.env(), napi_uint8_array, bytes.size(), buffer, 0, &array), "making an array");
-    return array;
-  });
+  return guarded(args, [&] { return toJs(args.env(), engineOf(args).mesh().addresses()); });
 }
 
 /// (id, [Uint8Array of rank 0, of rank 1, ...])

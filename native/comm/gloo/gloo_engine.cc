@@ -79,29 +79,21 @@ void GlooEngine::run(const Request& request, uint64_t sequence, Deadline deadlin
   sequence_ = sequence;
   step_ = 0;
   deadline_ = deadline;
-  try {
-    std::vector<int> others;
-    for (int peer = 0; peer < size(); ++peer)
-      if (peer != rank()) others.push_back(peer);
-    progress(WorkState::kWaitingForRanks, others);
-    agree(request, sequence, deadline);
-    progress(WorkState::kMovingData, {});
-    switch (request.operation) {
-      case Operation::kAllToAll:
-      case Operation::kAllToAllV: allToAllV(request); break;
-      case Operation::kAllReduce: allReduce(request); break;
-      case Operation::kAllGather:
-      case Operation::kAllGatherV: allGatherV(request); break;
-      case Operation::kReduceScatter: reduceScatter(request); break;
-      case Operation::kBroadcast: broadcast(request); break;
-      default: break;  // a barrier is the exchange of headers
-    }
-  } catch (const CommError& error) {
-    if (error.kind != FailureKind::kTimeout) throw;
-    progress(WorkState::kFailed, error.ranks);
-    throw CommError(error.kind,
-                    error.what() + std::string(" (time-out ") + std::to_string(request.timeout.count()) + " ms)",
-                    error.ranks);
+  std::vector<int> others;
+  for (int peer = 0; peer < size(); ++peer)
+    if (peer != rank()) others.push_back(peer);
+  progress(WorkState::kWaitingForRanks, others);
+  agree(request, sequence, deadline);
+  progress(WorkState::kMovingData, {});
+  switch (request.operation) {
+    case Operation::kAllToAll:
+    case Operation::kAllToAllV: allToAllV(request); break;
+    case Operation::kAllReduce: allReduce(request); break;
+    case Operation::kAllGather:
+    case Operation::kAllGatherV: allGatherV(request); break;
+    case Operation::kReduceScatter: reduceScatter(request); break;
+    case Operation::kBroadcast: broadcast(request); break;
+    default: break;  // a barrier is the exchange of headers
   }
   if (scratch_.capacity() > kKeepScratch) std::vector<char>().swap(scratch_);
 }

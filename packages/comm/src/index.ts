@@ -16,6 +16,7 @@ export { CommError, type CommErrorCode } from './communicator/CommError.js';
 export { fromBf16, toBf16 } from './data/bf16.js';
 export type { HostArray } from './data/dtypes.js';
 export { findGloo } from './engine/gloo.js';
+export { findNccl, type GpuDevice, type NcclEngineReport } from './engine/nccl.js';
 export { finishAllToAllV, startAllToAllV, type ExchangeOptions, type InFlight } from './exchange/allToAllV.js';
 export { analyzeFlightRecords, type FlightAnalysis, type FlightFinding } from './flight/analyzeFlightRecords.js';
 export { findPlace } from './place/findPlace.js';

@@ -58,7 +58,17 @@ export {
   type ParameterSpec,
   type ParameterSpecs,
 } from './parameters/ParameterSpec.js';
-export { executePlan } from './plan/executePlan.js';
+export {
+  OverlapController,
+  type LayerExecution,
+  type LayerReport,
+  type OverlapMode,
+  type OverlapOptions,
+} from './overlap/OverlapController.js';
+export type { StepEvent } from './overlap/StepRecorder.js';
+export { executePlan, type ExecutePlanOptions } from './plan/executePlan.js';
+export { operatorGraph, overlapped } from './plan/overlapped.js';
+export { mirrored, type Phase, type PlanObserver } from './plan/PlanObserver.js';
 export {
   isExchange,
   operatorsOver,

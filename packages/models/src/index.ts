@@ -4,10 +4,28 @@ export { Gpt, type GptCache, type GptOptions } from './gpt/Gpt.js';
 export { resolveGpt, type GptConfig, type GptMoeConfig, type ResolvedGpt } from './gpt/GptConfig.js';
 export { gptCosts, type GptCosts } from './gpt/gptCosts.js';
 export { gptSpecs } from './gpt/gptSpecs.js';
+export {
+  LanguageModel,
+  type ForwardOptions,
+  type ForwardResult,
+  type ModelCache,
+  type ModelOptions,
+} from './languageModel/LanguageModel.js';
+export type { LanguageModelCosts } from './languageModel/languageModelCosts.js';
+export type { ResolvedLanguageModel } from './languageModel/ResolvedLanguageModel.js';
+export { LongcatFlash } from './longcatFlash/LongcatFlash.js';
+export {
+  resolveLongcatFlash,
+  type LongcatFlashConfig,
+  type LongcatFlashMoeConfig,
+  type ResolvedLongcatFlash,
+} from './longcatFlash/LongcatFlashConfig.js';
+export { longcatFlashSpecs } from './longcatFlash/longcatFlashSpecs.js';
 export type { InitialValues } from './stages/createVariables.js';
 export type { RouterLoads } from './stages/correctionBiases.js';
 export type { MoeConfig, Placement, Stage } from './stages/resolveStages.js';
 export type { LossResult, RouterLossConfig, RouterLosses } from './stages/routerLosses.js';
+export type { ModelStage } from './stages/runStage.js';
 export type { DispatchOptions } from './stages/runStages.js';
 export { Vit, type VitForwardOptions, type VitForwardResult, type VitLossOptions, type VitOptions } from './vit/Vit.js';
 export { resolveVit, type Pooling, type ResolvedVit, type VitConfig } from './vit/VitConfig.js';
@@ -17,23 +35,7 @@ export { readHuggingFace, type JsonObject } from './huggingFace/folder/openFolde
 export type { LoadOptions } from './huggingFace/loadModel.js';
 export { loadPretrained, savePretrained } from './huggingFace/pretrained.js';
 export { loadPretrainedVit, savePretrainedVit, type VitLoadOptions } from './huggingFace/pretrainedVit.js';
+export { loadPretrainedLongcatFlash, savePretrainedLongcatFlash } from './huggingFace/pretrainedLongcatFlash.js';
 export { PretrainedError } from './huggingFace/PretrainedError.js';
 export type { SaveOptions } from './huggingFace/saveModel.js';
 export { upcycle, type UpcycleOptions } from './upcycle/upcycle.js';
-export {
-  LanguageModel,
-  type ForwardOptions,
-  type ForwardResult,
-  type ModelCache,
-  type ModelOptions,
-} from './languageModel/LanguageModel.js';
-export type { ResolvedModel } from './languageModel/ResolvedModel.js';
-export { LongcatFlash } from './longcatFlash/LongcatFlash.js';
-export {
-  resolveLongcatFlash,
-  type LongcatFlashConfig,
-  type LongcatFlashMoeConfig,
-  type ResolvedLongcatFlash,
-} from './longcatFlash/LongcatFlashConfig.js';
-export { longcatFlashSpecs } from './longcatFlash/longcatFlashSpecs.js';
-export { loadLongcatFlash, saveLongcatFlash } from './longcatFlash/pretrainedLongcatFlash.js';

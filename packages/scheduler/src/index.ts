@@ -27,3 +27,25 @@ export { equation11Slot } from './predict/equation11.js';
 export { simulatePlan, type Schedule, type SimulateOptions, type Span } from './predict/simulatePlan.js';
 export { slotTimes, windowCosts, type WindowCosts } from './predict/slotTimes.js';
 export { SchedulerError } from './SchedulerError.js';
+export { readChromeTrace, writeChromeTrace } from './trace/chromeTrace.js';
+export { alignTraces, estimateClockOffset, type ClockOffset, type PingPong } from './trace/clockOffset.js';
+export { drawTimeline, type DrawTimelineOptions } from './trace/drawTimeline.js';
+export { renderPng, type RenderPngOptions } from './trace/renderPng.js';
+export { summarizeTrace, type RankSummary, type TraceSummary } from './trace/summarizeTrace.js';
+export type { Trace } from './trace/Trace.js';
+export { TraceRecorder, type TraceRecorderOptions } from './trace/TraceRecorder.js';
+export { allToAllMs, type AllToAllAlgorithm, type Cluster, type LinkClass } from './cluster/Cluster.js';
+export { clusterMachine } from './cluster/clusterMachine.js';
+export { compareContenders, type CompareOptions, type ComparisonRow } from './cluster/compareContenders.js';
+export { contenders, type Contender } from './cluster/Contender.js';
+export type { Direction, Machine } from './cluster/Machine.js';
+export type { ModelShape } from './cluster/ModelShape.js';
+export {
+  machineShare,
+  predictPair,
+  type PairPrediction,
+  type PredictPairOptions,
+  type RunKind,
+} from './cluster/predictPair.js';
+export { clusterPresets, modelPresets } from './cluster/presets.js';
+export { shareMachine, type ShareMachineOptions } from './cluster/shareMachine.js';

@@ -7,6 +7,8 @@ export type CommErrorCode =
   | 'SCMOE_COMM_MISMATCH'
   /** A connection broke and nobody knows why. */
   | 'SCMOE_COMM_CONNECTION'
+  /** The engine's library, or the GPU, reports a failure. */
+  | 'SCMOE_COMM_ENGINE'
   /** Another rank, or this program itself, gave up. */
   | 'SCMOE_COMM_ABORTED'
   /** Used after close, or after a failure. */

@@ -7,7 +7,7 @@ import type { Work } from './Work.js';
 export type Data = HostArray | tf.Tensor;
 
 export type Reduction = 'sum' | 'mean' | 'max';
-export type EngineName = 'self' | 'gloo';
+export type EngineName = 'self' | 'gloo' | 'nccl';
 
 export interface CollectiveOptions {
   /** Overrides the communicator's own, in milliseconds; counted from when the collective's turn has come. */
@@ -58,7 +58,10 @@ export interface Communicator {
     options?: MoveOptions<D>,
   ): Work<D>;
 
-  /** @returns the reduction over all ranks, element by element: the same bits on every rank */
+  /**
+   * @returns the reduction over all ranks, element by element: the same bits on every rank. Floats are added up in the
+   * order of the ranks over gloo, in NCCL's own order over nccl.
+   */
   allReduce<D extends Data>(data: D, options?: ReduceOptions<D>): Work<D>;
 
   /** @returns the data of all ranks, by rank: `size` times as long */

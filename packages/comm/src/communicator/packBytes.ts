@@ -1,4 +1,4 @@
-/** Gloo's addresses take at most 192 bytes and a length for each other rank. */
+/** Gloo's addresses take at most 192 bytes and a length for each other rank; NCCL's id 128 bytes in all. */
 const mostBytesPerRank = 200;
 
 /** Bytes as an Int32Array whose length depends on the number of ranks alone, so that all ranks can gather them. */

@@ -53,7 +53,7 @@ export type EngineAddon<Functions> =
  *
  * @param advice what to do where it was not built
  */
-export function findEngineAddon<Functions>(engine: 'gloo', advice: string): EngineAddon<Functions> {
+export function findEngineAddon<Functions>(engine: 'gloo' | 'nccl', advice: string): EngineAddon<Functions> {
   // `src/engine/` and `dist/` sit at different depths under the package root: take the nearest folder that holds it.
   const name = join('prebuilds', `${process.platform}-${process.arch}`, `scmoe_comm_${engine}.node`);
   const here = dirname(fileURLToPath(import.meta.url));

@@ -2,16 +2,25 @@ import { CommError } from '../communicator/CommError.js';
 import type { Communicator, EngineName } from '../communicator/Communicator.js';
 import { GroupCommunicator } from '../communicator/GroupCommunicator.js';
 import { checkTimeout } from '../communicator/prepareCall.js';
-import { connectGloo, findGloo, type GlooSettings } from '../engine/gloo.js';
+import type { EngineGroup, EngineSettings } from '../engine/connectNative.js';
+import type { Engine } from '../engine/Engine.js';
+import { connectGloo } from '../engine/gloo.js';
+import { connectNccl } from '../engine/nccl.js';
 import { SelfEngine } from '../engine/SelfEngine.js';
 import { findPlace } from '../place/findPlace.js';
 import type { Place } from '../place/Place.js';
 import { joinRendezvous } from '../rendezvous/joinRendezvous.js';
-import { gatherAddresses } from './gatherAddresses.js';
+import { agreeOnEngine } from './agreeOnEngine.js';
+import { chooseEngine } from './chooseEngine.js';
+import { offerOf, type EngineOffer } from './EngineOffer.js';
+import { gatherBytes, leaveBytes } from './gatherBytes.js';
 import { localAddressTowards } from './localAddress.js';
 
 export interface InitOptions {
-  /** 'auto': gloo where there are several ranks, self in a world of one. */
+  /**
+   * 'auto': self in a world of one; nccl where every rank has a GPU of its own and all have the same NCCL; else gloo.
+   * Default: SCMOE_ENGINE, or 'auto'.
+   */
   engine?: 'auto' | EngineName;
   /** How long the ranks wait for each other, here and in every collective. Default 5 min. */
   timeoutMs?: number;
@@ -21,6 +30,8 @@ export interface InitOptions {
   name?: string;
   /** Address of this machine on which other ranks reach it. Default: SCMOE_LISTEN_HOST, or the one that faces rank 0. */
   listenHost?: string;
+  /** For nccl: number of the GPU, among those that this process sees. Default: the local rank, or the only one. */
+  device?: number;
   /** A rendezvous server that says nothing for so long counts as gone, in milliseconds. */
   silenceMs?: number;
   /** How long close waits for the other ranks to close as well, in milliseconds. */
@@ -38,43 +49,61 @@ export interface InitOptions {
  * @throws PlaceError, RendezvousError for environment variables or a server that make no sense
  */
 export async function init(options: InitOptions = {}): Promise<Communicator> {
-  const { engine = 'auto', timeoutMs = 300_000, place = findPlace() } = options;
+  const { engine = process.env['SCMOE_ENGINE'] || 'auto', timeoutMs = 300_000, place = findPlace() } = options;
   checkTimeout('init', timeoutMs);
-  const chosen = chooseEngine(engine, place);
-  if (chosen === 'self') return new GroupCommunicator(new SelfEngine(options.name), { timeoutMs });
-  if (place.worldSize === 1 || place.rendezvous === undefined) {
-    const alone = { name: 'world', rank: 0, size: 1, gather: (own: Uint8Array) => Promise.resolve([own]), timeoutMs };
-    return new GroupCommunicator(await connectGloo(settingsOf('127.0.0.1', place, options), alone), { timeoutMs });
-  }
-  return joinWorld({ ...place, rendezvous: place.rendezvous }, timeoutMs, options);
-}
-
-function chooseEngine(engine: string, { worldSize, source }: Place): 'self' | 'gloo' {
+  checkDevice(options.device);
+  const { worldSize, source, rendezvous } = place;
   switch (engine) {
-    case 'auto':
-      return worldSize === 1 ? 'self' : 'gloo';
     case 'self':
-      if (worldSize === 1) return 'self';
+      if (worldSize === 1) break;
       throw new CommError(
         'SCMOE_COMM_UNAVAILABLE',
         `engine 'self' is for a world of one rank, this one has ${worldSize} (${source})`,
       );
+    case 'auto':
+      if (worldSize === 1) break;
+      return joinWorld(engine, place, timeoutMs, options);
     case 'gloo':
-      return 'gloo';
+    case 'nccl':
+      if (worldSize > 1 && rendezvous !== undefined) return joinWorld(engine, place, timeoutMs, options);
+      return new GroupCommunicator(await connectAlone(engine, place, timeoutMs, options), { timeoutMs });
     default:
-      throw new RangeError(`engine: expected 'auto', 'self' or 'gloo', got ${JSON.stringify(engine)}`);
+      throw new RangeError(`engine: expected 'auto', 'self', 'gloo' or 'nccl', got ${JSON.stringify(engine)}`);
   }
+  return new GroupCommunicator(new SelfEngine(options.name), { timeoutMs });
+}
+
+function checkDevice(device: number | undefined): void {
+  if (device === undefined || (Number.isInteger(device) && device >= 0)) return;
+  throw new RangeError(`device: expected the number of a GPU, from 0 on, got ${device}`);
+}
+
+function connectAlone(engine: 'gloo' | 'nccl', place: Place, timeoutMs: number, options: InitOptions): Promise<Engine> {
+  const offer = offerOf(engine, place, options.device);
+  chooseEngine([offer]);
+  const gather = (own: Uint8Array) => Promise.resolve([own]);
+  const group = { name: options.name ?? 'world', rank: 0, size: 1, gather, timeoutMs };
+  return connect(engine, offer, group, settingsOf(place, options), '127.0.0.1');
+}
+
+function connect(
+  engine: 'gloo' | 'nccl',
+  { nccl }: EngineOffer,
+  group: EngineGroup,
+  settings: EngineSettings,
+  listenHost: string,
+): Promise<Engine> {
+  if (engine === 'gloo') return connectGloo({ ...settings, listenHost }, group);
+  return connectNccl({ ...settings, device: nccl.problem === undefined ? nccl.device : 0 }, group);
 }
 
 async function joinWorld(
-  place: Place & Required<Pick<Place, 'rendezvous'>>,
+  wish: EngineOffer['wish'],
+  place: Place,
   timeoutMs: number,
   options: InitOptions,
 ): Promise<Communicator> {
   const { rank, worldSize: size, rendezvous } = place;
-  const { problem } = findGloo();
-  if (problem) throw new CommError('SCMOE_COMM_UNAVAILABLE', `The gloo engine can't be used: ${problem}`);
-  const listenHost = options.listenHost ?? process.env['SCMOE_LISTEN_HOST'] ?? (await defaultListenHost(place));
   const meeting = await joinRendezvous(place, { timeoutMs });
   const { store } = meeting;
   // How often this rank has called init: a communicator that is made after a failure must not meet the old one's ranks.
@@ -82,34 +111,42 @@ async function joinWorld(
   const countKey = `scmoe/init/${options.name ?? 'world'}/${rank}`;
   try {
     const count = await store.add(countKey, 1);
-    const name = `${options.name ?? 'world'}/${place.restartCount}.${count}`;
-    const engine = await connectGloo(settingsOf(listenHost, place, options), {
-      name,
+    const group = `${options.name ?? 'world'}/${place.restartCount}.${count}`;
+    const offer = offerOf(wish, place, options.device);
+    const gather = async (topic: string, bytes: Uint8Array) => {
+      const all = await gatherBytes(store, { topic, group, rank, size, timeoutMs }, bytes);
+      haveMet = true;
+      return all;
+    };
+    const engine = await agreeOnEngine(offer, {
       rank,
-      size,
-      timeoutMs,
-      gather: async (addresses) => {
-        const all = await gatherAddresses(store, { group: name, rank, size, timeoutMs }, addresses);
-        haveMet = true;
-        return all;
-      },
+      gather: (bytes) => gather('engine', bytes),
+      leave: (bytes) => leaveBytes(store, { topic: 'engine', group, rank, size, timeoutMs }, bytes),
     });
-    const joined = rendezvous.servedBy === 'launcher' ? undefined : meeting;
+    const connected = await connect(
+      engine,
+      offer,
+      { name: group, rank, size, timeoutMs, gather: (bytes) => gather('address', bytes) },
+      settingsOf(place, options),
+      options.listenHost ?? process.env['SCMOE_LISTEN_HOST'] ?? (await defaultListenHost(place)),
+    );
+    const joined = rendezvous?.servedBy === 'launcher' ? undefined : meeting;
     if (joined === undefined) await meeting.close();
-    return new GroupCommunicator(engine, { timeoutMs, onClose: async () => joined?.close() });
+    return new GroupCommunicator(connected, { timeoutMs, onClose: async () => joined?.close() });
   } catch (error) {
     // Who tries again has to count like those who come for the first time; but ranks that have met have all counted.
     if (!haveMet) await store.add(countKey, -1).catch(() => undefined);
-    await meeting.close({ graceMs: 0 }).catch(() => undefined);
+    // The others have to read why, from a store that may be this rank's.
+    const tells = error instanceof CommError && error.code === 'SCMOE_COMM_UNAVAILABLE';
+    await meeting.close({ graceMs: tells ? 2000 : 0 }).catch(() => undefined);
     throw error;
   }
 }
 
-function settingsOf(listenHost: string, { rank, rendezvous }: Place, options: InitOptions): GlooSettings {
+function settingsOf({ rank, rendezvous }: Place, options: InitOptions): EngineSettings {
   const servedHere = rendezvous?.servedBy === 'rank 0' && rank === 0;
   const host = servedHere && rendezvous.bind === '0.0.0.0' ? '127.0.0.1' : rendezvous?.host;
   return {
-    listenHost,
     ...(rendezvous && { watch: { host: host!, port: rendezvous.port, token: rendezvous.token } }),
     serverRank: rendezvous?.servedBy === 'rank 0' ? 0 : -1,
     silenceMs: options.silenceMs ?? 10_000,

@@ -126,6 +126,16 @@ describe('-n auto', () => {
   });
 });
 
+describe('scmoe engines', () => {
+  it('says of each engine whether it can be used here, or why not', async () => {
+    const { code, out } = await scmoe('engines');
+    expect(out).toMatch(/^self {2}yes: /);
+    expect(out).toMatch(/^gloo {2}(yes: .+scmoe_comm_gloo.node|no: .+)$/m);
+    expect(out).toMatch(/^nccl {2}(yes: .+|no: .+)$/m);
+    expect(code).toBe(0);
+  });
+});
+
 describe('scmoe flight-recorder', () => {
   const entry = (sequence: number, call: string, state: string, startedMs: number) => ({
     sequence,

@@ -2,9 +2,11 @@ import { Command, CommanderError } from 'commander';
 
 import { PlaceError } from '../place/PlaceError.js';
 import { RendezvousError } from '../rendezvous/RendezvousError.js';
+import { enginesCommand } from './enginesCommand.js';
 import { flightRecorderCommand } from './flightRecorderCommand.js';
 import { launchCommand } from './launchCommand.js';
 import { LaunchError } from './LaunchError.js';
+import { addSchedulerCommands } from './schedulerCommands.js';
 import type { Terminal } from './Terminal.js';
 
 /**
@@ -23,10 +25,11 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
       writeErr: (text) => terminal.err.write(text),
     })
     .showHelpAfterError('(--help lists the options)');
-  for (const make of [launchCommand, flightRecorderCommand]) {
+  for (const make of [launchCommand, flightRecorderCommand, enginesCommand]) {
     // Commands made elsewhere don't inherit these settings by themselves.
     program.addCommand(make(terminal, (code) => (exitCode = code)).copyInheritedSettings(program));
   }
+  addSchedulerCommands(program, terminal, (code) => (exitCode = code));
   try {
     await program.parseAsync(args, { from: 'user' });
     return exitCode;

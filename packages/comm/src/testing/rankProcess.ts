@@ -22,10 +22,13 @@ export interface RankProcess {
 const running = new Set<ChildProcess>();
 afterAll(() => running.forEach((child) => child.kill('SIGKILL')));
 
-/** A rank in a process of its own, to be stopped and killed. Runs rankProgram.ts with these arguments. */
-export function startRankProcess(place: { rank: number; size: number; port: number }, args: string[]): RankProcess {
-  const here = import.meta.dirname;
-  const node = [...fromSource, join(here, 'rankProgram.ts')];
+/** A rank in a process of its own, to be stopped and killed. Runs a program, rankProgram.ts by default, with these arguments. */
+export function startRankProcess(
+  place: { rank: number; size: number; port: number },
+  args: string[],
+  program = join(import.meta.dirname, 'rankProgram.ts'),
+): RankProcess {
+  const node = [...fromSource, program];
   const child = spawn(process.execPath, [...node, ...args], {
     env: {
       ...process.env,

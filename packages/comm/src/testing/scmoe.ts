@@ -41,6 +41,12 @@ export function startScmoe(args: readonly string[], env: NodeJS.ProcessEnv = {})
   return { process: child, out: () => out, err: () => err, done };
 }
 
+/** Arguments that run every case of collectiveCases on so many ranks, each a process. */
+export function launchOf(ranks: number): string[] {
+  const program = join(dirname(fileURLToPath(import.meta.url)), 'collectivesProgram.ts');
+  return ['launch', '-n', String(ranks), process.execPath, ...fromSource, program, 'nccl'];
+}
+
 /** Writes programs for ranks into a folder of the test file's own. */
 export function programs(): { folder: string; script: (name: string, text: string) => string } {
   const folder = mkdtempSync(join(tmpdir(), 'scmoe-launch-'));

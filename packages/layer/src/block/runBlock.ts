@@ -6,6 +6,7 @@ import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import { executePlan } from '../plan/executePlan.js';
 import type { Operator } from '../plan/Operator.js';
 import { sequentialPlan, type Plan } from '../plan/Plan.js';
+import type { PlanObserver } from '../plan/PlanObserver.js';
 import { tidyRecord } from '../plan/tidyRecord.js';
 import type { BlockCache, BlockContext } from './BlockContext.js';
 import { blockOperators, type BlockValues } from './blockOperators.js';
@@ -13,6 +14,8 @@ import { blockOperators, type BlockValues } from './blockOperators.js';
 export interface RunBlockOptions extends BlockContext {
   /** Orders the operators; sequentially by default. Every plan gives the same numbers. */
   plan?: (operators: readonly Operator<BlockValues>[]) => Plan;
+  /** Hears of every step of the plan. */
+  observer?: PlanObserver;
   /** Return the keys and values of all tokens, for a pass that continues this one. */
   keepCache?: boolean;
 }
@@ -36,14 +39,14 @@ export function runBlock(
   x: tf.Tensor3D,
   parameters: ParameterRecord,
   config: ResolvedBlock,
-  { plan = sequentialPlan, keepCache = false, ...context }: RunBlockOptions = {},
+  { plan = sequentialPlan, observer, keepCache = false, ...context }: RunBlockOptions = {},
 ): BlockResult {
   if (x.rank !== 3 || x.shape[2] !== config.dModel) {
     throw new Error(`block input: expected shape (batch, sequence, ${config.dModel}), got (${x.shape.join(', ')})`);
   }
   const operators = blockOperators(parameters, config, context);
   return tidyRecord(() => {
-    const { y, routing, currentRouting, keyValues } = executePlan(plan(operators), operators, { x });
+    const { y, routing, currentRouting, keyValues } = executePlan(plan(operators), operators, { x }, { observer });
     return { y: y!, routing, currentRouting, cache: keepCache ? { attention: keyValues! } : undefined };
   });
 }

@@ -1,4 +1,4 @@
-import { routeTokens } from '@scmoe/gating';
+import { resolveRouter, routeTokens } from '@scmoe/gating';
 import { decode, encode, randomNormal } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -15,7 +15,11 @@ describe.each(backends)('chunkRouting on %s', (backend) => {
 
   const tokens = (count: number) => randomNormal([count, d], { seed: 5 }) as tf.Tensor2D;
   const route = (x: tf.Tensor2D, capacityFactor: number) =>
-    routeTokens(x, randomNormal([d, numExperts], { seed: 6 }), { topK: 2, capacityFactor });
+    routeTokens(
+      x,
+      { weight: randomNormal([d, numExperts], { seed: 6 }) },
+      resolveRouter({ numExperts, topK: 2, capacityFactor }),
+    );
   /** Rows of the packed buffer that hold a token: every expert's, from its first on. */
   const filled = (packed: tf.Tensor2D, { counts, capacity }: { counts: tf.Tensor; capacity: number }) => {
     const rows = packed.arraySync();

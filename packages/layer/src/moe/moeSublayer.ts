@@ -10,6 +10,7 @@ import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { operatorsOver, type Computation, type Operator } from '../plan/Operator.js';
 import { relabel } from '../plan/relabel.js';
 import type { Dispatcher } from './Dispatcher.js';
+import { chunkOperators } from './chunkOperators.js';
 import type { ExpertShard } from './expertShard.js';
 import { LocalDispatcher } from './LocalDispatcher.js';
 import { expertOperators, gate, routedSpecs, type MoeValues } from './moeOperators.js';
@@ -35,6 +36,8 @@ export interface MoeContext {
   dispatcher?: Dispatcher;
   /** Lifts the capacity limit whatever the configuration says. */
   dropless?: boolean;
+  /** In how many exchanges the tokens travel, each way; 1 by default. For DGMoE 1 alone. */
+  chunks?: number;
   /**
    * How the router behaves in training: `training` switches its noise and jitter on, which depend on `seed` and on the
    * streams from `stream` on (`routerStreams` of them, DGMoE twice as many); `replay` repeats earlier choices.
@@ -74,10 +77,11 @@ export function moeSublayer<Values extends SublayerValues>(
   parameters: ParameterRecord,
   config: ResolvedExperts,
   { tap, norm = (x) => x }: { tap: keyof Values & string; norm?: (x: tf.Tensor) => tf.Tensor },
-  { dispatcher = new LocalDispatcher(), dropless, router }: MoeContext,
+  context: MoeContext,
 ): MoeSublayer<Values> {
-  const { computation } = operatorsOver<SublayerValues>();
-  const first = computation({
+  const { dispatcher = new LocalDispatcher(), dropless, router, chunks = 1 } = context;
+  if (config.dual && chunks !== 1) throw new Error(`chunks: expected 1 for DGMoE, got ${chunks}`);
+  const gateOfTap = computation({
     kind: 'gate',
     inputs: [tap as 'u'],
     outputs: ['s', 'routing'],
@@ -86,43 +90,65 @@ export function moeSublayer<Values extends SublayerValues>(
       return { s, routing: gate(s, parameters, config, { ...router, dropless }) };
     },
   });
-  const experts = expertOperators(parameters, {
-    activation: config.activation,
-    dispatcher,
-  }) as Operator<SublayerValues>[];
-  const ways = <V>(operators: V) => operators as unknown as Operator<Values>[];
+  const { activation } = config;
+  const whole = expertOperators(parameters, { activation, dispatcher });
+  const experts = chunkOperators(whole, chunks) as Operator<SublayerValues>[];
+  const sublayer = config.dual
+    ? twoWays(gateOfTap, gateOfCurrent(parameters, config, context), experts)
+    : oneWay(gateOfTap, experts, config.shared && sharedExpert(parameters, config, config.shared));
+  // All that these operators read and write is in Values as well, which may have more.
+  return sublayer as unknown as MoeSublayer<Values>;
+}
 
-  if (!config.dual) {
-    const shared = config.shared && sharedExpert(parameters, config, config.shared);
-    return {
-      routed: ways([first, ...experts.slice(0, -1)]),
-      current: ways([...(shared ? [shared] : []), ...experts.slice(-1)]),
-      summands: shared ? ['routed', 'shared'] : ['routed'],
-      sum: ({ routed, shared }) => (shared ? mixOutputs(shared.output, routed, shared.coefficients) : routed),
-    };
-  }
+const { computation } = operatorsOver<SublayerValues>();
 
+function oneWay(
+  gate: Operator<SublayerValues>,
+  experts: Operator<SublayerValues>[],
+  shared: Operator<SublayerValues> | undefined,
+): MoeSublayer<SublayerValues> {
+  return {
+    routed: [gate, ...experts.slice(0, -1)],
+    current: [...(shared ? [shared] : []), ...experts.slice(-1)],
+    summands: shared ? ['routed', 'shared'] : ['routed'],
+    sum: ({ routed, shared }) => (shared ? mixOutputs(shared.output, routed, shared.coefficients) : routed),
+  };
+}
+
+/** The same experts once for s and once for u. */
+function twoWays(
+  gateOfTap: Operator<SublayerValues>,
+  gateOfCurrent: Operator<SublayerValues>,
+  experts: Operator<SublayerValues>[],
+): MoeSublayer<SublayerValues> {
+  const first = relabel([gateOfTap, ...experts], { suffix: '1' });
+  const second = relabel(experts, { suffix: '2', values: currentValues });
+  return {
+    routed: first.slice(0, -1),
+    current: [gateOfCurrent, ...second.slice(0, -1), ...first.slice(-1), ...second.slice(-1)],
+    summands: ['routed', 'currentRouted'],
+    sum: ({ routed, currentRouted }) => tf.add(routed, currentRouted),
+  };
+}
+
+/** DGMoE's second choice, which leaves out the expert of the first. */
+function gateOfCurrent(
+  parameters: ParameterRecord,
+  config: ResolvedExperts,
+  { dropless, router }: MoeContext,
+): Computation<SublayerValues> {
   if (router?.replay) throw new Error('router.replay: expected none with DGMoE, whose trace would be of two choices');
-  const second = computation({
+  const stream = (router?.stream ?? 0) + routerStreams;
+  return computation({
     name: 'gate2',
     kind: 'gate',
     inputs: ['u', 'routing'],
     outputs: ['currentRouting'],
     run: ({ u, routing }) => {
-      const stream = (router?.stream ?? 0) + routerStreams;
-      // An id is no path for a gradient.
-      const excluded = stopGradient(routing.experts);
+      const excluded = stopGradient(routing.experts); // an id is no path for a gradient
       return { currentRouting: gate(u, parameters, config, { ...router, stream, dropless, excluded }) };
     },
   });
-  const ofShortcut = relabel<SublayerValues>([first, ...experts], { suffix: '1' });
-  const ofCurrent = relabel(experts, { suffix: '2', values: currentValues });
-  return {
-    routed: ways(ofShortcut.slice(0, -1)),
-    current: ways([second, ...ofCurrent.slice(0, -1), ...ofShortcut.slice(-1), ...ofCurrent.slice(-1)]),
-    summands: ['routed', 'currentRouted'],
-    sum: ({ routed, currentRouted }) => tf.add(routed, currentRouted),
-  };
 }
 
 const currentValues = {
@@ -140,7 +166,7 @@ function sharedExpert(
   { activation, ffnBias }: ResolvedExperts,
   { mix }: NonNullable<ResolvedExperts['shared']>,
 ): Computation<SublayerValues> {
-  return operatorsOver<SublayerValues>().computation({
+  return computation({
     kind: 'sharedExpert',
     inputs: ['u'],
     outputs: ['shared'],

@@ -5,6 +5,7 @@ import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import { executePlan } from '../plan/executePlan.js';
 import type { Operator } from '../plan/Operator.js';
 import { sequentialPlan, type Plan } from '../plan/Plan.js';
+import type { PlanObserver } from '../plan/PlanObserver.js';
 import { tidyRecord } from '../plan/tidyRecord.js';
 import { moeLayerOperators, type MoeLayerValues, type ResolvedMoeLayer } from './moeLayerOperators.js';
 import type { MoeContext } from './moeSublayer.js';
@@ -14,6 +15,8 @@ export interface RunMoeOptions extends MoeContext {
   shortcut?: tf.Tensor;
   /** Orders the operators; sequentially by default. Every plan gives the same numbers. */
   plan?: (operators: readonly Operator<MoeLayerValues>[]) => Plan;
+  /** Hears of every step of the plan. */
+  observer?: PlanObserver;
 }
 
 export type MoeResult = {
@@ -33,7 +36,7 @@ export function runMoe(
   current: tf.Tensor,
   parameters: ParameterRecord,
   config: ResolvedMoeLayer,
-  { shortcut = current, plan = sequentialPlan, ...context }: RunMoeOptions = {},
+  { shortcut = current, plan = sequentialPlan, observer, ...context }: RunMoeOptions = {},
 ): MoeResult {
   if (shortcut.shape.join() !== current.shape.join()) {
     const [expected, got] = [current, shortcut].map(({ shape }) => `(${shape.join(', ')})`);
@@ -41,7 +44,12 @@ export function runMoe(
   }
   const operators = moeLayerOperators(parameters, config, context);
   return tidyRecord(() => {
-    const { y, routing, currentRouting } = executePlan(plan(operators), operators, { u: current, shortcut });
+    const { y, routing, currentRouting } = executePlan(
+      plan(operators),
+      operators,
+      { u: current, shortcut },
+      { observer },
+    );
     return { y: y!, routing: routing!, currentRouting };
   });
 }

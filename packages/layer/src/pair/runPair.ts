@@ -6,6 +6,7 @@ import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import { executePlan } from '../plan/executePlan.js';
 import type { Operator } from '../plan/Operator.js';
 import { sequentialPlan, type Plan } from '../plan/Plan.js';
+import type { PlanObserver } from '../plan/PlanObserver.js';
 import { tidyRecord } from '../plan/tidyRecord.js';
 import type { PairCache, PairContext } from './PairContext.js';
 import { pairOperators, type PairValues } from './pairOperators.js';
@@ -13,6 +14,8 @@ import { pairOperators, type PairValues } from './pairOperators.js';
 export interface RunPairOptions extends PairContext {
   /** Orders the operators; sequentially by default. Every plan gives the same numbers. */
   plan?: (operators: readonly Operator<PairValues>[]) => Plan;
+  /** Hears of every step of the plan. */
+  observer?: PlanObserver;
   /** Return the keys and values of all tokens, for a pass that continues this one. */
   keepCache?: boolean;
 }
@@ -36,14 +39,14 @@ export function runPair(
   x: tf.Tensor3D,
   parameters: ParameterRecord,
   config: ResolvedPair,
-  { plan = sequentialPlan, keepCache = false, ...context }: RunPairOptions = {},
+  { plan = sequentialPlan, observer, keepCache = false, ...context }: RunPairOptions = {},
 ): PairResult {
   if (x.rank !== 3 || x.shape[2] !== config.dModel) {
     throw new Error(`pair input: expected shape (batch, sequence, ${config.dModel}), got (${x.shape.join(', ')})`);
   }
   const operators = pairOperators(parameters, config, context);
   return tidyRecord(() => {
-    const values = executePlan(plan(operators), operators, { x });
+    const values = executePlan(plan(operators), operators, { x }, { observer });
     const { y, routing, currentRouting, keyValues1, keyValues2 } = values;
     return {
       y: y!,

@@ -21,6 +21,7 @@ import type { Dispatcher } from '../moe/Dispatcher.js';
 import type { ExpertShard, ShardOptions } from '../moe/expertShard.js';
 import { moeSpecs, type ResolvedMoeLayer } from '../moe/moeLayerOperators.js';
 import { runMoe } from '../moe/runMoe.js';
+import type { PlanObserver } from '../plan/PlanObserver.js';
 import { initializePair } from '../pair/pairSpecs.js';
 import { runPair } from '../pair/runPair.js';
 import { initializeParameters, type InitializationOptions } from '../parameters/initializeParameters.js';
@@ -208,7 +209,7 @@ type PlanOf = <Values>(operators: readonly Operator<Values>[]) => Plan;
 export function runLayerCase(
   layer: LayerCase,
   { from, to, experts }: { from: number; to: number; experts?: ExpertShard },
-  options: { plan?: PlanOf; dispatcher?: Dispatcher } = {},
+  options: { plan?: PlanOf; chunks?: number; observer?: PlanObserver; dispatcher?: Dispatcher } = {},
   communicator?: Communicator,
 ): RankOutcome {
   return outcome(communicator, () => {

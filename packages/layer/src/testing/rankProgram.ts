@@ -5,11 +5,13 @@ import * as tf from '@tensorflow/tfjs';
 
 import { resolveMoeLayer } from '../layers/moeLayerOptions.js';
 import { ExpertParallelDispatcher } from '../moe/ExpertParallelDispatcher.js';
+import { overlapped } from '../plan/overlapped.js';
 import { sequentialPlan } from '../plan/Plan.js';
 import { backends } from './backends.js';
 import { overlappedPlan } from './overlappedPlan.js';
 import { layerCases, rankCases, runCase, runLayerCase, type Choices, type RankOutcome } from './rankCases.js';
 import { sendResult } from '@scmoe/testing';
+import type { RunPairOptions } from '../pair/runPair.js';
 
 /** What a rank sends: outcomes by backend and case, those of the plans, and how disagreements ended. */
 export interface RankReport {
@@ -18,12 +20,18 @@ export interface RankReport {
   failures: Record<string, { code?: string; message: string; ms: number }>;
 }
 
-const plans = {
-  sequential: sequentialPlan,
-  'slot 0': overlappedPlan(0),
-  'slot 1': overlappedPlan(1),
-  'slot 2': overlappedPlan(2),
-  'slot 3': overlappedPlan(3),
+type Execution = Pick<RunPairOptions, 'chunks'> & { plan: ReturnType<typeof overlapped> };
+
+const plans: Record<string, Execution> = {
+  sequential: { plan: sequentialPlan },
+  'slot 0': { plan: overlappedPlan(0) },
+  'slot 1': { plan: overlappedPlan(1) },
+  'slot 2': { plan: overlappedPlan(2) },
+  'slot 3': { plan: overlappedPlan(3) },
+  'slot 1 in 2 chunks': { plan: overlapped(1), chunks: 2 },
+  'slot 0 in 3 chunks': { plan: overlapped(0), chunks: 3 },
+  // More than there are tokens or slots.
+  'slot 0 in 16 chunks': { plan: overlapped(0), chunks: 16 },
 };
 
 function planOutcomes(communicator: Communicator): Record<string, RankOutcome> {
@@ -31,11 +39,12 @@ function planOutcomes(communicator: Communicator): Record<string, RankOutcome> {
   const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: 4 });
   const outcomes: Record<string, RankOutcome> = {};
   for (const [layer, config] of Object.entries(layerCases)) {
-    for (const [name, plan] of Object.entries(plans)) {
+    for (const [name, options] of Object.entries(plans)) {
+      if (options.chunks && layer.startsWith('DGMoE')) continue;
       outcomes[`${layer}, ${name}`] = runLayerCase(
         config,
         { from: rank, to: rank + 1, experts: { rank, size } },
-        { plan, dispatcher },
+        { ...options, dispatcher },
         communicator,
       );
     }

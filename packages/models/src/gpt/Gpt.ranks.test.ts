@@ -6,7 +6,7 @@ import { useBackend } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { expectSameTraining } from '../testing/expectSameTraining.js';
-import { gptCases, microBatch, runGpt, type GptOutcome } from '../testing/gptRanks.js';
+import { gptCases, microBatch, rankCases, runGpt, type GptOutcome } from '../testing/gptRanks.js';
 import { describeRanks, runRanks } from '../testing/ranks.js';
 import { Gpt } from './Gpt.js';
 import { resolveGpt, type GptConfig } from './GptConfig.js';
@@ -19,13 +19,13 @@ beforeAll(async () => {
   await useBackend('auto', { threads: 1 });
 });
 
-describeRanks('a Gpt whose experts two ranks share out', () => {
+describeRanks('a model whose experts two ranks share out', () => {
   let reports: Record<string, GptOutcome>[];
   beforeAll(async () => {
     reports = await runRanks(join(import.meta.dirname, '..', 'testing', 'gptRankProgram.ts'), ranks);
   }, 60_000);
 
-  it.each(Object.entries(gptCases))(
+  it.each(Object.entries(rankCases))(
     'trains as one rank does on the micro-batches of both: %s',
     async (name, config) => {
       const outcomes = reports.map((report) => report[name]!);

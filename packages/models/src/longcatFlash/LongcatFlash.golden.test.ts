@@ -10,7 +10,7 @@ import { exportTensors } from '../huggingFace/tensors/exportTensors.js';
 import { linkTensors } from '../huggingFace/tensors/linkTensors.js';
 import { backends } from '../testing/backends.js';
 import type { LongcatFlash } from './LongcatFlash.js';
-import { loadLongcatFlash, saveLongcatFlash } from './pretrainedLongcatFlash.js';
+import { loadPretrainedLongcatFlash, savePretrainedLongcatFlash } from '../huggingFace/pretrainedLongcatFlash.js';
 
 /**
  * In units of a tensor's largest magnitude. The reference casts to float32 inside, whatever it is computed in, and sums
@@ -36,7 +36,7 @@ suite('LongCat-Flash as transformers computes it, on %s', (backend) => {
     path = goldenFolder('hf-longcat')!;
     const { tensors } = await readSafetensors(join(path, 'reference.safetensors'));
     reference = Object.fromEntries(Object.entries(tensors).map(([key, tensor]) => [key, toTensor(tensor)]));
-    model = await loadLongcatFlash(path);
+    model = await loadPretrainedLongcatFlash(path);
   });
   afterAll(() => {
     model.dispose();
@@ -104,7 +104,7 @@ suite('LongCat-Flash as transformers computes it, on %s', (backend) => {
   });
 
   it('is saved as it was, and read back', async () => {
-    await saveLongcatFlash(model, folder.path);
+    await savePretrainedLongcatFlash(model, folder.path);
     const [saved, original] = await Promise.all(
       [folder.path, path].map((at) => readSafetensors(join(at, 'model.safetensors'))),
     );
@@ -117,14 +117,14 @@ suite('LongCat-Flash as transformers computes it, on %s', (backend) => {
     const { bos_token_id: _, rope_theta: legacy, ...written } = config(folder.path);
     expect(config(path)).toMatchObject(written);
     expect(legacy).toBe(10000);
-    const again = await loadLongcatFlash(folder.path);
+    const again = await loadPretrainedLongcatFlash(folder.path);
     expect(again.config).toEqual(model.config);
     again.dispose();
   });
 
   it('has a share of the experts on each of two ranks', async () => {
     for (const rank of [0, 1]) {
-      const shard = await loadLongcatFlash(path, { experts: { rank, size: 2 } });
+      const shard = await loadPretrainedLongcatFlash(path, { experts: { rank, size: 2 } });
       const whole = model.variables['block1.experts.down']!;
       const expected = tf.slice(whole, 3 * rank, 3);
       expect(shard.variables['block1.experts.down']!.dataSync()).toEqual(expected.dataSync());

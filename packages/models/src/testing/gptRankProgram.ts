@@ -3,13 +3,13 @@ import { init } from '@scmoe/comm';
 import { ExpertParallelDispatcher } from '@scmoe/layer';
 import { useBackend } from '@scmoe/tensor';
 
-import { gptCases, runGpt, type GptOutcome } from './gptRanks.js';
+import { rankCases, runGpt, type GptOutcome } from './gptRanks.js';
 import { sendResult } from '@scmoe/testing';
 
 await useBackend('auto', { threads: 1 });
 const communicator = await init({ engine: 'gloo', timeoutMs: 20_000 });
 const outcomes: Record<string, GptOutcome> = {};
-for (const [name, config] of Object.entries(gptCases)) {
+for (const [name, config] of Object.entries(rankCases)) {
   const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: config.moe!.numExperts! });
   outcomes[name] = await runGpt(config, communicator.rank, { experts: communicator, dispatcher });
 }

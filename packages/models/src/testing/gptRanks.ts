@@ -4,11 +4,12 @@ import * as tf from '@tensorflow/tfjs';
 
 import { Gpt } from '../gpt/Gpt.js';
 import type { GptConfig } from '../gpt/GptConfig.js';
+import { LongcatFlash } from '../longcatFlash/LongcatFlash.js';
+import type { LongcatFlashConfig } from '../longcatFlash/LongcatFlashConfig.js';
 import type { TrainingOutcome } from './expectSameTraining.js';
 
 const small = { vocabSize: 17, numLayers: 4, dModel: 16, numHeads: 2, sequenceLength: 12, ffnHidden: 24 };
 
-/** Models whose experts two ranks share out. */
 export const gptCases: Record<string, GptConfig> = {
   'scmoe, dropless': { ...small, moe: { kind: 'scmoe', numExperts: 4, auxiliaryLossCoefficient: 0.1 } },
   'scmoe top-2, capacity 1': { ...small, moe: { kind: 'scmoe', numExperts: 6, topK: 2, capacityFactor: 1 } },
@@ -18,6 +19,17 @@ export const gptCases: Record<string, GptConfig> = {
     activation: 'swiglu',
     positions: 'rotary',
     tiedEmbeddings: false,
+  },
+};
+
+/** Models whose experts two ranks share out. */
+export const rankCases: Record<string, GptConfig | LongcatFlashConfig> = {
+  ...gptCases,
+  'LongCat-Flash': {
+    ...small,
+    numLayers: 2,
+    latent: { qLoraRank: 8, kvLoraRank: 6, qkNopeHeadDim: 4, qkRopeHeadDim: 4, vHeadDim: 6 },
+    moe: { numExperts: 4, numZeroExperts: 2, topK: 3, routedScalingFactor: 1.5, expertHidden: 12 },
   },
 };
 
@@ -39,11 +51,12 @@ export function microBatch(index: number): { ids: tf.Tensor2D; targets: tf.Tenso
 
 /** Loss and gradients of one micro-batch, and how a prompt goes on; with the experts of a shard, on every rank at once. */
 export async function runGpt(
-  config: GptConfig,
+  config: GptConfig | LongcatFlashConfig,
   batchIndex: number,
   { experts, dispatcher }: { experts?: ExpertShard; dispatcher?: Dispatcher } = {},
 ): Promise<GptOutcome> {
-  const model = new Gpt(config, { seed: 4, experts });
+  const options = { seed: 4, experts };
+  const model = 'latent' in config ? new LongcatFlash(config, options) : new Gpt(config, options);
   const batch = microBatch(batchIndex);
   const { value, grads } = valueAndGrads(() => model.loss(batch, { dispatcher }).loss, model.variables);
   const generated = await model.generate([1 + batchIndex, 2, 3], { maxNewTokens: 6, temperature: 0, dispatcher });

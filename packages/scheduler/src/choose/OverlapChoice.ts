@@ -12,6 +12,8 @@ export interface OverlapChoice {
   /** For a backward pass its steps name the operators whose gradients they compute. */
   readonly plan: Plan;
   readonly predictedMs: number;
+  /** What of it would be gone if the exchanges took no time. */
+  readonly exposedMs: number;
 }
 
 /** The choice for one direction, with what it was chosen from. */
@@ -21,7 +23,6 @@ export interface DirectionChoice extends OverlapChoice {
   readonly sequentialMs: number;
   /** What no schedule beats: all computations, or all exchanges. */
   readonly boundMs: number;
-  readonly exposedMs: number;
   /** 1 - exposed time / that of the sequential plan. */
   readonly hiddenFraction: number;
   /** Every plan that was compared, best first. */

@@ -76,6 +76,7 @@ export function planOverlap(graph: OperatorGraph, costs: PlanCosts, options: Pla
     mirrored: {
       ...candidates[best]!,
       predictedMs: forwardTimes[best]!.stepMs,
+      exposedMs: forwardTimes[best]!.exposedMs,
       backwardMs: backwardTimes?.[best]!.stepMs ?? 0,
     },
   };
@@ -122,16 +123,18 @@ function chooseDirection(
     predictions.map(({ stepMs }) => stepMs),
     costs,
   );
-  const choices = order.map((i): OverlapChoice => ({ ...candidates[i]!, predictedMs: predictions[i]!.stepMs }));
-  const { exposedMs } = predictions[order[0]!]!;
+  const choices = order.map((i): OverlapChoice => ({
+    ...candidates[i]!,
+    predictedMs: predictions[i]!.stepMs,
+    exposedMs: predictions[i]!.exposedMs,
+  }));
   const sequential = predictions[0]!;
   return {
     ...choices[0]!,
     runnerUp: choices[1],
     sequentialMs: sequential.stepMs,
     boundMs: Math.max(...ranksOf(costs).map((rank) => lowerBoundMs(graph, rank))),
-    exposedMs,
-    hiddenFraction: hiddenFraction({ overlappedMs: exposedMs, sequentialMs: sequential.exposedMs }),
+    hiddenFraction: hiddenFraction({ overlappedMs: choices[0]!.exposedMs, sequentialMs: sequential.exposedMs }),
     candidates: choices,
   };
 }

@@ -3,7 +3,7 @@ import { OperatorGraph } from './OperatorGraph.js';
 import type { OperatorNode } from './OperatorNode.js';
 
 /** The operators that a chunked plan runs once a chunk. */
-export const chunkedKinds = ['encode', 'dispatch', 'expert', 'combine'] as const;
+export const chunkedKinds = ['dispatch', 'expert', 'combine'] as const;
 
 export function isChunkedKind(kind: string): boolean {
   return (chunkedKinds as readonly string[]).includes(kind);
@@ -20,7 +20,7 @@ export function unchunkedName(operator: string): string {
 }
 
 /**
- * The operators with the token axis cut in `chunks`: encode, dispatch, expert and combine once for each chunk, the gate
+ * The operators with the token axis cut in `chunks`: dispatch, expert and combine once for each chunk, gate and encode
  * before all and decode after all of them. Returned as nodes, since a graph has one routed path.
  */
 export function chunkNodes(graph: OperatorGraph, chunks: number): readonly OperatorNode[] {

@@ -33,7 +33,8 @@ export function overlappedPlan(graph: OperatorGraph, { slot, chunks = 1 }: Overl
   const placed = new Set([...before, ...window, routed.encode, routed.dispatch, routed.expert, routed.combine]);
   return [
     ...graph.names.filter((name) => before.has(name)).map(run),
-    ...parts.flatMap((part) => [run(part(routed.encode)), start(part(routed.dispatch))]),
+    run(routed.encode),
+    ...parts.map((part) => start(part(routed.dispatch))),
     ...window.slice(0, slot).map(run),
     ...parts.flatMap((part) => [wait(part(routed.dispatch)), run(part(routed.expert)), start(part(routed.combine))]),
     ...window.slice(slot).map(run),

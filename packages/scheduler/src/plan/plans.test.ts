@@ -28,7 +28,7 @@ describe('plans', () => {
 
   it('pipelined sends all chunks at once and returns each when its expert is done', () => {
     expect(text(pipelinedPlan(layerGraph('standard'), { chunks: 2 }))).toBe(
-      'attention1, mlp1, attention2, gate, encode#0, start dispatch#0, encode#1, start dispatch#1, ' +
+      'attention1, mlp1, attention2, gate, encode, start dispatch#0, start dispatch#1, ' +
         'wait dispatch#0, expert#0, start combine#0, wait dispatch#1, expert#1, start combine#1, ' +
         'wait combine#0, wait combine#1, decode, output',
     );

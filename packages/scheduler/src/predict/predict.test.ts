@@ -74,7 +74,6 @@ describe('simulatePlan', () => {
     const costs = costsOf(graph, {}, 0);
     for (const chunk of [0, 1]) {
       Object.assign(costs, { [`dispatch#${chunk}`]: 2, [`expert#${chunk}`]: 2, [`combine#${chunk}`]: 2 });
-      Object.assign(costs, { [`encode#${chunk}`]: 0 });
     }
     const { stepMs, exposedMs, spans } = simulatePlan(pipelinedPlan(graph, { chunks: 2 }), costs);
     const span = (name: string) => spans.find(({ operator }) => operator === name)!;

@@ -5,6 +5,7 @@ import { resolveLongcatFlash, type LongcatFlashConfig } from '../../longcatFlash
 import { longcatFlashSpecs } from '../../longcatFlash/longcatFlashSpecs.js';
 import type { Architecture } from '../Architecture.js';
 import type { ConfigReader } from '../config/ConfigReader.js';
+import { Float } from '../config/Float.js';
 import { ropeTheta } from '../config/ropeTheta.js';
 import type { JsonObject } from '../folder/openFolder.js';
 import { same, transposed, type TensorRule } from '../tensors/TensorRule.js';
@@ -40,6 +41,7 @@ export const longcatFlash: Architecture<LongcatFlashConfig, LongcatFlash> = {
   },
 };
 
+/** Defaults are those of transformers, which are those of LongCat-Flash-Chat. */
 function readConfig(config: ConfigReader): LongcatFlashConfig {
   config.oneOf('hidden_act', { silu: 'swiglu' }, 'silu');
   config.skip('attention_dropout', 'router_bias');
@@ -49,39 +51,38 @@ function readConfig(config: ConfigReader): LongcatFlashConfig {
   config.only('norm_topk_prob', false);
   config.only('tie_word_embeddings', false);
   config.only('zero_expert_type', 'identity');
-  const numLayers = config.integer('num_layers');
-  const numHeads = config.integer('num_attention_heads');
-  const qkNopeHeadDim = config.integer('qk_nope_head_dim');
-  const qkRopeHeadDim = config.integer('qk_rope_head_dim');
+  const numLayers = config.integer('num_layers', 28);
+  const numHeads = config.integer('num_attention_heads', 64);
+  const qkNopeHeadDim = config.integer('qk_nope_head_dim', 128);
+  const qkRopeHeadDim = config.integer('qk_rope_head_dim', 64);
   // What follows from other options. transformers counts attentions as hidden layers.
   config.only('num_hidden_layers', 2 * numLayers);
   config.only('num_key_value_heads', numHeads);
   config.only('head_dim', qkRopeHeadDim);
   config.only('qk_head_dim', qkNopeHeadDim + qkRopeHeadDim);
-  const rank = config.take('q_lora_rank') === undefined ? undefined : config.integer('q_lora_rank');
   return {
-    vocabSize: config.integer('vocab_size'),
+    vocabSize: config.integer('vocab_size', 131072),
     numLayers,
-    dModel: config.integer('hidden_size'),
+    dModel: config.integer('hidden_size', 6144),
     numHeads,
     latent: {
-      ...(rank !== undefined && { qLoraRank: rank }),
-      kvLoraRank: config.integer('kv_lora_rank'),
+      qLoraRank: config.integer('q_lora_rank', 1536),
+      kvLoraRank: config.integer('kv_lora_rank', 512),
       qkNopeHeadDim,
       qkRopeHeadDim,
-      vHeadDim: config.integer('v_head_dim'),
+      vHeadDim: config.integer('v_head_dim', 128),
       ropeTheta: ropeTheta(config, 1e7),
     },
-    ffnHidden: config.integer('ffn_hidden_size'),
-    sequenceLength: config.integer('max_position_embeddings'),
+    ffnHidden: config.integer('ffn_hidden_size', 12288),
+    sequenceLength: config.integer('max_position_embeddings', 131072),
     attentionBias: config.boolean('attention_bias', false),
     normEpsilon: config.number('rms_norm_eps', 1e-5),
     moe: {
-      numExperts: config.integer('n_routed_experts'),
-      numZeroExperts: config.integer('zero_expert_num', 0),
-      topK: config.integer('moe_topk'),
-      routedScalingFactor: config.number('routed_scaling_factor', 1),
-      expertHidden: config.integer('expert_ffn_hidden_size'),
+      numExperts: config.integer('n_routed_experts', 512),
+      numZeroExperts: config.integer('zero_expert_num', 256),
+      topK: config.integer('moe_topk', 12),
+      routedScalingFactor: config.number('routed_scaling_factor', 6),
+      expertHidden: config.integer('expert_ffn_hidden_size', 2048),
     },
   };
 }
@@ -90,15 +91,17 @@ function writeConfig(config: LongcatFlashConfig): JsonObject {
   const { block, vocabSize, sequenceLength, normEpsilon } = resolveLongcatFlash(config);
   const { dModel, numHeads, ffnHidden, attentionBias, moe } = block;
   const latent = block.latent!;
+  expectThat(attentionBias !== 'qkv', 'attentionBias', 'true or false', attentionBias);
   for (const [option, only] of Object.entries(router) as [keyof ResolvedExperts, unknown][]) {
     expectThat(moe[option] === only, `moe.${option}`, JSON.stringify(only), moe[option]);
   }
-  const { scaleLatents, latentNormEpsilon } = latent;
+  const { qLoraRank, scaleLatents, latentNormEpsilon } = latent;
+  expectThat(qLoraRank !== undefined, 'latent.qLoraRank', 'a latent of the queries', qLoraRank);
   expectThat(scaleLatents, 'latent.scaleLatents', 'true', scaleLatents);
   expectThat(latentNormEpsilon === 1e-6, 'latent.latentNormEpsilon', '1e-6', latentNormEpsilon);
   return {
     attention_bias: attentionBias,
-    attention_dropout: 0,
+    attention_dropout: new Float(0),
     bos_token_id: null,
     eos_token_id: null,
     expert_ffn_hidden_size: moe.expertHidden,
@@ -113,15 +116,15 @@ function writeConfig(config: LongcatFlashConfig): JsonObject {
     num_attention_heads: numHeads,
     num_key_value_heads: numHeads,
     num_layers: config.numLayers,
-    q_lora_rank: latent.qLoraRank ?? null,
+    q_lora_rank: qLoraRank!,
     qk_head_dim: latent.qkNopeHeadDim + latent.qkRopeHeadDim,
     qk_nope_head_dim: latent.qkNopeHeadDim,
     qk_rope_head_dim: latent.qkRopeHeadDim,
-    rms_norm_eps: normEpsilon,
+    rms_norm_eps: new Float(normEpsilon),
     // Where transformers 5 looks, and where versions before it do.
-    rope_parameters: { rope_theta: latent.ropeTheta, rope_type: 'default' },
-    rope_theta: latent.ropeTheta,
-    routed_scaling_factor: moe.routedScalingFactor,
+    rope_parameters: { rope_theta: new Float(latent.ropeTheta), rope_type: 'default' },
+    rope_theta: new Float(latent.ropeTheta),
+    routed_scaling_factor: new Float(moe.routedScalingFactor),
     tie_word_embeddings: false,
     v_head_dim: latent.vHeadDim,
     vocab_size: vocabSize,
@@ -145,7 +148,6 @@ const halves = [1, 2] as const;
 const attentions: TensorRule[] = halves.flatMap((half) => {
   const [ours, theirs] = [`block{layer}.attn${half}`, `model.layers.{layer}.self_attn.${half - 1}`];
   return [
-    transposed(`${ours}.wq`, `${theirs}.q_proj.weight`),
     transposed(`${ours}.wqDown`, `${theirs}.q_a_proj.weight`),
     same(`${ours}.bqDown`, `${theirs}.q_a_proj.bias`),
     same(`${ours}.normQ.weight`, `${theirs}.q_a_layernorm.weight`),

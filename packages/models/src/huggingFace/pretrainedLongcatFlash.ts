@@ -1,7 +1,7 @@
-import { longcatFlash } from '../huggingFace/architectures/longcatFlash.js';
-import { loadModel, type LoadOptions } from '../huggingFace/loadModel.js';
-import { saveModel, type SaveOptions } from '../huggingFace/saveModel.js';
-import type { LongcatFlash } from './LongcatFlash.js';
+import { longcatFlash } from './architectures/longcatFlash.js';
+import { loadModel, type LoadOptions } from './loadModel.js';
+import { saveModel, type SaveOptions } from './saveModel.js';
+import type { LongcatFlash } from '../longcatFlash/LongcatFlash.js';
 
 /**
  * Loads a LongCat-Flash from a folder of Hugging Face transformers (`config.json` and safetensors, in one file or in
@@ -10,7 +10,7 @@ import type { LongcatFlash } from './LongcatFlash.js';
  *
  * @throws PretrainedError naming the options or the tensors that do not fit; SafetensorsError where a file is damaged.
  */
-export function loadLongcatFlash(folder: string, options?: LoadOptions): Promise<LongcatFlash> {
+export function loadPretrainedLongcatFlash(folder: string, options?: LoadOptions): Promise<LongcatFlash> {
   return loadModel(folder, [longcatFlash], options);
 }
 
@@ -20,6 +20,6 @@ export function loadLongcatFlash(folder: string, options?: LoadOptions): Promise
  *
  * @throws ConfigurationError naming an option that the format has not.
  */
-export function saveLongcatFlash(model: LongcatFlash, folder: string, options?: SaveOptions): Promise<void> {
+export function savePretrainedLongcatFlash(model: LongcatFlash, folder: string, options?: SaveOptions): Promise<void> {
   return saveModel(model, folder, [longcatFlash], options);
 }

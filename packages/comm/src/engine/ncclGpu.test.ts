@@ -1,0 +1,35 @@
+import { jest } from '@jest/globals';
+
+import { findNccl } from '../index.js';
+import { launchOf, startScmoe } from '../testing/scmoe.js';
+
+jest.setTimeout(300_000);
+
+// `npm run check:gpu` asks for a GPU; elsewhere a machine without one has nothing to check here.
+const { problem, devices } = findNccl();
+const isRequired = process.env['SCMOE_REQUIRE_GPU'] === '1';
+if (problem !== undefined && !isRequired) console.warn(`skipped: ${problem}`);
+
+(problem !== undefined && isRequired ? describe : describe.skip)('a machine for GPU checks', () => {
+  it('has NCCL, the CUDA driver and a GPU', () => expect(problem).toBeUndefined());
+});
+
+(problem === undefined ? describe : describe.skip)('every collective in every dtype, on GPUs', () => {
+  const libraries = {
+    SCMOE_NCCL_LIB: process.env['SCMOE_NCCL_LIB'],
+    SCMOE_CUDA_LIB: process.env['SCMOE_CUDA_LIB'],
+  };
+  const run = async (ranks: number, env: NodeJS.ProcessEnv = {}) => {
+    const { code, out, err } = await startScmoe(launchOf(ranks), { ...libraries, ...env }).done;
+    expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
+    expect(out.match(/"engine":"nccl"/g)).toHaveLength(ranks);
+  };
+
+  it('gives one rank what it has to', () => run(1));
+
+  it('gives two ranks on one GPU what it has to', () => run(2, { CHECK_SHARED_GPU: '1' }));
+
+  const enough = (ranks: number) => (devices.length >= ranks ? it : it.skip);
+  enough(2)('gives two ranks on two GPUs what it has to', () => run(2));
+  enough(4)('gives four ranks on four GPUs what it has to', () => run(4));
+});

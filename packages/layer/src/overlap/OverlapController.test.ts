@@ -1,0 +1,81 @@
+import { join } from 'node:path';
+
+import type { OverlapReport } from '../testing/overlapProgram.js';
+import { describeRanks, runRanks } from '../testing/ranks.js';
+import { OverlapController } from './OverlapController.js';
+
+const program = join(import.meta.dirname, '..', 'testing', 'overlapProgram.ts');
+
+describeRanks('plans of two ranks', () => {
+  let ranks: Record<'off' | 'given' | 'observed' | 'chunked' | 'measured' | 'remembered', OverlapReport>[];
+  beforeAll(async () => {
+    ranks = await runRanks(program, 2);
+  }, 120_000);
+
+  it('are sequential, or have the slot that was given', () => {
+    for (const { off, given } of ranks) {
+      expect(off.slots).toEqual([null, null]);
+      expect(given.slots).toEqual([2, 2]);
+      expect(given.changes).toEqual([]);
+    }
+  });
+
+  it('are chosen after the first measurement, the same on both ranks', () => {
+    const [first, second] = ranks.map(({ measured }) => measured);
+    expect(second!.slots).toEqual(first!.slots);
+    expect(second!.changes).toEqual(first!.changes);
+    // One step of warm-up, two that are measured.
+    expect(first!.changes[0]).toBe(2);
+    const { predictedMs, sequentialMs } = first!.report[0]!;
+    expect(predictedMs).toBeGreaterThan(0);
+    expect(predictedMs).toBeLessThanOrEqual(sequentialMs!);
+  });
+
+  it('say what the last measurement under them found', () => {
+    for (const { observed, given, off } of ranks) {
+      expect(observed.observedSteps).toBe(4);
+      const { totalMs, communicationMs, exposedMs } = observed.report[0]!;
+      expect(communicationMs).toBeGreaterThan(0);
+      expect(exposedMs).toBeGreaterThanOrEqual(0);
+      expect(exposedMs).toBeLessThanOrEqual(communicationMs!);
+      expect(totalMs).toBeGreaterThan(exposedMs!);
+      // Two steps are not yet a measurement.
+      expect([given.report[0]!.totalMs, off.report[0]!.totalMs]).toEqual([undefined, undefined]);
+    }
+  });
+
+  it('are those of rank 0 where the ranks remember different times', () => {
+    for (const { remembered } of ranks) {
+      expect(remembered.changes).toEqual([0]);
+      expect(remembered.slots).toEqual([2, 2, 2]);
+    }
+  });
+
+  it('change no bit, chunks aside', () => {
+    for (const { off, given, chunked, measured, remembered } of ranks) {
+      for (const { values } of [off, given, measured, remembered]) {
+        for (const step of values) expect(step).toEqual(off.values[0]);
+      }
+      expect(chunked.values[0]!['y']).toEqual(off.values[0]!['y']);
+      expect(chunked.values[1]).toEqual(chunked.values[0]);
+    }
+  });
+});
+
+describe('OverlapController', () => {
+  it.each([
+    [{ mode: -1 }, /^overlap: expected 'auto', 'off' or a slot >= 0, got -1$/],
+    [{ mode: 1.5 }, /^overlap: /],
+    [{ mode: 'fast' as 'auto' }, /^overlap: .*got "fast"$/],
+    [{ chunks: 0 }, /^chunks: expected a positive integer, got 0$/],
+    [{ measuredSteps: 0 }, /^measuredSteps: expected a positive integer, got 0$/],
+    [{ warmupSteps: -1 }, /^warmupSteps: /],
+    [{ refreshSteps: 0.5 }, /^refreshSteps: /],
+  ])('refuses %j', (options, message) => {
+    expect(() => new OverlapController(options)).toThrow(message);
+  });
+
+  it('observes nothing where there is nothing to choose', () => {
+    expect(new OverlapController({ mode: 'off' }).layer(0, { training: true }).observer).toBeUndefined();
+  });
+});

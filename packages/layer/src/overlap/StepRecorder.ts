@@ -1,0 +1,80 @@
+import type { FlightEntry } from '@scmoe/comm';
+
+import type { Step } from '../plan/Plan.js';
+import type { Phase, PlanObserver } from '../plan/PlanObserver.js';
+
+/** One step of a layer's plan, in milliseconds since 1970. */
+export interface StepEvent {
+  layer: number;
+  step: Step;
+  phase: Phase;
+  beginMs: number;
+  endMs: number;
+  /** When an exchange's data moved; of its start and its wait. */
+  transfer?: { beginMs: number; endMs: number };
+}
+
+/** Writes down when the steps of all layers' plans ran, between one call of `take` and the next. */
+export class StepRecorder {
+  private events: StepEvent[] = [];
+  /** The step of a backward pass that has begun: it ends with the last gradient that leaves it. */
+  private open: StepEvent | undefined;
+
+  constructor(private readonly now: () => number = () => performance.timeOrigin + performance.now()) {}
+
+  observer(layer: number): PlanObserver {
+    return {
+      begin: (step, phase) => this.begin(layer, step, phase),
+      end: (step, phase) => this.end(layer, step, phase),
+    };
+  }
+
+  /**
+   * What was written down, in its order, with the transfers of `entries`: those of the exchanges, in the order in which
+   * they were issued. Undefined where there are more or fewer of them, so that it is not clear whose they are.
+   */
+  take(entries: readonly FlightEntry[] = []): StepEvent[] | undefined {
+    const events = this.events;
+    this.events = [];
+    this.open = undefined;
+    const starts = events.filter(({ step }) => step.action === 'start');
+    const [first, last] = [starts[0], starts.at(-1)];
+    const transfers = entries.filter(
+      ({ operation, issuedMs }) =>
+        operation === 'allToAllV' && first && issuedMs >= first.beginMs - slackMs && issuedMs <= last!.endMs + slackMs,
+    );
+    if (entries.length > 0 && transfers.length !== starts.length) return undefined;
+    const underWay = new Map<string, StepEvent['transfer']>();
+    for (const event of events) {
+      const key = `${event.layer} ${event.phase} ${event.step.operator}`;
+      if (event.step.action === 'start') {
+        const transfer = transfers[starts.indexOf(event)];
+        event.transfer = transfer && { beginMs: transfer.startedMs, endMs: transfer.finishedMs };
+        underWay.set(key, event.transfer);
+      } else if (event.step.action === 'wait') {
+        event.transfer = underWay.get(key);
+      }
+    }
+    return events;
+  }
+
+  private begin(layer: number, step: Step, phase: Phase): void {
+    if (phase === 'backward' && this.open && isSame(this.open, layer, step)) return;
+    const now = this.now();
+    const event = { layer, step, phase, beginMs: now, endMs: now };
+    this.open = phase === 'backward' ? event : undefined;
+    this.events.push(event);
+  }
+
+  private end(layer: number, step: Step, phase: Phase): void {
+    const event = phase === 'backward' ? this.open : this.events.at(-1);
+    if (event && isSame(event, layer, step)) event.endMs = this.now();
+  }
+}
+
+/** The clocks of JavaScript and of the communicator are the same, read in different ways. */
+const slackMs = 1;
+
+function isSame(event: StepEvent, layer: number, { action, operator }: Step): boolean {
+  return event.layer === layer && event.step.operator === operator && event.step.action === action;
+}

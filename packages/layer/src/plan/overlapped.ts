@@ -1,0 +1,34 @@
+import { graphOf, overlappedPlan, unchunkedName, type OperatorGraph } from '@scmoe/scheduler';
+
+import type { Operator } from './Operator.js';
+import type { Plan } from './Plan.js';
+
+/** What the scheduler needs to know of operators, those of chunks taken for the ones that they are parts of. */
+export function operatorGraph<Values>(operators: readonly Operator<Values>[]): OperatorGraph {
+  const seen = new Set<string>();
+  const whole = operators.flatMap(({ name, kind, inputs, outputs }) => {
+    const unchunked = unchunkedName(name);
+    if (seen.has(unchunked)) return [];
+    seen.add(unchunked);
+    return [{ name: unchunked, kind, inputs: names(inputs), outputs: names(outputs) }];
+  });
+  return graphOf(whole);
+}
+
+/**
+ * A plan for operators whose tokens travel while the backbone works: they leave as early and are waited for as late as
+ * they can, and the expert comes after `slot` of the backbone operators beside it (paper, section 3.3). Operators in
+ * chunks get a plan in chunks.
+ *
+ * @throws SchedulerError where the operators have no such slot, or no exchange (or two: DGMoE)
+ */
+export function overlapped(slot: number) {
+  return <Values>(operators: readonly Operator<Values>[]): Plan => {
+    const chunks = operators.filter(({ kind }) => kind === 'dispatch').length;
+    return overlappedPlan(operatorGraph(operators), { slot, chunks });
+  };
+}
+
+function names(values: readonly string[]): string[] {
+  return [...new Set(values.map(unchunkedName))];
+}

@@ -1,0 +1,70 @@
+// One rank of the test of plans that are chosen by measured times, in a process of its own.
+import { init, type Communicator } from '@scmoe/comm';
+import { CostModel, layerGraph } from '@scmoe/scheduler';
+import { useBackend } from '@scmoe/tensor';
+import { sendResult } from '@scmoe/testing';
+
+import { ExpertParallelDispatcher } from '../moe/ExpertParallelDispatcher.js';
+import { OverlapController, type LayerReport, type OverlapOptions } from '../overlap/OverlapController.js';
+import { pairConfig, runLayerCase, type RankOutcome } from './rankCases.js';
+
+export interface OverlapReport {
+  /** Slot of the layer after each step; null is sequential. */
+  slots: (number | null)[];
+  /** At which steps stepDone said that a plan has changed. */
+  changes: number[];
+  values: RankOutcome['values'][];
+  report: LayerReport[];
+  observedSteps: number;
+}
+
+/** Times by which `slot` of a pos2 pair is the best: backbone operators are long enough on either side of it alone. */
+function costsFor(slot: number): CostModel {
+  const costs = new CostModel({ warmupSteps: 0 });
+  const window = ['mlp1', 'attention2', 'sharedExpert'];
+  for (const direction of ['forward', 'backward'] as const) {
+    for (const name of layerGraph('pos2').names) {
+      const isExchange = name === 'dispatch' || name === 'combine';
+      // Either exchange is as long as what is on its side.
+      const beside = name === 'dispatch' ? slot : window.length - slot;
+      const ms = isExchange ? 10 * beside : window.includes(name) ? 10 : 1;
+      costs.record({ machine: 'test', shape: 'test', direction }, `0 ${name}`, ms);
+    }
+  }
+  return costs;
+}
+
+async function train(world: Communicator, options: OverlapOptions, steps: number): Promise<OverlapReport> {
+  const { rank, size } = world;
+  const dispatcher = new ExpertParallelDispatcher({ communicator: world, numExperts: pairConfig.numExperts! });
+  const shared = { machine: 'test', shape: 'test', world, experts: world };
+  let observedSteps = 0;
+  const overlap = new OverlapController({ ...shared, ...options, onStep: () => observedSteps++ });
+  const slots: (number | null)[] = [];
+  const changes: number[] = [];
+  const values: RankOutcome['values'][] = [];
+  for (let step = 0; step < steps; step++) {
+    const execution = overlap.layer(0, { training: true });
+    const place = { from: rank, to: rank + 1, experts: { rank, size } };
+    values.push(runLayerCase({ pair: pairConfig }, place, { ...execution, dispatcher }).values);
+    if (await overlap.stepDone()) changes.push(step);
+    slots.push(overlap.report()[0]!.slot);
+  }
+  return { slots, changes, values, report: overlap.report(), observedSteps };
+}
+
+await useBackend('auto', { threads: 1 });
+const world = await init({ engine: 'gloo', timeoutMs: 20_000 });
+const reports = {
+  off: await train(world, { mode: 'off' }, 2),
+  given: await train(world, { mode: 2 }, 2),
+  observed: await train(world, { mode: 1, warmupSteps: 1, measuredSteps: 2 }, 4),
+  chunked: await train(world, { mode: 1, chunks: 2 }, 2),
+  measured: await train(world, { warmupSteps: 1, measuredSteps: 2, refreshSteps: 3 }, 12),
+  // Each rank would choose another slot by what it remembers.
+  remembered: await train(world, { costs: costsFor(world.rank === 0 ? 2 : 1), refreshSteps: 0, warmupSteps: 100 }, 3),
+};
+await world.close();
+await sendResult(reports);
+
+export type OverlapReports = typeof reports;

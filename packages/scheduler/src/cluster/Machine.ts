@@ -1,0 +1,15 @@
+import type { ChunkOverhead } from '../costs/chunkCosts.js';
+import type { OperatorCosts } from '../costs/OperatorCosts.js';
+import type { LayerKind } from '../graph/layerGraphs.js';
+
+export type Direction = 'forward' | 'backward';
+
+/** Whatever says how long the operators of a block pair take. */
+export interface Machine {
+  costs(layer: LayerKind, topK: number, direction: Direction): OperatorCosts;
+  readonly chunkOverhead: ChunkOverhead;
+  /** As for `simulatePlan`. */
+  readonly interference: number;
+  /** What a training step takes for each pair besides forward and backward: optimizer, averaging of gradients. */
+  readonly updateMs: number;
+}

@@ -1,0 +1,31 @@
+import { expectCount, expectPositive } from '../expect.js';
+
+/** What of a model decides the times of its block pairs. */
+export interface ModelShape {
+  /** Block pairs, each a block with an MLP and one with experts. */
+  readonly pairs: number;
+  readonly modelWidth: number;
+  /** Hidden width of the MLP, of the shared expert and of each expert. */
+  readonly hiddenWidth: number;
+  /** Weight matrices of an MLP: 2, or 3 with a gated activation. Default 2. */
+  readonly matricesPerMlp?: number;
+  readonly sequenceLength: number;
+  /** Tokens on a rank in a step: the work of a rank stays the same as ranks are added. */
+  readonly tokensPerRank: number;
+  readonly expertsPerRank: number;
+  /** Rows that experts compute and that travel, relative to tokens * topK. Default 1. */
+  readonly capacityFactor?: number;
+  /** Default 2: bf16. */
+  readonly bytesPerElement?: number;
+}
+
+/** @throws SchedulerError naming the field that makes no sense */
+export function checkModelShape(model: ModelShape): void {
+  for (const field of ['pairs', 'modelWidth', 'hiddenWidth', 'sequenceLength', 'expertsPerRank'] as const) {
+    expectCount(field, model[field], 1);
+  }
+  expectCount('tokensPerRank', model.tokensPerRank, 0);
+  expectCount('matricesPerMlp', model.matricesPerMlp ?? 2, 1);
+  expectPositive('capacityFactor', model.capacityFactor ?? 1);
+  expectPositive('bytesPerElement', model.bytesPerElement ?? 2);
+}

@@ -1,0 +1,45 @@
+import { contenders, type Contender } from './Contender.js';
+import type { Machine } from './Machine.js';
+import { predictPair, type PairPrediction, type RunKind } from './predictPair.js';
+
+export interface ComparisonRow extends PairPrediction {
+  readonly contender: Contender;
+  /** Against the standard top-2 layer, run sequentially. */
+  readonly speedup: number;
+}
+
+export interface CompareOptions {
+  /** Block pairs of the model. Default 1. */
+  readonly pairs?: number;
+  /** The largest number of chunks for the layers that overlap with their window. Default 1: as in the paper. */
+  readonly maxChunks?: number;
+  /** The same for the pipelined layer, which has nothing but chunks. Default 4. */
+  readonly pipelineChunks?: number;
+  readonly numTokens?: number | undefined;
+}
+
+/** Every contender on one machine. Times are of all pairs. */
+export function compareContenders(
+  machine: Machine,
+  kind: RunKind,
+  { pairs = 1, maxChunks = 1, pipelineChunks = 4, numTokens }: CompareOptions = {},
+): readonly ComparisonRow[] {
+  const tokens = numTokens === undefined ? {} : { numTokens };
+  const predicted = contenders.map((contender) =>
+    predictPair(machine, contender, kind, {
+      maxChunks: contender.mode === 'pipelined' ? pipelineChunks : maxChunks,
+      ...tokens,
+    }),
+  );
+  return contenders.map((contender, i) => {
+    const { stepMs, communicationMs, exposedMs, ...choice } = predicted[i]!;
+    return {
+      contender,
+      ...choice,
+      stepMs: stepMs * pairs,
+      communicationMs: communicationMs * pairs,
+      exposedMs: exposedMs * pairs,
+      speedup: stepMs === 0 ? 1 : predicted[0]!.stepMs / stepMs,
+    };
+  });
+}

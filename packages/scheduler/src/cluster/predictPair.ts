@@ -1,0 +1,100 @@
+import type { DirectionChoice, OverlapChoice } from '../choose/OverlapChoice.js';
+import { planOverlap } from '../choose/planOverlap.js';
+import { sumCosts } from '../costs/OperatorCosts.js';
+import { layerGraph } from '../graph/layerGraphs.js';
+import { communicationShare, hiddenFraction } from '../metrics/overlapMetrics.js';
+import { SchedulerError } from '../SchedulerError.js';
+import type { Contender } from './Contender.js';
+import type { Machine } from './Machine.js';
+
+export type RunKind = 'train' | 'infer';
+
+export interface PairPrediction {
+  readonly stepMs: number;
+  readonly communicationMs: number;
+  readonly exposedMs: number;
+  /** 1 - exposed / exposed when the same layer runs sequentially. */
+  readonly hiddenFraction: number;
+  /** Of the forward pass. */
+  readonly slot: number;
+  readonly chunks: number;
+}
+
+export interface PredictPairOptions {
+  /** The largest number of chunks that a plan may use. Default 4. */
+  readonly maxChunks?: number;
+  readonly numTokens?: number;
+  /** Take this plan in both directions (mirrored in the backward pass) instead of the best. */
+  readonly plan?: { readonly slot: number; readonly chunks: number };
+}
+
+/**
+ * Time of a block pair in a training step (forward, backward, update) or at inference (forward). Each direction has the
+ * plan that suits it best.
+ */
+export function predictPair(
+  machine: Machine,
+  contender: Contender,
+  kind: RunKind,
+  { plan, ...options }: PredictPairOptions = {},
+): PairPrediction {
+  const { layer, topK } = contender;
+  const graph = layerGraph(layer);
+  const forwardCosts = machine.costs(layer, topK, 'forward');
+  const backwardCosts = machine.costs(layer, topK, 'backward');
+  const { forward, backward } = planOverlap(
+    graph,
+    { forward: forwardCosts, backward: backwardCosts },
+    {
+      ...options,
+      ...(plan && { maxChunks: plan.chunks }),
+      overhead: machine.chunkOverhead,
+      interference: machine.interference,
+    },
+  );
+  const passes = [{ choice: pick(forward, contender, plan), costs: forwardCosts }];
+  if (kind === 'train') passes.push({ choice: pick(backward!, contender, plan), costs: backwardCosts });
+  const sum = (value: (pass: (typeof passes)[number]) => number) =>
+    passes.reduce((total, pass) => total + value(pass), 0);
+  // Sequential plans expose all that travels.
+  const communicationMs = sum(({ costs }) => sumCosts(graph, costs).communicationMs);
+  const exposedMs = sum(({ choice }) => choice.exposedMs);
+  const { slot, chunks } = passes[0]!.choice;
+  return {
+    stepMs: sum(({ choice }) => choice.predictedMs) + (kind === 'train' ? machine.updateMs : 0),
+    communicationMs,
+    exposedMs,
+    hiddenFraction: hiddenFraction({ overlappedMs: exposedMs, sequentialMs: communicationMs }),
+    slot,
+    chunks,
+  };
+}
+
+/** The plan that the contender runs, out of those that were compared. */
+function pick(
+  best: DirectionChoice,
+  { mode, layer }: Contender,
+  plan: { readonly slot: number; readonly chunks: number } | undefined,
+): OverlapChoice {
+  if (mode === 'sequential') return best.candidates.find(({ kind }) => kind === 'sequential')!;
+  if (!plan) return best;
+  const { slot, chunks } = plan;
+  const found = best.candidates.find(
+    (candidate) => candidate.kind !== 'sequential' && candidate.slot === slot && candidate.chunks === chunks,
+  );
+  if (!found) {
+    const last = layerGraph(layer).numSlots - 1;
+    throw new SchedulerError(`no plan with slot ${slot} and ${chunks} chunks for ${layer}: slots are 0 to ${last}`);
+  }
+  return found;
+}
+
+/** Communication share of the standard top-2 layer on this machine, forward. */
+export function machineShare(machine: Machine): number {
+  const costs = machine.costs('standard', 2, 'forward');
+  const sum = (...names: string[]) => names.reduce((total, name) => total + costs[name]!, 0);
+  return communicationShare({
+    allToAllMs: sum('dispatch', 'combine'),
+    moeComputeMs: sum('gate', 'encode', 'expert', 'decode'),
+  });
+}

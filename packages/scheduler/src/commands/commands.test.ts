@@ -1,0 +1,132 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { layerGraph } from '../graph/layerGraphs.js';
+import { sequentialPlan } from '../plan/sequentialPlan.js';
+import { simulatePlan } from '../predict/simulatePlan.js';
+import { costsOf } from '../testing/randomCosts.js';
+import { writeChromeTrace } from '../trace/chromeTrace.js';
+import { commandNames, runCommand } from './index.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'scmoe-'));
+const file = (name: string) => join(folder, name);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function scmoe(...args: string[]) {
+  let [out, err] = ['', ''];
+  const code = await runCommand(args, {
+    out: { write: (text: string) => ((out += text), true) },
+    err: { write: (text: string) => ((err += text), true) },
+  });
+  return { code, out, err };
+}
+
+describe('scmoe timeline', () => {
+  const graph = layerGraph('pos2');
+  const { spans } = simulatePlan(sequentialPlan(graph), costsOf(graph, { dispatch: 3, combine: 3 }));
+  const trace = file('step.json');
+  writeFileSync(trace, writeChromeTrace({ title: 'sequential', spans }));
+
+  it('draws a trace beside it and says what was hidden', async () => {
+    const { code, out } = await scmoe('timeline', trace);
+    expect(code).toBe(0);
+    expect(out).toContain('sequential: step 15 ms, 0% of communication hidden');
+    expect(out).toMatch(/rank 0 +9 +6 +6 +0%/);
+    expect(readFileSync(file('step.svg'), 'utf8')).toMatch(/^<svg /);
+  });
+
+  it('draws PNG where the file is called so', async () => {
+    expect((await scmoe('timeline', trace, '-o', file('step.png'))).code).toBe(0);
+    expect(readFileSync(file('step.png')).subarray(1, 4).toString()).toBe('PNG');
+  });
+
+  it('puts files of several ranks into one step', async () => {
+    const second = file('rank1.json');
+    writeFileSync(second, writeChromeTrace({ title: '', spans: spans.map((span) => ({ ...span, rank: 1 })) }));
+    const { out } = await scmoe('timeline', '--merge', trace, second);
+    expect(out.match(/rank \d/g)).toEqual(['rank 0', 'rank 1']);
+    expect(out.match(/ of communication hidden/g)).toHaveLength(1);
+  });
+
+  it('names the file that is no trace', async () => {
+    writeFileSync(file('other.json'), '{}');
+    expect(await scmoe('timeline', file('other.json'))).toMatchObject({
+      code: 1,
+      err: `scmoe: ${file('other.json')}: not a trace: it has no traceEvents\n`,
+    });
+    expect((await scmoe('timeline', file('missing.json'))).err).toMatch(/can't read .*missing.json: ENOENT/);
+  });
+});
+
+describe('scmoe simulate', () => {
+  it('compares all layers on a number of ranks each', async () => {
+    const { code, out } = await scmoe('simulate', '--ranks', '2,4096', '--cluster', 'pcie', '--model', 'llama2-7b');
+    expect(code).toBe(0);
+    expect(out).toContain('llama2-7b on 2 ranks, pcie: train, communication share of top-2 26%');
+    expect(out).toContain('llama2-7b on 4096 ranks, pcie');
+    expect(out.match(/^ScMoE pos2 .*x .*%/gm)).toHaveLength(4);
+  });
+
+  it('takes a measured share in place of model and cluster', async () => {
+    const { out } = await scmoe('simulate', '--share', '0.6', '--mode', 'infer', '--json');
+    const [{ communicationShare, rows }] = JSON.parse(out) as [
+      { communicationShare: number; rows: { name: string; speedup: number }[] },
+    ];
+    expect(communicationShare).toBeCloseTo(0.6, 9);
+    expect(rows.find(({ name }) => name === 'ScMoE pos2')!.speedup).toBeCloseTo(1.73, 2);
+  });
+
+  it('predicts a plan of your own', async () => {
+    const { out } = await scmoe('simulate', '--share', '0.6', '--layer', 'pos2', '--slot', '0', '--mode', 'infer');
+    const [, own] = /^pos2, top-1, your plan +([\d.]+)/m.exec(out)!;
+    const [, best] = /^ScMoE pos2 +([\d.]+)/m.exec(out)!;
+    expect(Number(own)).toBeGreaterThan(Number(best));
+    expect((await scmoe('simulate', '--share', '0.6', '--layer', 'pos2', '--slot', '4')).err).toMatch(
+      /no plan with slot 4 and 1 chunks for pos2: slots are 0 to 3/,
+    );
+    expect((await scmoe('simulate', '--layer', 'pos9')).err).toMatch(/unknown layer 'pos9'; there are standard,/);
+  });
+
+  it('reads a cluster from a file and says what is wrong with it', async () => {
+    const link = { alphaUs: 10, betaGBs: 10 };
+    const cluster = { ranksPerNode: 4, intraNode: link, interNode: link, teraflops: 10, memoryGBs: 100 };
+    writeFileSync(file('cluster.json'), JSON.stringify(cluster));
+    expect((await scmoe('simulate', '--cluster', file('cluster.json'))).code).toBe(0);
+    writeFileSync(file('cluster.json'), JSON.stringify({ ...cluster, teraflops: 0 }));
+    expect((await scmoe('simulate', '--cluster', file('cluster.json'))).err).toMatch(
+      /cluster.json: teraflops: expected a number above zero, finite, got 0/,
+    );
+    writeFileSync(file('cluster.json'), '{');
+    expect((await scmoe('simulate', '--cluster', file('cluster.json'))).code).toBe(1);
+    expect((await scmoe('simulate', '--cluster', 'nothing')).err).toMatch(/unknown cluster 'nothing'; there are pcie/);
+  });
+
+  it('draws the predicted steps', async () => {
+    expect((await scmoe('simulate', '--timeline', file('predicted.svg'))).code).toBe(0);
+    expect(readFileSync(file('predicted.svg'), 'utf8')).toContain('ScMoE pos2 at slot');
+  });
+});
+
+describe('a wrong command line exits with 2 and says', () => {
+  it.each([
+    [['simulate', '--share', '1.5'], /'1.5' is invalid. Expected a share from 0 to 0.99/],
+    [['simulate', '--ranks', '2,x'], /'2,x' is invalid. Expected a whole number of at least 1/],
+    [['simulate', '--mode', 'guess'], /'guess' is invalid. Expected train or infer/],
+    [['simulate', '--timeline', 'x.gif'], /Expected a file name ending in .svg or .png/],
+    [['timeline'], /missing required argument 'traces'/],
+    [['fly'], /unknown command 'fly'/],
+  ])('%j', async (args, message) => {
+    const { code, err } = await scmoe(...args);
+    expect(err).toMatch(message);
+    expect(code).toBe(2);
+  });
+
+  it('and --help exits with 0 and lists the options', async () => {
+    for (const name of commandNames) {
+      const { code, out } = await scmoe(name, '--help');
+      expect(code).toBe(0);
+      expect(out).toContain(`Usage: scmoe ${name}`);
+    }
+  });
+});

@@ -1,0 +1,42 @@
+import { checkCluster, type Cluster } from '../cluster/Cluster.js';
+import { checkModelShape, type ModelShape } from '../cluster/ModelShape.js';
+import { clusterPresets, modelPresets } from '../cluster/presets.js';
+import { SchedulerError } from '../SchedulerError.js';
+import { readText } from './files.js';
+
+export const clusterNames = Object.keys(clusterPresets);
+export const modelNames = Object.keys(modelPresets);
+
+/** @throws SchedulerError where it is neither a preset nor a file that describes a cluster */
+export function readCluster(nameOrFile: string): Cluster {
+  return described(nameOrFile, 'cluster', clusterPresets, checkCluster);
+}
+
+/** @throws SchedulerError where it is neither a preset nor a file that describes a model */
+export function readModel(nameOrFile: string): ModelShape {
+  return described(nameOrFile, 'model', modelPresets, checkModelShape);
+}
+
+function described<Description>(
+  nameOrFile: string,
+  what: string,
+  presets: Readonly<Record<string, Description>>,
+  check: (description: Description) => void,
+): Description {
+  const preset = Object.hasOwn(presets, nameOrFile) ? presets[nameOrFile] : undefined;
+  if (preset) return preset;
+  if (!nameOrFile.endsWith('.json')) {
+    const names = Object.keys(presets).join(', ');
+    throw new SchedulerError(`unknown ${what} '${nameOrFile}'; there are ${names}, or a file ending in .json`);
+  }
+  try {
+    const description = JSON.parse(readText(nameOrFile)) as Description;
+    check(description);
+    return description;
+  } catch (error) {
+    if (error instanceof SchedulerError || error instanceof SyntaxError) {
+      throw new SchedulerError(`${nameOrFile}: ${error.message}`);
+    }
+    throw error;
+  }
+}

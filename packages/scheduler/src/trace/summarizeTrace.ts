@@ -1,0 +1,63 @@
+import type { Span } from '../predict/simulatePlan.js';
+import type { Interval } from '../predict/slowedEnd.js';
+import { lengthOf, union, without } from './intervals.js';
+import { ranksOf, type Trace } from './Trace.js';
+
+export interface RankSummary {
+  readonly rank: number;
+  readonly computeMs: number;
+  readonly communicationMs: number;
+  /** Communication beside which nothing was computed. */
+  readonly exposed: readonly Interval[];
+  readonly exposedMs: number;
+}
+
+export interface TraceSummary {
+  /** From the first operator of any rank to the last. */
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly stepMs: number;
+  readonly ranks: readonly RankSummary[];
+  /** On the rank where it is most. */
+  readonly exposedMs: number;
+  /**
+   * 1 - exposed / communication over all ranks, as far as one trace shows it; 1 where nothing travelled. It is the hidden
+   * fraction H if the same step run sequentially would expose all its communication.
+   */
+  readonly hiddenShare: number;
+}
+
+export function summarizeTrace(trace: Trace): TraceSummary {
+  const { spans } = trace;
+  const startMs = spans.reduce((least, span) => Math.min(least, span.startMs), spans[0]?.startMs ?? 0);
+  const endMs = spans.reduce((most, span) => Math.max(most, span.endMs), startMs);
+  const ranks = ranksOf(trace).map((rank) =>
+    summarizeRank(
+      rank,
+      spans.filter((span) => span.rank === rank),
+    ),
+  );
+  const sum = (value: (rank: RankSummary) => number) => ranks.reduce((total, rank) => total + value(rank), 0);
+  const communicationMs = sum((rank) => rank.communicationMs);
+  return {
+    startMs,
+    endMs,
+    stepMs: endMs - startMs,
+    ranks,
+    exposedMs: Math.max(0, ...ranks.map(({ exposedMs }) => exposedMs)),
+    hiddenShare: communicationMs === 0 ? 1 : 1 - sum(({ exposedMs }) => exposedMs) / communicationMs,
+  };
+}
+
+function summarizeRank(rank: number, spans: readonly Span[]): RankSummary {
+  const compute = union(spans.filter(({ track }) => track === 'compute'));
+  const communication = union(spans.filter(({ track }) => track === 'communication'));
+  const exposed = without(communication, compute);
+  return {
+    rank,
+    computeMs: lengthOf(compute),
+    communicationMs: lengthOf(communication),
+    exposed,
+    exposedMs: lengthOf(exposed),
+  };
+}
