@@ -43,7 +43,6 @@ std::vector<std::vector<char>> HeaderExchange::run(const Request& request, uint6
   const std::vector<char> header = packHeader(request, sequence, rank, size);
   std::memcpy(host_.data(), header.data(), bytes_);
   cuda.check(cuda.copyToDevice(own, host_.data(), bytes_, stream.get()), "cuMemcpyHtoDAsync of a header");
-  cuda.check(cuda.copyOnDevice(all + rank * bytes_, own, bytes_, stream.get()), "cuMemcpyDtoDAsync of a header");
 
   Request gather;
   gather.operation = Operation::kAllGatherV;
@@ -58,6 +57,7 @@ std::vector<std::vector<char>> HeaderExchange::run(const Request& request, uint6
   } catch (const CommError& error) {
     if (error.kind != FailureKind::kTimeout) throw;
     const std::vector<int> ranks = missing(sequence);
+    if (ranks.empty()) throw;
     throw CommError(FailureKind::kTimeout, namesOf(ranks) + " did not take part in time", ranks);
   }
   std::vector<std::vector<char>> headers;
@@ -80,13 +80,12 @@ std::vector<int> HeaderExchange::missing(uint64_t sequence) {
     Poll(never, Clock::now() + kLook).until([&] { return looked_.hasHappened(); });
     seen = true;
   } catch (const CommError&) {}
-  std::vector<int> ranks, others;
+  std::vector<int> ranks;
   for (int peer = 0; peer < group_.size; ++peer) {
-    if (peer == group_.rank) continue;
-    others.push_back(peer);
-    if (seen && sequenceOf(look_.data() + bytes_ * (peer + 1)) != sequence) ranks.push_back(peer);
+    const bool hasCome = seen && sequenceOf(look_.data() + bytes_ * (peer + 1)) == sequence;
+    if (peer != group_.rank && !hasCome) ranks.push_back(peer);
   }
-  return ranks.empty() ? others : ranks;
+  return ranks;
 }
 
 }  // namespace scmoe::comm

@@ -38,6 +38,7 @@ export { allToAllMs, type AllToAllAlgorithm, type Cluster, type LinkClass } from
 export { clusterMachine } from './cluster/clusterMachine.js';
 export { compareContenders, type CompareOptions, type ComparisonRow } from './cluster/compareContenders.js';
 export { contenders, type Contender } from './cluster/Contender.js';
+export { fitLink, type AllToAllMeasurement } from './cluster/fitLink.js';
 export type { Direction, Machine } from './cluster/Machine.js';
 export type { ModelShape } from './cluster/ModelShape.js';
 export {

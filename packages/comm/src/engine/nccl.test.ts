@@ -56,7 +56,7 @@ describeStandins('the nccl engine', () => {
     const inGroups = groups.map((g, rank) => g?.allGather(Int32Array.of(rank)));
     expect(inGroups.map((work) => work && Array.from(work.wait()))).toEqual([[2, 0], [1], [2, 0], undefined]);
     for (const work of inWorld) expect(work.wait()[0]).toBe(6);
-    for (const group of groups) await group?.close();
+    await Promise.all(groups.flatMap((g) => (g ? [g.close()] : [])));
     await world.close();
   });
 
@@ -134,7 +134,7 @@ describeStandins('the nccl engine', () => {
     [
       'memory that runs out',
       { STANDIN_CUDA_FAIL: 'cuMemcpyDtoDAsync_v2:2' },
-      /cuMemcpyDtoDAsync of a header: CUDA error 2, out of memory/,
+      /cuMemcpyDtoDAsync of \d+ bytes: CUDA error 2, out of memory/,
     ],
   ])('%s on one rank fails all, in the words of the library', async (_, variables, expected) => {
     const server = await serveStore();
@@ -201,6 +201,24 @@ describeStandins(
         "The nccl engine can't be used on rank 1: device 99 was asked for, and there are 8",
       );
       for (const error of errors) expect(error).toMatchObject({ code: 'SCMOE_COMM_UNAVAILABLE', ranks: [1] });
+    });
+
+    it('after an attempt that failed, the ranks can try again', async () => {
+      const server = await serveStore();
+      const attempt = (device: number) =>
+        Promise.allSettled(
+          [0, device].map((each, rank) =>
+            init({ engine: 'nccl', device: each, timeoutMs: 20_000, place: placeOf(rank, 2, server.port) }),
+          ),
+        );
+      expect((await attempt(99)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+      const worlds = (await attempt(1)).map((result) => (result as PromiseFulfilledResult<Communicator>).value);
+      expect(worlds.map((c) => c.size)).toEqual([2, 2]);
+      await Promise.all(worlds.map((c) => c.close()));
+      await server.close();
+    });
+
+    it('refuses a device that is no number of one', async () => {
       await expect(init({ engine: 'nccl', device: -1 })).rejects.toThrow(
         /device: expected the number of a GPU.*got -1/,
       );

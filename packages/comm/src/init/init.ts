@@ -83,17 +83,17 @@ function connectAlone(engine: 'gloo' | 'nccl', place: Place, timeoutMs: number, 
   chooseEngine([offer]);
   const gather = (own: Uint8Array) => Promise.resolve([own]);
   const group = { name: options.name ?? 'world', rank: 0, size: 1, gather, timeoutMs };
-  return connect(engine, offer, group, settingsOf(place, options), '127.0.0.1');
+  return connect(engine, offer, group, settingsOf(place, options), () => Promise.resolve('127.0.0.1'));
 }
 
-function connect(
+async function connect(
   engine: 'gloo' | 'nccl',
   { nccl }: EngineOffer,
   group: EngineGroup,
   settings: EngineSettings,
-  listenHost: string,
+  findListenHost: () => Promise<string>,
 ): Promise<Engine> {
-  if (engine === 'gloo') return connectGloo({ ...settings, listenHost }, group);
+  if (engine === 'gloo') return connectGloo({ ...settings, listenHost: await findListenHost() }, group);
   return connectNccl({ ...settings, device: nccl.problem === undefined ? nccl.device : 0 }, group);
 }
 
@@ -121,14 +121,17 @@ async function joinWorld(
     const engine = await agreeOnEngine(offer, {
       rank,
       gather: (bytes) => gather('engine', bytes),
-      leave: (bytes) => leaveBytes(store, { topic: 'engine', group, rank, size, timeoutMs }, bytes),
+      leave: async (bytes) => {
+        await leaveBytes(store, { topic: 'engine', group, rank, size, timeoutMs }, bytes);
+        haveMet = true;
+      },
     });
     const connected = await connect(
       engine,
       offer,
       { name: group, rank, size, timeoutMs, gather: (bytes) => gather('address', bytes) },
       settingsOf(place, options),
-      options.listenHost ?? process.env['SCMOE_LISTEN_HOST'] ?? (await defaultListenHost(place)),
+      async () => options.listenHost ?? process.env['SCMOE_LISTEN_HOST'] ?? defaultListenHost(place),
     );
     const joined = rendezvous?.servedBy === 'launcher' ? undefined : meeting;
     if (joined === undefined) await meeting.close();

@@ -65,6 +65,20 @@ describe.each(backends)('chunkRouting on %s', (backend) => {
     expect(expected.map((_, expert) => perPart.flatMap((experts) => experts[expert]!))).toEqual(expected);
   });
 
+  it('leaves out the choices of zero-computation experts, as the whole does', () => {
+    const x = tokens(9);
+    const router = resolveRouter({ numExperts: 3, numZeroExperts: 1, topK: 2 });
+    const routing = routeTokens(x, { weight: randomNormal([d, 4], { seed: 6 }) }, router);
+    const { whole, parts, cut, join } = chunkRouting(routing, 2);
+    const rows = join(cut(encode(x, whole.slots, { numRows: whole.numRows }) as tf.Tensor2D));
+    const plain = encode(x, routing.slots, { numRows: routing.numRows });
+    expect(decode(rows, whole.weights, whole.slots).arraySync()).toEqual(
+      decode(plain, routing.weights, routing.slots).arraySync(),
+    );
+    const counts = parts.map((part) => part.counts);
+    expect(tf.addN(counts).arraySync()).toEqual(routing.counts.arraySync());
+  });
+
   it('has as many parts on a rank without tokens', () => {
     expect(chunkRouting(route(tokens(0), 0), 3).parts).toHaveLength(3);
   });

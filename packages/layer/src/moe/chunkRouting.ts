@@ -65,14 +65,16 @@ function chunkSlots(routing: Routing, chunks: number): ChunkedRouting {
 }
 
 function chunkTokens(routing: Routing, chunks: number): ChunkedRouting {
-  const { experts, weights, counts } = routing;
+  const { experts, weights, counts, load } = routing;
+  const numExperts = counts.size;
+  const numZeroExperts = load.size - numExperts;
   const [numTokens, topK] = experts.shape;
   const sizes = evenSizes(numTokens, chunks);
   const parts = sizes.map((size, i): Routing => {
     const begin = sumBefore(sizes, i);
     const rowsOf = (x: tf.Tensor2D) => tf.slice(x, [begin, 0], [size, -1]);
     const own = { experts: rowsOf(experts), weights: rowsOf(weights) };
-    const plan = dispatchPlan(own.experts, own.weights, { numExperts: counts.size });
+    const plan = dispatchPlan(own.experts, own.weights, { numExperts, numZeroExperts });
     return { ...routing, ...own, ...plan, numRows: size * topK };
   });
   const rowSizes = parts.map(({ numRows }) => numRows);
@@ -84,8 +86,24 @@ function chunkTokens(routing: Routing, chunks: number): ChunkedRouting {
     whole: { ...routing, slots: tf.concat<tf.Tensor2D>(slots, 0) },
     parts,
     cut: (packed) => tf.split(packed, rowSizes, 0),
-    join: (rows) => tf.concat([...rows], 0),
+    // Choices of zero-computation experts have no row, and a dispatcher may leave the rows of nobody at the end out.
+    join: (rows) =>
+      tf.concat(
+        rows.map((part, i) => padded(part, rowSizes[i]!)),
+        0,
+      ),
   };
+}
+
+/** (rows, d) with zeros below. */
+function padded(x: tf.Tensor2D, rows: number): tf.Tensor2D {
+  const missing = rows - x.shape[0];
+  return missing > 0
+    ? tf.pad(x, [
+        [0, missing],
+        [0, 0],
+      ])
+    : x;
 }
 
 /** `total` in `count` whole shares that differ by at most one. */

@@ -42,6 +42,8 @@ describe.each(layerKinds)('planOverlap over random costs of %s', (kind: LayerKin
         best((t) => t.backward),
         6,
       );
+      expect(decision.forward.predictedMs).toBeGreaterThanOrEqual(decision.forward.boundMs - 1e-9);
+      expect(decision.backward!.predictedMs).toBeGreaterThanOrEqual(decision.backward!.boundMs - 1e-9);
       const { predictedMs, backwardMs } = decision.mirrored;
       expect(predictedMs + backwardMs).toBeCloseTo(
         best((t) => t.forward + t.backward),

@@ -1,6 +1,7 @@
 import { allToAllMs, type Cluster } from './Cluster.js';
 import { clusterMachine } from './clusterMachine.js';
 import { compareContenders } from './compareContenders.js';
+import { fitLink } from './fitLink.js';
 import type { ModelShape } from './ModelShape.js';
 import { machineShare } from './predictPair.js';
 import { clusterPresets, modelPresets } from './presets.js';
@@ -50,6 +51,43 @@ describe('allToAllMs', () => {
 
   it('of no data costs its latencies', () => {
     expect(allToAllMs(0, 4, cluster)).toBeCloseTo(0.03, 12);
+  });
+});
+
+describe('fitLink', () => {
+  const measured = (noise: (i: number) => number) =>
+    [1e3, 1e5, 1e6, 8e6].map((bytesPerRank, i) => ({
+      bytesPerRank,
+      timeMs: allToAllMs(bytesPerRank, 4, cluster) * noise(i),
+    }));
+
+  it('finds the links that all-to-alls were made over', () => {
+    const { alphaUs, betaGBs } = fitLink(
+      4,
+      measured(() => 1),
+    );
+    expect(alphaUs).toBeCloseTo(10, 6);
+    expect(betaGBs).toBeCloseTo(100, 6);
+  });
+
+  it('is off by no more than the measurements are', () => {
+    const { alphaUs, betaGBs } = fitLink(
+      4,
+      measured((i) => (i % 2 === 0 ? 1.1 : 0.9)),
+    );
+    expect(Math.abs(alphaUs / 10 - 1)).toBeLessThan(0.2);
+    expect(Math.abs(betaGBs / 100 - 1)).toBeLessThan(0.2);
+  });
+
+  it('rejects what no line fits', () => {
+    expect(() => fitLink(1, [])).toThrow(/ranks: expected a whole number of at least 2, got 1/);
+    expect(() => fitLink(4, [{ bytesPerRank: 1, timeMs: 1 }])).toThrow(/at least two sizes/);
+    expect(() => fitLink(4, [{ bytesPerRank: 1, timeMs: 0 }])).toThrow(/timeMs: expected a time above zero, got 0/);
+    const falling = [
+      { bytesPerRank: 1, timeMs: 2 },
+      { bytesPerRank: 2, timeMs: 1 },
+    ];
+    expect(() => fitLink(4, falling)).toThrow(/do not grow with the size/);
   });
 });
 

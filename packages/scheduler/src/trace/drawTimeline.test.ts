@@ -64,14 +64,14 @@ describe('drawTimeline', () => {
   it('rejects traces of nothing', () => {
     expect(() => drawTimeline([])).toThrow(/expected at least one trace, got none/);
     expect(() => drawTimeline([sequential, { title: '', spans: [] }])).toThrow(/trace 2 has no operators/);
-    expect(() => drawTimeline(sequential, { width: 10 })).toThrow(/width in pixels: .* at least 400, got 10/);
+    expect(() => drawTimeline(sequential, { width: 10 })).toThrow(/width in pixels: .* at least 800, got 10/);
   });
 });
 
 describe('renderPng', () => {
   it('gives a PNG of the size asked for', async () => {
-    const png = Buffer.from(await renderPng(drawTimeline(sequential, { width: 600 }), { zoom: 1.5 }));
+    const png = Buffer.from(await renderPng(drawTimeline(sequential, { width: 800 }), { zoom: 1.5 }));
     expect(png.subarray(1, 4).toString()).toBe('PNG');
-    expect(png.readUInt32BE(16)).toBe(900);
+    expect(png.readUInt32BE(16)).toBe(1200);
   });
 });

@@ -8,7 +8,7 @@ import { axisTicks, formatMs, tickLabel } from './timeAxis.js';
 import type { Trace } from './Trace.js';
 
 export interface DrawTimelineOptions {
-  /** Pixels. Default 1200. */
+  /** Pixels, at least 800. Default 1200. */
   readonly width?: number;
   /** More ranks than this are left out, which the title then says. Default 8. */
   readonly maxRanks?: number;
@@ -21,7 +21,7 @@ const rowGap = 4;
 const rankGap = 14;
 const titleHeight = 34;
 const axisHeight = 34;
-const legendHeight = 34;
+const legendRow = 22;
 const font = 'DejaVu Sans, Helvetica, Arial, sans-serif';
 /** Width of a character of the labels, of which there is no measure without a font. */
 const characterWidth = 6.9;
@@ -37,7 +37,7 @@ export function drawTimeline(
   traces: Trace | readonly Trace[],
   { width = 1200, maxRanks = 8 }: DrawTimelineOptions = {},
 ): string {
-  expectCount('width in pixels', width, 400);
+  expectCount('width in pixels', width, 800);
   expectCount('maxRanks', maxRanks, 1);
   const all = Array.isArray(traces) ? (traces as readonly Trace[]) : [traces as Trace];
   if (all.length === 0) throw new SchedulerError('timeline: expected at least one trace, got none');
@@ -56,8 +56,9 @@ export function drawTimeline(
     parts.push(panel.draw(y, longestMs));
     y += panel.height;
   });
-  parts.push(legend(all, margin, y));
-  const height = y + legendHeight + margin / 2;
+  const key = legend(all, y, width);
+  parts.push(key.drawn);
+  const height = y + key.height;
   return element(
     'svg',
     { xmlns: 'http://www.w3.org/2000/svg', width, height, viewBox: `0 0 ${width} ${height}`, 'font-family': font },
@@ -196,24 +197,28 @@ class Panel {
 
 const rankHeight = 2 * rowHeight + rowGap + rankGap;
 
-function legend(traces: readonly Trace[], left: number, top: number): string {
+/** What the colours mean, in as many rows as the width takes. */
+function legend(
+  traces: readonly Trace[],
+  top: number,
+  width: number,
+): { readonly drawn: string; readonly height: number } {
   const present = new Set(traces.flatMap(({ spans }) => spans.map(({ operator }) => kindOf(operator))));
-  let x = left;
-  const entry = (words: string, swatch: (x: number) => string): string => {
-    const drawn = swatch(x) + label(x + 19, top + 20, words, {});
-    x += 19 + words.length * characterWidth + 16;
-    return drawn;
-  };
-  const swatch = (fill: string) => (at: number) => element('rect', { x: at, y: top + 9, width: 14, height: 14, fill });
-  return (
-    legendKinds
+  const entries = [
+    ...legendKinds
       .filter((kind) => present.has(kind))
-      .map((kind) => entry(kind, swatch(paintOf(kind).fill)))
-      .join('') +
-    entry('exposed: nothing computes beside it', (at) =>
-      element('rect', { x: at, y: top + 9, width: 14, height: 14, fill: 'url(#hatch)', stroke: exposedColour }),
-    )
-  );
+      .map((kind) => ({ words: kind, paint: { fill: paintOf(kind).fill } })),
+    { words: 'exposed: nothing computes beside it', paint: { fill: 'url(#hatch)', stroke: exposedColour } },
+  ];
+  let [x, y] = [margin, top + 9];
+  const drawn = entries.map(({ words, paint }) => {
+    const needed = 19 + words.length * characterWidth;
+    if (x > margin && x + needed > width - margin) [x, y] = [margin, y + legendRow];
+    const entry = element('rect', { x, y, width: 14, height: 14, ...paint }) + label(x + 19, y + 11, words, {});
+    x += needed + 16;
+    return entry;
+  });
+  return { drawn: drawn.join(''), height: y + legendRow + margin / 2 - top };
 }
 
 function hatch(): string {
