@@ -17,6 +17,6 @@ export type GptOptions = ModelOptions;
  */
 export class Gpt extends LanguageModel<GptConfig> {
   constructor(config: GptConfig, options: GptOptions) {
-    super(config, { ...resolveGpt(config), residualAdditions: 2 * config.numLayers }, options);
+    super(config, resolveGpt(config), options);
   }
 }

@@ -1,41 +1,9 @@
-import { countParameters } from '@scmoe/layer';
+import { languageModelCosts, type LanguageModelCosts } from '../languageModel/languageModelCosts.js';
+import type { ResolvedGpt } from './GptConfig.js';
 
-import type { ResolvedModel } from '../languageModel/ResolvedModel.js';
-import { idleParameters } from '../stages/idleParameters.js';
-import type { ModelStage } from '../stages/runStage.js';
-import { gptSpecs } from './gptSpecs.js';
+export type GptCosts = LanguageModelCosts;
 
-export interface GptCosts {
-  numParameters: number;
-  /** Without the experts that a token does not visit. */
-  numActiveParameters: number;
-  /** Floating-point operations of forward and backward, per token of a full sequence. */
-  flopsPerToken: number;
-}
-
-/**
- * Sizes of a GPT from its configuration alone. FLOPs as in PaLM, appendix B: 6 for each active parameter (a multiply and
- * an add forward, twice that backward), lookups of embeddings and positions left out, plus attention's
- * 12 * width * sequenceLength for each layer, which counts the whole square although a causal kernel computes half of it.
- */
-export function gptCosts(config: Omit<ResolvedModel, 'residualAdditions'>): GptCosts {
-  const { sequenceLength, tiedEmbeddings, stages } = config;
-  const specs = gptSpecs(config);
-  const count = (accept: (name: string) => boolean) =>
-    countParameters(Object.fromEntries(Object.entries(specs).filter(([name]) => accept(name))));
-
-  const numParameters = count(() => true);
-  const numActiveParameters = numParameters - idleParameters(stages, specs);
-  // A tied embedding is the head's matrix as well, and multiplies there.
-  const lookedUp = count((name) => name === 'positions' || (name === 'embedding' && !tiedEmbeddings));
-  const attention = 12 * sequenceLength * stages.reduce((sum, stage) => sum + attentionWidth(stage), 0);
-  return { numParameters, numActiveParameters, flopsPerToken: 6 * (numActiveParameters - lookedUp) + attention };
-}
-
-/** Components of all heads of all attentions of a stage; of latent ones the mean of those of keys and values. */
-function attentionWidth({ kind, config }: ModelStage): number {
-  if (kind === 'block') return config.dModel;
-  if (kind === 'pair' || !config.latent) return 2 * config.dModel;
-  const { qkNopeHeadDim, qkRopeHeadDim, vHeadDim } = config.latent;
-  return config.numHeads * (qkNopeHeadDim + qkRopeHeadDim + vHeadDim);
+/** Sizes of a GPT from its configuration alone: see {@link languageModelCosts}. */
+export function gptCosts(config: ResolvedGpt): GptCosts {
+  return languageModelCosts(config);
 }

@@ -1,16 +1,9 @@
-import { normSpecs, under, type ParameterSpecs, type ShardOptions } from '@scmoe/layer';
+import type { ParameterSpecs, ShardOptions } from '@scmoe/layer';
 
-import type { ResolvedModel } from '../languageModel/ResolvedModel.js';
-import { stageSpecs } from '../stages/runStage.js';
+import { languageModelSpecs } from '../languageModel/languageModelSpecs.js';
+import type { ResolvedGpt } from './GptConfig.js';
 
 /** Names, shapes and starting points of all parameters of a GPT, with all experts or those of a shard. */
-export function gptSpecs(config: Omit<ResolvedModel, 'residualAdditions'>, options: ShardOptions = {}): ParameterSpecs {
-  const { vocabSize, dModel, sequenceLength, positions, tiedEmbeddings, norm, stages } = config;
-  return {
-    embedding: { shape: [vocabSize, dModel], initial: 'normal' },
-    ...(positions === 'learned' && { positions: { shape: [sequenceLength, dModel], initial: 'normal' } }),
-    ...(Object.assign({}, ...stages.map((stage) => stageSpecs(stage, options))) as ParameterSpecs),
-    ...under('normFinal', normSpecs(dModel, norm)),
-    ...(!tiedEmbeddings && { 'head.weight': { shape: [dModel, vocabSize], initial: 'normal' } }),
-  };
+export function gptSpecs(config: ResolvedGpt, options: ShardOptions = {}): ParameterSpecs {
+  return languageModelSpecs(config, options);
 }

@@ -12,14 +12,14 @@ import { dropout, embedding, linear, softmaxCrossEntropy } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { generate, type GenerateOptions } from '../generation/generate.js';
-import { gptCosts } from '../gpt/gptCosts.js';
-import { gptSpecs } from '../gpt/gptSpecs.js';
 import { routerLoads, updateCorrectionBiases, type RouterLoads } from '../stages/correctionBiases.js';
 import { createVariables, type InitialValues } from '../stages/createVariables.js';
 import { addRouterLosses, auxiliaryLoss, type LossResult } from '../stages/routerLosses.js';
 import type { StageCache } from '../stages/runStage.js';
 import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
-import type { ResolvedModel } from './ResolvedModel.js';
+import { languageModelCosts } from './languageModelCosts.js';
+import { languageModelSpecs } from './languageModelSpecs.js';
+import type { ResolvedLanguageModel } from './ResolvedLanguageModel.js';
 
 /** Keys and values of the tokens so far. Holds tensors: tf.dispose it. */
 export type ModelCache = {
@@ -73,19 +73,19 @@ export abstract class LanguageModel<Config> {
   readonly buffers: Record<string, tf.Variable>;
   /** Which of the experts are here. */
   readonly experts: ExpertShard;
-  private readonly resolved: ResolvedModel;
+  private readonly resolved: ResolvedLanguageModel;
   /** Variables and buffers. */
   private readonly all: Record<string, tf.Variable>;
 
   protected constructor(
     readonly config: Config,
-    resolved: ResolvedModel,
+    resolved: ResolvedLanguageModel,
     { experts = allExperts, ...initial }: ModelOptions,
   ) {
     this.resolved = resolved;
     this.experts = { rank: experts.rank, size: experts.size };
-    const specs = gptSpecs(resolved, { experts });
-    const { variables, buffers, all } = createVariables(specs, initial, resolved);
+    const specs = languageModelSpecs(this.resolved, { experts });
+    const { variables, buffers, all } = createVariables(specs, initial, { numLayers: resolved.numLayers });
     this.variables = variables;
     this.buffers = buffers;
     this.all = all;
@@ -93,17 +93,17 @@ export abstract class LanguageModel<Config> {
 
   /** All parameters, with the experts of all ranks. */
   numParameters(): number {
-    return gptCosts(this.resolved).numParameters;
+    return languageModelCosts(this.resolved).numParameters;
   }
 
   /** Parameters that one token meets: topK of the routed experts, and everything else. */
   numActiveParameters(): number {
-    return gptCosts(this.resolved).numActiveParameters;
+    return languageModelCosts(this.resolved).numActiveParameters;
   }
 
-  /** Operations of forward and backward per token of a full sequence; the formula is at {@link gptCosts}. */
+  /** Operations of forward and backward per token of a full sequence; the formula is at {@link languageModelCosts}. */
   flopsPerToken(): number {
-    return gptCosts(this.resolved).flopsPerToken;
+    return languageModelCosts(this.resolved).flopsPerToken;
   }
 
   /**

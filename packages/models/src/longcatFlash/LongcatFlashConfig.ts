@@ -7,7 +7,7 @@ import {
   type ResolvedLongcatBlock,
 } from '@scmoe/layer';
 
-import type { ResolvedModel } from '../languageModel/ResolvedModel.js';
+import type { ResolvedLanguageModel } from '../languageModel/ResolvedLanguageModel.js';
 import { resolveRouterLosses, type RouterLossConfig } from '../stages/routerLosses.js';
 
 /** Options of the router and its experts; `numExperts` counts those with a feed-forward network. */
@@ -35,7 +35,7 @@ export interface LongcatFlashConfig {
   moe: LongcatFlashMoeConfig;
 }
 
-export interface ResolvedLongcatFlash extends ResolvedModel {
+export interface ResolvedLongcatFlash extends ResolvedLanguageModel {
   /** What all blocks have alike. */
   block: ResolvedLongcatBlock;
 }
@@ -72,6 +72,7 @@ export function resolveLongcatFlash(config: LongcatFlashConfig): ResolvedLongcat
   });
   return {
     vocabSize,
+    numLayers: 2 * numLayers,
     dModel,
     sequenceLength,
     positions: 'rotary',
@@ -91,8 +92,6 @@ export function resolveLongcatFlash(config: LongcatFlashConfig): ResolvedLongcat
       name: `block${index}`,
       config: block,
     })),
-    // Two attentions, two MLPs and the experts.
-    residualAdditions: 5 * numLayers,
     block,
   };
 }

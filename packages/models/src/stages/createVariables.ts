@@ -16,15 +16,15 @@ export interface ModelVariables {
 
 /**
  * The variables of a model. From a seed as GPT-2: weights normal(0, 0.02), the projections into the residual stream divided
- * by the root of their number, biases 0, norms 1.
+ * by sqrt(2 * numLayers), biases 0, norms 1.
  */
 export function createVariables(
   specs: ParameterSpecs,
   initial: InitialValues,
-  { residualAdditions }: { residualAdditions: number },
+  { numLayers }: { numLayers: number },
 ): ModelVariables {
   if ('parameters' in initial) checkParameters(initial.parameters, specs);
-  const residualScale = 1 / Math.sqrt(residualAdditions);
+  const residualScale = 1 / Math.sqrt(2 * numLayers);
   const created: ModelVariables = { variables: {}, buffers: {}, all: {} };
   tf.tidy(() => {
     for (const [name, spec] of Object.entries(specs)) {

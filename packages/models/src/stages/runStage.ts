@@ -52,6 +52,7 @@ export function stageRandomness(
   seed: number,
 ): Required<Pick<RunStageOptions, 'dropout' | 'router'>> {
   const firstStream = 1 + index * stageStreams;
+  // The block of LongCat-Flash has more places for dropout, and one router.
   const ofDropout = kind === 'longcat' ? longcatDropoutStreams : dropoutStreams;
   return {
     dropout: { seed, firstStream },
@@ -68,7 +69,7 @@ function specsOf({ kind, config }: ModelStage, options: ShardOptions): Parameter
   return kind === 'block' ? blockSpecs(config, options) : longcatSpecs(config, options);
 }
 
-/** One pass of x (B, S, d) through a pair or a block; `parameters` are those of the whole model. */
+/** One pass of x (B, S, d) through a stage; `parameters` are those of the whole model. */
 export function runStage(
   stage: ModelStage,
   x: tf.Tensor3D,

@@ -67,9 +67,7 @@ export class Vit {
   ) {
     this.resolved = resolveVit(config);
     this.experts = { rank: experts.rank, size: experts.size };
-    this.own = createVariables(vitSpecs(this.resolved, { experts }), initial, {
-      residualAdditions: 2 * config.numLayers,
-    });
+    this.own = createVariables(vitSpecs(this.resolved, { experts }), initial, { numLayers: config.numLayers });
     this.variables = this.own.variables;
     this.buffers = this.own.buffers;
   }

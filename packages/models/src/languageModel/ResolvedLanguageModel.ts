@@ -1,0 +1,18 @@
+import type { ResolvedRouterLosses } from '../stages/routerLosses.js';
+import type { ModelStage } from '../stages/runStage.js';
+
+/** What a causal language model is made of, every option decided. */
+export interface ResolvedLanguageModel {
+  vocabSize: number;
+  /** Attentions, each with what follows it. */
+  numLayers: number;
+  dModel: number;
+  sequenceLength: number;
+  positions: 'learned' | 'rotary';
+  tiedEmbeddings: boolean;
+  norm: 'layer' | 'rms';
+  normEpsilon: number;
+  dropout: number;
+  routerLosses: ResolvedRouterLosses;
+  stages: readonly ModelStage[];
+}
