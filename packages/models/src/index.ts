@@ -11,7 +11,8 @@ export {
   type ModelCache,
   type ModelOptions,
 } from './languageModel/LanguageModel.js';
-export type { ResolvedModel } from './languageModel/ResolvedModel.js';
+export type { LanguageModelCosts } from './languageModel/languageModelCosts.js';
+export type { ResolvedLanguageModel } from './languageModel/ResolvedLanguageModel.js';
 export { LongcatFlash } from './longcatFlash/LongcatFlash.js';
 export {
   resolveLongcatFlash,
