@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
+import { findChromium } from './chromium.mjs';
 import { isCurrent } from './dependencies.mjs';
 import { missingExtras, missingParts, nodeProblem } from './machine.mjs';
 import { clearResults, readResults, summarize } from './results.mjs';
 import { installCommand } from './systemPackages.mjs';
+import { wantsBrowser } from './wantsBrowser.mjs';
 
 describe('the machine', () => {
   it('accepts the oldest supported Node and everything newer', () => {
@@ -33,6 +35,27 @@ describe('the machine', () => {
       ['gloo'],
     );
     assert.deepEqual(missingExtras({ gloo: '/usr/lib/libgloo.so' }), []);
+  });
+});
+
+describe('the browser', () => {
+  it('is the one that the user names, then the first on the PATH', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'scmoe-browser-'));
+    const path = join(folder, 'chromium-browser');
+    writeFileSync(path, '');
+    assert.equal(findChromium({ PATH: folder }), path);
+    assert.equal(findChromium({ PATH: '/nowhere', CHROME_PATH: path }), path);
+    assert.equal(findChromium({ PATH: folder, SCMOE_CHROMIUM: join(folder, 'absent') }), undefined);
+    assert.equal(findChromium({}), undefined);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('is wanted where all tests run, or those that drive it', () => {
+    assert.ok(wantsBrowser(['test', 'conformance']));
+    assert.ok(wantsBrowser(['test', '-p', '@scmoe/install-test']));
+    assert.ok(!wantsBrowser(['test', '-p', '@scmoe/gating']));
+    assert.ok(!wantsBrowser(['test', '--projects=@scmoe/gating']));
+    assert.ok(!wantsBrowser(['build']));
   });
 });
 

@@ -1,4 +1,5 @@
 // From a fresh clone to a machine that can build: every step says what it does, and does nothing the second time.
+import { browserAdvice, findChromium } from './chromium.mjs';
 import { inspectMachine, missingExtras, missingParts, nodeProblem } from './machine.mjs';
 import { installDependencies } from './dependencies.mjs';
 import { fail, say } from './say.mjs';
@@ -40,9 +41,21 @@ function prepareNative() {
     say(`this machine lacks ${wordsOf(extras)}: it runs as one process. ${command ? advice : ''}`.trim());
 }
 
-export function prepare(root) {
+/** The browser that some tests drive: without one they are skipped. */
+function prepareBrowser() {
+  if (findChromium()) return;
+  const command = installSystemPackages(['browser']);
+  if (findChromium()) return;
+  say(
+    `this machine has no Chromium: tests in a browser are skipped. ${command ? `To install: ${command}` : browserAdvice}`,
+  );
+}
+
+/** @param options `browser`: what comes is a run of tests that wants a browser */
+export function prepare(root, { browser = false } = {}) {
   const problem = nodeProblem();
   if (problem) fail(problem);
   prepareNative();
+  if (browser) prepareBrowser();
   installDependencies(root);
 }

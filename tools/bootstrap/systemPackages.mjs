@@ -8,23 +8,48 @@ const managers = [
   {
     command: 'apt-get',
     install: 'apt-get install -y --no-install-recommends',
-    names: { compiler: 'g++', cmake: 'cmake', make: 'make', oneDnn: 'libdnnl-dev', gloo: 'libgloo-dev' },
+    names: {
+      compiler: 'g++',
+      cmake: 'cmake',
+      make: 'make',
+      oneDnn: 'libdnnl-dev',
+      gloo: 'libgloo-dev',
+      browser: 'chromium',
+    },
   },
   {
     command: 'dnf',
     install: 'dnf install',
-    names: { compiler: 'gcc-c++', cmake: 'cmake', make: 'make', oneDnn: 'onednn', gloo: 'gloo-devel' },
+    names: {
+      compiler: 'gcc-c++',
+      cmake: 'cmake',
+      make: 'make',
+      oneDnn: 'onednn',
+      gloo: 'gloo-devel',
+      browser: 'chromium',
+    },
   },
   {
     command: 'pacman',
     install: 'pacman -S',
-    names: { compiler: 'gcc', cmake: 'cmake', make: 'make', oneDnn: 'onednn' },
+    names: { compiler: 'gcc', cmake: 'cmake', make: 'make', oneDnn: 'onednn', browser: 'chromium' },
   },
-  { command: 'apk', install: 'apk add', names: { compiler: 'g++', cmake: 'cmake', make: 'make', oneDnn: 'onednn' } },
+  {
+    command: 'apk',
+    install: 'apk add',
+    names: { compiler: 'g++', cmake: 'cmake', make: 'make', oneDnn: 'onednn', browser: 'chromium' },
+  },
   {
     command: 'zypper',
     install: 'zypper install',
-    names: { compiler: 'gcc-c++', cmake: 'cmake', make: 'make', oneDnn: 'onednn-devel', gloo: 'gloo-devel' },
+    names: {
+      compiler: 'gcc-c++',
+      cmake: 'cmake',
+      make: 'make',
+      oneDnn: 'onednn-devel',
+      gloo: 'gloo-devel',
+      browser: 'chromium',
+    },
   },
 ];
 

@@ -1,5 +1,6 @@
 import type { Routing } from './Routing.js';
 
+/** How the tokens fell on the experts, in plain numbers. */
 export interface RoutingStatistics {
   /** Choices of each expert before any was dropped; of experts with a feed-forward network, as all that follows. */
   load: number[];

@@ -1,6 +1,6 @@
 import { registerBackend } from './backend/registerBackend.js';
 import { registerGradients } from './gradients/registerGradients.js';
-import { registerFileHandlers } from './io/fileHandlers.js';
+import { registerFileHandlers } from './io/files.js';
 
 registerBackend();
 registerGradients();
@@ -30,11 +30,17 @@ export {
   type CrossEntropyOptions,
 } from './ops/softmaxCrossEntropy.js';
 export { swiglu, swigluComposed } from './ops/swiglu.js';
-export { readSafetensors, toFloat32, toTensor, type StoredTensor } from './io/readSafetensors.js';
+export {
+  openSafetensors,
+  readSafetensors,
+  registerFileHandlers,
+  writeSafetensors,
+  type DeferredTensor,
+  type SafetensorsFile,
+  type WritableTensor,
+} from './io/files.js';
 export { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from './io/safetensorsHeader.js';
-export { openSafetensors, type SafetensorsFile } from './io/openSafetensors.js';
-export { writeSafetensors, type DeferredTensor, type WritableTensor } from './io/writeSafetensors.js';
-export { registerFileHandlers } from './io/fileHandlers.js';
+export { toFloat32, toTensor, type StoredTensor } from './io/storedTensor.js';
 export { withoutRecording } from './autodiff/recording.js';
 export { stopGradient } from './autodiff/stopGradient.js';
 export {

@@ -1,3 +1,4 @@
+/** What kind of failure a `CommError` is. */
 export type CommErrorCode =
   /** A rank did not take part in time. */
   | 'SCMOE_COMM_TIMEOUT'

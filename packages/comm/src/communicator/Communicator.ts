@@ -6,14 +6,18 @@ import type { Work } from './Work.js';
 /** What a collective takes. A Uint16Array holds the bits of bf16 numbers; a tensor is float32 or int32. */
 export type Data = HostArray | tf.Tensor;
 
+/** How an all-reduce and a reduce-scatter join the ranks' elements. */
 export type Reduction = 'sum' | 'mean' | 'max';
+/** What moves the data: nothing in a world of one rank, Gloo on CPUs, or NCCL on GPUs. */
 export type EngineName = 'self' | 'gloo' | 'nccl';
 
+/** Options of every collective. */
 export interface CollectiveOptions {
   /** Overrides the communicator's own, in milliseconds; counted from when the collective's turn has come. */
   timeoutMs?: number;
 }
 
+/** Options of collectives that move data. */
 export interface MoveOptions<D extends Data> extends CollectiveOptions {
   /** Array that takes the result, of the result's length; for arrays only. It must not overlap the input. */
   output?: D extends HostArray ? D : never;
@@ -21,6 +25,7 @@ export interface MoveOptions<D extends Data> extends CollectiveOptions {
   as?: 'bf16';
 }
 
+/** Options of collectives that reduce. */
 export interface ReduceOptions<D extends Data> extends CollectiveOptions {
   /** Default 'sum'. bf16 is reduced in float32 and rounded once; a mean needs floats. */
   op?: Reduction;

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Communicator, Counts } from '../communicator/Communicator.js';
 import type { Work } from '../communicator/Work.js';
 
+/** Options of `startAllToAllV`. */
 export interface ExchangeOptions {
   /** Rows travel as bf16, forward and backward. */
   as?: 'bf16';

@@ -1,5 +1,6 @@
 import type { FlightEntry, FlightRecord } from '../communicator/Communicator.js';
 
+/** One thing that went wrong in one group. */
 export interface FlightFinding {
   group: string;
   kind: 'no record' | 'never entered' | 'disagreement' | 'not finished';
@@ -10,6 +11,7 @@ export interface FlightFinding {
   text: string;
 }
 
+/** What the flight records of a run show. */
 export interface FlightAnalysis {
   findings: FlightFinding[];
   /** Each group with its ranks' own reasons for failing. */

@@ -16,6 +16,7 @@ import { offerOf, type EngineOffer } from './EngineOffer.js';
 import { gatherBytes, leaveBytes } from './gatherBytes.js';
 import { localAddressTowards } from './localAddress.js';
 
+/** Options of `init`. */
 export interface InitOptions {
   /**
    * 'auto': self in a world of one; nccl where every rank has a GPU of its own and all have the same NCCL; else gloo.

@@ -5,6 +5,7 @@ import { formatDuration } from './formatDuration.js';
 import { encodeRequest, FrameReader, operations, statuses } from './frames.js';
 import { RendezvousError } from './RendezvousError.js';
 
+/** Options of `StoreClient.connect`. */
 export interface StoreClientOptions extends Partial<Pick<StoreAddress, 'host'>>, Omit<StoreAddress, 'host'> {
   /** How long to try to connect, and how long each call may take where it doesn't say so. Default 5 min. */
   timeoutMs?: number;
@@ -71,6 +72,7 @@ export class StoreClient {
     if (rest.length > 0) receive(rest);
   }
 
+  /** Stores a value under a key, over one that was there. */
   async set(key: string, value: Uint8Array): Promise<void> {
     if (value.length > this.#maxValueBytes) {
       const message = `set of key '${key}': expected at most ${this.#maxValueBytes} bytes, got ${value.length}.`;

@@ -8,6 +8,7 @@ import { serveWatch } from './serveWatch.js';
 import { findByToken, tokenDigest, tokenPattern } from './token.js';
 import { WatchGroups } from './WatchGroups.js';
 
+/** Options of `StoreServer.listen`. */
 export interface StoreServerOptions extends Partial<StoreLimits> {
   /** Address to listen on. Default `127.0.0.1`: reachable from this machine alone. */
   host?: string;

@@ -4,11 +4,13 @@ import type * as tf from '@tensorflow/tfjs';
 import { parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
 
+/** Which norm, and the epsilon under its square root. */
 export interface NormOptions {
   norm: 'layer' | 'rms';
   normEpsilon: number;
 }
 
+/** Parameters of a norm over `size` elements: `weight`, and `bias` for a layer norm. */
 export function normSpecs(size: number, norm: 'layer' | 'rms'): ParameterSpecs {
   const weight = { shape: [size], initial: 'ones' as const };
   return norm === 'rms' ? { weight } : { weight, bias: { shape: [size], initial: 'zeros' } };

@@ -8,7 +8,12 @@ import { resolvePair, type PairConfig } from '../config/PairConfig.js';
 import { blockOperators } from '../block/blockOperators.js';
 import { blockSpecs } from '../block/blockSpecs.js';
 import { runBlock } from '../block/runBlock.js';
-import { resolveMoeLayer, resolveSharedMoeLayer } from '../layers/moeLayerOptions.js';
+import {
+  resolveDgMoeLayer,
+  resolveMoeLayer,
+  resolveScMoeLayer,
+  resolveSharedMoeLayer,
+} from '../layers/moeLayerOptions.js';
 import { resolveLongcatBlock, type LongcatBlockConfig } from '../longcat/LongcatBlockConfig.js';
 import { longcatOperators } from '../longcat/longcatOperators.js';
 import { longcatSpecs } from '../longcat/longcatSpecs.js';
@@ -126,6 +131,8 @@ const variants: Record<string, Costed> = {
     resolveMoeLayer({ ...bare, forcedBalance: false, routing: 'expertChoice', capacityFactor: 1 }, 1),
   ),
   'shared expert': ofMoe(resolveSharedMoeLayer({ ...bare, sharedHidden: 10 })),
+  'shared expert, shortcut with a norm': ofMoe(resolveScMoeLayer({ ...bare, norm: 'rms' })),
+  'two choices (DGMoE)': ofMoe(resolveDgMoeLayer({ ...bare, forcedBalance: false })),
   ...Object.fromEntries(
     blockKinds.flatMap((kind) => [
       [`pair, ${kind}`, ofPair({ kind, forcedBalance: kind !== 'dgmoe' })],

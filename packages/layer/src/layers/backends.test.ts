@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { saveAndLoad } from '../testing/saveAndLoad.js';
 import { dgMoE } from './DgMoE.js';
+import { longcatBlock } from './LongcatBlock.js';
 import { mixtureOfExperts } from './MixtureOfExperts.js';
 import { scMoE } from './ScMoE.js';
 import { sharedExpertMoE } from './SharedExpertMoE.js';
@@ -40,6 +41,15 @@ const layers: Record<string, () => Applied> = {
   'transformerPair, dgmoe': () => one(transformerPair({ ...block, kind: 'dgmoe', position: 'pos3', numKvHeads: 1 })),
   transformerBlock: () => one(transformerBlock({ ...block, kind: 'standard', rope: { style: 'interleaved' } })),
   everyBlock: () => one(everyBlock({ ...block, mix: 'cg1', capacityFactor: 1, dropout: 0.1 })),
+  longcatBlock: () => one(longcatBlock({ ...block, numZeroExperts: 2, rope: { style: 'half' } })),
+  'longcatBlock, latent attention': () =>
+    one(
+      longcatBlock({
+        ...block,
+        latent: { qLoraRank: 6, kvLoraRank: 5, qkNopeHeadDim: 3, qkRopeHeadDim: 2, vHeadDim: 4 },
+        dropout: 0.1,
+      }),
+    ),
   megatronShortcutBlock: () => one(megatronShortcutBlock({ ...block, postNorm: true, activation: 'swiglu' })),
 };
 

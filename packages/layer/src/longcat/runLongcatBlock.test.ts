@@ -5,9 +5,9 @@ import * as tf from '@tensorflow/tfjs';
 import { ConfigurationError } from '../config/ConfigurationError.js';
 import { countParameters } from '../parameters/ParameterSpec.js';
 import { isExchange } from '../plan/Operator.js';
-import { sequentialPlan } from '../plan/Plan.js';
+import { overlapped } from '../plan/overlapped.js';
+import { sequentialPlan, type Step } from '../plan/Plan.js';
 import { backends } from '../testing/backends.js';
-import { overlappedPlan } from '../testing/overlappedPlan.js';
 import { resolveLongcatBlock, type LongcatBlockConfig } from './LongcatBlockConfig.js';
 import { longcatOperators } from './longcatOperators.js';
 import { initializeLongcatBlock, longcatSpecs } from './longcatSpecs.js';
@@ -66,21 +66,45 @@ describe.each(backends)('runLongcatBlock on %s', (backend) => {
       const config = resolveLongcatBlock(kinds[kind]);
       const parameters = parametersOf(kinds[kind]);
       const x = input();
-      const [sequential, overlapped] = [sequentialPlan, overlappedPlan(slot)].map((plan) => {
+      const [sequential, shifted] = [sequentialPlan, overlapped(slot)].map((plan) => {
         const loss = (x: tf.Tensor, gate: tf.Tensor, router: tf.Tensor) => {
           const given = { ...parameters, 'experts.gate': gate, 'router.weight': router };
           return tf.sum(tf.square(runLongcatBlock(x as tf.Tensor3D, given, config, { plan }).y)).asScalar();
         };
         return tf.valueAndGrads(loss)([x, parameters['experts.gate']!, parameters['router.weight']!]);
       });
-      expect(overlapped!.value.dataSync()).toEqual(sequential!.value.dataSync());
-      expect(overlapped!.grads[1]!.dataSync()).toEqual(sequential!.grads[1]!.dataSync());
-      expect(overlapped!.grads[2]!.dataSync()).toEqual(sequential!.grads[2]!.dataSync());
+      expect(shifted!.value.dataSync()).toEqual(sequential!.value.dataSync());
+      expect(shifted!.grads[1]!.dataSync()).toEqual(sequential!.grads[1]!.dataSync());
+      expect(shifted!.grads[2]!.dataSync()).toEqual(sequential!.grads[2]!.dataSync());
       // What the paths to x bring back is added up in the order of the plan.
-      const difference = tf.max(tf.abs(tf.sub(overlapped!.grads[0]!, sequential!.grads[0]!))).dataSync()[0]!;
+      const difference = tf.max(tf.abs(tf.sub(shifted!.grads[0]!, sequential!.grads[0]!))).dataSync()[0]!;
       expect(difference).toBeLessThanOrEqual(1e-6 * tf.max(tf.abs(sequential!.grads[0]!)).dataSync()[0]!);
     },
   );
+
+  it('has four slots, and no fifth', () => {
+    const config = resolveLongcatBlock(multiHead);
+    const run = (slot: number) => runLongcatBlock(input(), parametersOf(multiHead), config, { plan: overlapped(slot) });
+    expect(run(3).y.shape).toEqual([2, 5, 8]);
+    expect(() => run(4)).toThrow(/slot/);
+  });
+
+  it('gives the same where tokens travel in chunks, and tells an observer of every step', () => {
+    const config = resolveLongcatBlock({ ...multiHead, capacityFactor: 2 });
+    const parameters = parametersOf(multiHead);
+    const x = input();
+    const whole = runLongcatBlock(x, parameters, config).y;
+    const begun: string[] = [];
+    const observer = {
+      begin: ({ action, operator }: Step) => begun.push(`${action} ${operator}`),
+      end: () => undefined,
+    };
+    const { y } = runLongcatBlock(x, parameters, config, { plan: overlapped(2), chunks: 2, observer });
+    expect(tf.max(tf.abs(tf.sub(y, whole))).dataSync()[0]).toBeLessThan(1e-6);
+    expect(begun.slice(0, 3)).toEqual(['run attention1', 'run gate', 'run encode']);
+    expect(begun.filter((step) => step.startsWith('start dispatch'))).toHaveLength(2);
+    expect(begun.at(-1)).toBe('run output');
+  });
 
   const variants: [string, LongcatBlockConfig, number][] = [
     ['multi-head attention', multiHead, 3],

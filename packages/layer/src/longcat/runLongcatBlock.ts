@@ -5,6 +5,7 @@ import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import { executePlan } from '../plan/executePlan.js';
 import type { Operator } from '../plan/Operator.js';
 import { sequentialPlan, type Plan } from '../plan/Plan.js';
+import type { PlanObserver } from '../plan/PlanObserver.js';
 import { tidyRecord } from '../plan/tidyRecord.js';
 import type { ResolvedLongcatBlock } from './LongcatBlockConfig.js';
 import { longcatOperators, type LongcatCache, type LongcatContext, type LongcatValues } from './longcatOperators.js';
@@ -12,6 +13,8 @@ import { longcatOperators, type LongcatCache, type LongcatContext, type LongcatV
 export interface RunLongcatBlockOptions extends LongcatContext {
   /** Orders the operators; sequentially by default. Every plan gives the same numbers. */
   plan?: (operators: readonly Operator<LongcatValues>[]) => Plan;
+  /** Hears of every step of the plan. */
+  observer?: PlanObserver;
   /** Return what both attentions remember of all tokens, for a pass that continues this one. */
   keepCache?: boolean;
 }
@@ -32,7 +35,7 @@ export function runLongcatBlock(
   x: tf.Tensor3D,
   parameters: ParameterRecord,
   config: ResolvedLongcatBlock,
-  { plan = sequentialPlan, keepCache = false, ...context }: RunLongcatBlockOptions = {},
+  { plan = sequentialPlan, observer, keepCache = false, ...context }: RunLongcatBlockOptions = {},
 ): LongcatBlockResult {
   if (x.rank !== 3 || x.shape[2] !== config.dModel) {
     throw new Error(
@@ -41,7 +44,7 @@ export function runLongcatBlock(
   }
   const operators = longcatOperators(parameters, config, context);
   return tidyRecord(() => {
-    const { y, routing, keyValues1, keyValues2 } = executePlan(plan(operators), operators, { x });
+    const { y, routing, keyValues1, keyValues2 } = executePlan(plan(operators), operators, { x }, { observer });
     return {
       y: y!,
       routing: routing!,

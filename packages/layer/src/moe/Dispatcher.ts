@@ -21,7 +21,9 @@ export type ExpertBatch = {
 export interface Dispatcher<Dispatched extends object = object, Combined extends object = object> {
   /** Tokens (T, d) into expert order: (numRows, d). */
   encode(tokens: tf.Tensor2D, routing: Routing): tf.Tensor2D;
+  /** Sends the rows of encode to the ranks of their experts; returns at once. */
   startDispatch(packed: tf.Tensor2D, routing: Routing): Dispatched;
+  /** Waits for what startDispatch has sent: the rows that the experts of this rank compute. */
   finishDispatch(inFlight: Dispatched): ExpertBatch;
   /** `rows`: what the experts made of the batch that finishDispatch gave, row by row. */
   startCombine(rows: tf.Tensor2D, routing: Routing): Combined;

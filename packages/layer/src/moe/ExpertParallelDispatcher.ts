@@ -14,6 +14,7 @@ import type { Dispatcher, ExpertBatch } from './Dispatcher.js';
 import { expertOrder, inverseOf, rowsPerRank } from './expertOrder.js';
 import { expertShard } from './expertShard.js';
 
+/** Options of `ExpertParallelDispatcher`. */
 export interface ExpertParallelOptions extends ExchangeOptions {
   /** The ranks that share the experts out: rank r has the r-th run of numExperts / size experts, by global id. */
   communicator: Communicator;

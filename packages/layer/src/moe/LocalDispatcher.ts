@@ -10,10 +10,12 @@ export class LocalDispatcher implements Dispatcher<ExpertBatch, { rows: tf.Tenso
     return encode(tokens, slots, { numRows });
   }
 
+  /** Nothing travels: the rows of encode are the experts' batch. */
   startDispatch(packed: tf.Tensor2D, { counts, capacity }: Routing): ExpertBatch {
     return { rows: packed, counts, capacity };
   }
 
+  /** The batch as startDispatch made it. */
   finishDispatch(inFlight: ExpertBatch): ExpertBatch {
     return inFlight;
   }

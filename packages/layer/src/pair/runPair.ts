@@ -20,6 +20,7 @@ export interface RunPairOptions extends PairContext {
   keepCache?: boolean;
 }
 
+/** What `runPair` returns. */
 export type PairResult = {
   /** (B, S, d) */
   y: tf.Tensor3D;

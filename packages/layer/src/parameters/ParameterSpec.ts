@@ -13,6 +13,7 @@ export interface ParameterSpec {
   readonly part?: { readonly first: number; readonly of: number };
 }
 
+/** Specs by the names of the parameters. */
 export type ParameterSpecs = Readonly<Record<string, ParameterSpec>>;
 
 /** The same specs with `prefix.` before each name. */

@@ -6,6 +6,7 @@ import type { ParameterSpec, ParameterSpecs } from './ParameterSpec.js';
 /** Deviation of GPT-2's weights. */
 const defaultDeviation = 0.02;
 
+/** Options of `initializeParameters`. */
 export interface InitializationOptions {
   seed: number;
   /** Of `normal` weights; GPT-2's 0.02 by default. */

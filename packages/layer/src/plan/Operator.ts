@@ -12,17 +12,22 @@ interface Described<Values> {
 
 /** An operator that computes on this rank, start to end. */
 export interface Computation<Values> extends Described<Values> {
+  /** Its outputs from its inputs. */
   readonly run: (inputs: Values) => Partial<Values>;
 }
 
 /** An operator that travels between ranks: started, and waited for later, with other operators in between. */
 export interface Exchange<Values> extends Described<Values> {
+  /** Sends what it takes from its inputs; returns at once what `finish` will need. */
   readonly start: (inputs: Values) => object;
+  /** Waits, and gives its outputs. */
   readonly finish: (inFlight: object) => Partial<Values>;
 }
 
+/** A step of the layer: what a plan puts in order. */
 export type Operator<Values> = Computation<Values> | Exchange<Values>;
 
+/** Whether an operator travels between ranks. */
 export function isExchange<Values>(operator: Operator<Values>): operator is Exchange<Values> {
   return 'start' in operator;
 }
@@ -34,6 +39,7 @@ export function isExchange<Values>(operator: Operator<Values>): operator is Exch
 export function operatorsOver<Values>() {
   type Name = keyof Values & string;
   return {
+    /** Makes an operator that computes on this rank. */
     computation: <In extends Name, Out extends Name>(description: {
       name?: string;
       kind: OperatorKind;
@@ -42,6 +48,7 @@ export function operatorsOver<Values>() {
       run: (inputs: Pick<Values, In>) => Pick<Values, Out>;
     }) => ({ name: description.kind, ...description }) as unknown as Computation<Values>,
 
+    /** Makes an operator that travels between ranks. */
     exchange: <In extends Name, Out extends Name, InFlight extends object>(description: {
       name?: string;
       kind: 'dispatch' | 'combine';

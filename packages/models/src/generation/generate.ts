@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { checkSampling, sampleToken, type SamplingOptions } from './sampleToken.js';
 
+/** Options of `generate`. */
 export interface GenerateOptions extends SamplingOptions {
   maxNewTokens: number;
   /** The same seed, prompt and options give the same text. */

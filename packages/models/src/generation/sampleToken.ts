@@ -1,3 +1,4 @@
+/** How the next token is drawn from the scores. */
 export interface SamplingOptions {
   /** Divides the scores: below 1 bolder, above 1 wilder; 0 takes the most likely token. */
   temperature?: number;

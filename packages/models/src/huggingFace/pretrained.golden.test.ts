@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import type { Gpt } from '../gpt/Gpt.js';
 import { backends } from '../testing/backends.js';
+import { upcycle } from '../upcycle/upcycle.js';
 import { gpt2 } from './architectures/gpt2.js';
 import { mixtral } from './architectures/mixtral.js';
 import { qwen2Moe } from './architectures/qwen2Moe.js';
@@ -113,6 +114,19 @@ suite('$name on $backend', ({ backend, name, family }) => {
     }
     tf.dispose([value, grads]);
   });
+
+  if (name === 'hf-gpt2') {
+    it.each([
+      ['every', { kind: 'top2', numExperts: 4 }],
+      ['every', { kind: 'scmoe', numExperts: 4 }],
+      ['pairs', { kind: 'shared', numExperts: 4, mix: 'cg2' }],
+    ] as const)('can be upcycled at the same loss, placement %s, %j', (placement, moe) => {
+      const upcycled = upcycle(model, moe, { seed: 1, placement });
+      tf.tidy(() => expectClose('crossEntropy', upcycled.loss(batch()).crossEntropy));
+      tf.tidy(() => expectClose('logits', upcycled.forward(batch().ids).logits));
+      upcycled.dispose();
+    });
+  }
 
   it('is saved as it was, bit for bit', async () => {
     await savePretrained(model, folder.path);

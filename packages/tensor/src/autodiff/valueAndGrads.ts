@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { tapePath, type PathNode, type TapeNode } from './tapePath.js';
 
+/** Options of `valueAndGrads`. */
 export interface ValueAndGradsOptions {
   /**
    * Called with each variable's gradient as soon as it is final, which is before the backward pass ends: the earliest

@@ -1,6 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
 
-import type { StoredTensor } from './readSafetensors.js';
 import {
   arrayTypes,
   elementCount,
@@ -9,6 +8,7 @@ import {
   SafetensorsError,
   type SafetensorsEntry,
 } from './safetensorsHeader.js';
+import type { StoredTensor } from './storedTensor.js';
 
 /** A safetensors file whose header was read and checked. Close it. */
 export interface SafetensorsFile {

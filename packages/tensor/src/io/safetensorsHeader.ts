@@ -20,7 +20,9 @@ export const arrayTypes = {
   BOOL: Uint8Array,
 } as const;
 
+/** Element types of the safetensors format, under its own names. */
 export type SafetensorsDtype = keyof typeof arrayTypes;
+/** The arrays that hold them on the host; F16 and BF16 as their bits in a Uint16Array. */
 export type SafetensorsArray =
   | Float64Array
   | Float32Array

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
 
 import { float32ToBf16 } from './halfPrecision.js';
-import type { StoredTensor } from './readSafetensors.js';
+import type { StoredTensor } from './storedTensor.js';
 import {
   arrayTypes,
   elementCount,

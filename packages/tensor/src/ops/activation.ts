@@ -6,6 +6,7 @@ export type Activation = 'none' | 'gelu' | 'gelu_tanh' | 'silu';
 /** What an expert's hidden layer is: an activation between two products, or SwiGLU (arXiv 2002.05202). */
 export type ExpertActivation = Exclude<Activation, 'none'> | 'swiglu';
 
+/** The activations that `linear` can apply to its result; the order is the native kernels' numbering. */
 export const activations: readonly Activation[] = ['none', 'gelu', 'gelu_tanh', 'silu'];
 
 /** The native kernels' number for an activation. */

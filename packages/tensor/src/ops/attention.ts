@@ -7,6 +7,7 @@ import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js
 export const attentionKernel = 'ScmoeAttention';
 export const attentionGradKernel = 'ScmoeAttentionGrad';
 
+/** Options of `attention`. */
 export interface AttentionOptions {
   numHeads: number;
   /** Heads of keys and values, a divisor of numHeads: query head h reads head floor(h * numKvHeads / numHeads). */

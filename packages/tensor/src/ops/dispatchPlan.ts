@@ -11,6 +11,7 @@ export type DropPolicy = 'position' | 'probability';
 /** Who comes first: all first choices before any second one (GShard), or token by token (Megatron). */
 export type CapacityOrder = 'choice' | 'token';
 
+/** Options of `dispatchPlan`. */
 export interface DispatchPlanOptions {
   numExperts: number;
   /** Further ids, from numExperts on, whose choices take no slot: zero-computation experts. */

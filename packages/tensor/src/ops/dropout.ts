@@ -7,6 +7,7 @@ import { hasFused, runFusedOne } from './runFused.js';
 
 export const dropoutKernel = 'ScmoeDropout';
 
+/** Options of `dropout`. */
 export interface DropoutOptions {
   /** Share of elements that become 0; the others are scaled by 1 / (1 - rate). */
   rate: number;

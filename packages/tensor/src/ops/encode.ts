@@ -6,6 +6,7 @@ import { firstGradient, fusedGradients, hasFused, runFusedOne } from './runFused
 export const encodeKernel = 'ScmoeEncode';
 export const encodeGradKernel = 'ScmoeEncodeGrad';
 
+/** Options of `encode`. */
 export interface EncodeOptions {
   /** Rows of the packed buffer: numExperts * capacity, or T * k where nothing is dropped. */
   numRows: number;

@@ -38,6 +38,7 @@ export interface SwigluExperts {
   downBias?: tf.Tensor;
 }
 
+/** Options of `groupedFfn`. */
 export interface GroupedFfnOptions {
   activation: ExpertActivation;
   /** Rows of each expert in the buffer, 0 where they are packed without gaps. */

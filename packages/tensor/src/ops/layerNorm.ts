@@ -6,6 +6,7 @@ import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js
 export const layerNormKernel = 'ScmoeLayerNorm';
 export const layerNormGradKernel = 'ScmoeLayerNormGrad';
 
+/** Options of `layerNorm` and `rmsNorm`. */
 export interface NormOptions {
   /** Added to the mean square under the root. */
   epsilon?: number;

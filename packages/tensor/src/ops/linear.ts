@@ -8,6 +8,7 @@ import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js
 export const linearKernel = 'ScmoeLinear';
 export const linearGradKernel = 'ScmoeLinearGrad';
 
+/** Options of `linear`. */
 export interface LinearOptions {
   activation?: Activation;
   /** Multiply in float32 even where the backend's precision is bf16: routers need it. */

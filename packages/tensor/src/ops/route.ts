@@ -11,6 +11,7 @@ export const routeGradKernel = 'ScmoeRouteGrad';
 /** `softmax` over all experts, or `sigmoid` of each one's own logit (DeepSeek-V3). */
 export type ScoreFunction = 'softmax' | 'sigmoid';
 
+/** Options of `route`. */
 export interface RouteOptions {
   /** Experts for each token. */
   topK: number;

@@ -6,6 +6,7 @@ import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js
 export const crossEntropyKernel = 'ScmoeSoftmaxCrossEntropy';
 export const crossEntropyGradKernel = 'ScmoeSoftmaxCrossEntropyGrad';
 
+/** Options of `softmaxCrossEntropy`. */
 export interface CrossEntropyOptions {
   /** Targets with this value do not count. */
   ignoreIndex?: number;

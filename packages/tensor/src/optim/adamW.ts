@@ -5,6 +5,7 @@ import { hasFused, runFused } from '../ops/runFused.js';
 
 export const adamWKernel = 'ScmoeAdamW';
 
+/** Options of `AdamW`, named as in the paper. */
 export interface AdamWOptions {
   beta1?: number;
   beta2?: number;
@@ -14,6 +15,7 @@ export interface AdamWOptions {
   decay?: (name: string, variable: tf.Variable) => boolean;
 }
 
+/** Options of one update. */
 export interface AdamWStepOptions {
   learningRate: number;
   /** Scalar on the device by which every gradient is multiplied first: clipping, or the mean over accumulated steps. */

@@ -1,6 +1,7 @@
 /** Learning rate as a function of the step, which counts from 0. */
 export type Schedule = (step: number) => number;
 
+/** Options of every schedule. */
 export interface WarmupOptions {
   /** The highest learning rate, reached when the warm-up ends. */
   peak: number;
@@ -10,6 +11,7 @@ export interface WarmupOptions {
   warmup?: 'fromFirst' | 'fromZero';
 }
 
+/** Options of the schedules that decay. */
 export interface DecayOptions extends WarmupOptions {
   /** Steps of the whole run, warm-up included; the minimum holds from there on. */
   totalSteps: number;

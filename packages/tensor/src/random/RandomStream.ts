@@ -1,5 +1,6 @@
 import { checkWhole, fillPhilox, philox4x32 } from './philox.js';
 
+/** All that it takes to continue a `RandomStream`; survives JSON. */
 export interface RandomStreamState {
   seed: number;
   stream: number;
@@ -33,6 +34,7 @@ export class RandomStream {
     this.position = position;
   }
 
+  /** Where the stream is, for `new RandomStream(state)`. */
   state(): RandomStreamState {
     return { seed: this.seed, stream: this.stream, position: this.position };
   }

@@ -11,7 +11,7 @@ const rounds = 10;
  *
  * Key = the low and high 32 bits of `seed`; counter = those of `block`, then those of `stream`.
  *
- * @param seed, stream, block whole numbers from 0 to 2^53 - 1.
+ * @param seed whole number from 0 to 2^53 - 1, as are `stream` and `block`.
  */
 export function philox4x32(seed: number, stream: number, block: number): Uint32Array {
   checkWhole('seed', seed);

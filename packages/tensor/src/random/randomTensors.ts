@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { checkWhole, fillPhilox } from './philox.js';
 
+/** Which numbers of the random sequence a tensor is made of. */
 export interface RandomOptions {
   seed: number;
   /** Separates the uses of one seed: each parameter, each layer's dropout. */
@@ -10,6 +11,7 @@ export interface RandomOptions {
   offset?: number;
 }
 
+/** Options of `randomNormal`; the standard normal distribution where nothing else is said. */
 export interface RandomNormalOptions extends RandomOptions {
   mean?: number;
   standardDeviation?: number;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 
 /** Anything that survives JSON. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+/** An object that survives JSON, such as the configuration of a run. */
 export type JsonObject = { [key: string]: Json };
 
 export interface FileEntry {

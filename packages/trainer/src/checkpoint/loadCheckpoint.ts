@@ -20,6 +20,7 @@ import { listCheckpoints } from './listCheckpoints.js';
 /** Tensors of a safetensors file by name. */
 export type StoredTensors = Awaited<ReturnType<typeof readSafetensors>>['tensors'];
 
+/** What `loadCheckpoint` reads: the parts of a checkpoint, verified, in host memory. */
 export interface Checkpoint {
   path: string;
   index: CheckpointIndex;

@@ -20,6 +20,7 @@ import {
 import { flush, writeText } from './durableFiles.js';
 import { checkpointName, listCheckpoints } from './listCheckpoints.js';
 
+/** What `saveCheckpoint` writes. */
 export interface CheckpointContent {
   /** Updates done. */
   step: number;

@@ -11,6 +11,7 @@ export interface TextDocument {
   bytes: Uint8Array;
 }
 
+/** What `readCorpus` found. */
 export interface Corpus {
   documents: TextDocument[];
   /** Names of files that hold a NUL byte or no valid UTF-8. */

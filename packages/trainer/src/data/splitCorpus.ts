@@ -1,6 +1,7 @@
 import { UserError } from '../UserError.js';
 import type { TextDocument } from './readCorpus.js';
 
+/** The two parts of a corpus. */
 export interface CorpusSplit {
   train: TextDocument[];
   validation: TextDocument[];

@@ -7,6 +7,7 @@ import type { TokenSequence } from './tokenizeCorpus.js';
 /** Token ids and the ids that follow them, both (B, S) int32. */
 export type TokenBatch = { ids: tf.Tensor2D; targets: tf.Tensor2D };
 
+/** Size of a batch: rows, and tokens of each row. */
 export interface BatchShape {
   batchSize: number;
   sequenceLength: number;

@@ -10,6 +10,7 @@ export interface TokenSequence {
   numBytes: number;
 }
 
+/** The documents as one sequence of token ids, each followed by the end-of-text token where the vocabulary has one. */
 export function tokenizeCorpus(documents: readonly TextDocument[], tokenizer: Tokenizer): TokenSequence {
   const { endOfText } = tokenizer;
   const pieces = documents.map(({ bytes }) => tokenizer.encode(bytes));

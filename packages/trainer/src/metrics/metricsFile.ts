@@ -5,7 +5,13 @@ import { fileError } from '../fileError.js';
 /** One line of `metrics.jsonl`. Not-a-number values become null, as everywhere in JSON. */
 export type MetricsRecord = { step: number } & Record<string, number | string>;
 
+/** A file of metrics that is open for writing. */
 export interface MetricsFile {
+  /**
+   * Writes one line, at once.
+   *
+   * @throws UserError where it can't be written
+   */
   append(record: MetricsRecord): void;
 }
 

@@ -36,7 +36,11 @@ export class SummaryFileWriter {
     this.flush();
   }
 
-  /** @param value a number or a scalar tensor, which is read at once */
+  /**
+   * Adds one point to the curve `name`.
+   *
+   * @param value a number or a scalar tensor, which is read at once
+   */
   scalar(name: string, value: tf.Scalar | number, step: number, description?: string): void {
     const simpleValue = typeof value === 'number' ? value : value.dataSync()[0]!;
     this.summary(step, {
@@ -46,7 +50,11 @@ export class SummaryFileWriter {
     });
   }
 
-  /** @param data values of any shape, which are read at once */
+  /**
+   * Adds the distribution of `data` at one step.
+   *
+   * @param data values of any shape, which are read at once
+   */
   histogram(name: string, data: tf.Tensor | number[], step: number, buckets?: number, description?: string): void {
     const bins = histogram(data instanceof tf.Tensor ? data.dataSync() : data, buckets);
     this.summary(step, {
@@ -65,6 +73,11 @@ export class SummaryFileWriter {
     this.write({ wallTime: now(), step, sessionLog: { status: sessionStart } });
   }
 
+  /**
+   * Writes what is waiting.
+   *
+   * @throws UserError where the file can't be written
+   */
   flush(): void {
     if (this.pending.length === 0) return;
     const bytes = Buffer.concat(this.pending);

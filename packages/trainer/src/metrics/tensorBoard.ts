@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { type SummaryFileWriter, summaryFileWriter } from './summaryFileWriter.js';
 
+/** Options of `tensorBoard`, as tfjs-node names them. */
 export interface TensorBoardCallbackArgs {
   /** When loss and metrics are written. Default `epoch`. */
   updateFreq?: 'batch' | 'epoch';
@@ -37,6 +38,7 @@ export class TensorBoardCallback extends tf.CustomCallback {
     }
   }
 
+  /** Called by `fit`: the model whose weights are logged. */
   override setModel(...[model]: Parameters<tf.CustomCallback['setModel']>): void {
     super.setModel(model);
     this.fitted = model as unknown as tf.LayersModel;

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import type { RankGroups } from './RankGroups.js';
 
+/** Options of `GradientReducer`. */
 export interface GradientReducerOptions {
   /** Whether a parameter is sharded over the expert group, so that each rank holds a part of its own. */
   isSharded: (name: string) => boolean;

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import type { Batch, LossContext, Trainable } from './Trainable.js';
 
+/** Means over the micro-batches. The caller disposes them. */
 export interface Gradients {
   loss: tf.Scalar;
   metrics: Record<string, tf.Scalar>;

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import type { Batch, Trainable } from './Trainable.js';
 
+/** Weighted means over the batches. */
 export interface EvaluationResult {
   loss: number;
   metrics: Record<string, number>;

@@ -25,6 +25,7 @@ export interface StepRecord {
   seconds: number;
 }
 
+/** Options of `train`. */
 export interface TrainOptions<B extends Batch> {
   model: Trainable<B>;
   optimizer: AdamW;
@@ -47,6 +48,7 @@ export interface TrainOptions<B extends Batch> {
   /** Largest length of the gradient; 0 does not clip. */
   clip?: number;
   seed?: number;
+  /** Called after every update. */
   onStep?: (record: StepRecord) => void | Promise<void>;
   /** Called after every `evalEvery` updates and after the last one. */
   evaluate?: (step: number) => Promise<void>;

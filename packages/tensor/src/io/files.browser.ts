@@ -1,0 +1,12 @@
+import type * as files from './files.js';
+
+/** Nothing to register: `file://` means nothing to a page. TF.js's own `indexeddb://` and `downloads://` are there. */
+export const registerFileHandlers: typeof files.registerFileHandlers = () => undefined;
+
+export const openSafetensors: typeof files.openSafetensors = () => refuse('openSafetensors');
+export const readSafetensors: typeof files.readSafetensors = () => refuse('readSafetensors');
+export const writeSafetensors: typeof files.writeSafetensors = () => refuse('writeSafetensors');
+
+function refuse(name: string): Promise<never> {
+  return Promise.reject(new Error(`${name} needs Node: a browser has no file system`));
+}
