@@ -21,6 +21,7 @@ export const variants: readonly Variant[] = [
   { name: 'top-1', ffnHidden: 512, moe: { kind: 'top1', numExperts, expertHidden: 1024 } },
   { name: 'top-2', ffnHidden: 512, moe: { kind: 'top2', numExperts } },
   ...mixes.map((mix): Variant => ({ name: `shared ${mix}`, ffnHidden: 512, moe: { kind: 'shared', numExperts, mix } })),
+  { name: 'DGMoE pos2', ffnHidden: 512, moe: { kind: 'dgmoe', numExperts, position: 'pos2' } },
   ...positions.flatMap((position) =>
     mixes.map((mix): Variant => ({
       name: `ScMoE ${position} ${mix}`,
