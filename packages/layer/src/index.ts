@@ -65,6 +65,8 @@ export {
   type OverlapMode,
   type OverlapOptions,
 } from './overlap/OverlapController.js';
+export { gatherTrace } from './overlap/gatherTrace.js';
+export { spansOf } from './overlap/spansOf.js';
 export type { StepEvent } from './overlap/StepRecorder.js';
 export { executePlan, type ExecutePlanOptions } from './plan/executePlan.js';
 export { operatorGraph, overlapped } from './plan/overlapped.js';

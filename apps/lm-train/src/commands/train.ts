@@ -28,6 +28,7 @@ import { type LanguageData, loadData } from '../data/loadData.js';
 import { createModel, trainable } from '../model/createModel.js';
 import { addModelOptions } from '../options/modelOptions.js';
 import { wholeNumber } from '../options/parsers.js';
+import { addOverlapOptions, type OverlapFlags } from '../options/overlapOptions.js';
 import { addRankOptions, type RankFlags } from '../options/rankOptions.js';
 import { addRuntimeOptions, type RuntimeOptions } from '../options/runtimeOptions.js';
 import { addTrainingOptions, defaultMinutes } from '../options/trainingOptions.js';
@@ -39,16 +40,18 @@ import { startBackend } from '../run/backend.js';
 import { evaluateLanguage, type LanguageQuality } from '../run/evaluateLanguage.js';
 import { asUserError, joinRanks, type Ranks } from '../run/joinRanks.js';
 import { openModel } from '../run/openModel.js';
+import { openOverlap } from '../run/openOverlap.js';
 import { planSteps } from '../run/planSteps.js';
 import { noRecorder, openRecorder } from '../run/recorder.js';
 import { reportResult } from '../run/reportResult.js';
 import { openRestarts } from '../run/restarts.js';
+import { RouterBalancer } from '../run/RouterBalancer.js';
 import { resumedSettings, type Settings, settingsOf, toJson } from '../run/Settings.js';
 import { stopSignal } from '../run/stopSignal.js';
 import { restoreState, wholeState } from '../run/trainingState.js';
 import { say, type Terminal } from '../Terminal.js';
 
-interface TrainCommandOptions extends RuntimeOptions, RankFlags {
+interface TrainCommandOptions extends RuntimeOptions, RankFlags, OverlapFlags {
   name: string;
   resume?: string | true;
   allowNewData?: boolean;
@@ -66,7 +69,7 @@ export function trainCommand(terminal: Terminal, setExitCode: (code: number) => 
     .option('--fallback', 'when the checkpoint to resume is damaged, take the newest whole one before it')
     .option('--sample-tokens <n>', 'tokens that the trained model writes at the end; 0: none', wholeNumber(0), 400)
     .option('--no-progress', 'plain lines instead of a progress bar');
-  addRankOptions(addRuntimeOptions(addTrainingOptions(addModelOptions(command))));
+  addOverlapOptions(addRankOptions(addRuntimeOptions(addTrainingOptions(addModelOptions(command)))));
   return command.action(async (options: TrainCommandOptions) => {
     const ranks = await joinRanks(options, terminal);
     try {
@@ -104,6 +107,7 @@ async function run(command: Command, options: TrainCommandOptions, ranks: Ranks)
   if (groups) {
     await checkAgreement(groups.world, {
       'the settings': JSON.stringify(toJson(settings)),
+      '--overlap, --chunks and --trace': JSON.stringify([options.overlap, options.chunks, options.trace !== undefined]),
       'the data': data.fingerprint,
       'the step of the checkpoint': String(startStep),
     });
@@ -117,7 +121,9 @@ async function run(command: Command, options: TrainCommandOptions, ranks: Ranks)
     groups && settings.kind !== 'dense'
       ? new ExpertParallelDispatcher({ communicator: groups.experts, numExperts: settings.numExperts })
       : undefined;
-  const model = trainable(gpt, dispatcher);
+  const overlap = await openOverlap(options, settings, groups);
+  const balancer = new RouterBalancer(gpt, settings.biasUpdateRate);
+  const model = trainable(gpt, { dispatcher, overlap: overlap?.controller, balancer });
   const optimizer = new AdamW({ weightDecay: settings.weightDecay });
   const state = { gpt, optimizer, groups };
   if (checkpoint) restoreState(state, checkpoint);
@@ -130,6 +136,7 @@ async function run(command: Command, options: TrainCommandOptions, ranks: Ranks)
     const plan = { ...settings, minutes, microBatches: accumulate / size };
     const { steps, secondsPerStep } = await planSteps(model, drawBatch, plan, groups?.world);
     settings.steps = steps;
+    balancer.reset();
     // The time was for choosing the number of steps; the run then takes as long as they take.
     delete settings.minutes;
     const speed = count(tokensPerStep / secondsPerStep);
@@ -171,7 +178,9 @@ async function run(command: Command, options: TrainCommandOptions, ranks: Ranks)
       clip: settings.clip,
       seed,
       signal: stop.signal,
-      onStep: (record: StepRecord) => {
+      onStep: async (record: StepRecord) => {
+        await balancer.update(groups?.world);
+        await overlap?.controller.stepDone();
         const tokensPerSecond = tokensPerStep / record.seconds;
         const { step, metrics, gradientNorm, learningRate } = record;
         recorder.record(step, { loss: record.loss, ...metrics, gradientNorm, learningRate, tokensPerSecond });
@@ -212,6 +221,7 @@ async function run(command: Command, options: TrainCommandOptions, ranks: Ranks)
     recorder.close();
   }
 
+  await overlap?.close();
   const reason = stop.reason() ?? 'interrupted';
   const exitCode = result.finished || reason === 'time' ? 0 : 130;
   if (!folder) {
@@ -232,7 +242,8 @@ async function run(command: Command, options: TrainCommandOptions, ranks: Ranks)
   // The others are done: this rank shows the whole model, which the checkpoint has.
   const whole = groups ? (await openModel(saved, options.runDir)).gpt : gpt;
   const subject = { gpt: whole, data, folder, saved };
-  const outcome = { step: result.step, losses, seconds, tokensPerStep, validation };
+  const layers = groups ? (overlap?.controller.report() ?? []) : [];
+  const outcome = { step: result.step, losses, seconds, tokensPerStep, validation, layers };
   await reportResult(terminal, subject, outcome, { batchSize, seed, sampleTokens: options.sampleTokens });
   return 0;
 }

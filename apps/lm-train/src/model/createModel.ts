@@ -1,8 +1,8 @@
-import type { Dispatcher } from '@scmoe/layer';
-import { Gpt } from '@scmoe/models';
+import { type DispatchOptions, Gpt } from '@scmoe/models';
 import { type TokenBatch, type Trainable, UserError } from '@scmoe/trainer';
 
 import type { ModelOptions } from '../options/modelOptions.js';
+import type { RouterBalancer } from '../run/RouterBalancer.js';
 import { gptConfig } from './gptConfig.js';
 
 /**
@@ -25,15 +25,19 @@ export function createModel(
   }
 }
 
-/** The model as the trainer sees it; the dispatcher brings tokens to the experts of other ranks. */
-export function trainable(model: Gpt, dispatcher?: Dispatcher): Trainable<TokenBatch> {
+/** The model as the trainer sees it. The balancer hears of the routings of training. */
+export function trainable(
+  model: Gpt,
+  { balancer, ...dispatch }: DispatchOptions & { balancer?: RouterBalancer } = {},
+): Trainable<TokenBatch> {
   return {
     variables: model.variables,
     loss: ({ ids, targets }, { training, seed }) => {
-      const { loss, crossEntropy, auxiliaryLoss } = model.loss(
+      const { loss, crossEntropy, auxiliaryLoss, routings } = model.loss(
         { ids, targets },
-        { training, dropoutSeed: seed, dispatcher },
+        { training, dropoutSeed: seed, ...dispatch },
       );
+      if (training) balancer?.add(routings);
       return { loss, metrics: { crossEntropy, auxiliaryLoss } };
     },
   };

@@ -15,6 +15,7 @@ export interface TrainingOptions {
   warmup?: number;
   weightDecay: number;
   clip: number;
+  biasUpdateRate: number;
   seed: number;
   evalEvery: number;
   evalBatches: number;
@@ -69,6 +70,11 @@ const loopOptions: typeof dataOptions = [
   ],
   ['--weight-decay <x>', 'decay of matrices', (o) => o.argParser(realNumber(0)).default(0.1)],
   ['--clip <x>', 'largest norm of the gradient; 0: no clipping', (o) => o.argParser(realNumber(0)).default(1)],
+  [
+    '--bias-update-rate <x>',
+    'how far --correction-bias moves a bias after a step',
+    (o) => o.argParser(realNumber(0, { exclusive: true })).default(0.001),
+  ],
   ['--seed <n>', 'seed of everything random', (o) => o.argParser(wholeNumber(0)).default(1)],
   [
     '--eval-every <n>',

@@ -1,4 +1,5 @@
 import { CommError, init, PlaceError, RendezvousError } from '@scmoe/comm';
+import { SchedulerError } from '@scmoe/scheduler';
 import { closeRankGroups, createRankGroups, type RankGroups, UserError } from '@scmoe/trainer';
 
 import { silent, type Terminal } from '../Terminal.js';
@@ -55,8 +56,8 @@ export async function joinRanks({ expertParallel, rankTimeout }: RankOptions, te
   };
 }
 
-/** Errors of the communicator say all there is to say; a stack would only hide it. */
+/** Errors of the communicator and the scheduler say all there is to say; a stack would only hide it. */
 export function asUserError(error: unknown): unknown {
-  const known = error instanceof CommError || error instanceof PlaceError || error instanceof RendezvousError;
-  return known ? new UserError(error.message, { cause: error }) : error;
+  const known = [CommError, PlaceError, RendezvousError, SchedulerError].some((kind) => error instanceof kind);
+  return known ? new UserError((error as Error).message, { cause: error }) : error;
 }

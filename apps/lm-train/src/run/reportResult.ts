@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import type { LayerReport } from '@scmoe/layer';
 import type { Gpt } from '@scmoe/models';
 import { checkpointName, type RunFolder } from '@scmoe/trainer';
 
@@ -9,6 +10,7 @@ import { measureExpertLoad } from '../model/expertLoad.js';
 import { commandName } from '../report/commandName.js';
 import { count, duration } from '../report/format.js';
 import { loadTable } from '../report/loadTable.js';
+import { overlapTable } from '../report/overlapTable.js';
 import { bitsPerByte } from '../report/quality.js';
 import { say, type Terminal } from '../Terminal.js';
 import type { LanguageQuality } from './evaluateLanguage.js';
@@ -27,13 +29,15 @@ export interface TrainingResult {
   seconds: number;
   tokensPerStep: number;
   validation: LanguageQuality;
+  /** Layers whose tokens travel between ranks. */
+  layers: readonly LayerReport[];
 }
 
 /** What a run that is complete has to show: losses, speed, expert load, text, and how to go on. */
 export async function reportResult(
   terminal: Terminal,
   { gpt, data, folder, saved }: { gpt: Gpt; data: LanguageData; folder: RunFolder; saved: string },
-  { step, losses, seconds, tokensPerStep, validation }: TrainingResult,
+  { step, losses, seconds, tokensPerStep, validation, layers }: TrainingResult,
   { batchSize, seed, sampleTokens }: { batchSize: number; seed: number; sampleTokens: number },
 ): Promise<void> {
   const recent = losses.slice(-reportedLosses);
@@ -46,6 +50,9 @@ export async function reportResult(
     `validation loss  ${validation.loss.toFixed(4)} (${validation.bitsPerByte.toFixed(3)} bits per byte), over ${count(validation.numTokens)} tokens`,
     `speed            ${count((losses.length * tokensPerStep) / seconds)} tokens/s, ${duration(seconds)} of training steps`,
   );
+  if (layers.length > 0) {
+    say(terminal, 'communication of a step, ms', ...overlapTable(layers).map((line) => `  ${line}`));
+  }
   if (load.length > 0) say(terminal, 'expert load, % of the tokens', ...loadTable(load).map((line) => `  ${line}`));
 
   if (sampleTokens > 0) {

@@ -52,7 +52,8 @@ describe('longcatBlock', () => {
 
   it('has a correction bias that no gradient trains', () => {
     const model = modelOf();
-    const names = (weights: { originalName: string }[]) => weights.map(({ originalName }) => originalName.split('/').at(-1));
+    const names = (weights: { originalName: string }[]) =>
+      weights.map(({ originalName }) => originalName.split('/').at(-1));
     expect(names(model.nonTrainableWeights)).toEqual(['router.correctionBias']);
     expect(names(model.trainableWeights)).not.toContain('router.correctionBias');
   });

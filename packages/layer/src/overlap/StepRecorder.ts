@@ -2,6 +2,7 @@ import type { FlightEntry } from '@scmoe/comm';
 
 import type { Step } from '../plan/Plan.js';
 import type { Phase, PlanObserver } from '../plan/PlanObserver.js';
+import { systemClock } from './systemClock.js';
 
 /** One step of a layer's plan, in milliseconds since 1970. */
 export interface StepEvent {
@@ -20,7 +21,7 @@ export class StepRecorder {
   /** The step of a backward pass that has begun: it ends with the last gradient that leaves it. */
   private open: StepEvent | undefined;
 
-  constructor(private readonly now: () => number = () => performance.timeOrigin + performance.now()) {}
+  constructor(private readonly now: () => number = systemClock) {}
 
   observer(layer: number): PlanObserver {
     return {

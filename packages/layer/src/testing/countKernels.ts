@@ -41,7 +41,7 @@ export function countKernels(compute: () => void): KernelCounts {
     if (flops || withoutProducts.includes(name)) {
       const way = name.endsWith('Grad') ? 'backward' : 'forward';
       const tensors = [...Object.values(inputs), ...[outputs].flat()] as (tf.Tensor | undefined)[];
-      counts[`${way}Flops`] += flops?.(inputs, (attributes ?? {})) ?? 0;
+      counts[`${way}Flops`] += flops?.(inputs, attributes ?? {}) ?? 0;
       counts[`${way}Bytes`] += 4 * tensors.reduce((sum, tensor) => sum + (tensor?.size ?? 0), 0);
     }
     return outputs;

@@ -165,11 +165,11 @@ export abstract class LanguageModel<Config> {
    */
   generate(
     promptIds: readonly number[],
-    { dispatcher, ...options }: GenerateOptions & DispatchOptions,
+    { dispatcher, overlap, ...options }: GenerateOptions & DispatchOptions,
   ): Promise<number[]> {
     const { vocabSize, sequenceLength } = this.resolved;
     return generate<ModelCache>(
-      { vocabSize, sequenceLength, nextToken: (ids, past) => this.nextTokenLogits(ids, { past, dispatcher }) },
+      { vocabSize, sequenceLength, nextToken: (ids, past) => this.nextTokenLogits(ids, { past, dispatcher, overlap }) },
       promptIds,
       options,
     );
@@ -182,7 +182,7 @@ export abstract class LanguageModel<Config> {
   /** Scores (vocabSize) of the token after the last of `ids`, and the cache that includes them. */
   private nextTokenLogits(
     ids: readonly number[],
-    options: Pick<ForwardOptions, 'past' | 'dispatcher'>,
+    options: Pick<ForwardOptions, 'past' | keyof DispatchOptions>,
   ): { logits: tf.Tensor1D; cache: ModelCache } {
     return tidyRecord(() => {
       const { hidden, cache } = this.hidden(tf.tensor2d([ids as number[]], undefined, 'int32'), {
@@ -197,12 +197,12 @@ export abstract class LanguageModel<Config> {
   /** Output of the last block, normalised: (B, S, dModel). */
   private hidden(
     ids: tf.Tensor2D,
-    { training = false, dropoutSeed, past, keepCache = false, keepHiddenStates = false, dispatcher }: ForwardOptions,
+    { training = false, dropoutSeed, past, keepCache = false, keepHiddenStates = false, ...dispatch }: ForwardOptions,
   ): { hidden: tf.Tensor3D; routings: Routing[]; cache?: ModelCache; hiddenStates?: tf.Tensor3D[] } {
     const start = past?.length ?? 0;
     this.checkIds(ids, start);
     const { stages, dropout: rate } = this.resolved;
-    checkDispatcher(stages, this.experts, dispatcher);
+    checkDispatcher(stages, this.experts, dispatch.dispatcher);
     const seed = training ? seedOfStep(stages, dropoutSeed) : undefined;
 
     let x = this.embed(ids, start);
@@ -211,8 +211,9 @@ export abstract class LanguageModel<Config> {
       past: past?.stages,
       keepCache,
       keepHiddenStates,
+      training,
       seed,
-      dispatcher,
+      ...dispatch,
     });
     return {
       hidden: normalize(y, below(this.variables, 'normFinal'), this.resolved),

@@ -12,6 +12,7 @@ import {
   under,
   type BlockCache,
   type BlockContext,
+  type LayerExecution,
   type LongcatCache,
   type PairCache,
   type ParameterRecord,
@@ -29,7 +30,7 @@ export type ModelStage =
 
 export type StageCache = PairCache | BlockCache | LongcatCache;
 
-export interface RunStageOptions extends Omit<BlockContext, 'past'> {
+export interface RunStageOptions extends Omit<BlockContext, 'past' | 'chunks'>, Partial<LayerExecution> {
   past?: StageCache;
   keepCache?: boolean;
 }

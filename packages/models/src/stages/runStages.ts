@@ -1,5 +1,11 @@
 import type { Routing } from '@scmoe/gating';
-import { expertShard, type Dispatcher, type ExpertShard, type ParameterRecord } from '@scmoe/layer';
+import {
+  expertShard,
+  type Dispatcher,
+  type ExpertShard,
+  type OverlapController,
+  type ParameterRecord,
+} from '@scmoe/layer';
 import type * as tf from '@tensorflow/tfjs';
 
 import { runStage, stageRandomness, type ModelStage, type StageCache } from './runStage.js';
@@ -7,6 +13,8 @@ import { runStage, stageRandomness, type ModelStage, type StageCache } from './r
 export interface DispatchOptions {
   /** Brings tokens to their experts and back. Default: all experts are here. A shard of experts needs one. */
   dispatcher?: Dispatcher;
+  /** Says in which order the operators of each stage run, and in how many chunks tokens travel. Default: sequentially. */
+  overlap?: Pick<OverlapController, 'layer'>;
 }
 
 export interface RunStagesOptions extends DispatchOptions {
@@ -15,6 +23,8 @@ export interface RunStagesOptions extends DispatchOptions {
   keepCache?: boolean;
   /** Return the output of every stage. */
   keepHiddenStates?: boolean;
+  /** Whether a gradient is taken of this pass. */
+  training?: boolean;
   /** Switches dropout and the routers' noise on. Stream 0 of it is the model's own. */
   seed?: number;
 }
@@ -33,7 +43,7 @@ export function runStages(
   x: tf.Tensor3D,
   stages: readonly ModelStage[],
   parameters: ParameterRecord,
-  { past, keepCache = false, keepHiddenStates = false, seed, dispatcher }: RunStagesOptions,
+  { past, keepCache = false, keepHiddenStates = false, training = false, seed, dispatcher, overlap }: RunStagesOptions,
 ): StagesResult {
   let y = x;
   const routings: Routing[] = [];
@@ -44,6 +54,7 @@ export function runStages(
       past: past?.[index],
       keepCache,
       dispatcher,
+      ...overlap?.layer(index, { training }),
       // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
       // than in the whole sequence. Generation therefore drops nothing.
       dropless: keepCache || past !== undefined,

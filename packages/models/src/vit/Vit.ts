@@ -141,17 +141,18 @@ export class Vit {
 
   private classify(
     pixels: tf.Tensor4D,
-    { training = false, dropoutSeed, keepHiddenStates, dispatcher }: VitForwardOptions,
+    { training = false, dropoutSeed, keepHiddenStates, ...dispatch }: VitForwardOptions,
   ): { logits: tf.Tensor2D; routings: Routing[]; hiddenStates?: tf.Tensor3D[] } {
     this.checkPixels(pixels);
-    checkDispatcher(this.resolved.stages, this.experts, dispatcher);
+    checkDispatcher(this.resolved.stages, this.experts, dispatch.dispatcher);
     const { stages, dropout: rate, pooling, dModel } = this.resolved;
     const seed = training ? seedOfStep(stages, dropoutSeed) : undefined;
 
     let x = this.embed(pixels);
     if (seed !== undefined && rate > 0) x = dropout(x, { rate, seed, stream: 0 }) as tf.Tensor3D;
     const { y, routings, hiddenStates } = runStages(x, stages, this.own.all, {
-      dispatcher,
+      ...dispatch,
+      training,
       seed,
       keepHiddenStates,
     });

@@ -1,0 +1,53 @@
+import { OverlapController } from '@scmoe/layer';
+import { type RankGroups, UserError } from '@scmoe/trainer';
+
+import type { OverlapFlags } from '../options/overlapOptions.js';
+import { describeMachine, openCosts, saveCosts } from './costCache.js';
+import type { Settings } from './Settings.js';
+import { TraceFile } from './TraceFile.js';
+
+/** What says how the layers of a run execute, and keeps what was seen of it. */
+export interface Overlap {
+  controller: OverlapController;
+  /** Every rank calls it when the run is over. */
+  close(): Promise<void>;
+}
+
+/**
+ * Undefined where there is nothing to say: no tokens travel and no trace is wanted.
+ * @throws UserError for options that can't work together
+ */
+export async function openOverlap(
+  { overlap, chunks, trace, traceSteps }: OverlapFlags,
+  settings: Settings,
+  groups: RankGroups | undefined,
+): Promise<Overlap | undefined> {
+  if (settings.kind === 'dgmoe' && chunks > 1)
+    throw new UserError(`--chunks: expected 1 with --kind dgmoe, got ${chunks}.`, { exitCode: 2 });
+  const travels = groups !== undefined && settings.kind !== 'dense';
+  if (!travels && trace === undefined) return undefined;
+  const traceFile = trace === undefined ? undefined : new TraceFile(trace, traceSteps);
+  const costs = await openCosts();
+  const { threads, size } = { threads: process.env['OMP_NUM_THREADS'] ?? '', size: groups?.experts.size ?? 1 };
+  const controller = new OverlapController({
+    mode: travels ? overlap : 'off',
+    chunks,
+    costs,
+    machine: describeMachine([
+      `threads ${threads}`,
+      settings.precision,
+      `${size} ranks`,
+      groups?.world.engine ?? 'self',
+    ]),
+    shape: JSON.stringify({ ...settings, seed: 0, steps: 0, lr: 0, minLr: 0, data: '' }),
+    ...(groups && { world: groups.world, experts: groups.experts }),
+    ...(traceFile && { onStep: (events) => traceFile.add(events) }),
+  });
+  return {
+    controller,
+    close: async () => {
+      if (travels && overlap === 'auto' && groups.world.rank === 0) await saveCosts(costs);
+      await traceFile?.write(groups?.world, `lm-train, ${settings.kind}, last ${traceSteps} steps`);
+    },
+  };
+}
