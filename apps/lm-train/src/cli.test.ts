@@ -100,17 +100,45 @@ describe('bad data exits with 1 and says', () => {
 });
 
 describe('the options of the model', () => {
-  it.each(['dense', 'top1', 'top2', 'standard', 'shared', 'scmoe'])('select kind %s', async (kind) => {
-    const { code, out } = await lmTrain('train', ...options, '--kind', kind, '--steps', '1');
-    expect(out).toContain(`model: ${kind} GPT`);
-    expect(code).toBe(0);
+  const built = async (...args: string[]) => {
+    const { code, out, err } = await lmTrain('train', ...options, ...args, '--steps', '1', '--sample-tokens', '0');
+    expect([code, err]).toEqual([0, '']);
+    return out;
+  };
+
+  it.each(['dense', 'top1', 'top2', 'standard', 'shared', 'scmoe', 'dgmoe'])('select kind %s', async (kind) => {
+    expect(await built('--kind', kind)).toContain(`model: ${kind} GPT`);
   });
 
   it.each(['pos1', 'pos2', 'pos3'])('select position %s', async (position) => {
-    const chosen = ['--kind', 'scmoe', '--position', position, '--first-position', 'pos1', '--post-norm'];
-    const { code, out } = await lmTrain('train', ...options, ...chosen, '--steps', '1');
+    const out = await built('--kind', 'scmoe', '--position', position, '--first-position', 'pos1', '--post-norm');
     expect(out).toContain(`(${position}, cg1)`);
-    expect(code).toBe(0);
+  });
+
+  it('put experts into every block', async () => {
+    expect(await built('--placement', 'every', '--num-layers', '3')).toContain('2 experts in every block (pos1, cg1)');
+  });
+
+  it.each([
+    ['sigmoid scores with a correction bias', '--score-function sigmoid --correction-bias --bias-update-rate 0.01'],
+    ['noise, jitter and all losses', '--noisy --jitter 0.1 --sequence-balance 0.1 --importance 0.1 --z-loss 0.001'],
+    ['zero experts, scaled', '--num-zero-experts 2 --top-k 2 --routed-scaling-factor 1.5'],
+    ['groups', '--num-experts 4 --num-groups 2 --top-k-groups 1'],
+    ['a capacity by probability', '--capacity-factor 1 --min-capacity 2 --drop-policy probability'],
+    ['a cosine gate', '--gate cosine --top-k 2'],
+  ])('make a router with %s', async (_, args) => {
+    await built(...args.split(' '));
+  });
+
+  it('say what does not go together', async () => {
+    const { code, err } = await lmTrain('train', ...options, '--placement', 'every', '--position', 'pos2');
+    expect(err).toMatch(/moe.position: expected pos1 with placement 'every', got "pos2"/);
+    expect(code).toBe(2);
+    const chunks = await lmTrain('train', ...options, '--kind', 'dgmoe', '--chunks', '2');
+    expect([chunks.code, chunks.err]).toEqual([
+      2,
+      expect.stringContaining('--chunks: expected 1 with --kind dgmoe, got 2'),
+    ]);
   });
 });
 
