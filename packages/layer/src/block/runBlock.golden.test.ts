@@ -1,11 +1,10 @@
-import { expectGradients, expectOutput, type Golden, golden, goldenNames } from '@scmoe/testing';
+import { type Golden, availableBackends, expectGradients, expectOutput, golden, goldenNames } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { resolveBlock, type BlockConfig } from '../config/BlockConfig.js';
 import { checkParameters } from '../parameters/ParameterSpec.js';
 import { executePlan } from '../plan/executePlan.js';
 import { sequentialPlan } from '../plan/Plan.js';
-import { backends } from '../testing/backends.js';
 import { backboneOfGolden, differentiable, parametersOfGolden } from '../testing/goldenConfig.js';
 import { blockOperators } from './blockOperators.js';
 import { blockSpecs } from './blockSpecs.js';
@@ -20,7 +19,7 @@ function configOf(reference: Golden): BlockConfig {
   return { ...same, kind: 'scmoe' };
 }
 
-const suite = names.length > 0 ? describe.each(backends) : describe.skip.each(backends);
+const suite = names.length > 0 ? describe.each(availableBackends()) : describe.skip.each(availableBackends());
 suite('runBlock against the reference values on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
   beforeEach(() => tf.engine().startScope());

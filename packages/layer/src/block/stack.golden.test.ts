@@ -1,11 +1,10 @@
-import { expectGradients, expectOutput, golden, goldenNames } from '@scmoe/testing';
+import { availableBackends, expectGradients, expectOutput, golden, goldenNames } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { resolveBlock } from '../config/BlockConfig.js';
 import { resolvePair, type PairConfig } from '../config/PairConfig.js';
 import { runPair } from '../pair/runPair.js';
 import { below, type ParameterRecord } from '../parameters/ParameterRecord.js';
-import { backends } from '../testing/backends.js';
 import { backboneOfGolden, differentiable, parametersOfGolden } from '../testing/goldenConfig.js';
 import { runBlock } from './runBlock.js';
 
@@ -16,7 +15,7 @@ interface Element {
   position: PairConfig['position'];
 }
 
-const suite = names.length > 0 ? describe.each(backends) : describe.skip.each(backends);
+const suite = names.length > 0 ? describe.each(availableBackends()) : describe.skip.each(availableBackends());
 suite('blocks and pairs in a row against the reference values on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
   beforeEach(() => tf.engine().startScope());

@@ -1,4 +1,4 @@
-import { expectGradientsMatch } from '@scmoe/testing';
+import { availableBackends, expectGradientsMatch } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import {
@@ -7,7 +7,6 @@ import {
   type LatentAttentionContext,
 } from '../config/LatentAttentionConfig.js';
 import { initializeParameters } from '../parameters/initializeParameters.js';
-import { backends } from '../testing/backends.js';
 import { latentAttention, latentAttentionSpecs } from './latentAttention.js';
 
 const sizes = { qLoraRank: 6, kvLoraRank: 5, qkNopeHeadDim: 3, qkRopeHeadDim: 4, vHeadDim: 6 };
@@ -99,7 +98,7 @@ const variants: [string, Change][] = [
   ['not causal', { causal: false }],
 ];
 
-describe.each(backends)('latentAttention on %s', (backend) => {
+describe.each(availableBackends())('latentAttention on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());

@@ -29,7 +29,7 @@ import { runPair } from '../pair/runPair.js';
 import { initializeParameters } from '../parameters/initializeParameters.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
-import { backends } from '../testing/backends.js';
+import { availableBackends } from '@scmoe/testing';
 import { countKernels, type KernelCounts } from '../testing/countKernels.js';
 import { mirrorCommunicator } from '../testing/mirrorCommunicator.js';
 import { blockCost } from './blockCost.js';
@@ -189,7 +189,7 @@ describe('the cost of a layer', () => {
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
 
-  if (backends.length > 1) {
+  if (availableBackends().length > 1) {
     it.each(Object.entries(variants))('is what its kernels do, to the last operation and byte: %s', (_, layer) => {
       const { allToAllBytes, ...own } = layer.cost({ tokens, sequenceLength }).total;
       expect(own).toEqual(counted(layer));

@@ -1,11 +1,9 @@
-import { type Golden, golden, goldenNames } from '@scmoe/testing';
+import { type Golden, availableBackends, expectGradients, expectOutput, golden, goldenNames } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { checkParameters } from '../parameters/ParameterSpec.js';
 import { executePlan } from '../plan/executePlan.js';
 import { sequentialPlan } from '../plan/Plan.js';
-import { backends } from '../testing/backends.js';
-import { expectGradients, expectOutput } from '../testing/expectGolden.js';
 import { backboneOfGolden, differentiable, parametersOfGolden } from '../testing/goldenConfig.js';
 import { resolveLongcatBlock, type LongcatBlockConfig } from './LongcatBlockConfig.js';
 import { longcatOperators } from './longcatOperators.js';
@@ -31,7 +29,7 @@ function configOf(reference: Golden): LongcatBlockConfig {
   return { ...backboneOfGolden(reference), numExperts, ffnHidden: reference.tensors['param.ffn0.gate']!.shape[1]! };
 }
 
-const suite = names.length > 0 ? describe.each(backends) : describe.skip.each(backends);
+const suite = names.length > 0 ? describe.each(availableBackends()) : describe.skip.each(availableBackends());
 suite('runLongcatBlock against the reference values on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
   beforeEach(() => tf.engine().startScope());

@@ -9,8 +9,7 @@ import * as tf from '@tensorflow/tfjs';
 import { resolveMoeLayer } from '../layers/moeLayerOptions.js';
 import { overlapped } from '../plan/overlapped.js';
 import { sequentialPlan } from '../plan/Plan.js';
-import { backends } from '../testing/backends.js';
-import { overlappedPlan } from '../testing/overlappedPlan.js';
+import { availableBackends } from '@scmoe/testing';
 import { layerCases, pairConfig, rankCases, runCase, runLayerCase, type RankOutcome } from '../testing/rankCases.js';
 import type { RankReport } from '../testing/rankProgram.js';
 import { describeRanks, runRanks } from '../testing/ranks.js';
@@ -75,7 +74,7 @@ describeRanks('experts shared out over ranks', () => {
       reports = await runRanks<RankReport>(program, ranks);
     }, 60_000);
 
-    describe.each(backends)('on %s', (backend) => {
+    describe.each(availableBackends())('on %s', (backend) => {
       beforeAll(async () => {
         if (backend === 'cpu') await tf.setBackend('cpu');
         else await useBackend('auto', { threads: 1 });
@@ -102,7 +101,7 @@ describeRanks('experts shared out over ranks', () => {
     });
 
     it('meet the conditions that the names of the cases promise', () => {
-      const counts = (name: string) => reports.map(({ cases }) => cases[backends[0]!]![name]!.counts);
+      const counts = (name: string) => reports.map(({ cases }) => cases[availableBackends()[0]!]![name]!.counts);
       const total = (name: string) =>
         counts(name)
           .flat()
@@ -129,9 +128,12 @@ describeRanks('experts shared out over ranks', () => {
     it('exchange counts and exact rows without a capacity, rows alone with one, and the rows again backwards', () => {
       const rows = ['allToAllV', 'allToAllV', 'allToAllV', 'allToAllV'];
       for (const { cases } of reports) {
-        expect(cases[backends[0]!]!['dropless, top-1']!.collectives).toEqual(['allToAll', ...rows]);
-        expect(cases[backends[0]!]!['dropless, no token on any rank']!.collectives).toEqual(['allToAll', ...rows]);
-        expect(cases[backends[0]!]!['capacity, top-1']!.collectives).toEqual(rows);
+        expect(cases[availableBackends()[0]!]!['dropless, top-1']!.collectives).toEqual(['allToAll', ...rows]);
+        expect(cases[availableBackends()[0]!]!['dropless, no token on any rank']!.collectives).toEqual([
+          'allToAll',
+          ...rows,
+        ]);
+        expect(cases[availableBackends()[0]!]!['capacity, top-1']!.collectives).toEqual(rows);
       }
     });
 

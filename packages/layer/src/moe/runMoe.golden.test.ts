@@ -1,10 +1,9 @@
 import { loadBalanceLoss } from '@scmoe/gating';
-import { expectGradients, expectOutput, type Golden, golden, goldenNames } from '@scmoe/testing';
+import { type Golden, availableBackends, expectGradients, expectOutput, golden, goldenNames } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { resolveMoeLayer, resolveSharedMoeLayer } from '../layers/moeLayerOptions.js';
 import { checkParameters } from '../parameters/ParameterSpec.js';
-import { backends } from '../testing/backends.js';
 import { differentiable, parametersOfGolden } from '../testing/goldenConfig.js';
 import { moeSpecs, type ResolvedMoeLayer } from './moeLayerOperators.js';
 import { runMoe } from './runMoe.js';
@@ -18,7 +17,7 @@ function configOf({ config, tensors }: Golden): ResolvedMoeLayer {
   return config.layer === 'shared' ? resolveSharedMoeLayer(args) : resolveMoeLayer(args, 1);
 }
 
-const suite = names.length > 0 ? describe.each(backends) : describe.skip.each(backends);
+const suite = names.length > 0 ? describe.each(availableBackends()) : describe.skip.each(availableBackends());
 suite('runMoe against the reference values on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
   beforeEach(() => tf.engine().startScope());

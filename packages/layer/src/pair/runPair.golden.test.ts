@@ -1,12 +1,11 @@
 import { loadBalanceLoss } from '@scmoe/gating';
-import { expectGradients, expectOutput, type Golden, golden, goldenNames } from '@scmoe/testing';
+import { type Golden, availableBackends, expectGradients, expectOutput, golden, goldenNames } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { resolvePair, type PairConfig } from '../config/PairConfig.js';
 import { checkParameters } from '../parameters/ParameterSpec.js';
 import { executePlan } from '../plan/executePlan.js';
 import { sequentialPlan } from '../plan/Plan.js';
-import { backends } from '../testing/backends.js';
 import { backboneOfGolden, differentiable, parametersOfGolden } from '../testing/goldenConfig.js';
 import { pairOperators } from './pairOperators.js';
 import { pairSpecs } from './pairSpecs.js';
@@ -19,7 +18,7 @@ const configOf = (reference: Golden): PairConfig => ({
   kind: reference.config.layer as PairConfig['kind'],
 });
 
-const suite = names.length > 0 ? describe.each(backends) : describe.skip.each(backends);
+const suite = names.length > 0 ? describe.each(availableBackends()) : describe.skip.each(availableBackends());
 suite('runPair against the reference values on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
   beforeEach(() => tf.engine().startScope());

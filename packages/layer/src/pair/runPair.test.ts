@@ -6,7 +6,6 @@ import { blockKinds, positions } from '../config/BlockMoeConfig.js';
 import { resolvePair, type PairConfig } from '../config/PairConfig.js';
 import { mixes } from '../config/MoeConfig.js';
 import { isExchange } from '../plan/Operator.js';
-import { overlapped } from '../plan/overlapped.js';
 import { sequentialPlan } from '../plan/Plan.js';
 import { overlappedPlan } from '../testing/overlappedPlan.js';
 import { executePlan } from '../plan/executePlan.js';

@@ -7,10 +7,9 @@ import { resolveMoeLayer } from '../layers/moeLayerOptions.js';
 import { ExpertParallelDispatcher } from '../moe/ExpertParallelDispatcher.js';
 import { overlapped } from '../plan/overlapped.js';
 import { sequentialPlan } from '../plan/Plan.js';
-import { backends } from './backends.js';
+import { availableBackends, sendResult } from '@scmoe/testing';
 import { overlappedPlan } from './overlappedPlan.js';
 import { layerCases, rankCases, runCase, runLayerCase, type Choices, type RankOutcome } from './rankCases.js';
-import { sendResult } from '@scmoe/testing';
 import type { RunPairOptions } from '../pair/runPair.js';
 
 /** What a rank sends: outcomes by backend and case, those of the plans, and how disagreements ended. */
@@ -77,7 +76,7 @@ async function main(): Promise<void> {
   const world = await init({ engine: 'gloo', timeoutMs: 20_000 });
   const { rank, size } = world;
   const cases: RankReport['cases'] = {};
-  for (const backend of backends) {
+  for (const backend of availableBackends()) {
     if (backend === 'cpu') await tf.setBackend('cpu');
     else await useBackend('auto', { threads: 1 });
     cases[backend] = {};

@@ -1,8 +1,7 @@
 import { valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import { type Golden, golden, goldenNames, relativeError } from '@scmoe/testing';
-import { backends } from '../testing/backends.js';
+import { type Golden, availableBackends, golden, goldenNames, relativeError } from '@scmoe/testing';
 import { Gpt } from './Gpt.js';
 
 /**
@@ -37,7 +36,8 @@ function modelOf({ tensors, config }: Golden): Gpt {
 }
 
 const name = 'model-gpt-scmoe';
-const suite = goldenNames(name).length > 0 ? describe.each(backends) : describe.skip.each(backends);
+const suite =
+  goldenNames(name).length > 0 ? describe.each(availableBackends()) : describe.skip.each(availableBackends());
 
 suite('Gpt against the reference values on %s', (backend) => {
   let reference: Golden;

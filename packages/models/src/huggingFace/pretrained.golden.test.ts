@@ -2,11 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { readSafetensors, toTensor, valueAndGrads } from '@scmoe/tensor';
-import { goldenFolder, relativeError, temporaryFolder } from '@scmoe/testing';
+import { availableBackends, goldenFolder, relativeError, temporaryFolder } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Gpt } from '../gpt/Gpt.js';
-import { backends } from '../testing/backends.js';
 import { upcycle } from '../upcycle/upcycle.js';
 import { gpt2 } from './architectures/gpt2.js';
 import { mixtral } from './architectures/mixtral.js';
@@ -26,7 +25,7 @@ const models = [
   ['hf-mixtral', mixtral],
   ['hf-qwen2moe', qwen2Moe],
 ] as const;
-const cases = backends.flatMap((backend) => models.map(([name, family]) => ({ backend, name, family })));
+const cases = availableBackends().flatMap((backend) => models.map(([name, family]) => ({ backend, name, family })));
 const suite = goldenFolder('hf-gpt2') ? describe.each(cases) : describe.skip.each(cases);
 
 suite('$name on $backend', ({ backend, name, family }) => {

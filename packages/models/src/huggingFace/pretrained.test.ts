@@ -3,12 +3,11 @@ import { join } from 'node:path';
 
 import { ConfigurationError } from '@scmoe/layer';
 import { readSafetensors, writeSafetensors } from '@scmoe/tensor';
-import { temporaryFolderForEach } from '@scmoe/testing';
+import { availableBackends, temporaryFolderForEach } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { Gpt } from '../gpt/Gpt.js';
 import type { GptConfig } from '../gpt/GptConfig.js';
-import { backends } from '../testing/backends.js';
 import { loadPretrained, savePretrained } from './pretrained.js';
 import { PretrainedError } from './PretrainedError.js';
 
@@ -49,7 +48,7 @@ function logits(model: Gpt): Float32Array {
   });
 }
 
-beforeAll(() => tf.setBackend(backends[0]!));
+beforeAll(() => tf.setBackend(availableBackends()[0]!));
 
 describe('a saved model', () => {
   it.each<[string, string, GptConfig]>([

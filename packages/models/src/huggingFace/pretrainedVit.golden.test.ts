@@ -2,10 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { readSafetensors, toTensor, valueAndGrads } from '@scmoe/tensor';
-import { goldenFolder, relativeError, temporaryFolder } from '@scmoe/testing';
+import { availableBackends, goldenFolder, relativeError, temporaryFolder } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
-import { backends } from '../testing/backends.js';
 import type { Vit } from '../vit/Vit.js';
 import { vit } from './architectures/vit.js';
 import { loadPretrainedVit, savePretrainedVit } from './pretrainedVit.js';
@@ -16,7 +15,7 @@ import { linkTensors } from './tensors/linkTensors.js';
 const tolerance = 1e-4;
 
 const name = 'hf-vit';
-const suite = goldenFolder(name) ? describe.each(backends) : describe.skip.each(backends);
+const suite = goldenFolder(name) ? describe.each(availableBackends()) : describe.skip.each(availableBackends());
 
 suite('a ViT of transformers on %s', (backend) => {
   const folder = temporaryFolder();

@@ -3,10 +3,9 @@ import { join } from 'node:path';
 
 import { ConfigurationError } from '@scmoe/layer';
 import { readSafetensors, writeSafetensors } from '@scmoe/tensor';
-import { temporaryFolderForEach } from '@scmoe/testing';
+import { availableBackends, temporaryFolderForEach } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
-import { backends } from '../testing/backends.js';
 import { Vit } from '../vit/Vit.js';
 import type { VitConfig } from '../vit/VitConfig.js';
 import { loadPretrainedVit, savePretrainedVit } from './pretrainedVit.js';
@@ -45,7 +44,7 @@ function logits(model: Vit): Float32Array {
   });
 }
 
-beforeAll(() => tf.setBackend(backends[0]!));
+beforeAll(() => tf.setBackend(availableBackends()[0]!));
 
 describe('a saved ViT', () => {
   it.each<[string, Partial<VitConfig>]>([

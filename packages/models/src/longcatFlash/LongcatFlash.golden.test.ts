@@ -2,13 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { readSafetensors, toTensor, valueAndGrads } from '@scmoe/tensor';
-import { goldenFolder, relativeError, temporaryFolder } from '@scmoe/testing';
+import { availableBackends, goldenFolder, relativeError, temporaryFolder } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { longcatFlash } from '../huggingFace/architectures/longcatFlash.js';
 import { exportTensors } from '../huggingFace/tensors/exportTensors.js';
 import { linkTensors } from '../huggingFace/tensors/linkTensors.js';
-import { backends } from '../testing/backends.js';
 import type { LongcatFlash } from './LongcatFlash.js';
 import { loadPretrainedLongcatFlash, savePretrainedLongcatFlash } from '../huggingFace/pretrainedLongcatFlash.js';
 
@@ -18,7 +17,7 @@ import { loadPretrainedLongcatFlash, savePretrainedLongcatFlash } from '../huggi
  */
 const tolerance = 1e-4;
 
-const suite = goldenFolder('hf-longcat') ? describe.each(backends) : describe.skip.each(backends);
+const suite = goldenFolder('hf-longcat') ? describe.each(availableBackends()) : describe.skip.each(availableBackends());
 
 suite('LongCat-Flash as transformers computes it, on %s', (backend) => {
   const folder = temporaryFolder();

@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { Gpt } from '../gpt/Gpt.js';
 import type { GptConfig, GptMoeConfig } from '../gpt/GptConfig.js';
 import type { Placement } from '../stages/resolveStages.js';
-import { backends } from '../testing/backends.js';
+import { availableBackends } from '@scmoe/testing';
 import { upcycle } from './upcycle.js';
 
 const small: GptConfig = { vocabSize: 17, numLayers: 4, dModel: 16, numHeads: 2, sequenceLength: 12, ffnHidden: 24 };
@@ -71,7 +71,7 @@ function differences(moe: GptMoeConfig, from: Placement, to: Placement): { logit
   };
 }
 
-describe.each(backends)('an upcycled model on %s', (backend) => {
+describe.each(availableBackends())('an upcycled model on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
 
   it.each(kinds)('starts as the dense one: %s', (_, moe) => {
@@ -83,7 +83,7 @@ describe.each(backends)('an upcycled model on %s', (backend) => {
 });
 
 describe('upcycle', () => {
-  beforeAll(() => tf.setBackend(backends[0]!));
+  beforeAll(() => tf.setBackend(availableBackends()[0]!));
 
   it.each(arrangements)('takes %s over to %s', (from, to) => {
     for (const kind of ['top2', 'shared', 'scmoe'] as const) {

@@ -3,7 +3,7 @@ import { backendName, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { MoeConfig } from '../stages/resolveStages.js';
-import { backends } from '../testing/backends.js';
+import { availableBackends } from '@scmoe/testing';
 import { expectGradientsOf } from '../testing/centralDifferences.js';
 import { Vit } from './Vit.js';
 import type { VitConfig } from './VitConfig.js';
@@ -37,7 +37,7 @@ function withModel<T>(config: VitConfig, use: (model: Vit) => T): T {
   }
 }
 
-describe.each(backends)('Vit on %s', (backend) => {
+describe.each(availableBackends())('Vit on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
 
   it('starts from a loss near that of guessing, the same for the same seed', () => {
@@ -129,7 +129,7 @@ describe.each(backends)('Vit on %s', (backend) => {
 });
 
 describe('Vit', () => {
-  beforeAll(() => tf.setBackend(backends[0]!));
+  beforeAll(() => tf.setBackend(availableBackends()[0]!));
 
   it('smooths labels towards all classes', () => {
     withModel(small, (model) => {
@@ -235,7 +235,7 @@ describe('Vit', () => {
   });
 });
 
-(backends.includes(backendName) ? describe : describe.skip)('Vit on native kernels', () => {
+(availableBackends().includes(backendName) ? describe : describe.skip)('Vit on native kernels', () => {
   beforeAll(() => tf.setBackend(backendName));
 
   it('rejects a label that is no class', () => {

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { backends } from '../testing/backends.js';
+import { availableBackends } from '@scmoe/testing';
 import { patchesOf } from './patchesOf.js';
 
-describe.each(backends)('patchesOf on %s', (backend) => {
+describe.each(availableBackends())('patchesOf on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
 
   it('takes patches row by row, in each one channel after the other', () => {

@@ -1,1 +1,0 @@
-export { expectGradients, expectOutput, tensorsOf, tolerance } from '@scmoe/testing';
