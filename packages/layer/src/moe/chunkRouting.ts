@@ -27,7 +27,9 @@ export function chunkRouting(routing: Routing, chunks: number): ChunkedRouting {
   if (!Number.isInteger(chunks) || chunks < 1) {
     throw new Error(`chunks: expected a positive integer, got ${chunks}`);
   }
-  if (chunks === 1) return { whole: routing, parts: [routing], cut: (packed) => [packed], join: ([rows]) => rows! };
+  // One part is no cut; TF.js's gradient of a split into one, for that matter, fails.
+  if (chunks === 1 || routing.capacity === 1)
+    return { whole: routing, parts: [routing], cut: (packed) => [packed], join: ([rows]) => rows! };
   // Whole numbers, through which nothing flows back: on the tape, tf.grads would ask for their gradient.
   return withoutRecording(() => (routing.capacity > 0 ? chunkSlots(routing, chunks) : chunkTokens(routing, chunks)));
 }
