@@ -8,6 +8,7 @@ import {
   expectWholeNumber,
 } from './config/ConfigurationError.js';
 
+/** How a correction bias moves after a step. */
 export interface CorrectionBiasOptions {
   /**
    * `sign`: b += updateRate * sign(mean load - load), over the experts with a feed-forward network (arXiv 2408.15664,

@@ -30,7 +30,6 @@ export { SchedulerError } from './SchedulerError.js';
 export { readChromeTrace, writeChromeTrace } from './trace/chromeTrace.js';
 export { alignTraces, estimateClockOffset, type ClockOffset, type PingPong } from './trace/clockOffset.js';
 export { drawTimeline, type DrawTimelineOptions } from './trace/drawTimeline.js';
-export { renderPng, type RenderPngOptions } from './trace/renderPng.js';
 export { summarizeTrace, type RankSummary, type TraceSummary } from './trace/summarizeTrace.js';
 export type { Trace } from './trace/Trace.js';
 export { TraceRecorder, type TraceRecorderOptions } from './trace/TraceRecorder.js';

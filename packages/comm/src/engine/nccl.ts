@@ -32,11 +32,13 @@ interface Probe {
   devices: GpuDevice[];
 }
 
+/** A GPU as the driver describes it. */
 export interface GpuDevice {
   name: string;
   uuid: string;
 }
 
+/** What there is of NCCL, the CUDA driver and GPUs, and why the engine can not be used where it can not. */
 export interface NcclEngineReport {
   /** The library's version and path, and the driver's; undefined where there is none. */
   nccl?: { version: string; path: string };

@@ -17,12 +17,12 @@ describe('init in a browser', () => {
     await expect(browser.init({ timeoutMs: -1 })).rejects.toThrow(/timeoutMs: expected more than 0/);
   });
 
-  it('comes with what Node has, but for the rendezvous and Gloo', async () => {
+  it('comes with what Node has, but for the rendezvous and the engines', async () => {
     expect(initOnNode).not.toBe(browser.init);
     const node = Object.keys(await import('../index.js'));
     const missing = node.filter((name) => !(name in browser));
     expect(missing.sort()).toEqual(
-      ['PlaceError', 'RendezvousError', 'StoreClient', 'StoreServer', 'findGloo', 'findPlace'].sort(),
+      ['PlaceError', 'RendezvousError', 'StoreClient', 'StoreServer', 'findGloo', 'findNccl', 'findPlace'].sort(),
     );
   });
 });

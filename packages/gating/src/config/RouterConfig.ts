@@ -10,8 +10,11 @@ import {
   expectWholeNumber,
 } from './ConfigurationError.js';
 
+/** How logits come from tokens: a product with one weight, or the cosine between projected tokens and experts. */
 export type Gate = 'linear' | 'cosine';
+/** What a group of experts is chosen by: its best expert (`max`, DeepSeek-V2) or its best two (`top2sum`, DeepSeek-V3). */
 export type GroupScore = 'max' | 'top2sum';
+/** Who chooses: tokens their experts, or experts their tokens. */
 export type RoutingDirection = 'tokenChoice' | 'expertChoice';
 
 /** How tokens are sent to the experts of one layer. Plain data: it can be stored as JSON. */
@@ -59,6 +62,7 @@ export interface RouterConfig {
   routing?: RoutingDirection;
 }
 
+/** A router with every option decided. */
 export type ResolvedRouter = Required<RouterConfig>;
 
 /**

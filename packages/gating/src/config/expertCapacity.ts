@@ -1,5 +1,6 @@
 import { expectNonNegative, expectThat, expectWholeNumber } from './ConfigurationError.js';
 
+/** What the slots of an expert are computed from. */
 export interface CapacityOptions {
   /** Tokens on this rank. */
   numTokens: number;

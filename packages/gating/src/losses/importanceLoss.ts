@@ -5,6 +5,7 @@ import type { Routing } from '../Routing.js';
 import { expertProbabilities } from './expertProbabilities.js';
 import { squaredVariation } from './squaredVariation.js';
 
+/** Of which numbers the importance of an expert is the sum. */
 export interface ImportanceOptions {
   /**
    * What an expert's importance sums: its `gates`, the weights with which it was chosen, with the population's variance

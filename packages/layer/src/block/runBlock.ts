@@ -20,6 +20,7 @@ export interface RunBlockOptions extends BlockContext {
   keepCache?: boolean;
 }
 
+/** What a pass through a block gives. */
 export type BlockResult = {
   /** (B, S, d) */
   y: tf.Tensor3D;

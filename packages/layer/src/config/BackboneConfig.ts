@@ -4,6 +4,7 @@ import { expectBoolean, expectOneOf, expectPositive, expectPositiveInteger, expe
 import { expertActivations } from './MoeConfig.js';
 import { expectKnownOptions } from './optionNames.js';
 
+/** Rotation of queries and keys by position (RoPE). */
 export interface RopeConfig {
   style: 'half' | 'interleaved';
   theta?: number;
@@ -32,6 +33,7 @@ export interface BackboneConfig {
   dropout?: number;
 }
 
+/** A backbone with every option decided. */
 export interface ResolvedBackbone extends Required<Omit<BackboneConfig, 'rope'>> {
   rope?: Required<RopeConfig>;
 }

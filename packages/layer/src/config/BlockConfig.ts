@@ -19,6 +19,7 @@ export interface BlockConfig extends BackboneConfig, BlockMoeConfig {
   sharedNormOf?: 'sharedExpert';
 }
 
+/** A block with every option decided. */
 export interface ResolvedBlock extends ResolvedBackbone {
   kind: BlockKind;
   moe?: ResolvedMoe;

@@ -21,6 +21,7 @@ export type BlockKind = (typeof blockKinds)[number];
  */
 export type Position = (typeof positions)[number];
 
+/** Norm of the shortcut before gate and experts: one of its own, one that another place has as well, or none. */
 export type ShortcutNorm = (typeof shortcutNorms)[number];
 
 /**

@@ -22,6 +22,7 @@ export interface LatentAttentionConfig {
   latentNormEpsilon?: number;
 }
 
+/** Latent attention with every option decided. */
 export interface ResolvedLatentAttention extends Required<Omit<LatentAttentionConfig, 'qLoraRank'>> {
   qLoraRank?: number;
 }

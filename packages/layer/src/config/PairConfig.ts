@@ -12,6 +12,7 @@ import {
 import { expectOneOf } from './ConfigurationError.js';
 import { expectKnownOptions, optionNames } from './optionNames.js';
 
+/** What the second block of a pair has in place of an MLP. */
 export type PairKind = BlockKind;
 
 /** Two blocks, of which the second has the experts. */
@@ -22,6 +23,7 @@ export interface PairConfig extends BackboneConfig, BlockMoeConfig {
   sharedNormOf?: 'mlp' | 'sharedExpert';
 }
 
+/** A pair with every option decided. */
 export interface ResolvedPair extends ResolvedBackbone {
   kind: PairKind;
   moe?: ResolvedMoe;

@@ -3,6 +3,7 @@ import { expectOneOf, expectPositiveInteger, expectThat } from '../config/Config
 import { TransformerBlock, type TransformerBlockArgs } from './TransformerBlock.js';
 import { TransformerPair, type TransformerPairArgs } from './TransformerPair.js';
 
+/** Arguments of `transformerStack`: those of every pair or block, and how many there are. */
 export interface TransformerStackArgs extends Omit<TransformerPairArgs, 'name'> {
   /** Transformer blocks: attention and what follows it. A pair counts as two. */
   numBlocks: number;

@@ -16,6 +16,7 @@ import { routedOptions, type ResolvedExperts } from '../config/MoeConfig.js';
 import { expectKnownOptions, optionNames } from '../config/optionNames.js';
 
 export const attentionKinds = ['multiHead', 'latent'] as const;
+/** Attention of a LongCat block: with keys and values of every head, or latent (MLA). */
 export type AttentionKind = (typeof attentionKinds)[number];
 
 /**
@@ -32,6 +33,7 @@ export interface LongcatBlockConfig extends BackboneConfig, RouterConfig {
   expertHidden?: number;
 }
 
+/** A LongCat block with every option decided. */
 export interface ResolvedLongcatBlock extends ResolvedBackbone {
   /** Absent for multi-head attention. */
   latent?: ResolvedLatentAttention;

@@ -19,6 +19,7 @@ export interface RunLongcatBlockOptions extends LongcatContext {
   keepCache?: boolean;
 }
 
+/** What a pass through a LongCat block gives. */
 export type LongcatBlockResult = {
   /** (B, S, d) */
   y: tf.Tensor3D;

@@ -7,6 +7,7 @@ export interface ExpertShard {
   size: number;
 }
 
+/** Which of the experts a rank holds. */
 export interface ShardOptions {
   /** Which of the experts to have parameters for; all by default. */
   experts?: ExpertShard;

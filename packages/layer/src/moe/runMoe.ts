@@ -19,6 +19,7 @@ export interface RunMoeOptions extends MoeContext {
   observer?: PlanObserver;
 }
 
+/** What a pass through a bare expert layer gives. */
 export type MoeResult = {
   /** (..., d) */
   y: tf.Tensor;

@@ -17,6 +17,7 @@ import { StepRecorder, type StepEvent } from './StepRecorder.js';
 /** `auto`: the best slot by measured times; `off`: sequential; a number: that slot, in every layer. */
 export type OverlapMode = 'auto' | 'off' | number;
 
+/** How plans are chosen, by whom, and from what. */
 export interface OverlapOptions {
   mode?: OverlapMode;
   /** In how many exchanges the tokens travel, each way. Chunks, unlike slots, change the last bits of expert gradients. */
@@ -43,6 +44,7 @@ export interface OverlapOptions {
 
 /** How a layer runs one pass: options of runPair, runBlock and their like. */
 export interface LayerExecution {
+  /** Orders the layer's operators. */
   plan: <Values>(operators: readonly Operator<Values>[]) => Plan;
   chunks: number;
   observer?: PlanObserver;

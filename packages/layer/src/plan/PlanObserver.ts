@@ -1,5 +1,6 @@
 import type { Step } from './Plan.js';
 
+/** The pass in which a step runs. */
 export type Phase = 'forward' | 'backward';
 
 /**
@@ -10,7 +11,9 @@ export type Phase = 'forward' | 'backward';
  * gradient that leaves it; the last one counts. One through which no gradient flows is not heard of.
  */
 export interface PlanObserver {
+  /** A step begins. */
   begin(step: Step, phase: Phase): void;
+  /** A step ends, or seems to. */
   end(step: Step, phase: Phase): void;
 }
 

@@ -4,6 +4,7 @@ import type { Plan, Step } from './Plan.js';
 import type { PlanObserver } from './PlanObserver.js';
 import { tidyRecord } from './tidyRecord.js';
 
+/** Who hears of a plan as it is executed. */
 export interface ExecutePlanOptions {
   /** Hears of every step. Without one, nothing is done for it. */
   observer?: PlanObserver;

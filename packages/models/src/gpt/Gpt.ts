@@ -1,7 +1,9 @@
 import { LanguageModel, type ModelCache, type ModelOptions } from '../languageModel/LanguageModel.js';
 import { resolveGpt, type GptConfig } from './GptConfig.js';
 
+/** Keys and values of the tokens so far. */
 export type GptCache = ModelCache;
+/** Where the parameters of a GPT come from, and which experts it holds. */
 export type GptOptions = ModelOptions;
 
 /**

@@ -3,8 +3,10 @@ import { expectOneOf, expectPositiveInteger, expectThat, type BackboneConfig } f
 
 import { resolveStages, type MoeConfig, type Placement, type ResolvedStages } from '../stages/resolveStages.js';
 
+/** Experts of a GPT. */
 export type GptMoeConfig = MoeConfig;
 
+/** A GPT: sizes, positions, norms, and what its blocks are. */
 export interface GptConfig {
   vocabSize: number;
   /** Blocks; in pairs an even number. */
@@ -33,6 +35,7 @@ export interface GptConfig {
   moe?: GptMoeConfig;
 }
 
+/** A GPT with every option decided. */
 export interface ResolvedGpt extends ResolvedStages {
   vocabSize: number;
   numLayers: number;

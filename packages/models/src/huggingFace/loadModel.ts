@@ -11,6 +11,7 @@ import { PretrainedError } from './PretrainedError.js';
 import { importTensors } from './tensors/importTensors.js';
 import { linkTensors } from './tensors/linkTensors.js';
 
+/** What a model that is loaded may ignore, and which experts it holds. */
 export interface LoadOptions {
   /** Which of the experts this rank holds; no others are read. Default: all. */
   experts?: ExpertShard;

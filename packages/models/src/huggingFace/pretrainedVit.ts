@@ -5,6 +5,7 @@ import { vit } from './architectures/vit.js';
 import { loadModel, type LoadOptions } from './loadModel.js';
 import { saveModel, type SaveOptions } from './saveModel.js';
 
+/** As for other models, and whether the classifier is a new one. */
 export interface VitLoadOptions extends LoadOptions {
   /** A fresh classifier in place of the checkpoint's, which may have none: for images of other classes. */
   newHead?: Pick<VitConfig, 'numClasses' | 'classNames'> & { seed: number };

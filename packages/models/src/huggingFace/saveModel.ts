@@ -6,6 +6,7 @@ import { writeFolder, type WriteFolderOptions } from './folder/writeFolder.js';
 import { exportTensors } from './tensors/exportTensors.js';
 import { linkTensors } from './tensors/linkTensors.js';
 
+/** In what form a model is written. */
 export interface SaveOptions extends WriteFolderOptions {
   /** As which family. Default: the first that has everything that the model has. */
   modelType?: string;

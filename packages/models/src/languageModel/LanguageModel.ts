@@ -28,11 +28,13 @@ export type ModelCache = {
   stages: StageCache[];
 };
 
+/** Where the parameters of a model come from, and which experts it holds. */
 export type ModelOptions = InitialValues & {
   /** Which of the experts this rank holds. Default: all. */
   experts?: ExpertShard;
 };
 
+/** How a pass runs. */
 export interface ForwardOptions extends DispatchOptions {
   /** Switches dropout and the routers' noise and jitter on. */
   training?: boolean;
@@ -46,6 +48,7 @@ export interface ForwardOptions extends DispatchOptions {
   keepHiddenStates?: boolean;
 }
 
+/** What a pass gives. */
 export type ForwardResult = {
   /** (B, S, vocabSize) */
   logits: tf.Tensor3D;
@@ -175,6 +178,7 @@ export abstract class LanguageModel<Config> {
     );
   }
 
+  /** Frees all variables and buffers. */
   dispose(): void {
     tf.dispose(this.all);
   }

@@ -5,6 +5,7 @@ import type { ModelStage } from '../stages/runStage.js';
 import { languageModelSpecs } from './languageModelSpecs.js';
 import type { ResolvedLanguageModel } from './ResolvedLanguageModel.js';
 
+/** Sizes of a language model, by arithmetic. */
 export interface LanguageModelCosts {
   numParameters: number;
   /** Without the experts that a token does not visit. */

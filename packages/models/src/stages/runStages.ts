@@ -10,6 +10,7 @@ import type * as tf from '@tensorflow/tfjs';
 
 import { runStage, stageRandomness, type ModelStage, type StageCache } from './runStage.js';
 
+/** How tokens come to their experts, and in what order the operators run meanwhile. */
 export interface DispatchOptions {
   /** Brings tokens to their experts and back. Default: all experts are here. A shard of experts needs one. */
   dispatcher?: Dispatcher;

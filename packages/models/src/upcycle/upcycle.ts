@@ -8,6 +8,7 @@ import { layerName } from '../stages/layerName.js';
 import type { MoeConfig, Placement, Stage } from '../stages/resolveStages.js';
 import { outputScales, type OutputScales } from './outputScales.js';
 
+/** Of the parameters that a dense model has no counterpart of. */
 export interface UpcycleOptions {
   /** Of the routers. */
   seed: number;

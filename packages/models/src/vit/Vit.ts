@@ -12,11 +12,13 @@ import { vitCosts } from './vitCosts.js';
 import { resolveVit, type ResolvedVit, type VitConfig } from './VitConfig.js';
 import { vitSpecs } from './vitSpecs.js';
 
+/** Where the parameters of a ViT come from, and which experts it holds. */
 export type VitOptions = InitialValues & {
   /** Which of the experts this rank holds. Default: all. */
   experts?: ExpertShard;
 };
 
+/** How a pass runs. */
 export interface VitForwardOptions extends DispatchOptions {
   /** Switches dropout and the routers' noise and jitter on. */
   training?: boolean;
@@ -26,11 +28,13 @@ export interface VitForwardOptions extends DispatchOptions {
   keepHiddenStates?: boolean;
 }
 
+/** How a pass runs, and how labels are softened. */
 export interface VitLossOptions extends Omit<VitForwardOptions, 'keepHiddenStates'> {
   /** e in (1 - e) * nll + e * mean over classes of -log p; 0 by default. */
   labelSmoothing?: number;
 }
 
+/** What a pass gives. */
 export type VitForwardResult = {
   /** (B, numClasses) */
   logits: tf.Tensor2D;
@@ -135,6 +139,7 @@ export class Vit {
     updateCorrectionBiases(this.resolved.stages, this.buffers, loads, options);
   }
 
+  /** Frees all variables and buffers. */
   dispose(): void {
     tf.dispose(this.own.all);
   }

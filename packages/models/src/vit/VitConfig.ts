@@ -5,6 +5,7 @@ import { resolveStages, type MoeConfig, type Placement, type ResolvedStages } fr
 /** What the classifier reads: a token of its own in front of the patches, or the mean over the patches. */
 export type Pooling = 'class' | 'mean';
 
+/** A ViT: images, patches, sizes, classes, and what its blocks are. */
 export interface VitConfig extends Omit<BackboneConfig, 'causal' | 'rope'> {
   /** Side of the square images, in pixels. */
   imageSize: number;
@@ -24,6 +25,7 @@ export interface VitConfig extends Omit<BackboneConfig, 'causal' | 'rope'> {
   moe?: MoeConfig;
 }
 
+/** A ViT with every option decided. */
 export interface ResolvedVit extends ResolvedStages {
   imageSize: number;
   patchSize: number;

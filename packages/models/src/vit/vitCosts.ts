@@ -4,6 +4,7 @@ import { idleParameters } from '../stages/idleParameters.js';
 import type { ResolvedVit } from './VitConfig.js';
 import { vitSpecs } from './vitSpecs.js';
 
+/** Sizes of a ViT, by arithmetic. */
 export interface VitCosts {
   numParameters: number;
   /** Without the experts that a token does not visit. */

@@ -1,5 +1,6 @@
 import type { Plan } from '../plan/Plan.js';
 
+/** What a plan does with its exchanges. */
 export type PlanKind = 'sequential' | 'overlapped' | 'chunked' | 'pipelined';
 
 /** A plan and what it is predicted to take. */

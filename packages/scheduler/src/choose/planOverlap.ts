@@ -13,12 +13,14 @@ import { slackOf } from './slackOf.js';
 /** Costs of this rank, or of every rank: an exchange waits for the slowest. */
 export type RankCosts = OperatorCosts | readonly OperatorCosts[];
 
+/** Times of the operators, forward and, where there is a backward pass, backward. */
 export interface PlanCosts {
   readonly forward: RankCosts;
   /** Times of the gradients, under the names of the operators. Without them no backward plan is chosen. */
   readonly backward?: RankCosts;
 }
 
+/** Which plans are compared, and what else their times depend on. */
 export interface PlanOverlapOptions {
   /** The largest number of chunks to consider. Default 4; 1 forbids chunking. */
   readonly maxChunks?: number;
@@ -30,6 +32,7 @@ export interface PlanOverlapOptions {
   readonly interference?: number;
 }
 
+/** The best plans by predicted time, for each pass and for both together. */
 export interface OverlapDecision {
   readonly forward: DirectionChoice;
   /** The best mirrored plan for the backward pass, which may differ from the forward plan in slot and chunks. */

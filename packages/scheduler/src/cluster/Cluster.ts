@@ -12,6 +12,7 @@ export interface LinkClass {
 /** `direct`: a message to every rank. `hierarchical`: within nodes first, then between ranks of equal place on each node. */
 export type AllToAllAlgorithm = 'direct' | 'hierarchical' | 'best';
 
+/** Ranks, how they are linked and how fast they compute. */
 export interface Cluster {
   readonly ranksPerNode: number;
   readonly intraNode: LinkClass;

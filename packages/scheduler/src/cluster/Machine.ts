@@ -2,10 +2,12 @@ import type { ChunkOverhead } from '../costs/chunkCosts.js';
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
 import type { LayerKind } from '../graph/layerGraphs.js';
 
+/** The pass that is predicted. */
 export type Direction = 'forward' | 'backward';
 
 /** Whatever says how long the operators of a block pair take. */
 export interface Machine {
+  /** Times of the operators of a layer that sends each token to `topK` experts, in ms. */
   costs(layer: LayerKind, topK: number, direction: Direction): OperatorCosts;
   readonly chunkOverhead: ChunkOverhead;
   /** As for `simulatePlan`. */

@@ -2,12 +2,14 @@ import { contenders, type Contender } from './Contender.js';
 import type { Machine } from './Machine.js';
 import { predictPair, type PairPrediction, type RunKind } from './predictPair.js';
 
+/** One contender on one machine. */
 export interface ComparisonRow extends PairPrediction {
   readonly contender: Contender;
   /** Against the standard top-2 layer, run sequentially. */
   readonly speedup: number;
 }
 
+/** What is compared, and where. */
 export interface CompareOptions {
   /** Block pairs of the model. Default 1. */
   readonly pairs?: number;

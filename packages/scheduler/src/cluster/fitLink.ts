@@ -2,6 +2,7 @@ import { expectCount, expectTime } from '../expect.js';
 import { SchedulerError } from '../SchedulerError.js';
 import type { LinkClass } from './Cluster.js';
 
+/** How long an all-to-all of some size took. */
 export interface AllToAllMeasurement {
   /** What each rank sent, to all ranks together and in equal parts, itself among them. */
   readonly bytesPerRank: number;

@@ -7,8 +7,10 @@ import { SchedulerError } from '../SchedulerError.js';
 import type { Contender } from './Contender.js';
 import type { Machine } from './Machine.js';
 
+/** Training is forward, backward and their overlap; inference forward alone. */
 export type RunKind = 'train' | 'infer';
 
+/** What a pair of blocks is predicted to take. */
 export interface PairPrediction {
   readonly stepMs: number;
   readonly communicationMs: number;
@@ -20,6 +22,7 @@ export interface PairPrediction {
   readonly chunks: number;
 }
 
+/** Which pair, on which machine, under which plan. */
 export interface PredictPairOptions {
   /** The largest number of chunks that a plan may use. Default 4. */
   readonly maxChunks?: number;

@@ -40,6 +40,7 @@ export const clusterPresets: Readonly<Record<string, Cluster>> = {
   },
 };
 
+/** Models to predict, by name. */
 export const modelPresets: Readonly<Record<string, ModelShape>> = {
   'gpt2-medium': {
     pairs: 12,

@@ -4,6 +4,7 @@ import { layerGraph, type LayerKind } from '../graph/layerGraphs.js';
 import type { OperatorKind } from '../graph/OperatorNode.js';
 import type { Direction, Machine } from './Machine.js';
 
+/** What is known of a machine whose communication share alone was published. */
 export interface ShareMachineOptions {
   /** T_a2a / (T_a2a + T_moe) of the standard top-2 layer, run sequentially, forward. */
   readonly communicationShare: number;

@@ -12,6 +12,7 @@ export interface CostKey {
   readonly direction: 'forward' | 'backward';
 }
 
+/** What counts as a measurement, and what as a change of the machine. */
 export interface CostModelOptions {
   /** The first measurements of an operator, which are not kept: allocation, compilation, cold caches. Default 3. */
   readonly warmupSteps?: number;
@@ -105,6 +106,7 @@ export class CostModel {
     return series ? this.settings.now() - series.lastMs : Infinity;
   }
 
+  /** All of it as plain data, which `fromJSON` takes. */
   toJSON(): object {
     return {
       format,

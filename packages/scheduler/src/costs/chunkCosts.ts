@@ -9,6 +9,7 @@ export interface ChunkOverhead {
   readonly communicationMs: number;
 }
 
+/** How costs are shared out over chunks. */
 export interface ChunkCostOptions {
   readonly chunks: number;
   readonly overhead: ChunkOverhead;

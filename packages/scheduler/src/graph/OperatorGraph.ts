@@ -49,6 +49,7 @@ export class OperatorGraph {
     return this.operators.map(({ name }) => name);
   }
 
+  /** Whether there is an operator of this name. */
   has(name: string): boolean {
     return this.byName.has(name);
   }
@@ -60,6 +61,7 @@ export class OperatorGraph {
     return node;
   }
 
+  /** Whether the operator travels between ranks. @throws SchedulerError where there is no such operator */
   isExchange(name: string): boolean {
     return isExchangeKind(this.get(name).kind);
   }

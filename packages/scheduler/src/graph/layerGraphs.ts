@@ -22,6 +22,7 @@ const layers: Record<LayerKind, { backbone: readonly string[]; routedAfter: stri
   longCat: { backbone: ['attention1', 'mlp1', 'attention2', 'mlp2'], routedAfter: 'attention1' },
 };
 
+/** Every layer that `layerGraph` knows. */
 export const layerKinds = Object.keys(layers) as readonly LayerKind[];
 
 /**

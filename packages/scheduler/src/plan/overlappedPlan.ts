@@ -4,6 +4,7 @@ import type { OperatorGraph, RoutedPath } from '../graph/OperatorGraph.js';
 import { SchedulerError } from '../SchedulerError.js';
 import { run, start, wait, type Plan } from './Plan.js';
 
+/** Where the expert comes, and in how many chunks tokens travel. */
 export interface OverlapOptions {
   /** How many operators of the window run before the expert: 0 to `graph.numSlots - 1`. */
   readonly slot: number;

@@ -13,6 +13,7 @@ export interface Span {
   readonly endMs: number;
 }
 
+/** When every operator of a plan runs. */
 export interface Schedule {
   readonly spans: readonly Span[];
   /** When the last rank is done. */
@@ -21,6 +22,7 @@ export interface Schedule {
   readonly exposedMs: number;
 }
 
+/** What makes computing slower than its costs say. */
 export interface SimulateOptions {
   /** By what share computing is slower while an exchange is under way, since both use the same cores or memory. Default 0. */
   readonly interference?: number;

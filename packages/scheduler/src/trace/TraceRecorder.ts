@@ -2,6 +2,7 @@ import { SchedulerError } from '../SchedulerError.js';
 import type { Span } from '../predict/simulatePlan.js';
 import type { Trace } from './Trace.js';
 
+/** Whose spans are recorded, and by which clock. */
 export interface TraceRecorderOptions {
   readonly rank?: number;
   /** Milliseconds by a clock that never goes back. Default performance.now. */

@@ -10,6 +10,7 @@ export interface PingPong {
   readonly receivedMs: number;
 }
 
+/** How far two clocks are apart, and how well that is known. */
 export interface ClockOffset {
   /** The other rank's clock less this one's. */
   readonly offsetMs: number;

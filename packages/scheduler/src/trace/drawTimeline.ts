@@ -7,6 +7,7 @@ import { summarizeTrace, type TraceSummary } from './summarizeTrace.js';
 import { axisTicks, formatMs, tickLabel } from './timeAxis.js';
 import type { Trace } from './Trace.js';
 
+/** Size of the picture, and how much of a trace it shows. */
 export interface DrawTimelineOptions {
   /** Pixels, at least 800. Default 1200. */
   readonly width?: number;

@@ -1,5 +1,6 @@
 import { SchedulerError } from '../SchedulerError.js';
 
+/** Size of the picture. */
 export interface RenderPngOptions {
   /** Pixels of the picture for each of the SVG's. Default 2. */
   readonly zoom?: number;
@@ -8,7 +9,7 @@ export interface RenderPngOptions {
 /**
  * The PNG of an SVG.
  *
- * @throws SchedulerError where `@resvg/resvg-js`, an optional dependency with a binary for each platform, is not installed
+ * @throws SchedulerError where `@resvg/resvg-js`, an optional peer with a binary for each platform, is not installed
  */
 export async function renderPng(svg: string, { zoom = 2 }: RenderPngOptions = {}): Promise<Uint8Array> {
   let Resvg: (typeof import('@resvg/resvg-js'))['Resvg'];

@@ -3,6 +3,7 @@ import type { Interval } from '../predict/slowedEnd.js';
 import { lengthOf, union, without } from './intervals.js';
 import { ranksOf, type Trace } from './Trace.js';
 
+/** What one rank did in a trace. */
 export interface RankSummary {
   readonly rank: number;
   readonly computeMs: number;
@@ -12,6 +13,7 @@ export interface RankSummary {
   readonly exposedMs: number;
 }
 
+/** What a trace says in numbers. */
 export interface TraceSummary {
   /** From the first operator of any rank to the last. */
   readonly startMs: number;
@@ -27,6 +29,7 @@ export interface TraceSummary {
   readonly hiddenShare: number;
 }
 
+/** What a trace says in numbers: how long it computed, communicated, and stood still for that. */
 export function summarizeTrace(trace: Trace): TraceSummary {
   const { spans } = trace;
   const startMs = spans.reduce((least, span) => Math.min(least, span.startMs), spans[0]?.startMs ?? 0);

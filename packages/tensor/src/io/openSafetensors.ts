@@ -18,6 +18,7 @@ export interface SafetensorsFile {
   readonly metadata: Record<string, string>;
   /** Reads one tensor. @throws SafetensorsError where there is none of this name, or the file was cut short since. */
   read(name: string): Promise<StoredTensor>;
+  /** Lets the file go. */
   close(): Promise<void>;
 }
 

@@ -17,6 +17,7 @@ import { writeAll, writeAtomically } from './writeAtomically.js';
 export interface DeferredTensor {
   dtype: SafetensorsDtype;
   shape: number[];
+  /** Makes the elements, in row-major order. */
   data: () => SafetensorsArray | Promise<SafetensorsArray>;
 }
 

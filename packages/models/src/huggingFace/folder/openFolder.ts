@@ -6,6 +6,7 @@ import { openSafetensors, type SafetensorsDtype, type SafetensorsFile, type Stor
 import { PretrainedError } from '../PretrainedError.js';
 import { configFile, indexFile, weightsFile } from './fileNames.js';
 
+/** An object as JSON holds it. */
 export type JsonObject = Record<string, unknown>;
 
 /** A folder with `config.json` and safetensors, in one file or in shards, whose headers were read. Close it. */

@@ -24,6 +24,7 @@ export interface MadTask {
   readonly sampler: (seed: number) => MadSampler;
 }
 
+/** Every task of MAD. */
 export const madTaskNames = [
   'in-context-recall',
   'fuzzy-in-context-recall',
@@ -33,6 +34,7 @@ export const madTaskNames = [
   'memorization',
 ] as const;
 
+/** A task of MAD. */
 export type MadTaskName = (typeof madTaskNames)[number];
 
 /** What every task can be told. */

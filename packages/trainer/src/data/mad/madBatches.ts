@@ -33,7 +33,11 @@ export function madSamples(task: MadTask, { split, seed, first = 0, count }: Sam
 export function madTrainingBatches(
   task: MadTask,
   { batchSize = 128, seed }: { batchSize?: number; seed: number },
-): { drawBatch: (index: number) => TokenBatch; batchesPerEpoch: number } {
+): {
+  /** Batch number `index` of the run. */
+  drawBatch: (index: number) => TokenBatch;
+  batchesPerEpoch: number;
+} {
   const { numTrainingSamples } = task;
   expectWhole('batchSize', batchSize);
   expectWhole('numTrainingSamples', numTrainingSamples, { minimum: batchSize, because: 'batchSize' });
