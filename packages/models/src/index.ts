@@ -11,7 +11,7 @@ export {
   type ModelCache,
   type ModelOptions,
 } from './languageModel/LanguageModel.js';
-export type { LanguageModelCosts } from './languageModel/languageModelCosts.js';
+export { languageModelCosts, type LanguageModelCosts } from './languageModel/languageModelCosts.js';
 export type { ResolvedLanguageModel } from './languageModel/ResolvedLanguageModel.js';
 export { LongcatFlash } from './longcatFlash/LongcatFlash.js';
 export {

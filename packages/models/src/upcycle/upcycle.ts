@@ -31,7 +31,7 @@ const outputParameters = ['w2', 'b2', 'down', 'downBias'];
  * A mixture-of-experts model made from a dense one (sparse upcycling, Komatsuzaki et al., arXiv 2212.05055): every expert
  * is a copy of the MLP that it replaces, routers are fresh, everything else is taken over. It starts as the dense model:
  * the same logits, and the same cross-entropy, as long as no token is dropped. For that copies are scaled as
- * {@link outputScales} says; in ScMoE blocks, whose experts read another activation, the shared expert is the MLP and the
+ * outputScales.ts says; in ScMoE blocks, whose experts read another activation, the shared expert is the MLP and the
  * routed ones begin with an output of zero.
  *
  * The dense model stays as it is. The caller disposes both.

@@ -55,7 +55,7 @@ export async function openFolder(path: string): Promise<PretrainedFolder> {
  * Reads a whole folder: its configuration, and all its tensors as they are stored. Needs memory for all of them; a model
  * is loaded tensor by tensor with `loadPretrained`.
  *
- * @throws as {@link openFolder}
+ * @throws as `openFolder`
  */
 export async function readHuggingFace(
   path: string,
