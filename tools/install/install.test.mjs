@@ -248,10 +248,13 @@ describe('in a browser', () => {
 
   it('bundles nothing of Node, nor the kernels of the native backend', () => {
     const inputs = Object.keys(bundle.inputs).filter((file) => file.includes('@scmoe'));
-    assert.deepEqual(inputs.map((file) => /@scmoe\/(.+)$/.exec(file)[1]).sort(), [
+    // What several entry points of a package share is in chunks, whose names change.
+    const entries = inputs.map((file) => /@scmoe\/(.+)$/.exec(file)[1]).filter((file) => !file.includes('/chunk-'));
+    assert.deepEqual(entries.sort(), [
       'comm/dist/index.browser.js',
       'gating/dist/index.js',
       'layer/dist/index.js',
+      'scheduler/dist/index.js',
       'tensor/dist/index.browser.js',
     ]);
     const external = Object.values(bundle.inputs).flatMap((input) => input.imports.filter((each) => each.external));

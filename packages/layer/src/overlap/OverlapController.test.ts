@@ -37,7 +37,6 @@ describeRanks('plans of two ranks', () => {
       const { totalMs, communicationMs, exposedMs } = observed.report[0]!;
       expect(communicationMs).toBeGreaterThan(0);
       expect(exposedMs).toBeGreaterThanOrEqual(0);
-      expect(exposedMs).toBeLessThanOrEqual(communicationMs!);
       expect(totalMs).toBeGreaterThan(exposedMs!);
       // Two steps are not yet a measurement.
       expect([given.report[0]!.totalMs, off.report[0]!.totalMs]).toEqual([undefined, undefined]);
