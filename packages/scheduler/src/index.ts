@@ -39,6 +39,12 @@ export { compareContenders, type CompareOptions, type ComparisonRow } from './cl
 export { contenders, type Contender } from './cluster/Contender.js';
 export { fitLink, type AllToAllMeasurement } from './cluster/fitLink.js';
 export type { Direction, Machine } from './cluster/Machine.js';
+export {
+  checkMeasuredCosts,
+  measuredMachine,
+  type MeasuredCosts,
+  type MeasuredLayer,
+} from './cluster/measuredMachine.js';
 export type { ModelShape } from './cluster/ModelShape.js';
 export {
   machineShare,

@@ -13,5 +13,5 @@ export interface Machine {
   /** As for `simulatePlan`. */
   readonly interference: number;
   /** What a training step takes for each pair besides forward and backward: optimizer, averaging of gradients. */
-  readonly updateMs: number;
+  updateMs(layer: LayerKind, topK: number): number;
 }

@@ -26,7 +26,7 @@ export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: numbe
   const { bytesPerElement = 2, capacityFactor = 1, tokensPerRank, modelWidth } = model;
 
   return {
-    updateMs: 0,
+    updateMs: () => 0,
     interference,
     // A chunk launches its operators and pays the latency of its messages once more.
     chunkOverhead: { computeMs: operatorMs, communicationMs: allToAllMs(0, ranks, cluster) },

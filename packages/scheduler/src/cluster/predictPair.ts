@@ -64,7 +64,7 @@ export function predictPair(
   const exposedMs = sum(({ choice }) => choice.exposedMs);
   const { slot, chunks } = passes[0]!.choice;
   return {
-    stepMs: sum(({ choice }) => choice.predictedMs) + (kind === 'train' ? machine.updateMs : 0),
+    stepMs: sum(({ choice }) => choice.predictedMs) + (kind === 'train' ? machine.updateMs(layer, topK) : 0),
     communicationMs,
     exposedMs,
     hiddenFraction: hiddenFraction({ overlappedMs: exposedMs, sequentialMs: communicationMs }),

@@ -36,7 +36,7 @@ export function shareMachine({
   for (const [what, value] of Object.entries({ attention, routing, backward, update })) expectTime(what, value);
   const exchangePerChoice = ((communicationShare / (1 - communicationShare)) * (2 + routing)) / 4;
   return {
-    updateMs: update,
+    updateMs: () => update,
     interference: 0,
     chunkOverhead: { computeMs: 0, communicationMs: 0 },
     costs: (layer: LayerKind, topK: number, direction: Direction): OperatorCosts => {

@@ -1,4 +1,5 @@
 import { checkCluster, type Cluster } from '../cluster/Cluster.js';
+import { checkMeasuredCosts, type MeasuredCosts } from '../cluster/measuredMachine.js';
 import { checkModelShape, type ModelShape } from '../cluster/ModelShape.js';
 import { clusterPresets, modelPresets } from '../cluster/presets.js';
 import { SchedulerError } from '../SchedulerError.js';
@@ -17,6 +18,11 @@ export function readModel(nameOrFile: string): ModelShape {
   return described(nameOrFile, 'model', modelPresets, checkModelShape);
 }
 
+/** @throws SchedulerError where the file holds no measured costs */
+export function readMeasuredCosts(file: string): MeasuredCosts {
+  return readDescription(file, checkMeasuredCosts);
+}
+
 function described<Description>(
   nameOrFile: string,
   what: string,
@@ -29,13 +35,17 @@ function described<Description>(
     const names = Object.keys(presets).join(', ');
     throw new SchedulerError(`unknown ${what} '${nameOrFile}'; there are ${names}, or a file ending in .json`);
   }
+  return readDescription(nameOrFile, check);
+}
+
+function readDescription<Description>(file: string, check: (description: Description) => void): Description {
   try {
-    const description = JSON.parse(readText(nameOrFile)) as Description;
+    const description = JSON.parse(readText(file)) as Description;
     check(description);
     return description;
   } catch (error) {
     if (error instanceof SchedulerError || error instanceof SyntaxError) {
-      throw new SchedulerError(`${nameOrFile}: ${error.message}`);
+      throw new SchedulerError(`${file}: ${error.message}`);
     }
     throw error;
   }

@@ -3,12 +3,14 @@ import { Command } from 'commander';
 import { clusterMachine } from '../cluster/clusterMachine.js';
 import { compareContenders, type ComparisonRow } from '../cluster/compareContenders.js';
 import type { Machine } from '../cluster/Machine.js';
+import { measuredMachine } from '../cluster/measuredMachine.js';
 import { machineShare, type RunKind } from '../cluster/predictPair.js';
 import { shareMachine } from '../cluster/shareMachine.js';
+import { SchedulerError } from '../SchedulerError.js';
 import { drawTimeline } from '../trace/drawTimeline.js';
 import { formatMs } from '../trace/timeAxis.js';
 import { predictedTraces } from './predictedTraces.js';
-import { readCluster, readModel, clusterNames, modelNames } from './descriptions.js';
+import { readCluster, readMeasuredCosts, readModel, clusterNames, modelNames } from './descriptions.js';
 import { writePicture } from './files.js';
 import { oneOf, pictureFile, share, wholeNumber, wholeNumbers } from './parsers.js';
 import { planRow } from './planRow.js';
@@ -16,6 +18,7 @@ import { percent, table } from './table.js';
 import type { Terminal } from './Terminal.js';
 
 export interface SimulateOptions {
+  readonly costs?: string;
   readonly share?: number;
   readonly cluster: string;
   readonly model: string;
@@ -48,6 +51,7 @@ export function simulateCommand(terminal: Terminal): Command {
     .option('--model <name|file>', `${modelNames.join(', ')}, or a JSON file`, 'gpt2-medium')
     .option('--ranks <list>', 'numbers of ranks, such as 2,8,64', wholeNumbers(1), [8])
     .option('--share <share>', 'instead of model and cluster: measured share of communication in the top-2 MoE', share)
+    .option('--costs <file>', 'instead of those: measured times of every layer, as `npm run bench:overlap` writes them')
     .option('--mode <train|infer>', 'forward, backward and update, or forward alone', oneOf('train', 'infer'), 'train')
     .option('--max-chunks <n>', 'chunks that an overlapped layer may cut its tokens into', wholeNumber(1), 1)
     .option('--layer <kind>', 'add a plan of your own: its layer (pos2, longCat, ...)')
@@ -68,7 +72,13 @@ export function simulateCommand(terminal: Terminal): Command {
     });
 }
 
-function casesOf({ share: communicationShare, cluster, model, ranks }: SimulateOptions): readonly Case[] {
+function casesOf({ costs, share: communicationShare, cluster, model, ranks }: SimulateOptions): readonly Case[] {
+  if (costs !== undefined) {
+    if (communicationShare !== undefined) throw new SchedulerError('--costs and --share: expected one of them, got both');
+    const measured = readMeasuredCosts(costs);
+    const { title, pairs, tokensPerRank } = measured;
+    return [{ title, ranks: undefined, machine: measuredMachine(measured), pairs, numTokens: tokensPerRank }];
+  }
   if (communicationShare !== undefined) {
     const machine = shareMachine({ communicationShare });
     return [{ title: 'block pair, in units of an MLP', ranks: undefined, machine, pairs: 1, numTokens: undefined }];
@@ -91,10 +101,10 @@ function rowsOf({ machine, pairs, numTokens }: Case, options: SimulateOptions): 
 }
 
 function asTable(
-  { title, machine, rows, ranks }: Case & { rows: readonly ComparisonRow[] },
-  { mode }: SimulateOptions,
+  { title, machine, rows }: Case & { rows: readonly ComparisonRow[] },
+  { mode, share }: SimulateOptions,
 ) {
-  const unit = ranks === undefined ? '' : ' ms';
+  const unit = share === undefined ? ' ms' : '';
   return (
     `${title}: ${mode}, communication share of top-2 ${percent(machineShare(machine))}\n` +
     table(

@@ -1,0 +1,68 @@
+import { checkCosts, type OperatorCosts } from '../costs/OperatorCosts.js';
+import { expectCount, expectTime } from '../expect.js';
+import { layerGraph, type LayerKind } from '../graph/layerGraphs.js';
+import { SchedulerError } from '../SchedulerError.js';
+import type { Direction, Machine } from './Machine.js';
+
+/** Times of one layer, taken while it ran sequentially. */
+export interface MeasuredLayer {
+  readonly layer: LayerKind;
+  readonly topK: number;
+  readonly forward: OperatorCosts;
+  readonly backward: OperatorCosts;
+  /** What a training step took for each pair besides forward and backward. */
+  readonly updateMs: number;
+}
+
+/** Times of layers on one machine: plain data, which `scmoe simulate --costs` reads as JSON. */
+export interface MeasuredCosts {
+  readonly format: 'scmoe-measured-costs';
+  /** What was measured, where. */
+  readonly title: string;
+  /** Block pairs of the model. */
+  readonly pairs: number;
+  /** Tokens on a rank in a step. */
+  readonly tokensPerRank: number;
+  readonly layers: readonly MeasuredLayer[];
+}
+
+/** @throws SchedulerError where it is not that, or a cost is missing, unknown or no time */
+export function checkMeasuredCosts(content: MeasuredCosts): void {
+  const { format, pairs, tokensPerRank, layers } = (content as Partial<MeasuredCosts> | null) ?? {};
+  if (format !== 'scmoe-measured-costs' || !Array.isArray(layers)) {
+    throw new SchedulerError(
+      `not measured costs: expected format "scmoe-measured-costs", got ${JSON.stringify(format)}`,
+    );
+  }
+  expectCount('pairs', pairs!, 1);
+  expectCount('tokensPerRank', tokensPerRank!, 0);
+  for (const { layer, topK, forward, backward, updateMs } of layers as readonly MeasuredLayer[]) {
+    const graph = layerGraph(layer);
+    expectCount(`topK of ${layer}`, topK, 1);
+    checkCosts(graph, forward);
+    checkCosts(graph, backward);
+    expectTime(`updateMs of ${layer}`, updateMs);
+  }
+}
+
+/**
+ * A machine that was measured: every layer has the times that it had there, so that what is predicted is what other plans
+ * would make of them.
+ *
+ * @throws SchedulerError as `checkMeasuredCosts`; in `costs` and `updateMs` for a layer that was not measured
+ */
+export function measuredMachine(measured: MeasuredCosts): Machine {
+  checkMeasuredCosts(measured);
+  const find = (layer: LayerKind, topK: number): MeasuredLayer => {
+    const found = measured.layers.find((one) => one.layer === layer && one.topK === topK);
+    if (found) return found;
+    const known = measured.layers.map((one) => `${one.layer} top-${one.topK}`).join(', ');
+    throw new SchedulerError(`${measured.title}: ${layer} top-${topK} was not measured; there are ${known}`);
+  };
+  return {
+    interference: 0,
+    chunkOverhead: { computeMs: 0.05, communicationMs: 0.05 },
+    updateMs: (layer, topK) => find(layer, topK).updateMs,
+    costs: (layer: LayerKind, topK: number, direction: Direction) => find(layer, topK)[direction],
+  };
+}

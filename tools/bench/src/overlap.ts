@@ -1,0 +1,66 @@
+// `npm run bench:overlap`: the table of "Overlap" in docs/performance.md, contenders alternating, on two ranks of a
+// network lab whose rates are calibrated to shares of communication.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { networkLabProblem, withNetworkLab } from '@scmoe/netlab';
+
+import { machineLine } from './machine.js';
+import { findPyTorch } from './python.js';
+import { overlapSuite } from './suites/overlap/overlapSuite.js';
+import { defaultShape, type Level, type OverlapShape } from './suites/overlap/OverlapShape.js';
+
+const { values: options } = parseArgs({
+  options: {
+    shares: { type: 'string', default: '0.15,0.5,0.6' },
+    levels: { type: 'string', default: 'pair,model' },
+    rounds: { type: 'string', default: '5' },
+    shape: { type: 'string', default: '{}' },
+    out: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+if (options.help) {
+  console.log(
+    `npm run bench:overlap [-- --shares 0.15,0.5,0.6] [--levels pair,model] [--rounds 5] [--shape JSON] [--out FOLDER]
+
+--shape  what differs from ${JSON.stringify(defaultShape)}
+--out    where to write the measured times, which \`scmoe simulate --costs\` reads`,
+  );
+  process.exit(0);
+}
+
+const shares = options.shares.split(',').map(Number);
+const levels = options.levels.split(',') as Level[];
+const rounds = Number(options.rounds);
+const shape: OverlapShape = { ...defaultShape, ...(JSON.parse(options.shape) as Partial<OverlapShape>) };
+const wrong =
+  (shares.some((share) => !(share > 0 && share < 1)) &&
+    `--shares: expected numbers between 0 and 1, got ${options.shares}`) ||
+  (levels.some((level) => level !== 'pair' && level !== 'model') &&
+    `--levels: expected pair, model or both, got ${options.levels}`) ||
+  (!(Number.isInteger(rounds) && rounds >= 1) && `--rounds: expected a whole number from 1, got ${options.rounds}`) ||
+  networkLabProblem();
+if (wrong) {
+  console.error(wrong);
+  process.exit(2);
+}
+
+console.log(machineLine());
+await withNetworkLab({ ranks: 2, rate: '200mbit', pin: true }, async (lab) => {
+  if (!lab.pinned) console.log('Not pinned: fewer than two cores.');
+  for await (const { title, text, costs } of overlapSuite(lab, {
+    shape,
+    shares,
+    levels,
+    rounds,
+    python: findPyTorch(),
+  })) {
+    console.log(`\n## ${title}\n\n${text}`);
+    if (costs && options.out !== undefined) {
+      mkdirSync(options.out, { recursive: true });
+      writeFileSync(join(options.out, `${costs.name}.json`), `${JSON.stringify(costs.content, null, 1)}\n`);
+    }
+  }
+});

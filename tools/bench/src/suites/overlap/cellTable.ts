@@ -1,0 +1,73 @@
+import { hiddenFraction, type MeasuredCosts } from '@scmoe/scheduler';
+
+import { median } from '../../statistics.js';
+import { table } from '../../table.js';
+import { computeKey, stepKey, type Steps } from './measureCell.js';
+import type { Mode } from './OverlapShape.js';
+import { candidatesOf, chosenPlan, communicationMs, predictedMs } from './plans.js';
+import type { PlanChoice } from './protocol.js';
+import { rows, type Row } from './rows.js';
+
+const header = [
+  'layer',
+  'plan',
+  'step',
+  'speed-up',
+  'communication',
+  'exposed',
+  'hidden',
+  'bound',
+  'predicted',
+  'best of all plans',
+];
+
+/**
+ * One table of a share, a level and a mode. `exposed` is the step less the same computations without communication,
+ * `hidden` is 1 - exposed / exposed of the same layer run sequentially, `bound` the speed-up that no schedule of this
+ * layer passes: the longer of its computations and its exchanges.
+ */
+export function cellTable(steps: Steps, costs: MeasuredCosts, mode: Mode): string {
+  const msOf = (key: string) => 1000 * median(steps.get(key)!);
+  const baseline = msOf(stepKey('top2', null));
+  const cells = rows.map((row) => {
+    const { name, layer, schedule } = row;
+    const plan = chosenPlan(row, costs, mode);
+    const step = msOf(stepKey(layer, plan));
+    const compute = msOf(computeKey(layer));
+    const exposed = step - compute;
+    const communication = communicationMs(layer, costs, mode);
+    const hidden = hiddenFraction({
+      overlappedMs: exposed,
+      sequentialMs: msOf(stepKey(layer, null)) - compute,
+    });
+    const predicted = predictedMs(row, plan, costs, mode);
+    return [
+      name,
+      planText(plan, schedule),
+      `${step.toFixed(0)} ms`,
+      `${(baseline / step).toFixed(2)}x`,
+      `${communication.toFixed(0)} ms`,
+      `${exposed.toFixed(0)} ms`,
+      schedule === 'sequential' ? '' : hidden.toFixed(2),
+      `${(baseline / Math.max(compute, communication)).toFixed(2)}x`,
+      `${predicted.toFixed(0)} ms (${signed(100 * (predicted / step - 1))} %)`,
+      bestText(row, steps, step),
+    ];
+  });
+  return table(header, cells);
+}
+
+function bestText(row: Row, steps: Steps, step: number): string {
+  const tried = candidatesOf(row).filter((plan) => steps.has(stepKey(row.layer, plan)));
+  if (row.schedule === 'sequential' || tried.length < 2) return '';
+  const ms = (plan: PlanChoice) => 1000 * median(steps.get(stepKey(row.layer, plan))!);
+  const best = tried.reduce((least, plan) => (ms(plan) < ms(least) ? plan : least));
+  return `${planText(best, row.schedule)} (${signed(100 * (ms(best) / step - 1))} %)`;
+}
+
+function planText(plan: PlanChoice, schedule: Row['schedule']): string {
+  if (!plan) return 'sequential';
+  return schedule === 'pipelined' ? `${plan.chunks} chunks` : `slot ${plan.slot}`;
+}
+
+const signed = (percent: number) => `${percent < 0 ? '-' : '+'}${Math.abs(percent).toFixed(1)}`;

@@ -1,0 +1,54 @@
+import { layerGraph, planOverlap, predictPair, type MeasuredCosts, measuredMachine } from '@scmoe/scheduler';
+
+import { benchLayers, layerNames, type LayerName } from './layers.js';
+import type { Mode } from './OverlapShape.js';
+import type { PlanChoice } from './protocol.js';
+import type { Row } from './rows.js';
+
+/** Chunks that the pipelined layer may be cut into. */
+const maxChunks = 4;
+
+/** Every plan that a row may follow: those that are tried to find the best. */
+export function candidatesOf({ layer, schedule }: Row): PlanChoice[] {
+  if (schedule === 'sequential') return [null];
+  if (schedule === 'pipelined') return Array.from({ length: maxChunks - 1 }, (_, i) => ({ slot: 0, chunks: i + 2 }));
+  const { numSlots } = layerGraph(benchLayers[layer].graph);
+  return Array.from({ length: numSlots }, (_, slot) => ({ slot, chunks: 1 }));
+}
+
+/** The plan that the scheduler chooses for a row by measured times: forward alone, or for both passes together. */
+export function chosenPlan({ layer, schedule }: Row, costs: MeasuredCosts, mode: Mode): PlanChoice {
+  if (schedule === 'sequential') return null;
+  const { graph, topK } = benchLayers[layer];
+  const { forward, backward } = costs.layers.find((one) => one.layer === graph && one.topK === topK)!;
+  const { forward: alone, mirrored } = planOverlap(
+    layerGraph(graph),
+    mode === 'infer' ? { forward } : { forward, backward },
+    { maxChunks: schedule === 'pipelined' ? maxChunks : 1, numTokens: costs.tokensPerRank },
+  );
+  const best = mode === 'infer' ? alone : mirrored;
+  // Where nothing is gained, the choice is the sequential plan.
+  return best.kind === 'sequential' ? null : { slot: best.slot, chunks: best.chunks };
+}
+
+/** Step time of a row under a plan in ms, by the simulator. */
+export function predictedMs({ name, layer }: Row, plan: PlanChoice, costs: MeasuredCosts, mode: Mode): number {
+  const { graph, topK } = benchLayers[layer];
+  const contender = { name, layer: graph, topK, mode: plan ? 'overlapped' : 'sequential' } as const;
+  const { stepMs } = predictPair(measuredMachine(costs), contender, mode, {
+    numTokens: costs.tokensPerRank,
+    ...(plan && { plan }),
+  });
+  return stepMs * costs.pairs;
+}
+
+/** Time of a layer's exchanges in a step, in ms. */
+export function communicationMs(layer: LayerName, costs: MeasuredCosts, mode: Mode): number {
+  const { graph, topK } = benchLayers[layer];
+  const { forward, backward } = costs.layers.find((one) => one.layer === graph && one.topK === topK)!;
+  const passes = mode === 'infer' ? [forward] : [forward, backward];
+  return costs.pairs * passes.reduce((sum, times) => sum + times['dispatch']! + times['combine']!, 0);
+}
+
+/** Layers in the order in which they are profiled. */
+export const profiledLayers = layerNames;

@@ -1,0 +1,34 @@
+import type { OperatorCosts } from '@scmoe/scheduler';
+
+import type { LayerName } from './layers.js';
+import type { Level, Mode } from './OverlapShape.js';
+
+/** Where the expert comes and in how many chunks tokens travel; null is the sequential plan. */
+export type PlanChoice = { slot: number; chunks: number } | null;
+
+/** A line of JSON to every rank. */
+export type Question =
+  | {
+      ask: 'time';
+      level: Level;
+      layer: LayerName;
+      mode: Mode;
+      plan: PlanChoice;
+      /** Whether tokens travel. Without, the same computations run on what would have been sent. */
+      exchange: boolean;
+    }
+  | { ask: 'profile'; level: Level; layer: LayerName; steps: number }
+  | { ask: 'forget'; level: Level; layer: LayerName };
+
+/** Answer to `time`: of one step. */
+export interface TimeAnswer {
+  seconds: number;
+}
+
+/** Answer to `profile`: medians over sequential training steps, of all ranks. */
+export interface ProfileAnswer {
+  /** Of each layer, forward and backward. */
+  layers: { forward: OperatorCosts; backward: OperatorCosts }[];
+  /** What a step takes besides its layers: embedding, loss and the like, and the optimizer. */
+  outsideMs: number;
+}

@@ -1,0 +1,87 @@
+import {
+  initializeLongcatBlock,
+  initializePair,
+  resolveLongcatBlock,
+  resolvePair,
+  runLongcatBlock,
+  runPair,
+  type ExpertShard,
+} from '@scmoe/layer';
+import { isRouterBuffer } from '@scmoe/gating';
+import { randomNormal } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+import { benchLayers, type LayerName } from '../../suites/overlap/layers.js';
+import type { OverlapShape } from '../../suites/overlap/OverlapShape.js';
+import type { Execution, Subject } from './Subject.js';
+
+/** One block pair; its loss is the mean square of what comes out. */
+export function pairSubject(name: LayerName, shape: OverlapShape, experts: ExpertShard): Subject {
+  const { run, parameters } = name === 'longcat' ? longcat(shape, experts) : pair(name, shape, experts);
+  const variables: Record<string, tf.Variable> = {};
+  const values: Record<string, tf.Tensor> = {};
+  for (const [key, value] of Object.entries(parameters)) {
+    values[key] = isRouterBuffer(key) ? value : (variables[key] = tf.variable(value));
+  }
+  const { batchSize, sequenceLength, dModel } = shape;
+  const input = randomNormal([batchSize, sequenceLength, dModel], { seed: 1, stream: 1 + experts.rank });
+  const x = tf.variable(input as tf.Tensor3D);
+  const forward = ({ dispatcher, overlap }: Execution, training: boolean) =>
+    run(x, values, { ...overlap.layer(0, { training }), dispatcher });
+  return {
+    variables,
+    inputs: { x },
+    numLayers: 1,
+    loss: (execution) => tf.mean(tf.square(forward(execution, true))),
+    forward: (execution) => forward(execution, false),
+  };
+}
+
+type RunOptions = ReturnType<Execution['overlap']['layer']> & Pick<Execution, 'dispatcher'>;
+type Run = (x: tf.Tensor3D, values: Record<string, tf.Tensor>, options: RunOptions) => tf.Tensor3D;
+
+interface Runnable {
+  run: Run;
+  parameters: Record<string, tf.Tensor>;
+}
+
+function pair(name: Exclude<LayerName, 'longcat'>, shape: OverlapShape, experts: ExpertShard): Runnable {
+  const { graph, topK } = benchLayers[name];
+  const config = {
+    ...backbone(shape),
+    numExperts: shape.numExperts,
+    capacityFactor: shape.capacityFactor,
+    topK,
+    ...(graph === 'standard' || graph === 'shared'
+      ? { kind: graph }
+      : { kind: 'scmoe' as const, position: graph as 'pos1' }),
+  };
+  const resolved = resolvePair(config);
+  return {
+    run: (x, values, options) => runPair(x, values, resolved, options).y,
+    parameters: initializePair(config, { seed: 1, experts }),
+  };
+}
+
+/** The block of LongCat-Flash with the attention, activation and norms of the pairs, and one routed expert for a token. */
+function longcat(shape: OverlapShape, experts: ExpertShard): Runnable {
+  const config = {
+    ...backbone(shape),
+    numExperts: shape.numExperts,
+    capacityFactor: shape.capacityFactor,
+    topK: benchLayers.longcat.topK,
+    activation: 'gelu' as const,
+    norm: 'layer' as const,
+    ffnBias: true,
+    attentionBias: true,
+  };
+  const resolved = resolveLongcatBlock(config);
+  return {
+    run: (x, values, options) => runLongcatBlock(x, values, resolved, options).y,
+    parameters: initializeLongcatBlock(config, { seed: 1, experts }),
+  };
+}
+
+function backbone({ dModel, numHeads, ffnHidden }: OverlapShape) {
+  return { dModel, numHeads, ffnHidden };
+}

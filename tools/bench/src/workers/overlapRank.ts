@@ -1,0 +1,140 @@
+// One rank of the overlap benchmark: answers each line on standard input (suites/overlap/protocol.ts) with one of JSON.
+// peers/overlap_torch.py answers the same questions of time.
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+
+import { init } from '@scmoe/comm';
+import { ExpertParallelDispatcher, OverlapController, overlapped, sequentialPlan } from '@scmoe/layer';
+import { CostModel, layerGraph } from '@scmoe/scheduler';
+import { AdamW, useBackend, valueAndGrads } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+import { benchLayers, type LayerName } from '../suites/overlap/layers.js';
+import type { Level, Mode, OverlapShape } from '../suites/overlap/OverlapShape.js';
+import type { PlanChoice, ProfileAnswer, Question, TimeAnswer } from '../suites/overlap/protocol.js';
+import { median } from '../statistics.js';
+import { modelSubject } from './overlap/modelSubject.js';
+import { pairSubject } from './overlap/pairSubject.js';
+import { removedExchange } from './overlap/removedExchange.js';
+import type { Execution, Subject } from './overlap/Subject.js';
+
+const { values: options } = parseArgs({ options: { shape: { type: 'string' } } });
+const shape = JSON.parse(options.shape!) as OverlapShape;
+
+await useBackend('scmoe', { threads: 1 });
+const world = await init({ timeoutMs: 120_000 });
+const place = { rank: world.rank, size: world.size };
+const dispatcherOver = (communicator: typeof world) =>
+  new ExpertParallelDispatcher({ communicator, numExperts: shape.numExperts });
+const dispatchers = { travelling: dispatcherOver(world), removed: dispatcherOver(removedExchange(place)) };
+
+interface Trained {
+  subject: Subject;
+  optimizer: AdamW;
+}
+const made = new Map<string, Trained>();
+
+function trained(level: Level, layer: LayerName): Trained {
+  const key = `${level} ${layer}`;
+  let entry = made.get(key);
+  if (!entry) {
+    const subject = (level === 'pair' ? pairSubject : modelSubject)(layer, shape, place);
+    made.set(key, (entry = { subject, optimizer: new AdamW() }));
+  }
+  return entry;
+}
+
+function forget(level: Level, layer: LayerName): void {
+  const key = `${level} ${layer}`;
+  const entry = made.get(key);
+  made.delete(key);
+  entry?.optimizer.dispose();
+  tf.dispose(entry?.subject.variables);
+}
+
+/** One step, to its last result. The averaging of the gradients of what all ranks have alike is not part of it. */
+async function step({ subject, optimizer }: Trained, mode: Mode, execution: Execution): Promise<void> {
+  const result = tf.tidy(() => {
+    if (mode === 'infer') return subject.forward(execution);
+    const { value, grads } = valueAndGrads(() => subject.loss(execution), { ...subject.variables, ...subject.inputs });
+    optimizer.step(subject.variables, grads, { learningRate: 1e-4 });
+    return value;
+  });
+  await result.data();
+  result.dispose();
+}
+
+function following(plan: PlanChoice): Execution['overlap'] {
+  return {
+    layer: () => ({
+      chunks: plan?.chunks ?? 1,
+      plan: (operators) => (plan ? overlapped(plan.slot)(operators) : sequentialPlan(operators)),
+    }),
+  };
+}
+
+/** All ranks begin together. */
+async function time(question: Extract<Question, { ask: 'time' }>): Promise<TimeAnswer> {
+  const { level, layer, mode, plan, exchange } = question;
+  const entry = trained(level, layer);
+  const execution = { overlap: following(plan), dispatcher: exchange ? dispatchers.travelling : dispatchers.removed };
+  world.barrier().wait();
+  const begin = performance.now();
+  await step(entry, mode, execution);
+  return { seconds: (performance.now() - begin) / 1000 };
+}
+
+/** Sequential steps under the controller that training uses, which observes them. */
+async function profile({ level, layer, steps }: Extract<Question, { ask: 'profile' }>): Promise<ProfileAnswer> {
+  const entry = trained(level, layer);
+  const costs = new CostModel({ warmupSteps: 0 });
+  const inLayersMs: number[] = [];
+  const outsideMs: number[] = [];
+  const overlap = new OverlapController({
+    world,
+    experts: world,
+    costs,
+    warmupSteps: 1,
+    measuredSteps: steps,
+    refreshSteps: 0,
+    onStep: (events) => inLayersMs.push(events.reduce((sum, { beginMs, endMs }) => sum + endMs - beginMs, 0)),
+  });
+  for (let i = 0; i < steps + 1; i++) {
+    world.barrier().wait();
+    const begin = performance.now();
+    await step(entry, 'train', { overlap, dispatcher: dispatchers.travelling });
+    const stepMs = performance.now() - begin;
+    await overlap.stepDone();
+    outsideMs.push(stepMs - inLayersMs.at(-1)!);
+  }
+  const names = layerGraph(benchLayers[layer].graph).names;
+  const of = (index: number, direction: 'forward' | 'backward') => {
+    const found = names.map((name) => {
+      const ms = costs.costOf({ machine: 'unknown', shape: 'unknown', direction }, `${index} ${name}`);
+      if (ms === undefined) throw new Error(`no time of ${name} in layer ${index} of ${layer}`);
+      return [name, ms];
+    });
+    return Object.fromEntries(found) as Record<string, number>;
+  };
+  return {
+    layers: Array.from({ length: entry.subject.numLayers }, (_, index) => ({
+      forward: of(index, 'forward'),
+      backward: of(index, 'backward'),
+    })),
+    outsideMs: median(outsideMs.slice(1)),
+  };
+}
+
+const say = (answer: unknown) => process.stdout.write(`${JSON.stringify(answer)}\n`);
+say({ version: 'ScMoE' });
+for await (const line of createInterface({ input: process.stdin })) {
+  const question = JSON.parse(line) as Question;
+  if (question.ask === 'time') say(await time(question));
+  else if (question.ask === 'profile') say(await profile(question));
+  else {
+    forget(question.level, question.layer);
+    say({});
+  }
+}
+await world.close();
+process.exit(0);
