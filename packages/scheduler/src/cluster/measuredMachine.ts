@@ -1,3 +1,4 @@
+import type { ChunkOverhead } from '../costs/chunkCosts.js';
 import { checkCosts, type OperatorCosts } from '../costs/OperatorCosts.js';
 import { expectCount, expectTime } from '../expect.js';
 import { layerGraph, type LayerKind } from '../graph/layerGraphs.js';
@@ -23,12 +24,14 @@ export interface MeasuredCosts {
   readonly pairs: number;
   /** Tokens on a rank in a step. */
   readonly tokensPerRank: number;
+  /** What each chunk of a layer costs on top of its share of the work. */
+  readonly chunkOverhead: ChunkOverhead;
   readonly layers: readonly MeasuredLayer[];
 }
 
 /** @throws SchedulerError where it is not that, or a cost is missing, unknown or no time */
 export function checkMeasuredCosts(content: MeasuredCosts): void {
-  const { format, pairs, tokensPerRank, layers } = (content as Partial<MeasuredCosts> | null) ?? {};
+  const { format, pairs, tokensPerRank, chunkOverhead, layers } = (content as Partial<MeasuredCosts> | null) ?? {};
   if (format !== 'scmoe-measured-costs' || !Array.isArray(layers)) {
     throw new SchedulerError(
       `not measured costs: expected format "scmoe-measured-costs", got ${JSON.stringify(format)}`,
@@ -36,6 +39,8 @@ export function checkMeasuredCosts(content: MeasuredCosts): void {
   }
   expectCount('pairs', pairs!, 1);
   expectCount('tokensPerRank', tokensPerRank!, 0);
+  expectTime('chunkOverhead.computeMs', chunkOverhead!.computeMs);
+  expectTime('chunkOverhead.communicationMs', chunkOverhead!.communicationMs);
   for (const { layer, topK, forward, backward, updateMs } of layers as readonly MeasuredLayer[]) {
     const graph = layerGraph(layer);
     expectCount(`topK of ${layer}`, topK, 1);
@@ -61,7 +66,7 @@ export function measuredMachine(measured: MeasuredCosts): Machine {
   };
   return {
     interference: 0,
-    chunkOverhead: { computeMs: 0.05, communicationMs: 0.05 },
+    chunkOverhead: measured.chunkOverhead,
     updateMs: (layer, topK) => find(layer, topK).updateMs,
     costs: (layer: LayerKind, topK: number, direction: Direction) => find(layer, topK)[direction],
   };

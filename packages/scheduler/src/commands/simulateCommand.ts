@@ -74,7 +74,8 @@ export function simulateCommand(terminal: Terminal): Command {
 
 function casesOf({ costs, share: communicationShare, cluster, model, ranks }: SimulateOptions): readonly Case[] {
   if (costs !== undefined) {
-    if (communicationShare !== undefined) throw new SchedulerError('--costs and --share: expected one of them, got both');
+    if (communicationShare !== undefined)
+      throw new SchedulerError('--costs and --share: expected one of them, got both');
     const measured = readMeasuredCosts(costs);
     const { title, pairs, tokensPerRank } = measured;
     return [{ title, ranks: undefined, machine: measuredMachine(measured), pairs, numTokens: tokensPerRank }];

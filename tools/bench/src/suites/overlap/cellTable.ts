@@ -2,6 +2,7 @@ import { hiddenFraction, type MeasuredCosts } from '@scmoe/scheduler';
 
 import { median } from '../../statistics.js';
 import { table } from '../../table.js';
+import type { LayerName } from './layers.js';
 import { computeKey, stepKey, type Steps } from './measureCell.js';
 import type { Mode } from './OverlapShape.js';
 import { candidatesOf, chosenPlan, communicationMs, predictedMs } from './plans.js';
@@ -28,17 +29,22 @@ const header = [
  */
 export function cellTable(steps: Steps, costs: MeasuredCosts, mode: Mode): string {
   const msOf = (key: string) => 1000 * median(steps.get(key)!);
+  // Round by round, so that a machine that slows down takes no part in it.
+  const exposedMs = (layer: LayerName, plan: PlanChoice) => {
+    const alone = steps.get(computeKey(layer))!;
+    return 1000 * median(steps.get(stepKey(layer, plan))!.map((seconds, round) => seconds - alone[round]!));
+  };
   const baseline = msOf(stepKey('top2', null));
   const cells = rows.map((row) => {
     const { name, layer, schedule } = row;
     const plan = chosenPlan(row, costs, mode);
     const step = msOf(stepKey(layer, plan));
     const compute = msOf(computeKey(layer));
-    const exposed = step - compute;
+    const exposed = exposedMs(layer, plan);
     const communication = communicationMs(layer, costs, mode);
     const hidden = hiddenFraction({
       overlappedMs: exposed,
-      sequentialMs: msOf(stepKey(layer, null)) - compute,
+      sequentialMs: exposedMs(layer, null),
     });
     const predicted = predictedMs(row, plan, costs, mode);
     return [

@@ -34,10 +34,13 @@ export async function measureCell(
       name: key,
       run: () => group.time(JSON.stringify({ ask: 'time', level, layer, mode, plan, exchange })),
     });
-  for (const layer of layerNames) add(computeKey(layer), layer, null, false);
-  for (const row of rows) {
-    for (const plan of [chosenPlan(row, costs, mode), ...(all ? candidatesOf(row) : [])]) {
-      add(stepKey(row.layer, plan), row.layer, plan, true);
+  // A layer's steps come one after the other: what is subtracted was taken as near as can be.
+  for (const layer of layerNames) {
+    add(computeKey(layer), layer, null, false);
+    for (const row of rows.filter((one) => one.layer === layer)) {
+      for (const plan of [chosenPlan(row, costs, mode), ...(all ? candidatesOf(row) : [])]) {
+        add(stepKey(layer, plan), layer, plan, true);
+      }
     }
   }
   const contenders = [...timed.values(), ...beside];

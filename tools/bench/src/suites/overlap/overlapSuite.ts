@@ -68,6 +68,12 @@ export async function* overlapSuite(
   await group.stop();
   await peer?.stop();
 
+  /** Short steps vary more, and cost less; models are long. */
+  function roundsOf(level: Level, mode: Mode): number {
+    const half = level === 'model' ? Math.ceil(rounds / 2) : rounds;
+    return mode === 'infer' ? 2 * half : half;
+  }
+
   async function* cells({ level, costs, title }: { level: Level; costs: MeasuredCosts; title: string }) {
     const name = title
       .toLowerCase()
@@ -76,7 +82,15 @@ export async function* overlapSuite(
     for (const mode of ['train', 'infer'] as const satisfies Mode[]) {
       const plans = { pos2: chosenPlan({ name: '', layer: 'pos2', schedule: 'overlapped' }, costs, mode) };
       const others = peer && level === 'model' ? peerContenders(peer, mode, plans) : [];
-      const steps = await measureCell(group, { level, mode, costs }, { rounds, all: level === 'pair', beside: others });
+      const steps = await measureCell(
+        group,
+        { level, mode, costs },
+        {
+          rounds: roundsOf(level, mode),
+          all: level === 'pair',
+          beside: others,
+        },
+      );
       const tables = [cellTable(steps, costs, mode)];
       if (others.length > 0) {
         const tokens = lab.ranks * shape.batchSize * shape.sequenceLength;

@@ -24,7 +24,11 @@ export function chosenPlan({ layer, schedule }: Row, costs: MeasuredCosts, mode:
   const { forward: alone, mirrored } = planOverlap(
     layerGraph(graph),
     mode === 'infer' ? { forward } : { forward, backward },
-    { maxChunks: schedule === 'pipelined' ? maxChunks : 1, numTokens: costs.tokensPerRank },
+    {
+      maxChunks: schedule === 'pipelined' ? maxChunks : 1,
+      numTokens: costs.tokensPerRank,
+      overhead: costs.chunkOverhead,
+    },
   );
   const best = mode === 'infer' ? alone : mirrored;
   // Where nothing is gained, the choice is the sequential plan.
