@@ -26,7 +26,7 @@ if (options.help) {
     `npm run bench:overlap [-- --shares 0.15,0.5,0.6] [--levels pair,model] [--rounds 5] [--shape JSON] [--out FOLDER]
 
 --shape  what differs from ${JSON.stringify(defaultShape)}
---out    where to write the measured times, which \`scmoe simulate --costs\` reads`,
+--out    where to write the measured times, which \`scmoe simulate --costs\` reads, and pictures of steps`,
   );
   process.exit(0);
 }
@@ -50,7 +50,7 @@ if (wrong) {
 console.log(machineLine());
 await withNetworkLab({ ranks: 2, rate: '200mbit', pin: true }, async (lab) => {
   if (!lab.pinned) console.log('Not pinned: fewer than two cores.');
-  for await (const { title, text, costs } of overlapSuite(lab, {
+  for await (const { title, text, costs, timeline } of overlapSuite(lab, {
     shape,
     shares,
     levels,
@@ -58,9 +58,9 @@ await withNetworkLab({ ranks: 2, rate: '200mbit', pin: true }, async (lab) => {
     python: findPyTorch(),
   })) {
     console.log(`\n## ${title}\n\n${text}`);
-    if (costs && options.out !== undefined) {
-      mkdirSync(options.out, { recursive: true });
-      writeFileSync(join(options.out, `${costs.name}.json`), `${JSON.stringify(costs.content, null, 1)}\n`);
-    }
+    if (options.out === undefined) continue;
+    mkdirSync(options.out, { recursive: true });
+    if (costs) writeFileSync(join(options.out, `${costs.name}.json`), `${JSON.stringify(costs.content, null, 2)}\n`);
+    if (timeline) writeFileSync(join(options.out, `${timeline.name}.svg`), timeline.content);
   }
 });

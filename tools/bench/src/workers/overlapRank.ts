@@ -4,14 +4,14 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 
 import { init } from '@scmoe/comm';
-import { ExpertParallelDispatcher, OverlapController, overlapped, sequentialPlan } from '@scmoe/layer';
+import { ExpertParallelDispatcher, OverlapController, overlapped, sequentialPlan, spansOf } from '@scmoe/layer';
 import { CostModel, layerGraph } from '@scmoe/scheduler';
 import { AdamW, useBackend, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { benchLayers, type LayerName } from '../suites/overlap/layers.js';
 import type { Level, Mode, OverlapShape } from '../suites/overlap/OverlapShape.js';
-import type { PlanChoice, ProfileAnswer, Question, TimeAnswer } from '../suites/overlap/protocol.js';
+import type { PlanChoice, ProfileAnswer, Question, TimeAnswer, TraceAnswer } from '../suites/overlap/protocol.js';
 import { median } from '../statistics.js';
 import { modelSubject } from './overlap/modelSubject.js';
 import { pairSubject } from './overlap/pairSubject.js';
@@ -126,12 +126,32 @@ async function profile({ level, layer, chunks, steps }: Extract<Question, { ask:
   };
 }
 
+/** The second of two steps under a plan. */
+async function trace({ level, layer, plan }: Extract<Question, { ask: 'trace' }>): Promise<TraceAnswer> {
+  const entry = trained(level, layer);
+  let spans: TraceAnswer['spans'] = [];
+  const overlap = new OverlapController({
+    world,
+    experts: world,
+    mode: plan?.slot ?? 'off',
+    chunks: plan?.chunks ?? 1,
+    onStep: (events) => (spans = spansOf(events, world.rank)),
+  });
+  for (let i = 0; i < 2; i++) {
+    world.barrier().wait();
+    await step(entry, 'train', { overlap, dispatcher: dispatchers.travelling });
+    await overlap.stepDone();
+  }
+  return { spans };
+}
+
 const say = (answer: unknown) => process.stdout.write(`${JSON.stringify(answer)}\n`);
 say({ version: 'ScMoE' });
 for await (const line of createInterface({ input: process.stdin })) {
   const question = JSON.parse(line) as Question;
   if (question.ask === 'time') say(await time(question));
   else if (question.ask === 'profile') say(await profile(question));
+  else if (question.ask === 'trace') say(await trace(question));
   else {
     forget(question.level, question.layer);
     say({});

@@ -7,6 +7,7 @@ import { RankGroup } from '../../ranks/RankGroup.js';
 import { table } from '../../table.js';
 import { calibrate, type CalibratedRate } from './calibrate.js';
 import { cellTable } from './cellTable.js';
+import { drawSteps } from './drawSteps.js';
 import { layerNames } from './layers.js';
 import { measureCell } from './measureCell.js';
 import type { Level, Mode, OverlapShape } from './OverlapShape.js';
@@ -33,6 +34,8 @@ export interface OverlapSection {
   text: string;
   /** What the scheduler chose by. */
   costs?: { name: string; content: MeasuredCosts };
+  /** Steps of a block pair as they ran: SVG. */
+  timeline?: { name: string; content: string };
 }
 
 /** The headline table: every layer and plan, at every share, as a pair and as a whole model, in training and inference. */
@@ -100,7 +103,21 @@ export async function* overlapSuite(
         title: `${title}, ${mode === 'train' ? 'training' : 'inference'}`,
         text: tables.join('\n\n'),
       };
-      yield mode === 'train' ? { ...section, costs: { name, content: costs } } : section;
+      if (mode === 'infer') {
+        yield section;
+        continue;
+      }
+      const drawn = level === 'pair' && {
+        timeline: {
+          name,
+          content: await drawSteps(group, [
+            { title: 'top-2, sequential', layer: 'top2', plan: null },
+            { title: 'ScMoE pos2, sequential', layer: 'pos2', plan: null },
+            { title: `ScMoE pos2, slot ${plans.pos2?.slot}`, layer: 'pos2', plan: plans.pos2 },
+          ]),
+        },
+      };
+      yield { ...section, costs: { name, content: costs }, ...drawn };
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { OperatorCosts } from '@scmoe/scheduler';
+import type { OperatorCosts, Span } from '@scmoe/scheduler';
 
 import type { LayerName } from './layers.js';
 import type { Level, Mode } from './OverlapShape.js';
@@ -18,6 +18,7 @@ export type Question =
       exchange: boolean;
     }
   | { ask: 'profile'; level: Level; layer: LayerName; chunks: number; steps: number }
+  | { ask: 'trace'; level: Level; layer: LayerName; plan: PlanChoice }
   | { ask: 'forget'; level: Level; layer: LayerName };
 
 /** Answer to `time`: of one step. */
@@ -31,4 +32,9 @@ export interface ProfileAnswer {
   layers: { forward: OperatorCosts; backward: OperatorCosts }[];
   /** What a step takes besides its layers: embedding, loss and the like, and the optimizer. */
   outsideMs: number;
+}
+
+/** Answer to `trace`: what one rank did in one training step, in milliseconds since 1970. */
+export interface TraceAnswer {
+  spans: Span[];
 }
