@@ -1,7 +1,7 @@
 // `npm run bench:overlap`: the table of "Overlap" in docs/performance.md, contenders alternating, on two ranks of a
 // network lab whose rates are calibrated to shares of communication.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { networkLabProblem, withNetworkLab } from '@scmoe/netlab';
@@ -35,6 +35,8 @@ const shares = options.shares.split(',').map(Number);
 const levels = options.levels.split(',') as Level[];
 const rounds = Number(options.rounds);
 const shape: OverlapShape = { ...defaultShape, ...(JSON.parse(options.shape) as Partial<OverlapShape>) };
+// npm runs this in the package's folder; the path is meant from where the user is.
+const folder = options.out === undefined ? undefined : resolve(process.env.INIT_CWD ?? '.', options.out);
 const wrong =
   (shares.some((share) => !(share > 0 && share < 1)) &&
     `--shares: expected numbers between 0 and 1, got ${options.shares}`) ||
@@ -58,9 +60,9 @@ await withNetworkLab({ ranks: 2, rate: '200mbit', pin: true }, async (lab) => {
     python: findPyTorch(),
   })) {
     console.log(`\n## ${title}\n\n${text}`);
-    if (options.out === undefined) continue;
-    mkdirSync(options.out, { recursive: true });
-    if (costs) writeFileSync(join(options.out, `${costs.name}.json`), `${JSON.stringify(costs.content, null, 2)}\n`);
-    if (timeline) writeFileSync(join(options.out, `${timeline.name}.svg`), timeline.content);
+    if (folder === undefined) continue;
+    mkdirSync(folder, { recursive: true });
+    if (costs) writeFileSync(join(folder, `${costs.name}.json`), `${JSON.stringify(costs.content, null, 2)}\n`);
+    if (timeline) writeFileSync(join(folder, `${timeline.name}.svg`), timeline.content);
   }
 });
