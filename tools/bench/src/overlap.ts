@@ -49,9 +49,18 @@ if (wrong) {
   process.exit(2);
 }
 
-console.log(machineLine());
+const report: string[] = [];
+/** npm's output drops empty lines, which Markdown needs: the report is a file as well. */
+function say(text: string): void {
+  console.log(text);
+  report.push(text);
+  if (folder !== undefined) writeFileSync(join(folder, 'report.md'), report.join('\n'));
+}
+
+if (folder !== undefined) mkdirSync(folder, { recursive: true });
+say(machineLine());
 await withNetworkLab({ ranks: 2, rate: '200mbit', pin: true }, async (lab) => {
-  if (!lab.pinned) console.log('Not pinned: fewer than two cores.');
+  if (!lab.pinned) say('Not pinned: fewer than two cores.');
   for await (const { title, text, costs, timeline } of overlapSuite(lab, {
     shape,
     shares,
@@ -59,9 +68,8 @@ await withNetworkLab({ ranks: 2, rate: '200mbit', pin: true }, async (lab) => {
     rounds,
     python: findPyTorch(),
   })) {
-    console.log(`\n## ${title}\n\n${text}`);
+    say(`\n## ${title}\n\n${text}`);
     if (folder === undefined) continue;
-    mkdirSync(folder, { recursive: true });
     if (costs) writeFileSync(join(folder, `${costs.name}.json`), `${JSON.stringify(costs.content, null, 2)}\n`);
     if (timeline) writeFileSync(join(folder, `${timeline.name}.svg`), timeline.content);
   }

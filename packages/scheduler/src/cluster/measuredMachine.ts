@@ -39,14 +39,27 @@ export function checkMeasuredCosts(content: MeasuredCosts): void {
   }
   expectCount('pairs', pairs!, 1);
   expectCount('tokensPerRank', tokensPerRank!, 0);
-  expectTime('chunkOverhead.computeMs', chunkOverhead!.computeMs);
-  expectTime('chunkOverhead.communicationMs', chunkOverhead!.communicationMs);
+  if (typeof chunkOverhead !== 'object') {
+    throw new SchedulerError(`chunkOverhead: expected computeMs and communicationMs, got ${String(chunkOverhead)}`);
+  }
+  expectTime('chunkOverhead.computeMs', chunkOverhead.computeMs);
+  expectTime('chunkOverhead.communicationMs', chunkOverhead.communicationMs);
   for (const { layer, topK, forward, backward, updateMs } of layers as readonly MeasuredLayer[]) {
     const graph = layerGraph(layer);
     expectCount(`topK of ${layer}`, topK, 1);
-    checkCosts(graph, forward);
-    checkCosts(graph, backward);
+    for (const [direction, costs] of Object.entries({ forward, backward })) {
+      named(`${layer} top-${topK}, ${direction}`, () => checkCosts(graph, costs));
+    }
     expectTime(`updateMs of ${layer}`, updateMs);
+  }
+}
+
+/** Says whose costs an error is about. */
+function named(what: string, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    throw error instanceof SchedulerError ? new SchedulerError(`${what}: ${error.message}`) : error;
   }
 }
 

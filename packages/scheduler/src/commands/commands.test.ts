@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { contenders } from '../cluster/Contender.js';
 import { layerGraph } from '../graph/layerGraphs.js';
 import { sequentialPlan } from '../plan/sequentialPlan.js';
 import { simulatePlan } from '../predict/simulatePlan.js';
@@ -100,6 +101,27 @@ describe('scmoe simulate', () => {
     writeFileSync(file('cluster.json'), '{');
     expect((await scmoe('simulate', '--cluster', file('cluster.json'))).code).toBe(1);
     expect((await scmoe('simulate', '--cluster', 'nothing')).err).toMatch(/unknown cluster 'nothing'; there are pcie/);
+  });
+
+  it('takes measured times in place of model and cluster', async () => {
+    const layers = contenders.map(({ layer, topK }) => {
+      const costs = costsOf(layerGraph(layer), { dispatch: 2 * topK, combine: 2 * topK });
+      return { layer, topK, forward: costs, backward: costs, updateMs: 0 };
+    });
+    const head = { format: 'scmoe-measured-costs', title: 'our lab', pairs: 3, tokensPerRank: 64 };
+    const content = { ...head, chunkOverhead: { computeMs: 0, communicationMs: 0 }, layers };
+    writeFileSync(file('costs.json'), JSON.stringify(content));
+    const { out } = await scmoe('simulate', '--costs', file('costs.json'), '--mode', 'infer');
+    expect(out).toContain('our lab: infer, communication share of top-2 67%');
+    expect(out).toMatch(/^top-2 +48 +1.00x/m);
+    expect(out).toMatch(/^ScMoE pos2 +30 +1.60x .* 75% /m);
+    expect((await scmoe('simulate', '--costs', file('costs.json'), '--share', '0.5')).err).toBe(
+      'scmoe: --costs and --share: expected one of them, got both\n',
+    );
+    writeFileSync(file('costs.json'), JSON.stringify({ ...content, pairs: 0 }));
+    expect((await scmoe('simulate', '--costs', file('costs.json'))).err).toMatch(
+      /costs.json: pairs: expected a whole number of at least 1, got 0/,
+    );
   });
 
   it('draws the predicted steps', async () => {

@@ -85,7 +85,7 @@ async function time(question: Extract<Question, { ask: 'time' }>): Promise<TimeA
 }
 
 /** Sequential steps under the controller that training uses, which observes them. */
-async function profile({ level, layer, chunks, steps }: Extract<Question, { ask: 'profile' }>): Promise<ProfileAnswer> {
+async function profile({ level, layer, steps }: Extract<Question, { ask: 'profile' }>): Promise<ProfileAnswer> {
   const entry = trained(level, layer);
   const costs = new CostModel({ warmupSteps: 0 });
   const inLayersMs: number[] = [];
@@ -93,7 +93,6 @@ async function profile({ level, layer, chunks, steps }: Extract<Question, { ask:
   const overlap = new OverlapController({
     world,
     experts: world,
-    chunks,
     costs,
     warmupSteps: 1,
     measuredSteps: steps,

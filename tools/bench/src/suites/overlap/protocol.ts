@@ -17,7 +17,7 @@ export type Question =
       /** Whether tokens travel. Without, the same computations run on what would have been sent. */
       exchange: boolean;
     }
-  | { ask: 'profile'; level: Level; layer: LayerName; chunks: number; steps: number }
+  | { ask: 'profile'; level: Level; layer: LayerName; steps: number }
   | { ask: 'trace'; level: Level; layer: LayerName; plan: PlanChoice }
   | { ask: 'forget'; level: Level; layer: LayerName };
 

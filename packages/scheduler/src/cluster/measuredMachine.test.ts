@@ -1,0 +1,72 @@
+import { layerGraph, type LayerKind } from '../graph/layerGraphs.js';
+import { costsOf } from '../testing/randomCosts.js';
+import { compareContenders } from './compareContenders.js';
+import { contenders } from './Contender.js';
+import { measuredMachine, type MeasuredCosts } from './measuredMachine.js';
+import { predictPair } from './predictPair.js';
+
+/** Every layer that is compared: operators of 1 ms, gradients of 2 ms, exchanges of 3 ms for each choice. */
+const measured: MeasuredCosts = {
+  format: 'scmoe-measured-costs',
+  title: 'a test',
+  pairs: 2,
+  tokensPerRank: 64,
+  chunkOverhead: { computeMs: 0.5, communicationMs: 0.25 },
+  layers: contenders.map(({ layer, topK }) => {
+    const graph = layerGraph(layer);
+    const exchanges = { dispatch: 3 * topK, combine: 3 * topK };
+    const forward = costsOf(graph, exchanges);
+    const doubled = Object.entries(forward).map(([name, ms]) => [name, graph.isExchange(name) ? ms : 2 * ms]);
+    return { layer, topK, forward, backward: Object.fromEntries(doubled) as typeof forward, updateMs: 10 };
+  }),
+};
+const machine = measuredMachine(measured);
+const pair = (layer: LayerKind, topK: number) => ({ name: '', layer, topK, mode: 'sequential' }) as const;
+
+describe('measuredMachine', () => {
+  it('adds up what was measured where nothing overlaps', () => {
+    // attention1, mlp1, attention2, gate, encode, expert, decode, output, and both exchanges of two choices.
+    expect(predictPair(machine, pair('standard', 2), 'infer').stepMs).toBeCloseTo(8 + 12, 9);
+    expect(predictPair(machine, pair('standard', 2), 'train').stepMs).toBeCloseTo(8 + 12 + 16 + 12 + 10, 9);
+  });
+
+  it('predicts other plans from the same times', () => {
+    const overlapped = { ...pair('pos2', 1), mode: 'overlapped' } as const;
+    const { stepMs, exposedMs } = predictPair(machine, overlapped, 'infer', { plan: { slot: 1, chunks: 1 } });
+    // mlp1 (1) hides one of dispatch's 3 ms, attention2 and sharedExpert two of combine's.
+    expect(exposedMs).toBeCloseTo(2 + 1, 9);
+    expect(stepMs).toBeCloseTo(9 + 3, 9);
+  });
+
+  it('charges chunks what they were measured to cost', () => {
+    const pipelined = { ...pair('standard', 2), mode: 'overlapped' } as const;
+    const { stepMs } = predictPair(machine, pipelined, 'infer', { plan: { slot: 0, chunks: 2 } });
+    // Before: 5; dispatches of 3.25 each, experts of 1 between them and the combines; after: decode and output.
+    expect(stepMs).toBeCloseTo(5 + 4 * 3.25 + 2, 9);
+  });
+
+  it('has a row for every contender', () => {
+    const rows = compareContenders(machine, 'train', { pairs: measured.pairs });
+    expect(rows).toHaveLength(contenders.length);
+    expect(rows[0]!.stepMs).toBeCloseTo(2 * 58, 9);
+  });
+
+  it('names a layer that was not measured', () => {
+    expect(() => predictPair(machine, pair('everyBlock', 1), 'infer')).toThrow(
+      /^a test: everyBlock top-1 was not measured; there are standard top-2, /,
+    );
+  });
+
+  it.each<[Partial<Record<keyof MeasuredCosts, unknown>>, RegExp]>([
+    [{ format: 'scmoe-costs' }, /^not measured costs: expected format "scmoe-measured-costs", got "scmoe-costs"$/],
+    [{ pairs: 0 }, /^pairs: expected a whole number of at least 1, got 0$/],
+    [{ tokensPerRank: 1.5 }, /^tokensPerRank: /],
+    [{ chunkOverhead: undefined }, /^chunkOverhead: expected computeMs and communicationMs, got undefined$/],
+    [{ chunkOverhead: { computeMs: -1, communicationMs: 0 } }, /^chunkOverhead.computeMs: expected a time/],
+    [{ layers: [{ ...measured.layers[0], forward: {} }] }, /^standard top-2, forward: no cost for attention1, /],
+    [{ layers: [{ ...measured.layers[0], updateMs: NaN }] }, /^updateMs of standard: /],
+    [{ layers: [{ ...measured.layers[0], layer: 'pos9' }] }, /^unknown layer 'pos9'/],
+  ])('refuses %j', (change, message) => {
+    expect(() => measuredMachine({ ...measured, ...change } as MeasuredCosts)).toThrow(message);
+  });
+});

@@ -1,0 +1,46 @@
+import type { ChunkOverhead, OperatorCosts, Span } from '@scmoe/scheduler';
+
+import type { RankGroup } from '../../ranks/RankGroup.js';
+import { median } from '../../statistics.js';
+import type { Level } from './OverlapShape.js';
+import type { TraceAnswer } from './protocol.js';
+
+const chunks = 4;
+
+/**
+ * What a chunk costs on top of its share of the work, from pipelined steps of the top-2 layer: there the ranks compute
+ * while they have to agree on the next exchange, which makes it later than where they wait for it.
+ *
+ * @param whole times of the layer's operators in one piece, forward
+ */
+export async function chunkOverhead(
+  group: RankGroup,
+  level: Level,
+  whole: OperatorCosts,
+  steps: number,
+): Promise<ChunkOverhead> {
+  const compute: number[] = [];
+  const communication: number[] = [];
+  const question = JSON.stringify({ ask: 'trace', level, layer: 'top2', plan: { slot: 0, chunks } });
+  for (let step = 0; step < steps; step++) {
+    const ranks = (await group.ask<TraceAnswer>(question)).map(({ spans }) => spans.filter(isFirstLayerForward));
+    const slowest = (name: string) => Math.max(...ranks.map((spans) => sum(spans, `0 ${name}#`)));
+    // Who comes early waits: the quickest rank says what moving took.
+    const quickest = (name: string) => Math.min(...ranks.map((spans) => sum(spans, `0 ${name}#`)));
+    compute.push((slowest('expert') - whole['expert']!) / chunks);
+    const exchanges = quickest('dispatch') + quickest('combine') - whole['dispatch']! - whole['combine']!;
+    communication.push(exchanges / (2 * chunks));
+  }
+  return { computeMs: Math.max(0, median(compute)), communicationMs: Math.max(0, median(communication)) };
+}
+
+function isFirstLayerForward({ operator }: Span): boolean {
+  return operator.startsWith('0 ') && !operator.endsWith("'");
+}
+
+/** Of the chunks of an operator itself, not of what starts them or takes what came. */
+function sum(spans: readonly Span[], prefix: string): number {
+  return spans
+    .filter(({ operator }) => operator.startsWith(prefix) && !operator.includes(' ', 2))
+    .reduce((total, { startMs, endMs }) => total + endMs - startMs, 0);
+}
