@@ -73,7 +73,8 @@ function bestText(row: Row, steps: Steps, step: number): string {
 
 function planText(plan: PlanChoice, schedule: Row['schedule']): string {
   if (!plan) return 'sequential';
-  return schedule === 'pipelined' ? `${plan.chunks} chunks` : `slot ${plan.slot}`;
+  if (schedule === 'pipelined') return `${plan.chunks} chunks`;
+  return schedule === 'chunked' ? `slot ${plan.slot}, ${plan.chunks} chunks` : `slot ${plan.slot}`;
 }
 
 const signed = (percent: number) => `${percent < 0 ? '-' : '+'}${Math.abs(percent).toFixed(1)}`;

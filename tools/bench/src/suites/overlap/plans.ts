@@ -1,6 +1,6 @@
 import { layerGraph, planOverlap, predictPair, type MeasuredCosts, measuredMachine } from '@scmoe/scheduler';
 
-import { benchLayers, layerNames, type LayerName } from './layers.js';
+import { benchLayers, type LayerName } from './layers.js';
 import type { Mode } from './OverlapShape.js';
 import type { PlanChoice } from './protocol.js';
 import type { Row } from './rows.js';
@@ -8,9 +8,10 @@ import type { Row } from './rows.js';
 /** Chunks that the pipelined layer may be cut into. */
 const maxChunks = 4;
 
-/** Every plan that a row may follow: those that are tried to find the best. */
+/** The plans of a row that are tried to find the best: all of one chunk, all of slot 0; of both together only the chosen. */
 export function candidatesOf({ layer, schedule }: Row): PlanChoice[] {
   if (schedule === 'sequential') return [null];
+  if (schedule === 'chunked') return [];
   if (schedule === 'pipelined') return Array.from({ length: maxChunks - 1 }, (_, i) => ({ slot: 0, chunks: i + 2 }));
   const { numSlots } = layerGraph(benchLayers[layer].graph);
   return Array.from({ length: numSlots }, (_, slot) => ({ slot, chunks: 1 }));
@@ -25,7 +26,7 @@ export function chosenPlan({ layer, schedule }: Row, costs: MeasuredCosts, mode:
     layerGraph(graph),
     mode === 'infer' ? { forward } : { forward, backward },
     {
-      maxChunks: schedule === 'pipelined' ? maxChunks : 1,
+      maxChunks: schedule === 'overlapped' ? 1 : maxChunks,
       numTokens: costs.tokensPerRank,
       overhead: costs.chunkOverhead,
     },
@@ -53,6 +54,3 @@ export function communicationMs(layer: LayerName, costs: MeasuredCosts, mode: Mo
   const passes = mode === 'infer' ? [forward] : [forward, backward];
   return costs.pairs * passes.reduce((sum, times) => sum + times['dispatch']! + times['combine']!, 0);
 }
-
-/** Layers in the order in which they are profiled. */
-export const profiledLayers = layerNames;
