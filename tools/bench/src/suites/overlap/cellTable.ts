@@ -1,7 +1,8 @@
-import { hiddenFraction, type MeasuredCosts } from '@scmoe/scheduler';
+import type { MeasuredCosts } from '@scmoe/scheduler';
 
 import { median } from '../../statistics.js';
 import { table } from '../../table.js';
+import { hiddenShare } from './hiddenShare.js';
 import type { LayerName } from './layers.js';
 import { computeKey, stepKey, type Steps } from './measureCell.js';
 import type { Mode } from './OverlapShape.js';
@@ -35,32 +36,41 @@ export function cellTable(steps: Steps, costs: MeasuredCosts, mode: Mode): strin
     return 1000 * median(steps.get(stepKey(layer, plan))!.map((seconds, round) => seconds - alone[round]!));
   };
   const baseline = msOf(stepKey('top2', null));
-  const cells = rows.map((row) => {
-    const { name, layer, schedule } = row;
-    const plan = chosenPlan(row, costs, mode);
-    const step = msOf(stepKey(layer, plan));
-    const compute = msOf(computeKey(layer));
-    const exposed = exposedMs(layer, plan);
-    const communication = communicationMs(layer, costs, mode);
-    const hidden = hiddenFraction({
-      overlappedMs: exposed,
-      sequentialMs: exposedMs(layer, null),
+  const isRepeated = (row: Row) => row.schedule === 'chunked' && (chosenPlan(row, costs, mode)?.chunks ?? 1) === 1;
+  const cells = rows
+    .filter((row) => !isRepeated(row))
+    .map((row) => {
+      const { name, layer, schedule } = row;
+      const plan = chosenPlan(row, costs, mode);
+      const step = msOf(stepKey(layer, plan));
+      const compute = msOf(computeKey(layer));
+      const exposed = exposedMs(layer, plan);
+      const communication = communicationMs(layer, costs, mode);
+      const hidden = hiddenShare({
+        step: steps.get(stepKey(layer, plan))!,
+        sequential: steps.get(stepKey(layer, null))!,
+        compute: steps.get(computeKey(layer))!,
+      });
+      const predicted = predictedMs(row, plan, costs, mode);
+      return [
+        name,
+        planText(plan, schedule),
+        `${step.toFixed(0)} ms`,
+        `${(baseline / step).toFixed(2)}x`,
+        `${communication.toFixed(0)} ms`,
+        `${exposed.toFixed(0)} ms`,
+        plan === null ? '' : hiddenText(hidden),
+        `${(baseline / Math.max(compute, communication)).toFixed(2)}x`,
+        `${predicted.toFixed(0)} ms (${signed(100 * (predicted / step - 1))} %)`,
+        bestText(row, steps, step),
+      ];
     });
-    const predicted = predictedMs(row, plan, costs, mode);
-    return [
-      name,
-      planText(plan, schedule),
-      `${step.toFixed(0)} ms`,
-      `${(baseline / step).toFixed(2)}x`,
-      `${communication.toFixed(0)} ms`,
-      `${exposed.toFixed(0)} ms`,
-      schedule === 'sequential' ? '' : hidden.toFixed(2),
-      `${(baseline / Math.max(compute, communication)).toFixed(2)}x`,
-      `${predicted.toFixed(0)} ms (${signed(100 * (predicted / step - 1))} %)`,
-      bestText(row, steps, step),
-    ];
-  });
   return table(header, cells);
+}
+
+/** Where the error is as large as all that there is to hide, a number would be read as one. */
+function hiddenText({ hidden, error }: { hidden: number; error: number }): string {
+  return error < 0.5 ? `${hidden.toFixed(2)} ± ${error.toFixed(2)}` : 'not resolved';
 }
 
 function bestText(row: Row, steps: Steps, step: number): string {
@@ -72,7 +82,7 @@ function bestText(row: Row, steps: Steps, step: number): string {
 }
 
 function planText(plan: PlanChoice, schedule: Row['schedule']): string {
-  if (!plan) return 'sequential';
+  if (!plan) return schedule === 'sequential' ? 'sequential' : 'sequential (chosen)';
   if (schedule === 'pipelined') return `${plan.chunks} chunks`;
   return schedule === 'chunked' ? `slot ${plan.slot}, ${plan.chunks} chunks` : `slot ${plan.slot}`;
 }

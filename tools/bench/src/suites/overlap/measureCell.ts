@@ -14,11 +14,12 @@ export type Steps = ReadonlyMap<string, readonly number[]>;
 export const stepKey = (layer: LayerName, plan: PlanChoice) => JSON.stringify([layer, plan]);
 export const computeKey = (layer: LayerName) => JSON.stringify([layer, 'compute only']);
 
-/** Other programs that take turns with ours, such as the peer. */
+/** What is timed, and how often. */
 export interface CellOptions {
   rounds: number;
-  /** Try all plans, not the chosen ones alone. */
-  all: boolean;
+  /** Rounds of the plans that were not chosen, to find the best of all; none where it is 0. */
+  candidateRounds: number;
+  /** Other programs that take turns with ours, such as the peer. */
   beside?: readonly Timed[];
 }
 
@@ -26,25 +27,33 @@ export interface CellOptions {
 export async function measureCell(
   group: RankGroup,
   { level, mode, costs }: { level: Level; mode: Mode; costs: MeasuredCosts },
-  { rounds, all, beside = [] }: CellOptions,
+  { rounds, candidateRounds, beside = [] }: CellOptions,
 ): Promise<Steps> {
-  const timed = new Map<string, Timed>();
-  const add = (key: string, layer: LayerName, plan: PlanChoice, exchange: boolean) =>
-    timed.set(key, {
-      name: key,
-      run: () => group.time(JSON.stringify({ ask: 'time', level, layer, mode, plan, exchange })),
-    });
+  const timed = (key: string, layer: LayerName, plan: PlanChoice, exchange: boolean): Timed => ({
+    name: key,
+    run: () => group.time(JSON.stringify({ ask: 'time', level, layer, mode, plan, exchange })),
+  });
   // A layer's steps come one after the other: what is subtracted was taken as near as can be.
+  const chosen: Timed[] = [];
+  const all: Timed[] = [];
   for (const layer of layerNames) {
-    add(computeKey(layer), layer, null, false);
-    for (const row of rows.filter((one) => one.layer === layer)) {
-      for (const plan of [chosenPlan(row, costs, mode), ...(all ? candidatesOf(row) : [])]) {
-        add(stepKey(layer, plan), layer, plan, true);
-      }
-    }
+    const own = rows.filter((row) => row.layer === layer);
+    const unique = new Map<string, Timed>([[computeKey(layer), timed(computeKey(layer), layer, null, false)]]);
+    const add = (plan: PlanChoice) => unique.set(stepKey(layer, plan), timed(stepKey(layer, plan), layer, plan, true));
+    for (const row of own) add(chosenPlan(row, costs, mode));
+    chosen.push(...unique.values());
+    if (candidateRounds > 0) own.flatMap(candidatesOf).forEach(add);
+    all.push(...unique.values());
   }
-  const contenders = [...timed.values(), ...beside];
   // Memory is allocated and touched in the first round, which does not count.
-  await alternate(contenders, 1);
-  return alternate(contenders, rounds);
+  await alternate([...all, ...beside], 1);
+  const withAll = Math.min(rounds, candidateRounds);
+  const first = await alternate([...all, ...beside], withAll);
+  const rest = await alternate([...chosen, ...beside], rounds - withAll);
+  return new Map(
+    [...new Set([...first.keys(), ...rest.keys()])].map((key) => [
+      key,
+      [...(first.get(key) ?? []), ...(rest.get(key) ?? [])],
+    ]),
+  );
 }

@@ -64,20 +64,30 @@ export async function* overlapSuite(
         steps: profiledSteps,
         title: `${what.toLowerCase()} at a communication share of ${percent}`,
       });
-      yield* cells({ level, costs, title: `${what}, share ${percent}` });
+      yield* cells({ level, target, costs, title: `${what}, share ${percent}` });
     }
     for (const layer of layerNames) await group.ask(JSON.stringify({ ask: 'forget', level, layer }));
   }
   await group.stop();
   await peer?.stop();
 
-  /** Short steps vary more, and cost less; models are long. */
-  function roundsOf(level: Level, mode: Mode): number {
-    const half = level === 'model' ? Math.ceil(rounds / 2) : rounds;
-    return mode === 'infer' ? 2 * half : half;
+  /** More where steps are short, and where there is little to hide; models are long. */
+  function roundsOf(level: Level, mode: Mode, target: number): number {
+    if (level === 'model') return Math.ceil(rounds / 2) * (mode === 'infer' ? 2 : 1);
+    return Math.ceil(rounds * (mode === 'infer' ? 2 : 1) * (target < 0.3 ? 1.6 : 1));
   }
 
-  async function* cells({ level, costs, title }: { level: Level; costs: MeasuredCosts; title: string }) {
+  async function* cells({
+    level,
+    target,
+    costs,
+    title,
+  }: {
+    level: Level;
+    target: number;
+    costs: MeasuredCosts;
+    title: string;
+  }) {
     const name = title
       .toLowerCase()
       .replaceAll(/[^a-z0-9]+/g, '-')
@@ -89,8 +99,8 @@ export async function* overlapSuite(
         group,
         { level, mode, costs },
         {
-          rounds: roundsOf(level, mode),
-          all: level === 'pair',
+          rounds: roundsOf(level, mode, target),
+          candidateRounds: level === 'pair' ? Math.min(3, rounds) : 0,
           beside: others,
         },
       );
