@@ -39,6 +39,26 @@ describe('drawTimeline', () => {
     expect(box(svg, 'mlp1').x).toBe(box(svg, 'dispatch').x);
   });
 
+  it('paints operators of whole models, chunks and gradients as what they are', () => {
+    const fill = (operator: string) => {
+      const spans = [{ rank: 0, track: 'compute' as const, operator, startMs: 0, endMs: 1 }];
+      return new RegExp(`fill="(#\\w+)"[^>]*><title>${operator}:`).exec(drawTimeline({ title: '', spans }))![1];
+    };
+    for (const name of ['2 expert', "2 expert'", "0 expert#1'", 'expert#3']) expect(fill(name)).toBe(fill('expert'));
+    expect(fill("11 attention2'")).toBe(fill('attention'));
+    expect(fill('0 dispatch start')).not.toBe(fill('dispatch'));
+  });
+
+  it('marks no exposed time that is too short to be seen', () => {
+    const marks = (exposedMs: number) => {
+      const costs = costsOf(graph, { mlp1: 100, dispatch: 100 + exposedMs, combine: 0 });
+      const { spans } = simulatePlan(overlappedPlan(graph, { slot: 1 }), costs);
+      // One is the legend's.
+      return drawTimeline({ title: '', spans }).match(/<rect [^>]*url\(#hatch\)/g)!.length - 1;
+    };
+    expect([marks(0.05), marks(5)]).toEqual([0, 1]);
+  });
+
   it('writes titles as text, whatever is in them', () => {
     expect(drawTimeline(sequential)).toContain('one &amp; two');
   });

@@ -1,7 +1,7 @@
 import { expectCount } from '../expect.js';
 import type { Span } from '../predict/simulatePlan.js';
 import { SchedulerError } from '../SchedulerError.js';
-import { exposedColour, kindOf, legendKinds, paintOf } from './palette.js';
+import { exposedColour, kindOf, legendKinds, paintOf, withoutLayer } from './palette.js';
 import { element, text } from './svg.js';
 import { summarizeTrace, type TraceSummary } from './summarizeTrace.js';
 import { axisTicks, formatMs, tickLabel } from './timeAxis.js';
@@ -27,6 +27,8 @@ const font = 'DejaVu Sans, Helvetica, Arial, sans-serif';
 /** Width of a character of the labels, of which there is no measure without a font. */
 const characterWidth = 6.9;
 const boldWidth = 8;
+/** Exposed time that is narrower, in pixels, is not marked. */
+const leastMark = 1;
 
 /**
  * A picture of one or more traces as SVG: for each rank a row of computations and one of exchanges, exposed communication
@@ -137,6 +139,8 @@ class Panel {
     const marks = exposed.map(({ startMs, endMs }) => {
       const x = this.x(startMs);
       const width = (endMs - startMs) * this.at.scale;
+      // Its frame would look as if there were more of it.
+      if (width < leastMark) return '';
       const words = `exposed ${formatMs(endMs - startMs)} ms`;
       return (
         element('rect', { x, y: top, width, height: rowHeight, fill: 'url(#hatch)' }) +
@@ -186,9 +190,8 @@ class Panel {
       stroke: '#ffffff',
       'stroke-width': 0.75,
     };
-    const name = [operator, operator.replace('sharedExpert', 'shared').replace('attention', 'attn')].find((words) =>
-      fits(words, width),
-    );
+    const short = operator.replace('sharedExpert', 'shared').replace('attention', 'attn');
+    const name = [operator, short, withoutLayer(short)].find((words) => fits(words, width));
     return (
       element('rect', box, hover) +
       (name ? label(x + width / 2, top + 19, name, { anchor: 'middle', fill: colour }) : '')

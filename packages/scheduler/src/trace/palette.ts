@@ -29,9 +29,14 @@ export const legendKinds = Object.keys(paints);
 
 export const exposedColour = '#d62839';
 
-/** `attention1` and `expert#0` are an attention and an expert. */
+/** `attention1`, `expert#0` and, of layer 3's backward pass, `3 expert'` are an attention and two experts. */
 export function kindOf(operator: string): string {
-  return unchunkedName(operator).replace(/\d+$/, '');
+  return unchunkedName(withoutLayer(operator).replace(/'$/, '')).replace(/\d+$/, '');
+}
+
+/** Traces of whole models have the number of the layer before the name. */
+export function withoutLayer(operator: string): string {
+  return operator.replace(/^\d+ /, '');
 }
 
 export function paintOf(operator: string): Paint {
