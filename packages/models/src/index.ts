@@ -9,7 +9,6 @@ export {
   type ForwardOptions,
   type ForwardResult,
   type ModelCache,
-  type ModelOptions,
 } from './languageModel/LanguageModel.js';
 export { languageModelCosts, type LanguageModelCosts } from './languageModel/languageModelCosts.js';
 export type { ResolvedLanguageModel } from './languageModel/ResolvedLanguageModel.js';
@@ -27,6 +26,7 @@ export type { MoeConfig, Placement, Stage } from './stages/resolveStages.js';
 export type { LossResult, RouterLossConfig, RouterLosses } from './stages/routerLosses.js';
 export type { ModelStage } from './stages/runStage.js';
 export type { DispatchOptions } from './stages/runStages.js';
+export { StagedModel, type ModelOptions, type ResolvedModel } from './stages/StagedModel.js';
 export { Vit, type VitForwardOptions, type VitForwardResult, type VitLossOptions, type VitOptions } from './vit/Vit.js';
 export { resolveVit, type Pooling, type ResolvedVit, type VitConfig } from './vit/VitConfig.js';
 export { vitCosts, type VitCosts } from './vit/vitCosts.js';

@@ -1,4 +1,5 @@
-import { LanguageModel, type ModelCache, type ModelOptions } from '../languageModel/LanguageModel.js';
+import { LanguageModel, type ModelCache } from '../languageModel/LanguageModel.js';
+import type { ModelOptions } from '../stages/StagedModel.js';
 import { resolveGpt, type GptConfig } from './GptConfig.js';
 
 /** Keys and values of the tokens so far. */

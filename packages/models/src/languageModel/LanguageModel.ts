@@ -1,23 +1,14 @@
-import type { CorrectionBiasOptions, Routing } from '@scmoe/gating';
-import {
-  allExperts,
-  below,
-  normalize,
-  parameter,
-  tidyRecord,
-  type ExpertShard,
-  type ParameterRecord,
-} from '@scmoe/layer';
+import type { Routing } from '@scmoe/gating';
+import { below, normalize, parameter, tidyRecord, type ParameterRecord } from '@scmoe/layer';
 import { dropout, embedding, linear, softmaxCrossEntropy } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { generate, type GenerateOptions } from '../generation/generate.js';
-import { routerLoads, updateCorrectionBiases, type RouterLoads } from '../stages/correctionBiases.js';
-import { createVariables, type InitialValues } from '../stages/createVariables.js';
 import { addRouterLosses, auxiliaryLoss, type LossResult } from '../stages/routerLosses.js';
 import type { StageCache } from '../stages/runStage.js';
 import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
-import { languageModelCosts } from './languageModelCosts.js';
+import { StagedModel, type ModelOptions } from '../stages/StagedModel.js';
+import { languageModelCosts, type LanguageModelCosts } from './languageModelCosts.js';
 import { languageModelSpecs } from './languageModelSpecs.js';
 import type { ResolvedLanguageModel } from './ResolvedLanguageModel.js';
 
@@ -26,12 +17,6 @@ export type ModelCache = {
   /** Tokens so far. */
   length: number;
   stages: StageCache[];
-};
-
-/** Where the parameters of a model come from, and which experts it holds. */
-export type ModelOptions = InitialValues & {
-  /** Which of the experts this rank holds. Default: all. */
-  experts?: ExpertShard;
 };
 
 /** How a pass runs. */
@@ -65,48 +50,15 @@ export type ForwardResult = {
 /**
  * What causal language models share: an embedding, blocks one after the other, a norm and a head; their losses, and
  * generation. A family is a class of its own that says how its configuration becomes blocks.
- *
- * With `experts`, the ranks of an expert-parallel group hold a share of the experts each, and everything else alike. A
- * share has the numbers that those experts have in the whole model.
  */
-export abstract class LanguageModel<Config> {
-  /** Parameters by name, all trained by gradient: `embedding`, `block0.attn1.wq`, `normFinal.weight`. */
-  readonly variables: Record<string, tf.Variable>;
-  /** State that no gradient trains, by name: `block0.router.correctionBias`. Part of the model like the variables. */
-  readonly buffers: Record<string, tf.Variable>;
-  /** Which of the experts are here. */
-  readonly experts: ExpertShard;
-  private readonly resolved: ResolvedLanguageModel;
-  /** Variables and buffers. */
-  private readonly all: Record<string, tf.Variable>;
-
-  protected constructor(
-    readonly config: Config,
-    resolved: ResolvedLanguageModel,
-    { experts = allExperts, ...initial }: ModelOptions,
-  ) {
-    this.resolved = resolved;
-    this.experts = { rank: experts.rank, size: experts.size };
-    const specs = languageModelSpecs(this.resolved, { experts });
-    const { variables, buffers, all } = createVariables(specs, initial, { numLayers: resolved.numLayers });
-    this.variables = variables;
-    this.buffers = buffers;
-    this.all = all;
-  }
-
-  /** All parameters, with the experts of all ranks. */
-  numParameters(): number {
-    return languageModelCosts(this.resolved).numParameters;
-  }
-
-  /** Parameters that one token meets: topK of the routed experts, and everything else. */
-  numActiveParameters(): number {
-    return languageModelCosts(this.resolved).numActiveParameters;
+export abstract class LanguageModel<Config> extends StagedModel<Config, ResolvedLanguageModel> {
+  protected constructor(config: Config, resolved: ResolvedLanguageModel, options: ModelOptions) {
+    super(config, resolved, languageModelSpecs, options);
   }
 
   /** Operations of forward and backward per token of a full sequence; the formula is at {@link languageModelCosts}. */
   flopsPerToken(): number {
-    return languageModelCosts(this.resolved).flopsPerToken;
+    return this.costs().flopsPerToken;
   }
 
   /**
@@ -140,28 +92,6 @@ export abstract class LanguageModel<Config> {
   }
 
   /**
-   * Choices of each expert before any was dropped, of every router with a correction bias, by the bias's name: (N + Z)
-   * each. Of the `routings` of one step, or summed over its micro-batches and ranks before `updateCorrectionBias`. The
-   * caller disposes them.
-   */
-  routerLoads(routings: readonly Routing[]): Record<string, tf.Tensor1D> {
-    return routerLoads(this.resolved.stages, this.buffers, routings);
-  }
-
-  /**
-   * Moves the correction biases of the routers towards an even load, once after a step (arXiv 2408.15664). Ranks that
-   * train one model have to give the same loads: those of all ranks together.
-   *
-   * @param loads as `routerLoads` gives them
-   */
-  updateCorrectionBias(
-    loads: RouterLoads,
-    options: Pick<CorrectionBiasOptions, 'rule' | 'updateRate' | 'expectedTopK'> = {},
-  ): void {
-    updateCorrectionBiases(this.resolved.stages, this.buffers, loads, options);
-  }
-
-  /**
    * Continues a prompt, token by token, and returns the new tokens. Ranks that share the experts out generate together:
    * prompts of one length, the same options.
    * @throws Error for an empty prompt, an id outside the vocabulary or an impossible sampling option.
@@ -178,9 +108,8 @@ export abstract class LanguageModel<Config> {
     );
   }
 
-  /** Frees all variables and buffers. */
-  dispose(): void {
-    tf.dispose(this.all);
+  protected costs(): LanguageModelCosts {
+    return languageModelCosts(this.resolved);
   }
 
   /** Scores (vocabSize) of the token after the last of `ids`, and the cache that includes them. */

@@ -1,4 +1,5 @@
-import { LanguageModel, type ModelOptions } from '../languageModel/LanguageModel.js';
+import { LanguageModel } from '../languageModel/LanguageModel.js';
+import type { ModelOptions } from '../stages/StagedModel.js';
 import { resolveLongcatFlash, type LongcatFlashConfig } from './LongcatFlashConfig.js';
 
 /**

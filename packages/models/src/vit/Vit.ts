@@ -1,22 +1,18 @@
-import type { CorrectionBiasOptions, Routing } from '@scmoe/gating';
-import { allExperts, below, normalize, parameter, tidyRecord, type ExpertShard } from '@scmoe/layer';
+import type { Routing } from '@scmoe/gating';
+import { below, normalize, parameter, tidyRecord } from '@scmoe/layer';
 import { dropout, linear, softmaxCrossEntropy } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import { routerLoads, updateCorrectionBiases, type RouterLoads } from '../stages/correctionBiases.js';
-import { createVariables, type InitialValues, type ModelVariables } from '../stages/createVariables.js';
 import { addRouterLosses, auxiliaryLoss, type LossResult } from '../stages/routerLosses.js';
 import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
+import { StagedModel, type ModelOptions } from '../stages/StagedModel.js';
 import { patchesOf } from './patchesOf.js';
-import { vitCosts } from './vitCosts.js';
+import { vitCosts, type VitCosts } from './vitCosts.js';
 import { resolveVit, type ResolvedVit, type VitConfig } from './VitConfig.js';
 import { vitSpecs } from './vitSpecs.js';
 
 /** Where the parameters of a ViT come from, and which experts it holds. */
-export type VitOptions = InitialValues & {
-  /** Which of the experts this rank holds. Default: all. */
-  experts?: ExpertShard;
-};
+export type VitOptions = ModelOptions;
 
 /** How a pass runs. */
 export interface VitForwardOptions extends DispatchOptions {
@@ -51,44 +47,16 @@ export type VitForwardResult = {
  * map, learned positions, pre-norm blocks without a causal mask, with experts where `moe` says. Initialised as `Gpt` is;
  * the same seed gives the same model.
  *
- * With `experts`, the ranks of an expert-parallel group hold a share of the experts each, and everything else alike.
- *
  * @throws ConfigurationError naming the option, what is allowed and what came.
  */
-export class Vit {
-  /** Parameters by name, all trained by gradient: `patch.weight`, `classToken`, `block0.attn1.wq`, `head.bias`. */
-  readonly variables: Record<string, tf.Variable>;
-  /** State that no gradient trains, by name: `block0.router.correctionBias`. Part of the model like the variables. */
-  readonly buffers: Record<string, tf.Variable>;
-  /** Which of the experts are here. */
-  readonly experts: ExpertShard;
-  private readonly resolved: ResolvedVit;
-  private readonly own: ModelVariables;
-
-  constructor(
-    readonly config: VitConfig,
-    { experts = allExperts, ...initial }: VitOptions,
-  ) {
-    this.resolved = resolveVit(config);
-    this.experts = { rank: experts.rank, size: experts.size };
-    this.own = createVariables(vitSpecs(this.resolved, { experts }), initial, { numLayers: config.numLayers });
-    this.variables = this.own.variables;
-    this.buffers = this.own.buffers;
-  }
-
-  /** All parameters, with the experts of all ranks. */
-  numParameters(): number {
-    return vitCosts(this.resolved).numParameters;
-  }
-
-  /** Parameters that one token meets: topK of the routed experts, and everything else. */
-  numActiveParameters(): number {
-    return vitCosts(this.resolved).numActiveParameters;
+export class Vit extends StagedModel<VitConfig, ResolvedVit> {
+  constructor(config: VitConfig, options: VitOptions) {
+    super(config, resolveVit(config), vitSpecs, options);
   }
 
   /** Operations of forward and backward per image; the formula is at {@link vitCosts}. */
   flopsPerImage(): number {
-    return vitCosts(this.resolved).flopsPerImage;
+    return this.costs().flopsPerImage;
   }
 
   /**
@@ -126,22 +94,8 @@ export class Vit {
     });
   }
 
-  /** Choices of each expert in a step, for `updateCorrectionBias`: see {@link Gpt.routerLoads}. */
-  routerLoads(routings: readonly Routing[]): Record<string, tf.Tensor1D> {
-    return routerLoads(this.resolved.stages, this.buffers, routings);
-  }
-
-  /** Moves the correction biases of the routers towards an even load: see {@link Gpt.updateCorrectionBias}. */
-  updateCorrectionBias(
-    loads: RouterLoads,
-    options: Pick<CorrectionBiasOptions, 'rule' | 'updateRate' | 'expectedTopK'> = {},
-  ): void {
-    updateCorrectionBiases(this.resolved.stages, this.buffers, loads, options);
-  }
-
-  /** Frees all variables and buffers. */
-  dispose(): void {
-    tf.dispose(this.own.all);
+  protected costs(): VitCosts {
+    return vitCosts(this.resolved);
   }
 
   private classify(
@@ -155,7 +109,7 @@ export class Vit {
 
     let x = this.embed(pixels);
     if (seed !== undefined && rate > 0) x = dropout(x, { rate, seed, stream: 0 }) as tf.Tensor3D;
-    const { y, routings, hiddenStates } = runStages(x, stages, this.own.all, {
+    const { y, routings, hiddenStates } = runStages(x, stages, this.all, {
       ...dispatch,
       training,
       seed,

@@ -1,0 +1,88 @@
+import type { CorrectionBiasOptions, Routing } from '@scmoe/gating';
+import { allExperts, type ExpertShard, type ParameterSpecs } from '@scmoe/layer';
+import * as tf from '@tensorflow/tfjs';
+
+import { routerLoads, updateCorrectionBiases, type RouterLoads } from './correctionBiases.js';
+import { createVariables, type InitialValues } from './createVariables.js';
+import type { ModelStage } from './runStage.js';
+
+/** Where the parameters of a model come from, and which experts it holds. */
+export type ModelOptions = InitialValues & {
+  /** Which of the experts this rank holds. Default: all. */
+  experts?: ExpertShard;
+};
+
+/** What a model is made of, as far as all models are alike. */
+export interface ResolvedModel {
+  numLayers: number;
+  stages: readonly ModelStage[];
+}
+
+/**
+ * What language and vision models share: their variables, their experts' shard, and the balance of their routers.
+ *
+ * With `experts`, the ranks of an expert-parallel group hold a share of the experts each, and everything else alike. A
+ * share has the numbers that those experts have in the whole model.
+ */
+export abstract class StagedModel<Config, Resolved extends ResolvedModel> {
+  /** Parameters by name, all trained by gradient: `block0.attn1.wq`, `normFinal.weight`. */
+  readonly variables: Record<string, tf.Variable>;
+  /** State that no gradient trains, by name: `block0.router.correctionBias`. Part of the model like the variables. */
+  readonly buffers: Record<string, tf.Variable>;
+  /** Which of the experts are here. */
+  readonly experts: ExpertShard;
+  /** Variables and buffers. */
+  protected readonly all: Record<string, tf.Variable>;
+
+  protected constructor(
+    readonly config: Config,
+    protected readonly resolved: Resolved,
+    specsOf: (resolved: Resolved, options: { experts: ExpertShard }) => ParameterSpecs,
+    { experts = allExperts, ...initial }: ModelOptions,
+  ) {
+    this.experts = { rank: experts.rank, size: experts.size };
+    const { variables, buffers, all } = createVariables(specsOf(resolved, { experts }), initial, resolved);
+    this.variables = variables;
+    this.buffers = buffers;
+    this.all = all;
+  }
+
+  /** All parameters, with the experts of all ranks. */
+  numParameters(): number {
+    return this.costs().numParameters;
+  }
+
+  /** Parameters that one token meets: topK of the routed experts, and everything else. */
+  numActiveParameters(): number {
+    return this.costs().numActiveParameters;
+  }
+
+  /**
+   * Choices of each expert before any was dropped, of every router with a correction bias, by the bias's name: (N + Z)
+   * each. Of the `routings` of one step, or summed over its micro-batches and ranks before `updateCorrectionBias`. The
+   * caller disposes them.
+   */
+  routerLoads(routings: readonly Routing[]): Record<string, tf.Tensor1D> {
+    return routerLoads(this.resolved.stages, this.buffers, routings);
+  }
+
+  /**
+   * Moves the correction biases of the routers towards an even load, once after a step (arXiv 2408.15664). Ranks that
+   * train one model have to give the same loads: those of all ranks together.
+   *
+   * @param loads as `routerLoads` gives them
+   */
+  updateCorrectionBias(
+    loads: RouterLoads,
+    options: Pick<CorrectionBiasOptions, 'rule' | 'updateRate' | 'expectedTopK'> = {},
+  ): void {
+    updateCorrectionBiases(this.resolved.stages, this.buffers, loads, options);
+  }
+
+  /** Frees all variables and buffers. */
+  dispose(): void {
+    tf.dispose(this.all);
+  }
+
+  protected abstract costs(): { numParameters: number; numActiveParameters: number };
+}
