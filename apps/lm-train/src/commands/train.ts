@@ -116,7 +116,7 @@ async function run(command: Command, options: TrainCommandOptions, ranks: Ranks)
   const accumulate = (settings.accumulate ??= size);
   checkAccumulate(accumulate, size);
   const { batchSize, sequenceLength, seed } = settings;
-  const gpt = createModel(settings, data.tokenizer.vocabularySize, seed, groups?.experts);
+  const gpt = createModel(settings, data.tokenizer.vocabSize, seed, groups?.experts);
   const dispatcher =
     groups && settings.kind !== 'dense'
       ? new ExpertParallelDispatcher({ communicator: groups.experts, numExperts: settings.numExperts })

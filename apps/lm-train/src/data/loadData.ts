@@ -58,7 +58,7 @@ export async function loadData({
     line:
       `${source}: ${count(corpus.documents.length)} ${corpus.documents.length === 1 ? 'file' : 'files'}, ` +
       `${megabytes(corpus.numBytes)}${skipped(corpus)}; ${count(train.ids.length)} tokens to train on, ` +
-      `${count(validation.ids.length)} to validate (${tokenizer.description.kind} tokenizer, vocabulary ${count(tokenizer.vocabularySize)})`,
+      `${count(validation.ids.length)} to validate (${tokenizer.description.kind} tokenizer, vocabulary ${count(tokenizer.vocabSize)})`,
   };
 }
 

@@ -13,13 +13,13 @@ import { gptConfig } from './gptConfig.js';
  */
 export function createModel(
   options: ModelOptions,
-  vocabularySize: number,
+  vocabSize: number,
   seed: number,
   experts?: { rank: number; size: number },
 ): Gpt {
   try {
     const shard = experts && { rank: experts.rank, size: experts.size };
-    return new Gpt(gptConfig(options, vocabularySize), { seed, ...(shard && { experts: shard }) });
+    return new Gpt(gptConfig(options, vocabSize), { seed, ...(shard && { experts: shard }) });
   } catch (error) {
     throw new UserError(`The model can't be built: ${(error as Error).message}`, { exitCode: 2, cause: error });
   }

@@ -25,7 +25,7 @@ export async function openModel(path: string, runDir: string): Promise<TrainedMo
   const checkpoint = await loadCheckpoint(found);
   const settings = checkpoint.index.config as unknown as Settings;
   const tokenizer = await restoreTokenizer(checkpoint.tokenizer);
-  const gpt = createModel(settings, tokenizer.vocabularySize, settings.seed);
+  const gpt = createModel(settings, tokenizer.vocabSize, settings.seed);
   restoreVariables({ ...gpt.variables, ...gpt.buffers }, checkpoint.parameters);
   return { gpt, tokenizer, settings, checkpoint };
 }

@@ -18,8 +18,8 @@ import { restoreVariables } from './restoreVariables.js';
 import { type CheckpointContent, saveCheckpoint } from './saveCheckpoint.js';
 
 const folder = temporaryFolderForEach();
-const vocabularySize = 6;
-const sequence = { ids: Uint16Array.from({ length: 200 }, (_, i) => (i * i) % vocabularySize), numBytes: 200 };
+const vocabSize = 6;
+const sequence = { ids: Uint16Array.from({ length: 200 }, (_, i) => (i * i) % vocabSize), numBytes: 200 };
 
 function content(
   step: number,
@@ -56,7 +56,7 @@ describe('a checkpoint', () => {
 
   it('resumes bit for bit: 10 steps and 10 more are 20 steps', async () => {
     const shape = { batchSize: 4, sequenceLength: 10, seed: 1 };
-    const start = () => ({ model: bigramModel(vocabularySize, { noise: 0.5 }), optimizer: new AdamW() });
+    const start = () => ({ model: bigramModel(vocabSize, { noise: 0.5 }), optimizer: new AdamW() });
     const go = ({ model, optimizer }: ReturnType<typeof start>, startStep: number, steps: number) =>
       train({
         model,

@@ -8,7 +8,7 @@ export type TokenizerDescription =
 /** Text to token ids and back. */
 export interface Tokenizer {
   readonly description: TokenizerDescription;
-  readonly vocabularySize: number;
+  readonly vocabSize: number;
   /** Id that ends a document; undefined where the vocabulary has none. */
   readonly endOfText: number | undefined;
   /** Token ids of UTF-8 text. Text that looks like a special token is text. */

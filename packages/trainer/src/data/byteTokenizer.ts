@@ -6,7 +6,7 @@ const endOfText = 256;
 export function byteTokenizer(): Tokenizer {
   return {
     description: { kind: 'byte' },
-    vocabularySize: endOfText + 1,
+    vocabSize: endOfText + 1,
     endOfText,
     encode: (bytes) => bytes,
     decode: (ids) => Buffer.from(ids.filter((id) => id < endOfText)).toString('utf8'),

@@ -8,7 +8,7 @@ export function characterTokenizer(characters: string): Tokenizer {
   const ids = new Map(symbols.map((symbol, id) => [symbol, id]));
   return {
     description: { kind: 'character', characters },
-    vocabularySize: symbols.length,
+    vocabSize: symbols.length,
     endOfText: undefined,
     encode: (bytes) =>
       Array.from(new TextDecoder().decode(bytes), (symbol) => {

@@ -10,7 +10,7 @@ export async function gpt2Tokenizer(): Promise<Tokenizer> {
   const bpe = await import('gpt-tokenizer/encoding/r50k_base');
   return {
     description: { kind: 'gpt2' },
-    vocabularySize: endOfText + 1,
+    vocabSize: endOfText + 1,
     endOfText,
     encode: (bytes) => bpe.encode(new TextDecoder().decode(bytes), asText),
     decode: (ids) => bpe.decode(ids.filter((id) => id !== endOfText)),

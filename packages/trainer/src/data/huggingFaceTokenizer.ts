@@ -37,12 +37,12 @@ export async function huggingFaceTokenizer(tokenizer: object, config: object = {
     throw new UserError(`Not a Hugging Face tokenizer: ${(error as Error).message}`, { cause: error });
   }
   // Ids may have gaps; the embedding needs a row up to the largest.
-  const vocabularySize = 1 + [...library.get_vocab(true).values()].reduce((a, b) => Math.max(a, b), -1);
+  const vocabSize = 1 + [...library.get_vocab(true).values()].reduce((a, b) => Math.max(a, b), -1);
   const endings = [(config as { eos_token?: unknown }).eos_token, ...usualEndings];
   const ending = endings.filter((name) => typeof name === 'string').map((name) => library.token_to_id(name));
   return {
     description: { kind: 'huggingface', tokenizer, config },
-    vocabularySize,
+    vocabSize,
     endOfText: ending.find((id) => id !== undefined),
     encode: (bytes) => library.encode(new TextDecoder().decode(bytes), { add_special_tokens: false }).ids,
     decode: (ids) => library.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false }),

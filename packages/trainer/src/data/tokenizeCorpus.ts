@@ -16,7 +16,7 @@ export function tokenizeCorpus(documents: readonly TextDocument[], tokenizer: To
   const pieces = documents.map(({ bytes }) => tokenizer.encode(bytes));
   const ending = endOfText === undefined ? 0 : 1;
   const length = pieces.reduce((sum, piece) => sum + piece.length + ending, 0);
-  const ids = tokenizer.vocabularySize <= 0x10000 ? new Uint16Array(length) : new Int32Array(length);
+  const ids = tokenizer.vocabSize <= 0x10000 ? new Uint16Array(length) : new Int32Array(length);
   let offset = 0;
   for (const piece of pieces) {
     ids.set(piece, offset);

@@ -42,14 +42,14 @@ describe.each(['byte', 'character', 'gpt2'])('%s tokenizer', (name) => {
   it('gives back what it was given, special tokens as text', () => {
     const ids = Array.from(tokenizer.encode(document.bytes));
     expect(tokenizer.decode(ids)).toBe(sample);
-    expect(Math.max(...ids)).toBeLessThan(tokenizer.vocabularySize);
+    expect(Math.max(...ids)).toBeLessThan(tokenizer.vocabSize);
   });
 
   it('is the same after a round trip through JSON', async () => {
     const description = JSON.parse(JSON.stringify(tokenizer.description)) as Tokenizer['description'];
     const restored = await restoreTokenizer(description);
     expect(Array.from(restored.encode(document.bytes))).toEqual(Array.from(tokenizer.encode(document.bytes)));
-    expect(restored.vocabularySize).toBe(tokenizer.vocabularySize);
+    expect(restored.vocabSize).toBe(tokenizer.vocabSize);
   });
 
   it('streams text without broken characters', () => {
@@ -70,7 +70,7 @@ describe('tokenizers', () => {
 
   it('character: an unknown character is an error that names it', async () => {
     const tokenizer = await createTokenizer('character', [{ name: 'a', bytes: Buffer.from('abc') }]);
-    expect(tokenizer.vocabularySize).toBe(3);
+    expect(tokenizer.vocabSize).toBe(3);
     expect(() => tokenizer.encode(Buffer.from('abx'))).toThrow('Character "x" is not in the vocabulary');
   });
 
@@ -84,7 +84,7 @@ describe('tokenizers', () => {
     for (const path of [folder, join(folder, 'tokenizer.json')]) {
       const tokenizer = await createTokenizer(path, []);
       expect(Array.from(tokenizer.encode(Buffer.from('hello world hello')))).toEqual([2, 3, 2]);
-      expect(tokenizer.vocabularySize).toBe(4);
+      expect(tokenizer.vocabSize).toBe(4);
       expect(tokenizer.endOfText).toBe(1);
     }
   });

@@ -15,8 +15,8 @@ import { checkAccumulate, shareOf } from './shareOf.js';
 import { shardStored } from './shardStored.js';
 
 const isSharded = (name: string) => name.includes('experts.');
-const vocabularySize = 6;
-const sequence = { ids: Uint16Array.from({ length: 230 }, (_, i) => (i * i) % vocabularySize), numBytes: 230 };
+const vocabSize = 6;
+const sequence = { ids: Uint16Array.from({ length: 230 }, (_, i) => (i * i) % vocabSize), numBytes: 230 };
 
 describe('shareOf', () => {
   it.each([1, 2, 3, 6])('gives every micro-batch of a step to one of %i ranks', (size) => {
@@ -174,7 +174,7 @@ describeRanks('several ranks', () => {
     { batchSize: 3, maxBatches: 4 },
     { batchSize: 100, maxBatches: 0 },
   ])('evaluate together what one evaluates alone: %o', async ({ batchSize, maxBatches }) => {
-    const model = bigramModel(vocabularySize);
+    const model = bigramModel(vocabSize);
     const batches = () => sequentialTokenBatches(sequence, { batchSize, sequenceLength: 10, maxBatches });
     const alone = await evaluate(model, batches());
     const results = await withRanks(2, {
@@ -193,7 +193,7 @@ describeRanks('several ranks', () => {
     type Change = Partial<TrainOptions<TokenBatch>>;
     const draw = randomTokenBatches(sequence, { batchSize: 2, sequenceLength: 10, seed: 1 });
     const options = (records: StepRecord[], change: Change = {}): TrainOptions<TokenBatch> => ({
-      model: bigramModel(vocabularySize, { noise: 0.1 }),
+      model: bigramModel(vocabSize, { noise: 0.1 }),
       optimizer: new AdamW({ weightDecay: 0 }),
       drawBatch: draw,
       learningRate: () => 0.05,

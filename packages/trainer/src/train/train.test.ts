@@ -7,11 +7,11 @@ import { evaluate } from './evaluate.js';
 import { DivergedError, type StepRecord, train, type TrainOptions } from './train.js';
 import type { Batch, Trainable } from './Trainable.js';
 
-const vocabularySize = 6;
-const sequence = { ids: Uint16Array.from({ length: 200 }, (_, i) => (i * i) % vocabularySize), numBytes: 200 };
+const vocabSize = 6;
+const sequence = { ids: Uint16Array.from({ length: 200 }, (_, i) => (i * i) % vocabSize), numBytes: 200 };
 
 function setup(options: Partial<TrainOptions<TokenBatch>> & { batchSize?: number } = {}) {
-  const model = bigramModel(vocabularySize);
+  const model = bigramModel(vocabSize);
   const records: StepRecord[] = [];
   const all: TrainOptions<TokenBatch> = {
     model,
@@ -149,7 +149,7 @@ describe('train', () => {
 
 describe('evaluate', () => {
   it('is the mean over all tokens, whatever the batches', async () => {
-    const model = bigramModel(vocabularySize);
+    const model = bigramModel(vocabSize);
     const shape = { sequenceLength: 10 };
     const one = await evaluate(model, sequentialTokenBatches(sequence, { ...shape, batchSize: 1 }));
     const eight = await evaluate(model, sequentialTokenBatches(sequence, { ...shape, batchSize: 8 }));
@@ -160,7 +160,7 @@ describe('evaluate', () => {
   });
 
   it('leaves no tensor behind', async () => {
-    const model = bigramModel(vocabularySize);
+    const model = bigramModel(vocabSize);
     const before = tf.memory().numTensors;
     await evaluate(model, sequentialTokenBatches(sequence, { sequenceLength: 10, batchSize: 4 }));
     expect(tf.memory().numTensors).toBe(before);
