@@ -22,7 +22,8 @@ export function nx(args, { root, quiet = false }) {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [nxScript(root), ...args], {
       cwd: root,
-      env: { ...process.env, ...environment },
+      // Targets run in their project's folder; paths on their command lines are meant from the user's.
+      env: { ...process.env, ...environment, SCMOE_CALLER_FOLDER: process.env.INIT_CWD ?? process.cwd() },
       stdio: ['ignore', quiet ? 'pipe' : 'inherit', quiet ? 'pipe' : 'inherit'],
     });
     let output = '';

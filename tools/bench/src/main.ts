@@ -1,6 +1,7 @@
 // `npm run bench [-- suite ...]`: every figure of docs/performance.md, each suite's contenders alternating in one run.
 import { parseArgs } from 'node:util';
 
+import { callerPath } from './callerPath.js';
 import { machineLine } from './machine.js';
 import { enginesSuite } from './suites/engines.js';
 import { kernelsSuite } from './suites/kernels.js';
@@ -25,7 +26,7 @@ const { values: options, positionals } = parseArgs({
 });
 const rounds = options.rounds === undefined ? {} : { rounds: Number(options.rounds) };
 const runs = {
-  ...(options.results !== undefined && { resultsPath: options.results }),
+  ...(options.results !== undefined && { resultsPath: callerPath(options.results) }),
   ...(options.variants !== undefined && { only: options.variants.split(',') }),
 };
 
@@ -44,7 +45,7 @@ const suites: Record<string, () => Promise<string>> = {
     options.text === undefined
       ? 'left out: give a text with --text FILE (the table in the documentation is tinyshakespeare)'
       : qualitySuite({
-          path: options.text,
+          path: callerPath(options.text),
           seeds: Number(options.seeds),
           steps: Number(options.steps),
           ...runs,

@@ -1,11 +1,12 @@
 // `npm run bench:overlap`: the table of "Overlap" in docs/performance.md, contenders alternating, on two ranks of a
 // network lab whose rates are calibrated to shares of communication.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { networkLabProblem, withNetworkLab } from '@scmoe/netlab';
 
+import { callerPath } from './callerPath.js';
 import { machineLine } from './machine.js';
 import { findPyTorch } from './python.js';
 import { overlapSuite } from './suites/overlap/overlapSuite.js';
@@ -16,16 +17,18 @@ const { values: options } = parseArgs({
     shares: { type: 'string', default: '0.15,0.5,0.6' },
     levels: { type: 'string', default: 'pair,model' },
     rounds: { type: 'string', default: '5' },
-    shape: { type: 'string', default: '{}' },
+    shape: { type: 'string', default: '' },
     out: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
 if (options.help) {
   console.log(
-    `npm run bench:overlap [-- --shares 0.15,0.5,0.6] [--levels pair,model] [--rounds 5] [--shape JSON] [--out FOLDER]
+    `npm run bench:overlap [-- --shares 0.15,0.5,0.6] [--levels pair,model] [--rounds 5] [--shape NAME=NUMBER,...] [--out FOLDER]
 
---shape  what differs from ${JSON.stringify(defaultShape)}
+--shape  what differs from ${Object.entries(defaultShape)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(',')}
 --out    where to write the measured times, which \`scmoe simulate --costs\` reads, and pictures of steps`,
   );
   process.exit(0);
@@ -34,10 +37,11 @@ if (options.help) {
 const shares = options.shares.split(',').map(Number);
 const levels = options.levels.split(',') as Level[];
 const rounds = Number(options.rounds);
-const shape: OverlapShape = { ...defaultShape, ...(JSON.parse(options.shape) as Partial<OverlapShape>) };
-// npm runs this in the package's folder; the path is meant from where the user is.
-const folder = options.out === undefined ? undefined : resolve(process.env.INIT_CWD ?? '.', options.out);
+const shape = parseShape(options.shape);
+const folder = options.out === undefined ? undefined : callerPath(options.out);
 const wrong =
+  (shape === undefined &&
+    `--shape: expected name=number,... with names of ${Object.keys(defaultShape).join(', ')}, got ${options.shape}`) ||
   (shares.some((share) => !(share > 0 && share < 1)) &&
     `--shares: expected numbers between 0 and 1, got ${options.shares}`) ||
   (levels.some((level) => level !== 'pair' && level !== 'model') &&
@@ -62,7 +66,7 @@ say(machineLine());
 await withNetworkLab({ ranks: 2, rate: '200mbit', pin: true }, async (lab) => {
   if (!lab.pinned) say('Not pinned: fewer than two cores.');
   for await (const { title, text, costs, timeline } of overlapSuite(lab, {
-    shape,
+    shape: shape!,
     shares,
     levels,
     rounds,
@@ -74,3 +78,11 @@ await withNetworkLab({ ranks: 2, rate: '200mbit', pin: true }, async (lab) => {
     if (timeline) writeFileSync(join(folder, `${timeline.name}.svg`), timeline.content);
   }
 });
+
+/** The default with what `name=number,...` changes of it; undefined where it is not that. JSON would lose its quotes in npm. */
+function parseShape(text: string): OverlapShape | undefined {
+  const entries = text.split(',').filter(Boolean);
+  const changes = entries.map((entry) => entry.split('=')).map(([name, value]) => [name, Number(value)] as const);
+  const areKnown = changes.every(([name, value]) => name! in defaultShape && value > 0);
+  return areKnown ? { ...defaultShape, ...(Object.fromEntries(changes) as Partial<OverlapShape>) } : undefined;
+}

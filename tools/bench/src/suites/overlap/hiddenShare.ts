@@ -22,6 +22,8 @@ export function hiddenShare(samples: HiddenSamples): { hidden: number; error: nu
     const exposed = (list: readonly number[]) => median(chosen.map((round) => list[round]! - samples.compute[round]!));
     return hiddenFraction({ overlappedMs: exposed(samples.step), sequentialMs: exposed(samples.sequential) });
   };
+  // Of one or two rounds nobody knows how they vary.
+  if (rounds < 3) return { hidden: of(Array.from({ length: rounds }, (_, round) => round)), error: Infinity };
   const every = Array.from({ length: rounds }, (_, round) => round);
   const random = new RandomStream({ seed: 1 });
   const drawn = Array.from({ length: resamples }, () => of(every.map(() => random.int(rounds))));

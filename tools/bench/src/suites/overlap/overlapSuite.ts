@@ -7,13 +7,14 @@ import { RankGroup } from '../../ranks/RankGroup.js';
 import { table } from '../../table.js';
 import { calibrate, type CalibratedRate } from './calibrate.js';
 import { cellTable } from './cellTable.js';
-import { drawSteps } from './drawSteps.js';
+import { drawSteps, type DrawnStep } from './drawSteps.js';
 import { layerNames } from './layers.js';
 import { measureCell } from './measureCell.js';
 import type { Level, Mode, OverlapShape } from './OverlapShape.js';
 import { peerContenders, peerProgram, peerTable } from './peer.js';
 import { chosenPlan } from './plans.js';
 import { profileLayers } from './profileLayers.js';
+import type { PlanChoice } from './protocol.js';
 
 const worker = fileURLToPath(new URL('./workers/overlapRank.js', import.meta.url));
 const profiledSteps = 3;
@@ -118,18 +119,20 @@ export async function* overlapSuite(
         continue;
       }
       const drawn = level === 'pair' && {
-        timeline: {
-          name,
-          content: await drawSteps(group, [
-            { title: 'top-2, sequential', layer: 'top2', plan: null },
-            { title: 'ScMoE pos2, sequential', layer: 'pos2', plan: null },
-            { title: `ScMoE pos2, slot ${plans.pos2?.slot}`, layer: 'pos2', plan: plans.pos2 },
-          ]),
-        },
+        timeline: { name, content: await drawSteps(group, stepsToDraw(plans.pos2)) },
       };
       yield { ...section, costs: { name, content: costs }, ...drawn };
     }
   }
+}
+
+/** What ScMoE gives, in a picture. */
+function stepsToDraw(pos2: PlanChoice): DrawnStep[] {
+  const steps: DrawnStep[] = [
+    { title: 'top-2, sequential', layer: 'top2', plan: null },
+    { title: 'ScMoE pos2, sequential', layer: 'pos2', plan: null },
+  ];
+  return pos2 ? [...steps, { title: `ScMoE pos2, slot ${pos2.slot}`, layer: 'pos2', plan: pos2 }] : steps;
 }
 
 function describe(shape: OverlapShape, lab: NetworkLab): string {
