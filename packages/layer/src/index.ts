@@ -1,10 +1,3 @@
-export {
-  ConfigurationError,
-  expectNonNegative,
-  expectOneOf,
-  expectPositiveInteger,
-  expectThat,
-} from './config/ConfigurationError.js';
 export type { BackboneConfig, ResolvedBackbone, RopeConfig } from './config/BackboneConfig.js';
 export { resolveBlock, type BlockConfig, type ResolvedBlock } from './config/BlockConfig.js';
 export type { BlockKind, BlockMoeConfig, Position, ResolvedMoe, ShortcutNorm } from './config/BlockMoeConfig.js';

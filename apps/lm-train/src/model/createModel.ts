@@ -1,5 +1,6 @@
+import { UserError } from '@scmoe/errors';
 import { type DispatchOptions, Gpt } from '@scmoe/models';
-import { type TokenBatch, type Trainable, UserError } from '@scmoe/trainer';
+import { type TokenBatch, type Trainable } from '@scmoe/trainer';
 
 import type { ModelOptions } from '../options/modelOptions.js';
 import type { RouterBalancer } from '../run/RouterBalancer.js';

@@ -1,5 +1,3 @@
-import type { CapacityOrder, DropPolicy, ScoreFunction } from '@scmoe/tensor';
-
 import {
   expectBoolean,
   expectNonNegative,
@@ -8,7 +6,8 @@ import {
   expectPositiveInteger,
   expectThat,
   expectWholeNumber,
-} from './ConfigurationError.js';
+} from '@scmoe/errors';
+import type { CapacityOrder, DropPolicy, ScoreFunction } from '@scmoe/tensor';
 
 /** How logits come from tokens: a product with one weight, or the cosine between projected tokens and experts. */
 export type Gate = 'linear' | 'cosine';
@@ -69,7 +68,7 @@ export type ResolvedRouter = Required<RouterConfig>;
  * Fills in defaults.
  *
  * @param defaults what the layer takes where the config says nothing; topK 1 by default
- * @throws ConfigurationError naming the option, what is allowed and what came
+ * @throws ArgumentError naming the option, what is allowed and what came
  */
 export function resolveRouter(config: RouterConfig, defaults: { topK?: number } = {}): ResolvedRouter {
   const { routing = 'tokenChoice', topK = defaults.topK ?? 1, numGroups = 1 } = config;

@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import { linear, randomNormal, randomUniform } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -53,14 +54,17 @@ function jittered(
 function noiseOf(shape: [number, number], { training, seed, stream = 0, noise }: Randomness): tf.Tensor | undefined {
   if (noise) {
     if (noise.shape.join() !== shape.join())
-      throw new Error(`noise: expected (${shape.join(', ')}) for tokens and experts, got (${noise.shape.join(', ')})`);
+      throw new ArgumentError(
+        `noise: expected (${shape.join(', ')}) for tokens and experts, got (${noise.shape.join(', ')})`,
+      );
     return noise;
   }
   return training ? randomNormal(shape, { seed: expectSeed(seed, 'noise'), stream }) : undefined;
 }
 
 function expectSeed(seed: number | undefined, use: string): number {
-  if (seed === undefined) throw new Error(`seed: expected a number for the ${use} of a router in training, got none`);
+  if (seed === undefined)
+    throw new ArgumentError(`seed: expected a number for the ${use} of a router in training, got none`);
   return seed;
 }
 

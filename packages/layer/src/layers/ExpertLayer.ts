@@ -1,8 +1,7 @@
+import { ArgumentError, expectKnownOptions, expectThat } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import * as tf from '@tensorflow/tfjs';
 
-import { ConfigurationError, expectThat } from '../config/ConfigurationError.js';
-import { expectKnownOptions } from '../config/optionNames.js';
 import { initializeParameter } from '../parameters/initializeParameters.js';
 import type { CostOptions } from '../cost/CostOptions.js';
 import type { LayerCost } from '../cost/OperatorCost.js';
@@ -104,11 +103,11 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
    * the rank. From the configuration alone, for tokens that are spread evenly over the experts.
    *
    * @param options tokens, of one sequence on one rank; or how they are spread over sequences and ranks
-   * @throws Error for a layer that is not built; ConfigurationError naming an option that cannot work
+   * @throws Error for a layer that is not built; ArgumentError naming an option that cannot work
    */
   cost(options: number | CostOptions): LayerCost {
     if (this.inputSize === undefined) {
-      throw new Error(
+      throw new ArgumentError(
         `${this.name}: cost: expected a layer that was built or applied, which tells the width of a token`,
       );
     }
@@ -117,7 +116,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
 
   /**
    * From tf.layers' saved form.
-   * @throws ConfigurationError for one that a newer version of this package has written, or with an unknown option.
+   * @throws ArgumentError for one that a newer version of this package has written, or with an unknown option.
    */
   static override fromConfig<T extends tf.serialization.Serializable>(
     cls: tf.serialization.SerializableConstructor<T>,
@@ -155,16 +154,16 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
     return super.dispose();
   }
 
-  /** @throws ConfigurationError where the layer can't be applied to inputs of these shapes. */
+  /** @throws ArgumentError where the layer can't be applied to inputs of these shapes. */
   protected checkInputs(shapes: readonly Shape[]): void {
     const [shape] = shapes as [Shape];
     if (shapes.length !== 1 || shape.length < 2 || !shape.at(-1))
       throw this.inputError('one input of known last axis, (batch, ..., d)', shapes);
   }
 
-  protected inputError(expected: string, shapes: readonly Shape[]): ConfigurationError {
+  protected inputError(expected: string, shapes: readonly Shape[]): ArgumentError {
     const got = shapes.map((shape) => `(${shape.map((size) => size ?? 'any').join(', ')})`).join(' and ');
-    return new ConfigurationError(`${this.name}: expected ${expected}, got ${got}`);
+    return new ArgumentError(`${this.name}: expected ${expected}, got ${got}`);
   }
 
   /** The options without those that are for training alone. */

@@ -1,7 +1,6 @@
+import { expectNonNegative, expectThat } from '@scmoe/errors';
 import { importanceLoss, loadBalanceLoss, loadLoss, sequenceBalanceLoss, zLoss, type Routing } from '@scmoe/gating';
 import * as tf from '@tensorflow/tfjs';
-
-import { expectNonNegative, expectThat } from '../config/ConfigurationError.js';
 
 /** Shares of the router's auxiliary losses in the training loss; 0 leaves one out. */
 export interface AuxiliaryLossArgs {
@@ -26,7 +25,7 @@ const losses: Record<keyof AuxiliaryLossArgs, LossOfRouting> = {
   zLossCoefficient: (routing) => zLoss(routing),
 };
 
-/** The losses that count. @throws ConfigurationError naming the coefficient, what is allowed and what came. */
+/** The losses that count. @throws ArgumentError naming the coefficient, what is allowed and what came. */
 export function resolveAuxiliaryLosses(args: AuxiliaryLossArgs & { noisy?: boolean }): AuxiliaryLosses {
   const names = Object.keys(losses) as (keyof AuxiliaryLossArgs)[];
   const all = names.map((name) => {

@@ -1,7 +1,6 @@
+import { expectNonNegative, expectOneOf, expectPositive } from '@scmoe/errors';
 import { updateCorrectionBias, type Routing } from '@scmoe/gating';
 import type * as tf from '@tensorflow/tfjs';
-
-import { expectNonNegative, expectOneOf, expectPositive } from '../config/ConfigurationError.js';
 
 /** How training moves the correction bias of a router that has one: see `updateCorrectionBias` of @scmoe/gating. */
 export interface BiasUpdateArgs {
@@ -15,7 +14,7 @@ export interface BiasUpdateArgs {
 export type ResolvedBiasUpdate = Required<Pick<BiasUpdateArgs, 'biasUpdateRate' | 'biasUpdateRule'>> &
   Pick<BiasUpdateArgs, 'expectedTopK'>;
 
-/** @throws ConfigurationError naming the option, what is allowed and what came. */
+/** @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveBiasUpdate(args: BiasUpdateArgs): ResolvedBiasUpdate {
   const { biasUpdateRate = 1e-3, biasUpdateRule = 'sign', expectedTopK } = args;
   expectNonNegative('biasUpdateRate', biasUpdateRate);

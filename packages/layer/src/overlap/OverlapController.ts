@@ -1,7 +1,7 @@
 import type { Communicator } from '@scmoe/comm';
+import { expectPositiveInteger, expectThat } from '@scmoe/errors';
 import { CostModel, type CostKey, type OperatorGraph } from '@scmoe/scheduler';
 
-import { expectPositiveInteger, expectThat } from '../config/ConfigurationError.js';
 import type { Operator } from '../plan/Operator.js';
 import { operatorGraph, overlapped } from '../plan/overlapped.js';
 import { sequentialPlan, type Plan } from '../plan/Plan.js';
@@ -89,7 +89,7 @@ export class OverlapController {
   private hasChosen = false;
   private isFirstStep = true;
 
-  /** @throws ConfigurationError for an option out of range */
+  /** @throws ArgumentError for an option out of range */
   constructor({
     mode = 'auto',
     chunks = 1,
@@ -118,7 +118,7 @@ export class OverlapController {
   /**
    * How layer number `index` of the model runs this pass.
    *
-   * The plan throws SchedulerError where a slot was given that the layer does not have.
+   * The plan throws ArgumentError where a slot was given that the layer does not have.
    */
   layer(index: number, { training = false }: { training?: boolean } = {}): LayerExecution {
     const isMeasured = this.mode !== 'off' && this.schedule.isObserving;

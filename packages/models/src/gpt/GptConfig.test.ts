@@ -1,4 +1,4 @@
-import { ConfigurationError } from '@scmoe/layer';
+import { ArgumentError } from '@scmoe/errors';
 
 import { resolveGpt, type GptConfig } from './GptConfig.js';
 
@@ -98,7 +98,7 @@ describe('resolveGpt', () => {
     ],
   ])('rejects %s', (_, change, message) => {
     const resolve = () => resolveGpt({ ...valid, ...change });
-    expect(resolve).toThrow(ConfigurationError);
+    expect(resolve).toThrow(ArgumentError);
     expect(resolve).toThrow(message);
   });
 });

@@ -1,5 +1,6 @@
+import { expectOneOf, expectPositiveInteger, expectThat } from '@scmoe/errors';
 import type { ExpertActivation } from '@scmoe/tensor';
-import { expectOneOf, expectPositiveInteger, expectThat, type BackboneConfig } from '@scmoe/layer';
+import { type BackboneConfig } from '@scmoe/layer';
 
 import { resolveStages, type MoeConfig, type Placement, type ResolvedStages } from '../stages/resolveStages.js';
 
@@ -45,7 +46,7 @@ export interface ResolvedGpt extends ResolvedStages {
   tiedEmbeddings: boolean;
 }
 
-/** Fills in the defaults. @throws ConfigurationError naming the option, what is allowed and what came. */
+/** Fills in the defaults. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveGpt(config: GptConfig): ResolvedGpt {
   const { vocabSize, numLayers, dModel, sequenceLength, positions = 'learned', tiedEmbeddings = true } = config;
   const { placement, moe } = config;

@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import { below, normalize, parameter, tidyRecord, type ParameterRecord } from '@scmoe/layer';
 import { dropout, embedding, linear, softmaxCrossEntropy } from '@scmoe/tensor';
@@ -80,7 +81,7 @@ export abstract class LanguageModel<Config> extends StagedModel<Config, Resolved
    */
   loss({ ids, targets }: { ids: tf.Tensor2D; targets: tf.Tensor2D }, options: ForwardOptions = {}): LossResult {
     if (targets.shape.join() !== ids.shape.join() || targets.dtype !== 'int32') {
-      throw new Error(
+      throw new ArgumentError(
         `targets: expected int32 of the shape of ids, (${ids.shape.join(', ')}), got ${targets.dtype} (${targets.shape.join(', ')})`,
       );
     }
@@ -175,10 +176,14 @@ export abstract class LanguageModel<Config> extends StagedModel<Config, Resolved
   private checkIds(ids: tf.Tensor2D, start: number): void {
     const { sequenceLength } = this.resolved;
     if (ids.rank !== 2 || ids.dtype !== 'int32') {
-      throw new Error(`ids: expected int32 of shape (batch, sequence), got ${ids.dtype} (${ids.shape.join(', ')})`);
+      throw new ArgumentError(
+        `ids: expected int32 of shape (batch, sequence), got ${ids.dtype} (${ids.shape.join(', ')})`,
+      );
     }
     if (start + ids.shape[1] > sequenceLength) {
-      throw new Error(`ids: expected at most sequenceLength = ${sequenceLength} tokens, got ${start + ids.shape[1]}`);
+      throw new ArgumentError(
+        `ids: expected at most sequenceLength = ${sequenceLength} tokens, got ${start + ids.shape[1]}`,
+      );
     }
   }
 }

@@ -1,11 +1,6 @@
+import { expectPositiveInteger, expectThat } from '@scmoe/errors';
 import type { RouterConfig } from '@scmoe/gating';
-import {
-  expectPositiveInteger,
-  expectThat,
-  resolveLongcatBlock,
-  type LatentAttentionConfig,
-  type ResolvedLongcatBlock,
-} from '@scmoe/layer';
+import { resolveLongcatBlock, type LatentAttentionConfig, type ResolvedLongcatBlock } from '@scmoe/layer';
 
 import type { ResolvedLanguageModel } from '../languageModel/ResolvedLanguageModel.js';
 import { resolveRouterLosses, type RouterLossConfig } from '../stages/routerLosses.js';
@@ -43,7 +38,7 @@ export interface ResolvedLongcatFlash extends ResolvedLanguageModel {
 /**
  * Fills in the defaults. The load-balance loss has the coefficient 0 where none is given: LongCat-Flash balances by
  * correction biases.
- * @throws ConfigurationError naming the option, what is allowed and what came.
+ * @throws ArgumentError naming the option, what is allowed and what came.
  */
 export function resolveLongcatFlash(config: LongcatFlashConfig): ResolvedLongcatFlash {
   const { vocabSize, numLayers, dModel, numHeads, latent, ffnHidden, sequenceLength } = config;

@@ -1,5 +1,5 @@
+import { expectNonNegative, expectOneOf } from '@scmoe/errors';
 import { importanceLoss, loadBalanceLoss, sequenceBalanceLoss, zLoss, type Routing } from '@scmoe/gating';
-import { expectNonNegative, expectOneOf } from '@scmoe/layer';
 import * as tf from '@tensorflow/tfjs';
 
 import { balanceOfAllLayers } from './balanceOfAllLayers.js';
@@ -23,7 +23,7 @@ export interface RouterLossConfig {
 
 export type ResolvedRouterLosses = Required<RouterLossConfig>;
 
-/** @throws ConfigurationError naming the option, what is allowed and what came. */
+/** @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveRouterLosses(config: RouterLossConfig): ResolvedRouterLosses {
   const {
     balance = 'layers',

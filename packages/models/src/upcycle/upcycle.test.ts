@@ -1,4 +1,4 @@
-import { ConfigurationError } from '@scmoe/layer';
+import { ArgumentError } from '@scmoe/errors';
 import { valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -161,7 +161,7 @@ describe('upcycle', () => {
     ],
   ])('refuses %s', (_, moe, message) => {
     const dense = denseModel();
-    expect(() => upcycle(dense, moe, { seed: 1 })).toThrow(ConfigurationError);
+    expect(() => upcycle(dense, moe, { seed: 1 })).toThrow(ArgumentError);
     expect(() => upcycle(dense, moe, { seed: 1 })).toThrow(message);
     dense.dispose();
   });

@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import { below, normalize, parameter, tidyRecord } from '@scmoe/layer';
 import { dropout, linear, softmaxCrossEntropy } from '@scmoe/tensor';
@@ -47,7 +48,7 @@ export type VitForwardResult = {
  * map, learned positions, pre-norm blocks without a causal mask, with experts where `moe` says. Initialised as `Gpt` is;
  * the same seed gives the same model.
  *
- * @throws ConfigurationError naming the option, what is allowed and what came.
+ * @throws ArgumentError naming the option, what is allowed and what came.
  */
 export class Vit extends StagedModel<VitConfig, ResolvedVit> {
   constructor(config: VitConfig, options: VitOptions) {
@@ -83,7 +84,7 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
   ): LossResult {
     const [batch] = pixels.shape;
     if (labels.rank !== 1 || labels.shape[0] !== batch || labels.dtype !== 'int32') {
-      throw new Error(
+      throw new ArgumentError(
         `labels: expected int32 (${batch}), one for each image, got ${labels.dtype} (${labels.shape.join(', ')})`,
       );
     }
@@ -146,7 +147,7 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
       dtype === 'float32'
     )
       return;
-    throw new Error(
+    throw new ArgumentError(
       `pixels: expected float32 (batch, ${imageSize}, ${imageSize}, ${numChannels}), got ${dtype} (${shape.join(', ')})`,
     );
   }

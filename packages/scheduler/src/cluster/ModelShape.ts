@@ -1,4 +1,4 @@
-import { expectCount, expectPositive } from '../expect.js';
+import { expectPositive, expectPositiveInteger, expectWholeNumber } from '@scmoe/errors';
 
 /** What of a model decides the times of its block pairs. */
 export interface ModelShape {
@@ -19,13 +19,13 @@ export interface ModelShape {
   readonly bytesPerElement?: number;
 }
 
-/** @throws SchedulerError naming the field that makes no sense */
+/** @throws ArgumentError naming the field that makes no sense */
 export function checkModelShape(model: ModelShape): void {
   for (const field of ['pairs', 'modelWidth', 'hiddenWidth', 'sequenceLength', 'expertsPerRank'] as const) {
-    expectCount(field, model[field], 1);
+    expectPositiveInteger(field, model[field]);
   }
-  expectCount('tokensPerRank', model.tokensPerRank, 0);
-  expectCount('matricesPerMlp', model.matricesPerMlp ?? 2, 1);
+  expectWholeNumber('tokensPerRank', model.tokensPerRank);
+  expectPositiveInteger('matricesPerMlp', model.matricesPerMlp ?? 2);
   expectPositive('capacityFactor', model.capacityFactor ?? 1);
   expectPositive('bytesPerElement', model.bytesPerElement ?? 2);
 }

@@ -1,5 +1,6 @@
+import { expectPositiveInteger } from '@scmoe/errors';
+
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
-import { expectCount } from '../expect.js';
 import { layerGraph, type LayerKind } from '../graph/layerGraphs.js';
 import type { OperatorKind } from '../graph/OperatorNode.js';
 import { allToAllMs, checkCluster, type Cluster } from './Cluster.js';
@@ -16,12 +17,12 @@ interface Work {
  * rank and of its bytes at that of the memory, each exchange what the alpha-beta model says. A gradient is twice the
  * computation (by the input and by the weights) and the same exchange. Optimizer and averaging of gradients are left out.
  *
- * @throws SchedulerError for a model or cluster that makes no sense
+ * @throws ArgumentError for a model or cluster that makes no sense
  */
 export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: number): Machine {
   checkModelShape(model);
   checkCluster(cluster);
-  expectCount('ranks', ranks, 1);
+  expectPositiveInteger('ranks', ranks);
   const { imbalance = 1, operatorMs = 0.02, interference = 0 } = cluster;
   const { bytesPerElement = 2, capacityFactor = 1, tokensPerRank, modelWidth } = model;
 

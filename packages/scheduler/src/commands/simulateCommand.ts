@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import { Command } from 'commander';
 
 import { clusterMachine } from '../cluster/clusterMachine.js';
@@ -6,7 +7,6 @@ import type { Machine } from '../cluster/Machine.js';
 import { measuredMachine } from '../cluster/measuredMachine.js';
 import { machineShare, type RunKind } from '../cluster/predictPair.js';
 import { shareMachine } from '../cluster/shareMachine.js';
-import { SchedulerError } from '../SchedulerError.js';
 import { drawTimeline } from '../trace/drawTimeline.js';
 import { formatMs } from '../trace/timeAxis.js';
 import { predictedTraces } from './predictedTraces.js';
@@ -75,7 +75,7 @@ export function simulateCommand(terminal: Terminal): Command {
 function casesOf({ costs, share: communicationShare, cluster, model, ranks }: SimulateOptions): readonly Case[] {
   if (costs !== undefined) {
     if (communicationShare !== undefined)
-      throw new SchedulerError('--costs and --share: expected one of them, got both');
+      throw new ArgumentError('--costs and --share: expected one of them, got both');
     const measured = readMeasuredCosts(costs);
     const { title, pairs, tokensPerRank } = measured;
     return [{ title, ranks: undefined, machine: measuredMachine(measured), pairs, numTokens: tokensPerRank }];

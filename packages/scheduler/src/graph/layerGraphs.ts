@@ -1,4 +1,5 @@
-import { SchedulerError } from '../SchedulerError.js';
+import { ArgumentError } from '@scmoe/errors';
+
 import { OperatorGraph } from './OperatorGraph.js';
 import type { OperatorKind, OperatorNode } from './OperatorNode.js';
 
@@ -28,11 +29,11 @@ export const layerKinds = Object.keys(layers) as readonly LayerKind[];
 /**
  * The operators of a known layer with their dependencies, named as in `@scmoe/layer`.
  *
- * @throws SchedulerError for an unknown layer
+ * @throws ArgumentError for an unknown layer
  */
 export function layerGraph(kind: LayerKind): OperatorGraph {
   const layer = layers[kind] as (typeof layers)[LayerKind] | undefined;
-  if (!layer) throw new SchedulerError(`unknown layer '${kind}'; there are ${layerKinds.join(', ')}`);
+  if (!layer) throw new ArgumentError(`unknown layer '${kind}'; there are ${layerKinds.join(', ')}`);
   const { backbone, routedAfter } = layer;
   const chain: OperatorNode[] = backbone.map((name, i) => ({
     name,

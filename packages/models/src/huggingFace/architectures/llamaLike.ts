@@ -1,4 +1,4 @@
-import { expectThat } from '@scmoe/layer';
+import { expectThat } from '@scmoe/errors';
 
 import type { GptConfig, ResolvedGpt } from '../../gpt/GptConfig.js';
 import type { ConfigReader } from '../config/ConfigReader.js';
@@ -57,7 +57,7 @@ export function fullAttentionOnly(config: ConfigReader): void {
   }
 }
 
-/** The same options as {@link readLlamaLike} reads. @throws ConfigurationError where the model has something else. */
+/** The same options as {@link readLlamaLike} reads. @throws ArgumentError where the model has something else. */
 export function writeLlamaLike(config: ResolvedGpt): JsonObject {
   const { numHeads, numKvHeads, ffnHidden, ffnBias, activation, rope } = backboneOf(config);
   expectThat(config.positions === 'rotary', 'positions', 'rotary', config.positions);

@@ -1,4 +1,4 @@
-import { expectThat } from '@scmoe/layer';
+import { expectThat } from '@scmoe/errors';
 
 import { Float } from '../config/Float.js';
 import { transposed } from '../tensors/TensorRule.js';

@@ -1,4 +1,4 @@
-import { expectThat } from '@scmoe/layer';
+import { expectThat } from '@scmoe/errors';
 
 import type { GptConfig, ResolvedGpt } from '../../gpt/GptConfig.js';
 import type { ConfigReader } from '../config/ConfigReader.js';
