@@ -2,7 +2,7 @@ export type { CapacityOrder, DispatchPlan, DropPolicy, ScoreFunction } from '@sc
 export { expertCapacity, type CapacityOptions } from './config/expertCapacity.js';
 export {
   resolveRouter,
-  type Gate,
+  type LogitFunction,
   type GroupScore,
   type ResolvedRouter,
   type RouterConfig,

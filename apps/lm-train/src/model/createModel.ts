@@ -34,12 +34,12 @@ export function trainable(
   return {
     variables: model.variables,
     loss: ({ ids, targets }, { training, seed }) => {
-      const { loss, crossEntropy, auxiliaryLoss, routings } = model.loss(
+      const { loss, crossEntropy, loadBalance, routings } = model.loss(
         { ids, targets },
         { training, dropoutSeed: seed, ...dispatch },
       );
       if (training) balancer?.add(routings);
-      return { loss, metrics: { crossEntropy, auxiliaryLoss } };
+      return { loss, metrics: { crossEntropy, loadBalance } };
     },
   };
 }

@@ -30,7 +30,7 @@ export function routerLogits(
   router: ResolvedRouter,
   randomness: Randomness,
 ): RouterLogits {
-  const { gate, noisy } = router;
+  const { logits: gate, noisy } = router;
   const x = jittered(tokens, router, randomness);
   const clean = gate === 'cosine' ? cosineLogits(x, parameters) : product(x, parameters['weight']!);
   const noise = noisy ? noiseOf(clean.shape, randomness) : undefined;

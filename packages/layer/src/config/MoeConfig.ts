@@ -22,7 +22,7 @@ export const routedOptions: Record<keyof RouterConfig, true> = {
   minCapacity: true,
   dropPolicy: true,
   capacityOrder: true,
-  gate: true,
+  logits: true,
   cosineWidth: true,
   noisy: true,
   jitter: true,

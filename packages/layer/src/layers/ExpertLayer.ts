@@ -7,13 +7,8 @@ import type { CostOptions } from '../cost/CostOptions.js';
 import type { LayerCost } from '../cost/OperatorCost.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
-import {
-  resolveAuxiliaryLosses,
-  sumOfLosses,
-  type AuxiliaryLossArgs,
-  type AuxiliaryLosses,
-} from './auxiliaryLosses.js';
-import { moveBias, resolveBiasUpdate, type BiasUpdateArgs, type ResolvedBiasUpdate } from './biasUpdate.js';
+import { resolveRouterLosses, sumOfLosses, type RouterLossArgs, type RouterLosses } from './routerLosses.js';
+import { moveBias, resolveBiasUpdate, type CorrectionBiasArgs, type ResolvedBiasUpdate } from './correctionBias.js';
 import { configVersion, restoredArgs } from './layerConfig.js';
 
 type LayerArgs = NonNullable<ConstructorParameters<typeof tf.layers.Layer>[0]>;
@@ -21,7 +16,7 @@ type Initializer = ReturnType<typeof tf.initializers.zeros>;
 export type Kwargs = Record<string, unknown>;
 export type Shape = (number | null)[];
 
-export interface ExpertLayerArgs extends LayerArgs, AuxiliaryLossArgs, BiasUpdateArgs {
+export interface ExpertLayerArgs extends LayerArgs, RouterLossArgs, CorrectionBiasArgs {
   /**
    * Of the initial weights, of dropout, and of the router's noise and jitter; layers of one model want different ones.
    * Default: a random one.
@@ -41,10 +36,10 @@ const layerArgs: Record<keyof LayerArgs, true> = {
 };
 
 const trainingArgs: Record<Exclude<keyof ExpertLayerArgs, keyof LayerArgs>, true> = {
-  auxiliaryLossCoefficient: true,
-  sequenceLossCoefficient: true,
-  importanceLossCoefficient: true,
-  loadLossCoefficient: true,
+  loadBalanceCoefficient: true,
+  sequenceBalanceCoefficient: true,
+  importanceCoefficient: true,
+  loadCoefficient: true,
   zLossCoefficient: true,
   biasUpdateRate: true,
   biasUpdateRule: true,
@@ -72,7 +67,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
   /** Size of the last axis of the inputs, once the layer is built. */
   protected inputSize?: number;
   private readonly seed: number;
-  private readonly lossTerms: AuxiliaryLosses;
+  private readonly lossTerms: RouterLosses;
   private readonly biasUpdate: ResolvedBiasUpdate;
   private readonly variables: Record<string, { read(): tf.Tensor }> = {};
   private auxiliaryLosses: tf.Scalar[] = [];
@@ -83,7 +78,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
     super(args);
     const known = [...Object.keys(layerArgs), ...Object.keys(trainingArgs), ...own];
     expectKnownOptions(this.getClassName(), args, known);
-    this.lossTerms = resolveAuxiliaryLosses(args);
+    this.lossTerms = resolveRouterLosses(args);
     this.biasUpdate = resolveBiasUpdate(args);
     const { seed = Math.floor(Math.random() * 2 ** 31) } = args;
     expectThat(Number.isSafeInteger(seed), 'seed', 'an integer', seed);

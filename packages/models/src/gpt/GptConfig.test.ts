@@ -93,8 +93,8 @@ describe('resolveGpt', () => {
     ],
     [
       'a negative coefficient',
-      { moe: { kind: 'top1', numExperts: 4, auxiliaryLossCoefficient: -1 } },
-      /^moe.auxiliaryLossCoefficient: expected a number >= 0, got -1$/,
+      { moe: { kind: 'top1', numExperts: 4, loadBalanceCoefficient: -1 } },
+      /^moe.loadBalanceCoefficient: expected a number >= 0, got -1$/,
     ],
   ])('rejects %s', (_, change, message) => {
     const resolve = () => resolveGpt({ ...valid, ...change });

@@ -5,7 +5,7 @@ import { dropout, embedding, linear, softmaxCrossEntropy } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { generate, type GenerateOptions } from '../generation/generate.js';
-import { addRouterLosses, auxiliaryLoss, type LossResult } from '../stages/routerLosses.js';
+import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/routerLosses.js';
 import type { StageCache } from '../stages/runStage.js';
 import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
 import { StagedModel, type ModelOptions } from '../stages/StagedModel.js';
@@ -39,7 +39,7 @@ export type ForwardResult = {
   /** (B, S, vocabSize) */
   logits: tf.Tensor3D;
   /** Load-balance loss of all layers. */
-  auxiliaryLoss: tf.Scalar;
+  loadBalance: tf.Scalar;
   /** Of each block or pair that has experts; of DGMoE, which chooses twice, two. */
   routings: Routing[];
   /** With `keepHiddenStates`: (B, S, dModel) after each block or pair, before the final norm. */
@@ -71,7 +71,7 @@ export abstract class LanguageModel<Config> extends StagedModel<Config, Resolved
       const { hidden, routings, ...kept } = this.hidden(ids, options);
       const [batch, length] = ids.shape;
       const logits: tf.Tensor3D = tf.reshape(this.scores(hidden), [batch, length, this.resolved.vocabSize]);
-      return { logits, auxiliaryLoss: auxiliaryLoss(routings, this.resolved.routerLosses), routings, ...kept };
+      return { logits, loadBalance: loadBalanceOfLayers(routings, this.resolved.routerLosses), routings, ...kept };
     });
   }
 
@@ -159,7 +159,7 @@ export abstract class LanguageModel<Config> extends StagedModel<Config, Resolved
 
   private embed(ids: tf.Tensor2D, start: number): tf.Tensor3D {
     const tokens = embedding(ids, parameter<tf.Tensor2D>(this.variables, 'embedding')) as tf.Tensor3D;
-    if (this.resolved.positions === 'rotary') return tokens;
+    if (this.resolved.positionEncoding === 'rotary') return tokens;
     const positions = parameter<tf.Tensor2D>(this.variables, 'positions');
     return tf.add(tokens, tf.slice(positions, [start, 0], [ids.shape[1], this.resolved.dModel]));
   }

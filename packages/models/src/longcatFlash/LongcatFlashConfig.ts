@@ -46,7 +46,7 @@ export function resolveLongcatFlash(config: LongcatFlashConfig): ResolvedLongcat
   for (const [name, value] of Object.entries({ vocabSize, numLayers, sequenceLength }))
     expectPositiveInteger(name, value);
   expectThat(typeof moe === 'object', 'moe', 'options of the router and its experts', moe);
-  const { balance, auxiliaryLossCoefficient = 0, sequenceBalanceCoefficient, importanceCoefficient, ...rest } = moe;
+  const { balance, loadBalanceCoefficient = 0, sequenceBalanceCoefficient, importanceCoefficient, ...rest } = moe;
   const { zLossCoefficient, expertHidden, ...router } = rest;
   expectPositiveInteger('moe.expertHidden', expertHidden);
   const { routing = 'tokenChoice' } = router;
@@ -70,14 +70,14 @@ export function resolveLongcatFlash(config: LongcatFlashConfig): ResolvedLongcat
     numLayers: 2 * numLayers,
     dModel,
     sequenceLength,
-    positions: 'rotary',
+    positionEncoding: 'rotary',
     tiedEmbeddings: false,
     norm: block.norm,
     normEpsilon,
     dropout,
     routerLosses: resolveRouterLosses({
       balance,
-      auxiliaryLossCoefficient,
+      loadBalanceCoefficient,
       sequenceBalanceCoefficient,
       importanceCoefficient,
       zLossCoefficient,

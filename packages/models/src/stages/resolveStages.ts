@@ -126,7 +126,7 @@ function expertOptions(moe: MoeConfig): Omit<PairConfig, keyof BackboneConfig | 
 function withoutRouterLosses(moe: MoeConfig): Omit<MoeConfig, keyof RouterLossConfig> {
   const {
     balance: _,
-    auxiliaryLossCoefficient: __,
+    loadBalanceCoefficient: __,
     sequenceBalanceCoefficient: ___,
     importanceCoefficient: ____,
     zLossCoefficient: _____,

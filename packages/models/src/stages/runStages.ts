@@ -16,7 +16,7 @@ export interface DispatchOptions {
   /** Brings tokens to their experts and back. Default: all experts are here. A shard of experts needs one. */
   dispatcher?: Dispatcher;
   /** Says in which order the operators of each stage run, and in how many chunks tokens travel. Default: sequentially. */
-  overlap?: Pick<OverlapController, 'layer'>;
+  overlap?: Pick<OverlapController, 'stage'>;
 }
 
 export interface RunStagesOptions extends DispatchOptions {
@@ -56,7 +56,7 @@ export function runStages(
       past: past?.[index],
       keepCache,
       dispatcher,
-      ...overlap?.layer(index, { training }),
+      ...overlap?.stage(index, { training }),
       // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
       // than in the whole sequence. Generation therefore drops nothing.
       dropless: keepCache || past !== undefined,

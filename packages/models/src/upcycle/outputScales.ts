@@ -37,7 +37,7 @@ export function outputScales({ kind, moe, ffnHidden }: ResolvedPair | ResolvedBl
 
   const evenScores = !normalizeWeights;
   if (evenScores) {
-    const gate = moe!.gate;
+    const gate = moe!.logits;
     expectThat(gate === 'linear', 'moe.normalizeWeights', `true with gate '${gate}'`, normalizeWeights);
   }
   const evenScore = scoreFunction === 'softmax' ? 1 / numExperts : 1 / 2;

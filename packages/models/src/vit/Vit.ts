@@ -4,7 +4,7 @@ import { below, normalize, parameter, tidyRecord } from '@scmoe/layer';
 import { dropout, linear, softmaxCrossEntropy } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import { addRouterLosses, auxiliaryLoss, type LossResult } from '../stages/routerLosses.js';
+import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/routerLosses.js';
 import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
 import { StagedModel, type ModelOptions } from '../stages/StagedModel.js';
 import { patchesOf } from './patchesOf.js';
@@ -36,7 +36,7 @@ export type VitForwardResult = {
   /** (B, numClasses) */
   logits: tf.Tensor2D;
   /** Load-balance loss of all layers. */
-  auxiliaryLoss: tf.Scalar;
+  loadBalance: tf.Scalar;
   /** Of each block or pair that has experts; of DGMoE, which chooses twice, two. */
   routings: Routing[];
   /** With `keepHiddenStates`: (B, sequenceLength, dModel) after each block or pair, before the final norm. */
@@ -67,8 +67,8 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
   forward(pixels: tf.Tensor4D, options: VitForwardOptions = {}): VitForwardResult {
     return tidyRecord(() => {
       const { logits, routings, hiddenStates } = this.classify(pixels, options);
-      const balance = auxiliaryLoss(routings, this.resolved.routerLosses);
-      return { logits, auxiliaryLoss: balance, routings, hiddenStates };
+      const balance = loadBalanceOfLayers(routings, this.resolved.routerLosses);
+      return { logits, loadBalance: balance, routings, hiddenStates };
     });
   }
 

@@ -4,9 +4,9 @@ import { expectPositive, expectPositiveInteger, expectWholeNumber } from '@scmoe
 export interface ModelShape {
   /** Block pairs, each a block with an MLP and one with experts. */
   readonly pairs: number;
-  readonly modelWidth: number;
+  readonly dModel: number;
   /** Hidden width of the MLP, of the shared expert and of each expert. */
-  readonly hiddenWidth: number;
+  readonly ffnHidden: number;
   /** Weight matrices of an MLP: 2, or 3 with a gated activation. Default 2. */
   readonly matricesPerMlp?: number;
   readonly sequenceLength: number;
@@ -21,7 +21,7 @@ export interface ModelShape {
 
 /** @throws ArgumentError naming the field that makes no sense */
 export function checkModelShape(model: ModelShape): void {
-  for (const field of ['pairs', 'modelWidth', 'hiddenWidth', 'sequenceLength', 'expertsPerRank'] as const) {
+  for (const field of ['pairs', 'dModel', 'ffnHidden', 'sequenceLength', 'expertsPerRank'] as const) {
     expectPositiveInteger(field, model[field]);
   }
   expectWholeNumber('tokensPerRank', model.tokensPerRank);

@@ -24,7 +24,7 @@ export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: numbe
   checkCluster(cluster);
   expectPositiveInteger('ranks', ranks);
   const { imbalance = 1, operatorMs = 0.02, interference = 0 } = cluster;
-  const { bytesPerElement = 2, capacityFactor = 1, tokensPerRank, modelWidth } = model;
+  const { bytesPerElement = 2, capacityFactor = 1, tokensPerRank, dModel } = model;
 
   return {
     updateMs: () => 0,
@@ -33,7 +33,7 @@ export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: numbe
     chunkOverhead: { computeMs: operatorMs, communicationMs: allToAllMs(0, ranks, cluster) },
     costs: (layer: LayerKind, topK: number, direction: Direction): OperatorCosts => {
       const rows = tokensPerRank * topK * capacityFactor * imbalance;
-      const exchangeMs = allToAllMs(rows * modelWidth * bytesPerElement, ranks, cluster);
+      const exchangeMs = allToAllMs(rows * dModel * bytesPerElement, ranks, cluster);
       const work = workOf(model, topK, ranks, rows);
       const graph = layerGraph(layer);
       return Object.fromEntries(
@@ -49,10 +49,10 @@ export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: numbe
 }
 
 function workOf(model: ModelShape, topK: number, ranks: number, rows: number): Record<OperatorKind, Work> {
-  const { modelWidth: d, hiddenWidth, sequenceLength, tokensPerRank: tokens, expertsPerRank } = model;
+  const { dModel: d, ffnHidden, sequenceLength, tokensPerRank: tokens, expertsPerRank } = model;
   const { matricesPerMlp = 2, bytesPerElement = 2 } = model;
   const activation = tokens * d * bytesPerElement;
-  const mlpParameters = matricesPerMlp * d * hiddenWidth;
+  const mlpParameters = matricesPerMlp * d * ffnHidden;
   const mlp: Work = {
     flops: 2 * tokens * mlpParameters,
     bytes: mlpParameters * bytesPerElement + 2 * activation,

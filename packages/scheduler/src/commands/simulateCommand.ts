@@ -54,7 +54,7 @@ export function simulateCommand(terminal: Terminal): Command {
     .option('--costs <file>', 'instead of those: measured times of every layer, as `npm run bench:overlap` writes them')
     .option('--mode <train|infer>', 'forward, backward and update, or forward alone', oneOf('train', 'infer'), 'train')
     .option('--max-chunks <n>', 'chunks that an overlapped layer may cut its tokens into', wholeNumber(1), 1)
-    .option('--layer <kind>', 'add a plan of your own: its layer (pos2, longCat, ...)')
+    .option('--layer <kind>', 'add a plan of your own: its layer (pos2, longcat, ...)')
     .option('--top-k <k>', 'its routed experts for each token', wholeNumber(1), 1)
     .option('--slot <K>', 'its slot; without one the best', wholeNumber(0))
     .option('--chunks <m>', 'its chunks', wholeNumber(1), 1)

@@ -3,43 +3,43 @@ import { importanceLoss, loadBalanceLoss, loadLoss, sequenceBalanceLoss, zLoss, 
 import * as tf from '@tensorflow/tfjs';
 
 /** Shares of the router's auxiliary losses in the training loss; 0 leaves one out. */
-export interface AuxiliaryLossArgs {
+export interface RouterLossArgs {
   /** Of the load-balance loss; 0.01 by default, the others 0. */
-  auxiliaryLossCoefficient?: number;
+  loadBalanceCoefficient?: number;
   /** Of the balance within each sequence of a batch. */
-  sequenceLossCoefficient?: number;
-  importanceLossCoefficient?: number;
+  sequenceBalanceCoefficient?: number;
+  importanceCoefficient?: number;
   /** Needs a `noisy` router. */
-  loadLossCoefficient?: number;
+  loadCoefficient?: number;
   zLossCoefficient?: number;
 }
 
-export type AuxiliaryLosses = readonly (readonly [coefficient: number, loss: LossOfRouting])[];
+export type RouterLosses = readonly (readonly [coefficient: number, loss: LossOfRouting])[];
 type LossOfRouting = (routing: Routing, context: { numSequences: number }) => tf.Scalar;
 
-const losses: Record<keyof AuxiliaryLossArgs, LossOfRouting> = {
-  auxiliaryLossCoefficient: (routing) => loadBalanceLoss(routing),
-  sequenceLossCoefficient: (routing, context) => sequenceBalanceLoss(routing, context),
-  importanceLossCoefficient: (routing) => importanceLoss(routing),
-  loadLossCoefficient: (routing) => loadLoss(routing),
+const losses: Record<keyof RouterLossArgs, LossOfRouting> = {
+  loadBalanceCoefficient: (routing) => loadBalanceLoss(routing),
+  sequenceBalanceCoefficient: (routing, context) => sequenceBalanceLoss(routing, context),
+  importanceCoefficient: (routing) => importanceLoss(routing),
+  loadCoefficient: (routing) => loadLoss(routing),
   zLossCoefficient: (routing) => zLoss(routing),
 };
 
 /** The losses that count. @throws ArgumentError naming the coefficient, what is allowed and what came. */
-export function resolveAuxiliaryLosses(args: AuxiliaryLossArgs & { noisy?: boolean }): AuxiliaryLosses {
-  const names = Object.keys(losses) as (keyof AuxiliaryLossArgs)[];
+export function resolveRouterLosses(args: RouterLossArgs & { noisy?: boolean }): RouterLosses {
+  const names = Object.keys(losses) as (keyof RouterLossArgs)[];
   const all = names.map((name) => {
-    const coefficient = args[name] ?? (name === 'auxiliaryLossCoefficient' ? 0.01 : 0);
+    const coefficient = args[name] ?? (name === 'loadBalanceCoefficient' ? 0.01 : 0);
     expectNonNegative(name, coefficient);
     return [coefficient, losses[name]] as const;
   });
-  const { loadLossCoefficient = 0, noisy = false } = args;
-  expectThat(loadLossCoefficient === 0 || noisy, 'loadLossCoefficient', '0 without noisy', loadLossCoefficient);
+  const { loadCoefficient = 0, noisy = false } = args;
+  expectThat(loadCoefficient === 0 || noisy, 'loadCoefficient', '0 without noisy', loadCoefficient);
   return all.filter(([coefficient]) => coefficient > 0);
 }
 
 /** Their weighted sum over the routings of one call. */
-export function sumOfLosses(of: AuxiliaryLosses, routings: readonly Routing[], numSequences: number): tf.Scalar {
+export function sumOfLosses(of: RouterLosses, routings: readonly Routing[], numSequences: number): tf.Scalar {
   return tf.tidy(() => {
     const terms = routings.flatMap((routing) =>
       of.map(([coefficient, loss]) => tf.mul<tf.Scalar>(loss(routing, { numSequences }), coefficient)),
