@@ -127,7 +127,7 @@ describe('simulatePlan', () => {
       'a negative cost',
       [run('mlp1')],
       { mlp1: -1 },
-      /cost of 'mlp1' in ms: expected a time of zero or more, finite, got -1/,
+      /cost of 'mlp1' in ms: expected a number >= 0, got -1/,
     ],
     ['a cost that is no number', [run('mlp1')], { mlp1: NaN }, /got NaN/],
     ['a wait without start', [wait('combine')], { combine: 1 }, /'wait combine': it was not started/],
