@@ -1,4 +1,6 @@
-import { ConfigurationError, resolveRouter, type RouterConfig } from '../index.js';
+import { ArgumentError } from '@scmoe/errors';
+
+import { resolveRouter, type RouterConfig } from '../index.js';
 
 const valid: RouterConfig = { numExperts: 8 };
 
@@ -14,7 +16,7 @@ describe('resolveRouter', () => {
       minCapacity: 1,
       dropPolicy: 'position',
       capacityOrder: 'choice',
-      gate: 'linear',
+      logits: 'linear',
       cosineWidth: 256,
       noisy: false,
       jitter: 0,
@@ -62,8 +64,8 @@ describe('resolveRouter', () => {
     [{ minCapacity: 1.5 }, 'minCapacity: expected an integer >= 0, got 1.5'],
     [{ dropPolicy: 'random' }, 'dropPolicy: expected one of position, probability, got "random"'],
     [{ capacityOrder: 'expert' }, 'capacityOrder: expected one of choice, token, got "expert"'],
-    [{ gate: 'mlp' }, 'gate: expected one of linear, cosine, got "mlp"'],
-    [{ gate: 'cosine', cosineWidth: 0 }, 'cosineWidth: expected a positive integer, got 0'],
+    [{ logits: 'mlp' }, 'logits: expected one of linear, cosine, got "mlp"'],
+    [{ logits: 'cosine', cosineWidth: 0 }, 'cosineWidth: expected a positive integer, got 0'],
     [{ noisy: 1 }, 'noisy: expected true or false, got 1'],
     [{ jitter: 1 }, 'jitter: expected a number in [0, 1), got 1'],
     [{ jitter: -0.1 }, 'jitter: expected a number in [0, 1), got -0.1'],
@@ -99,7 +101,7 @@ describe('resolveRouter', () => {
     [{ ...byExperts, numZeroExperts: 2 }, "numZeroExperts: expected 0 with routing 'expertChoice', got 2"],
   ])('refuses %j', (change, message) => {
     const resolve = () => resolveRouter({ ...valid, ...change });
-    expect(resolve).toThrow(ConfigurationError);
-    expect(resolve).toThrow(new ConfigurationError(message));
+    expect(resolve).toThrow(ArgumentError);
+    expect(resolve).toThrow(new ArgumentError(message));
   });
 });
