@@ -7,7 +7,7 @@ import { CommError, findNccl, init, type Communicator, type EngineName } from '.
 import { runCases } from '../testing/collectiveCases.js';
 import { onAll, openWorld, patientMs, placeOf, serveStore } from '../testing/openWorld.js';
 import { startRankProcess } from '../testing/rankProcess.js';
-import { launchOf, startScmoe } from '../testing/scmoe.js';
+import { launchCases } from '../testing/launches.js';
 import { describeStandins, standinVariables } from '../testing/standins.js';
 
 jest.setTimeout(120_000);
@@ -37,7 +37,7 @@ describeStandins('every collective in every dtype, as well,', gives(['self', 'gl
 
 describeStandins('the nccl engine', () => {
   it('runs every collective between processes as well', async () => {
-    const { done } = startScmoe(launchOf(4), standinVariables);
+    const { done } = launchCases(4, standinVariables);
     const { code, out, err } = await done;
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(out.match(/"engine":"nccl"/g)).toHaveLength(4);

@@ -9,6 +9,7 @@ export function table(header: readonly string[], rows: readonly (readonly string
     .join('');
 }
 
+/** A share as whole percent; a dash for a number that is none. */
 export function percent(value: number): string {
   return Number.isFinite(value) ? `${Math.round(value * 100)}%` : '-';
 }

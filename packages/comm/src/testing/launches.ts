@@ -4,47 +4,55 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
+
 import { fromSource } from '@scmoe/testing';
 
-export interface ScmoeOutcome {
+import type { LaunchOptions } from '../launch/LaunchOptions.js';
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+export interface LaunchOutcome {
   code: number | null;
   signal: NodeJS.Signals | null;
   out: string;
   err: string;
 }
 
-export interface Scmoe {
+export interface LaunchProcess {
   process: ChildProcess;
   out: () => string;
   err: () => string;
-  done: Promise<ScmoeOutcome>;
+  done: Promise<LaunchOutcome>;
 }
 
 const launcherVariables = /^(RANK|WORLD_SIZE|LOCAL_|MASTER_|SCMOE_|PET_|NODE_OPTIONS|NO_COLOR|FORCE_COLOR)/;
 
-/** Runs `scmoe` as a process of its own, from source. */
-export function startScmoe(args: readonly string[], env: NodeJS.ProcessEnv = {}): Scmoe {
-  const here = dirname(fileURLToPath(import.meta.url));
-  const node = [...fromSource, join(here, '..', 'cli.ts')];
+/** Runs `launch` in a process of its own, from source. */
+export function startLaunch(
+  command: LaunchOptions['command'],
+  options: Partial<LaunchOptions> = {},
+  env: NodeJS.ProcessEnv = {},
+): LaunchProcess {
+  const program = join(here, 'launchProgram.ts');
   const clean = Object.entries(process.env).filter(([name]) => !launcherVariables.test(name));
-  const child = spawn(process.execPath, [...node, ...args], {
+  const child = spawn(process.execPath, [...fromSource, program, JSON.stringify({ command, ...options })], {
     env: { ...Object.fromEntries(clean), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
-  const done = new Promise<ScmoeOutcome>((resolve, reject) => {
+  const done = new Promise<LaunchOutcome>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) => resolve({ code, signal, out, err }));
   });
   return { process: child, out: () => out, err: () => err, done };
 }
 
-/** Arguments that run every case of collectiveCases on so many ranks, each a process. */
-export function launchOf(ranks: number): string[] {
-  const program = join(dirname(fileURLToPath(import.meta.url)), 'collectivesProgram.ts');
-  return ['launch', '-n', String(ranks), process.execPath, ...fromSource, program, 'nccl'];
+/** Runs every case of collectiveCases on so many ranks, each a process. */
+export function launchCases(ranks: number, env: NodeJS.ProcessEnv): LaunchProcess {
+  const program = join(here, 'collectivesProgram.ts');
+  return startLaunch([process.execPath, ...fromSource, program, 'nccl'], { ranksHere: ranks }, env);
 }
 
 /** Writes programs for ranks into a folder of the test file's own. */

@@ -1,37 +1,25 @@
+import type { Terminal } from '@scmoe/comm/launch';
 import { ArgumentError } from '@scmoe/errors';
+import {
+  clusterMachine,
+  compareContenders,
+  drawTimeline,
+  formatMs,
+  machineShare,
+  measuredMachine,
+  shareMachine,
+  type ComparisonRow,
+  type Machine,
+} from '@scmoe/scheduler';
 import { Command } from 'commander';
 
-import { clusterMachine } from '../cluster/clusterMachine.js';
-import { compareContenders, type ComparisonRow } from '../cluster/compareContenders.js';
-import type { Machine } from '../cluster/Machine.js';
-import { measuredMachine } from '../cluster/measuredMachine.js';
-import { machineShare, type RunKind } from '../cluster/predictPair.js';
-import { shareMachine } from '../cluster/shareMachine.js';
-import { drawTimeline } from '../trace/drawTimeline.js';
-import { formatMs } from '../trace/timeAxis.js';
-import { predictedTraces } from './predictedTraces.js';
-import { readCluster, readMeasuredCosts, readModel, clusterNames, modelNames } from './descriptions.js';
+import { clusterNames, modelNames, readCluster, readMeasuredCosts, readModel } from './descriptions.js';
 import { writePicture } from './files.js';
 import { oneOf, pictureFile, share, wholeNumber, wholeNumbers } from './parsers.js';
 import { planRow } from './planRow.js';
+import { predictedTraces } from './predictedTraces.js';
+import type { SimulateOptions } from './SimulateOptions.js';
 import { percent, table } from './table.js';
-import type { Terminal } from './Terminal.js';
-
-export interface SimulateOptions {
-  readonly costs?: string;
-  readonly share?: number;
-  readonly cluster: string;
-  readonly model: string;
-  readonly ranks: readonly number[];
-  readonly mode: RunKind;
-  readonly maxChunks: number;
-  readonly layer?: string;
-  readonly topK: number;
-  readonly slot?: number;
-  readonly chunks: number;
-  readonly json?: boolean;
-  readonly timeline?: string;
-}
 
 interface Case {
   readonly title: string;

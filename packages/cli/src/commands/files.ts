@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
 import { ArgumentError } from '@scmoe/errors';
+import { renderPng } from '@scmoe/scheduler/png';
 
-import { renderPng } from '../trace/renderPng.js';
-
+/** The text of a file. @throws ArgumentError where it can't be read */
 export function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');

@@ -1,25 +1,33 @@
 import { ArgumentError } from '@scmoe/errors';
+import {
+  checkCluster,
+  checkMeasuredCosts,
+  checkModelShape,
+  clusterPresets,
+  modelPresets,
+  type Cluster,
+  type MeasuredCosts,
+  type ModelShape,
+} from '@scmoe/scheduler';
 
-import { checkCluster, type Cluster } from '../cluster/Cluster.js';
-import { checkMeasuredCosts, type MeasuredCosts } from '../cluster/measuredMachine.js';
-import { checkModelShape, type ModelShape } from '../cluster/ModelShape.js';
-import { clusterPresets, modelPresets } from '../cluster/presets.js';
 import { readText } from './files.js';
 
+/** Names of the clusters that need no file. */
 export const clusterNames = Object.keys(clusterPresets);
+/** Names of the models that need no file. */
 export const modelNames = Object.keys(modelPresets);
 
-/** @throws ArgumentError where it is neither a preset nor a file that describes a cluster */
+/** The cluster of a preset's name, or that of a file. @throws ArgumentError where it is neither */
 export function readCluster(nameOrFile: string): Cluster {
   return described(nameOrFile, 'cluster', clusterPresets, checkCluster);
 }
 
-/** @throws ArgumentError where it is neither a preset nor a file that describes a model */
+/** The model of a preset's name, or that of a file. @throws ArgumentError where it is neither */
 export function readModel(nameOrFile: string): ModelShape {
   return described(nameOrFile, 'model', modelPresets, checkModelShape);
 }
 
-/** @throws ArgumentError where the file holds no measured costs */
+/** The measured costs of a file. @throws ArgumentError where it holds none */
 export function readMeasuredCosts(file: string): MeasuredCosts {
   return readDescription(file, checkMeasuredCosts);
 }

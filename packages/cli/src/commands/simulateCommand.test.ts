@@ -1,64 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
 
-import { contenders } from '../cluster/Contender.js';
-import { layerGraph } from '../graph/layerGraphs.js';
-import { sequentialPlan } from '../plan/sequentialPlan.js';
-import { simulatePlan } from '../predict/simulatePlan.js';
-import { costsOf } from '../testing/randomCosts.js';
-import { writeChromeTrace } from '../trace/chromeTrace.js';
-import { commandNames, runCommand } from './index.js';
+import { contenders, layerGraph } from '@scmoe/scheduler';
 
-const folder = mkdtempSync(join(tmpdir(), 'scmoe-'));
-const file = (name: string) => join(folder, name);
-afterAll(() => rmSync(folder, { recursive: true }));
+import { scmoe, temporaryFiles } from '../testing/scmoe.js';
 
-async function scmoe(...args: string[]) {
-  let [out, err] = ['', ''];
-  const code = await runCommand(args, {
-    out: { write: (text: string) => ((out += text), true) },
-    err: { write: (text: string) => ((err += text), true) },
-  });
-  return { code, out, err };
-}
-
-describe('scmoe timeline', () => {
-  const graph = layerGraph('pos2');
-  const { spans } = simulatePlan(sequentialPlan(graph), costsOf(graph, { dispatch: 3, combine: 3 }));
-  const trace = file('step.json');
-  writeFileSync(trace, writeChromeTrace({ title: 'sequential', spans }));
-
-  it('draws a trace beside it and says what was hidden', async () => {
-    const { code, out } = await scmoe('timeline', trace);
-    expect(code).toBe(0);
-    expect(out).toContain('sequential: step 15 ms, 0% of communication hidden');
-    expect(out).toMatch(/rank 0 +9 +6 +6 +0%/);
-    expect(readFileSync(file('step.svg'), 'utf8')).toMatch(/^<svg /);
-  });
-
-  it('draws PNG where the file is called so', async () => {
-    expect((await scmoe('timeline', trace, '-o', file('step.png'))).code).toBe(0);
-    expect(readFileSync(file('step.png')).subarray(1, 4).toString()).toBe('PNG');
-  });
-
-  it('puts files of several ranks into one step', async () => {
-    const second = file('rank1.json');
-    writeFileSync(second, writeChromeTrace({ title: '', spans: spans.map((span) => ({ ...span, rank: 1 })) }));
-    const { out } = await scmoe('timeline', '--merge', trace, second);
-    expect(out.match(/rank \d/g)).toEqual(['rank 0', 'rank 1']);
-    expect(out.match(/ of communication hidden/g)).toHaveLength(1);
-  });
-
-  it('names the file that is no trace', async () => {
-    writeFileSync(file('other.json'), '{}');
-    expect(await scmoe('timeline', file('other.json'))).toMatchObject({
-      code: 1,
-      err: `scmoe: ${file('other.json')}: not a trace: it has no traceEvents\n`,
-    });
-    expect((await scmoe('timeline', file('missing.json'))).err).toMatch(/can't read .*missing.json: ENOENT/);
-  });
-});
+const file = temporaryFiles();
 
 describe('scmoe simulate', () => {
   it('compares all layers on a number of ranks each', async () => {
@@ -105,7 +51,8 @@ describe('scmoe simulate', () => {
 
   it('takes measured times in place of model and cluster', async () => {
     const layers = contenders.map(({ layer, topK }) => {
-      const costs = costsOf(layerGraph(layer), { dispatch: 2 * topK, combine: 2 * topK });
+      const computations = Object.fromEntries(layerGraph(layer).names.map((name) => [name, 1]));
+      const costs = { ...computations, dispatch: 2 * topK, combine: 2 * topK };
       return { layer, topK, forward: costs, backward: costs, updateMs: 0 };
     });
     const head = { format: 'scmoe-measured-costs', title: 'our lab', pairs: 3, tokensPerRank: 64 };
@@ -127,28 +74,5 @@ describe('scmoe simulate', () => {
   it('draws the predicted steps', async () => {
     expect((await scmoe('simulate', '--timeline', file('predicted.svg'))).code).toBe(0);
     expect(readFileSync(file('predicted.svg'), 'utf8')).toContain('ScMoE pos2 at slot');
-  });
-});
-
-describe('a wrong command line exits with 2 and says', () => {
-  it.each([
-    [['simulate', '--share', '1.5'], /'1.5' is invalid. Expected a share from 0 to 0.99/],
-    [['simulate', '--ranks', '2,x'], /'2,x' is invalid. Expected a whole number of at least 1/],
-    [['simulate', '--mode', 'guess'], /'guess' is invalid. Expected train or infer/],
-    [['simulate', '--timeline', 'x.gif'], /Expected a file name ending in .svg or .png/],
-    [['timeline'], /missing required argument 'traces'/],
-    [['fly'], /unknown command 'fly'/],
-  ])('%j', async (args, message) => {
-    const { code, err } = await scmoe(...args);
-    expect(err).toMatch(message);
-    expect(code).toBe(2);
-  });
-
-  it('and --help exits with 0 and lists the options', async () => {
-    for (const name of commandNames) {
-      const { code, out } = await scmoe(name, '--help');
-      expect(code).toBe(0);
-      expect(out).toContain(`Usage: scmoe ${name}`);
-    }
   });
 });

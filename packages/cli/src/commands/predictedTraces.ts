@@ -1,10 +1,12 @@
-import { planOverlap } from '../choose/planOverlap.js';
-import type { Machine } from '../cluster/Machine.js';
-import { chunkCosts } from '../costs/chunkCosts.js';
-import { layerGraph } from '../graph/layerGraphs.js';
-import { sequentialPlan } from '../plan/sequentialPlan.js';
-import { simulatePlan } from '../predict/simulatePlan.js';
-import type { Trace } from '../trace/Trace.js';
+import {
+  chunkCosts,
+  layerGraph,
+  planOverlap,
+  sequentialPlan,
+  simulatePlan,
+  type Machine,
+  type Trace,
+} from '@scmoe/scheduler';
 
 /** The predicted forward pass of a block pair: standard top-2, and ScMoE with its best plan. */
 export function predictedTraces(machine: Machine, maxChunks: number): readonly Trace[] {

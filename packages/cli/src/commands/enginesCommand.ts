@@ -1,16 +1,12 @@
+import { findGloo, findNccl, type Terminal } from '@scmoe/comm/launch';
 import { Command } from 'commander';
 
-import { findGloo } from '../engine/gloo.js';
-import { findNccl } from '../engine/nccl.js';
-import type { Terminal } from './Terminal.js';
-
 /** `scmoe engines`: which engines this machine can use, and why not the others. */
-export function enginesCommand(terminal: Terminal, setExitCode: (code: number) => void): Command {
+export function enginesCommand(terminal: Terminal): Command {
   return new Command('engines')
     .description('Says which engines can be used on this machine, and what the others lack.')
     .action(() => {
       for (const line of describeEngines()) terminal.out.write(`${line}\n`);
-      setExitCode(0);
     });
 }
 

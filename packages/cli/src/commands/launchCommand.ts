@@ -1,9 +1,8 @@
+import { launch, type Terminal } from '@scmoe/comm/launch';
 import { Command, Option } from 'commander';
 
-import { launch } from './launch.js';
+import { endpoint, ranksHere, seconds, secret, wholeNumber } from './parsers.js';
 import { readFlags, type LaunchFlags } from './readFlags.js';
-import { endpoint, parseRanks, seconds, secret, wholeNumber } from './parsers.js';
-import type { Terminal } from './Terminal.js';
 
 /** `scmoe launch`, with the names of torchrun. The PET_ variables are those that a PyTorchJob sets for torchrun. */
 export function launchCommand(terminal: Terminal, setExitCode: (code: number) => void): Command {
@@ -15,7 +14,7 @@ export function launchCommand(terminal: Terminal, setExitCode: (code: number) =>
     .passThroughOptions()
     .addOption(
       flag('-n, --nproc-per-node <n|auto>', 'ranks on this host; auto: one a GPU, or else one a core')
-        .argParser(parseRanks)
+        .argParser(ranksHere)
         .default(1)
         .env('PET_NPROC_PER_NODE'),
     )
@@ -64,6 +63,6 @@ export function launchCommand(terminal: Terminal, setExitCode: (code: number) =>
         .default(60_000, '60'),
     )
     .action(async (command: string, args: string[], flags: LaunchFlags) => {
-      setExitCode(await launch(readFlags([command, ...args], flags), terminal));
+      setExitCode(await launch({ ...readFlags([command, ...args], flags), terminal }));
     });
 }

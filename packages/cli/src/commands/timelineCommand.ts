@@ -1,17 +1,13 @@
 import { basename, extname } from 'node:path';
 
+import type { Terminal } from '@scmoe/comm/launch';
 import { ArgumentError } from '@scmoe/errors';
+import { drawTimeline, formatMs, readChromeTrace, summarizeTrace, type Trace } from '@scmoe/scheduler';
 import { Command } from 'commander';
 
-import { readChromeTrace } from '../trace/chromeTrace.js';
-import { drawTimeline } from '../trace/drawTimeline.js';
-import { summarizeTrace } from '../trace/summarizeTrace.js';
-import { formatMs } from '../trace/timeAxis.js';
-import type { Trace } from '../trace/Trace.js';
 import { readText, writePicture } from './files.js';
 import { pictureFile, wholeNumber } from './parsers.js';
 import { percent, table } from './table.js';
-import type { Terminal } from './Terminal.js';
 
 interface Options {
   readonly output?: string;

@@ -1,9 +1,13 @@
-import type { ComparisonRow } from '../cluster/compareContenders.js';
-import type { Contender } from '../cluster/Contender.js';
-import type { Machine } from '../cluster/Machine.js';
-import { predictPair } from '../cluster/predictPair.js';
-import { layerGraph, type LayerKind } from '../graph/layerGraphs.js';
-import type { SimulateOptions } from './simulateCommand.js';
+import {
+  layerGraph,
+  predictPair,
+  type ComparisonRow,
+  type Contender,
+  type LayerKind,
+  type Machine,
+} from '@scmoe/scheduler';
+
+import type { SimulateOptions } from './SimulateOptions.js';
 
 /** The row of a plan that the command line describes. */
 export function planRow(
