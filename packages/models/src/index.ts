@@ -21,6 +21,7 @@ export {
 } from './longcatFlash/LongcatFlashConfig.js';
 export { longcatFlashSpecs } from './longcatFlash/longcatFlashSpecs.js';
 export type { InitialValues } from './stages/createVariables.js';
+export { isHiddenMatrix } from './stages/isHiddenMatrix.js';
 export type { RouterLoads } from './stages/correctionBiases.js';
 export type { MoeConfig, Placement, Stage } from './stages/resolveStages.js';
 export type { LossResult, RouterLossConfig, RouterLosses } from './stages/routerLosses.js';
