@@ -1,5 +1,5 @@
 import { UserError } from '@scmoe/errors';
-import { Command, CommanderError } from 'commander';
+import { Command, type CommanderError } from 'commander';
 
 import { applyConfigFile } from '../options/configFile.js';
 import type { Terminal } from './Terminal.js';
@@ -43,11 +43,16 @@ export async function runCommandLine(
     await program.parseAsync(args, { from: 'user' });
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (isCommanderError(error)) return error.exitCode === 0 ? 0 : 2;
     if (!(error instanceof UserError)) throw error;
     terminal.err.write(`${name}: ${error.message}\n`);
     return error.exitCode;
   }
+}
+
+/** Commands may come from another copy of commander than this one, with an error class of its own. */
+function isCommanderError(error: unknown): error is CommanderError {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.');
 }
 
 /** Runs the command line of this process on its standard streams, and sets the status that it will end with. */
