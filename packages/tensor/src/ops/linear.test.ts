@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { expectGradientsMatch, itGolden, relativeError } from '@scmoe/testing';
+import { expectGradientsMatch, itMatchesReference, relativeError } from '@scmoe/testing';
 import { linear, linearComposed, useBackend, type Activation } from '../index.js';
 import { availableBackends } from '../testing/backends.js';
 import { expectNoLeak, expectTwinsAgree } from '../testing/twin.js';
@@ -41,7 +41,7 @@ describe.each(availableBackends())('linear on %s', (backend) => {
     });
   }
 
-  itGolden('matches the reference values', 'activation-', ({ tensors, config }) => {
+  itMatchesReference('matches the reference values', 'activation', ({ tensors, config }) => {
     const { activation } = config as { activation: Activation };
     const x = tensors['input.x']!;
     const identity = tf.eye(x.shape.at(-1)!);

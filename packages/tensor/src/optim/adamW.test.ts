@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { itGolden, relativeError } from '@scmoe/testing';
+import { itMatchesReference, relativeError } from '@scmoe/testing';
 import { AdamW, clipScale, globalNorm } from '../index.js';
 import { availableBackends } from '../testing/backends.js';
 
@@ -24,7 +24,7 @@ const record = <T>(names: string[], of: (name: string) => T): Record<string, T> 
 describe.each(availableBackends())('AdamW on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
 
-  itGolden('follows the reference values', 'adamw', ({ tensors, config }) => {
+  itMatchesReference('follows the reference values', 'adamw', ({ tensors, config }) => {
     const { beta1, beta2, epsilon, weightDecay, decayed, learningRates, maxNorm, parameters } = config as AdamWCase;
     const variables = record(parameters, (name) => tf.variable(tensors[`buffer.${name}`]!));
     const optimizer = new AdamW({ beta1, beta2, epsilon, weightDecay, decay: (name) => decayed.includes(name) });
