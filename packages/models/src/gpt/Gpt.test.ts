@@ -186,14 +186,10 @@ describe('Gpt', () => {
     withModel({ ...small, placement, moe: scmoe }, (model) => {
       const first = ids(1, 8);
       const changed = tf.concat([first.slice([0, 0], [-1, 7]), tf.sub(16, first.slice([0, 7], [-1, 1])).toInt()], 1);
-      const [was, is] = [first, changed as tf.Tensor2D].map((of) => model.forward(of).logits);
-      const apart = (begin: number, length: number) => {
-        const at = (logits: tf.Tensor) => logits.slice([0, begin], [-1, length]);
-        return tf.max(tf.abs(tf.sub(at(was!), at(is!)))).dataSync()[0]!;
-      };
-      // The last token may go to another expert, and on some CPUs a row's last bit depends on how many rows there are.
-      expect(apart(0, 7)).toBeLessThan(1e-5);
-      expect(apart(7, 1)).toBeGreaterThan(1e-3);
+      const before = (of: tf.Tensor2D) => [...model.forward(of).logits.slice([0, 0], [-1, 7]).dataSync()];
+      // On some CPUs the last bits of a product's rows depend on how many there are, and experts get another number.
+      const expected = before(first).map((logit) => expect.closeTo(logit, 6) as number);
+      expect(before(changed as tf.Tensor2D)).toEqual(expected);
     });
   });
 
