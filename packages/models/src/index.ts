@@ -21,6 +21,7 @@ export {
 } from './longcatFlash/LongcatFlashConfig.js';
 export { longcatFlashSpecs } from './longcatFlash/longcatFlashSpecs.js';
 export type { InitialValues } from './stages/createVariables.js';
+export { isHiddenMatrix } from './stages/isHiddenMatrix.js';
 export type { RouterLoads } from './stages/correctionBiases.js';
 export { moeOptions, placementOption, type MoeConfig, type Placement, type Stage } from './stages/resolveStages.js';
 export { modelLossOptions, type LossResult, type ModelLossConfig, type RouterLosses } from './stages/modelLosses.js';

@@ -190,9 +190,9 @@ describeRanks('several ranks', () => {
   });
 
   describe('train', () => {
-    type Change = Partial<TrainOptions<TokenBatch>>;
+    type Change = Omit<Partial<TrainOptions<TokenBatch>>, 'optimizer'>;
     const draw = randomTokenBatches(sequence, { batchSize: 2, sequenceLength: 10, seed: 1 });
-    const options = (records: StepRecord[], change: Change = {}): TrainOptions<TokenBatch> => ({
+    const options = (records: StepRecord[], change: Change = {}): TrainOptions<TokenBatch> & { optimizer: AdamW } => ({
       model: bigramModel(vocabSize, { noise: 0.1 }),
       optimizer: new AdamW({ weightDecay: 0 }),
       drawBatch: draw,
