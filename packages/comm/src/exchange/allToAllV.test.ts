@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { useBackend, valueAndGrads } from '@scmoe/tensor';
@@ -7,8 +6,6 @@ import { runRanks } from '@scmoe/testing';
 import { finishAllToAllV, init, startAllToAllV, StoreServer, type Communicator } from '../index.js';
 import { describeGloo } from '../testing/gloo.js';
 import { openWorld, type World } from '../testing/openWorld.js';
-
-jest.setTimeout(60_000);
 
 const d = 3;
 const values = (rows: number, seed: number) =>

@@ -1,12 +1,8 @@
-import { jest } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 import { isRunning, programs, startScmoe, until } from '../testing/scmoe.js';
-
-// Processes of their own, on a machine that may be busy.
-jest.setTimeout(60_000);
 
 const { folder, script } = programs();
 const launch = (...args: string[]) => startScmoe(['launch', ...args]);
@@ -165,8 +161,11 @@ describe('a failure', () => {
   });
 
   it('ends ranks that ignore SIGTERM, stopped ones and grandchildren too', async () => {
-    const stubborn = `trap "" TERM; (trap "" TERM; echo pid=$(sh -c 'echo $PPID'); while :; do sleep 0.2; done) & echo pid=$$;`;
-    const program = `${stubborn} if [ $RANK = 1 ]; then sleep 1; exit 5; fi; if [ $RANK = 2 ]; then kill -STOP $$; fi; while :; do sleep 0.2; done`;
+    const mark = join(folder, 'stubborn-');
+    const stubborn = `trap "" TERM; (trap "" TERM; echo pid=$(sh -c 'echo $PPID'); : > ${mark}child$RANK; while :; do sleep 0.2; done) & echo pid=$$; : > ${mark}$RANK;`;
+    // Rank 1 fails when all have said who they are, and rank 2 is stopped.
+    const fail = `until set -- ${mark}*; [ $# = 6 ]; do sleep 0.05; done; sleep 0.2; exit 5`;
+    const program = `${stubborn} if [ $RANK = 1 ]; then ${fail}; fi; if [ $RANK = 2 ]; then kill -STOP $$; fi; while :; do sleep 0.2; done`;
     const { code, out, err } = await launch('-n', '3', '--grace-period', '0.5', 'sh', '-c', program).done;
     expect(err).toContain('rank 1 failed first: exit status 5');
     expect(code).toBe(5);
@@ -188,8 +187,9 @@ describe('a failure', () => {
   });
 
   it('leaves nothing of what a rank that ended well has started', async () => {
-    const program = `(echo pid=$(sh -c 'echo $PPID'); while :; do sleep 0.2; done) & sleep 0.3`;
-    const { code, out } = await launch('sh', '-c', program).done;
+    const mark = join(folder, 'child');
+    const child = `(echo pid=$(sh -c 'echo $PPID'); : > ${mark}; while :; do sleep 0.2; done)`;
+    const { code, out } = await launch('sh', '-c', `${child} & until [ -e ${mark} ]; do sleep 0.05; done`).done;
     expect(code).toBe(0);
     expect(pidsIn(out)).toHaveLength(1);
     await until(() => !pidsIn(out).some(isRunning));

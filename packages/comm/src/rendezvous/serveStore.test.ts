@@ -2,12 +2,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
-import { jest } from '@jest/globals';
-
 import { fromSource } from '@scmoe/testing';
 import { serveStore } from './serveStore.js';
-
-jest.setTimeout(60_000);
 
 const token = 'secret-of-the-test';
 const source = {
