@@ -1,16 +1,23 @@
 import type { ComparisonRow } from '../cluster/compareContenders.js';
 import type { Contender } from '../cluster/Contender.js';
 import type { Machine } from '../cluster/Machine.js';
-import { predictPair } from '../cluster/predictPair.js';
+import { predictPair, type RunKind } from '../cluster/predictPair.js';
 import { layerGraph, type LayerKind } from '../graph/layerGraphs.js';
-import type { SimulateOptions } from './simulateCommand.js';
+
+interface PlanOptions {
+  readonly layer?: string;
+  readonly topK: number;
+  readonly slot?: number;
+  readonly chunks: number;
+  readonly mode: RunKind;
+}
 
 /** The row of a plan that the command line describes. */
 export function planRow(
   machine: Machine,
   top2: ComparisonRow,
   pairs: number,
-  { layer, topK, slot, chunks, mode }: SimulateOptions,
+  { layer, topK, slot, chunks, mode }: PlanOptions,
 ): ComparisonRow {
   const kind = layer as LayerKind;
   // Says which layers there are where this is none.
