@@ -121,7 +121,7 @@ describe('the options of the model', () => {
     ['zero experts, scaled', '--num-zero-experts 2 --top-k 2 --routed-scaling-factor 1.5'],
     ['groups', '--num-experts 4 --num-groups 2 --top-k-groups 1'],
     ['a capacity by probability', '--capacity-factor 1 --min-capacity 2 --drop-policy probability'],
-    ['a cosine gate', '--gate cosine --top-k 2'],
+    ['cosine logits', '--logits cosine --top-k 2'],
   ])('make a router with %s', async (_, args) => {
     await built(...args.split(' '));
   });

@@ -1,4 +1,4 @@
-import { UserError } from '@scmoe/trainer';
+import { UserError } from '@scmoe/errors';
 import { Command, CommanderError } from 'commander';
 
 import { evalCommand } from './commands/eval.js';

@@ -1,18 +1,8 @@
 export type { CapacityOrder, DispatchPlan, DropPolicy, ScoreFunction } from '@scmoe/tensor';
-export {
-  ConfigurationError,
-  expectBoolean,
-  expectNonNegative,
-  expectOneOf,
-  expectPositive,
-  expectPositiveInteger,
-  expectThat,
-  expectWholeNumber,
-} from './config/ConfigurationError.js';
 export { expertCapacity, type CapacityOptions } from './config/expertCapacity.js';
 export {
   resolveRouter,
-  type Gate,
+  type LogitFunction,
   type GroupScore,
   type ResolvedRouter,
   type RouterConfig,

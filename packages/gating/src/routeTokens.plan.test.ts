@@ -16,7 +16,7 @@ const configs: Partial<RouterConfig>[] = [
   { topK: 3, capacityFactor: 0.6, dropPolicy: 'probability' },
   { capacityFactor: 0.1, minCapacity: 3 },
   { topK: 2, scoreFunction: 'sigmoid', correctionBias: true, routedScalingFactor: 2.5 },
-  { topK: 2, gate: 'cosine', cosineWidth: 4, capacityFactor: 1.25 },
+  { topK: 2, logits: 'cosine', cosineWidth: 4, capacityFactor: 1.25 },
   { topK: 2, noisy: true, capacityFactor: 1 },
   { topK: 3, numGroups: 3, topKGroups: 2, groupScore: 'top2sum', capacityFactor: 1, correctionBias: true },
   { topK: 3, numZeroExperts: 3, correctionBias: true },

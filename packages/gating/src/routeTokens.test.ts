@@ -30,7 +30,7 @@ const gates: Partial<RouterConfig>[] = [
   { topK: 2 },
   { topK: 2, scoreFunction: 'sigmoid', correctionBias: true, routedScalingFactor: 2.5 },
   { topK: 2, noisy: true },
-  { topK: 2, gate: 'cosine', cosineWidth: 4 },
+  { topK: 2, logits: 'cosine', cosineWidth: 4 },
   { topK: 2, numGroups: 3, topKGroups: 2 },
   { topK: 3, numZeroExperts: 2, normalizeWeights: false },
   { topK: 2, forcedBalance: true },

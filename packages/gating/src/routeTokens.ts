@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import { route, stopGradient, type Route } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -120,24 +121,26 @@ function check(
   { replay, excluded, dropless }: RouteContext,
 ): void {
   const shape = (x: tf.Tensor) => `(${x.shape.join(', ')})`;
-  if (tokens.rank !== 2) throw new Error(`tokens: expected (tokens, d), got ${shape(tokens)}`);
+  if (tokens.rank !== 2) throw new ArgumentError(`tokens: expected (tokens, d), got ${shape(tokens)}`);
   for (const [name, spec] of Object.entries(routerSpecs(tokens.shape[1]!, router))) {
     const parameter = parameters[name];
     if (parameter?.shape.join() === spec.shape.join()) continue;
     const expected = `expected (${spec.shape.join(', ')})`;
-    if (!parameter) throw new Error(`parameter 'router.${name}' is missing: ${expected}`);
-    throw new Error(`parameter 'router.${name}': ${expected}, got ${shape(parameter)}`);
+    if (!parameter) throw new ArgumentError(`parameter 'router.${name}' is missing: ${expected}`);
+    throw new ArgumentError(`parameter 'router.${name}': ${expected}, got ${shape(parameter)}`);
   }
   const { routing, topK, numExperts, numZeroExperts } = router;
   if (routing === 'expertChoice') {
     const given = Object.entries({ replay, excluded, dropless }).find(([, value]) => value !== undefined && value);
-    if (given) throw new Error(`${given[0]}: expected none with routing 'expertChoice'`);
+    if (given) throw new ArgumentError(`${given[0]}: expected none with routing 'expertChoice'`);
   }
   if (!excluded) return;
   if (excluded.dtype !== 'int32' || excluded.shape.join() !== [tokens.shape[0], 1].join())
-    throw new Error(`excluded: expected int32 (${tokens.shape[0]}, 1), got ${excluded.dtype} ${shape(excluded)}`);
+    throw new ArgumentError(
+      `excluded: expected int32 (${tokens.shape[0]}, 1), got ${excluded.dtype} ${shape(excluded)}`,
+    );
   if (topK >= numExperts + numZeroExperts)
-    throw new Error(`excluded: expected topK < ${numExperts + numZeroExperts} experts, got ${topK}`);
+    throw new ArgumentError(`excluded: expected topK < ${numExperts + numZeroExperts} experts, got ${topK}`);
   if (replay || router.forcedBalance)
-    throw new Error(`excluded: expected none with ${replay ? 'replay' : 'forcedBalance'}`);
+    throw new ArgumentError(`excluded: expected none with ${replay ? 'replay' : 'forcedBalance'}`);
 }

@@ -1,3 +1,5 @@
+import { ArgumentError } from '@scmoe/errors';
+
 import type { Routing } from './Routing.js';
 
 /** How the tokens fell on the experts, in plain numbers. */
@@ -30,7 +32,7 @@ export async function routingStatistics(routings: Counts | readonly Counts[]): P
     const [before, after] = await Promise.all([routing.load.data(), routing.counts.data()]);
     const numExperts = after.length;
     if (load.length > 0 && load.length !== numExperts)
-      throw new Error(`routingStatistics: all layers must have ${load.length} experts, got ${numExperts}`);
+      throw new ArgumentError(`routingStatistics: all layers must have ${load.length} experts, got ${numExperts}`);
     before.forEach((count, e) => {
       if (e < numExperts) load[e] = (load[e] ?? 0) + count;
       else ofZeroExperts += count;

@@ -1,12 +1,5 @@
+import { expectOneOf, expectPositive, expectPositiveInteger, expectThat, expectWholeNumber } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
-
-import {
-  expectOneOf,
-  expectPositive,
-  expectPositiveInteger,
-  expectThat,
-  expectWholeNumber,
-} from './config/ConfigurationError.js';
 
 /** How a correction bias moves after a step. */
 export interface CorrectionBiasOptions {
@@ -32,7 +25,7 @@ export interface CorrectionBiasOptions {
  *
  * @param bias (M)
  * @param load (M) choices of each expert before any was dropped: `Routing.load`, or numbers
- * @throws ConfigurationError naming the option, what is allowed and what came
+ * @throws ArgumentError naming the option, what is allowed and what came
  */
 export function updateCorrectionBias(
   bias: tf.Variable,
@@ -48,7 +41,7 @@ export function updateCorrectionBias(
   expectThat(size === all, 'load', `${all} numbers, as many as the bias has`, size);
   if (rule === 'proportional') {
     expectPositiveInteger('topK', topK);
-    const fits = expectedTopK! > 0 && expectedTopK! <= topK!;
+    const fits = expectedTopK! > 0 && expectedTopK! <= topK;
     expectThat(fits, 'expectedTopK', `a number > 0 and at most topK = ${topK}`, expectedTopK);
   }
   const numExperts = all - numZeroExperts;

@@ -1,10 +1,3 @@
-export {
-  ConfigurationError,
-  expectNonNegative,
-  expectOneOf,
-  expectPositiveInteger,
-  expectThat,
-} from './config/ConfigurationError.js';
 export type { BackboneConfig, ResolvedBackbone, RopeConfig } from './config/BackboneConfig.js';
 export { resolveBlock, type BlockConfig, type ResolvedBlock } from './config/BlockConfig.js';
 export type { BlockKind, BlockMoeConfig, Position, ResolvedMoe, ShortcutNorm } from './config/BlockMoeConfig.js';
@@ -15,8 +8,8 @@ export { blockOperators, type BlockValues } from './block/blockOperators.js';
 export { blockSpecs, initializeBlock } from './block/blockSpecs.js';
 export { runBlock, type BlockResult, type RunBlockOptions } from './block/runBlock.js';
 export { mixtureOfExperts, MixtureOfExperts } from './layers/MixtureOfExperts.js';
-export type { AuxiliaryLossArgs } from './layers/auxiliaryLosses.js';
-export type { BiasUpdateArgs } from './layers/biasUpdate.js';
+export type { RouterLossArgs } from './layers/routerLosses.js';
+export type { CorrectionBiasArgs } from './layers/correctionBias.js';
 export { dgMoE, DgMoE } from './layers/DgMoE.js';
 export type { ExpertLayerArgs } from './layers/ExpertLayer.js';
 export type { DgMoEArgs, MixtureOfExpertsArgs, ScMoEArgs, SharedExpertMoEArgs } from './layers/moeLayerOptions.js';
@@ -60,8 +53,8 @@ export {
 } from './parameters/ParameterSpec.js';
 export {
   OverlapController,
-  type LayerExecution,
-  type LayerReport,
+  type StageExecution,
+  type StageReport,
   type OverlapMode,
   type OverlapOptions,
 } from './overlap/OverlapController.js';

@@ -26,7 +26,6 @@ export { sequentialPlan } from './plan/sequentialPlan.js';
 export { equation11Slot } from './predict/equation11.js';
 export { simulatePlan, type Schedule, type SimulateOptions, type Span } from './predict/simulatePlan.js';
 export { slotTimes, windowCosts, type WindowCosts } from './predict/slotTimes.js';
-export { SchedulerError } from './SchedulerError.js';
 export { readChromeTrace, writeChromeTrace } from './trace/chromeTrace.js';
 export { alignTraces, estimateClockOffset, type ClockOffset, type PingPong } from './trace/clockOffset.js';
 export { drawTimeline, type DrawTimelineOptions } from './trace/drawTimeline.js';

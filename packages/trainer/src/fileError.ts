@@ -1,4 +1,4 @@
-import { UserError } from './UserError.js';
+import { UserError } from '@scmoe/errors';
 
 const reasons: Record<string, string> = {
   ENOENT: 'it does not exist',

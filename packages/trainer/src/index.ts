@@ -1,5 +1,3 @@
-export { UserError } from './UserError.js';
-
 export { type Corpus, readCorpus, readDocuments, type TextDocument } from './data/readCorpus.js';
 export { type CorpusSplit, splitCorpus } from './data/splitCorpus.js';
 export { type Tokenizer, type TokenizerDescription } from './data/Tokenizer.js';

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import { UserError } from '@scmoe/errors';
 import { ExpertParallelDispatcher, isExpertParameter } from '@scmoe/layer';
 import { AdamW, cosineSchedule } from '@scmoe/tensor';
 import {
@@ -19,7 +20,6 @@ import {
   saveCheckpoint,
   type StepRecord,
   train,
-  UserError,
 } from '@scmoe/trainer';
 import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';

@@ -3,7 +3,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { type Corpus, readDocuments, UserError } from '@scmoe/trainer';
+import { UserError } from '@scmoe/errors';
+import { type Corpus, readDocuments } from '@scmoe/trainer';
 
 const maxBytes = 20e6;
 

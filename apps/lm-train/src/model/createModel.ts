@@ -1,5 +1,6 @@
+import { UserError } from '@scmoe/errors';
 import { type DispatchOptions, Gpt } from '@scmoe/models';
-import { type TokenBatch, type Trainable, UserError } from '@scmoe/trainer';
+import { type TokenBatch, type Trainable } from '@scmoe/trainer';
 
 import type { ModelOptions } from '../options/modelOptions.js';
 import type { RouterBalancer } from '../run/RouterBalancer.js';
@@ -33,12 +34,12 @@ export function trainable(
   return {
     variables: model.variables,
     loss: ({ ids, targets }, { training, seed }) => {
-      const { loss, crossEntropy, auxiliaryLoss, routings } = model.loss(
+      const { loss, crossEntropy, loadBalance, routings } = model.loss(
         { ids, targets },
         { training, dropoutSeed: seed, ...dispatch },
       );
       if (training) balancer?.add(routings);
-      return { loss, metrics: { crossEntropy, auxiliaryLoss } };
+      return { loss, metrics: { crossEntropy, loadBalance } };
     },
   };
 }

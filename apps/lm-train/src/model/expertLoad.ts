@@ -12,9 +12,9 @@ export async function measureExpertLoad(
   const { sequenceLength } = model.config;
   const layers: Routing[][] = [];
   for (const { batch } of sequentialTokenBatches(sequence, { batchSize, sequenceLength, maxBatches })) {
-    const { routings, logits, auxiliaryLoss } = model.forward(batch.ids);
+    const { routings, logits, loadBalance } = model.forward(batch.ids);
     for (const [i, routing] of routings.entries()) (layers[i] ??= []).push(routing);
-    tf.dispose([logits, auxiliaryLoss, batch]);
+    tf.dispose([logits, loadBalance, batch]);
   }
   const statistics = await Promise.all(layers.map((routings) => routingStatistics(routings)));
   tf.dispose(layers.flat().map((routing) => ({ ...routing })));

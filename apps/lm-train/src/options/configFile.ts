@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-import { UserError } from '@scmoe/trainer';
+import { UserError } from '@scmoe/errors';
 import type { Command, Option } from 'commander';
 import { parse } from 'yaml';
 

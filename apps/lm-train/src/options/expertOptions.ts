@@ -19,14 +19,14 @@ export interface ExpertOptions {
   minCapacity?: number;
   dropPolicy: 'position' | 'probability';
   scoreFunction: 'softmax' | 'sigmoid';
-  gate: 'linear' | 'cosine';
+  logits: 'linear' | 'cosine';
   noisy: boolean;
   jitter: number;
   numGroups?: number;
   topKGroups?: number;
   routedScalingFactor?: number;
   numZeroExperts: number;
-  auxiliaryLoss: number;
+  loadBalance: number;
   sequenceBalance: number;
   importance: number;
   zLoss: number;
@@ -88,7 +88,7 @@ const routerOptions: Described[] = [
     'scores over all experts, or of each by itself',
     (o) => o.choices(['softmax', 'sigmoid']).default('softmax'),
   ],
-  ['--gate <gate>', 'logits by a product or by the cosine', (o) => o.choices(['linear', 'cosine']).default('linear')],
+  ['--logits <how>', 'logits by a product or by the cosine', (o) => o.choices(['linear', 'cosine']).default('linear')],
   ['--noisy', 'learned noise on the logits, in training', (o) => o.default(false)],
   [
     '--jitter <x>',
@@ -107,7 +107,7 @@ const routerOptions: Described[] = [
     'further experts that hand a token back as it is',
     (o) => o.argParser(wholeNumber(0)).default(0),
   ],
-  ['--auxiliary-loss <x>', 'coefficient of the load-balance loss', (o) => o.argParser(realNumber(0)).default(0.01)],
+  ['--load-balance <x>', 'coefficient of the load-balance loss', (o) => o.argParser(realNumber(0)).default(0.01)],
   ['--sequence-balance <x>', 'the same within each sequence', (o) => o.argParser(realNumber(0)).default(0)],
   ['--importance <x>', 'coefficient of the importance loss', (o) => o.argParser(realNumber(0)).default(0)],
   ['--z-loss <x>', "coefficient of the routers' z-loss", (o) => o.argParser(realNumber(0)).default(0)],

@@ -11,7 +11,7 @@ export interface ModelOptions extends ExpertOptions {
   numKvHeads?: number;
   ffnHidden?: number;
   sequenceLength: number;
-  positions: 'learned' | 'rotary';
+  positionEncoding: 'learned' | 'rotary';
   norm: 'layer' | 'rms';
   activation: 'gelu' | 'gelu_tanh' | 'swiglu';
   dropout: number;
@@ -29,7 +29,7 @@ const options: [flags: string, description: string, configure: (option: Option) 
     (o) => o.argParser(wholeNumber(1)),
   ],
   ['--sequence-length <n>', 'tokens per sequence', (o) => o.argParser(wholeNumber(1)).default(256)],
-  ['--positions <kind>', 'position encoding', (o) => o.choices(['learned', 'rotary']).default('rotary')],
+  ['--position-encoding <kind>', 'position encoding', (o) => o.choices(['learned', 'rotary']).default('rotary')],
   ['--norm <kind>', 'normalisation', (o) => o.choices(['layer', 'rms']).default('layer')],
   ['--activation <kind>', 'activation', (o) => o.choices(['gelu', 'gelu_tanh', 'swiglu']).default('gelu_tanh')],
   ['--dropout <x>', 'dropout rate', (o) => o.argParser(realNumber(0, { maximum: 0.99 })).default(0)],

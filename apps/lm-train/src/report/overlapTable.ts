@@ -1,14 +1,14 @@
-import type { LayerReport } from '@scmoe/layer';
+import type { StageReport } from '@scmoe/layer';
 
 /**
- * What became of the exchanges of each layer in a step: how long they took, how much of it was waited for, and what the
+ * What became of the exchanges of each stage in a step: how long they took, how much of it was waited for, and what the
  * plan was predicted to take. Times in ms; H is 1 - waited / communication, for a sequential plan waits for all of it.
  */
-export function overlapTable(layers: readonly LayerReport[]): string[] {
+export function overlapTable(stages: readonly StageReport[]): string[] {
   const ms = (value: number | undefined) => (value === undefined ? '-' : value.toFixed(1));
-  const header = ['layer', 'slot', 'communication', 'waited', 'H', 'layer time', 'predicted', 'sequential'];
-  const rows = layers.map(({ layer, slot, communicationMs, exposedMs, totalMs, predictedMs, sequentialMs }) => [
-    String(layer),
+  const header = ['stage', 'slot', 'communication', 'waited', 'H', 'stage time', 'predicted', 'sequential'];
+  const rows = stages.map(({ stage, slot, communicationMs, exposedMs, totalMs, predictedMs, sequentialMs }) => [
+    String(stage),
     slot === null ? 'none' : String(slot),
     ms(communicationMs),
     ms(exposedMs),

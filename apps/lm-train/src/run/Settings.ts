@@ -1,4 +1,5 @@
-import { type Checkpoint, type JsonObject, UserError } from '@scmoe/trainer';
+import { UserError } from '@scmoe/errors';
+import { type Checkpoint, type JsonObject } from '@scmoe/trainer';
 import type { Command } from 'commander';
 
 import { type ModelOptions, modelOptionNames } from '../options/modelOptions.js';

@@ -1,5 +1,5 @@
+import { UserError } from '@scmoe/errors';
 import { useBackend } from '@scmoe/tensor';
-import { UserError } from '@scmoe/trainer';
 
 import type { RuntimeOptions } from '../options/runtimeOptions.js';
 

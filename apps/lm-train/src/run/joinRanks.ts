@@ -1,6 +1,6 @@
 import { CommError, init, PlaceError, RendezvousError } from '@scmoe/comm';
-import { SchedulerError } from '@scmoe/scheduler';
-import { closeRankGroups, createRankGroups, type RankGroups, UserError } from '@scmoe/trainer';
+import { ArgumentError, UserError } from '@scmoe/errors';
+import { closeRankGroups, createRankGroups, type RankGroups } from '@scmoe/trainer';
 
 import { silent, type Terminal } from '../Terminal.js';
 
@@ -58,6 +58,6 @@ export async function joinRanks({ expertParallel, rankTimeout }: RankOptions, te
 
 /** Errors of the communicator and the scheduler say all there is to say; a stack would only hide it. */
 export function asUserError(error: unknown): unknown {
-  const known = [CommError, PlaceError, RendezvousError, SchedulerError].some((kind) => error instanceof kind);
+  const known = [CommError, PlaceError, RendezvousError, ArgumentError].some((kind) => error instanceof kind);
   return known ? new UserError((error as Error).message, { cause: error }) : error;
 }

@@ -1,5 +1,6 @@
+import { UserError } from '@scmoe/errors';
 import { OverlapController } from '@scmoe/layer';
-import { type RankGroups, UserError } from '@scmoe/trainer';
+import { type RankGroups } from '@scmoe/trainer';
 
 import type { OverlapFlags } from '../options/overlapOptions.js';
 import { describeMachine, openCosts, saveCosts } from './costCache.js';

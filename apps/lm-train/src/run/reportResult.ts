@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { LayerReport } from '@scmoe/layer';
+import type { StageReport } from '@scmoe/layer';
 import type { Gpt } from '@scmoe/models';
 import { checkpointName, type RunFolder } from '@scmoe/trainer';
 
@@ -30,7 +30,7 @@ export interface TrainingResult {
   tokensPerStep: number;
   validation: LanguageQuality;
   /** Layers whose tokens travel between ranks. */
-  layers: readonly LayerReport[];
+  layers: readonly StageReport[];
 }
 
 /** What a run that is complete has to show: losses, speed, expert load, text, and how to go on. */

@@ -1,5 +1,6 @@
+import { UserError } from '@scmoe/errors';
 import type { Gpt } from '@scmoe/models';
-import { streamDecoder, type Tokenizer, UserError } from '@scmoe/trainer';
+import { streamDecoder, type Tokenizer } from '@scmoe/trainer';
 
 export interface SamplingOptions {
   maxTokens: number;

@@ -1,3 +1,5 @@
+import { ScmoeError } from '@scmoe/errors';
+
 /** What kind of failure a `CommError` is. */
 export type CommErrorCode =
   /** A rank did not take part in time. */
@@ -18,7 +20,7 @@ export type CommErrorCode =
   | 'SCMOE_COMM_UNAVAILABLE';
 
 /** Why a collective, or a communicator, can't go on. After one, the communicator is of no more use: make a new one. */
-export class CommError extends Error {
+export class CommError extends ScmoeError {
   override readonly name = 'CommError';
   readonly code: CommErrorCode;
   /** The ranks to blame, as far as they are known, numbered within the communicator. */

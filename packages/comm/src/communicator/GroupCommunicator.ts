@@ -1,3 +1,5 @@
+import { ArgumentError } from '@scmoe/errors';
+
 import { operations, type Engine, type EngineCall, type Operation } from '../engine/Engine.js';
 import { CollectiveWork } from './CollectiveWork.js';
 import type {
@@ -84,7 +86,7 @@ export class GroupCommunicator implements Communicator {
       ['key', key],
     ] as const) {
       if (!Number.isInteger(value) || Math.abs(value) >= 2 ** 31) {
-        throw new RangeError(`split on rank ${this.rank} of ${this.size}: ${name}: expected an int32, got ${value}`);
+        throw new ArgumentError(`split on rank ${this.rank} of ${this.size}: ${name}: expected an int32, got ${value}`);
       }
     }
     const number = this.#splits++;

@@ -1,3 +1,5 @@
+import { ArgumentError } from '@scmoe/errors';
+
 /** Gloo's addresses take at most 192 bytes and a length for each other rank; NCCL's id 128 bytes in all. */
 const mostBytesPerRank = 200;
 
@@ -5,7 +7,9 @@ const mostBytesPerRank = 200;
 export function packBytes(bytes: Uint8Array, ranks: number): Int32Array {
   const packed = new Int32Array(1 + Math.ceil((mostBytesPerRank * ranks) / 4));
   if (bytes.length > (packed.length - 1) * 4) {
-    throw new RangeError(`expected at most ${(packed.length - 1) * 4} bytes for ${ranks} ranks, got ${bytes.length}`);
+    throw new ArgumentError(
+      `expected at most ${(packed.length - 1) * 4} bytes for ${ranks} ranks, got ${bytes.length}`,
+    );
   }
   packed[0] = bytes.length;
   new Uint8Array(packed.buffer, 4).set(bytes);

@@ -1,3 +1,5 @@
+import { ArgumentError } from '@scmoe/errors';
+
 import type { CommDtype, HostArray } from '../data/dtypes.js';
 import { dtypeOf } from '../data/dtypes.js';
 import { openPayload, type Payload, type Result } from '../data/Payload.js';
@@ -23,7 +25,7 @@ const reductions: readonly Reduction[] = ['sum', 'mean', 'max'];
 /**
  * Checks a collective as far as one rank can, and finds the memory for its input and its result.
  *
- * @throws TypeError or RangeError naming the operation, what was expected and what came
+ * @throws ArgumentError naming the operation, what was expected and what came
  */
 export function prepareCall(
   place: Place,
@@ -38,7 +40,7 @@ export function prepareCall(
     const { size } = place;
     const { rows, elementsPerRow } = payload;
     if (payload.isScalar && operation !== 'allReduce' && operation !== 'broadcast') {
-      throw new RangeError(`${where}: expected a tensor with a first axis to share out, got a scalar`);
+      throw new ArgumentError(`${where}: expected a tensor with a first axis to share out, got a scalar`);
     }
     const reduction = checkReduction(where, payload.dtype, operation, options);
     const wire = checkWire(where, payload.dtype, options.as);
@@ -61,7 +63,7 @@ export function prepareCall(
       case 'allGatherV':
         resultRows = checkCounts(where, 'recvCounts', recvCounts, size);
         if (recvCounts![place.rank] !== rows) {
-          throw new RangeError(
+          throw new ArgumentError(
             `${where}: recvCounts[${place.rank}] is this rank's own share: expected ${rows}, got ${recvCounts![place.rank]}`,
           );
         }
@@ -113,56 +115,56 @@ export function bareCall(operation: Operation, place: Place, { timeoutMs }: Coll
 
 export function checkTimeout(where: string, timeoutMs: number): number {
   if (timeoutMs > 0 && timeoutMs <= 2 ** 31) return Math.ceil(timeoutMs);
-  throw new RangeError(`${where}: timeoutMs: expected more than 0 and at most 2^31, got ${timeoutMs}`);
+  throw new ArgumentError(`${where}: timeoutMs: expected more than 0 and at most 2^31, got ${timeoutMs}`);
 }
 
 function checkReduction(where: string, dtype: CommDtype, operation: Operation, options: Options): Reduction {
   const { op = 'sum' } = options;
   if (!reductions.includes(op)) {
-    throw new RangeError(`${where}: op: expected one of ${reductions.join(', ')}, got ${String(op)}`);
+    throw new ArgumentError(`${where}: op: expected one of ${reductions.join(', ')}, got ${String(op)}`);
   }
   if (op === 'mean' && dtype === 'int32') {
-    throw new TypeError(`${where}: a mean needs float32 or bf16, got int32; sum it and divide`);
+    throw new ArgumentError(`${where}: a mean needs float32 or bf16, got int32; sum it and divide`);
   }
   if (options.as !== undefined && (operation === 'allReduce' || operation === 'reduceScatter')) {
-    throw new TypeError(`${where}: 'as' is for collectives that only move data`);
+    throw new ArgumentError(`${where}: 'as' is for collectives that only move data`);
   }
   return op;
 }
 
 function checkWire(where: string, dtype: CommDtype, as: unknown): CommDtype {
   if (as === undefined) return dtype;
-  if (as !== 'bf16') throw new TypeError(`${where}: as: expected 'bf16', got ${JSON.stringify(as)}`);
-  if (dtype === 'int32') throw new TypeError(`${where}: as 'bf16': expected float32 data, got int32`);
+  if (as !== 'bf16') throw new ArgumentError(`${where}: as: expected 'bf16', got ${JSON.stringify(as)}`);
+  if (dtype === 'int32') throw new ArgumentError(`${where}: as 'bf16': expected float32 data, got int32`);
   return 'bf16';
 }
 
 function checkRoot(where: string, size: number, root = 0): number {
   if (Number.isInteger(root) && root >= 0 && root < size) return root;
-  throw new RangeError(`${where}: root: expected a rank from 0 to ${size - 1}, got ${root}`);
+  throw new ArgumentError(`${where}: root: expected a rank from 0 to ${size - 1}, got ${root}`);
 }
 
 function evenCounts(where: string, rows: number, size: number): number[] {
   if (rows % size === 0) return Array<number>(size).fill(rows / size);
-  throw new RangeError(`${where}: expected a length that the ${size} ranks divide, got ${rows}; see allToAllV`);
+  throw new ArgumentError(`${where}: expected a length that the ${size} ranks divide, got ${rows}; see allToAllV`);
 }
 
 /** @returns the sum */
 function checkCounts(where: string, name: string, counts: Counts | undefined, size: number, total?: number): number {
   if (!Array.isArray(counts) && !ArrayBuffer.isView(counts)) {
-    throw new TypeError(`${where}: ${name}: expected an array of ${size} counts, got ${typeof counts}`);
+    throw new ArgumentError(`${where}: ${name}: expected an array of ${size} counts, got ${typeof counts}`);
   }
   const list = counts as Counts;
   if (list.length !== size) {
-    throw new RangeError(`${where}: ${name}: expected ${size} counts, one a rank, got ${list.length}`);
+    throw new ArgumentError(`${where}: ${name}: expected ${size} counts, one a rank, got ${list.length}`);
   }
   const bad = list.findIndex((count) => !Number.isSafeInteger(count) || count < 0);
   if (bad >= 0) {
-    throw new RangeError(`${where}: ${name}[${bad}]: expected a whole number of at least 0, got ${list[bad]}`);
+    throw new ArgumentError(`${where}: ${name}[${bad}]: expected a whole number of at least 0, got ${list[bad]}`);
   }
   const sum = list.reduce((all, count) => all + count, 0);
   if (total !== undefined && sum !== total) {
-    throw new RangeError(`${where}: ${name} add up to ${sum}, expected the ${total} of the data`);
+    throw new ArgumentError(`${where}: ${name} add up to ${sum}, expected the ${total} of the data`);
   }
   return sum;
 }
@@ -177,14 +179,14 @@ function openResult(
   if (output === undefined) return payload.result(rows);
   const length = rows ?? payload.rows;
   if (dtypeOf(output) !== payload.dtype || output.length !== length) {
-    throw new TypeError(
+    throw new ArgumentError(
       `${where}: output: expected ${payload.dtype} of length ${length}, got ${dtypeOf(output) ?? typeof output} of length ${output.length}`,
     );
   }
   const inPlace = operation === 'allReduce' || operation === 'broadcast';
   const same = output.byteOffset === payload.array.byteOffset && output.length === payload.array.length;
   if (overlap(output, payload.array) && !(inPlace && same)) {
-    throw new RangeError(`${where}: output: overlaps the input, which is read while the output is written`);
+    throw new ArgumentError(`${where}: output: overlaps the input, which is read while the output is written`);
   }
   return { array: output, give: () => output, release: () => undefined };
 }

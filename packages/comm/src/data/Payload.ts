@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Data } from '../communicator/Communicator.js';
@@ -24,13 +25,13 @@ export interface Result {
   release(): void;
 }
 
-/** @throws TypeError naming `call` where the data is nothing that can be sent */
+/** @throws ArgumentError naming `call` where the data is nothing that can be sent */
 export function openPayload(call: string, data: Data): Payload {
   if (data instanceof tf.Tensor) return openTensor(call, data);
   const dtype = dtypeOf(data);
   if (dtype === undefined) {
     const got = Object.prototype.toString.call(data).slice(8, -1);
-    throw new TypeError(
+    throw new ArgumentError(
       `${call}: expected a Float32Array, Int32Array, Uint16Array (bf16) or a tf.Tensor, got ${data === null || data === undefined ? String(data) : got}`,
     );
   }
@@ -51,7 +52,7 @@ export function openPayload(call: string, data: Data): Payload {
 function openTensor(call: string, tensor: tf.Tensor): Payload {
   const { dtype, shape } = tensor;
   if (dtype !== 'float32' && dtype !== 'int32') {
-    throw new TypeError(`${call}: expected a float32 or int32 tensor, got ${dtype}`);
+    throw new ArgumentError(`${call}: expected a float32 or int32 tensor, got ${dtype}`);
   }
   const { array, release } = borrowElements(tensor);
   const isScalar = shape.length === 0;

@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Communicator, Counts } from '../communicator/Communicator.js';
@@ -41,7 +42,7 @@ export function startAllToAllV(
   options: ExchangeOptions = {},
 ): InFlight {
   if (rows.shape.length !== 2 || rows.dtype !== 'float32') {
-    throw new TypeError(
+    throw new ArgumentError(
       `startAllToAllV: rows: expected float32 of shape (rows, d), got ${rows.dtype} of shape [${(rows.shape as number[]).join(', ')}]`,
     );
   }
@@ -82,7 +83,7 @@ function begin(
 
 function end(ticket: tf.Tensor, what: string): tf.Tensor2D {
   const work = works.get(ticket.dataId);
-  if (work === undefined) throw new Error(`${what}: this exchange has been finished already, or never started`);
+  if (work === undefined) throw new ArgumentError(`${what}: this exchange has been finished already, or never started`);
   works.delete(ticket.dataId);
   return work.wait() as tf.Tensor2D;
 }

@@ -1,3 +1,5 @@
+import { ArgumentError } from '@scmoe/errors';
+
 import { CommError } from '../communicator/CommError.js';
 import type { Communicator, EngineName } from '../communicator/Communicator.js';
 import { GroupCommunicator } from '../communicator/GroupCommunicator.js';
@@ -69,14 +71,14 @@ export async function init(options: InitOptions = {}): Promise<Communicator> {
       if (worldSize > 1 && rendezvous !== undefined) return joinWorld(engine, place, timeoutMs, options);
       return new GroupCommunicator(await connectAlone(engine, place, timeoutMs, options), { timeoutMs });
     default:
-      throw new RangeError(`engine: expected 'auto', 'self', 'gloo' or 'nccl', got ${JSON.stringify(engine)}`);
+      throw new ArgumentError(`engine: expected 'auto', 'self', 'gloo' or 'nccl', got ${JSON.stringify(engine)}`);
   }
   return new GroupCommunicator(new SelfEngine(options.name), { timeoutMs });
 }
 
 function checkDevice(device: number | undefined): void {
   if (device === undefined || (Number.isInteger(device) && device >= 0)) return;
-  throw new RangeError(`device: expected the number of a GPU, from 0 on, got ${device}`);
+  throw new ArgumentError(`device: expected the number of a GPU, from 0 on, got ${device}`);
 }
 
 function connectAlone(engine: 'gloo' | 'nccl', place: Place, timeoutMs: number, options: InitOptions): Promise<Engine> {

@@ -2,6 +2,8 @@ import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 
+import { ScmoeError } from '@scmoe/errors';
+
 import { isLoopback } from '../place/findRendezvous.js';
 
 /**
@@ -28,5 +30,5 @@ export async function localAddressTowards(host: string, port: number): Promise<s
     .flatMap((addresses) => addresses ?? [])
     .find(({ internal, family: kind }) => !internal && kind === 'IPv4');
   if (outward !== undefined) return outward.address;
-  throw new Error(`no network address found that other machines could reach this one by (${host} is ${address})`);
+  throw new ScmoeError(`no network address found that other machines could reach this one by (${host} is ${address})`);
 }

@@ -1,5 +1,7 @@
+import { ScmoeError } from '@scmoe/errors';
+
 /** A launch that can't begin or go on, for reasons its reader can act on. */
-export class LaunchError extends Error {
+export class LaunchError extends ScmoeError {
   override readonly name: string = 'LaunchError';
   /** 2 for a command line that is wrong, 1 for the rest. */
   readonly exitCode: 1 | 2;

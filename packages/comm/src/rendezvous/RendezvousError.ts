@@ -1,3 +1,5 @@
+import { ScmoeError } from '@scmoe/errors';
+
 /** What went wrong, for callers that act on it; the message says the rest. */
 export type RendezvousFailure =
   /** It did not happen in time. */
@@ -14,7 +16,7 @@ export type RendezvousFailure =
   | 'protocol';
 
 /** A failure of the rendezvous store or of the connection to it. */
-export class RendezvousError extends Error {
+export class RendezvousError extends ScmoeError {
   override readonly name: string = 'RendezvousError';
   readonly failure: RendezvousFailure;
 

@@ -1,3 +1,5 @@
+import { ArgumentError } from '@scmoe/errors';
+
 import type { Place } from '../place/Place.js';
 import { StoreClient } from './StoreClient.js';
 import { serveStore } from './serveStore.js';
@@ -17,7 +19,7 @@ export async function joinRendezvous(
   { rank, worldSize, rendezvous, source }: Place,
   { timeoutMs = 300_000 }: { timeoutMs?: number } = {},
 ): Promise<Rendezvous> {
-  if (rendezvous === undefined) throw new Error(`A world of one (${source}) has no rendezvous.`);
+  if (rendezvous === undefined) throw new ArgumentError(`A world of one (${source}) has no rendezvous.`);
   const { port, token, servedBy, bind } = rendezvous;
   const server = servedBy === 'rank 0' && rank === 0 ? await serveStore({ host: bind, port, token }) : undefined;
   const host = server === undefined ? rendezvous.host : bind === '0.0.0.0' ? '127.0.0.1' : bind;

@@ -1,4 +1,6 @@
-import { ConfigurationError, resolveRouter, type RouterConfig } from '../index.js';
+import { ArgumentError } from '@scmoe/errors';
+
+import { resolveRouter, type RouterConfig } from '../index.js';
 
 const valid: RouterConfig = { numExperts: 8 };
 
@@ -99,7 +101,7 @@ describe('resolveRouter', () => {
     [{ ...byExperts, numZeroExperts: 2 }, "numZeroExperts: expected 0 with routing 'expertChoice', got 2"],
   ])('refuses %j', (change, message) => {
     const resolve = () => resolveRouter({ ...valid, ...change });
-    expect(resolve).toThrow(ConfigurationError);
-    expect(resolve).toThrow(new ConfigurationError(message));
+    expect(resolve).toThrow(ArgumentError);
+    expect(resolve).toThrow(new ArgumentError(message));
   });
 });

@@ -1,5 +1,3 @@
-import type { CapacityOrder, DropPolicy, ScoreFunction } from '@scmoe/tensor';
-
 import {
   expectBoolean,
   expectNonNegative,
@@ -8,10 +6,11 @@ import {
   expectPositiveInteger,
   expectThat,
   expectWholeNumber,
-} from './ConfigurationError.js';
+} from '@scmoe/errors';
+import type { CapacityOrder, DropPolicy, ScoreFunction } from '@scmoe/tensor';
 
 /** How logits come from tokens: a product with one weight, or the cosine between projected tokens and experts. */
-export type Gate = 'linear' | 'cosine';
+export type LogitFunction = 'linear' | 'cosine';
 /** What a group of experts is chosen by: its best expert (`max`, DeepSeek-V2) or its best two (`top2sum`, DeepSeek-V3). */
 export type GroupScore = 'max' | 'top2sum';
 /** Who chooses: tokens their experts, or experts their tokens. */
@@ -37,7 +36,7 @@ export interface RouterConfig {
   /** Order in which slots are given for topK > 1: all first choices first, or token by token. */
   capacityOrder?: CapacityOrder;
   /** How logits are made: a product, or the cosine between a projection of the token and a vector of each expert. */
-  gate?: Gate;
+  logits?: LogitFunction;
   /** Width of that projection. */
   cosineWidth?: number;
   /** Add normal noise of a learned size to the logits in training. */
@@ -69,7 +68,7 @@ export type ResolvedRouter = Required<RouterConfig>;
  * Fills in defaults.
  *
  * @param defaults what the layer takes where the config says nothing; topK 1 by default
- * @throws ConfigurationError naming the option, what is allowed and what came
+ * @throws ArgumentError naming the option, what is allowed and what came
  */
 export function resolveRouter(config: RouterConfig, defaults: { topK?: number } = {}): ResolvedRouter {
   const { routing = 'tokenChoice', topK = defaults.topK ?? 1, numGroups = 1 } = config;
@@ -83,7 +82,7 @@ export function resolveRouter(config: RouterConfig, defaults: { topK?: number } 
     minCapacity: config.minCapacity ?? 1,
     dropPolicy: config.dropPolicy ?? 'position',
     capacityOrder: config.capacityOrder ?? 'choice',
-    gate: config.gate ?? 'linear',
+    logits: config.logits ?? 'linear',
     cosineWidth: config.cosineWidth ?? 256,
     noisy: config.noisy ?? false,
     jitter: config.jitter ?? 0,
@@ -117,7 +116,7 @@ function checkEach(router: ResolvedRouter): void {
   expectWholeNumber('minCapacity', router.minCapacity);
   expectOneOf('dropPolicy', router.dropPolicy, ['position', 'probability']);
   expectOneOf('capacityOrder', router.capacityOrder, ['choice', 'token']);
-  expectOneOf('gate', router.gate, ['linear', 'cosine']);
+  expectOneOf('logits', router.logits, ['linear', 'cosine']);
   expectPositiveInteger('cosineWidth', router.cosineWidth);
   expectThat(typeof jitter === 'number' && jitter >= 0 && jitter < 1, 'jitter', 'a number in [0, 1)', jitter);
   expectOneOf('groupScore', router.groupScore, ['max', 'top2sum']);

@@ -1,4 +1,4 @@
-import { expectNonNegative, expectThat, expectWholeNumber } from './ConfigurationError.js';
+import { expectNonNegative, expectThat, expectWholeNumber } from '@scmoe/errors';
 
 /** What the slots of an expert are computed from. */
 export interface CapacityOptions {
@@ -16,7 +16,7 @@ export interface CapacityOptions {
  * Slots of each expert, max(ceil(topK * capacityFactor * numTokens / numExperts), minCapacity) (GShard, arXiv
  * 2006.16668, section 2.2); 0 where capacityFactor is 0: every choice is kept.
  *
- * @throws ConfigurationError naming the option that is out of range
+ * @throws ArgumentError naming the option that is out of range
  */
 export function expertCapacity({
   numTokens,

@@ -14,7 +14,7 @@ describe('routerSpecs', () => {
   });
 
   it('has a projection, a vector for every expert and a temperature for a cosine gate', () => {
-    expect(routerSpecs(16, resolveRouter({ numExperts: 6, gate: 'cosine', cosineWidth: 4 }))).toEqual({
+    expect(routerSpecs(16, resolveRouter({ numExperts: 6, logits: 'cosine', cosineWidth: 4 }))).toEqual({
       'projection.weight': { shape: [16, 4], initial: 'normal' },
       'projection.bias': { shape: [4], initial: 'zeros' },
       similarity: { shape: [4, 6], initial: 'normal' },

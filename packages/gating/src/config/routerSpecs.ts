@@ -16,7 +16,7 @@ export const routerStreams = 2;
  * experts, also those that compute nothing.
  */
 export function routerSpecs(d: number, router: ResolvedRouter): Record<string, RouterParameterSpec> {
-  const { gate, cosineWidth, noisy, correctionBias, numExperts, numZeroExperts } = router;
+  const { logits: gate, cosineWidth, noisy, correctionBias, numExperts, numZeroExperts } = router;
   const all = numExperts + numZeroExperts;
   return {
     ...(gate === 'linear'

@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import type { ResolvedRouter } from '../config/RouterConfig.js';
@@ -31,12 +32,12 @@ export function replayedChoice(trace: RoutingTrace, tokens: number, router: Reso
   const { topK, numExperts, numZeroExperts } = router;
   const { numTokens, experts } = trace;
   if (numTokens !== tokens || trace.topK !== topK || experts.length !== tokens * topK) {
-    throw new Error(
+    throw new ArgumentError(
       `replay: expected a trace of ${tokens} tokens with topK ${topK}, got ${numTokens} tokens with topK ${trace.topK} and ${experts.length} experts`,
     );
   }
   const all = numExperts + numZeroExperts;
   const wrong = experts.find((expert) => !(expert >= 0 && expert < all));
-  if (wrong !== undefined) throw new Error(`replay: expected experts from 0 to ${all - 1}, got ${wrong}`);
+  if (wrong !== undefined) throw new ArgumentError(`replay: expected experts from 0 to ${all - 1}, got ${wrong}`);
   return tf.tensor2d(Int32Array.from(experts), [tokens, topK], 'int32');
 }

@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import { linear, randomNormal, randomUniform } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -29,7 +30,7 @@ export function routerLogits(
   router: ResolvedRouter,
   randomness: Randomness,
 ): RouterLogits {
-  const { gate, noisy } = router;
+  const { logits: gate, noisy } = router;
   const x = jittered(tokens, router, randomness);
   const clean = gate === 'cosine' ? cosineLogits(x, parameters) : product(x, parameters['weight']!);
   const noise = noisy ? noiseOf(clean.shape, randomness) : undefined;
@@ -53,14 +54,17 @@ function jittered(
 function noiseOf(shape: [number, number], { training, seed, stream = 0, noise }: Randomness): tf.Tensor | undefined {
   if (noise) {
     if (noise.shape.join() !== shape.join())
-      throw new Error(`noise: expected (${shape.join(', ')}) for tokens and experts, got (${noise.shape.join(', ')})`);
+      throw new ArgumentError(
+        `noise: expected (${shape.join(', ')}) for tokens and experts, got (${noise.shape.join(', ')})`,
+      );
     return noise;
   }
   return training ? randomNormal(shape, { seed: expectSeed(seed, 'noise'), stream }) : undefined;
 }
 
 function expectSeed(seed: number | undefined, use: string): number {
-  if (seed === undefined) throw new Error(`seed: expected a number for the ${use} of a router in training, got none`);
+  if (seed === undefined)
+    throw new ArgumentError(`seed: expected a number for the ${use} of a router in training, got none`);
   return seed;
 }
 

@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import { stopGradient } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -22,7 +23,7 @@ export interface ImportanceOptions {
  */
 export function importanceLoss(routing: Routing, { of = 'gates' }: ImportanceOptions = {}): tf.Scalar {
   if (of !== 'gates' && of !== 'scores')
-    throw new Error(`importanceLoss: of must be 'gates' or 'scores', got '${String(of)}'`);
+    throw new ArgumentError(`importanceLoss: of must be 'gates' or 'scores', got '${String(of)}'`);
   return tf.tidy(() => {
     if (of === 'scores') return squaredVariation(tf.sum(expertProbabilities(routing), 0), 'sample');
     return squaredVariation(gatesOfExperts(routing), 'population');

@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Routing } from '../Routing.js';
@@ -13,7 +14,7 @@ import { squaredVariation } from './squaredVariation.js';
  */
 export function loadLoss({ logits, cleanLogits, noiseDeviation, experts, counts }: Routing): tf.Scalar {
   if (!cleanLogits || !noiseDeviation)
-    throw new Error('loadLoss: expected a routing with noise (noisy: true, in training), got one without');
+    throw new ArgumentError('loadLoss: expected a routing with noise (noisy: true, in training), got one without');
   return tf.tidy(() => {
     const [tokens, all] = logits.shape;
     const topK = experts.shape[1];

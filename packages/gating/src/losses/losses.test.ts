@@ -103,7 +103,7 @@ describe.each(availableBackends())('auxiliary losses on %s', (backend) => {
     'load balance': [{}, loadBalanceLoss],
     'load balance of two choices': [{ topK: 2 }, loadBalanceLoss],
     'load balance of sigmoid scores': [{ topK: 2, scoreFunction: 'sigmoid' }, loadBalanceLoss],
-    'load balance of a cosine gate': [{ gate: 'cosine', cosineWidth: 4 }, loadBalanceLoss],
+    'load balance of a cosine gate': [{ logits: 'cosine', cosineWidth: 4 }, loadBalanceLoss],
     'load balance beside zero-computation experts': [{ topK: 2, numZeroExperts: 2 }, loadBalanceLoss],
     'balance of sequences': [{ topK: 2 }, (routing) => sequenceBalanceLoss(routing, { numSequences: 3 })],
     'importance of gates': [{}, (routing) => importanceLoss(routing)],

@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import { stopGradient } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -20,7 +21,7 @@ export function sequenceBalanceLoss(
 ): tf.Scalar {
   const [numTokens, topK] = routing.experts.shape;
   if (!Number.isInteger(numSequences) || numSequences < 1 || numTokens % numSequences !== 0)
-    throw new Error(`numSequences: expected a divisor of the ${numTokens} tokens, got ${numSequences}`);
+    throw new ArgumentError(`numSequences: expected a divisor of the ${numTokens} tokens, got ${numSequences}`);
   return tf.tidy(() => {
     const [, all] = routing.scores.shape;
     const numExperts = routing.counts.shape[0];

@@ -11,7 +11,7 @@ import { expertBlockSpecs } from '../moe/expertBlock.js';
 
 /**
  * Names, shapes and starting points of all parameters of a block.
- * @throws ConfigurationError where the ranks that share the experts out do not divide them.
+ * @throws ArgumentError where the ranks that share the experts out do not divide them.
  */
 export function blockSpecs(config: ResolvedBlock, { experts }: ShardOptions = {}): ParameterSpecs {
   const { dModel: d, norm, activation, ffnBias, ffnHidden, moe } = config;
@@ -29,7 +29,7 @@ export function blockSpecs(config: ResolvedBlock, { experts }: ShardOptions = {}
 
 /**
  * Fresh parameters of a block, by name, as those of a pair: see {@link initializePair}.
- * @throws ConfigurationError where the configuration cannot work.
+ * @throws ArgumentError where the configuration cannot work.
  */
 export function initializeBlock(
   config: BlockConfig,

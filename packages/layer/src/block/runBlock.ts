@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import type * as tf from '@tensorflow/tfjs';
 
@@ -43,7 +44,9 @@ export function runBlock(
   { plan = sequentialPlan, observer, keepCache = false, ...context }: RunBlockOptions = {},
 ): BlockResult {
   if (x.rank !== 3 || x.shape[2] !== config.dModel) {
-    throw new Error(`block input: expected shape (batch, sequence, ${config.dModel}), got (${x.shape.join(', ')})`);
+    throw new ArgumentError(
+      `block input: expected shape (batch, sequence, ${config.dModel}), got (${x.shape.join(', ')})`,
+    );
   }
   const operators = blockOperators(parameters, config, context);
   return tidyRecord(() => {

@@ -1,8 +1,14 @@
+import {
+  expectBoolean,
+  expectKnownOptions,
+  expectOneOf,
+  expectPositive,
+  expectPositiveInteger,
+  expectThat,
+} from '@scmoe/errors';
 import type { ExpertActivation } from '@scmoe/tensor';
 
-import { expectBoolean, expectOneOf, expectPositive, expectPositiveInteger, expectThat } from './ConfigurationError.js';
 import { expertActivations } from './MoeConfig.js';
-import { expectKnownOptions } from './optionNames.js';
 
 /** Rotation of queries and keys by position (RoPE). */
 export interface RopeConfig {
@@ -53,7 +59,7 @@ export const backboneOptions: Record<keyof BackboneConfig, true> = {
   dropout: true,
 };
 
-/** Fills in the defaults. @throws ConfigurationError naming the option, what is allowed and what came. */
+/** Fills in the defaults. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveBackbone(config: BackboneConfig): ResolvedBackbone {
   const { dModel, numHeads, numKvHeads = numHeads, attentionBias = true, causal = true, rope } = config;
   const { ffnHidden = 4 * dModel, activation = 'gelu', ffnBias = activation !== 'swiglu' } = config;

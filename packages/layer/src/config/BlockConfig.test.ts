@@ -1,5 +1,6 @@
+import { ArgumentError } from '@scmoe/errors';
+
 import { resolveBlock, type BlockConfig } from './BlockConfig.js';
-import { ConfigurationError } from './ConfigurationError.js';
 
 const valid: BlockConfig = { kind: 'scmoe', dModel: 12, numHeads: 3, numExperts: 4 };
 
@@ -40,7 +41,7 @@ describe('resolveBlock', () => {
     ['an infinite capacity', { capacityFactor: Infinity }, /^capacityFactor: expected a number >= 0, got Infinity$/],
   ])('rejects %s', (_, change, message) => {
     const resolve = () => resolveBlock({ ...valid, ...change });
-    expect(resolve).toThrow(ConfigurationError);
+    expect(resolve).toThrow(ArgumentError);
     expect(resolve).toThrow(message);
   });
 });

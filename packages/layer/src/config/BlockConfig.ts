@@ -1,3 +1,5 @@
+import { expectKnownOptions, expectOneOf, optionNames } from '@scmoe/errors';
+
 import { backboneOptions, resolveBackbone, type BackboneConfig, type ResolvedBackbone } from './BackboneConfig.js';
 import {
   blockMoeOptions,
@@ -7,8 +9,6 @@ import {
   type BlockKind,
   type ResolvedMoe,
 } from './BlockMoeConfig.js';
-import { expectOneOf } from './ConfigurationError.js';
-import { expectKnownOptions, optionNames } from './optionNames.js';
 
 /**
  * One block: attention, then an MLP or experts. With `scmoe` and `dgmoe` in every block of a network ("everyBlock"
@@ -27,7 +27,7 @@ export interface ResolvedBlock extends ResolvedBackbone {
 
 export const blockOptions = optionNames<BlockConfig>({ ...backboneOptions, ...blockMoeOptions, sharedNormOf: true });
 
-/** Fills in the defaults of a block. @throws ConfigurationError naming the option, what is allowed and what came. */
+/** Fills in the defaults of a block. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveBlock(config: BlockConfig): ResolvedBlock {
   const { kind, sharedNormOf = 'sharedExpert' } = config;
   expectOneOf('kind', kind, blockKinds);

@@ -1,7 +1,7 @@
+import { expectBoolean, expectOneOf, expectPositiveInteger, expectThat } from '@scmoe/errors';
 import { resolveRouter, type RouterConfig } from '@scmoe/gating';
 
 import type { ResolvedBackbone } from './BackboneConfig.js';
-import { expectBoolean, expectOneOf, expectPositiveInteger, expectThat } from './ConfigurationError.js';
 import { mixes, resolveDualRouter, routedOptions, type Mix, type ResolvedExperts } from './MoeConfig.js';
 
 export const blockKinds = ['dense', 'standard', 'shared', 'scmoe', 'dgmoe'] as const;
@@ -70,7 +70,7 @@ export function resolveMoe(
   expectBoolean('postNorm', postNorm);
   if (kind === 'dense') return undefined;
   expectThat(numExperts !== undefined, 'numExperts', `a number of experts for kind '${kind}'`, numExperts);
-  const routed = { ...config, numExperts: numExperts! };
+  const routed = { ...config, numExperts: numExperts };
   const router =
     kind === 'dgmoe' ? resolveDualRouter(routed) : resolveRouter(routed, { topK: kind === 'standard' ? 2 : 1 });
   // What an expert takes depends on later tokens: a causal model would see what it is to predict.

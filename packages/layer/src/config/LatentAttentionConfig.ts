@@ -1,4 +1,4 @@
-import { expectPositiveInteger, expectThat } from './ConfigurationError.js';
+import { expectPositiveInteger, expectThat } from '@scmoe/errors';
 
 /**
  * Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1; LongCat-Flash, arXiv 2509.01322). The names
@@ -37,7 +37,7 @@ export interface LatentAttentionContext {
   latent: ResolvedLatentAttention;
 }
 
-/** Fills in defaults. @throws ConfigurationError naming the option, what is allowed and what came. */
+/** Fills in defaults. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveLatentAttention(config: LatentAttentionConfig): ResolvedLatentAttention {
   const { qLoraRank, kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim } = config;
   const { ropeTheta = 10000, scaleLatents = true, latentNormEpsilon = 1e-6 } = config;

@@ -1,7 +1,6 @@
+import { expectThat } from '@scmoe/errors';
 import { resolveRouter, type ResolvedRouter, type RouterConfig } from '@scmoe/gating';
 import type { ExpertActivation } from '@scmoe/tensor';
-
-import { expectThat } from './ConfigurationError.js';
 
 export const expertActivations = ['gelu', 'gelu_tanh', 'silu', 'swiglu'] as const satisfies ExpertActivation[];
 export const mixes = ['add', 'cg1', 'cg2'] as const;
@@ -23,7 +22,7 @@ export const routedOptions: Record<keyof RouterConfig, true> = {
   minCapacity: true,
   dropPolicy: true,
   capacityOrder: true,
-  gate: true,
+  logits: true,
   cosineWidth: true,
   noisy: true,
   jitter: true,

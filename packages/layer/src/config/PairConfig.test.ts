@@ -1,4 +1,5 @@
-import { ConfigurationError } from './ConfigurationError.js';
+import { ArgumentError } from '@scmoe/errors';
+
 import { resolvePair, type PairConfig } from './PairConfig.js';
 
 const valid: PairConfig = { kind: 'scmoe', dModel: 12, numHeads: 3, numExperts: 4 };
@@ -53,7 +54,7 @@ describe('resolvePair', () => {
     ['no width', { dModel: 0 }, /^dModel: expected a positive integer, got 0$/],
   ])('rejects %s', (_, change, message) => {
     const resolve = () => resolvePair({ ...valid, ...change } as PairConfig);
-    expect(resolve).toThrow(ConfigurationError);
+    expect(resolve).toThrow(ArgumentError);
     expect(resolve).toThrow(message);
   });
 });

@@ -1,3 +1,5 @@
+import { expectKnownOptions, expectOneOf, optionNames } from '@scmoe/errors';
+
 import { backboneOptions, resolveBackbone, type BackboneConfig, type ResolvedBackbone } from './BackboneConfig.js';
 import {
   blockMoeOptions,
@@ -9,8 +11,6 @@ import {
   type Position,
   type ResolvedMoe,
 } from './BlockMoeConfig.js';
-import { expectOneOf } from './ConfigurationError.js';
-import { expectKnownOptions, optionNames } from './optionNames.js';
 
 /** What the second block of a pair has in place of an MLP. */
 export type PairKind = BlockKind;
@@ -36,7 +36,7 @@ export const pairOptions = optionNames<PairConfig>({
   sharedNormOf: true,
 });
 
-/** Fills in the defaults of a pair. @throws ConfigurationError naming the option, what is allowed and what came. */
+/** Fills in the defaults of a pair. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolvePair(config: PairConfig): ResolvedPair {
   const { kind, position = 'pos2', sharedNormOf = position === 'pos1' ? 'sharedExpert' : 'mlp' } = config;
   expectOneOf('kind', kind, blockKinds);

@@ -1,4 +1,4 @@
-import { expectPositiveInteger, expectThat } from '../config/ConfigurationError.js';
+import { expectPositiveInteger, expectThat } from '@scmoe/errors';
 
 /** For how much work, and how it is spread, a layer says what it costs. */
 export interface CostOptions {
@@ -16,7 +16,7 @@ export interface CostOptions {
 
 export type ResolvedCostOptions = Required<CostOptions>;
 
-/** @throws ConfigurationError naming the option, what is allowed and what came. */
+/** @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveCostOptions(options: number | CostOptions): ResolvedCostOptions {
   const given = typeof options === 'number' ? { tokens: options } : options;
   const { tokens, sequenceLength = tokens, worldSize = 1, bytesPerElement = 4 } = given;

@@ -122,7 +122,7 @@ const variants: Record<string, Costed> = {
   'experts, swiglu, a capacity of twice the even share': ofMoe(
     resolveMoeLayer({ ...bare, activation: 'swiglu', capacityFactor: 2 }, 1),
   ),
-  'experts, cosine gate': ofMoe(resolveMoeLayer({ ...bare, gate: 'cosine', cosineWidth: 6 }, 1)),
+  'experts, cosine gate': ofMoe(resolveMoeLayer({ ...bare, logits: 'cosine', cosineWidth: 6 }, 1)),
   // Every expert is chosen by every token, half of them without a network.
   'experts, zero experts': ofMoe(
     resolveMoeLayer({ ...bare, forcedBalance: false, numExperts: 2, numZeroExperts: 2, topK: 4 }, 1),

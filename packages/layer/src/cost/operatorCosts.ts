@@ -93,7 +93,7 @@ export function operatorCosts(d: number, options: ResolvedCostOptions) {
     };
   };
 
-  const gate = ({ gate: kind, noisy, cosineWidth, numExperts, numZeroExperts }: ResolvedExperts): KernelCost[] => {
+  const gate = ({ logits: kind, noisy, cosineWidth, numExperts, numZeroExperts }: ResolvedExperts): KernelCost[] => {
     const all = numExperts + numZeroExperts;
     const logits = kind === 'cosine' ? [linear(d, cosineWidth, true), linear(cosineWidth, all)] : [linear(d, all)];
     // A noisy router makes its noise in training alone.

@@ -9,7 +9,7 @@ import { sublayerCosts } from './sublayerCosts.js';
  * What a pair costs on one rank, operator by operator: without a cache, and with the tokens evenly spread over the
  * experts. A number stands for so many tokens in one sequence on one rank.
  *
- * @throws ConfigurationError where the tokens are no whole sequences, or the ranks do not divide the experts.
+ * @throws ArgumentError where the tokens are no whole sequences, or the ranks do not divide the experts.
  */
 export function pairCost(config: ResolvedPair, options: number | CostOptions): LayerCost {
   const of = operatorCosts(config.dModel, resolveCostOptions(options));

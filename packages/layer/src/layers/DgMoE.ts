@@ -19,7 +19,7 @@ tf.serialization.registerClass(DgMoE);
  * (batch, ..., d): each token visits the best expert for its shortcut, then the best of the others for its current
  * activation; both outputs, times their probabilities, add up. No residual.
  *
- * @throws ConfigurationError naming an option that cannot work, what is allowed and what came.
+ * @throws ArgumentError naming an option that cannot work, what is allowed and what came.
  */
 export function dgMoE(args: DgMoEArgs): DgMoE {
   return new DgMoE(args);

@@ -1,20 +1,14 @@
+import { ArgumentError, expectKnownOptions, expectThat } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import * as tf from '@tensorflow/tfjs';
 
-import { ConfigurationError, expectThat } from '../config/ConfigurationError.js';
-import { expectKnownOptions } from '../config/optionNames.js';
 import { initializeParameter } from '../parameters/initializeParameters.js';
 import type { CostOptions } from '../cost/CostOptions.js';
 import type { LayerCost } from '../cost/OperatorCost.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
-import {
-  resolveAuxiliaryLosses,
-  sumOfLosses,
-  type AuxiliaryLossArgs,
-  type AuxiliaryLosses,
-} from './auxiliaryLosses.js';
-import { moveBias, resolveBiasUpdate, type BiasUpdateArgs, type ResolvedBiasUpdate } from './biasUpdate.js';
+import { resolveRouterLosses, sumOfLosses, type RouterLossArgs, type RouterLosses } from './routerLosses.js';
+import { moveBias, resolveBiasUpdate, type CorrectionBiasArgs, type ResolvedBiasUpdate } from './correctionBias.js';
 import { configVersion, restoredArgs } from './layerConfig.js';
 
 type LayerArgs = NonNullable<ConstructorParameters<typeof tf.layers.Layer>[0]>;
@@ -22,7 +16,7 @@ type Initializer = ReturnType<typeof tf.initializers.zeros>;
 export type Kwargs = Record<string, unknown>;
 export type Shape = (number | null)[];
 
-export interface ExpertLayerArgs extends LayerArgs, AuxiliaryLossArgs, BiasUpdateArgs {
+export interface ExpertLayerArgs extends LayerArgs, RouterLossArgs, CorrectionBiasArgs {
   /**
    * Of the initial weights, of dropout, and of the router's noise and jitter; layers of one model want different ones.
    * Default: a random one.
@@ -42,10 +36,10 @@ const layerArgs: Record<keyof LayerArgs, true> = {
 };
 
 const trainingArgs: Record<Exclude<keyof ExpertLayerArgs, keyof LayerArgs>, true> = {
-  auxiliaryLossCoefficient: true,
-  sequenceLossCoefficient: true,
-  importanceLossCoefficient: true,
-  loadLossCoefficient: true,
+  loadBalanceCoefficient: true,
+  sequenceBalanceCoefficient: true,
+  importanceCoefficient: true,
+  loadCoefficient: true,
   zLossCoefficient: true,
   biasUpdateRate: true,
   biasUpdateRule: true,
@@ -73,7 +67,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
   /** Size of the last axis of the inputs, once the layer is built. */
   protected inputSize?: number;
   private readonly seed: number;
-  private readonly lossTerms: AuxiliaryLosses;
+  private readonly lossTerms: RouterLosses;
   private readonly biasUpdate: ResolvedBiasUpdate;
   private readonly variables: Record<string, { read(): tf.Tensor }> = {};
   private auxiliaryLosses: tf.Scalar[] = [];
@@ -84,7 +78,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
     super(args);
     const known = [...Object.keys(layerArgs), ...Object.keys(trainingArgs), ...own];
     expectKnownOptions(this.getClassName(), args, known);
-    this.lossTerms = resolveAuxiliaryLosses(args);
+    this.lossTerms = resolveRouterLosses(args);
     this.biasUpdate = resolveBiasUpdate(args);
     const { seed = Math.floor(Math.random() * 2 ** 31) } = args;
     expectThat(Number.isSafeInteger(seed), 'seed', 'an integer', seed);
@@ -104,11 +98,11 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
    * the rank. From the configuration alone, for tokens that are spread evenly over the experts.
    *
    * @param options tokens, of one sequence on one rank; or how they are spread over sequences and ranks
-   * @throws Error for a layer that is not built; ConfigurationError naming an option that cannot work
+   * @throws Error for a layer that is not built; ArgumentError naming an option that cannot work
    */
   cost(options: number | CostOptions): LayerCost {
     if (this.inputSize === undefined) {
-      throw new Error(
+      throw new ArgumentError(
         `${this.name}: cost: expected a layer that was built or applied, which tells the width of a token`,
       );
     }
@@ -117,7 +111,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
 
   /**
    * From tf.layers' saved form.
-   * @throws ConfigurationError for one that a newer version of this package has written, or with an unknown option.
+   * @throws ArgumentError for one that a newer version of this package has written, or with an unknown option.
    */
   static override fromConfig<T extends tf.serialization.Serializable>(
     cls: tf.serialization.SerializableConstructor<T>,
@@ -155,16 +149,16 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
     return super.dispose();
   }
 
-  /** @throws ConfigurationError where the layer can't be applied to inputs of these shapes. */
+  /** @throws ArgumentError where the layer can't be applied to inputs of these shapes. */
   protected checkInputs(shapes: readonly Shape[]): void {
     const [shape] = shapes as [Shape];
     if (shapes.length !== 1 || shape.length < 2 || !shape.at(-1))
       throw this.inputError('one input of known last axis, (batch, ..., d)', shapes);
   }
 
-  protected inputError(expected: string, shapes: readonly Shape[]): ConfigurationError {
+  protected inputError(expected: string, shapes: readonly Shape[]): ArgumentError {
     const got = shapes.map((shape) => `(${shape.map((size) => size ?? 'any').join(', ')})`).join(' and ');
-    return new ConfigurationError(`${this.name}: expected ${expected}, got ${got}`);
+    return new ArgumentError(`${this.name}: expected ${expected}, got ${got}`);
   }
 
   /** The options without those that are for training alone. */

@@ -59,7 +59,7 @@ tf.serialization.registerClass(LongcatBlock);
  * The shortcut-connected block of LongCat-Flash for inputs (batch, sequence, d): attention, MLP, attention, MLP, with
  * experts that read what the first MLP reads and are added at the end. Outputs have the shape of the inputs.
  *
- * @throws ConfigurationError naming an option that cannot work, what is allowed and what came.
+ * @throws ArgumentError naming an option that cannot work, what is allowed and what came.
  */
 export function longcatBlock(args: LongcatBlockArgs): LongcatBlock {
   return new LongcatBlock(args);

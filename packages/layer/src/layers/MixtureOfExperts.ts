@@ -17,7 +17,7 @@ tf.serialization.registerClass(MixtureOfExperts);
  * A layer of routed experts, for inputs (batch, ..., d), with outputs of the same shape. Each position is a token; the
  * layer has neither norm nor residual.
  *
- * @throws ConfigurationError naming an option that cannot work, what is allowed and what came.
+ * @throws ArgumentError naming an option that cannot work, what is allowed and what came.
  */
 export function mixtureOfExperts(args: MixtureOfExpertsArgs): MixtureOfExperts {
   return new MixtureOfExperts(args);

@@ -19,7 +19,7 @@ tf.serialization.registerClass(ScMoE);
  * the normalised activation of this layer; gate and routed experts read `shortcut`, an activation of an earlier layer,
  * so that they need not wait for this one. No residual. ScMoE has `topK: 1` (the default), ScMoE-2 `topK: 2`.
  *
- * @throws ConfigurationError naming an option that cannot work, what is allowed and what came.
+ * @throws ArgumentError naming an option that cannot work, what is allowed and what came.
  */
 export function scMoE(args: ScMoEArgs): ScMoE {
   return new ScMoE(args);

@@ -17,7 +17,7 @@ tf.serialization.registerClass(SharedExpertMoE);
  * Routed experts beside a shared one that sees every token, for inputs (batch, ..., d), with outputs of the same shape.
  * Neither norm nor residual.
  *
- * @throws ConfigurationError naming an option that cannot work, what is allowed and what came.
+ * @throws ArgumentError naming an option that cannot work, what is allowed and what came.
  */
 export function sharedExpertMoE(args: SharedExpertMoEArgs): SharedExpertMoE {
   return new SharedExpertMoE(args);

@@ -1,9 +1,9 @@
+import { expectThat } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { runBlock } from '../block/runBlock.js';
 import { blockSpecs } from '../block/blockSpecs.js';
 import { blockOptions, resolveBlock, type BlockConfig, type ResolvedBlock } from '../config/BlockConfig.js';
-import { expectThat } from '../config/ConfigurationError.js';
 import type { CostOptions } from '../cost/CostOptions.js';
 import type { LayerCost } from '../cost/OperatorCost.js';
 import { blockCost } from '../cost/blockCost.js';
@@ -55,7 +55,7 @@ tf.serialization.registerClass(TransformerBlock);
  * A pre-norm transformer block for inputs (batch, sequence, d): attention, then, by `kind`, an MLP or experts. Outputs
  * have the shape of the inputs.
  *
- * @throws ConfigurationError naming an option that cannot work, what is allowed and what came.
+ * @throws ArgumentError naming an option that cannot work, what is allowed and what came.
  */
 export function transformerBlock(args: TransformerBlockArgs): TransformerBlock {
   return new TransformerBlock(args);
@@ -65,7 +65,7 @@ export function transformerBlock(args: TransformerBlockArgs): TransformerBlock {
  * ScMoE in every block of a network: gate and experts read the block's input (pos1), and its attention and shared expert
  * run while tokens travel. The same as `transformerBlock({ kind: 'scmoe', ...args })`.
  *
- * @throws ConfigurationError as {@link transformerBlock}
+ * @throws ArgumentError as {@link transformerBlock}
  */
 export function everyBlock(args: Omit<TransformerBlockArgs, 'kind'>): TransformerBlock {
   return new TransformerBlock({ ...args, kind: 'scmoe' });
@@ -78,7 +78,7 @@ export type MegatronShortcutBlockArgs = Omit<TransformerBlockArgs, 'kind' | 'mix
  * The form of Megatron-LM's shortcut MoE: gate and experts read the block's input through a norm of their own, the shared
  * expert reads the activation behind the attention, both outputs are added as they are, optionally through `postNorm`.
  *
- * @throws ConfigurationError as {@link transformerBlock}, and for a mix or shortcut norm of another form
+ * @throws ArgumentError as {@link transformerBlock}, and for a mix or shortcut norm of another form
  */
 export function megatronShortcutBlock(args: MegatronShortcutBlockArgs): TransformerBlock {
   const form = { kind: 'scmoe', mix: 'add', shortcutNorm: 'own' } as const;

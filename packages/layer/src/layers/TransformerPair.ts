@@ -54,7 +54,7 @@ tf.serialization.registerClass(TransformerPair);
  * A pair of pre-norm transformer blocks for inputs (batch, sequence, d): attention and MLP, then attention and, by
  * `kind`, another MLP or experts. Outputs have the shape of the inputs.
  *
- * @throws ConfigurationError naming an option that cannot work, what is allowed and what came.
+ * @throws ArgumentError naming an option that cannot work, what is allowed and what came.
  */
 export function transformerPair(args: TransformerPairArgs): TransformerPair {
   return new TransformerPair(args);

@@ -30,7 +30,7 @@ const layers: Record<string, () => Applied> = {
   'mixtureOfExperts, sigmoid scores in groups': () =>
     one(mixtureOfExperts({ ...experts, scoreFunction: 'sigmoid', numGroups: 2, topKGroups: 1 })),
   'mixtureOfExperts, cosine gate, noise': () =>
-    one(mixtureOfExperts({ ...experts, gate: 'cosine', cosineWidth: 5, noisy: true, jitter: 0.1 })),
+    one(mixtureOfExperts({ ...experts, logits: 'cosine', cosineWidth: 5, noisy: true, jitter: 0.1 })),
   'mixtureOfExperts, experts that choose': () =>
     one(mixtureOfExperts({ ...experts, routing: 'expertChoice', capacityFactor: 1 })),
   sharedExpertMoE: () => one(sharedExpertMoE({ ...experts, mix: 'cg2', activation: 'swiglu', capacityFactor: 1 })),

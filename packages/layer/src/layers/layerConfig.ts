@@ -1,6 +1,5 @@
+import { expectThat } from '@scmoe/errors';
 import type * as tf from '@tensorflow/tfjs';
-
-import { expectThat } from '../config/ConfigurationError.js';
 
 /** Of what getConfig gives: grows when an option that was saved before comes to mean something else. */
 export const configVersion = 1;
@@ -8,7 +7,7 @@ export const configVersion = 1;
 /**
  * The arguments of a layer from tf.layers' saved form, which turns absent options into null and `gelu_tanh` into camel
  * case. A config without a version is of the first.
- * @throws ConfigurationError for a version that is newer than this package.
+ * @throws ArgumentError for a version that is newer than this package.
  */
 export function restoredArgs(className: string, config: tf.serialization.ConfigDict): Record<string, unknown> {
   // eslint-disable-next-line @typescript-eslint/no-unused-vars -- TF.js adds customObjects to what it has read

@@ -66,8 +66,8 @@ describe('tf.layers', () => {
   );
 
   it('add the auxiliary loss to the loss of fit', async () => {
-    const lossOf = async (auxiliaryLossCoefficient: number) => {
-      const layer = mixtureOfExperts({ ...experts, auxiliaryLossCoefficient, inputShape: [5, 8] });
+    const lossOf = async (loadBalanceCoefficient: number) => {
+      const layer = mixtureOfExperts({ ...experts, loadBalanceCoefficient, inputShape: [5, 8] });
       const model = tf.sequential({ layers: [layer] });
       model.compile({ optimizer: tf.train.sgd(0), loss: 'meanSquaredError' });
       const x = inputs();
@@ -83,7 +83,7 @@ describe('tf.layers', () => {
   it(
     'balance the load when trained on the auxiliary loss alone',
     async () => {
-      const layer = mixtureOfExperts({ ...experts, topK: 1, auxiliaryLossCoefficient: 1, inputShape: [8] });
+      const layer = mixtureOfExperts({ ...experts, topK: 1, loadBalanceCoefficient: 1, inputShape: [8] });
       const model = tf.sequential({ layers: [layer] });
       const nothing = () => tf.tidy(() => tf.scalar(0));
       model.compile({ optimizer: tf.train.adam(0.05), loss: (_, y) => tf.mul(tf.sum(y), 0).add(nothing()) });
@@ -124,7 +124,7 @@ describe('tf.layers', () => {
       },
       ...{ ffnHidden: 12, activation: 'gelu_tanh', ffnBias: false, norm: 'rms', normEpsilon: 1e-4, dropout: 0.25 },
       ...{ numExperts: 4, topK: 2, scoreFunction: 'sigmoid', normalizeWeights: false, routedScalingFactor: 2.5 },
-      ...{ capacityFactor: 1.25, minCapacity: 2, dropPolicy: 'probability', capacityOrder: 'token', gate: 'cosine' },
+      ...{ capacityFactor: 1.25, minCapacity: 2, dropPolicy: 'probability', capacityOrder: 'token', logits: 'cosine' },
       ...{ cosineWidth: 5, noisy: true, jitter: 0.125, correctionBias: true, numGroups: 2, topKGroups: 1 },
       ...{
         groupScore: 'top2sum',
@@ -136,12 +136,12 @@ describe('tf.layers', () => {
       ...{ mix: 'cg2', shortcutNorm: 'shared', sharedNormOf: 'sharedExpert', postNorm: true, expertHidden: 6 },
       ...{
         sharedHidden: 7,
-        auxiliaryLossCoefficient: 0.5,
-        sequenceLossCoefficient: 0.25,
-        importanceLossCoefficient: 0.125,
+        loadBalanceCoefficient: 0.5,
+        sequenceBalanceCoefficient: 0.25,
+        importanceCoefficient: 0.125,
       },
       ...{
-        loadLossCoefficient: 0.0625,
+        loadCoefficient: 0.0625,
         zLossCoefficient: 0.03125,
         biasUpdateRate: 0.5,
         biasUpdateRule: 'proportional',
@@ -215,7 +215,7 @@ describe('tf.layers', () => {
     'add the %s to the loss of fit',
     async (name) => {
       const lossOf = async (coefficient: number) => {
-        const options = { ...experts, noisy: true, auxiliaryLossCoefficient: 0, inputShape: [5, 8] };
+        const options = { ...experts, noisy: true, loadBalanceCoefficient: 0, inputShape: [5, 8] };
         const layer = mixtureOfExperts({ ...options, [`${name}Coefficient`]: coefficient });
         const model = tf.sequential({ layers: [layer] });
         model.compile({ optimizer: tf.train.sgd(0), loss: 'meanSquaredError' });
@@ -230,7 +230,7 @@ describe('tf.layers', () => {
 
   it("count both of DGMoE's choices in the auxiliary loss", async () => {
     const x = tf.input({ shape: [5, 8] });
-    const layer = dgMoE({ ...experts, auxiliaryLossCoefficient: 1 });
+    const layer = dgMoE({ ...experts, loadBalanceCoefficient: 1 });
     const model = tf.model({ inputs: x, outputs: layer.apply([x, x]) as tf.SymbolicTensor });
     model.compile({ optimizer: tf.train.sgd(0), loss: () => tf.scalar(0) });
     const { history } = await model.fit(inputs(), inputs(), { epochs: 1, batchSize: 6, verbose: 0 });
@@ -367,8 +367,8 @@ describe('tf.layers', () => {
     ],
     [
       'the load loss without noise',
-      () => scMoE({ ...experts, loadLossCoefficient: 1 }),
-      /loadLossCoefficient: expected 0 without noisy, got 1/,
+      () => scMoE({ ...experts, loadCoefficient: 1 }),
+      /loadCoefficient: expected 0 without noisy, got 1/,
     ],
     [
       'an unknown bias rule',

@@ -1,8 +1,8 @@
+import { expectBoolean, expectOneOf, expectPositiveInteger } from '@scmoe/errors';
 import { resolveRouter, type RouterConfig } from '@scmoe/gating';
 import type { ExpertActivation } from '@scmoe/tensor';
 
 import { defaultEpsilon, expectNorm } from '../config/BackboneConfig.js';
-import { expectBoolean, expectOneOf, expectPositiveInteger } from '../config/ConfigurationError.js';
 import { expertActivations, mixes, resolveDualRouter, routedOptions, type Mix } from '../config/MoeConfig.js';
 import type { ResolvedMoeLayer } from '../moe/moeLayerOperators.js';
 import type { ExpertLayerArgs } from './ExpertLayer.js';

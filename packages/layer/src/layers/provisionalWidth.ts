@@ -1,4 +1,5 @@
-import { expectPositiveInteger } from '../config/ConfigurationError.js';
+import { expectPositiveInteger } from '@scmoe/errors';
+
 import type { Shape } from './ExpertLayer.js';
 
 /**

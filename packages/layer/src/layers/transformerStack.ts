@@ -1,5 +1,6 @@
+import { expectOneOf, expectPositiveInteger, expectThat } from '@scmoe/errors';
+
 import { positions, type Position } from '../config/BlockMoeConfig.js';
-import { expectOneOf, expectPositiveInteger, expectThat } from '../config/ConfigurationError.js';
 import { TransformerBlock, type TransformerBlockArgs } from './TransformerBlock.js';
 import { TransformerPair, type TransformerPairArgs } from './TransformerPair.js';
 
@@ -19,7 +20,7 @@ export interface TransformerStackArgs extends Omit<TransformerPairArgs, 'name'> 
  * The blocks of a network, to be put into `tf.sequential` or applied one after the other. Each has a seed of its own,
  * `seed + index`.
  *
- * @throws ConfigurationError naming an option that cannot work, what is allowed and what came.
+ * @throws ArgumentError naming an option that cannot work, what is allowed and what came.
  */
 export function transformerStack(args: TransformerStackArgs): (TransformerPair | TransformerBlock)[] {
   const { numBlocks, placement = 'pairs', firstPosition, name, seed, position, sharedNormOf, ...shared } = args;

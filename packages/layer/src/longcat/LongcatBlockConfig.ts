@@ -1,3 +1,4 @@
+import { expectKnownOptions, expectOneOf, expectPositiveInteger, expectThat, optionNames } from '@scmoe/errors';
 import { resolveRouter, type RouterConfig } from '@scmoe/gating';
 
 import {
@@ -6,14 +7,12 @@ import {
   type BackboneConfig,
   type ResolvedBackbone,
 } from '../config/BackboneConfig.js';
-import { expectOneOf, expectPositiveInteger, expectThat } from '../config/ConfigurationError.js';
 import {
   resolveLatentAttention,
   type LatentAttentionConfig,
   type ResolvedLatentAttention,
 } from '../config/LatentAttentionConfig.js';
 import { routedOptions, type ResolvedExperts } from '../config/MoeConfig.js';
-import { expectKnownOptions, optionNames } from '../config/optionNames.js';
 
 export const attentionKinds = ['multiHead', 'latent'] as const;
 /** Attention of a LongCat block: with keys and values of every head, or latent (MLA). */
@@ -50,7 +49,7 @@ export const longcatOptions = optionNames<LongcatBlockConfig>({
 
 /**
  * Fills in the defaults: those of LongCat-Flash for activation (`swiglu`), norm (`rms`) and biases (none).
- * @throws ConfigurationError naming the option, what is allowed and what came.
+ * @throws ArgumentError naming the option, what is allowed and what came.
  */
 export function resolveLongcatBlock(config: LongcatBlockConfig): ResolvedLongcatBlock {
   const { latent, attention = latent ? 'latent' : 'multiHead' } = config;

@@ -11,7 +11,7 @@ import { resolveLongcatBlock, type LongcatBlockConfig, type ResolvedLongcatBlock
 
 /**
  * Names, shapes and starting points of all parameters of a LongCat block.
- * @throws ConfigurationError where the ranks that share the experts out do not divide them.
+ * @throws ArgumentError where the ranks that share the experts out do not divide them.
  */
 export function longcatSpecs(config: ResolvedLongcatBlock, { experts }: ShardOptions = {}): ParameterSpecs {
   const { dModel: d, norm, activation, ffnBias, ffnHidden, moe } = config;
@@ -26,7 +26,7 @@ export function longcatSpecs(config: ResolvedLongcatBlock, { experts }: ShardOpt
 
 /**
  * Fresh parameters of a LongCat block, by name, as those of a pair: see {@link initializePair}.
- * @throws ConfigurationError where the configuration cannot work.
+ * @throws ArgumentError where the configuration cannot work.
  */
 export function initializeLongcatBlock(
   config: LongcatBlockConfig,

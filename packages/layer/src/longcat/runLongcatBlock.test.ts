@@ -1,8 +1,8 @@
+import { ArgumentError } from '@scmoe/errors';
 import { loadBalanceLoss } from '@scmoe/gating';
 import { availableBackends, expectGradientsMatch } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
-import { ConfigurationError } from '../config/ConfigurationError.js';
 import { countParameters } from '../parameters/ParameterSpec.js';
 import { isExchange } from '../plan/Operator.js';
 import { overlapped } from '../plan/overlapped.js';
@@ -215,7 +215,7 @@ describe('a LongCat block', () => {
     ['an option of other blocks', { mix: 'add' }, /unknown option mix = "add"/],
   ])('rejects %s', (_, change, message) => {
     const resolve = () => resolveLongcatBlock({ ...multiHead, ...change } as LongcatBlockConfig);
-    expect(resolve).toThrow(ConfigurationError);
+    expect(resolve).toThrow(ArgumentError);
     expect(resolve).toThrow(message);
   });
 

@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import type * as tf from '@tensorflow/tfjs';
 
@@ -39,7 +40,7 @@ export function runLongcatBlock(
   { plan = sequentialPlan, observer, keepCache = false, ...context }: RunLongcatBlockOptions = {},
 ): LongcatBlockResult {
   if (x.rank !== 3 || x.shape[2] !== config.dModel) {
-    throw new Error(
+    throw new ArgumentError(
       `LongCat block input: expected shape (batch, sequence, ${config.dModel}), got (${x.shape.join(', ')})`,
     );
   }

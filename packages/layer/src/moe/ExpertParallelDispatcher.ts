@@ -6,6 +6,7 @@ import {
   type ExchangeOptions,
   type InFlight,
 } from '@scmoe/comm';
+import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import { decode, encode } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
@@ -54,7 +55,7 @@ interface Journey {
  *
  * The gradient of an expert is the sum over the tokens of all ranks, that of any other parameter over this rank's alone.
  *
- * @throws ConfigurationError where the ranks do not divide the experts
+ * @throws ArgumentError where the ranks do not divide the experts
  */
 export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelling> {
   private readonly communicator: Communicator;
@@ -79,7 +80,7 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
   startDispatch(packed: tf.Tensor2D, routing: Routing): Travelling {
     const { counts, capacity } = routing;
     if (counts.size !== this.numExperts) {
-      throw new Error(
+      throw new ArgumentError(
         `dispatch on ${this.here()}: expected a routing over ${this.numExperts} experts, as this dispatcher was made for, got one over ${counts.size}`,
       );
     }
@@ -149,7 +150,8 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
 
   private journeyOf({ counts }: Routing): Journey {
     const journey = this.journeys.get(counts.dataId);
-    if (!journey) throw new Error(`combine on ${this.here()}: this routing was not dispatched by this dispatcher`);
+    if (!journey)
+      throw new ArgumentError(`combine on ${this.here()}: this routing was not dispatched by this dispatcher`);
     return journey;
   }
 

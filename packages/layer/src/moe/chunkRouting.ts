@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import { dispatchPlan, withoutRecording } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
@@ -25,7 +26,7 @@ export interface ChunkedRouting {
  */
 export function chunkRouting(routing: Routing, chunks: number): ChunkedRouting {
   if (!Number.isInteger(chunks) || chunks < 1) {
-    throw new Error(`chunks: expected a positive integer, got ${chunks}`);
+    throw new ArgumentError(`chunks: expected a positive integer, got ${chunks}`);
   }
   // One part is no cut; TF.js's gradient of a split into one, for that matter, fails.
   if (chunks === 1 || routing.capacity === 1)

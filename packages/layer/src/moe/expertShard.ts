@@ -1,4 +1,5 @@
-import { expectPositiveInteger, expectThat } from '../config/ConfigurationError.js';
+import { expectPositiveInteger, expectThat } from '@scmoe/errors';
+
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
 
 /** A place among ranks that share out experts: the one of `rank` in an expert-parallel group of `size`. */
@@ -20,7 +21,7 @@ export const allExperts: ExpertShard = { rank: 0, size: 1 };
  * Which experts a rank holds, by their global ids: `first` and the `count - 1` after it. Every rank has as many, in the
  * order of the ranks.
  *
- * @throws ConfigurationError where the ranks do not divide the experts, or the rank is outside its group
+ * @throws ArgumentError where the ranks do not divide the experts, or the rank is outside its group
  */
 export function expertShard(numExperts: number, { rank, size }: ExpertShard): { first: number; count: number } {
   expectPositiveInteger('numExperts', numExperts);

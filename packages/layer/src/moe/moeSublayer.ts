@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import { routerStreams, type RouteContext, type Routing } from '@scmoe/gating';
 import { stopGradient } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
@@ -80,7 +81,7 @@ export function moeSublayer<Values extends SublayerValues>(
   context: MoeContext,
 ): MoeSublayer<Values> {
   const { dispatcher = new LocalDispatcher(), dropless, router, chunks = 1 } = context;
-  if (config.dual && chunks !== 1) throw new Error(`chunks: expected 1 for DGMoE, got ${chunks}`);
+  if (config.dual && chunks !== 1) throw new ArgumentError(`chunks: expected 1 for DGMoE, got ${chunks}`);
   const gateOfTap = computation({
     kind: 'gate',
     inputs: [tap as 'u'],
@@ -137,7 +138,8 @@ function gateOfCurrent(
   config: ResolvedExperts,
   { dropless, router }: MoeContext,
 ): Computation<SublayerValues> {
-  if (router?.replay) throw new Error('router.replay: expected none with DGMoE, whose trace would be of two choices');
+  if (router?.replay)
+    throw new ArgumentError('router.replay: expected none with DGMoE, whose trace would be of two choices');
   const stream = (router?.stream ?? 0) + routerStreams;
   return computation({
     name: 'gate2',

@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import type * as tf from '@tensorflow/tfjs';
 
@@ -41,7 +42,7 @@ export function runMoe(
 ): MoeResult {
   if (shortcut.shape.join() !== current.shape.join()) {
     const [expected, got] = [current, shortcut].map(({ shape }) => `(${shape.join(', ')})`);
-    throw new Error(`shortcut: expected the shape of the current input, ${expected}, got ${got}`);
+    throw new ArgumentError(`shortcut: expected the shape of the current input, ${expected}, got ${got}`);
   }
   const operators = moeLayerOperators(parameters, config, context);
   return tidyRecord(() => {

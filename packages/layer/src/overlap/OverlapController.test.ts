@@ -86,6 +86,6 @@ describe('OverlapController', () => {
   });
 
   it('observes nothing where there is nothing to choose', () => {
-    expect(new OverlapController({ mode: 'off' }).layer(0, { training: true }).observer).toBeUndefined();
+    expect(new OverlapController({ mode: 'off' }).stage(0, { training: true }).observer).toBeUndefined();
   });
 });

@@ -1,20 +1,20 @@
 import type { Communicator } from '@scmoe/comm';
+import { expectPositiveInteger, expectThat } from '@scmoe/errors';
 import { CostModel, type CostKey, type OperatorGraph } from '@scmoe/scheduler';
 
-import { expectPositiveInteger, expectThat } from '../config/ConfigurationError.js';
 import type { Operator } from '../plan/Operator.js';
 import { operatorGraph, overlapped } from '../plan/overlapped.js';
 import { sequentialPlan, type Plan } from '../plan/Plan.js';
 import type { PlanObserver } from '../plan/PlanObserver.js';
 import { broadcastText } from './broadcastText.js';
-import { chooseSlots, type ChosenSlots, type LayerCosts } from './chooseSlots.js';
+import { chooseSlots, type ChosenSlots, type StageCosts } from './chooseSlots.js';
 import { gatherCosts } from './gatherCosts.js';
-import { layerTimes, operatorCosts, type LayerTimes } from './layerTimes.js';
+import { stageTimes, operatorCosts, type StageTimes } from './stageTimes.js';
 import { median } from './median.js';
 import { ObservationSchedule } from './ObservationSchedule.js';
 import { StepRecorder, type StepEvent } from './StepRecorder.js';
 
-/** `auto`: the best slot by measured times; `off`: sequential; a number: that slot, in every layer. */
+/** `auto`: the best slot by measured times; `off`: sequential; a number: that slot, in every stage. */
 export type OverlapMode = 'auto' | 'off' | number;
 
 /** How plans are chosen, by whom, and from what. */
@@ -36,23 +36,23 @@ export interface OverlapOptions {
   costs?: CostModel;
   /** What the times depend on: machine, threads, precision, number of ranks. */
   machine?: string;
-  /** The work of a step: size of the batch and the layers. */
+  /** The work of a step: size of the batch and the stages. */
   shape?: string;
   /** Hears of every training step from now on, on this rank; all steps are then observed. */
   onStep?: (events: readonly StepEvent[]) => void;
 }
 
-/** How a layer runs one pass: options of runPair, runBlock and their like. */
-export interface LayerExecution {
-  /** Orders the layer's operators. */
+/** How a stage runs one pass: options of runPair, runBlock and their like. */
+export interface StageExecution {
+  /** Orders the stage's operators. */
   plan: <Values>(operators: readonly Operator<Values>[]) => Plan;
   chunks: number;
   observer?: PlanObserver;
 }
 
-/** What a layer follows in training, and what the last measurement of that found: medians. */
-export interface LayerReport extends Partial<LayerTimes> {
-  layer: number;
+/** What a stage follows in training, and what the last measurement of that found: medians. */
+export interface StageReport extends Partial<StageTimes> {
+  stage: number;
   /** null: sequential. */
   slot: number | null;
   /** What the slot was chosen by; absent where it was given. */
@@ -60,14 +60,14 @@ export interface LayerReport extends Partial<LayerTimes> {
   sequentialMs?: number;
 }
 
-interface PlannedLayer {
-  /** Absent where nothing travels, or twice (DGMoE): such a layer runs sequentially. */
+interface PlannedStage {
+  /** Absent where nothing travels, or twice (DGMoE): such a stage runs sequentially. */
   graph?: OperatorGraph;
   slots?: ChosenSlots;
 }
 
 /**
- * Chooses the plan of every layer of a model by the times of its operators, measured in the first steps of training and
+ * Chooses the plan of every stage of a model by the times of its operators, measured in the first steps of training and
  * again from time to time. All ranks follow the plans that rank 0 chooses.
  *
  * The backward pass mirrors the forward pass, so that a slot in training is the best for both together; inference has its
@@ -82,14 +82,14 @@ export class OverlapController {
   private readonly keyOfWork: Pick<CostKey, 'machine' | 'shape'>;
   private readonly schedule: ObservationSchedule;
   private readonly recorder = new StepRecorder();
-  private readonly layers = new Map<number, PlannedLayer>();
+  private readonly stages = new Map<number, PlannedStage>();
   /** Steps of the measurement under way, and of the last complete one under the present plans. */
   private observed: StepEvent[][] = [];
   private measured: StepEvent[][] = [];
   private hasChosen = false;
   private isFirstStep = true;
 
-  /** @throws ConfigurationError for an option out of range */
+  /** @throws ArgumentError for an option out of range */
   constructor({
     mode = 'auto',
     chunks = 1,
@@ -116,11 +116,11 @@ export class OverlapController {
   }
 
   /**
-   * How layer number `index` of the model runs this pass.
+   * How stage number `index` of the model runs this pass.
    *
-   * The plan throws SchedulerError where a slot was given that the layer does not have.
+   * The plan throws ArgumentError where a slot was given that the stage does not have.
    */
-  layer(index: number, { training = false }: { training?: boolean } = {}): LayerExecution {
+  stage(index: number, { training = false }: { training?: boolean } = {}): StageExecution {
     const isMeasured = this.mode !== 'off' && this.schedule.isObserving;
     const isObserved = training && (isMeasured || this.options.onStep !== undefined);
     return {
@@ -160,15 +160,15 @@ export class OverlapController {
     return changed;
   }
 
-  /** Every layer whose tokens travel. */
-  report(): LayerReport[] {
-    const layers = [...this.layers].filter(([, { graph }]) => graph).sort(([a], [b]) => a - b);
-    return layers.map(([layer, { slots }]) => {
-      const times = this.measured.map((events) => layerTimes(events, layer));
-      const of = (name: keyof LayerTimes) => median(times.map((time) => time[name]));
+  /** Every stage whose tokens travel. */
+  report(): StageReport[] {
+    const stages = [...this.stages].filter(([, { graph }]) => graph).sort(([a], [b]) => a - b);
+    return stages.map(([stage, { slots }]) => {
+      const times = this.measured.map((events) => stageTimes(events, stage));
+      const of = (name: keyof StageTimes) => median(times.map((time) => time[name]));
       const { mode } = this;
       return {
-        layer,
+        stage,
         slot: typeof mode === 'number' ? mode : (slots?.training ?? null),
         ...(slots && { predictedMs: slots.predictedMs, sequentialMs: slots.sequentialMs }),
         ...(times.length > 0 && {
@@ -181,18 +181,18 @@ export class OverlapController {
   }
 
   private planOf<Values>(index: number, operators: readonly Operator<Values>[], training: boolean): Plan {
-    let layer = this.layers.get(index);
-    if (!layer) this.layers.set(index, (layer = { graph: plannable(operators) }));
+    let stage = this.stages.get(index);
+    if (!stage) this.stages.set(index, (stage = { graph: plannable(operators) }));
     const { mode } = this;
-    const slot = typeof mode === 'number' ? mode : layer.slots?.[training ? 'training' : 'inference'];
-    return layer.graph && mode !== 'off' && typeof slot === 'number'
+    const slot = typeof mode === 'number' ? mode : stage.slots?.[training ? 'training' : 'inference'];
+    return stage.graph && mode !== 'off' && typeof slot === 'number'
       ? overlapped(slot)(operators)
       : sequentialPlan(operators);
   }
 
   /** Medians of what was observed, over all ranks. */
-  private async measuredCosts(): Promise<Map<number, LayerCosts>> {
-    const costs = new Map<number, LayerCosts>();
+  private async measuredCosts(): Promise<Map<number, StageCosts>> {
+    const costs = new Map<number, StageCosts>();
     for (const [index, graph] of this.plannedGraphs()) {
       const of = (phase: 'forward' | 'backward') => {
         const steps = this.measured.map((events) => operatorCosts(events, index, phase, graph));
@@ -211,9 +211,9 @@ export class OverlapController {
     return costs;
   }
 
-  /** Times of earlier runs, where there are some of every layer. */
-  private knownCosts(): Map<number, LayerCosts> | undefined {
-    const costs = new Map<number, LayerCosts>();
+  /** Times of earlier runs, where there are some of every stage. */
+  private knownCosts(): Map<number, StageCosts> | undefined {
+    const costs = new Map<number, StageCosts>();
     for (const [index, graph] of this.plannedGraphs()) {
       const of = (direction: 'forward' | 'backward') => {
         const entries = graph.names.map(
@@ -231,32 +231,32 @@ export class OverlapController {
   }
 
   /** Follows what rank 0 chooses by its costs. */
-  private async choose(costs: Map<number, LayerCosts> | undefined): Promise<boolean> {
+  private async choose(costs: Map<number, StageCosts> | undefined): Promise<boolean> {
     const { world } = this.options;
     const graphs = this.plannedGraphs();
     const own =
-      costs && graphs.map(([index, graph]) => chooseSlots(graph, costs.get(index)!, this.layers.get(index)!.slots));
+      costs && graphs.map(([index, graph]) => chooseSlots(graph, costs.get(index)!, this.stages.get(index)!.slots));
     const text = JSON.stringify(own ?? null);
     const chosen = JSON.parse(world ? await broadcastText(world, text) : text) as ChosenSlots[] | null;
     if (!chosen) return false;
     let changed = !this.hasChosen && graphs.length > 0;
     this.hasChosen = true;
     graphs.forEach(([index], i) => {
-      const layer = this.layers.get(index)!;
+      const stage = this.stages.get(index)!;
       const { training, inference } = chosen[i]!;
-      changed ||= training !== layer.slots?.training || inference !== layer.slots.inference;
-      layer.slots = chosen[i]!;
+      changed ||= training !== stage.slots?.training || inference !== stage.slots.inference;
+      stage.slots = chosen[i]!;
     });
     return changed;
   }
 
   private plannedGraphs(): [number, OperatorGraph][] {
-    const layers = [...this.layers].sort(([a], [b]) => a - b);
-    return layers.flatMap(([index, { graph }]): [number, OperatorGraph][] => (graph ? [[index, graph]] : []));
+    const stages = [...this.stages].sort(([a], [b]) => a - b);
+    return stages.flatMap(([index, { graph }]): [number, OperatorGraph][] => (graph ? [[index, graph]] : []));
   }
 }
 
-/** What can be planned of a layer: one way through the experts, and something to do beside it. */
+/** What can be planned of a stage: one way through the experts, and something to do beside it. */
 function plannable<Values>(operators: readonly Operator<Values>[]): OperatorGraph | undefined {
   const names = new Set(operators.filter(({ kind }) => kind === 'gate').map(({ name }) => name));
   if (names.size !== 1) return undefined;

@@ -2,7 +2,7 @@ import type { FlightEntry } from '@scmoe/comm';
 import { layerGraph } from '@scmoe/scheduler';
 
 import type { Step } from '../plan/Plan.js';
-import { layerTimes, operatorCosts } from './layerTimes.js';
+import { stageTimes, operatorCosts } from './stageTimes.js';
 import { StepRecorder } from './StepRecorder.js';
 
 const run = (operator: string): Step => ({ action: 'run', operator });
@@ -37,7 +37,7 @@ describe('StepRecorder and the times made of it', () => {
     // An exchange of row counts is none of the two, one of the step before neither.
     const entries = [transfer(-50, -49, -40), transfer(2.1, 2.2, 2.3, 'allToAll'), transfer(2.5, 3, 12)];
     const events = recorder.take(entries)!;
-    expect(layerTimes(events, 0)).toEqual({ totalMs: 20, communicationMs: 9, exposedMs: 4 });
+    expect(stageTimes(events, 0)).toEqual({ totalMs: 20, communicationMs: 9, exposedMs: 4 });
     const costs = operatorCosts(events, 0, 'forward', layerGraph('pos2'));
     expect(costs).toMatchObject({ encode: 2 + 1, dispatch: 9, mlp1: 5, expert: 1 + 7, combine: 0, attention2: 0 });
   });

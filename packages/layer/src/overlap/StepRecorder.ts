@@ -4,9 +4,9 @@ import type { Step } from '../plan/Plan.js';
 import type { Phase, PlanObserver } from '../plan/PlanObserver.js';
 import { systemClock } from './systemClock.js';
 
-/** One step of a layer's plan, in milliseconds since 1970. */
+/** One step of a stage's plan, in milliseconds since 1970. */
 export interface StepEvent {
-  layer: number;
+  stage: number;
   step: Step;
   phase: Phase;
   beginMs: number;
@@ -15,7 +15,7 @@ export interface StepEvent {
   transfer?: { beginMs: number; endMs: number };
 }
 
-/** Writes down when the steps of all layers' plans ran, between one call of `take` and the next. */
+/** Writes down when the steps of all stages' plans ran, between one call of `take` and the next. */
 export class StepRecorder {
   private events: StepEvent[] = [];
   /** The step of a backward pass that has begun: it ends with the last gradient that leaves it. */
@@ -23,10 +23,10 @@ export class StepRecorder {
 
   constructor(private readonly now: () => number = systemClock) {}
 
-  observer(layer: number): PlanObserver {
+  observer(stage: number): PlanObserver {
     return {
-      begin: (step, phase) => this.begin(layer, step, phase),
-      end: (step, phase) => this.end(layer, step, phase),
+      begin: (step, phase) => this.begin(stage, step, phase),
+      end: (step, phase) => this.end(stage, step, phase),
     };
   }
 
@@ -47,7 +47,7 @@ export class StepRecorder {
     if (entries.length > 0 && transfers.length !== starts.length) return undefined;
     const underWay = new Map<string, StepEvent['transfer']>();
     for (const event of events) {
-      const key = `${event.layer} ${event.phase} ${event.step.operator}`;
+      const key = `${event.stage} ${event.phase} ${event.step.operator}`;
       if (event.step.action === 'start') {
         const transfer = transfers[starts.indexOf(event)];
         event.transfer = transfer && { beginMs: transfer.startedMs, endMs: transfer.finishedMs };
@@ -59,23 +59,23 @@ export class StepRecorder {
     return events;
   }
 
-  private begin(layer: number, step: Step, phase: Phase): void {
-    if (phase === 'backward' && this.open && isSame(this.open, layer, step)) return;
+  private begin(stage: number, step: Step, phase: Phase): void {
+    if (phase === 'backward' && this.open && isSame(this.open, stage, step)) return;
     const now = this.now();
-    const event = { layer, step, phase, beginMs: now, endMs: now };
+    const event = { stage, step, phase, beginMs: now, endMs: now };
     this.open = phase === 'backward' ? event : undefined;
     this.events.push(event);
   }
 
-  private end(layer: number, step: Step, phase: Phase): void {
+  private end(stage: number, step: Step, phase: Phase): void {
     const event = phase === 'backward' ? this.open : this.events.at(-1);
-    if (event && isSame(event, layer, step)) event.endMs = this.now();
+    if (event && isSame(event, stage, step)) event.endMs = this.now();
   }
 }
 
 /** The clocks of JavaScript and of the communicator are the same, read in different ways. */
 const slackMs = 1;
 
-function isSame(event: StepEvent, layer: number, { action, operator }: Step): boolean {
-  return event.layer === layer && event.step.operator === operator && event.step.action === action;
+function isSame(event: StepEvent, stage: number, { action, operator }: Step): boolean {
+  return event.stage === stage && event.step.operator === operator && event.step.action === action;
 }

@@ -1,12 +1,12 @@
 import { planOverlap, type OperatorCosts, type OperatorGraph } from '@scmoe/scheduler';
 
-/** Times of a layer's operators, forward and backward. */
-export interface LayerCosts {
+/** Times of a stage's operators, forward and backward. */
+export interface StageCosts {
   forward: OperatorCosts;
   backward: OperatorCosts;
 }
 
-/** The slots of a layer: null is the sequential plan. */
+/** The slots of a stage: null is the sequential plan. */
 export interface ChosenSlots {
   training: number | null;
   inference: number | null;
@@ -22,7 +22,7 @@ const leastGain = 0.02;
  * The best slots by these times. In training, forward and backward pass have the same one, for the one mirrors the other.
  * A slot in use (`current`) stays unless another is clearly better.
  */
-export function chooseSlots(graph: OperatorGraph, costs: LayerCosts, current?: ChosenSlots): ChosenSlots {
+export function chooseSlots(graph: OperatorGraph, costs: StageCosts, current?: ChosenSlots): ChosenSlots {
   const { forward, backward } = planOverlap(graph, costs, { maxChunks: 1 });
   const backwardOf = new Map(backward!.candidates.map((choice) => [slotOf(choice), choice.predictedMs]));
   const times = new Map(

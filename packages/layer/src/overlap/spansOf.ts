@@ -3,12 +3,12 @@ import type { Span } from '@scmoe/scheduler';
 import type { StepEvent } from './StepRecorder.js';
 
 /**
- * The steps of one rank as the spans of a trace: what computes, and what moves. The name of an operator has its layer
+ * The steps of one rank as the spans of a trace: what computes, and what moves. The name of an operator has its stage
  * before it, and of a gradient `'` behind it. Waiting is no computing: it is left out as far as data were under way.
  */
 export function spansOf(events: readonly StepEvent[], rank: number): Span[] {
-  return events.flatMap(({ layer, step, phase, beginMs, endMs, transfer }): Span[] => {
-    const operator = `${layer} ${step.operator}${phase === 'backward' ? "'" : ''}`;
+  return events.flatMap(({ stage, step, phase, beginMs, endMs, transfer }): Span[] => {
+    const operator = `${stage} ${step.operator}${phase === 'backward' ? "'" : ''}`;
     const compute = (name: string, startMs: number): Span[] =>
       endMs > startMs ? [{ rank, track: 'compute', operator: name, startMs, endMs }] : [];
     if (step.action === 'run') return compute(operator, beginMs);

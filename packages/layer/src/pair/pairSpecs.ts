@@ -10,7 +10,7 @@ import type * as tf from '@tensorflow/tfjs';
 
 /**
  * Names, shapes and starting points of all parameters of a pair.
- * @throws ConfigurationError where the ranks that share the experts out do not divide them.
+ * @throws ArgumentError where the ranks that share the experts out do not divide them.
  */
 export function pairSpecs(config: ResolvedPair, { experts }: ShardOptions = {}): ParameterSpecs {
   const { dModel: d, norm, activation, ffnBias, ffnHidden, moe } = config;
@@ -31,7 +31,7 @@ export function pairSpecs(config: ResolvedPair, { experts }: ShardOptions = {}):
 /**
  * Fresh parameters of a pair, by name. Weights are normal(0, 0.02), biases 0, norms 1; each depends on the seed and its
  * own name alone, so that the experts of a shard are those that they are in the whole.
- * @throws ConfigurationError where the configuration cannot work.
+ * @throws ArgumentError where the configuration cannot work.
  */
 export function initializePair(
   config: PairConfig,

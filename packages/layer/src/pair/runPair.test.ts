@@ -119,7 +119,7 @@ describe('runPair', () => {
       { scoreFunction: 'sigmoid', correctionBias: true, topK: 2, numGroups: 2, topKGroups: 1 },
     ],
     ['zero experts', { numZeroExperts: 2, topK: 3, routedScalingFactor: 1.5, scaleZeroExperts: false }],
-    ['cosine gate', { gate: 'cosine', cosineWidth: 5 }],
+    ['cosine gate', { logits: 'cosine', cosineWidth: 5 }],
     ['experts that choose', { routing: 'expertChoice', capacityFactor: 1, causal: false }],
     ['noise and jitter', { noisy: true, jitter: 0.1, topK: 2 }],
   ];

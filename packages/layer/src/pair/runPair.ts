@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import type * as tf from '@tensorflow/tfjs';
 
@@ -43,7 +44,9 @@ export function runPair(
   { plan = sequentialPlan, observer, keepCache = false, ...context }: RunPairOptions = {},
 ): PairResult {
   if (x.rank !== 3 || x.shape[2] !== config.dModel) {
-    throw new Error(`pair input: expected shape (batch, sequence, ${config.dModel}), got (${x.shape.join(', ')})`);
+    throw new ArgumentError(
+      `pair input: expected shape (batch, sequence, ${config.dModel}), got (${x.shape.join(', ')})`,
+    );
   }
   const operators = pairOperators(parameters, config, context);
   return tidyRecord(() => {

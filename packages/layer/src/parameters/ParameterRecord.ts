@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import type * as tf from '@tensorflow/tfjs';
 
 /** Parameters by name, nested by dots: `attn1.wq`, `experts.w1`, `mix.weight`. Tensors or variables. */
@@ -19,6 +20,7 @@ export function below(parameters: ParameterRecord, prefix: string): ParameterRec
  */
 export function parameter<T extends tf.Tensor = tf.Tensor>(parameters: ParameterRecord, name: string): T {
   const found = parameters[name];
-  if (!found) throw new Error(`parameter '${name}' is missing; got ${Object.keys(parameters).join(', ') || 'none'}`);
+  if (!found)
+    throw new ArgumentError(`parameter '${name}' is missing; got ${Object.keys(parameters).join(', ') || 'none'}`);
   return found as T;
 }

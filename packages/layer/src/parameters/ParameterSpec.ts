@@ -1,3 +1,5 @@
+import { ArgumentError } from '@scmoe/errors';
+
 import type { ParameterRecord } from './ParameterRecord.js';
 
 /**
@@ -42,5 +44,5 @@ export function checkParameters(parameters: ParameterRecord, specs: ParameterSpe
     }
   }
   for (const name of Object.keys(parameters)) if (!specs[name]) problems.push(`'${name}' is not expected`);
-  if (problems.length > 0) throw new Error(`parameters do not fit the configuration: ${problems.join('; ')}`);
+  if (problems.length > 0) throw new ArgumentError(`parameters do not fit the configuration: ${problems.join('; ')}`);
 }

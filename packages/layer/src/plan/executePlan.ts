@@ -1,3 +1,5 @@
+import { ArgumentError } from '@scmoe/errors';
+
 import { observeStep } from './observeStep.js';
 import { isExchange, type Operator } from './Operator.js';
 import type { Plan, Step } from './Plan.js';
@@ -58,7 +60,8 @@ export function executePlan<Values extends object>(
   }
 
   const missing = operators.filter(({ name }) => !done.has(name)).map(({ name }) => name);
-  if (missing.length > 0) throw new Error(`plan ends before these operators are complete: ${missing.join(', ')}`);
+  if (missing.length > 0)
+    throw new ArgumentError(`plan ends before these operators are complete: ${missing.join(', ')}`);
   return values;
 }
 

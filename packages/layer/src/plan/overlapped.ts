@@ -20,7 +20,7 @@ export function operatorGraph<Values>(operators: readonly Operator<Values>[]): O
  * they can, and the expert comes after `slot` of the backbone operators beside it (paper, section 3.3). Operators in
  * chunks get a plan in chunks.
  *
- * @throws SchedulerError where the operators have no such slot, or no exchange (or two: DGMoE)
+ * @throws ArgumentError where the operators have no such slot, or no exchange (or two: DGMoE)
  */
 export function overlapped(slot: number) {
   return <Values>(operators: readonly Operator<Values>[]): Plan => {

@@ -5,7 +5,7 @@ import { useBackend } from '@scmoe/tensor';
 import { sendResult } from '@scmoe/testing';
 
 import { ExpertParallelDispatcher } from '../moe/ExpertParallelDispatcher.js';
-import { OverlapController, type LayerReport, type OverlapOptions } from '../overlap/OverlapController.js';
+import { OverlapController, type StageReport, type OverlapOptions } from '../overlap/OverlapController.js';
 import { pairConfig, runLayerCase, type RankOutcome } from './rankCases.js';
 
 export interface OverlapReport {
@@ -14,7 +14,7 @@ export interface OverlapReport {
   /** At which steps stepDone said that a plan has changed. */
   changes: number[];
   values: RankOutcome['values'][];
-  report: LayerReport[];
+  report: StageReport[];
   /** Whether each step was observed. */
   observing: boolean[];
 }
@@ -45,7 +45,7 @@ async function train(world: Communicator, options: OverlapOptions, steps: number
   const values: RankOutcome['values'][] = [];
   const observing: boolean[] = [];
   for (let step = 0; step < steps; step++) {
-    const execution = overlap.layer(0, { training: true });
+    const execution = overlap.stage(0, { training: true });
     observing.push(execution.observer !== undefined);
     const place = { from: rank, to: rank + 1, experts: { rank, size } };
     values.push(runLayerCase({ pair: pairConfig }, place, { ...execution, dispatcher }).values);

@@ -25,7 +25,7 @@ function opinionated(change: Partial<GptConfig> = {}): Gpt {
 
 describe.each<[string, Partial<GptConfig>]>([
   ['learned positions', {}],
-  ['rotary positions and grouped keys', { positions: 'rotary', numKvHeads: 1 }],
+  ['rotary positions and grouped keys', { positionEncoding: 'rotary', numKvHeads: 1 }],
   ['experts in every block', { placement: 'every' }],
 ])('generation with %s', (_, change) => {
   const model = opinionated(change);

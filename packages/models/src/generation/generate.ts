@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import { RandomStream } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -33,7 +34,7 @@ export async function generate<Cache extends { length: number }>(
   checkPrompt(prompt, model.vocabSize);
   checkSampling(sampling);
   if (!Number.isInteger(maxNewTokens) || maxNewTokens < 0) {
-    throw new Error(`maxNewTokens: expected an integer >= 0, got ${maxNewTokens}`);
+    throw new ArgumentError(`maxNewTokens: expected an integer >= 0, got ${maxNewTokens}`);
   }
 
   const random = new RandomStream({ seed });
@@ -63,7 +64,7 @@ export async function generate<Cache extends { length: number }>(
 }
 
 function checkPrompt(prompt: readonly number[], vocabSize: number): void {
-  if (prompt.length === 0) throw new Error('prompt: expected at least one token, got none');
+  if (prompt.length === 0) throw new ArgumentError('prompt: expected at least one token, got none');
   const foreign = prompt.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
-  if (foreign !== undefined) throw new Error(`prompt: expected ids from 0 to ${vocabSize - 1}, got ${foreign}`);
+  if (foreign !== undefined) throw new ArgumentError(`prompt: expected ids from 0 to ${vocabSize - 1}, got ${foreign}`);
 }

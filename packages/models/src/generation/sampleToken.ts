@@ -1,3 +1,5 @@
+import { ArgumentError } from '@scmoe/errors';
+
 /** How the next token is drawn from the scores. */
 export interface SamplingOptions {
   /** Divides the scores: below 1 bolder, above 1 wilder; 0 takes the most likely token. */
@@ -11,7 +13,7 @@ export interface SamplingOptions {
 /** @throws Error naming the option, what is allowed and what came. */
 export function checkSampling({ temperature = 1, topK, topP }: SamplingOptions): void {
   const check = (holds: boolean, what: string, expected: string, got: unknown) => {
-    if (!holds) throw new Error(`${what}: expected ${expected}, got ${String(got)}`);
+    if (!holds) throw new ArgumentError(`${what}: expected ${expected}, got ${String(got)}`);
   };
   check(Number.isFinite(temperature) && temperature >= 0, 'temperature', 'a number >= 0', temperature);
   check(topK === undefined || (Number.isInteger(topK) && topK > 0), 'topK', 'a positive integer', topK);
@@ -29,7 +31,7 @@ export function sampleToken(
   uniform: number,
 ): number {
   const likeliest = logits.reduce((best, score, id) => (score > logits[best]! ? id : best), 0);
-  if (logits.some(Number.isNaN)) throw new Error('scores of the next token: expected numbers, got NaN');
+  if (logits.some(Number.isNaN)) throw new ArgumentError('scores of the next token: expected numbers, got NaN');
   if (temperature === 0) return likeliest;
 
   const largest = logits[likeliest]!;

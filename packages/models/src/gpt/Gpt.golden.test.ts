@@ -28,7 +28,7 @@ function modelOf({ tensors, config }: Golden): Gpt {
         numExperts: config.numExperts,
         expertHidden: sizeOf('block0.experts.w1', 2),
         sharedHidden: sizeOf('block0.shared.w1', 1),
-        auxiliaryLossCoefficient: config.auxLossCoefficient,
+        loadBalanceCoefficient: config.auxLossCoefficient,
       },
     },
     { seed: 0 },
@@ -69,7 +69,7 @@ suite('Gpt against the reference values on %s', (backend) => {
 
   it('gives the logits and losses', () => {
     tf.tidy(() => {
-      const { logits, auxiliaryLoss: loadBalance } = model.forward(batch.ids);
+      const { logits, loadBalance } = model.forward(batch.ids);
       const { loss, crossEntropy } = model.loss(batch);
       for (const [name, actual] of Object.entries({ logits, loadBalance, loss, crossEntropy })) {
         const error = relativeError(actual, reference.tensors[`output.${name}`]!);

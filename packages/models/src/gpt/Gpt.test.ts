@@ -54,7 +54,14 @@ describe('Gpt', () => {
     ],
     [
       'scmoe, rotary, grouped keys, untied, swiglu, rms',
-      { moe: scmoe, positions: 'rotary', numKvHeads: 1, tiedEmbeddings: false, activation: 'swiglu', norm: 'rms' },
+      {
+        moe: scmoe,
+        positionEncoding: 'rotary',
+        numKvHeads: 1,
+        tiedEmbeddings: false,
+        activation: 'swiglu',
+        norm: 'rms',
+      },
       2,
     ],
   ];
@@ -71,9 +78,9 @@ describe('Gpt', () => {
   });
 
   it('weighs the auxiliary loss, summed over the pairs', () => {
-    withModel({ ...small, moe: { ...scmoe, auxiliaryLossCoefficient: 0.5 } }, (model) => {
+    withModel({ ...small, moe: { ...scmoe, loadBalanceCoefficient: 0.5 } }, (model) => {
       const result = model.loss({ ids: ids(2, 12), targets: ids(2, 12, 2) });
-      const [loss, crossEntropy, auxiliary] = [result.loss, result.crossEntropy, result.auxiliaryLoss].map(
+      const [loss, crossEntropy, auxiliary] = [result.loss, result.crossEntropy, result.loadBalance].map(
         (scalar) => scalar.dataSync()[0]!,
       );
       expect(loss).toBeCloseTo(crossEntropy! + 0.5 * auxiliary!, 5);
@@ -83,14 +90,14 @@ describe('Gpt', () => {
 
   it('adds every loss of the routers that has a coefficient', () => {
     const coefficients = { sequenceBalanceCoefficient: 0.2, importanceCoefficient: 0.3, zLossCoefficient: 0.4 };
-    withModel({ ...small, moe: { ...scmoe, auxiliaryLossCoefficient: 0.1, ...coefficients } }, (model) => {
+    withModel({ ...small, moe: { ...scmoe, loadBalanceCoefficient: 0.1, ...coefficients } }, (model) => {
       const result = model.loss({ ids: ids(2, 12), targets: ids(2, 12, 2) });
       const value = (scalar: tf.Scalar | undefined) => scalar!.dataSync()[0]!;
       const { sequenceBalance, importance, zLoss } = result.routerLosses;
       expect(value(sequenceBalance)).toBeGreaterThan(1.9);
       // The logits of a fresh router are near 0: the square of log(4) in both layers.
       expect(value(zLoss)).toBeCloseTo(2 * Math.log(4) ** 2, 1);
-      const weighted = 0.1 * value(result.auxiliaryLoss) + 0.2 * value(sequenceBalance) + 0.3 * value(importance);
+      const weighted = 0.1 * value(result.loadBalance) + 0.2 * value(sequenceBalance) + 0.3 * value(importance);
       expect(value(result.loss)).toBeCloseTo(value(result.crossEntropy) + weighted + 0.4 * value(zLoss), 5);
     });
     withModel({ ...small, moe: scmoe }, (model) => {
@@ -101,8 +108,8 @@ describe('Gpt', () => {
   it('balances all layers together where asked to: topK when balanced', () => {
     const moe: GptMoeConfig = { kind: 'top2', numExperts: 4, balance: 'allLayers' };
     withModel({ ...small, moe }, (model) => {
-      const { auxiliaryLoss, routings } = model.forward(ids(2, 12));
-      expect(auxiliaryLoss.dataSync()[0]).toBeCloseTo(2, 1);
+      const { loadBalance, routings } = model.forward(ids(2, 12));
+      expect(loadBalance.dataSync()[0]).toBeCloseTo(2, 1);
       const [scores, loads] = [
         routings.map((r) => r.scores.arraySync()).flat(),
         routings.map((r) => r.load.arraySync()),
@@ -111,7 +118,7 @@ describe('Gpt', () => {
         const mean = scores.reduce((total, row) => total + row[e]!, 0) / 48;
         return sum + (4 * mean * (loads[0]![e]! + loads[1]![e]!)) / 48;
       }, 0);
-      expect(auxiliaryLoss.dataSync()[0]).toBeCloseTo(expected, 5);
+      expect(loadBalance.dataSync()[0]).toBeCloseTo(expected, 5);
     });
   });
 

@@ -16,7 +16,7 @@ export type GptOptions = ModelOptions;
  * With `experts`, the ranks of an expert-parallel group hold a share of the experts each, and everything else alike. A
  * share has the numbers that those experts have in the whole model.
  *
- * @throws ConfigurationError naming the option, what is allowed and what came.
+ * @throws ArgumentError naming the option, what is allowed and what came.
  */
 export class Gpt extends LanguageModel<GptConfig> {
   constructor(config: GptConfig, options: GptOptions) {

@@ -1,4 +1,4 @@
-import { ConfigurationError } from '@scmoe/layer';
+import { ArgumentError } from '@scmoe/errors';
 
 import { resolveGpt, type GptConfig } from './GptConfig.js';
 
@@ -93,12 +93,12 @@ describe('resolveGpt', () => {
     ],
     [
       'a negative coefficient',
-      { moe: { kind: 'top1', numExperts: 4, auxiliaryLossCoefficient: -1 } },
-      /^moe.auxiliaryLossCoefficient: expected a number >= 0, got -1$/,
+      { moe: { kind: 'top1', numExperts: 4, loadBalanceCoefficient: -1 } },
+      /^moe.loadBalanceCoefficient: expected a number >= 0, got -1$/,
     ],
   ])('rejects %s', (_, change, message) => {
     const resolve = () => resolveGpt({ ...valid, ...change });
-    expect(resolve).toThrow(ConfigurationError);
+    expect(resolve).toThrow(ArgumentError);
     expect(resolve).toThrow(message);
   });
 });

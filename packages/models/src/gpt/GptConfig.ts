@@ -1,5 +1,6 @@
+import { expectOneOf, expectPositiveInteger, expectThat } from '@scmoe/errors';
 import type { ExpertActivation } from '@scmoe/tensor';
-import { expectOneOf, expectPositiveInteger, expectThat, type BackboneConfig } from '@scmoe/layer';
+import { type BackboneConfig } from '@scmoe/layer';
 
 import { resolveStages, type MoeConfig, type Placement, type ResolvedStages } from '../stages/resolveStages.js';
 
@@ -18,7 +19,7 @@ export interface GptConfig {
   ffnHidden?: number;
   /** Longest sequence, in tokens. */
   sequenceLength: number;
-  positions?: 'learned' | 'rotary';
+  positionEncoding?: 'learned' | 'rotary';
   ropeTheta?: number;
   /** Token embedding and output head share one matrix. */
   tiedEmbeddings?: boolean;
@@ -41,22 +42,22 @@ export interface ResolvedGpt extends ResolvedStages {
   numLayers: number;
   dModel: number;
   sequenceLength: number;
-  positions: 'learned' | 'rotary';
+  positionEncoding: 'learned' | 'rotary';
   tiedEmbeddings: boolean;
 }
 
-/** Fills in the defaults. @throws ConfigurationError naming the option, what is allowed and what came. */
+/** Fills in the defaults. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveGpt(config: GptConfig): ResolvedGpt {
-  const { vocabSize, numLayers, dModel, sequenceLength, positions = 'learned', tiedEmbeddings = true } = config;
+  const { vocabSize, numLayers, dModel, sequenceLength, positionEncoding = 'learned', tiedEmbeddings = true } = config;
   const { placement, moe } = config;
   expectPositiveInteger('vocabSize', vocabSize);
   expectPositiveInteger('sequenceLength', sequenceLength);
-  expectOneOf('positions', positions, ['learned', 'rotary']);
+  expectOneOf('positionEncoding', positionEncoding, ['learned', 'rotary']);
   const { routing = 'tokenChoice' } = moe ?? {};
   const causal = "tokenChoice (with 'expertChoice' a token's experts depend on later tokens)";
   expectThat(routing === 'tokenChoice', 'moe.routing', causal, routing);
   const stages = resolveStages({ numLayers, placement, moe, backbone: backbone(config) });
-  return { vocabSize, numLayers, dModel, sequenceLength, positions, tiedEmbeddings, ...stages };
+  return { vocabSize, numLayers, dModel, sequenceLength, positionEncoding, tiedEmbeddings, ...stages };
 }
 
 function backbone(config: GptConfig): BackboneConfig {
@@ -71,7 +72,7 @@ function backbone(config: GptConfig): BackboneConfig {
     norm: config.norm,
     normEpsilon: config.normEpsilon,
     dropout: config.dropout,
-    rope: config.positions === 'rotary' ? { style: 'half', theta: config.ropeTheta } : undefined,
+    rope: config.positionEncoding === 'rotary' ? { style: 'half', theta: config.ropeTheta } : undefined,
     causal: true,
   };
 }

@@ -23,7 +23,7 @@ export interface Architecture<Config, Model extends PretrainedModel<Config>> {
   readonly className: string;
   /** @throws PretrainedError where an option is missing or not supported. */
   readConfig(config: ConfigReader): Config;
-  /** @throws ConfigurationError naming the option that this family has not. */
+  /** @throws ArgumentError naming the option that this family has not. */
   writeConfig(config: Config): JsonObject;
   specs(config: Config, options: { experts?: ExpertShard }): ParameterSpecs;
   rules(config: Config): readonly TensorRule[];

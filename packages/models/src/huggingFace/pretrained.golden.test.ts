@@ -64,11 +64,11 @@ suite('$name on $backend', ({ backend, name, family }) => {
       const { logits, hiddenStates } = model.forward(batch().ids, { keepHiddenStates: true });
       expectClose('logits', logits);
       hiddenStates!.forEach((state, layer) => expectClose(`layer${layer}`, state));
-      const { crossEntropy, auxiliaryLoss, loss } = model.loss(batch());
+      const { crossEntropy, loadBalance, loss } = model.loss(batch());
       expectClose('crossEntropy', crossEntropy);
       expectClose('loss', loss);
-      if (reference['output.auxLoss']) expectClose('auxLoss', auxiliaryLoss);
-      else expect(auxiliaryLoss.dataSync()[0]).toBe(0);
+      if (reference['output.auxLoss']) expectClose('auxLoss', loadBalance);
+      else expect(loadBalance.dataSync()[0]).toBe(0);
     });
   });
 

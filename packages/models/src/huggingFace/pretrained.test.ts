@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { ConfigurationError } from '@scmoe/layer';
+import { ArgumentError } from '@scmoe/errors';
 import { readSafetensors, writeSafetensors } from '@scmoe/tensor';
 import { availableBackends, temporaryFolderForEach } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
@@ -147,7 +147,7 @@ describe('a saved model', () => {
   ])('has to have a public format: not %s', async (_, config, message) => {
     const model = new Gpt(config, { seed: 1 });
     const saved = savePretrained(model, folder.path);
-    await expect(saved).rejects.toThrow(ConfigurationError);
+    await expect(saved).rejects.toThrow(ArgumentError);
     await expect(saved).rejects.toThrow(message);
     model.dispose();
   });

@@ -24,7 +24,7 @@ export function loadPretrained(folder: string, options?: LoadOptions): Promise<G
 /**
  * Saves a model as a folder that transformers loads: as the first family that has all that it has, or as `modelType`.
  *
- * @throws ConfigurationError where none has, saying what each has not.
+ * @throws ArgumentError where none has, saying what each has not.
  */
 export function savePretrained(model: Gpt, folder: string, options?: SaveOptions): Promise<void> {
   return saveModel(model, folder, families, options);

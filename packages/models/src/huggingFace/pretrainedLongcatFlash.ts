@@ -18,7 +18,7 @@ export function loadPretrainedLongcatFlash(folder: string, options?: LoadOptions
  * Saves a LongCat-Flash as a folder that transformers loads. The projections that transformers has for experts which
  * compute nothing are written as zeros.
  *
- * @throws ConfigurationError naming an option that the format has not.
+ * @throws ArgumentError naming an option that the format has not.
  */
 export function savePretrainedLongcatFlash(model: LongcatFlash, folder: string, options?: SaveOptions): Promise<void> {
   return saveModel(model, folder, [longcatFlash], options);

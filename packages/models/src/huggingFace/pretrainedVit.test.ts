@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { ConfigurationError } from '@scmoe/layer';
+import { ArgumentError } from '@scmoe/errors';
 import { readSafetensors, writeSafetensors } from '@scmoe/tensor';
 import { availableBackends, temporaryFolderForEach } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
@@ -79,7 +79,7 @@ describe('a saved ViT', () => {
     ['grouped keys', { numKvHeads: 1 }, /vit: numKvHeads: expected numHeads = 2, got 1/],
   ])('has to have what the format has: not %s', async (_, change, message) => {
     const saved = save(change);
-    await expect(saved).rejects.toThrow(ConfigurationError);
+    await expect(saved).rejects.toThrow(ArgumentError);
     await expect(saved).rejects.toThrow(message);
   });
 });

@@ -26,7 +26,7 @@ export function loadPretrainedVit(folder: string, { newHead, ...options }: VitLo
 /**
  * Saves a model as a folder that transformers loads as ViTForImageClassification.
  *
- * @throws ConfigurationError where it has something that such a model has not: experts, another pooling, another norm.
+ * @throws ArgumentError where it has something that such a model has not: experts, another pooling, another norm.
  */
 export function savePretrainedVit(model: Vit, folder: string, options?: SaveOptions): Promise<void> {
   return saveModel(model, folder, [vit], options);

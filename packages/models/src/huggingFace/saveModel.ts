@@ -1,4 +1,5 @@
-import { checkParameters, ConfigurationError, expectThat } from '@scmoe/layer';
+import { ArgumentError, expectThat } from '@scmoe/errors';
+import { checkParameters } from '@scmoe/layer';
 import type { DeferredTensor } from '@scmoe/tensor';
 
 import type { Architecture, PretrainedModel } from './Architecture.js';
@@ -18,7 +19,7 @@ export interface SaveOptions extends WriteFolderOptions {
  * Saves a model as a folder that transformers loads: `config.json` and safetensors, in shards above `maxShardBytes`. The
  * family is the first of `architectures` that has everything that the model has.
  *
- * @throws ConfigurationError where none has, saying what each has not; Error where the model has only a share of its
+ * @throws ArgumentError where none has, saying what each has not; Error where the model has only a share of its
  *   experts.
  */
 export async function saveModel<Config, Model extends PretrainedModel<Config>>(
@@ -63,11 +64,11 @@ function familyOf<Config, Model extends PretrainedModel<Config>>(
       const links = linkTensors(architecture.rules(config), architecture.specs(config, {}));
       return { architecture, config: json, links };
     } catch (error) {
-      if (!(error instanceof ConfigurationError)) throw error;
+      if (!(error instanceof ArgumentError)) throw error;
       reasons.push(`${architecture.modelType}: ${error.message}`);
     }
   }
-  throw new ConfigurationError(`no public format has what this model has. ${reasons.join('. ')}`);
+  throw new ArgumentError(`no public format has what this model has. ${reasons.join('. ')}`);
 }
 
 function zeros(

@@ -1,10 +1,11 @@
+import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import { below, normalize, parameter, tidyRecord, type ParameterRecord } from '@scmoe/layer';
 import { dropout, embedding, linear, softmaxCrossEntropy } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { generate, type GenerateOptions } from '../generation/generate.js';
-import { addRouterLosses, auxiliaryLoss, type LossResult } from '../stages/routerLosses.js';
+import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/routerLosses.js';
 import type { StageCache } from '../stages/runStage.js';
 import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
 import { StagedModel, type ModelOptions } from '../stages/StagedModel.js';
@@ -38,7 +39,7 @@ export type ForwardResult = {
   /** (B, S, vocabSize) */
   logits: tf.Tensor3D;
   /** Load-balance loss of all layers. */
-  auxiliaryLoss: tf.Scalar;
+  loadBalance: tf.Scalar;
   /** Of each block or pair that has experts; of DGMoE, which chooses twice, two. */
   routings: Routing[];
   /** With `keepHiddenStates`: (B, S, dModel) after each block or pair, before the final norm. */
@@ -70,7 +71,7 @@ export abstract class LanguageModel<Config> extends StagedModel<Config, Resolved
       const { hidden, routings, ...kept } = this.hidden(ids, options);
       const [batch, length] = ids.shape;
       const logits: tf.Tensor3D = tf.reshape(this.scores(hidden), [batch, length, this.resolved.vocabSize]);
-      return { logits, auxiliaryLoss: auxiliaryLoss(routings, this.resolved.routerLosses), routings, ...kept };
+      return { logits, loadBalance: loadBalanceOfLayers(routings, this.resolved.routerLosses), routings, ...kept };
     });
   }
 
@@ -80,7 +81,7 @@ export abstract class LanguageModel<Config> extends StagedModel<Config, Resolved
    */
   loss({ ids, targets }: { ids: tf.Tensor2D; targets: tf.Tensor2D }, options: ForwardOptions = {}): LossResult {
     if (targets.shape.join() !== ids.shape.join() || targets.dtype !== 'int32') {
-      throw new Error(
+      throw new ArgumentError(
         `targets: expected int32 of the shape of ids, (${ids.shape.join(', ')}), got ${targets.dtype} (${targets.shape.join(', ')})`,
       );
     }
@@ -158,7 +159,7 @@ export abstract class LanguageModel<Config> extends StagedModel<Config, Resolved
 
   private embed(ids: tf.Tensor2D, start: number): tf.Tensor3D {
     const tokens = embedding(ids, parameter<tf.Tensor2D>(this.variables, 'embedding')) as tf.Tensor3D;
-    if (this.resolved.positions === 'rotary') return tokens;
+    if (this.resolved.positionEncoding === 'rotary') return tokens;
     const positions = parameter<tf.Tensor2D>(this.variables, 'positions');
     return tf.add(tokens, tf.slice(positions, [start, 0], [ids.shape[1], this.resolved.dModel]));
   }
@@ -175,10 +176,14 @@ export abstract class LanguageModel<Config> extends StagedModel<Config, Resolved
   private checkIds(ids: tf.Tensor2D, start: number): void {
     const { sequenceLength } = this.resolved;
     if (ids.rank !== 2 || ids.dtype !== 'int32') {
-      throw new Error(`ids: expected int32 of shape (batch, sequence), got ${ids.dtype} (${ids.shape.join(', ')})`);
+      throw new ArgumentError(
+        `ids: expected int32 of shape (batch, sequence), got ${ids.dtype} (${ids.shape.join(', ')})`,
+      );
     }
     if (start + ids.shape[1] > sequenceLength) {
-      throw new Error(`ids: expected at most sequenceLength = ${sequenceLength} tokens, got ${start + ids.shape[1]}`);
+      throw new ArgumentError(
+        `ids: expected at most sequenceLength = ${sequenceLength} tokens, got ${start + ids.shape[1]}`,
+      );
     }
   }
 }

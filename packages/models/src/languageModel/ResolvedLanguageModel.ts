@@ -8,7 +8,7 @@ export interface ResolvedLanguageModel {
   numLayers: number;
   dModel: number;
   sequenceLength: number;
-  positions: 'learned' | 'rotary';
+  positionEncoding: 'learned' | 'rotary';
   tiedEmbeddings: boolean;
   norm: 'layer' | 'rms';
   normEpsilon: number;

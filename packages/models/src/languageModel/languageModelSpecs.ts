@@ -5,10 +5,10 @@ import { stageSpecs } from '../stages/runStage.js';
 
 /** Names, shapes and starting points of all parameters of a language model, with all experts or those of a shard. */
 export function languageModelSpecs(config: ResolvedLanguageModel, options: ShardOptions = {}): ParameterSpecs {
-  const { vocabSize, dModel, sequenceLength, positions, tiedEmbeddings, norm, stages } = config;
+  const { vocabSize, dModel, sequenceLength, positionEncoding, tiedEmbeddings, norm, stages } = config;
   return {
     embedding: { shape: [vocabSize, dModel], initial: 'normal' },
-    ...(positions === 'learned' && { positions: { shape: [sequenceLength, dModel], initial: 'normal' } }),
+    ...(positionEncoding === 'learned' && { positionEncoding: { shape: [sequenceLength, dModel], initial: 'normal' } }),
     ...(Object.assign({}, ...stages.map((stage) => stageSpecs(stage, options))) as ParameterSpecs),
     ...under('normFinal', normSpecs(dModel, norm)),
     ...(!tiedEmbeddings && { 'head.weight': { shape: [dModel, vocabSize], initial: 'normal' } }),

@@ -10,7 +10,7 @@ import { resolveLongcatFlash, type LongcatFlashConfig } from './LongcatFlashConf
  * of attentions, norms from 1, correction biases from 0. The same seed gives the same model. A cache holds the latents of keys
  * and values, `kvLoraRank + qkRopeHeadDim` numbers for each token and attention.
  *
- * @throws ConfigurationError naming the option, what is allowed and what came.
+ * @throws ArgumentError naming the option, what is allowed and what came.
  */
 export class LongcatFlash extends LanguageModel<LongcatFlashConfig> {
   constructor(config: LongcatFlashConfig, options: ModelOptions) {

@@ -1,11 +1,6 @@
+import { expectPositiveInteger, expectThat } from '@scmoe/errors';
 import type { RouterConfig } from '@scmoe/gating';
-import {
-  expectPositiveInteger,
-  expectThat,
-  resolveLongcatBlock,
-  type LatentAttentionConfig,
-  type ResolvedLongcatBlock,
-} from '@scmoe/layer';
+import { resolveLongcatBlock, type LatentAttentionConfig, type ResolvedLongcatBlock } from '@scmoe/layer';
 
 import type { ResolvedLanguageModel } from '../languageModel/ResolvedLanguageModel.js';
 import { resolveRouterLosses, type RouterLossConfig } from '../stages/routerLosses.js';
@@ -43,7 +38,7 @@ export interface ResolvedLongcatFlash extends ResolvedLanguageModel {
 /**
  * Fills in the defaults. The load-balance loss has the coefficient 0 where none is given: LongCat-Flash balances by
  * correction biases.
- * @throws ConfigurationError naming the option, what is allowed and what came.
+ * @throws ArgumentError naming the option, what is allowed and what came.
  */
 export function resolveLongcatFlash(config: LongcatFlashConfig): ResolvedLongcatFlash {
   const { vocabSize, numLayers, dModel, numHeads, latent, ffnHidden, sequenceLength } = config;
@@ -51,7 +46,7 @@ export function resolveLongcatFlash(config: LongcatFlashConfig): ResolvedLongcat
   for (const [name, value] of Object.entries({ vocabSize, numLayers, sequenceLength }))
     expectPositiveInteger(name, value);
   expectThat(typeof moe === 'object', 'moe', 'options of the router and its experts', moe);
-  const { balance, auxiliaryLossCoefficient = 0, sequenceBalanceCoefficient, importanceCoefficient, ...rest } = moe;
+  const { balance, loadBalanceCoefficient = 0, sequenceBalanceCoefficient, importanceCoefficient, ...rest } = moe;
   const { zLossCoefficient, expertHidden, ...router } = rest;
   expectPositiveInteger('moe.expertHidden', expertHidden);
   const { routing = 'tokenChoice' } = router;
@@ -75,14 +70,14 @@ export function resolveLongcatFlash(config: LongcatFlashConfig): ResolvedLongcat
     numLayers: 2 * numLayers,
     dModel,
     sequenceLength,
-    positions: 'rotary',
+    positionEncoding: 'rotary',
     tiedEmbeddings: false,
     norm: block.norm,
     normEpsilon,
     dropout,
     routerLosses: resolveRouterLosses({
       balance,
-      auxiliaryLossCoefficient,
+      loadBalanceCoefficient,
       sequenceBalanceCoefficient,
       importanceCoefficient,
       zLossCoefficient,

@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import { updateCorrectionBias, type CorrectionBiasOptions, type Routing } from '@scmoe/gating';
 import * as tf from '@tensorflow/tfjs';
 
@@ -39,7 +40,7 @@ export function updateCorrectionBiases(
     if (!bias || !config.moe) continue;
     const load = loads[`${name}.router.correctionBias`];
     if (!load)
-      throw new Error(
+      throw new ArgumentError(
         `loads: expected those of '${name}.router.correctionBias', got ${Object.keys(loads).join(', ') || 'none'}`,
       );
     const { topK, numZeroExperts } = config.moe;

@@ -1,7 +1,5 @@
+import { expectOneOf, expectPositiveInteger, expectThat } from '@scmoe/errors';
 import {
-  expectOneOf,
-  expectPositiveInteger,
-  expectThat,
   resolveBlock,
   resolvePair,
   type BackboneConfig,
@@ -70,7 +68,7 @@ const kindOf: Record<MoeConfig['kind'], { kind: BlockKind; topK?: number }> = {
   dgmoe: { kind: 'dgmoe' },
 };
 
-/** The blocks of a model. @throws ConfigurationError naming the option, what is allowed and what came. */
+/** The blocks of a model. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveStages({
   numLayers,
   placement = 'pairs',
@@ -128,7 +126,7 @@ function expertOptions(moe: MoeConfig): Omit<PairConfig, keyof BackboneConfig | 
 function withoutRouterLosses(moe: MoeConfig): Omit<MoeConfig, keyof RouterLossConfig> {
   const {
     balance: _,
-    auxiliaryLossCoefficient: __,
+    loadBalanceCoefficient: __,
     sequenceBalanceCoefficient: ___,
     importanceCoefficient: ____,
     zLossCoefficient: _____,

@@ -1,5 +1,5 @@
+import { expectNonNegative, expectOneOf } from '@scmoe/errors';
 import { importanceLoss, loadBalanceLoss, sequenceBalanceLoss, zLoss, type Routing } from '@scmoe/gating';
-import { expectNonNegative, expectOneOf } from '@scmoe/layer';
 import * as tf from '@tensorflow/tfjs';
 
 import { balanceOfAllLayers } from './balanceOfAllLayers.js';
@@ -12,7 +12,7 @@ export interface RouterLossConfig {
    */
   balance?: 'layers' | 'allLayers';
   /** Of the load-balance loss; 0.01 by default. */
-  auxiliaryLossCoefficient?: number;
+  loadBalanceCoefficient?: number;
   /** Of the load-balance loss within each sequence (DeepSeek-V3); 0 by default, like the following. */
   sequenceBalanceCoefficient?: number;
   /** Of the squared variation of the summed weights (Shazeer et al.). */
@@ -23,7 +23,7 @@ export interface RouterLossConfig {
 
 export type ResolvedRouterLosses = Required<RouterLossConfig>;
 
-/** @throws ConfigurationError naming the option, what is allowed and what came. */
+/** @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveRouterLosses(config: RouterLossConfig): ResolvedRouterLosses {
   const {
     balance = 'layers',
@@ -31,9 +31,9 @@ export function resolveRouterLosses(config: RouterLossConfig): ResolvedRouterLos
     importanceCoefficient = 0,
     zLossCoefficient = 0,
   } = config;
-  const { auxiliaryLossCoefficient = 0.01 } = config;
+  const { loadBalanceCoefficient = 0.01 } = config;
   const coefficients = {
-    auxiliaryLossCoefficient,
+    loadBalanceCoefficient,
     sequenceBalanceCoefficient,
     importanceCoefficient,
     zLossCoefficient,
@@ -44,7 +44,7 @@ export function resolveRouterLosses(config: RouterLossConfig): ResolvedRouterLos
 }
 
 /** The load-balance loss of a model's layers, in either form; 0 without experts. */
-export function auxiliaryLoss(routings: readonly Routing[], { balance }: ResolvedRouterLosses): tf.Scalar {
+export function loadBalanceOfLayers(routings: readonly Routing[], { balance }: ResolvedRouterLosses): tf.Scalar {
   if (routings.length === 0) return tf.scalar(0);
   if (balance === 'allLayers') return balanceOfAllLayers(routings);
   return tf.addN(routings.map((routing) => loadBalanceLoss(routing)));
@@ -80,12 +80,12 @@ export function routerLosses(
 
 /** A model's loss and its parts. */
 export type LossResult = {
-  /** crossEntropy, auxiliaryLoss and routerLosses with their coefficients. */
+  /** crossEntropy, loadBalance and routerLosses with their coefficients. */
   loss: tf.Scalar;
   /** Mean over the tokens, or over what is classified, in nats. */
   crossEntropy: tf.Scalar;
   /** Load-balance loss of all layers. */
-  auxiliaryLoss: tf.Scalar;
+  loadBalance: tf.Scalar;
   /** Further losses of the routers, those that have a coefficient. */
   routerLosses: RouterLosses;
   routings: Routing[];
@@ -98,13 +98,13 @@ export function addRouterLosses(
   coefficients: ResolvedRouterLosses,
   { numSequences }: { numSequences: number },
 ): LossResult {
-  const balance = auxiliaryLoss(routings, coefficients);
+  const balance = loadBalanceOfLayers(routings, coefficients);
   const others = routerLosses(routings, coefficients, { numSequences });
   const summands: tf.Scalar[] = [crossEntropy];
-  if (coefficients.auxiliaryLossCoefficient > 0 && routings.length > 0) {
-    summands.push(tf.mul(balance, coefficients.auxiliaryLossCoefficient));
+  if (coefficients.loadBalanceCoefficient > 0 && routings.length > 0) {
+    summands.push(tf.mul(balance, coefficients.loadBalanceCoefficient));
   }
   if (others.weighted) summands.push(others.weighted);
   const loss: tf.Scalar = summands.length > 1 ? tf.addN(summands) : tf.clone(crossEntropy);
-  return { loss, crossEntropy, auxiliaryLoss: balance, routerLosses: others.losses, routings };
+  return { loss, crossEntropy, loadBalance: balance, routerLosses: others.losses, routings };
 }

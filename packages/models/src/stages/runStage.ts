@@ -12,7 +12,7 @@ import {
   under,
   type BlockCache,
   type BlockContext,
-  type LayerExecution,
+  type StageExecution,
   type LongcatCache,
   type PairCache,
   type ParameterRecord,
@@ -30,7 +30,7 @@ export type ModelStage =
 
 export type StageCache = PairCache | BlockCache | LongcatCache;
 
-export interface RunStageOptions extends Omit<BlockContext, 'past' | 'chunks'>, Partial<LayerExecution> {
+export interface RunStageOptions extends Omit<BlockContext, 'past' | 'chunks'>, Partial<StageExecution> {
   past?: StageCache;
   keepCache?: boolean;
 }

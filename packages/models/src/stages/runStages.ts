@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import {
   expertShard,
@@ -15,7 +16,7 @@ export interface DispatchOptions {
   /** Brings tokens to their experts and back. Default: all experts are here. A shard of experts needs one. */
   dispatcher?: Dispatcher;
   /** Says in which order the operators of each stage run, and in how many chunks tokens travel. Default: sequentially. */
-  overlap?: Pick<OverlapController, 'layer'>;
+  overlap?: Pick<OverlapController, 'stage'>;
 }
 
 export interface RunStagesOptions extends DispatchOptions {
@@ -55,7 +56,7 @@ export function runStages(
       past: past?.[index],
       keepCache,
       dispatcher,
-      ...overlap?.layer(index, { training }),
+      ...overlap?.stage(index, { training }),
       // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
       // than in the whole sequence. Generation therefore drops nothing.
       dropless: keepCache || past !== undefined,
@@ -78,7 +79,7 @@ export function checkDispatcher(
   const moe = stages.find(({ config }) => config.moe)?.config.moe;
   if (dispatcher || !moe || experts.size === 1) return;
   const { first, count } = expertShard(moe.numExperts, experts);
-  throw new Error(
+  throw new ArgumentError(
     `dispatcher: expected one over the ${experts.size} ranks that share the experts out, got none; experts ${first} to ${first + count - 1} of ${moe.numExperts} are here`,
   );
 }
@@ -89,6 +90,7 @@ export function seedOfStep(stages: readonly ModelStage[], dropoutSeed: number | 
   const isRandom = rate > 0 || stages.some(({ config: { moe } }) => moe && (moe.noisy || moe.jitter > 0));
   if (!isRandom) return undefined;
   const what = rate > 0 ? `dropout ${rate}` : 'a noisy router';
-  if (dropoutSeed === undefined) throw new Error(`dropoutSeed: expected a seed for training with ${what}, got none`);
+  if (dropoutSeed === undefined)
+    throw new ArgumentError(`dropoutSeed: expected a seed for training with ${what}, got none`);
   return dropoutSeed;
 }

@@ -11,13 +11,13 @@ import type { TrainingOutcome } from './expectSameTraining.js';
 const small = { vocabSize: 17, numLayers: 4, dModel: 16, numHeads: 2, sequenceLength: 12, ffnHidden: 24 };
 
 export const gptCases: Record<string, GptConfig> = {
-  'scmoe, dropless': { ...small, moe: { kind: 'scmoe', numExperts: 4, auxiliaryLossCoefficient: 0.1 } },
+  'scmoe, dropless': { ...small, moe: { kind: 'scmoe', numExperts: 4, loadBalanceCoefficient: 0.1 } },
   'scmoe top-2, capacity 1': { ...small, moe: { kind: 'scmoe', numExperts: 6, topK: 2, capacityFactor: 1 } },
   'top-2, dropless, swiglu, rotary, untied': {
     ...small,
     moe: { kind: 'top2', numExperts: 4 },
     activation: 'swiglu',
-    positions: 'rotary',
+    positionEncoding: 'rotary',
     tiedEmbeddings: false,
   },
 };

@@ -13,7 +13,7 @@ export const vitCases: Record<string, VitConfig> = {
   'scmoe in pairs, dropless': {
     ...small,
     numLayers: 4,
-    moe: { kind: 'scmoe', numExperts: 4, auxiliaryLossCoefficient: 0.1 },
+    moe: { kind: 'scmoe', numExperts: 4, loadBalanceCoefficient: 0.1 },
   },
   'top-2 in every second block, capacity 1, mean of the patches': {
     ...small,

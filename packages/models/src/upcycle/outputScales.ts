@@ -1,4 +1,5 @@
-import { ConfigurationError, expectThat, type ResolvedBlock, type ResolvedPair } from '@scmoe/layer';
+import { ArgumentError, expectThat } from '@scmoe/errors';
+import { type ResolvedBlock, type ResolvedPair } from '@scmoe/layer';
 
 /** Factors on the output projection (and its bias) of the copies of an MLP. */
 export interface OutputScales {
@@ -19,12 +20,12 @@ export interface OutputScales {
  * - `shared`: shared and routed experts give one half each.
  * - `scmoe`: routed experts read another activation than the MLP did; they start at 0 and the shared expert gives all.
  *
- * @throws ConfigurationError where no copies add up to the MLP.
+ * @throws ArgumentError where no copies add up to the MLP.
  */
 export function outputScales({ kind, moe, ffnHidden }: ResolvedPair | ResolvedBlock): OutputScales {
   const { topK, numExperts, normalizeWeights, scoreFunction, routedScalingFactor, expertHidden, shared } = moe!;
   if (kind === 'dgmoe') {
-    throw new ConfigurationError(
+    throw new ArgumentError(
       "moe.kind: expected one that can start as the dense model, got 'dgmoe': its experts add the MLP of another activation",
     );
   }
@@ -36,7 +37,7 @@ export function outputScales({ kind, moe, ffnHidden }: ResolvedPair | ResolvedBl
 
   const evenScores = !normalizeWeights;
   if (evenScores) {
-    const gate = moe!.gate;
+    const gate = moe!.logits;
     expectThat(gate === 'linear', 'moe.normalizeWeights', `true with gate '${gate}'`, normalizeWeights);
   }
   const evenScore = scoreFunction === 'softmax' ? 1 / numExperts : 1 / 2;

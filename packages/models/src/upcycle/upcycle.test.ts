@@ -1,4 +1,4 @@
-import { ConfigurationError } from '@scmoe/layer';
+import { ArgumentError } from '@scmoe/errors';
 import { valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -118,7 +118,7 @@ describe('upcycle', () => {
 
   it('gives what can learn: router and routed experts get gradients, in ScMoE as well', () => {
     const dense = denseModel();
-    const model = upcycle(dense, { kind: 'scmoe', numExperts: 4, auxiliaryLossCoefficient: 0 }, { seed: 1 });
+    const model = upcycle(dense, { kind: 'scmoe', numExperts: 4, loadBalanceCoefficient: 0 }, { seed: 1 });
     tf.tidy(() => {
       const { grads } = valueAndGrads(() => model.loss({ ids: ids(1), targets: ids(2) }).loss, model.variables);
       // While the routed output is zero only its last weights have a gradient; with the first step all have.
@@ -156,12 +156,12 @@ describe('upcycle', () => {
     ['zero experts', { kind: 'top2', numExperts: 4, numZeroExperts: 1 }, /moe.numZeroExperts: expected 0/],
     [
       'raw weights of a cosine gate',
-      { kind: 'top1', numExperts: 4, gate: 'cosine' },
+      { kind: 'top1', numExperts: 4, logits: 'cosine' },
       /normalizeWeights: expected true/,
     ],
   ])('refuses %s', (_, moe, message) => {
     const dense = denseModel();
-    expect(() => upcycle(dense, moe, { seed: 1 })).toThrow(ConfigurationError);
+    expect(() => upcycle(dense, moe, { seed: 1 })).toThrow(ArgumentError);
     expect(() => upcycle(dense, moe, { seed: 1 })).toThrow(message);
     dense.dispose();
   });

@@ -1,4 +1,5 @@
-import { expectThat, initializeParameter, parameter, type ExpertShard, type ParameterSpec } from '@scmoe/layer';
+import { expectThat } from '@scmoe/errors';
+import { initializeParameter, parameter, type ExpertShard, type ParameterSpec } from '@scmoe/layer';
 import * as tf from '@tensorflow/tfjs';
 
 import { Gpt } from '../gpt/Gpt.js';
@@ -36,7 +37,7 @@ const outputParameters = ['w2', 'b2', 'down', 'downBias'];
  *
  * The dense model stays as it is. The caller disposes both.
  *
- * @throws ConfigurationError where the model has experts already, or the new kind can't start as the dense model.
+ * @throws ArgumentError where the model has experts already, or the new kind can't start as the dense model.
  */
 export function upcycle(
   dense: Gpt,

@@ -79,7 +79,7 @@ describe.each(availableBackends())('Vit on %s', (backend) => {
   });
 
   // With all experts chosen and without a balance loss, whose counts jump, the loss is smooth.
-  const smooth = { numExperts: 2, topK: 2, auxiliaryLossCoefficient: 0 };
+  const smooth = { numExperts: 2, topK: 2, loadBalanceCoefficient: 0 };
   it.each<[string, Partial<VitConfig>]>([
     ['class token, scmoe', { moe: { kind: 'scmoe', ...smooth } }],
     ['mean, top-2 in every block', { pooling: 'mean', placement: 'every', moe: { kind: 'top2', ...smooth } }],

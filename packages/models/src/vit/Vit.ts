@@ -1,9 +1,10 @@
+import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import { below, normalize, parameter, tidyRecord } from '@scmoe/layer';
 import { dropout, linear, softmaxCrossEntropy } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import { addRouterLosses, auxiliaryLoss, type LossResult } from '../stages/routerLosses.js';
+import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/routerLosses.js';
 import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
 import { StagedModel, type ModelOptions } from '../stages/StagedModel.js';
 import { patchesOf } from './patchesOf.js';
@@ -35,7 +36,7 @@ export type VitForwardResult = {
   /** (B, numClasses) */
   logits: tf.Tensor2D;
   /** Load-balance loss of all layers. */
-  auxiliaryLoss: tf.Scalar;
+  loadBalance: tf.Scalar;
   /** Of each block or pair that has experts; of DGMoE, which chooses twice, two. */
   routings: Routing[];
   /** With `keepHiddenStates`: (B, sequenceLength, dModel) after each block or pair, before the final norm. */
@@ -47,7 +48,7 @@ export type VitForwardResult = {
  * map, learned positions, pre-norm blocks without a causal mask, with experts where `moe` says. Initialised as `Gpt` is;
  * the same seed gives the same model.
  *
- * @throws ConfigurationError naming the option, what is allowed and what came.
+ * @throws ArgumentError naming the option, what is allowed and what came.
  */
 export class Vit extends StagedModel<VitConfig, ResolvedVit> {
   constructor(config: VitConfig, options: VitOptions) {
@@ -66,8 +67,8 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
   forward(pixels: tf.Tensor4D, options: VitForwardOptions = {}): VitForwardResult {
     return tidyRecord(() => {
       const { logits, routings, hiddenStates } = this.classify(pixels, options);
-      const balance = auxiliaryLoss(routings, this.resolved.routerLosses);
-      return { logits, auxiliaryLoss: balance, routings, hiddenStates };
+      const balance = loadBalanceOfLayers(routings, this.resolved.routerLosses);
+      return { logits, loadBalance: balance, routings, hiddenStates };
     });
   }
 
@@ -83,7 +84,7 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
   ): LossResult {
     const [batch] = pixels.shape;
     if (labels.rank !== 1 || labels.shape[0] !== batch || labels.dtype !== 'int32') {
-      throw new Error(
+      throw new ArgumentError(
         `labels: expected int32 (${batch}), one for each image, got ${labels.dtype} (${labels.shape.join(', ')})`,
       );
     }
@@ -146,7 +147,7 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
       dtype === 'float32'
     )
       return;
-    throw new Error(
+    throw new ArgumentError(
       `pixels: expected float32 (batch, ${imageSize}, ${imageSize}, ${numChannels}), got ${dtype} (${shape.join(', ')})`,
     );
   }

@@ -1,4 +1,4 @@
-import { ConfigurationError } from '@scmoe/layer';
+import { ArgumentError } from '@scmoe/errors';
 
 import { resolveVit, type VitConfig } from './VitConfig.js';
 
@@ -51,7 +51,7 @@ describe('resolveVit', () => {
     ['an option that there is not', { patchsize: 4 }, /unknown option patchsize = 4/],
   ])('rejects %s', (_, change, message) => {
     const resolve = () => resolveVit({ ...valid, ...change });
-    expect(resolve).toThrow(ConfigurationError);
+    expect(resolve).toThrow(ArgumentError);
     expect(resolve).toThrow(message);
   });
 });

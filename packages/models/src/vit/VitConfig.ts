@@ -1,4 +1,5 @@
-import { expectOneOf, expectPositiveInteger, expectThat, type BackboneConfig } from '@scmoe/layer';
+import { expectOneOf, expectPositiveInteger, expectThat } from '@scmoe/errors';
+import { type BackboneConfig } from '@scmoe/layer';
 
 import { resolveStages, type MoeConfig, type Placement, type ResolvedStages } from '../stages/resolveStages.js';
 
@@ -40,7 +41,7 @@ export interface ResolvedVit extends ResolvedStages {
   sequenceLength: number;
 }
 
-/** Fills in the defaults. @throws ConfigurationError naming the option, what is allowed and what came. */
+/** Fills in the defaults. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveVit(config: VitConfig): ResolvedVit {
   const { imageSize, patchSize, numChannels = 3, numClasses, classNames, pooling = 'class', ...rest } = config;
   const { numLayers, placement, moe, ...backbone } = rest;

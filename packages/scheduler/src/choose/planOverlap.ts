@@ -1,7 +1,8 @@
+import { expectPositiveInteger, expectWholeNumber } from '@scmoe/errors';
+
 import { chunkCosts, type ChunkOverhead } from '../costs/chunkCosts.js';
 import { checkCosts, type OperatorCosts } from '../costs/OperatorCosts.js';
 import { slowestOf } from '../costs/slowestOf.js';
-import { expectCount } from '../expect.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
 import { hiddenFraction, lowerBoundMs } from '../metrics/overlapMetrics.js';
 import { mirrorPlan } from '../plan/mirrorPlan.js';
@@ -51,12 +52,12 @@ export interface OverlapDecision {
  * Times that differ by less than a billionth are a tie, which goes to the sequential plan, then to fewer chunks, then to
  * the slot that leaves the most slack beside the tighter exchange, then to the lower slot.
  *
- * @throws SchedulerError for costs that are missing, unknown, negative or not finite
+ * @throws ArgumentError for costs that are missing, unknown, negative or not finite
  */
 export function planOverlap(graph: OperatorGraph, costs: PlanCosts, options: PlanOverlapOptions = {}): OverlapDecision {
   const { maxChunks = 4, numTokens } = options;
-  expectCount('maxChunks', maxChunks, 1);
-  if (numTokens !== undefined) expectCount('numTokens', numTokens, 0);
+  expectPositiveInteger('maxChunks', maxChunks);
+  if (numTokens !== undefined) expectWholeNumber('numTokens', numTokens);
   const candidates = candidatePlans(graph, Math.min(maxChunks, Math.max(1, numTokens ?? maxChunks)));
 
   const forwardTimes = predictAll(graph, candidates, costs.forward, options);

@@ -1,5 +1,4 @@
-import { expectBetween, expectCount, expectPositive, expectTime } from '../expect.js';
-import { SchedulerError } from '../SchedulerError.js';
+import { ArgumentError, expectBetween, expectNonNegative, expectPositive, expectPositiveInteger } from '@scmoe/errors';
 
 /** A class of links in the alpha-beta model: a message of n bytes takes alpha + n / beta. */
 export interface LinkClass {
@@ -31,23 +30,23 @@ export interface Cluster {
   readonly interference?: number;
 }
 
-/** @throws SchedulerError naming the field that makes no sense */
+/** @throws ArgumentError naming the field that makes no sense */
 export function checkCluster(cluster: Cluster): void {
-  expectCount('ranksPerNode', cluster.ranksPerNode, 1);
+  expectPositiveInteger('ranksPerNode', cluster.ranksPerNode);
   for (const link of ['intraNode', 'interNode'] as const) {
     if (typeof cluster[link] !== 'object') {
-      throw new SchedulerError(`${link}: expected alphaUs and betaGBs, got ${typeof cluster[link]}`);
+      throw new ArgumentError(`${link}: expected alphaUs and betaGBs, got ${typeof cluster[link]}`);
     }
-    expectTime(`${link}.alphaUs`, cluster[link].alphaUs);
+    expectNonNegative(`${link}.alphaUs`, cluster[link].alphaUs);
     expectPositive(`${link}.betaGBs`, cluster[link].betaGBs);
   }
   expectPositive('teraflops', cluster.teraflops);
   expectPositive('memoryGBs', cluster.memoryGBs);
-  expectTime('operatorMs', cluster.operatorMs ?? 0);
-  expectTime('interference', cluster.interference ?? 0);
+  expectNonNegative('operatorMs', cluster.operatorMs ?? 0);
+  expectNonNegative('interference', cluster.interference ?? 0);
   expectBetween('imbalance', cluster.imbalance ?? 1, 1, 1e6);
   if (!['direct', 'hierarchical', 'best'].includes(cluster.allToAll ?? 'best')) {
-    throw new SchedulerError(`allToAll: expected direct, hierarchical or best, got '${cluster.allToAll}'`);
+    throw new ArgumentError(`allToAll: expected direct, hierarchical or best, got '${cluster.allToAll}'`);
   }
 }
 
@@ -57,8 +56,8 @@ export function checkCluster(cluster: Cluster): void {
  * time is that of a rank on a full one.
  */
 export function allToAllMs(bytesPerRank: number, ranks: number, cluster: Cluster): number {
-  expectTime('bytesPerRank', bytesPerRank);
-  expectCount('ranks', ranks, 1);
+  expectNonNegative('bytesPerRank', bytesPerRank);
+  expectPositiveInteger('ranks', ranks);
   if (cluster.allToAll === 'direct') return directMs(bytesPerRank, ranks, cluster);
   if (cluster.allToAll === 'hierarchical') return hierarchicalMs(bytesPerRank, ranks, cluster);
   return Math.min(directMs(bytesPerRank, ranks, cluster), hierarchicalMs(bytesPerRank, ranks, cluster));

@@ -20,5 +20,5 @@ export const contenders: readonly [Contender, ...Contender[]] = [
   { name: 'ScMoE pos2', layer: 'pos2', topK: 1, mode: 'overlapped' },
   { name: 'ScMoE pos3', layer: 'pos3', topK: 1, mode: 'overlapped' },
   { name: 'ScMoE-2', layer: 'pos2', topK: 2, mode: 'overlapped' },
-  { name: 'LongCat', layer: 'longCat', topK: 1, mode: 'overlapped' },
+  { name: 'LongCat', layer: 'longcat', topK: 1, mode: 'overlapped' },
 ];

@@ -1,12 +1,12 @@
-import { expectCount, expectPositive } from '../expect.js';
+import { expectPositive, expectPositiveInteger, expectWholeNumber } from '@scmoe/errors';
 
 /** What of a model decides the times of its block pairs. */
 export interface ModelShape {
   /** Block pairs, each a block with an MLP and one with experts. */
   readonly pairs: number;
-  readonly modelWidth: number;
+  readonly dModel: number;
   /** Hidden width of the MLP, of the shared expert and of each expert. */
-  readonly hiddenWidth: number;
+  readonly ffnHidden: number;
   /** Weight matrices of an MLP: 2, or 3 with a gated activation. Default 2. */
   readonly matricesPerMlp?: number;
   readonly sequenceLength: number;
@@ -19,13 +19,13 @@ export interface ModelShape {
   readonly bytesPerElement?: number;
 }
 
-/** @throws SchedulerError naming the field that makes no sense */
+/** @throws ArgumentError naming the field that makes no sense */
 export function checkModelShape(model: ModelShape): void {
-  for (const field of ['pairs', 'modelWidth', 'hiddenWidth', 'sequenceLength', 'expertsPerRank'] as const) {
-    expectCount(field, model[field], 1);
+  for (const field of ['pairs', 'dModel', 'ffnHidden', 'sequenceLength', 'expertsPerRank'] as const) {
+    expectPositiveInteger(field, model[field]);
   }
-  expectCount('tokensPerRank', model.tokensPerRank, 0);
-  expectCount('matricesPerMlp', model.matricesPerMlp ?? 2, 1);
+  expectWholeNumber('tokensPerRank', model.tokensPerRank);
+  expectPositiveInteger('matricesPerMlp', model.matricesPerMlp ?? 2);
   expectPositive('capacityFactor', model.capacityFactor ?? 1);
   expectPositive('bytesPerElement', model.bytesPerElement ?? 2);
 }

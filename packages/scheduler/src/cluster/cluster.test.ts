@@ -16,8 +16,8 @@ const cluster: Cluster = {
 };
 const model: ModelShape = {
   pairs: 2,
-  modelWidth: 1024,
-  hiddenWidth: 4096,
+  dModel: 1024,
+  ffnHidden: 4096,
   sequenceLength: 1024,
   tokensPerRank: 4096,
   expertsPerRank: 1,
@@ -163,7 +163,7 @@ describe('a cluster', () => {
   });
 
   it('rejects models and numbers of ranks that make no sense', () => {
-    expect(() => clusterMachine({ ...model, modelWidth: 0 }, cluster, 8)).toThrow(/modelWidth: .* got 0/);
+    expect(() => clusterMachine({ ...model, dModel: 0 }, cluster, 8)).toThrow(/dModel: .* got 0/);
     expect(() => clusterMachine({ ...model, tokensPerRank: -1 }, cluster, 8)).toThrow(/tokensPerRank: .* got -1/);
     expect(() => clusterMachine(model, cluster, 0)).toThrow(/ranks: expected a whole number of at least 1, got 0/);
   });

@@ -1,5 +1,6 @@
+import { expectPositiveInteger } from '@scmoe/errors';
+
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
-import { expectCount } from '../expect.js';
 import { layerGraph, type LayerKind } from '../graph/layerGraphs.js';
 import type { OperatorKind } from '../graph/OperatorNode.js';
 import { allToAllMs, checkCluster, type Cluster } from './Cluster.js';
@@ -16,14 +17,14 @@ interface Work {
  * rank and of its bytes at that of the memory, each exchange what the alpha-beta model says. A gradient is twice the
  * computation (by the input and by the weights) and the same exchange. Optimizer and averaging of gradients are left out.
  *
- * @throws SchedulerError for a model or cluster that makes no sense
+ * @throws ArgumentError for a model or cluster that makes no sense
  */
 export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: number): Machine {
   checkModelShape(model);
   checkCluster(cluster);
-  expectCount('ranks', ranks, 1);
+  expectPositiveInteger('ranks', ranks);
   const { imbalance = 1, operatorMs = 0.02, interference = 0 } = cluster;
-  const { bytesPerElement = 2, capacityFactor = 1, tokensPerRank, modelWidth } = model;
+  const { bytesPerElement = 2, capacityFactor = 1, tokensPerRank, dModel } = model;
 
   return {
     updateMs: () => 0,
@@ -32,7 +33,7 @@ export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: numbe
     chunkOverhead: { computeMs: operatorMs, communicationMs: allToAllMs(0, ranks, cluster) },
     costs: (layer: LayerKind, topK: number, direction: Direction): OperatorCosts => {
       const rows = tokensPerRank * topK * capacityFactor * imbalance;
-      const exchangeMs = allToAllMs(rows * modelWidth * bytesPerElement, ranks, cluster);
+      const exchangeMs = allToAllMs(rows * dModel * bytesPerElement, ranks, cluster);
       const work = workOf(model, topK, ranks, rows);
       const graph = layerGraph(layer);
       return Object.fromEntries(
@@ -48,10 +49,10 @@ export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: numbe
 }
 
 function workOf(model: ModelShape, topK: number, ranks: number, rows: number): Record<OperatorKind, Work> {
-  const { modelWidth: d, hiddenWidth, sequenceLength, tokensPerRank: tokens, expertsPerRank } = model;
+  const { dModel: d, ffnHidden, sequenceLength, tokensPerRank: tokens, expertsPerRank } = model;
   const { matricesPerMlp = 2, bytesPerElement = 2 } = model;
   const activation = tokens * d * bytesPerElement;
-  const mlpParameters = matricesPerMlp * d * hiddenWidth;
+  const mlpParameters = matricesPerMlp * d * ffnHidden;
   const mlp: Work = {
     flops: 2 * tokens * mlpParameters,
     bytes: mlpParameters * bytesPerElement + 2 * activation,

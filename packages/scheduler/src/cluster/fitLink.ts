@@ -1,5 +1,5 @@
-import { expectCount, expectTime } from '../expect.js';
-import { SchedulerError } from '../SchedulerError.js';
+import { ArgumentError, expectInteger, expectNonNegative } from '@scmoe/errors';
+
 import type { LinkClass } from './Cluster.js';
 
 /** How long an all-to-all of some size took. */
@@ -14,17 +14,17 @@ export interface AllToAllMeasurement {
  * through the measurements, by least squares of the relative error, so that small sizes count as much as large ones. A
  * line that begins below zero has no latency.
  *
- * @throws SchedulerError for fewer than two ranks or two sizes, or times that don't grow with the size
+ * @throws ArgumentError for fewer than two ranks or two sizes, or times that don't grow with the size
  */
 export function fitLink(ranks: number, measurements: readonly AllToAllMeasurement[]): LinkClass {
-  expectCount('ranks', ranks, 2);
+  expectInteger('ranks', ranks, { minimum: 2 });
   for (const { bytesPerRank, timeMs } of measurements) {
-    expectTime('bytesPerRank', bytesPerRank);
-    if (!(timeMs > 0)) throw new SchedulerError(`timeMs: expected a time above zero, got ${timeMs}`);
-    expectTime('timeMs', timeMs);
+    expectNonNegative('bytesPerRank', bytesPerRank);
+    if (!(timeMs > 0)) throw new ArgumentError(`timeMs: expected a time above zero, got ${timeMs}`);
+    expectNonNegative('timeMs', timeMs);
   }
   if (new Set(measurements.map(({ bytesPerRank }) => bytesPerRank)).size < 2) {
-    throw new SchedulerError('fitLink: expected measurements of at least two sizes');
+    throw new ArgumentError('fitLink: expected measurements of at least two sizes');
   }
   const points = measurements.map(({ bytesPerRank, timeMs }) => ({
     x: bytesPerRank,
@@ -36,7 +36,7 @@ export function fitLink(ranks: number, measurements: readonly AllToAllMeasuremen
   const weight = sum(() => 1);
   const [meanX, meanY] = [sum(({ x }) => x) / weight, sum(({ y }) => y) / weight];
   const slope = sum(({ x, y }) => (x - meanX) * (y - meanY)) / sum(({ x }) => (x - meanX) ** 2);
-  if (!(slope > 0)) throw new SchedulerError('fitLink: the times do not grow with the size');
+  if (!(slope > 0)) throw new ArgumentError('fitLink: the times do not grow with the size');
   const interceptMs = Math.max(0, meanY - slope * meanX);
   // ranks - 1 messages, each of a ranks-th of the bytes.
   return { alphaUs: (interceptMs / (ranks - 1)) * 1e3, betaGBs: (ranks - 1) / ranks / slope / 1e6 };

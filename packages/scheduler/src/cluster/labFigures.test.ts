@@ -22,7 +22,7 @@ const measured: [kind: RunKind, layer: LayerKind, topK: number, plan: Plan, ms: 
   ['train', 'pos3', 1, { slot: 2, chunks: 1 }, 544],
   ['train', 'pos2', 2, { slot: 1, chunks: 1 }, 791],
   ['train', 'pos2', 2, { slot: 1, chunks: 2 }, 728],
-  ['train', 'longCat', 1, { slot: 1, chunks: 1 }, 549],
+  ['train', 'longcat', 1, { slot: 1, chunks: 1 }, 549],
   ['infer', 'standard', 2, undefined, 343],
   ['infer', 'standard', 2, { slot: 0, chunks: 3 }, 238],
   ['infer', 'shared', 1, { slot: 1, chunks: 1 }, 208],
@@ -32,7 +32,7 @@ const measured: [kind: RunKind, layer: LayerKind, topK: number, plan: Plan, ms: 
   ['infer', 'pos3', 1, { slot: 2, chunks: 1 }, 169],
   ['infer', 'pos2', 2, { slot: 1, chunks: 1 }, 299],
   ['infer', 'pos2', 2, { slot: 1, chunks: 2 }, 223],
-  ['infer', 'longCat', 1, { slot: 1, chunks: 1 }, 166],
+  ['infer', 'longcat', 1, { slot: 1, chunks: 1 }, 166],
 ];
 
 describe('from the times of sequential steps', () => {

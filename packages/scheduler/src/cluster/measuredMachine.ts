@@ -1,8 +1,8 @@
+import { ArgumentError, expectNonNegative, expectPositiveInteger, expectWholeNumber } from '@scmoe/errors';
+
 import type { ChunkOverhead } from '../costs/chunkCosts.js';
 import { checkCosts, type OperatorCosts } from '../costs/OperatorCosts.js';
-import { expectCount, expectTime } from '../expect.js';
 import { layerGraph, type LayerKind } from '../graph/layerGraphs.js';
-import { SchedulerError } from '../SchedulerError.js';
 import type { Direction, Machine } from './Machine.js';
 
 /** Times of one layer, taken while it ran sequentially. */
@@ -29,28 +29,28 @@ export interface MeasuredCosts {
   readonly layers: readonly MeasuredLayer[];
 }
 
-/** @throws SchedulerError where it is not that, or a cost is missing, unknown or no time */
+/** @throws ArgumentError where it is not that, or a cost is missing, unknown or no time */
 export function checkMeasuredCosts(content: MeasuredCosts): void {
   const { format, pairs, tokensPerRank, chunkOverhead, layers } = (content as Partial<MeasuredCosts> | null) ?? {};
   if (format !== 'scmoe-measured-costs' || !Array.isArray(layers)) {
-    throw new SchedulerError(
+    throw new ArgumentError(
       `not measured costs: expected format "scmoe-measured-costs", got ${JSON.stringify(format)}`,
     );
   }
-  expectCount('pairs', pairs!, 1);
-  expectCount('tokensPerRank', tokensPerRank!, 0);
+  expectPositiveInteger('pairs', pairs!);
+  expectWholeNumber('tokensPerRank', tokensPerRank!);
   if (typeof chunkOverhead !== 'object') {
-    throw new SchedulerError(`chunkOverhead: expected computeMs and communicationMs, got ${String(chunkOverhead)}`);
+    throw new ArgumentError(`chunkOverhead: expected computeMs and communicationMs, got ${String(chunkOverhead)}`);
   }
-  expectTime('chunkOverhead.computeMs', chunkOverhead.computeMs);
-  expectTime('chunkOverhead.communicationMs', chunkOverhead.communicationMs);
+  expectNonNegative('chunkOverhead.computeMs', chunkOverhead.computeMs);
+  expectNonNegative('chunkOverhead.communicationMs', chunkOverhead.communicationMs);
   for (const { layer, topK, forward, backward, updateMs } of layers as readonly MeasuredLayer[]) {
     const graph = layerGraph(layer);
-    expectCount(`topK of ${layer}`, topK, 1);
+    expectPositiveInteger(`topK of ${layer}`, topK);
     for (const [direction, costs] of Object.entries({ forward, backward })) {
       named(`${layer} top-${topK}, ${direction}`, () => checkCosts(graph, costs));
     }
-    expectTime(`updateMs of ${layer}`, updateMs);
+    expectNonNegative(`updateMs of ${layer}`, updateMs);
   }
 }
 
@@ -59,7 +59,7 @@ function named(what: string, check: () => void): void {
   try {
     check();
   } catch (error) {
-    throw error instanceof SchedulerError ? new SchedulerError(`${what}: ${error.message}`) : error;
+    throw error instanceof ArgumentError ? new ArgumentError(`${what}: ${error.message}`) : error;
   }
 }
 
@@ -67,7 +67,7 @@ function named(what: string, check: () => void): void {
  * A machine that was measured: every layer has the times that it had there, so that what is predicted is what other plans
  * would make of them.
  *
- * @throws SchedulerError as `checkMeasuredCosts`; in `costs` and `updateMs` for a layer that was not measured
+ * @throws ArgumentError as `checkMeasuredCosts`; in `costs` and `updateMs` for a layer that was not measured
  */
 export function measuredMachine(measured: MeasuredCosts): Machine {
   checkMeasuredCosts(measured);
@@ -75,7 +75,7 @@ export function measuredMachine(measured: MeasuredCosts): Machine {
     const found = measured.layers.find((one) => one.layer === layer && one.topK === topK);
     if (found) return found;
     const known = measured.layers.map((one) => `${one.layer} top-${one.topK}`).join(', ');
-    throw new SchedulerError(`${measured.title}: ${layer} top-${topK} was not measured; there are ${known}`);
+    throw new ArgumentError(`${measured.title}: ${layer} top-${topK} was not measured; there are ${known}`);
   };
   return {
     interference: 0,

@@ -1,9 +1,10 @@
+import { ArgumentError } from '@scmoe/errors';
+
 import type { DirectionChoice, OverlapChoice } from '../choose/OverlapChoice.js';
 import { planOverlap } from '../choose/planOverlap.js';
 import { sumCosts } from '../costs/OperatorCosts.js';
 import { layerGraph } from '../graph/layerGraphs.js';
 import { communicationShare, hiddenFraction } from '../metrics/overlapMetrics.js';
-import { SchedulerError } from '../SchedulerError.js';
 import type { Contender } from './Contender.js';
 import type { Machine } from './Machine.js';
 
@@ -87,7 +88,7 @@ function pick(
   );
   if (!found) {
     const last = layerGraph(layer).numSlots - 1;
-    throw new SchedulerError(`no plan with slot ${slot} and ${chunks} chunks for ${layer}: slots are 0 to ${last}`);
+    throw new ArgumentError(`no plan with slot ${slot} and ${chunks} chunks for ${layer}: slots are 0 to ${last}`);
   }
   return found;
 }

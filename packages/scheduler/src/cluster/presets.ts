@@ -44,16 +44,16 @@ export const clusterPresets: Readonly<Record<string, Cluster>> = {
 export const modelPresets: Readonly<Record<string, ModelShape>> = {
   'gpt2-medium': {
     pairs: 12,
-    modelWidth: 1024,
-    hiddenWidth: 4096,
+    dModel: 1024,
+    ffnHidden: 4096,
     sequenceLength: 1024,
     tokensPerRank: 8192,
     expertsPerRank: 1,
   },
   'llama2-7b': {
     pairs: 16,
-    modelWidth: 4096,
-    hiddenWidth: 11008,
+    dModel: 4096,
+    ffnHidden: 11008,
     matricesPerMlp: 3,
     sequenceLength: 4096,
     tokensPerRank: 8192,

@@ -1,5 +1,6 @@
+import { expectBetween, expectNonNegative } from '@scmoe/errors';
+
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
-import { expectBetween, expectTime } from '../expect.js';
 import { layerGraph, type LayerKind } from '../graph/layerGraphs.js';
 import type { OperatorKind } from '../graph/OperatorNode.js';
 import type { Direction, Machine } from './Machine.js';
@@ -23,7 +24,7 @@ export interface ShareMachineOptions {
  * as long as an MLP for each choice, routing takes the same for one choice and for two, an exchange as long in either
  * direction. The defaults of routing and update were fitted to the paper's figures (docs/scaling.md).
  *
- * @throws SchedulerError for a share outside of 0 to 0.99 or times below zero
+ * @throws ArgumentError for a share outside of 0 to 0.99 or times below zero
  */
 export function shareMachine({
   communicationShare,
@@ -33,7 +34,7 @@ export function shareMachine({
   update = 8,
 }: ShareMachineOptions): Machine {
   expectBetween('communicationShare', communicationShare, 0, 0.99);
-  for (const [what, value] of Object.entries({ attention, routing, backward, update })) expectTime(what, value);
+  for (const [what, value] of Object.entries({ attention, routing, backward, update })) expectNonNegative(what, value);
   const exchangePerChoice = ((communicationShare / (1 - communicationShare)) * (2 + routing)) / 4;
   return {
     updateMs: () => update,

@@ -1,24 +1,25 @@
+import { ArgumentError } from '@scmoe/errors';
+
 import { checkCluster, type Cluster } from '../cluster/Cluster.js';
 import { checkMeasuredCosts, type MeasuredCosts } from '../cluster/measuredMachine.js';
 import { checkModelShape, type ModelShape } from '../cluster/ModelShape.js';
 import { clusterPresets, modelPresets } from '../cluster/presets.js';
-import { SchedulerError } from '../SchedulerError.js';
 import { readText } from './files.js';
 
 export const clusterNames = Object.keys(clusterPresets);
 export const modelNames = Object.keys(modelPresets);
 
-/** @throws SchedulerError where it is neither a preset nor a file that describes a cluster */
+/** @throws ArgumentError where it is neither a preset nor a file that describes a cluster */
 export function readCluster(nameOrFile: string): Cluster {
   return described(nameOrFile, 'cluster', clusterPresets, checkCluster);
 }
 
-/** @throws SchedulerError where it is neither a preset nor a file that describes a model */
+/** @throws ArgumentError where it is neither a preset nor a file that describes a model */
 export function readModel(nameOrFile: string): ModelShape {
   return described(nameOrFile, 'model', modelPresets, checkModelShape);
 }
 
-/** @throws SchedulerError where the file holds no measured costs */
+/** @throws ArgumentError where the file holds no measured costs */
 export function readMeasuredCosts(file: string): MeasuredCosts {
   return readDescription(file, checkMeasuredCosts);
 }
@@ -33,7 +34,7 @@ function described<Description>(
   if (preset) return preset;
   if (!nameOrFile.endsWith('.json')) {
     const names = Object.keys(presets).join(', ');
-    throw new SchedulerError(`unknown ${what} '${nameOrFile}'; there are ${names}, or a file ending in .json`);
+    throw new ArgumentError(`unknown ${what} '${nameOrFile}'; there are ${names}, or a file ending in .json`);
   }
   return readDescription(nameOrFile, check);
 }
@@ -44,8 +45,8 @@ function readDescription<Description>(file: string, check: (description: Descrip
     check(description);
     return description;
   } catch (error) {
-    if (error instanceof SchedulerError || error instanceof SyntaxError) {
-      throw new SchedulerError(`${file}: ${error.message}`);
+    if (error instanceof ArgumentError || error instanceof SyntaxError) {
+      throw new ArgumentError(`${file}: ${error.message}`);
     }
     throw error;
   }

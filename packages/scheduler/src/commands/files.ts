@@ -1,13 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
-import { SchedulerError } from '../SchedulerError.js';
+import { ArgumentError } from '@scmoe/errors';
+
 import { renderPng } from '../trace/renderPng.js';
 
 export function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new SchedulerError(`can't read ${path}: ${(error as Error).message}`);
+    throw new ArgumentError(`can't read ${path}: ${(error as Error).message}`);
   }
 }
 
@@ -17,6 +18,6 @@ export async function writePicture(path: string, svg: string): Promise<void> {
   try {
     writeFileSync(path, content);
   } catch (error) {
-    throw new SchedulerError(`can't write ${path}: ${(error as Error).message}`);
+    throw new ArgumentError(`can't write ${path}: ${(error as Error).message}`);
   }
 }

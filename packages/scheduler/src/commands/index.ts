@@ -1,6 +1,6 @@
+import { ArgumentError } from '@scmoe/errors';
 import { Command, CommanderError } from 'commander';
 
-import { SchedulerError } from '../SchedulerError.js';
 import { simulateCommand } from './simulateCommand.js';
 import type { Terminal } from './Terminal.js';
 import { timelineCommand } from './timelineCommand.js';
@@ -32,7 +32,7 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (error instanceof SchedulerError) {
+    if (error instanceof ArgumentError) {
       terminal.err.write(`scmoe: ${error.message}\n`);
       return 1;
     }

@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import { Command } from 'commander';
 
 import { clusterMachine } from '../cluster/clusterMachine.js';
@@ -6,7 +7,6 @@ import type { Machine } from '../cluster/Machine.js';
 import { measuredMachine } from '../cluster/measuredMachine.js';
 import { machineShare, type RunKind } from '../cluster/predictPair.js';
 import { shareMachine } from '../cluster/shareMachine.js';
-import { SchedulerError } from '../SchedulerError.js';
 import { drawTimeline } from '../trace/drawTimeline.js';
 import { formatMs } from '../trace/timeAxis.js';
 import { predictedTraces } from './predictedTraces.js';
@@ -54,7 +54,7 @@ export function simulateCommand(terminal: Terminal): Command {
     .option('--costs <file>', 'instead of those: measured times of every layer, as `npm run bench:overlap` writes them')
     .option('--mode <train|infer>', 'forward, backward and update, or forward alone', oneOf('train', 'infer'), 'train')
     .option('--max-chunks <n>', 'chunks that an overlapped layer may cut its tokens into', wholeNumber(1), 1)
-    .option('--layer <kind>', 'add a plan of your own: its layer (pos2, longCat, ...)')
+    .option('--layer <kind>', 'add a plan of your own: its layer (pos2, longcat, ...)')
     .option('--top-k <k>', 'its routed experts for each token', wholeNumber(1), 1)
     .option('--slot <K>', 'its slot; without one the best', wholeNumber(0))
     .option('--chunks <m>', 'its chunks', wholeNumber(1), 1)
@@ -75,7 +75,7 @@ export function simulateCommand(terminal: Terminal): Command {
 function casesOf({ costs, share: communicationShare, cluster, model, ranks }: SimulateOptions): readonly Case[] {
   if (costs !== undefined) {
     if (communicationShare !== undefined)
-      throw new SchedulerError('--costs and --share: expected one of them, got both');
+      throw new ArgumentError('--costs and --share: expected one of them, got both');
     const measured = readMeasuredCosts(costs);
     const { title, pairs, tokensPerRank } = measured;
     return [{ title, ranks: undefined, machine: measuredMachine(measured), pairs, numTokens: tokensPerRank }];

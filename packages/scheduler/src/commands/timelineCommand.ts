@@ -1,8 +1,8 @@
 import { basename, extname } from 'node:path';
 
+import { ArgumentError } from '@scmoe/errors';
 import { Command } from 'commander';
 
-import { SchedulerError } from '../SchedulerError.js';
 import { readChromeTrace } from '../trace/chromeTrace.js';
 import { drawTimeline } from '../trace/drawTimeline.js';
 import { summarizeTrace } from '../trace/summarizeTrace.js';
@@ -47,7 +47,7 @@ function readTrace(file: string): Trace {
     const trace = readChromeTrace(readText(file));
     return { ...trace, title: trace.title || basename(file, extname(file)) };
   } catch (error) {
-    if (error instanceof SchedulerError) throw new SchedulerError(`${file}: ${error.message}`);
+    if (error instanceof ArgumentError) throw new ArgumentError(`${file}: ${error.message}`);
     throw error;
   }
 }

@@ -1,5 +1,12 @@
-import { expectBetween, expectCount, expectTime } from '../expect.js';
-import { SchedulerError } from '../SchedulerError.js';
+import {
+  ArgumentError,
+  expectBetween,
+  expectInteger,
+  expectNonNegative,
+  expectPositiveInteger,
+  expectWholeNumber,
+} from '@scmoe/errors';
+
 import { median } from './median.js';
 import type { OperatorCosts } from './OperatorCosts.js';
 
@@ -47,7 +54,7 @@ export class CostModel {
   private readonly series = new Map<string, Series>();
   private readonly generations = new Map<string, number>();
 
-  /** @throws SchedulerError for options out of range */
+  /** @throws ArgumentError for options out of range */
   constructor({
     warmupSteps = 3,
     windowSize = 21,
@@ -55,16 +62,16 @@ export class CostModel {
     driftSamples = 5,
     now = Date.now,
   }: CostModelOptions = {}) {
-    expectCount('warmupSteps', warmupSteps, 0);
-    expectCount('driftSamples', driftSamples, 1);
-    expectCount('windowSize', windowSize, 2 * driftSamples);
+    expectWholeNumber('warmupSteps', warmupSteps);
+    expectPositiveInteger('driftSamples', driftSamples);
+    expectInteger('windowSize', windowSize, { minimum: 2 * driftSamples });
     expectBetween('driftTolerance', driftTolerance, 0, 100);
     this.settings = { warmupSteps, windowSize, driftTolerance, driftSamples, now };
   }
 
-  /** @throws SchedulerError for a time that is negative or not finite */
+  /** @throws ArgumentError for a time that is negative or not finite */
   record(key: CostKey, operator: string, timeMs: number): Recorded {
-    expectTime(`time of '${operator}' in ms`, timeMs);
+    expectNonNegative(`time of '${operator}' in ms`, timeMs);
     const { warmupSteps, windowSize, now } = this.settings;
     const id = seriesId(key, operator);
     const series = this.series.get(id) ?? { seen: 0, lastMs: 0, samples: [] };
@@ -118,12 +125,12 @@ export class CostModel {
 
   /**
    * @param content what `JSON.parse` made of a model's JSON; warm-up is counted on, not begun again
-   * @throws SchedulerError where it is not that
+   * @throws ArgumentError where it is not that
    */
   static fromJSON(content: unknown, options: CostModelOptions = {}): CostModel {
     const saved = (content ?? {}) as { format?: unknown; version?: unknown; series?: unknown; generations?: unknown };
     if (saved.format !== format || saved.version !== 1) {
-      throw new SchedulerError(
+      throw new ArgumentError(
         `not a cost model: expected ${format} 1, got ${JSON.stringify(saved.format)} ${JSON.stringify(saved.version)}`,
       );
     }
@@ -131,17 +138,17 @@ export class CostModel {
     for (const entry of arrayOf('series', saved.series)) {
       const { id, seen, lastMs, samples } = (entry ?? {}) as Partial<Series & { id: unknown }>;
       if (typeof id !== 'string' || typeof lastMs !== 'number') {
-        throw new SchedulerError(`cost model: not a series: ${JSON.stringify(entry)}`);
+        throw new ArgumentError(`cost model: not a series: ${JSON.stringify(entry)}`);
       }
-      expectCount(`cost model: measurements seen of ${id}`, seen as number, 0);
+      expectWholeNumber(`cost model: measurements seen of ${id}`, seen);
       const times = arrayOf(`samples of ${id}`, samples) as number[];
-      for (const time of times) expectTime(`cost model: time of ${id}`, time);
-      model.series.set(id, { seen: seen as number, lastMs, samples: times.slice(-model.settings.windowSize) });
+      for (const time of times) expectNonNegative(`cost model: time of ${id}`, time);
+      model.series.set(id, { seen: seen, lastMs, samples: times.slice(-model.settings.windowSize) });
     }
     for (const entry of arrayOf('generations', saved.generations)) {
       const [id, generation] = entry as [unknown, number];
-      if (typeof id !== 'string') throw new SchedulerError(`cost model: not a generation: ${JSON.stringify(entry)}`);
-      expectCount(`cost model: generation of ${id}`, generation, 0);
+      if (typeof id !== 'string') throw new ArgumentError(`cost model: not a generation: ${JSON.stringify(entry)}`);
+      expectWholeNumber(`cost model: generation of ${id}`, generation);
       model.generations.set(id, generation);
     }
     return model;
@@ -169,6 +176,6 @@ function seriesId({ machine, shape, direction }: CostKey, operator: string): str
 }
 
 function arrayOf(what: string, value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) throw new SchedulerError(`cost model: ${what}: expected a list, got ${typeof value}`);
+  if (!Array.isArray(value)) throw new ArgumentError(`cost model: ${what}: expected a list, got ${typeof value}`);
   return value as unknown[];
 }

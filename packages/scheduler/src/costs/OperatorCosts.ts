@@ -1,6 +1,6 @@
-import { expectTime } from '../expect.js';
+import { ArgumentError, expectNonNegative } from '@scmoe/errors';
+
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
-import { SchedulerError } from '../SchedulerError.js';
 
 /** Time of each operator by name, in milliseconds; for a backward pass that of its gradient, under the same name. */
 export type OperatorCosts = Readonly<Record<string, number>>;
@@ -8,18 +8,18 @@ export type OperatorCosts = Readonly<Record<string, number>>;
 /**
  * Checks that there is one usable cost for each operator of the graph and none for anything else.
  *
- * @throws SchedulerError naming the operators that are missing, unknown, negative or not finite
+ * @throws ArgumentError naming the operators that are missing, unknown, negative or not finite
  */
 export function checkCosts(graph: OperatorGraph, costs: OperatorCosts): void {
   const unknown = Object.keys(costs).filter((name) => !graph.has(name));
   if (unknown.length > 0) {
-    throw new SchedulerError(`costs for unknown operators: ${unknown.join(', ')}; there are ${graph.names.join(', ')}`);
+    throw new ArgumentError(`costs for unknown operators: ${unknown.join(', ')}; there are ${graph.names.join(', ')}`);
   }
   const missing = graph.names.filter((name) => costs[name] === undefined);
   if (missing.length > 0) {
-    throw new SchedulerError(`no cost for ${missing.join(', ')}; write 0 where an operator takes no time`);
+    throw new ArgumentError(`no cost for ${missing.join(', ')}; write 0 where an operator takes no time`);
   }
-  for (const name of graph.names) expectTime(`cost of '${name}' in ms`, costs[name]!);
+  for (const name of graph.names) expectNonNegative(`cost of '${name}' in ms`, costs[name]!);
 }
 
 /** Sum of the computations and sum of the exchanges, in ms. */

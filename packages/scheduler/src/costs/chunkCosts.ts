@@ -1,4 +1,5 @@
-import { expectCount, expectTime } from '../expect.js';
+import { expectNonNegative, expectPositiveInteger, expectWholeNumber } from '@scmoe/errors';
+
 import { chunkName, isChunkedKind } from '../graph/chunkGraph.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
 import type { OperatorCosts } from './OperatorCosts.js';
@@ -19,8 +20,8 @@ export interface ChunkCostOptions {
 
 /** Sizes of the chunks, which differ by at most one; the longer ones come first. Zero tokens make chunks of zero. */
 export function chunkSizes(numTokens: number, chunks: number): readonly number[] {
-  expectCount('numTokens', numTokens, 0);
-  expectCount('chunks', chunks, 1);
+  expectWholeNumber('numTokens', numTokens);
+  expectPositiveInteger('chunks', chunks);
   const whole = Math.floor(numTokens / chunks);
   return Array.from({ length: chunks }, (_, i) => whole + (i < numTokens % chunks ? 1 : 0));
 }
@@ -31,9 +32,9 @@ export function chunkCosts(
   costs: OperatorCosts,
   { chunks, overhead, numTokens }: ChunkCostOptions,
 ): OperatorCosts {
-  expectCount('chunks', chunks, 1);
-  expectTime('overhead.computeMs', overhead.computeMs);
-  expectTime('overhead.communicationMs', overhead.communicationMs);
+  expectPositiveInteger('chunks', chunks);
+  expectNonNegative('overhead.computeMs', overhead.computeMs);
+  expectNonNegative('overhead.communicationMs', overhead.communicationMs);
   if (chunks === 1 || !graph.routed) return costs;
   const shares = numTokens ? chunkSizes(numTokens, chunks).map((size) => size / numTokens) : even(chunks);
   return Object.fromEntries(

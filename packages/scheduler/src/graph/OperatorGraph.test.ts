@@ -13,7 +13,7 @@ describe('slots follow from the dependencies', () => {
     ['pos2', ['mlp1', 'attention2', 'sharedExpert']],
     ['pos3', ['attention1', 'mlp1', 'attention2', 'sharedExpert']],
     ['everyBlock', ['attention1', 'sharedExpert']],
-    ['longCat', ['mlp1', 'attention2', 'mlp2']],
+    ['longcat', ['mlp1', 'attention2', 'mlp2']],
   ])('%s', (kind, window) => {
     const graph = layerGraph(kind);
     expect(graph.window.map(({ name }) => name)).toEqual(window);

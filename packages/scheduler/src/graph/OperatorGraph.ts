@@ -1,4 +1,5 @@
-import { SchedulerError } from '../SchedulerError.js';
+import { ArgumentError } from '@scmoe/errors';
+
 import { isExchangeKind, operatorKinds, type OperatorNode } from './OperatorNode.js';
 import { findCycle, stableOrder } from './stableOrder.js';
 
@@ -30,11 +31,11 @@ export class OperatorGraph {
   readonly window: readonly OperatorNode[];
   private readonly byName: ReadonlyMap<string, OperatorNode>;
 
-  /** @throws SchedulerError for names used twice, unknown kinds or dependencies, a cycle, an incomplete routed path */
+  /** @throws ArgumentError for names used twice, unknown kinds or dependencies, a cycle, an incomplete routed path */
   constructor(nodes: readonly OperatorNode[]) {
     this.byName = checkedNames(nodes);
     const cycle = findCycle(nodes);
-    if (cycle) throw new SchedulerError(`operators wait for each other in a circle: ${cycle.join(' -> ')}`);
+    if (cycle) throw new ArgumentError(`operators wait for each other in a circle: ${cycle.join(' -> ')}`);
     this.operators = stableOrder(nodes);
     this.routed = routedPath(this);
     this.window = this.routed ? overlapWindow(this, this.routed) : [];
@@ -54,14 +55,14 @@ export class OperatorGraph {
     return this.byName.has(name);
   }
 
-  /** @throws SchedulerError where there is no such operator */
+  /** @throws ArgumentError where there is no such operator */
   get(name: string): OperatorNode {
     const node = this.byName.get(name);
-    if (!node) throw new SchedulerError(`no operator '${name}'; there are ${this.names.join(', ')}`);
+    if (!node) throw new ArgumentError(`no operator '${name}'; there are ${this.names.join(', ')}`);
     return node;
   }
 
-  /** Whether the operator travels between ranks. @throws SchedulerError where there is no such operator */
+  /** Whether the operator travels between ranks. @throws ArgumentError where there is no such operator */
   isExchange(name: string): boolean {
     return isExchangeKind(this.get(name).kind);
   }
@@ -84,17 +85,17 @@ export class OperatorGraph {
 function checkedNames(nodes: readonly OperatorNode[]): Map<string, OperatorNode> {
   const byName = new Map<string, OperatorNode>();
   for (const node of nodes) {
-    if (byName.has(node.name)) throw new SchedulerError(`two operators are named '${node.name}'`);
+    if (byName.has(node.name)) throw new ArgumentError(`two operators are named '${node.name}'`);
     if (!operatorKinds.includes(node.kind)) {
       const kinds = operatorKinds.join(', ');
-      throw new SchedulerError(`operator '${node.name}': unknown kind '${node.kind}'; there are ${kinds}`);
+      throw new ArgumentError(`operator '${node.name}': unknown kind '${node.kind}'; there are ${kinds}`);
     }
     byName.set(node.name, node);
   }
   for (const { name, after } of nodes) {
     const unknown = after.find((earlier) => !byName.has(earlier));
     if (unknown !== undefined) {
-      throw new SchedulerError(
+      throw new ArgumentError(
         `operator '${name}' comes after '${unknown}', which is not there; there are ${[...byName.keys()].join(', ')}`,
       );
     }
@@ -108,7 +109,7 @@ function routedPath(graph: OperatorGraph): RoutedPath | undefined {
   const path = new Map<string, string>();
   found.forEach((nodes, i) => {
     if (nodes.length !== 1) {
-      throw new SchedulerError(
+      throw new ArgumentError(
         `a graph that routes tokens needs one operator of each of ${routedKinds.join(', ')}; ` +
           `of kind '${routedKinds[i]!}' it has ${nodes.length}`,
       );
@@ -116,7 +117,7 @@ function routedPath(graph: OperatorGraph): RoutedPath | undefined {
     const name = nodes[0]!.name;
     const before = i > 0 ? path.get(routedKinds[i - 1]!)! : undefined;
     if (before !== undefined && !graph.ancestors(name).has(before)) {
-      throw new SchedulerError(`operator '${name}' must come after '${before}'`);
+      throw new ArgumentError(`operator '${name}' must come after '${before}'`);
     }
     path.set(routedKinds[i]!, name);
   });
@@ -126,7 +127,7 @@ function routedPath(graph: OperatorGraph): RoutedPath | undefined {
       !graph.ancestors(routed.encode).has(name) && ![routed.encode, routed.dispatch, routed.expert].includes(name),
   );
   if (between.length > 0) {
-    throw new SchedulerError(`only the expert may stand between encode and combine, not ${between.join(', ')}`);
+    throw new ArgumentError(`only the expert may stand between encode and combine, not ${between.join(', ')}`);
   }
   return routed;
 }

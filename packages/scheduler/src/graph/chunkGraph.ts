@@ -1,4 +1,5 @@
-import { expectCount } from '../expect.js';
+import { expectPositiveInteger } from '@scmoe/errors';
+
 import { OperatorGraph } from './OperatorGraph.js';
 import type { OperatorNode } from './OperatorNode.js';
 
@@ -24,7 +25,7 @@ export function unchunkedName(operator: string): string {
  * before all and decode after all of them. Returned as nodes, since a graph has one routed path.
  */
 export function chunkNodes(graph: OperatorGraph, chunks: number): readonly OperatorNode[] {
-  expectCount('chunks', chunks, 1);
+  expectPositiveInteger('chunks', chunks);
   if (chunks === 1 || !graph.routed) return graph.operators;
   const chunked = new Set(graph.operators.filter(({ kind }) => isChunkedKind(kind)).map(({ name }) => name));
   const numbers = Array.from({ length: chunks }, (_, i) => i);

@@ -1,4 +1,5 @@
-import { SchedulerError } from '../SchedulerError.js';
+import { ArgumentError } from '@scmoe/errors';
+
 import { OperatorGraph } from './OperatorGraph.js';
 import type { OperatorKind } from './OperatorNode.js';
 
@@ -14,14 +15,14 @@ export interface ValueOperator {
  * The graph of operators that hand named values to each other: an operator comes after those that write what it reads.
  * Values that none of them writes are there from the start.
  *
- * @throws SchedulerError where two operators write the same value, and as the constructor of OperatorGraph
+ * @throws ArgumentError where two operators write the same value, and as the constructor of OperatorGraph
  */
 export function graphOf(operators: readonly ValueOperator[]): OperatorGraph {
   const writer = new Map<string, string>();
   for (const { name, outputs } of operators) {
     for (const value of outputs) {
       const other = writer.get(value);
-      if (other !== undefined) throw new SchedulerError(`'${other}' and '${name}' both write the value '${value}'`);
+      if (other !== undefined) throw new ArgumentError(`'${other}' and '${name}' both write the value '${value}'`);
       writer.set(value, name);
     }
   }

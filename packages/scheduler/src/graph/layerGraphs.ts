@@ -1,13 +1,14 @@
-import { SchedulerError } from '../SchedulerError.js';
+import { ArgumentError } from '@scmoe/errors';
+
 import { OperatorGraph } from './OperatorGraph.js';
 import type { OperatorKind, OperatorNode } from './OperatorNode.js';
 
 /**
  * The layers that can be planned. `standard` and `shared` read the current layer's activation (gate after attention2),
  * `pos1`, `pos2`, `pos3` are ScMoE's shortcuts from b, a and x (paper, figure 4), `everyBlock` has a MoE in each block and
- * reads the block's input, `longCat` is the block of LongCat-Flash.
+ * reads the block's input, `longcat` is the block of LongCat-Flash.
  */
-export type LayerKind = 'standard' | 'shared' | 'pos1' | 'pos2' | 'pos3' | 'everyBlock' | 'longCat';
+export type LayerKind = 'standard' | 'shared' | 'pos1' | 'pos2' | 'pos3' | 'everyBlock' | 'longcat';
 
 const pairBackbone = ['attention1', 'mlp1', 'attention2'];
 
@@ -19,7 +20,7 @@ const layers: Record<LayerKind, { backbone: readonly string[]; routedAfter: stri
   pos2: { backbone: [...pairBackbone, 'sharedExpert'], routedAfter: 'attention1' },
   pos3: { backbone: [...pairBackbone, 'sharedExpert'], routedAfter: undefined },
   everyBlock: { backbone: ['attention1', 'sharedExpert'], routedAfter: undefined },
-  longCat: { backbone: ['attention1', 'mlp1', 'attention2', 'mlp2'], routedAfter: 'attention1' },
+  longcat: { backbone: ['attention1', 'mlp1', 'attention2', 'mlp2'], routedAfter: 'attention1' },
 };
 
 /** Every layer that `layerGraph` knows. */
@@ -28,11 +29,11 @@ export const layerKinds = Object.keys(layers) as readonly LayerKind[];
 /**
  * The operators of a known layer with their dependencies, named as in `@scmoe/layer`.
  *
- * @throws SchedulerError for an unknown layer
+ * @throws ArgumentError for an unknown layer
  */
 export function layerGraph(kind: LayerKind): OperatorGraph {
   const layer = layers[kind] as (typeof layers)[LayerKind] | undefined;
-  if (!layer) throw new SchedulerError(`unknown layer '${kind}'; there are ${layerKinds.join(', ')}`);
+  if (!layer) throw new ArgumentError(`unknown layer '${kind}'; there are ${layerKinds.join(', ')}`);
   const { backbone, routedAfter } = layer;
   const chain: OperatorNode[] = backbone.map((name, i) => ({
     name,

@@ -1,12 +1,12 @@
+import { ArgumentError, expectNonNegative } from '@scmoe/errors';
+
 import { checkCosts, sumCosts, type OperatorCosts } from '../costs/OperatorCosts.js';
-import { expectTime } from '../expect.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
-import { SchedulerError } from '../SchedulerError.js';
 
 /** Time that communication adds to a step: with it, less the same step's computations alone. Noise can make it negative. */
 export function exposedTime({ stepMs, computeOnlyMs }: { readonly stepMs: number; readonly computeOnlyMs: number }) {
-  expectTime('stepMs', stepMs);
-  expectTime('computeOnlyMs', computeOnlyMs);
+  expectNonNegative('stepMs', stepMs);
+  expectNonNegative('computeOnlyMs', computeOnlyMs);
   return stepMs - computeOnlyMs;
 }
 
@@ -22,7 +22,7 @@ export function hiddenFraction({
   readonly sequentialMs: number;
 }): number {
   if (!Number.isFinite(overlappedMs) || !Number.isFinite(sequentialMs)) {
-    throw new SchedulerError(`exposed times: expected finite numbers, got ${overlappedMs} and ${sequentialMs}`);
+    throw new ArgumentError(`exposed times: expected finite numbers, got ${overlappedMs} and ${sequentialMs}`);
   }
   if (sequentialMs <= 0) return overlappedMs <= 0 ? 1 : -Infinity;
   return 1 - overlappedMs / sequentialMs;
@@ -36,8 +36,8 @@ export function communicationShare({
   readonly allToAllMs: number;
   readonly moeComputeMs: number;
 }): number {
-  expectTime('allToAllMs', allToAllMs);
-  expectTime('moeComputeMs', moeComputeMs);
+  expectNonNegative('allToAllMs', allToAllMs);
+  expectNonNegative('moeComputeMs', moeComputeMs);
   const total = allToAllMs + moeComputeMs;
   return total === 0 ? 0 : allToAllMs / total;
 }

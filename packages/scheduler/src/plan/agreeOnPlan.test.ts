@@ -39,7 +39,7 @@ describe('agreeOnPlan', () => {
   it('does not take from rank 0 what is no plan, or one for another layer', async () => {
     const own = sequentialPlan(graph);
     await expect(agreeOnPlan(own, () => 'nonsense')).rejects.toThrow(/not a plan: expected JSON, got 'nonsense'/);
-    const other = writePlan(sequentialPlan(layerGraph('longCat')));
+    const other = writePlan(sequentialPlan(layerGraph('longcat')));
     await expect(agreeOnPlan(own, () => other, graph.operators)).rejects.toThrow(/no such operator/);
   });
 });

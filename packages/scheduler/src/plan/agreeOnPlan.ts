@@ -12,7 +12,7 @@ export type BroadcastText = (text: string) => string | Promise<string>;
  *
  * @param own the plan that this rank would choose; that of rank 0 is what all get
  * @param operators where given, what came is checked against them
- * @throws SchedulerError where what came is not a plan, or not one for `operators`
+ * @throws ArgumentError where what came is not a plan, or not one for `operators`
  */
 export async function agreeOnPlan(
   own: Plan,

@@ -1,12 +1,13 @@
+import { ArgumentError } from '@scmoe/errors';
+
 import { isExchangeKind, type OperatorNode } from '../graph/OperatorNode.js';
-import { SchedulerError } from '../SchedulerError.js';
 import type { Plan, Step } from './Plan.js';
 
 /**
  * Checks that a plan runs every operator once, after all that it depends on, and waits for every exchange that it starts.
  *
  * @param operators those of a graph, or of `chunkNodes` for a chunked plan
- * @throws SchedulerError naming the step that is wrong, or what is missing at the end
+ * @throws ArgumentError naming the step that is wrong, or what is missing at the end
  */
 export function checkPlan(operators: readonly OperatorNode[], plan: Plan): void {
   const byName = new Map(operators.map((node) => [node.name, node]));
@@ -33,9 +34,9 @@ export function checkPlan(operators: readonly OperatorNode[], plan: Plan): void 
     }
   }
   const left = operators.filter(({ name }) => !done.has(name)).map(({ name }) => name);
-  if (left.length > 0) throw new SchedulerError(`plan ends before these operators are complete: ${left.join(', ')}`);
+  if (left.length > 0) throw new ArgumentError(`plan ends before these operators are complete: ${left.join(', ')}`);
 }
 
-function planError({ action, operator }: Step, problem: string): SchedulerError {
-  return new SchedulerError(`plan step '${action} ${operator}': ${problem}`);
+function planError({ action, operator }: Step, problem: string): ArgumentError {
+  return new ArgumentError(`plan step '${action} ${operator}': ${problem}`);
 }

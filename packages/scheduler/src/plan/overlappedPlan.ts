@@ -1,7 +1,7 @@
-import { expectCount } from '../expect.js';
+import { ArgumentError, expectPositiveInteger, expectWholeNumber } from '@scmoe/errors';
+
 import { chunkName } from '../graph/chunkGraph.js';
 import type { OperatorGraph, RoutedPath } from '../graph/OperatorGraph.js';
-import { SchedulerError } from '../SchedulerError.js';
 import { run, start, wait, type Plan } from './Plan.js';
 
 /** Where the expert comes, and in how many chunks tokens travel. */
@@ -19,14 +19,14 @@ export interface OverlapOptions {
  * With `chunks`, all dispatches are issued first, so that chunk i + 1 travels while chunk i is with the experts, and a
  * chunk's combine is issued as soon as its expert is done.
  *
- * @throws SchedulerError where the graph routes no tokens or has no such slot
+ * @throws ArgumentError where the graph routes no tokens or has no such slot
  */
 export function overlappedPlan(graph: OperatorGraph, { slot, chunks = 1 }: OverlapOptions): Plan {
   const routed = routedPathOf(graph);
-  expectCount('slot', slot, 0);
-  expectCount('chunks', chunks, 1);
+  expectWholeNumber('slot', slot);
+  expectPositiveInteger('chunks', chunks);
   if (slot >= graph.numSlots) {
-    throw new SchedulerError(`slot: expected 0 to ${graph.numSlots - 1} for this graph, got ${slot}`);
+    throw new ArgumentError(`slot: expected 0 to ${graph.numSlots - 1} for this graph, got ${slot}`);
   }
   const parts = Array.from({ length: chunks }, (_, i) => (name: string) => (chunks === 1 ? name : chunkName(name, i)));
   const before = graph.ancestors(routed.encode);
@@ -54,7 +54,7 @@ export function pipelinedPlan(graph: OperatorGraph, { chunks }: { readonly chunk
 
 function routedPathOf(graph: OperatorGraph): RoutedPath {
   if (!graph.routed) {
-    throw new SchedulerError(`nothing to overlap: none of ${graph.names.join(', ')} is a dispatch or combine`);
+    throw new ArgumentError(`nothing to overlap: none of ${graph.names.join(', ')} is a dispatch or combine`);
   }
   return graph.routed;
 }

@@ -1,7 +1,7 @@
+import { ArgumentError, expectNonNegative } from '@scmoe/errors';
+
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
-import { expectTime } from '../expect.js';
 import type { Plan, Step } from '../plan/Plan.js';
-import { SchedulerError } from '../SchedulerError.js';
 import { slowedEnd, type Interval } from './slowedEnd.js';
 
 /** An operator on one of a rank's two resources. */
@@ -34,16 +34,16 @@ export interface SimulateOptions {
  * has issued it and lasts as long as on the slowest. Computations run in the order of the plan; a wait holds the stream.
  *
  * @param costs of one rank, or one entry for each rank
- * @throws SchedulerError where a step has no cost, or the plan waits for what it has not started
+ * @throws ArgumentError where a step has no cost, or the plan waits for what it has not started
  */
 export function simulatePlan(
   plan: Plan,
   costs: OperatorCosts | readonly OperatorCosts[],
   { interference = 0 }: SimulateOptions = {},
 ): Schedule {
-  expectTime('interference', interference);
+  expectNonNegative('interference', interference);
   const ranks = Array.isArray(costs) ? (costs as readonly OperatorCosts[]) : [costs as OperatorCosts];
-  if (ranks.length === 0) throw new SchedulerError('costs: expected those of at least one rank, got none');
+  if (ranks.length === 0) throw new ArgumentError('costs: expected those of at least one rank, got none');
   const schedule = follow(plan, ranks, interference, 1);
   return { ...schedule, exposedMs: schedule.stepMs - follow(plan, ranks, interference, 0).stepMs };
 }
@@ -69,7 +69,7 @@ function follow(plan: Plan, ranks: readonly OperatorCosts[], interference: numbe
       continue;
     }
     if (action === 'wait' && !underWay.delete(operator)) {
-      throw new SchedulerError(`plan step 'wait ${operator}': it was not started`);
+      throw new ArgumentError(`plan step 'wait ${operator}': it was not started`);
     }
     clocks.forEach((clock, rank) => {
       if (action === 'wait') {
@@ -87,10 +87,10 @@ function follow(plan: Plan, ranks: readonly OperatorCosts[], interference: numbe
 function costOf({ action, operator }: Step, costs: OperatorCosts): number {
   const cost = costs[operator];
   if (cost === undefined) {
-    throw new SchedulerError(
+    throw new ArgumentError(
       `plan step '${action} ${operator}': no cost; there are costs for ${Object.keys(costs).join(', ')}`,
     );
   }
-  expectTime(`cost of '${operator}' in ms`, cost);
+  expectNonNegative(`cost of '${operator}' in ms`, cost);
   return cost;
 }

@@ -1,6 +1,7 @@
+import { ArgumentError } from '@scmoe/errors';
+
 import { checkCosts, sumCosts, type OperatorCosts } from '../costs/OperatorCosts.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
-import { SchedulerError } from '../SchedulerError.js';
 
 /** What the choice of a slot turns on: the window's operators in order, and both exchanges. */
 export interface WindowCosts {
@@ -12,7 +13,7 @@ export interface WindowCosts {
 /** Times of a layer as the formula of the slots needs them. */
 export function windowCosts(graph: OperatorGraph, costs: OperatorCosts): WindowCosts {
   checkCosts(graph, costs);
-  if (!graph.routed) throw new SchedulerError('no slots: this graph routes no tokens');
+  if (!graph.routed) throw new ArgumentError('no slots: this graph routes no tokens');
   return {
     windowMs: graph.window.map(({ name }) => costs[name]!),
     dispatchMs: costs[graph.routed.dispatch]!,

@@ -1,4 +1,5 @@
-import { SchedulerError } from '../SchedulerError.js';
+import { ArgumentError } from '@scmoe/errors';
+
 import type { Span } from '../predict/simulatePlan.js';
 import type { Trace } from './Trace.js';
 
@@ -25,7 +26,7 @@ export class TraceRecorder {
     const startMs = this.now();
     let ended = false;
     return () => {
-      if (ended) throw new SchedulerError(`trace: '${operator}' ended twice`);
+      if (ended) throw new ArgumentError(`trace: '${operator}' ended twice`);
       ended = true;
       this.recorded.push({ rank: this.rank, track, operator, startMs, endMs: this.now() });
     };

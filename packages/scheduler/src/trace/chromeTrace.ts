@@ -1,5 +1,6 @@
+import { ArgumentError } from '@scmoe/errors';
+
 import type { Span } from '../predict/simulatePlan.js';
-import { SchedulerError } from '../SchedulerError.js';
 import { ranksOf, type Trace } from './Trace.js';
 
 const tracks = ['compute', 'communication'] as const;
@@ -43,14 +44,14 @@ interface Event {
  * Reads what `writeChromeTrace` wrote, and what others wrote with complete events (`ph: 'X'`) whose process is the rank;
  * events of a category other than communication count as computations.
  *
- * @throws SchedulerError where it is no trace, or one without complete events
+ * @throws ArgumentError where it is no trace, or one without complete events
  */
 export function readChromeTrace(text: string): Trace {
   let content: unknown;
   try {
     content = JSON.parse(text);
   } catch (error) {
-    throw new SchedulerError(`not a trace: ${(error as Error).message}`);
+    throw new ArgumentError(`not a trace: ${(error as Error).message}`);
   }
   const { traceEvents, otherData } = (
     Array.isArray(content) ? { traceEvents: content as unknown } : (content ?? {})
@@ -58,9 +59,9 @@ export function readChromeTrace(text: string): Trace {
     traceEvents?: unknown;
     otherData?: { title?: unknown };
   };
-  if (!Array.isArray(traceEvents)) throw new SchedulerError('not a trace: it has no traceEvents');
+  if (!Array.isArray(traceEvents)) throw new ArgumentError('not a trace: it has no traceEvents');
   const complete = (traceEvents as unknown[]).filter((event) => (event as Event | null)?.ph === 'X') as Event[];
-  if (complete.length === 0) throw new SchedulerError("not a trace of operators: it has no complete events (ph: 'X')");
+  if (complete.length === 0) throw new ArgumentError("not a trace of operators: it has no complete events (ph: 'X')");
   return {
     title: typeof otherData?.title === 'string' ? otherData.title : '',
     spans: complete.map(readSpan),
@@ -71,7 +72,7 @@ function readSpan(event: Event): Span {
   const { name, cat, pid, ts, dur } = event;
   const finite = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
   if (typeof name !== 'string' || !Number.isSafeInteger(pid) || !finite(ts) || !finite(dur) || dur < 0) {
-    throw new SchedulerError(
+    throw new ArgumentError(
       `trace event: expected a name, a whole pid, ts and a dur of zero or more, got ${JSON.stringify(event)}`,
     );
   }

@@ -1,5 +1,5 @@
-import { expectTime } from '../expect.js';
-import { SchedulerError } from '../SchedulerError.js';
+import { ArgumentError, expectNonNegative } from '@scmoe/errors';
+
 import type { Trace } from './Trace.js';
 
 /** A message to another rank and back. `sentMs` and `receivedMs` by this rank's clock, the others by the other's. */
@@ -22,15 +22,15 @@ export interface ClockOffset {
  * The offset between two clocks as NTP finds it: the middle of the time on the way is the same moment on both. Taken from
  * the message that was quickest, since what held up the others held them up on one way only.
  *
- * @throws SchedulerError for no messages, or one that came back before it was sent
+ * @throws ArgumentError for no messages, or one that came back before it was sent
  */
 export function estimateClockOffset(pings: readonly PingPong[]): ClockOffset {
-  if (pings.length === 0) throw new SchedulerError('clock offset: expected at least one ping, got none');
+  if (pings.length === 0) throw new ArgumentError('clock offset: expected at least one ping, got none');
   const estimates = pings.map((ping): ClockOffset => {
     const { sentMs, remoteReceivedMs, remoteSentMs, receivedMs } = ping;
     const onTheWayMs = receivedMs - sentMs - (remoteSentMs - remoteReceivedMs);
     if (!(onTheWayMs >= 0)) {
-      throw new SchedulerError(`clock offset: a ping that was ${onTheWayMs} ms on the way: ${JSON.stringify(ping)}`);
+      throw new ArgumentError(`clock offset: a ping that was ${onTheWayMs} ms on the way: ${JSON.stringify(ping)}`);
     }
     return { offsetMs: (remoteReceivedMs - sentMs + remoteSentMs - receivedMs) / 2, errorMs: onTheWayMs / 2 };
   });
@@ -41,7 +41,7 @@ export function estimateClockOffset(pings: readonly PingPong[]): ClockOffset {
  * One trace of those of several ranks, on the clock of the rank whose offset is 0.
  *
  * @param offsetsMs by rank: that rank's clock less the common one
- * @throws SchedulerError where a rank of the traces has no offset
+ * @throws ArgumentError where a rank of the traces has no offset
  */
 export function alignTraces(traces: readonly Trace[], offsetsMs: readonly number[]): Trace {
   return {
@@ -49,8 +49,8 @@ export function alignTraces(traces: readonly Trace[], offsetsMs: readonly number
     spans: traces.flatMap(({ spans }) =>
       spans.map((span) => {
         const offsetMs = offsetsMs[span.rank];
-        if (offsetMs === undefined) throw new SchedulerError(`clock offset: there is none for rank ${span.rank}`);
-        expectTime(`magnitude of the clock offset of rank ${span.rank}`, Math.abs(offsetMs));
+        if (offsetMs === undefined) throw new ArgumentError(`clock offset: there is none for rank ${span.rank}`);
+        expectNonNegative(`magnitude of the clock offset of rank ${span.rank}`, Math.abs(offsetMs));
         return { ...span, startMs: span.startMs - offsetMs, endMs: span.endMs - offsetMs };
       }),
     ),

@@ -1,6 +1,6 @@
-import { expectCount } from '../expect.js';
+import { ArgumentError, expectInteger, expectPositiveInteger } from '@scmoe/errors';
+
 import type { Span } from '../predict/simulatePlan.js';
-import { SchedulerError } from '../SchedulerError.js';
 import { exposedColour, kindOf, legendKinds, paintOf, withoutLayer } from './palette.js';
 import { element, text } from './svg.js';
 import { summarizeTrace, type TraceSummary } from './summarizeTrace.js';
@@ -34,18 +34,18 @@ const leastMark = 1;
  * A picture of one or more traces as SVG: for each rank a row of computations and one of exchanges, exposed communication
  * marked in red, the step's time and the hidden share above. Several traces share one time scale and each begins at zero.
  *
- * @throws SchedulerError for no traces, or one without operators
+ * @throws ArgumentError for no traces, or one without operators
  */
 export function drawTimeline(
   traces: Trace | readonly Trace[],
   { width = 1200, maxRanks = 8 }: DrawTimelineOptions = {},
 ): string {
-  expectCount('width in pixels', width, 800);
-  expectCount('maxRanks', maxRanks, 1);
+  expectInteger('width in pixels', width, { minimum: 800 });
+  expectPositiveInteger('maxRanks', maxRanks);
   const all = Array.isArray(traces) ? (traces as readonly Trace[]) : [traces as Trace];
-  if (all.length === 0) throw new SchedulerError('timeline: expected at least one trace, got none');
+  if (all.length === 0) throw new ArgumentError('timeline: expected at least one trace, got none');
   const summaries = all.map((trace, i) => {
-    if (trace.spans.length === 0) throw new SchedulerError(`timeline: trace ${i + 1} has no operators`);
+    if (trace.spans.length === 0) throw new ArgumentError(`timeline: trace ${i + 1} has no operators`);
     return summarizeTrace(trace);
   });
   const longestMs = Math.max(...summaries.map(({ stepMs }) => stepMs)) || 1;

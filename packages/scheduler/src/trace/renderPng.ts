@@ -1,4 +1,4 @@
-import { SchedulerError } from '../SchedulerError.js';
+import { ArgumentError } from '@scmoe/errors';
 
 /** Size of the picture. */
 export interface RenderPngOptions {
@@ -9,14 +9,14 @@ export interface RenderPngOptions {
 /**
  * The PNG of an SVG.
  *
- * @throws SchedulerError where `@resvg/resvg-js`, an optional peer with a binary for each platform, is not installed
+ * @throws ArgumentError where `@resvg/resvg-js`, an optional peer with a binary for each platform, is not installed
  */
 export async function renderPng(svg: string, { zoom = 2 }: RenderPngOptions = {}): Promise<Uint8Array> {
   let Resvg: (typeof import('@resvg/resvg-js'))['Resvg'];
   try {
     ({ Resvg } = await import('@resvg/resvg-js'));
   } catch (error) {
-    throw new SchedulerError(
+    throw new ArgumentError(
       `PNG needs @resvg/resvg-js, which could not be loaded: npm install @resvg/resvg-js, or write SVG. ${(error as Error).message}`,
     );
   }

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { UserError } from '@scmoe/errors';
 import { AdamW } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -9,7 +10,6 @@ import { temporaryFolderForEach, withSmallDisk } from '@scmoe/testing';
 import { randomTokenBatches } from '../data/tokenBatches.js';
 import { bigramModel } from '../testing/bigramModel.js';
 import { train } from '../train/train.js';
-import { UserError } from '../UserError.js';
 import { findCheckpoint, findLatestCheckpoint } from './findCheckpoint.js';
 import { listCheckpoints } from './listCheckpoints.js';
 import { loadCheckpoint } from './loadCheckpoint.js';

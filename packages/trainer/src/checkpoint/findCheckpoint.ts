@@ -1,7 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
-import { UserError } from '../UserError.js';
+import { UserError } from '@scmoe/errors';
+
 import { indexFile } from './CheckpointIndex.js';
 import { listCheckpoints } from './listCheckpoints.js';
 

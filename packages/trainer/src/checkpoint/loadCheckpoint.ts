@@ -1,11 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
+import { UserError } from '@scmoe/errors';
 import { readSafetensors } from '@scmoe/tensor';
 
 import type { TokenizerDescription } from '../data/Tokenizer.js';
 import { fileError } from '../fileError.js';
-import { UserError } from '../UserError.js';
 import {
   type CheckpointIndex,
   indexFile,

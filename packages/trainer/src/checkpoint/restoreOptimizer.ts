@@ -1,7 +1,7 @@
+import { UserError } from '@scmoe/errors';
 import type { AdamW } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import { UserError } from '../UserError.js';
 import type { Checkpoint } from './loadCheckpoint.js';
 
 /**

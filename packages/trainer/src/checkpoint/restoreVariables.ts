@@ -1,6 +1,6 @@
+import { UserError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
-import { UserError } from '../UserError.js';
 import type { StoredTensors } from './loadCheckpoint.js';
 
 /**

@@ -1,12 +1,12 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { UserError } from '@scmoe/errors';
 import { writeSafetensors } from '@scmoe/tensor';
 import type * as tf from '@tensorflow/tfjs';
 
 import type { TokenizerDescription } from '../data/Tokenizer.js';
 import { fileError, isDiskFull } from '../fileError.js';
-import { UserError } from '../UserError.js';
 import { version } from '../version.js';
 import {
   type CheckpointIndex,

@@ -1,4 +1,5 @@
-import { UserError } from '../UserError.js';
+import { UserError } from '@scmoe/errors';
+
 import type { TextDocument } from './readCorpus.js';
 import type { Tokenizer } from './Tokenizer.js';
 

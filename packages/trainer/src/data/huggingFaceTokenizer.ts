@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
+import { UserError } from '@scmoe/errors';
+
 import { fileError } from '../fileError.js';
-import { UserError } from '../UserError.js';
 import type { Tokenizer } from './Tokenizer.js';
 
 /** What is used of the library, whose own types need a bundler to resolve. */

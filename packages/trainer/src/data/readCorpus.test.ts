@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { UserError } from '../UserError.js';
+import { UserError } from '@scmoe/errors';
+
 import { readCorpus } from './readCorpus.js';
 
 let folder: string;

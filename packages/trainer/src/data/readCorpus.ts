@@ -2,8 +2,9 @@ import { isUtf8 } from 'node:buffer';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 
+import { UserError } from '@scmoe/errors';
+
 import { fileError } from '../fileError.js';
-import { UserError } from '../UserError.js';
 
 /** One text of a corpus, as UTF-8 bytes: text is only decoded where a tokenizer asks for it. */
 export interface TextDocument {

@@ -1,4 +1,5 @@
-import { UserError } from '../UserError.js';
+import { UserError } from '@scmoe/errors';
+
 import type { TextDocument } from './readCorpus.js';
 
 /** The two parts of a corpus. */

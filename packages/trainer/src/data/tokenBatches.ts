@@ -1,6 +1,6 @@
+import { UserError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
-import { UserError } from '../UserError.js';
 import { randomStarts } from './randomStarts.js';
 import type { TokenSequence } from './tokenizeCorpus.js';
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import { ArgumentError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { type SummaryFileWriter, summaryFileWriter } from './summaryFileWriter.js';
@@ -34,7 +35,9 @@ export class TensorBoardCallback extends tf.CustomCallback {
       onTrainEnd: () => this.writers.forEach((writer) => writer.flush()),
     });
     if (updateFreq !== 'batch' && updateFreq !== 'epoch') {
-      throw new Error(`tensorBoard: updateFreq: expected 'batch' or 'epoch', got ${JSON.stringify(updateFreq)}.`);
+      throw new ArgumentError(
+        `tensorBoard: updateFreq: expected 'batch' or 'epoch', got ${JSON.stringify(updateFreq)}.`,
+      );
     }
   }
 

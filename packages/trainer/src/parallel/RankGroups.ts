@@ -1,6 +1,5 @@
 import type { Communicator } from '@scmoe/comm';
-
-import { UserError } from '../UserError.js';
+import { UserError } from '@scmoe/errors';
 
 /**
  * The ranks of a run and the groups they form. Rank r belongs to expert group floor(r / E) and to replica group r mod E,

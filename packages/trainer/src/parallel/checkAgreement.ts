@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import type { Communicator } from '@scmoe/comm';
-
-import { UserError } from '../UserError.js';
+import { UserError } from '@scmoe/errors';
 
 /**
  * Makes sure that all ranks start from the same: each value is compared by its hash. Every rank calls it.

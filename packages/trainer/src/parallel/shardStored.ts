@@ -1,5 +1,6 @@
+import { UserError } from '@scmoe/errors';
+
 import type { StoredTensors } from '../checkpoint/loadCheckpoint.js';
-import { UserError } from '../UserError.js';
 
 /**
  * One rank's part of what a checkpoint holds: of sharded tensors the entries along the first axis that belong to `rank`

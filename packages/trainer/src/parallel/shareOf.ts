@@ -1,4 +1,4 @@
-import { UserError } from '../UserError.js';
+import { UserError } from '@scmoe/errors';
 
 /**
  * The micro-batches of step `step` that fall to a rank: number n of the run goes to rank n mod (number of ranks). So a

@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import { valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -33,7 +34,7 @@ export function accumulateGradients<B extends Batch>(
     tf.dispose(batch);
     total = total ? add(total, part) : part;
   }
-  if (!total) throw new Error('accumulateGradients: expected at least one micro-batch, got none.');
+  if (!total) throw new ArgumentError('accumulateGradients: expected at least one micro-batch, got none.');
   return total;
 }
 

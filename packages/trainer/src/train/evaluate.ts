@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 
 import type { Communicator } from '@scmoe/comm';
+import { ArgumentError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Batch, Trainable } from './Trainable.js';
@@ -62,7 +63,7 @@ export async function evaluate<B extends Batch>(
     total = all[0]!;
     names.forEach((name, i) => (sums[name] = all[i + 1]!));
   }
-  if (total === 0) throw new Error('evaluate: expected at least one batch, got none.');
+  if (total === 0) throw new ArgumentError('evaluate: expected at least one batch, got none.');
   const means = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / total]));
   const { loss, ...metrics } = means as { loss: number };
   return { loss, metrics, weight: total };

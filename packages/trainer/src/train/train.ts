@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 
+import { UserError } from '@scmoe/errors';
 import { type AdamW, clipScale } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { GradientReducer } from '../parallel/GradientReducer.js';
 import type { RankGroups } from '../parallel/RankGroups.js';
 import { checkAccumulate, shareOf } from '../parallel/shareOf.js';
-import { UserError } from '../UserError.js';
 import { accumulateGradients } from './accumulateGradients.js';
 import { microBatchSeed } from './microBatchSeed.js';
 import { reduceStep } from './reduceStep.js';

@@ -66,7 +66,7 @@ async function step({ subject, optimizer }: Trained, mode: Mode, execution: Exec
 
 function following(plan: PlanChoice): Execution['overlap'] {
   return {
-    layer: () => ({
+    stage: () => ({
       chunks: plan?.chunks ?? 1,
       plan: (operators) => (plan ? overlapped(plan.slot)(operators) : sequentialPlan(operators)),
     }),

@@ -1,4 +1,4 @@
-import { expectThat } from '@scmoe/layer';
+import { expectThat } from '@scmoe/errors';
 
 import { Float } from '../config/Float.js';
 import { same, transposed } from '../tensors/TensorRule.js';
@@ -28,7 +28,7 @@ export const gpt2 = gptArchitecture({
       numHeads: config.integer('n_head'),
       sequenceLength: config.integer('n_positions'),
       ffnHidden: config.integer('n_inner', 4 * dModel),
-      positions: 'learned',
+      positionEncoding: 'learned',
       tiedEmbeddings: config.boolean('tie_word_embeddings', true),
       norm: 'layer',
       normEpsilon: config.number('layer_norm_epsilon', 1e-5),
@@ -41,7 +41,7 @@ export const gpt2 = gptArchitecture({
   writeConfig(config) {
     denseOnly(config);
     const { numHeads, numKvHeads, ffnHidden, ffnBias, activation, attentionBias, dropout } = backboneOf(config);
-    expectThat(config.positions === 'learned', 'positions', 'learned', config.positions);
+    expectThat(config.positionEncoding === 'learned', 'positionEncoding', 'learned', config.positionEncoding);
     expectThat(config.norm === 'layer', 'norm', 'layer', config.norm);
     expectThat(activation.startsWith('gelu'), 'activation', 'gelu or gelu_tanh', activation);
     expectThat(attentionBias === true, 'attentionBias', 'true', attentionBias);

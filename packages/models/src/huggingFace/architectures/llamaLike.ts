@@ -1,4 +1,4 @@
-import { expectThat } from '@scmoe/layer';
+import { expectThat } from '@scmoe/errors';
 
 import type { GptConfig, ResolvedGpt } from '../../gpt/GptConfig.js';
 import type { ConfigReader } from '../config/ConfigReader.js';
@@ -29,7 +29,7 @@ export function readLlamaLike(
     numKvHeads: config.integer('num_key_value_heads', numHeads),
     sequenceLength: config.integer('max_position_embeddings'),
     ffnHidden: config.integer('intermediate_size'),
-    positions: 'rotary',
+    positionEncoding: 'rotary',
     ropeTheta: ropeTheta(config, defaults.ropeTheta),
     tiedEmbeddings: config.boolean('tie_word_embeddings', false),
     norm: 'rms',
@@ -57,10 +57,10 @@ export function fullAttentionOnly(config: ConfigReader): void {
   }
 }
 
-/** The same options as {@link readLlamaLike} reads. @throws ConfigurationError where the model has something else. */
+/** The same options as {@link readLlamaLike} reads. @throws ArgumentError where the model has something else. */
 export function writeLlamaLike(config: ResolvedGpt): JsonObject {
   const { numHeads, numKvHeads, ffnHidden, ffnBias, activation, rope } = backboneOf(config);
-  expectThat(config.positions === 'rotary', 'positions', 'rotary', config.positions);
+  expectThat(config.positionEncoding === 'rotary', 'positionEncoding', 'rotary', config.positionEncoding);
   expectThat(config.norm === 'rms', 'norm', 'rms', config.norm);
   expectThat(activation === 'swiglu', 'activation', 'swiglu', activation);
   expectThat(!ffnBias, 'ffnBias', 'false', ffnBias);

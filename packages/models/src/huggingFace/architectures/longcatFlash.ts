@@ -1,4 +1,5 @@
-import { expectThat, type ResolvedExperts } from '@scmoe/layer';
+import { expectThat } from '@scmoe/errors';
+import { type ResolvedExperts } from '@scmoe/layer';
 
 import { LongcatFlash } from '../../longcatFlash/LongcatFlash.js';
 import { resolveLongcatFlash, type LongcatFlashConfig } from '../../longcatFlash/LongcatFlashConfig.js';
@@ -116,7 +117,7 @@ function writeConfig(config: LongcatFlashConfig): JsonObject {
     num_attention_heads: numHeads,
     num_key_value_heads: numHeads,
     num_layers: config.numLayers,
-    q_lora_rank: qLoraRank!,
+    q_lora_rank: qLoraRank,
     qk_head_dim: latent.qkNopeHeadDim + latent.qkRopeHeadDim,
     qk_nope_head_dim: latent.qkNopeHeadDim,
     qk_rope_head_dim: latent.qkRopeHeadDim,

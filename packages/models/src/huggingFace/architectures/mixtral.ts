@@ -1,4 +1,4 @@
-import { expectThat } from '@scmoe/layer';
+import { expectThat } from '@scmoe/errors';
 
 import { Float } from '../config/Float.js';
 import { transposed } from '../tensors/TensorRule.js';
@@ -25,7 +25,7 @@ export const mixtral = gptArchitecture({
         topK: config.integer('num_experts_per_tok', 2),
         normalizeWeights: true,
         balance: 'allLayers',
-        auxiliaryLossCoefficient: config.number('router_aux_loss_coef', 0.001),
+        loadBalanceCoefficient: config.number('router_aux_loss_coef', 0.001),
         ...(jitter > 0 && { jitter }),
       },
     };
@@ -44,7 +44,7 @@ export const mixtral = gptArchitecture({
       num_experts_per_tok: moe.topK,
       num_local_experts: moe.numExperts,
       output_router_logits: false,
-      router_aux_loss_coef: new Float(config.routerLosses.auxiliaryLossCoefficient),
+      router_aux_loss_coef: new Float(config.routerLosses.loadBalanceCoefficient),
       router_jitter_noise: new Float(moe.jitter),
     };
   },

@@ -1,4 +1,4 @@
-import { expectThat } from '@scmoe/layer';
+import { expectThat } from '@scmoe/errors';
 
 import type { GptConfig, ResolvedGpt } from '../../gpt/GptConfig.js';
 import type { ConfigReader } from '../config/ConfigReader.js';
@@ -35,7 +35,7 @@ export const qwen2Moe = gptArchitecture({
       num_experts_per_tok: moe.topK,
       output_router_logits: false,
       qkv_bias: attentionBias === 'qkv',
-      router_aux_loss_coef: new Float(config.routerLosses.auxiliaryLossCoefficient),
+      router_aux_loss_coef: new Float(config.routerLosses.loadBalanceCoefficient),
       shared_expert_intermediate_size: moe.shared!.hidden,
       use_sliding_window: false,
     };
@@ -69,7 +69,7 @@ function experts(config: ConfigReader, { numLayers }: Pick<GptConfig, 'numLayers
     expertHidden: config.integer('moe_intermediate_size'),
     sharedHidden: config.integer('shared_expert_intermediate_size'),
     balance: 'allLayers',
-    auxiliaryLossCoefficient: config.number('router_aux_loss_coef', 0.001),
+    loadBalanceCoefficient: config.number('router_aux_loss_coef', 0.001),
   };
 }
 

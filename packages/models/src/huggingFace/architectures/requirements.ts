@@ -1,4 +1,5 @@
-import { expectThat, type ResolvedBackbone, type ResolvedMoe } from '@scmoe/layer';
+import { expectThat } from '@scmoe/errors';
+import { type ResolvedBackbone, type ResolvedMoe } from '@scmoe/layer';
 
 import type { ResolvedGpt } from '../../gpt/GptConfig.js';
 
@@ -7,7 +8,7 @@ export function backboneOf({ stages }: ResolvedGpt): ResolvedBackbone {
   return stages[0]!.config;
 }
 
-/** @throws ConfigurationError where a layer has experts. */
+/** @throws ArgumentError where a layer has experts. */
 export function denseOnly({ stages }: ResolvedGpt): void {
   const kind = stages.find(({ config }) => config.moe)?.config.kind ?? 'dense';
   expectThat(kind === 'dense', 'moe.kind', 'dense', kind);
@@ -16,13 +17,13 @@ export function denseOnly({ stages }: ResolvedGpt): void {
 /**
  * The experts of a model for a family that has softmax routers and experts fed from the current activation, all kept.
  *
- * @throws ConfigurationError naming what the family has not.
+ * @throws ArgumentError naming what the family has not.
  */
 export function expertsOf({ stages }: ResolvedGpt, kind: 'standard' | 'shared'): ResolvedMoe {
   const moes = stages.flatMap(({ config }) => (config.moe ? [config] : []));
   const found = moes[0];
   expectThat(found?.kind === kind, 'moe.kind', kind, found?.kind ?? 'dense');
-  const moe = found!.moe!;
+  const moe = found.moe!;
   expectThat(!moe.postNorm, 'moe.postNorm', 'false', moe.postNorm);
   expectThat(moe.capacityFactor === 0, 'moe.capacityFactor', '0 (nothing is dropped)', moe.capacityFactor);
   for (const [option, plain] of Object.entries(plainRouter) as [keyof typeof plainRouter, unknown][]) {

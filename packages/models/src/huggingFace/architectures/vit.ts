@@ -1,4 +1,4 @@
-import { expectThat } from '@scmoe/layer';
+import { expectThat } from '@scmoe/errors';
 
 import { Vit } from '../../vit/Vit.js';
 import { resolveVit, type ResolvedVit, type VitConfig } from '../../vit/VitConfig.js';
@@ -78,7 +78,7 @@ function classesOf(config: ConfigReader): Pick<VitConfig, 'numClasses' | 'classN
   return { numClasses: classNames.length, ...(!areDefaults && { classNames }) };
 }
 
-/** What all blocks have alike. @throws ConfigurationError naming what the format has not. */
+/** What all blocks have alike. @throws ArgumentError naming what the format has not. */
 function plainBackbone({ stages, pooling, norm }: ResolvedVit) {
   const kind = stages.find(({ config }) => config.moe)?.config.kind ?? 'dense';
   const backbone = stages[0]!.config;

@@ -1,4 +1,5 @@
-import { ConfigurationError, type ParameterSpecs } from '@scmoe/layer';
+import { ArgumentError } from '@scmoe/errors';
+import { type ParameterSpecs } from '@scmoe/layer';
 
 import type { TensorRule } from './TensorRule.js';
 
@@ -23,7 +24,7 @@ export interface TensorLink {
 /**
  * The links of all tensors of a model.
  *
- * @throws ConfigurationError naming the tensors of the model that no rule knows.
+ * @throws ArgumentError naming the tensors of the model that no rule knows.
  */
 export function linkTensors(rules: readonly TensorRule[], specs: ParameterSpecs): TensorLink[] {
   const patterns = rules.map(({ ours }) => [ours].flat().map(patternOf));
@@ -38,7 +39,7 @@ export function linkTensors(rules: readonly TensorRule[], specs: ParameterSpecs)
         numbers: match.numbers,
       });
   }
-  if (unknown.length > 0) throw new ConfigurationError(`the format has no name for ${unknown.join(', ')}`);
+  if (unknown.length > 0) throw new ArgumentError(`the format has no name for ${unknown.join(', ')}`);
   return [...found.values()].map(({ rule, numbers }) => link(rule, numbers, specs));
 }
 

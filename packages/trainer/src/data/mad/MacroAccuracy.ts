@@ -1,3 +1,5 @@
+import { ArgumentError } from '@scmoe/errors';
+
 import { ignoredTarget } from './MadTask.js';
 
 /**
@@ -15,10 +17,12 @@ export class MacroAccuracy {
     this.predicted = new Uint8Array(numClasses);
   }
 
-  /** @throws RangeError where the lengths differ. */
+  /** @throws ArgumentError where the lengths differ. */
   add(predictions: ArrayLike<number>, targets: ArrayLike<number>): void {
     if (predictions.length !== targets.length)
-      throw new RangeError(`predictions: expected ${targets.length}, one for each target, got ${predictions.length}`);
+      throw new ArgumentError(
+        `predictions: expected ${targets.length}, one for each target, got ${predictions.length}`,
+      );
     for (let i = 0; i < targets.length; i++) {
       const [target, prediction] = [targets[i]!, predictions[i]!];
       if (target === ignoredTarget) continue;

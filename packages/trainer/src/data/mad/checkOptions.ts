@@ -1,4 +1,4 @@
-import { UserError } from '../../UserError.js';
+import { UserError } from '@scmoe/errors';
 
 /** @throws UserError naming the option, what was expected and what came, unless `holds`. */
 export function expectOption(holds: boolean, name: string, expected: string, got: unknown): void {

@@ -1,3 +1,4 @@
+import { UserError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import {
@@ -10,7 +11,6 @@ import {
   madTestBatches,
   madTrainingBatches,
   memorization,
-  UserError,
 } from '../../index.js';
 
 const rows = (tensor: tf.Tensor2D) => tensor.arraySync();

@@ -16,7 +16,7 @@ export const benchLayers = {
   pos2: { graph: 'pos2', topK: 1 },
   pos3: { graph: 'pos3', topK: 1 },
   scmoe2: { graph: 'pos2', topK: 2 },
-  longcat: { graph: 'longCat', topK: 1 },
+  longcat: { graph: 'longcat', topK: 1 },
 } as const satisfies Record<string, BenchLayer>;
 
 export type LayerName = keyof typeof benchLayers;

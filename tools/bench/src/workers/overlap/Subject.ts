@@ -4,7 +4,7 @@ import type * as tf from '@tensorflow/tfjs';
 /** How tokens travel and in which order operators run. */
 export interface Execution {
   dispatcher: Dispatcher;
-  overlap: Pick<OverlapController, 'layer'>;
+  overlap: Pick<OverlapController, 'stage'>;
 }
 
 /** What is timed: a block pair or a model, of one kind. */

@@ -27,7 +27,7 @@ export function pairSubject(name: LayerName, shape: OverlapShape, experts: Exper
   const input = randomNormal([batchSize, sequenceLength, dModel], { seed: 1, stream: 1 + experts.rank });
   const x = tf.variable(input as tf.Tensor3D);
   const forward = ({ dispatcher, overlap }: Execution, training: boolean) =>
-    run(x, values, { ...overlap.layer(0, { training }), dispatcher });
+    run(x, values, { ...overlap.stage(0, { training }), dispatcher });
   return {
     variables,
     inputs: { x },
@@ -37,7 +37,7 @@ export function pairSubject(name: LayerName, shape: OverlapShape, experts: Exper
   };
 }
 
-type RunOptions = ReturnType<Execution['overlap']['layer']> & Pick<Execution, 'dispatcher'>;
+type RunOptions = ReturnType<Execution['overlap']['stage']> & Pick<Execution, 'dispatcher'>;
 type Run = (x: tf.Tensor3D, values: Record<string, tf.Tensor>, options: RunOptions) => tf.Tensor3D;
 
 interface Runnable {

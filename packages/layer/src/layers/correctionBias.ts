@@ -1,10 +1,9 @@
+import { expectNonNegative, expectOneOf, expectPositive } from '@scmoe/errors';
 import { updateCorrectionBias, type Routing } from '@scmoe/gating';
 import type * as tf from '@tensorflow/tfjs';
 
-import { expectNonNegative, expectOneOf, expectPositive } from '../config/ConfigurationError.js';
-
 /** How training moves the correction bias of a router that has one: see `updateCorrectionBias` of @scmoe/gating. */
-export interface BiasUpdateArgs {
+export interface CorrectionBiasArgs {
   /** Change per training call; 0 leaves the bias alone. */
   biasUpdateRate?: number;
   biasUpdateRule?: 'sign' | 'proportional';
@@ -12,11 +11,11 @@ export interface BiasUpdateArgs {
   expectedTopK?: number;
 }
 
-export type ResolvedBiasUpdate = Required<Pick<BiasUpdateArgs, 'biasUpdateRate' | 'biasUpdateRule'>> &
-  Pick<BiasUpdateArgs, 'expectedTopK'>;
+export type ResolvedBiasUpdate = Required<Pick<CorrectionBiasArgs, 'biasUpdateRate' | 'biasUpdateRule'>> &
+  Pick<CorrectionBiasArgs, 'expectedTopK'>;
 
-/** @throws ConfigurationError naming the option, what is allowed and what came. */
-export function resolveBiasUpdate(args: BiasUpdateArgs): ResolvedBiasUpdate {
+/** @throws ArgumentError naming the option, what is allowed and what came. */
+export function resolveBiasUpdate(args: CorrectionBiasArgs): ResolvedBiasUpdate {
   const { biasUpdateRate = 1e-3, biasUpdateRule = 'sign', expectedTopK } = args;
   expectNonNegative('biasUpdateRate', biasUpdateRate);
   expectOneOf('biasUpdateRule', biasUpdateRule, ['sign', 'proportional']);

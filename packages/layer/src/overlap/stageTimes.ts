@@ -3,8 +3,8 @@ import { unchunkedName, type OperatorCosts, type OperatorGraph } from '@scmoe/sc
 import type { Phase } from '../plan/PlanObserver.js';
 import type { StepEvent } from './StepRecorder.js';
 
-/** Where the time of one layer went in one step, in milliseconds. */
-export interface LayerTimes {
+/** Where the time of one stage went in one step, in milliseconds. */
+export interface StageTimes {
   /** What its plan took from begin to end, waiting included. */
   totalMs: number;
   /** What its exchanges took, hidden or not. */
@@ -13,8 +13,8 @@ export interface LayerTimes {
   exposedMs: number;
 }
 
-export function layerTimes(events: readonly StepEvent[], layer: number): LayerTimes {
-  const own = events.filter((event) => event.layer === layer);
+export function stageTimes(events: readonly StepEvent[], stage: number): StageTimes {
+  const own = events.filter((event) => event.stage === stage);
   const sum = (of: (event: StepEvent) => number) => own.reduce((total, event) => total + of(event), 0);
   return {
     totalMs: sum(({ beginMs, endMs }) => endMs - beginMs),
@@ -26,12 +26,12 @@ export function layerTimes(events: readonly StepEvent[], layer: number): LayerTi
 }
 
 /**
- * Time of each operator of a layer in one pass. An exchange costs what its data takes to move. What JavaScript does to
+ * Time of each operator of a stage in one pass. An exchange costs what its data takes to move. What JavaScript does to
  * start one and to take what came, beyond standing still, belongs to the computation before and after it.
  */
 export function operatorCosts(
   events: readonly StepEvent[],
-  layer: number,
+  stage: number,
   phase: Phase,
   graph: OperatorGraph,
 ): OperatorCosts {
@@ -39,7 +39,7 @@ export function operatorCosts(
   const add = (name: string, ms: number) => (costs[name] = (costs[name] ?? 0) + ms);
   const { encode, dispatch, expert, decode } = graph.routed ?? {};
   for (const event of events) {
-    if (event.layer !== layer || event.phase !== phase) continue;
+    if (event.stage !== stage || event.phase !== phase) continue;
     const name = unchunkedName(event.step.operator);
     const busyMs = event.endMs - event.beginMs - blockedMs(event);
     if (event.step.action === 'run') {
