@@ -1,16 +1,16 @@
-import { golden } from '@scmoe/testing';
+import { itGolden } from '@scmoe/testing';
 import { constantSchedule, cosineSchedule, linearSchedule } from '../index.js';
 
 describe('cosineSchedule', () => {
-  it.each(['fromFirst', 'fromZero'] as const)('agrees with the reference values, warm-up %s', (warmup) => {
-    const reference = golden<unknown>('schedule-cosine');
-    if (!reference) return;
-    const schedule = cosineSchedule({ ...(reference.config as { peak: number; totalSteps: number }), warmup });
-    const expected = reference.tensors[`output.${warmup}`]!.dataSync();
-    // The reference is rounded to float32: half a unit in the last place is 6e-8 of the value.
-    expected.forEach((value, step) =>
-      expect(Math.abs(schedule(step) - value)).toBeLessThanOrEqual(6e-8 * value + 1e-12),
-    );
+  itGolden('agrees with the reference values', 'schedule-cosine', ({ config, tensors }) => {
+    for (const warmup of ['fromFirst', 'fromZero'] as const) {
+      const schedule = cosineSchedule({ ...(config as { peak: number; totalSteps: number }), warmup });
+      const expected = tensors[`output.${warmup}`]!.dataSync();
+      // The reference is rounded to float32: half a unit in the last place is 6e-8 of the value.
+      expected.forEach((value, step) =>
+        expect(Math.abs(schedule(step) - value)).toBeLessThanOrEqual(6e-8 * value + 1e-12),
+      );
+    }
   });
 
   it('passes half way at the mean of peak and minimum and stays at the minimum after the end', () => {
