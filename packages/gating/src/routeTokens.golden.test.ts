@@ -30,8 +30,10 @@ function parametersOf(tensors: Record<string, tf.Tensor>): Record<string, tf.Ten
 }
 
 function routerOf({ config, tensors }: Golden): ResolvedRouter {
+  const { gate, ...options } = config as unknown as RouterConfig & { gate?: RouterConfig['logits'] };
   return resolveRouter({
-    ...(config as unknown as RouterConfig),
+    ...options,
+    logits: gate,
     cosineWidth: tensors['param.router.similarity']?.shape[0],
   });
 }

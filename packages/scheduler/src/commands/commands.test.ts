@@ -96,7 +96,7 @@ describe('scmoe simulate', () => {
     expect((await scmoe('simulate', '--cluster', file('cluster.json'))).code).toBe(0);
     writeFileSync(file('cluster.json'), JSON.stringify({ ...cluster, teraflops: 0 }));
     expect((await scmoe('simulate', '--cluster', file('cluster.json'))).err).toMatch(
-      /cluster.json: teraflops: expected a number above zero, finite, got 0/,
+      /cluster.json: teraflops: expected a number > 0, got 0/,
     );
     writeFileSync(file('cluster.json'), '{');
     expect((await scmoe('simulate', '--cluster', file('cluster.json'))).code).toBe(1);
@@ -120,7 +120,7 @@ describe('scmoe simulate', () => {
     );
     writeFileSync(file('costs.json'), JSON.stringify({ ...content, pairs: 0 }));
     expect((await scmoe('simulate', '--costs', file('costs.json'))).err).toMatch(
-      /costs.json: pairs: expected a whole number of at least 1, got 0/,
+      /costs.json: pairs: expected a positive integer, got 0/,
     );
   });
 
