@@ -39,7 +39,7 @@ async function enter(name: CallName, world: string, port: number, folder: string
       init({
         engine: 'gloo',
         name: world,
-        timeoutMs: 30_000,
+        timeoutMs: 120_000,
         silenceMs: patientMs,
         place: placeOf(rank, size, port),
         flightRecorderFolder: folder,
@@ -153,7 +153,7 @@ describeGloo('a rank that ends without closing', () => {
     const server = await serveStore();
     const joining = init({
       engine: 'gloo',
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
       silenceMs: patientMs,
       place: placeOf(0, 2, server.port),
     });
@@ -173,7 +173,7 @@ describeGloo('a rank that ends without closing', () => {
     const server = await serveStore();
     const joining = init({
       engine: 'gloo',
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
       silenceMs: patientMs,
       place: placeOf(0, 2, server.port),
     });
@@ -189,7 +189,7 @@ describeGloo('a rank that ends without closing', () => {
     const server = await serveStore();
     const joining = init({
       engine: 'gloo',
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
       silenceMs: patientMs,
       place: placeOf(0, 2, server.port),
     });
@@ -214,7 +214,7 @@ describeGloo('a rank on a worker thread', () => {
     const server = await serveStore();
     const joining = init({
       engine: 'gloo',
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
       silenceMs: patientMs,
       place: placeOf(0, 2, server.port),
     });

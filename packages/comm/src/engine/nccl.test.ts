@@ -103,7 +103,7 @@ describeStandins('the nccl engine', () => {
     const victim = startRankProcess(place, [], join(programs, 'ncclVictim.ts'));
     const ranks = await Promise.all(
       [0, 1].map((rank) =>
-        init({ engine: 'nccl', timeoutMs: 60_000, silenceMs: patientMs, place: placeOf(rank, 3, server.port) }),
+        init({ engine: 'nccl', timeoutMs: 120_000, silenceMs: patientMs, place: placeOf(rank, 3, server.port) }),
       ),
     );
     await victim.hasSaid('joined');
@@ -157,7 +157,12 @@ describeStandins(
       const server = await serveStore();
       const results = await Promise.allSettled(
         options.map((each, rank) =>
-          init({ timeoutMs: 20_000, silenceMs: patientMs, ...each, place: placeOf(rank, options.length, server.port) }),
+          init({
+            timeoutMs: 120_000,
+            silenceMs: patientMs,
+            ...each,
+            place: placeOf(rank, options.length, server.port),
+          }),
         ),
       );
       const engines = results.map((result) => (result.status === 'fulfilled' ? result.value.engine : undefined));
@@ -205,7 +210,7 @@ describeStandins(
       const attempt = (device: number) =>
         Promise.allSettled(
           [0, device].map((each, rank) =>
-            init({ engine: 'nccl', device: each, timeoutMs: 20_000, place: placeOf(rank, 2, server.port) }),
+            init({ engine: 'nccl', device: each, timeoutMs: 120_000, place: placeOf(rank, 2, server.port) }),
           ),
         );
       expect((await attempt(99)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);

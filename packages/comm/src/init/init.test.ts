@@ -58,7 +58,7 @@ describeGloo('init over gloo', () => {
     const server = await StoreServer.listen({ token: 'of-another-job' });
     const place = placeOf(0, 2, server.port);
     const served = { ...place, rendezvous: { ...place.rendezvous!, servedBy: 'rank 0' as const } };
-    await expect(init({ engine: 'gloo', place: served, timeoutMs: 20_000 })).rejects.toThrow(
+    await expect(init({ engine: 'gloo', place: served, timeoutMs: 120_000 })).rejects.toThrow(
       /is in use by another process/,
     );
     await server.close();
@@ -67,7 +67,7 @@ describeGloo('init over gloo', () => {
   it('says when it can not listen on an address', async () => {
     const server = await serveStore();
     const attempts = [0, 1].map((rank) =>
-      init({ engine: 'gloo', place: placeOf(rank, 2, server.port), listenHost: '203.0.113.1', timeoutMs: 20_000 }),
+      init({ engine: 'gloo', place: placeOf(rank, 2, server.port), listenHost: '203.0.113.1', timeoutMs: 120_000 }),
     );
     for (const attempt of attempts) await expect(attempt).rejects.toThrow(/Gloo can't listen on '203.0.113.1'/);
     await server.close();

@@ -202,7 +202,7 @@ describe('--max-restarts', () => {
       'restarts.mjs',
       `import { StoreClient } from '${join(import.meta.dirname, '../rendezvous/StoreClient.ts')}';
        const { RANK, SCMOE_RESTART_COUNT, SCMOE_TOKEN: token, SCMOE_RENDEZVOUS } = process.env;
-       const store = await StoreClient.connect({ port: Number(SCMOE_RENDEZVOUS.split(':')[1]), token, timeoutMs: 20000 });
+       const store = await StoreClient.connect({ port: Number(SCMOE_RENDEZVOUS.split(':')[1]), token, timeoutMs: 120_000 });
        const order = await store.add('arrivals', 1);
        await store.set('rank' + RANK, Buffer.from(SCMOE_RESTART_COUNT));
        const other = Buffer.from(await store.get('rank' + (1 - RANK))).toString();

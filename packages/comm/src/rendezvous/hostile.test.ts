@@ -13,7 +13,7 @@ afterEach(async () => {
 
 async function serve(options: Partial<StoreServerOptions> = {}): Promise<{ port: number; client: StoreClient }> {
   const server = await StoreServer.listen({ token, ...options });
-  const client = await StoreClient.connect({ port: server.port, token, timeoutMs: 20_000 });
+  const client = await StoreClient.connect({ port: server.port, token, timeoutMs: 120_000 });
   open.push(server, client);
   await client.set('before', Buffer.from('kept'));
   return { port: server.port, client };
@@ -48,7 +48,7 @@ function seeded(seed: number): (below: number) => number {
 
 async function works(client: StoreClient, port: number): Promise<void> {
   expect(Buffer.from(await client.get('before')).toString()).toBe('kept');
-  const fresh = await StoreClient.connect({ port, token, timeoutMs: 20_000 });
+  const fresh = await StoreClient.connect({ port, token, timeoutMs: 120_000 });
   await fresh.set('after', Buffer.from('x'));
   await client.get('after');
   await client.delete('after');
@@ -172,7 +172,7 @@ describe('ranks that hold the token', () => {
 
   it('are turned away beyond the number of connections', async () => {
     const { port, client } = await serve({ maxConnections: 3 });
-    const connect = () => StoreClient.connect({ port, token, timeoutMs: 20_000 });
+    const connect = () => StoreClient.connect({ port, token, timeoutMs: 120_000 });
     const others = [await connect(), await connect()];
     await expect(connect()).rejects.toThrow(/refused: more than 3 connections/);
     others.forEach((other) => other.close());

@@ -25,7 +25,7 @@ describe('a store on a thread of its own', () => {
       });`;
     const other = new Worker(ask, { eval: true, workerData: { port: store.port, flag } });
     const ended = once(other, 'exit');
-    expect(Atomics.wait(flag, 0, 0, 10_000)).not.toBe('timed-out');
+    expect(Atomics.wait(flag, 0, 0, 120_000)).not.toBe('timed-out');
     expect(flag[0]).toBe(1);
     await ended;
     await store.close();

@@ -15,7 +15,7 @@ async function serve(options: Partial<StoreServerOptions> = {}): Promise<StoreSe
 }
 
 async function connect(port: number, options: { token?: string; timeoutMs?: number } = {}): Promise<StoreClient> {
-  const client = await StoreClient.connect({ port, token, timeoutMs: 10_000, ...options });
+  const client = await StoreClient.connect({ port, token, timeoutMs: 120_000, ...options });
   open.push(client);
   return client;
 }
@@ -111,7 +111,7 @@ describe('connecting', () => {
 
   it('refuses a wrong token at once', async () => {
     const { port } = await serve();
-    const error = await connect(port, { token: 'other', timeoutMs: 60_000 }).catch((caught: unknown) => caught);
+    const error = await connect(port, { token: 'other', timeoutMs: 120_000 }).catch((caught: unknown) => caught);
     expect(error).toMatchObject({ failure: 'refused', message: expect.stringContaining('wrong token') as string });
   });
 

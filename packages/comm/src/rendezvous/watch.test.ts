@@ -189,7 +189,7 @@ describe('WatchClient', () => {
       group: 'world',
       rank,
       size: 3,
-      timeoutMs: 10_000,
+      timeoutMs: 120_000,
       ...(silenceMs === undefined ? {} : { silenceMs }),
       onNotice: (notice) => notices.push(notice),
     });

@@ -56,7 +56,7 @@ async function train(world: Communicator, options: OverlapOptions, steps: number
 }
 
 await useBackend('auto', { threads: 1 });
-const world = await init({ engine: 'gloo', timeoutMs: 20_000 });
+const world = await init({ engine: 'gloo', timeoutMs: 120_000, silenceMs: 60_000 });
 let observedSteps = 0;
 const reports = {
   off: await train(world, { mode: 'off' }, 2),

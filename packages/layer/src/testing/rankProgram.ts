@@ -72,7 +72,7 @@ async function failureOf(world: Communicator, capacityFactor: number, tokens: nu
 }
 
 async function main(): Promise<void> {
-  const world = await init({ engine: 'gloo', timeoutMs: 20_000 });
+  const world = await init({ engine: 'gloo', timeoutMs: 120_000, silenceMs: 60_000 });
   const { rank, size } = world;
   const cases: RankReport['cases'] = {};
   for (const backend of availableBackends()) {
