@@ -95,7 +95,7 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
     const [off, ...others] = outcomes.map(({ run }) => fileOf(run, steps, 'model.safetensors'));
     for (const other of others) expect(other.equals(off!)).toBe(true);
     // Waited for in full; or of slot 2, in numbers of one step.
-    expect(outcomes[0]!.outcome.out).toMatch(/communication of a step, ms\n +layer +slot .*\n +0 +none /);
+    expect(outcomes[0]!.outcome.out).toMatch(/communication of a step, ms\n +stage +slot .*\n +0 +none /);
     expect(outcomes[1]!.outcome.out).toMatch(/\n +0 +2 +\d+\.\d +\d+\.\d +-?\d+\.\d\d +\d+\.\d +- +-\n/);
     expect(outcomes[2]!.outcome.out).toMatch(/\n +0 +(none|\d) .* \d+\.\d +\d+\.\d\n/);
   });
