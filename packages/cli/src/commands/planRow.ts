@@ -14,7 +14,7 @@ export function planRow(
   machine: Machine,
   top2: ComparisonRow,
   pairs: number,
-  { layer, topK, slot, chunks, mode }: SimulateOptions,
+  { layer, topK, slot, chunks, mode }: PlanOptions,
 ): ComparisonRow {
   const kind = layer as LayerKind;
   // Says which layers there are where this is none.
