@@ -31,6 +31,7 @@ const gates: Partial<RouterConfig>[] = [
   { topK: 2, scoreFunction: 'sigmoid', correctionBias: true, routedScalingFactor: 2.5 },
   { topK: 2, noisy: true },
   { topK: 2, logits: 'cosine', cosineWidth: 4 },
+  { topK: 2, logitSoftCap: 1.5, noisy: true },
   { topK: 2, numGroups: 3, topKGroups: 2 },
   { topK: 3, numZeroExperts: 2, normalizeWeights: false },
   { topK: 2, forcedBalance: true },
@@ -96,6 +97,32 @@ describe.each(availableBackends())('routeTokens on %s', (backend) => {
       expect(run).not.toEqual(still);
       expect(logits({ seed: 7, stream: 4 })).toEqual(still);
     }
+  });
+
+  it('bounds logits softly, and routes by what comes of them', () => {
+    const bound = 1.5;
+    const router = resolveRouter({ numExperts, topK: 2, logitSoftCap: bound });
+    const parameters = randomParameters(width, router);
+    const x = tokens();
+    const routing = routeTokens(x, parameters, router);
+    const [rows, weight] = [x.arraySync(), parameters['weight']!.arraySync() as number[][]];
+    const unbounded = rows.map((row) =>
+      Array.from({ length: numExperts }, (_, expert) =>
+        row.reduce((sum, own, i) => sum + own * weight[i]![expert]!, 0),
+      ),
+    );
+    // Otherwise the test would show nothing.
+    expect(Math.max(...unbounded.flat().map(Math.abs))).toBeGreaterThan(bound);
+    unbounded.forEach((of, token) => {
+      const capped = of.map((logit) => bound * Math.tanh(logit / bound));
+      const [first, second] = capped.map((logit, expert) => ({ logit, expert })).sort((a, b) => b.logit - a.logit);
+      const share = 1 / (1 + Math.exp(second!.logit - first!.logit));
+      expect(routing.experts.arraySync()[token]).toEqual([first!.expert, second!.expert]);
+      const weights = routing.weights.arraySync()[token]!;
+      expect(weights[0]).toBeCloseTo(share, 5);
+      expect(weights[1]).toBeCloseTo(1 - share, 5);
+      routing.logits.arraySync()[token]!.forEach((logit, expert) => expect(logit).toBeCloseTo(capped[expert]!, 5));
+    });
   });
 
   it('keeps jitter within its bounds', () => {

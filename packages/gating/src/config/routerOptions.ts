@@ -65,6 +65,8 @@ export const routerOptions = {
   },
   /** Width of that projection. */
   cosineWidth: { type: 'integer', minimum: 1, default: 256, help: 'width that tokens are projected to for the cosine' },
+  /** Bound on the size of the logits, b tanh(logit / b), as in Grok (`router_logit_softcapping`); 0: none. */
+  logitSoftCap: { type: 'number', minimum: 0, default: 0, help: 'bound b on the logits, b tanh(logit / b); 0: none' },
   /** Add normal noise of a learned size to the logits in training. */
   noisy: { type: 'boolean', default: false, help: 'learned noise on the logits, in training' },
   /** Multiply what the router reads by numbers from [1 - jitter, 1 + jitter) in training. */

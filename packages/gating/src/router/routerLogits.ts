@@ -30,9 +30,10 @@ export function routerLogits(
   router: ResolvedRouter,
   randomness: Randomness,
 ): RouterLogits {
-  const { logits: gate, noisy } = router;
+  const { logits: form, noisy, logitSoftCap } = router;
   const x = jittered(tokens, router, randomness);
-  const clean = gate === 'cosine' ? cosineLogits(x, parameters) : product(x, parameters['weight']!);
+  const unbounded = form === 'cosine' ? cosineLogits(x, parameters) : product(x, parameters['weight']!);
+  const clean = logitSoftCap > 0 ? softCapped(unbounded, logitSoftCap) : unbounded;
   const noise = noisy ? noiseOf(clean.shape, randomness) : undefined;
   if (!noise) return { logits: clean };
   // Shazeer et al., arXiv 1701.06538, equation 4.
@@ -76,6 +77,11 @@ function cosineLogits(x: tf.Tensor2D, parameters: Parameters): tf.Tensor2D {
   const projected = unit(product(x, parameters['projection.weight']!, parameters['projection.bias']), 1);
   const cosine = product(projected, unit(parameters['similarity']!, 0));
   return tf.mul(cosine, tf.exp(tf.minimum(parameters['temperature']!, Math.log(100))));
+}
+
+/** Logits between -bound and bound, which small ones hardly feel (Gemma 2, arXiv 2408.00118, section 2). */
+function softCapped(logits: tf.Tensor2D, bound: number): tf.Tensor2D {
+  return tf.mul(tf.tanh(tf.div(logits, bound)), bound);
 }
 
 /** Vectors along `axis` divided by their length. A vector of zeros stays one, with a gradient of zero. */

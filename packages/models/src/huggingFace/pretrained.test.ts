@@ -129,6 +129,11 @@ describe('a saved model', () => {
       /mixtral: moe.capacityFactor: expected 0/,
     ],
     [
+      'bounded logits',
+      { ...mixtral, moe: { kind: 'top2', numExperts: 3, logitSoftCap: 30 } },
+      /mixtral: moe.logitSoftCap: expected 0, got 30/,
+    ],
+    [
       'experts in some blocks',
       { ...mixtral, moe: { kind: 'top2', numExperts: 3, blocks: [1] } },
       /mixtral: moe.blocks: expected experts in ev/,
