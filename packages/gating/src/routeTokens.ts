@@ -34,7 +34,7 @@ export interface RouteContext {
  *
  * @param tokens (T, d), also of no token
  * @param parameters those of `routerSpecs(d, router)`
- * @throws Error naming the argument that does not fit
+ * @throws ArgumentError naming the argument that does not fit
  */
 export function routeTokens(
   tokens: tf.Tensor,

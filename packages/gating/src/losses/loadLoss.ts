@@ -10,7 +10,7 @@ import { squaredVariation } from './squaredVariation.js';
  * equations 8-11). Zero-computation experts are left out. 0 where every expert is always chosen.
  *
  * @returns scalar
- * @throws Error where the routing was made without noise
+ * @throws ArgumentError where the routing was made without noise
  */
 export function loadLoss({ logits, cleanLogits, noiseDeviation, experts, counts }: Routing): tf.Scalar {
   if (!cleanLogits || !noiseDeviation)

@@ -13,7 +13,7 @@ import { expertProbabilities } from './expertProbabilities.js';
  * @param routing of tokens that were numbered sequence by sequence
  * @param numSequences of equal length
  * @returns scalar
- * @throws Error where the tokens are not that many sequences
+ * @throws ArgumentError where the tokens are not that many sequences
  */
 export function sequenceBalanceLoss(
   routing: Pick<Routing, 'scores' | 'counts' | 'scoreFunction' | 'experts'>,

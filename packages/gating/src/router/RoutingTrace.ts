@@ -27,7 +27,7 @@ export function recordRouting(routings: readonly Pick<Routing, 'experts'>[]): Pr
   );
 }
 
-/** (T, k) int32. @throws Error where the trace is of other tokens or another router */
+/** (T, k) int32. @throws ArgumentError where the trace is of other tokens or another router */
 export function replayedChoice(trace: RoutingTrace, tokens: number, router: ResolvedRouter): tf.Tensor2D {
   const { topK, numExperts, numZeroExperts } = router;
   const { numTokens, experts } = trace;

@@ -76,7 +76,7 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
     return encode(tokens, slots, { numRows });
   }
 
-  /** @throws Error for a routing over another number of experts; CommError where the exchange of row counts failed */
+  /** @throws ArgumentError for a routing over another number of experts; CommError where the exchange of row counts failed */
   startDispatch(packed: tf.Tensor2D, routing: Routing): Travelling {
     const { counts, capacity } = routing;
     if (counts.size !== this.numExperts) {

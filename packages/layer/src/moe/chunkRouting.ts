@@ -22,7 +22,7 @@ export interface ChunkedRouting {
  * would change which of them are dropped. There are at most as many parts as slots. Without one, the tokens are cut; a
  * part may be without any. So every rank has the same number of parts, whatever its tokens are.
  *
- * @throws Error where `chunks` is no positive integer
+ * @throws ArgumentError where `chunks` is no positive integer
  */
 export function chunkRouting(routing: Routing, chunks: number): ChunkedRouting {
   if (!Number.isInteger(chunks) || chunks < 1) {

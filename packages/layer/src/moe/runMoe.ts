@@ -1,4 +1,4 @@
-import { expectThat } from '@scmoe/errors';
+import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import type * as tf from '@tensorflow/tfjs';
 
@@ -32,8 +32,10 @@ export function runMoe(
   config: ResolvedMoeLayer,
   { shortcut = current, plan, observer, ...context }: RunMoeOptions = {},
 ): MoeResult {
-  const fits = shortcut.shape.join() === current.shape.join();
-  expectThat(fits, 'shortcut', `the shape of the current input, (${current.shape.join(', ')})`, shortcut.shape);
+  if (shortcut.shape.join() !== current.shape.join()) {
+    const [expected, got] = [current, shortcut].map(({ shape }) => `(${shape.join(', ')})`);
+    throw new ArgumentError(`shortcut: expected the shape of the current input, ${expected}, got ${got}`);
+  }
   const operators = moeLayerOperators(parameters, config, context);
   return runOperators(operators, { u: current, shortcut }, { plan, observer }, ({ y, routing, currentRouting }) => ({
     y: y!,

@@ -16,7 +16,7 @@ export function below(parameters: ParameterRecord, prefix: string): ParameterRec
 
 /**
  * The parameter `name`.
- * @throws Error naming it, and those that exist, where it is missing.
+ * @throws ArgumentError naming it, and those that exist, where it is missing.
  */
 export function parameter<T extends tf.Tensor = tf.Tensor>(parameters: ParameterRecord, name: string): T {
   const found = parameters[name];

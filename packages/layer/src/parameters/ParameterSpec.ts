@@ -31,7 +31,7 @@ export function countParameters(specs: ParameterSpecs): number {
 
 /**
  * Checks that `parameters` has exactly the parameters of `specs`, in their shapes.
- * @throws Error listing every missing, unexpected and misshapen parameter.
+ * @throws ArgumentError listing every missing, unexpected and misshapen parameter.
  */
 export function checkParameters(parameters: ParameterRecord, specs: ParameterSpecs): void {
   const problems: string[] = [];

@@ -1,4 +1,4 @@
-import { expectThat } from '@scmoe/errors';
+import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import type * as tf from '@tensorflow/tfjs';
 
@@ -52,8 +52,10 @@ export function runStage<Config extends { dModel: number }, Context extends obje
   config: Config,
   { plan, observer, keepCache = false, ...context }: Context & RunStageOptions<Values>,
 ): StageResult<Cache> {
-  const fits = x.rank === 3 && x.shape[2] === config.dModel;
-  expectThat(fits, `${name} input`, `shape (batch, sequence, ${config.dModel})`, x.shape);
+  if (x.rank !== 3 || x.shape[2] !== config.dModel)
+    throw new ArgumentError(
+      `${name} input: expected shape (batch, sequence, ${config.dModel}), got (${x.shape.join(', ')})`,
+    );
   const operators = operatorsOf(parameters, config, context as unknown as Context);
   return runOperators(operators, { x } as Partial<Values>, { plan, observer }, (values) => {
     const { y, routing, currentRouting } = values as Partial<StageValues>;

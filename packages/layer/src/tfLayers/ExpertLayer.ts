@@ -99,7 +99,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
    * the rank. From the configuration alone, for tokens that are spread evenly over the experts.
    *
    * @param options tokens, of one sequence on one rank; or how they are spread over sequences and ranks
-   * @throws Error for a layer that is not built; ArgumentError naming an option that cannot work
+   * @throws ArgumentError for a layer that is not built, and naming an option that cannot work
    */
   cost(options: number | CostOptions): LayerCost {
     if (this.inputSize === undefined) {

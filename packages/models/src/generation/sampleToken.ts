@@ -10,7 +10,7 @@ export interface SamplingOptions {
   topP?: number;
 }
 
-/** @throws Error naming the option, what is allowed and what came. */
+/** @throws ArgumentError naming the option, what is allowed and what came. */
 export function checkSampling({ temperature = 1, topK, topP }: SamplingOptions): void {
   const check = (holds: boolean, what: string, expected: string, got: unknown) => {
     if (!holds) throw new ArgumentError(`${what}: expected ${expected}, got ${String(got)}`);
@@ -23,7 +23,7 @@ export function checkSampling({ temperature = 1, topK, topP }: SamplingOptions):
 /**
  * A token drawn from the scores of the vocabulary. `uniform` in [0, 1) decides: the same scores, options and number
  * give the same token. topK is applied before topP; ties go to the lower id.
- * @throws Error where a score is NaN, as after training that diverged.
+ * @throws ArgumentError where a score is NaN, as after training that diverged.
  */
 export function sampleToken(
   logits: Float32Array,

@@ -95,7 +95,7 @@ export abstract class LanguageModel<Config> extends StagedModel<Config, Resolved
   /**
    * Continues a prompt, token by token, and returns the new tokens. Ranks that share the experts out generate together:
    * prompts of one length, the same options.
-   * @throws Error for an empty prompt, an id outside the vocabulary or an impossible sampling option.
+   * @throws ArgumentError for an empty prompt, an id outside the vocabulary or an impossible sampling option.
    */
   generate(
     promptIds: readonly number[],

@@ -28,7 +28,7 @@ export function routerLoads(
   });
 }
 
-/** Moves every correction bias towards an even load (arXiv 2408.15664). @throws Error where a load is missing. */
+/** Moves every correction bias towards an even load (arXiv 2408.15664). @throws ArgumentError where a load is missing. */
 export function updateCorrectionBiases(
   stages: readonly ModelStage[],
   buffers: Readonly<Record<string, tf.Variable>>,

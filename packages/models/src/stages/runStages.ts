@@ -70,7 +70,7 @@ export function runStages(
   return { y, routings, ...(keepCache && { caches }), ...(keepHiddenStates && { hiddenStates }) };
 }
 
-/** @throws Error where this rank holds a share of the experts and nothing would bring tokens to the others. */
+/** @throws ArgumentError where this rank holds a share of the experts and nothing would bring tokens to the others. */
 export function checkDispatcher(
   stages: readonly ModelStage[],
   experts: ExpertShard,
@@ -84,7 +84,7 @@ export function checkDispatcher(
   );
 }
 
-/** The seed of a training step, where anything in it is random. @throws Error where there should be one and is none. */
+/** The seed of a training step, where anything in it is random. @throws ArgumentError where there should be one and is none. */
 export function seedOfStep(stages: readonly ModelStage[], dropoutSeed: number | undefined): number | undefined {
   const rate = stages[0]!.config.dropout;
   const isRandom = rate > 0 || stages.some(({ config: { moe } }) => moe && (moe.noisy || moe.jitter > 0));
