@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { findGloo } from '@scmoe/comm';
 import { readChromeTrace } from '@scmoe/scheduler';
 import { readSafetensors } from '@scmoe/tensor';
@@ -9,9 +8,6 @@ import { join } from 'node:path';
 import { describeUnless, temporaryFolder } from '@scmoe/testing';
 import { lmTrain, type Outcome, startRanks, startRanksWithAFailure } from './testing/lmTrain.js';
 import { tinyRun } from './testing/tinyRun.js';
-
-// Whole runs, of several processes each, on a machine that may be busy.
-jest.setTimeout(180_000);
 
 const folder = temporaryFolder();
 // Measured times are kept from run to run: here from none to none.

@@ -22,7 +22,8 @@ export {
 } from './data/mad/MadTask.js';
 export { inContextRecall } from './data/mad/inContextRecall.js';
 export { fuzzyInContextRecall, type FuzzyRecallOptions } from './data/mad/fuzzyInContextRecall.js';
-export { noisyInContextRecall, type NoisyRecallOptions } from './data/mad/noisyInContextRecall.js';
+export { noisyInContextRecall } from './data/mad/noisyInContextRecall.js';
+export type { NoisyRecallOptions } from './data/mad/NoisyRecallOptions.js';
 export { selectiveCopying, type SelectiveCopyingOptions } from './data/mad/selectiveCopying.js';
 export { compression } from './data/mad/compression.js';
 export { memorization } from './data/mad/memorization.js';

@@ -85,7 +85,7 @@ function difference(actual: Float32Array, expected: Float32Array, scale = 1): nu
 }
 
 await useBackend('auto', { threads: 1 });
-const communicator = await init({ engine: 'gloo', timeoutMs: 20_000 });
+const communicator = await init({ engine: 'gloo', timeoutMs: 120_000, silenceMs: 60_000 });
 const { rank, size } = communicator;
 const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts });
 const random = new RandomStream({ seed: 17 });

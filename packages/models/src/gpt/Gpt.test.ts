@@ -219,7 +219,7 @@ describe('Gpt', () => {
     optimizer.dispose();
     model.dispose();
     // Without native kernels a step takes up to a quarter of a second.
-  }, 60_000);
+  });
 
   it('reads nothing on the host in forward and loss', () => {
     // With a capacity: without one and without native kernels, the experts have to know their counts.
