@@ -1,4 +1,11 @@
 export type { ImageSize, RgbImage } from './RgbImage.js';
+export { openImages, type OpenImagesOptions } from './openImages.js';
+export type { ImageKind } from './sources/openSource.js';
+export type { ImageProgress } from './cache/writeCache.js';
+export type { ImageSet, SkippedImage } from './ImageSet.js';
+export { holdOut, ImageSplit, type ImageSplitSource } from './ImageSplit.js';
+export type { PixelSource } from './PixelStore.js';
+export { shapesImages, type ShapesOptions } from './shapes/shapesImages.js';
 export { decodeImage, type DecodeOptions } from './decode/decodeImage.js';
 
 export { defaultPreprocessing, type PerChannel, type PreprocessSettings } from './preprocess/PreprocessSettings.js';
