@@ -3,7 +3,8 @@
 
 /// oneDNN's generated products use the stack pointer as an ordinary register: for microseconds at a time it points into
 /// the heap. A signal that arrives then (Ctrl-C, a profiler's tick) has its frame written there, over whatever lies in
-/// front of the operand. So no thread that computes products may take signals while it does.
+/// front of the operand. So no thread that computes products may take signals while it does:
+/// docs/decisions.md#signals.
 namespace scmoe {
 
 /// All signals but those of a thread's own faults.

@@ -4,5 +4,5 @@ import preset from '../../tsup.preset.js';
 
 export default defineConfig({
   ...(preset as object),
-  entry: { index: 'src/index.ts', cli: 'src/cli.ts', storeWorker: 'src/rendezvous/storeWorker.ts' },
+  entry: { index: 'src/index.ts', launch: 'src/launch/index.ts', storeWorker: 'src/rendezvous/storeWorker.ts' },
 });

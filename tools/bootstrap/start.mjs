@@ -15,7 +15,10 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 async function build() {
   const began = Date.now();
   say('building (a minute the first time, seconds after that)');
-  const { status, output } = await nx(['run', '@scmoe/lm-train:build'], { root, quiet: true });
+  const { status, output } = await nx(['run-many', '-t', 'build', '-p', '@scmoe/lm-train', '@scmoe/cli'], {
+    root,
+    quiet: true,
+  });
   if (status !== 0) {
     console.error(output);
     fail('the build failed; its output is above.', '`npm run build` repeats it.');
@@ -46,7 +49,8 @@ function defaultRanks(args) {
 function train(args) {
   const { rest, ranks = defaultRanks(rest) } = takeRanks(args);
   const trainer = [join(root, 'apps', 'lm-train', 'dist', 'main.js'), 'train', ...rest];
-  const launcher = [join(root, 'packages', 'comm', 'dist', 'cli.js'), 'launch', '-n', String(ranks), '--attach', '0'];
+  const scmoe = join(root, 'packages', 'cli', 'bin', 'scmoe.mjs');
+  const launcher = [scmoe, 'launch', '-n', String(ranks), '--attach', '0'];
   const child = spawn(process.execPath, ranks === 1 ? trainer : [...launcher, ...trainer], { stdio: 'inherit' });
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => child.kill('SIGTERM'));

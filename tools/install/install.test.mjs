@@ -90,7 +90,9 @@ for (const { name, manifest, readme } of packages) {
       const entries = JSON.stringify(manifest.exports).match(/\.\/dist\/[^"]+/g);
       for (const entry of [...entries, ...Object.values(manifest.bin ?? {})])
         assert.ok(files.includes(entry.slice(2)), `no ${entry}`);
-      const others = files.filter((file) => !/^(LICENSE|README\.md|package\.json|(dist|prebuilds)\/.+)$/.test(file));
+      const others = files.filter(
+        (file) => !/^(LICENSE|README\.md|package\.json|(bin|dist|prebuilds)\/.+)$/.test(file),
+      );
       assert.deepEqual([...others, ...files.filter((file) => /\.test\.|tsbuildinfo/.test(file))], []);
     });
 
@@ -217,7 +219,7 @@ describe('the command scmoe', () => {
   const skip = glooAddon && nativeAddon ? false : 'the Gloo engine is not built here';
   it('launches the program of the README of @scmoe/comm on two ranks', { skip }, async () => {
     const { readme } = packages.find(({ name }) => name === '@scmoe/comm');
-    const project = projects.get('@scmoe/comm');
+    const project = projects.get('@scmoe/cli');
     project.write('sum.mjs', await asModule(readmeExample(readme).code));
     const printed = await project.bin('scmoe', 'launch', '-n', '2', 'sum.mjs');
     const [, promised] = /rank 0 prints `(.+)`/.exec(readme);

@@ -3,7 +3,7 @@ import { route, stopGradient, type Route } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { expertCapacity } from './config/expertCapacity.js';
-import type { ResolvedRouter } from './config/RouterConfig.js';
+import type { ResolvedRouter } from './config/routerOptions.js';
 import { routerSpecs } from './config/routerSpecs.js';
 import { balancedChoice, chooseExperts, everyExpert } from './gate/chooseExperts.js';
 import { routerLogits } from './gate/routerLogits.js';

@@ -1,14 +1,26 @@
-export type { BackboneConfig, ResolvedBackbone, RopeConfig } from './config/BackboneConfig.js';
-export { resolveBlock, type BlockConfig, type ResolvedBlock } from './config/BlockConfig.js';
-export type { BlockKind, BlockMoeConfig, Position, ResolvedMoe, ShortcutNorm } from './config/BlockMoeConfig.js';
+export {
+  backboneOptions,
+  type BackboneConfig,
+  type ResolvedBackbone,
+  type RopeConfig,
+} from './config/BackboneConfig.js';
+export { blockOptions, resolveBlock, type BlockConfig, type ResolvedBlock } from './config/BlockConfig.js';
+export {
+  blockMoeOptions,
+  positionOption,
+  type BlockKind,
+  type BlockMoeConfig,
+  type Position,
+  type ResolvedMoe,
+  type ShortcutNorm,
+} from './config/BlockMoeConfig.js';
 export type { Mix, ResolvedExperts } from './config/MoeConfig.js';
-export { resolvePair, type PairConfig, type PairKind, type ResolvedPair } from './config/PairConfig.js';
+export { pairOptions, resolvePair, type PairConfig, type PairKind, type ResolvedPair } from './config/PairConfig.js';
 export { blockDropoutStreams, type BlockCache, type BlockContext } from './block/BlockContext.js';
 export { blockOperators, type BlockValues } from './block/blockOperators.js';
 export { blockSpecs, initializeBlock } from './block/blockSpecs.js';
 export { runBlock, type BlockResult, type RunBlockOptions } from './block/runBlock.js';
 export { mixtureOfExperts, MixtureOfExperts } from './layers/MixtureOfExperts.js';
-export type { RouterLossArgs } from './layers/routerLosses.js';
 export type { CorrectionBiasArgs } from './layers/correctionBias.js';
 export { dgMoE, DgMoE } from './layers/DgMoE.js';
 export type { ExpertLayerArgs } from './layers/ExpertLayer.js';
@@ -84,6 +96,7 @@ export {
 export { longcatBlock, LongcatBlock, type LongcatBlockArgs } from './layers/LongcatBlock.js';
 export type { AttentionCache } from './longcat/longcatAttention.js';
 export {
+  longcatOptions,
   resolveLongcatBlock,
   type AttentionKind,
   type LongcatBlockConfig,

@@ -31,8 +31,9 @@ export { alignTraces, estimateClockOffset, type ClockOffset, type PingPong } fro
 export { drawTimeline, type DrawTimelineOptions } from './trace/drawTimeline.js';
 export { summarizeTrace, type RankSummary, type TraceSummary } from './trace/summarizeTrace.js';
 export type { Trace } from './trace/Trace.js';
+export { formatMs } from './trace/timeAxis.js';
 export { TraceRecorder, type TraceRecorderOptions } from './trace/TraceRecorder.js';
-export { allToAllMs, type AllToAllAlgorithm, type Cluster, type LinkClass } from './cluster/Cluster.js';
+export { allToAllMs, checkCluster, type AllToAllAlgorithm, type Cluster, type LinkClass } from './cluster/Cluster.js';
 export { clusterMachine } from './cluster/clusterMachine.js';
 export { compareContenders, type CompareOptions, type ComparisonRow } from './cluster/compareContenders.js';
 export { contenders, type Contender } from './cluster/Contender.js';
@@ -44,7 +45,7 @@ export {
   type MeasuredCosts,
   type MeasuredLayer,
 } from './cluster/measuredMachine.js';
-export type { ModelShape } from './cluster/ModelShape.js';
+export { checkModelShape, type ModelShape } from './cluster/ModelShape.js';
 export {
   machineShare,
   predictPair,

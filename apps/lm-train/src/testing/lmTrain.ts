@@ -3,9 +3,10 @@ import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
+import { runCommandLine } from '@scmoe/run';
 import { fromSource } from '@scmoe/testing';
 
-import { runCli } from '../cli.js';
+import { commandLine } from '../commandLine.js';
 
 export interface Outcome {
   code: number | null;
@@ -17,7 +18,7 @@ export interface Outcome {
 /** Runs a command line in this process. */
 export async function lmTrain(...args: string[]): Promise<Outcome> {
   const [out, err] = [collector(), collector()];
-  const code = await runCli(args, { out: out.stream, err: err.stream });
+  const code = await runCommandLine(commandLine, args, { out: out.stream, err: err.stream });
   return { code, signal: null, out: out.text(), err: err.text() };
 }
 
@@ -29,6 +30,7 @@ interface Started {
 
 const here = dirname(fileURLToPath(import.meta.url));
 const main = join(here, '..', 'main.ts');
+const scmoe = join(here, '..', '..', '..', '..', 'packages', 'cli', 'bin', 'scmoe.mjs');
 
 /** Runs a command line as a process of its own, from source. */
 export function startLmTrain(...args: string[]): Started {
@@ -37,30 +39,17 @@ export function startLmTrain(...args: string[]): Started {
 
 /** Runs a command line on several ranks, as `scmoe launch` does. */
 export function startRanks(ranks: number, ...args: string[]): Started {
-  const launcher = join(here, '..', '..', '..', '..', 'packages', 'comm', 'src', 'cli.ts');
   const rank = [process.execPath, ...fromSource, main, ...args];
-  return start([...fromSource, launcher, 'launch', '-n', String(ranks), '--attach', '0', '--', ...rank]);
+  return start([...fromSource, scmoe, 'launch', '-n', String(ranks), '--attach', '0', '--', ...rank]);
 }
 
 /** As startRanks, with restarts; rank 1 is killed once, at its first start, when the file is there. */
 export function startRanksWithAFailure(ranks: number, file: string, ...args: string[]): Started {
-  const launcher = join(here, '..', '..', '..', '..', 'packages', 'comm', 'src', 'cli.ts');
   const kill = `(while ! ls ${file} >/dev/null 2>&1; do sleep 0.05; done; kill -9 $$) &`;
   const script = `if [ "$RANK.$SCMOE_RESTART_COUNT" = 1.0 ]; then ${kill} fi; exec "$@"`;
   const rank = ['sh', '-c', script, 'rank', process.execPath, ...fromSource, main, ...args];
-  return start([
-    ...fromSource,
-    launcher,
-    'launch',
-    '-n',
-    String(ranks),
-    '--max-restarts',
-    '1',
-    '--attach',
-    '0',
-    '--',
-    ...rank,
-  ]);
+  const flags = ['-n', String(ranks), '--max-restarts', '1', '--attach', '0'];
+  return start([...fromSource, scmoe, 'launch', ...flags, '--', ...rank]);
 }
 
 function start(args: readonly string[]): Started {

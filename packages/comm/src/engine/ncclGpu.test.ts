@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 
 import { findNccl } from '../index.js';
-import { launchOf, startScmoe } from '../testing/scmoe.js';
+import { launchCases } from '../testing/launches.js';
 
 jest.setTimeout(300_000);
 
@@ -20,7 +20,7 @@ if (problem !== undefined && !isRequired) console.warn(`skipped: ${problem}`);
     SCMOE_CUDA_LIB: process.env['SCMOE_CUDA_LIB'],
   };
   const run = async (ranks: number, env: NodeJS.ProcessEnv = {}) => {
-    const { code, out, err } = await startScmoe(launchOf(ranks), { ...libraries, ...env }).done;
+    const { code, out, err } = await launchCases(ranks, { ...libraries, ...env }).done;
     expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' });
     expect(out.match(/"engine":"nccl"/g)).toHaveLength(ranks);
   };

@@ -1,27 +1,36 @@
-/** What `scmoe launch` runs, and how. */
+import type { Terminal } from './Terminal.js';
+
+/** What `launch` runs, and how. */
 export interface LaunchOptions {
   /** The command and its arguments; a script that ends in .js, .mjs or .cjs runs under this node. */
   command: readonly [string, ...string[]];
-  /** Ranks on this host. */
-  ranksHere: number;
-  nodes: number;
-  /** This host's number, from 0. */
-  nodeRank: number;
-  /** Where the launcher of node 0 serves the store; port 0 takes a free one. */
-  endpoint: { host: string; port: number };
-  /** The address that node 0 listens on. */
-  bind: string;
-  /** The secret of this run. */
-  token: string;
-  maxRestarts: number;
-  /** A rank that has the terminal for itself: what it prints is not prefixed, and progress bars work. */
-  attachedRank: number | undefined;
-  /** Folder for the ranks' output. */
-  logFolder: string | undefined;
-  /** How long the launchers wait for each other. */
-  rendezvousTimeoutMs: number;
-  /** Time between SIGTERM and SIGKILL when a rank has failed. */
-  graceMs: number;
-  /** Time that ranks have to end after a forwarded signal. */
-  stopTimeoutMs: number;
+  /** Where the ranks' output and the launcher's own messages go: `{ out: process.stdout, err: process.stderr }`. */
+  terminal: Terminal;
+  /** Ranks on this host; 'auto': one for each GPU that this process may use, or else one for each core. Default 1. */
+  ranksHere?: number | 'auto';
+  /** Hosts of the run, each with a launcher of its own. Default 1. */
+  nodes?: number;
+  /** This host's number, from 0. Default 0. */
+  nodeRank?: number;
+  /**
+   * Where the launcher of node 0 serves the store; port 0 takes a free one. Needed with several nodes, the same on all.
+   * Default: a free port of loopback, or of `bind`.
+   */
+  endpoint?: { host: string; port: number };
+  /** The address that node 0 listens on. Default: that of `endpoint`, or every address where it is a name. */
+  bind?: string;
+  /** The secret of this run. Needed with several nodes, the same on all. Default: a random one. */
+  token?: string;
+  /** How often all ranks are started again after a failure. Default 0. */
+  maxRestarts?: number;
+  /** A rank that has the terminal for itself: what it prints is not prefixed, and progress bars work. Default: none. */
+  attachedRank?: number;
+  /** Folder for the ranks' output. Default: none is written. */
+  logFolder?: string;
+  /** How long the launchers wait for each other. Default 5 min. */
+  rendezvousTimeoutMs?: number;
+  /** Time between SIGTERM and SIGKILL when a rank has failed. Default 5 s. */
+  graceMs?: number;
+  /** Time that ranks have to end after a forwarded signal. Default 60 s. */
+  stopTimeoutMs?: number;
 }

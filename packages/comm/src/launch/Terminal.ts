@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 
-/** Where a command writes. */
+/** The two streams that a launch writes to. */
 export interface Terminal {
   out: Writable & { isTTY?: boolean };
   err: Writable & { isTTY?: boolean };

@@ -1,15 +1,10 @@
-import { jest } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
-import { isRunning, programs, startScmoe, until } from '../testing/scmoe.js';
-
-// Processes of their own, on a machine that may be busy.
-jest.setTimeout(60_000);
+import { isRunning, programs, startLaunch as launch, until } from '../testing/launches.js';
 
 const { folder, script } = programs();
-const launch = (...args: string[]) => startScmoe(['launch', ...args]);
 const lines = (text: string) => text.split('\n').filter((line) => line !== '');
 const pidsIn = (text: string) => [...text.matchAll(/pid=(\d+)/g)].map((match) => Number(match[1]));
 
@@ -28,7 +23,7 @@ describe('ranks', () => {
        const numbers = [RANK, LOCAL_RANK, WORLD_SIZE, LOCAL_WORLD_SIZE, SCMOE_RESTART_COUNT, SCMOE_THREADS].map(Number);
        console.log(JSON.stringify({ numbers, args: process.argv.slice(2), MASTER_ADDR, MASTER_PORT, SCMOE_RENDEZVOUS, SCMOE_TOKEN }));`,
     );
-    const { code, out, err } = await launch('-n', '3', program, '--flag', '-n', '7').done;
+    const { code, out, err } = await launch([program, '--flag', '-n', '7'], { ranksHere: 3 }).done;
     expect(err).toBe('');
     expect(code).toBe(0);
     const said = lines(out)
@@ -46,45 +41,47 @@ describe('ranks', () => {
   });
 
   it('may have the terminal for themselves: one of them is not prefixed', async () => {
-    const { code, out } = await launch('-n', '2', '--attach', '0', 'sh', '-c', 'printf "$RANK\\rbar\\n"').done;
+    const { code, out } = await launch(['sh', '-c', 'printf "$RANK\\rbar\\n"'], { ranksHere: 2, attachedRank: 0 }).done;
     expect(lines(out).sort()).toEqual(['0\rbar', '[rank 1] 1\rbar']);
     expect(code).toBe(0);
   });
 
   it('name the one that failed, attached or not', async () => {
-    const { code, err } = await launch('-n', '2', '--attach', '0', 'sh', '-c', 'test $RANK = 1 || exit 3; sleep 20')
-      .done;
+    const { code, err } = await launch(['sh', '-c', 'test $RANK = 1 || exit 3; sleep 20'], {
+      ranksHere: 2,
+      attachedRank: 0,
+    }).done;
     expect(err).toMatch(/rank 0 failed first: exit status 3/);
     expect(err).not.toMatch(/last|printed/);
     expect(code).toBe(3);
   });
 
   it('keep the threads that somebody has set', async () => {
-    const { out } = await startScmoe(['launch', 'sh', '-c', 'echo $SCMOE_THREADS'], { SCMOE_THREADS: '7' }).done;
+    const { out } = await launch(['sh', '-c', 'echo $SCMOE_THREADS'], {}, { SCMOE_THREADS: '7' }).done;
     expect(out).toBe('[rank 0] 7\n');
   });
 
   it('may be any program, whose flags are its own', async () => {
-    const { code, out } = await launch('-n', '2', '--', 'sh', '-c', 'echo "$0 $1 of $WORLD_SIZE"', 'a', '-n').done;
+    const { code, out } = await launch(['sh', '-c', 'echo "$0 $1 of $WORLD_SIZE"', 'a', '-n'], { ranksHere: 2 }).done;
     expect(lines(out).sort()).toEqual(['[rank 0] a -n of 2', '[rank 1] a -n of 2']);
     expect(code).toBe(0);
   });
 
   it('may be many', async () => {
-    const { code, out, err } = await launch('-n', '24', 'sh', '-c', 'echo $RANK; echo $RANK >&2').done;
+    const { code, out, err } = await launch(['sh', '-c', 'echo $RANK; echo $RANK >&2'], { ranksHere: 24 }).done;
     const ranks = Array.from({ length: 24 }, (_, rank) => `[rank ${rank}] ${rank}`).sort();
     expect([lines(out).sort(), lines(err).sort()]).toEqual([ranks, ranks]);
     expect(code).toBe(0);
   });
 
   it('that all fail at once are a failure', async () => {
-    const { code, err } = await launch('-n', '4', 'sh', '-c', 'exit 4').done;
+    const { code, err } = await launch(['sh', '-c', 'exit 4'], { ranksHere: 4 }).done;
     expect(err).toMatch(/rank \d failed first: exit status 4/);
     expect(code).toBe(4);
   });
 
   it('find an empty stdin', async () => {
-    const { code, out } = await launch('sh', '-c', 'cat; echo end').done;
+    const { code, out } = await launch(['sh', '-c', 'cat; echo end']).done;
     expect(out).toBe('[rank 0] end\n');
     expect(code).toBe(0);
   });
@@ -103,7 +100,7 @@ describe('output', () => {
        write('no end');`,
     );
     const logs = join(folder, 'logs');
-    const { code, out, err } = await launch('-n', '3', '--log-dir', logs, program).done;
+    const { code, out, err } = await launch([program], { ranksHere: 3, logFolder: logs }).done;
     expect(code).toBe(0);
     for (const [rank, letter] of ['a', 'b', 'c'].entries()) {
       const lead = `[rank ${rank}] `;
@@ -122,7 +119,7 @@ describe('output', () => {
 
   it('ends the ranks when its reader goes', async () => {
     const program = script('chatter.mjs', `setInterval(() => console.log('pid=' + process.pid), 5);`);
-    const started = launch('-n', '2', program);
+    const started = launch([program], { ranksHere: 2 });
     await until(() => new Set(pidsIn(started.out())).size === 2);
     const pids = [...new Set(pidsIn(started.out()))];
     started.process.stdout!.destroy();
@@ -144,7 +141,7 @@ describe('a failure', () => {
          process.exitCode = 42;
        }`,
     );
-    const { code, out, err } = await launch('-n', '3', program).done;
+    const { code, out, err } = await launch([program], { ranksHere: 3 }).done;
     expect(code).toBe(42);
     expect(err).toMatch(/scmoe: rank 1 failed first: exit status 42 \(pid \d+ on \S+, after [\d.]+ m?s\)\./);
     const tail = err.split('the last 20 lines of rank 1:\n')[1]!;
@@ -154,7 +151,7 @@ describe('a failure', () => {
   });
 
   it('by a signal is 128 and its number', async () => {
-    const started = launch('-n', '2', waits);
+    const started = launch([waits], { ranksHere: 2 });
     await until(() => pidsIn(started.out()).length === 2);
     const victim = Number(/\[rank 1\] ready pid=(\d+)/.exec(started.out())![1]);
     process.kill(victim, 'SIGKILL');
@@ -165,9 +162,12 @@ describe('a failure', () => {
   });
 
   it('ends ranks that ignore SIGTERM, stopped ones and grandchildren too', async () => {
-    const stubborn = `trap "" TERM; (trap "" TERM; echo pid=$(sh -c 'echo $PPID'); while :; do sleep 0.2; done) & echo pid=$$;`;
-    const program = `${stubborn} if [ $RANK = 1 ]; then sleep 1; exit 5; fi; if [ $RANK = 2 ]; then kill -STOP $$; fi; while :; do sleep 0.2; done`;
-    const { code, out, err } = await launch('-n', '3', '--grace-period', '0.5', 'sh', '-c', program).done;
+    const mark = join(folder, 'stubborn-');
+    const stubborn = `trap "" TERM; (trap "" TERM; echo pid=$(sh -c 'echo $PPID'); : > ${mark}child$RANK; while :; do sleep 0.2; done) & echo pid=$$; : > ${mark}$RANK;`;
+    // Rank 1 fails when all have said who they are, and rank 2 is stopped.
+    const fail = `until set -- ${mark}*; [ $# = 6 ]; do sleep 0.05; done; sleep 0.2; exit 5`;
+    const program = `${stubborn} if [ $RANK = 1 ]; then ${fail}; fi; if [ $RANK = 2 ]; then kill -STOP $$; fi; while :; do sleep 0.2; done`;
+    const { code, out, err } = await launch(['sh', '-c', program], { ranksHere: 3, graceMs: 500 }).done;
     expect(err).toContain('rank 1 failed first: exit status 5');
     expect(code).toBe(5);
     expect(pidsIn(out)).toHaveLength(6);
@@ -175,21 +175,22 @@ describe('a failure', () => {
   });
 
   it('of a command that is not there is 127, and is not tried again', async () => {
-    const { code, err } = await launch('-n', '2', '--max-restarts', '3', 'no-such-program').done;
+    const { code, err } = await launch(['no-such-program'], { ranksHere: 2, maxRestarts: 3 }).done;
     expect(code).toBe(127);
     expect(err).toContain('failed first: the command was not found');
     expect(err).not.toContain('starting all ranks again');
   });
 
   it('is no failure of a rank that ended well before', async () => {
-    const { code, err } = await launch('-n', '2', 'sh', '-c', '[ $RANK = 0 ] || { sleep 0.5; exit 9; }').done;
+    const { code, err } = await launch(['sh', '-c', '[ $RANK = 0 ] || { sleep 0.5; exit 9; }'], { ranksHere: 2 }).done;
     expect(code).toBe(9);
     expect(err).toMatch(/rank 1 failed first: exit status 9/);
   });
 
   it('leaves nothing of what a rank that ended well has started', async () => {
-    const program = `(echo pid=$(sh -c 'echo $PPID'); while :; do sleep 0.2; done) & sleep 0.3`;
-    const { code, out } = await launch('sh', '-c', program).done;
+    const mark = join(folder, 'child');
+    const child = `(echo pid=$(sh -c 'echo $PPID'); : > ${mark}; while :; do sleep 0.2; done)`;
+    const { code, out } = await launch(['sh', '-c', `${child} & until [ -e ${mark} ]; do sleep 0.05; done`]).done;
     expect(code).toBe(0);
     expect(pidsIn(out)).toHaveLength(1);
     await until(() => !pidsIn(out).some(isRunning));
@@ -202,7 +203,7 @@ describe('--max-restarts', () => {
       'restarts.mjs',
       `import { StoreClient } from '${join(import.meta.dirname, '../rendezvous/StoreClient.ts')}';
        const { RANK, SCMOE_RESTART_COUNT, SCMOE_TOKEN: token, SCMOE_RENDEZVOUS } = process.env;
-       const store = await StoreClient.connect({ port: Number(SCMOE_RENDEZVOUS.split(':')[1]), token, timeoutMs: 20000 });
+       const store = await StoreClient.connect({ port: Number(SCMOE_RENDEZVOUS.split(':')[1]), token, timeoutMs: 120_000 });
        const order = await store.add('arrivals', 1);
        await store.set('rank' + RANK, Buffer.from(SCMOE_RESTART_COUNT));
        const other = Buffer.from(await store.get('rank' + (1 - RANK))).toString();
@@ -212,7 +213,7 @@ describe('--max-restarts', () => {
        if (SCMOE_RESTART_COUNT !== '2' && RANK === '1') process.exit(6);
        if (SCMOE_RESTART_COUNT !== '2') setInterval(() => {}, 1000);`,
     );
-    const { code, out, err } = await launch('-n', '2', '--max-restarts', '5', program).done;
+    const { code, out, err } = await launch([program], { ranksHere: 2, maxRestarts: 5 }).done;
     expect(err.match(/starting all ranks again \(restart \d of 5\)/g)).toEqual([
       'starting all ranks again (restart 1 of 5)',
       'starting all ranks again (restart 2 of 5)',
@@ -223,7 +224,7 @@ describe('--max-restarts', () => {
   });
 
   it('gives up after so many, with the last failure', async () => {
-    const { code, err } = await launch('--max-restarts', '1', 'sh', '-c', 'exit $((3 + SCMOE_RESTART_COUNT))').done;
+    const { code, err } = await launch(['sh', '-c', 'exit $((3 + SCMOE_RESTART_COUNT))'], { maxRestarts: 1 }).done;
     expect(code).toBe(4);
     expect(err.match(/starting all ranks again/g)).toHaveLength(1);
     expect(err).toMatch(/exit status 3[\s\S]*restart 1 of 1[\s\S]*exit status 4/);
@@ -239,7 +240,7 @@ describe('signals', () => {
         `process.on('${signal}', () => { console.log('saving'); setTimeout(() => { console.log('saved'); process.exit(0); }, 300); });
        console.log('ready'); setInterval(() => {}, 1000);`,
       );
-      const started = launch('-n', '2', '--max-restarts', '2', program);
+      const started = launch([program], { ranksHere: 2, maxRestarts: 2 });
       await until(() => lines(started.out()).length === 2);
       started.process.kill(signal);
       const { code, out, err } = await started.done;
@@ -255,7 +256,7 @@ describe('signals', () => {
       `process.on('SIGINT', () => console.log('no')); process.on('SIGTERM', () => {});
        console.log('ready pid=' + process.pid); setInterval(() => {}, 1000);`,
     );
-    const started = launch('-n', '2', program);
+    const started = launch([program], { ranksHere: 2 });
     await until(() => pidsIn(started.out()).length === 2);
     started.process.kill('SIGINT');
     await until(() => started.out().match(/\] no/g)?.length === 2);
@@ -268,7 +269,7 @@ describe('signals', () => {
 
   it('ranks that do not end in time are killed', async () => {
     const program = `trap "" TERM; echo ready pid=$$; while :; do sleep 0.2; done`;
-    const started = launch('-n', '2', '--stop-timeout', '0.5', 'sh', '-c', program);
+    const started = launch(['sh', '-c', program], { ranksHere: 2, stopTimeoutMs: 500 });
     await until(() => pidsIn(started.out()).length === 2);
     started.process.kill('SIGTERM');
     const { code, out } = await started.done;
@@ -278,7 +279,7 @@ describe('signals', () => {
 
   it('a launcher that is killed takes its ranks and grandchildren along', async () => {
     const program = `(echo pid=$(sh -c 'echo $PPID'); while :; do sleep 0.2; done) & echo pid=$$; while :; do sleep 0.2; done`;
-    const started = launch('-n', '2', 'sh', '-c', program);
+    const started = launch(['sh', '-c', program], { ranksHere: 2 });
     await until(() => pidsIn(started.out()).length === 4);
     const pids = pidsIn(started.out());
     started.process.kill('SIGKILL');

@@ -1,4 +1,5 @@
 import type { LaunchOptions } from './LaunchOptions.js';
+import { launchSettings, type LaunchSettings } from './launchSettings.js';
 import type { Nodes } from './Nodes.js';
 import { OrphanGuard } from './OrphanGuard.js';
 import { signalStatus } from './ProcessGroup.js';
@@ -13,9 +14,12 @@ import type { Terminal } from './Terminal.js';
  * their last checkpoint by themselves. Takes this process's SIGINT, SIGTERM and SIGHUP meanwhile.
  *
  * @returns the exit status: 0, that of the rank that failed first, or 128 and the number of the signal that ended it
- * @throws LaunchError for hosts that did not come, RendezvousError for a store that can't be served or reached
+ * @throws ArgumentError for options that make no sense, LaunchError for hosts that did not come, RendezvousError for a
+ *   store that can't be served or reached
  */
-export async function launch(options: LaunchOptions, terminal: Terminal): Promise<number> {
+export async function launch(options: LaunchOptions): Promise<number> {
+  const { terminal } = options;
+  const settings = launchSettings(options);
   const stop = new StopRequest();
   const release = stop.listen();
   // A reader that is gone (`| head`) ends the run, as it ends any program.
@@ -24,14 +28,14 @@ export async function launch(options: LaunchOptions, terminal: Terminal): Promis
     // Each rank waits for it to drain.
     stream.setMaxListeners(0);
   }
-  const guard = new OrphanGuard(options.graceMs);
-  const open = (options.nodes === 1 ? singleNode : severalNodes)(options);
+  const guard = new OrphanGuard(settings.graceMs);
+  const open = (settings.nodes === 1 ? singleNode : severalNodes)(settings);
   let nodes: Nodes | undefined;
   try {
     nodes = await unlessStopped(open, stop);
     return nodes === undefined
       ? signalStatus(stop.signal!)
-      : await runAttempts(nodes, options, { terminal, stop, guard });
+      : await runAttempts(nodes, settings, { terminal, stop, guard });
   } finally {
     guard.close();
     await nodes?.close();
@@ -41,7 +45,7 @@ export async function launch(options: LaunchOptions, terminal: Terminal): Promis
 
 async function runAttempts(
   nodes: Nodes,
-  options: LaunchOptions,
+  settings: LaunchSettings,
   context: { terminal: Terminal; stop: StopRequest; guard: OrphanGuard },
 ): Promise<number> {
   const { terminal, stop } = context;
@@ -51,7 +55,7 @@ async function runAttempts(
     const { number, maxRestarts } = attempt;
     let last = true;
     try {
-      const outcome = await runGroup(options, attempt, context);
+      const outcome = await runGroup(settings, attempt, context);
       if (outcome.kind === 'done') return 0;
       if (outcome.kind === 'stopped') return signalStatus(outcome.signal);
       // A signal that came while the group was being ended is a wish to end the run too.

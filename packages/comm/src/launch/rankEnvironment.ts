@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 
-import type { LaunchOptions } from './LaunchOptions.js';
+import type { LaunchSettings } from './launchSettings.js';
 import type { Attempt } from './Nodes.js';
 
 /** The variables of one rank: torchrun's, and ours, over those of the launcher. */
@@ -12,7 +12,7 @@ export function rankEnvironment(
     ranksHere,
     nodeRank,
     token: runToken,
-  }: Pick<LaunchOptions, 'ranksHere' | 'nodeRank' | 'token'> & { localRank: number },
+  }: Pick<LaunchSettings, 'ranksHere' | 'nodeRank' | 'token'> & { localRank: number },
   { number, firstRank, worldSize, maxRestarts, endpoint, masterPort, token }: Attempt,
 ): NodeJS.ProcessEnv {
   const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;

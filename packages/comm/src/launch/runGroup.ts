@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { formatDuration } from '../rendezvous/formatDuration.js';
 import { endGroups, killAfter } from './endGroups.js';
 import { LaunchError } from './LaunchError.js';
-import type { LaunchOptions } from './LaunchOptions.js';
+import type { LaunchSettings } from './launchSettings.js';
 import type { Attempt } from './Nodes.js';
 import type { OrphanGuard } from './OrphanGuard.js';
 import { ProcessGroup, exitStatus, exitText, type Exit } from './ProcessGroup.js';
@@ -33,13 +33,13 @@ const drainMs = 1000;
 
 /** Runs this host's ranks of one attempt to their end, or to the first failure of any rank of the run. */
 export async function runGroup(
-  options: LaunchOptions,
+  settings: LaunchSettings,
   attempt: Attempt,
   { terminal, stop, guard }: { terminal: Terminal; stop: StopRequest; guard: OrphanGuard },
 ): Promise<Outcome> {
   const started = performance.now();
   const say = (text: string) => terminal.err.write(`scmoe: ${text}\n`);
-  const ranks = startRanks(options, attempt, terminal, guard);
+  const ranks = startRanks(settings, attempt, terminal, guard);
   const groups = ranks.map(({ group }) => group);
   try {
     const event = await Promise.race([
@@ -56,7 +56,7 @@ export async function runGroup(
         const text = `rank ${rank.rank} failed first: ${exitText(exit)}`;
         attempt.tell({ kind: 'failed', exitCode: exitStatus(exit), text, final: exit.error !== undefined });
         // The other ranks end while the failed one's last words are read.
-        const ended = endGroups(groups, options.graceMs, stop.second);
+        const ended = endGroups(groups, settings.graceMs, stop.second);
         await Promise.race([rank.output.ended(), sleep(drainMs, undefined, { ref: false })]);
         await ended;
         await drain(ranks);
@@ -67,7 +67,7 @@ export async function runGroup(
         return { kind: 'failed', exitCode: exitStatus(exit), final: exit.error !== undefined };
       }
       case 'failed':
-        await endGroups(groups, options.graceMs, stop.second);
+        await endGroups(groups, settings.graceMs, stop.second);
         await drain(ranks);
         say(event.text);
         return { kind: 'failed', exitCode: event.exitCode, final: event.final ?? false };
@@ -80,25 +80,26 @@ export async function runGroup(
       attempt.tell({ kind: 'stop', signal, text: `the launcher got ${signal}` });
     }
     for (const group of groups) group.signal(signal);
-    await killAfter(groups, options.stopTimeoutMs, stop.second);
+    await killAfter(groups, settings.stopTimeoutMs, stop.second);
     return { kind: 'stopped', signal };
   } finally {
     // What a rank started and left behind would outlive the run.
-    await endGroups(groups, options.graceMs, stop.second);
+    await endGroups(groups, settings.graceMs, stop.second);
     await drain(ranks);
     for (const { pid } of groups) if (pid !== undefined) guard.remove(pid);
   }
 }
 
-function startRanks(options: LaunchOptions, attempt: Attempt, terminal: Terminal, guard: OrphanGuard): Rank[] {
-  const logFolder = options.logFolder === undefined ? undefined : join(options.logFolder, `restart-${attempt.number}`);
+function startRanks(settings: LaunchSettings, attempt: Attempt, terminal: Terminal, guard: OrphanGuard): Rank[] {
+  const { logFolder: parent } = settings;
+  const logFolder = parent === undefined ? undefined : join(parent, `restart-${attempt.number}`);
   if (logFolder !== undefined) makeFolder(logFolder);
-  return Array.from({ length: options.ranksHere }, (_, localRank) => {
+  return Array.from({ length: settings.ranksHere }, (_, localRank) => {
     const rank = attempt.firstRank + localRank;
     const group = new ProcessGroup(
-      runnable(options.command),
-      rankEnvironment(process.env, { ...options, localRank }, attempt),
-      { attached: rank === options.attachedRank },
+      runnable(settings.command),
+      rankEnvironment(process.env, { ...settings, localRank }, attempt),
+      { attached: rank === settings.attachedRank },
     );
     if (group.pid !== undefined) guard.add(group.pid);
     const output = new RankOutput(rank, terminal, logFolder);
@@ -111,12 +112,12 @@ function makeFolder(path: string): void {
   try {
     mkdirSync(path, { recursive: true });
   } catch (error) {
-    throw new LaunchError(`Can't make the folder for --log-dir: ${(error as Error).message}`, { cause: error });
+    throw new LaunchError(`Can't make the folder for the ranks' output: ${(error as Error).message}`, { cause: error });
   }
 }
 
 /** A script runs under the node that runs the launcher, with its flags, as with child_process.fork. */
-function runnable(command: LaunchOptions['command']): [string, ...string[]] {
+function runnable(command: LaunchSettings['command']): [string, ...string[]] {
   const isScript = /\.[cm]?js$/.test(command[0]);
   return isScript ? [process.execPath, ...process.execArgv, ...command] : [...command];
 }

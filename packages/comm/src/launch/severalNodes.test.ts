@@ -1,11 +1,7 @@
-import { jest } from '@jest/globals';
-
 import { StoreServer } from '../rendezvous/StoreServer.js';
-import { isRunning, programs, startScmoe, until, type Scmoe } from '../testing/scmoe.js';
+import { isRunning, programs, startLaunch, until, type LaunchProcess } from '../testing/launches.js';
+import type { LaunchOptions } from './LaunchOptions.js';
 import { freePort } from './Nodes.js';
-
-// Processes of their own, on a machine that may be busy.
-jest.setTimeout(60_000);
 
 const { script } = programs();
 const token = 'secret-of-two-nodes';
@@ -17,7 +13,7 @@ beforeEach(async () => {
   port = await freePort();
 });
 
-const started: Scmoe[] = [];
+const started: LaunchProcess[] = [];
 afterEach(async () => {
   for (const { process: child, done } of started.splice(0)) {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
@@ -25,12 +21,13 @@ afterEach(async () => {
   }
 });
 
-function node(rank: number, args: string[], { nodes = 2, ranks = 1, secret = token } = {}): Scmoe {
-  const shape = ['--nnodes', String(nodes), '--node-rank', String(rank), '-n', String(ranks)];
-  const one = startScmoe(
-    ['launch', ...shape, '--rdzv-endpoint', `127.0.0.1:${port}`, ...args],
-    secret === 'none' ? {} : { SCMOE_TOKEN: secret },
-  );
+function node(
+  nodeRank: number,
+  command: LaunchOptions['command'],
+  options: Partial<LaunchOptions> = {},
+): LaunchProcess {
+  const endpoint = { host: '127.0.0.1', port };
+  const one = startLaunch(command, { nodes: 2, nodeRank, endpoint, token, ...options });
   started.push(one);
   return one;
 }
@@ -39,10 +36,14 @@ const waits = script('waits.mjs', `console.log('ready pid=' + process.pid); setI
 
 describe('two launchers', () => {
   it('make one world, whoever comes first and however many ranks each has', async () => {
-    const say = ['sh', '-c', 'echo "$RANK of $WORLD_SIZE, $LOCAL_RANK of $LOCAL_WORLD_SIZE at $SCMOE_RENDEZVOUS"'];
-    const second = node(1, say, { ranks: 2 });
+    const say: LaunchOptions['command'] = [
+      'sh',
+      '-c',
+      'echo "$RANK of $WORLD_SIZE, $LOCAL_RANK of $LOCAL_WORLD_SIZE at $SCMOE_RENDEZVOUS"',
+    ];
+    const second = node(1, say, { ranksHere: 2 });
     await new Promise((resolve) => setTimeout(resolve, 300));
-    const first = node(0, say, { ranks: 1 });
+    const first = node(0, say, { ranksHere: 1 });
     const [a, b] = await Promise.all([first.done, second.done]);
     expect([a.err, b.err]).toEqual(['', '']);
     expect([a.code, b.code]).toEqual([0, 0]);
@@ -78,8 +79,9 @@ describe('two launchers', () => {
   it('restart together', async () => {
     const program =
       'echo attempt $SCMOE_RESTART_COUNT; if [ $SCMOE_RESTART_COUNT$RANK = 01 ]; then exit 3; fi; [ $SCMOE_RESTART_COUNT = 1 ] || sleep 60';
-    const args = ['--max-restarts', '1', 'sh', '-c', program];
-    const outcomes = await Promise.all([node(0, args).done, node(1, args).done]);
+    const outcomes = await Promise.all(
+      [0, 1].map((rank) => node(rank, ['sh', '-c', program], { maxRestarts: 1 }).done),
+    );
     expect(outcomes.map(({ code }) => code)).toEqual([0, 0]);
     for (const [rank, { out, err }] of outcomes.entries()) {
       expect(out).toContain(`[rank ${rank}] attempt 1\n`);
@@ -100,11 +102,11 @@ describe('two launchers', () => {
 
   it('let a launcher that was killed and started again come back', async () => {
     const program = `echo attempt $SCMOE_RESTART_COUNT pid=$$; [ $SCMOE_RESTART_COUNT = 1 ] || sleep 60`;
-    const args = ['--max-restarts', '1', 'sh', '-c', program];
-    const [first, second] = [node(0, args), node(1, args)];
+    const start = (rank: number) => node(rank, ['sh', '-c', program], { maxRestarts: 1 });
+    const [first, second] = [start(0), start(1)];
     await until(() => [first, second].every(({ out }) => pidsIn(out()).length === 1));
     second.process.kill('SIGKILL');
-    const again = node(1, args);
+    const again = start(1);
     expect([(await first.done).code, (await again.done).code]).toEqual([0, 0]);
     expect(again.out()).toMatch(/^\[rank 1\] attempt 1 pid=\d+\n$/);
   });
@@ -126,25 +128,25 @@ describe('two launchers', () => {
 
 describe('a launcher says', () => {
   it('which nodes did not come, and after how long', async () => {
-    const args = ['--rdzv-timeout', '1.5', waits];
-    const outcomes = await Promise.all([node(0, args, { nodes: 4 }).done, node(2, args, { nodes: 4 }).done]);
+    const options = { nodes: 4, rendezvousTimeoutMs: 6000 };
+    const outcomes = await Promise.all([0, 2].map((rank) => node(rank, [waits], options).done));
     for (const { code, err } of outcomes) {
-      expect(err).toContain('scmoe: Missing nodes 1, 3 of 4: no launcher came within 1.5 s.');
+      expect(err).toContain('scmoe: Missing nodes 1, 3 of 4: no launcher came within 6 s.');
       expect(code).toBe(1);
     }
   });
 
   it('that node 0 is not there', async () => {
-    const { code, err } = await node(1, ['--rdzv-timeout', '0.3', waits]).done;
+    const { code, err } = await node(1, [waits], { rendezvousTimeoutMs: 1000 }).done;
     expect(err).toMatch(
-      new RegExp(`No rendezvous store at 127.0.0.1:${port} within 300 ms \\(last attempt: ECONNREFUSED`),
+      new RegExp(`No rendezvous store at 127.0.0.1:${port} within 1 s \\(last attempt: ECONNREFUSED`),
     );
     expect(code).toBe(1);
   });
 
   it('that its token is another one', async () => {
     const first = node(0, [waits]);
-    const { code, err } = await node(1, [waits], { secret: 'other' }).done;
+    const { code, err } = await node(1, [waits], { token: 'other' }).done;
     expect(err).toContain(`The rendezvous store at 127.0.0.1:${port} refused: wrong token.`);
     expect(code).toBe(1);
     first.process.kill('SIGTERM');
@@ -168,11 +170,5 @@ describe('a launcher says', () => {
     await taken.close();
     expect(err).toContain(`port ${port} is in use by another process`);
     expect(code).toBe(1);
-  });
-
-  it('that several nodes need a token, with one to use', async () => {
-    const { code, err } = await node(0, [waits], { secret: 'none' }).done;
-    expect(err).toMatch(/--nnodes 2 needs a secret .*SCMOE_TOKEN.*: [0-9a-f]{32}\./);
-    expect(code).toBe(2);
   });
 });

@@ -6,7 +6,7 @@ import { StoreClient } from '../rendezvous/StoreClient.js';
 import { StoreServer } from '../rendezvous/StoreServer.js';
 import { WatchClient, type Notice } from '../rendezvous/WatchClient.js';
 import { LaunchError } from './LaunchError.js';
-import type { LaunchOptions } from './LaunchOptions.js';
+import type { LaunchSettings } from './launchSettings.js';
 import { attemptToken, freePort, type Attempt, type News, type Nodes } from './Nodes.js';
 
 /** What node 0 decides for all, or why there is no attempt. */
@@ -16,8 +16,8 @@ type Plan = { ranks: number[]; maxRestarts: number; masterPort: number } | { err
 const farewellMs = 10_000;
 
 /** A run on several hosts: node 0 serves the store, and the launchers agree over it and watch each other. */
-export async function severalNodes(options: LaunchOptions): Promise<Nodes> {
-  const { endpoint, bind, token, nodeRank, rendezvousTimeoutMs } = options;
+export async function severalNodes(settings: LaunchSettings): Promise<Nodes> {
+  const { endpoint, bind, token, nodeRank, rendezvousTimeoutMs } = settings;
   const server = nodeRank === 0 ? await StoreServer.listen({ host: bind, port: endpoint.port, token }) : undefined;
   const address = { host: endpoint.host, port: server?.port ?? endpoint.port, token };
   let store: StoreClient;
@@ -28,7 +28,7 @@ export async function severalNodes(options: LaunchOptions): Promise<Nodes> {
     throw error;
   }
   return {
-    begin: (number) => begin(number, { options, server, store, address }),
+    begin: (number) => begin(number, { settings, server, store, address }),
     close: async () => {
       store.close();
       await server?.close();
@@ -37,15 +37,15 @@ export async function severalNodes(options: LaunchOptions): Promise<Nodes> {
 }
 
 interface Context {
-  options: LaunchOptions;
+  settings: LaunchSettings;
   server: StoreServer | undefined;
   store: StoreClient;
   address: { host: string; port: number; token: string };
 }
 
 async function begin(wanted: number, context: Context): Promise<Attempt> {
-  const { options, server, store, address } = context;
-  const { nodeRank, nodes, token, rendezvousTimeoutMs: timeoutMs } = options;
+  const { settings, server, store, address } = context;
+  const { nodeRank, nodes, token, rendezvousTimeoutMs: timeoutMs } = settings;
   if (server !== undefined) await putJson(store, 'launch/attempt', wanted);
 
   let resolveNews!: (news: News) => void;
@@ -57,10 +57,10 @@ async function begin(wanted: number, context: Context): Promise<Attempt> {
   };
   const { number, watch } = await joinAttempt(wanted, context, onNotice);
   const key = (name: string) => `launch/${number}/${name}`;
-  await putJson(store, key(`ranks/${nodeRank}`), options.ranksHere);
+  await putJson(store, key(`ranks/${nodeRank}`), settings.ranksHere);
 
   if (server !== undefined) {
-    const plan = await makePlan(store, key, options);
+    const plan = await makePlan(store, key, settings);
     if (!('error' in plan)) server.openRoom(attemptToken(token, number));
     await putJson(store, key('plan'), plan);
     // The others read why before the store goes.
@@ -108,10 +108,10 @@ async function begin(wanted: number, context: Context): Promise<Attempt> {
 /** Joins the launchers' group of an attempt. A launcher that was itself restarted waits for the attempt after its death. */
 async function joinAttempt(
   wanted: number,
-  { options, store, address }: Context,
+  { settings, store, address }: Context,
   onNotice: (notice: Notice) => void,
 ): Promise<{ number: number; watch: WatchClient }> {
-  const { nodeRank: rank, nodes: size, rendezvousTimeoutMs: timeoutMs } = options;
+  const { nodeRank: rank, nodes: size, rendezvousTimeoutMs: timeoutMs } = settings;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const current = await getJson<number>(store, 'launch/attempt', Math.max(1, deadline - performance.now()));
@@ -130,7 +130,7 @@ async function joinAttempt(
 async function makePlan(
   store: StoreClient,
   key: (name: string) => string,
-  { nodes, maxRestarts, rendezvousTimeoutMs: timeoutMs }: LaunchOptions,
+  { nodes, maxRestarts, rendezvousTimeoutMs: timeoutMs }: LaunchSettings,
 ): Promise<Plan> {
   const numbers = Array.from({ length: nodes }, (_, node) => node);
   const answers = await Promise.allSettled(

@@ -1,9 +1,9 @@
 import { StoreServer } from '../rendezvous/StoreServer.js';
-import type { LaunchOptions } from './LaunchOptions.js';
+import type { LaunchSettings } from './launchSettings.js';
 import { attemptToken, freePort, type Nodes } from './Nodes.js';
 
 /** A run on this host alone: a store, and nobody else to agree with. */
-export async function singleNode({ endpoint, bind, token, ranksHere, maxRestarts }: LaunchOptions): Promise<Nodes> {
+export async function singleNode({ endpoint, bind, token, ranksHere, maxRestarts }: LaunchSettings): Promise<Nodes> {
   const server = await StoreServer.listen({ host: bind, port: endpoint.port, token });
   return {
     begin: async (number) => {

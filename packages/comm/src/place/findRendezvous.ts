@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 
 import { tokenPattern } from '../rendezvous/token.js';
 import type { RendezvousAddress } from './Place.js';
+import { parseEndpoint } from './parseEndpoint.js';
 import { PlaceError } from './PlaceError.js';
 import type { Ranks } from './Ranks.js';
 import { firstSlurmHost } from './slurmRanks.js';
@@ -60,15 +61,6 @@ function masterPort(variables: Variables): number {
   // Two jobs that share a node get ports of their own.
   const job = variables.whole(['SLURM_JOB_ID'], { maximum: 9_999_999_999 });
   return job === undefined ? defaultMasterPort : 15_000 + (job % 10_000);
-}
-
-/** @throws PlaceError where `text` is not `host:port` or `[IPv6 address]:port` */
-export function parseEndpoint(text: string, name: string): { host: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (host !== undefined && port >= 1 && port <= 65_535) return { host, port };
-  throw new PlaceError(`${name}=${text}: expected host:port, such as 10.0.0.1:29400 or [::1]:29400.`);
 }
 
 export function isLoopback(host: string): boolean {

@@ -1,7 +1,7 @@
 import { ArgumentError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
-import type { ResolvedRouter } from '../config/RouterConfig.js';
+import type { ResolvedRouter } from '../config/routerOptions.js';
 import type { Routing } from '../Routing.js';
 
 /** The choice that one layer made for each token: plain data, to be stored or sent. */

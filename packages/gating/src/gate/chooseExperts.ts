@@ -1,7 +1,7 @@
 import { stopGradient } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import type { ResolvedRouter } from '../config/RouterConfig.js';
+import type { ResolvedRouter } from '../config/routerOptions.js';
 
 export interface Restrictions {
   /** (M), added to the scores. */

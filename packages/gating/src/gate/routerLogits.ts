@@ -2,7 +2,7 @@ import { ArgumentError } from '@scmoe/errors';
 import { linear, randomNormal, randomUniform } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import type { ResolvedRouter } from '../config/RouterConfig.js';
+import type { ResolvedRouter } from '../config/routerOptions.js';
 
 type Parameters = Record<string, tf.Tensor>;
 

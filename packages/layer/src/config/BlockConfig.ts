@@ -1,23 +1,28 @@
-import { expectKnownOptions, expectOneOf, optionNames } from '@scmoe/errors';
+import { expectKnownOptions } from '@scmoe/errors';
+import { resolveOptions, type OptionSpecs, type OptionsOf } from '@scmoe/gating';
 
-import { backboneOptions, resolveBackbone, type BackboneConfig, type ResolvedBackbone } from './BackboneConfig.js';
-import {
-  blockMoeOptions,
-  blockKinds,
-  resolveMoe,
-  type BlockMoeConfig,
-  type BlockKind,
-  type ResolvedMoe,
-} from './BlockMoeConfig.js';
+import { backboneOptions, resolveBackbone, type ResolvedBackbone } from './BackboneConfig.js';
+import { blockMoeOptions, resolveMoe, type BlockKind, type ResolvedMoe } from './BlockMoeConfig.js';
+
+/** All options of a block. */
+export const blockOptions = {
+  ...backboneOptions,
+  ...blockMoeOptions,
+  /** Whose norm `shortcutNorm: 'shared'` takes; in a block there is that of the shared expert alone. */
+  sharedNormOf: {
+    type: 'choice',
+    choices: ['sharedExpert'],
+    default: 'sharedExpert',
+    flag: false,
+    help: 'whose norm a shared shortcut norm is',
+  },
+} as const satisfies OptionSpecs;
 
 /**
  * One block: attention, then an MLP or experts. With `scmoe` and `dgmoe` in every block of a network ("everyBlock"
  * placement), gate and experts are tapped at the block's input.
  */
-export interface BlockConfig extends BackboneConfig, BlockMoeConfig {
-  /** Whose norm `shortcutNorm: 'shared'` takes; in a block there is that of the shared expert alone. */
-  sharedNormOf?: 'sharedExpert';
-}
+export interface BlockConfig extends OptionsOf<typeof blockOptions> {}
 
 /** A block with every option decided. */
 export interface ResolvedBlock extends ResolvedBackbone {
@@ -25,14 +30,12 @@ export interface ResolvedBlock extends ResolvedBackbone {
   moe?: ResolvedMoe;
 }
 
-export const blockOptions = optionNames<BlockConfig>({ ...backboneOptions, ...blockMoeOptions, sharedNormOf: true });
-
-/** Fills in the defaults of a block. @throws ArgumentError naming the option, what is allowed and what came. */
+/** A block with the defaults filled in. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveBlock(config: BlockConfig): ResolvedBlock {
-  const { kind, sharedNormOf = 'sharedExpert' } = config;
-  expectOneOf('kind', kind, blockKinds);
-  expectKnownOptions('block', config, blockOptions);
-  expectOneOf('sharedNormOf', sharedNormOf, ['sharedExpert']);
+  const { kind, sharedNormOf } = blockOptions;
+  const own = resolveOptions(config, { kind, sharedNormOf });
+  expectKnownOptions('block', config, Object.keys(blockOptions));
   const backbone = resolveBackbone(config);
-  return { kind, ...backbone, moe: resolveMoe(config, backbone, { position: 'pos1', sharedNormOf }) };
+  const moe = resolveMoe(config, backbone, { position: 'pos1', sharedNormOf: own.sharedNormOf });
+  return { kind: own.kind, ...backbone, moe };
 }

@@ -50,7 +50,7 @@ describe('resolvePair', () => {
       { shortcutNorm: 'any' },
       /^shortcutNorm: expected one of own, shared, none, got "any"$/,
     ],
-    ['dropout of everything', { dropout: 1 }, /^dropout: expected a share in \[0, 1\), got 1$/],
+    ['dropout of everything', { dropout: 1 }, /^dropout: expected a number in \[0, 1\), got 1$/],
     ['no width', { dModel: 0 }, /^dModel: expected a positive integer, got 0$/],
   ])('rejects %s', (_, change, message) => {
     const resolve = () => resolvePair({ ...valid, ...change } as PairConfig);

@@ -1,27 +1,30 @@
-import { expectKnownOptions, expectOneOf, optionNames } from '@scmoe/errors';
+import { expectKnownOptions } from '@scmoe/errors';
+import { resolveOptions, type OptionSpecs, type OptionsOf } from '@scmoe/gating';
 
-import { backboneOptions, resolveBackbone, type BackboneConfig, type ResolvedBackbone } from './BackboneConfig.js';
-import {
-  blockMoeOptions,
-  blockKinds,
-  positions,
-  resolveMoe,
-  type BlockMoeConfig,
-  type BlockKind,
-  type Position,
-  type ResolvedMoe,
-} from './BlockMoeConfig.js';
+import { backboneOptions, resolveBackbone, type ResolvedBackbone } from './BackboneConfig.js';
+import { blockMoeOptions, positionOption, resolveMoe, type BlockKind, type ResolvedMoe } from './BlockMoeConfig.js';
 
 /** What the second block of a pair has in place of an MLP. */
 export type PairKind = BlockKind;
 
+/** All options of a pair. */
+export const pairOptions = {
+  ...backboneOptions,
+  ...blockMoeOptions,
+  /** Where gate and experts are tapped. */
+  position: { ...positionOption, default: 'pos2' },
+  /** Whose norm `shortcutNorm: 'shared'` takes. */
+  sharedNormOf: {
+    type: 'choice',
+    choices: ['mlp', 'sharedExpert'],
+    derived: "the shared expert's for pos1, else the MLP's",
+    flag: false,
+    help: 'whose norm a shared shortcut norm is',
+  },
+} as const satisfies OptionSpecs;
+
 /** Two blocks, of which the second has the experts. */
-export interface PairConfig extends BackboneConfig, BlockMoeConfig {
-  /** Where gate and experts are tapped; `pos2` by default. */
-  position?: Position;
-  /** Whose norm `shortcutNorm: 'shared'` takes: that of the MLP (default for pos2 and pos3) or of the shared expert (pos1). */
-  sharedNormOf?: 'mlp' | 'sharedExpert';
-}
+export interface PairConfig extends OptionsOf<typeof pairOptions> {}
 
 /** A pair with every option decided. */
 export interface ResolvedPair extends ResolvedBackbone {
@@ -29,20 +32,15 @@ export interface ResolvedPair extends ResolvedBackbone {
   moe?: ResolvedMoe;
 }
 
-export const pairOptions = optionNames<PairConfig>({
-  ...backboneOptions,
-  ...blockMoeOptions,
-  position: true,
-  sharedNormOf: true,
-});
-
-/** Fills in the defaults of a pair. @throws ArgumentError naming the option, what is allowed and what came. */
+/** A pair with the defaults filled in. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolvePair(config: PairConfig): ResolvedPair {
-  const { kind, position = 'pos2', sharedNormOf = position === 'pos1' ? 'sharedExpert' : 'mlp' } = config;
-  expectOneOf('kind', kind, blockKinds);
-  expectKnownOptions('pair', config, pairOptions);
-  expectOneOf('position', position, positions);
-  expectOneOf('sharedNormOf', sharedNormOf, ['mlp', 'sharedExpert']);
+  const { kind, position, sharedNormOf } = pairOptions;
+  const own = resolveOptions(
+    config,
+    { kind, position, sharedNormOf },
+    { defaults: { sharedNormOf: config.position === 'pos1' ? 'sharedExpert' : 'mlp' } },
+  );
+  expectKnownOptions('pair', config, Object.keys(pairOptions));
   const backbone = resolveBackbone(config);
-  return { kind, ...backbone, moe: resolveMoe(config, backbone, { position, sharedNormOf }) };
+  return { kind: own.kind, ...backbone, moe: resolveMoe(config, backbone, own) };
 }

@@ -1,15 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { MoeLayer } from './MoeLayer.js';
-import { expertsOptions, resolveDgMoeLayer, shortcutOptions, type DgMoEArgs } from './moeLayerOptions.js';
+import { dgMoEOptions, resolveDgMoeLayer, type DgMoEArgs } from './moeLayerOptions.js';
 
 /** y = routed(norm(shortcut)) + routed(current), by different experts: see {@link dgMoE}. */
 export class DgMoE extends MoeLayer<DgMoEArgs> {
   static readonly className = 'ScmoeDgMoE';
 
   constructor(args: DgMoEArgs) {
-    const own = Object.keys({ ...expertsOptions, ...shortcutOptions });
-    super(args, { own, config: resolveDgMoeLayer(args), numInputs: 2 });
+    super(args, { own: dgMoEOptions, config: resolveDgMoeLayer(args), numInputs: 2 });
   }
 }
 tf.serialization.registerClass(DgMoE);

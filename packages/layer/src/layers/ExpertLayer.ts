@@ -1,5 +1,15 @@
-import { ArgumentError, expectKnownOptions, expectThat } from '@scmoe/errors';
-import type { Routing } from '@scmoe/gating';
+import { ArgumentError, expectKnownOptions } from '@scmoe/errors';
+import {
+  resolveOptions,
+  resolveRouterLosses,
+  routerLosses,
+  routerLossOptions,
+  weightedRouterLosses,
+  type OptionSpecs,
+  type OptionsOf,
+  type ResolvedRouterLosses,
+  type Routing,
+} from '@scmoe/gating';
 import * as tf from '@tensorflow/tfjs';
 
 import { initializeParameter } from '../parameters/initializeParameters.js';
@@ -7,8 +17,7 @@ import type { CostOptions } from '../cost/CostOptions.js';
 import type { LayerCost } from '../cost/OperatorCost.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
-import { resolveRouterLosses, sumOfLosses, type RouterLossArgs, type RouterLosses } from './routerLosses.js';
-import { moveBias, resolveBiasUpdate, type CorrectionBiasArgs, type ResolvedBiasUpdate } from './correctionBias.js';
+import { correctionBiasOptions, moveBias, resolveBiasUpdate, type ResolvedBiasUpdate } from './correctionBias.js';
 import { configVersion, restoredArgs } from './layerConfig.js';
 
 type LayerArgs = NonNullable<ConstructorParameters<typeof tf.layers.Layer>[0]>;
@@ -16,13 +25,18 @@ type Initializer = ReturnType<typeof tf.initializers.zeros>;
 export type Kwargs = Record<string, unknown>;
 export type Shape = (number | null)[];
 
-export interface ExpertLayerArgs extends LayerArgs, RouterLossArgs, CorrectionBiasArgs {
+const trainingOptions = {
+  ...routerLossOptions,
+  ...correctionBiasOptions,
   /**
    * Of the initial weights, of dropout, and of the router's noise and jitter; layers of one model want different ones.
-   * Default: a random one.
+   * A random one where it is not given.
    */
-  seed?: number;
-}
+  seed: { type: 'integer', optional: true, help: 'seed of the weights and of all that is random in training' },
+} as const satisfies OptionSpecs;
+
+/** What every layer of this package has besides its experts: tf.layers' arguments, router losses and a seed. */
+export interface ExpertLayerArgs extends LayerArgs, OptionsOf<typeof trainingOptions> {}
 
 const layerArgs: Record<keyof LayerArgs, true> = {
   inputShape: true,
@@ -33,18 +47,6 @@ const layerArgs: Record<keyof LayerArgs, true> = {
   trainable: true,
   weights: true,
   inputDType: true,
-};
-
-const trainingArgs: Record<Exclude<keyof ExpertLayerArgs, keyof LayerArgs>, true> = {
-  loadBalanceCoefficient: true,
-  sequenceBalanceCoefficient: true,
-  importanceCoefficient: true,
-  loadCoefficient: true,
-  zLossCoefficient: true,
-  biasUpdateRate: true,
-  biasUpdateRule: true,
-  expectedTopK: true,
-  seed: true,
 };
 
 /** Random streams that one training call takes: those of dropout, then those of the router. */
@@ -67,24 +69,23 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
   /** Size of the last axis of the inputs, once the layer is built. */
   protected inputSize?: number;
   private readonly seed: number;
-  private readonly lossTerms: RouterLosses;
+  private readonly coefficients: ResolvedRouterLosses;
   private readonly biasUpdate: ResolvedBiasUpdate;
   private readonly variables: Record<string, { read(): tf.Tensor }> = {};
   private auxiliaryLosses: tf.Scalar[] = [];
   private numTrainingCalls = 0;
 
-  /** @param own names of the options besides those of {@link ExpertLayerArgs} */
-  constructor(args: Args, own: readonly string[]) {
+  /** @param own the options besides those of {@link ExpertLayerArgs}; the width dModel is that of the input */
+  constructor(args: Args, own: OptionSpecs) {
     super(args);
-    const known = [...Object.keys(layerArgs), ...Object.keys(trainingArgs), ...own];
+    const known = Object.keys({ ...layerArgs, ...trainingOptions, ...own }).filter((name) => name !== 'dModel');
     expectKnownOptions(this.getClassName(), args, known);
-    this.lossTerms = resolveRouterLosses(args);
+    this.coefficients = resolveRouterLosses(args);
     this.biasUpdate = resolveBiasUpdate(args);
-    const { seed = Math.floor(Math.random() * 2 ** 31) } = args;
-    expectThat(Number.isSafeInteger(seed), 'seed', 'an integer', seed);
+    const { seed = Math.floor(Math.random() * 2 ** 31) } = resolveOptions(args, { seed: trainingOptions.seed });
     this.seed = seed;
     this.options = without(args, layerArgs);
-    if (this.lossTerms.length > 0) this.addLoss(() => this.takeAuxiliaryLoss());
+    if (this.hasRouterLoss) this.addLoss(() => this.takeAuxiliaryLoss());
   }
 
   /** Parameters for inputs whose last axis has this size. Called once, before the first call. */
@@ -163,7 +164,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
 
   /** The options without those that are for training alone. */
   protected blockOptions(): Omit<Args, keyof ExpertLayerArgs> {
-    return without(this.options as Args, { ...layerArgs, ...trainingArgs });
+    return without(this.options as Args, { ...layerArgs, ...trainingOptions });
   }
 
   protected parameters(): ParameterRecord {
@@ -190,11 +191,19 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
     if (!training || made.length === 0) return;
     const bias = this.variables['router.correctionBias'];
     if (bias && this.trainable) moveBias(bias.read() as tf.Variable, made, this.biasUpdate);
-    if (this.lossTerms.length === 0) return;
+    if (!this.hasRouterLoss) return;
     // One call per place in the model is outstanding; older ones belong to a loop that does not ask.
     while (this.auxiliaryLosses.length >= Math.max(1, this.inboundNodes.length))
       this.auxiliaryLosses.shift()!.dispose();
-    this.auxiliaryLosses.push(tf.keep(sumOfLosses(this.lossTerms, made, numSequences)));
+    const loss = tf.tidy(() => {
+      const values = routerLosses(made, this.coefficients, { numSequences });
+      return weightedRouterLosses(values, this.coefficients)!;
+    });
+    this.auxiliaryLosses.push(tf.keep(loss));
+  }
+
+  private get hasRouterLoss(): boolean {
+    return Object.values<number>({ ...this.coefficients }).some((coefficient) => coefficient > 0);
   }
 
   private takeAuxiliaryLoss(): tf.Scalar {
@@ -206,7 +215,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
   }
 }
 
-function without<T extends object, Name extends PropertyKey>(from: T, names: Record<Name, true>): Omit<T, Name> {
+function without<T extends object, Name extends PropertyKey>(from: T, names: Record<Name, unknown>): Omit<T, Name> {
   return Object.fromEntries(Object.entries(from).filter(([name]) => !(name in names))) as Omit<T, Name>;
 }
 

@@ -29,26 +29,22 @@ describe('longcatBlock', () => {
   it.each<[string, Partial<LongcatBlockArgs>]>([
     ['latent attention', {}],
     ['multi-head attention', { latent: undefined, rope: { style: 'interleaved' } }],
-  ])(
-    'trains with model.fit, and every weight moves: %s',
-    async (_, change) => {
-      const model = modelOf({ ...change, dropout: 0.1 });
-      model.compile({ optimizer: tf.train.adam(0.02), loss: 'meanSquaredError' });
-      const x = inputs();
-      const y = tf.tidy(() => tf.sum(x, -1, true));
-      const before = model.getWeights().map((weight) => weight.dataSync());
-      const { history } = await model.fit(x, y, { epochs: 8, batchSize: 3, shuffle: false, verbose: 0 });
-      const losses = history['loss'] as number[];
-      expect(losses.at(-1)).toBeLessThan(0.9 * losses[0]!);
-      const still = model
-        .getWeights()
-        .flatMap((weight, i) =>
-          weight.dataSync().some((value, j) => value !== before[i]![j]) ? [] : [model.weights[i]!.name],
-        );
-      expect(still).toEqual([]);
-    },
-    60_000,
-  );
+  ])('trains with model.fit, and every weight moves: %s', async (_, change) => {
+    const model = modelOf({ ...change, dropout: 0.1 });
+    model.compile({ optimizer: tf.train.adam(0.02), loss: 'meanSquaredError' });
+    const x = inputs();
+    const y = tf.tidy(() => tf.sum(x, -1, true));
+    const before = model.getWeights().map((weight) => weight.dataSync());
+    const { history } = await model.fit(x, y, { epochs: 8, batchSize: 3, shuffle: false, verbose: 0 });
+    const losses = history['loss'] as number[];
+    expect(losses.at(-1)).toBeLessThan(0.9 * losses[0]!);
+    const still = model
+      .getWeights()
+      .flatMap((weight, i) =>
+        weight.dataSync().some((value, j) => value !== before[i]![j]) ? [] : [model.weights[i]!.name],
+      );
+    expect(still).toEqual([]);
+  });
 
   it('has a correction bias that no gradient trains', () => {
     const model = modelOf();

@@ -18,15 +18,13 @@ import { provisionalWidth } from './provisionalWidth.js';
 /** The width dModel is that of the input. */
 export interface LongcatBlockArgs extends ExpertLayerArgs, Omit<LongcatBlockConfig, 'dModel'> {}
 
-const own = longcatOptions.filter((name) => name !== 'dModel');
-
 /** The block of LongCat-Flash: see {@link longcatBlock}. */
 export class LongcatBlock extends ExpertLayer<LongcatBlockArgs> {
   static readonly className = 'ScmoeLongcatBlock';
   private config: ResolvedLongcatBlock;
 
   constructor(args: LongcatBlockArgs) {
-    super(args, own);
+    super(args, longcatOptions);
     this.config = resolveLongcatBlock({ ...this.blockOptions(), dModel: provisionalWidth(args) });
   }
 

@@ -1,14 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { MoeLayer } from './MoeLayer.js';
-import { expertsOptions, resolveMoeLayer, type MixtureOfExpertsArgs } from './moeLayerOptions.js';
+import { mixtureOfExpertsOptions, resolveMoeLayer, type MixtureOfExpertsArgs } from './moeLayerOptions.js';
 
 /** y = sum over the top-k experts of weight * expert(x): see {@link mixtureOfExperts}. */
 export class MixtureOfExperts extends MoeLayer<MixtureOfExpertsArgs> {
   static readonly className = 'ScmoeMixtureOfExperts';
 
   constructor(args: MixtureOfExpertsArgs) {
-    super(args, { own: Object.keys(expertsOptions), config: resolveMoeLayer(args, 2) });
+    super(args, { own: mixtureOfExpertsOptions, config: resolveMoeLayer(args, 2) });
   }
 }
 tf.serialization.registerClass(MixtureOfExperts);

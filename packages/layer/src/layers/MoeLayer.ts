@@ -1,3 +1,4 @@
+import type { OptionSpecs } from '@scmoe/gating';
 import * as tf from '@tensorflow/tfjs';
 
 import type { CostOptions } from '../cost/CostOptions.js';
@@ -15,7 +16,7 @@ export abstract class MoeLayer<Args extends ExpertLayerArgs> extends ExpertLayer
 
   constructor(
     args: Args,
-    { own, config, numInputs = 1 }: { own: readonly string[]; config: ResolvedMoeLayer; numInputs?: 1 | 2 },
+    { own, config, numInputs = 1 }: { own: OptionSpecs; config: ResolvedMoeLayer; numInputs?: 1 | 2 },
   ) {
     super(args, own);
     this.config = config;

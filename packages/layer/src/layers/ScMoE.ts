@@ -1,15 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { MoeLayer } from './MoeLayer.js';
-import { resolveScMoeLayer, sharedExpertOptions, shortcutOptions, type ScMoEArgs } from './moeLayerOptions.js';
+import { resolveScMoeLayer, scMoEOptions, type ScMoEArgs } from './moeLayerOptions.js';
 
 /** y = c_s shared(current) + c_r routed(norm(shortcut)): see {@link scMoE}. */
 export class ScMoE extends MoeLayer<ScMoEArgs> {
   static readonly className = 'ScmoeScMoE';
 
   constructor(args: ScMoEArgs) {
-    const own = Object.keys({ ...sharedExpertOptions, ...shortcutOptions });
-    super(args, { own, config: resolveScMoeLayer(args), numInputs: 2 });
+    super(args, { own: scMoEOptions, config: resolveScMoeLayer(args), numInputs: 2 });
   }
 }
 tf.serialization.registerClass(ScMoE);

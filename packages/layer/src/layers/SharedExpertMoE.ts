@@ -1,14 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { MoeLayer } from './MoeLayer.js';
-import { resolveSharedMoeLayer, sharedExpertOptions, type SharedExpertMoEArgs } from './moeLayerOptions.js';
+import { resolveSharedMoeLayer, sharedExpertMoEOptions, type SharedExpertMoEArgs } from './moeLayerOptions.js';
 
 /** y = c_s shared(x) + c_r routed(x): see {@link sharedExpertMoE}. */
 export class SharedExpertMoE extends MoeLayer<SharedExpertMoEArgs> {
   static readonly className = 'ScmoeSharedExpertMoE';
 
   constructor(args: SharedExpertMoEArgs) {
-    super(args, { own: Object.keys(sharedExpertOptions), config: resolveSharedMoeLayer(args) });
+    super(args, { own: sharedExpertMoEOptions, config: resolveSharedMoeLayer(args) });
   }
 }
 tf.serialization.registerClass(SharedExpertMoE);

@@ -14,15 +14,13 @@ import { provisionalWidth } from './provisionalWidth.js';
 /** The width dModel is that of the input. */
 export interface TransformerBlockArgs extends ExpertLayerArgs, Omit<BlockConfig, 'dModel'> {}
 
-const own = blockOptions.filter((name) => name !== 'dModel');
-
 /** One transformer block, with or without experts: see {@link transformerBlock}. */
 export class TransformerBlock extends ExpertLayer<TransformerBlockArgs> {
   static readonly className = 'ScmoeTransformerBlock';
   private config: ResolvedBlock;
 
   constructor(args: TransformerBlockArgs) {
-    super(args, own);
+    super(args, blockOptions);
     this.config = resolveBlock({ ...this.blockOptions(), dModel: provisionalWidth(args) });
   }
 

@@ -13,15 +13,13 @@ import { provisionalWidth } from './provisionalWidth.js';
 /** The width dModel is that of the input. */
 export interface TransformerPairArgs extends ExpertLayerArgs, Omit<PairConfig, 'dModel'> {}
 
-const own = pairOptions.filter((name) => name !== 'dModel');
-
 /** Two transformer blocks, the second with experts: see {@link transformerPair}. */
 export class TransformerPair extends ExpertLayer<TransformerPairArgs> {
   static readonly className = 'ScmoeTransformerPair';
   private config: ResolvedPair;
 
   constructor(args: TransformerPairArgs) {
-    super(args, own);
+    super(args, pairOptions);
     this.config = resolvePair({ ...this.blockOptions(), dModel: provisionalWidth(args) });
   }
 

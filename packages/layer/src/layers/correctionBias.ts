@@ -1,26 +1,33 @@
-import { expectNonNegative, expectOneOf, expectPositive } from '@scmoe/errors';
-import { updateCorrectionBias, type Routing } from '@scmoe/gating';
+import {
+  resolveOptions,
+  updateCorrectionBias,
+  type OptionSpecs,
+  type OptionsOf,
+  type ResolvedOptions,
+  type Routing,
+} from '@scmoe/gating';
 import type * as tf from '@tensorflow/tfjs';
 
 /** How training moves the correction bias of a router that has one: see `updateCorrectionBias` of @scmoe/gating. */
-export interface CorrectionBiasArgs {
+export const correctionBiasOptions = {
   /** Change per training call; 0 leaves the bias alone. */
-  biasUpdateRate?: number;
-  biasUpdateRule?: 'sign' | 'proportional';
-  /** For `proportional`: how many of a token's topK choices should compute something; all by default. */
-  expectedTopK?: number;
-}
+  biasUpdateRate: { type: 'number', minimum: 0, default: 1e-3, help: 'change of the correction bias per call' },
+  biasUpdateRule: {
+    type: 'choice',
+    choices: ['sign', 'proportional'],
+    default: 'sign',
+    help: 'how the correction bias moves',
+  },
+  /** For `proportional`: how many of a token's topK choices should compute something; all where it is not given. */
+  expectedTopK: { type: 'number', above: 0, optional: true, help: 'choices of a token that should compute something' },
+} as const satisfies OptionSpecs;
 
-export type ResolvedBiasUpdate = Required<Pick<CorrectionBiasArgs, 'biasUpdateRate' | 'biasUpdateRule'>> &
-  Pick<CorrectionBiasArgs, 'expectedTopK'>;
+export interface CorrectionBiasArgs extends OptionsOf<typeof correctionBiasOptions> {}
+export interface ResolvedBiasUpdate extends ResolvedOptions<typeof correctionBiasOptions> {}
 
 /** @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveBiasUpdate(args: CorrectionBiasArgs): ResolvedBiasUpdate {
-  const { biasUpdateRate = 1e-3, biasUpdateRule = 'sign', expectedTopK } = args;
-  expectNonNegative('biasUpdateRate', biasUpdateRate);
-  expectOneOf('biasUpdateRule', biasUpdateRule, ['sign', 'proportional']);
-  if (expectedTopK !== undefined) expectPositive('expectedTopK', expectedTopK);
-  return { biasUpdateRate, biasUpdateRule, expectedTopK };
+  return resolveOptions(args, correctionBiasOptions);
 }
 
 /** Moves the bias by the load of a call; nothing without a rate. */

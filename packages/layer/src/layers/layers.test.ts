@@ -211,7 +211,7 @@ describe('tf.layers', () => {
     }
   });
 
-  it.each(['sequenceLoss', 'importanceLoss', 'loadLoss', 'zLoss'] as const)(
+  it.each(['sequenceBalance', 'importance', 'load', 'zLoss'] as const)(
     'add the %s to the loss of fit',
     async (name) => {
       const lossOf = async (coefficient: number) => {

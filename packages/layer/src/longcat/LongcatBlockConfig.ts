@@ -1,5 +1,5 @@
-import { expectKnownOptions, expectOneOf, expectPositiveInteger, expectThat, optionNames } from '@scmoe/errors';
-import { resolveRouter, type RouterConfig } from '@scmoe/gating';
+import { expectKnownOptions, expectPositiveInteger, expectThat } from '@scmoe/errors';
+import { resolveOptions, resolveRouter, routerOptions, type OptionSpecs, type OptionsOf } from '@scmoe/gating';
 
 import {
   backboneOptions,
@@ -8,29 +8,37 @@ import {
   type ResolvedBackbone,
 } from '../config/BackboneConfig.js';
 import {
+  latentOptions,
   resolveLatentAttention,
-  type LatentAttentionConfig,
   type ResolvedLatentAttention,
 } from '../config/LatentAttentionConfig.js';
-import { routedOptions, type ResolvedExperts } from '../config/MoeConfig.js';
+import { expertOptions, type ResolvedExperts } from '../config/MoeConfig.js';
 
-export const attentionKinds = ['multiHead', 'latent'] as const;
+/** All options of a LongCat block. */
+export const longcatOptions = {
+  ...backboneOptions,
+  ...routerOptions,
+  ...expertOptions,
+  /** With keys and values of every head, or latent (MLA). */
+  attention: {
+    type: 'choice',
+    choices: ['multiHead', 'latent'],
+    derived: 'latent where latent is given',
+    help: 'attention with keys and values of every head, or latent',
+  },
+  /** Of both attentions; it takes the place of `numKvHeads` and `rope`. */
+  latent: { type: 'record', options: latentOptions, optional: true, flag: false, help: 'sizes of latent attention' },
+} as const satisfies OptionSpecs;
+
 /** Attention of a LongCat block: with keys and values of every head, or latent (MLA). */
-export type AttentionKind = (typeof attentionKinds)[number];
+export type AttentionKind = (typeof longcatOptions.attention.choices)[number];
 
 /**
  * The shortcut-connected block of LongCat-Flash (arXiv 2509.01322, section 2.2): two attentions and two dense MLPs, and
  * experts that read what the first MLP reads and are added at the end. Of the router's options, `numExperts` counts those
  * with a feed-forward network, `topK` is 2 by default, `normalizeWeights` false and `correctionBias` true.
  */
-export interface LongcatBlockConfig extends BackboneConfig, RouterConfig {
-  /** Default: `latent` where `latent` is given. */
-  attention?: AttentionKind;
-  /** Of both attentions; it takes the place of `numKvHeads` and `rope`. */
-  latent?: LatentAttentionConfig;
-  /** Hidden width of one expert; ffnHidden by default. */
-  expertHidden?: number;
-}
+export interface LongcatBlockConfig extends OptionsOf<typeof longcatOptions> {}
 
 /** A LongCat block with every option decided. */
 export interface ResolvedLongcatBlock extends ResolvedBackbone {
@@ -39,27 +47,20 @@ export interface ResolvedLongcatBlock extends ResolvedBackbone {
   moe: ResolvedExperts;
 }
 
-export const longcatOptions = optionNames<LongcatBlockConfig>({
-  ...backboneOptions,
-  ...routedOptions,
-  attention: true,
-  latent: true,
-  expertHidden: true,
-});
-
 /**
- * Fills in the defaults: those of LongCat-Flash for activation (`swiglu`), norm (`rms`) and biases (none).
+ * A block with the defaults filled in: those of LongCat-Flash for activation (`swiglu`), norm (`rms`) and biases (none).
  * @throws ArgumentError naming the option, what is allowed and what came.
  */
 export function resolveLongcatBlock(config: LongcatBlockConfig): ResolvedLongcatBlock {
-  const { latent, attention = latent ? 'latent' : 'multiHead' } = config;
-  expectKnownOptions('LongCat block', config, longcatOptions);
-  expectOneOf('attention', attention, attentionKinds);
+  expectKnownOptions('LongCat block', config, Object.keys(longcatOptions));
+  const { latent } = config;
+  const kind = { attention: longcatOptions.attention };
+  const { attention } = resolveOptions(config, kind, { defaults: { attention: latent ? 'latent' : 'multiHead' } });
   const backbone = attention === 'latent' ? latentBackbone(config) : resolveBackbone(withDefaults(config));
   if (attention === 'multiHead') expectThat(latent === undefined, 'latent', "none with attention 'multiHead'", latent);
   const { activation, ffnBias, ffnHidden } = backbone;
-  const { expertHidden = ffnHidden, normalizeWeights = false, correctionBias = true } = config;
-  expectPositiveInteger('expertHidden', expertHidden);
+  const { expertHidden } = resolveOptions(config, expertOptions, { defaults: { expertHidden: ffnHidden } });
+  const { normalizeWeights = false, correctionBias = true } = config;
   const router = resolveRouter({ ...config, normalizeWeights, correctionBias }, { topK: 2 });
   return {
     ...backbone,

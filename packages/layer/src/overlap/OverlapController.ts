@@ -20,7 +20,7 @@ export type OverlapMode = 'auto' | 'off' | number;
 /** How plans are chosen, by whom, and from what. */
 export interface OverlapOptions {
   mode?: OverlapMode;
-  /** In how many exchanges the tokens travel, each way. Chunks, unlike slots, change the last bits of expert gradients. */
+  /** In how many exchanges the tokens travel, each way. Chunks, unlike slots, may change last bits. */
   chunks?: number;
   /** The ranks that have to follow one plan; by default this one alone. */
   world?: Communicator;

@@ -30,7 +30,7 @@ export interface Cluster {
   readonly interference?: number;
 }
 
-/** @throws ArgumentError naming the field that makes no sense */
+/** Checks a description that may come from a file. @throws ArgumentError naming the field that makes no sense */
 export function checkCluster(cluster: Cluster): void {
   expectPositiveInteger('ranksPerNode', cluster.ranksPerNode);
   for (const link of ['intraNode', 'interNode'] as const) {

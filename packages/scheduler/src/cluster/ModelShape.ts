@@ -19,7 +19,7 @@ export interface ModelShape {
   readonly bytesPerElement?: number;
 }
 
-/** @throws ArgumentError naming the field that makes no sense */
+/** Checks a description that may come from a file. @throws ArgumentError naming the field that makes no sense */
 export function checkModelShape(model: ModelShape): void {
   for (const field of ['pairs', 'dModel', 'ffnHidden', 'sequenceLength', 'expertsPerRank'] as const) {
     expectPositiveInteger(field, model[field]);

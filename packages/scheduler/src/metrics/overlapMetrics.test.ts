@@ -5,7 +5,7 @@ import { communicationShare, exposedTime, hiddenFraction, lowerBoundMs } from '.
 describe('overlap metrics', () => {
   it('exposed time is what communication adds to the step', () => {
     expect(exposedTime({ stepMs: 10, computeOnlyMs: 8 })).toBe(2);
-    expect(() => exposedTime({ stepMs: NaN, computeOnlyMs: 8 })).toThrow(/stepMs: expected a time .* got NaN/);
+    expect(() => exposedTime({ stepMs: NaN, computeOnlyMs: 8 })).toThrow(/stepMs: expected a number >= 0, got NaN/);
   });
 
   it('the hidden fraction is 1 for all, 0 for nothing, negative for overlap that hurts', () => {

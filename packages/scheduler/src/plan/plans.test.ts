@@ -71,8 +71,8 @@ describe('plans', () => {
 
   it.each([
     ['a slot that is not there', { slot: 4 }, /slot: expected 0 to 3 for this graph, got 4/],
-    ['half a slot', { slot: 0.5 }, /slot: expected a whole number of at least 0, got 0.5/],
-    ['no chunks', { slot: 0, chunks: 0 }, /chunks: expected a whole number of at least 1, got 0/],
+    ['half a slot', { slot: 0.5 }, /slot: expected an integer >= 0, got 0.5/],
+    ['no chunks', { slot: 0, chunks: 0 }, /chunks: expected a positive integer, got 0/],
   ])('reject %s', (_, options, message) => {
     expect(() => overlappedPlan(pos2, options)).toThrow(message);
   });

@@ -115,7 +115,8 @@ export class ScmoeBackend extends MathBackendCPU {
 
   override readSync(dataId: tf.DataId): tf.backend_util.BackendValues {
     const values = super.readSync(dataId);
-    // A copy: this memory is handed out again when the tensor is disposed, and callers keep what they read.
+    // A copy: this memory is handed out again when the tensor is disposed, and callers keep what they read
+    // (docs/decisions.md#buffer-pool).
     return ArrayBuffer.isView(values) ? values.slice() : values;
   }
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { expectGradientsMatch, type Golden, itGolden, relativeError } from '@scmoe/testing';
+import { expectGradientsMatch, itMatchesReference, relativeError } from '@scmoe/testing';
 import { attention, backendName, type AttentionOptions } from '../index.js';
 import { availableBackends } from '../testing/backends.js';
 import { attentionKernel } from './attention.js';
@@ -25,7 +25,7 @@ const flat = (x: tf.Tensor) => tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [x.shap
 describe.each(availableBackends())('attention on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
 
-  itGolden('matches the reference values', 'attention-core', ({ tensors, config }) => {
+  itMatchesReference('matches the reference values', 'attentionCore', ({ tensors, config }) => {
     const inputs = ['q', 'k', 'v'].map((x) => flat(tensors[`input.${x}`]!)) as Inputs;
     const options = {
       numHeads: tensors['input.q']!.shape[1]!,
@@ -38,7 +38,7 @@ describe.each(availableBackends())('attention on %s', (backend) => {
       expect(relativeError(gradients[i]!, flat(tensors[`grad.input.${x}`]!))).toBeLessThan(gradientTolerance);
   });
 
-  const withProjections = ({ tensors, config }: Golden<unknown>) => {
+  itMatchesReference('matches the reference values with projections', 'attention', ({ tensors, config }) => {
     const { numHeads, numKvHeads, causal, rope, ropeTheta } = config as {
       numHeads: number;
       numKvHeads: number;
@@ -67,9 +67,7 @@ describe.each(availableBackends())('attention on %s', (backend) => {
       const scale = key === 'param.bk' ? tf.max(tf.abs(tensors['grad.param.wk']!)).dataSync()[0]! : undefined;
       expect(relativeError(gradients[i]!, expected, scale)).toBeLessThan(gradientTolerance);
     }
-  };
-  itGolden('matches the reference values with projections', 'attention-causal', withProjections);
-  itGolden('matches the reference values with projections', 'attention-full', withProjections);
+  });
 
   it('has the gradients that finite differences show', () => {
     const [q, k, v, r] = [
@@ -176,7 +174,7 @@ nativeOnly('native attention', () => {
 });
 
 describe('rotary position embedding', () => {
-  itGolden('matches the reference values', 'rope', ({ tensors, config }) => {
+  itMatchesReference('matches the reference values', 'rope', ({ tensors, config }) => {
     const { rope, ropeTheta } = config as { rope: 'half' | 'interleaved'; ropeTheta: number };
     const x = tf.transpose(tensors['input.x']!, [0, 2, 1, 3]) as tf.Tensor4D;
     const first = tensors['buffer.positions']!.dataSync()[0]!;

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { itGolden } from '@scmoe/testing';
+import { itMatchesReference } from '@scmoe/testing';
 import {
   decode,
   dispatchPlan,
@@ -36,7 +36,7 @@ function randomChoice(tokens: number, topK: number, numExperts: number, seed: nu
 describe.each(availableBackends())('dispatchPlan on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
 
-  itGolden('matches the reference values', 'capacity-', ({ tensors, config }) => {
+  itMatchesReference('matches the reference values', 'capacity', ({ tensors, config }) => {
     const { numExperts, dropPolicy, capacityOrder } = config as {
       numExperts: number;
       dropPolicy: DropPolicy;
@@ -55,7 +55,7 @@ describe.each(availableBackends())('dispatchPlan on %s', (backend) => {
     }
   });
 
-  itGolden('matches the reference values', 'dropless-', ({ tensors, config }) => {
+  itMatchesReference('matches the reference values', 'dropless', ({ tensors, config }) => {
     const { numExperts, worldSizes } = config as { numExperts: number; worldSizes: number[] };
     const experts = tensors['buffer.experts']!;
     const plan = dispatchPlan(experts, tf.zeros(experts.shape), { numExperts });

@@ -73,7 +73,7 @@ export function dispatchPlan(
     throw new Error(`dispatchPlan: capacityOrder must be 'choice' or 'token', got '${String(capacityOrder)}'`);
   const attributes = { numExperts, numZeroExperts, capacity, dropPolicy, capacityOrder };
   // Recorded, these integers would lie on the path from the router to the loss, and tf.grads, unlike our own walker,
-  // asks every operation that reads them for a gradient.
+  // asks every operation that reads them for a gradient (docs/decisions.md#plans-off-the-tape).
   return withoutRecording(() => {
     if (!hasFused(dispatchPlanKernel)) return dispatchPlanComposed(experts, weights, attributes);
     const [slots, counts, load, firstLoad] = runFused(dispatchPlanKernel, { experts, weights }, attributes);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { expectGradientsMatch, itGolden, relativeError } from '@scmoe/testing';
+import { expectGradientsMatch, itMatchesReference, relativeError } from '@scmoe/testing';
 import { layerNorm, layerNormComposed, rmsNorm, rmsNormComposed } from '../index.js';
 import { availableBackends } from '../testing/backends.js';
 import { expectNoLeak, expectTwinsAgree } from '../testing/twin.js';
@@ -46,7 +46,7 @@ describe.each(availableBackends())('norms on %s', (backend) => {
     expectGradientsMatch((x, w) => tf.sum(tf.square(rmsNorm(x, w))), [random(3, 6), random(6)]);
   });
 
-  itGolden('match the reference values', 'norm-', ({ tensors, config }) => {
+  itMatchesReference('match the reference values', 'norm', ({ tensors, config }) => {
     const { norm, normEps } = config as { norm: 'layer' | 'rms'; normEps: number };
     const names = ['input.x', 'param.weight', ...(norm === 'layer' ? ['param.bias'] : [])];
     const apply = (x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor) =>

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { expectGradientsMatch, itGolden, relativeError } from '@scmoe/testing';
+import { expectGradientsMatch, itMatchesReference, relativeError } from '@scmoe/testing';
 import { softmaxCrossEntropy, softmaxCrossEntropyComposed } from '../index.js';
 import { availableBackends } from '../testing/backends.js';
 import { expectNoLeak, expectTwinsAgree } from '../testing/twin.js';
@@ -36,7 +36,7 @@ describe.each(availableBackends())('softmaxCrossEntropy on %s', (backend) => {
     });
   }
 
-  itGolden('matches the reference values', 'cross-entropy-', ({ tensors, config }) => {
+  itMatchesReference('matches the reference values', 'crossEntropy', ({ tensors, config }) => {
     const options = config as { ignoreIndex?: number; labelSmoothing?: number };
     const targets = tensors['buffer.targets']!;
     const loss = (x: tf.Tensor) => softmaxCrossEntropy(x, targets, options);

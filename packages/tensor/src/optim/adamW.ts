@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { expectShape } from '../ops/check.js';
 import { hasFused, runFused } from '../ops/runFused.js';
+import { isWeight } from './isWeight.js';
 
 export const adamWKernel = 'ScmoeAdamW';
 
@@ -11,7 +12,7 @@ export interface AdamWOptions {
   beta2?: number;
   epsilon?: number;
   weightDecay?: number;
-  /** Which variables decay; by default matrices and stacks of them, not biases and norms. */
+  /** Which variables decay; by default weights and tables, not biases and norms: see `isWeight`. */
   decay?: (name: string, variable: tf.Variable) => boolean;
 }
 
@@ -57,6 +58,8 @@ interface Moments {
  * where m̂ and v̂ are m and v over 1 - beta^t. Clones of a variable keep the value that they were taken from.
  */
 export class AdamW {
+  /** The name under which checkpoints know it. */
+  readonly name = 'AdamW';
   private readonly beta1: number;
   private readonly beta2: number;
   private readonly epsilon: number;
@@ -65,13 +68,7 @@ export class AdamW {
   private readonly moments = new Map<string, Moments>();
   private steps = 0;
 
-  constructor({
-    beta1 = 0.9,
-    beta2 = 0.95,
-    epsilon = 1e-8,
-    weightDecay = 0.1,
-    decay = (_name, variable) => variable.rank >= 2,
-  }: AdamWOptions = {}) {
+  constructor({ beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.1, decay = isWeight }: AdamWOptions = {}) {
     for (const [name, beta] of Object.entries({ beta1, beta2 }))
       if (!(beta >= 0 && beta < 1)) throw new Error(`AdamW: ${name} must be in [0, 1), got ${beta}`);
     if (!(epsilon > 0)) throw new Error(`AdamW: epsilon must be positive, got ${epsilon}`);

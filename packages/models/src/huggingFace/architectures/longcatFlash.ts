@@ -136,7 +136,7 @@ function writeConfig(config: LongcatFlashConfig): JsonObject {
 /** The router that the family has; nothing is dropped. */
 const router = {
   scoreFunction: 'softmax',
-  gate: 'linear',
+  logits: 'linear',
   noisy: false,
   normalizeWeights: false,
   correctionBias: true,

@@ -36,7 +36,7 @@ export function expertsOf({ stages }: ResolvedGpt, kind: 'standard' | 'shared'):
 /** Options of a router in the plain form: softmax of a linear map. */
 const plainRouter = {
   scoreFunction: 'softmax',
-  gate: 'linear',
+  logits: 'linear',
   noisy: false,
   correctionBias: false,
   routedScalingFactor: 1,

@@ -1,0 +1,2 @@
+export { runCli } from './runCli.js';
+export type { Terminal } from '@scmoe/comm/launch';

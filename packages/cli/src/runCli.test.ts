@@ -1,0 +1,68 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { fromSource } from '@scmoe/testing';
+
+import { scmoe, temporaryFiles } from './testing/scmoe.js';
+
+const file = temporaryFiles();
+const bin = join(import.meta.dirname, '..', 'bin', 'scmoe.mjs');
+
+describe('a wrong command line exits with 2 and says', () => {
+  it.each([
+    [['simulate', '--share', '1.5'], /'1.5' is invalid. Expected a share from 0 to 0.99/],
+    [['simulate', '--ranks', '2,x'], /'2,x' is invalid. Expected a whole number from 1 to 9999999/],
+    [['simulate', '--mode', 'guess'], /'guess' is invalid. Expected train or infer/],
+    [['simulate', '--timeline', 'x.gif'], /Expected a file name ending in .svg or .png/],
+    [['timeline'], /missing required argument 'traces'/],
+    [['fly'], /unknown command 'fly'[^]*\(--help lists the options\)/],
+  ])('%j', async (args, message) => {
+    const { code, err } = await scmoe(...args);
+    expect(err).toMatch(message);
+    expect(code).toBe(2);
+  });
+});
+
+describe('--help', () => {
+  it('exits with 0 and lists every command on one page', async () => {
+    const { code, out } = await scmoe('--help');
+    expect(code).toBe(0);
+    const commands = [...out.matchAll(/^ {2}([a-z-]+)(?= )/gm)].map(([, name]) => name);
+    expect(commands).toEqual(['launch', 'flight-recorder', 'engines', 'timeline', 'simulate', 'help']);
+  });
+
+  it.each(['launch', 'flight-recorder', 'engines', 'timeline', 'simulate'])('of %s lists its options', async (name) => {
+    const { code, out } = await scmoe(name, '--help');
+    expect(code).toBe(0);
+    expect(out).toContain(`Usage: scmoe ${name}`);
+  });
+});
+
+describe('the program', () => {
+  it('launches ranks and ends with the code of the one that failed', () => {
+    const args = ['launch', '-n', '2', '--', 'sh', '-c', 'echo $RANK of $WORLD_SIZE; exit $((RANK * 5))'];
+    const env = { ...process.env, NODE_OPTIONS: '' };
+    const { status, stdout, stderr } = spawnSync(process.execPath, [...fromSource, bin, ...args], {
+      encoding: 'utf8',
+      env,
+    });
+    expect(stdout.split('\n').sort()).toEqual(['', '[rank 0] 0 of 2', '[rank 1] 1 of 2']);
+    expect(stderr).toMatch(/^scmoe: rank 1 failed first: exit status 5/);
+    expect(status).toBe(5);
+  });
+
+  it('says what to do where it is linked but not built', () => {
+    const own = file('unbuilt');
+    mkdirSync(join(own, 'bin'), { recursive: true });
+    cpSync(bin, join(own, 'bin', 'scmoe.mjs'));
+    const exports = { '.': './dist/index.js' };
+    writeFileSync(join(own, 'package.json'), JSON.stringify({ name: '@scmoe/cli', type: 'module', exports }));
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(own, 'bin', 'scmoe.mjs')], {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_OPTIONS: '' },
+    });
+    expect(stderr).toMatch(/^scmoe: it is not built yet: run `npm run build` in the repository \(.+\)\.\n$/);
+    expect([status, stdout]).toEqual([1, '']);
+  });
+});

@@ -1,0 +1,43 @@
+import type { Terminal } from '@scmoe/comm/launch';
+import { ScmoeError, UserError } from '@scmoe/errors';
+import { Command, CommanderError } from 'commander';
+
+import { enginesCommand } from './commands/enginesCommand.js';
+import { flightRecorderCommand } from './commands/flightRecorderCommand.js';
+import { launchCommand } from './commands/launchCommand.js';
+import { simulateCommand } from './commands/simulateCommand.js';
+import { timelineCommand } from './commands/timelineCommand.js';
+
+/**
+ * Runs one command line of `scmoe`, the name of the command first.
+ *
+ * @returns the exit code: 0, that of a launched run, 1 for what failed, 2 for a command line that is wrong
+ */
+export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
+  let exitCode = 0;
+  const program = new Command('scmoe')
+    .description('Launches ranks, and shows how their communication overlaps with computation.')
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out.write(text),
+      writeErr: (text) => terminal.err.write(text),
+    })
+    .showHelpAfterError('(--help lists the options)');
+  const commands = [
+    launchCommand(terminal, (code) => (exitCode = code)),
+    ...[flightRecorderCommand, enginesCommand, timelineCommand, simulateCommand].map((make) => make(terminal)),
+  ];
+  // Commands made elsewhere don't inherit these settings by themselves.
+  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    // Whatever is no error of ours is a fault of the program, and keeps its stack.
+    if (!(error instanceof ScmoeError)) throw error;
+    terminal.err.write(`scmoe: ${error.message}\n`);
+    return error instanceof UserError ? error.exitCode : 1;
+  }
+}

@@ -1,0 +1,85 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { fromSource } from '@scmoe/testing';
+
+import type { LaunchOptions } from '../launch/LaunchOptions.js';
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+export interface LaunchOutcome {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  out: string;
+  err: string;
+}
+
+export interface LaunchProcess {
+  process: ChildProcess;
+  out: () => string;
+  err: () => string;
+  done: Promise<LaunchOutcome>;
+}
+
+const launcherVariables = /^(RANK|WORLD_SIZE|LOCAL_|MASTER_|SCMOE_|PET_|NODE_OPTIONS|NO_COLOR|FORCE_COLOR)/;
+
+/** Runs `launch` in a process of its own, from source. */
+export function startLaunch(
+  command: LaunchOptions['command'],
+  options: Partial<LaunchOptions> = {},
+  env: NodeJS.ProcessEnv = {},
+): LaunchProcess {
+  const program = join(here, 'launchProgram.ts');
+  const clean = Object.entries(process.env).filter(([name]) => !launcherVariables.test(name));
+  const child = spawn(process.execPath, [...fromSource, program, JSON.stringify({ command, ...options })], {
+    env: { ...Object.fromEntries(clean), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  const done = new Promise<LaunchOutcome>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve({ code, signal, out, err }));
+  });
+  return { process: child, out: () => out, err: () => err, done };
+}
+
+/** Runs every case of collectiveCases on so many ranks, each a process. */
+export function launchCases(ranks: number, env: NodeJS.ProcessEnv): LaunchProcess {
+  const program = join(here, 'collectivesProgram.ts');
+  return startLaunch([process.execPath, ...fromSource, program, 'nccl'], { ranksHere: ranks }, env);
+}
+
+/** Writes programs for ranks into a folder of the test file's own. */
+export function programs(): { folder: string; script: (name: string, text: string) => string } {
+  const folder = mkdtempSync(join(tmpdir(), 'scmoe-launch-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return {
+    folder,
+    script: (name, text) => {
+      const path = join(folder, name);
+      writeFileSync(path, text);
+      return path;
+    },
+  };
+}
+
+/** Waits until something holds; the test's own time-out is the limit. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(20);
+}
+
+/** Whether a process is there and not a zombie that nobody has fetched yet. */
+export function isRunning(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2)[0] !== 'Z';
+  } catch {
+    return false;
+  }
+}
