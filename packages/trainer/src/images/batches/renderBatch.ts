@@ -1,7 +1,7 @@
 import { applyPlan, eraseBox } from '../augment/applyPlan.js';
 import { mixPixels } from '../augment/mixing.js';
 import type { PixelReader } from '../PixelStore.js';
-import { normalizePixels } from '../preprocess/preprocess.js';
+import { normalizer } from '../preprocess/preprocess.js';
 import type { BatchPlan, BatchSettings } from './BatchPlan.js';
 
 /**
@@ -16,13 +16,14 @@ export function renderBatch(
   { reader, output, onPicture }: { reader: PixelReader; output: Float32Array; onPicture?: () => void },
 ): void {
   const stored = source.size;
+  const normalize = normalizer(normalization);
   const length = size.height * size.width * 3;
   const part = (i: number) => output.subarray(i * length, (i + 1) * length);
   for (const [i, index] of indices.entries()) {
     const data = new Uint8Array(stored.height * stored.width * 3);
     reader.read(source.rows[index]!, data);
     const plan = plans[i]!;
-    normalizePixels(applyPlan({ ...stored, data }, plan, size).data, part(i), normalization);
+    normalize(applyPlan({ ...stored, data }, plan, size).data, part(i));
     if (plan.erase !== undefined) eraseBox(part(i), size.width, plan.erase);
     onPicture?.();
   }

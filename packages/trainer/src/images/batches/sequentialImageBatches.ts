@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import type { ImageSplit } from '../ImageSplit.js';
 import { centerCrop } from '../preprocess/centerCrop.js';
-import { normalizePixels } from '../preprocess/preprocess.js';
+import { normalizer } from '../preprocess/preprocess.js';
 import {
   checkPreprocessing,
   checkSize,
@@ -42,6 +42,7 @@ export function* sequentialImageBatches(
   const numChosen = maxBatches > 0 ? Math.min(split.count, maxBatches * batchSize) : split.count;
   const imageBytes = split.size.height * split.size.width * 3;
   const length = size.height * size.width * 3;
+  const normalize = normalizer(preprocessing);
   for (let first = 0; first < numChosen; first += batchSize) {
     const weight = Math.min(batchSize, numChosen - first);
     const indices = Array.from({ length: weight }, (_, i) => Math.floor(((first + i) * split.count) / numChosen));
@@ -49,11 +50,7 @@ export function* sequentialImageBatches(
     const pixels = new Float32Array(weight * length);
     for (let i = 0; i < weight; i++) {
       const data = levels.subarray(i * imageBytes, (i + 1) * imageBytes);
-      normalizePixels(
-        centerCrop({ ...split.size, data }, size).data,
-        pixels.subarray(i * length, (i + 1) * length),
-        preprocessing,
-      );
+      normalize(centerCrop({ ...split.size, data }, size).data, pixels.subarray(i * length, (i + 1) * length));
     }
     const labels = Int32Array.from(indices, (i) => split.labels[i]!);
     yield {

@@ -33,13 +33,20 @@ export function resizeAndCrop(image: RgbImage, settings: PreprocessSettings): Rg
 
 /** The second half of `preprocess`: levels (..., 3) to numbers, written to `output`. */
 export function normalizePixels(levels: Uint8Array, output: Float32Array, settings: PreprocessSettings): void {
+  normalizer(settings)(levels, output);
+}
+
+/** `normalizePixels` for many pictures: what becomes of a level is computed once. */
+export function normalizer(settings: PreprocessSettings): (levels: Uint8Array, output: Float32Array) => void {
   const tables = [0, 1, 2].map((channel) => levelTable(settings, channel));
   const [red, green, blue] = tables as [Float32Array, Float32Array, Float32Array];
-  for (let i = 0; i < levels.length; i += 3) {
-    output[i] = red[levels[i]!]!;
-    output[i + 1] = green[levels[i + 1]!]!;
-    output[i + 2] = blue[levels[i + 2]!]!;
-  }
+  return (levels, output) => {
+    for (let i = 0; i < levels.length; i += 3) {
+      output[i] = red[levels[i]!]!;
+      output[i + 1] = green[levels[i + 1]!]!;
+      output[i + 2] = blue[levels[i + 2]!]!;
+    }
+  };
 }
 
 /** What becomes of each of the 256 levels of a channel. */
