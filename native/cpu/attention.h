@@ -22,7 +22,7 @@ void attention(const AttentionShape& shape, const float* q, const float* k, cons
 
 /// Gradients of sum(out * dOut). Sums over query blocks and heads run in an order that depends on the shape and the
 /// thread count alone.
-void attentionGrad(const AttentionShape& shape, const float* dOut, const float* q, const float* k, const float* v,
+void attentionBackward(const AttentionShape& shape, const float* dOut, const float* q, const float* k, const float* v,
                    const float* out, const float* logsumexp, float* dQ, float* dK, float* dV);
 
 }  // namespace scmoe

@@ -22,8 +22,8 @@ void forEachExpert(const ExpertRows& group, const Body& body, const Gap& gap) {
     const int64_t count = group.counts[e];
     const int64_t room = group.capacity > 0 ? group.capacity : group.rows - start;
     if (count < 0 || count > room || start + count > group.rows)
-      throw Error("groupedFfn: the count of expert " + std::to_string(e) + " must be in 0 ... " +
-                  std::to_string(room) + ", got " + std::to_string(count));
+      throw ArgumentError("groupedFfn: counts[" + std::to_string(e) + "]: expected 0 to " + std::to_string(room) +
+                          ", got " + std::to_string(count));
     body(e, start, count);
     if (group.capacity > 0) {
       if (count < group.capacity) gap(start + count, group.capacity - count);

@@ -20,8 +20,8 @@ const int32_t* choiceOfRow(const char* what, int64_t choices, int64_t numRows, c
     const int32_t row = slots[i];
     if (row < 0) continue;
     if (row >= numRows || choice[row] >= 0)
-      throw Error(std::string(what) + ": slot of choice " + std::to_string(i) + " must be a free row below " +
-                  std::to_string(numRows) + ", got " + std::to_string(row));
+      throw ArgumentError(std::string(what) + ": slots[" + std::to_string(i) + "]: expected a free row below " +
+                          std::to_string(numRows) + ", got " + std::to_string(row));
     choice[row] = static_cast<int32_t>(i);
   }
   return choice;
@@ -30,8 +30,8 @@ const int32_t* choiceOfRow(const char* what, int64_t choices, int64_t numRows, c
 void checkSlots(const char* what, int64_t choices, int64_t numRows, const int32_t* slots) {
   for (int64_t i = 0; i < choices; ++i)
     if (slots[i] >= numRows)
-      throw Error(std::string(what) + ": slot of choice " + std::to_string(i) + " must be below " +
-                  std::to_string(numRows) + ", got " + std::to_string(slots[i]));
+      throw ArgumentError(std::string(what) + ": slots[" + std::to_string(i) + "]: expected a row below " +
+                          std::to_string(numRows) + ", got " + std::to_string(slots[i]));
 }
 
 }  // namespace
@@ -50,7 +50,9 @@ void encodeForward(int64_t tokens, int64_t topK, int64_t d, int64_t numRows, con
   });
 }
 
-void encodeBackward(int64_t tokens, int64_t topK, int64_t d, const float* dRows, const int32_t* slots, float* dx) {
+void encodeBackward(int64_t tokens, int64_t topK, int64_t d, int64_t numRows, const float* dRows, const int32_t* slots,
+                    float* dx) {
+  checkSlots("encode", tokens * topK, numRows, slots);
   parallelFor(tokens, grainFor(d * 8), [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
       float* const to = dx + t * d;

@@ -97,6 +97,7 @@ void run(const void* x, void* out, int64_t count, double p, double q) {
     run<Op, float>(x, out, count, p, q);                                                          \
   }
 SCMOE_UNARY_FLOAT_OPS(SCMOE_DEFINE)
+SCMOE_DEFINE(LeakyRelu)
 SCMOE_UNARY_TEST_OPS(SCMOE_DEFINE)
 #undef SCMOE_DEFINE
 
@@ -107,6 +108,8 @@ SCMOE_UNARY_TEST_OPS(SCMOE_DEFINE)
     rejectType(#Op);                                                                              \
   }
 SCMOE_UNARY_NUMBER_OPS(SCMOE_DEFINE)
+SCMOE_DEFINE(Step)
+SCMOE_DEFINE(ClipByValue)
 #undef SCMOE_DEFINE
 
 #define SCMOE_DEFINE(Op)                                                                          \

@@ -6,6 +6,8 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { generate } from './generate.mjs';
+
 const native = dirname(dirname(fileURLToPath(import.meta.url)));
 export const buildFolder = join(native, 'build');
 
@@ -33,13 +35,15 @@ function cmakeJs(...args) {
  *
  * @param {{ tests?: boolean }} options `tests`: everything there is, the unit tests as well; else the tensor addon alone
  */
-export function compile({ tests = false } = {}) {
+export async function compile({ tests = false } = {}) {
   // Configured each time (a second): a changed SCMOE_MARCH or compiler counts. A folder that was configured under
   // another path or by another CMake is given up for a new one.
   const configure = () => cmakeJs('configure', `--CDSCMOE_NATIVE_TESTS=${tests ? 'ON' : 'OFF'}`);
+  await generate(buildFolder);
   let done = configure();
   if (!done) {
     rmSync(buildFolder, { recursive: true, force: true });
+    await generate(buildFolder);
     done = configure();
   }
   if (done && (tests ? build() : build('scmoe_native'))) return;

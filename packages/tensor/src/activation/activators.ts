@@ -7,13 +7,6 @@ import { backendName } from '../backend/kernel.js';
 import { makeCurrent, useCpu, type Activate, type Activated } from './Activated.js';
 import { checkThreads } from './checkThreads.js';
 
-interface Runtime {
-  setThreads: (count: number) => void;
-  hasBf16: () => boolean;
-  setBf16: (on: boolean) => void;
-  oneDnnVersion: () => string;
-}
-
 /** The backends that `useBackend` knows by name, on Node. */
 export const activators: Record<string, Activate> = {
   [backendName]: useScmoe,
@@ -36,10 +29,10 @@ async function useScmoe(threads: number): Promise<Activated> {
   const { problem } = findAddon();
   if (problem !== undefined) throw new Error(problem);
   await makeCurrent(backendName);
-  const runtime = loadAddon<Runtime>();
-  runtime.setThreads(threads);
+  const runtime = loadAddon();
+  runtime.setThreads({ count: threads });
   const setBf16 = (on: boolean) => {
-    runtime.setBf16(on && runtime.hasBf16());
+    runtime.setBf16({ on: on && runtime.hasBf16() });
     return runtime.hasBf16() ? undefined : 'this CPU has no bf16 instructions';
   };
   return { name: backendName, threads, about: `native kernels, ${runtime.oneDnnVersion()}`, setBf16 };

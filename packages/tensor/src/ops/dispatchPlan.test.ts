@@ -158,6 +158,8 @@ describe.each(availableBackends())('dispatchPlan on %s', (backend) => {
       'capacity must be a whole number',
     );
     if (backend === 'scmoe')
-      expect(() => dispatchPlan(experts, weights, { numExperts: 2 })).toThrow(/expert of choice \d must be in 0 ... 1/);
+      expect(() => dispatchPlan(experts, weights, { numExperts: 2 })).toThrow(
+        /dispatchPlan: experts\[\d\]: expected 0 to 1/,
+      );
   });
 });

@@ -41,7 +41,7 @@ describe.each(availableBackends())('embedding on %s', (backend) => {
     );
     if (backend === 'scmoe')
       expect(() => embedding(tf.tensor1d([2, 7], 'int32'), table())).toThrow(
-        'embedding: id 1 must be in 0 ... 6, got 7',
+        'embedding: ids[1]: expected 0 to 6, got 7',
       );
   });
 });

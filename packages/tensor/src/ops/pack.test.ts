@@ -84,9 +84,11 @@ describe.each(availableBackends())('encode and decode on %s', (backend) => {
     );
     if (backend === 'scmoe') {
       expect(() => encode(random(4, 2), slots(), { numRows: 5 })).toThrow(
-        'slot of choice 4 must be a free row below 5, got 5',
+        'encode: slots[4]: expected a free row below 5, got 5',
       );
-      expect(() => decode(random(5, 2), random(4, 2), slots())).toThrow('slot of choice 4 must be below 5, got 5');
+      expect(() => decode(random(5, 2), random(4, 2), slots())).toThrow(
+        'decode: slots[4]: expected a row below 5, got 5',
+      );
     }
   });
 });

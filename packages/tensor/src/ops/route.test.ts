@@ -156,7 +156,7 @@ describe.each(availableBackends())('route on %s', (backend) => {
   if (backend === 'scmoe') {
     it('names a given expert that does not exist', () => {
       expect(() => route(logits(1, 3), { topK: 1, experts: tf.tensor2d([[3]], undefined, 'int32') })).toThrow(
-        'route: expert of choice 0 must be in 0 ... 2, got 3',
+        'route: experts[0]: expected 0 to 2, got 3',
       );
     });
   }

@@ -66,7 +66,7 @@ describe.each(availableBackends())('softmaxCrossEntropy on %s', (backend) => {
     );
     if (backend === 'scmoe')
       expect(() => softmaxCrossEntropy(x, tf.tensor1d([0, 3], 'int32'))).toThrow(
-        'target 1 must be in 0 ... 2 or -100, got 3',
+        'softmaxCrossEntropy: targets[1]: expected 0 to 2 or -100, got 3',
       );
   });
 });
