@@ -179,14 +179,14 @@ std::vector<int64_t> Call::sizes(size_t index, const char* name, int64_t count) 
 }
 
 AnyArray<void> Call::typedArray(napi_value value, const char* name, std::initializer_list<napi_typedarray_type> types,
-                                const std::string& words) const {
+                                const char* words) const {
   AnyArray<void> result;
   size_t length = 0;
   if (napi_get_typedarray_info(env_, value, &result.type, &length, &result.data, nullptr, nullptr) != napi_ok)
-    rejectValue(value, name, words + nameOf(types));
+    rejectValue(value, name, std::string(words) + nameOf(types));
   bool known = false;
   for (napi_typedarray_type type : types) known = known || type == result.type;
-  if (!known) rejectValue(value, name, words + nameOf(types));
+  if (!known) rejectValue(value, name, std::string(words) + nameOf(types));
   result.length = static_cast<int64_t>(length);
   result.value = value;
   return result;
@@ -209,7 +209,7 @@ ArrayList<void> Call::anyArrays(size_t index, const char* name, napi_typedarray_
   ArrayList<void> result;
   for (uint32_t i = 0; i < present; ++i) {
     napi_value value = element(index, i);
-    const AnyArray<void> one = typedArray(value, name, {type}, words);
+    const AnyArray<void> one = typedArray(value, name, {type}, words.c_str());
     if (lengths && one.length < (*lengths)[i])
       rejectValue(value, name, words + nameOf(type) + ", number " + std::to_string(i) + " of at least " +
                                    std::to_string((*lengths)[i]));
@@ -219,7 +219,7 @@ ArrayList<void> Call::anyArrays(size_t index, const char* name, napi_typedarray_
   return result;
 }
 
-std::vector<int64_t> Call::walk(size_t index, const char* name, int maxRank, int operands) const {
+void Call::walk(size_t index, const char* name, int maxRank, int operands, int64_t* numbers) const {
   const AnyArray<void> array = typedArray(values_[index], name, {napi_float64_array}, "a walk: a ");
   const auto* from = static_cast<const double*>(array.data);
   if (array.length < 1 || !isWhole(from[0], 0, maxRank))
@@ -229,14 +229,12 @@ std::vector<int64_t> Call::walk(size_t index, const char* name, int maxRank, int
   const int64_t length = 1 + (1 + operands) * rank;
   if (array.length < length)
     rejectValue(values_[index], name, "a walk: a Float64Array of at least " + std::to_string(length));
-  std::vector<int64_t> result(length);
   for (int64_t i = 0; i < length; ++i) {
     const bool isStride = i > rank;
     if (!isWhole(from[i], isStride ? -kMaxSize : 0, kMaxSize))
       reject(name, isStride ? "whole numbers as strides" : "whole numbers of at least 0 as sizes", textOf(from[i]));
-    result[i] = static_cast<int64_t>(from[i]);
+    numbers[i] = static_cast<int64_t>(from[i]);
   }
-  return result;
 }
 
 uint32_t Call::listLength(size_t index, const char* name, const char* words) const {

@@ -73,8 +73,9 @@ class Call {
     return result;
   }
 
-  /// A walk's numbers as they lie in their Float64Array: rank, sizes, and the strides of each operand.
-  std::vector<int64_t> walk(size_t index, const char* name, int maxRank, int operands) const;
+  /// The whole numbers of a walk, as they lie in its Float64Array: rank, sizes, and the strides of each operand.
+  /// @param numbers room for 1 + (1 + operands) * maxRank
+  void walk(size_t index, const char* name, int maxRank, int operands, int64_t* numbers) const;
 
   /// @throws ArgumentError naming function and argument, unless `holds`
   void expect(bool holds, const char* name, const std::string& expected, int64_t got) const {
@@ -86,7 +87,7 @@ class Call {
   static constexpr size_t kMax = 32;
   [[noreturn]] void rejectValue(napi_value value, const char* name, const std::string& expected) const;
   AnyArray<void> typedArray(napi_value value, const char* name, std::initializer_list<napi_typedarray_type> types,
-                            const std::string& words) const;
+                            const char* words) const;
   ArrayList<void> anyArrays(size_t index, const char* name, napi_typedarray_type type, int64_t count,
                             const std::vector<int64_t>* lengths) const;
   uint32_t listLength(size_t index, const char* name, const char* words) const;

@@ -3,7 +3,8 @@
 namespace scmoe {
 
 Strided<2> readWalk(const Call& call, size_t index, const char* name) {
-  const std::vector<int64_t> numbers = call.walk(index, name, kMaxRank, 2);
+  int64_t numbers[1 + 3 * kMaxRank];
+  call.walk(index, name, kMaxRank, 2, numbers);
   Strided<2> walk;
   walk.rank = static_cast<int>(numbers[0]);
   for (int d = 0; d < walk.rank; ++d) {
