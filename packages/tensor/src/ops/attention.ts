@@ -5,7 +5,7 @@ import { rotateComposed, type Rope } from './rope.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const attentionKernel = 'ScmoeAttention';
-export const attentionGradKernel = 'ScmoeAttentionGrad';
+export const attentionBackwardKernel = 'ScmoeAttentionBackward';
 
 /** Options of `attention`. */
 export interface AttentionOptions {
@@ -92,7 +92,7 @@ tf.registerGradient({
   gradFunc: (dy, saved, attributes) => {
     const [q, k, v, out, logsumexp] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
     const dOut = firstGradient(dy);
-    return fusedGradients(attentionGradKernel, ['q', 'k', 'v'], { dOut, q, k, v, out, logsumexp }, attributes);
+    return fusedGradients(attentionBackwardKernel, ['q', 'k', 'v'], { dOut, q, k, v, out, logsumexp }, attributes);
   },
 });
 

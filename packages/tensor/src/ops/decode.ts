@@ -5,7 +5,7 @@ import { rowOrSpare } from './encode.js';
 import { firstGradient, fusedGradients, hasFused, runFusedOne } from './runFused.js';
 
 export const decodeKernel = 'ScmoeDecode';
-export const decodeGradKernel = 'ScmoeDecodeGrad';
+export const decodeBackwardKernel = 'ScmoeDecodeBackward';
 
 /**
  * Unpacks expert rows into tokens: y[t] = sum over j of weights[t, j] * rows[slots[t, j]]; a dropped choice (-1) adds
@@ -45,6 +45,6 @@ tf.registerGradient({
   inputsToSave: ['rows', 'weights', 'slots'],
   gradFunc: (dy, saved) => {
     const [rows, weights, slots] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
-    return fusedGradients(decodeGradKernel, ['rows', 'weights'], { dOut: firstGradient(dy), rows, weights, slots });
+    return fusedGradients(decodeBackwardKernel, ['rows', 'weights'], { dOut: firstGradient(dy), rows, weights, slots });
   },
 });

@@ -4,7 +4,7 @@ import { expectDtype, expectRank } from './check.js';
 import { hasFused, runFusedOne } from './runFused.js';
 
 export const embeddingKernel = 'ScmoeEmbedding';
-export const embeddingGradKernel = 'ScmoeEmbeddingGrad';
+export const embeddingBackwardKernel = 'ScmoeEmbeddingBackward';
 
 /**
  * Rows of a table by id. One kernel each way; the gradient adds up the rows of equal ids in a fixed order.
@@ -46,7 +46,7 @@ tf.registerGradient({
     const [ids, table] = saved as [tf.Tensor, tf.Tensor];
     const vocabSize = table.shape[0];
     return {
-      table: () => runFusedOne(embeddingGradKernel, { dOut: dy as tf.Tensor, ids }, { vocabSize }),
+      table: () => runFusedOne(embeddingBackwardKernel, { dOut: dy as tf.Tensor, ids }, { vocabSize }),
     };
   },
 });

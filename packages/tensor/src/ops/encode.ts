@@ -4,7 +4,7 @@ import { expectDtype, expectRank, expectShape } from './check.js';
 import { firstGradient, fusedGradients, hasFused, runFusedOne } from './runFused.js';
 
 export const encodeKernel = 'ScmoeEncode';
-export const encodeGradKernel = 'ScmoeEncodeGrad';
+export const encodeBackwardKernel = 'ScmoeEncodeBackward';
 
 /** Options of `encode`. */
 export interface EncodeOptions {
@@ -53,5 +53,5 @@ tf.registerGradient({
   kernelName: encodeKernel,
   inputsToSave: ['slots'],
   gradFunc: (dy, [slots], attributes) =>
-    fusedGradients(encodeGradKernel, ['x'], { dOut: firstGradient(dy), slots: slots! }, attributes),
+    fusedGradients(encodeBackwardKernel, ['x'], { dOut: firstGradient(dy), slots: slots! }, attributes),
 });

@@ -6,9 +6,9 @@ import { expectDtype, expectRank, expectShape } from './check.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const groupedFfnKernel = 'ScmoeGroupedFfn';
-export const groupedFfnGradKernel = 'ScmoeGroupedFfnGrad';
+export const groupedFfnBackwardKernel = 'ScmoeGroupedFfnBackward';
 export const groupedSwigluKernel = 'ScmoeGroupedSwiglu';
-export const groupedSwigluGradKernel = 'ScmoeGroupedSwigluGrad';
+export const groupedSwigluBackwardKernel = 'ScmoeGroupedSwigluBackward';
 
 /** activation(x w1 + b1) w2 + b2 of each expert; all stacked on axis 0. */
 export interface TwoLayerExperts {
@@ -195,7 +195,7 @@ tf.registerGradient({
       tf.Tensor,
     ];
     const inputs = { dOut: firstGradient(dy), rows, counts, w1, w2, pre, hidden };
-    return fusedGradients(groupedFfnGradKernel, ['rows', 'w1', 'b1', 'w2', 'b2'], inputs, attributes);
+    return fusedGradients(groupedFfnBackwardKernel, ['rows', 'w1', 'b1', 'w2', 'b2'], inputs, attributes);
   },
 });
 
@@ -214,6 +214,6 @@ tf.registerGradient({
       tf.Tensor,
     ];
     const inputs = { dOut: firstGradient(dy), rows, counts, gate, up, down, gated, raised };
-    return fusedGradients(groupedSwigluGradKernel, ['rows', 'gate', 'up', 'down'], inputs, attributes);
+    return fusedGradients(groupedSwigluBackwardKernel, ['rows', 'gate', 'up', 'down'], inputs, attributes);
   },
 });

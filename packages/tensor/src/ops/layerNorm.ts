@@ -4,7 +4,7 @@ import { expectDtype, expectShape, expectWidth } from './check.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const layerNormKernel = 'ScmoeLayerNorm';
-export const layerNormGradKernel = 'ScmoeLayerNormGrad';
+export const layerNormBackwardKernel = 'ScmoeLayerNormBackward';
 
 /** Options of `layerNorm` and `rmsNorm`. */
 export interface NormOptions {
@@ -60,6 +60,6 @@ tf.registerGradient({
   gradFunc: (dy, saved) => {
     const [x, weight, mean, rstd] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
     const dOut = firstGradient(dy);
-    return fusedGradients(layerNormGradKernel, ['x', 'weight', 'bias'], { dOut, x, weight, mean, rstd });
+    return fusedGradients(layerNormBackwardKernel, ['x', 'weight', 'bias'], { dOut, x, weight, mean, rstd });
   },
 });

@@ -5,7 +5,7 @@ import type { NormOptions } from './layerNorm.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const rmsNormKernel = 'ScmoeRmsNorm';
-export const rmsNormGradKernel = 'ScmoeRmsNormGrad';
+export const rmsNormBackwardKernel = 'ScmoeRmsNormBackward';
 
 /**
  * x / sqrt(mean(x²) + epsilon) * weight over the last dimension (Zhang and Sennrich, arXiv 1910.07467). One kernel each
@@ -42,6 +42,6 @@ tf.registerGradient({
   gradFunc: (dy, saved) => {
     const [x, weight, rstd] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
     const dOut = firstGradient(dy);
-    return fusedGradients(rmsNormGradKernel, ['x', 'weight'], { dOut, x, weight, rstd });
+    return fusedGradients(rmsNormBackwardKernel, ['x', 'weight'], { dOut, x, weight, rstd });
   },
 });

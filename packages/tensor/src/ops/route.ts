@@ -6,7 +6,7 @@ import { dispatchPlan, type CapacityOrder, type DispatchPlan, type DropPolicy } 
 import { fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const routeKernel = 'ScmoeRoute';
-export const routeGradKernel = 'ScmoeRouteGrad';
+export const routeBackwardKernel = 'ScmoeRouteBackward';
 
 /** `softmax` over all experts, or `sigmoid` of each one's own logit (DeepSeek-V3). */
 export type ScoreFunction = 'softmax' | 'sigmoid';
@@ -148,6 +148,6 @@ tf.registerGradient({
       ...(dScores!.size === scores.size && { dScores: dScores! }),
       ...(dWeights!.size === weights.size && { dWeights: dWeights! }),
     };
-    return fusedGradients(routeGradKernel, ['logits'], inputs, attributes);
+    return fusedGradients(routeBackwardKernel, ['logits'], inputs, attributes);
   },
 });

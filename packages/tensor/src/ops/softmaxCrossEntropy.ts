@@ -4,7 +4,7 @@ import { expectDtype, expectRank, expectShape } from './check.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const crossEntropyKernel = 'ScmoeSoftmaxCrossEntropy';
-export const crossEntropyGradKernel = 'ScmoeSoftmaxCrossEntropyGrad';
+export const crossEntropyBackwardKernel = 'ScmoeSoftmaxCrossEntropyBackward';
 
 /** Options of `softmaxCrossEntropy`. */
 export interface CrossEntropyOptions {
@@ -67,6 +67,6 @@ tf.registerGradient({
   gradFunc: (dy, saved, attributes) => {
     const [logits, targets, logsumexp, counted] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
     const inputs = { dOut: firstGradient(dy), logits, targets, logsumexp, counted };
-    return fusedGradients(crossEntropyGradKernel, ['logits'], inputs, attributes);
+    return fusedGradients(crossEntropyBackwardKernel, ['logits'], inputs, attributes);
   },
 });

@@ -5,7 +5,7 @@ import { expectDtype, expectRank, expectShape, expectWidth } from './check.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const swigluKernel = 'ScmoeSwiglu';
-export const swigluGradKernel = 'ScmoeSwigluGrad';
+export const swigluBackwardKernel = 'ScmoeSwigluBackward';
 
 export interface SwigluAttributes {
   /** Return the hidden layers as well. */
@@ -63,6 +63,6 @@ tf.registerGradient({
       tf.Tensor,
     ];
     const dOut = firstGradient(dy);
-    return fusedGradients(swigluGradKernel, ['x', 'gate', 'up', 'down'], { dOut, x, gate, up, down, gated, raised });
+    return fusedGradients(swigluBackwardKernel, ['x', 'gate', 'up', 'down'], { dOut, x, gate, up, down, gated, raised });
   },
 });

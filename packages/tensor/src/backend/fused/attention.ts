@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import { attentionGradKernel, attentionKernel, type AttentionAttributes } from '../../ops/attention.js';
+import { attentionBackwardKernel, attentionKernel, type AttentionAttributes } from '../../ops/attention.js';
 import { kernel } from '../kernel.js';
 import type { ScmoeBackend } from '../ScmoeBackend.js';
 
@@ -11,7 +11,7 @@ interface Inputs {
   v: tf.TensorInfo; // (B, Sk, Hkv * D)
 }
 
-interface GradInputs extends Inputs {
+interface BackwardInputs extends Inputs {
   dOut: tf.TensorInfo; // (B, S, H * D)
   out: tf.TensorInfo; // (B, S, H * D)
   logsumexp: tf.TensorInfo; // (B, H, S)
@@ -38,7 +38,7 @@ export const attentionKernels: tf.KernelConfig[] = [
     return [out, logsumexp];
   }),
 
-  kernel<GradInputs, AttentionAttributes>(attentionGradKernel, (backend, inputs, attributes) => {
+  kernel<BackwardInputs, AttentionAttributes>(attentionBackwardKernel, (backend, inputs, attributes) => {
     const dQ = backend.output(inputs.q.shape);
     const dK = backend.output(inputs.k.shape);
     const dV = backend.output(inputs.v.shape);

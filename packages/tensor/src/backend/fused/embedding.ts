@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import { embeddingGradKernel, embeddingKernel } from '../../ops/embedding.js';
+import { embeddingBackwardKernel, embeddingKernel } from '../../ops/embedding.js';
 import { kernel } from '../kernel.js';
 import { elements } from './elements.js';
 
@@ -20,7 +20,7 @@ export const embeddingKernels = [
     return out;
   }),
   kernel<{ dOut: TensorInfo; ids: TensorInfo }, { vocabSize: number }>(
-    embeddingGradKernel,
+    embeddingBackwardKernel,
     (backend, { dOut, ids }, { vocabSize }) => {
       const d = dOut.shape.at(-1)!;
       const dTable = backend.output([vocabSize, d]);

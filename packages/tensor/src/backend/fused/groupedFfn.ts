@@ -3,9 +3,9 @@ import type { TensorInfo } from '@tensorflow/tfjs';
 import { loadAddon } from '../../addon/loadAddon.js';
 import type { Activation } from '../../ops/activation.js';
 import {
-  groupedFfnGradKernel,
+  groupedFfnBackwardKernel,
   groupedFfnKernel,
-  groupedSwigluGradKernel,
+  groupedSwigluBackwardKernel,
   groupedSwigluKernel,
   type GroupedFfnAttributes,
 } from '../../ops/groupedFfn.js';
@@ -58,7 +58,7 @@ export const groupedFfnKernels = [
     },
   ),
   kernel<Rows & TwoLayer & { dOut: TensorInfo; pre: TensorInfo; hidden: TensorInfo }, GroupedFfnAttributes>(
-    groupedFfnGradKernel,
+    groupedFfnBackwardKernel,
     (backend, inputs, { activation, capacity }) => {
       const { dOut, rows, w1, w2, pre, hidden } = inputs;
       const group = groupOf(backend, inputs, w1, capacity);
@@ -102,7 +102,7 @@ export const groupedFfnKernels = [
     return gated && raised ? [y, gated, raised] : [y];
   }),
   kernel<Rows & Swiglu & { dOut: TensorInfo; gated: TensorInfo; raised: TensorInfo }, GroupedFfnAttributes>(
-    groupedSwigluGradKernel,
+    groupedSwigluBackwardKernel,
     (backend, inputs, { capacity }) => {
       const { dOut, rows, gate, up, down, gated, raised } = inputs;
       const dx = backend.output(rows.shape);

@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import { linearGradKernel, linearKernel, type LinearAttributes } from '../../ops/linear.js';
+import { linearBackwardKernel, linearKernel, type LinearAttributes } from '../../ops/linear.js';
 import { kernel } from '../kernel.js';
 import { rowsOf } from './elements.js';
 
@@ -28,7 +28,7 @@ export const linearKernels = [
     },
   ),
   kernel<{ dOut: TensorInfo; x: TensorInfo; weight: TensorInfo; preActivation?: TensorInfo }, LinearAttributes>(
-    linearGradKernel,
+    linearBackwardKernel,
     (backend, { dOut: dy, x, weight, preActivation }, { activation, float32 }) => {
       const [dIn, dOut] = weight.shape as [number, number];
       const dx = backend.output(x.shape);

@@ -1,8 +1,8 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import { layerNormGradKernel, layerNormKernel } from '../../ops/layerNorm.js';
-import { rmsNormGradKernel, rmsNormKernel } from '../../ops/rmsNorm.js';
+import { layerNormBackwardKernel, layerNormKernel } from '../../ops/layerNorm.js';
+import { rmsNormBackwardKernel, rmsNormKernel } from '../../ops/rmsNorm.js';
 import { kernel } from '../kernel.js';
 import { rowsOf } from './elements.js';
 
@@ -35,7 +35,7 @@ export const normKernels = [
       return [y, mean, rstd];
     },
   ),
-  kernel<Backward & { mean: TensorInfo }>(layerNormGradKernel, (backend, { dOut, x, weight, mean, rstd }) => {
+  kernel<Backward & { mean: TensorInfo }>(layerNormBackwardKernel, (backend, { dOut, x, weight, mean, rstd }) => {
     const dx = backend.output(x.shape);
     const dWeight = backend.output(weight.shape);
     const dBias = backend.output(weight.shape);
@@ -71,7 +71,7 @@ export const normKernels = [
       return [y, rstd];
     },
   ),
-  kernel<Backward>(rmsNormGradKernel, (backend, { dOut, x, weight, rstd }) => {
+  kernel<Backward>(rmsNormBackwardKernel, (backend, { dOut, x, weight, rstd }) => {
     const dx = backend.output(x.shape);
     const dWeight = backend.output(weight.shape);
     loadAddon().rmsNormBackward({

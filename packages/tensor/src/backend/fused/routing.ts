@@ -1,10 +1,10 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import { decodeGradKernel, decodeKernel } from '../../ops/decode.js';
+import { decodeBackwardKernel, decodeKernel } from '../../ops/decode.js';
 import { dispatchPlanKernel, type DispatchPlanAttributes } from '../../ops/dispatchPlan.js';
-import { encodeGradKernel, encodeKernel } from '../../ops/encode.js';
-import { routeGradKernel, routeKernel, type RouteAttributes } from '../../ops/route.js';
+import { encodeBackwardKernel, encodeKernel } from '../../ops/encode.js';
+import { routeBackwardKernel, routeKernel, type RouteAttributes } from '../../ops/route.js';
 import { kernel } from '../kernel.js';
 
 type Shape2D = [number, number];
@@ -45,7 +45,7 @@ export const routingKernels = [
       dWeights?: TensorInfo;
     },
     RouteAttributes
-  >(routeGradKernel, (backend, { scores, weights, experts, dScores, dWeights }, attributes) => {
+  >(routeBackwardKernel, (backend, { scores, weights, experts, dScores, dWeights }, attributes) => {
     const dLogits = backend.output(scores.shape);
     loadAddon().routeBackward({
       ...choiceOf(scores, attributes),
@@ -103,7 +103,7 @@ export const routingKernels = [
       return rows;
     },
   ),
-  kernel<{ dOut: TensorInfo; slots: TensorInfo }>(encodeGradKernel, (backend, { dOut, slots }) => {
+  kernel<{ dOut: TensorInfo; slots: TensorInfo }>(encodeBackwardKernel, (backend, { dOut, slots }) => {
     const [tokens, topK] = slots.shape as Shape2D;
     const [numRows, d] = dOut.shape as Shape2D;
     const dx = backend.output([tokens, d]);
@@ -138,7 +138,7 @@ export const routingKernels = [
     },
   ),
   kernel<{ dOut: TensorInfo; rows: TensorInfo; weights: TensorInfo; slots: TensorInfo }>(
-    decodeGradKernel,
+    decodeBackwardKernel,
     (backend, { dOut, rows, weights, slots }) => {
       const [tokens, topK] = slots.shape as Shape2D;
       const [numRows, d] = rows.shape as Shape2D;

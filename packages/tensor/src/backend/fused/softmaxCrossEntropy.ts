@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import { crossEntropyGradKernel, crossEntropyKernel } from '../../ops/softmaxCrossEntropy.js';
+import { crossEntropyBackwardKernel, crossEntropyKernel } from '../../ops/softmaxCrossEntropy.js';
 import { kernel } from '../kernel.js';
 
 interface Options {
@@ -35,7 +35,7 @@ export const crossEntropyKernels = [
     { dOut: TensorInfo; logits: TensorInfo; targets: TensorInfo; logsumexp: TensorInfo; counted: TensorInfo },
     Options
   >(
-    crossEntropyGradKernel,
+    crossEntropyBackwardKernel,
     (backend, { dOut, logits, targets, logsumexp, counted }, { ignoreIndex, labelSmoothing }) => {
       const [rows, classes] = logits.shape as [number, number];
       const dLogits = backend.output(logits.shape);

@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import { swigluGradKernel, swigluKernel, type SwigluAttributes } from '../../ops/swiglu.js';
+import { swigluBackwardKernel, swigluKernel, type SwigluAttributes } from '../../ops/swiglu.js';
 import { kernel } from '../kernel.js';
 import { rowsOf } from './elements.js';
 
@@ -33,7 +33,7 @@ export const swigluKernels = [
     return gated && raised ? [y, gated, raised] : [y];
   }),
   kernel<Forward & { dOut: TensorInfo; gated: TensorInfo; raised: TensorInfo }>(
-    swigluGradKernel,
+    swigluBackwardKernel,
     (backend, { dOut, x, gate, up, down, gated, raised }) => {
       const [d, f] = gate.shape as [number, number];
       const dx = backend.output(x.shape);

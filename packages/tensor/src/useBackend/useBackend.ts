@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { activators, defaultThreads, preference } from './activation/activators.js';
-import { useRegistered, type Activated } from './activation/Activated.js';
-import { checkThreads } from './activation/checkThreads.js';
+import { activators, defaultThreads, preference } from './activators.js';
+import { useRegistered, type Activated } from './Activated.js';
+import { checkThreads } from './checkThreads.js';
 
 /** Precision of matrix products' operands. */
 export type Precision = 'float32' | 'bf16';

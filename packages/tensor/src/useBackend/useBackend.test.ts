@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { findAddon, useBackend } from './index.js';
+import { findAddon, useBackend } from '../index.js';
 
 const native = findAddon().addon !== undefined;
 
