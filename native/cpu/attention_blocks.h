@@ -49,22 +49,6 @@ struct AttentionWork {
   }
 };
 
-/// Hands out consecutive pieces of one block of scratch memory, each on a cache line of its own.
-class Carver {
- public:
-  explicit Carver(float* memory) : memory_(memory) {}
-  float* take(int64_t count) {
-    float* result = memory_ ? memory_ + used_ : nullptr;
-    used_ += roundUp(count, 16);
-    return result;
-  }
-  int64_t used() const { return used_; }
-
- private:
-  float* memory_;
-  int64_t used_ = 0;
-};
-
 /// Rows of one head lie a whole token apart, which the hardware does not foresee.
 constexpr int64_t kRowsAhead = 12;
 inline void prefetchRow(const float* row, int64_t size) {

@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "core/parallel.h"
-#include "core/scratch.h"
+#include "core/arena.h"
 #include "cpu/simd.h"
 #include "cpu/vector_math.h"
 
@@ -33,7 +33,8 @@ int64_t checkTargets(int64_t rows, int64_t classes, const int32_t* targets, int3
 int64_t crossEntropyForward(int64_t rows, int64_t classes, const float* logits, const int32_t* targets, int32_t ignore,
                             float smoothing, float* loss, float* logsumexp) {
   const int64_t counted = checkTargets(rows, classes, targets, ignore);
-  float* const losses = scratch<float>(kScratchKernelA, rows);
+  Arena::Scope scope;
+  auto* const losses = scope.take<float>(rows);
   parallelFor(rows, grainFor(classes * 4), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const float* const row = logits + i * classes;

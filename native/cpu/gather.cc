@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "core/parallel.h"
-#include "core/scratch.h"
+#include "core/arena.h"
 
 namespace scmoe {
 
@@ -65,7 +65,8 @@ int64_t gather(int64_t elementBytes, const void* x, const int32_t* indices, void
 
 int64_t gatherNd(int64_t elementBytes, const void* x, const int32_t* indices, SliceIndex index, void* out,
                  int64_t count, int64_t slice) {
-  int64_t* rows = scratch<int64_t>(kScratchKernelA, count);
+  Arena::Scope scope;
+  auto* const rows = scope.take<int64_t>(count);
   const int64_t invalid = resolve(indices, index, count, rows);
   if (invalid >= 0) return invalid;
   const int64_t bytes = slice * elementBytes;
@@ -78,7 +79,8 @@ int64_t gatherNd(int64_t elementBytes, const void* x, const int32_t* indices, Sl
 
 int64_t scatterAdd(ElementType type, const int32_t* indices, SliceIndex index, const void* updates, void* out,
                    int64_t count, int64_t slice, bool skipInvalid) {
-  int64_t* rows = scratch<int64_t>(kScratchKernelA, count);
+  Arena::Scope scope;
+  auto* const rows = scope.take<int64_t>(count);
   const int64_t invalid = resolve(indices, index, count, rows);
   if (invalid >= 0 && !skipInvalid) return invalid;
   if (type == ElementType::kFloat32)

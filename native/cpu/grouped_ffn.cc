@@ -4,7 +4,7 @@
 #include <string>
 
 #include "core/error.h"
-#include "core/scratch.h"
+#include "core/arena.h"
 #include "cpu/linear.h"
 #include "cpu/swiglu.h"
 
@@ -43,7 +43,8 @@ void groupedFfnForward(const ExpertRows& group, const float* x, const float* w1,
   forEachExpert(
       group,
       [&](int64_t e, int64_t first, int64_t count) {
-        float* const ownHidden = hidden ? hidden + first * f : scratch<float>(kScratchKernelD, count * f);
+        Arena::Scope scope;
+        float* const ownHidden = hidden ? hidden + first * f : scope.take<float>(count * f);
         linearForward(count, d, f, x + first * d, w1 + e * d * f, b1 ? b1 + e * f : nullptr, activation, false,
                       ownHidden, pre ? pre + first * f : nullptr);
         linearForward(count, f, d, ownHidden, w2 + e * f * d, b2 ? b2 + e * d : nullptr, Activation::kNone,
@@ -66,7 +67,8 @@ void groupedFfnBackward(const ExpertRows& group, const float* dy, const float* x
           zero(dB2 + e * d, d);
           return;
         }
-        float* const dHidden = scratch<float>(kScratchKernelD, count * f);
+        Arena::Scope scope;
+        auto* const dHidden = scope.take<float>(count * f);
         linearBackward(count, f, d, dy + first * d, hidden + first * f, w2 + e * f * d, nullptr, Activation::kNone,
                        false, dHidden, dW2 + e * f * d, dB2 + e * d);
         linearBackward(count, d, f, dHidden, x + first * d, w1 + e * d * f, pre + first * f, activation, false,

@@ -6,15 +6,16 @@
 
 #include "core/error.h"
 #include "core/parallel.h"
-#include "core/scratch.h"
+#include "core/arena.h"
 
 namespace scmoe {
 
 namespace {
 
 /// The choice (t * topK + j) behind each row, -1 where there is none: lets rows be written in parallel and in order.
-const int32_t* choiceOfRow(const char* what, int64_t choices, int64_t numRows, const int32_t* slots) {
-  int32_t* const choice = scratch<int32_t>(kScratchKernelA, numRows);
+const int32_t* choiceOfRow(Arena::Scope& scope, const char* what, int64_t choices, int64_t numRows,
+                           const int32_t* slots) {
+  auto* const choice = scope.take<int32_t>(numRows);
   std::fill(choice, choice + numRows, -1);
   for (int64_t i = 0; i < choices; ++i) {
     const int32_t row = slots[i];
@@ -38,7 +39,8 @@ void checkSlots(const char* what, int64_t choices, int64_t numRows, const int32_
 
 void encodeForward(int64_t tokens, int64_t topK, int64_t d, int64_t numRows, const float* x, const int32_t* slots,
                    float* rows) {
-  const int32_t* const choice = choiceOfRow("encode", tokens * topK, numRows, slots);
+  Arena::Scope scope;
+  const int32_t* const choice = choiceOfRow(scope, "encode", tokens * topK, numRows, slots);
   parallelFor(numRows, grainFor(d * 8), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       if (choice[row] < 0) {
@@ -103,7 +105,8 @@ void decodeForward(int64_t tokens, int64_t topK, int64_t d, int64_t numRows, con
 void decodeBackward(int64_t tokens, int64_t topK, int64_t d, int64_t numRows, const float* dy, const float* rows,
                     const float* weights, const int32_t* slots, float* dRows, float* dWeights) {
   const int64_t choices = tokens * topK;
-  const int32_t* const choice = choiceOfRow("decode", choices, numRows, slots);
+  Arena::Scope scope;
+  const int32_t* const choice = choiceOfRow(scope, "decode", choices, numRows, slots);
   for (int64_t i = 0; i < choices; ++i)
     if (slots[i] < 0) dWeights[i] = 0.0f;
   parallelFor(numRows, grainFor(d * 12), [&](int64_t begin, int64_t end) {

@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/parallel.h"
-#include "core/scratch.h"
+#include "core/arena.h"
 #include "cpu/js_number.h"
 
 namespace scmoe {
@@ -137,7 +137,8 @@ void reduce(const In* x, typename R::Out* out, int64_t outer, int64_t count, int
   const int64_t tiles = (inner + kWidth - 1) / kWidth, cells = outer * tiles;
   const int64_t width = std::min(inner, kWidth);
   const int64_t parts = cells >= 16 ? 1 : std::clamp<int64_t>(count * width / kGrain, 1, 64);
-  Sum* partial = parts > 1 ? scratch<Sum>(kScratchKernelA, parts * outer * inner) : nullptr;
+  Arena::Scope scope;
+  Sum* const partial = parts > 1 ? scope.take<Sum>(parts * outer * inner) : nullptr;
 
   const int64_t grain = kGrain / std::max<int64_t>(1, count / parts * width) + 1;
   parallelFor(cells * parts, parts > 1 ? 1 : grain, [&](int64_t begin, int64_t end) {

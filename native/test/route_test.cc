@@ -74,7 +74,7 @@ TEST(a_given_choice_is_kept_or_refused_by_name) {
   try {
     routed({1, 3, 2, false, false, 1.0f}, {0.0f, 5.0f, 1.0f}, nullptr, wrong);
   } catch (const Error& error) {
-    CHECK(std::string(error.what()) == "route: expert of choice 1 must be in 0 ... 2, got 3");
+    CHECK(std::string(error.what()) == "route: experts[1]: expected 0 to 2, got 3");
     return;
   }
   CHECK(false);

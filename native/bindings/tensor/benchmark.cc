@@ -2,7 +2,7 @@
 #include <chrono>
 #include <vector>
 
-#include "core/scratch.h"
+#include "core/aligned_memory.h"
 #include "cpu/gemm.h"
 #include "signatures/tensor/runtime.h"
 

@@ -1,5 +1,5 @@
 #include "core/parallel.h"
-#include "core/scratch.h"
+#include "core/aligned_memory.h"
 #include "cpu/gemm.h"
 #include "signatures/tensor/runtime.h"
 
