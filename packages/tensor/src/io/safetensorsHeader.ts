@@ -1,5 +1,7 @@
+import { ScmoeError } from '@scmoe/errors';
+
 /** A file that is no valid safetensors file, or not the one that was expected. The message begins with its path. */
-export class SafetensorsError extends Error {
+export class SafetensorsError extends ScmoeError {
   override readonly name = 'SafetensorsError';
 }
 

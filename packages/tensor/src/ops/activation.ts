@@ -1,3 +1,4 @@
+import { expectOneOf } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 /** What a linear layer applies to its result: GELU by the error function, GELU by tanh (GPT-2), SiLU. */
@@ -10,8 +11,7 @@ export type ExpertActivation = Exclude<Activation, 'none'> | 'swiglu';
 export const activations: readonly Activation[] = ['none', 'gelu', 'gelu_tanh', 'silu'];
 
 export function expectActivation(op: string, activation: Activation): void {
-  if (!activations.includes(activation))
-    throw new Error(`${op}: activation must be one of ${activations.join(', ')}, got ${String(activation)}`);
+  expectOneOf(`${op}: activation`, activation, activations);
 }
 
 /** The activation from plain TF.js ops. */

@@ -15,7 +15,7 @@ export const decodeBackwardKernel = 'ScmoeDecodeBackward';
  * @param weights (T, k) float32
  * @param slots (T, k) int32
  * @returns (T, d)
- * @throws Error naming the argument when shapes or dtypes do not fit; the native kernel also when a slot is outside
+ * @throws ArgumentError naming the argument when shapes or dtypes do not fit; the native kernel also when a slot is outside
  */
 export function decode(rows: tf.Tensor, weights: tf.Tensor, slots: tf.Tensor): tf.Tensor2D {
   expectDtype('decode', 'rows', rows, 'float32');

@@ -12,7 +12,7 @@ export const embeddingBackwardKernel = 'ScmoeEmbeddingBackward';
  * @param ids (...) int32, each in 0 ... V - 1; the native kernel throws on another
  * @param table (V, d) float32
  * @returns (..., d)
- * @throws Error naming the argument when shapes or dtypes do not fit
+ * @throws ArgumentError naming the argument when shapes or dtypes do not fit
  */
 export function embedding(ids: tf.Tensor, table: tf.Tensor): tf.Tensor {
   expectDtype('embedding', 'ids', ids, 'int32');

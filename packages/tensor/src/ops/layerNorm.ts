@@ -1,3 +1,4 @@
+import { expectNonNegative } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { expectDtype, expectShape, expectWidth } from './check.js';
@@ -20,7 +21,7 @@ export interface NormOptions {
  * @param weight (d)
  * @param bias (d)
  * @returns (..., d)
- * @throws Error naming the argument when shapes or dtypes do not fit
+ * @throws ArgumentError naming the argument when shapes or dtypes do not fit
  */
 export function layerNorm(
   x: tf.Tensor,
@@ -32,7 +33,7 @@ export function layerNorm(
   for (const [name, tensor] of Object.entries({ x, weight, bias })) expectDtype('layerNorm', name, tensor, 'float32');
   expectShape('layerNorm', 'weight', weight, [d], 'for the last dimension of x');
   expectShape('layerNorm', 'bias', bias, [d], 'for the last dimension of x');
-  if (!(epsilon >= 0)) throw new Error(`layerNorm: epsilon must not be negative, got ${epsilon}`);
+  expectNonNegative('layerNorm: epsilon', epsilon);
   if (!hasFused(layerNormKernel)) return layerNormComposed(x, weight, bias, { epsilon });
   const [y, ...saved] = runFused(layerNormKernel, { x, weight, bias }, { epsilon });
   tf.dispose(saved); // the tape keeps its own handles

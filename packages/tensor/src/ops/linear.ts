@@ -27,7 +27,7 @@ export interface LinearAttributes extends Required<LinearOptions> {
  * @param weight (dIn, dOut)
  * @param bias (dOut), or undefined
  * @returns (..., dOut)
- * @throws Error naming the argument when shapes or dtypes do not fit
+ * @throws ArgumentError naming the argument when shapes or dtypes do not fit
  */
 export function linear(
   x: tf.Tensor,

@@ -1,3 +1,4 @@
+import { expectNonNegative } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { expectDtype, expectShape, expectWidth } from './check.js';
@@ -14,13 +15,13 @@ export const rmsNormBackwardKernel = 'ScmoeRmsNormBackward';
  * @param x (..., d) float32
  * @param weight (d)
  * @returns (..., d)
- * @throws Error naming the argument when shapes or dtypes do not fit
+ * @throws ArgumentError naming the argument when shapes or dtypes do not fit
  */
 export function rmsNorm(x: tf.Tensor, weight: tf.Tensor, { epsilon = 1e-6 }: NormOptions = {}): tf.Tensor {
   const d = expectWidth('rmsNorm', 'x', x);
   for (const [name, tensor] of Object.entries({ x, weight })) expectDtype('rmsNorm', name, tensor, 'float32');
   expectShape('rmsNorm', 'weight', weight, [d], 'for the last dimension of x');
-  if (!(epsilon >= 0)) throw new Error(`rmsNorm: epsilon must not be negative, got ${epsilon}`);
+  expectNonNegative('rmsNorm: epsilon', epsilon);
   if (!hasFused(rmsNormKernel)) return rmsNormComposed(x, weight, { epsilon });
   const [y, ...saved] = runFused(rmsNormKernel, { x, weight }, { epsilon });
   tf.dispose(saved); // the tape keeps its own handle

@@ -112,12 +112,12 @@ describe.each(availableBackends())('AdamW on %s', (backend) => {
     const w = tf.variable(tf.ones([3, 2]));
     const optimizer = new AdamW();
     const step = (gradients: Record<string, tf.Tensor>) => () => optimizer.step({ w }, gradients, { learningRate: 1 });
-    expect(step({})).toThrow("no gradient for 'w'");
-    expect(step({ w: tf.ones([2, 3]) })).toThrow("gradient of 'w' must be (3, 2), got (2, 3)");
-    expect(step({ w: tf.ones([3, 2], 'int32') })).toThrow('must be float32');
-    expect(() => optimizer.loadState({ 'm.w': w }, 1)).toThrow('the state lacks v.w');
+    expect(step({})).toThrow("gradients: expected one for 'w', got none");
+    expect(step({ w: tf.ones([2, 3]) })).toThrow("gradient of 'w': expected (3, 2), got (2, 3)");
+    expect(step({ w: tf.ones([3, 2], 'int32') })).toThrow('expected float32, got int32');
+    expect(() => optimizer.loadState({ 'm.w': w }, 1)).toThrow('state: expected v.w as well, got none');
     expect(() => optimizer.loadState({ other: w }, 1)).toThrow("'other'");
-    expect(() => new AdamW({ beta1: 1 })).toThrow('beta1 must be in [0, 1), got 1');
-    expect(() => clipScale(tf.scalar(1), 0)).toThrow('maxNorm must be positive, got 0');
+    expect(() => new AdamW({ beta1: 1 })).toThrow('beta1: expected a number >= 0 and < 1, got 1');
+    expect(() => clipScale(tf.scalar(1), 0)).toThrow('maxNorm: expected a number > 0, got 0');
   });
 });
