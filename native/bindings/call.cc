@@ -57,7 +57,9 @@ std::string shown(napi_env env, napi_value value) {
     case napi_undefined: return "undefined";
     case napi_null: return "null";
     case napi_number: check(napi_get_value_double(env, value, &number), "reading a number"); return textOf(number);
-    case napi_boolean: check(napi_get_value_bool(env, value, &flag), "reading a boolean"); return flag ? "true" : "false";
+    case napi_boolean:
+      check(napi_get_value_bool(env, value, &flag), "reading a boolean");
+      return flag ? "true" : "false";
     case napi_string: return "a text";
     case napi_symbol: return "a symbol";
     case napi_function: return "a function";
@@ -126,8 +128,7 @@ double Call::number(size_t index, const char* name) const {
 
 bool Call::boolean(size_t index, const char* name) const {
   bool result = false;
-  if (napi_get_value_bool(env_, values_[index], &result) != napi_ok)
-    rejectValue(values_[index], name, "true or false");
+  if (napi_get_value_bool(env_, values_[index], &result) != napi_ok) rejectValue(values_[index], name, "true or false");
   return result;
 }
 
@@ -211,8 +212,9 @@ ArrayList<void> Call::anyArrays(size_t index, const char* name, napi_typedarray_
     napi_value value = element(index, i);
     const AnyArray<void> one = typedArray(value, name, {type}, words.c_str());
     if (lengths && one.length < (*lengths)[i])
-      rejectValue(value, name, words + nameOf(type) + ", number " + std::to_string(i) + " of at least " +
-                                   std::to_string((*lengths)[i]));
+      rejectValue(
+          value, name,
+          words + nameOf(type) + ", number " + std::to_string(i) + " of at least " + std::to_string((*lengths)[i]));
     result.data.push_back(one.data);
     result.lengths.push_back(one.length);
   }

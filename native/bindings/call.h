@@ -128,10 +128,10 @@ napi_value boundCall(napi_env env, napi_callback_info info) {
 }  // namespace scmoe
 
 /// SCMOE_EXPORT(name) { ...uses `args`, the struct signatures::name, and `call`...; return nullptr; }
-#define SCMOE_EXPORT(name)                                                                                     \
-  static napi_value bound_##name(const ::scmoe::Call& call, const ::scmoe::signatures::name& args);            \
-  static const ::scmoe::Export export_##name(                                                                  \
-      ::scmoe::signatures::name::kFunction, ::scmoe::signatures::name::names(),                                \
-      ::scmoe::signatures::name::kCount, &::scmoe::boundCall<::scmoe::signatures::name, &bound_##name>);       \
-  static napi_value bound_##name([[maybe_unused]] const ::scmoe::Call& call,                                   \
+#define SCMOE_EXPORT(name)                                                                                             \
+  static napi_value bound_##name(const ::scmoe::Call& call, const ::scmoe::signatures::name& args);                    \
+  static const ::scmoe::Export export_##name(::scmoe::signatures::name::kFunction, ::scmoe::signatures::name::names(), \
+                                             ::scmoe::signatures::name::kCount,                                        \
+                                             &::scmoe::boundCall<::scmoe::signatures::name, &bound_##name>);           \
+  static napi_value bound_##name([[maybe_unused]] const ::scmoe::Call& call,                                           \
                                  [[maybe_unused]] const ::scmoe::signatures::name& args)

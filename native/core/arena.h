@@ -57,9 +57,9 @@ class Arena::Scope {
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
 
-  /// Room for `count` elements, 64-byte aligned, its content undefined; valid until the scope ends. Only the thread that
-  /// has opened the scope may take from it, and not while it has a scope open within this one. @throws Error where there
-  /// is no memory.
+  /// Room for `count` elements, 64-byte aligned, its content undefined; valid until the scope ends. Only the thread
+  /// that has opened the scope may take from it, and not while it has a scope open within this one. @throws Error where
+  /// there is no memory.
   template <typename T>
   T* take(int64_t count) {
     return static_cast<T*>(takeBytes(count, sizeof(T)));

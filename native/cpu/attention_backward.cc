@@ -84,7 +84,7 @@ void backwardBlock(const AttentionShape& shape, int64_t padded, int64_t firstQue
 }  // namespace
 
 void attentionBackward(const AttentionShape& shape, const float* dOut, const float* q, const float* k, const float* v,
-                   const float* out, const float* logsumexp, float* dQ, float* dK, float* dV) {
+                       const float* out, const float* logsumexp, float* dQ, float* dK, float* dV) {
   const int64_t size = shape.size, padded = roundUp(size, kLanes), group = shape.heads / shape.kvHeads;
   const int64_t stride = shape.heads * size, keyStride = shape.kvHeads * size;
   const bool turn = shape.rope != RopeStyle::kNone;

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <string>
 
+#include "core/arena.h"
 #include "core/error.h"
 #include "core/parallel.h"
-#include "core/arena.h"
 #include "cpu/simd.h"
 #include "cpu/vector_math.h"
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/arena.h"
 #include "core/error.h"
 #include "core/parallel.h"
-#include "core/arena.h"
 
 namespace scmoe {
 
@@ -18,8 +18,7 @@ int64_t resolve(const int32_t* indices, const SliceIndex& index, int64_t count, 
   int64_t invalid = -1;
   for (int64_t i = 0; i < count; ++i) {
     int64_t row = 0;
-    for (int64_t j = 0; j < index.length; ++j)
-      row += indices[i * index.length + j] * index.strides[j];
+    for (int64_t j = 0; j < index.length; ++j) row += indices[i * index.length + j] * index.strides[j];
     const bool inside = row >= 0 && row < index.rows;
     if (!inside && invalid < 0) invalid = i;
     rows[i] = inside ? row : -1;

@@ -7,9 +7,9 @@
 #include <immintrin.h>
 #endif
 
+#include "core/arena.h"
 #include "core/error.h"
 #include "core/parallel.h"
-#include "core/arena.h"
 #include "core/signals.h"
 #include "cpu/bf16.h"
 

@@ -3,8 +3,8 @@
 #include <cstring>
 #include <string>
 
-#include "core/error.h"
 #include "core/arena.h"
+#include "core/error.h"
 #include "cpu/linear.h"
 #include "cpu/swiglu.h"
 
@@ -47,15 +47,15 @@ void groupedFfnForward(const ExpertRows& group, const float* x, const float* w1,
         float* const ownHidden = hidden ? hidden + first * f : scope.take<float>(count * f);
         linearForward(count, d, f, x + first * d, w1 + e * d * f, b1 ? b1 + e * f : nullptr, activation, false,
                       ownHidden, pre ? pre + first * f : nullptr);
-        linearForward(count, f, d, ownHidden, w2 + e * f * d, b2 ? b2 + e * d : nullptr, Activation::kNone,
-                      false, y + first * d, nullptr);
+        linearForward(count, f, d, ownHidden, w2 + e * f * d, b2 ? b2 + e * d : nullptr, Activation::kNone, false,
+                      y + first * d, nullptr);
       },
       [&](int64_t first, int64_t count) { zero(y + first * d, count * d); });
 }
 
 void groupedFfnBackward(const ExpertRows& group, const float* dy, const float* x, const float* w1, const float* w2,
-                        const float* pre, const float* hidden, Activation activation, float* dx, float* dW1,
-                        float* dB1, float* dW2, float* dB2) {
+                        const float* pre, const float* hidden, Activation activation, float* dx, float* dW1, float* dB1,
+                        float* dW2, float* dB2) {
   const int64_t d = group.d, f = group.f;
   forEachExpert(
       group,
@@ -89,9 +89,9 @@ void groupedSwigluForward(const ExpertRows& group, const float* x, const float* 
       [&](int64_t first, int64_t count) { zero(y + first * d, count * d); });
 }
 
-void groupedSwigluBackward(const ExpertRows& group, const float* dy, const float* x, const float* gate,
-                           const float* up, const float* down, const float* gated, const float* raised, float* dx,
-                           float* dGate, float* dUp, float* dDown) {
+void groupedSwigluBackward(const ExpertRows& group, const float* dy, const float* x, const float* gate, const float* up,
+                           const float* down, const float* gated, const float* raised, float* dx, float* dGate,
+                           float* dUp, float* dDown) {
   const int64_t d = group.d, f = group.f;
   forEachExpert(
       group,

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/parallel.h"
 #include "core/arena.h"
+#include "core/parallel.h"
 #include "cpu/bf16.h"
 #include "cpu/gemm.h"
 

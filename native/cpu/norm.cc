@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "core/parallel.h"
 #include "core/arena.h"
+#include "core/parallel.h"
 
 namespace scmoe {
 
@@ -53,8 +53,8 @@ void layerNormForward(int64_t rows, int64_t d, const float* x, const float* weig
   });
 }
 
-void layerNormBackward(int64_t rows, int64_t d, const float* dy, const float* x, const float* weight,
-                       const float* mean, const float* rstd, float* dx, float* dWeight, float* dBias) {
+void layerNormBackward(int64_t rows, int64_t d, const float* dy, const float* x, const float* weight, const float* mean,
+                       const float* rstd, float* dx, float* dWeight, float* dBias) {
   Arena::Scope scope;
   const float* const sums = withColumnSums(scope, rows, 2 * d, [&](int64_t i, float* columns) {
     const float *const g = dy + i * d, *const from = x + i * d;
@@ -73,8 +73,7 @@ void layerNormBackward(int64_t rows, int64_t d, const float* dy, const float* x,
     sum /= static_cast<float>(d);
     dot /= static_cast<float>(d);
 #pragma omp simd
-    for (int64_t j = 0; j < d; ++j)
-      to[j] = scale * (weight[j] * g[j] - sum - (from[j] - centre) * scale * dot);
+    for (int64_t j = 0; j < d; ++j) to[j] = scale * (weight[j] * g[j] - sum - (from[j] - centre) * scale * dot);
   });
   std::memcpy(dWeight, sums, d * sizeof(float));
   std::memcpy(dBias, sums + d, d * sizeof(float));

@@ -4,9 +4,9 @@
 #include <cstring>
 #include <string>
 
+#include "core/arena.h"
 #include "core/error.h"
 #include "core/parallel.h"
-#include "core/arena.h"
 
 namespace scmoe {
 

@@ -1,7 +1,7 @@
 #include "cpu/swiglu.h"
 
-#include "core/parallel.h"
 #include "core/arena.h"
+#include "core/parallel.h"
 #include "cpu/activation.h"
 #include "cpu/gemm.h"
 #include "cpu/vector_math.h"

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "core/parallel.h"
 #include "core/arena.h"
+#include "core/parallel.h"
 
 namespace scmoe {
 

@@ -64,9 +64,8 @@ SCMOE_EXPORT(commFailure) {
 }
 
 SCMOE_EXPORT(commFlightRecord) {
-  return guarded(call, [&] {
-    return toJs(call.env(), Instance::of(call.env()).find(args.id).communicator->flightRecord());
-  });
+  return guarded(call,
+                 [&] { return toJs(call.env(), Instance::of(call.env()).find(args.id).communicator->flightRecord()); });
 }
 
 SCMOE_EXPORT(commRelease) {

@@ -17,8 +17,9 @@ SCMOE_EXPORT(glooOpen) {
     CommunicatorOptions options = optionsOf(call, args);
     auto mesh = std::make_unique<GlooMesh>(options.watch.rank, options.watch.size, args.listenHost,
                                            Milliseconds(args.connectTimeoutMs));
-    const uint32_t id = Instance::of(call.env()).open(
-        call.env(), args.onDone, std::make_unique<GlooEngine>(std::move(mesh)), std::move(options));
+    const uint32_t id =
+        Instance::of(call.env())
+            .open(call.env(), args.onDone, std::make_unique<GlooEngine>(std::move(mesh)), std::move(options));
     return toJs(call.env(), static_cast<double>(id));
   });
 }

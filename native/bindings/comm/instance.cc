@@ -82,7 +82,8 @@ uint32_t Instance::open(napi_env env, napi_value onDone, std::unique_ptr<Engine>
 
 Handle& Instance::find(int64_t id) {
   const auto found = handles_.find(id);
-  if (found == handles_.end()) throw CommError(FailureKind::kClosed, "id: expected an open communicator, got " + std::to_string(id));
+  if (found == handles_.end())
+    throw CommError(FailureKind::kClosed, "id: expected an open communicator, got " + std::to_string(id));
   return *found->second;
 }
 

@@ -16,8 +16,7 @@ static NcclEngine& engineOf(const Call& call, int64_t id) {
 }
 
 SCMOE_EXPORT(ncclProbe) {
-  return guarded(call,
-                 [&] { return toJs(call.env(), jsonOf(probeNccl(args.ncclCandidates, args.driverCandidates))); });
+  return guarded(call, [&] { return toJs(call.env(), jsonOf(probeNccl(args.ncclCandidates, args.driverCandidates))); });
 }
 
 SCMOE_EXPORT(ncclOpen) {
@@ -29,8 +28,7 @@ SCMOE_EXPORT(ncclOpen) {
     engine.device = static_cast<int>(args.device);
     auto opened =
         std::make_unique<NcclEngine>(NcclApi::open({args.ncclPath}), CudaApi::open({args.driverPath}), engine);
-    const uint32_t id =
-        Instance::of(call.env()).open(call.env(), args.onDone, std::move(opened), std::move(options));
+    const uint32_t id = Instance::of(call.env()).open(call.env(), args.onDone, std::move(opened), std::move(options));
     return toJs(call.env(), static_cast<double>(id));
   });
 }

@@ -1,9 +1,9 @@
+#include "signatures/tensor/copy.h"
 #include "bindings/tensor/elements.h"
 #include "cpu/cast.h"
 #include "cpu/gather.h"
 #include "cpu/select.h"
 #include "cpu/strided_copy.h"
-#include "signatures/tensor/copy.h"
 
 using namespace scmoe;
 

@@ -1,7 +1,7 @@
+#include "signatures/tensor/moe.h"
 #include "cpu/grouped_ffn.h"
 #include "cpu/pack.h"
 #include "cpu/route.h"
-#include "signatures/tensor/moe.h"
 
 using namespace scmoe;
 
@@ -16,8 +16,7 @@ SCMOE_EXPORT(routeForward) {
 }
 
 SCMOE_EXPORT(routeBackward) {
-  routeBackward(routeOptions(args), args.scores, args.weights, args.experts, args.dScores, args.dWeights,
-                args.dLogits);
+  routeBackward(routeOptions(args), args.scores, args.weights, args.experts, args.dScores, args.dWeights, args.dLogits);
   return nullptr;
 }
 

@@ -1,9 +1,9 @@
+#include "signatures/tensor/rows.h"
 #include "bindings/tensor/elements.h"
 #include "cpu/batch_matmul.h"
 #include "cpu/cumulative.h"
 #include "cpu/softmax.h"
 #include "cpu/top_k.h"
-#include "signatures/tensor/rows.h"
 
 using namespace scmoe;
 

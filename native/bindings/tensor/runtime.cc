@@ -1,7 +1,7 @@
-#include "core/parallel.h"
-#include "core/aligned_memory.h"
-#include "cpu/gemm.h"
 #include "signatures/tensor/runtime.h"
+#include "core/aligned_memory.h"
+#include "core/parallel.h"
+#include "cpu/gemm.h"
 
 using namespace scmoe;
 
@@ -20,9 +20,7 @@ SCMOE_EXPORT(setBf16) {
   return nullptr;
 }
 
-static void release(napi_env, void* data, void* hint) {
-  alignedFree(data, reinterpret_cast<size_t>(hint));
-}
+static void release(napi_env, void* data, void* hint) { alignedFree(data, reinterpret_cast<size_t>(hint)); }
 
 SCMOE_EXPORT(allocate) {
   const auto bytes = static_cast<size_t>(args.bytes);

@@ -116,7 +116,7 @@ describe.each(availableBackends())('AdamW on %s', (backend) => {
     expect(step({ w: tf.ones([2, 3]) })).toThrow("gradient of 'w': expected (3, 2), got (2, 3)");
     expect(step({ w: tf.ones([3, 2], 'int32') })).toThrow('expected float32, got int32');
     expect(() => optimizer.loadState({ 'm.w': w }, 1)).toThrow('state: expected v.w as well, got none');
-    expect(() => optimizer.loadState({ other: w }, 1)).toThrow("'other'");
+    expect(() => optimizer.loadState({ other: w }, 1)).toThrow('got "other"');
     expect(() => new AdamW({ beta1: 1 })).toThrow('beta1: expected a number >= 0 and < 1, got 1');
     expect(() => clipScale(tf.scalar(1), 0)).toThrow('maxNorm: expected a number > 0, got 0');
   });
