@@ -1,3 +1,4 @@
+import { ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { useCpu, useRegistered, type Activate, type Activated } from './Activated.js';
@@ -15,6 +16,6 @@ export const preference: typeof node.preference = ['webgl', 'wasm', 'cpu'];
 export const defaultThreads: typeof node.defaultThreads = () => 1;
 
 async function useImported(name: string, about: string): Promise<Activated> {
-  if (tf.findBackendFactory(name) === null) throw new Error(`@tensorflow/tfjs-backend-${name} is not imported`);
+  if (tf.findBackendFactory(name) === null) throw new ScmoeError(`@tensorflow/tfjs-backend-${name} is not imported`);
   return useRegistered(name, about);
 }

@@ -1,4 +1,4 @@
-#include "core/scratch.h"
+#include "core/arena.h"
 #include "cpu/attention.h"
 #include "cpu/attention_blocks.h"
 
@@ -10,20 +10,20 @@ struct BackwardScratch {
   float *keyPanels, *valuePanels, *keys, *rows, *queries, *dOut, *dQueries, *weights, *dScores, *logsumexp, *delta;
   float *dKeys, *dValues;
 
-  BackwardScratch(Carver& carver, int64_t count, int64_t padded)
-      : keyPanels(carver.take(roundUp(count, kPanel) * padded)),
-        valuePanels(carver.take(roundUp(count, kPanel) * padded)),
-        keys(carver.take(roundUp(count, kPanel) * padded)),
-        rows(carver.take(kPanel * padded)),
-        queries(carver.take(kQueryBlock * padded)),
-        dOut(carver.take(kQueryBlock * padded)),
-        dQueries(carver.take(kQueryBlock * padded)),
-        weights(carver.take(kQueryBlock * kKeyBlock)),
-        dScores(carver.take(kQueryBlock * kKeyBlock)),
-        logsumexp(carver.take(kQueryBlock)),
-        delta(carver.take(kQueryBlock)),
-        dKeys(carver.take(count * padded)),
-        dValues(carver.take(count * padded)) {}
+  BackwardScratch(Arena::Scope& scope, int64_t count, int64_t padded)
+      : keyPanels(scope.take<float>(roundUp(count, kPanel) * padded)),
+        valuePanels(scope.take<float>(roundUp(count, kPanel) * padded)),
+        keys(scope.take<float>(roundUp(count, kPanel) * padded)),
+        rows(scope.take<float>(kPanel * padded)),
+        queries(scope.take<float>(kQueryBlock * padded)),
+        dOut(scope.take<float>(kQueryBlock * padded)),
+        dQueries(scope.take<float>(kQueryBlock * padded)),
+        weights(scope.take<float>(kQueryBlock * kKeyBlock)),
+        dScores(scope.take<float>(kQueryBlock * kKeyBlock)),
+        logsumexp(scope.take<float>(kQueryBlock)),
+        delta(scope.take<float>(kQueryBlock)),
+        dKeys(scope.take<float>(count * padded)),
+        dValues(scope.take<float>(count * padded)) {}
 };
 
 /// Scores become weights p = exp(score - logsumexp), dWeights become dScores = p (dWeight - delta); `count` are seen,
@@ -83,8 +83,8 @@ void backwardBlock(const AttentionShape& shape, int64_t padded, int64_t firstQue
 
 }  // namespace
 
-void attentionGrad(const AttentionShape& shape, const float* dOut, const float* q, const float* k, const float* v,
-                   const float* out, const float* logsumexp, float* dQ, float* dK, float* dV) {
+void attentionBackward(const AttentionShape& shape, const float* dOut, const float* q, const float* k, const float* v,
+                       const float* out, const float* logsumexp, float* dQ, float* dK, float* dV) {
   const int64_t size = shape.size, padded = roundUp(size, kLanes), group = shape.heads / shape.kvHeads;
   const int64_t stride = shape.heads * size, keyStride = shape.kvHeads * size;
   const bool turn = shape.rope != RopeStyle::kNone;
@@ -95,7 +95,8 @@ void attentionGrad(const AttentionShape& shape, const float* dOut, const float* 
 
   // Where a key head is cut into chunks, each sums its own dKeys and dValues; they are added in chunk order below.
   const int64_t partSize = roundUp(shape.keys * padded, 16);
-  float* parts = work.chunks > 1 ? scratch<float>(kScratchKernelB, work.items * 2 * partSize) : nullptr;
+  Arena::Scope scope;
+  float* const parts = work.chunks > 1 ? scope.take<float>(work.items * 2 * partSize) : nullptr;
   const auto part = [&](int64_t head, int64_t chunk, int64_t which) {
     return parts + ((head * work.chunks + chunk) * 2 + which) * partSize;
   };
@@ -106,10 +107,8 @@ void attentionGrad(const AttentionShape& shape, const float* dOut, const float* 
   };
 
   parallelFor(work.items, 1, [&](int64_t begin, int64_t end) {
-    Carver measure(nullptr);
-    BackwardScratch(measure, shape.keys, padded);
-    Carver carver(scratch<float>(kScratchKernelA, measure.used()));
-    BackwardScratch s(carver, shape.keys, padded);
+    Arena::Scope own;
+    BackwardScratch s(own, shape.keys, padded);
     for (int64_t index = begin; index < end; ++index) {
       const AttentionItem item = work.item(shape, index);
       const int64_t keyOffset = item.batch * shape.keys * keyStride + item.kvHead * size;

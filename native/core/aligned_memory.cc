@@ -1,4 +1,4 @@
-#include "core/scratch.h"
+#include "core/aligned_memory.h"
 
 #include <cstdlib>
 #include <string>
@@ -12,21 +12,13 @@ namespace scmoe {
 
 namespace {
 constexpr size_t kHugePage = size_t{2} << 20;
-
-struct Block {
-  void* pointer = nullptr;
-  size_t bytes = 0;
-  ~Block() {
-    if (pointer) alignedFree(pointer, bytes);
-  }
-};
-thread_local Block blocks[kScratchSlots];
 }  // namespace
 
 void* alignedAllocate(size_t bytes) {
   const size_t alignment = bytes >= kHugePage ? kHugePage : 64;
+  // What is too large to be rounded up wraps around and would be found small.
   const size_t size = (bytes + alignment - 1) / alignment * alignment;
-  void* pointer = size ? std::aligned_alloc(alignment, size) : std::aligned_alloc(64, 64);
+  void* pointer = size < bytes ? nullptr : std::aligned_alloc(alignment, size ? size : alignment);
   if (!pointer) throw Error("out of memory: could not allocate " + std::to_string(bytes) + " bytes");
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
   if (alignment == kHugePage) madvise(pointer, size, MADV_HUGEPAGE);  // a hint: a kernel without huge pages ignores it
@@ -35,18 +27,5 @@ void* alignedAllocate(size_t bytes) {
 }
 
 void alignedFree(void* pointer, size_t) { std::free(pointer); }
-
-void* scratchBytes(int slot, size_t bytes) {
-  Block& block = blocks[slot];
-  if (block.bytes < bytes) {
-    if (block.pointer) alignedFree(block.pointer, block.bytes);
-    block.pointer = nullptr;
-    block.bytes = 0;
-    const size_t size = bytes + bytes / 4;
-    block.pointer = alignedAllocate(size);
-    block.bytes = size;
-  }
-  return block.pointer;
-}
 
 }  // namespace scmoe

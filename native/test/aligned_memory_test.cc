@@ -1,9 +1,8 @@
-#include "core/scratch.h"
+#include "core/aligned_memory.h"
 
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <thread>
 
 #include "core/error.h"
 #include "test/check.h"
@@ -32,21 +31,4 @@ TEST(too_much_memory_is_an_error_that_names_the_size) {
     return;
   }
   CHECK(false);
-}
-
-TEST(scratch_is_kept_for_the_next_call_and_grows) {
-  float* first = scratch<float>(kScratchKernelA, 1000);
-  CHECK(isAligned(first));
-  CHECK(scratch<float>(kScratchKernelA, 10) == first);
-  float* larger = scratch<float>(kScratchKernelA, 100000);
-  larger[99999] = 1;
-  CHECK(isAligned(larger));
-}
-
-TEST(slots_and_threads_do_not_share) {
-  float* mine = scratch<float>(kScratchKernelA, 100);
-  CHECK(scratch<float>(kScratchKernelB, 100) != mine);
-  float* theirs = nullptr;
-  std::thread([&] { theirs = scratch<float>(kScratchKernelA, 100); }).join();
-  CHECK(theirs != mine);
 }

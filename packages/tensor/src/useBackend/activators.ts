@@ -1,18 +1,12 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join, sep } from 'node:path';
+import { ScmoeError } from '@scmoe/errors';
 
 import { findAddon, loadAddon } from '../addon/loadAddon.js';
 import { backendName } from '../backend/kernel.js';
 import { makeCurrent, useCpu, type Activate, type Activated } from './Activated.js';
-import { checkThreads } from './checkThreads.js';
-
-interface Runtime {
-  setThreads: (count: number) => void;
-  hasBf16: () => boolean;
-  setBf16: (on: boolean) => void;
-  oneDnnVersion: () => string;
-}
+import { expectThreads } from './expectThreads.js';
 
 /** The backends that `useBackend` knows by name, on Node. */
 export const activators: Record<string, Activate> = {
@@ -28,18 +22,18 @@ export const preference = [backendName, 'wasm', 'cpu'];
 export function defaultThreads(): number {
   const value = process.env['SCMOE_THREADS'];
   if (value === undefined || value === '') return availableParallelism();
-  checkThreads('SCMOE_THREADS', Number(value));
+  expectThreads('SCMOE_THREADS', Number(value));
   return Number(value);
 }
 
 async function useScmoe(threads: number): Promise<Activated> {
   const { problem } = findAddon();
-  if (problem !== undefined) throw new Error(problem);
+  if (problem !== undefined) throw new ScmoeError(problem);
   await makeCurrent(backendName);
-  const runtime = loadAddon<Runtime>();
-  runtime.setThreads(threads);
+  const runtime = loadAddon();
+  runtime.setThreads({ count: threads });
   const setBf16 = (on: boolean) => {
-    runtime.setBf16(on && runtime.hasBf16());
+    runtime.setBf16({ on: on && runtime.hasBf16() });
     return runtime.hasBf16() ? undefined : 'this CPU has no bf16 instructions';
   };
   return { name: backendName, threads, about: `native kernels, ${runtime.oneDnnVersion()}`, setBf16 };
@@ -68,7 +62,7 @@ async function useTensorFlow(threads: number): Promise<Activated> {
       problems.push((error as Error).message);
     }
   }
-  throw new Error(problems.join('; '));
+  throw new ScmoeError(problems.join('; '));
 }
 
 async function importOptional<Module>(packageName: string): Promise<Module> {
@@ -77,8 +71,11 @@ async function importOptional<Module>(packageName: string): Promise<Module> {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const missing = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND';
-    throw new Error(missing ? `${packageName} is not installed` : `${packageName} could not be loaded: ${message}`, {
-      cause: error,
-    });
+    throw new ScmoeError(
+      missing ? `${packageName} is not installed` : `${packageName} could not be loaded: ${message}`,
+      {
+        cause: error,
+      },
+    );
   }
 }

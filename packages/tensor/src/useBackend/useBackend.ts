@@ -1,8 +1,9 @@
+import { ArgumentError, expectOneOf, ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
-import { activators, defaultThreads, preference } from './activation/activators.js';
-import { useRegistered, type Activated } from './activation/Activated.js';
-import { checkThreads } from './activation/checkThreads.js';
+import { activators, defaultThreads, preference } from './activators.js';
+import { useRegistered, type Activated } from './Activated.js';
+import { expectThreads } from './expectThreads.js';
 
 /** Precision of matrix products' operands. */
 export type Precision = 'float32' | 'bf16';
@@ -37,16 +38,14 @@ export interface BackendReport {
  * other backend registered with TF.js can be named too. Where bf16 is asked for and can't be had, products run in
  * float32 and the report says why.
  *
- * @throws Error where the named backend is unknown or can't be used, RangeError for bad options.
+ * @throws ArgumentError where the backend is unknown or an option is bad, ScmoeError where the backend can't be used.
  */
 export async function useBackend(
   name = 'auto',
   { threads = defaultThreads(), precision = 'float32' }: BackendOptions = {},
 ): Promise<BackendReport> {
-  checkThreads('threads', threads);
-  if (precision !== 'float32' && precision !== 'bf16') {
-    throw new RangeError(`precision must be 'float32' or 'bf16', got '${String(precision)}'`);
-  }
+  expectThreads('threads', threads);
+  expectOneOf('precision', precision, ['float32', 'bf16']);
   const { activated, reasons } = name === 'auto' ? await activateBest(threads) : await activateNamed(name, threads);
 
   const problem = activated.setBf16
@@ -72,7 +71,7 @@ async function activateBest(threads: number): Promise<{ activated: Activated; re
       reasons.push(`no ${name}: ${(error as Error).message}`);
     }
   }
-  throw new Error(`No backend can be used: ${reasons.join('; ')}`);
+  throw new ScmoeError(`No backend can be used: ${reasons.join('; ')}`);
 }
 
 async function activateNamed(name: string, threads: number): Promise<{ activated: Activated; reasons: string[] }> {
@@ -81,11 +80,11 @@ async function activateNamed(name: string, threads: number): Promise<{ activated
   if (!activate) {
     const registered = Object.keys(tf.engine().registryFactory);
     const known = [...new Set(['auto', ...Object.keys(activators), ...registered])];
-    throw new Error(`Unknown backend '${name}': expected one of ${known.join(', ')}`);
+    throw new ArgumentError(`backend: expected one of ${known.join(', ')}, got '${name}'`);
   }
   try {
     return { activated: await activate(threads), reasons: ['asked for'] };
   } catch (error) {
-    throw new Error(`Backend '${name}' can't be used: ${(error as Error).message}`, { cause: error });
+    throw new ScmoeError(`Backend '${name}' can't be used: ${(error as Error).message}`, { cause: error });
   }
 }

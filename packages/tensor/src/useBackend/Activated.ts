@@ -1,3 +1,4 @@
+import { ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 /** A backend that could be made the current one. */
@@ -24,5 +25,5 @@ export async function useRegistered(name: string, about: string): Promise<Activa
 }
 
 export async function makeCurrent(name: string): Promise<void> {
-  if (!(await tf.setBackend(name))) throw new Error(`TF.js could not initialise '${name}' (its warning says why)`);
+  if (!(await tf.setBackend(name))) throw new ScmoeError(`TF.js could not initialise '${name}' (its warning says why)`);
 }
