@@ -3,7 +3,7 @@ export { expertCapacity, type CapacityOptions } from './config/expertCapacity.js
 export { resolveRouter } from './config/resolveRouter.js';
 export { routerOptions, type ResolvedRouter, type RouterConfig } from './config/routerOptions.js';
 export { isRouterBuffer, routerSpecs, routerStreams, type RouterParameterSpec } from './config/routerSpecs.js';
-export { recordRouting, type RoutingTrace } from './gate/RoutingTrace.js';
+export { recordRouting, type RoutingTrace } from './router/RoutingTrace.js';
 export { importanceLoss, type ImportanceOptions } from './losses/importanceLoss.js';
 export { loadBalanceLoss } from './losses/loadBalanceLoss.js';
 export { loadLoss } from './losses/loadLoss.js';

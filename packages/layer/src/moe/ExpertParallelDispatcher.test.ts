@@ -4,11 +4,11 @@ import { jest } from '@jest/globals';
 import { init, type Communicator } from '@scmoe/comm';
 import { resolveRouter, routeTokens } from '@scmoe/gating';
 import { randomNormal, useBackend } from '@scmoe/tensor';
+import { sequentialPlan } from '@scmoe/scheduler';
 import * as tf from '@tensorflow/tfjs';
 
-import { resolveMoeLayer } from '../layers/moeLayerOptions.js';
+import { resolveMoeLayer } from '../tfLayers/moeLayerOptions.js';
 import { overlapped } from '../plan/overlapped.js';
-import { sequentialPlan } from '../plan/Plan.js';
 import { availableBackends } from '@scmoe/testing';
 import { layerCases, pairConfig, rankCases, runCase, runLayerCase, type RankOutcome } from '../testing/rankCases.js';
 import type { RankReport } from '../testing/rankProgram.js';

@@ -9,7 +9,7 @@ import {
 } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
-import { resolveMoeLayer, resolveSharedMoeLayer } from '../layers/moeLayerOptions.js';
+import { resolveMoeLayer, resolveSharedMoeLayer } from '../tfLayers/moeLayerOptions.js';
 import { checkParameters } from '../parameters/ParameterSpec.js';
 import { differentiable, parametersOfReference } from '../testing/referenceConfig.js';
 import { moeSpecs, type ResolvedMoeLayer } from './moeLayerOperators.js';

@@ -5,11 +5,11 @@ import { sendResult } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { positions } from '../config/BlockMoeConfig.js';
-import { resolvePair, type PairConfig } from '../config/PairConfig.js';
+import { resolvePair, type PairConfig } from '../stages/pair/PairConfig.js';
 import { ExpertParallelDispatcher } from '../moe/ExpertParallelDispatcher.js';
-import { initializePair } from '../pair/pairSpecs.js';
-import { pairOperators } from '../pair/pairOperators.js';
-import { runPair, type RunPairOptions } from '../pair/runPair.js';
+import { initializePair } from '../stages/pair/pairSpecs.js';
+import { pairOperators } from '../stages/pair/pairOperators.js';
+import { runPair, type RunPairOptions } from '../stages/pair/runPair.js';
 import { operatorGraph, overlapped } from '../plan/overlapped.js';
 
 export interface RandomPlansReport {

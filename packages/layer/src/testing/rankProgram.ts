@@ -1,16 +1,16 @@
 // One rank of the tests of expert parallelism, in a process of its own: sends the outcomes of all cases.
 import { init, type CommError, type Communicator } from '@scmoe/comm';
 import { useBackend } from '@scmoe/tensor';
+import { sequentialPlan } from '@scmoe/scheduler';
 import * as tf from '@tensorflow/tfjs';
 
-import { resolveMoeLayer } from '../layers/moeLayerOptions.js';
+import { resolveMoeLayer } from '../tfLayers/moeLayerOptions.js';
 import { ExpertParallelDispatcher } from '../moe/ExpertParallelDispatcher.js';
 import { overlapped } from '../plan/overlapped.js';
-import { sequentialPlan } from '../plan/Plan.js';
 import { availableBackends, sendResult } from '@scmoe/testing';
 import { overlappedPlan } from './overlappedPlan.js';
 import { layerCases, rankCases, runCase, runLayerCase, type Choices, type RankOutcome } from './rankCases.js';
-import type { RunPairOptions } from '../pair/runPair.js';
+import type { RunPairOptions } from '../stages/pair/runPair.js';
 
 /** What a rank sends: outcomes by backend and case, those of the plans, and how disagreements ended. */
 export interface RankReport {

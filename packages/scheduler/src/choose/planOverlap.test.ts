@@ -4,9 +4,9 @@ import { chunkCosts } from '../costs/chunkCosts.js';
 import { mirrorPlan } from '../plan/mirrorPlan.js';
 import { overlappedPlan } from '../plan/overlappedPlan.js';
 import { sequentialPlan } from '../plan/sequentialPlan.js';
-import { equation11Slot } from '../predict/equation11.js';
+import { equation11Slot } from '../testing/equation11.js';
 import { simulatePlan } from '../predict/simulatePlan.js';
-import { windowCosts } from '../predict/slotTimes.js';
+import { windowCosts } from '../predict/windowCosts.js';
 import { costsOf, randomCosts, seededRandom } from '../testing/randomCosts.js';
 import { planOverlap } from './planOverlap.js';
 
@@ -106,7 +106,7 @@ describe('planOverlap', () => {
     expect(planOverlap(pos2, { forward: costsOf(pos2, { dispatch: 0, combine: 0 }) }).forward).toMatchObject({
       kind: 'sequential',
       hiddenFraction: 1,
-      plan: sequentialPlan(pos2),
+      plan: sequentialPlan(pos2.operators),
     });
     expect(planOverlap(pos2, { forward: costsOf(pos2, {}, 0) }).forward.kind).toBe('sequential');
     const dense = new OperatorGraph([{ name: 'mlp1', kind: 'mlp', after: [] }]);
