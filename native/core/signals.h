@@ -10,8 +10,8 @@ namespace scmoe {
 /// All signals but those of a thread's own faults.
 const sigset_t& asynchronousSignals();
 
-/// Holds back the calling thread's asynchronous signals while it lives; they are delivered afterwards. Two system calls,
-/// a fraction of a microsecond.
+/// Holds back the calling thread's asynchronous signals while it lives; they are delivered afterwards. Two system
+/// calls, a fraction of a microsecond.
 class SignalsHeld {
  public:
   SignalsHeld() { pthread_sigmask(SIG_BLOCK, &asynchronousSignals(), &before_); }

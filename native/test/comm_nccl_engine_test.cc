@@ -178,7 +178,8 @@ TEST(a_nan_wins_a_maximum_whatever_its_sign) {
   const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
   rethrow(onRanks(2, [&](NcclEngine& engine) {
     const bool first = engine.rank() == 0;
-    std::vector<float> data = {first ? nan : infinity, first ? 1.0f : -nan, first ? -infinity : -1.0f, first ? -0.5f : -2};
+    std::vector<float> data = {first ? nan : infinity, first ? 1.0f : -nan, first ? -infinity : -1.0f,
+                               first ? -0.5f : -2};
     Request request;
     request.operation = Operation::kAllReduce;
     request.reduction = Reduction::kMax;
@@ -358,7 +359,8 @@ TEST(a_call_that_fails_says_which_with_what_and_in_the_librarys_words) {
 
 TEST(a_send_that_fails_inside_a_group_leaves_no_group_open) {
   const Knob knob("STANDIN_NCCL_FAIL", "ncclSend:5@0");
-  const auto errors = onRanks(2, [](NcclEngine&) {}, 300);
+  const auto errors = onRanks(
+      2, [](NcclEngine&) {}, 300);
   CHECK(has(caught(errors[0]).what(), "ncclSend and ncclRecv: invalid usage"));
 }
 
@@ -401,7 +403,8 @@ TEST(a_failure_while_connecting_gives_everything_back) {
     CHECK(has(caught(onRanks(1, [](NcclEngine&) {})[0]).what(), "cuEventCreate: CUDA error 2, out of memory"));
   }
   const Knob knob("STANDIN_CUDA_DEVICES", "1");
-  const auto errors = onRanks(2, [](NcclEngine&) {}, 300);
+  const auto errors = onRanks(
+      2, [](NcclEngine&) {}, 300);
   CHECK(has(caught(errors[1]).what(), "cuDeviceGet for device 1: CUDA error 101, invalid device ordinal"));
 }
 

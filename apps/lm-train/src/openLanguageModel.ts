@@ -2,7 +2,8 @@ import { openModel, say, type RuntimeOptions, startBackend, type TrainedModel, t
 import { restoreTokenizer, type Tokenizer } from '@scmoe/trainer';
 
 import type { DataDescription } from './data/loadData.js';
-import { type LanguageTypes, program } from './program.js';
+import type { LanguageTypes } from './LanguageTypes.js';
+import { program } from './program.js';
 
 /** Starts the backend and loads the model of a checkpoint or run folder with its tokenizer, and says what it took. */
 export async function openLanguageModel(

@@ -1,24 +1,15 @@
 import { Gpt } from '@scmoe/models';
 import { expertOptions, expertsInWords, type TrainingProgram } from '@scmoe/run';
-import { randomTokenBatches, type TokenBatch, type TokenizerDescription } from '@scmoe/trainer';
+import { randomTokenBatches, type TokenizerDescription } from '@scmoe/trainer';
 
-import { type DataDescription, type LanguageData, loadData } from './data/loadData.js';
+import { type DataDescription, loadData } from './data/loadData.js';
 import { evaluateLanguage } from './evaluateLanguage.js';
+import type { LanguageTypes } from './LanguageTypes.js';
 import { gptConfig } from './model/gptConfig.js';
 import { dataOptions } from './options/dataOptions.js';
 import { modelOptions } from './options/modelOptions.js';
-import { sampleOptions, type SampleFlags } from './options/sampleOptions.js';
-import type { Settings } from './options/Settings.js';
+import { sampleOptions } from './options/sampleOptions.js';
 import { reportResult } from './report/reportResult.js';
-
-/** The types of lm-train. */
-export interface LanguageTypes {
-  model: Gpt;
-  data: LanguageData;
-  settings: Settings;
-  batch: TokenBatch;
-  flags: SampleFlags;
-}
 
 /** What is special to training a language model. */
 export const program: TrainingProgram<LanguageTypes> = {

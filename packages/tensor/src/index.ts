@@ -8,7 +8,7 @@ registerFileHandlers();
 
 export { backendName } from './backend/kernel.js';
 export { findAddon } from './addon/loadAddon.js';
-export { useBackend, type BackendOptions, type BackendReport, type Precision } from './useBackend.js';
+export { useBackend, type BackendOptions, type BackendReport, type Precision } from './useBackend/useBackend.js';
 export { valueAndGrads, type ValueAndGradsOptions } from './autodiff/valueAndGrads.js';
 export { philox4x32 } from './random/philox.js';
 export { RandomStream, type RandomStreamState } from './random/RandomStream.js';

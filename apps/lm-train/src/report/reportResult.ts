@@ -5,7 +5,7 @@ import { measureExpertLoad, nextLines, resultLines, say, type TrainingResult } f
 import { checkpointName, sequentialTokenBatches } from '@scmoe/trainer';
 
 import type { LanguageData } from '../data/loadData.js';
-import type { LanguageTypes } from '../program.js';
+import type { LanguageTypes } from '../LanguageTypes.js';
 import { sampleText } from '../sampleText.js';
 import { bitsPerByte } from './bitsPerByte.js';
 

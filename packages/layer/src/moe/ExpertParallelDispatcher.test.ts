@@ -312,7 +312,7 @@ describe('ExpertParallelDispatcher', () => {
     const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: 8 });
     const place = { from: 0, to: 1, experts: { rank: 0, size: 2 } };
     expect(() => runCase({ config, choices: [[[0, 1]]] }, place, dispatcher)).toThrow(
-      /w1 must be \(8, 8, 6\) for 8 experts/,
+      /w1: expected \(8, 8, 6\) for 8 experts/,
     );
     await communicator.close();
   });

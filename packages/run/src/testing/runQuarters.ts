@@ -32,9 +32,9 @@ export async function runQuarters(...args: string[]): Promise<Outcome> {
 /** Runs the program on several ranks, as `scmoe launch` does, from source. */
 export function runQuartersOn(ranks: number, ...args: string[]): Promise<Outcome> {
   const here = dirname(fileURLToPath(import.meta.url));
-  const launcher = join(here, '..', '..', '..', 'comm', 'src', 'cli.ts');
+  const scmoe = join(here, '..', '..', '..', 'cli', 'bin', 'scmoe.mjs');
   const rank = [process.execPath, ...fromSource, join(here, 'quartersProgram.ts'), ...args];
-  const launch = [launcher, 'launch', '-n', String(ranks), '--attach', '0', '--', ...rank];
+  const launch = [scmoe, 'launch', '-n', String(ranks), '--attach', '0', '--', ...rank];
   const child = spawn(process.execPath, [...fromSource, ...launch], {
     // jest's own NODE_OPTIONS are not for this process.
     env: { ...process.env, NODE_OPTIONS: '' },

@@ -4,10 +4,6 @@ import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import { loadAddon } from '../addon/loadAddon.js';
 import { BufferPool, type PoolStatistics } from './BufferPool.js';
 
-interface Memory {
-  allocate: (bytes: number) => ArrayBuffer;
-}
-
 export type NumericType = 'float32' | 'int32' | 'bool';
 export type NumericArray = Float32Array | Int32Array | Uint8Array;
 
@@ -21,7 +17,7 @@ export interface ScmoeMemory extends PoolStatistics {
 let pool: BufferPool | undefined;
 
 function sharedPool(): BufferPool {
-  return (pool ??= new BufferPool((bytes) => loadAddon<Memory>().allocate(bytes)));
+  return (pool ??= new BufferPool((bytes) => loadAddon().allocate({ bytes })));
 }
 
 /**

@@ -96,16 +96,18 @@ describe.each(availableBackends())('attention on %s', (backend) => {
       () =>
         attention(q, k, v, options);
     const q = x([2, 3, 8]);
-    expect(call(x([3, 8]), q, { numHeads: 2 })).toThrow('q must be (batch, length, width), got (3, 8)');
-    expect(call(tf.cast(q, 'int32'), q, { numHeads: 2 })).toThrow('q must be float32, got int32');
-    expect(call(q, q, { numHeads: 3 })).toThrow('width of q must be a multiple of numHeads 3, got 8');
-    expect(call(q, q, { numHeads: 0 })).toThrow('numHeads must be a positive integer, got 0');
-    expect(call(q, q, { numHeads: 4, numKvHeads: 3 })).toThrow('numKvHeads must divide numHeads 4, got 3');
-    expect(call(q, x([2, 3, 6]), { numHeads: 2 })).toThrow('k must be (2, 3, 8)');
-    expect(call(q, q, { numHeads: 2 }, x([2, 4, 8]))).toThrow('v must be (2, 3, 8)');
-    expect(call(q, x([2, 2, 8]), { numHeads: 2 })).toThrow('causal needs at most 2 queries (one per key), got 3');
+    expect(call(x([3, 8]), q, { numHeads: 2 })).toThrow('q: expected (batch, length, width), got (3, 8)');
+    expect(call(tf.cast(q, 'int32'), q, { numHeads: 2 })).toThrow('q: expected float32, got int32');
+    expect(call(q, q, { numHeads: 3 })).toThrow('width of q: expected a multiple of numHeads 3, got 8');
+    expect(call(q, q, { numHeads: 0 })).toThrow('numHeads: expected a positive integer, got 0');
+    expect(call(q, q, { numHeads: 4, numKvHeads: 3 })).toThrow('numKvHeads: expected a divisor of numHeads 4, got 3');
+    expect(call(q, x([2, 3, 6]), { numHeads: 2 })).toThrow('k: expected (2, 3, 8)');
+    expect(call(q, q, { numHeads: 2 }, x([2, 4, 8]))).toThrow('v: expected (2, 3, 8)');
+    expect(call(q, x([2, 2, 8]), { numHeads: 2 })).toThrow(
+      'q: expected at most 2 queries, one a key, under a causal mask, got 3',
+    );
     expect(call(q, x([2, 0, 8]), { numHeads: 2, causal: false })).toThrow('at least one key');
-    expect(call(q, q, { numHeads: 8, rope: { style: 'half' } })).toThrow('even head size, got 1');
+    expect(call(q, q, { numHeads: 8, rope: { style: 'half' } })).toThrow('the head size: expected an even number for rope, got 1');
   });
 });
 

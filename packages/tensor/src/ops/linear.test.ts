@@ -65,13 +65,13 @@ describe.each(availableBackends())('linear on %s', (backend) => {
   it('names what does not fit', () => {
     const x = random(2, 4);
     expect(() => linear(x, random(5, 3))).toThrow(
-      'linear: weight must be (4, 3) for the last dimension of x, got (5, 3)',
+      'linear: weight: expected (4, 3) for the last dimension of x, got (5, 3)',
     );
-    expect(() => linear(x, random(4))).toThrow('linear: weight must be (dIn, dOut), got (4)');
-    expect(() => linear(x, random(4, 3), random(4))).toThrow('linear: bias must be (3)');
-    expect(() => linear(tf.cast(x, 'int32'), random(4, 3))).toThrow('linear: x must be float32, got int32');
+    expect(() => linear(x, random(4))).toThrow('linear: weight: expected (dIn, dOut), got (4)');
+    expect(() => linear(x, random(4, 3), random(4))).toThrow('linear: bias: expected (3)');
+    expect(() => linear(tf.cast(x, 'int32'), random(4, 3))).toThrow('linear: x: expected float32, got int32');
     expect(() => linear(x, random(4, 3), undefined, { activation: 'relu' as 'gelu' })).toThrow(
-      'activation must be one of',
+      'activation: expected one of',
     );
   });
 });

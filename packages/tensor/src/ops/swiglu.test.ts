@@ -57,8 +57,8 @@ describe.each(availableBackends())('swiglu on %s', (backend) => {
 
   it('names what does not fit', () => {
     const [g, u, w] = weights(4, 6) as [tf.Tensor, tf.Tensor, tf.Tensor];
-    expect(() => swiglu(random(2, 5), g, u, w)).toThrow('swiglu: gate must be (5, 6)');
-    expect(() => swiglu(random(2, 4), g, w, w)).toThrow('swiglu: up must be (4, 6) like gate, got (6, 4)');
-    expect(() => swiglu(random(2, 4), g, u, u)).toThrow('swiglu: down must be (6, 4)');
+    expect(() => swiglu(random(2, 5), g, u, w)).toThrow('swiglu: gate: expected (5, 6)');
+    expect(() => swiglu(random(2, 4), g, w, w)).toThrow('swiglu: up: expected (4, 6) like gate, got (6, 4)');
+    expect(() => swiglu(random(2, 4), g, u, u)).toThrow('swiglu: down: expected (6, 4)');
   });
 });
