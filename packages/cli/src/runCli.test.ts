@@ -52,6 +52,20 @@ describe('the program', () => {
     expect(status).toBe(5);
   });
 
+  it.each([
+    ['', /^scmoe: each launcher starts a run of its own here, .*: Slurm \(SLURM_PROCID=1, SLURM_NTASKS=2\)\. --nnodes/],
+    ['--standalone', /^$/],
+  ])('says that each task of another launcher starts a run of its own, unless that is meant %s', (flag, message) => {
+    const args = ['launch', ...(flag ? [flag] : []), 'true'];
+    const task = { SLURM_PROCID: '1', SLURM_NTASKS: '2', SLURM_LOCALID: '1' };
+    const { status, stderr } = spawnSync(process.execPath, [...fromSource, bin, ...args], {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_OPTIONS: '', ...task },
+    });
+    expect(stderr).toMatch(message);
+    expect(status).toBe(0);
+  });
+
   it('says what to do where it is linked but not built', () => {
     const own = file('unbuilt');
     mkdirSync(join(own, 'bin'), { recursive: true });

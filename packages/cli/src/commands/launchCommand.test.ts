@@ -71,16 +71,28 @@ describe('where launchers meet', () => {
     stopTimeout: 1,
   };
   const master = { MASTER_ADDR: 'job-0', MASTER_PORT: '23456' };
-  it.each<[string, Partial<LaunchFlags>, object | undefined]>([
+  it.each<[string, Partial<LaunchFlags>, object | undefined, NodeJS.ProcessEnv?]>([
     ['is where --rdzv-endpoint says', { rdzvEndpoint: { host: 'a', port: 5 } }, { host: 'a', port: 5 }],
     ['is MASTER_ADDR:MASTER_PORT for several hosts', {}, { host: 'job-0', port: 23456 }],
+    [
+      'is PET_MASTER_ADDR:PET_MASTER_PORT in a TrainJob',
+      {},
+      { host: 'job-0', port: 29500 },
+      { PET_MASTER_ADDR: 'job-0', PET_MASTER_PORT: '29500' },
+    ],
+    ...['fd00::7', '[fd00::7]'].map((MASTER_ADDR): [string, Partial<LaunchFlags>, object, NodeJS.ProcessEnv] => [
+      `is an IPv6 address, ${MASTER_ADDR}`,
+      {},
+      { host: 'fd00::7', port: 23456 },
+      { ...master, MASTER_ADDR },
+    ]),
     ['is nowhere in particular on one host', { nnodes: 1 }, undefined],
     [
       'is loopback with --standalone',
       { nnodes: 1, standalone: true, bind: '10.0.0.1' },
       { host: '127.0.0.1', port: 0 },
     ],
-  ])('%s', (_, given, endpoint) => {
-    expect(readFlags(['x'], { ...flags, ...given }, master).endpoint).toEqual(endpoint);
+  ])('%s', (_, given, endpoint, env = master) => {
+    expect(readFlags(['x'], { ...flags, ...given }, env).endpoint).toEqual(endpoint);
   });
 });

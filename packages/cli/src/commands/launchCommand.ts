@@ -1,4 +1,4 @@
-import { launch, type Terminal } from '@scmoe/comm/launch';
+import { launch, otherLauncher, type Terminal } from '@scmoe/comm/launch';
 import { Command, Option } from 'commander';
 
 import { endpoint, ranksHere, seconds, secret, wholeNumber } from './parsers.js';
@@ -63,6 +63,16 @@ export function launchCommand(terminal: Terminal, setExitCode: (code: number) =>
         .default(60_000, '60'),
     )
     .action(async (command: string, args: string[], flags: LaunchFlags) => {
-      setExitCode(await launch({ ...readFlags([command, ...args], flags), terminal }));
+      const options = readFlags([command, ...args], flags);
+      const other = options.nodes === 1 && !flags.standalone ? otherLauncher() : undefined;
+      if (other !== undefined) terminal.err.write(`scmoe: ${aloneText(other)}\n`);
+      setExitCode(await launch({ ...options, terminal }));
     });
+}
+
+function aloneText(other: string): string {
+  return (
+    `each launcher starts a run of its own here, and there may be several: ${other.replace(/\.$/, '')}. ` +
+    '--nnodes, --node-rank and --rdzv-endpoint make one run of them; --standalone says that it is meant so.'
+  );
 }

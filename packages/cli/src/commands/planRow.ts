@@ -14,7 +14,7 @@ export function planRow(
   machine: Machine,
   top2: ComparisonRow,
   pairs: number,
-  { layer, topK, slot, chunks, mode }: PlanOptions,
+  { layer, topK, slot, chunks, mode }: SimulateOptions,
 ): ComparisonRow {
   const kind = layer as LayerKind;
   // Says which layers there are where this is none.

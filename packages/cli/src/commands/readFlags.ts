@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 
-import { parseEndpoint, type LaunchOptions } from '@scmoe/comm/launch';
+import { endpointText, parseEndpoint, withoutBrackets, type LaunchOptions } from '@scmoe/comm/launch';
 import { UserError } from '@scmoe/errors';
 
 /** The flags of `scmoe launch` as commander reads them. */
@@ -57,8 +57,10 @@ export function readFlags(
 
 function findEndpoint({ rdzvEndpoint, nnodes }: LaunchFlags, env: NodeJS.ProcessEnv): LaunchOptions['endpoint'] {
   if (rdzvEndpoint || nnodes === 1) return rdzvEndpoint;
-  const { MASTER_ADDR: host, MASTER_PORT: port } = env;
-  if (host && port) return parseEndpoint(`${host}:${port}`, 'MASTER_ADDR:MASTER_PORT');
+  // PyTorchJob and TrainJob of Kubeflow; addresses are bare there, IPv6 included.
+  const host = env['MASTER_ADDR'] || env['PET_MASTER_ADDR'];
+  const port = env['MASTER_PORT'] || env['PET_MASTER_PORT'];
+  if (host && port) return parseEndpoint(endpointText(withoutBrackets(host), port), 'MASTER_ADDR:MASTER_PORT');
   throw wrong(`--nnodes ${nnodes} needs --rdzv-endpoint host:port, the same on all hosts: an address of node 0`);
 }
 

@@ -9,6 +9,7 @@ import type { Engine } from '../engine/Engine.js';
 import { connectGloo } from '../engine/gloo.js';
 import { connectNccl } from '../engine/nccl.js';
 import { SelfEngine } from '../engine/SelfEngine.js';
+import { isEveryAddress } from '../place/addresses.js';
 import { findPlace } from '../place/findPlace.js';
 import type { Place } from '../place/Place.js';
 import { joinRendezvous } from '../rendezvous/joinRendezvous.js';
@@ -151,7 +152,7 @@ async function joinWorld(
 
 function settingsOf({ rank, rendezvous }: Place, options: InitOptions): EngineSettings {
   const servedHere = rendezvous?.servedBy === 'rank 0' && rank === 0;
-  const host = servedHere && rendezvous.bind === '0.0.0.0' ? '127.0.0.1' : rendezvous?.host;
+  const host = servedHere && isEveryAddress(rendezvous.bind) ? '127.0.0.1' : rendezvous?.host;
   return {
     ...(rendezvous && { watch: { host: host!, port: rendezvous.port, token: rendezvous.token } }),
     serverRank: rendezvous?.servedBy === 'rank 0' ? 0 : -1,

@@ -26,9 +26,10 @@ export async function localAddressTowards(host: string, port: number): Promise<s
       socket.close();
     }
   }
-  const outward = Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .find(({ internal, family: kind }) => !internal && kind === 'IPv4');
+  const outwards = Object.values(networkInterfaces()).flatMap((all) => all?.filter(({ internal }) => !internal) ?? []);
+  // Addresses that begin with fe80: lead nowhere without the name of an interface.
+  const outward =
+    outwards.find(({ family: kind }) => kind === 'IPv4') ?? outwards.find(({ address: each }) => !/^fe80:/i.test(each));
   if (outward !== undefined) return outward.address;
   throw new ScmoeError(`no network address found that other machines could reach this one by (${host} is ${address})`);
 }

@@ -7,5 +7,7 @@ export { findGloo } from '../engine/gloo.js';
 export { findNccl, type GpuDevice, type NcclEngineReport } from '../engine/nccl.js';
 export { analyzeFlightRecords, type FlightAnalysis, type FlightFinding } from '../flight/analyzeFlightRecords.js';
 export { readFlightRecords } from '../flight/readFlightRecords.js';
+export { endpointText, withoutBrackets } from '../place/addresses.js';
+export { otherLauncher } from '../place/otherLauncher.js';
 export { parseEndpoint } from '../place/parseEndpoint.js';
 export { tokenPattern } from '../rendezvous/token.js';

@@ -14,7 +14,8 @@ describe('where the store listens', () => {
     ['loopback by default', {}, {}, { bind: '127.0.0.1', endpoint: { host: '127.0.0.1', port: 0 } }],
     ['loopback for a loopback endpoint', { endpoint: { host: 'localhost', port: 5 } }, {}, { bind: '127.0.0.1' }],
     ['the address of the endpoint', { endpoint: { host: '10.0.0.1', port: 5 } }, {}, { bind: '10.0.0.1' }],
-    ['every address for a name', { endpoint: { host: 'node0', port: 5 } }, {}, { bind: '0.0.0.0' }],
+    ['every address of both kinds for a name', { endpoint: { host: 'node0', port: 5 } }, {}, { bind: '::' }],
+    ['an IPv6 address', { endpoint: { host: 'fd00::1', port: 5 } }, {}, { bind: 'fd00::1' }],
     ['where bind says', { bind: '10.0.0.2', endpoint: { host: 'node0', port: 5 } }, {}, { bind: '10.0.0.2' }],
     ['where bind says, on a free port', { bind: '10.0.0.2' }, {}, { endpoint: { host: '10.0.0.2', port: 0 } }],
     ['and ranks come by loopback where it listens everywhere', { bind: '::' }, {}, { endpoint: { host: '127.0.0.1' } }],
@@ -22,7 +23,7 @@ describe('where the store listens', () => {
       'at every address where the first pod of a job is told that it is localhost',
       { ...several, endpoint: { host: 'localhost', port: 23456 } },
       { KUBERNETES_SERVICE_HOST: '10.0.0.1' },
-      { endpoint: { host: 'localhost', port: 23456 }, bind: '0.0.0.0' },
+      { endpoint: { host: 'localhost', port: 23456 }, bind: '::' },
     ],
   ])('%s', (_, options, env, expected) => {
     expect(settings(options, env)).toMatchObject(expected);

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 
 import { expectInteger, expectNonNegative, expectPositiveInteger, expectThat, expectWholeNumber } from '@scmoe/errors';
 
+import { everyAddress, isEveryAddress } from '../place/addresses.js';
 import { tokenPattern } from '../rendezvous/token.js';
 import type { LaunchOptions } from './LaunchOptions.js';
 import { ranksPerHost } from './ranksPerHost.js';
@@ -27,7 +28,8 @@ export function launchSettings(options: LaunchOptions, env: NodeJS.ProcessEnv = 
   expectNonNegative('rendezvousTimeoutMs', rendezvousTimeoutMs);
   expectNonNegative('graceMs', graceMs);
   expectNonNegative('stopTimeoutMs', stopTimeoutMs);
-  const { bind, endpoint = { host: bind === undefined || isWildcard(bind) ? '127.0.0.1' : bind, port: 0 } } = options;
+  const { bind, endpoint = { host: bind === undefined || isEveryAddress(bind) ? '127.0.0.1' : bind, port: 0 } } =
+    options;
   expectThat(nodes === 1 || endpoint.port > 0, 'endpoint', `a host and port of node 0 for ${nodes} nodes`, endpoint);
   const token = options.token ?? (nodes === 1 ? randomBytes(16).toString('hex') : undefined);
   expectThat(token !== undefined, 'token', `a secret that the launchers of all ${nodes} nodes share`, token);
@@ -45,11 +47,7 @@ export function launchSettings(options: LaunchOptions, env: NodeJS.ProcessEnv = 
 /** Loopback for a loopback endpoint; its address, or every address where it is a name that may not be this host's own. */
 function defaultBind(host: string, severalPods: boolean): string {
   // The first pod of a PyTorchJob may be told that it is localhost, the others its name.
-  if (severalPods) return '0.0.0.0';
+  if (severalPods) return everyAddress(host);
   if (host === 'localhost') return '127.0.0.1';
-  return isIP(host) ? host : '0.0.0.0';
-}
-
-function isWildcard(host: string): boolean {
-  return host === '0.0.0.0' || host === '::';
+  return isIP(host) ? host : everyAddress(host);
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 
+import { endpointText } from '../place/addresses.js';
 import type { LaunchSettings } from './launchSettings.js';
 import type { Attempt } from './Nodes.js';
 
@@ -15,7 +16,6 @@ export function rankEnvironment(
   }: Pick<LaunchSettings, 'ranksHere' | 'nodeRank' | 'token'> & { localRank: number },
   { number, firstRank, worldSize, maxRestarts, endpoint, masterPort, token }: Attempt,
 ): NodeJS.ProcessEnv {
-  const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
   return {
     // Threads per rank are set, never guessed by each rank from the whole machine.
     SCMOE_THREADS: String(Math.max(1, Math.floor(availableParallelism() / ranksHere))),
@@ -27,7 +27,7 @@ export function rankEnvironment(
     GROUP_RANK: String(nodeRank),
     MASTER_ADDR: endpoint.host,
     MASTER_PORT: String(masterPort),
-    SCMOE_RENDEZVOUS: `${host}:${endpoint.port}`,
+    SCMOE_RENDEZVOUS: endpointText(endpoint.host, endpoint.port),
     SCMOE_TOKEN: token,
     SCMOE_RESTART_COUNT: String(number),
     // The same in every attempt and on every host, unlike the token, and no secret. Only where there may be another attempt.

@@ -54,6 +54,14 @@ describe('two launchers', () => {
     ]);
   });
 
+  it('meet at an IPv6 address', async () => {
+    const say: LaunchOptions['command'] = ['sh', '-c', 'echo "$RANK of $WORLD_SIZE: $MASTER_ADDR, $SCMOE_RENDEZVOUS"'];
+    const outcomes = [0, 1].map((rank) => node(rank, say, { endpoint: { host: '::1', port } }).done);
+    const [a, b] = await Promise.all(outcomes);
+    expect([a!.out, b!.out]).toEqual([0, 1].map((rank) => `[rank ${rank}] ${rank} of 2: ::1, [::1]:${port}\n`));
+    expect([a!.err, b!.err]).toEqual(['', '']);
+  });
+
   it('share a store that outlives the ranks of node 0', async () => {
     const program = script(
       'late.mjs',

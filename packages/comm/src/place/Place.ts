@@ -6,7 +6,7 @@ export interface RendezvousAddress {
   token: string;
   /** Who runs the store there: a launcher of ours, or else rank 0 itself. */
   servedBy: 'launcher' | 'rank 0';
-  /** The address that rank 0 listens on if it serves the store: loopback for a loopback host, else all addresses. */
+  /** The address that rank 0 listens on if it serves the store: loopback for a loopback host, else every address. */
   bind: string;
 }
 
@@ -23,4 +23,6 @@ export interface Place {
   rendezvous?: RendezvousAddress;
   /** What the place was read from, for messages: `scmoe launch`, `torchrun`, `Slurm`, ... */
   source: string;
+  /** One line for people where several launchers were found: which one counts, and why. */
+  note?: string;
 }

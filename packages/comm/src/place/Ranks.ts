@@ -6,6 +6,10 @@ export interface Ranks extends Pick<Place, 'rank' | 'worldSize' | 'localRank' | 
   names: { rank: string; worldSize: string; localRank: string; localWorldSize: string };
 }
 
+/** Numbers and names where there is one rank on each host. */
+export const oneRankAHost = { localRank: 0, localWorldSize: 1 };
+export const oneRankAHostNames = { localRank: 'the only rank of a host', localWorldSize: 'the ranks of a host' };
+
 /** @throws PlaceError for numbers that contradict each other, with their names and values */
 export function checkRanks({ rank, worldSize, localRank, localWorldSize, names, source }: Ranks): void {
   const check = (holds: boolean, left: [string, number], relation: string, right: [string, number]) => {
@@ -20,4 +24,9 @@ export function checkRanks({ rank, worldSize, localRank, localWorldSize, names, 
   const [local, world] = [localWorldSize, worldSize];
   check(local <= world, [names.localWorldSize, local], 'at most', [names.worldSize, world]);
   check(localRank <= rank, [names.localRank, localRank], 'at most', [names.rank, rank]);
+}
+
+/** `Slurm (SLURM_PROCID=1, SLURM_NTASKS=4)`. */
+export function ranksText({ source, rank, worldSize, names }: Ranks): string {
+  return `${source} (${names.rank}=${rank}, ${names.worldSize}=${worldSize})`;
 }

@@ -60,7 +60,7 @@ describe('findPlace', () => {
       },
     ],
     [
-      'mpirun of OpenMPI',
+      'mpirun of Open MPI',
       {
         ...shared,
         OMPI_COMM_WORLD_RANK: '2',
@@ -68,10 +68,10 @@ describe('findPlace', () => {
         OMPI_COMM_WORLD_LOCAL_RANK: '0',
         OMPI_COMM_WORLD_LOCAL_SIZE: '2',
       },
-      { rank: 2, worldSize: 4, localRank: 0, localWorldSize: 2, source: 'OpenMPI', rendezvous: byRank0 },
+      { rank: 2, worldSize: 4, localRank: 0, localWorldSize: 2, source: 'Open MPI', rendezvous: byRank0 },
     ],
     [
-      'mpirun of OpenMPI on one host, which needs no address',
+      'mpirun of Open MPI on one host, which needs no address',
       {
         SCMOE_TOKEN: 'secret',
         OMPI_COMM_WORLD_RANK: '1',
@@ -110,7 +110,7 @@ describe('findPlace', () => {
         localRank: 0,
         localWorldSize: 1,
         source: 'Slurm',
-        rendezvous: { host: 'gpu03', port: 19568, bind: '0.0.0.0' },
+        rendezvous: { host: 'gpu03', port: 19568, bind: '::' },
       },
     ],
     [
@@ -140,7 +140,7 @@ describe('findPlace', () => {
         localRank: 0,
         localWorldSize: 1,
         source: 'Kubernetes indexed job',
-        rendezvous: { host: 'train-0.train', port: 29401, bind: '0.0.0.0' },
+        rendezvous: { host: 'train-0.train', port: 29401, bind: '::' },
       },
     ],
     [
@@ -157,13 +157,47 @@ describe('findPlace', () => {
         localRank: 0,
         localWorldSize: 1,
         source: 'Kubernetes PyTorchJob',
-        rendezvous: { bind: '0.0.0.0' },
+        rendezvous: { bind: '::' },
       },
     ],
     [
       'RANK and WORLD_SIZE alone: one rank a host',
       { ...shared, RANK: '1', WORLD_SIZE: '3' },
       { rank: 1, worldSize: 3, localRank: 0, localWorldSize: 1, source: 'RANK and WORLD_SIZE', rendezvous: byRank0 },
+    ],
+    [
+      'a TrainJob of Kubeflow, which says PET_ alone',
+      {
+        SCMOE_TOKEN: 'secret',
+        JOB_COMPLETION_INDEX: '1',
+        PET_NNODES: '3',
+        PET_NPROC_PER_NODE: '1',
+        PET_NODE_RANK: '1',
+        PET_MASTER_ADDR: 'job-node-0-0.job',
+        PET_MASTER_PORT: '29500',
+      },
+      {
+        rank: 1,
+        worldSize: 3,
+        localWorldSize: 1,
+        source: 'Kubernetes TrainJob',
+        rendezvous: { host: 'job-node-0-0.job', port: 29501, bind: '::' },
+      },
+    ],
+    [
+      'a bare IPv6 address of rank 0, as torchrun and Kubernetes give it',
+      { ...shared, MASTER_ADDR: 'fd00:5c::1', RANK: '1', WORLD_SIZE: '3' },
+      { rendezvous: { host: 'fd00:5c::1', port: 29401, bind: '::' } },
+    ],
+    [
+      'the same in brackets',
+      { ...shared, MASTER_ADDR: '[fd00:5c::1]', RANK: '1', WORLD_SIZE: '3' },
+      { rendezvous: { host: 'fd00:5c::1', port: 29401, bind: '::' } },
+    ],
+    [
+      'loopback in IPv6, where nobody else can reach it',
+      { ...shared, MASTER_ADDR: '::1', RANK: '1', WORLD_SIZE: '3' },
+      { rendezvous: { host: '::1', bind: '::1' } },
     ],
     ['empty variables, which count as not set', { RANK: '', WORLD_SIZE: ' ', SLURM_PROCID: '' }, { source: 'alone' }],
     [
@@ -248,9 +282,9 @@ describe('variables that make no sense', () => {
       /MASTER_ADDR is not set: .*the 4 ranks \(OMPI_COMM_WORLD_SIZE\).*\(2 here\)/,
     ],
     [
-      'half of OpenMPI',
+      'half of Open MPI',
       { ...mpi, OMPI_COMM_WORLD_SIZE: undefined },
-      /OMPI_COMM_WORLD_SIZE is not set: .*mpirun of OpenMPI/,
+      /OMPI_COMM_WORLD_SIZE is not set: .*mpirun of Open MPI/,
     ],
     [
       'a PMI on several hosts without local numbers',

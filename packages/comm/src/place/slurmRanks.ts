@@ -3,12 +3,16 @@ import type { Ranks } from './Ranks.js';
 import type { Variables } from './Variables.js';
 
 /**
- * The place of a task that srun started. In a batch script, outside of srun, Slurm sets the same variables for a single
+ * Whether srun started this process. In a batch script, outside of srun, Slurm sets the same variables for a single
  * process; it has no step.
  */
+export function isSlurmTask(variables: Variables): boolean {
+  return variables.has('SLURM_PROCID') && (variables.has('SLURM_STEP_ID') || !variables.has('SLURM_JOB_ID'));
+}
+
+/** The place of a task that srun started, whatever PMI it offers besides. */
 export function slurmRanks(variables: Variables): Ranks | undefined {
-  const isTask = variables.has('SLURM_PROCID') && (variables.has('SLURM_STEP_ID') || !variables.has('SLURM_JOB_ID'));
-  if (!isTask) return undefined;
+  if (!isSlurmTask(variables)) return undefined;
   const because = 'as srun sets it';
   const rank = variables.required(['SLURM_PROCID'], because);
   // The step may have fewer tasks than the job.

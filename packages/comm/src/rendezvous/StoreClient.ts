@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 
+import { endpointText } from '../place/addresses.js';
 import { dial, type Dialled, type StoreAddress } from './dial.js';
 import { formatDuration } from './formatDuration.js';
 import { encodeRequest, FrameReader, operations, statuses } from './frames.js';
@@ -45,7 +46,7 @@ export class StoreClient {
     timeoutMs = 300_000,
   }: StoreClientOptions): Promise<StoreClient> {
     const dialled = await dial({ host, port, token }, { protocol: 'scmoe-store', timeoutMs });
-    return new StoreClient(dialled, `${host}:${port}`, timeoutMs);
+    return new StoreClient(dialled, endpointText(host, port), timeoutMs);
   }
 
   private constructor({ socket, answer, rest }: Dialled, where: string, timeoutMs: number) {

@@ -1,5 +1,6 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
+import { endpointText } from '../place/addresses.js';
 import { KeyValues } from './KeyValues.js';
 import { defaultLimits, maxFirstLineBytes, type StoreLimits } from './limits.js';
 import { RendezvousError } from './RendezvousError.js';
@@ -50,9 +51,13 @@ export class StoreServer {
   static async listen({ host = '127.0.0.1', port = 0, token, ...limits }: StoreServerOptions): Promise<StoreServer> {
     checkToken(token);
     const server = createServer({ noDelay: true, keepAlive: true });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (error) => reject(listenError(host, port, error)));
-      server.listen({ host, port }, resolve);
+    await listen(server, host, port).catch(async (error: NodeJS.ErrnoException) => {
+      // A machine without IPv6 has no `::`, of which every IPv4 address is a part elsewhere.
+      const isWithoutIpv6 = host === '::' && ['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(error.code ?? '');
+      if (!isWithoutIpv6) throw listenError(host, port, error);
+      await listen(server, '0.0.0.0', port).catch((again: Error) => {
+        throw listenError('0.0.0.0', port, again);
+      });
     });
     const store = new StoreServer(server, { ...defaultLimits, ...definedOnly(limits) });
     store.openRoom(token);
@@ -198,6 +203,16 @@ function definedOnly<Options extends object>(options: Options): Partial<Options>
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<Options>;
 }
 
+async function listen(server: Server, host: string, port: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
 function listenError(host: string, port: number, error: NodeJS.ErrnoException): RendezvousError {
   const reasons: Record<string, string> = {
     EADDRINUSE: `port ${port} is in use by another process; choose another port or end that process`,
@@ -206,7 +221,7 @@ function listenError(host: string, port: number, error: NodeJS.ErrnoException): 
     ENOTFOUND: `the name ${host} is not known`,
   };
   const reason = reasons[error.code ?? ''] ?? error.message;
-  return new RendezvousError('address', `Can't serve the rendezvous store at ${host}:${port}: ${reason}.`, {
+  return new RendezvousError('address', `Can't serve the rendezvous store at ${endpointText(host, port)}: ${reason}.`, {
     cause: error,
   });
 }

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { endpointText } from '../place/addresses.js';
 import { formatDuration } from './formatDuration.js';
 import { maxFirstLineBytes } from './limits.js';
 import { RendezvousError } from './RendezvousError.js';
@@ -46,7 +47,7 @@ export async function dial(
     if (performance.now() + delayMs >= deadline) {
       throw new RendezvousError(
         'timeout',
-        `No rendezvous store at ${host}:${port} within ${formatDuration(timeoutMs)} (last attempt: ${outcome}). ` +
+        `No rendezvous store at ${endpointText(host, port)} within ${formatDuration(timeoutMs)} (last attempt: ${outcome}). ` +
           'Expected rank 0, or the launcher of node 0, to serve it there.',
       );
     }
@@ -85,10 +86,15 @@ function tryOnce(host: string, port: number, firstLine: string, timeoutMs: numbe
       }
       if (line.startsWith('error ')) {
         return fail(
-          new RendezvousError('refused', `The rendezvous store at ${host}:${port} refused: ${line.slice(6)}.`),
+          new RendezvousError(
+            'refused',
+            `The rendezvous store at ${endpointText(host, port)} refused: ${line.slice(6)}.`,
+          ),
         );
       }
-      fail(new RendezvousError('protocol', `What listens at ${host}:${port} is no rendezvous store of scmoe.`));
+      fail(
+        new RendezvousError('protocol', `What listens at ${endpointText(host, port)} is no rendezvous store of scmoe.`),
+      );
     });
   });
 }

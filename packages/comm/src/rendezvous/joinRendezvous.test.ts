@@ -9,10 +9,10 @@ async function freePort(): Promise<number> {
   return server.port;
 }
 
-function placeOf(rank: number, masterPort: number): Place {
+function placeOf(rank: number, masterPort: number, address = '127.0.0.1'): Place {
   const env = { RANK: rank, WORLD_SIZE: 3, LOCAL_RANK: rank, LOCAL_WORLD_SIZE: 3, MASTER_PORT: masterPort };
   const texts = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, String(value)]));
-  return findPlace({ ...texts, MASTER_ADDR: '127.0.0.1', SCMOE_TOKEN: 'secret' });
+  return findPlace({ ...texts, MASTER_ADDR: address, SCMOE_TOKEN: 'secret' });
 }
 
 describe('joinRendezvous', () => {
@@ -30,6 +30,24 @@ describe('joinRendezvous', () => {
     await closing;
     const again = await StoreServer.listen({ port: port + 1, token: 'x' });
     await again.close();
+  });
+
+  it.each(['::1', '[::1]', 'localhost'])('meets at %s', async (address) => {
+    const port = (await freePort()) - 1;
+    const [a, b, c] = await Promise.all([0, 1, 2].map((rank) => joinRendezvous(placeOf(rank, port, address))));
+    await b!.store.set('key', Buffer.from('value'));
+    expect(Buffer.from(await c!.store.get('key')).toString()).toBe('value');
+    await Promise.all([a!, b!, c!].map((each) => each.close()));
+  });
+
+  it('meets at addresses of both kinds where rank 0 listens on every address', async () => {
+    const port = (await freePort()) - 1;
+    const at = (rank: number, host: string) => {
+      const place = placeOf(rank, port);
+      return joinRendezvous({ ...place, rendezvous: { ...place.rendezvous!, host, bind: '::' } });
+    };
+    const all = await Promise.all([at(0, 'a name that only others know'), at(1, '127.0.0.1'), at(2, '::1')]);
+    await Promise.all(all.map((each) => each.close()));
   });
 
   it('does not wait for others that are gone longer than told', async () => {

@@ -1,5 +1,6 @@
 import { ArgumentError } from '@scmoe/errors';
 
+import { isEveryAddress } from '../place/addresses.js';
 import type { Place } from '../place/Place.js';
 import { StoreClient } from './StoreClient.js';
 import { serveStore } from './serveStore.js';
@@ -22,7 +23,7 @@ export async function joinRendezvous(
   if (rendezvous === undefined) throw new ArgumentError(`A world of one (${source}) has no rendezvous.`);
   const { port, token, servedBy, bind } = rendezvous;
   const server = servedBy === 'rank 0' && rank === 0 ? await serveStore({ host: bind, port, token }) : undefined;
-  const host = server === undefined ? rendezvous.host : bind === '0.0.0.0' ? '127.0.0.1' : bind;
+  const host = server === undefined ? rendezvous.host : isEveryAddress(bind) ? '127.0.0.1' : bind;
   const store = await StoreClient.connect({ host, port, token, timeoutMs });
   let closing: Promise<void> | undefined;
 

@@ -1,5 +1,5 @@
-import { CommError, init, PlaceError, RendezvousError } from '@scmoe/comm';
-import { ArgumentError, UserError } from '@scmoe/errors';
+import { findPlace, init, type Communicator } from '@scmoe/comm';
+import { ScmoeError, UserError } from '@scmoe/errors';
 import { closeRankGroups, createRankGroups, type RankGroups } from '@scmoe/trainer';
 
 import { silent, type Terminal } from '../cli/Terminal.js';
@@ -25,7 +25,7 @@ export interface Ranks {
  * @throws UserError for ranks that do not come, and for groups that they can't form
  */
 export async function joinRanks({ expertParallel, rankTimeout }: RankOptions, terminal: Terminal): Promise<Ranks> {
-  const world = await init({ timeoutMs: rankTimeout * 1000 }).catch((error: unknown) => {
+  const { world, note } = await joinWorld(rankTimeout * 1000).catch((error: unknown) => {
     throw asUserError(error);
   });
   const { rank, size } = world;
@@ -35,7 +35,7 @@ export async function joinRanks({ expertParallel, rankTimeout }: RankOptions, te
         exitCode: 2,
       });
     }
-    return { rank, size, groups: undefined, terminal, line: undefined, close: () => world.close() };
+    return { rank, size, groups: undefined, terminal, line: note, close: () => world.close() };
   }
   const groups = await createRankGroups(world, { expertParallel });
   const shared = groups.experts.size;
@@ -46,13 +46,20 @@ export async function joinRanks({ expertParallel, rankTimeout }: RankOptions, te
     terminal: rank === 0 ? terminal : silent(terminal),
     line:
       `ranks: ${size} over ${world.engine}, experts shared by ${shared === size ? 'all' : `groups of ${shared}`}` +
-      (shared === size ? '' : `, ${size / shared} replicas`),
+      (shared === size ? '' : `, ${size / shared} replicas`) +
+      (note === undefined ? '' : `\n${note}`),
     close: () => closeRankGroups(groups),
   };
 }
 
-/** The same error for people: errors of the communicator and the scheduler say all there is to say; a stack would only hide it. */
+/** All ranks, and one line where several launchers say who they are. */
+async function joinWorld(timeoutMs: number): Promise<{ world: Communicator; note: string | undefined }> {
+  const place = findPlace();
+  return { world: await init({ place, timeoutMs }), note: place.note && `place: ${place.note}` };
+}
+
+/** The same error for people: those of our own family say all there is to say; a stack would only hide it. */
 export function asUserError(error: unknown): unknown {
-  const known = [CommError, PlaceError, RendezvousError, ArgumentError].some((kind) => error instanceof kind);
-  return known ? new UserError((error as Error).message, { cause: error }) : error;
+  const isOurs = error instanceof ScmoeError && !(error instanceof UserError);
+  return isOurs ? new UserError(error.message, { cause: error }) : error;
 }

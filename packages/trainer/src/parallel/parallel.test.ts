@@ -253,9 +253,10 @@ describeRanks('several ranks', () => {
           const records: StepRecord[] = [];
           const experts = groups?.experts ?? { rank: 0, size: 1 };
           const model = shardedModel(experts);
+          const optimizer = new AdamW({ weightDecay: 0 });
           const all: TrainOptions<Batch> = {
             model,
-            optimizer: new AdamW({ weightDecay: 0 }),
+            optimizer,
             drawBatch: (n) => shardedBatch(n, experts.size),
             learningRate: () => 0.05,
             steps: 5,
@@ -268,7 +269,7 @@ describeRanks('several ranks', () => {
           await train(all);
           const values = Object.values(model.variables).map((variable) => [...variable.dataSync()]);
           tf.dispose(model.variables);
-          all.optimizer.dispose();
+          optimizer.dispose();
           return { records, own: values[0]!, shared: values[1]! };
         };
         const alone = await trainExperts();
