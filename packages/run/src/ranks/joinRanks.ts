@@ -15,6 +15,7 @@ export interface Ranks {
   terminal: Terminal;
   /** The ranks in words, for a run on several of them. */
   line: string | undefined;
+  /** Leaves the others. Every rank calls it. */
   close(): Promise<void>;
 }
 

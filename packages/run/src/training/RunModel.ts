@@ -26,12 +26,17 @@ export interface RunModel<B extends Batch = Batch> {
   readonly buffers: Record<string, tf.Variable>;
   /** Routed experts of each layer that has some; 0 for a dense model. */
   readonly numExperts: number;
+  /** Runs a pass. Called inside a tidy and, in training, on the tape; elsewhere the caller disposes the result. */
   loss(batch: B, options: PassOptions): PassResult;
+  /** Counts the choices of each expert, of every router with a correction bias, by the bias's name. The caller disposes them. */
   routerLoads(routings: readonly Routing[]): Record<string, tf.Tensor1D>;
+  /** Moves the correction biases towards an even load, once after a step, by the loads of all ranks together. */
   updateCorrectionBias(
     loads: Readonly<Record<string, Float32Array>>,
     options: Pick<CorrectionBiasOptions, 'updateRate'>,
   ): void;
+  /** Counts all parameters, with the experts of all ranks. */
   numParameters(): number;
+  /** Counts the parameters that one token meets. */
   numActiveParameters(): number;
 }

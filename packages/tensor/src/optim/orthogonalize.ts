@@ -22,11 +22,13 @@ export function orthogonalize<T extends tf.Tensor>(x: T): T {
     // No singular value is larger than the Frobenius norm, and the iteration needs them to be at most 1.
     const norms = tf.sqrt(tf.sum(tf.square(stack), [1, 2], true));
     let y = tf.div<tf.Tensor3D>(stack, tf.add(norms, 1e-7));
+    const identity = tf.mul(tf.eye(Math.min(m, n)), a);
     for (let round = 0; round < rounds; round++) {
       const gram = tf.matMul(y, y, tall, !tall);
-      const polynomial = tf.add<tf.Tensor3D>(tf.mul(gram, b), tf.mul(tf.matMul(gram, gram), c));
-      const product = tall ? tf.matMul(y, polynomial) : tf.matMul(polynomial, y);
-      y = tf.add<tf.Tensor3D>(tf.mul(y, a), product);
+      // a + b G + c G²: all but the last product is on small matrices.
+      const polynomial = tf.addN([tf.mul(gram, b), tf.mul(tf.matMul(gram, gram), c)]);
+      const factor = tf.add<tf.Tensor3D>(polynomial, identity);
+      y = tall ? tf.matMul(y, factor) : tf.matMul(factor, y);
     }
     return tf.reshape(y, x.shape) as T;
   });
