@@ -118,7 +118,8 @@ void writeRecord(const std::string& folder, const std::string& group, int rank, 
       if (!file.flush()) return;
     }
     std::rename((path + ".new").c_str(), path.c_str());
-  } catch (...) {}
+  } catch (...) {
+  }
 }
 
 }  // namespace scmoe::comm

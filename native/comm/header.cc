@@ -72,6 +72,7 @@ std::vector<char> packHeader(const Request& request, uint64_t sequence, int rank
 void checkHeaders(const std::vector<std::vector<char>>& headers) {
   const int size = static_cast<int>(headers.size());
   std::vector<Unpacked> all;
+  all.reserve(headers.size());
   for (const auto& bytes : headers) all.push_back(unpack(bytes, size));
   const Header& first = all[0].header;
   for (int rank = 0; rank < size; ++rank) {

@@ -115,7 +115,8 @@ void Watch::bye() noexcept {
   ::shutdown(socket_, SHUT_WR);
   const Deadline deadline = Clock::now() + Milliseconds(200);
   pollfd waiting{socket_, POLLIN, 0};
-  for (std::string ignored; ::poll(&waiting, 1, remainingMs(deadline)) == 1 && receive(ignored); ignored.clear()) {}
+  for (std::string ignored; ::poll(&waiting, 1, remainingMs(deadline)) == 1 && receive(ignored); ignored.clear()) {
+  }
 }
 
 void Watch::stop() noexcept {

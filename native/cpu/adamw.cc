@@ -49,7 +49,7 @@ void adamW(const AdamWStep& step, const std::vector<AdamWParameter>& parameters)
   });
 }
 
-double globalNorm(const std::vector<float*>& arrays, const std::vector<int64_t>& counts) {
+double globalNorm(const std::vector<const float*>& arrays, const std::vector<int64_t>& counts) {
   constexpr int64_t kPiece = 16384;
   struct Piece {
     const float* data;

@@ -24,6 +24,6 @@ void adamW(const AdamWStep& step, const std::vector<AdamWParameter>& parameters)
 
 /// Square root of the sum of squares of all arrays, in double. The order of summation depends on the sizes alone, not
 /// on the thread count.
-double globalNorm(const std::vector<float*>& arrays, const std::vector<int64_t>& counts);
+double globalNorm(const std::vector<const float*>& arrays, const std::vector<int64_t>& counts);
 
 }  // namespace scmoe

@@ -2,9 +2,8 @@
 
 #include <cmath>
 #include <limits>
-#include <tuple>
 
-#include "core/scratch.h"
+#include "core/arena.h"
 #include "cpu/attention_blocks.h"
 #include "cpu/vector_math.h"
 
@@ -40,16 +39,16 @@ inline float softmaxRow(float* scores, int64_t count, int64_t width, float& maxi
 struct ForwardScratch {
   float *keyPanels, *values, *queries, *scores, *out, *largest, *sum, *factor, *rows;
 
-  ForwardScratch(Carver& carver, int64_t keys, int64_t padded)
-      : keyPanels(carver.take(roundUp(keys, kPanel) * padded)),
-        values(carver.take(keys * padded)),
-        queries(carver.take(kQueryBlock * padded)),
-        scores(carver.take(kQueryBlock * kKeyBlock)),
-        out(carver.take(kQueryBlock * padded)),
-        largest(carver.take(kQueryBlock)),
-        sum(carver.take(kQueryBlock)),
-        factor(carver.take(kQueryBlock)),
-        rows(carver.take(kPanel * padded)) {}
+  ForwardScratch(Arena::Scope& scope, int64_t keys, int64_t padded)
+      : keyPanels(scope.take<float>(roundUp(keys, kPanel) * padded)),
+        values(scope.take<float>(keys * padded)),
+        queries(scope.take<float>(kQueryBlock * padded)),
+        scores(scope.take<float>(kQueryBlock * kKeyBlock)),
+        out(scope.take<float>(kQueryBlock * padded)),
+        largest(scope.take<float>(kQueryBlock)),
+        sum(scope.take<float>(kQueryBlock)),
+        factor(scope.take<float>(kQueryBlock)),
+        rows(scope.take<float>(kPanel * padded)) {}
 };
 
 /// One block of queries of one head against all keys that it sees.
@@ -86,16 +85,11 @@ void decodeHead(const AttentionShape& shape, const RotaryTable* table, const flo
                 int64_t firstHead, float* out, float* logsumexp) {
   const int64_t group = shape.heads / shape.kvHeads, rows = group * shape.queries, size = shape.size;
   const int64_t stride = shape.heads * size, keyStride = shape.kvHeads * size, width = roundUp(shape.keys, kLanes);
-  Carver measure(nullptr);
-  const auto carve = [&](Carver& carver) {
-    float* queries = carver.take(rows * size);
-    float* scores = carver.take(rows * width);
-    float* results = carver.take(rows * size);
-    return std::tuple(queries, scores, results, carver.take(size));
-  };
-  carve(measure);
-  Carver carver(scratch<float>(kScratchKernelA, measure.used()));
-  const auto [queries, scores, results, turned] = carve(carver);
+  Arena::Scope scope;
+  auto* const queries = scope.take<float>(rows * size);
+  auto* const scores = scope.take<float>(rows * width);
+  auto* const results = scope.take<float>(rows * size);
+  auto* const turned = scope.take<float>(size);
   const auto source = [&](int64_t r) { return (r % shape.queries) * stride + (firstHead + r / shape.queries) * size; };
   for (int64_t r = 0; r < rows; ++r)
     packRows(shape, table, q + source(r), stride, 1, shape.keys - shape.queries + r % shape.queries, shape.scale, size,
@@ -149,10 +143,8 @@ void attention(const AttentionShape& shape, const float* q, const float* k, cons
 
   const AttentionWork work(shape);
   parallelFor(work.items, 1, [&](int64_t begin, int64_t end) {
-    Carver measure(nullptr);
-    ForwardScratch(measure, shape.keys, padded);
-    Carver carver(scratch<float>(kScratchKernelA, measure.used()));
-    const ForwardScratch s(carver, shape.keys, padded);
+    Arena::Scope scope;
+    const ForwardScratch s(scope, shape.keys, padded);
     for (int64_t index = begin; index < end; ++index) {
       const AttentionItem item = work.item(shape, index);
       const int64_t lastQuery = std::min(item.lastBlock * kQueryBlock, shape.queries) - 1;

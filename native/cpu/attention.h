@@ -16,13 +16,14 @@ struct AttentionShape {
 };
 
 /// out = softmax(scale * q k^T) v per head, logsumexp (batch, heads, queries) for the gradient. Works in float32 in
-/// either precision: weights and scores are never rounded to bf16 (gemm.h makes the products that follow the precision).
+/// either precision: weights and scores are never rounded to bf16 (gemm.h makes the products that follow the
+/// precision).
 void attention(const AttentionShape& shape, const float* q, const float* k, const float* v, float* out,
                float* logsumexp);
 
 /// Gradients of sum(out * dOut). Sums over query blocks and heads run in an order that depends on the shape and the
 /// thread count alone.
-void attentionGrad(const AttentionShape& shape, const float* dOut, const float* q, const float* k, const float* v,
-                   const float* out, const float* logsumexp, float* dQ, float* dK, float* dV);
+void attentionBackward(const AttentionShape& shape, const float* dOut, const float* q, const float* k, const float* v,
+                       const float* out, const float* logsumexp, float* dQ, float* dK, float* dV);
 
 }  // namespace scmoe

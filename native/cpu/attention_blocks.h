@@ -49,22 +49,6 @@ struct AttentionWork {
   }
 };
 
-/// Hands out consecutive pieces of one block of scratch memory, each on a cache line of its own.
-class Carver {
- public:
-  explicit Carver(float* memory) : memory_(memory) {}
-  float* take(int64_t count) {
-    float* result = memory_ ? memory_ + used_ : nullptr;
-    used_ += roundUp(count, 16);
-    return result;
-  }
-  int64_t used() const { return used_; }
-
- private:
-  float* memory_;
-  int64_t used_ = 0;
-};
-
 /// Rows of one head lie a whole token apart, which the hardware does not foresee.
 constexpr int64_t kRowsAhead = 12;
 inline void prefetchRow(const float* row, int64_t size) {
@@ -77,8 +61,8 @@ inline void packRows(const AttentionShape& shape, const RotaryTable* table, cons
                      int64_t rows, int64_t firstPosition, float factor, int64_t padded, float* to) {
   for (int64_t i = 0; i < rows; ++i, from += stride, to += padded) {
     prefetchRow(from + kRowsAhead * stride, shape.size);
-    rotate(table ? shape.rope : RopeStyle::kNone, table ? *table : RotaryTable{}, firstPosition + i, false, factor, from,
-           shape.size, to);
+    rotate(table ? shape.rope : RopeStyle::kNone, table ? *table : RotaryTable{}, firstPosition + i, false, factor,
+           from, shape.size, to);
     for (int64_t d = shape.size; d < padded; ++d) to[d] = 0;
   }
 }
@@ -93,7 +77,8 @@ inline void packPanels(const float* rows, int64_t count, int64_t padded, float* 
 }
 
 /// scores (rows, width) = left (rows, size) times the transposed keys of a block that starts at `firstKey`; vectors
-/// of keys that no query of a tile sees are left as they are. `seen(i)` is the number of the block's keys that row i sees.
+/// of keys that no query of a tile sees are left as they are. `seen(i)` is the number of the block's keys that row i
+/// sees.
 template <typename Seen>
 inline void scoreBlock(const AttentionShape& shape, int64_t rows, int64_t padded, const float* left,
                        const float* panels, int64_t firstKey, int64_t width, const Seen& seen, float* scores) {

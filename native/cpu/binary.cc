@@ -73,10 +73,12 @@ struct EluGrad {
   float operator()(float dy, float y) const { return y >= 0 ? dy : dy * (y + 1); }
 };
 
-#define SCMOE_COMPARE(Op, expression)                                    \
-  struct Op {                                                            \
-    template <typename T>                                                \
-    uint8_t operator()(T a, T b) const { return (expression) ? 1 : 0; } \
+#define SCMOE_COMPARE(Op, expression)    \
+  struct Op {                            \
+    template <typename T>                \
+    uint8_t operator()(T a, T b) const { \
+      return (expression) ? 1 : 0;       \
+    }                                    \
   };
 SCMOE_COMPARE(Equal, a == b)
 SCMOE_COMPARE(NotEqual, a != b)
@@ -137,37 +139,37 @@ void run(const void* a, const void* b, void* out, Strided<2>& walk) {
 
 }  // namespace
 
-#define SCMOE_DEFINE(Op)                                                                              \
-  void binary##Op(ElementType type, const void* a, const void* b, void* out, Strided<2> walk) {       \
-    if (type == ElementType::kFloat32) return run<Op, float>(a, b, out, walk);                        \
-    if (type == ElementType::kInt32) return run<Op, int32_t>(a, b, out, walk);                        \
-    rejectType(#Op);                                                                                  \
+#define SCMOE_DEFINE(Op)                                                                        \
+  void binary##Op(ElementType type, const void* a, const void* b, void* out, Strided<2> walk) { \
+    if (type == ElementType::kFloat32) return run<Op, float>(a, b, out, walk);                  \
+    if (type == ElementType::kInt32) return run<Op, int32_t>(a, b, out, walk);                  \
+    rejectType(#Op);                                                                            \
   }
 SCMOE_ARITHMETIC_OPS(SCMOE_DEFINE)
 SCMOE_FLOOR_DIV_OPS(SCMOE_DEFINE)
 #undef SCMOE_DEFINE
 
-#define SCMOE_DEFINE(Op)                                                                              \
-  void binary##Op(ElementType type, const void* a, const void* b, void* out, Strided<2> walk) {       \
-    if (type == ElementType::kFloat32) return run<Op, float>(a, b, out, walk);                        \
-    rejectType(#Op);                                                                                  \
+#define SCMOE_DEFINE(Op)                                                                        \
+  void binary##Op(ElementType type, const void* a, const void* b, void* out, Strided<2> walk) { \
+    if (type == ElementType::kFloat32) return run<Op, float>(a, b, out, walk);                  \
+    rejectType(#Op);                                                                            \
   }
 SCMOE_FLOAT_OPS(SCMOE_DEFINE)
 #undef SCMOE_DEFINE
 
-#define SCMOE_DEFINE(Op)                                                                              \
-  void binary##Op(ElementType type, const void* a, const void* b, void* out, Strided<2> walk) {       \
-    if (type == ElementType::kFloat32) return run<Op, float>(a, b, out, walk);                        \
-    if (type == ElementType::kInt32) return run<Op, int32_t>(a, b, out, walk);                        \
-    return run<Op, uint8_t>(a, b, out, walk);                                                         \
+#define SCMOE_DEFINE(Op)                                                                        \
+  void binary##Op(ElementType type, const void* a, const void* b, void* out, Strided<2> walk) { \
+    if (type == ElementType::kFloat32) return run<Op, float>(a, b, out, walk);                  \
+    if (type == ElementType::kInt32) return run<Op, int32_t>(a, b, out, walk);                  \
+    return run<Op, uint8_t>(a, b, out, walk);                                                   \
   }
 SCMOE_COMPARISON_OPS(SCMOE_DEFINE)
 #undef SCMOE_DEFINE
 
-#define SCMOE_DEFINE(Op)                                                                              \
-  void binary##Op(ElementType type, const void* a, const void* b, void* out, Strided<2> walk) {       \
-    if (type == ElementType::kBool) return run<Op, uint8_t>(a, b, out, walk);                         \
-    rejectType(#Op);                                                                                  \
+#define SCMOE_DEFINE(Op)                                                                        \
+  void binary##Op(ElementType type, const void* a, const void* b, void* out, Strided<2> walk) { \
+    if (type == ElementType::kBool) return run<Op, uint8_t>(a, b, out, walk);                   \
+    rejectType(#Op);                                                                            \
   }
 SCMOE_LOGICAL_OPS(SCMOE_DEFINE)
 #undef SCMOE_DEFINE

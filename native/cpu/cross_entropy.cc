@@ -4,26 +4,37 @@
 #include <cmath>
 #include <string>
 
+#include "core/arena.h"
 #include "core/error.h"
 #include "core/parallel.h"
-#include "core/scratch.h"
 #include "cpu/simd.h"
 #include "cpu/vector_math.h"
 
 namespace scmoe {
 
-int64_t crossEntropyForward(int64_t rows, int64_t classes, const float* logits, const int32_t* targets, int32_t ignore,
-                            float smoothing, float* loss, float* logsumexp) {
+namespace {
+
+/// @returns how many targets count
+int64_t checkTargets(int64_t rows, int64_t classes, const int32_t* targets, int32_t ignore) {
   int64_t counted = 0;
   for (int64_t i = 0; i < rows; ++i) {
     if (targets[i] == ignore) continue;
     if (targets[i] < 0 || targets[i] >= classes)
-      throw Error("softmaxCrossEntropy: target " + std::to_string(i) + " must be in 0 ... " +
-                  std::to_string(classes - 1) + " or " + std::to_string(ignore) + ", got " +
-                  std::to_string(targets[i]));
+      throw ArgumentError("softmaxCrossEntropy: targets[" + std::to_string(i) + "]: expected 0 to " +
+                          std::to_string(classes - 1) + " or " + std::to_string(ignore) + ", got " +
+                          std::to_string(targets[i]));
     ++counted;
   }
-  float* const losses = scratch<float>(kScratchKernelA, rows);
+  return counted;
+}
+
+}  // namespace
+
+int64_t crossEntropyForward(int64_t rows, int64_t classes, const float* logits, const int32_t* targets, int32_t ignore,
+                            float smoothing, float* loss, float* logsumexp) {
+  const int64_t counted = checkTargets(rows, classes, targets, ignore);
+  Arena::Scope scope;
+  auto* const losses = scope.take<float>(rows);
   parallelFor(rows, grainFor(classes * 4), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const float* const row = logits + i * classes;
@@ -49,6 +60,7 @@ int64_t crossEntropyForward(int64_t rows, int64_t classes, const float* logits, 
 
 void crossEntropyBackward(int64_t rows, int64_t classes, const float* logits, const int32_t* targets, int32_t ignore,
                           float smoothing, const float* logsumexp, float counted, float dLoss, float* dLogits) {
+  checkTargets(rows, classes, targets, ignore);
   const float scale = counted > 0.0f ? dLoss / counted : 0.0f;
   const float uniform = smoothing / static_cast<float>(classes);
   parallelFor(rows, grainFor(classes * 8), [&](int64_t begin, int64_t end) {

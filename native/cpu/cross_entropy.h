@@ -3,8 +3,8 @@
 
 namespace scmoe {
 
-/// Mean over counted targets of (1 - smoothing) * nll + smoothing * mean over classes of -log p. Keeps logsumexp (rows).
-/// Throws where a target is neither a class nor `ignore`. Returns the number of counted targets.
+/// Mean over counted targets of (1 - smoothing) * nll + smoothing * mean over classes of -log p. Keeps logsumexp
+/// (rows). Throws where a target is neither a class nor `ignore`. Returns the number of counted targets.
 int64_t crossEntropyForward(int64_t rows, int64_t classes, const float* logits, const int32_t* targets, int32_t ignore,
                             float smoothing, float* loss, float* logsumexp);
 /// dLogits (rows, classes) for the gradient `dLoss` of the mean.

@@ -12,8 +12,8 @@ void embeddingForward(int64_t count, int64_t d, int64_t vocabulary, const int32_
                       float* out) {
   for (int64_t i = 0; i < count; ++i)
     if (ids[i] < 0 || ids[i] >= vocabulary)
-      throw Error("embedding: id " + std::to_string(i) + " must be in 0 ... " + std::to_string(vocabulary - 1) +
-                  ", got " + std::to_string(ids[i]));
+      throw ArgumentError("embedding: ids[" + std::to_string(i) + "]: expected 0 to " + std::to_string(vocabulary - 1) +
+                          ", got " + std::to_string(ids[i]));
   parallelFor(count, grainFor(d * 8), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) std::memcpy(out + i * d, table + ids[i] * d, d * sizeof(float));
   });

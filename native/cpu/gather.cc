@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/arena.h"
 #include "core/error.h"
 #include "core/parallel.h"
-#include "core/scratch.h"
 
 namespace scmoe {
 
@@ -18,8 +18,7 @@ int64_t resolve(const int32_t* indices, const SliceIndex& index, int64_t count, 
   int64_t invalid = -1;
   for (int64_t i = 0; i < count; ++i) {
     int64_t row = 0;
-    for (int64_t j = 0; j < index.length; ++j)
-      row += indices[i * index.length + j] * static_cast<int64_t>(index.strides[j]);
+    for (int64_t j = 0; j < index.length; ++j) row += indices[i * index.length + j] * index.strides[j];
     const bool inside = row >= 0 && row < index.rows;
     if (!inside && invalid < 0) invalid = i;
     rows[i] = inside ? row : -1;
@@ -65,7 +64,8 @@ int64_t gather(int64_t elementBytes, const void* x, const int32_t* indices, void
 
 int64_t gatherNd(int64_t elementBytes, const void* x, const int32_t* indices, SliceIndex index, void* out,
                  int64_t count, int64_t slice) {
-  int64_t* rows = scratch<int64_t>(kScratchKernelA, count);
+  Arena::Scope scope;
+  auto* const rows = scope.take<int64_t>(count);
   const int64_t invalid = resolve(indices, index, count, rows);
   if (invalid >= 0) return invalid;
   const int64_t bytes = slice * elementBytes;
@@ -78,7 +78,8 @@ int64_t gatherNd(int64_t elementBytes, const void* x, const int32_t* indices, Sl
 
 int64_t scatterAdd(ElementType type, const int32_t* indices, SliceIndex index, const void* updates, void* out,
                    int64_t count, int64_t slice, bool skipInvalid) {
-  int64_t* rows = scratch<int64_t>(kScratchKernelA, count);
+  Arena::Scope scope;
+  auto* const rows = scope.take<int64_t>(count);
   const int64_t invalid = resolve(indices, index, count, rows);
   if (invalid >= 0 && !skipInvalid) return invalid;
   if (type == ElementType::kFloat32)

@@ -13,7 +13,7 @@ int64_t gather(int64_t elementBytes, const void* x, const int32_t* indices, void
 /// How a tuple of indices addresses one of `rows` slices of a tensor: the dot product with `strides`.
 struct SliceIndex {
   int64_t length;          // indices per tuple
-  const double* strides;   // in slices
+  const int64_t* strides;  // in slices
   int64_t rows;
 };
 

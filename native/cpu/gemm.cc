@@ -7,9 +7,9 @@
 #include <immintrin.h>
 #endif
 
+#include "core/arena.h"
 #include "core/error.h"
 #include "core/parallel.h"
-#include "core/scratch.h"
 #include "core/signals.h"
 #include "cpu/bf16.h"
 
@@ -132,8 +132,9 @@ void gemm(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, flo
     return gemmFloat32(transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   const int64_t rowsA = transposeA ? k : m, columnsA = transposeA ? m : k;
   const int64_t rowsB = transposeB ? n : k, columnsB = transposeB ? k : n;
-  uint16_t* a16 = scratch<uint16_t>(kScratchGemmA, rowsA * columnsA);
-  uint16_t* b16 = scratch<uint16_t>(kScratchGemmB, rowsB * columnsB);
+  Arena::Scope scope;
+  auto* const a16 = scope.take<uint16_t>(rowsA * columnsA);
+  auto* const b16 = scope.take<uint16_t>(rowsB * columnsB);
   convertToBf16(a, rowsA, columnsA, lda, a16);
   convertToBf16(b, rowsB, columnsB, ldb, b16);
   const SignalsHeld held;

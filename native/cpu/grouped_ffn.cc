@@ -3,8 +3,8 @@
 #include <cstring>
 #include <string>
 
+#include "core/arena.h"
 #include "core/error.h"
-#include "core/scratch.h"
 #include "cpu/linear.h"
 #include "cpu/swiglu.h"
 
@@ -22,8 +22,8 @@ void forEachExpert(const ExpertRows& group, const Body& body, const Gap& gap) {
     const int64_t count = group.counts[e];
     const int64_t room = group.capacity > 0 ? group.capacity : group.rows - start;
     if (count < 0 || count > room || start + count > group.rows)
-      throw Error("groupedFfn: the count of expert " + std::to_string(e) + " must be in 0 ... " +
-                  std::to_string(room) + ", got " + std::to_string(count));
+      throw ArgumentError("groupedFfn: counts[" + std::to_string(e) + "]: expected 0 to " + std::to_string(room) +
+                          ", got " + std::to_string(count));
     body(e, start, count);
     if (group.capacity > 0) {
       if (count < group.capacity) gap(start + count, group.capacity - count);
@@ -43,18 +43,19 @@ void groupedFfnForward(const ExpertRows& group, const float* x, const float* w1,
   forEachExpert(
       group,
       [&](int64_t e, int64_t first, int64_t count) {
-        float* const ownHidden = hidden ? hidden + first * f : scratch<float>(kScratchKernelD, count * f);
+        Arena::Scope scope;
+        float* const ownHidden = hidden ? hidden + first * f : scope.take<float>(count * f);
         linearForward(count, d, f, x + first * d, w1 + e * d * f, b1 ? b1 + e * f : nullptr, activation, false,
                       ownHidden, pre ? pre + first * f : nullptr);
-        linearForward(count, f, d, ownHidden, w2 + e * f * d, b2 ? b2 + e * d : nullptr, Activation::kNone,
-                      false, y + first * d, nullptr);
+        linearForward(count, f, d, ownHidden, w2 + e * f * d, b2 ? b2 + e * d : nullptr, Activation::kNone, false,
+                      y + first * d, nullptr);
       },
       [&](int64_t first, int64_t count) { zero(y + first * d, count * d); });
 }
 
 void groupedFfnBackward(const ExpertRows& group, const float* dy, const float* x, const float* w1, const float* w2,
-                        const float* pre, const float* hidden, Activation activation, float* dx, float* dW1,
-                        float* dB1, float* dW2, float* dB2) {
+                        const float* pre, const float* hidden, Activation activation, float* dx, float* dW1, float* dB1,
+                        float* dW2, float* dB2) {
   const int64_t d = group.d, f = group.f;
   forEachExpert(
       group,
@@ -66,7 +67,8 @@ void groupedFfnBackward(const ExpertRows& group, const float* dy, const float* x
           zero(dB2 + e * d, d);
           return;
         }
-        float* const dHidden = scratch<float>(kScratchKernelD, count * f);
+        Arena::Scope scope;
+        auto* const dHidden = scope.take<float>(count * f);
         linearBackward(count, f, d, dy + first * d, hidden + first * f, w2 + e * f * d, nullptr, Activation::kNone,
                        false, dHidden, dW2 + e * f * d, dB2 + e * d);
         linearBackward(count, d, f, dHidden, x + first * d, w1 + e * d * f, pre + first * f, activation, false,
@@ -87,9 +89,9 @@ void groupedSwigluForward(const ExpertRows& group, const float* x, const float* 
       [&](int64_t first, int64_t count) { zero(y + first * d, count * d); });
 }
 
-void groupedSwigluBackward(const ExpertRows& group, const float* dy, const float* x, const float* gate,
-                           const float* up, const float* down, const float* gated, const float* raised, float* dx,
-                           float* dGate, float* dUp, float* dDown) {
+void groupedSwigluBackward(const ExpertRows& group, const float* dy, const float* x, const float* gate, const float* up,
+                           const float* down, const float* gated, const float* raised, float* dx, float* dGate,
+                           float* dUp, float* dDown) {
   const int64_t d = group.d, f = group.f;
   forEachExpert(
       group,

@@ -18,15 +18,15 @@ struct ExpertRows {
 void groupedFfnForward(const ExpertRows& group, const float* x, const float* w1, const float* b1, const float* w2,
                        const float* b2, Activation activation, float* y, float* pre, float* hidden);
 void groupedFfnBackward(const ExpertRows& group, const float* dy, const float* x, const float* w1, const float* w2,
-                        const float* pre, const float* hidden, Activation activation, float* dx, float* dW1,
-                        float* dB1, float* dW2, float* dB2);
+                        const float* pre, const float* hidden, Activation activation, float* dx, float* dW1, float* dB1,
+                        float* dW2, float* dB2);
 
 /// y (R, d) = (silu(x gate) * (x up)) down of each row's expert; gated and raised (R, f) are kept,
 /// null where nobody will ask for the gradient.
 void groupedSwigluForward(const ExpertRows& group, const float* x, const float* gate, const float* up,
                           const float* down, float* y, float* gated, float* raised);
-void groupedSwigluBackward(const ExpertRows& group, const float* dy, const float* x, const float* gate,
-                           const float* up, const float* down, const float* gated, const float* raised, float* dx,
-                           float* dGate, float* dUp, float* dDown);
+void groupedSwigluBackward(const ExpertRows& group, const float* dy, const float* x, const float* gate, const float* up,
+                           const float* down, const float* gated, const float* raised, float* dx, float* dGate,
+                           float* dUp, float* dDown);
 
 }  // namespace scmoe

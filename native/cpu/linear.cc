@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/arena.h"
 #include "core/parallel.h"
-#include "core/scratch.h"
 #include "cpu/bf16.h"
 #include "cpu/gemm.h"
 
@@ -36,16 +36,18 @@ void forRowBlocks(int64_t rows, int64_t columns, const Body& body) {
 void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* weight, const float* bias,
                    Activation activation, bool float32, float* y, float* pre) {
   const bool bf16 = !float32 && precision() == Precision::kBf16;
+  Arena::Scope scope;
   uint16_t* weight16 = nullptr;
   if (bf16) {
-    weight16 = scratch<uint16_t>(kScratchGemmB, dIn * dOut);
+    weight16 = scope.take<uint16_t>(dIn * dOut);
     convertToBf16(weight, dIn, dOut, dOut, weight16);
   }
   float* const product = pre ? pre : y;
   forRowBlocks(rows, dOut, [&](int64_t first, int64_t count) {
     float* const block = product + first * dOut;
     if (bf16) {
-      uint16_t* x16 = scratch<uint16_t>(kScratchGemmA, count * dIn);
+      Arena::Scope own;
+      auto* const x16 = own.take<uint16_t>(count * dIn);
       convertToBf16(x + first * dIn, count, dIn, dIn, x16);
       gemmBf16(false, false, count, dOut, dIn, x16, dIn, weight16, dOut, 0.0f, block, dOut);
     } else {
@@ -78,20 +80,21 @@ void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, cons
 void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, const float* x, const float* weight,
                     const float* pre, Activation activation, bool float32, float* dx, float* dWeight, float* dBias) {
   const bool bf16 = !float32 && precision() == Precision::kBf16;
+  Arena::Scope scope;
   uint16_t *weight16 = nullptr, *dPre16 = nullptr;
   float* dPre = nullptr;
   if (bf16) {
-    dPre16 = scratch<uint16_t>(kScratchGemmC, rows * dOut);
+    dPre16 = scope.take<uint16_t>(rows * dOut);
     if (dx) {
-      weight16 = scratch<uint16_t>(kScratchGemmB, dIn * dOut);
+      weight16 = scope.take<uint16_t>(dIn * dOut);
       convertToBf16(weight, dIn, dOut, dOut, weight16);
     }
   }
-  if (pre && !bf16) dPre = scratch<float>(kScratchGemmC, rows * dOut);
+  if (pre && !bf16) dPre = scope.take<float>(rows * dOut);
 
   // One part per thread, each with its own bias sums, added up in order afterwards: the result repeats.
   const int64_t parts = std::max<int64_t>(1, std::min<int64_t>(threads(), rows / 32));
-  float* const biasSums = dBias ? scratch<float>(kScratchKernelF, parts * dOut) : nullptr;
+  float* const biasSums = dBias ? scope.take<float>(parts * dOut) : nullptr;
   const int64_t size = blockRows(dOut);
   parallelFor(parts, 1, [&](int64_t firstPart, int64_t lastPart) {
     for (int64_t part = firstPart; part < lastPart; ++part) {
@@ -100,7 +103,8 @@ void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, co
       const int64_t end = rows * (part + 1) / parts;
       for (int64_t first = rows * part / parts; first < end; first += size) {
         const int64_t count = std::min(size, end - first);
-        float* const row32 = bf16 && pre ? scratch<float>(kScratchKernelE, dOut) : nullptr;
+        Arena::Scope own;
+        float* const row32 = bf16 && pre ? own.take<float>(dOut) : nullptr;
         withActivation(activation, [&](auto chosen) {
           for (int64_t i = first; i < first + count; ++i) {
             const float* g = dy + i * dOut;
@@ -136,7 +140,7 @@ void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, co
   }
   if (!dWeight) return;
   if (bf16) {
-    uint16_t* const x16 = scratch<uint16_t>(kScratchGemmA, rows * dIn);
+    auto* const x16 = scope.take<uint16_t>(rows * dIn);
     convertToBf16(x, rows, dIn, dIn, x16);
     gemmBf16(true, false, dIn, dOut, rows, x16, dIn, dPre16, dOut, 0.0f, dWeight, dOut);
   } else {

@@ -4,19 +4,19 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/arena.h"
 #include "core/parallel.h"
-#include "core/scratch.h"
 
 namespace scmoe {
 
 namespace {
 
 /// Calls body(row, sums) for every row, where `sums` is the running thread's array of `width` column sums, and adds the
-/// threads' arrays up in order: the same bits for the same number of threads.
+/// threads' arrays up in order: the same bits for the same number of threads. The result lies in `scope`.
 template <typename Body>
-const float* withColumnSums(int64_t rows, int64_t width, const Body& body) {
+const float* withColumnSums(Arena::Scope& scope, int64_t rows, int64_t width, const Body& body) {
   const int64_t parts = std::max<int64_t>(1, std::min<int64_t>(threads(), rows / 16));
-  float* const all = scratch<float>(kScratchKernelA, parts * width);
+  auto* const all = scope.take<float>(parts * width);
   parallelFor(parts, 1, [&](int64_t firstPart, int64_t lastPart) {
     for (int64_t part = firstPart; part < lastPart; ++part) {
       float* const sums = all + part * width;
@@ -53,9 +53,10 @@ void layerNormForward(int64_t rows, int64_t d, const float* x, const float* weig
   });
 }
 
-void layerNormBackward(int64_t rows, int64_t d, const float* dy, const float* x, const float* weight,
-                       const float* mean, const float* rstd, float* dx, float* dWeight, float* dBias) {
-  const float* const sums = withColumnSums(rows, 2 * d, [&](int64_t i, float* columns) {
+void layerNormBackward(int64_t rows, int64_t d, const float* dy, const float* x, const float* weight, const float* mean,
+                       const float* rstd, float* dx, float* dWeight, float* dBias) {
+  Arena::Scope scope;
+  const float* const sums = withColumnSums(scope, rows, 2 * d, [&](int64_t i, float* columns) {
     const float *const g = dy + i * d, *const from = x + i * d;
     float* const to = dx + i * d;
     float *const weightSums = columns, *const biasSums = columns + d;
@@ -72,8 +73,7 @@ void layerNormBackward(int64_t rows, int64_t d, const float* dy, const float* x,
     sum /= static_cast<float>(d);
     dot /= static_cast<float>(d);
 #pragma omp simd
-    for (int64_t j = 0; j < d; ++j)
-      to[j] = scale * (weight[j] * g[j] - sum - (from[j] - centre) * scale * dot);
+    for (int64_t j = 0; j < d; ++j) to[j] = scale * (weight[j] * g[j] - sum - (from[j] - centre) * scale * dot);
   });
   std::memcpy(dWeight, sums, d * sizeof(float));
   std::memcpy(dBias, sums + d, d * sizeof(float));
@@ -98,7 +98,8 @@ void rmsNormForward(int64_t rows, int64_t d, const float* x, const float* weight
 
 void rmsNormBackward(int64_t rows, int64_t d, const float* dy, const float* x, const float* weight, const float* rstd,
                      float* dx, float* dWeight) {
-  const float* const sums = withColumnSums(rows, d, [&](int64_t i, float* weightSums) {
+  Arena::Scope scope;
+  const float* const sums = withColumnSums(scope, rows, d, [&](int64_t i, float* weightSums) {
     const float *const g = dy + i * d, *const from = x + i * d;
     float* const to = dx + i * d;
     const float scale = rstd[i];

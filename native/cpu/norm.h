@@ -7,12 +7,11 @@ namespace scmoe {
 void layerNormForward(int64_t rows, int64_t d, const float* x, const float* weight, const float* bias, float epsilon,
                       float* y, float* mean, float* rstd);
 /// Gradients: dx (rows, d), dWeight (d), dBias (d).
-void layerNormBackward(int64_t rows, int64_t d, const float* dy, const float* x, const float* weight,
-                       const float* mean, const float* rstd, float* dx, float* dWeight, float* dBias);
+void layerNormBackward(int64_t rows, int64_t d, const float* dy, const float* x, const float* weight, const float* mean,
+                       const float* rstd, float* dx, float* dWeight, float* dBias);
 
 /// y = x * rstd * weight; rstd (rows) = 1 / sqrt(mean(x^2) + epsilon) is kept.
-void rmsNormForward(int64_t rows, int64_t d, const float* x, const float* weight, float epsilon, float* y,
-                    float* rstd);
+void rmsNormForward(int64_t rows, int64_t d, const float* x, const float* weight, float epsilon, float* y, float* rstd);
 void rmsNormBackward(int64_t rows, int64_t d, const float* dy, const float* x, const float* weight, const float* rstd,
                      float* dx, float* dWeight);
 

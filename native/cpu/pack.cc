@@ -4,24 +4,25 @@
 #include <cstring>
 #include <string>
 
+#include "core/arena.h"
 #include "core/error.h"
 #include "core/parallel.h"
-#include "core/scratch.h"
 
 namespace scmoe {
 
 namespace {
 
 /// The choice (t * topK + j) behind each row, -1 where there is none: lets rows be written in parallel and in order.
-const int32_t* choiceOfRow(const char* what, int64_t choices, int64_t numRows, const int32_t* slots) {
-  int32_t* const choice = scratch<int32_t>(kScratchKernelA, numRows);
+const int32_t* choiceOfRow(Arena::Scope& scope, const char* what, int64_t choices, int64_t numRows,
+                           const int32_t* slots) {
+  auto* const choice = scope.take<int32_t>(numRows);
   std::fill(choice, choice + numRows, -1);
   for (int64_t i = 0; i < choices; ++i) {
     const int32_t row = slots[i];
     if (row < 0) continue;
     if (row >= numRows || choice[row] >= 0)
-      throw Error(std::string(what) + ": slot of choice " + std::to_string(i) + " must be a free row below " +
-                  std::to_string(numRows) + ", got " + std::to_string(row));
+      throw ArgumentError(std::string(what) + ": slots[" + std::to_string(i) + "]: expected a free row below " +
+                          std::to_string(numRows) + ", got " + std::to_string(row));
     choice[row] = static_cast<int32_t>(i);
   }
   return choice;
@@ -30,15 +31,16 @@ const int32_t* choiceOfRow(const char* what, int64_t choices, int64_t numRows, c
 void checkSlots(const char* what, int64_t choices, int64_t numRows, const int32_t* slots) {
   for (int64_t i = 0; i < choices; ++i)
     if (slots[i] >= numRows)
-      throw Error(std::string(what) + ": slot of choice " + std::to_string(i) + " must be below " +
-                  std::to_string(numRows) + ", got " + std::to_string(slots[i]));
+      throw ArgumentError(std::string(what) + ": slots[" + std::to_string(i) + "]: expected a row below " +
+                          std::to_string(numRows) + ", got " + std::to_string(slots[i]));
 }
 
 }  // namespace
 
 void encodeForward(int64_t tokens, int64_t topK, int64_t d, int64_t numRows, const float* x, const int32_t* slots,
                    float* rows) {
-  const int32_t* const choice = choiceOfRow("encode", tokens * topK, numRows, slots);
+  Arena::Scope scope;
+  const int32_t* const choice = choiceOfRow(scope, "encode", tokens * topK, numRows, slots);
   parallelFor(numRows, grainFor(d * 8), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       if (choice[row] < 0) {
@@ -50,7 +52,9 @@ void encodeForward(int64_t tokens, int64_t topK, int64_t d, int64_t numRows, con
   });
 }
 
-void encodeBackward(int64_t tokens, int64_t topK, int64_t d, const float* dRows, const int32_t* slots, float* dx) {
+void encodeBackward(int64_t tokens, int64_t topK, int64_t d, int64_t numRows, const float* dRows, const int32_t* slots,
+                    float* dx) {
+  checkSlots("encode", tokens * topK, numRows, slots);
   parallelFor(tokens, grainFor(d * 8), [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
       float* const to = dx + t * d;
@@ -101,7 +105,8 @@ void decodeForward(int64_t tokens, int64_t topK, int64_t d, int64_t numRows, con
 void decodeBackward(int64_t tokens, int64_t topK, int64_t d, int64_t numRows, const float* dy, const float* rows,
                     const float* weights, const int32_t* slots, float* dRows, float* dWeights) {
   const int64_t choices = tokens * topK;
-  const int32_t* const choice = choiceOfRow("decode", choices, numRows, slots);
+  Arena::Scope scope;
+  const int32_t* const choice = choiceOfRow(scope, "decode", choices, numRows, slots);
   for (int64_t i = 0; i < choices; ++i)
     if (slots[i] < 0) dWeights[i] = 0.0f;
   parallelFor(numRows, grainFor(d * 12), [&](int64_t begin, int64_t end) {

@@ -3,12 +3,13 @@
 
 namespace scmoe {
 
-/// rows (numRows, d): row slots[t, j] = x[t] (T, d); rows that no slot names are zero. Throws on a slot outside, or used
-/// twice.
+/// rows (numRows, d): row slots[t, j] = x[t] (T, d); rows that no slot names are zero. Throws on a slot outside, or
+/// used twice.
 void encodeForward(int64_t tokens, int64_t topK, int64_t d, int64_t numRows, const float* x, const int32_t* slots,
                    float* rows);
-/// dx (T, d) = sum over j of dRows[slots[t, j]].
-void encodeBackward(int64_t tokens, int64_t topK, int64_t d, const float* dRows, const int32_t* slots, float* dx);
+/// dx (T, d) = sum over j of dRows[slots[t, j]]. Throws on a slot outside.
+void encodeBackward(int64_t tokens, int64_t topK, int64_t d, int64_t numRows, const float* dRows, const int32_t* slots,
+                    float* dx);
 
 /// y (T, d) = sum over j of weights[t, j] * rows[slots[t, j]]. Throws on a slot outside.
 void decodeForward(int64_t tokens, int64_t topK, int64_t d, int64_t numRows, const float* rows, const float* weights,

@@ -5,9 +5,9 @@
 #include <limits>
 #include <type_traits>
 
+#include "core/arena.h"
 #include "core/error.h"
 #include "core/parallel.h"
-#include "core/scratch.h"
 #include "cpu/js_number.h"
 
 namespace scmoe {
@@ -137,7 +137,8 @@ void reduce(const In* x, typename R::Out* out, int64_t outer, int64_t count, int
   const int64_t tiles = (inner + kWidth - 1) / kWidth, cells = outer * tiles;
   const int64_t width = std::min(inner, kWidth);
   const int64_t parts = cells >= 16 ? 1 : std::clamp<int64_t>(count * width / kGrain, 1, 64);
-  Sum* partial = parts > 1 ? scratch<Sum>(kScratchKernelA, parts * outer * inner) : nullptr;
+  Arena::Scope scope;
+  Sum* const partial = parts > 1 ? scope.take<Sum>(parts * outer * inner) : nullptr;
 
   const int64_t grain = kGrain / std::max<int64_t>(1, count / parts * width) + 1;
   parallelFor(cells * parts, parts > 1 ? 1 : grain, [&](int64_t begin, int64_t end) {
@@ -225,23 +226,23 @@ void argBest(ElementType type, const void* x, int32_t* out, int64_t outer, int64
 
 }  // namespace
 
-#define SCMOE_DEFINE(Op)                                                                                    \
+#define SCMOE_DEFINE(Op)                                                                                     \
   void reduce##Op(ElementType type, const void* x, void* out, int64_t outer, int64_t count, int64_t inner) { \
-    switch (type) {                                                                                         \
+    switch (type) {                                                                                          \
       case ElementType::kFloat32: return run<Op##Of, float>(x, out, outer, count, inner);                    \
       case ElementType::kInt32: return run<Op##Of, int32_t>(x, out, outer, count, inner);                    \
       case ElementType::kBool: return run<Op##Of, uint8_t>(x, out, outer, count, inner);                     \
-    }                                                                                                       \
+    }                                                                                                        \
   }
 SCMOE_SUM_OPS(SCMOE_DEFINE)
 SCMOE_MEAN_OPS(SCMOE_DEFINE)
 SCMOE_EXTREMUM_OPS(SCMOE_DEFINE)
 #undef SCMOE_DEFINE
 
-#define SCMOE_DEFINE(Op)                                                                                    \
+#define SCMOE_DEFINE(Op)                                                                                     \
   void reduce##Op(ElementType type, const void* x, void* out, int64_t outer, int64_t count, int64_t inner) { \
-    if (type != ElementType::kBool) throw Error(#Op ": expected bool");                                     \
-    run<Op##Of, uint8_t>(x, out, outer, count, inner);                                                      \
+    if (type != ElementType::kBool) throw Error(#Op ": expected bool");                                      \
+    run<Op##Of, uint8_t>(x, out, outer, count, inner);                                                       \
   }
 SCMOE_TRUTH_OPS(SCMOE_DEFINE)
 #undef SCMOE_DEFINE

@@ -6,10 +6,10 @@
 namespace scmoe {
 
 // Reductions, under TF.js's kernel names.
-#define SCMOE_SUM_OPS(X) X(Sum) X(Prod)       // float32 -> float32; int32, bool -> int32
-#define SCMOE_MEAN_OPS(X) X(Mean)             // any -> float32
-#define SCMOE_EXTREMUM_OPS(X) X(Max) X(Min)   // T -> T; NaN wins
-#define SCMOE_TRUTH_OPS(X) X(All) X(Any)      // bool -> bool
+#define SCMOE_SUM_OPS(X) X(Sum) X(Prod)      // float32 -> float32; int32, bool -> int32
+#define SCMOE_MEAN_OPS(X) X(Mean)            // any -> float32
+#define SCMOE_EXTREMUM_OPS(X) X(Max) X(Min)  // T -> T; NaN wins
+#define SCMOE_TRUTH_OPS(X) X(All) X(Any)     // bool -> bool
 #define SCMOE_REDUCE_OPS(X) SCMOE_SUM_OPS(X) SCMOE_MEAN_OPS(X) SCMOE_EXTREMUM_OPS(X) SCMOE_TRUTH_OPS(X)
 
 /// reduce<Op>: x (outer, count, inner) -> out (outer, inner). Sums are taken in double; the order of summation depends

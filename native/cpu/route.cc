@@ -1,6 +1,7 @@
 #include "cpu/route.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -45,17 +46,21 @@ void chooseRow(int64_t count, int64_t topK, const float* score, const float* bia
   }
 }
 
+void checkExperts(const char* what, int64_t choices, int64_t numExperts, const int32_t* experts) {
+  for (int64_t i = 0; i < choices; ++i)
+    if (experts[i] < 0 || experts[i] >= numExperts)
+      throw ArgumentError(std::string(what) + ": experts[" + std::to_string(i) + "]: expected 0 to " +
+                          std::to_string(numExperts - 1) + ", got " + std::to_string(experts[i]));
+}
+
 }  // namespace
 
 void routeForward(const RouteOptions& options, const float* logits, const float* bias, const int32_t* given,
                   float* scores, float* weights, int32_t* experts) {
   const int64_t count = options.numExperts, topK = options.topK;
-  if (given) {  // checked here: nothing may be thrown out of the parallel part
+  if (given) {
     const int64_t choices = options.tokens * topK;
-    for (int64_t i = 0; i < choices; ++i)
-      if (given[i] < 0 || given[i] >= count)
-        throw Error("route: expert of choice " + std::to_string(i) + " must be in 0 ... " +
-                    std::to_string(count - 1) + ", got " + std::to_string(given[i]));
+    checkExperts("route", choices, count, given);
     std::copy(given, given + choices, experts);
   }
   parallelFor(options.tokens, grainFor(count * 12), [&](int64_t begin, int64_t end) {
@@ -78,6 +83,7 @@ void routeForward(const RouteOptions& options, const float* logits, const float*
 
 void routeBackward(const RouteOptions& options, const float* scores, const float* weights, const int32_t* experts,
                    const float* dScores, const float* dWeights, float* dLogits) {
+  checkExperts("route", options.tokens * options.topK, options.numExperts, experts);
   parallelFor(options.tokens, grainFor(options.numExperts * 12), [&](int64_t begin, int64_t end) {
     const int64_t numExperts = options.numExperts, topK = options.topK;
     const float scale = options.scale;
@@ -114,11 +120,14 @@ void dispatchPlan(const PlanOptions& options, const int32_t* experts, const floa
   std::fill(counts, counts + numExperts, 0);
   std::fill(load, load + all, 0);
   std::fill(firstLoad, firstLoad + all, 0);
+  // Slots and choices are numbered in int32.
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  if (choices > kMost || capacity > kMost / std::max<int64_t>(numExperts, 1))
+    throw ArgumentError("dispatchPlan: capacity: expected slots that an int32 can number, got " +
+                        std::to_string(capacity) + " for each of " + std::to_string(numExperts) + " experts");
+  checkExperts("dispatchPlan", choices, all, experts);
   for (int64_t i = 0; i < choices; ++i) {
     const int32_t e = experts[i];
-    if (e < 0 || e >= all)
-      throw Error("dispatchPlan: expert of choice " + std::to_string(i) + " must be in 0 ... " +
-                  std::to_string(all - 1) + ", got " + std::to_string(e));
     ++load[e];
     if (i % topK == 0) ++firstLoad[e];
   }

@@ -11,8 +11,8 @@ struct RouteOptions {
 };
 
 /// scores (T, N) = softmax or sigmoid of the logits; experts (T, k) = the k largest of score + bias (N, or null),
-/// descending, the lower id first among equals, or a copy of `given` (T, k) where that is not null; weights (T, k) = the
-/// scores of those, without the bias. Throws on a given expert that does not exist.
+/// descending, the lower id first among equals, or a copy of `given` (T, k) where that is not null; weights (T, k) =
+/// the scores of those, without the bias. Throws on a given expert that does not exist.
 void routeForward(const RouteOptions& options, const float* logits, const float* bias, const int32_t* given,
                   float* scores, float* weights, int32_t* experts);
 

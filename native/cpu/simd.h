@@ -96,7 +96,7 @@ inline void transposeSquare(const float* from, int64_t fromStride, float* to, in
   }
 #pragma GCC unroll 16
   for (int i = 0; i < kLanes; ++i) rows[i] = load(from + i * fromStride);
-  // Interleaving row i with row i + kLanes/2 moves one bit of the row number into the column: log2(kLanes) rounds.
+    // Interleaving row i with row i + kLanes/2 moves one bit of the row number into the column: log2(kLanes) rounds.
 #pragma GCC unroll 4
   for (int width = 1; width < kLanes; width *= 2) {
 #pragma GCC unroll 8

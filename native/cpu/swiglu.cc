@@ -1,7 +1,7 @@
 #include "cpu/swiglu.h"
 
+#include "core/arena.h"
 #include "core/parallel.h"
-#include "core/scratch.h"
 #include "cpu/activation.h"
 #include "cpu/gemm.h"
 #include "cpu/vector_math.h"
@@ -10,11 +10,12 @@ namespace scmoe {
 
 void swigluForward(int64_t rows, int64_t d, int64_t f, const float* x, const float* gate, const float* up,
                    const float* down, float* y, float* gated, float* raised) {
-  if (!gated) gated = scratch<float>(kScratchKernelB, rows * f);
-  if (!raised) raised = scratch<float>(kScratchKernelC, rows * f);
+  Arena::Scope scope;
+  if (!gated) gated = scope.take<float>(rows * f);
+  if (!raised) raised = scope.take<float>(rows * f);
   gemm(false, false, rows, f, d, 1.0f, x, d, gate, f, 0.0f, gated, f);
   gemm(false, false, rows, f, d, 1.0f, x, d, up, f, 0.0f, raised, f);
-  float* const hidden = scratch<float>(kScratchKernelA, rows * f);
+  auto* const hidden = scope.take<float>(rows * f);
   parallelFor(rows * f, grainFor(12), [&](int64_t begin, int64_t end) {
 #pragma omp simd
     for (int64_t i = begin; i < end; ++i) hidden[i] = activate<Activation::kSilu>(gated[i]) * raised[i];
@@ -25,9 +26,10 @@ void swigluForward(int64_t rows, int64_t d, int64_t f, const float* x, const flo
 void swigluBackward(int64_t rows, int64_t d, int64_t f, const float* dy, const float* x, const float* gate,
                     const float* up, const float* down, const float* gated, const float* raised, float* dx,
                     float* dGate, float* dUp, float* dDown) {
-  float* const hidden = scratch<float>(kScratchKernelA, rows * f);
-  float* const dGated = scratch<float>(kScratchKernelB, rows * f);  // first the gradient of `hidden`
-  float* const dRaised = scratch<float>(kScratchKernelC, rows * f);
+  Arena::Scope scope;
+  auto* const hidden = scope.take<float>(rows * f);
+  auto* const dGated = scope.take<float>(rows * f);  // first the gradient of `hidden`
+  auto* const dRaised = scope.take<float>(rows * f);
   gemm(false, true, rows, f, d, 1.0f, dy, d, down, d, 0.0f, dGated, f);
   parallelFor(rows * f, grainFor(24), [&](int64_t begin, int64_t end) {
 #pragma omp simd

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/arena.h"
 #include "core/parallel.h"
-#include "core/scratch.h"
 
 namespace scmoe {
 
@@ -35,7 +35,8 @@ void fewOfRow(const T* x, int64_t count, int64_t k, T* values, int32_t* indices)
 
 template <typename T>
 void manyOfRow(const T* x, int64_t count, int64_t k, T* values, int32_t* indices) {
-  int32_t* order = scratch<int32_t>(kScratchKernelA, count);
+  Arena::Scope scope;
+  auto* const order = scope.take<int32_t>(count);
   std::iota(order, order + count, 0);
   std::partial_sort(order, order + k, order + count, [x](int32_t i, int32_t j) {
     if (better(x[i], x[j])) return true;

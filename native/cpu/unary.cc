@@ -15,10 +15,10 @@ namespace {
 constexpr int64_t kGrain = 16384;
 
 // The functions that the compiler vectorises come first; those of the C library follow.
-#define SCMOE_FLOAT_OP(Op, expression)                                                            \
-  struct Op {                                                                                     \
-    float p, q;                                                                                   \
-    float operator()(float x) const { return expression; }                                        \
+#define SCMOE_FLOAT_OP(Op, expression)                     \
+  struct Op {                                              \
+    float p, q;                                            \
+    float operator()(float x) const { return expression; } \
   };
 SCMOE_FLOAT_OP(Exp, vexp(x))
 SCMOE_FLOAT_OP(Log, vlog(x))
@@ -48,15 +48,16 @@ int32_t clipInt(int32_t x, double least, double greatest) {
   return x > greatest ? toInt32(greatest) : (x < least ? toInt32(least) : x);
 }
 
-#define SCMOE_NUMBER_OP(Op, floatExpression, intExpression)                                       \
-  struct Op {                                                                                     \
-    float p, q;                                                                                   \
-    float operator()(float x) const { return floatExpression; }                                   \
-    int32_t operator()(int32_t x) const { return intExpression; }                                 \
+#define SCMOE_NUMBER_OP(Op, floatExpression, intExpression)       \
+  struct Op {                                                     \
+    float p, q;                                                   \
+    float operator()(float x) const { return floatExpression; }   \
+    int32_t operator()(int32_t x) const { return intExpression; } \
   };
 SCMOE_NUMBER_OP(Neg, -x, static_cast<int32_t>(0u - static_cast<uint32_t>(x)))
-SCMOE_NUMBER_OP(Abs, std::fabs(x), static_cast<int32_t>(x < 0 ? 0u - static_cast<uint32_t>(x) : static_cast<uint32_t>(x)))
-SCMOE_NUMBER_OP(Square, x * x, static_cast<int32_t>(static_cast<uint32_t>(x) * static_cast<uint32_t>(x)))
+SCMOE_NUMBER_OP(Abs, std::fabs(x),
+                static_cast<int32_t>(x < 0 ? 0u - static_cast<uint32_t>(x) : static_cast<uint32_t>(x)))
+SCMOE_NUMBER_OP(Square, x* x, static_cast<int32_t>(static_cast<uint32_t>(x) * static_cast<uint32_t>(x)))
 SCMOE_NUMBER_OP(Sign, x > 0 ? 1.0f : (x < 0 ? -1.0f : 0.0f), (x > 0) - (x < 0))
 SCMOE_NUMBER_OP(Relu, x < 0 ? 0.0f : x, x < 0 ? 0 : x)
 SCMOE_NUMBER_OP(Relu6, x < 0 ? 0.0f : (x > 6 ? 6.0f : x), x < 0 ? 0 : (x > 6 ? 6 : x))
@@ -64,10 +65,10 @@ SCMOE_NUMBER_OP(Step, x > 0 ? 1.0f : (x != x ? x : p), x > 0 ? 1 : toInt32(p))
 SCMOE_NUMBER_OP(ClipByValue, x > q ? q : (x < p ? p : x), clipInt(x, p, q))
 #undef SCMOE_NUMBER_OP
 
-#define SCMOE_TEST_OP(Op, In, expression)                                                         \
-  struct Op {                                                                                     \
-    float p, q;                                                                                   \
-    uint8_t operator()(In x) const { return (expression) ? 1 : 0; }                               \
+#define SCMOE_TEST_OP(Op, In, expression)                           \
+  struct Op {                                                       \
+    float p, q;                                                     \
+    uint8_t operator()(In x) const { return (expression) ? 1 : 0; } \
   };
 SCMOE_TEST_OP(IsNan, float, x != x)
 SCMOE_TEST_OP(IsInf, float, std::fabs(x) == INFINITY)
@@ -97,6 +98,7 @@ void run(const void* x, void* out, int64_t count, double p, double q) {
     run<Op, float>(x, out, count, p, q);                                                          \
   }
 SCMOE_UNARY_FLOAT_OPS(SCMOE_DEFINE)
+SCMOE_DEFINE(LeakyRelu)
 SCMOE_UNARY_TEST_OPS(SCMOE_DEFINE)
 #undef SCMOE_DEFINE
 
@@ -107,6 +109,8 @@ SCMOE_UNARY_TEST_OPS(SCMOE_DEFINE)
     rejectType(#Op);                                                                              \
   }
 SCMOE_UNARY_NUMBER_OPS(SCMOE_DEFINE)
+SCMOE_DEFINE(Step)
+SCMOE_DEFINE(ClipByValue)
 #undef SCMOE_DEFINE
 
 #define SCMOE_DEFINE(Op)                                                                          \

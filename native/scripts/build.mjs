@@ -36,7 +36,7 @@ if (problem) {
   console.log(`native: not built, ${problem}; TF.js's own backends will be used.`);
   process.exit(isRequired ? 1 : 0);
 }
-compile();
+await compile();
 stage('scmoe_native.node', stagedAt('tensor', 'scmoe_tensor.node'));
 
 const ncclProblem = compileNccl();

@@ -6,6 +6,8 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { generate } from './generate.mjs';
+
 const native = dirname(dirname(fileURLToPath(import.meta.url)));
 export const buildFolder = join(native, 'build');
 
@@ -29,20 +31,29 @@ function cmakeJs(...args) {
 }
 
 /**
+ * Writes the generated headers and configures, each time (a second): a changed signature, SCMOE_MARCH or compiler
+ * counts. A folder that was configured under another path or by another CMake is given up for a new one.
+ *
+ * @param {{ tests?: boolean }} options `tests`: the unit tests as well
+ * @returns whether that worked
+ */
+export async function configure({ tests = false } = {}) {
+  const run = async () => {
+    await generate(buildFolder);
+    return cmakeJs('configure', `--CDSCMOE_NATIVE_TESTS=${tests ? 'ON' : 'OFF'}`);
+  };
+  if (await run()) return true;
+  rmSync(buildFolder, { recursive: true, force: true });
+  return run();
+}
+
+/**
  * Configures and builds; ends the process with a failure where that does not work.
  *
  * @param {{ tests?: boolean }} options `tests`: everything there is, the unit tests as well; else the tensor addon alone
  */
-export function compile({ tests = false } = {}) {
-  // Configured each time (a second): a changed SCMOE_MARCH or compiler counts. A folder that was configured under
-  // another path or by another CMake is given up for a new one.
-  const configure = () => cmakeJs('configure', `--CDSCMOE_NATIVE_TESTS=${tests ? 'ON' : 'OFF'}`);
-  let done = configure();
-  if (!done) {
-    rmSync(buildFolder, { recursive: true, force: true });
-    done = configure();
-  }
-  if (done && (tests ? build() : build('scmoe_native'))) return;
+export async function compile({ tests = false } = {}) {
+  if ((await configure({ tests })) && (tests ? build() : build('scmoe_native'))) return;
   console.error('native: the build failed; the compiler says why above.');
   process.exit(1);
 }

@@ -40,7 +40,7 @@ if (problem) {
   counts.numPendingTests = programs.length;
   if (process.env.SCMOE_REQUIRE_NATIVE === '1') process.exitCode = 1;
 } else {
-  compile({ tests: true });
+  await compile({ tests: true });
   programs.forEach(run);
 }
 mkdirSync(join(native, 'test-results'), { recursive: true });

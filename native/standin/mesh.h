@@ -20,7 +20,8 @@ struct Ring {
 
   size_t put(const char* source, size_t bytes) {
     const uint64_t at = written.load(std::memory_order_relaxed);
-    const size_t n = std::min<size_t>({bytes, kBytes - (at - read.load(std::memory_order_acquire)), kBytes - at % kBytes});
+    const size_t n =
+        std::min<size_t>({bytes, kBytes - (at - read.load(std::memory_order_acquire)), kBytes - at % kBytes});
     std::memcpy(data + at % kBytes, source, n);
     written.store(at + n, std::memory_order_release);
     return n;

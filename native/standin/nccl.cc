@@ -47,7 +47,7 @@ struct Comm {
   Comm(const Id& id, int rank, int size) : mesh(id.internal, size), rank(rank), size(size) {}
   Mesh mesh;
   const int rank, size;
-  int polls = 0;             // a call is in progress for so many more questions
+  int polls = 0;  // a call is in progress for so many more questions
   bool connecting = true;
   std::function<void()> launch;  // what the call that is in progress puts on the stream when it is through
   std::atomic<bool> aborted{false};
@@ -229,10 +229,10 @@ int ncclGetUniqueId(Id* id) {
 
 int ncclCommInitRankConfig(Comm** comm, int size, Id id, int rank, const Config* config) {
   *comm = nullptr;
-  if (!config || config->magic != 0xcafebeef || config->version < 21400 || config->version > 23007 ||
-      config->size < 16)
+  if (!config || config->magic != 0xcafebeef || config->version < 21400 || config->version > 23007 || config->size < 16)
     return refuse(kInvalidArgument, "ncclCommInitRankConfig: no config");
-  if (config->blocking != 0) return refuse(kInvalidUsage, "stand-in: the engine never asks for a blocking communicator");
+  if (config->blocking != 0)
+    return refuse(kInvalidUsage, "stand-in: the engine never asks for a blocking communicator");
   if (const int result = planned("STANDIN_NCCL_FAIL", "ncclCommInitRankConfig", rank))
     return refuse(result, "stand-in: ncclCommInitRankConfig was told to fail");
   if (!standinHasContext()) return refuse(kUnhandledCudaError, "ncclCommInitRankConfig: no device is current");

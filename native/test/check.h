@@ -65,9 +65,9 @@ inline int runAll() {
 
 }  // namespace scmoe::testing
 
-#define TEST(name)                                                        \
-  static void name();                                                     \
-  static const ::scmoe::testing::Register register_##name(#name, &name);  \
+#define TEST(name)                                                       \
+  static void name();                                                    \
+  static const ::scmoe::testing::Register register_##name(#name, &name); \
   static void name()
 #define CHECK(condition) ::scmoe::testing::check((condition), #condition, __FILE__, __LINE__)
 #define CHECK_CLOSE(actual, expected, tolerance) \

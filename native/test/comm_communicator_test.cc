@@ -117,13 +117,10 @@ TEST(an_abort_from_another_thread_ends_a_wait) {
 }
 
 TEST(releasing_a_communicator_at_work_does_not_wait_for_its_time_out) {
-  const auto began = Clock::now();
-  {
-    Communicator communicator(std::make_unique<FakeEngine>(), {});
-    communicator.start(requestOf(Operation::kConnect));
-    communicator.start(requestOf(Operation::kAllReduce));
-  }
-  CHECK(Clock::now() - began < Milliseconds(5000));
+  // A time-out of an hour: with it this test would not end.
+  Communicator communicator(std::make_unique<FakeEngine>(), {});
+  communicator.start(requestOf(Operation::kConnect));
+  communicator.start(requestOf(Operation::kAllReduce, 3600 * 1000));
 }
 
 TEST(a_closed_communicator_takes_nothing_more) {

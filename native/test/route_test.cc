@@ -21,8 +21,7 @@ Routed routed(const RouteOptions& options, const std::vector<float>& logits, con
               const int32_t* given = nullptr) {
   Routed result{std::vector<float>(options.tokens * options.numExperts),
                 std::vector<float>(options.tokens * options.topK), std::vector<int32_t>(options.tokens * options.topK)};
-  routeForward(options, logits.data(), bias, given, result.scores.data(), result.weights.data(),
-               result.experts.data());
+  routeForward(options, logits.data(), bias, given, result.scores.data(), result.weights.data(), result.experts.data());
   return result;
 }
 
@@ -74,7 +73,7 @@ TEST(a_given_choice_is_kept_or_refused_by_name) {
   try {
     routed({1, 3, 2, false, false, 1.0f}, {0.0f, 5.0f, 1.0f}, nullptr, wrong);
   } catch (const Error& error) {
-    CHECK(std::string(error.what()) == "route: expert of choice 1 must be in 0 ... 2, got 3");
+    CHECK(std::string(error.what()) == "route: experts[1]: expected 0 to 2, got 3");
     return;
   }
   CHECK(false);
@@ -96,7 +95,8 @@ TEST(gradients_are_those_of_central_differences) {
         up[i] += step;
         down[i] -= step;
         const double difference = (objective(routed(options, up, nullptr, given), a, b) -
-                                   objective(routed(options, down, nullptr, given), a, b)) / (2 * step);
+                                   objective(routed(options, down, nullptr, given), a, b)) /
+                                  (2 * step);
         CHECK_CLOSE(gradient[i], difference, 2e-3);
       }
     }
@@ -114,7 +114,8 @@ TEST(zero_computation_experts_take_no_slot) {
       CHECK(firstLoad == (std::vector<int32_t>{1, 0, 1, 1}));
       const bool dropped = capacity == 1;
       CHECK(counts == (dropped ? std::vector<int32_t>{1, 1} : std::vector<int32_t>{2, 1}));
-      CHECK(slots == (dropped ? std::vector<int32_t>{0, -1, -1, 1, -1, -1} : std::vector<int32_t>{0, -1, -1, 2, -1, 1}));
+      CHECK(slots ==
+            (dropped ? std::vector<int32_t>{0, -1, -1, 1, -1, -1} : std::vector<int32_t>{0, -1, -1, 2, -1, 1}));
     }
 }
 

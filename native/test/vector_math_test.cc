@@ -39,7 +39,8 @@ TEST(log_is_within_two_ulp) {
 TEST(tanh_erf_and_sigmoid_are_within_three_ulp) {
   CHECK(worstUlp(vtanh, std::tanh, -10, 10) < 3);
   CHECK(worstUlp(verf, std::erf, -6, 6) < 3);
-  CHECK(worstUlp(vsigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, -80, 80) < 3);
+  CHECK(worstUlp(
+            vsigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, -80, 80) < 3);
 }
 
 TEST(normal_is_within_two_in_ten_million_and_ends_in_zero_and_one) {

@@ -1,5 +1,6 @@
 // One line that changes whenever the native build or a test on native kernels could come out differently: Nx hashes it
-// into the cache key, so that a result from before a compiler was installed is not replayed after.
+// into the cache key, so that a result from before a compiler was installed is not replayed after
+// (docs/decisions.md#machine-in-cache-key).
 import { existsSync, realpathSync } from 'node:fs';
 import { cpus } from 'node:os';
 

@@ -15,6 +15,8 @@ const managers = [
       oneDnn: 'libdnnl-dev',
       gloo: 'libgloo-dev',
       browser: 'chromium',
+      clangFormat: 'clang-format',
+      clangTidy: 'clang-tidy',
     },
   },
   {
@@ -27,6 +29,8 @@ const managers = [
       oneDnn: 'onednn',
       gloo: 'gloo-devel',
       browser: 'chromium',
+      clangFormat: 'clang-tools-extra',
+      clangTidy: 'clang-tools-extra',
     },
   },
   {

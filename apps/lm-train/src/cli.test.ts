@@ -1,13 +1,9 @@
-import { jest } from '@jest/globals';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { temporaryFolder } from '@scmoe/testing';
 import { lmTrain } from './testing/lmTrain.js';
 import { tinyRun } from './testing/tinyRun.js';
-
-// Whole runs, and processes of their own, on a machine that may be busy.
-jest.setTimeout(120_000);
 
 const folder = temporaryFolder();
 const { runs, options } = tinyRun(folder.path);

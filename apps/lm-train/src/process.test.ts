@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -6,9 +5,6 @@ import { setTimeout } from 'node:timers/promises';
 import { temporaryFolder, withSmallDisk } from '@scmoe/testing';
 import { lmTrain, startLmTrain } from './testing/lmTrain.js';
 import { tinyRun } from './testing/tinyRun.js';
-
-// Whole runs, and processes of their own, on a machine that may be busy.
-jest.setTimeout(120_000);
 
 const folder = temporaryFolder();
 const { options } = tinyRun(folder.path);
@@ -29,9 +25,8 @@ describe('the process', () => {
   });
 
   it('finishes the step, saves and says how to resume at Ctrl-C', async () => {
-    const started = startLmTrain('train', ...long);
-    await printed(started, 'run: ');
-    await setTimeout(300);
+    const started = startLmTrain('train', ...long, '--eval-every', '1');
+    await printed(started, 'step 1/');
     started.process.kill('SIGINT');
     const { code, out } = await started.done;
     expect(code).toBe(130);

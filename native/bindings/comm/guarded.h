@@ -1,5 +1,5 @@
 #pragma once
-#include "bindings/args.h"
+#include "bindings/call.h"
 #include "comm/error.h"
 
 namespace scmoe::comm {
@@ -7,13 +7,13 @@ namespace scmoe::comm {
 /// Throws a CommError as a JavaScript Error with `code` and `ranks`.
 void throwToJs(napi_env env, const CommError& error);
 
-/// Runs a binding's body; what else it throws, boundCall turns into a plain Error.
+/// Runs a binding's body; what else it throws, boundCall turns into a JavaScript Error.
 template <typename Body>
-napi_value guarded(Args& args, const Body& body) {
+napi_value guarded(const Call& call, const Body& body) {
   try {
     return body();
   } catch (const CommError& error) {
-    throwToJs(args.env(), error);
+    throwToJs(call.env(), error);
     return nullptr;
   }
 }

@@ -80,9 +80,10 @@ uint32_t Instance::open(napi_env env, napi_value onDone, std::unique_ptr<Engine>
   return id;
 }
 
-Handle& Instance::find(uint32_t id) {
+Handle& Instance::find(int64_t id) {
   const auto found = handles_.find(id);
-  if (found == handles_.end()) throw Error("this communicator was released");
+  if (found == handles_.end())
+    throw CommError(FailureKind::kClosed, "id: expected an open communicator, got " + std::to_string(id));
   return *found->second;
 }
 
@@ -97,7 +98,7 @@ void Instance::hold(napi_env env, Handle& handle, uint64_t sequence, const std::
   handle.held[sequence] = std::move(references);
 }
 
-void Instance::release(napi_env env, uint32_t id) {
+void Instance::release(napi_env env, int64_t id) {
   const auto found = handles_.find(id);
   if (found == handles_.end()) return;
   const std::unique_ptr<Handle> handle = std::move(found->second);

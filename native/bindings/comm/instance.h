@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "bindings/args.h"
+#include "bindings/call.h"
 #include "comm/communicator.h"
 
 namespace scmoe::comm {
@@ -27,8 +27,8 @@ class Instance {
   /// work that has ended, on the JavaScript thread.
   uint32_t open(napi_env env, napi_value onDone, std::unique_ptr<Engine> engine, CommunicatorOptions options);
 
-  /// @throws Error for a number that is none, or one that was released.
-  Handle& find(uint32_t id);
+  /// @throws CommError for a number that is none, or one that was released.
+  Handle& find(int64_t id);
 
   void hold(napi_env env, Handle& handle, uint64_t sequence, const std::vector<napi_value>& values);
 
@@ -36,7 +36,7 @@ class Instance {
   static void letGo(napi_env env, Handle& handle, uint64_t sequence);
 
   /// Aborts, joins the thread, lets go of everything. Harmless for a number that was released already.
-  void release(napi_env env, uint32_t id);
+  void release(napi_env env, int64_t id);
 
  private:
   static void cleanUp(void* instance);
@@ -44,7 +44,7 @@ class Instance {
 
   napi_env env_ = nullptr;
   uint32_t next_ = 1;
-  std::map<uint32_t, std::unique_ptr<Handle>> handles_;
+  std::map<int64_t, std::unique_ptr<Handle>> handles_;
 };
 
 }  // namespace scmoe::comm

@@ -1,25 +1,26 @@
 #pragma once
-#include "bindings/args.h"
+#include "bindings/call.h"
 #include "comm/communicator.h"
 
 namespace scmoe::comm {
 
-/// The arguments that every engine's open function takes, from `first` on: group, rank, size, watchHost, watchPort,
-/// watchToken, serverRank, silenceMs, recordFolder, recordCapacity, closeGraceMs.
-inline CommunicatorOptions readOptions(const Args& args, size_t first) {
+/// What every engine's open function takes: `openOptions` of signatures/comm/communicator.ts.
+template <typename Arguments>
+CommunicatorOptions optionsOf(const Call& call, const Arguments& args) {
+  call.expect(args.rank < args.size, "rank", "a rank below size " + std::to_string(args.size), args.rank);
   CommunicatorOptions options;
-  options.group = args.text(first);
-  options.watch.group = options.group;
-  options.watch.rank = static_cast<int>(args.i(first + 1));
-  options.watch.size = static_cast<int>(args.i(first + 2));
-  options.watch.host = args.text(first + 3);
-  options.watch.port = static_cast<int>(args.i(first + 4));
-  options.watch.token = args.text(first + 5);
-  options.watch.serverRank = static_cast<int>(args.i(first + 6));
-  options.watch.silence = Milliseconds(args.i(first + 7));
-  options.recordFolder = args.text(first + 8);
-  options.recordCapacity = static_cast<size_t>(args.i(first + 9));
-  options.closeGrace = Milliseconds(args.i(first + 10));
+  options.group = args.group;
+  options.watch.group = args.group;
+  options.watch.rank = static_cast<int>(args.rank);
+  options.watch.size = static_cast<int>(args.size);
+  options.watch.host = args.watchHost;
+  options.watch.port = static_cast<int>(args.watchPort);
+  options.watch.token = args.watchToken;
+  options.watch.serverRank = static_cast<int>(args.serverRank);
+  options.watch.silence = Milliseconds(args.silenceMs);
+  options.recordFolder = args.recordFolder;
+  options.recordCapacity = static_cast<size_t>(args.recordCapacity);
+  options.closeGrace = Milliseconds(args.closeGraceMs);
   return options;
 }
 

@@ -1,35 +1,29 @@
 #include "cpu/attention.h"
 
-#include "bindings/args.h"
+#include "signatures/tensor/attention.h"
 
 using namespace scmoe;
 
-namespace {
-
-RopeStyle ropeStyle(const std::string& name) {
-  if (name == "half") return RopeStyle::kHalf;
-  return name == "interleaved" ? RopeStyle::kInterleaved : RopeStyle::kNone;
+template <typename Arguments>
+static AttentionShape shapeOf(const Call& call, const Arguments& args) {
+  const bool turns = args.rope != RopeStyle::kNone;
+  call.expect(args.heads % args.kvHeads == 0, "kvHeads", "a divisor of heads " + std::to_string(args.heads),
+              args.kvHeads);
+  call.expect(args.queries <= args.keys || !(args.causal || turns), "keys",
+              "at least as many as queries " + std::to_string(args.queries) + " under a causal mask or rope",
+              args.keys);
+  call.expect(!turns || args.size % 2 == 0, "size", "an even number for rope", args.size);
+  return {args.batch, args.queries, args.keys, args.heads, args.kvHeads,
+          args.size,  args.causal,  args.rope, args.theta, static_cast<float>(args.scale)};
 }
 
-/// ([batch, queries, keys, heads, kvHeads, size], causal, rope, theta, scale) from argument `first` on.
-AttentionShape shapeFrom(Args& args, size_t first) {
-  const auto n = args.numbers(first);
-  if (n.size() != 6) throw Error("attention: expected six dimensions, got " + std::to_string(n.size()));
-  return {n[0], n[1], n[2], n[3], n[4], n[5], args.flag(first + 1), ropeStyle(args.text(first + 2)),
-          args.number(first + 3), args.f(first + 4)};
-}
-
-}  // namespace
-
-/// (q, k, v, out, logsumexp, ...shape)
 SCMOE_EXPORT(attention) {
-  attention(shapeFrom(args, 5), args.floats(0), args.floats(1), args.floats(2), args.floats(3), args.floats(4));
+  attention(shapeOf(call, args), args.q, args.k, args.v, args.out, args.logsumexp);
   return nullptr;
 }
 
-/// (dOut, q, k, v, out, logsumexp, dQ, dK, dV, ...shape)
-SCMOE_EXPORT(attentionGrad) {
-  attentionGrad(shapeFrom(args, 9), args.floats(0), args.floats(1), args.floats(2), args.floats(3), args.floats(4),
-                args.floats(5), args.floats(6), args.floats(7), args.floats(8));
+SCMOE_EXPORT(attentionBackward) {
+  attentionBackward(shapeOf(call, args), args.dOut, args.q, args.k, args.v, args.out, args.logsumexp, args.dQ, args.dK,
+                    args.dV);
   return nullptr;
 }

@@ -2,17 +2,16 @@
 #include <chrono>
 #include <vector>
 
-#include "bindings/args.h"
-#include "core/scratch.h"
+#include "core/aligned_memory.h"
 #include "cpu/gemm.h"
+#include "signatures/tensor/runtime.h"
 
 using namespace scmoe;
 
-/// (m, n, k, repeats) -> median seconds of one product called from C++ in the current precision, warm, without
-/// JavaScript between the calls: what the products of the backend are compared with.
+/// Warm, and without JavaScript between the calls: what the products of the backend are compared with.
 SCMOE_EXPORT(benchmarkProduct) {
-  const int64_t m = args.i(0), n = args.i(1), k = args.i(2);
-  const size_t repeats = static_cast<size_t>(args.i(3));
+  const int64_t m = args.m, n = args.n, k = args.k;
+  const auto repeats = static_cast<size_t>(args.repeats);
   const size_t bytes = static_cast<size_t>(m * k + k * n + m * n) * sizeof(float);
   float* a = static_cast<float*>(alignedAllocate(bytes));
   float* b = a + m * k;
@@ -26,5 +25,5 @@ SCMOE_EXPORT(benchmarkProduct) {
   }
   alignedFree(a, bytes);
   std::nth_element(seconds.begin(), seconds.begin() + seconds.size() / 2, seconds.end());
-  return toJs(args.env(), seconds[seconds.size() / 2]);
+  return toJs(call.env(), seconds[seconds.size() / 2]);
 }

@@ -1,5 +1,5 @@
-#include "bindings/args.h"
 #include "core/cpu_features.h"
+#include "signatures/tensor/runtime.h"
 
 using namespace scmoe;
 
@@ -21,5 +21,5 @@ SCMOE_EXPORT(cpuProblem) {
   need(kAvx512Bf16, "AVX512_BF16", __builtin_cpu_supports("avx512bf16"));
 #endif
   if (!missing.empty()) missing = "the native addon was compiled for a CPU with " + missing + ", which this one lacks";
-  return toJs(args.env(), missing);
+  return toJs(call.env(), missing);
 }

@@ -1,12 +1,11 @@
 #include "cpu/dropout.h"
 
-#include "bindings/args.h"
+#include "signatures/tensor/dropout.h"
 
 using namespace scmoe;
 
-/// (count, x, rate, seed, stream, y)
 SCMOE_EXPORT(dropout) {
-  dropout(args.i(0), args.floats(1), args.f(2), static_cast<uint64_t>(args.i(3)), static_cast<uint64_t>(args.i(4)),
-          args.floats(5));
+  dropout(args.count, args.x, static_cast<float>(args.rate), static_cast<uint64_t>(args.seed),
+          static_cast<uint64_t>(args.stream), args.y);
   return nullptr;
 }

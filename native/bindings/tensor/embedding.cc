@@ -1,17 +1,15 @@
 #include "cpu/embedding.h"
 
-#include "bindings/args.h"
+#include "signatures/tensor/embedding.h"
 
 using namespace scmoe;
 
-/// (count, d, vocabSize, ids, table, out)
 SCMOE_EXPORT(embeddingForward) {
-  embeddingForward(args.i(0), args.i(1), args.i(2), args.ints(3), args.floats(4), args.floats(5));
+  embeddingForward(args.count, args.d, args.vocabSize, args.ids, args.table, args.out);
   return nullptr;
 }
 
-/// (count, d, vocabSize, ids, dOut, dTable)
 SCMOE_EXPORT(embeddingBackward) {
-  embeddingBackward(args.i(0), args.i(1), args.i(2), args.ints(3), args.floats(4), args.floats(5));
+  embeddingBackward(args.count, args.d, args.vocabSize, args.ids, args.dOut, args.dTable);
   return nullptr;
 }

@@ -1,92 +1,77 @@
-#include "bindings/args.h"
+#include "signatures/tensor/moe.h"
 #include "cpu/grouped_ffn.h"
 #include "cpu/pack.h"
 #include "cpu/route.h"
 
 using namespace scmoe;
 
-static RouteOptions routeOptions(Args& args) {
-  return {args.i(0), args.i(1), args.i(2), args.flag(3), args.flag(4), args.f(5)};
+template <typename Arguments>
+static RouteOptions routeOptions(const Arguments& args) {
+  return {args.tokens, args.numExperts, args.topK, args.sigmoid, args.normalize, static_cast<float>(args.scale)};
 }
 
-/// (tokens, numExperts, topK, sigmoid, normalize, scale, logits, bias?, given?, scores, weights, experts)
 SCMOE_EXPORT(routeForward) {
-  routeForward(routeOptions(args), args.floats(6), args.floats(7), args.ints(8), args.floats(9), args.floats(10),
-               args.ints(11));
+  routeForward(routeOptions(args), args.logits, args.bias, args.given, args.scores, args.weights, args.experts);
   return nullptr;
 }
 
-/// (tokens, numExperts, topK, sigmoid, normalize, scale, scores, weights, experts, dScores?, dWeights?, dLogits)
 SCMOE_EXPORT(routeBackward) {
-  routeBackward(routeOptions(args), args.floats(6), args.floats(7), args.ints(8), args.floats(9), args.floats(10),
-                args.floats(11));
+  routeBackward(routeOptions(args), args.scores, args.weights, args.experts, args.dScores, args.dWeights, args.dLogits);
   return nullptr;
 }
 
-/// (tokens, topK, numExperts, numZeroExperts, capacity, byProbability, choiceFirst, experts, weights, slots, counts,
-/// load, firstLoad)
 SCMOE_EXPORT(dispatchPlan) {
-  const PlanOptions options{args.i(0), args.i(1), args.i(2), args.i(3), args.i(4), args.flag(5), args.flag(6)};
-  dispatchPlan(options, args.ints(7), args.floats(8), args.ints(9), args.ints(10), args.ints(11), args.ints(12));
+  const PlanOptions options{args.tokens,   args.topK,          args.numExperts, args.numZeroExperts,
+                            args.capacity, args.byProbability, args.choiceFirst};
+  dispatchPlan(options, args.experts, args.weights, args.slots, args.counts, args.load, args.firstLoad);
   return nullptr;
 }
 
-/// (tokens, topK, d, numRows, x, slots, rows)
 SCMOE_EXPORT(encodeForward) {
-  encodeForward(args.i(0), args.i(1), args.i(2), args.i(3), args.floats(4), args.ints(5), args.floats(6));
+  encodeForward(args.tokens, args.topK, args.d, args.numRows, args.x, args.slots, args.rows);
   return nullptr;
 }
 
-/// (tokens, topK, d, dRows, slots, dx)
 SCMOE_EXPORT(encodeBackward) {
-  encodeBackward(args.i(0), args.i(1), args.i(2), args.floats(3), args.ints(4), args.floats(5));
+  encodeBackward(args.tokens, args.topK, args.d, args.numRows, args.dRows, args.slots, args.dx);
   return nullptr;
 }
 
-/// (tokens, topK, d, numRows, rows, weights, slots, y)
 SCMOE_EXPORT(decodeForward) {
-  decodeForward(args.i(0), args.i(1), args.i(2), args.i(3), args.floats(4), args.floats(5), args.ints(6),
-                args.floats(7));
+  decodeForward(args.tokens, args.topK, args.d, args.numRows, args.rows, args.weights, args.slots, args.y);
   return nullptr;
 }
 
-/// (tokens, topK, d, numRows, dy, rows, weights, slots, dRows, dWeights)
 SCMOE_EXPORT(decodeBackward) {
-  decodeBackward(args.i(0), args.i(1), args.i(2), args.i(3), args.floats(4), args.floats(5), args.floats(6),
-                 args.ints(7), args.floats(8), args.floats(9));
+  decodeBackward(args.tokens, args.topK, args.d, args.numRows, args.dy, args.rows, args.weights, args.slots, args.dRows,
+                 args.dWeights);
   return nullptr;
 }
 
-static ExpertRows expertRows(Args& args) {
-  return {args.i(0), args.i(1), args.i(2), args.i(3), args.i(4), args.ints(5)};
+template <typename Arguments>
+static ExpertRows expertRows(const Arguments& args) {
+  return {args.numExperts, args.rows, args.d, args.f, args.capacity, args.counts};
 }
 
-/// (numExperts, rows, d, f, capacity, counts, activation, x, w1, b1?, w2, b2?, y, pre, hidden)
 SCMOE_EXPORT(groupedFfnForward) {
-  groupedFfnForward(expertRows(args), args.floats(7), args.floats(8), args.floats(9), args.floats(10), args.floats(11),
-                    static_cast<Activation>(args.i(6)), args.floats(12), args.floats(13), args.floats(14));
+  groupedFfnForward(expertRows(args), args.x, args.w1, args.b1, args.w2, args.b2, args.activation, args.y, args.pre,
+                    args.hidden);
   return nullptr;
 }
 
-/// (numExperts, rows, d, f, capacity, counts, activation, dy, x, w1, w2, pre, hidden, dx, dW1, dB1, dW2, dB2)
 SCMOE_EXPORT(groupedFfnBackward) {
-  groupedFfnBackward(expertRows(args), args.floats(7), args.floats(8), args.floats(9), args.floats(10),
-                     args.floats(11), args.floats(12), static_cast<Activation>(args.i(6)), args.floats(13),
-                     args.floats(14), args.floats(15), args.floats(16), args.floats(17));
+  groupedFfnBackward(expertRows(args), args.dy, args.x, args.w1, args.w2, args.pre, args.hidden, args.activation,
+                     args.dx, args.dW1, args.dB1, args.dW2, args.dB2);
   return nullptr;
 }
 
-/// (numExperts, rows, d, f, capacity, counts, x, gate, up, down, y, gated, raised)
 SCMOE_EXPORT(groupedSwigluForward) {
-  groupedSwigluForward(expertRows(args), args.floats(6), args.floats(7), args.floats(8), args.floats(9),
-                       args.floats(10), args.floats(11), args.floats(12));
+  groupedSwigluForward(expertRows(args), args.x, args.gate, args.up, args.down, args.y, args.gated, args.raised);
   return nullptr;
 }
 
-/// (numExperts, rows, d, f, capacity, counts, dy, x, gate, up, down, gated, raised, dx, dGate, dUp, dDown)
 SCMOE_EXPORT(groupedSwigluBackward) {
-  groupedSwigluBackward(expertRows(args), args.floats(6), args.floats(7), args.floats(8), args.floats(9),
-                        args.floats(10), args.floats(11), args.floats(12), args.floats(13), args.floats(14),
-                        args.floats(15), args.floats(16));
+  groupedSwigluBackward(expertRows(args), args.dy, args.x, args.gate, args.up, args.down, args.gated, args.raised,
+                        args.dx, args.dGate, args.dUp, args.dDown);
   return nullptr;
 }

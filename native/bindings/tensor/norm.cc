@@ -1,32 +1,27 @@
 #include "cpu/norm.h"
 
-#include "bindings/args.h"
+#include "signatures/tensor/norm.h"
 
 using namespace scmoe;
 
-/// (rows, d, x, weight, bias, epsilon, y, mean, rstd)
 SCMOE_EXPORT(layerNormForward) {
-  layerNormForward(args.i(0), args.i(1), args.floats(2), args.floats(3), args.floats(4), args.f(5), args.floats(6),
-                   args.floats(7), args.floats(8));
+  layerNormForward(args.rows, args.d, args.x, args.weight, args.bias, static_cast<float>(args.epsilon), args.y,
+                   args.mean, args.rstd);
   return nullptr;
 }
 
-/// (rows, d, dy, x, weight, mean, rstd, dx, dWeight, dBias)
 SCMOE_EXPORT(layerNormBackward) {
-  layerNormBackward(args.i(0), args.i(1), args.floats(2), args.floats(3), args.floats(4), args.floats(5),
-                    args.floats(6), args.floats(7), args.floats(8), args.floats(9));
+  layerNormBackward(args.rows, args.d, args.dy, args.x, args.weight, args.mean, args.rstd, args.dx, args.dWeight,
+                    args.dBias);
   return nullptr;
 }
 
-/// (rows, d, x, weight, epsilon, y, rstd)
 SCMOE_EXPORT(rmsNormForward) {
-  rmsNormForward(args.i(0), args.i(1), args.floats(2), args.floats(3), args.f(4), args.floats(5), args.floats(6));
+  rmsNormForward(args.rows, args.d, args.x, args.weight, static_cast<float>(args.epsilon), args.y, args.rstd);
   return nullptr;
 }
 
-/// (rows, d, dy, x, weight, rstd, dx, dWeight)
 SCMOE_EXPORT(rmsNormBackward) {
-  rmsNormBackward(args.i(0), args.i(1), args.floats(2), args.floats(3), args.floats(4), args.floats(5), args.floats(6),
-                  args.floats(7));
+  rmsNormBackward(args.rows, args.d, args.dy, args.x, args.weight, args.rstd, args.dx, args.dWeight);
   return nullptr;
 }

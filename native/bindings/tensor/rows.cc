@@ -1,5 +1,5 @@
-#include "bindings/args.h"
-#include "bindings/tensor/strided.h"
+#include "signatures/tensor/rows.h"
+#include "bindings/tensor/elements.h"
 #include "cpu/batch_matmul.h"
 #include "cpu/cumulative.h"
 #include "cpu/softmax.h"
@@ -7,32 +7,33 @@
 
 using namespace scmoe;
 
-/// (x, out, rows, columns)
 SCMOE_EXPORT(softmax) {
-  softmax(args.floats(0), args.floats(1), args.i(2), args.i(3));
+  softmax(args.x, args.out, args.rows, args.columns);
   return nullptr;
 }
 
-/// (x, out, outer, count, inner, exclusive, reverse)
 SCMOE_EXPORT(cumsum) {
-  cumsum(elementType(args, 0), args.data(0), args.data(1), args.i(2), args.i(3), args.i(4), args.flag(5),
-         args.flag(6));
+  expectSumType(call, args.x, args.out);
+  cumsum(elementType(args.x), args.x.data, args.out.data, args.outer, args.count, args.inner, args.exclusive,
+         args.reverse);
   return nullptr;
 }
 
-/// (x, values, indices, rows, columns, k)
+template <typename T>
+static void topKOf(const signatures::topK& args) {
+  topK(static_cast<const T*>(args.x.data), static_cast<T*>(args.values.data), args.indices, args.rows, args.columns,
+       args.k);
+}
+
 SCMOE_EXPORT(topK) {
-  const int64_t rows = args.i(3), columns = args.i(4), k = args.i(5);
-  if (elementType(args, 0) == ElementType::kFloat32)
-    topK(args.floats(0), args.floats(1), args.ints(2), rows, columns, k);
+  if (elementType(args.x) == ElementType::kFloat32)
+    topKOf<float>(args);
   else
-    topK(args.ints(0), args.ints(1), args.ints(2), rows, columns, k);
+    topKOf<int32_t>(args);
   return nullptr;
 }
 
-/// (a, b, out, transposeA, transposeB, m, n, k, walk over the batches)
 SCMOE_EXPORT(batchMatMul) {
-  batchMatMul(args.flag(3), args.flag(4), args.i(5), args.i(6), args.i(7), args.floats(0), args.floats(1),
-              args.floats(2), readWalk<2>(args, 8));
+  batchMatMul(args.transposeA, args.transposeB, args.m, args.n, args.k, args.a, args.b, args.out, args.batches);
   return nullptr;
 }

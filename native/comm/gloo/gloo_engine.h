@@ -10,7 +10,8 @@
 namespace scmoe::comm {
 
 /// Collectives over a GlooMesh. All of them are exchanges: each rank sends straight to each, receives first, so that
-/// both directions of a link are busy; reductions add up in the order of the ranks.
+/// both directions of a link are busy; reductions add up in the order of the ranks. Why not Gloo's own:
+/// docs/decisions.md#own-collectives.
 class GlooEngine final : public Engine {
  public:
   explicit GlooEngine(std::unique_ptr<GlooMesh> mesh) : mesh_(std::move(mesh)) {}

@@ -215,7 +215,8 @@ void GlooMesh::failed(std::vector<Pending>& receives, std::vector<Pending>& send
         try {
           pending.done = list == &receives ? pending.buffer->waitRecv(nullptr, Milliseconds(1))
                                            : pending.buffer->waitSend(nullptr, Milliseconds(1));
-        } catch (const std::exception&) {}
+        } catch (const std::exception&) {
+        }
       }
       if (!pending.done && std::find(missing.begin(), missing.end(), pending.peer) == missing.end())
         missing.push_back(pending.peer);
@@ -236,13 +237,15 @@ void GlooMesh::abort() noexcept {
       buffer->abortWaitRecv();
       buffer->abortWaitSend();
     }
-  } catch (...) {}
+  } catch (...) {
+  }
 }
 
 void GlooMesh::disconnect() noexcept {
   try {
     if (context_) context_->closeConnections();
-  } catch (...) {}
+  } catch (...) {
+  }
 }
 
 }  // namespace scmoe::comm

@@ -40,9 +40,7 @@ CudaApi load(const SharedLibrary& library) {
 
 }  // namespace
 
-CudaApi CudaApi::open(const std::vector<std::string>& candidates) {
-  return openFirst("CUDA driver", candidates, load);
-}
+CudaApi CudaApi::open(const std::vector<std::string>& candidates) { return openFirst("CUDA driver", candidates, load); }
 
 void CudaApi::check(CudaResult result, const std::string& what) const {
   if (result != kCudaSuccess) throw CommError(FailureKind::kEngine, what + ": " + textOf(result));

@@ -5,8 +5,8 @@
 
 namespace scmoe::comm {
 
-// What is used of the CUDA driver's API (cuda.h), as in nccl_api.h. The driver's library is on every machine with a GPU;
-// the run-time library need not be.
+// What is used of the CUDA driver's API (cuda.h), as in nccl_api.h. The driver's library is on every machine with a
+// GPU; the run-time library need not be.
 
 using CudaContext = struct CUctx_st*;
 using CudaStream = struct CUstream_st*;

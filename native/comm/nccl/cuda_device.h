@@ -3,8 +3,8 @@
 
 namespace scmoe::comm {
 
-// Owners of what the driver gives. All of them live and die on one thread, the communicator's, between the making and the
-// end of a CudaDevice; destructors ignore errors, for they run after failures as well.
+// Owners of what the driver gives. All of them live and die on one thread, the communicator's, between the making and
+// the end of a CudaDevice; destructors ignore errors, for they run after failures as well.
 
 /// The primary context of a device (the one that NCCL uses as well), current on the calling thread.
 class CudaDevice {

@@ -65,7 +65,6 @@ std::vector<size_t> bytesOf(const std::vector<int64_t>& counts, size_t bytes) {
   return result;
 }
 
-
 }  // namespace
 
 Extent extentOf(const Request& request, int rank, int size) {
@@ -110,9 +109,9 @@ void enqueue(const DeviceGroup& group, const Request& request, DType wire, CudaP
       return group.comm.finish(nccl.allReduce(at(in), at(out), elements, type, reduction, comm, stream),
                                "ncclAllReduce", poll);
     case Operation::kReduceScatter:
-      return group.comm.finish(
-          nccl.reduceScatter(at(in), at(out), elements / static_cast<size_t>(group.size), type, reduction, comm, stream),
-          "ncclReduceScatter", poll);
+      return group.comm.finish(nccl.reduceScatter(at(in), at(out), elements / static_cast<size_t>(group.size), type,
+                                                  reduction, comm, stream),
+                               "ncclReduceScatter", poll);
     case Operation::kBroadcast:
       return group.comm.finish(nccl.broadcast(at(in), at(out), elements, type, request.root, comm, stream),
                                "ncclBroadcast", poll);

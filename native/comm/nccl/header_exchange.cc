@@ -79,7 +79,8 @@ std::vector<int> HeaderExchange::missing(uint64_t sequence) {
     const std::atomic<bool> never{false};
     Poll(never, Clock::now() + kLook).until([&] { return looked_.hasHappened(); });
     seen = true;
-  } catch (const CommError&) {}
+  } catch (const CommError&) {
+  }
   std::vector<int> ranks;
   for (int peer = 0; peer < group_.size; ++peer) {
     const bool hasCome = seen && sequenceOf(look_.data() + bytes_ * (peer + 1)) == sequence;

@@ -101,11 +101,11 @@ void NcclEngine::run(const Request& request, uint64_t sequence, Deadline deadlin
   } catch (const CommError& error) {
     // NCCL's words say nothing of what was asked of it.
     if (error.kind == FailureKind::kAborted) throw;
-    throw CommError(error.kind,
-                    describe(request.operation, request.dtype, request.wire, request.reduction, request.root,
-                             request.elements) +
-                        ": " + error.what(),
-                    error.ranks);
+    throw CommError(
+        error.kind,
+        describe(request.operation, request.dtype, request.wire, request.reduction, request.root, request.elements) +
+            ": " + error.what(),
+        error.ranks);
   }
 }
 

@@ -15,9 +15,9 @@ struct NcclEngineOptions {
   int device = 0;  // ordinal among the devices that this process sees
 };
 
-/// Collectives over NCCL, for tensors in host memory: they are staged through pinned memory, on a stream of the engine's
-/// own, and a collective has ended when its results are back. `enqueue` below this knows device memory alone, for tensors
-/// that live there.
+/// Collectives over NCCL, for tensors in host memory: they are staged through pinned memory, on a stream of the
+/// engine's own, and a collective has ended when its results are back. `enqueue` below this knows device memory alone,
+/// for tensors that live there.
 class NcclEngine final : public Engine {
  public:
   NcclEngine(NcclApi nccl, CudaApi cuda, NcclEngineOptions options);

@@ -42,7 +42,8 @@ void lookAtDevices(const CudaApi& cuda, NcclProbe& probe) {
 }
 
 std::string partOf(const std::string& path, const std::string& version, const std::string& problem) {
-  return "{\"path\":" + jsonText(path) + ",\"version\":" + jsonText(version) + ",\"problem\":" + jsonText(problem) + "}";
+  return "{\"path\":" + jsonText(path) + ",\"version\":" + jsonText(version) + ",\"problem\":" + jsonText(problem) +
+         "}";
 }
 
 }  // namespace

@@ -33,8 +33,7 @@ Passage passageOf(const Request& request, int size) {
   Passage passage;
   passage.host = request.dtype;
   passage.wire = request.wire;
-  const bool reduces =
-      request.operation == Operation::kAllReduce || request.operation == Operation::kReduceScatter;
+  const bool reduces = request.operation == Operation::kAllReduce || request.operation == Operation::kReduceScatter;
   if (!reduces || request.dtype == DType::kInt32) return passage;
   passage.ordered = request.reduction == Reduction::kMax;
   passage.wire = passage.ordered ? DType::kInt32 : DType::kFloat32;

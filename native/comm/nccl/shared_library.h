@@ -31,7 +31,7 @@ class SymbolReader {
   template <typename Function>
   void read(Function*& target, const char* name) {
     target = reinterpret_cast<Function*>(library_.find(name));
-    if (!target) missing_.push_back(name);
+    if (!target) missing_.emplace_back(name);
   }
 
   /// @throws Error naming the library and every symbol that it lacks

@@ -27,9 +27,8 @@ void Staging::toHost(const Passage& passage, CudaPointer device, void* host, siz
   const auto countOf = [&](size_t i) { return std::min(piece, elements - i * piece); };
   const auto fetch = [&](size_t i) {
     Slot& slot = slots_[i % 2];
-    api_.check(
-        api_.copyToHost(slot.memory.data(), device + i * piece * bytes, countOf(i) * bytes, stream_.get()),
-        "cuMemcpyDtoHAsync of " + std::to_string(countOf(i) * bytes) + " bytes");
+    api_.check(api_.copyToHost(slot.memory.data(), device + i * piece * bytes, countOf(i) * bytes, stream_.get()),
+               "cuMemcpyDtoHAsync of " + std::to_string(countOf(i) * bytes) + " bytes");
     slot.copied.record(stream_);
   };
   for (size_t i = 0; i < std::min<size_t>(2, pieces); ++i) fetch(i);

@@ -7,8 +7,8 @@
 
 namespace scmoe::comm {
 
-/// Tensors in host memory on their way to the device and back: piece by piece through two pinned buffers, so that a core
-/// fills one while the device copies the other. Everything is ordered by the one stream.
+/// Tensors in host memory on their way to the device and back: piece by piece through two pinned buffers, so that a
+/// core fills one while the device copies the other. Everything is ordered by the one stream.
 class Staging {
  public:
   static constexpr size_t kPieceBytes = size_t{4} << 20;

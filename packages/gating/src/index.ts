@@ -1,20 +1,27 @@
 export type { CapacityOrder, DispatchPlan, DropPolicy, ScoreFunction } from '@scmoe/tensor';
 export { expertCapacity, type CapacityOptions } from './config/expertCapacity.js';
-export {
-  resolveRouter,
-  type LogitFunction,
-  type GroupScore,
-  type ResolvedRouter,
-  type RouterConfig,
-  type RoutingDirection,
-} from './config/RouterConfig.js';
+export { resolveRouter } from './config/resolveRouter.js';
+export { routerOptions, type ResolvedRouter, type RouterConfig } from './config/routerOptions.js';
 export { isRouterBuffer, routerSpecs, routerStreams, type RouterParameterSpec } from './config/routerSpecs.js';
-export { recordRouting, type RoutingTrace } from './gate/RoutingTrace.js';
+export { recordRouting, type RoutingTrace } from './router/RoutingTrace.js';
 export { importanceLoss, type ImportanceOptions } from './losses/importanceLoss.js';
 export { loadBalanceLoss } from './losses/loadBalanceLoss.js';
 export { loadLoss } from './losses/loadLoss.js';
+export {
+  resolveRouterLosses,
+  routerLosses,
+  routerLossOptions,
+  weightedRouterLosses,
+  type ResolvedRouterLosses,
+  type RouterLossConfig,
+  type RouterLossName,
+} from './losses/routerLosses.js';
 export { sequenceBalanceLoss } from './losses/sequenceBalanceLoss.js';
 export { zLoss } from './losses/zLoss.js';
+export type { OptionSpec, OptionSpecs, OptionsOf, ResolvedOptions } from './options/OptionSpec.js';
+export { allowedText, isAllowed } from './options/allowed.js';
+export { omitOptions, pickOptions } from './options/pickOptions.js';
+export { resolveOptions, type ResolveContext } from './options/resolveOptions.js';
 export type { Routing } from './Routing.js';
 export { routeTokens, type RouteContext } from './routeTokens.js';
 export { describeLoad, routingStatistics, type RoutingStatistics } from './routingStatistics.js';

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { availableBackends, expectGradientsMatch } from '@scmoe/testing';
 import { randomNormal, useBackend, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
@@ -234,11 +235,40 @@ describe.each(availableBackends())('routeTokens on %s', (backend) => {
   ])('names %s that does not fit', (_, run, message) => expect(run).toThrow(message));
 });
 
-it('has the same bits where the backend multiplies in bf16', async () => {
+const routers = [{ topK: 2 }, { gate: 'cosine', cosineWidth: 4 } as const, { noisy: true }];
+
+it.each(routers)('asks for float32 in every product, whatever the precision: %j', async (config) => {
+  await useBackend('auto');
+  const engine = tf.engine();
+  const runKernel = engine.runKernel.bind(engine);
+  const products: [string, unknown][] = [];
+  const spy = jest.spyOn(engine, 'runKernel').mockImplementation((name, inputs, attributes) => {
+    if (/MatMul|Einsum|Linear|Ffn/.test(name)) products.push([name, (attributes as tf.NamedAttrMap)?.['float32']]);
+    return runKernel(name, inputs, attributes);
+  });
+  tf.tidy(() => {
+    const router = resolveRouter({ numExperts, ...config });
+    const { weight, ...others } = randomParameters(width, router);
+    const name = weight ? 'weight' : 'projection.weight';
+    const loss = (x: tf.Tensor, w: tf.Tensor) =>
+      tf.sum(tf.square(routeTokens(x, { ...others, [name]: w }, router, { training: true, seed: 3 }).weights));
+    tf.grads(loss)([tokens(), weight ?? others['projection.weight']!]);
+  });
+  spy.mockRestore();
+  // Where there is no native kernel, the composed operation has no precision to choose from.
+  const isNative = tf.getBackend() === 'scmoe';
+  expect(products.length).toBeGreaterThanOrEqual(2); // one forward, one backward
+  for (const product of products) expect(product).toEqual([product[0], isNative ? true : undefined]);
+});
+
+const bf16 = await useBackend('auto', { precision: 'bf16' });
+const itInBf16 = bf16.precision === 'bf16' ? it : it.skip;
+const why = bf16.precision === 'bf16' ? '' : ' (skipped: this machine has no bf16 products)';
+itInBf16(`has the same bits where the backend multiplies in bf16${why}`, async () => {
   const outputs = async (precision: 'float32' | 'bf16') => {
-    await useBackend('auto', { precision });
+    expect((await useBackend('auto', { precision })).precision).toBe(precision);
     return tf.tidy(() =>
-      [{ topK: 2 }, { gate: 'cosine', cosineWidth: 4 } as const, { noisy: true }].flatMap((config) => {
+      routers.flatMap((config) => {
         const { logits, weights, experts } = routed(config, { training: true, seed: 3 });
         return [logits, weights, experts].map(numbers);
       }),

@@ -3,11 +3,11 @@ import { route, stopGradient, type Route } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { expertCapacity } from './config/expertCapacity.js';
-import type { ResolvedRouter } from './config/RouterConfig.js';
+import type { ResolvedRouter } from './config/routerOptions.js';
 import { routerSpecs } from './config/routerSpecs.js';
-import { balancedChoice, chooseExperts, everyExpert } from './gate/chooseExperts.js';
-import { routerLogits } from './gate/routerLogits.js';
-import { replayedChoice, type RoutingTrace } from './gate/RoutingTrace.js';
+import { balancedChoice, chooseExperts, everyExpert } from './router/chooseExperts.js';
+import { routerLogits } from './router/routerLogits.js';
+import { replayedChoice, type RoutingTrace } from './router/RoutingTrace.js';
 import type { Routing } from './Routing.js';
 
 /** What is not the router's own, but of this call. */

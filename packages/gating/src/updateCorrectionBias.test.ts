@@ -1,4 +1,4 @@
-import { availableBackends, expectOutput, itGolden, type Golden } from '@scmoe/testing';
+import { availableBackends, expectOutput, itMatchesReference, type Reference } from '@scmoe/testing';
 import { randomNormal } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -16,8 +16,8 @@ describe.each(availableBackends())('updateCorrectionBias on %s', (backend) => {
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
 
-  itGolden('matches the reference values', 'bias-update', (reference) => {
-    const { tensors, config } = reference as Golden<Config>;
+  itMatchesReference('matches the reference values', 'biasUpdate', (reference) => {
+    const { tensors, config } = reference as Reference<Config>;
     const counts = tensors['buffer.counts']!;
     for (const [rule, output] of [
       ['sign', 'biasSign'],
@@ -26,7 +26,7 @@ describe.each(availableBackends())('updateCorrectionBias on %s', (backend) => {
       for (const load of [counts, counts.dataSync<'int32'>()]) {
         const bias = tf.variable(tensors['buffer.bias']!);
         updateCorrectionBias(bias, load, { rule, ...config });
-        expectOutput(reference as Golden, output, bias);
+        expectOutput(reference as Reference, output, bias);
       }
     }
   });

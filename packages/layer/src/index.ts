@@ -1,20 +1,38 @@
-export type { BackboneConfig, ResolvedBackbone, RopeConfig } from './config/BackboneConfig.js';
-export { resolveBlock, type BlockConfig, type ResolvedBlock } from './config/BlockConfig.js';
-export type { BlockKind, BlockMoeConfig, Position, ResolvedMoe, ShortcutNorm } from './config/BlockMoeConfig.js';
+export {
+  backboneOptions,
+  type BackboneConfig,
+  type ResolvedBackbone,
+  type RopeConfig,
+} from './config/BackboneConfig.js';
+export { blockOptions, resolveBlock, type BlockConfig, type ResolvedBlock } from './stages/block/BlockConfig.js';
+export {
+  blockMoeOptions,
+  positionOption,
+  type BlockKind,
+  type BlockMoeConfig,
+  type Position,
+  type ResolvedMoe,
+  type ShortcutNorm,
+} from './config/BlockMoeConfig.js';
 export type { Mix, ResolvedExperts } from './config/MoeConfig.js';
-export { resolvePair, type PairConfig, type PairKind, type ResolvedPair } from './config/PairConfig.js';
-export { blockDropoutStreams, type BlockCache, type BlockContext } from './block/BlockContext.js';
-export { blockOperators, type BlockValues } from './block/blockOperators.js';
-export { blockSpecs, initializeBlock } from './block/blockSpecs.js';
-export { runBlock, type BlockResult, type RunBlockOptions } from './block/runBlock.js';
-export { mixtureOfExperts, MixtureOfExperts } from './layers/MixtureOfExperts.js';
-export type { RouterLossArgs } from './layers/routerLosses.js';
-export type { CorrectionBiasArgs } from './layers/correctionBias.js';
-export { dgMoE, DgMoE } from './layers/DgMoE.js';
-export type { ExpertLayerArgs } from './layers/ExpertLayer.js';
-export type { DgMoEArgs, MixtureOfExpertsArgs, ScMoEArgs, SharedExpertMoEArgs } from './layers/moeLayerOptions.js';
-export { scMoE, ScMoE } from './layers/ScMoE.js';
-export { sharedExpertMoE, SharedExpertMoE } from './layers/SharedExpertMoE.js';
+export {
+  pairOptions,
+  resolvePair,
+  type PairConfig,
+  type PairKind,
+  type ResolvedPair,
+} from './stages/pair/PairConfig.js';
+export { blockDropoutStreams, type BlockCache, type BlockContext } from './stages/block/BlockContext.js';
+export { blockOperators, type BlockValues } from './stages/block/blockOperators.js';
+export { blockSpecs, initializeBlock } from './stages/block/blockSpecs.js';
+export { runBlock, type BlockResult, type RunBlockOptions } from './stages/block/runBlock.js';
+export { mixtureOfExperts, MixtureOfExperts } from './tfLayers/MixtureOfExperts.js';
+export type { CorrectionBiasArgs } from './tfLayers/correctionBias.js';
+export { dgMoE, DgMoE } from './tfLayers/DgMoE.js';
+export type { ExpertLayerArgs } from './tfLayers/ExpertLayer.js';
+export type { DgMoEArgs, MixtureOfExpertsArgs, ScMoEArgs, SharedExpertMoEArgs } from './tfLayers/moeLayerOptions.js';
+export { scMoE, ScMoE } from './tfLayers/ScMoE.js';
+export { sharedExpertMoE, SharedExpertMoE } from './tfLayers/SharedExpertMoE.js';
 export {
   everyBlock,
   megatronShortcutBlock,
@@ -22,9 +40,9 @@ export {
   TransformerBlock,
   type MegatronShortcutBlockArgs,
   type TransformerBlockArgs,
-} from './layers/TransformerBlock.js';
-export { transformerPair, TransformerPair, type TransformerPairArgs } from './layers/TransformerPair.js';
-export { transformerStack, type TransformerStackArgs } from './layers/transformerStack.js';
+} from './tfLayers/TransformerBlock.js';
+export { transformerPair, TransformerPair, type TransformerPairArgs } from './tfLayers/TransformerPair.js';
+export { transformerStack, type TransformerStackArgs } from './tfLayers/transformerStack.js';
 export type { Dispatcher, ExpertBatch } from './moe/Dispatcher.js';
 export { ExpertParallelDispatcher, type ExpertParallelOptions } from './moe/ExpertParallelDispatcher.js';
 export { allExperts, expertShard, isExpertParameter, type ExpertShard, type ShardOptions } from './moe/expertShard.js';
@@ -32,12 +50,13 @@ export { LocalDispatcher } from './moe/LocalDispatcher.js';
 export { moeLayerOperators, moeSpecs, type MoeLayerValues, type ResolvedMoeLayer } from './moe/moeLayerOperators.js';
 export type { MoeContext } from './moe/moeSublayer.js';
 export { runMoe, type MoeResult, type RunMoeOptions } from './moe/runMoe.js';
-export { dropoutStreams, type PairCache, type PairContext } from './pair/PairContext.js';
-export { pairOperators, type PairValues } from './pair/pairOperators.js';
-export { initializePair, pairSpecs } from './pair/pairSpecs.js';
-export { runPair, type PairResult, type RunPairOptions } from './pair/runPair.js';
-export { normalize, normSpecs, type NormOptions } from './blocks/normalize.js';
-export type { KeyValues } from './blocks/selfAttention.js';
+export { dropoutStreams, type PairCache, type PairContext } from './stages/pair/PairContext.js';
+export type { RunStageOptions, StageResult } from './stages/runStage.js';
+export { pairOperators, type PairValues } from './stages/pair/pairOperators.js';
+export { initializePair, pairSpecs } from './stages/pair/pairSpecs.js';
+export { runPair, type PairResult, type RunPairOptions } from './stages/pair/runPair.js';
+export { normalize, normSpecs, type NormOptions } from './sublayers/normalize.js';
+export type { KeyValues } from './sublayers/selfAttention.js';
 export {
   initializeParameter,
   initializeParameters,
@@ -62,45 +81,51 @@ export { gatherTrace } from './overlap/gatherTrace.js';
 export { spansOf } from './overlap/spansOf.js';
 export type { StepEvent } from './overlap/StepRecorder.js';
 export { executePlan, type ExecutePlanOptions } from './plan/executePlan.js';
+export type { RunOptions } from './plan/runOperators.js';
 export { operatorGraph, overlapped } from './plan/overlapped.js';
-export { mirrored, type Phase, type PlanObserver } from './plan/PlanObserver.js';
+export type { Phase, PlanObserver } from './plan/PlanObserver.js';
 export {
   isExchange,
   operatorsOver,
   type Computation,
   type Exchange,
   type Operator,
-  type OperatorKind,
+  type OperatorCosting,
 } from './plan/Operator.js';
-export { sequentialPlan, type Plan, type Step } from './plan/Plan.js';
 export { tidyRecord } from './plan/tidyRecord.js';
-export { latentAttention, latentAttentionSpecs, type KeyValueLatents } from './blocks/latentAttention.js';
+export { latentAttention, latentAttentionSpecs, type KeyValueLatents } from './sublayers/latentAttention.js';
 export {
   resolveLatentAttention,
   type LatentAttentionConfig,
   type LatentAttentionContext,
   type ResolvedLatentAttention,
 } from './config/LatentAttentionConfig.js';
-export { longcatBlock, LongcatBlock, type LongcatBlockArgs } from './layers/LongcatBlock.js';
-export type { AttentionCache } from './longcat/longcatAttention.js';
+export { longcatBlock, LongcatBlock, type LongcatBlockArgs } from './tfLayers/LongcatBlock.js';
+export type { AttentionCache } from './stages/longcat/longcatAttention.js';
 export {
+  longcatOptions,
   resolveLongcatBlock,
   type AttentionKind,
   type LongcatBlockConfig,
   type ResolvedLongcatBlock,
-} from './longcat/LongcatBlockConfig.js';
+} from './stages/longcat/LongcatBlockConfig.js';
 export {
   longcatDropoutStreams,
   longcatOperators,
   type LongcatCache,
   type LongcatContext,
   type LongcatValues,
-} from './longcat/longcatOperators.js';
-export { initializeLongcatBlock, longcatSpecs } from './longcat/longcatSpecs.js';
-export { runLongcatBlock, type LongcatBlockResult, type RunLongcatBlockOptions } from './longcat/runLongcatBlock.js';
-export { blockCost } from './cost/blockCost.js';
+} from './stages/longcat/longcatOperators.js';
+export { initializeLongcatBlock, longcatSpecs } from './stages/longcat/longcatSpecs.js';
+export {
+  runLongcatBlock,
+  type LongcatBlockResult,
+  type RunLongcatBlockOptions,
+} from './stages/longcat/runLongcatBlock.js';
+export { blockCost } from './stages/block/blockCost.js';
+export type { CostContext } from './cost/CostContext.js';
 export type { CostOptions } from './cost/CostOptions.js';
-export { longcatCost } from './cost/longcatCost.js';
-export { moeCost } from './cost/moeCost.js';
+export { longcatCost } from './stages/longcat/longcatCost.js';
+export { moeCost } from './moe/moeCost.js';
 export type { LayerCost, OperatorCost } from './cost/OperatorCost.js';
-export { pairCost } from './cost/pairCost.js';
+export { pairCost } from './stages/pair/pairCost.js';

@@ -1,7 +1,7 @@
 export { checkSampling, sampleToken, type SamplingOptions } from './generation/sampleToken.js';
 export { generate, type GenerateOptions, type TokenPredictor } from './generation/generate.js';
 export { Gpt, type GptCache, type GptOptions } from './gpt/Gpt.js';
-export { resolveGpt, type GptConfig, type GptMoeConfig, type ResolvedGpt } from './gpt/GptConfig.js';
+export { gptOptions, resolveGpt, type GptConfig, type GptMoeConfig, type ResolvedGpt } from './gpt/GptConfig.js';
 export { gptCosts, type GptCosts } from './gpt/gptCosts.js';
 export { gptSpecs } from './gpt/gptSpecs.js';
 export {
@@ -21,14 +21,15 @@ export {
 } from './longcatFlash/LongcatFlashConfig.js';
 export { longcatFlashSpecs } from './longcatFlash/longcatFlashSpecs.js';
 export type { InitialValues } from './stages/createVariables.js';
+export { isHiddenMatrix } from './stages/isHiddenMatrix.js';
 export type { RouterLoads } from './stages/correctionBiases.js';
-export type { MoeConfig, Placement, Stage } from './stages/resolveStages.js';
-export type { LossResult, RouterLossConfig, RouterLosses } from './stages/routerLosses.js';
+export { moeOptions, placementOption, type MoeConfig, type Placement, type Stage } from './stages/resolveStages.js';
+export { modelLossOptions, type LossResult, type ModelLossConfig, type RouterLosses } from './stages/modelLosses.js';
 export type { ModelStage } from './stages/runStage.js';
 export type { DispatchOptions } from './stages/runStages.js';
 export { StagedModel, type ModelOptions, type ResolvedModel } from './stages/StagedModel.js';
 export { Vit, type VitForwardOptions, type VitForwardResult, type VitLossOptions, type VitOptions } from './vit/Vit.js';
-export { resolveVit, type Pooling, type ResolvedVit, type VitConfig } from './vit/VitConfig.js';
+export { resolveVit, vitOptions, type Pooling, type ResolvedVit, type VitConfig } from './vit/VitConfig.js';
 export { vitCosts, type VitCosts } from './vit/vitCosts.js';
 export { vitSpecs } from './vit/vitSpecs.js';
 export { readHuggingFace, type JsonObject } from './huggingFace/folder/openFolder.js';

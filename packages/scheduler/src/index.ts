@@ -1,3 +1,5 @@
+export { agreeOnSlots, type BroadcastText } from './choose/agreeOnSlots.js';
+export { chooseSlots, type ChosenSlots, type StageCosts } from './choose/chooseSlots.js';
 export {
   planOverlap,
   type OverlapDecision,
@@ -6,33 +8,28 @@ export {
   type RankCosts,
 } from './choose/planOverlap.js';
 export type { DirectionChoice, OverlapChoice, PlanKind } from './choose/OverlapChoice.js';
-export { chunkCosts, chunkSizes, type ChunkCostOptions, type ChunkOverhead } from './costs/chunkCosts.js';
+export { chunkCosts, type ChunkCostOptions, type ChunkOverhead } from './costs/chunkCosts.js';
 export { CostModel, type CostKey, type CostModelOptions, type Recorded } from './costs/CostModel.js';
-export { checkCosts, type OperatorCosts } from './costs/OperatorCosts.js';
-export { slowestOf } from './costs/slowestOf.js';
-export { chunkName, chunkNodes, unchunkedName } from './graph/chunkGraph.js';
-export { graphOf, type ValueOperator } from './graph/graphOf.js';
+export { median } from './costs/median.js';
+export type { OperatorCosts } from './costs/OperatorCosts.js';
+export { chunkName, unchunkedName } from './graph/chunkNames.js';
+export { graphOf, operatorNodes, type ValueOperator } from './graph/graphOf.js';
 export { layerGraph, layerKinds, type LayerKind } from './graph/layerGraphs.js';
 export { OperatorGraph, type RoutedPath } from './graph/OperatorGraph.js';
-export { operatorKinds, type OperatorKind, type OperatorNode } from './graph/OperatorNode.js';
-export { communicationShare, exposedTime, hiddenFraction, lowerBoundMs } from './metrics/overlapMetrics.js';
-export { agreeOnPlan, type BroadcastText } from './plan/agreeOnPlan.js';
+export { isExchangeKind, type OperatorKind, type OperatorNode } from './graph/OperatorNode.js';
+export { communicationShare, hiddenFraction } from './metrics/overlapMetrics.js';
 export { checkPlan } from './plan/checkPlan.js';
-export { mirrorPlan } from './plan/mirrorPlan.js';
-export { overlappedPlan, pipelinedPlan, type OverlapOptions } from './plan/overlappedPlan.js';
-export { collectiveOrder, type Plan, type Step } from './plan/Plan.js';
-export { readPlan, writePlan } from './plan/planText.js';
+export { mirrorPlan, mirrorStep } from './plan/mirrorPlan.js';
+export { overlappedPlan, type OverlapOptions } from './plan/overlappedPlan.js';
+export type { Plan, Step } from './plan/Plan.js';
 export { sequentialPlan } from './plan/sequentialPlan.js';
-export { equation11Slot } from './predict/equation11.js';
 export { simulatePlan, type Schedule, type SimulateOptions, type Span } from './predict/simulatePlan.js';
-export { slotTimes, windowCosts, type WindowCosts } from './predict/slotTimes.js';
 export { readChromeTrace, writeChromeTrace } from './trace/chromeTrace.js';
 export { alignTraces, estimateClockOffset, type ClockOffset, type PingPong } from './trace/clockOffset.js';
 export { drawTimeline, type DrawTimelineOptions } from './trace/drawTimeline.js';
 export { summarizeTrace, type RankSummary, type TraceSummary } from './trace/summarizeTrace.js';
 export type { Trace } from './trace/Trace.js';
 export { formatMs } from './trace/timeAxis.js';
-export { TraceRecorder, type TraceRecorderOptions } from './trace/TraceRecorder.js';
 export { allToAllMs, checkCluster, type AllToAllAlgorithm, type Cluster, type LinkClass } from './cluster/Cluster.js';
 export { clusterMachine } from './cluster/clusterMachine.js';
 export { compareContenders, type CompareOptions, type ComparisonRow } from './cluster/compareContenders.js';

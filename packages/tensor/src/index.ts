@@ -8,7 +8,7 @@ registerFileHandlers();
 
 export { backendName } from './backend/kernel.js';
 export { findAddon } from './addon/loadAddon.js';
-export { useBackend, type BackendOptions, type BackendReport, type Precision } from './useBackend.js';
+export { useBackend, type BackendOptions, type BackendReport, type Precision } from './useBackend/useBackend.js';
 export { valueAndGrads, type ValueAndGradsOptions } from './autodiff/valueAndGrads.js';
 export { philox4x32 } from './random/philox.js';
 export { RandomStream, type RandomStreamState } from './random/RandomStream.js';
@@ -18,6 +18,9 @@ export { rotateComposed, type Rope, type RopeStyle } from './ops/rope.js';
 export { AdamW, type AdamWOptions, type AdamWStepOptions } from './optim/adamW.js';
 export { clipScale } from './optim/clipScale.js';
 export { globalNorm } from './optim/globalNorm.js';
+export { isWeight } from './optim/isWeight.js';
+export { Muon, type MuonOptions } from './optim/muon.js';
+export { orthogonalize } from './optim/orthogonalize.js';
 export { activations, type Activation, type ExpertActivation } from './ops/activation.js';
 export { dropout, dropoutComposed, type DropoutOptions } from './ops/dropout.js';
 export { embedding, embeddingComposed } from './ops/embedding.js';

@@ -22,7 +22,8 @@ export {
 } from './data/mad/MadTask.js';
 export { inContextRecall } from './data/mad/inContextRecall.js';
 export { fuzzyInContextRecall, type FuzzyRecallOptions } from './data/mad/fuzzyInContextRecall.js';
-export { noisyInContextRecall, type NoisyRecallOptions } from './data/mad/noisyInContextRecall.js';
+export { noisyInContextRecall } from './data/mad/noisyInContextRecall.js';
+export type { NoisyRecallOptions } from './data/mad/NoisyRecallOptions.js';
 export { selectiveCopying, type SelectiveCopyingOptions } from './data/mad/selectiveCopying.js';
 export { compression } from './data/mad/compression.js';
 export { memorization } from './data/mad/memorization.js';
@@ -32,6 +33,7 @@ export { madSamples, madTestBatches, madTrainingBatches } from './data/mad/madBa
 export { MacroAccuracy } from './data/mad/MacroAccuracy.js';
 
 export { type Batch, type LossContext, type LossResult, type Trainable } from './train/Trainable.js';
+export type { Optimizer, OptimizerStepOptions } from './optimizer/Optimizer.js';
 export { DivergedError, type StepRecord, train, type TrainOptions } from './train/train.js';
 export { accumulateGradients, type Gradients } from './train/accumulateGradients.js';
 export { evaluate, type EvaluationResult } from './train/evaluate.js';

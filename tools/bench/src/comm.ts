@@ -1,4 +1,4 @@
-// `npm run bench:comm [-- --rounds N]`: every figure of "Communication" in docs/performance.md, contenders alternating.
+// `npm run bench:comm [-- --rounds N]`: every figure of docs/measurements/communication.md and ranks.md, contenders alternating.
 import { parseArgs } from 'node:util';
 
 import { networkLabProblem, withNetworkLab } from '@scmoe/netlab';

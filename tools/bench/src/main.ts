@@ -1,4 +1,4 @@
-// `npm run bench [-- suite ...]`: every figure of docs/performance.md, each suite's contenders alternating in one run.
+// `npm run bench [-- suite ...]`: every other figure of docs/measurements/, each suite's contenders alternating in one run.
 import { parseArgs } from 'node:util';
 
 import { callerPath } from './callerPath.js';

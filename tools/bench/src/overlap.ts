@@ -1,4 +1,4 @@
-// `npm run bench:overlap`: the table of "Overlap" in docs/performance.md, contenders alternating, on two ranks of a
+// `npm run bench:overlap`: the tables of docs/measurements/overlap.md, contenders alternating, on two ranks of a
 // network lab whose rates are calibrated to shares of communication.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,10 +1,17 @@
 export { availableBackends } from './availableBackends.js';
 export { relativeError } from './compare.js';
 export { describeUnless } from './describeUnless.js';
-export { expectGradients, expectOutput, tensorsOf, tolerance } from './expectGolden.js';
+export { expectGradients, expectOutput, tensorsOf, tolerance } from './expectReference.js';
 export { expectGradientsMatch, type FiniteDifferenceOptions } from './finiteDifferences.js';
 export { fromSource } from './fromSource.js';
-export { golden, goldenFolder, goldenNames, itGolden, type Golden, type GoldenConfig } from './golden.js';
+export {
+  itMatchesReference,
+  readReference,
+  referenceCases,
+  type Reference,
+  type ReferenceConfig,
+} from './reference.js';
+export { referenceCheckpoint, unreadCheckpoints } from './referenceCheckpoint.js';
 export { runRanks, sendResult, type ServeStore } from './runRanks.js';
 export { withSmallDisk } from './smallDisk.js';
 export { temporaryFolder, temporaryFolderForEach } from './temporaryFolder.js';

@@ -1,14 +1,18 @@
+import {
+  addOptions,
+  count,
+  runtimeOptions,
+  type RuntimeOptions,
+  say,
+  type Terminal,
+  trainable,
+  wholeNumber,
+} from '@scmoe/run';
 import { Command } from 'commander';
 
 import { loadData } from '../data/loadData.js';
-import { trainable } from '../model/createModel.js';
-import { wholeNumber } from '../options/parsers.js';
-import { addRuntimeOptions, type RuntimeOptions } from '../options/runtimeOptions.js';
-import { count } from '../report/format.js';
-import { startBackend } from '../run/backend.js';
-import { evaluateLanguage } from '../run/evaluateLanguage.js';
-import { openModel } from '../run/openModel.js';
-import { say, type Terminal } from '../Terminal.js';
+import { evaluateLanguage } from '../evaluateLanguage.js';
+import { openLanguageModel } from '../openLanguageModel.js';
 
 interface EvalOptions extends RuntimeOptions {
   data?: string;
@@ -17,6 +21,7 @@ interface EvalOptions extends RuntimeOptions {
   batchSize?: number;
 }
 
+/** The command that measures a trained model. */
 export function evalCommand(terminal: Terminal): Command {
   const command = new Command('eval')
     .description('Measure how well a trained model predicts text.')
@@ -24,11 +29,9 @@ export function evalCommand(terminal: Terminal): Command {
     .option('--data <path>', "text file or folder, all of it (default: the validation split of the run's data)")
     .option('--eval-batches <n>', 'batches, spread evenly over the text; 0: all of it', wholeNumber(0), 0)
     .option('--batch-size <n>', "sequences per batch (default: the run's)", wholeNumber(1));
-  addRuntimeOptions(command);
+  addOptions(command, runtimeOptions());
   return command.action(async (path: string, options: EvalOptions) => {
-    say(terminal, await startBackend(options));
-    const { gpt, tokenizer, settings, checkpoint } = await openModel(path, options.runDir);
-    say(terminal, `checkpoint: ${checkpoint.path}`);
+    const { model, tokenizer, settings } = await openLanguageModel(path, options, terminal);
     const data = await loadData({
       data: options.data ?? settings.data,
       tokenizer: tokenizer.description,
@@ -36,14 +39,15 @@ export function evalCommand(terminal: Terminal): Command {
       validationFraction: options.data === undefined ? settings.validationFraction : 1,
     });
     say(terminal, `data: ${data.line}`);
-    const quality = await evaluateLanguage(trainable(gpt), data.validation, {
-      batchSize: options.batchSize ?? settings.batchSize,
-      sequenceLength: settings.sequenceLength,
-      maxBatches: options.evalBatches,
-    });
-    say(
-      terminal,
-      `loss ${quality.loss.toFixed(4)}  perplexity ${quality.perplexity.toFixed(3)}  bits per byte ${quality.bitsPerByte.toFixed(4)}  tokens ${count(quality.numTokens)}`,
-    );
+    const { batchSize = settings.batchSize, evalBatches } = options;
+    const shape = { batchSize, sequenceLength: settings.sequenceLength, evalBatches };
+    const { loss, metrics, weight } = await evaluateLanguage(trainable(model), data.validation, shape);
+    const numbers = [
+      `loss ${loss.toFixed(4)}`,
+      `perplexity ${Math.exp(loss).toFixed(3)}`,
+      `bits per byte ${metrics['bitsPerByte']!.toFixed(4)}`,
+      `tokens ${count(weight)}`,
+    ];
+    say(terminal, numbers.join('  '));
   });
 }

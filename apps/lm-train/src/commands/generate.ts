@@ -1,12 +1,16 @@
+import {
+  addOptions,
+  count,
+  realNumber,
+  runtimeOptions,
+  type RuntimeOptions,
+  type Terminal,
+  wholeNumber,
+} from '@scmoe/run';
 import { Command } from 'commander';
 
-import { realNumber, wholeNumber } from '../options/parsers.js';
-import { addRuntimeOptions, type RuntimeOptions } from '../options/runtimeOptions.js';
-import { count } from '../report/format.js';
-import { startBackend } from '../run/backend.js';
-import { openModel } from '../run/openModel.js';
-import { sampleText } from '../run/sampleText.js';
-import type { Terminal } from '../Terminal.js';
+import { openLanguageModel } from '../openLanguageModel.js';
+import { sampleText } from '../sampleText.js';
 
 interface GenerateOptions extends RuntimeOptions {
   prompt: string;
@@ -17,6 +21,7 @@ interface GenerateOptions extends RuntimeOptions {
   seed: number;
 }
 
+/** The command that writes text. */
 export function generateCommand(terminal: Terminal): Command {
   const command = new Command('generate')
     .description('Write text with a trained model, token by token. Only the text goes to the standard output.')
@@ -31,14 +36,13 @@ export function generateCommand(terminal: Terminal): Command {
       realNumber(0, { exclusive: true, maximum: 1 }),
     )
     .option('--seed <n>', 'seed of the choice', wholeNumber(0), 1);
-  addRuntimeOptions(command);
+  addOptions(command, runtimeOptions());
   return command.action(async (path: string, options: GenerateOptions) => {
-    terminal.err.write((await startBackend(options)) + '\n');
-    const { gpt, tokenizer, checkpoint } = await openModel(path, options.runDir);
-    terminal.err.write(`checkpoint: ${checkpoint.path}\n`);
+    const aside = { ...terminal, out: terminal.err };
+    const { model, tokenizer } = await openLanguageModel(path, options, aside);
     terminal.out.write(options.prompt);
     const start = performance.now();
-    const numTokens = await sampleText(gpt, tokenizer, options.prompt, options, (text) => terminal.out.write(text));
+    const numTokens = await sampleText(model, tokenizer, options.prompt, options, (text) => terminal.out.write(text));
     terminal.out.write('\n');
     const seconds = (performance.now() - start) / 1000;
     terminal.err.write(`${count(numTokens)} tokens, ${count(numTokens / seconds)} tokens/s\n`);

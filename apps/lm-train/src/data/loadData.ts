@@ -1,7 +1,9 @@
+import { count, megabytes, type RunData } from '@scmoe/run';
 import {
   type Corpus,
   createTokenizer,
   fingerprint,
+  type JsonObject,
   readCorpus,
   restoreTokenizer,
   splitCorpus,
@@ -11,17 +13,19 @@ import {
   type TokenSequence,
 } from '@scmoe/trainer';
 
-import { count, megabytes } from '../report/format.js';
 import { readDefaultData } from './defaultData.js';
 
-export interface LanguageData {
+/** What checkpoints keep of the data: the tokenizer, and how many tokens it knows. */
+export interface DataDescription {
+  tokenizer: TokenizerDescription;
+  vocabSize: number;
+}
+
+/** Text as tokens, to train on and to validate with. */
+export interface LanguageData extends RunData {
   tokenizer: Tokenizer;
   train: TokenSequence;
   validation: TokenSequence;
-  /** Equal for equal tokens in equal splits. */
-  fingerprint: string;
-  /** What was read, in one line. */
-  line: string;
 }
 
 /**
@@ -55,6 +59,10 @@ export async function loadData({
     train,
     validation,
     fingerprint: fingerprint(train, validation),
+    description: {
+      tokenizer: tokenizer.description,
+      vocabSize: tokenizer.vocabSize,
+    } satisfies DataDescription as unknown as JsonObject,
     line:
       `${source}: ${count(corpus.documents.length)} ${corpus.documents.length === 1 ? 'file' : 'files'}, ` +
       `${megabytes(corpus.numBytes)}${skipped(corpus)}; ${count(train.ids.length)} tokens to train on, ` +

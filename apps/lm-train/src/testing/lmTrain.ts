@@ -3,9 +3,10 @@ import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
+import { runCommandLine } from '@scmoe/run';
 import { fromSource } from '@scmoe/testing';
 
-import { runCli } from '../cli.js';
+import { commandLine } from '../commandLine.js';
 
 export interface Outcome {
   code: number | null;
@@ -17,7 +18,7 @@ export interface Outcome {
 /** Runs a command line in this process. */
 export async function lmTrain(...args: string[]): Promise<Outcome> {
   const [out, err] = [collector(), collector()];
-  const code = await runCli(args, { out: out.stream, err: err.stream });
+  const code = await runCommandLine(commandLine, args, { out: out.stream, err: err.stream });
   return { code, signal: null, out: out.text(), err: err.text() };
 }
 

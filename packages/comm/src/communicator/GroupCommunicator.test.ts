@@ -1,10 +1,7 @@
-import { jest } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 
 import { fromBf16, init, toBf16, type Communicator } from '../index.js';
 import { describeGloo } from '../testing/gloo.js';
-
-jest.setTimeout(60_000);
 
 /** What holds for a world of one, whatever the engine. */
 function behavesAlone(engine: 'self' | 'gloo'): void {

@@ -1,6 +1,6 @@
 import { ArgumentError } from '@scmoe/errors';
 
-import { operations, type Engine, type EngineCall, type Operation } from '../engine/Engine.js';
+import type { Engine, EngineCall, Operation } from '../engine/Engine.js';
 import { CollectiveWork } from './CollectiveWork.js';
 import type {
   CollectiveOptions,
@@ -144,7 +144,7 @@ export class GroupCommunicator implements Communicator {
     );
   }
 
-  #bare(operation: (typeof operations)[number], options: CollectiveOptions): Work<void> {
+  #bare(operation: Operation, options: CollectiveOptions): Work<void> {
     return this.#start(
       bareCall(operation, this.#place(), options),
       () => undefined,

@@ -1,20 +1,17 @@
 import type { EngineName, FlightRecord, Reduction } from '../communicator/Communicator.js';
 import type { CommDtype, HostArray } from '../data/dtypes.js';
 
-/** In the order of `Operation` in native/comm/request.h. */
-export const operations = [
-  'connect',
-  'allToAll',
-  'allToAllV',
-  'allReduce',
-  'allGather',
-  'allGatherV',
-  'reduceScatter',
-  'broadcast',
-  'barrier',
-  'close',
-] as const;
-export type Operation = (typeof operations)[number];
+export type Operation =
+  | 'connect'
+  | 'allToAll'
+  | 'allToAllV'
+  | 'allReduce'
+  | 'allGather'
+  | 'allGatherV'
+  | 'reduceScatter'
+  | 'broadcast'
+  | 'barrier'
+  | 'close';
 
 /** One collective, checked as far as one rank can: arrays have the lengths that the counts ask for. */
 export interface EngineCall {

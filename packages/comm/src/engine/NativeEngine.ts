@@ -1,13 +1,9 @@
-import { CommError, toCommError } from '../communicator/CommError.js';
-import type { EngineName, FlightRecord, Reduction } from '../communicator/Communicator.js';
-import type { CommDtype } from '../data/dtypes.js';
-import { closeAtExit } from './closeAtExit.js';
-import type { CommAddon } from './commAddon.js';
-import { operations, type Engine, type EngineCall, type EngineWork, type GroupPlan, type Operation } from './Engine.js';
+import type { CommFunctions } from '@scmoe/native/signatures';
 
-/** In the order of the enums in native/comm/dtype.h. */
-const dtypes: readonly CommDtype[] = ['float32', 'bf16', 'int32'];
-const reductions: readonly Reduction[] = ['sum', 'mean', 'max'];
+import { CommError, toCommError } from '../communicator/CommError.js';
+import type { EngineName, FlightRecord } from '../communicator/Communicator.js';
+import { closeAtExit } from './closeAtExit.js';
+import type { Engine, EngineCall, EngineWork, GroupPlan, Operation } from './Engine.js';
 
 export interface NativeEngineOptions {
   name: EngineName;
@@ -25,7 +21,7 @@ export class NativeEngine implements Engine {
   readonly group: string;
   readonly rank: number;
   readonly size: number;
-  readonly #addon: CommAddon;
+  readonly #addon: CommFunctions;
   readonly #split: NativeEngineOptions['split'];
   /** The addon's number; undefined once released. */
   #id: number | undefined;
@@ -34,7 +30,7 @@ export class NativeEngine implements Engine {
   #lastRecord: FlightRecord | undefined;
   readonly #forgetExit: () => void;
 
-  constructor(addon: CommAddon, { name, group, rank, size, open, split }: NativeEngineOptions) {
+  constructor(addon: CommFunctions, { name, group, rank, size, open, split }: NativeEngineOptions) {
     this.name = name;
     this.group = group;
     this.rank = rank;
@@ -55,20 +51,12 @@ export class NativeEngine implements Engine {
     const id = this.#id;
     if (id === undefined) throw this.#closedError(call.operation);
     const sequence = native(() =>
-      this.#addon.commStart(
+      this.#addon.commStart({
+        ...call,
         id,
-        operations.indexOf(call.operation),
-        dtypes.indexOf(call.dtype),
-        dtypes.indexOf(call.wire),
-        reductions.indexOf(call.reduction),
-        call.root,
-        call.input,
-        call.output,
-        call.elements,
-        call.sendCounts && Array.from(call.sendCounts),
-        call.recvCounts && Array.from(call.recvCounts),
-        call.timeoutMs,
-      ),
+        sendCounts: call.sendCounts && Array.from(call.sendCounts),
+        recvCounts: call.recvCounts && Array.from(call.recvCounts),
+      }),
     );
     this.#pending.set(sequence, onDone);
     return {
@@ -76,13 +64,13 @@ export class NativeEngine implements Engine {
       wait: () => {
         if (this.#id === undefined) throw this.#closedError(call.operation);
         try {
-          native(() => this.#addon.commWait(id, sequence));
+          native(() => this.#addon.commWait({ id, sequence }));
         } finally {
           // A program that only ever waits does not let the event loop get to it.
           this.#pending.delete(sequence);
         }
       },
-      isDone: () => this.#id === undefined || this.#addon.commIsDone(id, sequence),
+      isDone: () => this.#id === undefined || this.#addon.commIsDone({ id, sequence }),
     };
   }
 
@@ -92,11 +80,11 @@ export class NativeEngine implements Engine {
 
   flightRecord(): FlightRecord {
     if (this.#id === undefined) return this.#lastRecord!;
-    return JSON.parse(this.#addon.commFlightRecord(this.#id)) as FlightRecord;
+    return JSON.parse(this.#addon.commFlightRecord({ id: this.#id })) as FlightRecord;
   }
 
   abort(text: string): void {
-    if (this.#id !== undefined) this.#addon.commAbort(this.#id, text);
+    if (this.#id !== undefined) this.#addon.commAbort({ id: this.#id, text });
   }
 
   close(): Promise<void> {
@@ -108,7 +96,7 @@ export class NativeEngine implements Engine {
     const id = this.#id;
     if (id === undefined) return;
     this.#lastRecord = this.flightRecord();
-    this.#addon.commRelease(id);
+    this.#addon.commRelease({ id });
     this.#id = undefined;
     this.#forgetExit();
     for (const sequence of [...this.#pending.keys()]) this.#ended(sequence);
@@ -116,7 +104,7 @@ export class NativeEngine implements Engine {
 
   async #close(): Promise<void> {
     if (this.#id === undefined) return;
-    if (this.#addon.commFailure(this.#id) === undefined) {
+    if (this.#addon.commFailure({ id: this.#id }) === undefined) {
       await new Promise<void>((resolve) => {
         try {
           this.start(closeCall, resolve);
@@ -140,11 +128,11 @@ export class NativeEngine implements Engine {
     if (id === undefined) return;
     try {
       if (exitCode === 0) this.start(closeCall, () => undefined).wait();
-      else this.#addon.commAbort(id, `its process ends with exit code ${exitCode}`);
+      else this.#addon.commAbort({ id, text: `its process ends with exit code ${exitCode}` });
     } catch {
       // It has failed already: nobody is left to be told.
     }
-    this.#addon.commRelease(id);
+    this.#addon.commRelease({ id });
     this.#id = undefined;
   }
 

@@ -1,7 +1,8 @@
+import type { CommFunctions, GlooFunctions } from '@scmoe/native/signatures';
+
 import { toCommError } from '../communicator/CommError.js';
 import type { EngineName } from '../communicator/Communicator.js';
 import { Completion } from '../communicator/Completion.js';
-import type { CommAddon, OpenOptions } from './commAddon.js';
 import type { Engine, GroupPlan } from './Engine.js';
 import { NativeEngine } from './NativeEngine.js';
 
@@ -27,12 +28,15 @@ export interface EngineGroup {
   timeoutMs: number;
 }
 
+/** What every engine's open function takes. */
+export type OpenOptions = Omit<Parameters<GlooFunctions['glooOpen']>[0], 'listenHost' | 'connectTimeoutMs'>;
+
 /** What one engine does its own way. */
 export interface NativeKind {
   name: EngineName;
-  addon: CommAddon;
+  addon: CommFunctions;
   /** Opens the addon's communicator for a group, unconnected. */
-  open(group: EngineGroup, onDone: (sequence: number) => void, options: OpenOptions): number;
+  open(group: EngineGroup, options: OpenOptions): number;
   /** What this rank tells the others, so that they can connect. */
   introduce(id: number, rank: number): Uint8Array;
   /** Takes what all ranks have told. */
@@ -47,7 +51,7 @@ export async function connectNative(kind: NativeKind, settings: EngineSettings, 
     group: name,
     rank,
     size,
-    open: (onDone) => kind.open(group, onDone, openOptions(settings, group)),
+    open: (onDone) => kind.open(group, { onDone, ...openOptions(settings, group) }),
     split: (parent, plan) => split(kind, settings, parent, plan),
   });
   try {
@@ -103,8 +107,9 @@ async function split(
   }
 }
 
-function openOptions(settings: EngineSettings, { name, rank, size }: EngineGroup): OpenOptions {
+function openOptions(settings: EngineSettings, { name: group, rank, size }: EngineGroup): Omit<OpenOptions, 'onDone'> {
   const { watch, serverRank, silenceMs, recordFolder, recordCapacity, closeGraceMs } = settings;
-  const { host = '', port = 0, token = '' } = watch ?? {};
-  return [name, rank, size, host, port, token, serverRank, silenceMs, recordFolder, recordCapacity, closeGraceMs];
+  const { host: watchHost = '', port: watchPort = 0, token: watchToken = '' } = watch ?? {};
+  const watching = { watchHost, watchPort, watchToken, serverRank, silenceMs };
+  return { group, rank, size, ...watching, recordFolder, recordCapacity, closeGraceMs };
 }

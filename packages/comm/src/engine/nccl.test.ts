@@ -1,16 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { jest } from '@jest/globals';
-
 import { CommError, findNccl, init, type Communicator, type EngineName } from '../index.js';
 import { runCases } from '../testing/collectiveCases.js';
 import { onAll, openWorld, patientMs, placeOf, serveStore } from '../testing/openWorld.js';
 import { startRankProcess } from '../testing/rankProcess.js';
 import { launchCases } from '../testing/launches.js';
 import { describeStandins, standinVariables } from '../testing/standins.js';
-
-jest.setTimeout(120_000);
 
 const programs = join(import.meta.dirname, '..', 'testing');
 const errorOf = (done: Promise<unknown>) =>
@@ -65,7 +61,8 @@ describeStandins('the nccl engine', () => {
     await (await openWorld(2, { engine: 'nccl' })).close();
     const before = resources();
     for (let i = 0; i < 3; i++) await (await openWorld(2, { engine: 'nccl' })).close();
-    expect(resources()).toEqual(before);
+    // A thread may be gone a moment later than the communicator that it belonged to.
+    while (resources().some((count, i) => count > before[i]!)) await new Promise((resolve) => setTimeout(resolve, 20));
   });
 
   it('on a disagreement all ranks fail, with both sides in the message', async () => {
@@ -88,10 +85,10 @@ describeStandins('the nccl engine', () => {
     await onAll(world, (c) => c.barrier());
     const late = world.ranks.filter((c) => c.rank !== 1);
     const errors = await Promise.all(
-      late.map((c) => errorOf(c.allReduce(Float32Array.of(1), { timeoutMs: 400 }).done)),
+      late.map((c) => errorOf(c.allReduce(Float32Array.of(1), { timeoutMs: 2000 }).done)),
     );
     for (const error of errors) {
-      expect(error!.message).toMatch(/rank 1 did not take part in time \(time-out 400 ms\)/);
+      expect(error!.message).toMatch(/rank 1 did not take part in time \(time-out 2000 ms\)/);
       expect(['SCMOE_COMM_TIMEOUT', 'SCMOE_COMM_ABORTED']).toContain(error!.code);
     }
     const records = late.map((c) => c.flightRecord().entries.at(-1)!);
@@ -106,7 +103,7 @@ describeStandins('the nccl engine', () => {
     const victim = startRankProcess(place, [], join(programs, 'ncclVictim.ts'));
     const ranks = await Promise.all(
       [0, 1].map((rank) =>
-        init({ engine: 'nccl', timeoutMs: 60_000, silenceMs: patientMs, place: placeOf(rank, 3, server.port) }),
+        init({ engine: 'nccl', timeoutMs: 120_000, silenceMs: patientMs, place: placeOf(rank, 3, server.port) }),
       ),
     );
     await victim.hasSaid('joined');
@@ -160,7 +157,12 @@ describeStandins(
       const server = await serveStore();
       const results = await Promise.allSettled(
         options.map((each, rank) =>
-          init({ timeoutMs: 20_000, silenceMs: patientMs, ...each, place: placeOf(rank, options.length, server.port) }),
+          init({
+            timeoutMs: 120_000,
+            silenceMs: patientMs,
+            ...each,
+            place: placeOf(rank, options.length, server.port),
+          }),
         ),
       );
       const engines = results.map((result) => (result.status === 'fulfilled' ? result.value.engine : undefined));
@@ -208,7 +210,7 @@ describeStandins(
       const attempt = (device: number) =>
         Promise.allSettled(
           [0, device].map((each, rank) =>
-            init({ engine: 'nccl', device: each, timeoutMs: 20_000, place: placeOf(rank, 2, server.port) }),
+            init({ engine: 'nccl', device: each, timeoutMs: 120_000, place: placeOf(rank, 2, server.port) }),
           ),
         );
       expect((await attempt(99)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);

@@ -1,22 +1,10 @@
+import type { NcclFunctions } from '@scmoe/native/signatures';
+
 import { CommError } from '../communicator/CommError.js';
-import { findEngineAddon, type CommAddon, type OpenOptions } from './commAddon.js';
+import { findEngineAddon } from './commAddon.js';
 import { connectNative, type EngineGroup, type EngineSettings } from './connectNative.js';
 import type { Engine } from './Engine.js';
 import { driverCandidates, ncclCandidates, ncclPlaces } from './libraryCandidates.js';
-
-/** See native/bindings/comm/nccl.cc. */
-interface NcclFunctions {
-  ncclProbe(ncclCandidates: string[], driverCandidates: string[]): string;
-  ncclOpen(
-    onDone: (sequence: number) => void,
-    ncclPath: string,
-    driverPath: string,
-    device: number,
-    ...options: OpenOptions
-  ): number;
-  ncclCreateId(id: number): Uint8Array;
-  ncclSetId(id: number, bytes: Uint8Array): void;
-}
 
 interface FoundLibrary {
   path: string;
@@ -53,7 +41,7 @@ export interface NcclSettings extends EngineSettings {
   device: number;
 }
 
-let found: { addon?: CommAddon & NcclFunctions; report: NcclEngineReport } | undefined;
+let found: { addon?: NcclFunctions; report: NcclEngineReport } | undefined;
 
 /**
  * Whether the NCCL engine can be used here: NCCL, the CUDA driver and a device are looked for once a process. Never
@@ -73,7 +61,9 @@ function lookAround(): NonNullable<typeof found> {
     'with a C++ compiler and CMake, `npm run build` in the repository makes it',
   );
   if (!addon) return { report: { devices: [], problem } };
-  const { nccl, driver, devices } = JSON.parse(addon.ncclProbe(ncclCandidates(), driverCandidates())) as Probe;
+  const { nccl, driver, devices } = JSON.parse(
+    addon.ncclProbe({ ncclCandidates: ncclCandidates(), driverCandidates: driverCandidates() }),
+  ) as Probe;
   const problems = [nccl.problem && `${nccl.problem} (${advice()})`, driver.problem].filter((text) => text !== '');
   const library = ({ path, version }: FoundLibrary) => (version === '' ? undefined : { path, version });
   return {
@@ -113,16 +103,15 @@ export async function connectNccl(settings: NcclSettings, group: EngineGroup): P
   if (!addon || report.problem !== undefined) {
     throw new CommError('SCMOE_COMM_UNAVAILABLE', `The nccl engine can't be used: ${report.problem}`);
   }
-  const open = (onDone: (sequence: number) => void, options: OpenOptions) =>
-    addon.ncclOpen(onDone, report.nccl!.path, report.driver!.path, settings.device, ...options);
+  const found = { ncclPath: report.nccl!.path, driverPath: report.driver!.path, device: settings.device };
   return connectNative(
     {
       name: 'nccl',
       addon,
-      open: (_group, onDone, options) => open(onDone, options),
+      open: (_group, options) => addon.ncclOpen({ ...options, ...found }),
       // Rank 0 makes the id by which the ranks find each other; NCCL takes care of their addresses.
-      introduce: (id, rank) => (rank === 0 ? addon.ncclCreateId(id) : new Uint8Array(0)),
-      meet: (id, everybody) => addon.ncclSetId(id, everybody[0]!),
+      introduce: (id, rank) => (rank === 0 ? addon.ncclCreateId({ id }) : new Uint8Array(0)),
+      meet: (id, everybody) => addon.ncclSetId({ id, bytes: everybody[0]! }),
     },
     settings,
     group,

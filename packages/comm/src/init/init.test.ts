@@ -1,9 +1,6 @@
-import { jest } from '@jest/globals';
 import { CommError, init, StoreServer } from '../index.js';
 import { describeGloo } from '../testing/gloo.js';
 import { onAll, placeOf, serveStore } from '../testing/openWorld.js';
-
-jest.setTimeout(60_000);
 
 describe('init', () => {
   const { RANK, WORLD_SIZE, LOCAL_RANK } = process.env;
@@ -31,17 +28,15 @@ describeGloo('init over gloo', () => {
     const server = await serveStore();
     const attempt = (rank: number, timeoutMs: number) =>
       init({ engine: 'gloo', timeoutMs, place: placeOf(rank, 4, server.port) });
-    const began = Date.now();
-    const errors = await Promise.all([0, 2].map((rank) => attempt(rank, 400).catch((error: unknown) => error)));
+    const errors = await Promise.all([0, 2].map((rank) => attempt(rank, 2000).catch((error: unknown) => error)));
     for (const error of errors) {
       expect(error).toBeInstanceOf(CommError);
       expect(error).toMatchObject({
         code: 'SCMOE_COMM_TIMEOUT',
         ranks: [1, 3],
-        message: expect.stringMatching(/init on rank [02] of 4: ranks 1, 3 did not come within 400 ms/) as string,
+        message: expect.stringMatching(/init on rank [02] of 4: ranks 1, 3 did not come within 2000 ms/) as string,
       });
     }
-    expect(Date.now() - began).toBeLessThan(5000);
     const ranks = await Promise.all([0, 1, 2, 3].map((rank) => attempt(rank, 20_000)));
     await onAll({ ranks }, (c) => c.barrier());
     await Promise.all(ranks.map((c) => c.close()));
@@ -54,8 +49,8 @@ describeGloo('init over gloo', () => {
     const wrong = { ...place, rendezvous: { ...place.rendezvous!, token: 'wrong' } };
     await expect(init({ engine: 'gloo', place: wrong })).rejects.toThrow(/wrong token/);
     await server.close();
-    await expect(init({ engine: 'gloo', place, timeoutMs: 200 })).rejects.toThrow(
-      new RegExp(`No rendezvous store at 127.0.0.1:${server.port} within 200 ms`),
+    await expect(init({ engine: 'gloo', place, timeoutMs: 1000 })).rejects.toThrow(
+      new RegExp(`No rendezvous store at 127.0.0.1:${server.port} within 1 s`),
     );
   });
 
@@ -63,7 +58,7 @@ describeGloo('init over gloo', () => {
     const server = await StoreServer.listen({ token: 'of-another-job' });
     const place = placeOf(0, 2, server.port);
     const served = { ...place, rendezvous: { ...place.rendezvous!, servedBy: 'rank 0' as const } };
-    await expect(init({ engine: 'gloo', place: served, timeoutMs: 500 })).rejects.toThrow(
+    await expect(init({ engine: 'gloo', place: served, timeoutMs: 120_000 })).rejects.toThrow(
       /is in use by another process/,
     );
     await server.close();
@@ -72,7 +67,7 @@ describeGloo('init over gloo', () => {
   it('says when it can not listen on an address', async () => {
     const server = await serveStore();
     const attempts = [0, 1].map((rank) =>
-      init({ engine: 'gloo', place: placeOf(rank, 2, server.port), listenHost: '203.0.113.1', timeoutMs: 5000 }),
+      init({ engine: 'gloo', place: placeOf(rank, 2, server.port), listenHost: '203.0.113.1', timeoutMs: 120_000 }),
     );
     for (const attempt of attempts) await expect(attempt).rejects.toThrow(/Gloo can't listen on '203.0.113.1'/);
     await server.close();

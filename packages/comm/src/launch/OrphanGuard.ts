@@ -11,7 +11,7 @@ for g in $groups; do kill -KILL -"$g"; done
 
 /**
  * A small process of its own that outlives the launcher: when the launcher is killed, it ends the ranks. Ranks that have
- * made a communicator notice by themselves; this is for all others.
+ * made a communicator notice by themselves; this is for all others (docs/decisions.md#guard-process).
  */
 export class OrphanGuard {
   readonly #shell: ChildProcess;

@@ -1,12 +1,8 @@
-import { jest } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 import { isRunning, programs, startLaunch as launch, until } from '../testing/launches.js';
-
-// Processes of their own, on a machine that may be busy.
-jest.setTimeout(60_000);
 
 const { folder, script } = programs();
 const lines = (text: string) => text.split('\n').filter((line) => line !== '');
@@ -166,8 +162,11 @@ describe('a failure', () => {
   });
 
   it('ends ranks that ignore SIGTERM, stopped ones and grandchildren too', async () => {
-    const stubborn = `trap "" TERM; (trap "" TERM; echo pid=$(sh -c 'echo $PPID'); while :; do sleep 0.2; done) & echo pid=$$;`;
-    const program = `${stubborn} if [ $RANK = 1 ]; then sleep 1; exit 5; fi; if [ $RANK = 2 ]; then kill -STOP $$; fi; while :; do sleep 0.2; done`;
+    const mark = join(folder, 'stubborn-');
+    const stubborn = `trap "" TERM; (trap "" TERM; echo pid=$(sh -c 'echo $PPID'); : > ${mark}child$RANK; while :; do sleep 0.2; done) & echo pid=$$; : > ${mark}$RANK;`;
+    // Rank 1 fails when all have said who they are, and rank 2 is stopped.
+    const fail = `until set -- ${mark}*; [ $# = 6 ]; do sleep 0.05; done; sleep 0.2; exit 5`;
+    const program = `${stubborn} if [ $RANK = 1 ]; then ${fail}; fi; if [ $RANK = 2 ]; then kill -STOP $$; fi; while :; do sleep 0.2; done`;
     const { code, out, err } = await launch(['sh', '-c', program], { ranksHere: 3, graceMs: 500 }).done;
     expect(err).toContain('rank 1 failed first: exit status 5');
     expect(code).toBe(5);
@@ -189,8 +188,9 @@ describe('a failure', () => {
   });
 
   it('leaves nothing of what a rank that ended well has started', async () => {
-    const program = `(echo pid=$(sh -c 'echo $PPID'); while :; do sleep 0.2; done) & sleep 0.3`;
-    const { code, out } = await launch(['sh', '-c', program]).done;
+    const mark = join(folder, 'child');
+    const child = `(echo pid=$(sh -c 'echo $PPID'); : > ${mark}; while :; do sleep 0.2; done)`;
+    const { code, out } = await launch(['sh', '-c', `${child} & until [ -e ${mark} ]; do sleep 0.05; done`]).done;
     expect(code).toBe(0);
     expect(pidsIn(out)).toHaveLength(1);
     await until(() => !pidsIn(out).some(isRunning));
@@ -203,7 +203,7 @@ describe('--max-restarts', () => {
       'restarts.mjs',
       `import { StoreClient } from '${join(import.meta.dirname, '../rendezvous/StoreClient.ts')}';
        const { RANK, SCMOE_RESTART_COUNT, SCMOE_TOKEN: token, SCMOE_RENDEZVOUS } = process.env;
-       const store = await StoreClient.connect({ port: Number(SCMOE_RENDEZVOUS.split(':')[1]), token, timeoutMs: 20000 });
+       const store = await StoreClient.connect({ port: Number(SCMOE_RENDEZVOUS.split(':')[1]), token, timeoutMs: 120_000 });
        const order = await store.add('arrivals', 1);
        await store.set('rank' + RANK, Buffer.from(SCMOE_RESTART_COUNT));
        const other = Buffer.from(await store.get('rank' + (1 - RANK))).toString();

@@ -1,11 +1,7 @@
-import { jest } from '@jest/globals';
-
 import { findPlace } from '../place/findPlace.js';
 import type { Place } from '../place/Place.js';
 import { joinRendezvous } from './joinRendezvous.js';
 import { StoreServer } from './StoreServer.js';
-
-jest.setTimeout(30_000);
 
 async function freePort(): Promise<number> {
   const server = await StoreServer.listen({ token: 'x' });

@@ -2,12 +2,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
-import { jest } from '@jest/globals';
-
 import { fromSource } from '@scmoe/testing';
 import { serveStore } from './serveStore.js';
-
-jest.setTimeout(60_000);
 
 const token = 'secret-of-the-test';
 const source = {
@@ -29,7 +25,7 @@ describe('a store on a thread of its own', () => {
       });`;
     const other = new Worker(ask, { eval: true, workerData: { port: store.port, flag } });
     const ended = once(other, 'exit');
-    expect(Atomics.wait(flag, 0, 0, 10_000)).not.toBe('timed-out');
+    expect(Atomics.wait(flag, 0, 0, 120_000)).not.toBe('timed-out');
     expect(flag[0]).toBe(1);
     await ended;
     await store.close();

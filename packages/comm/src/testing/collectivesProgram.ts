@@ -6,7 +6,7 @@ import { collectiveCases, runCases } from './collectiveCases.js';
 import { shareGpu } from './shareGpu.js';
 
 if (process.env['CHECK_SHARED_GPU'] === '1') shareGpu();
-const world = await init({ engine: process.argv[2] as EngineName, timeoutMs: 60_000 });
+const world = await init({ engine: process.argv[2] as EngineName, timeoutMs: 120_000 });
 const { rank, size, engine } = world;
 const wrong = await runCases([world]);
 const group = (await world.split(rank % 2))!;

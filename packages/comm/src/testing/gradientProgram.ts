@@ -7,7 +7,7 @@ import { finishAllToAllV, startAllToAllV } from '../exchange/allToAllV.js';
 import { init } from '../init/init.js';
 
 await useBackend('auto', { threads: 1 });
-const world = await init({ engine: 'gloo', timeoutMs: 30_000, silenceMs: 60_000 });
+const world = await init({ engine: 'gloo', timeoutMs: 120_000, silenceMs: 60_000 });
 const { rank, size } = world;
 const count = (a: number, b: number) => (a * 2 + b) % size;
 const ranks = Array.from({ length: size }, (_, other) => other);

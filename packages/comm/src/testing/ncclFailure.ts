@@ -3,7 +3,7 @@ import { CommError } from '../communicator/CommError.js';
 import { init } from '../init/init.js';
 
 try {
-  const world = await init({ engine: 'nccl', timeoutMs: 60_000, silenceMs: 60_000 });
+  const world = await init({ engine: 'nccl', timeoutMs: 120_000, silenceMs: 60_000 });
   await world.allReduce(new Float32Array(8)).done;
   await world.barrier().done;
 } catch (error) {

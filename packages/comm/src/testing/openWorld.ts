@@ -41,7 +41,7 @@ export async function openWorld(size: number, options: Omit<InitOptions, 'place'
     Array.from({ length: size }, (_, rank) =>
       init({
         engine: 'gloo',
-        timeoutMs: 30_000,
+        timeoutMs: 120_000,
         silenceMs: patientMs,
         ...options,
         place: placeOf(rank, size, server.port),

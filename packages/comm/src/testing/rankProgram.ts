@@ -13,7 +13,7 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
  */
 async function victim(name: CallName): Promise<void> {
   for (let i = 0; ; i++) {
-    const world = await init({ engine: 'gloo', name: `${name}-${i}`, timeoutMs: 60_000, silenceMs: 60_000 });
+    const world = await init({ engine: 'gloo', name: `${name}-${i}`, timeoutMs: 120_000, silenceMs: 60_000 });
     const state = () => world.flightRecord().entries.at(-1)!.state;
     // Of a barrier there is no middle: it is stopped before.
     if (name !== 'barrier') {
@@ -27,7 +27,7 @@ async function victim(name: CallName): Promise<void> {
 
 /** Ends without closing: after an exception, with an exit code, or at its end, as asked. */
 async function ending(): Promise<void> {
-  const world = await init({ engine: 'gloo', timeoutMs: 30_000, silenceMs: 60_000 });
+  const world = await init({ engine: 'gloo', timeoutMs: 120_000, silenceMs: 60_000 });
   world.allReduce(Float32Array.of(1)).wait();
   say('joined');
   if (!isMainThread) parentPort!.postMessage('joined');

@@ -1,4 +1,4 @@
-import { itGolden } from '@scmoe/testing';
+import { itMatchesReference } from '@scmoe/testing';
 
 import { expertCapacity, type CapacityOptions } from '../index.js';
 
@@ -36,7 +36,7 @@ describe('expertCapacity', () => {
     );
   });
 
-  itGolden('matches the reference values', 'capacity-', ({ config, tensors }) => {
+  itMatchesReference('matches the reference values', 'capacity', ({ config, tensors }) => {
     const numTokens = tensors['buffer.experts']!.shape[0];
     const capacity = expertCapacity({ ...(config as Omit<CapacityOptions, 'numTokens'>), numTokens });
     expect(capacity).toBe(tensors['output.capacity']!.dataSync()[0]);

@@ -1,4 +1,4 @@
-import type { ResolvedRouter } from './RouterConfig.js';
+import type { ResolvedRouter } from './routerOptions.js';
 
 /** Shape and starting point of one parameter. */
 export interface RouterParameterSpec {

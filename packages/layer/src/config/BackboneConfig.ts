@@ -1,112 +1,84 @@
-import {
-  expectBoolean,
-  expectKnownOptions,
-  expectOneOf,
-  expectPositive,
-  expectPositiveInteger,
-  expectThat,
-} from '@scmoe/errors';
-import type { ExpertActivation } from '@scmoe/tensor';
-
-import { expertActivations } from './MoeConfig.js';
+import { expectThat } from '@scmoe/errors';
+import { resolveOptions, type OptionSpecs, type OptionsOf, type ResolvedOptions } from '@scmoe/gating';
 
 /** Rotation of queries and keys by position (RoPE). */
-export interface RopeConfig {
-  style: 'half' | 'interleaved';
-  theta?: number;
-}
+export const ropeOptions = {
+  style: { type: 'choice', choices: ['half', 'interleaved'], required: true, help: 'which components turn together' },
+  theta: { type: 'number', above: 0, default: 10000, help: 'base of the angles' },
+} as const satisfies OptionSpecs;
 
-/** What blocks and pairs of all kinds have: width, attention, norms, and the feed-forward layers' form. */
-export interface BackboneConfig {
-  dModel: number;
-  numHeads: number;
+/** Rotation of queries and keys by position (RoPE). */
+export interface RopeConfig extends OptionsOf<typeof ropeOptions> {}
+
+/** Form of the feed-forward networks: MLP, shared expert and experts. */
+export const ffnOptions = {
+  /** `swiglu` is gated. */
+  activation: {
+    type: 'choice',
+    choices: ['gelu', 'gelu_tanh', 'silu', 'swiglu'],
+    default: 'gelu',
+    help: 'activation',
+  },
+  ffnBias: { type: 'boolean', derived: 'not with swiglu', help: 'biases in MLPs and experts' },
+} as const satisfies OptionSpecs;
+
+export const normOptions = {
+  norm: { type: 'choice', choices: ['layer', 'rms'], default: 'layer', help: 'normalisation' },
+  normEpsilon: { type: 'number', above: 0, derived: '1e-5; 1e-6 with rms', help: 'added to what a norm divides by' },
+} as const satisfies OptionSpecs;
+
+/** Options that blocks and pairs of all kinds have: width, attention, norms, and the feed-forward networks' form. */
+export const backboneOptions = {
+  dModel: { type: 'integer', minimum: 1, required: true, help: 'width of the model' },
+  numHeads: { type: 'integer', minimum: 1, required: true, help: 'attention heads' },
   /** Heads of keys and values, each shared by numHeads/numKvHeads query heads. */
-  numKvHeads?: number;
+  numKvHeads: { type: 'integer', minimum: 1, derived: 'numHeads', help: 'key and value heads' },
   /** Biases in attention: in all four projections, in none, or (`qkv`) in all but that of the output. */
-  attentionBias?: boolean | 'qkv';
-  causal?: boolean;
-  rope?: RopeConfig;
-  /** Hidden width of the MLP; 4 dModel by default. */
-  ffnHidden?: number;
-  /** Of MLP, shared expert and experts; `swiglu` is gated. */
-  activation?: ExpertActivation;
-  /** Biases in MLP, shared expert and experts. Default: yes, with `swiglu` no. */
-  ffnBias?: boolean;
-  norm?: 'layer' | 'rms';
-  /** Default 1e-5 (layer), 1e-6 (rms). */
-  normEpsilon?: number;
+  attentionBias: {
+    type: 'choice',
+    choices: [true, false, 'qkv'],
+    default: true,
+    help: 'biases in the projections of the attention: in all, none, or all but that of the output',
+  },
+  causal: { type: 'boolean', default: true, flag: false, help: 'tokens see those before them alone' },
+  rope: { type: 'record', options: ropeOptions, optional: true, flag: false, help: 'rotation by position' },
+  /** Hidden width of the MLP. */
+  ffnHidden: { type: 'integer', minimum: 1, derived: '4 dModel', help: 'hidden width of the dense layers' },
+  ...ffnOptions,
+  ...normOptions,
   /** Share of elements set to zero, in training, on every output that is added to the residual stream. */
-  dropout?: number;
-}
+  dropout: { type: 'number', minimum: 0, below: 1, default: 0, help: 'dropout rate' },
+} as const satisfies OptionSpecs;
+
+/** What blocks and pairs of all kinds have: width, attention, norms, and the feed-forward networks' form. */
+export interface BackboneConfig extends OptionsOf<typeof backboneOptions> {}
 
 /** A backbone with every option decided. */
-export interface ResolvedBackbone extends Required<Omit<BackboneConfig, 'rope'>> {
-  rope?: Required<RopeConfig>;
-}
+export interface ResolvedBackbone extends ResolvedOptions<typeof backboneOptions> {}
 
-export const backboneOptions: Record<keyof BackboneConfig, true> = {
-  dModel: true,
-  numHeads: true,
-  numKvHeads: true,
-  attentionBias: true,
-  causal: true,
-  rope: true,
-  ffnHidden: true,
-  activation: true,
-  ffnBias: true,
-  norm: true,
-  normEpsilon: true,
-  dropout: true,
-};
-
-/** Fills in the defaults. @throws ArgumentError naming the option, what is allowed and what came. */
+/** A backbone with the defaults filled in. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveBackbone(config: BackboneConfig): ResolvedBackbone {
-  const { dModel, numHeads, numKvHeads = numHeads, attentionBias = true, causal = true, rope } = config;
-  const { ffnHidden = 4 * dModel, activation = 'gelu', ffnBias = activation !== 'swiglu' } = config;
-  const { norm = 'layer', normEpsilon = defaultEpsilon(norm), dropout = 0 } = config;
-  expectPositiveInteger('dModel', dModel);
-  expectPositiveInteger('numHeads', numHeads);
+  const { dModel, numHeads, activation, norm } = config;
+  const backbone = resolveOptions(config, backboneOptions, {
+    defaults: {
+      numKvHeads: numHeads,
+      ffnHidden: 4 * dModel,
+      ffnBias: defaultFfnBias(activation),
+      normEpsilon: defaultEpsilon(norm),
+    },
+  });
+  const { numKvHeads, rope } = backbone;
   expectThat(dModel % numHeads === 0, 'numHeads', `a divisor of dModel = ${dModel}`, numHeads);
-  expectPositiveInteger('numKvHeads', numKvHeads);
   expectThat(numHeads % numKvHeads === 0, 'numKvHeads', `a divisor of numHeads = ${numHeads}`, numKvHeads);
-  const hasBias: readonly unknown[] = [true, false, 'qkv'];
-  expectThat(hasBias.includes(attentionBias), 'attentionBias', "true, false or 'qkv'", attentionBias);
-  expectBoolean('causal', causal);
-  expectPositiveInteger('ffnHidden', ffnHidden);
-  expectOneOf('activation', activation, expertActivations);
-  expectBoolean('ffnBias', ffnBias);
-  expectNorm(norm, normEpsilon);
-  expectThat(dropout >= 0 && dropout < 1, 'dropout', 'a share in [0, 1)', dropout);
-  return {
-    dModel,
-    numHeads,
-    numKvHeads,
-    attentionBias,
-    causal,
-    rope: rope && resolveRope(rope, dModel / numHeads),
-    ffnHidden,
-    activation,
-    ffnBias,
-    norm,
-    normEpsilon,
-    dropout,
-  };
+  const headSize = dModel / numHeads;
+  expectThat(!rope || headSize % 2 === 0, 'rope', 'an even head size dModel/numHeads', headSize);
+  return backbone;
 }
 
-export function defaultEpsilon(norm: 'layer' | 'rms'): number {
+export function defaultFfnBias(activation: string | undefined): boolean {
+  return activation !== 'swiglu';
+}
+
+export function defaultEpsilon(norm: string | undefined): number {
   return norm === 'rms' ? 1e-6 : 1e-5;
-}
-
-export function expectNorm(norm: unknown, normEpsilon: number): void {
-  expectOneOf('norm', norm, ['layer', 'rms']);
-  expectPositive('normEpsilon', normEpsilon);
-}
-
-function resolveRope(rope: RopeConfig, headSize: number): Required<RopeConfig> {
-  const { style, theta = 10000 } = rope;
-  expectKnownOptions('rope', rope, ['style', 'theta']);
-  expectOneOf('rope.style', style, ['half', 'interleaved']);
-  expectPositive('rope.theta', theta);
-  expectThat(headSize % 2 === 0, 'rope', 'an even head size dModel/numHeads', headSize);
-  return { style, theta };
 }

@@ -1,31 +1,31 @@
-import { expectPositiveInteger, expectThat } from '@scmoe/errors';
+import { expectKnownOptions, expectThat } from '@scmoe/errors';
+import { resolveOptions, type OptionSpecs, type OptionsOf, type ResolvedOptions } from '@scmoe/gating';
 
 /**
  * Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1; LongCat-Flash, arXiv 2509.01322). The names
  * are those of published configurations.
  */
-export interface LatentAttentionConfig {
+export const latentOptions = {
   /** Width of the latent of the queries; without one, queries are projected from the input directly. */
-  qLoraRank?: number;
+  qLoraRank: { type: 'integer', minimum: 1, optional: true, help: 'width of the latent of the queries' },
   /** Width of the latent of keys and values, all that a cache holds of a token besides its rotated key. */
-  kvLoraRank: number;
+  kvLoraRank: { type: 'integer', minimum: 1, required: true, help: 'width of the latent of keys and values' },
   /** Components of a query or key that know no position, and those that are turned by it; the latter are even. */
-  qkNopeHeadDim: number;
-  qkRopeHeadDim: number;
-  /** Components of a value. */
-  vHeadDim: number;
-  /** Base of the angles; 10000 by default. */
-  ropeTheta?: number;
-  /** Latents times sqrt(dModel / rank), as in LongCat-Flash (default); DeepSeek's are not scaled. */
-  scaleLatents?: boolean;
-  /** Of the norms of both latents; 1e-6 by default, whatever the block's norms have. */
-  latentNormEpsilon?: number;
-}
+  qkNopeHeadDim: { type: 'integer', minimum: 1, required: true, help: 'components of a query that do not turn' },
+  qkRopeHeadDim: { type: 'integer', minimum: 1, required: true, help: 'components of a query that turn; even' },
+  vHeadDim: { type: 'integer', minimum: 1, required: true, help: 'components of a value' },
+  ropeTheta: { type: 'number', above: 0, default: 10000, help: 'base of the angles' },
+  /** Latents times sqrt(dModel / rank), as in LongCat-Flash; DeepSeek's are not scaled. */
+  scaleLatents: { type: 'boolean', default: true, help: 'latents times sqrt(dModel / rank)' },
+  /** Of the norms of both latents, whatever the block's norms have. */
+  latentNormEpsilon: { type: 'number', above: 0, default: 1e-6, help: 'added to what the norms of latents divide by' },
+} as const satisfies OptionSpecs;
+
+/** Sizes of multi-head latent attention: see `latentOptions`. */
+export interface LatentAttentionConfig extends OptionsOf<typeof latentOptions> {}
 
 /** Latent attention with every option decided. */
-export interface ResolvedLatentAttention extends Required<Omit<LatentAttentionConfig, 'qLoraRank'>> {
-  qLoraRank?: number;
-}
+export interface ResolvedLatentAttention extends ResolvedOptions<typeof latentOptions> {}
 
 /** What latent attention has to know of the block around it. */
 export interface LatentAttentionContext {
@@ -37,25 +37,11 @@ export interface LatentAttentionContext {
   latent: ResolvedLatentAttention;
 }
 
-/** Fills in defaults. @throws ArgumentError naming the option, what is allowed and what came. */
+/** Latent attention with the defaults filled in. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveLatentAttention(config: LatentAttentionConfig): ResolvedLatentAttention {
-  const { qLoraRank, kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim } = config;
-  const { ropeTheta = 10000, scaleLatents = true, latentNormEpsilon = 1e-6 } = config;
-  if (qLoraRank !== undefined) expectPositiveInteger('latent.qLoraRank', qLoraRank);
-  for (const [name, value] of Object.entries({ kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim })) {
-    expectPositiveInteger(`latent.${name}`, value);
-  }
+  expectKnownOptions('latent', config, Object.keys(latentOptions));
+  const resolved = resolveOptions(config, latentOptions, { within: 'latent' });
+  const { qkRopeHeadDim } = resolved;
   expectThat(qkRopeHeadDim % 2 === 0, 'latent.qkRopeHeadDim', 'an even number', qkRopeHeadDim);
-  expectThat(ropeTheta > 0, 'latent.ropeTheta', 'a number > 0', ropeTheta);
-  expectThat(latentNormEpsilon > 0, 'latent.latentNormEpsilon', 'a number > 0', latentNormEpsilon);
-  return {
-    qLoraRank,
-    kvLoraRank,
-    qkNopeHeadDim,
-    qkRopeHeadDim,
-    vHeadDim,
-    ropeTheta,
-    scaleLatents,
-    latentNormEpsilon,
-  };
+  return resolved;
 }

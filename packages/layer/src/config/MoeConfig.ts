@@ -1,42 +1,33 @@
 import { expectThat } from '@scmoe/errors';
-import { resolveRouter, type ResolvedRouter, type RouterConfig } from '@scmoe/gating';
+import { resolveRouter, type OptionSpecs, type ResolvedRouter, type RouterConfig } from '@scmoe/gating';
 import type { ExpertActivation } from '@scmoe/tensor';
 
-export const expertActivations = ['gelu', 'gelu_tanh', 'silu', 'swiglu'] as const satisfies ExpertActivation[];
-export const mixes = ['add', 'cg1', 'cg2'] as const;
+/** Options of the experts themselves, beside those of their router. */
+export const expertOptions = {
+  /** Hidden width of one expert. */
+  expertHidden: { type: 'integer', minimum: 1, derived: 'ffnHidden', help: 'hidden width of an expert' },
+} as const satisfies OptionSpecs;
 
-/**
- * How the shared and the routed output combine: `add` as they are; `cg1` the shared one times sigmoid(w u) (the paper's
- * best); `cg2` both, times softmax(W u). u is the normalised activation of the current layer.
- */
+/** Options of a shared expert, which sees every token. */
+export const sharedExpertOptions = {
+  /**
+   * How the shared and the routed output combine: `add` as they are; `cg1` the shared one times sigmoid(w u) (the paper's
+   * best); `cg2` both, times softmax(W u). u is the normalised activation of the current layer.
+   */
+  mix: {
+    type: 'choice',
+    choices: ['add', 'cg1', 'cg2'],
+    default: 'cg1',
+    help: 'how shared and routed experts combine',
+  },
+  sharedHidden: { type: 'integer', minimum: 1, derived: 'ffnHidden', help: 'hidden width of the shared expert' },
+} as const satisfies OptionSpecs;
+
+/** How the shared and the routed output combine: `sharedExpertOptions.mix` says what each is. */
 export type Mix = (typeof mixes)[number];
+export const mixes = sharedExpertOptions.mix.choices;
 
-/** All options of a router, which layers, blocks and pairs pass on to it. */
-export const routedOptions: Record<keyof RouterConfig, true> = {
-  numExperts: true,
-  topK: true,
-  scoreFunction: true,
-  normalizeWeights: true,
-  routedScalingFactor: true,
-  capacityFactor: true,
-  minCapacity: true,
-  dropPolicy: true,
-  capacityOrder: true,
-  logits: true,
-  cosineWidth: true,
-  noisy: true,
-  jitter: true,
-  correctionBias: true,
-  numGroups: true,
-  topKGroups: true,
-  groupScore: true,
-  numZeroExperts: true,
-  scaleZeroExperts: true,
-  forcedBalance: true,
-  routing: true,
-};
-
-/** The experts themselves: feed-forward layers, and perhaps a shared one that sees every token. */
+/** The experts themselves: feed-forward networks, and perhaps a shared one that sees every token. */
 export interface ResolvedExperts extends ResolvedRouter {
   activation: ExpertActivation;
   ffnBias: boolean;

@@ -16,7 +16,7 @@ export interface LayerCost {
   total: OperatorCost;
 }
 
-export const noCost: OperatorCost = {
+const noCost: OperatorCost = {
   forwardFlops: 0,
   backwardFlops: 0,
   forwardBytes: 0,
@@ -24,14 +24,11 @@ export const noCost: OperatorCost = {
   allToAllBytes: 0,
 };
 
+/** Sum of what kernels cost; what a cost does not name is 0. */
 export function sumOfCosts(costs: readonly Partial<OperatorCost>[]): OperatorCost {
   const sum = { ...noCost };
   for (const cost of costs) {
     for (const name of Object.keys(sum) as (keyof OperatorCost)[]) sum[name] += cost[name] ?? 0;
   }
   return sum;
-}
-
-export function layerCost(operators: Record<string, OperatorCost>): LayerCost {
-  return { operators, total: sumOfCosts(Object.values(operators)) };
 }

@@ -2,42 +2,42 @@ import { useBackend, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { blockKinds, type BlockKind } from '../config/BlockMoeConfig.js';
-import { resolveBlock } from '../config/BlockConfig.js';
+import { resolveBlock } from '../stages/block/BlockConfig.js';
 import { mixes } from '../config/MoeConfig.js';
-import { resolvePair, type PairConfig } from '../config/PairConfig.js';
-import { blockOperators } from '../block/blockOperators.js';
-import { blockSpecs } from '../block/blockSpecs.js';
-import { runBlock } from '../block/runBlock.js';
+import { resolvePair, type PairConfig } from '../stages/pair/PairConfig.js';
+import { blockOperators } from '../stages/block/blockOperators.js';
+import { blockSpecs } from '../stages/block/blockSpecs.js';
+import { runBlock } from '../stages/block/runBlock.js';
 import {
   resolveDgMoeLayer,
   resolveMoeLayer,
   resolveScMoeLayer,
   resolveSharedMoeLayer,
-} from '../layers/moeLayerOptions.js';
-import { resolveLongcatBlock, type LongcatBlockConfig } from '../longcat/LongcatBlockConfig.js';
-import { longcatOperators } from '../longcat/longcatOperators.js';
-import { longcatSpecs } from '../longcat/longcatSpecs.js';
-import { runLongcatBlock } from '../longcat/runLongcatBlock.js';
+} from '../tfLayers/moeLayerOptions.js';
+import { resolveLongcatBlock, type LongcatBlockConfig } from '../stages/longcat/LongcatBlockConfig.js';
+import { longcatOperators } from '../stages/longcat/longcatOperators.js';
+import { longcatSpecs } from '../stages/longcat/longcatSpecs.js';
+import { runLongcatBlock } from '../stages/longcat/runLongcatBlock.js';
 import { ExpertParallelDispatcher } from '../moe/ExpertParallelDispatcher.js';
 import type { Dispatcher } from '../moe/Dispatcher.js';
 import { moeLayerOperators, moeSpecs, type ResolvedMoeLayer } from '../moe/moeLayerOperators.js';
 import { allExperts, type ExpertShard } from '../moe/expertShard.js';
 import { runMoe } from '../moe/runMoe.js';
-import { pairOperators } from '../pair/pairOperators.js';
-import { pairSpecs } from '../pair/pairSpecs.js';
-import { runPair } from '../pair/runPair.js';
+import { pairOperators } from '../stages/pair/pairOperators.js';
+import { pairSpecs } from '../stages/pair/pairSpecs.js';
+import { runPair } from '../stages/pair/runPair.js';
 import { initializeParameters } from '../parameters/initializeParameters.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { availableBackends } from '@scmoe/testing';
 import { countKernels, type KernelCounts } from '../testing/countKernels.js';
 import { mirrorCommunicator } from '../testing/mirrorCommunicator.js';
-import { blockCost } from './blockCost.js';
+import { blockCost } from '../stages/block/blockCost.js';
 import type { CostOptions } from './CostOptions.js';
-import { longcatCost } from './longcatCost.js';
-import { moeCost } from './moeCost.js';
+import { longcatCost } from '../stages/longcat/longcatCost.js';
+import { moeCost } from '../moe/moeCost.js';
 import type { LayerCost } from './OperatorCost.js';
-import { pairCost } from './pairCost.js';
+import { pairCost } from '../stages/pair/pairCost.js';
 
 /** 3 sequences of 8 tokens: with 4 experts and forced balance every expert gets as many. */
 const [batch, sequenceLength, d] = [3, 8, 12];

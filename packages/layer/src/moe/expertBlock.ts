@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { normalize, normSpecs } from '../blocks/normalize.js';
-import { residualDropout, type ResidualDropout } from '../blocks/residualDropout.js';
+import { normalize, normSpecs } from '../sublayers/normalize.js';
+import { residualDropout, type ResidualDropout } from '../sublayers/residualDropout.js';
 import type { ResolvedBackbone } from '../config/BackboneConfig.js';
 import type { ResolvedMoe } from '../config/BlockMoeConfig.js';
 import type { ExpertShard } from './expertShard.js';
@@ -49,5 +49,6 @@ export function outputOperator<Values extends OutputValues>(
       const normed = postNorm ? normalize(added, below(parameters, 'normPost'), config) : added;
       return { y: tf.add(c, drop(normed, place)) };
     },
+    cost: (of) => (postNorm ? [of.norm(config.norm)] : []),
   }) as unknown as Operator<Values>;
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { resolvePair, type PairConfig } from '../config/PairConfig.js';
-import { initializePair, pairSpecs } from '../pair/pairSpecs.js';
+import { resolvePair, type PairConfig } from '../stages/pair/PairConfig.js';
+import { initializePair, pairSpecs } from '../stages/pair/pairSpecs.js';
 import { checkParameters, countParameters } from '../parameters/ParameterSpec.js';
 import { expertShard, isExpertParameter } from './expertShard.js';
 

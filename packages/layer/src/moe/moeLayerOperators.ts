@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 
-import { normalize, normSpecs, type NormOptions } from '../blocks/normalize.js';
+import { normalize, normSpecs, type NormOptions } from '../sublayers/normalize.js';
+import type { InputNorm } from '../sublayers/shortcutNorm.js';
 import type { ResolvedExperts } from '../config/MoeConfig.js';
 import { below, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
@@ -36,7 +37,10 @@ export function moeLayerOperators(
   context: MoeContext = {},
 ): Operator<MoeLayerValues>[] {
   const { shortcutNorm } = config;
-  const norm = shortcutNorm && ((x: tf.Tensor) => normalize(x, below(parameters, 'normShortcut'), shortcutNorm));
+  const norm: InputNorm | undefined = shortcutNorm && {
+    apply: (x) => normalize(x, below(parameters, 'normShortcut'), shortcutNorm),
+    cost: (of) => [of.norm(shortcutNorm.norm)],
+  };
   const { routed, current, summands, sum } = moeSublayer<MoeLayerValues>(
     parameters,
     config,

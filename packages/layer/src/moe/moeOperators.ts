@@ -9,11 +9,15 @@ import {
 import { groupedFfn, type ExpertActivation } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import { feedForwardSpecs } from '../blocks/feedForward.js';
+import type { ResolvedExperts } from '../config/MoeConfig.js';
+import type { CostContext } from '../cost/CostContext.js';
+import type { KernelCost } from '../cost/kernelCosts.js';
+import { feedForwardSpecs } from '../sublayers/feedForward.js';
 import { below, parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import { under, type ParameterSpec, type ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { operatorsOver, type Operator } from '../plan/Operator.js';
 import type { Dispatcher, ExpertBatch } from './Dispatcher.js';
+import { expertRows } from './expertRows.js';
 import { allExperts, shardSpecs, type ExpertShard } from './expertShard.js';
 
 /** What the operators of an expert layer read and write, by name. */
@@ -59,18 +63,43 @@ export function gate(
   return routeTokens(asTokens(s), below(parameters, 'router'), router, context);
 }
 
+/** The logits' products. A noisy router makes its noise in training alone. */
+export function gateCost(
+  of: CostContext,
+  { logits, noisy, cosineWidth, numExperts, numZeroExperts }: ResolvedRouter,
+): KernelCost[] {
+  const all = numExperts + numZeroExperts;
+  const products =
+    logits === 'cosine'
+      ? [of.linear(of.d, cosineWidth, { bias: true }), of.linear(cosineWidth, all)]
+      : [of.linear(of.d, all)];
+  return noisy ? [...products, of.linear(of.d, all)] : products;
+}
+
 /** The five operators from routed tokens to their routed output; `gate` comes before, in the hands of the layer. */
 export function expertOperators(
   parameters: ParameterRecord,
-  { activation, dispatcher }: { activation: ExpertActivation; dispatcher: Dispatcher },
+  config: ResolvedExperts,
+  dispatcher: Dispatcher,
 ): Operator<MoeValues>[] {
   const { computation, exchange } = operatorsOver<MoeValues>();
+  const { activation } = config;
+  const packing = (of: CostContext) => {
+    const { topK, packed } = expertRows(config, of);
+    return { tokens: of.tokens, topK, rows: packed, size: of.d };
+  };
+  const travel = (of: CostContext, { counts }: { counts: boolean }) => {
+    const { reordered, sent, countBytes } = expertRows(config, of);
+    const allToAllBytes = sent * of.d * of.bytesPerElementSent + (counts ? countBytes : 0);
+    return [of.kernels.encode({ tokens: reordered, topK: 1, rows: reordered, size: of.d }), { allToAllBytes }];
+  };
   return [
     computation({
       kind: 'encode',
       inputs: ['s', 'routing'],
       outputs: ['packed'],
       run: ({ s, routing }) => ({ packed: dispatcher.encode(asTokens(s), routing) }),
+      cost: (of) => [of.kernels.encode(packing(of))],
     }),
     exchange({
       kind: 'dispatch',
@@ -78,6 +107,7 @@ export function expertOperators(
       outputs: ['batch'],
       start: ({ packed, routing }) => dispatcher.startDispatch(packed, routing),
       finish: (inFlight) => ({ batch: dispatcher.finishDispatch(inFlight) }),
+      cost: (of) => travel(of, { counts: true }),
     }),
     computation({
       kind: 'expert',
@@ -89,6 +119,12 @@ export function expertOperators(
           capacity,
         }),
       }),
+      cost: (of) => {
+        const { filled, arrived, numExpertsHere } = expertRows(config, of);
+        const { expertHidden: hidden, ffnBias: bias } = config;
+        const rows = { rows: filled, bufferRows: arrived, numExperts: numExpertsHere };
+        return [of.kernels.groupedFfn({ ...rows, size: of.d, hidden, gated: activation === 'swiglu', bias })];
+      },
     }),
     exchange({
       kind: 'combine',
@@ -96,6 +132,7 @@ export function expertOperators(
       outputs: ['returned'],
       start: ({ computed, routing }) => dispatcher.startCombine(computed, routing),
       finish: (inFlight) => ({ returned: dispatcher.finishCombine(inFlight) }),
+      cost: (of) => travel(of, { counts: false }),
     }),
     computation({
       kind: 'decode',
@@ -108,6 +145,7 @@ export function expertOperators(
         const sum = identityWeights ? tf.add(decoded, tf.mul(identityWeights, asTokens(s))) : decoded;
         return { routed: tf.reshape(sum, s.shape) };
       },
+      cost: (of) => [of.kernels.decode(packing(of))],
     }),
   ];
 }

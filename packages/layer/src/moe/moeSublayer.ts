@@ -3,8 +3,9 @@ import { routerStreams, type RouteContext, type Routing } from '@scmoe/gating';
 import { stopGradient } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import { feedForward, feedForwardSpecs } from '../blocks/feedForward.js';
-import { mixCoefficients, mixOutputs, mixSpecs } from '../blocks/mix.js';
+import { feedForward, feedForwardCost, feedForwardSpecs } from '../sublayers/feedForward.js';
+import { mixCoefficients, mixCoefficientsCost, mixOutputs, mixSpecs } from '../sublayers/mix.js';
+import type { InputNorm } from '../sublayers/shortcutNorm.js';
 import type { ResolvedExperts } from '../config/MoeConfig.js';
 import { below, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
@@ -14,7 +15,7 @@ import type { Dispatcher } from './Dispatcher.js';
 import { chunkOperators } from './chunkOperators.js';
 import type { ExpertShard } from './expertShard.js';
 import { LocalDispatcher } from './LocalDispatcher.js';
-import { expertOperators, gate, routedSpecs, type MoeValues } from './moeOperators.js';
+import { expertOperators, gate, gateCost, routedSpecs, type MoeValues } from './moeOperators.js';
 
 /** What the operators of an expert sublayer read and write, by name. */
 export interface SublayerValues extends MoeValues {
@@ -77,7 +78,7 @@ export function sublayerSpecs(d: number, config: ResolvedExperts, shard?: Expert
 export function moeSublayer<Values extends SublayerValues>(
   parameters: ParameterRecord,
   config: ResolvedExperts,
-  { tap, norm = (x) => x }: { tap: keyof Values & string; norm?: (x: tf.Tensor) => tf.Tensor },
+  { tap, norm }: { tap: keyof Values & string; norm?: InputNorm },
   context: MoeContext,
 ): MoeSublayer<Values> {
   const { dispatcher = new LocalDispatcher(), dropless, router, chunks = 1 } = context;
@@ -87,12 +88,13 @@ export function moeSublayer<Values extends SublayerValues>(
     inputs: [tap as 'u'],
     outputs: ['s', 'routing'],
     run: (inputs) => {
-      const s = norm(inputs[tap as 'u']);
+      const tapped = inputs[tap as 'u'];
+      const s = norm ? norm.apply(tapped) : tapped;
       return { s, routing: gate(s, parameters, config, { ...router, dropless }) };
     },
+    cost: (of) => [...(norm ? norm.cost(of) : []), ...gateCost(of, config)],
   });
-  const { activation } = config;
-  const whole = expertOperators(parameters, { activation, dispatcher });
+  const whole = expertOperators(parameters, config, dispatcher);
   const experts = chunkOperators(whole, chunks) as Operator<SublayerValues>[];
   const sublayer = config.dual
     ? twoWays(gateOfTap, gateOfCurrent(parameters, config, context), experts)
@@ -150,6 +152,7 @@ function gateOfCurrent(
       const excluded = stopGradient(routing.experts); // an id is no path for a gradient
       return { currentRouting: gate(u, parameters, config, { ...router, stream, dropless, excluded }) };
     },
+    cost: (of) => gateCost(of, config),
   });
 }
 
@@ -166,7 +169,7 @@ const currentValues = {
 function sharedExpert(
   parameters: ParameterRecord,
   { activation, ffnBias }: ResolvedExperts,
-  { mix }: NonNullable<ResolvedExperts['shared']>,
+  { hidden, mix }: NonNullable<ResolvedExperts['shared']>,
 ): Computation<SublayerValues> {
   return computation({
     kind: 'sharedExpert',
@@ -178,5 +181,6 @@ function sharedExpert(
         coefficients: mixCoefficients(u, below(parameters, 'mix'), mix),
       },
     }),
+    cost: (of) => [...feedForwardCost(of, hidden, { activation, ffnBias }), ...mixCoefficientsCost(of, mix)],
   });
 }

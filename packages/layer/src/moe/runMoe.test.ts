@@ -1,5 +1,6 @@
 import { loadBalanceLoss, recordRouting } from '@scmoe/gating';
 import { expectGradientsMatch } from '@scmoe/testing';
+import { sequentialPlan } from '@scmoe/scheduler';
 import * as tf from '@tensorflow/tfjs';
 
 import {
@@ -7,9 +8,8 @@ import {
   resolveMoeLayer,
   resolveScMoeLayer,
   resolveSharedMoeLayer,
-} from '../layers/moeLayerOptions.js';
+} from '../tfLayers/moeLayerOptions.js';
 import { initializeParameters } from '../parameters/initializeParameters.js';
-import { sequentialPlan } from '../plan/Plan.js';
 import { overlappedPlan } from '../testing/overlappedPlan.js';
 import { moeLayerOperators, moeSpecs, type ResolvedMoeLayer } from './moeLayerOperators.js';
 import { runMoe } from './runMoe.js';

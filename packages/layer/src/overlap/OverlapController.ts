@@ -1,16 +1,24 @@
 import type { Communicator } from '@scmoe/comm';
 import { expectPositiveInteger, expectThat } from '@scmoe/errors';
-import { CostModel, type CostKey, type OperatorGraph } from '@scmoe/scheduler';
+import {
+  agreeOnSlots,
+  chooseSlots,
+  CostModel,
+  median,
+  sequentialPlan,
+  type ChosenSlots,
+  type CostKey,
+  type OperatorGraph,
+  type Plan,
+  type StageCosts,
+} from '@scmoe/scheduler';
 
 import type { Operator } from '../plan/Operator.js';
 import { operatorGraph, overlapped } from '../plan/overlapped.js';
-import { sequentialPlan, type Plan } from '../plan/Plan.js';
 import type { PlanObserver } from '../plan/PlanObserver.js';
 import { broadcastText } from './broadcastText.js';
-import { chooseSlots, type ChosenSlots, type StageCosts } from './chooseSlots.js';
 import { gatherCosts } from './gatherCosts.js';
 import { stageTimes, operatorCosts, type StageTimes } from './stageTimes.js';
-import { median } from './median.js';
 import { ObservationSchedule } from './ObservationSchedule.js';
 import { StepRecorder, type StepEvent } from './StepRecorder.js';
 
@@ -20,7 +28,7 @@ export type OverlapMode = 'auto' | 'off' | number;
 /** How plans are chosen, by whom, and from what. */
 export interface OverlapOptions {
   mode?: OverlapMode;
-  /** In how many exchanges the tokens travel, each way. Chunks, unlike slots, change the last bits of expert gradients. */
+  /** In how many exchanges the tokens travel, each way. Chunks, unlike slots, may change last bits. */
   chunks?: number;
   /** The ranks that have to follow one plan; by default this one alone. */
   world?: Communicator;
@@ -236,8 +244,8 @@ export class OverlapController {
     const graphs = this.plannedGraphs();
     const own =
       costs && graphs.map(([index, graph]) => chooseSlots(graph, costs.get(index)!, this.stages.get(index)!.slots));
-    const text = JSON.stringify(own ?? null);
-    const chosen = JSON.parse(world ? await broadcastText(world, text) : text) as ChosenSlots[] | null;
+    const all = graphs.map(([, graph]) => graph);
+    const chosen = world ? await agreeOnSlots(all, own, (text) => broadcastText(world, text)) : own;
     if (!chosen) return false;
     let changed = !this.hasChosen && graphs.length > 0;
     this.hasChosen = true;

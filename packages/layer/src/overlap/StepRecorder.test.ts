@@ -1,7 +1,6 @@
 import type { FlightEntry } from '@scmoe/comm';
-import { layerGraph } from '@scmoe/scheduler';
+import { layerGraph, type Step } from '@scmoe/scheduler';
 
-import type { Step } from '../plan/Plan.js';
 import { stageTimes, operatorCosts } from './stageTimes.js';
 import { StepRecorder } from './StepRecorder.js';
 

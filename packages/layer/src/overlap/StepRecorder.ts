@@ -1,6 +1,6 @@
+import type { Step } from '@scmoe/scheduler';
 import type { FlightEntry } from '@scmoe/comm';
 
-import type { Step } from '../plan/Plan.js';
 import type { Phase, PlanObserver } from '../plan/PlanObserver.js';
 import { systemClock } from './systemClock.js';
 

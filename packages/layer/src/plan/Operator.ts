@@ -1,6 +1,7 @@
-/** What an operator does; the words are those of the paper and of every profile, trace and plan. */
-export type OperatorKind =
-  'gate' | 'encode' | 'dispatch' | 'expert' | 'combine' | 'decode' | 'attention' | 'mlp' | 'sharedExpert' | 'output';
+import type { OperatorKind } from '@scmoe/scheduler';
+
+import type { CostContext } from '../cost/CostContext.js';
+import type { OperatorCost } from '../cost/OperatorCost.js';
 
 interface Described<Values> {
   /** Unique within its list: the kind, numbered where a pair has two of them (`attention1`, `attention2`). */
@@ -8,7 +9,12 @@ interface Described<Values> {
   readonly kind: OperatorKind;
   readonly inputs: readonly (keyof Values & string)[];
   readonly outputs: readonly (keyof Values & string)[];
+  /** The kernels that it runs and the bytes that it sends; without one there is nothing that counts, additions say. */
+  readonly cost?: OperatorCosting;
 }
+
+/** What an operator costs for so much work: the parts of a sum. */
+export type OperatorCosting = (of: CostContext) => readonly Partial<OperatorCost>[];
 
 /** An operator that computes on this rank, start to end. */
 export interface Computation<Values> extends Described<Values> {
@@ -46,6 +52,7 @@ export function operatorsOver<Values>() {
       inputs: readonly In[];
       outputs: readonly Out[];
       run: (inputs: Pick<Values, In>) => Pick<Values, Out>;
+      cost?: OperatorCosting;
     }) => ({ name: description.kind, ...description }) as unknown as Computation<Values>,
 
     /** Makes an operator that travels between ranks. */
@@ -56,6 +63,7 @@ export function operatorsOver<Values>() {
       outputs: readonly Out[];
       start: (inputs: Pick<Values, In>) => InFlight;
       finish: (inFlight: InFlight) => Pick<Values, Out>;
+      cost?: OperatorCosting;
     }) => ({ name: description.kind, ...description }) as unknown as Exchange<Values>,
   };
 }

@@ -1,4 +1,4 @@
-import type { Step } from './Plan.js';
+import type { Step } from '@scmoe/scheduler';
 
 /** The pass in which a step runs. */
 export type Phase = 'forward' | 'backward';
@@ -15,10 +15,4 @@ export interface PlanObserver {
   begin(step: Step, phase: Phase): void;
   /** A step ends, or seems to. */
   end(step: Step, phase: Phase): void;
-}
-
-/** What a step of the forward pass is in the backward pass. */
-export function mirrored({ action, operator }: Step): Step {
-  if (action === 'run') return { action, operator };
-  return { action: action === 'start' ? 'wait' : 'start', operator };
 }

@@ -1,8 +1,8 @@
+import { sequentialPlan, type Plan } from '@scmoe/scheduler';
 import * as tf from '@tensorflow/tfjs';
 
 import { executePlan } from './executePlan.js';
 import { operatorsOver } from './Operator.js';
-import { sequentialPlan, type Plan } from './Plan.js';
 import type { PlanObserver } from './PlanObserver.js';
 
 interface Values {
@@ -101,7 +101,7 @@ describe('executePlan', () => {
 
   it.each<[string, Plan, RegExp]>([
     ['an unknown operator', [run('attention')], /'run attention': no such operator; there are dispatch, mlp, output/],
-    ['an input that does not exist', [run('mlp'), run('output')], /'run output': its input 'sent' does not exist yet/],
+    ['an operator before its input', [run('mlp'), run('output')], /'run output': 'dispatch' is not complete yet/],
     ['a repetition', [run('mlp'), run('mlp')], /'run mlp': it already ran/],
     ['a wait without start', [wait('dispatch')], /'wait dispatch': it was not started/],
     ['a second start', [start('dispatch'), start('dispatch')], /'start dispatch': it is already under way/],
@@ -110,6 +110,15 @@ describe('executePlan', () => {
     ['an incomplete plan', [start('dispatch'), run('mlp')], /ends before .* complete: dispatch, output/],
   ])('rejects %s', (_, plan, message) => {
     tf.tidy(() => expect(() => executePlan(plan, operators(), { x })).toThrow(message));
+  });
+
+  it('rejects values without one that is read', () => {
+    tf.tidy(() => {
+      const plan = sequentialPlan(operators());
+      expect(() => executePlan(plan, operators(), { y: x })).toThrow(
+        "'dispatch' reads 'x', which was not given; there are y",
+      );
+    });
   });
 });
 

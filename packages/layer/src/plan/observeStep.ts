@@ -1,7 +1,7 @@
+import { mirrorStep, type Step } from '@scmoe/scheduler';
 import * as tf from '@tensorflow/tfjs';
 
-import type { Step } from './Plan.js';
-import { mirrored, type PlanObserver } from './PlanObserver.js';
+import type { PlanObserver } from './PlanObserver.js';
 
 /**
  * Runs one step and tells the observer of it, now and in the backward pass: what goes in and what comes out passes
@@ -13,7 +13,7 @@ export function observeStep<In extends object, Out extends object>(
   inputs: In,
   run: (inputs: In) => Out,
 ): Out {
-  const back = mirrored(step);
+  const back = mirrorStep(step);
   observer.begin(step, 'forward');
   const through = withMarks(inputs, () => observer.end(back, 'backward'));
   const outputs = withMarks(run(through), () => observer.begin(back, 'backward'));

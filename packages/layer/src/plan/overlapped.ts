@@ -1,7 +1,6 @@
-import { graphOf, overlappedPlan, unchunkedName, type OperatorGraph } from '@scmoe/scheduler';
+import { graphOf, overlappedPlan, unchunkedName, type OperatorGraph, type Plan } from '@scmoe/scheduler';
 
 import type { Operator } from './Operator.js';
-import type { Plan } from './Plan.js';
 
 /** What the scheduler needs to know of operators, those of chunks taken for the ones that they are parts of. */
 export function operatorGraph<Values>(operators: readonly Operator<Values>[]): OperatorGraph {

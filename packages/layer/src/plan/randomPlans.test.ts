@@ -7,22 +7,20 @@ const program = join(import.meta.dirname, '..', 'testing', 'randomPlansProgram.t
 
 /**
  * Random kinds, positions, slots, chunks, capacities and uneven loads down to no token at all, one rank slower than the
- * others. The products of a weight gradient are over the rows of a chunk: another order of the same float32 sums.
+ * others. The products of a weight gradient are over the rows of a chunk: another order of the same float32 sums. On some
+ * CPUs a row of a product depends in its last bits on how many rows there are, so that chunks touch outputs as well.
  */
 describeRanks('150 random plans', () => {
-  it.each([2, 4])(
-    'give what the sequential plan gives, on %i ranks',
-    async (ranks) => {
-      const reports = await runRanks<RandomPlansReport>(program, ranks);
-      for (const report of reports) {
-        expect(report.trials).toBe(150);
-        expect([report.withoutTokens, report.inChunks, report.withCapacity].every((count) => count > 3)).toBe(true);
-        if (!(report.worst < 5e-6)) throw new Error(`a gradient is off by ${report.worst}: ${report.worstTrial}`);
-        expect(report.worst).toBeGreaterThan(0);
-        expect(report.differentOutputs).toBe(0);
-        expect(report.tensorsLeft).toBe(0);
-      }
-    },
-    240_000,
-  );
+  it.each([2, 4])('give what the sequential plan gives, on %i ranks', async (ranks) => {
+    const reports = await runRanks<RandomPlansReport>(program, ranks);
+    for (const report of reports) {
+      expect(report.trials).toBe(150);
+      expect([report.withoutTokens, report.inChunks, report.withCapacity].every((count) => count > 3)).toBe(true);
+      if (!(report.worst < 5e-6)) throw new Error(`a gradient is off by ${report.worst}: ${report.worstTrial}`);
+      expect(report.worst).toBeGreaterThan(0);
+      expect(report.differentOutputs).toBe(0);
+      expect(report.worstOutput).toBeLessThan(5e-6);
+      expect(report.tensorsLeft).toBe(0);
+    }
+  });
 });

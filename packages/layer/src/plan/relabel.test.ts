@@ -1,8 +1,8 @@
+import { sequentialPlan } from '@scmoe/scheduler';
 import * as tf from '@tensorflow/tfjs';
 
 import { executePlan } from './executePlan.js';
 import { operatorsOver } from './Operator.js';
-import { sequentialPlan } from './Plan.js';
 import { relabel } from './relabel.js';
 
 interface Values {
@@ -10,6 +10,7 @@ interface Values {
   sent: tf.Scalar;
   y: tf.Scalar;
   currentX: tf.Scalar;
+  currentSent: tf.Scalar;
   currentY: tf.Scalar;
 }
 
@@ -27,7 +28,10 @@ const operators = [
 
 describe('relabel', () => {
   it('lets the same operators run twice, on other values and under other names', () => {
-    const again = relabel<Values>(operators, { suffix: '2', values: { x: 'currentX', y: 'currentY' } });
+    const again = relabel<Values>(operators, {
+      suffix: '2',
+      values: { x: 'currentX', sent: 'currentSent', y: 'currentY' },
+    });
     expect(again.map(({ name, kind }) => [name, kind])).toEqual([
       ['dispatch2', 'dispatch'],
       ['expert2', 'expert'],

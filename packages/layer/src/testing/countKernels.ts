@@ -15,22 +15,22 @@ type Flops = (inputs: Inputs, attributes: Record<string, unknown>) => number;
 /** Operations of a kernel from what it was given alone. */
 const flopsOf: Record<string, Flops> = {
   ScmoeLinear: ({ x, weight }) => 2 * x!.size * weight!.shape[1]!,
-  ScmoeLinearGrad: ({ x, weight }) => 4 * x!.size * weight!.shape[1]!,
+  ScmoeLinearBackward: ({ x, weight }) => 4 * x!.size * weight!.shape[1]!,
   ScmoeAttention: ({ q, k }) => 4 * q!.size * k!.shape[1]!,
-  ScmoeAttentionGrad: ({ q, k }) => 10 * q!.size * k!.shape[1]!,
+  ScmoeAttentionBackward: ({ q, k }) => 10 * q!.size * k!.shape[1]!,
   ScmoeSwiglu: ({ x, gate }) => 6 * x!.size * gate!.shape[1]!,
-  ScmoeSwigluGrad: ({ x, gate }) => 12 * x!.size * gate!.shape[1]!,
+  ScmoeSwigluBackward: ({ x, gate }) => 12 * x!.size * gate!.shape[1]!,
   ScmoeGroupedFfn: ({ counts, w1 }) => 4 * filled(counts!) * w1!.shape[1]! * w1!.shape[2]!,
-  ScmoeGroupedFfnGrad: ({ counts, w1 }) => 8 * filled(counts!) * w1!.shape[1]! * w1!.shape[2]!,
+  ScmoeGroupedFfnBackward: ({ counts, w1 }) => 8 * filled(counts!) * w1!.shape[1]! * w1!.shape[2]!,
   ScmoeGroupedSwiglu: ({ counts, gate }) => 6 * filled(counts!) * gate!.shape[1]! * gate!.shape[2]!,
-  ScmoeGroupedSwigluGrad: ({ counts, gate }) => 12 * filled(counts!) * gate!.shape[1]! * gate!.shape[2]!,
+  ScmoeGroupedSwigluBackward: ({ counts, gate }) => 12 * filled(counts!) * gate!.shape[1]! * gate!.shape[2]!,
   BatchMatMul: ({ a, b }, { transposeB }) => 2 * a!.size * b!.shape.at(transposeB ? -2 : -1)!,
 };
-const withoutProducts = ['RmsNorm', 'LayerNorm', 'Encode', 'Decode'].flatMap((n) => [`Scmoe${n}`, `Scmoe${n}Grad`]);
+const withoutProducts = ['RmsNorm', 'LayerNorm', 'Encode', 'Decode'].flatMap((n) => [`Scmoe${n}`, `Scmoe${n}Backward`]);
 
 const filled = (counts: tf.Tensor) => counts.dataSync<'int32'>().reduce((sum, count) => sum + count, 0);
 
-/** Runs `compute` and counts what its kernels do: those whose names end in Grad as backward. */
+/** Runs `compute` and counts what its kernels do: those whose names end in Backward as backward. */
 export function countKernels(compute: () => void): KernelCounts {
   const counts: KernelCounts = { forwardFlops: 0, backwardFlops: 0, forwardBytes: 0, backwardBytes: 0 };
   const engine = tf.engine();
@@ -39,7 +39,7 @@ export function countKernels(compute: () => void): KernelCounts {
     const outputs = runKernel(name, inputs, attributes);
     const flops = flopsOf[name];
     if (flops || withoutProducts.includes(name)) {
-      const way = name.endsWith('Grad') ? 'backward' : 'forward';
+      const way = name.endsWith('Backward') ? 'backward' : 'forward';
       const tensors = [...Object.values(inputs), ...[outputs].flat()] as (tf.Tensor | undefined)[];
       counts[`${way}Flops`] += flops?.(inputs, attributes ?? {}) ?? 0;
       counts[`${way}Bytes`] += 4 * tensors.reduce((sum, tensor) => sum + (tensor?.size ?? 0), 0);

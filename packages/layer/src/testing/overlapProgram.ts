@@ -15,7 +15,8 @@ export interface OverlapReport {
   changes: number[];
   values: RankOutcome['values'][];
   report: StageReport[];
-  observedSteps: number;
+  /** Whether each step was observed. */
+  observing: boolean[];
 }
 
 /** Times by which `slot` of a pos2 pair is the best: backbone operators are long enough on either side of it alone. */
@@ -38,33 +39,35 @@ async function train(world: Communicator, options: OverlapOptions, steps: number
   const { rank, size } = world;
   const dispatcher = new ExpertParallelDispatcher({ communicator: world, numExperts: pairConfig.numExperts! });
   const shared = { machine: 'test', shape: 'test', world, experts: world };
-  let observedSteps = 0;
-  const overlap = new OverlapController({ ...shared, ...options, onStep: () => observedSteps++ });
+  const overlap = new OverlapController({ ...shared, ...options });
   const slots: (number | null)[] = [];
   const changes: number[] = [];
   const values: RankOutcome['values'][] = [];
+  const observing: boolean[] = [];
   for (let step = 0; step < steps; step++) {
     const execution = overlap.stage(0, { training: true });
+    observing.push(execution.observer !== undefined);
     const place = { from: rank, to: rank + 1, experts: { rank, size } };
     values.push(runLayerCase({ pair: pairConfig }, place, { ...execution, dispatcher }).values);
     if (await overlap.stepDone()) changes.push(step);
     slots.push(overlap.report()[0]!.slot);
   }
-  return { slots, changes, values, report: overlap.report(), observedSteps };
+  return { slots, changes, values, report: overlap.report(), observing };
 }
 
 await useBackend('auto', { threads: 1 });
-const world = await init({ engine: 'gloo', timeoutMs: 20_000 });
+const world = await init({ engine: 'gloo', timeoutMs: 120_000, silenceMs: 60_000 });
+let observedSteps = 0;
 const reports = {
   off: await train(world, { mode: 'off' }, 2),
   given: await train(world, { mode: 2 }, 2),
-  observed: await train(world, { mode: 1, warmupSteps: 1, measuredSteps: 2 }, 4),
+  observed: await train(world, { mode: 1, warmupSteps: 1, measuredSteps: 2, onStep: () => observedSteps++ }, 4),
   chunked: await train(world, { mode: 1, chunks: 2 }, 2),
   measured: await train(world, { warmupSteps: 1, measuredSteps: 2, refreshSteps: 3 }, 12),
   // Each rank would choose another slot by what it remembers.
   remembered: await train(world, { costs: costsFor(world.rank === 0 ? 2 : 1), refreshSteps: 0, warmupSteps: 100 }, 3),
 };
 await world.close();
-await sendResult(reports);
+await sendResult({ ...reports, observedSteps });
 
-export type OverlapReports = typeof reports;
+export type OverlapReports = typeof reports & { observedSteps: number };

@@ -1,5 +1,5 @@
+import type { Plan, Step } from '@scmoe/scheduler';
 import { isExchange, type Operator } from '../plan/Operator.js';
-import type { Plan, Step } from '../plan/Plan.js';
 
 /**
  * Starts the exchanges of the tapped activation as early and waits for them as late as the slot allows: the expert runs

@@ -1,33 +1,33 @@
 import type { Communicator } from '@scmoe/comm';
 import type { Routing } from '@scmoe/gating';
 import { randomNormal, valueAndGrads } from '@scmoe/tensor';
+import type { Plan } from '@scmoe/scheduler';
 import * as tf from '@tensorflow/tfjs';
 
-import { initializeBlock } from '../block/blockSpecs.js';
-import { runBlock } from '../block/runBlock.js';
-import { resolveBlock, type BlockConfig } from '../config/BlockConfig.js';
-import { resolvePair, type PairConfig } from '../config/PairConfig.js';
+import { initializeBlock } from '../stages/block/blockSpecs.js';
+import { runBlock } from '../stages/block/runBlock.js';
+import { resolveBlock, type BlockConfig } from '../stages/block/BlockConfig.js';
+import { resolvePair, type PairConfig } from '../stages/pair/PairConfig.js';
 import {
   resolveDgMoeLayer,
   resolveMoeLayer,
   resolveSharedMoeLayer,
   type DgMoEArgs,
   type SharedExpertMoEArgs,
-} from '../layers/moeLayerOptions.js';
-import { resolveLongcatBlock, type LongcatBlockConfig } from '../longcat/LongcatBlockConfig.js';
-import { initializeLongcatBlock } from '../longcat/longcatSpecs.js';
-import { runLongcatBlock } from '../longcat/runLongcatBlock.js';
+} from '../tfLayers/moeLayerOptions.js';
+import { resolveLongcatBlock, type LongcatBlockConfig } from '../stages/longcat/LongcatBlockConfig.js';
+import { initializeLongcatBlock } from '../stages/longcat/longcatSpecs.js';
+import { runLongcatBlock } from '../stages/longcat/runLongcatBlock.js';
 import type { Dispatcher } from '../moe/Dispatcher.js';
 import type { ExpertShard, ShardOptions } from '../moe/expertShard.js';
 import { moeSpecs, type ResolvedMoeLayer } from '../moe/moeLayerOperators.js';
 import { runMoe } from '../moe/runMoe.js';
 import type { PlanObserver } from '../plan/PlanObserver.js';
-import { initializePair } from '../pair/pairSpecs.js';
-import { runPair } from '../pair/runPair.js';
+import { initializePair } from '../stages/pair/pairSpecs.js';
+import { runPair } from '../stages/pair/runPair.js';
 import { initializeParameters, type InitializationOptions } from '../parameters/initializeParameters.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { Operator } from '../plan/Operator.js';
-import type { Plan } from '../plan/Plan.js';
 
 /** Width of the tokens: a coordinate for each expert. */
 export const width = 8;

@@ -8,5 +8,5 @@ export function describeRanks(name: string, tests: () => void): void {
 
 /** Runs a TypeScript program as `size` ranks. @returns what each has sent with `sendResult` */
 export function runRanks<Result>(program: string, size: number): Promise<Result[]> {
-  return runPrograms(program, size, (token) => StoreServer.listen({ token }));
+  return runPrograms(program, size, (token) => StoreServer.listen({ token, silenceMs: 60_000 }));
 }

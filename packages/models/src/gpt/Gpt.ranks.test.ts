@@ -23,7 +23,7 @@ describeRanks('a model whose experts two ranks share out', () => {
   let reports: Record<string, GptOutcome>[];
   beforeAll(async () => {
     reports = await runRanks(join(import.meta.dirname, '..', 'testing', 'gptRankProgram.ts'), ranks);
-  }, 60_000);
+  });
 
   it.each(Object.entries(rankCases))(
     'trains as one rank does on the micro-batches of both: %s',

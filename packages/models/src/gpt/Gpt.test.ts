@@ -187,7 +187,9 @@ describe('Gpt', () => {
       const first = ids(1, 8);
       const changed = tf.concat([first.slice([0, 0], [-1, 7]), tf.sub(16, first.slice([0, 7], [-1, 1])).toInt()], 1);
       const before = (of: tf.Tensor2D) => [...model.forward(of).logits.slice([0, 0], [-1, 7]).dataSync()];
-      expect(before(changed as tf.Tensor2D)).toEqual(before(first));
+      // On some CPUs the last bits of a product's rows depend on how many there are, and experts get another number.
+      const expected = before(first).map((logit) => expect.closeTo(logit, 6) as number);
+      expect(before(changed as tf.Tensor2D)).toEqual(expected);
     });
   });
 
@@ -217,7 +219,7 @@ describe('Gpt', () => {
     optimizer.dispose();
     model.dispose();
     // Without native kernels a step takes up to a quarter of a second.
-  }, 60_000);
+  });
 
   it('reads nothing on the host in forward and loss', () => {
     // With a capacity: without one and without native kernels, the experts have to know their counts.

@@ -43,11 +43,15 @@ describe('resolveGpt', () => {
     ['heads that do not divide dModel', { numHeads: 5 }, /^numHeads: expected a divisor of dModel = 12, got 5$/],
     [
       'rotary positions with an odd head size',
-      { numHeads: 4, positions: 'rotary' },
+      { numHeads: 4, positionEncoding: 'rotary' },
       /^rope: expected an even head size .*, got 3$/,
     ],
-    ['unknown positions', { positions: 'alibi' }, /^positions: expected one of learned, rotary, got "alibi"$/],
-    ['an unknown kind', { moe: { kind: 'top9' } }, /^moe.kind: expected one of dense, top1, .*, dgmoe, got "top9"$/],
+    [
+      'an unknown position encoding',
+      { positionEncoding: 'alibi' },
+      /^positionEncoding: expected one of learned, rotary, got "alibi"$/,
+    ],
+    ['an unknown kind', { moe: { kind: 'top9' } }, /^moe.kind: expected one of scmoe, .*, dense, got "top9"$/],
     [
       'more choices than experts',
       { moe: { kind: 'scmoe', numExperts: 2, topK: 3 } },

@@ -1,40 +1,43 @@
-import { expectOneOf, expectPositiveInteger, expectThat } from '@scmoe/errors';
-import type { ExpertActivation } from '@scmoe/tensor';
-import { type BackboneConfig } from '@scmoe/layer';
+import { expectKnownOptions, expectThat } from '@scmoe/errors';
+import { pickOptions, resolveOptions, type OptionSpecs, type OptionsOf } from '@scmoe/gating';
+import { backboneOptions, type BackboneConfig } from '@scmoe/layer';
 
-import { resolveStages, type MoeConfig, type Placement, type ResolvedStages } from '../stages/resolveStages.js';
+import {
+  moeOptions,
+  placementOption,
+  resolveStages,
+  type MoeConfig,
+  type ResolvedStages,
+} from '../stages/resolveStages.js';
 
 /** Experts of a GPT. */
 export type GptMoeConfig = MoeConfig;
 
-/** A GPT: sizes, positions, norms, and what its blocks are. */
-export interface GptConfig {
-  vocabSize: number;
-  /** Blocks; in pairs an even number. */
-  numLayers: number;
-  dModel: number;
-  numHeads: number;
-  numKvHeads?: number;
-  /** Hidden width of the MLP; 4 dModel by default. */
-  ffnHidden?: number;
+const { causal: _, rope: __, ...backbone } = backboneOptions;
+
+/** All options of a GPT: sizes, position encoding, norms, and what its blocks are. */
+export const gptOptions = {
+  vocabSize: { type: 'integer', minimum: 1, required: true, flag: false, help: 'tokens of the vocabulary' },
+  numLayers: { type: 'integer', minimum: 1, required: true, help: 'blocks; in pairs an even number' },
+  ...backbone,
   /** Longest sequence, in tokens. */
-  sequenceLength: number;
-  positionEncoding?: 'learned' | 'rotary';
-  ropeTheta?: number;
+  sequenceLength: { type: 'integer', minimum: 1, required: true, help: 'tokens per sequence' },
+  positionEncoding: {
+    type: 'choice',
+    choices: ['learned', 'rotary'],
+    default: 'learned',
+    help: 'position encoding',
+  },
+  ropeTheta: { type: 'number', above: 0, default: 10000, help: 'base of the angles of rotary positions' },
   /** Token embedding and output head share one matrix. */
-  tiedEmbeddings?: boolean;
-  norm?: 'layer' | 'rms';
-  normEpsilon?: number;
-  /** Of all four projections, of those to queries, keys and values alone (`qkv`), or of none. */
-  attentionBias?: BackboneConfig['attentionBias'];
-  activation?: ExpertActivation;
-  /** Biases in MLPs and experts. Default: yes, with `swiglu` no. */
-  ffnBias?: boolean;
-  dropout?: number;
-  placement?: Placement;
-  /** `{kind: 'dense'}` by default. */
-  moe?: GptMoeConfig;
-}
+  tiedEmbeddings: { type: 'boolean', default: true, help: 'token embedding and output head share one matrix' },
+  placement: placementOption,
+  /** `{kind: 'dense'}` where it is not given. */
+  moe: { type: 'record', options: moeOptions, optional: true, flag: false, help: 'experts' },
+} as const satisfies OptionSpecs;
+
+/** A GPT: sizes, position encoding, norms, and what its blocks are. */
+export interface GptConfig extends OptionsOf<typeof gptOptions> {}
 
 /** A GPT with every option decided. */
 export interface ResolvedGpt extends ResolvedStages {
@@ -46,33 +49,31 @@ export interface ResolvedGpt extends ResolvedStages {
   tiedEmbeddings: boolean;
 }
 
-/** Fills in the defaults. @throws ArgumentError naming the option, what is allowed and what came. */
+/** A GPT with the defaults filled in. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveGpt(config: GptConfig): ResolvedGpt {
-  const { vocabSize, numLayers, dModel, sequenceLength, positionEncoding = 'learned', tiedEmbeddings = true } = config;
+  expectKnownOptions('GPT', config, Object.keys(gptOptions));
+  const { vocabSize, numLayers, sequenceLength, positionEncoding, ropeTheta, tiedEmbeddings } = gptOptions;
+  const own = resolveOptions(config, {
+    vocabSize,
+    numLayers,
+    sequenceLength,
+    positionEncoding,
+    ropeTheta,
+    tiedEmbeddings,
+  });
   const { placement, moe } = config;
-  expectPositiveInteger('vocabSize', vocabSize);
-  expectPositiveInteger('sequenceLength', sequenceLength);
-  expectOneOf('positionEncoding', positionEncoding, ['learned', 'rotary']);
   const { routing = 'tokenChoice' } = moe ?? {};
   const causal = "tokenChoice (with 'expertChoice' a token's experts depend on later tokens)";
   expectThat(routing === 'tokenChoice', 'moe.routing', causal, routing);
-  const stages = resolveStages({ numLayers, placement, moe, backbone: backbone(config) });
-  return { vocabSize, numLayers, dModel, sequenceLength, positionEncoding, tiedEmbeddings, ...stages };
+  const stages = resolveStages({ numLayers: own.numLayers, placement, moe, backbone: backboneOf(config, own) });
+  const { ropeTheta: _, ...rest } = own;
+  return { ...rest, dModel: config.dModel, ...stages };
 }
 
-function backbone(config: GptConfig): BackboneConfig {
+function backboneOf(config: GptConfig, own: { positionEncoding: string; ropeTheta: number }): BackboneConfig {
   return {
-    dModel: config.dModel,
-    numHeads: config.numHeads,
-    numKvHeads: config.numKvHeads,
-    ffnHidden: config.ffnHidden,
-    attentionBias: config.attentionBias,
-    activation: config.activation,
-    ffnBias: config.ffnBias,
-    norm: config.norm,
-    normEpsilon: config.normEpsilon,
-    dropout: config.dropout,
-    rope: config.positionEncoding === 'rotary' ? { style: 'half', theta: config.ropeTheta } : undefined,
+    ...pickOptions(config, backbone),
+    rope: own.positionEncoding === 'rotary' ? { style: 'half', theta: own.ropeTheta } : undefined,
     causal: true,
   };
 }

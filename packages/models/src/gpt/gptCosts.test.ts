@@ -26,6 +26,13 @@ describe('gptCosts', () => {
     expect(numActiveParameters - gptCosts(resolveGpt(gpt2)).numParameters).toBe(6 * 768 * 8);
   });
 
+  it('counts both choices of a token as active in DGMoE', () => {
+    const dgmoe = { ...gpt2, moe: { kind: 'dgmoe', numExperts: 8 } } as const;
+    const { numParameters, numActiveParameters } = gptCosts(resolveGpt(dgmoe));
+    const expert = 2 * 768 * 3072 + 3072 + 768;
+    expect(numParameters - numActiveParameters).toBe(6 * (8 - 2) * expert);
+  });
+
   it('computes with the tied embedding, but not with positions nor with an embedding of its own', () => {
     const attention = 12 * 12 * 768 * 1024;
     const flops = (config: GptConfig) => gptCosts(resolveGpt(config)).flopsPerToken;

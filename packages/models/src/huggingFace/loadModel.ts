@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Architecture, PretrainedModel } from './Architecture.js';
 import { ConfigReader } from './config/ConfigReader.js';
 import { configFile } from './folder/fileNames.js';
-import { openFolder, type PretrainedFolder } from './folder/openFolder.js';
+import { openFolder, readConfig, type JsonObject } from './folder/openFolder.js';
 import { PretrainedError } from './PretrainedError.js';
 import { importTensors } from './tensors/importTensors.js';
 import { linkTensors } from './tensors/linkTensors.js';
@@ -31,9 +31,10 @@ export async function loadModel<Config, Model extends PretrainedModel<Config>>(
   architectures: readonly Architecture<Config, Model>[],
   { experts, ignoreOptions }: LoadOptions = {},
 ): Promise<Model> {
+  // Before the weights are opened: theirs may be in a format of that family alone.
+  const architecture = architectureOf(path, await readConfig(path), architectures);
   const folder = await openFolder(path);
   try {
-    const architecture = architectureOf(folder, architectures);
     const reader = new ConfigReader(folder.config, join(path, configFile));
     const config = architecture.readConfig(reader);
     reader.expectNothingElse(ignoreOptions);
@@ -53,7 +54,8 @@ export async function loadModel<Config, Model extends PretrainedModel<Config>>(
 }
 
 function architectureOf<Of extends { modelType: string; className: string }>(
-  { config, path }: PretrainedFolder,
+  path: string,
+  config: JsonObject,
   architectures: readonly Of[],
 ): Of {
   const { model_type: type, architectures: classes } = config;

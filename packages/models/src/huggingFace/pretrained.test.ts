@@ -17,7 +17,7 @@ const size = { vocabSize: 11, numLayers: 2, dModel: 8, numHeads: 2, sequenceLeng
 const gpt2: GptConfig = { ...size, activation: 'gelu_tanh', placement: 'every' };
 const llamaLike = {
   ...size,
-  positions: 'rotary',
+  positionEncoding: 'rotary',
   norm: 'rms',
   activation: 'swiglu',
   attentionBias: false,

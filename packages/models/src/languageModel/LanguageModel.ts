@@ -5,7 +5,7 @@ import { dropout, embedding, linear, softmaxCrossEntropy } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { generate, type GenerateOptions } from '../generation/generate.js';
-import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/routerLosses.js';
+import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/modelLosses.js';
 import type { StageCache } from '../stages/runStage.js';
 import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
 import { StagedModel, type ModelOptions } from '../stages/StagedModel.js';

@@ -1,4 +1,4 @@
-import type { ResolvedRouterLosses } from '../stages/routerLosses.js';
+import type { ResolvedModelLosses } from '../stages/modelLosses.js';
 import type { ModelStage } from '../stages/runStage.js';
 
 /** What a causal language model is made of, every option decided. */
@@ -13,6 +13,6 @@ export interface ResolvedLanguageModel {
   norm: 'layer' | 'rms';
   normEpsilon: number;
   dropout: number;
-  routerLosses: ResolvedRouterLosses;
+  routerLosses: ResolvedModelLosses;
   stages: readonly ModelStage[];
 }

@@ -8,7 +8,7 @@ export function languageModelSpecs(config: ResolvedLanguageModel, options: Shard
   const { vocabSize, dModel, sequenceLength, positionEncoding, tiedEmbeddings, norm, stages } = config;
   return {
     embedding: { shape: [vocabSize, dModel], initial: 'normal' },
-    ...(positionEncoding === 'learned' && { positionEncoding: { shape: [sequenceLength, dModel], initial: 'normal' } }),
+    ...(positionEncoding === 'learned' && { positions: { shape: [sequenceLength, dModel], initial: 'normal' } }),
     ...(Object.assign({}, ...stages.map((stage) => stageSpecs(stage, options))) as ParameterSpecs),
     ...under('normFinal', normSpecs(dModel, norm)),
     ...(!tiedEmbeddings && { 'head.weight': { shape: [dModel, vocabSize], initial: 'normal' } }),

@@ -1,15 +1,24 @@
-import { expectPositiveInteger, expectThat } from '@scmoe/errors';
-import type { RouterConfig } from '@scmoe/gating';
-import { resolveLongcatBlock, type LatentAttentionConfig, type ResolvedLongcatBlock } from '@scmoe/layer';
+import { expectKnownOptions, expectPositiveInteger, expectThat } from '@scmoe/errors';
+import { omitOptions, routerOptions, type OptionSpecs, type OptionsOf } from '@scmoe/gating';
+import {
+  longcatOptions,
+  resolveLongcatBlock,
+  type LatentAttentionConfig,
+  type ResolvedLongcatBlock,
+} from '@scmoe/layer';
 
 import type { ResolvedLanguageModel } from '../languageModel/ResolvedLanguageModel.js';
-import { resolveRouterLosses, type RouterLossConfig } from '../stages/routerLosses.js';
+import { modelLossOptions, resolveModelLosses } from '../stages/modelLosses.js';
 
-/** Options of the router and its experts; `numExperts` counts those with a feed-forward network. */
-export interface LongcatFlashMoeConfig extends RouterConfig, RouterLossConfig {
-  /** Hidden width of an expert. */
-  expertHidden: number;
-}
+/** Options of the router, its experts and its losses; `numExperts` counts those with a feed-forward network. */
+export const longcatFlashMoeOptions = {
+  ...routerOptions,
+  expertHidden: { ...longcatOptions.expertHidden, required: true },
+  ...modelLossOptions,
+} as const satisfies OptionSpecs;
+
+/** Experts of LongCat-Flash. */
+export interface LongcatFlashMoeConfig extends OptionsOf<typeof longcatFlashMoeOptions> {}
 
 /** LongCat-Flash (arXiv 2509.01322). */
 export interface LongcatFlashConfig {
@@ -46,8 +55,8 @@ export function resolveLongcatFlash(config: LongcatFlashConfig): ResolvedLongcat
   for (const [name, value] of Object.entries({ vocabSize, numLayers, sequenceLength }))
     expectPositiveInteger(name, value);
   expectThat(typeof moe === 'object', 'moe', 'options of the router and its experts', moe);
-  const { balance, loadBalanceCoefficient = 0, sequenceBalanceCoefficient, importanceCoefficient, ...rest } = moe;
-  const { zLossCoefficient, expertHidden, ...router } = rest;
+  expectKnownOptions('moe', moe, Object.keys(longcatFlashMoeOptions));
+  const { expertHidden, ...router } = omitOptions(moe, modelLossOptions);
   expectPositiveInteger('moe.expertHidden', expertHidden);
   const { routing = 'tokenChoice' } = router;
   const causal = "tokenChoice (with 'expertChoice' a token's experts depend on later tokens)";
@@ -75,13 +84,7 @@ export function resolveLongcatFlash(config: LongcatFlashConfig): ResolvedLongcat
     norm: block.norm,
     normEpsilon,
     dropout,
-    routerLosses: resolveRouterLosses({
-      balance,
-      loadBalanceCoefficient,
-      sequenceBalanceCoefficient,
-      importanceCoefficient,
-      zLossCoefficient,
-    }),
+    routerLosses: resolveModelLosses(moe, { loadBalanceCoefficient: 0 }),
     stages: Array.from({ length: numLayers }, (_, index) => ({
       kind: 'longcat',
       name: `block${index}`,

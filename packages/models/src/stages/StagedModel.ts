@@ -47,6 +47,11 @@ export abstract class StagedModel<Config, Resolved extends ResolvedModel> {
     this.all = all;
   }
 
+  /** Routed experts of each layer that has some, those of all ranks; 0 for a dense model. */
+  get numExperts(): number {
+    return this.resolved.stages.find(({ config }) => config.moe)?.config.moe?.numExperts ?? 0;
+  }
+
   /** All parameters, with the experts of all ranks. */
   numParameters(): number {
     return this.costs().numParameters;

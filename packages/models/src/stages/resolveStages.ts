@@ -1,39 +1,53 @@
-import { expectOneOf, expectPositiveInteger, expectThat } from '@scmoe/errors';
+import { expectKnownOptions, expectPositiveInteger, expectThat } from '@scmoe/errors';
+import { omitOptions, resolveOptions, type OptionSpecs, type OptionsOf } from '@scmoe/gating';
 import {
+  blockMoeOptions,
+  pairOptions,
+  positionOption,
   resolveBlock,
   resolvePair,
   type BackboneConfig,
   type BlockConfig,
   type BlockKind,
   type PairConfig,
-  type Position,
   type ResolvedBlock,
   type ResolvedPair,
 } from '@scmoe/layer';
 
-import { resolveRouterLosses, type ResolvedRouterLosses, type RouterLossConfig } from './routerLosses.js';
-
-/** `top1` and `top2` are `standard` with that topK. */
-export const moeKinds = ['dense', 'top1', 'top2', 'standard', 'shared', 'scmoe', 'dgmoe'] as const;
+import { modelLossOptions, resolveModelLosses, type ResolvedModelLosses } from './modelLosses.js';
 
 /**
  * How blocks are arranged: in `pairs`, attention and MLP, then attention and experts, an ScMoE pair tapped anywhere in it;
  * or `every` block for itself, attention and MLP or experts, an ScMoE block tapped at its input.
  */
-export type Placement = 'pairs' | 'every';
+export const placementOption = {
+  type: 'choice',
+  choices: ['pairs', 'every'],
+  default: 'pairs',
+  help: 'experts in every second block, shortcuts within a pair; or in every block',
+} as const;
 
-/** Options of pairs and blocks that are of their experts, and of the router. */
-type ExpertOptions = Omit<PairConfig, keyof BackboneConfig | 'kind'>;
+export type Placement = (typeof placementOption.choices)[number];
+
+/** Options of a model's experts: those of pairs, where the experts are, and the routers' losses. */
+export const moeOptions = {
+  ...blockMoeOptions,
+  /** What blocks with experts have in place of an MLP; `top1` and `top2` are `standard` with that topK. */
+  kind: {
+    ...blockMoeOptions.kind,
+    choices: ['scmoe', 'shared', 'standard', 'top1', 'top2', 'dgmoe', 'dense'],
+  },
+  position: { ...positionOption, derived: 'pos2; pos1 with placement every' },
+  sharedNormOf: pairOptions.sharedNormOf,
+  /** Position of the first pair where it differs from the others (the paper's "L0 pos1"). */
+  firstPosition: { ...positionOption, optional: true, help: 'the same for the first pair' },
+  /** Which blocks have experts, counted from 0. Default: every one, or in pairs every second one, which alone can. */
+  blocks: { type: 'integers', minimum: 0, optional: true, flag: false, help: 'which blocks have experts' },
+  ...modelLossOptions,
+} as const satisfies OptionSpecs;
 
 /** Experts of a model. */
-export interface MoeConfig extends ExpertOptions, RouterLossConfig {
-  /** What blocks with experts have in place of an MLP. */
-  kind: (typeof moeKinds)[number];
-  /** Which blocks have experts, counted from 0. Default: every one, or in pairs every second one, which alone can. */
-  blocks?: readonly number[];
-  /** Position of the first pair where it differs from the others (the paper's "L0 pos1"). */
-  firstPosition?: Position;
-}
+export interface MoeConfig extends OptionsOf<typeof moeOptions> {}
 
 /** What runs as one: a pair of blocks or a single block. Its parameters are below `name`. */
 export type Stage =
@@ -54,7 +68,7 @@ export interface ResolvedStages {
   norm: 'layer' | 'rms';
   normEpsilon: number;
   dropout: number;
-  routerLosses: ResolvedRouterLosses;
+  routerLosses: ResolvedModelLosses;
   stages: Stage[];
 }
 
@@ -71,14 +85,16 @@ const kindOf: Record<MoeConfig['kind'], { kind: BlockKind; topK?: number }> = {
 /** The blocks of a model. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveStages({
   numLayers,
-  placement = 'pairs',
   moe = { kind: 'dense' },
   backbone,
+  ...config
 }: StagesConfig): ResolvedStages {
   expectPositiveInteger('numLayers', numLayers);
-  expectOneOf('placement', placement, ['pairs', 'every']);
-  expectOneOf('moe.kind', moe.kind, moeKinds);
-  const routerLosses = resolveRouterLosses(moe);
+  const { placement } = resolveOptions(config, { placement: placementOption });
+  const { kind } = moeOptions;
+  resolveOptions(moe, { kind }, { within: 'moe' });
+  expectKnownOptions('moe', moe, Object.keys(moeOptions));
+  const routerLosses = resolveModelLosses(moe);
   const stages = placement === 'pairs' ? pairs(numLayers, backbone, moe) : blocks(numLayers, backbone, moe);
   const { norm, normEpsilon, dropout } = stages[0]!.config;
   return { placement, norm, normEpsilon, dropout, routerLosses, stages };
@@ -116,23 +132,11 @@ function blocks(numLayers: number, backbone: BackboneConfig, moe: MoeConfig): St
 
 /** What of `moe` goes to pairs and blocks: all but the losses and the choice of the blocks. */
 function expertOptions(moe: MoeConfig): Omit<PairConfig, keyof BackboneConfig | 'position'> {
-  const { kind: name, blocks: _, position: __, firstPosition: ___, ...rest } = withoutRouterLosses(moe);
+  const { kind: name, blocks: _, position: __, firstPosition: ___, ...rest } = omitOptions(moe, modelLossOptions);
   const { kind, topK } = kindOf[name];
   if (topK === undefined) return { ...rest, kind };
   if (moe.topK !== undefined) expectThat(moe.topK === topK, `moe.topK of '${name}'`, `${topK}`, moe.topK);
   return { ...rest, kind, topK };
-}
-
-function withoutRouterLosses(moe: MoeConfig): Omit<MoeConfig, keyof RouterLossConfig> {
-  const {
-    balance: _,
-    loadBalanceCoefficient: __,
-    sequenceBalanceCoefficient: ___,
-    importanceCoefficient: ____,
-    zLossCoefficient: _____,
-    ...rest
-  } = moe;
-  return rest;
 }
 
 function withExperts(

@@ -7,7 +7,7 @@ import { rankCases, runGpt, type GptOutcome } from './gptRanks.js';
 import { sendResult } from '@scmoe/testing';
 
 await useBackend('auto', { threads: 1 });
-const communicator = await init({ engine: 'gloo', timeoutMs: 20_000 });
+const communicator = await init({ engine: 'gloo', timeoutMs: 120_000, silenceMs: 60_000 });
 const outcomes: Record<string, GptOutcome> = {};
 for (const [name, config] of Object.entries(rankCases)) {
   const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: config.moe!.numExperts! });

@@ -8,7 +8,7 @@ import type { TrainingOutcome } from './expectSameTraining.js';
 import { runVit, vitCases } from './vitRanks.js';
 
 await useBackend('auto', { threads: 1 });
-const communicator = await init({ engine: 'gloo', timeoutMs: 20_000 });
+const communicator = await init({ engine: 'gloo', timeoutMs: 120_000, silenceMs: 60_000 });
 const outcomes: Record<string, TrainingOutcome> = {};
 for (const [name, config] of Object.entries(vitCases)) {
   const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: config.moe!.numExperts! });

@@ -16,7 +16,7 @@ describeRanks('a Vit whose experts two ranks share out', () => {
   let reports: Record<string, TrainingOutcome>[];
   beforeAll(async () => {
     reports = await runRanks(join(import.meta.dirname, '..', 'testing', 'vitRankProgram.ts'), 2);
-  }, 60_000);
+  });
 
   it.each(Object.entries(vitCases))('trains as one rank does on the micro-batches of both: %s', (name, config) => {
     expectSameTraining(

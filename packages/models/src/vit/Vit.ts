@@ -4,7 +4,7 @@ import { below, normalize, parameter, tidyRecord } from '@scmoe/layer';
 import { dropout, linear, softmaxCrossEntropy } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/routerLosses.js';
+import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/modelLosses.js';
 import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
 import { StagedModel, type ModelOptions } from '../stages/StagedModel.js';
 import { patchesOf } from './patchesOf.js';

@@ -1,29 +1,45 @@
-import { expectOneOf, expectPositiveInteger, expectThat } from '@scmoe/errors';
-import { type BackboneConfig } from '@scmoe/layer';
+import { expectKnownOptions, expectThat } from '@scmoe/errors';
+import { pickOptions, resolveOptions, type OptionSpecs, type OptionsOf } from '@scmoe/gating';
+import { backboneOptions } from '@scmoe/layer';
 
-import { resolveStages, type MoeConfig, type Placement, type ResolvedStages } from '../stages/resolveStages.js';
+import { moeOptions, placementOption, resolveStages, type ResolvedStages } from '../stages/resolveStages.js';
+
+/** Options of a ViT beside those of its blocks: images, patches and classes. */
+const imageOptions = {
+  /** Side of the square images, in pixels. */
+  imageSize: { type: 'integer', minimum: 1, required: true, help: 'side of the square images, in pixels' },
+  /** Side of the square patches, in pixels; it divides imageSize. */
+  patchSize: { type: 'integer', minimum: 1, required: true, help: 'side of the square patches, in pixels' },
+  numChannels: { type: 'integer', minimum: 1, default: 3, help: 'numbers per pixel' },
+  numClasses: { type: 'integer', minimum: 1, required: true, flag: false, help: 'classes of images' },
+  /** What the classifier reads: a token of its own in front of the patches, or the mean over the patches. */
+  pooling: {
+    type: 'choice',
+    choices: ['class', 'mean'],
+    default: 'class',
+    help: 'what the classifier reads: a token of its own, or the mean over the patches',
+  },
+} as const satisfies OptionSpecs;
+
+const { causal: _, rope: __, ...backbone } = backboneOptions;
+
+/** All options of a ViT, but for the names of its classes. */
+export const vitOptions = {
+  ...imageOptions,
+  numLayers: { type: 'integer', minimum: 1, required: true, help: 'blocks; in pairs an even number' },
+  ...backbone,
+  placement: placementOption,
+  /** `{kind: 'dense'}` where it is not given. */
+  moe: { type: 'record', options: moeOptions, optional: true, flag: false, help: 'experts' },
+} as const satisfies OptionSpecs;
 
 /** What the classifier reads: a token of its own in front of the patches, or the mean over the patches. */
-export type Pooling = 'class' | 'mean';
+export type Pooling = (typeof imageOptions.pooling.choices)[number];
 
 /** A ViT: images, patches, sizes, classes, and what its blocks are. */
-export interface VitConfig extends Omit<BackboneConfig, 'causal' | 'rope'> {
-  /** Side of the square images, in pixels. */
-  imageSize: number;
-  /** Side of the square patches, in pixels; it divides imageSize. */
-  patchSize: number;
-  /** 3 by default. */
-  numChannels?: number;
-  numClasses: number;
+export interface VitConfig extends OptionsOf<typeof vitOptions> {
   /** Names of the classes, where they have some; they go along into saved folders. */
   classNames?: readonly string[];
-  /** Blocks; in pairs an even number. */
-  numLayers: number;
-  /** `class` by default. */
-  pooling?: Pooling;
-  placement?: Placement;
-  /** `{kind: 'dense'}` by default. */
-  moe?: MoeConfig;
 }
 
 /** A ViT with every option decided. */
@@ -41,19 +57,20 @@ export interface ResolvedVit extends ResolvedStages {
   sequenceLength: number;
 }
 
-/** Fills in the defaults. @throws ArgumentError naming the option, what is allowed and what came. */
+/** A ViT with the defaults filled in. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveVit(config: VitConfig): ResolvedVit {
-  const { imageSize, patchSize, numChannels = 3, numClasses, classNames, pooling = 'class', ...rest } = config;
-  const { numLayers, placement, moe, ...backbone } = rest;
-  expectPositiveInteger('imageSize', imageSize);
-  expectPositiveInteger('patchSize', patchSize);
+  expectKnownOptions('ViT', config, [...Object.keys(vitOptions), 'classNames']);
+  const { imageSize, patchSize, numChannels, numClasses, pooling } = resolveOptions(config, imageOptions);
+  const { classNames, numLayers, placement, moe } = config;
   expectThat(imageSize % patchSize === 0, 'patchSize', `a divisor of imageSize = ${imageSize}`, patchSize);
-  expectPositiveInteger('numChannels', numChannels);
-  expectPositiveInteger('numClasses', numClasses);
   const names = classNames?.length ?? numClasses;
   expectThat(names === numClasses, 'classNames', `${numClasses}, one for each class`, names);
-  expectOneOf('pooling', pooling, ['class', 'mean']);
-  const stages = resolveStages({ numLayers, placement, moe, backbone: { ...backbone, causal: false } });
+  const stages = resolveStages({
+    numLayers,
+    placement,
+    moe,
+    backbone: { ...pickOptions(config, backbone), causal: false },
+  });
   const numPatches = (imageSize / patchSize) ** 2;
   return {
     imageSize,
@@ -61,7 +78,7 @@ export function resolveVit(config: VitConfig): ResolvedVit {
     numChannels,
     numClasses,
     numLayers,
-    dModel: backbone.dModel,
+    dModel: config.dModel,
     pooling,
     numPatches,
     sequenceLength: pooling === 'class' ? numPatches + 1 : numPatches,

@@ -14,7 +14,7 @@ export interface Candidate {
 
 /** Sequential first, then every slot with 1, 2, ... chunks. A graph that routes no tokens has the sequential plan alone. */
 export function candidatePlans(graph: OperatorGraph, maxChunks: number): readonly Candidate[] {
-  const candidates: Candidate[] = [{ kind: 'sequential', slot: 0, chunks: 1, plan: sequentialPlan(graph) }];
+  const candidates: Candidate[] = [{ kind: 'sequential', slot: 0, chunks: 1, plan: sequentialPlan(graph.operators) }];
   if (!graph.routed) return candidates;
   const hasWindow = graph.window.length > 0;
   for (let chunks = 1; chunks <= maxChunks; chunks++) {

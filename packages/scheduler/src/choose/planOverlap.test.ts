@@ -4,9 +4,9 @@ import { chunkCosts } from '../costs/chunkCosts.js';
 import { mirrorPlan } from '../plan/mirrorPlan.js';
 import { overlappedPlan } from '../plan/overlappedPlan.js';
 import { sequentialPlan } from '../plan/sequentialPlan.js';
-import { equation11Slot } from '../predict/equation11.js';
+import { equation11Slot } from '../testing/equation11.js';
 import { simulatePlan } from '../predict/simulatePlan.js';
-import { windowCosts } from '../predict/slotTimes.js';
+import { windowCosts } from '../predict/windowCosts.js';
 import { costsOf, randomCosts, seededRandom } from '../testing/randomCosts.js';
 import { planOverlap } from './planOverlap.js';
 
@@ -106,7 +106,7 @@ describe('planOverlap', () => {
     expect(planOverlap(pos2, { forward: costsOf(pos2, { dispatch: 0, combine: 0 }) }).forward).toMatchObject({
       kind: 'sequential',
       hiddenFraction: 1,
-      plan: sequentialPlan(pos2),
+      plan: sequentialPlan(pos2.operators),
     });
     expect(planOverlap(pos2, { forward: costsOf(pos2, {}, 0) }).forward.kind).toBe('sequential');
     const dense = new OperatorGraph([{ name: 'mlp1', kind: 'mlp', after: [] }]);
@@ -176,11 +176,11 @@ describe('planOverlap', () => {
   it.each([
     ['a cost of something else', { ...costs, mpl1: 1 }, {}, /costs for unknown operators: mpl1; there are attention1/],
     ['a missing cost', (({ mlp1: _, ...others }) => others)(costs), {}, /no cost for mlp1; write 0 where/],
-    ['a negative cost', { ...costs, mlp1: -1 }, {}, /cost of 'mlp1' in ms: expected a time of zero or more, .* got -1/],
+    ['a negative cost', { ...costs, mlp1: -1 }, {}, /cost of 'mlp1' in ms: expected a number >= 0, got -1/],
     ['a cost that is no number', { ...costs, mlp1: NaN }, {}, /got NaN/],
     ['an infinite cost', { ...costs, combine: Infinity }, {}, /cost of 'combine' .* got Infinity/],
-    ['no chunks', costs, { maxChunks: 0 }, /maxChunks: expected a whole number of at least 1, got 0/],
-    ['half a token', costs, { numTokens: 1.5 }, /numTokens: expected a whole number of at least 0, got 1.5/],
+    ['no chunks', costs, { maxChunks: 0 }, /maxChunks: expected a positive integer, got 0/],
+    ['half a token', costs, { numTokens: 1.5 }, /numTokens: expected an integer >= 0, got 1.5/],
     ['a negative overhead', costs, { overhead: { computeMs: -1, communicationMs: 0 } }, /overhead.computeMs/],
     ['no ranks', [], {}, /at least one rank, got none/],
   ])('rejects %s', (_, forward, options, message) => {

@@ -152,8 +152,8 @@ describe('a cluster', () => {
   });
 
   it.each([
-    [{ ranksPerNode: 0 }, /ranksPerNode: expected a whole number of at least 1, got 0/],
-    [{ interNode: { alphaUs: 1, betaGBs: 0 } }, /interNode.betaGBs: expected a number above zero, finite, got 0/],
+    [{ ranksPerNode: 0 }, /ranksPerNode: expected a positive integer, got 0/],
+    [{ interNode: { alphaUs: 1, betaGBs: 0 } }, /interNode.betaGBs: expected a number > 0, got 0/],
     [{ intraNode: undefined as never }, /intraNode: expected alphaUs and betaGBs, got undefined/],
     [{ teraflops: NaN }, /teraflops: .* got NaN/],
     [{ imbalance: 0.5 }, /imbalance: expected a number from 1 to 1000000, got 0.5/],
@@ -165,7 +165,7 @@ describe('a cluster', () => {
   it('rejects models and numbers of ranks that make no sense', () => {
     expect(() => clusterMachine({ ...model, dModel: 0 }, cluster, 8)).toThrow(/dModel: .* got 0/);
     expect(() => clusterMachine({ ...model, tokensPerRank: -1 }, cluster, 8)).toThrow(/tokensPerRank: .* got -1/);
-    expect(() => clusterMachine(model, cluster, 0)).toThrow(/ranks: expected a whole number of at least 1, got 0/);
+    expect(() => clusterMachine(model, cluster, 0)).toThrow(/ranks: expected a positive integer, got 0/);
   });
 });
 

@@ -48,6 +48,7 @@ export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: numbe
   };
 }
 
+/** What the computations of a rank do: the products are those of `@scmoe/layer`, whose tests compare. */
 function workOf(model: ModelShape, topK: number, ranks: number, rows: number): Record<OperatorKind, Work> {
   const { dModel: d, ffnHidden, sequenceLength, tokensPerRank: tokens, expertsPerRank } = model;
   const { matricesPerMlp = 2, bytesPerElement = 2 } = model;

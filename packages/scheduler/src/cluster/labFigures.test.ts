@@ -5,7 +5,7 @@ import type { LayerKind } from '../graph/layerGraphs.js';
 import { measuredMachine, type MeasuredCosts } from './measuredMachine.js';
 import { predictPair, type RunKind } from './predictPair.js';
 
-/** What `npm run bench:overlap` measured of sequential steps: docs/performance.md, block pair, share 60 %. */
+/** What `npm run bench:overlap` measured of sequential steps: docs/measurements/overlap.md, block pair, share 60 %. */
 const file = join(import.meta.dirname, '..', 'testing', 'labPair60.json');
 const machine = measuredMachine(JSON.parse(readFileSync(file, 'utf8')) as MeasuredCosts);
 

@@ -59,10 +59,10 @@ describe('measuredMachine', () => {
 
   it.each<[Partial<Record<keyof MeasuredCosts, unknown>>, RegExp]>([
     [{ format: 'scmoe-costs' }, /^not measured costs: expected format "scmoe-measured-costs", got "scmoe-costs"$/],
-    [{ pairs: 0 }, /^pairs: expected a whole number of at least 1, got 0$/],
+    [{ pairs: 0 }, /^pairs: expected a positive integer, got 0$/],
     [{ tokensPerRank: 1.5 }, /^tokensPerRank: /],
     [{ chunkOverhead: undefined }, /^chunkOverhead: expected computeMs and communicationMs, got undefined$/],
-    [{ chunkOverhead: { computeMs: -1, communicationMs: 0 } }, /^chunkOverhead.computeMs: expected a time/],
+    [{ chunkOverhead: { computeMs: -1, communicationMs: 0 } }, /^chunkOverhead.computeMs: expected a number >= 0/],
     [{ layers: [{ ...measured.layers[0], forward: {} }] }, /^standard top-2, forward: no cost for attention1, /],
     [{ layers: [{ ...measured.layers[0], updateMs: NaN }] }, /^updateMs of standard: /],
     [{ layers: [{ ...measured.layers[0], layer: 'pos9' }] }, /^unknown layer 'pos9'/],

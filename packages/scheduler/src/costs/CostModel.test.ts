@@ -76,7 +76,7 @@ describe('CostModel', () => {
     [{ format: 'scmoe-costs', version: 1, series: [{ id: 7 }] }, /not a series: \{"id":7\}/],
     [
       { format: 'scmoe-costs', version: 1, series: [{ id: 'x', seen: 1, lastMs: 0, samples: [-1] }] },
-      /time of x: expected a time of zero or more/,
+      /time of x: expected a number >= 0/,
     ],
   ])('does not read %j', (content, message) => {
     expect(() => CostModel.fromJSON(content)).toThrow(message);

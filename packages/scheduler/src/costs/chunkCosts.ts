@@ -1,6 +1,6 @@
 import { expectNonNegative, expectPositiveInteger, expectWholeNumber } from '@scmoe/errors';
 
-import { chunkName, isChunkedKind } from '../graph/chunkGraph.js';
+import { chunkName, isChunkedKind } from '../graph/chunkNames.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
 import type { OperatorCosts } from './OperatorCosts.js';
 

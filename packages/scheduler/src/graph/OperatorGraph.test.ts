@@ -12,7 +12,7 @@ describe('slots follow from the dependencies', () => {
     ['pos1', ['attention2', 'sharedExpert']],
     ['pos2', ['mlp1', 'attention2', 'sharedExpert']],
     ['pos3', ['attention1', 'mlp1', 'attention2', 'sharedExpert']],
-    ['everyBlock', ['attention1', 'sharedExpert']],
+    ['everyBlock', ['attention', 'sharedExpert']],
     ['longcat', ['mlp1', 'attention2', 'mlp2']],
   ])('%s', (kind, window) => {
     const graph = layerGraph(kind);

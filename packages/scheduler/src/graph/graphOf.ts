@@ -1,7 +1,7 @@
 import { ArgumentError } from '@scmoe/errors';
 
 import { OperatorGraph } from './OperatorGraph.js';
-import type { OperatorKind } from './OperatorNode.js';
+import type { OperatorKind, OperatorNode } from './OperatorNode.js';
 
 /** An operator that says which named values it reads and writes. The operators of `@scmoe/layer` are of this shape. */
 export interface ValueOperator {
@@ -18,6 +18,11 @@ export interface ValueOperator {
  * @throws ArgumentError where two operators write the same value, and as the constructor of OperatorGraph
  */
 export function graphOf(operators: readonly ValueOperator[]): OperatorGraph {
+  return new OperatorGraph(operatorNodes(operators));
+}
+
+/** The same operators as nodes, in the order given. @throws ArgumentError where two operators write the same value */
+export function operatorNodes(operators: readonly ValueOperator[]): readonly OperatorNode[] {
   const writer = new Map<string, string>();
   for (const { name, outputs } of operators) {
     for (const value of outputs) {
@@ -26,11 +31,9 @@ export function graphOf(operators: readonly ValueOperator[]): OperatorGraph {
       writer.set(value, name);
     }
   }
-  return new OperatorGraph(
-    operators.map(({ name, kind, inputs }) => ({
-      name,
-      kind,
-      after: [...new Set(inputs.map((value) => writer.get(value)))].filter((earlier) => earlier !== undefined),
-    })),
-  );
+  return operators.map(({ name, kind, inputs }) => ({
+    name,
+    kind,
+    after: [...new Set(inputs.map((value) => writer.get(value)))].filter((earlier) => earlier !== undefined),
+  }));
 }

@@ -19,7 +19,7 @@ const layers: Record<LayerKind, { backbone: readonly string[]; routedAfter: stri
   pos1: { backbone: [...pairBackbone, 'sharedExpert'], routedAfter: 'mlp1' },
   pos2: { backbone: [...pairBackbone, 'sharedExpert'], routedAfter: 'attention1' },
   pos3: { backbone: [...pairBackbone, 'sharedExpert'], routedAfter: undefined },
-  everyBlock: { backbone: ['attention1', 'sharedExpert'], routedAfter: undefined },
+  everyBlock: { backbone: ['attention', 'sharedExpert'], routedAfter: undefined },
   longcat: { backbone: ['attention1', 'mlp1', 'attention2', 'mlp2'], routedAfter: 'attention1' },
 };
 
@@ -27,7 +27,7 @@ const layers: Record<LayerKind, { backbone: readonly string[]; routedAfter: stri
 export const layerKinds = Object.keys(layers) as readonly LayerKind[];
 
 /**
- * The operators of a known layer with their dependencies, named as in `@scmoe/layer`.
+ * The operators of a known layer with their dependencies: those of `@scmoe/layer`, whose tests compare.
  *
  * @throws ArgumentError for an unknown layer
  */

@@ -1,13 +1,8 @@
 import { layerGraph } from '../graph/layerGraphs.js';
 import { costsOf } from '../testing/randomCosts.js';
-import { communicationShare, exposedTime, hiddenFraction, lowerBoundMs } from './overlapMetrics.js';
+import { communicationShare, hiddenFraction, lowerBoundMs } from './overlapMetrics.js';
 
 describe('overlap metrics', () => {
-  it('exposed time is what communication adds to the step', () => {
-    expect(exposedTime({ stepMs: 10, computeOnlyMs: 8 })).toBe(2);
-    expect(() => exposedTime({ stepMs: NaN, computeOnlyMs: 8 })).toThrow(/stepMs: expected a time .* got NaN/);
-  });
-
   it('the hidden fraction is 1 for all, 0 for nothing, negative for overlap that hurts', () => {
     expect(hiddenFraction({ overlappedMs: 0, sequentialMs: 4 })).toBe(1);
     expect(hiddenFraction({ overlappedMs: 4, sequentialMs: 4 })).toBe(0);

@@ -3,13 +3,6 @@ import { ArgumentError, expectNonNegative } from '@scmoe/errors';
 import { checkCosts, sumCosts, type OperatorCosts } from '../costs/OperatorCosts.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
 
-/** Time that communication adds to a step: with it, less the same step's computations alone. Noise can make it negative. */
-export function exposedTime({ stepMs, computeOnlyMs }: { readonly stepMs: number; readonly computeOnlyMs: number }) {
-  expectNonNegative('stepMs', stepMs);
-  expectNonNegative('computeOnlyMs', computeOnlyMs);
-  return stepMs - computeOnlyMs;
-}
-
 /**
  * H = 1 - exposed when overlapped / exposed when sequential: 1 where all communication is hidden, 0 where none is,
  * negative where overlap hurts. Where there was nothing to hide: 1 if nothing is exposed, else minus infinity.

@@ -21,8 +21,3 @@ export function start(operator: string): Step {
 export function wait(operator: string): Step {
   return { action: 'wait', operator };
 }
-
-/** The exchanges in the order in which every rank that follows the plan issues them. */
-export function collectiveOrder(plan: Plan): readonly string[] {
-  return plan.filter(({ action }) => action === 'start').map(({ operator }) => operator);
-}

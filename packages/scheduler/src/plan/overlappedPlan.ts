@@ -1,6 +1,6 @@
 import { ArgumentError, expectPositiveInteger, expectWholeNumber } from '@scmoe/errors';
 
-import { chunkName } from '../graph/chunkGraph.js';
+import { chunkName } from '../graph/chunkNames.js';
 import type { OperatorGraph, RoutedPath } from '../graph/OperatorGraph.js';
 import { run, start, wait, type Plan } from './Plan.js';
 
@@ -42,14 +42,6 @@ export function overlappedPlan(graph: OperatorGraph, { slot, chunks = 1 }: Overl
     ...parts.map((part) => wait(part(routed.combine))),
     ...graph.names.filter((name) => !placed.has(name)).map(run),
   ];
-}
-
-/**
- * Tutel's pipelining of a layer whose experts read the current activation: the tokens are cut in chunks, and chunk i + 1
- * travels while chunk i is with the experts. On a graph with a window it leaves that to the end (slot 0).
- */
-export function pipelinedPlan(graph: OperatorGraph, { chunks }: { readonly chunks: number }): Plan {
-  return overlappedPlan(graph, { slot: 0, chunks });
 }
 
 function routedPathOf(graph: OperatorGraph): RoutedPath {

@@ -1,13 +1,14 @@
 import { layerGraph, layerKinds, type LayerKind } from '../graph/layerGraphs.js';
 import { lowerBoundMs } from '../metrics/overlapMetrics.js';
 import { mirrorPlan } from '../plan/mirrorPlan.js';
-import { overlappedPlan, pipelinedPlan } from '../plan/overlappedPlan.js';
+import { overlappedPlan } from '../plan/overlappedPlan.js';
 import { run, start, wait } from '../plan/Plan.js';
 import { sequentialPlan } from '../plan/sequentialPlan.js';
 import { costsOf, randomCosts, seededRandom } from '../testing/randomCosts.js';
-import { equation11Slot } from './equation11.js';
+import { equation11Slot } from '../testing/equation11.js';
 import { simulatePlan } from './simulatePlan.js';
-import { slotTimes, windowCosts } from './slotTimes.js';
+import { windowCosts } from './windowCosts.js';
+import { slotTimes } from '../testing/slotTimes.js';
 
 const numTrials = 300;
 
@@ -38,7 +39,7 @@ describe.each(layerKinds)('over random costs of %s', (kind: LayerKind) => {
     const random = seededRandom(3);
     for (let trial = 0; trial < numTrials; trial++) {
       const costs = randomCosts(graph, random);
-      const sequential = simulatePlan(sequentialPlan(graph), costs).stepMs;
+      const sequential = simulatePlan(sequentialPlan(graph.operators), costs).stepMs;
       const bound = lowerBoundMs(graph, costs);
       for (let slot = 0; slot < graph.numSlots; slot++) {
         const { stepMs } = simulatePlan(overlappedPlan(graph, { slot }), costs);
@@ -75,7 +76,7 @@ describe('simulatePlan', () => {
     for (const chunk of [0, 1]) {
       Object.assign(costs, { [`dispatch#${chunk}`]: 2, [`expert#${chunk}`]: 2, [`combine#${chunk}`]: 2 });
     }
-    const { stepMs, exposedMs, spans } = simulatePlan(pipelinedPlan(graph, { chunks: 2 }), costs);
+    const { stepMs, exposedMs, spans } = simulatePlan(overlappedPlan(graph, { slot: 0, chunks: 2 }), costs);
     const span = (name: string) => spans.find(({ operator }) => operator === name)!;
     expect(span('expert#0')).toMatchObject({ startMs: 2, endMs: 4, track: 'compute' });
     expect(span('dispatch#1')).toMatchObject({ startMs: 2, endMs: 4, track: 'communication' });
@@ -118,17 +119,15 @@ describe('simulatePlan', () => {
 
   it('takes no time for nothing', () => {
     expect(simulatePlan([], {}).stepMs).toBe(0);
-    expect(simulatePlan(sequentialPlan(graph), costsOf(graph, {}, 0))).toMatchObject({ stepMs: 0, exposedMs: 0 });
+    expect(simulatePlan(sequentialPlan(graph.operators), costsOf(graph, {}, 0))).toMatchObject({
+      stepMs: 0,
+      exposedMs: 0,
+    });
   });
 
   it.each([
     ['no cost', [run('mlp1')], { attention1: 1 }, /'run mlp1': no cost; there are costs for attention1/],
-    [
-      'a negative cost',
-      [run('mlp1')],
-      { mlp1: -1 },
-      /cost of 'mlp1' in ms: expected a time of zero or more, finite, got -1/,
-    ],
+    ['a negative cost', [run('mlp1')], { mlp1: -1 }, /cost of 'mlp1' in ms: expected a number >= 0, got -1/],
     ['a cost that is no number', [run('mlp1')], { mlp1: NaN }, /got NaN/],
     ['a wait without start', [wait('combine')], { combine: 1 }, /'wait combine': it was not started/],
     ['no ranks', [], [], /expected those of at least one rank, got none/],

@@ -8,7 +8,7 @@ import { renderPng } from './renderPng.js';
 
 const graph = layerGraph('pos2');
 const costs = costsOf(graph, { dispatch: 3, combine: 3 });
-const sequential = { title: 'one & two', spans: simulatePlan(sequentialPlan(graph), costs).spans };
+const sequential = { title: 'one & two', spans: simulatePlan(sequentialPlan(graph.operators), costs).spans };
 const overlapped = { title: 'slot 1', spans: simulatePlan(overlappedPlan(graph, { slot: 1 }), costs).spans };
 
 const textOf = (svg: string) => svg.replace(/<[^>]*>/g, ' ');

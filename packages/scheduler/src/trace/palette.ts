@@ -1,4 +1,4 @@
-import { unchunkedName } from '../graph/chunkGraph.js';
+import { unchunkedName } from '../graph/chunkNames.js';
 
 interface Paint {
   readonly fill: string;

@@ -5,7 +5,6 @@ import { costsOf } from '../testing/randomCosts.js';
 import { readChromeTrace, writeChromeTrace } from './chromeTrace.js';
 import { alignTraces, estimateClockOffset } from './clockOffset.js';
 import { summarizeTrace } from './summarizeTrace.js';
-import { TraceRecorder } from './TraceRecorder.js';
 import type { Trace } from './Trace.js';
 
 const graph = layerGraph('pos2');
@@ -116,30 +115,5 @@ describe('clocks of several ranks', () => {
     ];
     expect(alignTraces(traces, [0, 100]).spans.map(({ startMs }) => startMs)).toEqual([1, 1]);
     expect(() => alignTraces(traces, [0])).toThrow(/there is none for rank 1/);
-  });
-});
-
-describe('TraceRecorder', () => {
-  it('notes computations and exchanges by the clock it is given, once', () => {
-    let now = 0;
-    const recorder = new TraceRecorder({ rank: 3, now: () => now++ });
-    const arrived = recorder.begin('communication', 'dispatch');
-    expect(recorder.time('mlp1', () => 'result')).toBe('result');
-    arrived();
-    expect(recorder.take('step').spans).toEqual([
-      { rank: 3, track: 'compute', operator: 'mlp1', startMs: 1, endMs: 2 },
-      { rank: 3, track: 'communication', operator: 'dispatch', startMs: 0, endMs: 3 },
-    ]);
-    expect(recorder.take().spans).toEqual([]);
-    expect(arrived).toThrow(/'dispatch' ended twice/);
-  });
-
-  it('notes a computation that fails as well', () => {
-    const recorder = new TraceRecorder();
-    const fail = () => {
-      throw new Error('no');
-    };
-    expect(() => recorder.time('mlp1', fail)).toThrow('no');
-    expect(recorder.take().spans).toHaveLength(1);
   });
 });

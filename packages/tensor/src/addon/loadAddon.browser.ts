@@ -1,3 +1,5 @@
+import { ScmoeError } from '@scmoe/errors';
+
 import type * as node from './loadAddon.js';
 
 const problem = 'the native kernels need Node, this is a browser';
@@ -5,5 +7,5 @@ const problem = 'the native kernels need Node, this is a browser';
 export const findAddon: typeof node.findAddon = () => ({ path: '', problem });
 
 export const loadAddon: typeof node.loadAddon = () => {
-  throw new Error(`The scmoe backend is not available: ${problem}`);
+  throw new ScmoeError(`The scmoe backend is not available: ${problem}`);
 };

@@ -2,12 +2,10 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ScmoeError } from '@scmoe/errors';
+import { callByName, type Addon, type TensorFunctions } from '@scmoe/native/signatures';
 
-interface Runtime {
-  cpuProblem: () => string;
-  oneDnnProblem: () => string;
-}
-
+/** The native addon's functions, which take their arguments by name, or why it can't be used. */
 export type AddonResult =
   { addon: object; path: string; problem?: undefined } | { addon?: undefined; path: string; problem: string };
 
@@ -19,14 +17,14 @@ export function findAddon(): AddonResult {
 }
 
 /**
- * The addon's functions, as the caller declares them: each kernel file names the ones it uses, beside their use.
+ * The addon's functions, which take their arguments by name; see native/signatures.
  *
- * @throws Error with the reason when the addon can't be used.
+ * @throws ScmoeError with the reason when the addon can't be used.
  */
-export function loadAddon<Functions>(): Functions {
-  const found = findAddon();
-  if (!found.addon) throw new Error(`The scmoe backend is not available: ${found.problem}`);
-  return found.addon as Functions;
+export function loadAddon(): TensorFunctions {
+  const { addon, problem } = findAddon();
+  if (!addon) throw new ScmoeError(`The scmoe backend is not available: ${problem}`);
+  return addon as TensorFunctions;
 }
 
 function open(): AddonResult {
@@ -43,7 +41,7 @@ function open(): AddonResult {
   }
   sleepBetweenRegions();
   try {
-    const addon = createRequire(import.meta.url)(path) as Runtime;
+    const addon = callByName<TensorFunctions>(createRequire(import.meta.url)(path) as Addon);
     const problem = addon.cpuProblem() || addon.oneDnnProblem();
     return problem ? { path, problem } : { addon, path };
   } catch (error) {

@@ -1,3 +1,4 @@
+import { ArgumentError, ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { tapePath, type PathNode, type TapeNode } from './tapePath.js';
@@ -25,7 +26,7 @@ export interface ValueAndGradsOptions {
  * @param loss runs the operations; everything it creates except its result is freed when it returns. A `tf.tidy` around
  *   each block inside frees that block's tensors earlier, except those that its gradient needs.
  * @returns `value` (scalar) and `grads` by name, each with its variable's shape; the caller disposes them.
- * @throws Error where the loss is no float32 scalar, a variable has no influence on it, or an operation on the way has
+ * @throws ScmoeError where the loss is no float32 scalar, a variable has no influence on it, or an operation on the way has
  *   no gradient. Nothing is left behind then.
  */
 export function valueAndGrads(
@@ -38,13 +39,17 @@ export function valueAndGrads(
   const gradients = new Map<number, tf.Tensor>();
   try {
     if (value.rank !== 0 || value.dtype !== 'float32') {
-      throw new Error(`The loss must be a float32 scalar, got ${value.dtype} of shape [${value.shape.join(', ')}]`);
+      throw new ArgumentError(
+        `loss: expected a float32 scalar, got ${value.dtype} of shape [${value.shape.join(', ')}]`,
+      );
     }
     const path = tapePath(tape, Object.values(variables), value);
     const uses = countUses(path, nameOf);
     const unused = Object.keys(variables).filter((name) => !uses.has(variables[name]!.id));
     if (unused.length > 0 && !allowUnused) {
-      throw new Error(`The loss does not depend on ${unused.map((name) => `'${name}'`).join(', ')}`);
+      throw new ArgumentError(
+        `loss: expected to depend on every variable, got no path to ${unused.map((name) => `'${name}'`).join(', ')}`,
+      );
     }
     freeSavedOffPath(tape, path);
     for (const name of unused) {
@@ -76,8 +81,10 @@ function namesById(variables: Record<string, tf.Variable>): Map<number, string> 
   const names = new Map<number, string>();
   for (const [name, { id, dtype }] of Object.entries(variables)) {
     const other = names.get(id);
-    if (other !== undefined) throw new Error(`'${other}' and '${name}' are the same variable: list it once`);
-    if (dtype !== 'float32') throw new Error(`Variable '${name}' must be float32 to have a gradient, got ${dtype}`);
+    if (other !== undefined)
+      throw new ArgumentError(`variables: expected each once, got one as '${other}' and '${name}'`);
+    if (dtype !== 'float32')
+      throw new ArgumentError(`variables: expected float32, which has a gradient, got '${name}' of ${dtype}`);
     names.set(id, name);
   }
   return names;
@@ -87,7 +94,7 @@ function namesById(variables: Record<string, tf.Variable>): Map<number, string> 
 function record(loss: () => tf.Tensor): { value: tf.Tensor; tape: TapeNode[] } {
   const { state } = tf.engine();
   if (state.gradientDepth > 0) {
-    throw new Error('valueAndGrads can not be called while another gradient is being recorded');
+    throw new ScmoeError('valueAndGrads can not be called while another gradient is being recorded');
   }
   const tape: TapeNode[] = [];
   state.activeTape = tape as typeof state.activeTape;
@@ -95,7 +102,7 @@ function record(loss: () => tf.Tensor): { value: tf.Tensor; tape: TapeNode[] } {
   try {
     const value = tf.tidy('forward', () => {
       const result = loss();
-      if (!(result instanceof tf.Tensor)) throw new Error(`The loss must return a tensor, got ${describe(result)}`);
+      if (!(result instanceof tf.Tensor)) throw new ArgumentError(`loss: expected a tensor, got ${describe(result)}`);
       // A variable or another tensor from outside must not be handed to the caller as if it were ours.
       return result.scopeId === state.activeScope.id ? result : result.clone();
     });
@@ -153,14 +160,15 @@ function backpropagate({ node, inputs }: PathNode, gradients: Map<number, tf.Ten
 
 /** A tensor of its own for each input, created in the current scope. */
 function inputGradients(node: TapeNode, inputs: PathNode['inputs'], dys: (tf.Tensor | null)[]): tf.Tensor[] {
-  if (!node.gradient) throw new Error(`No gradient is registered for ${node.kernelName}, which the loss goes through`);
+  if (!node.gradient)
+    throw new ScmoeError(`No gradient is registered for ${node.kernelName}, which the loss goes through`);
   const gradientOf = node.gradient(dys);
   const taken = new Set<number>();
   return inputs.map(([name, input]) => {
     const gradient = gradientOf[name]?.();
-    if (!gradient) throw new Error(`The gradient of ${node.kernelName} gives none for its input '${name}'`);
+    if (!gradient) throw new ScmoeError(`The gradient of ${node.kernelName} gives none for its input '${name}'`);
     if (gradient.dtype !== 'float32' || !tf.util.arraysEqual(gradient.shape, input.shape)) {
-      throw new Error(
+      throw new ScmoeError(
         `The gradient of ${node.kernelName} for its input '${name}' must be float32 of shape [${input.shape.join(', ')}], ` +
           `got ${gradient.dtype} of shape [${gradient.shape.join(', ')}]`,
       );

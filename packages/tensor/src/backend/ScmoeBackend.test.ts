@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 
 import { backendName, findAddon } from '../index.js';
@@ -8,9 +9,23 @@ const native = findAddon();
   () => {
     beforeAll(() => tf.setBackend(backendName));
 
-    it('computes with the JavaScript kernels on native memory', async () => {
+    it('runs the JavaScript kernel where there is no native one, on native memory', async () => {
+      const javaScript = jest.spyOn(tf.getKernel('Cumprod', 'cpu'), 'kernelFunc');
+      const x = tf.tensor2d([1, 2, 3, 4], [2, 2]);
+      const { bytesInUse } = tf.memory() as tf.MemoryInfo & { bytesInUse: number };
+      const y = tf.cumprod(x, 1);
+      expect(await y.data()).toEqual(Float32Array.of(1, 2, 3, 12));
+      expect(javaScript.mock.calls.map(([{ backend }]) => backend)).toEqual([tf.backend()]);
+      expect((tf.memory() as tf.MemoryInfo & { bytesInUse: number }).bytesInUse).toBeGreaterThan(bytesInUse);
+      javaScript.mockRestore();
+    });
+
+    it('runs the native kernel where there is one', async () => {
+      const javaScript = jest.spyOn(tf.getKernel('BatchMatMul', 'cpu'), 'kernelFunc');
       const x = tf.tensor2d([1, 2, 3, 4], [2, 2]);
       expect(await tf.matMul(x, x).data()).toEqual(Float32Array.of(7, 10, 15, 22));
+      expect(javaScript).not.toHaveBeenCalled();
+      javaScript.mockRestore();
     });
 
     it('lets a caller keep what it read after the tensor is gone', () => {

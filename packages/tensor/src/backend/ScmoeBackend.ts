@@ -4,10 +4,6 @@ import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import { loadAddon } from '../addon/loadAddon.js';
 import { BufferPool, type PoolStatistics } from './BufferPool.js';
 
-interface Memory {
-  allocate: (bytes: number) => ArrayBuffer;
-}
-
 export type NumericType = 'float32' | 'int32' | 'bool';
 export type NumericArray = Float32Array | Int32Array | Uint8Array;
 
@@ -21,7 +17,7 @@ export interface ScmoeMemory extends PoolStatistics {
 let pool: BufferPool | undefined;
 
 function sharedPool(): BufferPool {
-  return (pool ??= new BufferPool((bytes) => loadAddon<Memory>().allocate(bytes)));
+  return (pool ??= new BufferPool((bytes) => loadAddon().allocate({ bytes })));
 }
 
 /**
@@ -115,7 +111,8 @@ export class ScmoeBackend extends MathBackendCPU {
 
   override readSync(dataId: tf.DataId): tf.backend_util.BackendValues {
     const values = super.readSync(dataId);
-    // A copy: this memory is handed out again when the tensor is disposed, and callers keep what they read.
+    // A copy: this memory is handed out again when the tensor is disposed, and callers keep what they read
+    // (docs/decisions.md#buffer-pool).
     return ArrayBuffer.isView(values) ? values.slice() : values;
   }
 

@@ -1,3 +1,4 @@
+import { ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { backendName } from './kernel.js';
@@ -11,7 +12,7 @@ export function runJavaScriptKernel(
   attributes: object,
 ): tf.TensorInfo | tf.TensorInfo[] {
   const config = tf.getKernel(kernelName, 'cpu');
-  if (!config) throw new Error(`tfjs-backend-cpu has no kernel ${kernelName}`);
+  if (!config) throw new ScmoeError(`tfjs-backend-cpu has no kernel ${kernelName}`);
   return backend.runJavaScriptKernel(() =>
     config.kernelFunc({ inputs: inputs as tf.NamedTensorInfoMap, backend, attrs: attributes as tf.NamedAttrMap }),
   );

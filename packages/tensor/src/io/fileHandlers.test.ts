@@ -83,7 +83,7 @@ describe('file:// URLs', () => {
     await writeFile(join(folder, 'model.json'), '{');
     await expect(tf.loadLayersModel(`file://${folder}`)).rejects.toThrow(/model.json is not valid JSON/);
     await expect(model().save(`file://${folder}/model.json`)).rejects.toThrow(
-      /is a file; a model is saved to a folder/,
+      /expected a folder to save a model to, got a file/,
     );
   });
 

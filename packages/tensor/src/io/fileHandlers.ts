@@ -1,6 +1,7 @@
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
+import { ArgumentError, ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { writeAll, writeAtomically } from './writeAtomically.js';
@@ -47,10 +48,10 @@ function routerUnlessFound(find: Find): (url: string | string[]) => tf.io.IOHand
 async function save(folder: string, artifacts: tf.io.ModelArtifacts): Promise<tf.io.SaveResult> {
   const { weightSpecs = [], weightData = [], getWeightStream: _, ...rest } = artifacts;
   if (rest.modelTopology instanceof ArrayBuffer) {
-    throw new Error(`${folder}: only models with a JSON topology can be saved, got a binary one`);
+    throw new ArgumentError(`${folder}: modelTopology: expected JSON, got a binary one`);
   }
   const found = await stat(folder).catch(() => undefined);
-  if (found?.isFile()) throw new Error(`${folder} is a file; a model is saved to a folder`);
+  if (found?.isFile()) throw new ArgumentError(`${folder}: expected a folder to save a model to, got a file`);
   await mkdir(folder, { recursive: true });
 
   await writeAtomically(join(folder, weightsFile), async (file) => {
@@ -69,7 +70,7 @@ async function load(path: string): Promise<tf.io.ModelArtifacts> {
   try {
     model = JSON.parse(text) as tf.io.ModelJSON;
   } catch (cause) {
-    throw new Error(`${file} is not valid JSON: ${(cause as Error).message}`, { cause });
+    throw new ScmoeError(`${file} is not valid JSON: ${(cause as Error).message}`, { cause });
   }
   return tf.io.getModelArtifactsForJSON(model, async (manifest) => {
     const paths = manifest.flatMap((group) => group.paths);
@@ -83,7 +84,7 @@ async function load(path: string): Promise<tf.io.ModelArtifacts> {
 
 function doesNotExist(what: string): (error: NodeJS.ErrnoException) => never {
   return (error) => {
-    if (error.code === 'ENOENT') throw new Error(`${error.path}: the file of the ${what} does not exist`);
+    if (error.code === 'ENOENT') throw new ScmoeError(`${error.path}: the file of the ${what} does not exist`);
     throw error;
   };
 }

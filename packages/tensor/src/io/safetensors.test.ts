@@ -82,8 +82,10 @@ describe('a safetensors file', () => {
       3, -4,
     ]);
     const large = { dtype: 'I64', shape: [1], data: BigInt64Array.of(2n ** 31n) } as const;
-    expect(() => toTensor({ ...large, shape: [1] })).toThrow('2147483648 does not fit into int32');
-    expect(() => toFloat32({ ...large, shape: [1] })).toThrow('I64 does not hold floating-point numbers');
+    expect(() => toTensor({ ...large, shape: [1] })).toThrow(
+      'data: expected integers that fit into int32, got 2147483648',
+    );
+    expect(() => toFloat32({ ...large, shape: [1] })).toThrow('dtype: expected one of floating-point numbers, got I64');
   });
 
   it('aligns each tensor to its element size, whatever the order', async () => {
@@ -148,7 +150,7 @@ describe('a safetensors file', () => {
     await file.close();
 
     const short = { a: { ...deferred('a', [1, 2]), shape: [3] } };
-    await expect(writeSafetensors(path(), short)).rejects.toThrow("'a' of shape [3] needs 3 elements, got 2");
+    await expect(writeSafetensors(path(), short)).rejects.toThrow("'a': expected 3 elements for shape [3], got 2");
   });
 
   it('can have a tensor named like a property of every object', async () => {
@@ -173,19 +175,23 @@ describe('a safetensors file', () => {
 
 describe('writing refuses', () => {
   const cases: [string, Record<string, unknown>, RegExp][] = [
-    ['string tensors', { x: tf.tensor(['a']) }, /'x' has dtype string/],
+    ['string tensors', { x: tf.tensor(['a']) }, /'x': expected a dtype that safetensors knows, got string/],
     [
       'data of another type',
       { x: { dtype: 'F32', shape: [1], data: Int32Array.of(1) } },
-      /needs a Float32Array, got Int32Array/,
+      /expected a Float32Array for dtype F32, got Int32Array/,
     ],
     [
       'data of another length',
       { x: { dtype: 'I32', shape: [2, 2], data: Int32Array.of(1) } },
-      /\[2, 2\] needs 4 elements, got 1/,
+      /expected 4 elements for shape \[2, 2\], got 1/,
     ],
-    ['unknown types', { x: { dtype: 'F8', shape: [1], data: Uint8Array.of(1) } }, /unknown dtype 'F8'/],
-    ['the reserved name', { __metadata__: tf.ones([1]) }, /can't be named/],
+    [
+      'unknown types',
+      { x: { dtype: 'F8', shape: [1], data: Uint8Array.of(1) } },
+      /the dtype of 'x': expected one of .*, got "F8"/,
+    ],
+    ['the reserved name', { __metadata__: tf.ones([1]) }, /expected any name but '__metadata__'/],
   ];
   it.each(cases)('%s', async (_, tensors, message) => {
     await expect(writeSafetensors(path(), tensors as Record<string, tf.Tensor>)).rejects.toThrow(message);
@@ -194,9 +200,7 @@ describe('writing refuses', () => {
 
   it('metadata that is no string, and a folder that does not exist', async () => {
     const metadata = { step: 3 as unknown as string };
-    await expect(writeSafetensors(path(), {}, { metadata })).rejects.toThrow(
-      "metadata 'step' must be a string, got number",
-    );
+    await expect(writeSafetensors(path(), {}, { metadata })).rejects.toThrow("metadata 'step': expected a text, got 3");
     await expect(writeSafetensors(join(folder, 'no', 'file'), {})).rejects.toThrow(/ENOENT/);
   });
 });

@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { bf16ToFloat32, f16ToFloat32 } from './halfPrecision.js';
@@ -23,14 +24,14 @@ export function toFloat32({ dtype, data }: StoredTensor): Float32Array {
     case 'F64':
       return Float32Array.from(data as Float64Array);
     default:
-      throw new TypeError(`a tensor of dtype ${dtype} does not hold floating-point numbers`);
+      throw new ArgumentError(`dtype: expected one of floating-point numbers, got ${dtype}`);
   }
 }
 
 /**
  * A stored tensor on the current backend: float32 from floating-point types, int32 from integers, bool from BOOL.
  *
- * @throws RangeError where an integer does not fit into 32 bits.
+ * @throws ArgumentError where an integer does not fit into 32 bits.
  */
 export function toTensor(stored: StoredTensor): tf.Tensor {
   const { dtype, shape, data } = stored;
@@ -43,7 +44,7 @@ function toInt32(data: SafetensorsArray): Int32Array {
   if (data instanceof Int32Array) return data;
   return Int32Array.from(data as ArrayLike<number | bigint>, (element) => {
     const value = Number(element);
-    if (value !== (value | 0)) throw new RangeError(`the integer ${element} does not fit into int32`);
+    if (value !== (value | 0)) throw new ArgumentError(`data: expected integers that fit into int32, got ${element}`);
     return value;
   });
 }

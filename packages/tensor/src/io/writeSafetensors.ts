@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 
+import { ArgumentError, expectOneOf, expectText } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { float32ToBf16 } from './halfPrecision.js';
@@ -35,7 +36,7 @@ const tensorDtypes: Partial<Record<tf.DataType, SafetensorsDtype>> = { float32: 
  *
  * @param metadata strings stored in the header.
  * @returns the file's size and its checksum, taken on the way.
- * @throws TypeError where a tensor's dtype can't be written or its data does not fit its shape; the system's error
+ * @throws ArgumentError where a tensor's dtype can't be written or its data does not fit its shape; the system's error
  *   (no space, no permission) where the file can't be written, after removing what was begun.
  */
 export async function writeSafetensors(
@@ -67,14 +68,14 @@ function layOut(tensors: Record<string, WritableTensor>): SafetensorsEntry[] {
 }
 
 function describe(name: string, tensor: WritableTensor): { name: string; dtype: SafetensorsDtype; shape: number[] } {
-  if (name === '__metadata__') throw new TypeError("a tensor can't be named '__metadata__'");
+  if (name === '__metadata__') throw new ArgumentError("tensors: expected any name but '__metadata__', got that");
   if (tensor instanceof tf.Tensor) {
     const dtype = tensorDtypes[tensor.dtype];
-    if (!dtype) throw new TypeError(`'${name}' has dtype ${tensor.dtype}, which safetensors does not know`);
+    if (!dtype) throw new ArgumentError(`'${name}': expected a dtype that safetensors knows, got ${tensor.dtype}`);
     return { name, dtype, shape: tensor.shape };
   }
   const { dtype, shape, data } = tensor;
-  if (!Object.hasOwn(arrayTypes, dtype)) throw new TypeError(`'${name}' has the unknown dtype '${dtype}'`);
+  expectOneOf(`the dtype of '${name}'`, dtype, Object.keys(arrayTypes));
   if (typeof data !== 'function') checkData(name, tensor, data);
   return { name, dtype, shape };
 }
@@ -85,18 +86,20 @@ function checkData(
   data: SafetensorsArray,
 ): void {
   if (!(data instanceof arrayTypes[dtype]) && !isRoundedHere(dtype, data)) {
-    throw new TypeError(`'${name}' of dtype ${dtype} needs a ${arrayTypes[dtype].name}, got ${data.constructor.name}`);
+    throw new ArgumentError(
+      `'${name}': expected a ${arrayTypes[dtype].name} for dtype ${dtype}, got ${data.constructor.name}`,
+    );
   }
   if (data.length !== elementCount(shape)) {
-    throw new TypeError(
-      `'${name}' of shape [${shape.join(', ')}] needs ${elementCount(shape)} elements, got ${data.length}`,
+    throw new ArgumentError(
+      `'${name}': expected ${elementCount(shape)} elements for shape [${shape.join(', ')}], got ${data.length}`,
     );
   }
 }
 
 function encodeHeader(entries: SafetensorsEntry[], metadata: Record<string, string>): Uint8Array {
   for (const [key, value] of Object.entries(metadata)) {
-    if (typeof value !== 'string') throw new TypeError(`metadata '${key}' must be a string, got ${typeof value}`);
+    expectText(`metadata '${key}'`, value);
   }
   const described = entries.map(
     ({ name, dtype, shape, begin, end }) => [name, { dtype, shape, data_offsets: [begin, end] }] as const,

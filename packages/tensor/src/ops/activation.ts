@@ -1,3 +1,4 @@
+import { expectOneOf } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 /** What a linear layer applies to its result: GELU by the error function, GELU by tanh (GPT-2), SiLU. */
@@ -6,17 +7,11 @@ export type Activation = 'none' | 'gelu' | 'gelu_tanh' | 'silu';
 /** What an expert's hidden layer is: an activation between two products, or SwiGLU (arXiv 2002.05202). */
 export type ExpertActivation = Exclude<Activation, 'none'> | 'swiglu';
 
-/** The activations that `linear` can apply to its result; the order is the native kernels' numbering. */
+/** The activations that `linear` can apply to its result. */
 export const activations: readonly Activation[] = ['none', 'gelu', 'gelu_tanh', 'silu'];
 
-/** The native kernels' number for an activation. */
-export function activationCode(activation: Activation): number {
-  return activations.indexOf(activation);
-}
-
 export function expectActivation(op: string, activation: Activation): void {
-  if (!activations.includes(activation))
-    throw new Error(`${op}: activation must be one of ${activations.join(', ')}, got ${String(activation)}`);
+  expectOneOf(`${op}: activation`, activation, activations);
 }
 
 /** The activation from plain TF.js ops. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { expectGradientsMatch, type Golden, itGolden, relativeError } from '@scmoe/testing';
+import { expectGradientsMatch, itMatchesReference, relativeError } from '@scmoe/testing';
 import { attention, backendName, type AttentionOptions } from '../index.js';
 import { availableBackends } from '../testing/backends.js';
 import { attentionKernel } from './attention.js';
@@ -25,7 +25,7 @@ const flat = (x: tf.Tensor) => tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [x.shap
 describe.each(availableBackends())('attention on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
 
-  itGolden('matches the reference values', 'attention-core', ({ tensors, config }) => {
+  itMatchesReference('matches the reference values', 'attentionCore', ({ tensors, config }) => {
     const inputs = ['q', 'k', 'v'].map((x) => flat(tensors[`input.${x}`]!)) as Inputs;
     const options = {
       numHeads: tensors['input.q']!.shape[1]!,
@@ -38,7 +38,7 @@ describe.each(availableBackends())('attention on %s', (backend) => {
       expect(relativeError(gradients[i]!, flat(tensors[`grad.input.${x}`]!))).toBeLessThan(gradientTolerance);
   });
 
-  const withProjections = ({ tensors, config }: Golden<unknown>) => {
+  itMatchesReference('matches the reference values with projections', 'attention', ({ tensors, config }) => {
     const { numHeads, numKvHeads, causal, rope, ropeTheta } = config as {
       numHeads: number;
       numKvHeads: number;
@@ -67,9 +67,7 @@ describe.each(availableBackends())('attention on %s', (backend) => {
       const scale = key === 'param.bk' ? tf.max(tf.abs(tensors['grad.param.wk']!)).dataSync()[0]! : undefined;
       expect(relativeError(gradients[i]!, expected, scale)).toBeLessThan(gradientTolerance);
     }
-  };
-  itGolden('matches the reference values with projections', 'attention-causal', withProjections);
-  itGolden('matches the reference values with projections', 'attention-full', withProjections);
+  });
 
   it('has the gradients that finite differences show', () => {
     const [q, k, v, r] = [
@@ -98,16 +96,18 @@ describe.each(availableBackends())('attention on %s', (backend) => {
       () =>
         attention(q, k, v, options);
     const q = x([2, 3, 8]);
-    expect(call(x([3, 8]), q, { numHeads: 2 })).toThrow('q must be (batch, length, width), got (3, 8)');
-    expect(call(tf.cast(q, 'int32'), q, { numHeads: 2 })).toThrow('q must be float32, got int32');
-    expect(call(q, q, { numHeads: 3 })).toThrow('width of q must be a multiple of numHeads 3, got 8');
-    expect(call(q, q, { numHeads: 0 })).toThrow('numHeads must be a positive integer, got 0');
-    expect(call(q, q, { numHeads: 4, numKvHeads: 3 })).toThrow('numKvHeads must divide numHeads 4, got 3');
-    expect(call(q, x([2, 3, 6]), { numHeads: 2 })).toThrow('k must be (2, 3, 8)');
-    expect(call(q, q, { numHeads: 2 }, x([2, 4, 8]))).toThrow('v must be (2, 3, 8)');
-    expect(call(q, x([2, 2, 8]), { numHeads: 2 })).toThrow('causal needs at most 2 queries (one per key), got 3');
+    expect(call(x([3, 8]), q, { numHeads: 2 })).toThrow('q: expected (batch, length, width), got (3, 8)');
+    expect(call(tf.cast(q, 'int32'), q, { numHeads: 2 })).toThrow('q: expected float32, got int32');
+    expect(call(q, q, { numHeads: 3 })).toThrow('width of q: expected a multiple of numHeads 3, got 8');
+    expect(call(q, q, { numHeads: 0 })).toThrow('numHeads: expected a positive integer, got 0');
+    expect(call(q, q, { numHeads: 4, numKvHeads: 3 })).toThrow('numKvHeads: expected a divisor of numHeads 4, got 3');
+    expect(call(q, x([2, 3, 6]), { numHeads: 2 })).toThrow('k: expected (2, 3, 8)');
+    expect(call(q, q, { numHeads: 2 }, x([2, 4, 8]))).toThrow('v: expected (2, 3, 8)');
+    expect(call(q, x([2, 2, 8]), { numHeads: 2 })).toThrow(
+      'q: expected at most 2 queries, one a key, under a causal mask, got 3',
+    );
     expect(call(q, x([2, 0, 8]), { numHeads: 2, causal: false })).toThrow('at least one key');
-    expect(call(q, q, { numHeads: 8, rope: { style: 'half' } })).toThrow('even head size, got 1');
+    expect(call(q, q, { numHeads: 8, rope: { style: 'half' } })).toThrow('the head size: expected an even number for rope, got 1');
   });
 });
 
@@ -176,7 +176,7 @@ nativeOnly('native attention', () => {
 });
 
 describe('rotary position embedding', () => {
-  itGolden('matches the reference values', 'rope', ({ tensors, config }) => {
+  itMatchesReference('matches the reference values', 'rope', ({ tensors, config }) => {
     const { rope, ropeTheta } = config as { rope: 'half' | 'interleaved'; ropeTheta: number };
     const x = tf.transpose(tensors['input.x']!, [0, 2, 1, 3]) as tf.Tensor4D;
     const first = tensors['buffer.positions']!.dataSync()[0]!;

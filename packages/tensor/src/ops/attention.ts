@@ -1,3 +1,4 @@
+import { expectFinite, expectOneOf, expectPositiveInteger, expectThat } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { expectDtype, expectRank, expectShape, shapeText } from './check.js';
@@ -5,7 +6,7 @@ import { rotateComposed, type Rope } from './rope.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const attentionKernel = 'ScmoeAttention';
-export const attentionGradKernel = 'ScmoeAttentionGrad';
+export const attentionBackwardKernel = 'ScmoeAttentionBackward';
 
 /** Options of `attention`. */
 export interface AttentionOptions {
@@ -39,7 +40,7 @@ export interface AttentionAttributes {
  * @param k (B, Sk, Hkv * D)
  * @param v (B, Sk, Hkv * D)
  * @returns (B, S, H * D)
- * @throws Error naming the argument when shapes, dtypes or options do not fit
+ * @throws ArgumentError naming the argument when shapes, dtypes or options do not fit
  */
 export function attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: AttentionOptions): tf.Tensor3D {
   const attributes = validated(q, k, v, options);
@@ -92,7 +93,7 @@ tf.registerGradient({
   gradFunc: (dy, saved, attributes) => {
     const [q, k, v, out, logsumexp] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
     const dOut = firstGradient(dy);
-    return fusedGradients(attentionGradKernel, ['q', 'k', 'v'], { dOut, q, k, v, out, logsumexp }, attributes);
+    return fusedGradients(attentionBackwardKernel, ['q', 'k', 'v'], { dOut, q, k, v, out, logsumexp }, attributes);
   },
 });
 
@@ -112,29 +113,26 @@ function validated(
     expectDtype('attention', name, x, 'float32');
     expectRank('attention', name, x, 3, '(batch, length, width)');
   }
-  if (!Number.isInteger(numHeads) || numHeads < 1)
-    throw new Error(`attention: numHeads must be a positive integer, got ${numHeads}`);
-  if (!Number.isInteger(numKvHeads) || numKvHeads < 1 || numHeads % numKvHeads !== 0)
-    throw new Error(`attention: numKvHeads must divide numHeads ${numHeads}, got ${numKvHeads}`);
+  expectPositiveInteger('attention: numHeads', numHeads);
+  const divides = Number.isInteger(numKvHeads) && numKvHeads >= 1 && numHeads % numKvHeads === 0;
+  expectThat(divides, 'attention: numKvHeads', `a divisor of numHeads ${numHeads}`, numKvHeads);
   const [batch, queries, width] = q.shape as [number, number, number];
-  if (width === 0 || width % numHeads !== 0)
-    throw new Error(`attention: the width of q must be a multiple of numHeads ${numHeads}, got ${width}`);
+  const isShared = width > 0 && width % numHeads === 0;
+  expectThat(isShared, 'attention: the width of q', `a multiple of numHeads ${numHeads}`, width);
   const size = width / numHeads;
   const keys = k.shape[1]!;
   const expected = [batch, keys, numKvHeads * size];
   const why = `for q ${shapeText(q)}, ${numHeads} heads and ${numKvHeads} key heads`;
   for (const [name, x] of Object.entries({ k, v })) expectShape('attention', name, x, expected, why);
-  if (queries > 0 && keys === 0) throw new Error('attention: k must hold at least one key, got 0');
-  if ((causal || rope) && queries > keys)
-    throw new Error(
-      `attention: ${causal ? 'causal' : 'rope'} needs at most ${keys} queries (one per key), got ${queries}`,
-    );
-  if (rope && rope.style !== 'half' && rope.style !== 'interleaved')
-    throw new Error(`attention: rope.style must be 'half' or 'interleaved', got '${String(rope.style)}'`);
-  if (rope && size % 2 !== 0) throw new Error(`attention: rope needs an even head size, got ${size}`);
+  expectThat(queries === 0 || keys > 0, 'attention: k', 'at least one key', keys);
+  const fits = queries <= keys || !(causal || rope);
+  const reason = causal ? 'under a causal mask' : 'with rope';
+  expectThat(fits, 'attention: q', `at most ${keys} queries, one a key, ${reason}`, queries);
+  if (rope) expectOneOf('attention: rope.style', rope.style, ['half', 'interleaved']);
+  expectThat(!rope || size % 2 === 0, 'attention: the head size', 'an even number for rope', size);
   const theta = rope?.theta ?? 10000;
-  if (!(theta > 0)) throw new Error(`attention: rope.theta must be positive, got ${theta}`);
-  if (scale !== undefined && !Number.isFinite(scale)) throw new Error(`attention: scale must be finite, got ${scale}`);
+  expectThat(theta > 0, 'attention: rope.theta', 'a number > 0', theta);
+  if (scale !== undefined) expectFinite('attention: scale', scale);
   return {
     numHeads,
     numKvHeads,

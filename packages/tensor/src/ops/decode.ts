@@ -5,7 +5,7 @@ import { rowOrSpare } from './encode.js';
 import { firstGradient, fusedGradients, hasFused, runFusedOne } from './runFused.js';
 
 export const decodeKernel = 'ScmoeDecode';
-export const decodeGradKernel = 'ScmoeDecodeGrad';
+export const decodeBackwardKernel = 'ScmoeDecodeBackward';
 
 /**
  * Unpacks expert rows into tokens: y[t] = sum over j of weights[t, j] * rows[slots[t, j]]; a dropped choice (-1) adds
@@ -15,7 +15,7 @@ export const decodeGradKernel = 'ScmoeDecodeGrad';
  * @param weights (T, k) float32
  * @param slots (T, k) int32
  * @returns (T, d)
- * @throws Error naming the argument when shapes or dtypes do not fit; the native kernel also when a slot is outside
+ * @throws ArgumentError naming the argument when shapes or dtypes do not fit; the native kernel also when a slot is outside
  */
 export function decode(rows: tf.Tensor, weights: tf.Tensor, slots: tf.Tensor): tf.Tensor2D {
   expectDtype('decode', 'rows', rows, 'float32');
@@ -45,6 +45,6 @@ tf.registerGradient({
   inputsToSave: ['rows', 'weights', 'slots'],
   gradFunc: (dy, saved) => {
     const [rows, weights, slots] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
-    return fusedGradients(decodeGradKernel, ['rows', 'weights'], { dOut: firstGradient(dy), rows, weights, slots });
+    return fusedGradients(decodeBackwardKernel, ['rows', 'weights'], { dOut: firstGradient(dy), rows, weights, slots });
   },
 });

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { itGolden } from '@scmoe/testing';
+import { itMatchesReference } from '@scmoe/testing';
 import {
   decode,
   dispatchPlan,
@@ -36,7 +36,7 @@ function randomChoice(tokens: number, topK: number, numExperts: number, seed: nu
 describe.each(availableBackends())('dispatchPlan on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
 
-  itGolden('matches the reference values', 'capacity-', ({ tensors, config }) => {
+  itMatchesReference('matches the reference values', 'capacity', ({ tensors, config }) => {
     const { numExperts, dropPolicy, capacityOrder } = config as {
       numExperts: number;
       dropPolicy: DropPolicy;
@@ -55,7 +55,7 @@ describe.each(availableBackends())('dispatchPlan on %s', (backend) => {
     }
   });
 
-  itGolden('matches the reference values', 'dropless-', ({ tensors, config }) => {
+  itMatchesReference('matches the reference values', 'dropless', ({ tensors, config }) => {
     const { numExperts, worldSizes } = config as { numExperts: number; worldSizes: number[] };
     const experts = tensors['buffer.experts']!;
     const plan = dispatchPlan(experts, tf.zeros(experts.shape), { numExperts });
@@ -147,17 +147,19 @@ describe.each(availableBackends())('dispatchPlan on %s', (backend) => {
 
   it('names what does not fit', () => {
     const { experts, weights } = randomChoice(4, 2, 5, 1);
-    expect(() => dispatchPlan(weights, weights, { numExperts: 5 })).toThrow('experts must be int32, got float32');
+    expect(() => dispatchPlan(weights, weights, { numExperts: 5 })).toThrow('experts: expected int32, got float32');
     expect(() => dispatchPlan(experts, tf.zeros([4, 1]), { numExperts: 5 })).toThrow(
-      'weights must be (4, 2) like experts',
+      'weights: expected (4, 2) like experts',
     );
     expect(() => dispatchPlan(experts, weights, { numExperts: 5, numZeroExperts: -1 })).toThrow(
-      'numZeroExperts must be a whole number, got -1',
+      'numZeroExperts: expected an integer >= 0, got -1',
     );
     expect(() => dispatchPlan(experts, weights, { numExperts: 5, capacity: -1 })).toThrow(
-      'capacity must be a whole number',
+      'capacity: expected an integer >= 0',
     );
     if (backend === 'scmoe')
-      expect(() => dispatchPlan(experts, weights, { numExperts: 2 })).toThrow(/expert of choice \d must be in 0 ... 1/);
+      expect(() => dispatchPlan(experts, weights, { numExperts: 2 })).toThrow(
+        /dispatchPlan: experts\[\d\]: expected 0 to 1/,
+      );
   });
 });

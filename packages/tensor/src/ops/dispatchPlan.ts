@@ -1,3 +1,4 @@
+import { expectOneOf, expectPositiveInteger, expectWholeNumber } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { withoutRecording } from '../autodiff/recording.js';
@@ -44,7 +45,7 @@ export type DispatchPlanAttributes = Required<DispatchPlanOptions>;
  *
  * @param experts (T, k) int32, best choice first
  * @param weights (T, k) float32: what `dropPolicy: 'probability'` compares
- * @throws Error naming the argument when shapes, dtypes or options do not fit
+ * @throws ArgumentError naming the argument when shapes, dtypes or options do not fit
  */
 export function dispatchPlan(
   experts: tf.Tensor,
@@ -61,19 +62,14 @@ export function dispatchPlan(
   expectRank('dispatchPlan', 'experts', experts, 2, '(tokens, topK)');
   expectDtype('dispatchPlan', 'weights', weights, 'float32');
   expectShape('dispatchPlan', 'weights', weights, experts.shape, 'like experts');
-  if (!Number.isInteger(numExperts) || numExperts < 1)
-    throw new Error(`dispatchPlan: numExperts must be a positive integer, got ${numExperts}`);
-  if (!Number.isInteger(numZeroExperts) || numZeroExperts < 0)
-    throw new Error(`dispatchPlan: numZeroExperts must be a whole number, got ${numZeroExperts}`);
-  if (!Number.isInteger(capacity) || capacity < 0)
-    throw new Error(`dispatchPlan: capacity must be a whole number of slots (0 = dropless), got ${capacity}`);
-  if (dropPolicy !== 'position' && dropPolicy !== 'probability')
-    throw new Error(`dispatchPlan: dropPolicy must be 'position' or 'probability', got '${String(dropPolicy)}'`);
-  if (capacityOrder !== 'choice' && capacityOrder !== 'token')
-    throw new Error(`dispatchPlan: capacityOrder must be 'choice' or 'token', got '${String(capacityOrder)}'`);
+  expectPositiveInteger('dispatchPlan: numExperts', numExperts);
+  expectWholeNumber('dispatchPlan: numZeroExperts', numZeroExperts);
+  expectWholeNumber('dispatchPlan: capacity', capacity);
+  expectOneOf('dispatchPlan: dropPolicy', dropPolicy, ['position', 'probability']);
+  expectOneOf('dispatchPlan: capacityOrder', capacityOrder, ['choice', 'token']);
   const attributes = { numExperts, numZeroExperts, capacity, dropPolicy, capacityOrder };
   // Recorded, these integers would lie on the path from the router to the loss, and tf.grads, unlike our own walker,
-  // asks every operation that reads them for a gradient.
+  // asks every operation that reads them for a gradient (docs/decisions.md#plans-off-the-tape).
   return withoutRecording(() => {
     if (!hasFused(dispatchPlanKernel)) return dispatchPlanComposed(experts, weights, attributes);
     const [slots, counts, load, firstLoad] = runFused(dispatchPlanKernel, { experts, weights }, attributes);

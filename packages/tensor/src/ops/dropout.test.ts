@@ -42,8 +42,8 @@ describe.each(availableBackends())('dropout on %s', (backend) => {
 
   it('names what is out of range', () => {
     const x = tf.ones([2]);
-    expect(() => dropout(x, { rate: 1, seed: 1 })).toThrow('dropout: rate must be in [0, 1), got 1');
-    expect(() => dropout(x, { rate: 0.5, seed: -1 })).toThrow('dropout: seed must be a whole number');
-    expect(() => dropout(tf.ones([2], 'int32'), options)).toThrow('dropout: x must be float32, got int32');
+    expect(() => dropout(x, { rate: 1, seed: 1 })).toThrow('dropout: rate: expected a number >= 0 and < 1, got 1');
+    expect(() => dropout(x, { rate: 0.5, seed: -1 })).toThrow('dropout: seed: expected an integer >= 0');
+    expect(() => dropout(tf.ones([2], 'int32'), options)).toThrow('dropout: x: expected float32, got int32');
   });
 });

@@ -1,6 +1,6 @@
+import { expectThat, expectWholeNumber } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
-import { checkWhole } from '../random/philox.js';
 import { randomUniform } from '../random/randomTensors.js';
 import { expectDtype } from './check.js';
 import { hasFused, runFusedOne } from './runFused.js';
@@ -22,13 +22,13 @@ export interface DropoutOptions {
  *
  * @param x any shape, float32
  * @returns like x
- * @throws Error where an option is out of range
+ * @throws ArgumentError where an option is out of range
  */
 export function dropout(x: tf.Tensor, { rate, seed, stream = 0 }: DropoutOptions): tf.Tensor {
   expectDtype('dropout', 'x', x, 'float32');
-  if (!(rate >= 0 && rate < 1)) throw new Error(`dropout: rate must be in [0, 1), got ${rate}`);
-  checkWhole('dropout: seed', seed);
-  checkWhole('dropout: stream', stream);
+  expectThat(rate >= 0 && rate < 1, 'dropout: rate', 'a number >= 0 and < 1', rate);
+  expectWholeNumber('dropout: seed', seed);
+  expectWholeNumber('dropout: stream', stream);
   if (rate === 0) return x.clone();
   if (!hasFused(dropoutKernel)) return dropoutComposed(x, { rate, seed, stream });
   return runFusedOne(dropoutKernel, { x }, { rate, seed, stream });

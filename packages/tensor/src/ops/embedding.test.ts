@@ -35,13 +35,13 @@ describe.each(availableBackends())('embedding on %s', (backend) => {
   });
 
   it('names what does not fit', () => {
-    expect(() => embedding(tf.tensor1d([1]), table())).toThrow('embedding: ids must be int32, got float32');
+    expect(() => embedding(tf.tensor1d([1]), table())).toThrow('embedding: ids: expected int32, got float32');
     expect(() => embedding(tf.tensor1d([1], 'int32'), tf.zeros([3]))).toThrow(
-      'embedding: table must be (vocabSize, d)',
+      'embedding: table: expected (vocabSize, d)',
     );
     if (backend === 'scmoe')
       expect(() => embedding(tf.tensor1d([2, 7], 'int32'), table())).toThrow(
-        'embedding: id 1 must be in 0 ... 6, got 7',
+        'embedding: ids[1]: expected 0 to 6, got 7',
       );
   });
 });

@@ -4,7 +4,7 @@ import { expectDtype, expectRank } from './check.js';
 import { hasFused, runFusedOne } from './runFused.js';
 
 export const embeddingKernel = 'ScmoeEmbedding';
-export const embeddingGradKernel = 'ScmoeEmbeddingGrad';
+export const embeddingBackwardKernel = 'ScmoeEmbeddingBackward';
 
 /**
  * Rows of a table by id. One kernel each way; the gradient adds up the rows of equal ids in a fixed order.
@@ -12,7 +12,7 @@ export const embeddingGradKernel = 'ScmoeEmbeddingGrad';
  * @param ids (...) int32, each in 0 ... V - 1; the native kernel throws on another
  * @param table (V, d) float32
  * @returns (..., d)
- * @throws Error naming the argument when shapes or dtypes do not fit
+ * @throws ArgumentError naming the argument when shapes or dtypes do not fit
  */
 export function embedding(ids: tf.Tensor, table: tf.Tensor): tf.Tensor {
   expectDtype('embedding', 'ids', ids, 'int32');
@@ -46,7 +46,7 @@ tf.registerGradient({
     const [ids, table] = saved as [tf.Tensor, tf.Tensor];
     const vocabSize = table.shape[0];
     return {
-      table: () => runFusedOne(embeddingGradKernel, { dOut: dy as tf.Tensor, ids }, { vocabSize }),
+      table: () => runFusedOne(embeddingBackwardKernel, { dOut: dy as tf.Tensor, ids }, { vocabSize }),
     };
   },
 });

@@ -1,10 +1,11 @@
+import { expectWholeNumber } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { expectDtype, expectRank, expectShape } from './check.js';
 import { firstGradient, fusedGradients, hasFused, runFusedOne } from './runFused.js';
 
 export const encodeKernel = 'ScmoeEncode';
-export const encodeGradKernel = 'ScmoeEncodeGrad';
+export const encodeBackwardKernel = 'ScmoeEncodeBackward';
 
 /** Options of `encode`. */
 export interface EncodeOptions {
@@ -18,15 +19,14 @@ export interface EncodeOptions {
  * @param x (T, d) float32
  * @param slots (T, k) int32 from `dispatchPlan`: each row at most once, -1 for a dropped choice
  * @returns (numRows, d)
- * @throws Error naming the argument when shapes or dtypes do not fit; the native kernel also when a slot is outside
+ * @throws ArgumentError naming the argument when shapes or dtypes do not fit; the native kernel also when a slot is outside
  */
 export function encode(x: tf.Tensor, slots: tf.Tensor, { numRows }: EncodeOptions): tf.Tensor2D {
   expectDtype('encode', 'x', x, 'float32');
   expectRank('encode', 'x', x, 2, '(tokens, d)');
   expectDtype('encode', 'slots', slots, 'int32');
   expectShape('encode', 'slots', slots, [x.shape[0], slots.shape[1] ?? 1], 'for the tokens of x');
-  if (!Number.isInteger(numRows) || numRows < 0)
-    throw new Error(`encode: numRows must be a whole number of rows, got ${numRows}`);
+  expectWholeNumber('encode: numRows', numRows);
   if (!hasFused(encodeKernel)) return encodeComposed(x, slots, { numRows });
   return runFusedOne(encodeKernel, { x, slots }, { numRows }) as tf.Tensor2D;
 }
@@ -53,5 +53,5 @@ tf.registerGradient({
   kernelName: encodeKernel,
   inputsToSave: ['slots'],
   gradFunc: (dy, [slots], attributes) =>
-    fusedGradients(encodeGradKernel, ['x'], { dOut: firstGradient(dy), slots: slots! }, attributes),
+    fusedGradients(encodeBackwardKernel, ['x'], { dOut: firstGradient(dy), slots: slots! }, attributes),
 });

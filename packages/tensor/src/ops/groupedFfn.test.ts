@@ -110,15 +110,19 @@ describe.each(availableBackends())('groupedFfn on %s', (backend) => {
       groupedFfn(rows, counts, record(list), { activation, capacity });
     const counts = tf.tensor1d([1, 1, 1], 'int32');
     expect(() => apply(random(3, 5), counts)).toThrow(
-      'groupedFfn: w1 must be (3, 5, 4) for 3 experts and rows of width 5',
+      'groupedFfn: w1: expected (3, 5, 4) for 3 experts and rows of width 5',
     );
-    expect(() => apply(random(3, 3), tf.tensor1d([1, 1], 'int32'))).toThrow('groupedFfn: w1 must be (2, 3, 4)');
-    expect(() => apply(random(3, 3), counts, 'swiglu')).toThrow('activation swiglu needs gate, up and down, got w1');
-    expect(() => apply(random(3, 3), counts, 'gelu', 2)).toThrow('rows must be 6 for 3 experts of capacity 2, got 3');
+    expect(() => apply(random(3, 3), tf.tensor1d([1, 1], 'int32'))).toThrow('groupedFfn: w1: expected (2, 3, 4)');
+    expect(() => apply(random(3, 3), counts, 'swiglu')).toThrow(
+      'experts: expected gate, up and down for the activation swiglu, got ["w1"',
+    );
+    expect(() => apply(random(3, 3), counts, 'gelu', 2)).toThrow(
+      'rows: expected 6 of them for 3 experts of capacity 2, got 3',
+    );
     if (backend === 'scmoe') {
-      expect(() => apply(random(2, 3), counts)).toThrow('the count of expert 2 must be in 0 ... 0, got 1');
+      expect(() => apply(random(2, 3), counts)).toThrow('groupedFfn: counts[2]: expected 0 to 0, got 1');
       expect(() => apply(random(3, 3), tf.tensor1d([2, 0, 0], 'int32'), 'gelu', 1)).toThrow(
-        'expert 0 must be in 0 ... 1, got 2',
+        'groupedFfn: counts[0]: expected 0 to 1, got 2',
       );
     }
   });

@@ -1,3 +1,4 @@
+import { ArgumentError, expectOneOf, expectThat, expectWholeNumber } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { isRecording } from '../autodiff/recording.js';
@@ -6,9 +7,9 @@ import { expectDtype, expectRank, expectShape } from './check.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const groupedFfnKernel = 'ScmoeGroupedFfn';
-export const groupedFfnGradKernel = 'ScmoeGroupedFfnGrad';
+export const groupedFfnBackwardKernel = 'ScmoeGroupedFfnBackward';
 export const groupedSwigluKernel = 'ScmoeGroupedSwiglu';
-export const groupedSwigluGradKernel = 'ScmoeGroupedSwigluGrad';
+export const groupedSwigluBackwardKernel = 'ScmoeGroupedSwigluBackward';
 
 /** activation(x w1 + b1) w2 + b2 of each expert; all stacked on axis 0. */
 export interface TwoLayerExperts {
@@ -59,7 +60,7 @@ export interface GroupedFfnAttributes extends Required<GroupedFfnOptions> {
  * @param rows (R, d) float32, as `encode` gives them
  * @param counts (N) int32
  * @returns (R, d)
- * @throws Error naming the argument when shapes or dtypes do not fit; the native kernel also when the counts do not fit
+ * @throws ArgumentError naming the argument when shapes or dtypes do not fit; the native kernel also when the counts do not fit
  *   the buffer
  */
 export function groupedFfn(
@@ -69,12 +70,11 @@ export function groupedFfn(
   { activation, capacity = 0 }: GroupedFfnOptions,
 ): tf.Tensor2D {
   const inputs = validated(rows, counts, experts, activation);
-  if (!Number.isInteger(capacity) || capacity < 0)
-    throw new Error(`groupedFfn: capacity must be a whole number of rows (0 = packed), got ${capacity}`);
-  if (capacity > 0 && rows.shape[0] !== capacity * counts.size)
-    throw new Error(
-      `groupedFfn: rows must be ${capacity * counts.size} for ${counts.size} experts of capacity ${capacity}, got ${rows.shape[0]}`,
-    );
+  expectWholeNumber('groupedFfn: capacity', capacity);
+  const numRows = capacity * counts.size;
+  const fits = capacity === 0 || rows.shape[0] === numRows;
+  const why = `for ${counts.size} experts of capacity ${capacity}`;
+  expectThat(fits, 'groupedFfn: rows', `${numRows} of them ${why}`, rows.shape[0]);
   const attributes: GroupedFfnAttributes = { activation, capacity, keepForGradient: isRecording() };
   const kernelName = isSwiglu(experts) ? groupedSwigluKernel : groupedFfnKernel;
   const biasedSwiglu = isSwiglu(experts) && Object.keys(inputs).length > 3;
@@ -154,14 +154,10 @@ function validated(
   expectRank('groupedFfn', 'rows', rows, 2, '(rows, d)');
   expectDtype('groupedFfn', 'counts', counts, 'int32');
   expectRank('groupedFfn', 'counts', counts, 1, '(numExperts)');
-  const known = activation === 'swiglu' || (activations.includes(activation) && activation !== ('none' as string));
-  if (!known)
-    throw new Error(`groupedFfn: activation must be gelu, gelu_tanh, silu or swiglu, got ${String(activation)}`);
-  if (isSwiglu(experts) !== (activation === 'swiglu'))
-    throw new Error(
-      `groupedFfn: activation ${activation} needs ${activation === 'swiglu' ? 'gate, up and down' : 'w1 and w2'}, ` +
-        `got ${Object.keys(experts).join(', ')}`,
-    );
+  expectOneOf('groupedFfn: activation', activation, ['gelu', 'gelu_tanh', 'silu', 'swiglu']);
+  const matches = isSwiglu(experts) === (activation === 'swiglu');
+  const weights = activation === 'swiglu' ? 'gate, up and down' : 'w1 and w2';
+  expectThat(matches, 'groupedFfn: experts', `${weights} for the activation ${activation}`, Object.keys(experts));
   const [n, d] = [counts.size, rows.shape[1]!];
   const first = isSwiglu(experts) ? experts.gate : experts.w1;
   expectRank('groupedFfn', isSwiglu(experts) ? 'gate' : 'w1', first, 3, '(numExperts, d, f)');
@@ -173,7 +169,7 @@ function validated(
   for (const [name, shape] of Object.entries(shapes)) {
     const tensor = (experts as unknown as Record<string, tf.Tensor | undefined>)[name];
     if (!tensor && /^b|Bias$/.test(name)) continue;
-    if (!tensor) throw new Error(`groupedFfn: ${name} is missing`);
+    if (!tensor) throw new ArgumentError(`groupedFfn: ${name}: expected (${shape.join(', ')}), got none`);
     expectDtype('groupedFfn', name, tensor, 'float32');
     expectShape('groupedFfn', name, tensor, shape, `for ${n} experts and rows of width ${d}`);
     inputs[name] = tensor;
@@ -195,7 +191,7 @@ tf.registerGradient({
       tf.Tensor,
     ];
     const inputs = { dOut: firstGradient(dy), rows, counts, w1, w2, pre, hidden };
-    return fusedGradients(groupedFfnGradKernel, ['rows', 'w1', 'b1', 'w2', 'b2'], inputs, attributes);
+    return fusedGradients(groupedFfnBackwardKernel, ['rows', 'w1', 'b1', 'w2', 'b2'], inputs, attributes);
   },
 });
 
@@ -214,6 +210,6 @@ tf.registerGradient({
       tf.Tensor,
     ];
     const inputs = { dOut: firstGradient(dy), rows, counts, gate, up, down, gated, raised };
-    return fusedGradients(groupedSwigluGradKernel, ['rows', 'gate', 'up', 'down'], inputs, attributes);
+    return fusedGradients(groupedSwigluBackwardKernel, ['rows', 'gate', 'up', 'down'], inputs, attributes);
   },
 });

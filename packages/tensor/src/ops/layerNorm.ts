@@ -1,10 +1,11 @@
+import { expectNonNegative } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { expectDtype, expectShape, expectWidth } from './check.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const layerNormKernel = 'ScmoeLayerNorm';
-export const layerNormGradKernel = 'ScmoeLayerNormGrad';
+export const layerNormBackwardKernel = 'ScmoeLayerNormBackward';
 
 /** Options of `layerNorm` and `rmsNorm`. */
 export interface NormOptions {
@@ -20,7 +21,7 @@ export interface NormOptions {
  * @param weight (d)
  * @param bias (d)
  * @returns (..., d)
- * @throws Error naming the argument when shapes or dtypes do not fit
+ * @throws ArgumentError naming the argument when shapes or dtypes do not fit
  */
 export function layerNorm(
   x: tf.Tensor,
@@ -32,7 +33,7 @@ export function layerNorm(
   for (const [name, tensor] of Object.entries({ x, weight, bias })) expectDtype('layerNorm', name, tensor, 'float32');
   expectShape('layerNorm', 'weight', weight, [d], 'for the last dimension of x');
   expectShape('layerNorm', 'bias', bias, [d], 'for the last dimension of x');
-  if (!(epsilon >= 0)) throw new Error(`layerNorm: epsilon must not be negative, got ${epsilon}`);
+  expectNonNegative('layerNorm: epsilon', epsilon);
   if (!hasFused(layerNormKernel)) return layerNormComposed(x, weight, bias, { epsilon });
   const [y, ...saved] = runFused(layerNormKernel, { x, weight, bias }, { epsilon });
   tf.dispose(saved); // the tape keeps its own handles
@@ -60,6 +61,6 @@ tf.registerGradient({
   gradFunc: (dy, saved) => {
     const [x, weight, mean, rstd] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
     const dOut = firstGradient(dy);
-    return fusedGradients(layerNormGradKernel, ['x', 'weight', 'bias'], { dOut, x, weight, mean, rstd });
+    return fusedGradients(layerNormBackwardKernel, ['x', 'weight', 'bias'], { dOut, x, weight, mean, rstd });
   },
 });

@@ -6,7 +6,7 @@ import { expectDtype, expectRank, expectShape, expectWidth } from './check.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const linearKernel = 'ScmoeLinear';
-export const linearGradKernel = 'ScmoeLinearGrad';
+export const linearBackwardKernel = 'ScmoeLinearBackward';
 
 /** Options of `linear`. */
 export interface LinearOptions {
@@ -27,7 +27,7 @@ export interface LinearAttributes extends Required<LinearOptions> {
  * @param weight (dIn, dOut)
  * @param bias (dOut), or undefined
  * @returns (..., dOut)
- * @throws Error naming the argument when shapes or dtypes do not fit
+ * @throws ArgumentError naming the argument when shapes or dtypes do not fit
  */
 export function linear(
   x: tf.Tensor,
@@ -76,6 +76,6 @@ tf.registerGradient({
     const dOut = firstGradient(dy);
     const [x, weight, preActivation] = saved as [tf.Tensor, tf.Tensor, tf.Tensor?];
     const inputs = { dOut, x, weight, ...(preActivation && { preActivation }) };
-    return fusedGradients(linearGradKernel, ['x', 'weight', 'bias'], inputs, attributes);
+    return fusedGradients(linearBackwardKernel, ['x', 'weight', 'bias'], inputs, attributes);
   },
 });

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { expectGradientsMatch, itGolden, relativeError } from '@scmoe/testing';
+import { expectGradientsMatch, itMatchesReference, relativeError } from '@scmoe/testing';
 import { layerNorm, layerNormComposed, rmsNorm, rmsNormComposed } from '../index.js';
 import { availableBackends } from '../testing/backends.js';
 import { expectNoLeak, expectTwinsAgree } from '../testing/twin.js';
@@ -46,7 +46,7 @@ describe.each(availableBackends())('norms on %s', (backend) => {
     expectGradientsMatch((x, w) => tf.sum(tf.square(rmsNorm(x, w))), [random(3, 6), random(6)]);
   });
 
-  itGolden('match the reference values', 'norm-', ({ tensors, config }) => {
+  itMatchesReference('match the reference values', 'norm', ({ tensors, config }) => {
     const { norm, normEps } = config as { norm: 'layer' | 'rms'; normEps: number };
     const names = ['input.x', 'param.weight', ...(norm === 'layer' ? ['param.bias'] : [])];
     const apply = (x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor) =>
@@ -66,10 +66,10 @@ describe.each(availableBackends())('norms on %s', (backend) => {
   });
 
   it('name what does not fit', () => {
-    expect(() => layerNorm(random(2, 4), random(3), random(4))).toThrow('layerNorm: weight must be (4)');
-    expect(() => layerNorm(random(2, 4), random(4), random(5))).toThrow('layerNorm: bias must be (4)');
-    expect(() => rmsNorm(random(2, 4), tf.zeros([4], 'int32'))).toThrow('rmsNorm: weight must be float32, got int32');
-    expect(() => rmsNorm(random(2, 4), random(4), { epsilon: -1 })).toThrow('epsilon must not be negative, got -1');
-    expect(() => rmsNorm(tf.scalar(1), random(1))).toThrow('rmsNorm: x must have at least one dimension');
+    expect(() => layerNorm(random(2, 4), random(3), random(4))).toThrow('layerNorm: weight: expected (4)');
+    expect(() => layerNorm(random(2, 4), random(4), random(5))).toThrow('layerNorm: bias: expected (4)');
+    expect(() => rmsNorm(random(2, 4), tf.zeros([4], 'int32'))).toThrow('rmsNorm: weight: expected float32, got int32');
+    expect(() => rmsNorm(random(2, 4), random(4), { epsilon: -1 })).toThrow('epsilon: expected a number >= 0, got -1');
+    expect(() => rmsNorm(tf.scalar(1), random(1))).toThrow('rmsNorm: x: expected at least one dimension');
   });
 });

@@ -76,17 +76,19 @@ describe.each(availableBackends())('encode and decode on %s', (backend) => {
 
   it('name what does not fit', () => {
     expect(() => encode(random(3, 2), slots(), { numRows })).toThrow(
-      'encode: slots must be (3, 2) for the tokens of x',
+      'encode: slots: expected (3, 2) for the tokens of x',
     );
-    expect(() => encode(random(4, 2), random(4, 2), { numRows })).toThrow('encode: slots must be int32, got float32');
+    expect(() => encode(random(4, 2), random(4, 2), { numRows })).toThrow('encode: slots: expected int32, got float32');
     expect(() => decode(random(7, 2), random(4, 1), slots())).toThrow(
-      'decode: slots must be (4, 1) like weights, got (4, 2)',
+      'decode: slots: expected (4, 1) like weights, got (4, 2)',
     );
     if (backend === 'scmoe') {
       expect(() => encode(random(4, 2), slots(), { numRows: 5 })).toThrow(
-        'slot of choice 4 must be a free row below 5, got 5',
+        'encode: slots[4]: expected a free row below 5, got 5',
       );
-      expect(() => decode(random(5, 2), random(4, 2), slots())).toThrow('slot of choice 4 must be below 5, got 5');
+      expect(() => decode(random(5, 2), random(4, 2), slots())).toThrow(
+        'decode: slots[4]: expected a row below 5, got 5',
+      );
     }
   });
 });

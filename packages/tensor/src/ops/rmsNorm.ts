@@ -1,3 +1,4 @@
+import { expectNonNegative } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { expectDtype, expectShape, expectWidth } from './check.js';
@@ -5,7 +6,7 @@ import type { NormOptions } from './layerNorm.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const rmsNormKernel = 'ScmoeRmsNorm';
-export const rmsNormGradKernel = 'ScmoeRmsNormGrad';
+export const rmsNormBackwardKernel = 'ScmoeRmsNormBackward';
 
 /**
  * x / sqrt(mean(x²) + epsilon) * weight over the last dimension (Zhang and Sennrich, arXiv 1910.07467). One kernel each
@@ -14,13 +15,13 @@ export const rmsNormGradKernel = 'ScmoeRmsNormGrad';
  * @param x (..., d) float32
  * @param weight (d)
  * @returns (..., d)
- * @throws Error naming the argument when shapes or dtypes do not fit
+ * @throws ArgumentError naming the argument when shapes or dtypes do not fit
  */
 export function rmsNorm(x: tf.Tensor, weight: tf.Tensor, { epsilon = 1e-6 }: NormOptions = {}): tf.Tensor {
   const d = expectWidth('rmsNorm', 'x', x);
   for (const [name, tensor] of Object.entries({ x, weight })) expectDtype('rmsNorm', name, tensor, 'float32');
   expectShape('rmsNorm', 'weight', weight, [d], 'for the last dimension of x');
-  if (!(epsilon >= 0)) throw new Error(`rmsNorm: epsilon must not be negative, got ${epsilon}`);
+  expectNonNegative('rmsNorm: epsilon', epsilon);
   if (!hasFused(rmsNormKernel)) return rmsNormComposed(x, weight, { epsilon });
   const [y, ...saved] = runFused(rmsNormKernel, { x, weight }, { epsilon });
   tf.dispose(saved); // the tape keeps its own handle
@@ -42,6 +43,6 @@ tf.registerGradient({
   gradFunc: (dy, saved) => {
     const [x, weight, rstd] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
     const dOut = firstGradient(dy);
-    return fusedGradients(rmsNormGradKernel, ['x', 'weight'], { dOut, x, weight, rstd });
+    return fusedGradients(rmsNormBackwardKernel, ['x', 'weight'], { dOut, x, weight, rstd });
   },
 });

@@ -118,45 +118,45 @@ describe.each(availableBackends())('route on %s', (backend) => {
   });
 
   it.each<[string, () => unknown, string]>([
-    ['topK', () => route(logits(2, 3), { topK: 4 }), 'topK must be an integer from 1 to numExperts 3, got 4'],
-    ['a rank', () => route(tf.zeros([3]), { topK: 1 }), 'logits must be (tokens, numExperts), got (3)'],
-    ['a dtype', () => route(tf.zeros([2, 3], 'int32'), { topK: 1 }), 'logits must be float32, got int32'],
+    ['topK', () => route(logits(2, 3), { topK: 4 }), 'topK: expected a whole number from 1 to 3, got 4'],
+    ['a rank', () => route(tf.zeros([3]), { topK: 1 }), 'logits: expected (tokens, numExperts), got (3)'],
+    ['a dtype', () => route(tf.zeros([2, 3], 'int32'), { topK: 1 }), 'logits: expected float32, got int32'],
     [
       'a score function',
       () => route(logits(2, 3), { topK: 1, scoreFunction: 'tanh' as 'sigmoid' }),
-      "scoreFunction must be 'softmax' or 'sigmoid', got 'tanh'",
+      'scoreFunction: expected one of softmax, sigmoid, got "tanh"',
     ],
     [
       'a factor',
       () => route(logits(2, 3), { topK: 1, routedScalingFactor: 0 }),
-      'routedScalingFactor must be a positive number, got 0',
+      'routedScalingFactor: expected a number > 0, got 0',
     ],
     [
       'zero experts',
       () => route(logits(2, 3), { topK: 1, numZeroExperts: 3 }),
-      'numZeroExperts must be an integer from 0 to 2, got 3',
+      'numZeroExperts: expected a whole number from 0 to 2, got 3',
     ],
     [
       'a bias',
       () => route(logits(2, 3), { topK: 1, correctionBias: tf.zeros([2]) }),
-      'correctionBias must be (3) for the experts, got (2)',
+      'correctionBias: expected (3) for the experts, got (2)',
     ],
     [
       'given experts',
       () => route(logits(2, 3), { topK: 1, experts: tf.zeros([2, 2], 'int32') }),
-      'experts must be (2, 1) for tokens and topK, got (2, 2)',
+      'experts: expected (2, 1) for tokens and topK, got (2, 2)',
     ],
     [
       'a bias with given experts',
       () => route(logits(2, 3), { topK: 1, experts: tf.zeros([2, 1], 'int32'), correctionBias: tf.zeros([3]) }),
-      'with experts given there is no choice for correctionBias to change',
+      'correctionBias: expected none where experts are given, got [3]',
     ],
   ])('names %s that does not fit', (_, run, message) => expect(run).toThrow(`route: ${message}`));
 
   if (backend === 'scmoe') {
     it('names a given expert that does not exist', () => {
       expect(() => route(logits(1, 3), { topK: 1, experts: tf.tensor2d([[3]], undefined, 'int32') })).toThrow(
-        'route: expert of choice 0 must be in 0 ... 2, got 3',
+        'route: experts[0]: expected 0 to 2, got 3',
       );
     });
   }

@@ -1,3 +1,4 @@
+import { expectInteger, expectOneOf, expectPositive, expectThat } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { stopGradient } from '../autodiff/stopGradient.js';
@@ -6,7 +7,7 @@ import { dispatchPlan, type CapacityOrder, type DispatchPlan, type DropPolicy } 
 import { fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const routeKernel = 'ScmoeRoute';
-export const routeGradKernel = 'ScmoeRouteGrad';
+export const routeBackwardKernel = 'ScmoeRouteBackward';
 
 /** `softmax` over all experts, or `sigmoid` of each one's own logit (DeepSeek-V3). */
 export type ScoreFunction = 'softmax' | 'sigmoid';
@@ -57,7 +58,7 @@ const smallest = 1e-20;
  * 1701.06538; k = 1 as in Switch, arXiv 2101.03961). Always float32. Gradients flow through `scores` and `weights`.
  *
  * @param logits (T, M) float32
- * @throws Error naming the argument when shapes, dtypes or options do not fit
+ * @throws ArgumentError naming the argument when shapes, dtypes or options do not fit
  */
 export function route(
   logits: tf.Tensor,
@@ -77,20 +78,16 @@ export function route(
   expectDtype('route', 'logits', logits, 'float32');
   expectRank('route', 'logits', logits, 2, '(tokens, numExperts)');
   const [tokens, all] = logits.shape as [number, number];
-  if (!Number.isInteger(topK) || topK < 1 || topK > all)
-    throw new Error(`route: topK must be an integer from 1 to numExperts ${all}, got ${topK}`);
-  if (scoreFunction !== 'softmax' && scoreFunction !== 'sigmoid')
-    throw new Error(`route: scoreFunction must be 'softmax' or 'sigmoid', got '${String(scoreFunction)}'`);
-  if (!(routedScalingFactor > 0 && Number.isFinite(routedScalingFactor)))
-    throw new Error(`route: routedScalingFactor must be a positive number, got ${routedScalingFactor}`);
-  if (!Number.isInteger(numZeroExperts) || numZeroExperts < 0 || numZeroExperts >= all)
-    throw new Error(`route: numZeroExperts must be an integer from 0 to ${all - 1}, got ${numZeroExperts}`);
+  expectInteger('route: topK', topK, { minimum: 1, maximum: all });
+  expectOneOf('route: scoreFunction', scoreFunction, ['softmax', 'sigmoid']);
+  expectPositive('route: routedScalingFactor', routedScalingFactor);
+  expectInteger('route: numZeroExperts', numZeroExperts, { minimum: 0, maximum: all - 1 });
   if (correctionBias) {
     expectDtype('route', 'correctionBias', correctionBias, 'float32');
     expectShape('route', 'correctionBias', correctionBias, [all], 'for the experts');
   }
   if (given) {
-    if (correctionBias) throw new Error('route: with experts given there is no choice for correctionBias to change');
+    expectThat(!correctionBias, 'route: correctionBias', 'none where experts are given', correctionBias?.shape);
     expectDtype('route', 'experts', given, 'int32');
     expectShape('route', 'experts', given, [tokens, topK], 'for tokens and topK');
   }
@@ -148,6 +145,6 @@ tf.registerGradient({
       ...(dScores!.size === scores.size && { dScores: dScores! }),
       ...(dWeights!.size === weights.size && { dWeights: dWeights! }),
     };
-    return fusedGradients(routeGradKernel, ['logits'], inputs, attributes);
+    return fusedGradients(routeBackwardKernel, ['logits'], inputs, attributes);
   },
 });

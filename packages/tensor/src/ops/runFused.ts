@@ -1,6 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 
-/** Whether the current backend has its own kernel of this name; where not, an op composes it from TF.js ops. */
+/**
+ * Whether the current backend has its own kernel of this name; where not, an op composes it from TF.js ops
+ * (docs/decisions.md#composed-twin).
+ */
 export function hasFused(kernelName: string): boolean {
   return tf.getKernel(kernelName, tf.getBackend()) != null;
 }

@@ -1,10 +1,11 @@
+import { expectThat } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { expectDtype, expectRank, expectShape } from './check.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const crossEntropyKernel = 'ScmoeSoftmaxCrossEntropy';
-export const crossEntropyGradKernel = 'ScmoeSoftmaxCrossEntropyGrad';
+export const crossEntropyBackwardKernel = 'ScmoeSoftmaxCrossEntropyBackward';
 
 /** Options of `softmaxCrossEntropy`. */
 export interface CrossEntropyOptions {
@@ -21,7 +22,7 @@ export interface CrossEntropyOptions {
  * @param logits (T, V) float32
  * @param targets (T) int32, each in 0 ... V - 1 or ignoreIndex; the native kernel throws on another
  * @returns scalar
- * @throws Error naming the argument when shapes or dtypes do not fit
+ * @throws ArgumentError naming the argument when shapes or dtypes do not fit
  */
 export function softmaxCrossEntropy(
   logits: tf.Tensor,
@@ -32,8 +33,8 @@ export function softmaxCrossEntropy(
   expectDtype('softmaxCrossEntropy', 'targets', targets, 'int32');
   expectRank('softmaxCrossEntropy', 'logits', logits, 2, '(tokens, classes)');
   expectShape('softmaxCrossEntropy', 'targets', targets, [logits.shape[0]], 'for the rows of logits');
-  if (!(labelSmoothing >= 0 && labelSmoothing < 1))
-    throw new Error(`softmaxCrossEntropy: labelSmoothing must be in [0, 1), got ${labelSmoothing}`);
+  const isShare = labelSmoothing >= 0 && labelSmoothing < 1;
+  expectThat(isShare, 'softmaxCrossEntropy: labelSmoothing', 'a number >= 0 and < 1', labelSmoothing);
   const options = { ignoreIndex, labelSmoothing };
   if (!hasFused(crossEntropyKernel)) return softmaxCrossEntropyComposed(logits, targets, options);
   const [loss, ...saved] = runFused(crossEntropyKernel, { logits, targets }, options);
@@ -67,6 +68,6 @@ tf.registerGradient({
   gradFunc: (dy, saved, attributes) => {
     const [logits, targets, logsumexp, counted] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
     const inputs = { dOut: firstGradient(dy), logits, targets, logsumexp, counted };
-    return fusedGradients(crossEntropyGradKernel, ['logits'], inputs, attributes);
+    return fusedGradients(crossEntropyBackwardKernel, ['logits'], inputs, attributes);
   },
 });

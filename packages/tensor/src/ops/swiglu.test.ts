@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { expectGradientsMatch, itGolden, relativeError } from '@scmoe/testing';
-import { swiglu, swigluComposed } from '../index.js';
+import { expectGradientsMatch, itMatchesReference, relativeError } from '@scmoe/testing';
+import { linear, swiglu, swigluComposed } from '../index.js';
 import { availableBackends } from '../testing/backends.js';
 import { expectNoLeak, expectTwinsAgree } from '../testing/twin.js';
 
@@ -30,14 +30,23 @@ describe.each(availableBackends())('swiglu on %s', (backend) => {
     expectGradientsMatch((x, g, u, w) => tf.sum(swiglu(x, g, u, w)), inputs);
   });
 
-  itGolden('matches the reference values', 'ffn-swiglu', ({ tensors }) => {
-    const names = ['input.x', 'param.gate', 'param.up', 'param.down'];
-    const inputs = names.map((name) => tensors[name]!);
-    const apply = (...[x, g, u, w]: tf.Tensor[]) => swiglu(x!, g!, u!, w!);
-    expect(relativeError(apply(...inputs), tensors['output.y']!)).toBeLessThan(1e-5);
-    const gradients = tf.grads((...xs: tf.Tensor[]) => tf.sum(tf.mul(apply(...xs), tensors['r.y']!)))(inputs);
-    names.forEach((name, i) => {
-      expect(relativeError(gradients[i]!, tensors[`grad.${name}`]!)).toBeLessThan(5e-5);
+  // The reference has all three forms of a feed-forward network: the others are two products with an activation between.
+  itMatchesReference('or linear matches the reference values', 'ffn', ({ tensors, config }) => {
+    const { activation } = config as { activation: 'swiglu' | 'gelu' | 'gelu_tanh' };
+    const [names, apply] =
+      activation === 'swiglu'
+        ? [['gate', 'up', 'down'], (x: tf.Tensor, [g, u, w]: tf.Tensor[]) => swiglu(x, g!, u!, w!)]
+        : [
+            ['w1', 'b1', 'w2', 'b2'],
+            (x: tf.Tensor, [w1, b1, w2, b2]: tf.Tensor[]) => linear(linear(x, w1!, b1, { activation }), w2!, b2),
+          ];
+    const keys = ['input.x', ...names.map((name) => `param.${name}`)];
+    const inputs = keys.map((key) => tensors[key]!);
+    expect(relativeError(apply(inputs[0]!, inputs.slice(1)), tensors['output.y']!)).toBeLessThan(1e-5);
+    const loss = (x: tf.Tensor, ...weights: tf.Tensor[]) => tf.sum(tf.mul(apply(x, weights), tensors['r.y']!));
+    const gradients = tf.grads(loss)(inputs);
+    keys.forEach((key, i) => {
+      expect(relativeError(gradients[i]!, tensors[`grad.${key}`]!)).toBeLessThan(5e-5);
     });
   });
 
@@ -48,8 +57,8 @@ describe.each(availableBackends())('swiglu on %s', (backend) => {
 
   it('names what does not fit', () => {
     const [g, u, w] = weights(4, 6) as [tf.Tensor, tf.Tensor, tf.Tensor];
-    expect(() => swiglu(random(2, 5), g, u, w)).toThrow('swiglu: gate must be (5, 6)');
-    expect(() => swiglu(random(2, 4), g, w, w)).toThrow('swiglu: up must be (4, 6) like gate, got (6, 4)');
-    expect(() => swiglu(random(2, 4), g, u, u)).toThrow('swiglu: down must be (6, 4)');
+    expect(() => swiglu(random(2, 5), g, u, w)).toThrow('swiglu: gate: expected (5, 6)');
+    expect(() => swiglu(random(2, 4), g, w, w)).toThrow('swiglu: up: expected (4, 6) like gate, got (6, 4)');
+    expect(() => swiglu(random(2, 4), g, u, u)).toThrow('swiglu: down: expected (6, 4)');
   });
 });

@@ -5,7 +5,7 @@ import { expectDtype, expectRank, expectShape, expectWidth } from './check.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const swigluKernel = 'ScmoeSwiglu';
-export const swigluGradKernel = 'ScmoeSwigluGrad';
+export const swigluBackwardKernel = 'ScmoeSwigluBackward';
 
 export interface SwigluAttributes {
   /** Return the hidden layers as well. */
@@ -21,7 +21,7 @@ export interface SwigluAttributes {
  * @param up (d, f)
  * @param down (f, d)
  * @returns (..., d)
- * @throws Error naming the argument when shapes or dtypes do not fit
+ * @throws ArgumentError naming the argument when shapes or dtypes do not fit
  */
 export function swiglu(x: tf.Tensor, gate: tf.Tensor, up: tf.Tensor, down: tf.Tensor): tf.Tensor {
   const d = expectWidth('swiglu', 'x', x);
@@ -63,6 +63,14 @@ tf.registerGradient({
       tf.Tensor,
     ];
     const dOut = firstGradient(dy);
-    return fusedGradients(swigluGradKernel, ['x', 'gate', 'up', 'down'], { dOut, x, gate, up, down, gated, raised });
+    return fusedGradients(swigluBackwardKernel, ['x', 'gate', 'up', 'down'], {
+      dOut,
+      x,
+      gate,
+      up,
+      down,
+      gated,
+      raised,
+    });
   },
 });

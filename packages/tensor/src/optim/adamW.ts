@@ -1,7 +1,16 @@
+import {
+  ArgumentError,
+  expectFinite,
+  expectNonNegative,
+  expectPositive,
+  expectThat,
+  expectWholeNumber,
+} from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
-import { expectShape } from '../ops/check.js';
+import { expectDtype, expectShape } from '../ops/check.js';
 import { hasFused, runFused } from '../ops/runFused.js';
+import { isWeight } from './isWeight.js';
 
 export const adamWKernel = 'ScmoeAdamW';
 
@@ -11,7 +20,7 @@ export interface AdamWOptions {
   beta2?: number;
   epsilon?: number;
   weightDecay?: number;
-  /** Which variables decay; by default matrices and stacks of them, not biases and norms. */
+  /** Which variables decay; by default weights and tables, not biases and norms: see `isWeight`. */
   decay?: (name: string, variable: tf.Variable) => boolean;
 }
 
@@ -57,6 +66,8 @@ interface Moments {
  * where m̂ and v̂ are m and v over 1 - beta^t. Clones of a variable keep the value that they were taken from.
  */
 export class AdamW {
+  /** The name under which checkpoints know it. */
+  readonly name = 'AdamW';
   private readonly beta1: number;
   private readonly beta2: number;
   private readonly epsilon: number;
@@ -65,17 +76,11 @@ export class AdamW {
   private readonly moments = new Map<string, Moments>();
   private steps = 0;
 
-  constructor({
-    beta1 = 0.9,
-    beta2 = 0.95,
-    epsilon = 1e-8,
-    weightDecay = 0.1,
-    decay = (_name, variable) => variable.rank >= 2,
-  }: AdamWOptions = {}) {
+  constructor({ beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.1, decay = isWeight }: AdamWOptions = {}) {
     for (const [name, beta] of Object.entries({ beta1, beta2 }))
-      if (!(beta >= 0 && beta < 1)) throw new Error(`AdamW: ${name} must be in [0, 1), got ${beta}`);
-    if (!(epsilon > 0)) throw new Error(`AdamW: epsilon must be positive, got ${epsilon}`);
-    if (!(weightDecay >= 0)) throw new Error(`AdamW: weightDecay must not be negative, got ${weightDecay}`);
+      expectThat(beta >= 0 && beta < 1, `AdamW: ${name}`, 'a number >= 0 and < 1', beta);
+    expectPositive('AdamW: epsilon', epsilon);
+    expectNonNegative('AdamW: weightDecay', weightDecay);
     this.beta1 = beta1;
     this.beta2 = beta2;
     this.epsilon = epsilon;
@@ -92,18 +97,18 @@ export class AdamW {
    * One update of `variables`, whose moments are kept under their names.
    *
    * @param gradients one for each variable, under its name; the caller disposes them
-   * @throws Error naming the variable when a gradient or a moment is missing or of another shape
+   * @throws ArgumentError naming the variable when a gradient or a moment is missing or of another shape
    */
   step(
     variables: Record<string, tf.Variable>,
     gradients: Record<string, tf.Tensor>,
     { learningRate, gradScale }: AdamWStepOptions,
   ): void {
-    if (!Number.isFinite(learningRate)) throw new Error(`AdamW: learningRate must be finite, got ${learningRate}`);
-    if (gradScale && (gradScale.size !== 1 || gradScale.dtype !== 'float32'))
-      throw new Error(
-        `AdamW: gradScale must be a float32 scalar, got ${gradScale.dtype} (${gradScale.shape.join(', ')})`,
-      );
+    expectFinite('AdamW: learningRate', learningRate);
+    if (gradScale) {
+      expectDtype('AdamW', 'gradScale', gradScale, 'float32');
+      expectThat(gradScale.size === 1, 'AdamW: gradScale', 'a scalar', gradScale.shape);
+    }
     const names = Object.keys(variables);
     const slots = names.map((name) => this.slot(name, variables[name]!, gradients[name]));
     if (slots.length === 0) return;
@@ -141,19 +146,15 @@ export class AdamW {
 
   /** Takes over the moments that state() gave, and the number of steps behind them; keeps handles of its own. */
   loadState(state: Record<string, tf.Tensor>, stepCount: number): void {
-    if (!Number.isInteger(stepCount) || stepCount < 0)
-      throw new Error(`AdamW: stepCount must be a whole number of steps, got ${stepCount}`);
+    expectWholeNumber('AdamW: stepCount', stepCount);
     const names = Object.keys(state);
     const unknown = names.find((key) => !/^[mv]\../.test(key));
-    if (unknown) throw new Error(`AdamW: the state holds '${unknown}', expected only m.<name> and v.<name>`);
+    expectThat(unknown === undefined, 'AdamW: state', 'only m.<name> and v.<name>', unknown);
     const loaded = new Map<string, Moments>();
     for (const name of new Set(names.map((key) => key.slice(2)))) {
       const [m, v] = [state[`m.${name}`], state[`v.${name}`]];
-      if (!m || !v) throw new Error(`AdamW: the state lacks ${m ? 'v' : 'm'}.${name}`);
-      if (m.shape.join() !== v.shape.join())
-        throw new Error(
-          `AdamW: m.${name} and v.${name} must have one shape, got (${m.shape.join(', ')}) and (${v.shape.join(', ')})`,
-        );
+      if (!m || !v) throw new ArgumentError(`AdamW: state: expected ${m ? 'v' : 'm'}.${name} as well, got none`);
+      expectShape('AdamW', `v.${name}`, v, m.shape, `like m.${name}`);
       loaded.set(name, { m, v });
     }
     this.dispose();
@@ -169,9 +170,9 @@ export class AdamW {
   }
 
   private slot(name: string, variable: tf.Variable, gradient: tf.Tensor | undefined): AdamWSlot {
-    if (!gradient) throw new Error(`AdamW: there is no gradient for '${name}'`);
-    if (variable.dtype !== 'float32' || gradient.dtype !== 'float32')
-      throw new Error(`AdamW: '${name}' and its gradient must be float32, got ${variable.dtype} and ${gradient.dtype}`);
+    if (!gradient) throw new ArgumentError(`AdamW: gradients: expected one for '${name}', got none`);
+    expectDtype('AdamW', `'${name}'`, variable, 'float32');
+    expectDtype('AdamW', `the gradient of '${name}'`, gradient, 'float32');
     expectShape('AdamW', `the gradient of '${name}'`, gradient, variable.shape);
     let moments = this.moments.get(name);
     if (!moments) {

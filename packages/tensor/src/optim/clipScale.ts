@@ -1,3 +1,4 @@
+import { expectThat } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 /**
@@ -8,7 +9,7 @@ import * as tf from '@tensorflow/tfjs';
  * @returns scalar
  */
 export function clipScale(norm: tf.Tensor, maxNorm: number): tf.Scalar {
-  if (!(maxNorm > 0)) throw new Error(`clipScale: maxNorm must be positive, got ${maxNorm}`);
-  if (norm.size !== 1) throw new Error(`clipScale: norm must be a scalar, got (${norm.shape.join(', ')})`);
+  expectThat(maxNorm > 0, 'clipScale: maxNorm', 'a number > 0', maxNorm);
+  expectThat(norm.size === 1, 'clipScale: norm', 'a scalar', norm.shape);
   return tf.tidy(() => tf.minimum(1, tf.div(maxNorm, tf.reshape(norm, []))));
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { expectDtype } from '../ops/check.js';
 import { hasFused, runFusedOne } from '../ops/runFused.js';
 
 export const globalNormKernel = 'ScmoeGlobalNorm';
@@ -11,9 +12,7 @@ export const globalNormKernel = 'ScmoeGlobalNorm';
  * @returns scalar, 0 for an empty list
  */
 export function globalNorm(gradients: tf.Tensor[]): tf.Scalar {
-  for (const [i, gradient] of gradients.entries())
-    if (gradient.dtype !== 'float32')
-      throw new Error(`globalNorm: gradient ${i} must be float32, got ${gradient.dtype}`);
+  for (const [i, gradient] of gradients.entries()) expectDtype('globalNorm', `gradients[${i}]`, gradient, 'float32');
   if (gradients.length === 0) return tf.scalar(0);
   if (!hasFused(globalNormKernel)) return globalNormComposed(gradients);
   const inputs = Object.fromEntries(gradients.map((gradient, i) => [`g${i}`, gradient]));

@@ -1,3 +1,5 @@
+import { expectBetween, expectOneOf, expectPositive, expectThat, expectWholeNumber } from '@scmoe/errors';
+
 /** Learning rate as a function of the step, which counts from 0. */
 export type Schedule = (step: number) => number;
 
@@ -41,25 +43,16 @@ function decaying(options: DecayOptions, remaining: (progress: number) => number
     const progress = Math.min(1, (step - warmupSteps) / (totalSteps - warmupSteps));
     return minimum + (peak - minimum) * remaining(progress);
   });
-  if (!(minimum >= 0 && minimum <= peak)) {
-    throw new RangeError(`minimum must be from 0 to the peak of ${peak}, got ${minimum}`);
-  }
-  if (!Number.isInteger(totalSteps) || totalSteps <= warmupSteps) {
-    throw new RangeError(
-      `totalSteps must be a whole number above the ${warmupSteps} steps of the warm-up, got ${totalSteps}`,
-    );
-  }
+  expectBetween('minimum', minimum, 0, peak);
+  const fits = Number.isInteger(totalSteps) && totalSteps > warmupSteps;
+  expectThat(fits, 'totalSteps', `a whole number above the ${warmupSteps} steps of the warm-up`, totalSteps);
   return schedule;
 }
 
 function warmingUp({ peak, warmupSteps = 0, warmup = 'fromFirst' }: WarmupOptions, after: Schedule): Schedule {
-  if (!(peak > 0 && Number.isFinite(peak))) throw new RangeError(`peak must be a number above 0, got ${peak}`);
-  if (!Number.isInteger(warmupSteps) || warmupSteps < 0) {
-    throw new RangeError(`warmupSteps must be a whole number of at least 0, got ${warmupSteps}`);
-  }
-  if (warmup !== 'fromFirst' && warmup !== 'fromZero') {
-    throw new RangeError(`warmup must be 'fromFirst' or 'fromZero', got '${String(warmup)}'`);
-  }
+  expectPositive('peak', peak);
+  expectWholeNumber('warmupSteps', warmupSteps);
+  expectOneOf('warmup', warmup, ['fromFirst', 'fromZero']);
   return (step) => {
     if (step >= warmupSteps) return after(step);
     return warmup === 'fromFirst' ? (peak * (step + 1)) / (warmupSteps + 1) : (peak * step) / warmupSteps;

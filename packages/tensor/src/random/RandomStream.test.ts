@@ -80,8 +80,8 @@ describe('RandomStream', () => {
 
   it('rejects what is no whole number', () => {
     const stream = new RandomStream({ seed: 9 });
-    expect(() => stream.int(0)).toThrow('n must be a whole number of at least 1, got 0');
-    expect(() => stream.fork(0.5)).toThrow('id must be a whole number');
-    expect(() => new RandomStream({ seed: 1.5 })).toThrow('seed must be a whole number');
+    expect(() => stream.int(0)).toThrow('n: expected a positive integer, got 0');
+    expect(() => stream.fork(0.5)).toThrow('id: expected a whole number');
+    expect(() => new RandomStream({ seed: 1.5 })).toThrow('seed: expected an integer >= 0');
   });
 });

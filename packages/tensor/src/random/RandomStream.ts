@@ -1,4 +1,6 @@
-import { checkWhole, fillPhilox, philox4x32 } from './philox.js';
+import { expectInteger, expectPositiveInteger, expectWholeNumber } from '@scmoe/errors';
+
+import { fillPhilox, philox4x32 } from './philox.js';
 
 /** All that it takes to continue a `RandomStream`; survives JSON. */
 export interface RandomStreamState {
@@ -26,9 +28,9 @@ export class RandomStream {
   private filledFrom = -1;
 
   constructor({ seed, stream = 0, position = 0 }: { seed: number; stream?: number; position?: number }) {
-    checkWhole('seed', seed);
-    checkWhole('stream', stream);
-    checkWhole('position', position);
+    expectWholeNumber('seed', seed);
+    expectWholeNumber('stream', stream);
+    expectWholeNumber('position', position);
     this.seed = seed;
     this.stream = stream;
     this.position = position;
@@ -58,10 +60,10 @@ export class RandomStream {
   /**
    * A whole number in [0, n), each equally likely.
    *
-   * @throws RangeError unless n is a whole number from 1 to 2^53 - 1.
+   * @throws ArgumentError unless n is a whole number from 1 to 2^53 - 1.
    */
   int(n: number): number {
-    if (!Number.isSafeInteger(n) || n < 1) throw new RangeError(`n must be a whole number of at least 1, got ${n}`);
+    expectPositiveInteger('n', n);
     const range = n <= 2 ** 32 ? 2 ** 32 : 2 ** 53;
     // The last, incomplete run of n values would favour the small ones: draw again.
     const limit = range - (range % n);
@@ -87,9 +89,7 @@ export class RandomStream {
    * drawn so far; the same id gives the same stream again.
    */
   fork(id: number): RandomStream {
-    if (!Number.isSafeInteger(id) || id < 0 || id >= firstForkBlock) {
-      throw new RangeError(`id must be a whole number from 0 to 2^52 - 1, got ${id}`);
-    }
+    expectInteger('id', id, { minimum: 0, maximum: firstForkBlock - 1 });
     const [first, second] = philox4x32(this.seed, this.stream, firstForkBlock + id);
     return new RandomStream({ seed: this.seed, stream: join53(first!, second!) });
   }

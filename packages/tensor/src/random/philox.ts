@@ -1,3 +1,5 @@
+import { expectWholeNumber } from '@scmoe/errors';
+
 /** Multipliers and key increments of Philox4x32 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011). */
 const multiplier0 = 0xd2511f53;
 const multiplier1 = 0xcd9e8d57;
@@ -14,9 +16,9 @@ const rounds = 10;
  * @param seed whole number from 0 to 2^53 - 1, as are `stream` and `block`.
  */
 export function philox4x32(seed: number, stream: number, block: number): Uint32Array {
-  checkWhole('seed', seed);
-  checkWhole('stream', stream);
-  checkWhole('block', block);
+  expectWholeNumber('seed', seed);
+  expectWholeNumber('stream', stream);
+  expectWholeNumber('block', block);
   const words = new Uint32Array(4);
   fillPhilox(words, seed, stream, block);
   return words;
@@ -59,12 +61,6 @@ export function writePhiloxBlock(
   words[at + 1] = c1;
   words[at + 2] = c2;
   words[at + 3] = c3;
-}
-
-/** @throws RangeError where `value` can't be a seed, stream or position. */
-export function checkWhole(what: string, value: number): void {
-  if (Number.isSafeInteger(value) && value >= 0) return;
-  throw new RangeError(`${what} must be a whole number from 0 to 2^53 - 1, got ${value}`);
 }
 
 function highHalf(value: number): number {

@@ -73,7 +73,7 @@ describe('randomNormal', () => {
   });
 
   it('rejects a seed that is no whole number', () => {
-    expect(() => randomNormal([2], { seed: -1 })).toThrow('seed must be a whole number');
-    expect(() => randomUniform([2], { seed: 1, stream: 1.5 })).toThrow('stream must be a whole number');
+    expect(() => randomNormal([2], { seed: -1 })).toThrow('seed: expected an integer >= 0');
+    expect(() => randomUniform([2], { seed: 1, stream: 1.5 })).toThrow('stream: expected an integer >= 0');
   });
 });

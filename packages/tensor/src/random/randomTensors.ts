@@ -1,6 +1,7 @@
+import { expectWholeNumber } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
-import { checkWhole, fillPhilox } from './philox.js';
+import { fillPhilox } from './philox.js';
 
 /** Which numbers of the random sequence a tensor is made of. */
 export interface RandomOptions {
@@ -61,9 +62,9 @@ function fromBlocks(
   { seed, stream, offset }: Required<RandomOptions>,
   fill: (words: Uint32Array, values: Float32Array, start: number) => void,
 ): tf.Tensor {
-  checkWhole('seed', seed);
-  checkWhole('stream', stream);
-  checkWhole('offset', offset);
+  expectWholeNumber('seed', seed);
+  expectWholeNumber('stream', stream);
+  expectWholeNumber('offset', offset);
   const skipped = offset % 4; // of the first block, which is made whole: normal numbers come in pairs
   const values = new Float32Array(skipped + tf.util.sizeFromShape(shape));
   const words = new Uint32Array(chunk);

@@ -13,7 +13,7 @@ export interface FileEntry {
 /** `checkpoint.json`: what a checkpoint is made of and what it takes to go on from it. */
 export interface CheckpointIndex {
   format: 'scmoe-checkpoint';
-  version: 1;
+  version: 2;
   /** Updates done. */
   step: number;
   created: string;
@@ -29,7 +29,7 @@ export interface CheckpointIndex {
 export const indexFile = 'checkpoint.json';
 export const modelFile = 'model.safetensors';
 export const optimizerFile = 'optimizer.safetensors';
-export const tokenizerFile = 'tokenizer.json';
+export const dataFile = 'data.json';
 
 /** The index as text; its last entry is a checksum over all others, so that a damaged index is noticed too. */
 export function formatIndex(index: CheckpointIndex): string {
@@ -51,8 +51,8 @@ export function parseIndex(text: string): CheckpointIndex | string {
   if (typeof value !== 'object' || value === null || value.format !== 'scmoe-checkpoint') {
     return `${indexFile} is of another program: expected "format": "scmoe-checkpoint", got ${JSON.stringify(value?.format ?? null)}.`;
   }
-  if (value.version !== 1) {
-    return `${indexFile} is of another version: expected 1, got ${JSON.stringify(value.version)}.`;
+  if (value.version !== 2) {
+    return `${indexFile} is of another version: expected 2, got ${JSON.stringify(value.version)}.`;
   }
   const { checksum: expected, ...index } = value;
   const actual = checksum(index as CheckpointIndex);

@@ -3,7 +3,7 @@ import { cp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
-import { AdamW } from '@scmoe/tensor';
+import { AdamW, Muon } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { temporaryFolderForEach, withSmallDisk } from '@scmoe/testing';
@@ -29,7 +29,7 @@ function content(
     step,
     config: { lr: 0.1, kind: 'bigram' },
     dataFingerprint: 'abc',
-    tokenizer: { kind: 'character', characters: 'abc' },
+    dataDescription: { tokenizer: { kind: 'character', characters: 'abc' } },
     parameters,
     optimizer: { name: 'AdamW', stepCount: step, state: { 'm.w': tf.ones([2, 3]), 'v.w': tf.zeros([2, 3]) } },
   };
@@ -47,16 +47,16 @@ describe('a checkpoint', () => {
   it('gives back everything that was saved', async () => {
     const path = await saveCheckpoint(folder.path, content(123));
     expect(path).toBe(join(folder.path, 'step-000123'));
-    const { index, tokenizer, parameters, optimizerState } = await loadCheckpoint(path);
+    const { index, dataDescription, parameters, optimizerState } = await loadCheckpoint(path);
     expect(index).toMatchObject({ step: 123, config: { lr: 0.1, kind: 'bigram' }, dataFingerprint: 'abc' });
-    expect(tokenizer).toEqual({ kind: 'character', characters: 'abc' });
+    expect(dataDescription).toEqual({ tokenizer: { kind: 'character', characters: 'abc' } });
     expect(parameters['w']).toMatchObject({ shape: [2, 3], data: new Float32Array(6).fill(123) });
     expect(Object.keys(optimizerState).sort()).toEqual(['m.w', 'v.w']);
   });
 
-  it('resumes bit for bit: 10 steps and 10 more are 20 steps', async () => {
+  it.each([AdamW, Muon])('resumes bit for bit: 10 steps and 10 more are 20 steps, %p', async (Optimizer) => {
     const shape = { batchSize: 4, sequenceLength: 10, seed: 1 };
-    const start = () => ({ model: bigramModel(vocabSize, { noise: 0.5 }), optimizer: new AdamW() });
+    const start = () => ({ model: bigramModel(vocabSize, { noise: 0.5 }), optimizer: new Optimizer() });
     const go = ({ model, optimizer }: ReturnType<typeof start>, startStep: number, steps: number) =>
       train({
         model,
@@ -76,7 +76,7 @@ describe('a checkpoint', () => {
     await go(first, 0, 10);
     const path = await saveCheckpoint(folder.path, {
       ...content(10, first.model.variables),
-      optimizer: { name: 'AdamW', stepCount: first.optimizer.stepCount, state: first.optimizer.state() },
+      optimizer: { name: first.optimizer.name, stepCount: first.optimizer.stepCount, state: first.optimizer.state() },
     });
     const second = start();
     const checkpoint = await loadCheckpoint(path);
@@ -141,8 +141,8 @@ describe('a damaged checkpoint', () => {
     ],
     [
       'another version',
-      (path) => edit(path, (text) => text.replace('"version": 1', '"version": 9')),
-      /another version: expected 1, got 9/,
+      (path) => edit(path, (text) => text.replace('"version": 2', '"version": 9')),
+      /another version: expected 2, got 9/,
     ],
     ['no object at all', (path) => edit(path, () => 'null'), /of another program/],
   ];
@@ -182,6 +182,12 @@ describe('a checkpoint of another model', () => {
     const checkpoint = await loadCheckpoint(await saveCheckpoint(folder.path, content(1)));
     expect(() => restoreOptimizer(new AdamW(), { w: tf.variable(tf.zeros([4])) }, checkpoint)).toThrow(
       "The checkpoint's optimizer does not fit the model: m.w: expected (4), got (2, 3).",
+    );
+    const [w, b] = [tf.variable(tf.zeros([2, 3])), tf.variable(tf.zeros([4]))];
+    expect(() => restoreOptimizer(new AdamW(), { w, b }, checkpoint)).toThrow('b: expected a state, got nothing.');
+    expect(() => restoreOptimizer(new AdamW(), {}, checkpoint)).toThrow('m.w: expected no such state, got (2, 3).');
+    expect(() => restoreOptimizer(new Muon(), { w }, checkpoint)).toThrow(
+      'The checkpoint is of another optimizer: expected Muon, got AdamW.',
     );
   });
 });

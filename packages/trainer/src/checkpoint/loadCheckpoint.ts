@@ -4,15 +4,15 @@ import { dirname, join, resolve } from 'node:path';
 import { UserError } from '@scmoe/errors';
 import { readSafetensors } from '@scmoe/tensor';
 
-import type { TokenizerDescription } from '../data/Tokenizer.js';
 import { fileError } from '../fileError.js';
 import {
   type CheckpointIndex,
+  dataFile,
   indexFile,
+  type JsonObject,
   modelFile,
   optimizerFile,
   parseIndex,
-  tokenizerFile,
 } from './CheckpointIndex.js';
 import { describeFile } from './durableFiles.js';
 import { listCheckpoints } from './listCheckpoints.js';
@@ -24,7 +24,8 @@ export type StoredTensors = Awaited<ReturnType<typeof readSafetensors>>['tensors
 export interface Checkpoint {
   path: string;
   index: CheckpointIndex;
-  tokenizer: TokenizerDescription;
+  /** What the model has to know of its data, see CheckpointContent. */
+  dataDescription: JsonObject;
   parameters: StoredTensors;
   optimizerState: StoredTensors;
 }
@@ -61,10 +62,10 @@ async function load(path: string): Promise<Checkpoint> {
   if (typeof index === 'string') throw new UserError(`Can't read checkpoint ${path}: ${index}`);
   for (const [name, expected] of Object.entries(index.files)) await verifyFile(path, name, expected);
 
-  const tokenizer = JSON.parse(await readFile(join(path, tokenizerFile), 'utf8')) as TokenizerDescription;
+  const dataDescription = JSON.parse(await readFile(join(path, dataFile), 'utf8')) as JsonObject;
   const { tensors: parameters } = await readSafetensors(join(path, modelFile));
   const { tensors: optimizerState } = await readSafetensors(join(path, optimizerFile));
-  return { path, index, tokenizer, parameters, optimizerState };
+  return { path, index, dataDescription, parameters, optimizerState };
 }
 
 async function verifyFile(folder: string, name: string, expected: CheckpointIndex['files'][string]): Promise<void> {

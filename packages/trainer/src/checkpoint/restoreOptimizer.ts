@@ -1,7 +1,7 @@
 import { UserError } from '@scmoe/errors';
-import type { AdamW } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import type { Optimizer } from '../optimizer/Optimizer.js';
 import type { Checkpoint } from './loadCheckpoint.js';
 
 /**
@@ -10,27 +10,33 @@ import type { Checkpoint } from './loadCheckpoint.js';
  * @throws UserError when the state is of other variables or of another optimizer.
  */
 export function restoreOptimizer(
-  optimizer: AdamW,
+  optimizer: Optimizer,
   variables: Record<string, tf.Variable>,
   { index, optimizerState }: Pick<Checkpoint, 'index' | 'optimizerState'>,
 ): void {
-  if (index.optimizer.name !== 'AdamW') {
-    throw new UserError(`The checkpoint is of another optimizer: expected AdamW, got ${index.optimizer.name}.`);
+  if (index.optimizer.name !== optimizer.name) {
+    throw new UserError(
+      `The checkpoint is of another optimizer: expected ${optimizer.name}, got ${index.optimizer.name}.`,
+    );
   }
-  for (const [name, { shape }] of Object.entries(variables)) {
-    for (const key of [`m.${name}`, `v.${name}`]) {
-      const got = optimizerState[key]?.shape.join(', ');
-      if (got !== shape.join(', ')) {
-        throw new UserError(
-          `The checkpoint's optimizer does not fit the model: ${key}: expected (${shape.join(', ')}), got ${got === undefined ? 'nothing' : `(${got})`}.`,
-        );
-      }
+  const without = new Set(Object.keys(variables));
+  for (const [key, { shape }] of Object.entries(optimizerState)) {
+    const name = key.slice(key.indexOf('.') + 1);
+    without.delete(name);
+    const [expected, got] = [variables[name]?.shape.join(', '), shape.join(', ')];
+    if (expected !== got) {
+      throw misfit(`${key}: expected ${expected === undefined ? 'no such state' : `(${expected})`}, got (${got})`);
     }
   }
+  for (const name of without) throw misfit(`${name}: expected a state, got nothing`);
   tf.tidy(() => {
     const state = Object.entries(optimizerState).map(([name, { data, shape }]) => {
       return [name, tf.tensor(data as Float32Array, [...shape])] as const;
     });
     optimizer.loadState(Object.fromEntries(state), index.optimizer.stepCount);
   });
+}
+
+function misfit(what: string): UserError {
+  return new UserError(`The checkpoint's optimizer does not fit the model: ${what}.`);
 }

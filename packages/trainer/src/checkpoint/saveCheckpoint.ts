@@ -5,17 +5,16 @@ import { UserError } from '@scmoe/errors';
 import { writeSafetensors } from '@scmoe/tensor';
 import type * as tf from '@tensorflow/tfjs';
 
-import type { TokenizerDescription } from '../data/Tokenizer.js';
 import { fileError, isDiskFull } from '../fileError.js';
 import { version } from '../version.js';
 import {
   type CheckpointIndex,
+  dataFile,
   formatIndex,
   indexFile,
   type JsonObject,
   modelFile,
   optimizerFile,
-  tokenizerFile,
 } from './CheckpointIndex.js';
 import { flush, writeText } from './durableFiles.js';
 import { checkpointName, listCheckpoints } from './listCheckpoints.js';
@@ -26,7 +25,8 @@ export interface CheckpointContent {
   step: number;
   config: JsonObject;
   dataFingerprint: string;
-  tokenizer: TokenizerDescription;
+  /** What a model has to know of its data besides their values: a tokenizer, or the names of classes. */
+  dataDescription: JsonObject;
   parameters: Record<string, tf.Tensor>;
   optimizer: { name: string; stepCount: number; state: Record<string, tf.Tensor> };
 }
@@ -77,7 +77,7 @@ async function writeFiles(folder: string, content: CheckpointContent): Promise<v
   const metadata = { format: 'scmoe', step: String(step) };
   const index: CheckpointIndex = {
     format: 'scmoe-checkpoint',
-    version: 1,
+    version: 2,
     step,
     created: new Date().toISOString(),
     versions: { trainer: version, node: process.versions.node },
@@ -87,7 +87,7 @@ async function writeFiles(folder: string, content: CheckpointContent): Promise<v
     files: {
       [modelFile]: await writeSafetensors(join(folder, modelFile), content.parameters, { metadata }),
       [optimizerFile]: await writeSafetensors(join(folder, optimizerFile), optimizer.state, { metadata }),
-      [tokenizerFile]: await writeText(join(folder, tokenizerFile), JSON.stringify(content.tokenizer)),
+      [dataFile]: await writeText(join(folder, dataFile), JSON.stringify(content.dataDescription)),
     },
   };
   await writeText(join(folder, indexFile), formatIndex(index));

@@ -3,7 +3,8 @@ import type * as tf from '@tensorflow/tfjs';
 
 /**
  * The whole of what the ranks of an expert group hold in parts: sharded tensors joined along their first axis, in the
- * order of the ranks, which is that of the global expert ids; replicated ones as they are. What one rank would hold.
+ * order of the ranks, which is that of the global expert ids; replicated ones as they are. What one rank would hold,
+ * and what a checkpoint holds (docs/decisions.md#whole-checkpoints).
  * Every rank of the group calls it, with the same names in the same order.
  *
  * @returns tensors by name, the caller's to dispose; nothing on ranks other than 0, which only send

@@ -4,9 +4,11 @@ import * as tf from '@tensorflow/tfjs';
 import type { StoredTensors } from '../checkpoint/loadCheckpoint.js';
 import { randomTokenBatches, sequentialTokenBatches, type TokenBatch } from '../data/tokenBatches.js';
 import { bigramModel } from '../testing/bigramModel.js';
+import { numExperts, shardedBatch, shardedModel } from '../testing/shardedModel.js';
 import { describeRanks, withRanks } from '../testing/openRanks.js';
 import { evaluate } from '../train/evaluate.js';
 import { type StepRecord, train, type TrainOptions } from '../train/train.js';
+import type { Batch } from '../train/Trainable.js';
 import { checkAgreement } from './checkAgreement.js';
 import { gatherSharded } from './gatherSharded.js';
 import { GradientReducer } from './GradientReducer.js';
@@ -16,6 +18,12 @@ import { shardStored } from './shardStored.js';
 
 const isSharded = (name: string) => name.includes('experts.');
 const vocabSize = 6;
+/** The same float32 numbers, summed in another order. */
+function expectClose(actual: number[], expected: number[]): void {
+  expect(actual).toHaveLength(expected.length);
+  actual.forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 5));
+}
+
 const sequence = { ids: Uint16Array.from({ length: 230 }, (_, i) => (i * i) % vocabSize), numBytes: 230 };
 
 describe('shareOf', () => {
@@ -190,9 +198,9 @@ describeRanks('several ranks', () => {
   });
 
   describe('train', () => {
-    type Change = Partial<TrainOptions<TokenBatch>>;
+    type Change = Omit<Partial<TrainOptions<TokenBatch>>, 'optimizer'>;
     const draw = randomTokenBatches(sequence, { batchSize: 2, sequenceLength: 10, seed: 1 });
-    const options = (records: StepRecord[], change: Change = {}): TrainOptions<TokenBatch> => ({
+    const options = (records: StepRecord[], change: Change = {}): TrainOptions<TokenBatch> & { optimizer: AdamW } => ({
       model: bigramModel(vocabSize, { noise: 0.1 }),
       optimizer: new AdamW({ weightDecay: 0 }),
       drawBatch: draw,
@@ -237,6 +245,48 @@ describeRanks('several ranks', () => {
       ranks[0]!.table.forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 4));
       tf.dispose(alone.model.variables);
     });
+
+    it.each([1, 2, 4])(
+      'experts that are sharded over groups of %i as one rank trains them all',
+      async (expertParallel) => {
+        const trainExperts = async (groups?: RankGroups) => {
+          const records: StepRecord[] = [];
+          const experts = groups?.experts ?? { rank: 0, size: 1 };
+          const model = shardedModel(experts);
+          const optimizer = new AdamW({ weightDecay: 0 });
+          const all: TrainOptions<Batch> = {
+            model,
+            optimizer,
+            drawBatch: (n) => shardedBatch(n, experts.size),
+            learningRate: () => 0.05,
+            steps: 5,
+            accumulate: 4,
+            clip: 0.5,
+            onStep: (record: StepRecord) => void records.push(record),
+            isSharded,
+            ...(groups && { groups }),
+          };
+          await train(all);
+          const values = Object.values(model.variables).map((variable) => [...variable.dataSync()]);
+          tf.dispose(model.variables);
+          optimizer.dispose();
+          return { records, own: values[0]!, shared: values[1]! };
+        };
+        const alone = await trainExperts();
+        const ranks = await withRanks(4, { expertParallel, use: (groups) => Promise.all(groups.map(trainExperts)) });
+        const ofEach = numExperts / expertParallel;
+        ranks.forEach(({ records, own, shared }, rank) => {
+          const first = (rank % expertParallel) * ofEach;
+          expectClose(own, alone.own.slice(first, first + ofEach));
+          expectClose(shared, alone.shared);
+          // Every expert counts once, wherever it lies.
+          expectClose(
+            records.map(({ gradientNorm }) => gradientNorm),
+            alone.records.map(({ gradientNorm }) => gradientNorm),
+          );
+        });
+      },
+    );
 
     it('the same way each time, bit for bit', async () => {
       const [first, second] = [await run(2), await run(2)];

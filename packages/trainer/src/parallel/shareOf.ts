@@ -2,7 +2,8 @@ import { UserError } from '@scmoe/errors';
 
 /**
  * The micro-batches of step `step` that fall to a rank: number n of the run goes to rank n mod (number of ranks). So a
- * step has the same micro-batches on any number of ranks, and all ranks agree on the order of the data without a word.
+ * step has the same micro-batches on any number of ranks, and all ranks agree on the order of the data without a word
+ * (docs/decisions.md#micro-batches).
  */
 export function shareOf(
   step: number,

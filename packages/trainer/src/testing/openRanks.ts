@@ -17,7 +17,7 @@ export async function withRanks<Result>(
   { expertParallel, use }: { expertParallel?: number; use: (groups: RankGroups[]) => Promise<Result> },
 ): Promise<Result> {
   const token = 'secret-of-the-tests';
-  const server = await StoreServer.listen({ token });
+  const server = await StoreServer.listen({ token, silenceMs: 60_000 });
   try {
     const groups = await Promise.all(
       Array.from({ length: size }, async (_, rank) => {
@@ -29,7 +29,12 @@ export async function withRanks<Result>(
           bind: '127.0.0.1',
         } as const;
         const place = { rank, worldSize: size, localRank: rank, localWorldSize: size, restartCount: 0, rendezvous };
-        const world = await init({ engine: 'gloo', timeoutMs: 20_000, place: { ...place, source: 'a test' } });
+        const world = await init({
+          engine: 'gloo',
+          timeoutMs: 120_000,
+          silenceMs: 60_000,
+          place: { ...place, source: 'a test' },
+        });
         return createRankGroups(world, { expertParallel });
       }),
     );

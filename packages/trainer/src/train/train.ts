@@ -1,9 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 
 import { UserError } from '@scmoe/errors';
-import { type AdamW, clipScale } from '@scmoe/tensor';
+import { clipScale } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import type { Optimizer } from '../optimizer/Optimizer.js';
 import { GradientReducer } from '../parallel/GradientReducer.js';
 import type { RankGroups } from '../parallel/RankGroups.js';
 import { checkAccumulate, shareOf } from '../parallel/shareOf.js';
@@ -28,7 +29,7 @@ export interface StepRecord {
 /** Options of `train`. */
 export interface TrainOptions<B extends Batch> {
   model: Trainable<B>;
-  optimizer: AdamW;
+  optimizer: Optimizer;
   /** Micro-batch number n of the run, a function of n alone: step s takes s * accumulate ... + accumulate - 1. */
   drawBatch: (index: number) => B;
   /** Learning rate of the update with this index, from 0. */

@@ -19,7 +19,7 @@ export async function productsSuite({ rounds = 9, calls = 10 } = {}): Promise<st
   const { addon, problem } = findAddon();
   if (!addon) return `left out: ${problem}`;
   const { benchmarkProduct } = addon as {
-    benchmarkProduct: (m: number, n: number, k: number, repeats: number) => number;
+    benchmarkProduct: (args: { m: number; n: number; k: number; repeats: number }) => number;
   };
   const rows: string[][] = [];
   for (const precision of ['float32', 'bf16'] as const) {
@@ -37,7 +37,7 @@ export async function productsSuite({ rounds = 9, calls = 10 } = {}): Promise<st
         const seconds = await alternate(
           [
             { name: 'tf', run: perCall },
-            { name: 'c++', run: () => benchmarkProduct(m, n, k, calls) },
+            { name: 'c++', run: () => benchmarkProduct({ m, n, k, repeats: calls }) },
           ],
           rounds,
         );

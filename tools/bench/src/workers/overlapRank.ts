@@ -4,8 +4,8 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 
 import { init } from '@scmoe/comm';
-import { ExpertParallelDispatcher, OverlapController, overlapped, sequentialPlan, spansOf } from '@scmoe/layer';
-import { CostModel, layerGraph } from '@scmoe/scheduler';
+import { ExpertParallelDispatcher, OverlapController, overlapped, spansOf } from '@scmoe/layer';
+import { CostModel, layerGraph, sequentialPlan } from '@scmoe/scheduler';
 import { AdamW, useBackend, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 

@@ -1,5 +1,4 @@
 import { expectThat } from '@scmoe/errors';
-import { type ResolvedExperts } from '@scmoe/layer';
 
 import { LongcatFlash } from '../../longcatFlash/LongcatFlash.js';
 import { resolveLongcatFlash, type LongcatFlashConfig } from '../../longcatFlash/LongcatFlashConfig.js';
@@ -10,6 +9,7 @@ import { Float } from '../config/Float.js';
 import { ropeTheta } from '../config/ropeTheta.js';
 import type { JsonObject } from '../folder/openFolder.js';
 import { same, transposed, type TensorRule } from '../tensors/TensorRule.js';
+import { expectRouter } from './requirements.js';
 
 /** LongCat-Flash (arXiv 2509.01322), `longcat_flash` in transformers. */
 export const longcatFlash: Architecture<LongcatFlashConfig, LongcatFlash> = {
@@ -93,9 +93,7 @@ function writeConfig(config: LongcatFlashConfig): JsonObject {
   const { dModel, numHeads, ffnHidden, attentionBias, moe } = block;
   const latent = block.latent!;
   expectThat(attentionBias !== 'qkv', 'attentionBias', 'true or false', attentionBias);
-  for (const [option, only] of Object.entries(router) as [keyof ResolvedExperts, unknown][]) {
-    expectThat(moe[option] === only, `moe.${option}`, JSON.stringify(only), moe[option]);
-  }
+  expectRouter(moe, router);
   const { qLoraRank, scaleLatents, latentNormEpsilon } = latent;
   expectThat(qLoraRank !== undefined, 'latent.qLoraRank', 'a latent of the queries', qLoraRank);
   expectThat(scaleLatents, 'latent.scaleLatents', 'true', scaleLatents);
@@ -133,16 +131,12 @@ function writeConfig(config: LongcatFlashConfig): JsonObject {
   };
 }
 
-/** The router that the family has; nothing is dropped. */
+/** The router that the family has. */
 const router = {
-  scoreFunction: 'softmax',
-  gate: 'linear',
-  noisy: false,
   normalizeWeights: false,
   correctionBias: true,
-  scaleZeroExperts: true,
-  numGroups: 1,
-  capacityFactor: 0,
+  routedScalingFactor: null,
+  numZeroExperts: null,
 } as const;
 
 const halves = [1, 2] as const;

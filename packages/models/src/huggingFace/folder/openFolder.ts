@@ -28,8 +28,7 @@ export interface PretrainedFolder {
  *   where a file of weights is malformed.
  */
 export async function openFolder(path: string): Promise<PretrainedFolder> {
-  const config = await readJson(path, configFile);
-  if (!config) throw new PretrainedError(`${path}: there is no ${configFile}`);
+  const config = await readConfig(path);
   const weightMap = await readWeightMap(path);
   const names = weightMap ? [...new Set(Object.values(weightMap))].sort() : [weightsFile];
   const files: SafetensorsFile[] = [];
@@ -49,6 +48,13 @@ export async function openFolder(path: string): Promise<PretrainedFolder> {
     await close();
     throw error;
   }
+}
+
+/** The `config.json` of a folder in the layout of Hugging Face transformers. @throws PretrainedError where there is none. */
+export async function readConfig(path: string): Promise<JsonObject> {
+  const config = await readJson(path, configFile);
+  if (!config) throw new PretrainedError(`${path}: there is no ${configFile}`);
+  return config;
 }
 
 /**

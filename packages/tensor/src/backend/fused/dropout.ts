@@ -5,14 +5,10 @@ import { dropoutKernel, type DropoutOptions } from '../../ops/dropout.js';
 import { kernel } from '../kernel.js';
 import { elements } from './elements.js';
 
-interface Functions {
-  dropout: (count: number, x: Float32Array, rate: number, seed: number, stream: number, y: Float32Array) => void;
-}
-
 export const dropoutKernels = [
   kernel<{ x: TensorInfo }, Required<DropoutOptions>>(dropoutKernel, (backend, { x }, { rate, seed, stream }) => {
     const y = backend.output(x.shape);
-    loadAddon<Functions>().dropout(elements(x), backend.floats(x), rate, seed, stream, backend.floats(y));
+    loadAddon().dropout({ count: elements(x), x: backend.floats(x), rate, seed, stream, y: backend.floats(y) });
     return y;
   }),
 ];

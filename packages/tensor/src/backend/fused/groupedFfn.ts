@@ -1,30 +1,17 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import { activationCode, type Activation } from '../../ops/activation.js';
+import type { Activation } from '../../ops/activation.js';
 import {
-  groupedFfnGradKernel,
+  groupedFfnBackwardKernel,
   groupedFfnKernel,
-  groupedSwigluGradKernel,
+  groupedSwigluBackwardKernel,
   groupedSwigluKernel,
   type GroupedFfnAttributes,
 } from '../../ops/groupedFfn.js';
 import { kernel } from '../kernel.js';
 import type { ScmoeBackend } from '../ScmoeBackend.js';
 
-type Floats = Float32Array;
-/** numExperts, rows, d, f, capacity, counts */
-type Group = [number, number, number, number, number, Int32Array];
-interface Functions {
-  /** (...group, activation, x, w1, b1?, w2, b2?, y, pre?, hidden?) */
-  groupedFfnForward: (...args: [...Group, number, ...(Floats | undefined)[]]) => void;
-  /** (...group, activation, dy, x, w1, w2, pre, hidden, dx, dW1, dB1, dW2, dB2) */
-  groupedFfnBackward: (...args: [...Group, number, ...Floats[]]) => void;
-  /** (...group, x, gate, up, down, y, gated?, raised?) */
-  groupedSwigluForward: (...args: [...Group, ...Floats[]]) => void;
-  /** (...group, dy, x, gate, up, down, gated, raised, dx, dGate, dUp, dDown) */
-  groupedSwigluBackward: (...args: [...Group, ...Floats[]]) => void;
-}
 interface Rows {
   rows: TensorInfo;
   counts: TensorInfo;
@@ -41,58 +28,101 @@ interface Swiglu {
   down: TensorInfo;
 }
 
-/** The result, and two hidden layers where the gradient will want them. */
-function outputsOf(backend: ScmoeBackend, rows: number, d: number, f: number, keepForGradient: boolean): TensorInfo[] {
-  const shapes = keepForGradient ? [d, f, f] : [d];
-  return shapes.map((width) => backend.output([rows, width]));
+/** Sizes and counts of the packed buffer; `weight` is any of the experts' first layer. */
+function groupOf(backend: ScmoeBackend, { rows, counts }: Rows, weight: TensorInfo, capacity: number) {
+  const [numExperts, d, f] = weight.shape as [number, number, number];
+  return { numExperts, rows: rows.shape[0]!, d, f, capacity, counts: backend.ints(counts), x: backend.floats(rows) };
 }
 
 export const groupedFfnKernels = [
   kernel<Rows & TwoLayer, GroupedFfnAttributes>(
     groupedFfnKernel,
-    (backend, { rows, counts, w1, b1, w2, b2 }, { activation, capacity, keepForGradient }) => {
-      const [numExperts, d, f] = w1.shape as [number, number, number];
-      const numRows = rows.shape[0]!;
-      const outputs = outputsOf(backend, numRows, d, f, keepForGradient);
-      const arrays = [rows, w1, b1, w2, b2, ...outputs].map((tensor) => tensor && backend.floats(tensor));
-      const group: Group = [numExperts, numRows, d, f, capacity, backend.ints(counts)];
-      loadAddon<Functions>().groupedFfnForward(...group, activationCode(activation as Activation), ...arrays);
-      return outputs;
+    (backend, inputs, { activation, capacity, keepForGradient }) => {
+      const { w1, b1, w2, b2 } = inputs;
+      const group = groupOf(backend, inputs, w1, capacity);
+      const y = backend.output([group.rows, group.d]);
+      const kept = () => backend.output([group.rows, group.f]);
+      const [pre, hidden] = keepForGradient ? [kept(), kept()] : [];
+      loadAddon().groupedFfnForward({
+        ...group,
+        activation: activation as Activation,
+        w1: backend.floats(w1),
+        b1: b1 && backend.floats(b1),
+        w2: backend.floats(w2),
+        b2: b2 && backend.floats(b2),
+        y: backend.floats(y),
+        pre: pre && backend.floats(pre),
+        hidden: hidden && backend.floats(hidden),
+      });
+      return pre && hidden ? [y, pre, hidden] : [y];
     },
   ),
   kernel<Rows & TwoLayer & { dOut: TensorInfo; pre: TensorInfo; hidden: TensorInfo }, GroupedFfnAttributes>(
-    groupedFfnGradKernel,
-    (backend, { dOut, rows, counts, w1, w2, pre, hidden }, { activation, capacity }) => {
-      const [numExperts, d, f] = w1.shape as [number, number, number];
-      const shapes = [rows.shape, w1.shape, [numExperts, f], w2.shape, [numExperts, d]];
-      const outputs = shapes.map((shape) => backend.output(shape));
-      const arrays = [dOut, rows, w1, w2, pre, hidden, ...outputs].map((tensor) => backend.floats(tensor));
-      const group: Group = [numExperts, rows.shape[0]!, d, f, capacity, backend.ints(counts)];
-      loadAddon<Functions>().groupedFfnBackward(...group, activationCode(activation as Activation), ...arrays);
-      return outputs;
+    groupedFfnBackwardKernel,
+    (backend, inputs, { activation, capacity }) => {
+      const { dOut, rows, w1, w2, pre, hidden } = inputs;
+      const group = groupOf(backend, inputs, w1, capacity);
+      const dx = backend.output(rows.shape);
+      const dW1 = backend.output(w1.shape);
+      const dB1 = backend.output([group.numExperts, group.f]);
+      const dW2 = backend.output(w2.shape);
+      const dB2 = backend.output([group.numExperts, group.d]);
+      loadAddon().groupedFfnBackward({
+        ...group,
+        activation: activation as Activation,
+        dy: backend.floats(dOut),
+        w1: backend.floats(w1),
+        w2: backend.floats(w2),
+        pre: backend.floats(pre),
+        hidden: backend.floats(hidden),
+        dx: backend.floats(dx),
+        dW1: backend.floats(dW1),
+        dB1: backend.floats(dB1),
+        dW2: backend.floats(dW2),
+        dB2: backend.floats(dB2),
+      });
+      return [dx, dW1, dB1, dW2, dB2];
     },
   ),
-  kernel<Rows & Swiglu, GroupedFfnAttributes>(
-    groupedSwigluKernel,
-    (backend, { rows, counts, gate, up, down }, { capacity, keepForGradient }) => {
-      const [numExperts, d, f] = gate.shape as [number, number, number];
-      const numRows = rows.shape[0]!;
-      const outputs = outputsOf(backend, numRows, d, f, keepForGradient);
-      const arrays = [rows, gate, up, down, ...outputs].map((tensor) => backend.floats(tensor));
-      const group: Group = [numExperts, numRows, d, f, capacity, backend.ints(counts)];
-      loadAddon<Functions>().groupedSwigluForward(...group, ...arrays);
-      return outputs;
-    },
-  ),
+  kernel<Rows & Swiglu, GroupedFfnAttributes>(groupedSwigluKernel, (backend, inputs, { capacity, keepForGradient }) => {
+    const { gate, up, down } = inputs;
+    const group = groupOf(backend, inputs, gate, capacity);
+    const y = backend.output([group.rows, group.d]);
+    const kept = () => backend.output([group.rows, group.f]);
+    const [gated, raised] = keepForGradient ? [kept(), kept()] : [];
+    loadAddon().groupedSwigluForward({
+      ...group,
+      gate: backend.floats(gate),
+      up: backend.floats(up),
+      down: backend.floats(down),
+      y: backend.floats(y),
+      gated: gated && backend.floats(gated),
+      raised: raised && backend.floats(raised),
+    });
+    return gated && raised ? [y, gated, raised] : [y];
+  }),
   kernel<Rows & Swiglu & { dOut: TensorInfo; gated: TensorInfo; raised: TensorInfo }, GroupedFfnAttributes>(
-    groupedSwigluGradKernel,
-    (backend, { dOut, rows, counts, gate, up, down, gated, raised }, { capacity }) => {
-      const [numExperts, d, f] = gate.shape as [number, number, number];
-      const outputs = [rows, gate, up, down].map((tensor) => backend.output(tensor.shape));
-      const arrays = [dOut, rows, gate, up, down, gated, raised, ...outputs].map((tensor) => backend.floats(tensor));
-      const group: Group = [numExperts, rows.shape[0]!, d, f, capacity, backend.ints(counts)];
-      loadAddon<Functions>().groupedSwigluBackward(...group, ...arrays);
-      return outputs;
+    groupedSwigluBackwardKernel,
+    (backend, inputs, { capacity }) => {
+      const { dOut, rows, gate, up, down, gated, raised } = inputs;
+      const dx = backend.output(rows.shape);
+      const dGate = backend.output(gate.shape);
+      const dUp = backend.output(up.shape);
+      const dDown = backend.output(down.shape);
+      loadAddon().groupedSwigluBackward({
+        ...groupOf(backend, inputs, gate, capacity),
+        dy: backend.floats(dOut),
+        gate: backend.floats(gate),
+        up: backend.floats(up),
+        down: backend.floats(down),
+        gated: backend.floats(gated),
+        raised: backend.floats(raised),
+        dx: backend.floats(dx),
+        dGate: backend.floats(dGate),
+        dUp: backend.floats(dUp),
+        dDown: backend.floats(dDown),
+      });
+      return [dx, dGate, dUp, dDown];
     },
   ),
 ];

@@ -1,40 +1,9 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import { activationCode } from '../../ops/activation.js';
-import { linearGradKernel, linearKernel, type LinearAttributes } from '../../ops/linear.js';
+import { linearBackwardKernel, linearKernel, type LinearAttributes } from '../../ops/linear.js';
 import { kernel } from '../kernel.js';
 import { rowsOf } from './elements.js';
-
-type Floats = Float32Array;
-interface Functions {
-  linearForward: (
-    rows: number,
-    dIn: number,
-    dOut: number,
-    x: Floats,
-    weight: Floats,
-    bias: Floats | undefined,
-    activation: number,
-    float32: boolean,
-    y: Floats,
-    pre: Floats | undefined,
-  ) => void;
-  linearBackward: (
-    rows: number,
-    dIn: number,
-    dOut: number,
-    dy: Floats,
-    x: Floats,
-    weight: Floats,
-    pre: Floats | undefined,
-    activation: number,
-    float32: boolean,
-    dx: Floats,
-    dWeight: Floats,
-    dBias: Floats,
-  ) => void;
-}
 
 export const linearKernels = [
   kernel<{ x: TensorInfo; weight: TensorInfo; bias?: TensorInfo }, LinearAttributes>(
@@ -43,42 +12,42 @@ export const linearKernels = [
       const [dIn, dOut] = weight.shape as [number, number];
       const y = backend.output([...x.shape.slice(0, -1), dOut]);
       const pre = keepForGradient && activation !== 'none' ? backend.output(y.shape) : undefined;
-      loadAddon<Functions>().linearForward(
-        rowsOf(y),
+      loadAddon().linearForward({
+        rows: rowsOf(y),
         dIn,
         dOut,
-        backend.floats(x),
-        backend.floats(weight),
-        bias && backend.floats(bias),
-        activationCode(activation),
+        activation,
         float32,
-        backend.floats(y),
-        pre && backend.floats(pre),
-      );
+        x: backend.floats(x),
+        weight: backend.floats(weight),
+        bias: bias && backend.floats(bias),
+        y: backend.floats(y),
+        pre: pre && backend.floats(pre),
+      });
       return pre ? [y, pre] : [y];
     },
   ),
   kernel<{ dOut: TensorInfo; x: TensorInfo; weight: TensorInfo; preActivation?: TensorInfo }, LinearAttributes>(
-    linearGradKernel,
+    linearBackwardKernel,
     (backend, { dOut: dy, x, weight, preActivation }, { activation, float32 }) => {
       const [dIn, dOut] = weight.shape as [number, number];
       const dx = backend.output(x.shape);
       const dWeight = backend.output(weight.shape);
       const dBias = backend.output([dOut]);
-      loadAddon<Functions>().linearBackward(
-        rowsOf(dy),
+      loadAddon().linearBackward({
+        rows: rowsOf(dy),
         dIn,
         dOut,
-        backend.floats(dy),
-        backend.floats(x),
-        backend.floats(weight),
-        preActivation && backend.floats(preActivation),
-        activationCode(activation),
+        activation,
         float32,
-        backend.floats(dx),
-        backend.floats(dWeight),
-        backend.floats(dBias),
-      );
+        dy: backend.floats(dy),
+        x: backend.floats(x),
+        weight: backend.floats(weight),
+        pre: preActivation && backend.floats(preActivation),
+        dx: backend.floats(dx),
+        dWeight: backend.floats(dWeight),
+        dBias: backend.floats(dBias),
+      });
       return [dx, dWeight, dBias];
     },
   ),

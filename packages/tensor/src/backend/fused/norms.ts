@@ -1,56 +1,11 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import { layerNormGradKernel, layerNormKernel } from '../../ops/layerNorm.js';
-import { rmsNormGradKernel, rmsNormKernel } from '../../ops/rmsNorm.js';
+import { layerNormBackwardKernel, layerNormKernel } from '../../ops/layerNorm.js';
+import { rmsNormBackwardKernel, rmsNormKernel } from '../../ops/rmsNorm.js';
 import { kernel } from '../kernel.js';
 import { rowsOf } from './elements.js';
 
-type Floats = Float32Array;
-interface Functions {
-  layerNormForward: (
-    rows: number,
-    d: number,
-    x: Floats,
-    weight: Floats,
-    bias: Floats,
-    epsilon: number,
-    y: Floats,
-    mean: Floats,
-    rstd: Floats,
-  ) => void;
-  layerNormBackward: (
-    rows: number,
-    d: number,
-    dy: Floats,
-    x: Floats,
-    weight: Floats,
-    mean: Floats,
-    rstd: Floats,
-    dx: Floats,
-    dWeight: Floats,
-    dBias: Floats,
-  ) => void;
-  rmsNormForward: (
-    rows: number,
-    d: number,
-    x: Floats,
-    weight: Floats,
-    epsilon: number,
-    y: Floats,
-    rstd: Floats,
-  ) => void;
-  rmsNormBackward: (
-    rows: number,
-    d: number,
-    dy: Floats,
-    x: Floats,
-    weight: Floats,
-    rstd: Floats,
-    dx: Floats,
-    dWeight: Floats,
-  ) => void;
-}
 interface Backward {
   dOut: TensorInfo;
   x: TensorInfo;
@@ -63,29 +18,40 @@ export const normKernels = [
     layerNormKernel,
     (backend, { x, weight, bias }, { epsilon }) => {
       const rows = rowsOf(x);
-      const outputs = [backend.output(x.shape), backend.output([rows]), backend.output([rows])] as const;
-      const [y, mean, rstd] = outputs.map((tensor) => backend.floats(tensor)) as [Floats, Floats, Floats];
-      const inputs = [backend.floats(x), backend.floats(weight), backend.floats(bias)] as const;
-      loadAddon<Functions>().layerNormForward(rows, x.shape.at(-1)!, ...inputs, epsilon, y, mean, rstd);
-      return [...outputs];
+      const y = backend.output(x.shape);
+      const mean = backend.output([rows]);
+      const rstd = backend.output([rows]);
+      loadAddon().layerNormForward({
+        rows,
+        d: x.shape.at(-1)!,
+        epsilon,
+        x: backend.floats(x),
+        weight: backend.floats(weight),
+        bias: backend.floats(bias),
+        y: backend.floats(y),
+        mean: backend.floats(mean),
+        rstd: backend.floats(rstd),
+      });
+      return [y, mean, rstd];
     },
   ),
-  kernel<Backward & { mean: TensorInfo }>(layerNormGradKernel, (backend, { dOut, x, weight, mean, rstd }) => {
-    const outputs = [backend.output(x.shape), backend.output(weight.shape), backend.output(weight.shape)] as const;
-    const [dx, dWeight, dBias] = outputs.map((tensor) => backend.floats(tensor)) as [Floats, Floats, Floats];
-    loadAddon<Functions>().layerNormBackward(
-      rowsOf(x),
-      x.shape.at(-1)!,
-      backend.floats(dOut),
-      backend.floats(x),
-      backend.floats(weight),
-      backend.floats(mean),
-      backend.floats(rstd),
-      dx,
-      dWeight,
-      dBias,
-    );
-    return [...outputs];
+  kernel<Backward & { mean: TensorInfo }>(layerNormBackwardKernel, (backend, { dOut, x, weight, mean, rstd }) => {
+    const dx = backend.output(x.shape);
+    const dWeight = backend.output(weight.shape);
+    const dBias = backend.output(weight.shape);
+    loadAddon().layerNormBackward({
+      rows: rowsOf(x),
+      d: x.shape.at(-1)!,
+      dy: backend.floats(dOut),
+      x: backend.floats(x),
+      weight: backend.floats(weight),
+      mean: backend.floats(mean),
+      rstd: backend.floats(rstd),
+      dx: backend.floats(dx),
+      dWeight: backend.floats(dWeight),
+      dBias: backend.floats(dBias),
+    });
+    return [dx, dWeight, dBias];
   }),
   kernel<{ x: TensorInfo; weight: TensorInfo }, { epsilon: number }>(
     rmsNormKernel,
@@ -93,31 +59,31 @@ export const normKernels = [
       const rows = rowsOf(x);
       const y = backend.output(x.shape);
       const rstd = backend.output([rows]);
-      loadAddon<Functions>().rmsNormForward(
+      loadAddon().rmsNormForward({
         rows,
-        x.shape.at(-1)!,
-        backend.floats(x),
-        backend.floats(weight),
+        d: x.shape.at(-1)!,
         epsilon,
-        backend.floats(y),
-        backend.floats(rstd),
-      );
+        x: backend.floats(x),
+        weight: backend.floats(weight),
+        y: backend.floats(y),
+        rstd: backend.floats(rstd),
+      });
       return [y, rstd];
     },
   ),
-  kernel<Backward>(rmsNormGradKernel, (backend, { dOut, x, weight, rstd }) => {
+  kernel<Backward>(rmsNormBackwardKernel, (backend, { dOut, x, weight, rstd }) => {
     const dx = backend.output(x.shape);
     const dWeight = backend.output(weight.shape);
-    loadAddon<Functions>().rmsNormBackward(
-      rowsOf(x),
-      x.shape.at(-1)!,
-      backend.floats(dOut),
-      backend.floats(x),
-      backend.floats(weight),
-      backend.floats(rstd),
-      backend.floats(dx),
-      backend.floats(dWeight),
-    );
+    loadAddon().rmsNormBackward({
+      rows: rowsOf(x),
+      d: x.shape.at(-1)!,
+      dy: backend.floats(dOut),
+      x: backend.floats(x),
+      weight: backend.floats(weight),
+      rstd: backend.floats(rstd),
+      dx: backend.floats(dx),
+      dWeight: backend.floats(dWeight),
+    });
     return [dx, dWeight];
   }),
 ];

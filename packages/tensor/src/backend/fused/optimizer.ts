@@ -6,26 +6,6 @@ import { globalNormKernel } from '../../optim/globalNorm.js';
 import { kernel } from '../kernel.js';
 import type { ScmoeBackend } from '../ScmoeBackend.js';
 
-interface Native {
-  adamW: (
-    parameters: Float32Array[],
-    gradients: Float32Array[],
-    m: Float32Array[],
-    v: Float32Array[],
-    newParameters: Float32Array[],
-    newM: Float32Array[],
-    newV: Float32Array[],
-    keep: Float32Array,
-    gradScale: Float32Array | undefined,
-    beta1: number,
-    beta2: number,
-    epsilon: number,
-    stepSize: number,
-    rootCorrection: number,
-  ) => void;
-  globalNorm: (gradients: Float32Array[], result: Float32Array) => void;
-}
-
 /** p0, p1, ..., g0, ..., m0, ..., v0, ... and gradScale where there is one. */
 type Inputs = Record<string, tf.TensorInfo>;
 
@@ -51,7 +31,8 @@ export const optimizerKernels: tf.KernelConfig[] = [
     const [newParameters, newM, newV] = updated.map(floats) as [Float32Array[], Float32Array[], Float32Array[]];
     const { keep, beta1, beta2, epsilon, stepSize, rootCorrection } = attributes;
     const gradScale = inputs['gradScale'] && backend.floats(inputs['gradScale']);
-    loadAddon<Native>().adamW(
+    loadAddon().adamW({
+      count,
       parameters,
       gradients,
       m,
@@ -59,21 +40,21 @@ export const optimizerKernels: tf.KernelConfig[] = [
       newParameters,
       newM,
       newV,
-      Float32Array.from(keep),
+      keep: Float32Array.from(keep),
       gradScale,
       beta1,
       beta2,
       epsilon,
       stepSize,
       rootCorrection,
-    );
+    });
     return updated.flat();
   }),
 
   kernel<Inputs, { count: number }>(globalNormKernel, (backend, inputs, { count }) => {
     const result = backend.output([]);
-    const gradients = Array.from({ length: count }, (_, i) => backend.floats(inputs[`g${i}`]!));
-    loadAddon<Native>().globalNorm(gradients, backend.floats(result));
+    const arrays = Array.from({ length: count }, (_, i) => backend.floats(inputs[`g${i}`]!));
+    loadAddon().globalNorm({ count, arrays, result: backend.floats(result) });
     return result;
   }),
 ];

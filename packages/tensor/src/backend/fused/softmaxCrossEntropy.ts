@@ -1,35 +1,9 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import { crossEntropyGradKernel, crossEntropyKernel } from '../../ops/softmaxCrossEntropy.js';
+import { crossEntropyBackwardKernel, crossEntropyKernel } from '../../ops/softmaxCrossEntropy.js';
 import { kernel } from '../kernel.js';
 
-type Floats = Float32Array;
-interface Functions {
-  crossEntropyForward: (
-    rows: number,
-    classes: number,
-    logits: Floats,
-    targets: Int32Array,
-    ignoreIndex: number,
-    labelSmoothing: number,
-    loss: Floats,
-    logsumexp: Floats,
-    counted: Floats,
-  ) => void;
-  crossEntropyBackward: (
-    rows: number,
-    classes: number,
-    logits: Floats,
-    targets: Int32Array,
-    ignoreIndex: number,
-    labelSmoothing: number,
-    logsumexp: Floats,
-    counted: Floats,
-    dLoss: Floats,
-    dLogits: Floats,
-  ) => void;
-}
 interface Options {
   ignoreIndex: number;
   labelSmoothing: number;
@@ -40,34 +14,43 @@ export const crossEntropyKernels = [
     crossEntropyKernel,
     (backend, { logits, targets }, { ignoreIndex, labelSmoothing }) => {
       const [rows, classes] = logits.shape as [number, number];
-      const outputs = [backend.output([]), backend.output([rows]), backend.output([])];
-      const [loss, logsumexp, counted] = outputs.map((tensor) => backend.floats(tensor)) as [Floats, Floats, Floats];
-      const { crossEntropyForward } = loadAddon<Functions>();
-      const data = [backend.floats(logits), backend.ints(targets)] as const;
-      crossEntropyForward(rows, classes, ...data, ignoreIndex, labelSmoothing, loss, logsumexp, counted);
-      return outputs;
+      const loss = backend.output([]);
+      const logsumexp = backend.output([rows]);
+      const counted = backend.output([]);
+      loadAddon().crossEntropyForward({
+        rows,
+        classes,
+        ignoreIndex,
+        labelSmoothing,
+        logits: backend.floats(logits),
+        targets: backend.ints(targets),
+        loss: backend.floats(loss),
+        logsumexp: backend.floats(logsumexp),
+        counted: backend.floats(counted),
+      });
+      return [loss, logsumexp, counted];
     },
   ),
   kernel<
     { dOut: TensorInfo; logits: TensorInfo; targets: TensorInfo; logsumexp: TensorInfo; counted: TensorInfo },
     Options
   >(
-    crossEntropyGradKernel,
+    crossEntropyBackwardKernel,
     (backend, { dOut, logits, targets, logsumexp, counted }, { ignoreIndex, labelSmoothing }) => {
       const [rows, classes] = logits.shape as [number, number];
       const dLogits = backend.output(logits.shape);
-      loadAddon<Functions>().crossEntropyBackward(
+      loadAddon().crossEntropyBackward({
         rows,
         classes,
-        backend.floats(logits),
-        backend.ints(targets),
         ignoreIndex,
         labelSmoothing,
-        backend.floats(logsumexp),
-        backend.floats(counted),
-        backend.floats(dOut),
-        backend.floats(dLogits),
-      );
+        logits: backend.floats(logits),
+        targets: backend.ints(targets),
+        logsumexp: backend.floats(logsumexp),
+        counted: backend.floats(counted),
+        dLoss: backend.floats(dOut),
+        dLogits: backend.floats(dLogits),
+      });
       return dLogits;
     },
   ),

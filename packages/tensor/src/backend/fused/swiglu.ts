@@ -1,16 +1,10 @@
 import type { TensorInfo } from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import { swigluGradKernel, swigluKernel, type SwigluAttributes } from '../../ops/swiglu.js';
+import { swigluBackwardKernel, swigluKernel, type SwigluAttributes } from '../../ops/swiglu.js';
 import { kernel } from '../kernel.js';
 import { rowsOf } from './elements.js';
 
-interface Functions {
-  /** (rows, d, f, x, gate, up, down, y, gated?, raised?) */
-  swigluForward: (rows: number, d: number, f: number, ...arrays: Float32Array[]) => void;
-  /** (rows, d, f, dy, x, gate, up, down, gated, raised, dx, dGate, dUp, dDown) */
-  swigluBackward: (rows: number, d: number, f: number, ...arrays: Float32Array[]) => void;
-}
 interface Forward {
   x: TensorInfo;
   gate: TensorInfo;
@@ -22,20 +16,47 @@ export const swigluKernels = [
   kernel<Forward, SwigluAttributes>(swigluKernel, (backend, { x, gate, up, down }, { keepForGradient }) => {
     const [d, f] = gate.shape as [number, number];
     const rows = rowsOf(x);
-    const kept = keepForGradient ? [backend.output([rows, f]), backend.output([rows, f])] : [];
-    const outputs = [backend.output(x.shape), ...kept];
-    const arrays = [x, gate, up, down, ...outputs].map((tensor) => backend.floats(tensor));
-    loadAddon<Functions>().swigluForward(rows, d, f, ...arrays);
-    return outputs;
+    const y = backend.output(x.shape);
+    const [gated, raised] = keepForGradient ? [backend.output([rows, f]), backend.output([rows, f])] : [];
+    loadAddon().swigluForward({
+      rows,
+      d,
+      f,
+      x: backend.floats(x),
+      gate: backend.floats(gate),
+      up: backend.floats(up),
+      down: backend.floats(down),
+      y: backend.floats(y),
+      gated: gated && backend.floats(gated),
+      raised: raised && backend.floats(raised),
+    });
+    return gated && raised ? [y, gated, raised] : [y];
   }),
   kernel<Forward & { dOut: TensorInfo; gated: TensorInfo; raised: TensorInfo }>(
-    swigluGradKernel,
+    swigluBackwardKernel,
     (backend, { dOut, x, gate, up, down, gated, raised }) => {
       const [d, f] = gate.shape as [number, number];
-      const outputs = [x, gate, up, down].map((tensor) => backend.output(tensor.shape));
-      const arrays = [dOut, x, gate, up, down, gated, raised, ...outputs].map((tensor) => backend.floats(tensor));
-      loadAddon<Functions>().swigluBackward(rowsOf(x), d, f, ...arrays);
-      return outputs;
+      const dx = backend.output(x.shape);
+      const dGate = backend.output(gate.shape);
+      const dUp = backend.output(up.shape);
+      const dDown = backend.output(down.shape);
+      loadAddon().swigluBackward({
+        rows: rowsOf(x),
+        d,
+        f,
+        dy: backend.floats(dOut),
+        x: backend.floats(x),
+        gate: backend.floats(gate),
+        up: backend.floats(up),
+        down: backend.floats(down),
+        gated: backend.floats(gated),
+        raised: backend.floats(raised),
+        dx: backend.floats(dx),
+        dGate: backend.floats(dGate),
+        dUp: backend.floats(dUp),
+        dDown: backend.floats(dDown),
+      });
+      return [dx, dGate, dUp, dDown];
     },
   ),
 ];

@@ -1,20 +1,30 @@
+import type { TensorFunctions } from '@scmoe/native/signatures';
 import type * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
 import type { NumericArray, NumericType, ScmoeBackend } from '../ScmoeBackend.js';
-import { isNumeric, sameShape } from './dtypes.js';
+import { isNumeric, sameShape, sizeOf } from './dtypes.js';
 import { standardKernel } from './standardKernel.js';
-import { broadcastWalk } from './walk.js';
+import { broadcastWalk, flatWalk } from './walk.js';
+
+/** An operation of the addon on two operands that a walk over the result's dimensions reads. */
+export type BinaryFunction = (args: {
+  a: NumericArray;
+  b: NumericArray;
+  out: NumericArray;
+  walk: Float64Array;
+}) => void;
 
 /** The addon has one function for each operation: `binaryAdd`, `binarySub`, ... */
-export type BinaryFunction = (a: NumericArray, b: NumericArray, out: NumericArray, walk?: Float64Array) => void;
-
-export function binaryFunction(kernelName: string): BinaryFunction {
-  return loadAddon<Record<string, BinaryFunction>>()[`binary${kernelName}`]!;
+export function binaryFunction(kernelName: BinaryName): BinaryFunction {
+  return loadAddon()[`binary${kernelName}`] as BinaryFunction;
 }
 
+type NamesAfter<Prefix extends string, Name> = Name extends `${Prefix}${infer Rest}` ? Rest : never;
+export type BinaryName = NamesAfter<'binary', keyof TensorFunctions>;
+
 interface BinaryOptions {
-  kernels: string[];
+  kernels: BinaryName[];
   dtypes: NumericType[];
   /** Where the result is of another dtype than the operands. */
   result?: NumericType;
@@ -59,17 +69,12 @@ function runBinary(
   b: tf.TensorInfo,
   dtype: NumericType,
 ): tf.TensorInfo | undefined {
-  const valuesA = backend.values(a);
-  const valuesB = backend.values(b);
-  if (sameShape(a.shape, b.shape)) {
-    const out = backend.output(a.shape, dtype);
-    run(valuesA, valuesB, backend.values(out));
-    return out;
-  }
-  const broadcast = broadcastWalk(a.shape, b.shape);
-  if (!broadcast) return undefined;
-  const out = backend.output(broadcast.shape, dtype);
-  run(valuesA, valuesB, backend.values(out), broadcast.walk);
+  const { shape, walk } = sameShape(a.shape, b.shape)
+    ? { shape: a.shape, walk: flatWalk(sizeOf(a.shape)) }
+    : (broadcastWalk(a.shape, b.shape) ?? {});
+  if (!shape || !walk) return undefined;
+  const out = backend.output(shape, dtype);
+  run({ a: backend.values(a), b: backend.values(b), out: backend.values(out), walk });
   return out;
 }
 
@@ -81,7 +86,8 @@ export const addNKernel = standardKernel<tf.TensorInfo[]>('AddN', (backend, inpu
   const add = binaryFunction('Add');
   const out = backend.output(first.shape, first.dtype);
   const sum = backend.values(out);
-  add(backend.values(first), backend.values(inputs[1]!), sum);
-  for (let i = 2; i < inputs.length; i++) add(sum, backend.values(inputs[i]!), sum);
+  const walk = flatWalk(sum.length);
+  add({ a: backend.values(first), b: backend.values(inputs[1]!), out: sum, walk });
+  for (let i = 2; i < inputs.length; i++) add({ a: sum, b: backend.values(inputs[i]!), out: sum, walk });
   return out;
 });

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import type { NumericArray, NumericType, ScmoeBackend } from '../ScmoeBackend.js';
+import type { NumericType, ScmoeBackend } from '../ScmoeBackend.js';
 import { isNumeric, sameShape, sizeOf } from './dtypes.js';
 import { standardKernel } from './standardKernel.js';
 
@@ -48,22 +48,19 @@ const oneHot = standardKernel<{ indices: tf.TensorInfo }, OneHotAttributes>(
   },
 );
 
-interface SelectFunction {
-  select: (condition: NumericArray, whenTrue: NumericArray, whenFalse: NumericArray, out: NumericArray) => void;
-}
-
 const select = standardKernel<{ condition: tf.TensorInfo; t: tf.TensorInfo; e: tf.TensorInfo }>(
   'Select',
   (backend, { condition, t, e }) => {
     if (condition.dtype !== 'bool' || !isNumeric(t) || e.dtype !== t.dtype) return undefined;
     if (sizeOf(condition.shape) !== sizeOf(t.shape) || !sameShape(t.shape, e.shape)) return undefined;
     const out = backend.output(t.shape, t.dtype);
-    loadAddon<SelectFunction>().select(
-      backend.values(condition),
-      backend.values(t),
-      backend.values(e),
-      backend.values(out),
-    );
+    loadAddon().select({
+      count: sizeOf(t.shape),
+      condition: backend.values(condition) as Uint8Array,
+      whenTrue: backend.values(t),
+      whenFalse: backend.values(e),
+      out: backend.values(out),
+    });
     return out;
   },
 );

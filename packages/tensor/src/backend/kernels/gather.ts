@@ -1,42 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import type { NumericArray } from '../ScmoeBackend.js';
 import { isNumeric, sizeOf } from './dtypes.js';
 import { standardKernel } from './standardKernel.js';
-
-/** Each returns -1, or where the first index outside the tensor stands. */
-interface Gather {
-  gather: (
-    x: NumericArray,
-    indices: NumericArray,
-    out: NumericArray,
-    batch: number,
-    outer: number,
-    dim: number,
-    count: number,
-    slice: number,
-  ) => number;
-  gatherNd: (
-    x: NumericArray,
-    indices: NumericArray,
-    out: NumericArray,
-    strides: Float64Array,
-    rows: number,
-    count: number,
-    slice: number,
-  ) => number;
-  scatterAdd: (
-    updates: NumericArray,
-    indices: NumericArray,
-    out: NumericArray,
-    strides: Float64Array,
-    rows: number,
-    count: number,
-    slice: number,
-    skipInvalid: boolean,
-  ) => number;
-}
 
 const gatherV2 = standardKernel<
   { x: tf.TensorInfo; indices: tf.TensorInfo },
@@ -49,16 +15,16 @@ const gatherV2 = standardKernel<
   const ids = backend.ints(indices);
   const out = backend.output(outputShape, x.dtype);
   const count = ids.length / batchSize;
-  const invalid = loadAddon<Gather>().gather(
-    backend.values(x),
-    ids,
-    backend.values(out),
-    batchSize,
-    outerSize,
-    dimSize,
+  const invalid = loadAddon().gather({
+    batch: batchSize,
+    outer: outerSize,
+    dim: dimSize,
     count,
-    sliceSize,
-  );
+    slice: sliceSize,
+    x: backend.values(x),
+    indices: ids,
+    out: backend.values(out),
+  });
   if (invalid < 0) return out;
   backend.disposeData(out.dataId);
   throw new Error(`GatherV2: the index value ${ids[invalid]} is not in [0, ${dimSize - 1}]`);
@@ -71,15 +37,17 @@ const gatherNd = standardKernel<{ params: tf.TensorInfo; indices: tf.TensorInfo 
     const [shape, count, slice, strides] = tf.backend_util.prepareAndValidate(params, indices);
     if (count === 0) return undefined;
     const out = backend.output(shape, params.dtype);
-    const invalid = loadAddon<Gather>().gatherNd(
-      backend.values(params),
-      backend.values(indices),
-      backend.values(out),
-      Float64Array.from(strides.slice(0, indices.shape.at(-1))),
-      sizeOf(params.shape) / slice,
+    const depth = indices.shape.at(-1)!;
+    const invalid = loadAddon().gatherNd({
+      rows: sizeOf(params.shape) / slice,
       count,
       slice,
-    );
+      depth,
+      strides: strides.slice(0, depth),
+      x: backend.values(params),
+      indices: backend.ints(indices),
+      out: backend.values(out),
+    });
     if (invalid < 0) return out;
     // The JavaScript kernel names the index.
     backend.disposeData(out.dataId);
@@ -98,16 +66,17 @@ const scatterNd = standardKernel<{ indices: tf.TensorInfo; updates: tf.TensorInf
     );
     if (outputSize === 0 || sizeOf(updates.shape) !== numUpdates * sliceSize) return undefined;
     const out = backend.output(shape, updates.dtype);
-    const invalid = loadAddon<Gather>().scatterAdd(
-      backend.values(updates),
-      backend.values(indices),
-      backend.values(out),
-      Float64Array.from(strides.slice(0, sliceRank)),
-      outputSize / sliceSize,
-      numUpdates,
-      sliceSize,
-      false,
-    );
+    const invalid = loadAddon().scatterAdd({
+      rows: outputSize / sliceSize,
+      count: numUpdates,
+      slice: sliceSize,
+      depth: sliceRank,
+      strides: strides.slice(0, sliceRank),
+      skipInvalid: false,
+      updates: backend.values(updates) as Float32Array | Int32Array,
+      indices: backend.ints(indices),
+      out: backend.values(out),
+    });
     if (invalid < 0) return out;
     // The JavaScript kernel names the index.
     backend.disposeData(out.dataId);
@@ -124,16 +93,17 @@ const unsortedSegmentSum = standardKernel<{ x: tf.TensorInfo; segmentIds: tf.Ten
     const count = x.shape[0]!;
     const slice = sizeOf(x.shape.slice(1));
     // An id outside belongs to no segment.
-    loadAddon<Gather>().scatterAdd(
-      backend.values(x),
-      backend.values(segmentIds),
-      backend.values(out),
-      Float64Array.of(1),
-      numSegments,
+    loadAddon().scatterAdd({
+      rows: numSegments,
       count,
       slice,
-      true,
-    );
+      depth: 1,
+      strides: [1],
+      skipInvalid: true,
+      updates: backend.floats(x),
+      indices: backend.ints(segmentIds),
+      out: backend.values(out),
+    });
     return out;
   },
 );

@@ -2,25 +2,11 @@ import * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
 import type { ScmoeBackend } from '../ScmoeBackend.js';
-import { binaryFunction } from './binary.js';
+import { binaryFunction, type BinaryName } from './binary.js';
 import { isFloat } from './dtypes.js';
 import { standardKernel } from './standardKernel.js';
-import { unaryFunction } from './unary.js';
+import { unaryFunction, type UnaryName } from './unary.js';
 import { broadcastWalk } from './walk.js';
-
-interface MatMul {
-  batchMatMul: (
-    a: Float32Array,
-    b: Float32Array,
-    out: Float32Array,
-    transposeA: boolean,
-    transposeB: boolean,
-    m: number,
-    n: number,
-    k: number,
-    batches: Float64Array,
-  ) => void;
-}
 
 interface Operands {
   a: tf.TensorInfo;
@@ -47,17 +33,17 @@ function matMul(
   const batches = broadcastWalk(a.shape.slice(0, -2), b.shape.slice(0, -2));
   if (k !== (transposeB ? columnsB : rowsB) || !batches) return undefined;
   const out = backend.output([...batches.shape, m, n]);
-  loadAddon<MatMul>().batchMatMul(
-    backend.floats(a),
-    backend.floats(b),
-    backend.floats(out),
+  loadAddon().batchMatMul({
+    batches: batches.walk,
     transposeA,
     transposeB,
     m,
     n,
     k,
-    batches.walk,
-  );
+    a: backend.floats(a),
+    b: backend.floats(b),
+    out: backend.floats(out),
+  });
   return out;
 }
 
@@ -74,32 +60,33 @@ interface FusedAttributes extends Attributes {
 }
 
 /** Kernels of the activations that _FusedMatMul takes; prelu has an operand of its own. */
-const activations: Record<string, string | undefined> = {
+const activations: Record<string, UnaryName | undefined> = {
   linear: undefined,
   relu: 'Relu',
   relu6: 'Relu6',
   elu: 'Elu',
   sigmoid: 'Sigmoid',
   leakyrelu: 'LeakyRelu',
-  prelu: 'Prelu',
+  prelu: undefined,
 };
 
 const fusedMatMul = standardKernel<FusedInputs, FusedAttributes>('_FusedMatMul', (backend, inputs, attributes) => {
   const { bias, preluActivationWeights: slopes } = inputs;
-  const { leakyreluAlpha } = attributes;
+  const { leakyreluAlpha: alpha = 0 } = attributes;
   const activation = attributes.activation ?? 'linear';
   if (!(activation in activations) || (bias && !isFloat(bias)) || (slopes && !isFloat(slopes))) return undefined;
   const out = matMul(backend, inputs, attributes);
   if (!out) return undefined;
   // In place: the product is ours alone.
   const values = backend.floats(out);
-  const apply = (kernelName: string, operand: tf.TensorInfo) => {
+  const apply = (kernelName: BinaryName, operand: tf.TensorInfo) => {
     const { walk } = broadcastWalk(out.shape, operand.shape)!;
-    binaryFunction(kernelName)(values, backend.floats(operand), values, walk);
+    binaryFunction(kernelName)({ a: values, b: backend.floats(operand), out: values, walk });
   };
   if (bias) apply('Add', bias);
   if (activation === 'prelu') apply('Prelu', slopes!);
-  else if (activations[activation]) unaryFunction(activations[activation])(values, values, leakyreluAlpha);
+  const unary = activations[activation];
+  if (unary) unaryFunction(unary)({ count: values.length, x: values, out: values, alpha });
   return out;
 });
 

@@ -6,7 +6,8 @@ import { isNumeric, sizeOf } from './dtypes.js';
 import { standardKernel } from './standardKernel.js';
 import { copyStrided, maxRank, stridesOf } from './walk.js';
 
-type Reduce = (x: NumericArray, out: NumericArray, outer: number, count: number, inner: number) => void;
+/** A reduction of the addon over the middle axis of (outer, count, inner). */
+type Reduce = (args: { outer: number; count: number; inner: number; x: NumericArray; out: NumericArray }) => void;
 
 interface Attributes {
   axis?: number | number[];
@@ -15,7 +16,7 @@ interface Attributes {
 }
 
 interface ReduceOptions {
-  kernels: string[];
+  kernels: ('Sum' | 'Prod' | 'Mean' | 'Max' | 'Min' | 'All' | 'Any')[];
   dtypes: NumericType[];
   result: (dtype: NumericType) => NumericType;
 }
@@ -41,7 +42,7 @@ export const reduceKernels: tf.KernelConfig[] = groups.flatMap(({ kernels, dtype
       const axes = tf.util.parseAxisParam(reductionIndices!, x.shape);
       const reduced = x.shape.map((_, d) => axes.includes(d));
       const out = backend.output(reducedShape(x.shape, reduced, keepDims), result(x.dtype));
-      const run = loadAddon<Record<string, Reduce>>()[`reduce${name}`]!;
+      const run = loadAddon()[`reduce${name}`] as Reduce;
       reduceAxes(backend, run, x, reduced, backend.values(out));
       return out;
     }),
@@ -64,13 +65,13 @@ function reduceAxes(
   // Dimensions of size 1 separate nothing.
   const relevant = [...shape.keys()].filter((d) => shape[d] !== 1);
   const first = relevant.find((d) => reduced[d]);
-  if (first === undefined) return run(backend.values(x), out, sizeOf(shape), 1, 1);
+  if (first === undefined) return run({ outer: sizeOf(shape), count: 1, inner: 1, x: backend.values(x), out });
   const last = relevant.findLast((d) => reduced[d])!;
   const size = (dimensions: number[]) => dimensions.reduce((product, d) => product * shape[d]!, 1);
   if (relevant.every((d) => reduced[d] || d < first || d > last)) {
     const outer = size(relevant.filter((d) => d < first));
     const inner = size(relevant.filter((d) => d > last));
-    return run(backend.values(x), out, outer, sizeOf(shape) / outer / inner, inner);
+    return run({ outer, count: sizeOf(shape) / outer / inner, inner, x: backend.values(x), out });
   }
   const kept = relevant.filter((d) => !reduced[d]);
   const order = [...kept, ...relevant.filter((d) => reduced[d])];
@@ -82,7 +83,8 @@ function reduceAxes(
     { values: backend.values(moved), strides: stridesOf(sizes) },
     sizes,
   );
-  run(backend.values(moved), out, size(kept), sizeOf(shape) / size(kept), 1);
+  const outer = size(kept);
+  run({ outer, count: sizeOf(shape) / outer, inner: 1, x: backend.values(moved), out });
   backend.disposeData(moved.dataId);
 }
 
@@ -96,10 +98,10 @@ export const argReduceKernels: tf.KernelConfig[] = (['ArgMax', 'ArgMin'] as cons
       x.shape.filter((_, d) => d !== axis),
       'int32',
     );
-    const run = loadAddon<Record<string, Reduce>>()[name === 'ArgMax' ? 'argMax' : 'argMin']!;
+    const run = loadAddon()[name === 'ArgMax' ? 'argMax' : 'argMin'];
     const outer = sizeOf(x.shape.slice(0, axis));
     const inner = sizeOf(x.shape.slice(axis + 1));
-    run(backend.values(x), backend.values(out), outer, x.shape[axis]!, inner);
+    run({ outer, count: x.shape[axis]!, inner, x: backend.values(x), out: backend.ints(out) });
     return out;
   }),
 );

@@ -1,13 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import type { NumericArray } from '../ScmoeBackend.js';
 import { isNumeric, sizeOf } from './dtypes.js';
 import { standardKernel } from './standardKernel.js';
-
-interface CastFunction {
-  cast: (x: NumericArray, out: NumericArray) => void;
-}
 
 // The same data under another shape: no copy, one more reference. Complex numbers have two parts and go to JavaScript.
 
@@ -38,7 +33,8 @@ const cast = standardKernel<{ x: tf.TensorInfo }, { dtype: tf.DataType }>('Cast'
   if (!isNumeric(x) || !isNumeric(to)) return undefined;
   if (x.dtype === to.dtype) return backend.alias(x);
   const out = backend.output(x.shape, to.dtype);
-  loadAddon<CastFunction>().cast(backend.values(x), backend.values(out));
+  const values = backend.values(x);
+  loadAddon().cast({ count: values.length, x: values, out: backend.values(out) });
   return out;
 });
 

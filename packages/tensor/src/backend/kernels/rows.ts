@@ -1,30 +1,8 @@
 import type * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import type { NumericArray } from '../ScmoeBackend.js';
 import { isNumeric, sizeOf } from './dtypes.js';
 import { standardKernel } from './standardKernel.js';
-
-interface Rows {
-  softmax: (x: NumericArray, out: NumericArray, rows: number, columns: number) => void;
-  cumsum: (
-    x: NumericArray,
-    out: NumericArray,
-    outer: number,
-    count: number,
-    inner: number,
-    exclusive: boolean,
-    reverse: boolean,
-  ) => void;
-  topK: (
-    x: NumericArray,
-    values: NumericArray,
-    indices: NumericArray,
-    rows: number,
-    columns: number,
-    k: number,
-  ) => void;
-}
 
 /** Over the last axis, as TF.js has it. */
 const softmax = standardKernel<{ logits: tf.TensorInfo }, { dim: number }>(
@@ -35,7 +13,7 @@ const softmax = standardKernel<{ logits: tf.TensorInfo }, { dim: number }>(
     if (logits.dtype !== 'float32' || (dim !== -1 && dim !== last) || size === 0 || last < 0) return undefined;
     const out = backend.output(logits.shape);
     const columns = logits.shape[last]!;
-    loadAddon<Rows>().softmax(backend.values(logits), backend.values(out), size / columns, columns);
+    loadAddon().softmax({ rows: size / columns, columns, x: backend.floats(logits), out: backend.floats(out) });
     return out;
   },
 );
@@ -48,7 +26,9 @@ const cumsum = standardKernel<{ x: tf.TensorInfo }, { axis: number; exclusive?: 
     const out = backend.output(x.shape, x.dtype === 'float32' ? 'float32' : 'int32');
     const outer = sizeOf(x.shape.slice(0, along));
     const inner = sizeOf(x.shape.slice(along + 1));
-    loadAddon<Rows>().cumsum(backend.values(x), backend.values(out), outer, x.shape[along]!, inner, exclusive, reverse);
+    const count = x.shape[along]!;
+    const values = backend.values(out) as Float32Array | Int32Array;
+    loadAddon().cumsum({ outer, count, inner, exclusive, reverse, x: backend.values(x), out: values });
     return out;
   },
 );
@@ -61,7 +41,14 @@ const topK = standardKernel<{ x: tf.TensorInfo }, { k: number }>('TopK', (backen
   const shape = [...x.shape.slice(0, -1), k];
   const values = backend.output(shape, x.dtype);
   const indices = backend.output(shape, 'int32');
-  loadAddon<Rows>().topK(backend.values(x), backend.values(values), backend.values(indices), rows, columns, k);
+  loadAddon().topK({
+    rows,
+    columns,
+    k,
+    x: backend.values(x) as Float32Array | Int32Array,
+    values: backend.values(values),
+    indices: backend.ints(indices),
+  });
   return [values, indices];
 });
 

@@ -4,16 +4,6 @@ import type { NumericArray } from '../ScmoeBackend.js';
 /** Ranks that the native strided kernels take (kMaxRank in native/cpu/strided.h). */
 export const maxRank = 12;
 
-interface Copy {
-  copyStrided: (
-    source: NumericArray,
-    sourceOffset: number,
-    target: NumericArray,
-    targetOffset: number,
-    walk: Float64Array,
-  ) => void;
-}
-
 /**
  * How native code walks over the dimensions of two operands: rank, sizes, strides of the first, strides of the second,
  * outermost dimension first. One buffer serves all calls: native code reads it before it returns.
@@ -28,6 +18,15 @@ export function setWalk(sizes: readonly number[], first: readonly number[], seco
     walk[1 + rank + d] = first[d]!;
     walk[1 + 2 * rank + d] = second[d]!;
   }
+  return walk;
+}
+
+/** Over `size` elements of both operands that lie side by side. */
+export function flatWalk(size: number): Float64Array {
+  walk[0] = 1;
+  walk[1] = size;
+  walk[2] = 1;
+  walk[3] = 1;
   return walk;
 }
 
@@ -77,11 +76,11 @@ export function copyStrided(
   target: { values: NumericArray; offset?: number; strides: readonly number[] },
   sizes: readonly number[],
 ): void {
-  loadAddon<Copy>().copyStrided(
-    source.values,
-    source.offset ?? 0,
-    target.values,
-    target.offset ?? 0,
-    setWalk(sizes, source.strides, target.strides),
-  );
+  loadAddon().copyStrided({
+    walk: setWalk(sizes, source.strides, target.strides),
+    sourceOffset: source.offset ?? 0,
+    targetOffset: target.offset ?? 0,
+    source: source.values,
+    target: target.values,
+  });
 }

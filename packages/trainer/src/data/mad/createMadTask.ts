@@ -3,7 +3,8 @@ import { fuzzyInContextRecall, type FuzzyRecallOptions } from './fuzzyInContextR
 import { inContextRecall } from './inContextRecall.js';
 import type { MadTask, MadTaskName, MadTaskOptions } from './MadTask.js';
 import { memorization } from './memorization.js';
-import { noisyInContextRecall, type NoisyRecallOptions } from './noisyInContextRecall.js';
+import { noisyInContextRecall } from './noisyInContextRecall.js';
+import type { NoisyRecallOptions } from './NoisyRecallOptions.js';
 import { selectiveCopying, type SelectiveCopyingOptions } from './selectiveCopying.js';
 
 /** Options of each task. */

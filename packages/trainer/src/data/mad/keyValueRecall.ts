@@ -2,7 +2,7 @@ import type { RandomStream } from '@scmoe/tensor';
 
 import { expectOption, expectWhole } from './checkOptions.js';
 import { ignoredTarget, type MadSample, type MadSplit, type MadTask, type MadTaskName } from './MadTask.js';
-import type { NoisyRecallOptions } from './noisyInContextRecall.js';
+import type { NoisyRecallOptions } from './NoisyRecallOptions.js';
 import { shifted } from './shifted.js';
 
 /** Recall of single-token values by single-token keys, with noise between the pairs or without: two of the tasks. */

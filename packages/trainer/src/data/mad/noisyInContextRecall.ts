@@ -1,12 +1,6 @@
 import { keyValueRecall } from './keyValueRecall.js';
-import type { MadTask, MadTaskOptions } from './MadTask.js';
-
-export interface NoisyRecallOptions extends MadTaskOptions {
-  /** The last ids of the vocabulary, which are neither keys nor values. */
-  noiseVocabSize?: number;
-  /** Probability that a pair is replaced by two tokens of noise. */
-  noiseShare?: number;
-}
+import type { MadTask } from './MadTask.js';
+import type { NoisyRecallOptions } from './NoisyRecallOptions.js';
 
 /**
  * In-context recall where pairs are replaced by noise from a vocabulary of its own. One pair that is drawn for each

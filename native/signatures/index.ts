@@ -1,0 +1,3 @@
+export { callByName, type Addon } from './callByName.js';
+export type { CommFunctions, GlooFunctions, NcclFunctions } from './comm/index.js';
+export type { TensorFunctions } from './tensor/index.js';

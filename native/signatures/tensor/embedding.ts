@@ -1,0 +1,18 @@
+export const embedding = {
+  embeddingForward: {
+    count: 'size',
+    d: 'size',
+    vocabSize: 'size',
+    ids: 'int32[count]',
+    table: 'float32[vocabSize * d]',
+    out: 'out float32[count * d]',
+  },
+  embeddingBackward: {
+    count: 'size',
+    d: 'size',
+    vocabSize: 'size',
+    ids: 'int32[count]',
+    dOut: 'float32[count * d]',
+    dTable: 'out float32[vocabSize * d]',
+  },
+} as const;

@@ -1,0 +1,54 @@
+import type { Functions } from '../Signature.js';
+import { adamw } from './adamw.js';
+import { attention } from './attention.js';
+import { binary } from './binary.js';
+import { copy } from './copy.js';
+import { crossEntropy } from './crossEntropy.js';
+import { dropout } from './dropout.js';
+import { embedding } from './embedding.js';
+import { linear } from './linear.js';
+import { moe } from './moe.js';
+import { norm } from './norm.js';
+import { reduce } from './reduce.js';
+import { rows } from './rows.js';
+import { runtime } from './runtime.js';
+import { swiglu } from './swiglu.js';
+import { unary } from './unary.js';
+
+/** By the header that each becomes: signatures/tensor/attention.h, ... */
+export const tensorSignatures = {
+  adamw,
+  attention,
+  binary,
+  copy,
+  crossEntropy,
+  dropout,
+  embedding,
+  linear,
+  moe,
+  norm,
+  reduce,
+  rows,
+  runtime,
+  swiglu,
+  unary,
+} as const;
+
+/** The functions of scmoe_tensor.node. */
+export type TensorFunctions = Functions<
+  typeof adamw &
+    typeof attention &
+    typeof binary &
+    typeof copy &
+    typeof crossEntropy &
+    typeof dropout &
+    typeof embedding &
+    typeof linear &
+    typeof moe &
+    typeof norm &
+    typeof reduce &
+    typeof rows &
+    typeof runtime &
+    typeof swiglu &
+    typeof unary
+>;

@@ -1,0 +1,22 @@
+export const runtime = {
+  /** Empty, or which instruction sets the kernels use that this CPU lacks. */
+  cpuProblem: { '=>': 'text' },
+  /** Empty, or why oneDNN can't be used. */
+  oneDnnProblem: { '=>': 'text' },
+  oneDnnVersion: { '=>': 'text' },
+  hasBf16: { '=>': 'boolean' },
+  setBf16: { on: 'boolean' },
+  /** More threads than this no machine has, and OpenMP ends the process where the system gives it too few. */
+  setThreads: { count: 'size 1..1024' },
+  getThreads: { '=>': 'number' },
+  /** Aligned memory, given back when the buffer is collected. */
+  allocate: { bytes: 'size', '=>': 'buffer' },
+  /** Median seconds of one product called from C++ in the current precision. */
+  benchmarkProduct: {
+    m: 'size ..65536',
+    n: 'size ..65536',
+    k: 'size ..65536',
+    repeats: 'size 1..1000000',
+    '=>': 'number',
+  },
+} as const;

@@ -1,0 +1,24 @@
+import { sequentialPlan, type Plan } from '@scmoe/scheduler';
+
+import { executePlan } from './executePlan.js';
+import type { Operator } from './Operator.js';
+import type { PlanObserver } from './PlanObserver.js';
+import { tidyRecord } from './tidyRecord.js';
+
+/** In which order operators run, and who hears of it. */
+export interface RunOptions<Values> {
+  /** Orders the operators; sequentially by default. Every plan gives the same numbers. */
+  plan?: (operators: readonly Operator<Values>[]) => Plan;
+  /** Hears of every step of the plan. */
+  observer?: PlanObserver;
+}
+
+/** Runs the operators from the values given and frees all that `results` does not pick of what they produce. */
+export function runOperators<Values extends object, Results extends object>(
+  operators: readonly Operator<Values>[],
+  initial: Partial<Values>,
+  { plan = sequentialPlan, observer }: RunOptions<Values>,
+  results: (values: Partial<Values>) => Results,
+): Results {
+  return tidyRecord(() => results(executePlan(plan(operators), operators, initial, { observer })));
+}

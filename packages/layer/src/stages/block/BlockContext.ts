@@ -1,0 +1,19 @@
+import type { ResidualDropout } from '../../sublayers/residualDropout.js';
+import type { KeyValues } from '../../sublayers/selfAttention.js';
+import type { MoeContext } from '../../moe/moeSublayer.js';
+
+/** Keys and values of the tokens so far. */
+export type BlockCache = {
+  attention: KeyValues;
+};
+
+/** What a pass through a block depends on besides parameters and configuration. */
+export interface BlockContext extends MoeContext {
+  /** Tokens that x continues. */
+  past?: BlockCache;
+  /** Switches dropout on; takes `blockDropoutStreams` streams. */
+  dropout?: ResidualDropout;
+}
+
+/** Random streams that the dropout of one block takes. */
+export const blockDropoutStreams = 2;

@@ -1,0 +1,75 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { feedForward, feedForwardCost } from '../../sublayers/feedForward.js';
+import { normalize } from '../../sublayers/normalize.js';
+import { residualDropout } from '../../sublayers/residualDropout.js';
+import { selfAttention, selfAttentionCost, type KeyValues } from '../../sublayers/selfAttention.js';
+import { shortcutNorm } from '../../sublayers/shortcutNorm.js';
+import type { ResolvedBlock } from './BlockConfig.js';
+import { moeSublayer, type SublayerValues } from '../../moe/moeSublayer.js';
+import { below, type ParameterRecord } from '../../parameters/ParameterRecord.js';
+import { operatorsOver, type Operator } from '../../plan/Operator.js';
+import type { BlockContext } from './BlockContext.js';
+import { outputOperator } from '../../moe/expertBlock.js';
+
+/** Everything that the operators of a block read and write, by name. All activations are (B, S, d). */
+export interface BlockValues extends SublayerValues {
+  /** Input of the block. */
+  x: tf.Tensor3D;
+  /** x + attention, and c normalised. */
+  c: tf.Tensor3D;
+  u: tf.Tensor3D;
+  /** Output of the block. */
+  y: tf.Tensor3D;
+  keyValues: KeyValues;
+}
+
+/**
+ * The operators of a block, in the order of the sequential plan: attention, with gate to combine before it where they
+ * read the block's input and behind it where they read u, then what needs u, decode and output.
+ */
+export function blockOperators(
+  parameters: ParameterRecord,
+  config: ResolvedBlock,
+  context: BlockContext = {},
+): Operator<BlockValues>[] {
+  const { computation } = operatorsOver<BlockValues>();
+  const { moe } = config;
+  const drop = residualDropout(config.dropout, context.dropout);
+  const attention = computation({
+    kind: 'attention',
+    inputs: ['x'],
+    outputs: ['c', 'u', 'keyValues'],
+    run: ({ x }) => {
+      const normed = normalize(x, below(parameters, 'normAttn'), config);
+      const { output, all } = selfAttention(normed, below(parameters, 'attn'), config, context.past?.attention);
+      const c: tf.Tensor3D = tf.add(x, drop(output, 0));
+      return { c, u: normalize(c, below(parameters, moe ? 'normMoe' : 'normMlp'), config), keyValues: all };
+    },
+    cost: (of) => [of.norm(config.norm), ...selfAttentionCost(of, config), of.norm(config.norm)],
+  });
+  if (!moe) {
+    const mlp = computation({
+      kind: 'mlp',
+      inputs: ['c', 'u'],
+      outputs: ['y'],
+      run: ({ c, u }) => {
+        const output = feedForward(u, below(parameters, 'mlp'), config.activation, { bias: config.ffnBias });
+        return { y: tf.add(c, drop(output, 1)) };
+      },
+      cost: (of) => feedForwardCost(of, config.ffnHidden, config),
+    });
+    return [attention, mlp];
+  }
+
+  const tap = moe.shortcut ? 'x' : 'u';
+  const norm = shortcutNorm(parameters, config, moe);
+  const sublayer = moeSublayer<BlockValues>(parameters, moe, { tap, norm }, context);
+  return [
+    ...(tap === 'x' ? sublayer.routed : []),
+    attention,
+    ...(tap === 'u' ? sublayer.routed : []),
+    ...sublayer.current,
+    outputOperator(parameters, config, moe, sublayer, { dropout: context.dropout, place: 1 }),
+  ];
+}

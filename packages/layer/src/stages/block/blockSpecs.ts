@@ -1,0 +1,39 @@
+import type * as tf from '@tensorflow/tfjs';
+
+import { feedForwardSpecs } from '../../sublayers/feedForward.js';
+import { normSpecs } from '../../sublayers/normalize.js';
+import { attentionSpecs } from '../../sublayers/selfAttention.js';
+import { resolveBlock, type BlockConfig, type ResolvedBlock } from './BlockConfig.js';
+import type { ShardOptions } from '../../moe/expertShard.js';
+import { initializeParameters, type InitializationOptions } from '../../parameters/initializeParameters.js';
+import { under, type ParameterSpecs } from '../../parameters/ParameterSpec.js';
+import { expertBlockSpecs } from '../../moe/expertBlock.js';
+
+/**
+ * Names, shapes and starting points of all parameters of a block.
+ * @throws ArgumentError where the ranks that share the experts out do not divide them.
+ */
+export function blockSpecs(config: ResolvedBlock, { experts }: ShardOptions = {}): ParameterSpecs {
+  const { dModel: d, norm, activation, ffnBias, ffnHidden, moe } = config;
+  return {
+    ...under('normAttn', normSpecs(d, norm)),
+    ...under('attn', attentionSpecs(config)),
+    ...(moe
+      ? expertBlockSpecs(config, moe, experts)
+      : {
+          ...under('normMlp', normSpecs(d, norm)),
+          ...under('mlp', feedForwardSpecs(d, ffnHidden, activation, { bias: ffnBias })),
+        }),
+  };
+}
+
+/**
+ * Fresh parameters of a block, by name, as those of a pair: see {@link initializePair}.
+ * @throws ArgumentError where the configuration cannot work.
+ */
+export function initializeBlock(
+  config: BlockConfig,
+  { experts, ...options }: InitializationOptions & ShardOptions,
+): Record<string, tf.Tensor> {
+  return initializeParameters(blockSpecs(resolveBlock(config), { experts }), options);
+}

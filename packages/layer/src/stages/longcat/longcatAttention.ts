@@ -1,0 +1,39 @@
+import type * as tf from '@tensorflow/tfjs';
+
+import {
+  latentAttention,
+  latentAttentionCost,
+  latentAttentionSpecs,
+  type KeyValueLatents,
+} from '../../sublayers/latentAttention.js';
+import { attentionSpecs, selfAttention, selfAttentionCost, type KeyValues } from '../../sublayers/selfAttention.js';
+import type { CostContext } from '../../cost/CostContext.js';
+import type { KernelCost } from '../../cost/kernelCosts.js';
+import type { ParameterRecord } from '../../parameters/ParameterRecord.js';
+import type { ParameterSpecs } from '../../parameters/ParameterSpec.js';
+import type { ResolvedLongcatBlock } from './LongcatBlockConfig.js';
+
+/** What an attention remembers of the tokens so far: keys and values, or the latents of both. */
+export type AttentionCache = KeyValues | KeyValueLatents;
+
+export function longcatAttentionSpecs(config: ResolvedLongcatBlock): ParameterSpecs {
+  const { latent } = config;
+  return latent ? latentAttentionSpecs({ ...config, latent }) : attentionSpecs(config);
+}
+
+/** Self-attention of the kind that the configuration names: x (B, S, d) -> output (B, S, d). */
+export function longcatAttention(
+  x: tf.Tensor3D,
+  parameters: ParameterRecord,
+  config: ResolvedLongcatBlock,
+  past?: AttentionCache,
+): { output: tf.Tensor3D; all: AttentionCache } {
+  const { latent } = config;
+  if (latent) return latentAttention(x, parameters, { ...config, latent }, past as KeyValueLatents | undefined);
+  return selfAttention(x, parameters, config, past as KeyValues | undefined);
+}
+
+export function longcatAttentionCost(of: CostContext, config: ResolvedLongcatBlock): KernelCost[] {
+  const { latent } = config;
+  return latent ? latentAttentionCost(of, { ...config, latent }) : selfAttentionCost(of, config);
+}

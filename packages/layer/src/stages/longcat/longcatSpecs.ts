@@ -1,0 +1,36 @@
+import type * as tf from '@tensorflow/tfjs';
+
+import { feedForwardSpecs } from '../../sublayers/feedForward.js';
+import { normSpecs } from '../../sublayers/normalize.js';
+import type { ShardOptions } from '../../moe/expertShard.js';
+import { sublayerSpecs } from '../../moe/moeSublayer.js';
+import { initializeParameters, type InitializationOptions } from '../../parameters/initializeParameters.js';
+import { under, type ParameterSpecs } from '../../parameters/ParameterSpec.js';
+import { longcatAttentionSpecs } from './longcatAttention.js';
+import { resolveLongcatBlock, type LongcatBlockConfig, type ResolvedLongcatBlock } from './LongcatBlockConfig.js';
+
+/**
+ * Names, shapes and starting points of all parameters of a LongCat block.
+ * @throws ArgumentError where the ranks that share the experts out do not divide them.
+ */
+export function longcatSpecs(config: ResolvedLongcatBlock, { experts }: ShardOptions = {}): ParameterSpecs {
+  const { dModel: d, norm, activation, ffnBias, ffnHidden, moe } = config;
+  const half = (index: 1 | 2): ParameterSpecs => ({
+    ...under(`normAttn${index}`, normSpecs(d, norm)),
+    ...under(`attn${index}`, longcatAttentionSpecs(config)),
+    ...under(`normMlp${index}`, normSpecs(d, norm)),
+    ...under(`mlp${index}`, feedForwardSpecs(d, ffnHidden, activation, { bias: ffnBias })),
+  });
+  return { ...half(1), ...half(2), ...sublayerSpecs(d, moe, experts) };
+}
+
+/**
+ * Fresh parameters of a LongCat block, by name, as those of a pair: see {@link initializePair}.
+ * @throws ArgumentError where the configuration cannot work.
+ */
+export function initializeLongcatBlock(
+  config: LongcatBlockConfig,
+  { experts, ...options }: InitializationOptions & ShardOptions,
+): Record<string, tf.Tensor> {
+  return initializeParameters(longcatSpecs(resolveLongcatBlock(config), { experts }), options);
+}

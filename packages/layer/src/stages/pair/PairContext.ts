@@ -1,0 +1,20 @@
+import type { ResidualDropout } from '../../sublayers/residualDropout.js';
+import type { KeyValues } from '../../sublayers/selfAttention.js';
+import type { MoeContext } from '../../moe/moeSublayer.js';
+
+/** Keys and values of the tokens so far, of both attentions of a pair. */
+export type PairCache = {
+  attention1: KeyValues;
+  attention2: KeyValues;
+};
+
+/** What a pass through a pair depends on besides parameters and configuration. */
+export interface PairContext extends MoeContext {
+  /** Tokens that x continues. */
+  past?: PairCache;
+  /** Switches dropout on; takes `dropoutStreams` streams. */
+  dropout?: ResidualDropout;
+}
+
+/** Random streams that the dropout of one pair takes. */
+export const dropoutStreams = 4;

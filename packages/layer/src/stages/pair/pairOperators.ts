@@ -1,0 +1,121 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { outputOperator } from '../../moe/expertBlock.js';
+import { feedForward, feedForwardCost } from '../../sublayers/feedForward.js';
+import { normalize } from '../../sublayers/normalize.js';
+import { residualDropout } from '../../sublayers/residualDropout.js';
+import { selfAttention, selfAttentionCost, type KeyValues } from '../../sublayers/selfAttention.js';
+import { shortcutNorm } from '../../sublayers/shortcutNorm.js';
+import type { ResolvedPair } from './PairConfig.js';
+import { moeSublayer, type SublayerValues } from '../../moe/moeSublayer.js';
+import { below, type ParameterRecord } from '../../parameters/ParameterRecord.js';
+import { operatorsOver, type Computation, type Operator } from '../../plan/Operator.js';
+import type { PairContext } from './PairContext.js';
+import { tapOf, type Tap } from './tap.js';
+
+/** Everything that the operators of a pair read and write, by name. All activations are (B, S, d). */
+export interface PairValues extends SublayerValues {
+  /** Input of the pair. */
+  x: tf.Tensor3D;
+  /** x + attention, b = a + MLP: the first block. */
+  a: tf.Tensor3D;
+  b: tf.Tensor3D;
+  /** b + attention, and c normalised. */
+  c: tf.Tensor3D;
+  u: tf.Tensor3D;
+  /** Output of the pair. */
+  y: tf.Tensor3D;
+  keyValues1: KeyValues;
+  keyValues2: KeyValues;
+}
+
+/**
+ * The operators of a pair, in the order of the sequential plan: the backbone, with gate to combine where the activation
+ * that feeds them appears, and decode and output at the end.
+ */
+export function pairOperators(
+  parameters: ParameterRecord,
+  config: ResolvedPair,
+  context: PairContext = {},
+): Operator<PairValues>[] {
+  const { moe } = config;
+  const [attention1, mlp1, attention2] = backboneOperators(parameters, config, context);
+  if (!moe) return [attention1, mlp1, attention2, secondMlp(parameters, config, context)];
+
+  const tap = tapOf(moe);
+  const norm = shortcutNorm(parameters, config, moe);
+  const sublayer = moeSublayer<PairValues>(parameters, moe, { tap, norm }, context);
+  const after = (activation: Tap) => (tap === activation ? sublayer.routed : []);
+  return [
+    ...after('x'),
+    attention1,
+    ...after('a'),
+    mlp1,
+    ...after('b'),
+    attention2,
+    ...after('u'),
+    ...sublayer.current,
+    outputOperator(parameters, config, moe, sublayer, { dropout: context.dropout, place: 3 }),
+  ];
+}
+
+const { computation } = operatorsOver<PairValues>();
+
+function backboneOperators(parameters: ParameterRecord, config: ResolvedPair, context: PairContext) {
+  const norm = (name: string, x: tf.Tensor3D) => normalize(x, below(parameters, name), config);
+  const drop = residualDropout(config.dropout, context.dropout);
+  return [
+    computation({
+      name: 'attention1',
+      kind: 'attention',
+      inputs: ['x'],
+      outputs: ['a', 'keyValues1'],
+      run: ({ x }) => {
+        const past = context.past?.attention1;
+        const { output, all } = selfAttention(norm('normAttn1', x), below(parameters, 'attn1'), config, past);
+        return { a: tf.add(x, drop(output, 0)), keyValues1: all };
+      },
+      cost: (of) => [of.norm(config.norm), ...selfAttentionCost(of, config)],
+    }),
+    computation({
+      name: 'mlp1',
+      kind: 'mlp',
+      inputs: ['a'],
+      outputs: ['b'],
+      run: ({ a }) => {
+        const output = feedForward(norm('normMlp', a), below(parameters, 'mlp'), config.activation, {
+          bias: config.ffnBias,
+        });
+        return { b: tf.add(a, drop(output, 1)) };
+      },
+      cost: (of) => [of.norm(config.norm), ...feedForwardCost(of, config.ffnHidden, config)],
+    }),
+    computation({
+      name: 'attention2',
+      kind: 'attention',
+      inputs: ['b'],
+      outputs: ['c', 'u', 'keyValues2'],
+      run: ({ b }) => {
+        const past = context.past?.attention2;
+        const { output, all } = selfAttention(norm('normAttn2', b), below(parameters, 'attn2'), config, past);
+        const c: tf.Tensor3D = tf.add(b, drop(output, 2));
+        return { c, u: norm(config.moe ? 'normMoe' : 'normMlp2', c), keyValues2: all };
+      },
+      cost: (of) => [of.norm(config.norm), ...selfAttentionCost(of, config), of.norm(config.norm)],
+    }),
+  ] as const;
+}
+
+function secondMlp(parameters: ParameterRecord, config: ResolvedPair, context: PairContext): Computation<PairValues> {
+  const drop = residualDropout(config.dropout, context.dropout);
+  return computation({
+    name: 'mlp2',
+    kind: 'mlp',
+    inputs: ['c', 'u'],
+    outputs: ['y'],
+    run: ({ c, u }) => ({
+      y: tf.add(c, drop(feedForward(u, below(parameters, 'mlp2'), config.activation, { bias: config.ffnBias }), 3)),
+    }),
+    cost: (of) => feedForwardCost(of, config.ffnHidden, config),
+  });
+}

@@ -1,0 +1,41 @@
+import { attentionSpecs } from '../../sublayers/selfAttention.js';
+import { feedForwardSpecs } from '../../sublayers/feedForward.js';
+import { normSpecs } from '../../sublayers/normalize.js';
+import { resolvePair, type PairConfig, type ResolvedPair } from './PairConfig.js';
+import { expertBlockSpecs } from '../../moe/expertBlock.js';
+import type { ShardOptions } from '../../moe/expertShard.js';
+import { initializeParameters, type InitializationOptions } from '../../parameters/initializeParameters.js';
+import { under, type ParameterSpecs } from '../../parameters/ParameterSpec.js';
+import type * as tf from '@tensorflow/tfjs';
+
+/**
+ * Names, shapes and starting points of all parameters of a pair.
+ * @throws ArgumentError where the ranks that share the experts out do not divide them.
+ */
+export function pairSpecs(config: ResolvedPair, { experts }: ShardOptions = {}): ParameterSpecs {
+  const { dModel: d, norm, activation, ffnBias, ffnHidden, moe } = config;
+  const mlp = feedForwardSpecs(d, ffnHidden, activation, { bias: ffnBias });
+  return {
+    ...under('normAttn1', normSpecs(d, norm)),
+    ...under('attn1', attentionSpecs(config)),
+    ...under('normMlp', normSpecs(d, norm)),
+    ...under('mlp', mlp),
+    ...under('normAttn2', normSpecs(d, norm)),
+    ...under('attn2', attentionSpecs(config)),
+    ...(moe
+      ? expertBlockSpecs(config, moe, experts)
+      : { ...under('normMlp2', normSpecs(d, norm)), ...under('mlp2', mlp) }),
+  };
+}
+
+/**
+ * Fresh parameters of a pair, by name. Weights are normal(0, 0.02), biases 0, norms 1; each depends on the seed and its
+ * own name alone, so that the experts of a shard are those that they are in the whole.
+ * @throws ArgumentError where the configuration cannot work.
+ */
+export function initializePair(
+  config: PairConfig,
+  { experts, ...options }: InitializationOptions & ShardOptions,
+): Record<string, tf.Tensor> {
+  return initializeParameters(pairSpecs(resolvePair(config), { experts }), options);
+}

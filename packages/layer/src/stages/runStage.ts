@@ -1,0 +1,62 @@
+import { expectThat } from '@scmoe/errors';
+import type { Routing } from '@scmoe/gating';
+import type * as tf from '@tensorflow/tfjs';
+
+import type { SublayerValues } from '../moe/moeSublayer.js';
+import type { ParameterRecord } from '../parameters/ParameterRecord.js';
+import type { Operator } from '../plan/Operator.js';
+import { runOperators, type RunOptions } from '../plan/runOperators.js';
+
+/** What the stages of a kind have in common: how their operators are made, and what of their values is remembered. */
+export interface StageForm<Config, Context, Values, Cache> {
+  /** As messages call it. */
+  readonly name: string;
+  readonly operators: (parameters: ParameterRecord, config: Config, context: Context) => Operator<Values>[];
+  /** What the attentions know of all tokens so far. */
+  readonly cacheOf: (values: Partial<Values>) => Cache;
+}
+
+/** How a stage runs, beside the context of its pass. */
+export interface RunStageOptions<Values> extends RunOptions<Values> {
+  /** Return what the attentions know of all tokens, for a pass that continues this one. */
+  keepCache?: boolean;
+}
+
+/** What a pass through a stage gives. */
+export type StageResult<Cache> = {
+  /** (B, S, d) */
+  y: tf.Tensor3D;
+  /** Absent for `dense`. */
+  routing?: Routing;
+  /** Of the current activation; `dgmoe` alone. */
+  currentRouting?: Routing;
+  /** With `keepCache`. */
+  cache?: Cache;
+};
+
+interface StageValues extends SublayerValues {
+  x: tf.Tensor3D;
+  y: tf.Tensor3D;
+}
+
+/**
+ * One pass of x (B, S, d) through a stage. Routing and capacity see all B * S tokens at once.
+ *
+ * @throws ArgumentError where x has another shape than (B, S, dModel), a parameter is missing, or the plan is none of the
+ *   operators
+ */
+export function runStage<Config extends { dModel: number }, Context extends object, Values extends StageValues, Cache>(
+  { name, operators: operatorsOf, cacheOf }: StageForm<Config, Context, Values, Cache>,
+  x: tf.Tensor3D,
+  parameters: ParameterRecord,
+  config: Config,
+  { plan, observer, keepCache = false, ...context }: Context & RunStageOptions<Values>,
+): StageResult<Cache> {
+  const fits = x.rank === 3 && x.shape[2] === config.dModel;
+  expectThat(fits, `${name} input`, `shape (batch, sequence, ${config.dModel})`, x.shape);
+  const operators = operatorsOf(parameters, config, context as unknown as Context);
+  return runOperators(operators, { x } as Partial<Values>, { plan, observer }, (values) => {
+    const { y, routing, currentRouting } = values as Partial<StageValues>;
+    return { y: y!, routing, currentRouting, cache: keepCache ? cacheOf(values) : undefined };
+  });
+}

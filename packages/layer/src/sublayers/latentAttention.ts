@@ -1,0 +1,215 @@
+import { attention, linear, rmsNorm, rotateComposed } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+import type { LatentAttentionContext } from '../config/LatentAttentionConfig.js';
+import type { CostContext } from '../cost/CostContext.js';
+import type { KernelCost } from '../cost/kernelCosts.js';
+import { below, parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
+import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
+import { normSpecs } from './normalize.js';
+
+/**
+ * What later tokens need of those so far, (B, S, kvLoraRank + qkRopeHeadDim): the latent of keys and values, normalised
+ * and scaled, beside the one key that all heads share, turned by its position.
+ */
+export type KeyValueLatents = {
+  latents: tf.Tensor3D;
+};
+
+/** Down-projections to the latents and up-projections to the heads, W^D and W^U in DeepSeek-V2, section 2.1. */
+export function latentAttentionSpecs({
+  dModel: d,
+  numHeads,
+  attentionBias,
+  latent,
+}: LatentAttentionContext): ParameterSpecs {
+  const { qLoraRank, kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim } = latent;
+  const queries = numHeads * (qkNopeHeadDim + qkRopeHeadDim);
+  const toKv = kvLoraRank + qkRopeHeadDim;
+  const weight = (shape: number[]) => ({ shape, initial: 'normal' as const });
+  const bias = (name: string, size: number): ParameterSpecs =>
+    attentionBias !== false ? { [name]: { shape: [size], initial: 'zeros' } } : {};
+  const ofQueries: ParameterSpecs =
+    qLoraRank === undefined
+      ? { wq: weight([d, queries]) }
+      : {
+          wqDown: weight([d, qLoraRank]),
+          ...bias('bqDown', qLoraRank),
+          ...under('normQ', normSpecs(qLoraRank, 'rms')),
+          wqUp: weight([qLoraRank, queries]),
+        };
+  return {
+    ...ofQueries,
+    wkvDown: weight([d, toKv]),
+    ...bias('bkvDown', toKv),
+    ...under('normKv', normSpecs(kvLoraRank, 'rms')),
+    wkvUp: weight([kvLoraRank, numHeads * (qkNopeHeadDim + vHeadDim)]),
+    wo: { shape: [numHeads * vHeadDim, d], initial: 'residual' },
+    ...(attentionBias !== 'qkv' && bias('bo', d)),
+  };
+}
+
+/**
+ * Multi-head latent attention: x (B, S, d) -> output (B, S, d). With the latents of `past` tokens the S tokens continue
+ * them; `all` holds those of past and present.
+ *
+ * Without a past, keys and values of every head are made from the latents. With one, they never are: queries go to the
+ * width of the latents instead, and what attention gives comes back from it (DeepSeek-V2, section 2.1.2, "absorb"). For
+ * one token that is a product the size of one, not of the whole cache. Both compute the same function.
+ */
+export function latentAttention(
+  x: tf.Tensor3D,
+  parameters: ParameterRecord,
+  context: LatentAttentionContext,
+  past?: KeyValueLatents,
+): { output: tf.Tensor3D; all: KeyValueLatents } {
+  const firstPosition = past?.latents.shape[1] ?? 0;
+  const queries = queriesOf(x, parameters, context, firstPosition);
+  const present = latentsOf(x, parameters, context, firstPosition);
+  const latents: tf.Tensor3D = past ? tf.concat([past.latents, present], 1) : present;
+  const heads = past
+    ? attendToLatents(queries, latents, parameters, context)
+    : attendToKeys(queries, latents, parameters, context);
+  const output = linear(heads, parameter<tf.Tensor2D>(parameters, 'wo'), parameters['bo']) as tf.Tensor3D;
+  return { output, all: { latents } };
+}
+
+/** What it costs without a past. The attention kernel computes heads of the larger of both sizes. */
+export function latentAttentionCost(
+  of: CostContext,
+  { numHeads, attentionBias, latent }: LatentAttentionContext,
+): KernelCost[] {
+  const { d, batch, sequenceLength: length } = of;
+  const ofInput = { bias: attentionBias !== false };
+  const { qLoraRank, kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim } = latent;
+  const queries = numHeads * (qkNopeHeadDim + qkRopeHeadDim);
+  const headSize = Math.max(qkNopeHeadDim + qkRopeHeadDim, vHeadDim);
+  const ofQueries =
+    qLoraRank === undefined
+      ? [of.linear(d, queries)]
+      : [of.linear(d, qLoraRank, ofInput), of.norm('rms', qLoraRank), of.linear(qLoraRank, queries)];
+  return [
+    ...ofQueries,
+    of.linear(d, kvLoraRank + qkRopeHeadDim, ofInput),
+    of.norm('rms', kvLoraRank),
+    of.linear(kvLoraRank, numHeads * (qkNopeHeadDim + vHeadDim)),
+    of.kernels.attention({ batch, length, numHeads, numKvHeads: numHeads, headSize }),
+    of.linear(numHeads * vHeadDim, d, { bias: attentionBias === true }),
+  ];
+}
+
+/** Per head, in two parts: (B, S, H, nope) and, turned by position, (B, S, H, rope). */
+type Queries = { nope: tf.Tensor4D; rope: tf.Tensor4D };
+
+function queriesOf(
+  x: tf.Tensor3D,
+  parameters: ParameterRecord,
+  { numHeads, latent }: LatentAttentionContext,
+  firstPosition: number,
+): Queries {
+  const { qLoraRank, qkNopeHeadDim, qkRopeHeadDim, latentNormEpsilon: epsilon, ropeTheta } = latent;
+  const weight = (name: string) => parameter<tf.Tensor2D>(parameters, name);
+  const project = () => {
+    if (qLoraRank === undefined) return linear(x, weight('wq'));
+    const down = linear(x, weight('wqDown'), parameters['bqDown']);
+    return linear(rmsNorm(down, parameter(below(parameters, 'normQ'), 'weight'), { epsilon }), weight('wqUp'));
+  };
+  const [batch, length] = x.shape;
+  const perHead = tf.reshape(project(), [batch, length, numHeads, qkNopeHeadDim + qkRopeHeadDim]);
+  const [nope, rope] = tf.split(perHead, [qkNopeHeadDim, qkRopeHeadDim], -1) as [tf.Tensor4D, tf.Tensor4D];
+  return { nope, rope: rotateComposed(rope, firstPosition, { style: 'interleaved', theta: ropeTheta }) };
+}
+
+function latentsOf(
+  x: tf.Tensor3D,
+  parameters: ParameterRecord,
+  { dModel, latent }: LatentAttentionContext,
+  firstPosition: number,
+): tf.Tensor3D {
+  const { kvLoraRank, qkRopeHeadDim, latentNormEpsilon: epsilon, scaleLatents, ropeTheta } = latent;
+  const down = linear(x, parameter<tf.Tensor2D>(parameters, 'wkvDown'), parameters['bkvDown']) as tf.Tensor3D;
+  const [compressed, key] = tf.split(down, [kvLoraRank, qkRopeHeadDim], -1) as [tf.Tensor3D, tf.Tensor3D];
+  const weight = parameter(below(parameters, 'normKv'), 'weight');
+  // The factor on the normalised latent is one on the weight of its norm, which is smaller.
+  const scaled = scaleLatents ? tf.mul(weight, Math.sqrt(dModel / kvLoraRank)) : weight;
+  const [batch, length] = x.shape;
+  const oneHead: tf.Tensor4D = tf.reshape(key, [batch, length, 1, qkRopeHeadDim]);
+  const turned = rotateComposed(oneHead, firstPosition, { style: 'interleaved', theta: ropeTheta });
+  return tf.concat([rmsNorm(compressed, scaled, { epsilon }) as tf.Tensor3D, tf.reshape(turned, key.shape)], -1);
+}
+
+/** Attention over the keys and values of every head: (B, S, H * v). */
+function attendToKeys(
+  { nope, rope }: Queries,
+  latents: tf.Tensor3D,
+  parameters: ParameterRecord,
+  context: LatentAttentionContext,
+): tf.Tensor3D {
+  const { numHeads, causal, latent } = context;
+  const { kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim } = latent;
+  const [batch, length] = latents.shape;
+  const [compressed, shared] = tf.split(latents, [kvLoraRank, qkRopeHeadDim], -1) as [tf.Tensor3D, tf.Tensor3D];
+  const up = linear(compressed, parameter<tf.Tensor2D>(parameters, 'wkvUp'));
+  const perHead = tf.reshape(up, [batch, length, numHeads, qkNopeHeadDim + vHeadDim]);
+  const [ownKeys, values] = tf.split(perHead, [qkNopeHeadDim, vHeadDim], -1) as [tf.Tensor4D, tf.Tensor4D];
+  const sharedKeys = tf.tile(tf.reshape(shared, [batch, length, 1, qkRopeHeadDim]), [1, 1, numHeads, 1]);
+
+  // The attention kernel has one size for queries, keys and values: zeros add nothing to a score, nor to another component.
+  const size = Math.max(qkNopeHeadDim + qkRopeHeadDim, vHeadDim);
+  const joined = (parts: tf.Tensor4D[]): tf.Tensor3D => {
+    const missing = size - parts.reduce((sum, part) => sum + part.shape[3], 0);
+    const whole = parts.length > 1 ? tf.concat(parts, -1) : parts[0]!;
+    const padded =
+      missing > 0
+        ? tf.pad(whole, [
+            [0, 0],
+            [0, 0],
+            [0, 0],
+            [0, missing],
+          ])
+        : whole;
+    return tf.reshape(padded, [batch, length, numHeads * size]);
+  };
+  const options = { numHeads, causal, scale: scoreScale(context) };
+  const out = attention(joined([nope, rope]), joined([ownKeys, sharedKeys as tf.Tensor4D]), joined([values]), options);
+  if (size === vHeadDim) return out;
+  const ofValues = tf.slice(tf.reshape(out, [batch, length, numHeads, size]), [0, 0, 0, 0], [-1, -1, -1, vHeadDim]);
+  return tf.reshape(ofValues, [batch, length, numHeads * vHeadDim]);
+}
+
+/** The same over the latents: one key head, which is its own value, and up-projections on the side of the queries. */
+function attendToLatents(
+  { nope, rope }: Queries,
+  latents: tf.Tensor3D,
+  parameters: ParameterRecord,
+  context: LatentAttentionContext,
+): tf.Tensor3D {
+  const { numHeads, causal, latent } = context;
+  const { kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim } = latent;
+  const [batch, length] = nope.shape;
+  const size = kvLoraRank + qkRopeHeadDim;
+  const up = tf.reshape(parameter(parameters, 'wkvUp'), [kvLoraRank, numHeads, qkNopeHeadDim + vHeadDim]);
+  const byHead = tf.transpose(up, [1, 0, 2]); // (H, kvLoraRank, nope + v)
+  const [toKeys, toValues] = tf.split(byHead, [qkNopeHeadDim, vHeadDim], -1) as [tf.Tensor3D, tf.Tensor3D];
+
+  // (B, S, H, in) -> (B, S, H, out), each head by its own matrix.
+  const project = (x: tf.Tensor4D, weights: tf.Tensor3D, transposed: boolean): tf.Tensor4D => {
+    const rows = tf.reshape(tf.transpose(x, [2, 0, 1, 3]), [numHeads, batch * length, -1]);
+    const product = tf.matMul(rows, weights, false, transposed);
+    return tf.transpose(tf.reshape<tf.Rank.R4>(product, [numHeads, batch, length, -1]), [1, 2, 0, 3]);
+  };
+  const queries = tf.concat([project(nope, toKeys, true), rope], -1);
+  const flat = tf.reshape(queries, [batch, length, numHeads * size]);
+  // The columns of the shared key are values as well here; what comes of them is left out.
+  const out = attention(flat, latents, latents, { numHeads, numKvHeads: 1, causal, scale: scoreScale(context) });
+  const perHead = tf.reshape<tf.Rank.R4>(out, [batch, length, numHeads, size]);
+  const ofLatents: tf.Tensor4D = tf.slice(perHead, [0, 0, 0, 0], [-1, -1, -1, kvLoraRank]);
+  return tf.reshape(project(ofLatents, toValues, false), [batch, length, numHeads * vHeadDim]);
+}
+
+/** 1/sqrt(nope + rope), and the factor on the queries, of which every score has one. */
+function scoreScale({ dModel, latent }: LatentAttentionContext): number {
+  const { qLoraRank, qkNopeHeadDim, qkRopeHeadDim, scaleLatents } = latent;
+  const ofLatent = scaleLatents && qLoraRank !== undefined ? Math.sqrt(dModel / qLoraRank) : 1;
+  return ofLatent / Math.sqrt(qkNopeHeadDim + qkRopeHeadDim);
+}

@@ -1,0 +1,73 @@
+import { attention, linear } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+import type { ResolvedBackbone } from '../config/BackboneConfig.js';
+import type { CostContext } from '../cost/CostContext.js';
+import type { KernelCost } from '../cost/kernelCosts.js';
+import { parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
+import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
+
+/** Keys and values of all tokens so far, before the rotation by position: (B, S, numKvHeads * headSize) each. */
+export type KeyValues = {
+  keys: tf.Tensor3D;
+  values: tf.Tensor3D;
+};
+
+export function attentionSpecs(config: ResolvedBackbone): ParameterSpecs {
+  const { dModel: d, numHeads, numKvHeads, attentionBias } = config;
+  const kv = (d / numHeads) * numKvHeads;
+  const weights: ParameterSpecs = {
+    wq: { shape: [d, d], initial: 'normal' },
+    wk: { shape: [d, kv], initial: 'normal' },
+    wv: { shape: [d, kv], initial: 'normal' },
+    wo: { shape: [d, d], initial: 'residual' },
+  };
+  if (!attentionBias) return weights;
+  return {
+    ...weights,
+    bq: { shape: [d], initial: 'zeros' },
+    bk: { shape: [kv], initial: 'zeros' },
+    bv: { shape: [kv], initial: 'zeros' },
+    ...(attentionBias !== 'qkv' && { bo: { shape: [d], initial: 'zeros' } }),
+  };
+}
+
+/**
+ * Multi-head self-attention: x (B, S, d) -> output (B, S, d). With the keys and values of `past` tokens the S tokens
+ * continue them; `all` holds those of past and present.
+ */
+export function selfAttention(
+  x: tf.Tensor3D,
+  parameters: ParameterRecord,
+  { numHeads, numKvHeads, causal, rope }: ResolvedBackbone,
+  past?: KeyValues,
+): { output: tf.Tensor3D; all: KeyValues } {
+  const project = (name: string, input: tf.Tensor) =>
+    linear(input, parameter<tf.Tensor2D>(parameters, `w${name}`), parameters[`b${name}`]) as tf.Tensor3D;
+
+  const queries = project('q', x);
+  const keys = project('k', x);
+  const values = project('v', x);
+  const all = past
+    ? { keys: tf.concat([past.keys, keys], 1), values: tf.concat([past.values, values], 1) }
+    : { keys, values };
+  const heads = attention(queries, all.keys, all.values, { numHeads, numKvHeads, causal, rope });
+  return { output: project('o', heads), all };
+}
+
+/** Projections and multi-head attention, without the norm before it and without a past. */
+export function selfAttentionCost(
+  of: CostContext,
+  { numHeads, numKvHeads, attentionBias }: ResolvedBackbone,
+): KernelCost[] {
+  const { d, batch, sequenceLength: length } = of;
+  const headSize = d / numHeads;
+  const ofInput = { bias: attentionBias !== false };
+  return [
+    of.linear(d, d, ofInput),
+    of.linear(d, headSize * numKvHeads, ofInput),
+    of.linear(d, headSize * numKvHeads, ofInput),
+    of.kernels.attention({ batch, length, numHeads, numKvHeads, headSize }),
+    of.linear(d, d, { bias: attentionBias === true }),
+  ];
+}

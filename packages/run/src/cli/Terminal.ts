@@ -1,0 +1,17 @@
+import { Writable } from 'node:stream';
+
+/** Where a command writes. Tests give streams of their own. */
+export interface Terminal {
+  out: Writable & { isTTY?: boolean };
+  err: Writable & { isTTY?: boolean };
+}
+
+/** Writes lines to the standard output. */
+export function say(terminal: Terminal, ...lines: string[]): void {
+  for (const line of lines) terminal.out.write(line + '\n');
+}
+
+/** The same terminal for errors alone. */
+export function silent({ err }: Terminal): Terminal {
+  return { out: new Writable({ write: (_chunk, _encoding, done) => done() }), err };
+}

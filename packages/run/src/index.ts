@@ -1,0 +1,42 @@
+export { type CommandLine, type MakeCommand, runCommandLine, runProcess } from './cli/runCommandLine.js';
+export { say, silent, type Terminal } from './cli/Terminal.js';
+
+export { applyConfigFile } from './options/configFile.js';
+export { expertOptions, type ExpertSettings, moeConfig } from './options/expertOptions.js';
+export { addOptions, type OptionGroup, type OptionRow, optionsOf } from './options/OptionGroup.js';
+export type { OverlapOptions } from './options/overlapOptions.js';
+export { realNumber, wholeNumber } from './options/parsers.js';
+export { rankOptions, type RankOptions } from './options/rankOptions.js';
+export { runtimeOptions, type RuntimeOptions } from './options/runtimeOptions.js';
+export type { RunSettings } from './options/Settings.js';
+export { tableConfig, tableOptions } from './options/tableOptions.js';
+export { type LoopSettings, trainingOptions } from './options/trainingOptions.js';
+
+export { joinRanks, type Ranks } from './ranks/joinRanks.js';
+export { openRestarts, type Restarts } from './ranks/restarts.js';
+
+export { commandName } from './report/commandName.js';
+export { expertsInWords } from './report/expertsInWords.js';
+export { count, duration, megabytes, short } from './report/format.js';
+export { loadTable } from './report/loadTable.js';
+export { measureExpertLoad } from './report/measureExpertLoad.js';
+export { overlapTable } from './report/overlapTable.js';
+export { nextLines, resultLines, type ResultLinesOptions } from './report/resultLines.js';
+export { tableLines } from './report/tableLines.js';
+
+export { openModel, type TrainedModel } from './training/openModel.js';
+export type { PassOptions, PassResult, RunModel } from './training/RunModel.js';
+export { runTraining } from './training/runTraining.js';
+export { startBackend } from './training/startBackend.js';
+export { trainable } from './training/trainable.js';
+export { trainCommand } from './training/trainCommand.js';
+export type { TrainCommandOptions } from './training/TrainCommandOptions.js';
+export type {
+  ModelDescription,
+  ModelOptions,
+  ProgramTypes,
+  RunData,
+  Samples,
+  TrainingProgram,
+  TrainingResult,
+} from './training/TrainingProgram.js';

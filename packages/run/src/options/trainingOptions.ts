@@ -1,0 +1,93 @@
+import { type OptionGroup, type OptionRow, optionsOf } from './OptionGroup.js';
+import { realNumber, wholeNumber } from './parsers.js';
+
+/** Settings of the training loop, whatever is trained. */
+export interface LoopSettings {
+  batchSize: number;
+  accumulate?: number;
+  steps?: number;
+  minutes?: number;
+  optimizer: 'adamw' | 'muon';
+  lr: number;
+  minLr?: number;
+  warmup?: number;
+  weightDecay: number;
+  clip: number;
+  biasUpdateRate: number;
+  seed: number;
+  evalEvery: number;
+  evalBatches: number;
+  saveEvery: number;
+  keep: number;
+}
+
+/** Time that a run takes where neither --steps nor --minutes is given. */
+export const defaultMinutes = 3;
+
+/**
+ * The options of `LoopSettings`.
+ *
+ * @param samples what a batch is made of, for the help: `sequences`
+ * @param defaults values that suit the program better than those here
+ */
+export function trainingOptions(samples: string, defaults: Partial<LoopSettings> = {}): OptionGroup {
+  const rows: OptionRow[] = [
+    ['--batch-size <n>', `${samples} per micro-batch`, (o) => o.argParser(wholeNumber(1)).default(4)],
+    [
+      '--accumulate <n>',
+      'micro-batches per update, shared out over the ranks (default: one per rank)',
+      (o) => o.argParser(wholeNumber(1)),
+    ],
+    [
+      '--steps <n>',
+      'updates (default: as many as fit in --minutes, measured before the start)',
+      (o) => o.argParser(wholeNumber(1)),
+    ],
+    [
+      '--minutes <x>',
+      `time to train (default: ${defaultMinutes} without --steps); with --steps, stops after so long at the latest`,
+      (o) => o.argParser(realNumber(0, { exclusive: true })),
+    ],
+    [
+      '--optimizer <name>',
+      'AdamW, or Muon for the matrices of the blocks and AdamW for all others',
+      (o) => o.choices(['adamw', 'muon']).default('adamw'),
+    ],
+    ['--lr <x>', 'peak learning rate', (o) => o.argParser(realNumber(0, { exclusive: true })).default(2e-3)],
+    ['--min-lr <x>', 'learning rate at the end (default: a tenth of --lr)', (o) => o.argParser(realNumber(0))],
+    [
+      '--warmup <n>',
+      'updates until the peak (default: a twentieth of --steps, at most 100)',
+      (o) => o.argParser(wholeNumber(0)),
+    ],
+    ['--weight-decay <x>', 'decay of weights and tables', (o) => o.argParser(realNumber(0)).default(0.1)],
+    ['--clip <x>', 'largest norm of the gradient; 0: no clipping', (o) => o.argParser(realNumber(0)).default(1)],
+    [
+      '--bias-update-rate <x>',
+      'how far --correction-bias moves a bias after a step',
+      (o) => o.argParser(realNumber(0, { exclusive: true })).default(0.001),
+    ],
+    ['--seed <n>', 'seed of everything random', (o) => o.argParser(wholeNumber(0)).default(1)],
+    [
+      '--eval-every <n>',
+      'updates between evaluations; 0: only at the end',
+      (o) => o.argParser(wholeNumber(0)).default(100),
+    ],
+    [
+      '--eval-batches <n>',
+      'batches per evaluation, spread evenly over the validation split; 0: all of it',
+      (o) => o.argParser(wholeNumber(0)).default(10),
+    ],
+    [
+      '--save-every <n>',
+      'updates between checkpoints; 0: only at the end',
+      (o) => o.argParser(wholeNumber(0)).default(200),
+    ],
+    ['--keep <n>', 'checkpoints kept, the newest ones; 0: all', (o) => o.argParser(wholeNumber(0)).default(2)],
+  ];
+  const options = optionsOf(rows);
+  for (const [name, value] of Object.entries(defaults)) {
+    options.find((option) => option.attributeName() === name)?.default(value);
+  }
+  return { title: 'Training', options, fixed: ['batchSize', 'accumulate', 'optimizer', 'seed'] };
+}

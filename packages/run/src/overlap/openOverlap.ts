@@ -1,0 +1,65 @@
+import { UserError } from '@scmoe/errors';
+import { OverlapController } from '@scmoe/layer';
+import { type RankGroups } from '@scmoe/trainer';
+
+import type { OverlapOptions } from '../options/overlapOptions.js';
+import type { RunSettings } from '../options/Settings.js';
+import { describeMachine, openCosts, saveCosts } from './costCache.js';
+import { TraceFile } from './TraceFile.js';
+
+/** What says how the stages of a run execute, and keeps what was seen of it. */
+export interface Overlap {
+  controller: OverlapController;
+  /** Every rank calls it when the run is over. */
+  close(): Promise<void>;
+}
+
+/** What the overlap of a run depends on besides its options. */
+interface OverlapContext {
+  /** The program, for the title of the trace. */
+  name: string;
+  settings: RunSettings;
+  groups: RankGroups | undefined;
+  hasExperts: boolean;
+}
+
+/**
+ * Opens what decides how the stages execute, and what is written down of it.
+ *
+ * @returns undefined where there is nothing to decide: no tokens travel and no trace is wanted
+ * @throws UserError for options that can't work together
+ */
+export async function openOverlap(
+  { overlap, chunks, trace, traceSteps }: OverlapOptions,
+  { name, settings, groups, hasExperts }: OverlapContext,
+): Promise<Overlap | undefined> {
+  if (settings.kind === 'dgmoe' && chunks > 1)
+    throw new UserError(`--chunks: expected 1 with --kind dgmoe, got ${chunks}.`, { exitCode: 2 });
+  const travels = groups !== undefined && hasExperts;
+  if (!travels && trace === undefined) return undefined;
+  const traceFile = trace === undefined ? undefined : new TraceFile(trace, traceSteps);
+  const costs = await openCosts();
+  const { threads, size } = { threads: process.env['OMP_NUM_THREADS'] ?? '', size: groups?.experts.size ?? 1 };
+  const controller = new OverlapController({
+    mode: travels ? overlap : 'off',
+    chunks,
+    costs,
+    machine: describeMachine([
+      `threads ${threads}`,
+      settings.precision,
+      `${size} ranks`,
+      groups?.world.engine ?? 'self',
+    ]),
+    shape: JSON.stringify({ ...settings, seed: 0, steps: 0, lr: 0, minLr: 0, data: '' }),
+    ...(groups && { world: groups.world, experts: groups.experts }),
+    ...(traceFile && { onStep: (events) => traceFile.add(events) }),
+  });
+  return {
+    controller,
+    close: async () => {
+      if (travels && overlap === 'auto' && groups.world.rank === 0) await saveCosts(costs);
+      const title = [name, settings.kind, `last ${traceSteps} steps`].filter((part) => part !== undefined).join(', ');
+      await traceFile?.write(groups?.world, title);
+    },
+  };
+}

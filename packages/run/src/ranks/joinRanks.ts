@@ -1,0 +1,64 @@
+import { findPlace, init, type Communicator } from '@scmoe/comm';
+import { ScmoeError, UserError } from '@scmoe/errors';
+import { closeRankGroups, createRankGroups, type RankGroups } from '@scmoe/trainer';
+
+import { silent, type Terminal } from '../cli/Terminal.js';
+import type { RankOptions } from '../options/rankOptions.js';
+
+/** This process's place among those that train together. */
+export interface Ranks {
+  rank: number;
+  size: number;
+  /** Undefined where this process trains alone. */
+  groups: RankGroups | undefined;
+  /** What the run says to people is said by rank 0. */
+  terminal: Terminal;
+  /** The ranks in words, for a run on several of them. */
+  line: string | undefined;
+  close(): Promise<void>;
+}
+
+/**
+ * Finds the other ranks that a launcher has started (`scmoe launch`, torchrun, mpirun, Slurm, ...), if any.
+ *
+ * @throws UserError for ranks that do not come, and for groups that they can't form
+ */
+export async function joinRanks({ expertParallel, rankTimeout }: RankOptions, terminal: Terminal): Promise<Ranks> {
+  const { world, note } = await joinWorld(rankTimeout * 1000).catch((error: unknown) => {
+    throw asUserError(error);
+  });
+  const { rank, size } = world;
+  if (size === 1) {
+    if (expertParallel !== undefined && expertParallel !== 1) {
+      throw new UserError(`--expert-parallel: expected 1, for there is one rank, got ${expertParallel}.`, {
+        exitCode: 2,
+      });
+    }
+    return { rank, size, groups: undefined, terminal, line: note, close: () => world.close() };
+  }
+  const groups = await createRankGroups(world, { expertParallel });
+  const shared = groups.experts.size;
+  return {
+    rank,
+    size,
+    groups,
+    terminal: rank === 0 ? terminal : silent(terminal),
+    line:
+      `ranks: ${size} over ${world.engine}, experts shared by ${shared === size ? 'all' : `groups of ${shared}`}` +
+      (shared === size ? '' : `, ${size / shared} replicas`) +
+      (note === undefined ? '' : `\n${note}`),
+    close: () => closeRankGroups(groups),
+  };
+}
+
+/** All ranks, and one line where several launchers say who they are. */
+async function joinWorld(timeoutMs: number): Promise<{ world: Communicator; note: string | undefined }> {
+  const place = findPlace();
+  return { world: await init({ place, timeoutMs }), note: place.note && `place: ${place.note}` };
+}
+
+/** The same error for people: those of our own family say all there is to say; a stack would only hide it. */
+export function asUserError(error: unknown): unknown {
+  const isOurs = error instanceof ScmoeError && !(error instanceof UserError);
+  return isOurs ? new UserError(error.message, { cause: error }) : error;
+}

@@ -1,0 +1,42 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { listCheckpoints } from '@scmoe/trainer';
+
+/** What a run leaves for its own next start, where the launcher starts all ranks again after a failure. */
+export interface Restarts {
+  /** How often the ranks have been started again. */
+  count: number;
+  /** The newest checkpoint of this launch's run; undefined at the first start, or where nothing was saved. */
+  lastCheckpoint(): Promise<string | undefined>;
+  /** Rank 0 says at the first start that there is no run yet, and later where it is. */
+  remember(runFolder: string | undefined): Promise<void>;
+  /** The run has ended as it should. */
+  forget(): Promise<void>;
+}
+
+/**
+ * A marker in the folder of the runs, named after the launch (`SCMOE_RUN_ID`), holds the path of its run. Without a
+ * launcher that restarts there is nothing to remember.
+ */
+export function openRestarts(runDir: string, env: NodeJS.ProcessEnv = process.env): Restarts {
+  const { SCMOE_RUN_ID: id, SCMOE_RESTART_COUNT: text = '0' } = env;
+  const count = Number(text);
+  const marker = join(runDir, `.launch-${id}`);
+  return {
+    count,
+    lastCheckpoint: async () => {
+      if (id === undefined || count === 0) return undefined;
+      const runFolder = await readFile(marker, 'utf8').catch(() => '');
+      return runFolder === '' ? undefined : (await listCheckpoints(join(runFolder, 'checkpoints'))).at(-1)?.path;
+    },
+    remember: async (runFolder = '') => {
+      if (id === undefined) return;
+      await mkdir(runDir, { recursive: true });
+      await writeFile(marker, runFolder);
+    },
+    forget: async () => {
+      if (id !== undefined) await rm(marker, { force: true });
+    },
+  };
+}

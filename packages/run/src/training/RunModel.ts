@@ -1,0 +1,37 @@
+import type { CorrectionBiasOptions, Routing } from '@scmoe/gating';
+import type { DispatchOptions } from '@scmoe/models';
+import type { Batch } from '@scmoe/trainer';
+import type * as tf from '@tensorflow/tfjs';
+
+/** How a model runs a pass over a batch. */
+export interface PassOptions extends DispatchOptions {
+  training?: boolean;
+  dropoutSeed?: number;
+}
+
+/** What a model makes of a batch; `routings` are those of its layers with experts, and the rest is scalars. */
+export interface PassResult {
+  /** What is differentiated: the mean over the batch, losses of the routers included. */
+  loss: tf.Scalar;
+  crossEntropy: tf.Scalar;
+  loadBalance: tf.Scalar;
+  routings: readonly Routing[];
+}
+
+/** All that a run asks of a model: every `StagedModel` of @scmoe/models that has a loss is one, such as `Gpt` and `Vit`. */
+export interface RunModel<B extends Batch = Batch> {
+  /** The parameters, trained by gradient. */
+  readonly variables: Record<string, tf.Variable>;
+  /** State that no gradient trains; part of a checkpoint like the parameters. */
+  readonly buffers: Record<string, tf.Variable>;
+  /** Routed experts of each layer that has some; 0 for a dense model. */
+  readonly numExperts: number;
+  loss(batch: B, options: PassOptions): PassResult;
+  routerLoads(routings: readonly Routing[]): Record<string, tf.Tensor1D>;
+  updateCorrectionBias(
+    loads: Readonly<Record<string, Float32Array>>,
+    options: Pick<CorrectionBiasOptions, 'updateRate'>,
+  ): void;
+  numParameters(): number;
+  numActiveParameters(): number;
+}

@@ -1,0 +1,130 @@
+import type { Communicator } from '@scmoe/comm';
+import type { ExpertShard, StageReport } from '@scmoe/layer';
+import type { Batch, EvaluationResult, JsonObject, RunFolder, Trainable } from '@scmoe/trainer';
+
+import type { Terminal } from '../cli/Terminal.js';
+import type { OptionGroup } from '../options/OptionGroup.js';
+import type { RunSettings } from '../options/Settings.js';
+import type { LoopSettings } from '../options/trainingOptions.js';
+import type { RunModel } from './RunModel.js';
+
+/** What a program trains on, and what of it is kept in checkpoints. */
+export interface RunData {
+  /** Equal for equal data in equal splits: a run goes on with the data it has begun with. */
+  readonly fingerprint: string;
+  /** What was read, in one line. */
+  readonly line: string;
+  /** What it takes to make the model, and to use it later without these data: a tokenizer, or the names of classes. */
+  readonly description: JsonObject;
+}
+
+/** Where a model starts, and which of the experts it has. */
+export interface ModelOptions {
+  seed: number;
+  /** This rank's place among those that share the experts; all of them are here where there is none. */
+  experts?: ExpertShard;
+}
+
+/** A model in words and numbers. */
+export interface ModelDescription {
+  /** What it is, in one line. */
+  line: string;
+  /** Floating-point operations of forward and backward for one unit, see `samples`. */
+  flopsPerUnit: number;
+}
+
+/** What a program's own types are. */
+export interface ProgramTypes {
+  model: RunModel;
+  data: RunData;
+  /** Those of every program, and the program's own. */
+  settings: RunSettings;
+  batch: Batch;
+  /** Options of the `train` command that are no settings, the program's own. */
+  flags: object;
+}
+
+/** A complete run, for the program's report. */
+export interface TrainingResult<Types extends ProgramTypes = ProgramTypes> {
+  /** The name of the program. */
+  name: string;
+  /** The trained model with all experts, however many ranks have trained it. */
+  model: Types['model'];
+  data: Types['data'];
+  settings: Types['settings'];
+  flags: Types['flags'];
+  folder: RunFolder;
+  /** The folder of the last checkpoint. */
+  saved: string;
+  step: number;
+  /** Cross-entropy of each step of this session. */
+  losses: readonly number[];
+  /** The time of these steps. */
+  seconds: number;
+  /** What speeds and losses are counted in: `tokens`. */
+  unit: string;
+  unitsPerStep: number;
+  validation: EvaluationResult;
+  /** Stages whose tokens travel between ranks. */
+  stages: readonly StageReport[];
+  terminal: Terminal;
+}
+
+/** The samples of a program: what a batch has `--batch-size` of, and what its speed is counted in. */
+export interface Samples<Settings> {
+  /** `sequences` */
+  readonly name: string;
+  /** `tokens` */
+  readonly unit: string;
+  /** Units of one sample. */
+  unitsEach(settings: Settings): number;
+}
+
+/**
+ * What is special to one training program, to text or to images; `trainCommand` does all that every program does. Every
+ * rank calls the methods, except `report`.
+ */
+export interface TrainingProgram<Types extends ProgramTypes = ProgramTypes> {
+  /** The name that the program is called by: `lm-train`. */
+  readonly name: string;
+  /** The first part of the names of run folders: `lm`. */
+  readonly runName: string;
+  readonly samples: Samples<Types['settings']>;
+  /** The program's own settings, in the order of `--help`: what makes its data and its model. */
+  readonly settings: readonly OptionGroup[];
+  /** Options of its `train` command that change nothing of what is computed. */
+  readonly flags?: OptionGroup;
+  /** Values that suit the program better than the defaults of the training loop. */
+  readonly defaults?: Partial<LoopSettings>;
+
+  /**
+   * Reads the data.
+   *
+   * @param described of a run that goes on: the description that its checkpoint has of them
+   * @throws UserError when there are no usable data
+   */
+  loadData(settings: Types['settings'], described?: JsonObject): Promise<Types['data']>;
+  /**
+   * Makes a model with fresh parameters; a checkpoint may replace them.
+   *
+   * @param described `description` of the data, or what a checkpoint has of it
+   * @throws ArgumentError when the settings can't be combined
+   */
+  createModel(settings: Types['settings'], described: JsonObject, options: ModelOptions): Types['model'];
+  /** Says in words and numbers what the model is. */
+  describe(model: Types['model'], settings: Types['settings']): ModelDescription;
+  /** Makes batches by their number in the run, a function of (seed, number) alone: a resumed run draws the same ones. */
+  drawBatch(data: Types['data'], settings: Types['settings']): (index: number) => Types['batch'];
+  /**
+   * Measures the model on data that it is not trained on; the ranks of `world` share the batches. `loss` is what progress
+   * and reports show, each of `metrics` is recorded under its name with `validation` before it.
+   */
+  evaluate(
+    model: Trainable<Types['batch']>,
+    data: Types['data'],
+    settings: Types['settings'],
+    world?: Communicator,
+  ): Promise<EvaluationResult>;
+  /** Tells what a complete run has come to, on rank 0 alone: `resultLines`, what is special to it, `nextLines`. */
+  report(result: TrainingResult<Types>): Promise<void>;
+}

@@ -1,0 +1,66 @@
+import { ExpertParallelDispatcher } from '@scmoe/layer';
+import type { Batch, EvaluationResult, Optimizer, Trainable } from '@scmoe/trainer';
+
+import { say } from '../cli/Terminal.js';
+import { openOverlap, type Overlap } from '../overlap/openOverlap.js';
+import { modelLines } from '../report/modelLines.js';
+import { buildModel } from './buildModel.js';
+import { createOptimizer } from './createOptimizer.js';
+import type { Start } from './openStart.js';
+import { RouterBalancer } from './RouterBalancer.js';
+import type { RunModel } from './RunModel.js';
+import { trainable } from './trainable.js';
+import type { RunData } from './TrainingProgram.js';
+import { restoreState } from './trainingState.js';
+
+/** What a training loop is made of. */
+export interface Parts {
+  data: RunData;
+  model: RunModel;
+  /** The model as the trainer sees it. */
+  trained: Trainable;
+  optimizer: Optimizer;
+  balancer: RouterBalancer;
+  /** Undefined where no tokens travel and no trace is wanted. */
+  overlap: Overlap | undefined;
+  drawBatch: (index: number) => Batch;
+  /** Every rank calls it. */
+  validate(): Promise<EvaluationResult>;
+  /** Tokens or images of an update, on all ranks. */
+  unitsPerStep: number;
+}
+
+/**
+ * Makes the model and all that trains it, as a checkpoint has them or fresh.
+ *
+ * @throws UserError for settings that can't be combined, and for a checkpoint of another model
+ */
+export async function buildParts(start: Start, data: RunData): Promise<Parts> {
+  const { program, options, ranks, checkpoint, settings } = start;
+  const { groups, terminal } = ranks;
+  const model = buildModel(program, settings, data.description, { seed: settings.seed, experts: groups?.experts });
+  const { numExperts } = model;
+  const dispatcher =
+    groups && numExperts > 0 ? new ExpertParallelDispatcher({ communicator: groups.experts, numExperts }) : undefined;
+  const overlap = await openOverlap(options, { name: program.name, settings, groups, hasExperts: numExperts > 0 });
+  const balancer = new RouterBalancer(model, settings.biasUpdateRate);
+  const trained = trainable(model, { dispatcher, overlap: overlap?.controller, balancer });
+  const optimizer = createOptimizer(settings);
+  if (checkpoint) restoreState({ model, optimizer, groups }, checkpoint);
+
+  const { unit } = program.samples;
+  const unitsPerStep = settings.batchSize * settings.accumulate * program.samples.unitsEach(settings);
+  const { line, flopsPerUnit } = program.describe(model, settings);
+  say(terminal, ...modelLines(model, line, { unit, unitsPerStep, flopsPerUnit }));
+  return {
+    data,
+    model,
+    trained,
+    optimizer,
+    balancer,
+    overlap,
+    drawBatch: program.drawBatch(data, settings),
+    validate: () => program.evaluate(trained, data, settings, groups?.world),
+    unitsPerStep,
+  };
+}

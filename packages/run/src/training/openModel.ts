@@ -1,0 +1,36 @@
+import {
+  type Checkpoint,
+  findCheckpoint,
+  findLatestCheckpoint,
+  loadCheckpoint,
+  restoreVariables,
+} from '@scmoe/trainer';
+
+import { buildModel } from './buildModel.js';
+import type { ProgramTypes, TrainingProgram } from './TrainingProgram.js';
+
+/** A trained model and where it comes from. */
+export interface TrainedModel<Types extends ProgramTypes> {
+  /** The model with all experts. */
+  model: Types['model'];
+  settings: Types['settings'];
+  checkpoint: Checkpoint;
+}
+
+/**
+ * Loads the model of a checkpoint or run folder; `latest` is the newest one under `runDir`.
+ *
+ * @throws UserError when there is no such checkpoint, or it is damaged or of another program.
+ */
+export async function openModel<Types extends ProgramTypes>(
+  program: TrainingProgram<Types>,
+  path: string,
+  runDir: string,
+): Promise<TrainedModel<Types>> {
+  const found = path === 'latest' ? await findLatestCheckpoint(runDir) : await findCheckpoint(path);
+  const checkpoint = await loadCheckpoint(found);
+  const settings: Types['settings'] = checkpoint.index.config as unknown as Types['settings'];
+  const model = buildModel(program, settings, checkpoint.dataDescription, { seed: settings.seed });
+  restoreVariables({ ...model.variables, ...model.buffers }, checkpoint.parameters);
+  return { model, settings, checkpoint };
+}

@@ -1,0 +1,56 @@
+import { createRunFolder, type JsonObject, type RunFolder, runFolderOf } from '@scmoe/trainer';
+
+import { say } from '../cli/Terminal.js';
+import { settingsToJson } from '../options/Settings.js';
+import { noProgress, type Progress, showProgress } from '../report/progress.js';
+import { noRecorder, openRecorder, type Recorder } from './openRecorder.js';
+import type { Start } from './openStart.js';
+import type { PlannedRun } from './planRun.js';
+import { settingGroups } from './settingGroups.js';
+import { stopSignal, type StopSignal } from './stopSignal.js';
+
+/** What is open while a run trains. */
+export interface Session {
+  /** The settings as checkpoints keep them. */
+  config: JsonObject;
+  /** The folder of the run, on rank 0 alone: the others write nothing. */
+  folder: RunFolder | undefined;
+  stop: StopSignal;
+  recorder: Recorder;
+  progress: Progress;
+  close(): void;
+}
+
+/** Opens the run's folder and all that is shown and written while it trains. */
+export async function openSession(start: Start, { settings }: PlannedRun): Promise<Session> {
+  const { program, options, ranks, restarts, checkpoint, step: startStep } = start;
+  const { terminal } = ranks;
+  const config = settingsToJson(settings, settingGroups(program));
+  const isChief = ranks.rank === 0;
+  const opened = checkpoint ? runFolderOf(checkpoint.path) : undefined;
+  const folder = isChief ? (opened ?? (await createRunFolder(options.runDir, options.name, config))) : undefined;
+  if (folder) await restarts.remember(folder.path);
+  // Before the line that says where the run is: whoever has read it may interrupt.
+  const stop = stopSignal({
+    minutes: settings.minutes,
+    onInterrupt: () => say(terminal, '', 'Stopping after this step; Ctrl-C again ends at once.'),
+  });
+  if (folder) say(terminal, `run: ${folder.path}${checkpoint ? `, resumed at step ${startStep}` : ''}`);
+
+  const recorder = folder ? openRecorder(folder, startStep) : noRecorder;
+  const { steps } = settings;
+  const display = { startStep, steps, unit: program.samples.unit, bar: options.progress };
+  const progress = isChief ? showProgress(terminal, display) : noProgress;
+  return {
+    config,
+    folder,
+    stop,
+    recorder,
+    progress,
+    close: () => {
+      stop.dispose();
+      progress.stop();
+      recorder.close();
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import { jest } from '@jest/globals';
+import { findGloo } from '@scmoe/comm';
+import { describeUnless, temporaryFolder } from '@scmoe/testing';
+import { readMetricsFile } from '@scmoe/trainer';
+import { cpSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { openModel } from '../index.js';
+import { quarters } from '../testing/quarters.js';
+import { runQuarters, runQuartersOn } from '../testing/runQuarters.js';
+
+// Whole runs, some of them processes, on a machine that may be busy.
+jest.setTimeout(300_000);
+
+const folder = temporaryFolder();
+const runs = join(folder.path, 'runs');
+const options = ['--run-dir', runs, '--threads', '1', '--num-experts', '2'];
+const optimizers = ['adamw', 'muon'];
+
+/** The folder of the run that an output names. */
+const runOf = (out: string) => /^run: (\S+?),?(?: |$)/m.exec(out)![1]!;
+const checkpoint = (run: string, step: number) => join(run, 'checkpoints', `step-${String(step).padStart(6, '0')}`);
+const files = ['model.safetensors', 'optimizer.safetensors'];
+const recordsOf = (run: string) => readMetricsFile(join(run, 'metrics.jsonl'));
+
+describe("a program of a user's own", () => {
+  it('trains with nothing but its defaults, and reports in its own units', async () => {
+    const { code, out, err } = await runQuarters(...options);
+    expect(err).toBe('');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^data: noise, a quarter of it brighter$/m);
+    expect(out).toMatch(/model: a small ViT\n.*FLOP per image, 4 images per step/);
+    expect(out).toMatch(/^training loss +\d\.\d{4}, mean of the last 12 steps$/m);
+    expect(out).toMatch(/^validation loss +\d\.\d{4}, over 12 images$/m);
+    expect(out).toMatch(/^speed +[\d,.]+ images\/s/m);
+    const run = runOf(out);
+    expect(run).toMatch(/runs\/quarters-/);
+    expect(out).toContain(`train --resume ${run} --steps 24`);
+    const [record] = recordsOf(run);
+    expect(Object.keys(record!).sort()).toEqual(
+      ['step', 'loss', 'crossEntropy', 'loadBalance', 'gradientNorm', 'learningRate', 'imagesPerSecond'].sort(),
+    );
+    expect(Object.keys(recordsOf(run).at(-1)!)).toEqual(
+      expect.arrayContaining(['validationLoss', 'validationCrossEntropy']),
+    );
+  });
+
+  it('takes the options of experts and routers as they are', async () => {
+    const experts = ['--num-experts', '4', '--kind', 'standard', '--top-k', '2', '--correction-bias'];
+    const { code, out } = await runQuarters(...options, ...experts);
+    expect(code).toBe(0);
+    const { model, checkpoint } = await openModel(quarters, runOf(out), runs);
+    expect(model.config.moe).toMatchObject({ kind: 'standard', topK: 2, correctionBias: true });
+    expect(checkpoint.dataDescription).toEqual({ numClasses: 4 });
+    const [bias] = Object.values(model.buffers);
+    expect(bias!.dataSync()).not.toEqual(new Float32Array(4));
+    model.dispose();
+  });
+
+  it.each(optimizers)('resumes bit for bit with %s', async (optimizer) => {
+    const { out } = await runQuarters(...options, '--optimizer', optimizer, '--save-every', '5', '--keep', '0');
+    const run = runOf(out);
+    const resumed = join(folder.path, `resumed-${optimizer}`);
+    cpSync(checkpoint(run, 5), checkpoint(resumed, 5), { recursive: true });
+    const second = await runQuarters('train', '--resume', resumed, '--threads', '1');
+    expect([second.code, second.err]).toEqual([0, '']);
+    expect(second.out).toContain('resumed at step 5');
+    for (const name of files) {
+      const expected = readFileSync(join(checkpoint(run, 12), name));
+      expect(readFileSync(join(checkpoint(resumed, 12), name)).equals(expected)).toBe(true);
+    }
+  });
+
+  it('goes on with the same optimizer, seed and experts only', async () => {
+    const run = join(folder.path, 'resumed-muon');
+    for (const [flag, value, message] of [
+      ['--optimizer', 'adamw', 'optimizer can\'t change when a run is resumed: expected "muon" as in'],
+      ['--seed', '9', "seed can't change"],
+      ['--num-experts', '4', "numExperts can't change"],
+    ] as const) {
+      const { code, err } = await runQuarters('train', '--resume', run, '--steps', '14', flag, value);
+      expect(err).toContain(message);
+      expect(code).toBe(2);
+    }
+  });
+});
+
+describeUnless(findGloo().problem, 'a program on several ranks', () => {
+  it.each(optimizers)('trains as on one, with %s', async (optimizer) => {
+    const args = [...options, '--num-experts', '4', '--accumulate', '2', '--optimizer', optimizer];
+    const alone = await runQuarters(...args);
+    const together = await runQuartersOn(2, ...args);
+    expect([alone.code, together.code, together.err]).toEqual([0, 0, '']);
+    expect(together.out).toMatch(/^ranks: 2 over gloo, experts shared by all$/m);
+    expect(together.out).toContain('communication of a step, ms');
+    const [expected, got] = [alone, together].map(({ out }) => recordsOf(runOf(out)));
+    expect(got!).toHaveLength(expected!.length);
+    got!.forEach(({ loss, validationLoss }, i) => {
+      // The same float32 numbers summed in another order; Muon's iteration multiplies roundings by up to 3.4 five times.
+      const other = expected![i]!;
+      const [a, b] = [loss ?? validationLoss, other['loss'] ?? other['validationLoss']] as [number, number];
+      expect(Math.abs(a - b)).toBeLessThan(1e-4 * b);
+    });
+  });
+
+  it('writes down once what all have trained, with all experts', async () => {
+    const { out } = await runQuartersOn(2, ...options, '--num-experts', '4', '--optimizer', 'muon');
+    const before = readdirSync(runs);
+    const { model, checkpoint } = await openModel(quarters, runOf(out), runs);
+    expect(model.variables['block0.experts.w1']!.shape[0]).toBe(4);
+    expect(checkpoint.optimizerState['momentum.block0.experts.w1']!.shape[0]).toBe(4);
+    expect(readdirSync(runs)).toEqual(before);
+    expect(out.match(/^validation loss/gm)).toHaveLength(1);
+    model.dispose();
+  });
+});

@@ -1,0 +1,37 @@
+import { Command } from 'commander';
+
+import type { MakeCommand } from '../cli/runCommandLine.js';
+import { addOptions } from '../options/OptionGroup.js';
+import { rankOptions } from '../options/rankOptions.js';
+import { runtimeOptions } from '../options/runtimeOptions.js';
+import { asUserError, joinRanks } from '../ranks/joinRanks.js';
+import { runTraining } from './runTraining.js';
+import { settingGroups } from './settingGroups.js';
+import type { TrainCommandOptions } from './TrainCommandOptions.js';
+import type { ProgramTypes, TrainingProgram } from './TrainingProgram.js';
+
+/** The `train` command of a program: its own options and those that every program has. */
+export function trainCommand<Types extends ProgramTypes>(program: TrainingProgram<Types>): MakeCommand {
+  return (terminal, setExitCode) => {
+    const command = new Command('train')
+      .description('Train a model, or go on with one.')
+      .option('--name <name>', 'first part of the name of the run folder', program.runName)
+      .option('--resume [path]', "go on from a checkpoint or run folder; alone or with 'latest': from the newest run")
+      .option('--allow-new-data', 'resume even though the data changed; the run is not the same run any more')
+      .option('--fallback', 'when the checkpoint to resume is damaged, take the newest whole one before it')
+      .option('--no-progress', 'plain lines instead of a progress bar');
+    const groups = [...settingGroups(program), ...(program.flags ? [program.flags] : [])];
+    for (const group of [...groups, runtimeOptions(), rankOptions()]) addOptions(command, group);
+    return command.action(async (options: TrainCommandOptions) => {
+      const ranks = await joinRanks(options, terminal);
+      try {
+        setExitCode(await runTraining(program, command, options, ranks));
+      } catch (error) {
+        throw asUserError(error);
+      } finally {
+        // After a failure too: ranks that fail for the same reason then leave together, each with its own words.
+        await ranks.close();
+      }
+    });
+  };
+}

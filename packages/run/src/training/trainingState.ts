@@ -1,0 +1,51 @@
+import { isExpertParameter } from '@scmoe/layer';
+import {
+  type Checkpoint,
+  type CheckpointContent,
+  gatherSharded,
+  type Optimizer,
+  type RankGroups,
+  restoreOptimizer,
+  restoreVariables,
+  shardStored,
+} from '@scmoe/trainer';
+import * as tf from '@tensorflow/tfjs';
+
+import type { RunModel } from './RunModel.js';
+
+interface State {
+  model: RunModel;
+  optimizer: Optimizer;
+  groups: RankGroups | undefined;
+}
+
+/** Takes over what a checkpoint holds of the parameters and the optimizer, of the experts this rank's alone. */
+export function restoreState({ model, optimizer, groups }: State, checkpoint: Checkpoint): void {
+  const { rank, size } = groups?.experts ?? { rank: 0, size: 1 };
+  const own = { rank, size, isSharded: isExpertParameter };
+  restoreVariables({ ...model.variables, ...model.buffers }, shardStored(checkpoint.parameters, own));
+  const optimizerState = shardStored(checkpoint.optimizerState, own);
+  restoreOptimizer(optimizer, model.variables, { index: checkpoint.index, optimizerState });
+}
+
+/**
+ * Parameters and optimizer as one rank would hold them, experts by global id: a checkpoint does not show how many ranks
+ * have trained. Every rank calls it; what rank 0 is given has to be saved, and disposed.
+ */
+export async function wholeState({
+  model,
+  optimizer,
+  groups,
+}: State): Promise<Pick<CheckpointContent, 'parameters' | 'optimizer'>> {
+  const own = optimizer.state();
+  const whole = async (tensors: Record<string, tf.Tensor>) =>
+    groups
+      ? gatherSharded(tensors, { group: groups.experts, isSharded: isExpertParameter })
+      : Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tensor.clone()]));
+  const state = {
+    parameters: await whole({ ...model.variables, ...model.buffers }),
+    optimizer: { name: optimizer.name, stepCount: optimizer.stepCount, state: await whole(own) },
+  };
+  tf.dispose(own);
+  return state;
+}

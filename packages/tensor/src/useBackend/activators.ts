@@ -1,0 +1,81 @@
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { dirname, join, sep } from 'node:path';
+import { ScmoeError } from '@scmoe/errors';
+
+import { findAddon, loadAddon } from '../addon/loadAddon.js';
+import { backendName } from '../backend/kernel.js';
+import { makeCurrent, useCpu, type Activate, type Activated } from './Activated.js';
+import { expectThreads } from './expectThreads.js';
+
+/** The backends that `useBackend` knows by name, on Node. */
+export const activators: Record<string, Activate> = {
+  [backendName]: useScmoe,
+  wasm: useWasm,
+  cpu: useCpu,
+  tensorflow: useTensorFlow,
+};
+
+/** What `auto` tries, best first. */
+export const preference = [backendName, 'wasm', 'cpu'];
+
+export function defaultThreads(): number {
+  const value = process.env['SCMOE_THREADS'];
+  if (value === undefined || value === '') return availableParallelism();
+  expectThreads('SCMOE_THREADS', Number(value));
+  return Number(value);
+}
+
+async function useScmoe(threads: number): Promise<Activated> {
+  const { problem } = findAddon();
+  if (problem !== undefined) throw new ScmoeError(problem);
+  await makeCurrent(backendName);
+  const runtime = loadAddon();
+  runtime.setThreads({ count: threads });
+  const setBf16 = (on: boolean) => {
+    runtime.setBf16({ on: on && runtime.hasBf16() });
+    return runtime.hasBf16() ? undefined : 'this CPU has no bf16 instructions';
+  };
+  return { name: backendName, threads, about: `native kernels, ${runtime.oneDnnVersion()}`, setBf16 };
+}
+
+async function useWasm(): Promise<Activated> {
+  const packageName = '@tensorflow/tfjs-backend-wasm';
+  const wasm = await importOptional<typeof import('@tensorflow/tfjs-backend-wasm')>(packageName);
+  // On Node the module looks for its .wasm files in the working directory until told where they are.
+  const folder = dirname(createRequire(import.meta.url).resolve(`${packageName}/package.json`));
+  wasm.setWasmPaths(join(folder, 'dist') + sep);
+  await makeCurrent('wasm');
+  return { name: 'wasm', threads: 1, about: 'WebAssembly, no threads on Node' };
+}
+
+async function useTensorFlow(threads: number): Promise<Activated> {
+  // TensorFlow reads these when it is loaded; what the user has set himself stays.
+  process.env['TF_NUM_INTRAOP_THREADS'] ??= String(threads);
+  const problems: string[] = [];
+  for (const packageName of ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']) {
+    try {
+      await importOptional(packageName);
+      await makeCurrent('tensorflow');
+      return { name: 'tensorflow', threads: Number(process.env['TF_NUM_INTRAOP_THREADS']), about: packageName };
+    } catch (error) {
+      problems.push((error as Error).message);
+    }
+  }
+  throw new ScmoeError(problems.join('; '));
+}
+
+async function importOptional<Module>(packageName: string): Promise<Module> {
+  try {
+    return (await import(packageName)) as Module;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const missing = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND';
+    throw new ScmoeError(
+      missing ? `${packageName} is not installed` : `${packageName} could not be loaded: ${message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}

@@ -1,0 +1,1 @@
+"""Makes the reference values and checks them; see ../README.md."""

@@ -1,0 +1,38 @@
+"""python -m generate make FOLDER | check [--thorough] | list-checkpoints"""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from .list_checkpoints import list_checkpoints
+from .make import SEED, make
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m generate", description="Makes and checks the reference values.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    making = commands.add_parser("make", help="write all values into an empty folder")
+    making.add_argument("folder", type=Path)
+    making.add_argument("--seed", type=int, default=SEED, help="other draws of the same cases (default: %(default)s)")
+    checking = commands.add_parser("check", help="check the values and checkpoints of the repository")
+    checking.add_argument("--thorough", action="store_true", help="differentiate whole blocks numerically: 2 min more")
+    commands.add_parser("list-checkpoints", help="write the index of the repository's checkpoints")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.command == "make":
+        print(f"{len(make(options.folder, options.seed))} cases in {options.folder}")
+        return
+    if options.command == "list-checkpoints":
+        list_checkpoints(ROOT / "checkpoints")
+        return
+    # Here, for it loads transformers, which takes seconds.
+    from .check import check
+
+    check(ROOT, options.thorough)
+
+
+if __name__ == "__main__":
+    main()

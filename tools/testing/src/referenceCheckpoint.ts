@@ -1,0 +1,22 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'reference');
+const folder = join(root, 'checkpoints');
+
+/**
+ * Path of the reference checkpoint `name`, a folder as transformers saves it, with what transformers computes from it.
+ *
+ * @throws Error where there is no such checkpoint.
+ */
+export function referenceCheckpoint(name: string): string {
+  const path = join(folder, name);
+  if (existsSync(path)) return path;
+  throw new Error(`reference checkpoint: expected one of ${readdirSync(folder).join(', ')}, got ${name}`);
+}
+
+/** Names of the reference checkpoints that no test reads, each with the reason. */
+export function unreadCheckpoints(): Record<string, string> {
+  return JSON.parse(readFileSync(join(root, 'unread.json'), 'utf8')) as Record<string, string>;
+}
