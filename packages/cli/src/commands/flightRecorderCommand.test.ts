@@ -35,6 +35,14 @@ describe('scmoe flight-recorder', () => {
     expect(code).toBe(0);
   });
 
+  it('names some of very many ranks that left none', async () => {
+    const record = { group: 'constructor', rank: 3, size: 200_000, reason: '\u001b[31mred', entries: [] };
+    const { code, out } = await scmoe('flight-recorder', holding('one', { 'x.json': JSON.stringify(record) }));
+    expect(out).toMatch(/^group constructor, 200000 ranks:\n {2}rank 3: \[31mred\n/);
+    expect(out).toMatch(/=> ranks 0, 1, 2, 4, .* and 199935 more left no record/);
+    expect(code).toBe(0);
+  });
+
   it.each<[string, () => string, RegExp]>([
     ['a folder that is not there', () => file('no'), /can't read .*no.*ENOENT/],
     ['a folder without records', () => holding('empty', {}), /empty holds no records/],
@@ -42,6 +50,21 @@ describe('scmoe flight-recorder', () => {
       'a file that is none',
       () => holding('bad', { 'x.json': '{"group":1}' }),
       /x.json is no flight record: expected group, rank, size and entries/,
+    ],
+    [
+      'entries that are none',
+      () => holding('entries', { 'x.json': '{"group":"__proto__","rank":0,"size":2,"entries":[null]}' }),
+      /x.json is no flight record: expected entries with sequence, call, state and startedMs, got null/,
+    ],
+    [
+      'a rank that its group has not',
+      () => holding('ranks', { 'x.json': '{"group":"g","rank":2,"size":2,"entries":[]}' }),
+      /x.json is no flight record: expected group, rank, size and entries/,
+    ],
+    [
+      'more ranks than memory holds',
+      () => holding('many', { 'x.json': '{"group":"g","rank":0,"size":1e12,"entries":[]}' }),
+      /x.json is no flight record: expected group/,
     ],
     ['a file that is broken', () => holding('broken', { 'x.json': '{' }), /x.json is no flight record/],
   ])('refuses %s', async (_, make, message) => {

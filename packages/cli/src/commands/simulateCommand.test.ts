@@ -76,3 +76,31 @@ describe('scmoe simulate', () => {
     expect(readFileSync(file('predicted.svg'), 'utf8')).toContain('ScMoE pos2 at slot');
   });
 });
+
+describe('scmoe simulate says what is wrong with', () => {
+  const measured = { format: 'scmoe-measured-costs', title: 'x', pairs: 1, tokensPerRank: 1 };
+  const chunkOverhead = { computeMs: 0, communicationMs: 0 };
+  const link = { alphaUs: 1, betaGBs: 1 };
+  it.each<[string, unknown, RegExp]>([
+    ['--costs', { ...measured, chunkOverhead: null, layers: [] }, /chunkOverhead: expected an object, got null/],
+    ['--costs', { ...measured, chunkOverhead, layers: [null] }, /layer: expected an object, got null/],
+    ['--costs', { ...measured, chunkOverhead, layers: [{ layer: 'constructor' }] }, /unknown layer 'constructor'/],
+    [
+      '--costs',
+      { ...measured, chunkOverhead, layers: [{ layer: 'pos2', topK: 1, forward: null }] },
+      /pos2 top-1, forward: costs: expected an object, got null/,
+    ],
+    ['--cluster', null, /cluster: expected an object, got null/],
+    ['--cluster', { ranksPerNode: 4, intraNode: link, interNode: null }, /interNode: expected an object, got null/],
+    ['--model', [], /model: expected an object, got \[\]/],
+  ])('a file for %s that holds %j', async (flag, content, message) => {
+    writeFileSync(file('wrong.json'), JSON.stringify(content));
+    const { code, err } = await scmoe('simulate', flag, file('wrong.json'));
+    expect(err).toMatch(message);
+    expect(code).toBe(1);
+  });
+
+  it.each(['constructor', '__proto__'])("a layer called '%s'", async (name) => {
+    expect((await scmoe('simulate', '--layer', name)).err).toMatch(/unknown layer '.+'; there are standard,/);
+  });
+});

@@ -39,6 +39,15 @@ describe('scmoe timeline', () => {
     expect(out.match(/ of communication hidden/g)).toHaveLength(1);
   });
 
+  it("prints what a stranger's trace is called as it is, but nothing that moves the cursor", async () => {
+    const many = Array.from({ length: 300 }, (_, rank) => ({ ...spans[0]!, rank }));
+    writeFileSync(file('odd.json'), writeChromeTrace({ title: '\u001b[2J__proto__\nx\u0007', spans: many }));
+    const { code, out } = await scmoe('timeline', file('odd.json'));
+    expect(out).toMatch(/^\[2J__proto__x: step 6 ms/);
+    expect(out).toMatch(/rank 255 [^]+\n {2}and 44 more ranks\n/);
+    expect(code).toBe(0);
+  });
+
   it('names the file that is no trace', async () => {
     writeFileSync(file('other.json'), '{}');
     expect(await scmoe('timeline', file('other.json'))).toMatchObject({

@@ -7,7 +7,10 @@ import { Command } from 'commander';
 
 import { readText, writePicture } from './files.js';
 import { pictureFile, wholeNumber } from './parsers.js';
-import { percent, table } from './table.js';
+import { percent, plain, table } from './table.js';
+
+/** Ranks that the report lists. */
+const maxRows = 256;
 
 interface Options {
   readonly output?: string;
@@ -54,13 +57,16 @@ function mergeRanks(traces: readonly Trace[]): Trace {
 
 function report(trace: Trace): string {
   const { stepMs, hiddenShare, ranks } = summarizeTrace(trace);
-  const rows = ranks.map(({ rank, computeMs, communicationMs, exposedMs }) => [
-    `  rank ${rank}`,
-    ...[computeMs, communicationMs, exposedMs].map(formatMs),
-    percent(communicationMs === 0 ? 1 : 1 - exposedMs / communicationMs),
-  ]);
+  const rows = ranks
+    .slice(0, maxRows)
+    .map(({ rank, computeMs, communicationMs, exposedMs }) => [
+      `  rank ${rank}`,
+      ...[computeMs, communicationMs, exposedMs].map(formatMs),
+      percent(communicationMs === 0 ? 1 : 1 - exposedMs / communicationMs),
+    ]);
   return (
-    `${trace.title}: step ${formatMs(stepMs)} ms, ${percent(hiddenShare)} of communication hidden\n` +
-    table(['', 'compute ms', 'communication ms', 'exposed ms', 'hidden'], rows)
+    `${plain(trace.title)}: step ${formatMs(stepMs)} ms, ${percent(hiddenShare)} of communication hidden\n` +
+    table(['', 'compute ms', 'communication ms', 'exposed ms', 'hidden'], rows) +
+    (ranks.length > maxRows ? `  and ${ranks.length - maxRows} more ranks\n` : '')
   );
 }

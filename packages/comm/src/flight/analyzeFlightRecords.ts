@@ -24,7 +24,11 @@ export interface FlightAnalysis {
  */
 export function analyzeFlightRecords(records: readonly FlightRecord[]): FlightAnalysis {
   const groups = new Map<string, FlightRecord[]>();
-  for (const record of records) groups.set(record.group, [...(groups.get(record.group) ?? []), record]);
+  for (const record of records) {
+    const own = groups.get(record.group);
+    if (own) own.push(record);
+    else groups.set(record.group, [record]);
+  }
   const sorted = [...groups.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     findings: sorted.flatMap(([, members]) => analyzeGroup(members)),
@@ -45,9 +49,10 @@ function analyzeGroup(members: FlightRecord[]): FlightFinding[] {
   const { group, size } = records[0]!;
   const findings: FlightFinding[] = [];
 
-  const silent = Array.from({ length: size }, (_, rank) => rank).filter(
-    (rank) => !records.some((r) => r.rank === rank),
-  );
+  const left = new Set(records.map(({ rank }) => rank));
+  const silent: number[] = [];
+  for (let rank = 0; rank < size; rank++) if (!left.has(rank)) silent.push(rank);
+  const silence = new Set(silent);
   if (silent.length > 0) {
     const text = `${named(silent)} left no record: killed, or still running`;
     findings.push({ group, kind: 'no record', ranks: silent, text });
@@ -70,7 +75,7 @@ function analyzeGroup(members: FlightRecord[]): FlightFinding[] {
   const absent = entries.filter(({ entry }) => !entered(entry)).map(({ rank }) => rank);
   // Data moves only when all have entered: a rank without a record is missing where the others still waited for it.
   const waitedFor = present.flatMap(({ entry }) => (entry.reached === 'waiting for ranks' ? entry.waitingFor : []));
-  const missing = [...new Set([...absent, ...waitedFor.filter((rank) => silent.includes(rank))])].sort((a, b) => a - b);
+  const missing = [...new Set([...absent, ...waitedFor.filter((rank) => silence.has(rank))])].sort((a, b) => a - b);
   if (missing.length > 0) {
     const text = `${named(missing)} never entered collective ${sequence}: ${common.join('; ') || 'nobody did'}`;
     findings.push({ group, kind: 'never entered', sequence, ranks: missing, text });
@@ -87,10 +92,10 @@ function analyzeGroup(members: FlightRecord[]): FlightFinding[] {
 /** The earliest collective that some rank has not done. */
 function firstUnfinished(records: FlightRecord[]): number | undefined {
   const open = records.flatMap(({ entries }) => entries.filter(({ state }) => state !== 'done'));
-  if (open.length > 0) return Math.min(...open.map(({ sequence }) => sequence));
+  if (open.length > 0) return open.reduce((first, { sequence }) => Math.min(first, sequence), Infinity);
   // All that was entered was done: who is behind the others has not entered the next one.
   const last = records.map(({ entries }) => entries.at(-1)?.sequence ?? -1);
-  const [least, most] = [Math.min(...last), Math.max(...last)];
+  const [least, most] = [last.reduce((a, b) => Math.min(a, b)), last.reduce((a, b) => Math.max(a, b))];
   return least < most ? least + 1 : undefined;
 }
 
@@ -105,11 +110,20 @@ function entered(entry: FlightEntry | undefined): boolean {
 
 function groupBy<Item>(items: Item[], key: (item: Item) => string): [string, Item[]][] {
   const groups = new Map<string, Item[]>();
-  for (const item of items) groups.set(key(item), [...(groups.get(key(item)) ?? []), item]);
+  for (const item of items) {
+    const own = groups.get(key(item));
+    if (own) own.push(item);
+    else groups.set(key(item), [item]);
+  }
   return [...groups];
 }
 
+/** Of more ranks than these, a sentence says how many they are. */
+const maxNamed = 64;
+
 function named(ranks: number[]): string {
   if (ranks.length === 1) return `rank ${ranks[0]}`;
+  if (ranks.length > maxNamed)
+    return `ranks ${ranks.slice(0, maxNamed).join(', ')} and ${ranks.length - maxNamed} more`;
   return `ranks ${ranks.slice(0, -1).join(', ')} and ${ranks.at(-1)}`;
 }

@@ -1,9 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { ArgumentError } from '@scmoe/errors';
+import { ArgumentError, valueText } from '@scmoe/errors';
 
-import type { FlightRecord } from '../communicator/Communicator.js';
+import type { FlightEntry, FlightRecord } from '../communicator/Communicator.js';
+
+/** More ranks than any run has, and few enough to be listed in memory. */
+const maxRanks = 2 ** 24;
 
 /**
  * The records that failed ranks have left in a folder (SCMOE_FLIGHT_RECORDER_DIR of the run): its .json files.
@@ -30,8 +33,33 @@ function readFlightRecord(path: string): FlightRecord {
     throw new ArgumentError(`${path} is no flight record: ${(error as Error).message}`, { cause: error });
   }
   const { group, rank, size, entries } = record ?? {};
-  if (typeof group === 'string' && Number.isInteger(rank) && Number.isInteger(size) && Array.isArray(entries)) {
-    return record as FlightRecord;
+  const hasNumbers = isWhole(size, maxRanks) && isWhole(rank, size - 1);
+  if (typeof group !== 'string' || !hasNumbers || !Array.isArray(entries)) {
+    throw new ArgumentError(`${path} is no flight record: expected group, rank, size and entries`);
   }
-  throw new ArgumentError(`${path} is no flight record: expected group, rank, size and entries`);
+  const wrong = entries.find((entry) => !isEntry(entry)) as unknown;
+  if (wrong !== undefined) {
+    throw new ArgumentError(
+      `${path} is no flight record: expected entries with sequence, call, state and startedMs, got ${valueText(wrong)}`,
+    );
+  }
+  const { reason } = record;
+  return { ...record, reason: typeof reason === 'string' ? reason : '' } as FlightRecord;
+}
+
+function isEntry(entry: unknown): entry is FlightEntry {
+  if (typeof entry !== 'object' || entry === null) return false;
+  const { sequence, call, state, startedMs, waitingFor } = entry as Partial<FlightEntry>;
+  return (
+    isWhole(sequence, Number.MAX_SAFE_INTEGER) &&
+    typeof call === 'string' &&
+    typeof state === 'string' &&
+    typeof startedMs === 'number' &&
+    Array.isArray(waitingFor) &&
+    waitingFor.every((rank) => isWhole(rank, maxRanks))
+  );
+}
+
+function isWhole(value: unknown, maximum: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= maximum;
 }

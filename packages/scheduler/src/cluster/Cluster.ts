@@ -1,4 +1,11 @@
-import { ArgumentError, expectBetween, expectNonNegative, expectPositive, expectPositiveInteger } from '@scmoe/errors';
+import {
+  ArgumentError,
+  expectBetween,
+  expectNonNegative,
+  expectPositive,
+  expectPositiveInteger,
+  expectRecord,
+} from '@scmoe/errors';
 
 /** A class of links in the alpha-beta model: a message of n bytes takes alpha + n / beta. */
 export interface LinkClass {
@@ -32,11 +39,10 @@ export interface Cluster {
 
 /** Checks a description that may come from a file. @throws ArgumentError naming the field that makes no sense */
 export function checkCluster(cluster: Cluster): void {
+  expectRecord('cluster', cluster);
   expectPositiveInteger('ranksPerNode', cluster.ranksPerNode);
   for (const link of ['intraNode', 'interNode'] as const) {
-    if (typeof cluster[link] !== 'object') {
-      throw new ArgumentError(`${link}: expected alphaUs and betaGBs, got ${typeof cluster[link]}`);
-    }
+    expectRecord(link, cluster[link]);
     expectNonNegative(`${link}.alphaUs`, cluster[link].alphaUs);
     expectPositive(`${link}.betaGBs`, cluster[link].betaGBs);
   }

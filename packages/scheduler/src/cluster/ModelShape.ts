@@ -1,4 +1,4 @@
-import { expectPositive, expectPositiveInteger, expectWholeNumber } from '@scmoe/errors';
+import { expectPositive, expectPositiveInteger, expectRecord, expectWholeNumber } from '@scmoe/errors';
 
 /** What of a model decides the times of its block pairs. */
 export interface ModelShape {
@@ -21,6 +21,7 @@ export interface ModelShape {
 
 /** Checks a description that may come from a file. @throws ArgumentError naming the field that makes no sense */
 export function checkModelShape(model: ModelShape): void {
+  expectRecord('model', model);
   for (const field of ['pairs', 'dModel', 'ffnHidden', 'sequenceLength', 'expertsPerRank'] as const) {
     expectPositiveInteger(field, model[field]);
   }

@@ -1,4 +1,10 @@
-import { ArgumentError, expectNonNegative, expectPositiveInteger, expectWholeNumber } from '@scmoe/errors';
+import {
+  ArgumentError,
+  expectNonNegative,
+  expectPositiveInteger,
+  expectRecord,
+  expectWholeNumber,
+} from '@scmoe/errors';
 
 import type { ChunkOverhead } from '../costs/chunkCosts.js';
 import { checkCosts, type OperatorCosts } from '../costs/OperatorCosts.js';
@@ -29,7 +35,7 @@ export interface MeasuredCosts {
   readonly layers: readonly MeasuredLayer[];
 }
 
-/** @throws ArgumentError where it is not that, or a cost is missing, unknown or no time */
+/** Checks what may come from a file. @throws ArgumentError where it is not that, or a cost is missing, unknown or no time */
 export function checkMeasuredCosts(content: MeasuredCosts): void {
   const { format, pairs, tokensPerRank, chunkOverhead, layers } = (content as Partial<MeasuredCosts> | null) ?? {};
   if (format !== 'scmoe-measured-costs' || !Array.isArray(layers)) {
@@ -39,12 +45,12 @@ export function checkMeasuredCosts(content: MeasuredCosts): void {
   }
   expectPositiveInteger('pairs', pairs!);
   expectWholeNumber('tokensPerRank', tokensPerRank!);
-  if (typeof chunkOverhead !== 'object') {
-    throw new ArgumentError(`chunkOverhead: expected computeMs and communicationMs, got ${String(chunkOverhead)}`);
-  }
+  expectRecord('chunkOverhead', chunkOverhead);
   expectNonNegative('chunkOverhead.computeMs', chunkOverhead.computeMs);
   expectNonNegative('chunkOverhead.communicationMs', chunkOverhead.communicationMs);
-  for (const { layer, topK, forward, backward, updateMs } of layers as readonly MeasuredLayer[]) {
+  for (const each of layers as readonly MeasuredLayer[]) {
+    expectRecord('layer', each);
+    const { layer, topK, forward, backward, updateMs } = each;
     const graph = layerGraph(layer);
     expectPositiveInteger(`topK of ${layer}`, topK);
     for (const [direction, costs] of Object.entries({ forward, backward })) {

@@ -1,4 +1,4 @@
-import { ArgumentError, expectNonNegative } from '@scmoe/errors';
+import { ArgumentError, expectNonNegative, expectRecord } from '@scmoe/errors';
 
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
 
@@ -11,6 +11,7 @@ export type OperatorCosts = Readonly<Record<string, number>>;
  * @throws ArgumentError naming the operators that are missing, unknown, negative or not finite
  */
 export function checkCosts(graph: OperatorGraph, costs: OperatorCosts): void {
+  expectRecord('costs', costs);
   const unknown = Object.keys(costs).filter((name) => !graph.has(name));
   if (unknown.length > 0) {
     throw new ArgumentError(`costs for unknown operators: ${unknown.join(', ')}; there are ${graph.names.join(', ')}`);

@@ -32,7 +32,7 @@ export const layerKinds = Object.keys(layers) as readonly LayerKind[];
  * @throws ArgumentError for an unknown layer
  */
 export function layerGraph(kind: LayerKind): OperatorGraph {
-  const layer = layers[kind] as (typeof layers)[LayerKind] | undefined;
+  const layer = Object.hasOwn(layers, kind) ? layers[kind] : undefined;
   if (!layer) throw new ArgumentError(`unknown layer '${kind}'; there are ${layerKinds.join(', ')}`);
   const { backbone, routedAfter } = layer;
   const chain: OperatorNode[] = backbone.map((name, i) => ({

@@ -6,7 +6,15 @@ export interface Trace {
   readonly spans: readonly Span[];
 }
 
-/** Numbers of the ranks in a trace, ascending. */
-export function ranksOf({ spans }: Trace): readonly number[] {
-  return [...new Set(spans.map(({ rank }) => rank))].sort((a, b) => a - b);
+/** The spans of each rank in their order, by the number of the rank, ascending. */
+export function spansByRank<Each extends Span>(
+  spans: readonly Each[],
+): readonly (readonly [number, readonly Each[]])[] {
+  const byRank = new Map<number, Each[]>();
+  for (const span of spans) {
+    const own = byRank.get(span.rank);
+    if (own) own.push(span);
+    else byRank.set(span.rank, [span]);
+  }
+  return [...byRank].sort(([a], [b]) => a - b);
 }

@@ -1,4 +1,4 @@
-import { ArgumentError, expectInteger, expectPositiveInteger } from '@scmoe/errors';
+import { ArgumentError, expectInteger, expectPositiveInteger, expectThat } from '@scmoe/errors';
 
 import type { Span } from '../predict/simulatePlan.js';
 import { exposedColour, kindOf, legendKinds, paintOf, withoutLayer } from './palette.js';
@@ -48,7 +48,7 @@ export function drawTimeline(
     if (trace.spans.length === 0) throw new ArgumentError(`timeline: trace ${i + 1} has no operators`);
     return summarizeTrace(trace);
   });
-  const longestMs = Math.max(...summaries.map(({ stepMs }) => stepMs)) || 1;
+  const longestMs = timeScale(Math.max(...summaries.map(({ stepMs }) => stepMs)));
   const left = margin + gutter;
   const scale = (width - left - 2 * margin) / longestMs;
 
@@ -67,6 +67,12 @@ export function drawTimeline(
     { xmlns: 'http://www.w3.org/2000/svg', width, height, viewBox: `0 0 ${width} ${height}`, 'font-family': font },
     element('defs', {}, hatch()) + element('rect', { width, height, fill: '#ffffff' }) + parts.join(''),
   );
+}
+
+/** Below a picosecond, and above what an axis has words for, is no time that anything took. */
+function timeScale(longestMs: number): number {
+  expectThat(longestMs < 1e15, 'timeline', 'operators within 1e15 ms', longestMs);
+  return longestMs < 1e-9 ? 1 : longestMs;
 }
 
 interface Placement {

@@ -13,11 +13,14 @@ export function union(intervals: readonly Interval[]): readonly Interval[] {
 
 /** What of `intervals` lies in none of `others`. Both are unions. */
 export function without(intervals: readonly Interval[], others: readonly Interval[]): readonly Interval[] {
+  // Both are sorted: what ends before an interval begins is over for those that follow, too.
+  let first = 0;
   return intervals.flatMap(({ startMs, endMs }) => {
     const left: Interval[] = [];
     let from = startMs;
-    for (const other of others) {
-      if (other.endMs <= from || other.startMs >= endMs) continue;
+    while (first < others.length && others[first]!.endMs <= startMs) first++;
+    for (let i = first; i < others.length && others[i]!.startMs < endMs; i++) {
+      const other = others[i]!;
       if (other.startMs > from) left.push({ startMs: from, endMs: other.startMs });
       from = Math.max(from, other.endMs);
     }
@@ -26,6 +29,7 @@ export function without(intervals: readonly Interval[], others: readonly Interva
   });
 }
 
+/** The sum of the intervals' lengths, in ms. */
 export function lengthOf(intervals: readonly Interval[]): number {
   return intervals.reduce((sum, { startMs, endMs }) => sum + endMs - startMs, 0);
 }

@@ -39,6 +39,8 @@ export function withoutLayer(operator: string): string {
   return operator.replace(/^\d+ /, '');
 }
 
+/** The colours of an operator, whatever it is called. */
 export function paintOf(operator: string): Paint {
-  return paints[kindOf(operator)] ?? other;
+  const kind = kindOf(operator);
+  return Object.hasOwn(paints, kind) ? paints[kind]! : other;
 }

@@ -1,7 +1,7 @@
 import type { Span } from '../predict/simulatePlan.js';
 import type { Interval } from '../predict/slowedEnd.js';
 import { lengthOf, union, without } from './intervals.js';
-import { ranksOf, type Trace } from './Trace.js';
+import { spansByRank, type Trace } from './Trace.js';
 
 /** What one rank did in a trace. */
 export interface RankSummary {
@@ -34,12 +34,7 @@ export function summarizeTrace(trace: Trace): TraceSummary {
   const { spans } = trace;
   const startMs = spans.reduce((least, span) => Math.min(least, span.startMs), spans[0]?.startMs ?? 0);
   const endMs = spans.reduce((most, span) => Math.max(most, span.endMs), startMs);
-  const ranks = ranksOf(trace).map((rank) =>
-    summarizeRank(
-      rank,
-      spans.filter((span) => span.rank === rank),
-    ),
-  );
+  const ranks = spansByRank(spans).map(([rank, own]) => summarizeRank(rank, own));
   const sum = (value: (rank: RankSummary) => number) => ranks.reduce((total, rank) => total + value(rank), 0);
   const communicationMs = sum((rank) => rank.communicationMs);
   return {
@@ -47,7 +42,7 @@ export function summarizeTrace(trace: Trace): TraceSummary {
     endMs,
     stepMs: endMs - startMs,
     ranks,
-    exposedMs: Math.max(0, ...ranks.map(({ exposedMs }) => exposedMs)),
+    exposedMs: ranks.reduce((most, { exposedMs }) => Math.max(most, exposedMs), 0),
     hiddenShare: communicationMs === 0 ? 1 : 1 - sum(({ exposedMs }) => exposedMs) / communicationMs,
   };
 }

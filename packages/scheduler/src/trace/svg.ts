@@ -1,3 +1,7 @@
+// eslint-disable-next-line no-control-regex
+const notInXml =
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
 /** An SVG element as text. Numbers are rounded to a hundredth of a pixel; `content` is markup. */
 export function element(name: string, attributes: Readonly<Record<string, string | number>>, content = ''): string {
   const written = Object.entries(attributes)
@@ -11,6 +15,13 @@ export function text(words: string): string {
   return escape(words);
 }
 
+/** As XML 1.0 can hold it: it has no words for control characters and halves of characters, not even escaped ones. */
 function escape(value: string): string {
-  return value.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
+  return value
+
+    .replace(notInXml, '\ufffd')
+    .replace(/&/g, '&amp;')
+    .replace(/</g, '&lt;')
+    .replace(/>/g, '&gt;')
+    .replace(/"/g, '&quot;');
 }

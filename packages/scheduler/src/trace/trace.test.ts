@@ -32,12 +32,12 @@ describe('a trace as Chrome JSON', () => {
     const { traceEvents } = JSON.parse(writeChromeTrace(trace)) as { traceEvents: Record<string, unknown>[] };
     const names = traceEvents.filter(({ name }) => name === 'thread_name');
     expect(names.map(({ pid, tid, args }) => [pid, tid, (args as { name: string }).name])).toEqual([
-      [0, 0, 'compute'],
-      [0, 1, 'communication'],
-      [1, 0, 'compute'],
-      [1, 1, 'communication'],
+      [0, 1, 'compute'],
+      [0, 2, 'communication'],
+      [1, 3, 'compute'],
+      [1, 4, 'communication'],
     ]);
-    expect(traceEvents.find(({ name }) => name === 'dispatch')).toMatchObject({ ph: 'X', tid: 1, ts: 3000, dur: 3000 });
+    expect(traceEvents.find(({ name }) => name === 'dispatch')).toMatchObject({ ph: 'X', tid: 2, ts: 3000, dur: 3000 });
   });
 
   it('may be a bare list with other events in it', () => {
@@ -57,6 +57,11 @@ describe('a trace as Chrome JSON', () => {
     ['[]', /it has no complete events/],
     ['[{"ph":"X","name":"mlp1","pid":0,"ts":1,"dur":-1}]', /a dur of zero or more, got \{"ph":"X"/],
     ['[{"ph":"X","name":"mlp1","pid":"a","ts":1,"dur":1}]', /expected a name, a whole pid/],
+    ['[{"ph":"X","name":"mlp1","pid":0,"ts":1}]', /a dur of zero or more/],
+    ['[{"ph":"X","name":"mlp1","pid":0,"ts":null,"dur":1}]', /a dur of zero or more/],
+    ['[{"ph":"X","name":"mlp1","pid":0,"ts":1.7e308,"dur":1.7e308}]', /expected an end that is finite/],
+    ['null', /it has no traceEvents/],
+    ['{"traceEvents":{"length":9}}', /it has no traceEvents/],
   ])('rejects %s', (text, message) => {
     expect(() => readChromeTrace(text)).toThrow(message);
   });
