@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { isBuiltin } from 'node:module';
+import { createRequire, isBuiltin } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 
 import ts from 'typescript';
@@ -19,7 +19,8 @@ const skipped = new Set([
  * What the imports of a package and its package.json say differently, and imports that go in a circle, types included: who
  * reads one file of a circle has to read them all.
  *
- * Sources may import `dependencies` and `peerDependencies`; tests, what only tests import, configuration and packages that are
+ * Sources may import `dependencies`, `peerDependencies`, and those `devDependencies` that are private packages of ours, which
+ * builds bundle; tests, what only tests import, configuration and packages that are
  * not published also `devDependencies` and those of the root. What is declared has to be used: a dependency by a source, or as
  * the peer of another one. A private package may name packages of ours for the sake of the order in which they are built.
  *
@@ -67,6 +68,13 @@ function resolved(from, specifier) {
   return existsSync(typeScript) ? typeScript : path;
 }
 
+/** Whether a package is private, so that whoever imports it has to bundle it. */
+function isBundled(name, folder) {
+  if (!name.startsWith('@scmoe/')) return false;
+  const { resolve } = createRequire(join(folder, 'package.json'));
+  return JSON.parse(readFileSync(resolve(`${name}/package.json`), 'utf8')).private === true;
+}
+
 const packageOf = (specifier) => specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 const isSource = (path, folder) =>
   /^src\//.test(relative(folder, path)) && !/\.test\.ts$|^src\/testing\//.test(relative(folder, path));
@@ -83,6 +91,8 @@ function undeclared(
       for (const other of [...Object.keys(devDependencies), ...Object.keys(root.devDependencies)]) allowed.add(other);
       // jest brings it.
       allowed.add('@jest/globals');
+    } else {
+      for (const other of Object.keys(devDependencies)) if (isBundled(other, folder)) allowed.add(other);
     }
     return packages
       .filter((other) => !allowed.has(other))
