@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createRequire, isBuiltin } from 'node:module';
+import { isBuiltin } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 
 import ts from 'typescript';
@@ -68,11 +68,13 @@ function resolved(from, specifier) {
   return existsSync(typeScript) ? typeScript : path;
 }
 
-/** Whether a package is private, so that whoever imports it has to bundle it. */
+/** Whether a package is a private one of ours, so that whoever imports it has to bundle it. */
 function isBundled(name, folder) {
-  if (!name.startsWith('@scmoe/')) return false;
-  const { resolve } = createRequire(join(folder, 'package.json'));
-  return JSON.parse(readFileSync(resolve(`${name}/package.json`), 'utf8')).private === true;
+  for (let above = folder; dirname(above) !== above; above = dirname(above)) {
+    const path = join(above, 'node_modules', name, 'package.json');
+    if (existsSync(path)) return name.startsWith('@scmoe/') && readManifest(dirname(path)).private === true;
+  }
+  return false;
 }
 
 const packageOf = (specifier) => specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
