@@ -26,6 +26,6 @@ void* alignedAllocate(size_t bytes) {
   return pointer;
 }
 
-void alignedFree(void* pointer, size_t) { std::free(pointer); }
+void alignedFree(void* pointer) { std::free(pointer); }
 
 }  // namespace scmoe

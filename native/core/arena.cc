@@ -44,7 +44,7 @@ void Arena::settle() {
 }
 
 void Arena::release() {
-  for (const Block& block : blocks_) alignedFree(block.memory, block.bytes);
+  for (const Block& block : blocks_) alignedFree(block.memory);
   blocks_.clear();
   top_ = {};
   total_ = 0;

@@ -42,6 +42,7 @@ void pieces(const std::vector<int64_t>& ends, int64_t begin, int64_t end, const 
 
 void adamW(const AdamWStep& step, const std::vector<AdamWParameter>& parameters) {
   std::vector<int64_t> ends;
+  ends.reserve(parameters.size());
   int64_t total = 0;
   for (const auto& parameter : parameters) ends.push_back(total += parameter.count);
   parallelFor(total, grainFor(28), [&](int64_t begin, int64_t end) {

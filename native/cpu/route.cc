@@ -114,8 +114,9 @@ void routeBackward(const RouteOptions& options, const float* scores, const float
 
 void dispatchPlan(const PlanOptions& options, const int32_t* experts, const float* weights, int32_t* slots,
                   int32_t* counts, int32_t* load, int32_t* firstLoad) {
-  const auto [tokens, topK, numExperts, numZeroExperts, capacity, byProbability, choiceFirst] = options;
-  const int64_t all = numExperts + numZeroExperts;
+  const int64_t tokens = options.tokens, topK = options.topK, capacity = options.capacity;
+  const int64_t numExperts = options.numExperts;
+  const int64_t all = numExperts + options.numZeroExperts;
   const int64_t choices = tokens * topK;
   std::fill(counts, counts + numExperts, 0);
   std::fill(load, load + all, 0);
@@ -134,7 +135,7 @@ void dispatchPlan(const PlanOptions& options, const int32_t* experts, const floa
 
   // Choices that may take a slot at all: with `byProbability`, each expert's `capacity` largest weights.
   std::vector<char> allowed;
-  if (capacity > 0 && byProbability) {
+  if (capacity > 0 && options.byProbability) {
     allowed.assign(choices, 0);
     std::vector<std::vector<int32_t>> byExpert(numExperts);
     for (int64_t i = 0; i < choices; ++i)
@@ -163,7 +164,7 @@ void dispatchPlan(const PlanOptions& options, const int32_t* experts, const floa
     const bool fits = (capacity == 0 || counts[e] < capacity) && (allowed.empty() || allowed[i]);
     slots[i] = fits ? start[e] + counts[e]++ : -1;
   };
-  if (capacity > 0 && choiceFirst) {
+  if (capacity > 0 && options.choiceFirst) {
     for (int64_t j = 0; j < topK; ++j)
       for (int64_t t = 0; t < tokens; ++t) place(t * topK + j);
   } else {

@@ -84,6 +84,17 @@ inline Vec exponential(Vec x) {
   return x < lowest ? Vec{} : result;
 }
 
+/// Element i is element order[i] of a and b laid side by side. Clang has no shuffle by a vector.
+inline Vec shuffled(Vec a, Vec b, IntVec order) {
+#if defined(__clang__)
+  Vec result;
+  for (int i = 0; i < kLanes; ++i) result[i] = order[i] < kLanes ? a[order[i]] : b[order[i] - kLanes];
+  return result;
+#else
+  return __builtin_shuffle(a, b, order);
+#endif
+}
+
 /// kLanes rows of kLanes floats, transposed; rows of `to` are `toStride` apart.
 inline void transposeSquare(const float* from, int64_t fromStride, float* to, int64_t toStride) {
   Vec rows[kLanes], next[kLanes];
@@ -101,8 +112,8 @@ inline void transposeSquare(const float* from, int64_t fromStride, float* to, in
   for (int width = 1; width < kLanes; width *= 2) {
 #pragma GCC unroll 8
     for (int i = 0; i < kLanes / 2; ++i) {
-      next[2 * i] = __builtin_shuffle(rows[i], rows[i + kLanes / 2], low);
-      next[2 * i + 1] = __builtin_shuffle(rows[i], rows[i + kLanes / 2], high);
+      next[2 * i] = shuffled(rows[i], rows[i + kLanes / 2], low);
+      next[2 * i + 1] = shuffled(rows[i], rows[i + kLanes / 2], high);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes; ++i) rows[i] = next[i];

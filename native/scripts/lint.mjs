@@ -42,14 +42,11 @@ const commands = JSON.parse(readFileSync(join(buildFolder, 'compile_commands.jso
 const files = [...new Set(commands.map(({ file }) => file))].filter(
   (file) => file.startsWith(join(native, '/')) && !file.includes('/standin/'),
 );
-// The compiler's own folder, after clang's: <omp.h> is found there and nothing else.
-const gcc = output(process.env.CXX || 'c++', '-print-file-name=include').stdout.trim();
 run('run-clang-tidy', [
   `-j${availableParallelism()}`,
   '-quiet',
   '-p',
   buildFolder,
-  `-extra-arg=-idirafter${gcc}`,
   ...files.map((file) => `^${file}$`),
 ]);
 if (!process.exitCode) console.log(`native lint: ${sources.length} files formatted, ${files.length} checked.`);

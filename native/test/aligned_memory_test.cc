@@ -18,7 +18,7 @@ TEST(memory_is_aligned_and_writable_at_every_size) {
     void* memory = alignedAllocate(bytes);
     CHECK(memory != nullptr && isAligned(memory));
     std::memset(memory, 0xff, bytes);
-    alignedFree(memory, bytes);
+    alignedFree(memory);
   }
 }
 

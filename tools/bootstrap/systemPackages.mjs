@@ -16,7 +16,7 @@ const managers = [
       gloo: 'libgloo-dev',
       browser: 'chromium',
       clangFormat: 'clang-format',
-      clangTidy: 'clang-tidy',
+      clangTidy: 'clang-tidy libomp-dev',
     },
   },
   {

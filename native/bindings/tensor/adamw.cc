@@ -6,6 +6,7 @@ using namespace scmoe;
 
 SCMOE_EXPORT(adamW) {
   std::vector<AdamWParameter> all;
+  all.reserve(static_cast<size_t>(args.count));
   for (int64_t i = 0; i < args.count; ++i)
     all.push_back({args.parameters.lengths[i], args.keep[i], args.parameters.data[i], args.gradients.data[i],
                    args.m.data[i], args.v.data[i], args.newParameters.data[i], args.newM.data[i], args.newV.data[i]});

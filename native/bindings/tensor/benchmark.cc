@@ -23,7 +23,7 @@ SCMOE_EXPORT(benchmarkProduct) {
     gemm(false, false, m, n, k, 1.0f, a, k, b, n, 0.0f, c, n);
     if (i >= 2) seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   }
-  alignedFree(a, bytes);
+  alignedFree(a);
   std::nth_element(seconds.begin(), seconds.begin() + seconds.size() / 2, seconds.end());
   return toJs(call.env(), seconds[seconds.size() / 2]);
 }

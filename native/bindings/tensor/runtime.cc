@@ -20,15 +20,14 @@ SCMOE_EXPORT(setBf16) {
   return nullptr;
 }
 
-static void release(napi_env, void* data, void* hint) { alignedFree(data, reinterpret_cast<size_t>(hint)); }
+static void release(napi_env, void* data, void*) { alignedFree(data); }
 
 SCMOE_EXPORT(allocate) {
   const auto bytes = static_cast<size_t>(args.bytes);
   void* memory = alignedAllocate(bytes);
   napi_value result;
-  if (napi_create_external_arraybuffer(call.env(), memory, bytes, release, reinterpret_cast<void*>(bytes), &result) !=
-      napi_ok) {
-    alignedFree(memory, bytes);
+  if (napi_create_external_arraybuffer(call.env(), memory, bytes, release, nullptr, &result) != napi_ok) {
+    alignedFree(memory);
     throw Error("allocate: could not make an ArrayBuffer of " + std::to_string(bytes) + " bytes");
   }
   return result;
