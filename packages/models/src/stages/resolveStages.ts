@@ -35,7 +35,7 @@ export const moeOptions = {
   /** What blocks with experts have in place of an MLP; `top1` and `top2` are `standard` with that topK. */
   kind: {
     ...blockMoeOptions.kind,
-    choices: ['scmoe', 'shared', 'standard', 'top1', 'top2', 'dgmoe', 'dense'],
+    choices: [...blockMoeOptions.kind.choices, 'top1', 'top2'],
   },
   position: { ...positionOption, derived: 'pos2; pos1 with placement every' },
   sharedNormOf: pairOptions.sharedNormOf,
@@ -72,14 +72,10 @@ export interface ResolvedStages {
   stages: Stage[];
 }
 
-const kindOf: Record<MoeConfig['kind'], { kind: BlockKind; topK?: number }> = {
-  dense: { kind: 'dense' },
+/** Kinds by the names that papers give them, which only a model has. */
+const namedKinds: Partial<Record<MoeConfig['kind'], { kind: BlockKind; topK: number }>> = {
   top1: { kind: 'standard', topK: 1 },
   top2: { kind: 'standard', topK: 2 },
-  standard: { kind: 'standard' },
-  shared: { kind: 'shared' },
-  scmoe: { kind: 'scmoe' },
-  dgmoe: { kind: 'dgmoe' },
 };
 
 /** The blocks of a model. @throws ArgumentError naming the option, what is allowed and what came. */
@@ -133,8 +129,9 @@ function blocks(numLayers: number, backbone: BackboneConfig, moe: MoeConfig): St
 /** What of `moe` goes to pairs and blocks: all but the losses and the choice of the blocks. */
 function expertOptions(moe: MoeConfig): Omit<PairConfig, keyof BackboneConfig | 'position'> {
   const { kind: name, blocks: _, position: __, firstPosition: ___, ...rest } = omitOptions(moe, modelLossOptions);
-  const { kind, topK } = kindOf[name];
-  if (topK === undefined) return { ...rest, kind };
+  const named = namedKinds[name];
+  if (!named) return { ...rest, kind: name as BlockKind };
+  const { kind, topK } = named;
   if (moe.topK !== undefined) expectThat(moe.topK === topK, `moe.topK of '${name}'`, `${topK}`, moe.topK);
   return { ...rest, kind, topK };
 }
