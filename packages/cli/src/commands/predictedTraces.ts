@@ -12,7 +12,9 @@ import {
 export function predictedTraces(machine: Machine, maxChunks: number): readonly Trace[] {
   const { chunkOverhead: overhead, interference } = machine;
   const standard = layerGraph('standard');
-  const top2 = simulatePlan(sequentialPlan(standard.operators), machine.costs('standard', 2, 'forward'), { interference });
+  const top2 = simulatePlan(sequentialPlan(standard.operators), machine.costs('standard', 2, 'forward'), {
+    interference,
+  });
   const pos2 = layerGraph('pos2');
   const costs = machine.costs('pos2', 1, 'forward');
   const { plan, chunks, slot } = planOverlap(pos2, { forward: costs }, { maxChunks, overhead, interference }).forward;

@@ -154,7 +154,7 @@ describe('a cluster', () => {
   it.each([
     [{ ranksPerNode: 0 }, /ranksPerNode: expected a positive integer, got 0/],
     [{ interNode: { alphaUs: 1, betaGBs: 0 } }, /interNode.betaGBs: expected a number > 0, got 0/],
-    [{ intraNode: undefined as never }, /intraNode: expected alphaUs and betaGBs, got undefined/],
+    [{ intraNode: undefined as never }, /intraNode: expected an object, got undefined/],
     [{ teraflops: NaN }, /teraflops: .* got NaN/],
     [{ imbalance: 0.5 }, /imbalance: expected a number from 1 to 1000000, got 0.5/],
     [{ allToAll: 'ring' as never }, /allToAll: expected direct, hierarchical or best, got 'ring'/],

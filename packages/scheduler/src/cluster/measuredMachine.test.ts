@@ -61,7 +61,7 @@ describe('measuredMachine', () => {
     [{ format: 'scmoe-costs' }, /^not measured costs: expected format "scmoe-measured-costs", got "scmoe-costs"$/],
     [{ pairs: 0 }, /^pairs: expected a positive integer, got 0$/],
     [{ tokensPerRank: 1.5 }, /^tokensPerRank: /],
-    [{ chunkOverhead: undefined }, /^chunkOverhead: expected computeMs and communicationMs, got undefined$/],
+    [{ chunkOverhead: undefined }, /^chunkOverhead: expected an object, got undefined$/],
     [{ chunkOverhead: { computeMs: -1, communicationMs: 0 } }, /^chunkOverhead.computeMs: expected a number >= 0/],
     [{ layers: [{ ...measured.layers[0], forward: {} }] }, /^standard top-2, forward: no cost for attention1, /],
     [{ layers: [{ ...measured.layers[0], updateMs: NaN }] }, /^updateMs of standard: /],
