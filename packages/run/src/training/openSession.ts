@@ -7,7 +7,7 @@ import { noRecorder, openRecorder, type Recorder } from './openRecorder.js';
 import type { Start } from './openStart.js';
 import type { PlannedRun } from './planRun.js';
 import { settingGroups } from './settingGroups.js';
-import { stopSignal, type StopSignal } from './stopSignal.js';
+import type { StopSignal } from './stopSignal.js';
 
 /** What is open while a run trains. */
 export interface Session {
@@ -22,7 +22,7 @@ export interface Session {
 }
 
 /** Opens the run's folder and all that is shown and written while it trains. */
-export async function openSession(start: Start, { settings }: PlannedRun): Promise<Session> {
+export async function openSession(start: Start, { settings }: PlannedRun, stop: StopSignal): Promise<Session> {
   const { program, options, ranks, restarts, checkpoint, step: startStep } = start;
   const { terminal } = ranks;
   const config = settingsToJson(settings, settingGroups(program));
@@ -31,9 +31,10 @@ export async function openSession(start: Start, { settings }: PlannedRun): Promi
   const folder = isChief ? (opened ?? (await createRunFolder(options.runDir, options.name, config))) : undefined;
   if (folder) await restarts.remember(folder.path);
   // Before the line that says where the run is: whoever has read it may interrupt.
-  const stop = stopSignal({
+  stop.listen({
     minutes: settings.minutes,
-    onInterrupt: () => say(terminal, '', 'Stopping after this step; Ctrl-C again ends at once.'),
+    onSignal: (name, atTerminal) =>
+      say(terminal, '', `${name}: stopping after this step${atTerminal ? '; a second Ctrl-C ends at once' : ''}.`),
   });
   if (folder) say(terminal, `run: ${folder.path}${checkpoint ? `, resumed at step ${startStep}` : ''}`);
 
@@ -48,7 +49,6 @@ export async function openSession(start: Start, { settings }: PlannedRun): Promi
     recorder,
     progress,
     close: () => {
-      stop.dispose();
       progress.stop();
       recorder.close();
     },

@@ -7,6 +7,7 @@ import { openData } from './openData.js';
 import { openSession } from './openSession.js';
 import { openStart } from './openStart.js';
 import { planRun } from './planRun.js';
+import type { StopSignal } from './stopSignal.js';
 import type { TrainCommandOptions } from './TrainCommandOptions.js';
 import type { TrainingProgram } from './TrainingProgram.js';
 import { trainSession } from './trainSession.js';
@@ -14,7 +15,8 @@ import { trainSession } from './trainSession.js';
 /**
  * Trains a model, or goes on with one, from the options of a `train` command to the report at the end. Every rank calls it.
  *
- * @returns the exit code: 0 for a run that is complete or whose time is up, 130 for one that was interrupted
+ * @param stop is listened to once there is something to save; its signals are the caller's to give back
+ * @returns the exit code: 0 for a run that is complete or whose time is up, 128 and the number of the signal that ended it
  * @throws UserError for what its user can mend
  */
 export async function runTraining(
@@ -22,12 +24,13 @@ export async function runTraining(
   command: Command,
   options: TrainCommandOptions,
   ranks: Ranks,
+  stop: StopSignal,
 ): Promise<number> {
   const start = await openStart(program, command, options, ranks);
   const data = await openData(start);
   const parts = await buildParts(start, data);
   const plan = await planRun(start, parts);
-  const session = await openSession(start, plan);
+  const session = await openSession(start, plan, stop);
   const outcome = await trainSession(start, plan, parts, session).finally(() => session.close());
   return finishRun(start, plan, parts, session, outcome);
 }

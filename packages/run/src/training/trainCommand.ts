@@ -7,6 +7,7 @@ import { runtimeOptions } from '../options/runtimeOptions.js';
 import { asUserError, joinRanks } from '../ranks/joinRanks.js';
 import { runTraining } from './runTraining.js';
 import { settingGroups } from './settingGroups.js';
+import { stopSignal } from './stopSignal.js';
 import type { TrainCommandOptions } from './TrainCommandOptions.js';
 import type { ProgramTypes, TrainingProgram } from './TrainingProgram.js';
 
@@ -24,13 +25,15 @@ export function trainCommand<Types extends ProgramTypes>(program: TrainingProgra
     for (const group of [...groups, runtimeOptions(), rankOptions()]) addOptions(command, group);
     return command.action(async (options: TrainCommandOptions) => {
       const ranks = await joinRanks(options, terminal);
+      const stop = stopSignal();
       try {
-        setExitCode(await runTraining(program, command, options, ranks));
+        setExitCode(await runTraining(program, command, options, ranks, stop));
       } catch (error) {
         throw asUserError(error);
       } finally {
         // After a failure too: ranks that fail for the same reason then leave together, each with its own words.
         await ranks.close();
+        stop.dispose();
       }
     });
   };
