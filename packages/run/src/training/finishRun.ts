@@ -34,12 +34,12 @@ export async function finishRun(
   // All is saved: nobody has to wait for a report to end it.
   if (finished) stop.dispose();
 
-  await restarts.forget();
   const saved = join(folder.checkpointsFolder, checkpointName(step));
   if (!validation) {
     const why = reason === 'time' ? 'The time is up' : `Interrupted by ${reason}`;
     say(terminal, `${why} after step ${step} of ${settings.steps}; saved: ${saved}`);
     say(terminal, `go on:    ${commandName(program.name)} train --resume ${folder.path}`);
+    await restarts.forget();
     return exitCode;
   }
   await program.report({
@@ -58,5 +58,7 @@ export async function finishRun(
     stages: groups ? (overlap?.controller.report() ?? []) : [],
     terminal,
   });
+  // Only now: a restart after a failure in the report finds the last checkpoint, and that all is done.
+  await restarts.forget();
   return exitCode;
 }

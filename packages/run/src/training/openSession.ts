@@ -1,4 +1,12 @@
-import { createRunFolder, type JsonObject, type RunFolder, runFolderOf } from '@scmoe/trainer';
+import {
+  createRunFolder,
+  type JsonObject,
+  lockRun,
+  type RunFolder,
+  runFolderOf,
+  type RunLock,
+  setAsideCheckpoints,
+} from '@scmoe/trainer';
 
 import { say } from '../cli/Terminal.js';
 import { settingsToJson } from '../options/Settings.js';
@@ -15,6 +23,8 @@ export interface Session {
   config: JsonObject;
   /** The folder of the run, on rank 0 alone: the others write nothing. */
   folder: RunFolder | undefined;
+  /** The right to write there. */
+  lock: RunLock | undefined;
   stop: StopSignal;
   recorder: Recorder;
   progress: Progress;
@@ -29,6 +39,12 @@ export async function openSession(start: Start, { settings }: PlannedRun, stop: 
   const isChief = ranks.rank === 0;
   const opened = checkpoint ? runFolderOf(checkpoint.path) : undefined;
   const folder = isChief ? (opened ?? (await createRunFolder(options.runDir, options.name, config))) : undefined;
+  const lock = folder && (await lockRun(folder.path));
+  if (lock?.takenOverFrom) say(terminal, `taken over from a process that is gone: ${lock.takenOverFrom}`);
+  if (folder && checkpoint) {
+    const aside = await setAsideCheckpoints(folder.checkpointsFolder, startStep);
+    if (aside) say(terminal, `checkpoints after step ${startStep} are in ${aside} now`);
+  }
   if (folder) await restarts.remember(folder.path);
   // Before the line that says where the run is: whoever has read it may interrupt.
   stop.listen({
@@ -45,6 +61,7 @@ export async function openSession(start: Start, { settings }: PlannedRun, stop: 
   return {
     config,
     folder,
+    lock,
     stop,
     recorder,
     progress,

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Ranks } from '../ranks/joinRanks.js';
 import { buildParts } from './buildParts.js';
 import { finishRun } from './finishRun.js';
+import { leaveComplete } from './leaveComplete.js';
 import { openData } from './openData.js';
 import { openSession } from './openSession.js';
 import { openStart } from './openStart.js';
@@ -27,10 +28,15 @@ export async function runTraining(
   stop: StopSignal,
 ): Promise<number> {
   const start = await openStart(program, command, options, ranks);
+  if (start.complete) return leaveComplete(start);
   const data = await openData(start);
   const parts = await buildParts(start, data);
   const plan = await planRun(start, parts);
   const session = await openSession(start, plan, stop);
-  const outcome = await trainSession(start, plan, parts, session).finally(() => session.close());
-  return finishRun(start, plan, parts, session, outcome);
+  try {
+    const outcome = await trainSession(start, plan, parts, session).finally(() => session.close());
+    return await finishRun(start, plan, parts, session, outcome);
+  } finally {
+    session.lock?.release();
+  }
 }

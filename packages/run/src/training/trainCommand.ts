@@ -33,7 +33,9 @@ export function trainCommand<Types extends ProgramTypes>(program: TrainingProgra
       } finally {
         // After a failure too: ranks that fail for the same reason then leave together, each with its own words.
         await ranks.close();
-        stop.dispose();
+        // A process that was told to end does so with that status, whatever comes while it goes.
+        const reason = stop.reason();
+        if (reason === undefined || reason === 'time') stop.dispose();
       }
     });
   };

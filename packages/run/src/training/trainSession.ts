@@ -80,6 +80,7 @@ export async function trainSession(
     const content = { step, config: session.config, dataFingerprint, dataDescription, parameters, optimizer };
     try {
       const folder = session.folder?.checkpointsFolder;
+      session.lock?.check();
       if (folder !== undefined) await saveCheckpoint(folder, content, { keep: settings.keep });
     } finally {
       tf.dispose([parameters, optimizer.state]);
