@@ -57,6 +57,18 @@ describe('the process', () => {
     expect(saved).toMatch(new RegExp(`step-0*${step}$`));
   });
 
+  it('goes on when its reader goes, says so once, and saves', async () => {
+    const runs = join(folder.path, 'unread');
+    const started = startLmTrain('train', ...options, '--steps', '60', '--run-dir', runs);
+    await printed(started, 'step 3/');
+    started.process.stdout!.destroy();
+    const { code, err } = await started.done;
+    expect(err).toBe("lm-train: the standard output can't be written (EPIPE); the run goes on.\n");
+    expect(code).toBe(0);
+    const [run] = readdirSync(runs);
+    expect(readdirSync(join(runs, run!, 'checkpoints'))).toEqual(['step-000060']);
+  });
+
   it('keeps the last checkpoint when the disk is full', async () => {
     const disk = join(folder.path, 'disk');
     mkdirSync(disk);

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -136,6 +136,24 @@ describe('output', () => {
     started.process.stdout!.destroy();
     await started.done;
     await until(() => !pids.some(isRunning));
+  });
+
+  it('that nobody reads any more lets ranks go on that do so by themselves', async () => {
+    const mark = join(folder, 'unread-');
+    const program = script(
+      'goes-on.mjs',
+      `import { writeFileSync } from 'node:fs';
+       let lost = 0;
+       process.stdout.on('error', () => { if (++lost > 3) { writeFileSync(${JSON.stringify(mark)} + process.env.RANK, ''); process.exit(0); } });
+       setInterval(() => console.log('pid=' + process.pid), 5);`,
+    );
+    const started = launch([program], { ranksHere: 2 });
+    await until(() => new Set(pidsIn(started.out())).size === 2);
+    started.process.stdout!.destroy();
+    const { code, err } = await started.done;
+    expect(err).toBe('');
+    expect(code).toBe(0);
+    expect([0, 1].map((rank) => existsSync(mark + rank))).toEqual([true, true]);
   });
 });
 

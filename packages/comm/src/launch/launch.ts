@@ -22,9 +22,11 @@ export async function launch(options: LaunchOptions): Promise<number> {
   const settings = launchSettings(options);
   const stop = new StopRequest();
   const release = stop.listen();
-  // A reader that is gone (`| head`) ends the run, as it ends any program.
   for (const stream of [terminal.out, terminal.err]) {
-    stream.on('error', () => stop.request('SIGTERM'));
+    // A terminal that is gone. Of a reader that is (`| head`) the ranks hear by themselves, and a full disk ends nothing.
+    stream.on('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'EIO') stop.request('SIGHUP');
+    });
     // Each rank waits for it to drain.
     stream.setMaxListeners(0);
   }

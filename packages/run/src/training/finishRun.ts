@@ -21,7 +21,7 @@ export async function finishRun(
   { program, options, ranks, restarts }: Start,
   { settings }: PlannedRun,
   parts: Parts,
-  { folder, stop }: Session,
+  { folder, stop, recorder }: Session,
   outcome: Outcome,
 ): Promise<number> {
   const { terminal, groups } = ranks;
@@ -29,8 +29,11 @@ export async function finishRun(
   const { overlap, data, unitsPerStep } = parts;
   await overlap?.close();
   const validation = finished ? (outcome.validation ?? (await parts.validate())) : undefined;
-  const exitCode = reason === undefined || reason === 'time' ? 0 : signalStatus(reason);
+  // What is missing of the metrics is no reason to stop, but a failure in the end.
+  const incomplete = recorder.problem();
+  const exitCode = reason === undefined || reason === 'time' ? Number(incomplete !== undefined) : signalStatus(reason);
   if (!folder) return exitCode;
+  if (incomplete) terminal.err.write(`${program.name}: the metrics are incomplete: ${incomplete}\n`);
   // All is saved: nobody has to wait for a report to end it.
   if (finished) stop.dispose();
 

@@ -54,7 +54,9 @@ export async function openSession(start: Start, { settings }: PlannedRun, stop: 
   });
   if (folder) say(terminal, `run: ${folder.path}${checkpoint ? `, resumed at step ${startStep}` : ''}`);
 
-  const recorder = folder ? openRecorder(folder, startStep) : noRecorder;
+  const recorder = folder
+    ? openRecorder(folder, startStep, (problem) => terminal.err.write(`${program.name}: ${problem} The run goes on.\n`))
+    : noRecorder;
   const { steps } = settings;
   const display = { startStep, steps, unit: program.samples.unit, bar: options.progress };
   const progress = isChief ? showProgress(terminal, display) : noProgress;

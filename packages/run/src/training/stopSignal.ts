@@ -7,6 +7,8 @@ export type StopReason = StopSignalName | 'time';
 export interface StopSignal {
   readonly signal: AbortSignal;
   reason(): StopReason | undefined;
+  /** Acts as if a signal had come. */
+  request(name: StopSignalName): void;
   /**
    * From now on signals are heard; until then they end the process, for there is nothing to save.
    *
@@ -37,6 +39,7 @@ export function stopSignal(): StopSignal {
   return {
     signal: controller.signal,
     reason: () => reason,
+    request: stop,
     listen: ({ minutes, onSignal }) => {
       const atTerminal = hasTerminal();
       let heard = false;

@@ -5,6 +5,7 @@ import { addOptions } from '../options/OptionGroup.js';
 import { rankOptions } from '../options/rankOptions.js';
 import { runtimeOptions } from '../options/runtimeOptions.js';
 import { asUserError, joinRanks } from '../ranks/joinRanks.js';
+import { outliveOutput } from './outliveOutput.js';
 import { runTraining } from './runTraining.js';
 import { settingGroups } from './settingGroups.js';
 import { stopSignal } from './stopSignal.js';
@@ -24,8 +25,9 @@ export function trainCommand<Types extends ProgramTypes>(program: TrainingProgra
     const groups = [...settingGroups(program), ...(program.flags ? [program.flags] : [])];
     for (const group of [...groups, runtimeOptions(), rankOptions()]) addOptions(command, group);
     return command.action(async (options: TrainCommandOptions) => {
-      const ranks = await joinRanks(options, terminal);
       const stop = stopSignal();
+      outliveOutput(terminal, program.name, stop);
+      const ranks = await joinRanks(options, terminal);
       try {
         setExitCode(await runTraining(program, command, options, ranks, stop));
       } catch (error) {
