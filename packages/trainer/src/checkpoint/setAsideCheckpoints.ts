@@ -1,7 +1,8 @@
-import { mkdir, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
 import { fileError } from '../fileError.js';
+import { makeUnusedFolder } from '../makeUnusedFolder.js';
 import { checkpointName, listCheckpoints } from './listCheckpoints.js';
 
 /**
@@ -15,23 +16,11 @@ export async function setAsideCheckpoints(folder: string, step: number): Promise
   const later = (await listCheckpoints(folder)).filter((checkpoint) => checkpoint.step > step);
   if (later.length === 0) return undefined;
   try {
-    const target = await makeUnused(join(folder, `after-${checkpointName(step)}`));
+    const target = await makeUnusedFolder(join(folder, `after-${checkpointName(step)}`));
     // The newest first: a crash in between leaves none that would be taken for the end of the run.
     for (const { path } of later.reverse()) await rename(path, join(target, basename(path)));
     return target;
   } catch (error) {
     throw fileError(`set checkpoints of ${folder} aside`, error);
-  }
-}
-
-async function makeUnused(path: string): Promise<string> {
-  for (let attempt = 1; ; attempt++) {
-    const candidate = attempt === 1 ? path : `${path}-${attempt}`;
-    try {
-      await mkdir(candidate);
-      return candidate;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
   }
 }
