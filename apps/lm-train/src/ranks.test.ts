@@ -6,7 +6,7 @@ import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { describeUnless, temporaryFolder } from '@scmoe/testing';
-import { lmTrain, type Outcome, startRanks, startRanksWithAFailure } from './testing/lmTrain.js';
+import { lmTrain, type Outcome, startRanks, startRanksWithASignal } from './testing/lmTrain.js';
 import { tinyRun } from './testing/tinyRun.js';
 
 const folder = temporaryFolder();
@@ -150,7 +150,7 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
   it('goes on from its last checkpoint when a rank is killed and the launcher starts all again', async () => {
     const runs = join(folder.path, 'restarted');
     const args = [...four, '--run-dir', runs, '--save-every', '5', '--steps', '60'];
-    const started = startRanksWithAFailure(2, join(runs, '*', 'checkpoints', 'step-000005'), 'train', ...args);
+    const started = startRanksWithASignal(2, 'KILL', join(runs, '*', 'checkpoints', 'step-000005'), 'train', ...args);
     const { code, out, err } = await started.done;
     expect(err).toMatch(/rank 1 failed first: killed by SIGKILL/);
     expect(code).toBe(0);
@@ -178,7 +178,19 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
     started.process.kill('SIGINT');
     const { code, out } = await started.done;
     expect(code).toBe(130);
-    expect(out).toMatch(/Interrupted after step \d+ of 1000000; saved: .*step-\d+/);
+    expect(out).toMatch(/Interrupted by SIGINT after step \d+ of 1000000; saved: .*step-\d+/);
+  });
+
+  it('stops together when one rank alone is told to, and is not started again', async () => {
+    const runs = join(folder.path, 'told');
+    const args = [...four, '--run-dir', runs, '--steps', '1000000', '--accumulate', '2'];
+    const started = startRanksWithASignal(2, 'TERM', join(runs, '*', 'metrics.jsonl'), 'train', ...args);
+    const { code, out, err } = await started.done;
+    expect(out).toMatch(/Interrupted by SIGTERM after step \d+ of 1000000; saved: .*step-\d+/);
+    expect(err).toMatch(/rank \d was told to end \(SIGTERM\): so does the run/);
+    expect(err).not.toContain('again');
+    expect(code).toBe(143);
+    expect(readdirSync(runs)).toHaveLength(1);
   });
 
   it.each<[string, number, string[], RegExp, number]>([

@@ -49,6 +49,7 @@ export { type CheckpointIndex, type Json, type JsonObject } from './checkpoint/C
 export { type CheckpointContent, saveCheckpoint } from './checkpoint/saveCheckpoint.js';
 export { type Checkpoint, loadCheckpoint, type StoredTensors } from './checkpoint/loadCheckpoint.js';
 export { checkpointName, listCheckpoints } from './checkpoint/listCheckpoints.js';
+export { setAsideCheckpoints } from './checkpoint/setAsideCheckpoints.js';
 export { findCheckpoint, findLatestCheckpoint } from './checkpoint/findCheckpoint.js';
 export { restoreVariables } from './checkpoint/restoreVariables.js';
 export { restoreOptimizer } from './checkpoint/restoreOptimizer.js';
@@ -57,3 +58,4 @@ export { type MetricsFile, type MetricsRecord, openMetricsFile, readMetricsFile 
 export { type SummaryFileWriter, summaryFileWriter } from './metrics/summaryFileWriter.js';
 export { tensorBoard, type TensorBoardCallback, type TensorBoardCallbackArgs } from './metrics/tensorBoard.js';
 export { createRunFolder, type RunFolder, runFolderOf } from './run/runFolder.js';
+export { type LockOptions, lockRun, type RunLock } from './run/lockRun.js';

@@ -43,9 +43,14 @@ export function startRanks(ranks: number, ...args: string[]): Started {
   return start([...fromSource, scmoe, 'launch', '-n', String(ranks), '--attach', '0', '--', ...rank]);
 }
 
-/** As startRanks, with restarts; rank 1 is killed once, at its first start, when the file is there. */
-export function startRanksWithAFailure(ranks: number, file: string, ...args: string[]): Started {
-  const kill = `(while ! ls ${file} >/dev/null 2>&1; do sleep 0.05; done; kill -9 $$) &`;
+/** As startRanks, with restarts; rank 1 gets a signal once, at its first start, when the file is there. */
+export function startRanksWithASignal(
+  ranks: number,
+  signal: 'KILL' | 'TERM',
+  file: string,
+  ...args: string[]
+): Started {
+  const kill = `(while ! [ -s "$(ls -d ${file} 2>/dev/null)" ]; do sleep 0.05; done; kill -${signal} $$) &`;
   const script = `if [ "$RANK.$SCMOE_RESTART_COUNT" = 1.0 ]; then ${kill} fi; exec "$@"`;
   const rank = ['sh', '-c', script, 'rank', process.execPath, ...fromSource, main, ...args];
   const flags = ['-n', String(ranks), '--max-restarts', '1', '--attach', '0'];

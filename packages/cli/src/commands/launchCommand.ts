@@ -58,9 +58,9 @@ export function launchCommand(terminal: Terminal, setExitCode: (code: number) =>
         .default(5000, '5'),
     )
     .addOption(
-      flag('--stop-timeout <s>', 'time that ranks have to end after Ctrl-C or SIGTERM')
+      flag('--stop-timeout <s>', 'time that ranks have to save and end after Ctrl-C or another signal')
         .argParser(seconds)
-        .default(60_000, '60'),
+        .default(300_000, '300'),
     )
     .action(async (command: string, args: string[], flags: LaunchFlags) => {
       const options = readFlags([command, ...args], flags);

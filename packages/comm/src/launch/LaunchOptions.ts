@@ -31,6 +31,6 @@ export interface LaunchOptions {
   rendezvousTimeoutMs?: number;
   /** Time between SIGTERM and SIGKILL when a rank has failed. Default 5 s. */
   graceMs?: number;
-  /** Time that ranks have to end after a forwarded signal. Default 60 s. */
+  /** Time that ranks have to save and end after they were told to. Default 5 min. */
   stopTimeoutMs?: number;
 }

@@ -5,7 +5,15 @@ const script = `
 while read -r line; do groups=$line; done
 [ -n "$groups" ] || exit 0
 for g in $groups; do kill -TERM -"$g"; done
-sleep "$1"
+seconds=0
+while [ "$seconds" -lt "$1" ]; do
+  left=
+  for g in $groups; do kill -0 -"$g" && left="$left $g"; done
+  groups=$left
+  [ -n "$groups" ] || exit 0
+  sleep 1
+  seconds=$((seconds + 1))
+done
 for g in $groups; do kill -KILL -"$g"; done
 `;
 
@@ -17,8 +25,9 @@ export class OrphanGuard {
   readonly #shell: ChildProcess;
   readonly #groups = new Set<number>();
 
-  constructor(graceMs: number) {
-    const seconds = String(Math.ceil(graceMs / 1000));
+  /** @param stopTimeoutMs time that the ranks then have to save and end */
+  constructor(stopTimeoutMs: number) {
+    const seconds = String(Math.ceil(stopTimeoutMs / 1000));
     this.#shell = spawn('/bin/sh', ['-c', script, 'scmoe-guard', seconds], {
       detached: true,
       stdio: ['pipe', 'ignore', 'ignore'],

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 
 import { groupExists } from './groupExists.js';
+import { signalStatus, stopSignals } from './stopSignals.js';
 
 /** How a process ended. */
 export interface Exit {
@@ -81,8 +81,9 @@ export function exitStatus({ code, signal, error }: Exit): number {
   return code ?? signalStatus(signal!);
 }
 
-export function signalStatus(signal: NodeJS.Signals): number {
-  return 128 + constants.signals[signal];
+/** The signal that told a process to end, where it says by its status that it has done so, and was not killed. */
+export function toldBy({ code }: Exit): NodeJS.Signals | undefined {
+  return stopSignals.find((signal) => signalStatus(signal) === code);
 }
 
 export function exitText({ code, signal, error }: Exit): string {

@@ -58,6 +58,11 @@ export class RankOutput {
       };
       stream.on('drain', go).on('close', go).on('error', go);
     };
+    // Its reader is gone: the rank finds a closed pipe in its turn, to end or to go on as it would by itself.
+    const onError = ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'EPIPE' && log === undefined) from.destroy();
+    };
+    to.on('error', onError);
     from.on('data', (chunk: Buffer) => {
       lines.push(chunk);
       pace(to);
@@ -68,6 +73,7 @@ export class RankOutput {
     return new Promise((resolve) => {
       from.once('close', () => {
         lines.flush();
+        to.off('error', onError);
         if (log === undefined || log.destroyed) resolve();
         else log.end(() => resolve());
       });

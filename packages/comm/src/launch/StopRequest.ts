@@ -1,8 +1,14 @@
-/** Somebody's wish that the run end: the first signal is forwarded to the ranks, the second one kills them. */
+import { hasTerminal, secondInterruptMs, stopSignals } from './stopSignals.js';
+
+/**
+ * Somebody's wish that the run end: the first signal is forwarded to the ranks. Schedulers say it several times, so only
+ * a second Ctrl-C at a terminal kills them.
+ */
 export class StopRequest {
   readonly first: Promise<NodeJS.Signals>;
   readonly second: Promise<void>;
   #signal: NodeJS.Signals | undefined;
+  #interruptedAt: number | undefined;
   #resolveFirst!: (signal: NodeJS.Signals) => void;
   #resolveSecond!: () => void;
 
@@ -16,15 +22,18 @@ export class StopRequest {
   }
 
   request(signal: NodeJS.Signals): void {
-    if (this.#signal !== undefined) return this.#resolveSecond();
-    this.#signal = signal;
-    this.#resolveFirst(signal);
+    if (this.#signal === undefined) {
+      this.#signal = signal;
+      this.#resolveFirst(signal);
+    }
+    if (signal !== 'SIGINT') return;
+    this.#interruptedAt ??= performance.now();
+    if (performance.now() - this.#interruptedAt >= secondInterruptMs && hasTerminal()) this.#resolveSecond();
   }
 
   /** Takes the signals of this process. The result gives them back. */
   listen(): () => void {
-    const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-    const handlers = names.map((name) => [name, () => this.request(name)] as const);
+    const handlers = stopSignals.map((name) => [name, () => this.request(name)] as const);
     for (const [name, handler] of handlers) process.on(name, handler);
     return () => handlers.forEach(([name, handler]) => process.off(name, handler));
   }

@@ -2,6 +2,7 @@
 export { LaunchError } from './LaunchError.js';
 export { launch } from './launch.js';
 export type { LaunchOptions } from './LaunchOptions.js';
+export { hasTerminal, secondInterruptMs, signalStatus, type StopSignalName, stopSignals } from './stopSignals.js';
 export type { Terminal } from './Terminal.js';
 export { findGloo } from '../engine/gloo.js';
 export { findNccl, type GpuDevice, type NcclEngineReport } from '../engine/nccl.js';

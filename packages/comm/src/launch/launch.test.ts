@@ -1,8 +1,19 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
-import { isRunning, programs, startLaunch as launch, until } from '../testing/launches.js';
+import { describeUnless } from '@scmoe/testing';
+
+import {
+  isRunning,
+  launchAtTerminal,
+  programs,
+  ptyProblem,
+  startLaunch as launch,
+  until,
+} from '../testing/launches.js';
+import { secondInterruptMs } from './stopSignals.js';
 
 const { folder, script } = programs();
 const lines = (text: string) => text.split('\n').filter((line) => line !== '');
@@ -126,6 +137,24 @@ describe('output', () => {
     await started.done;
     await until(() => !pids.some(isRunning));
   });
+
+  it('that nobody reads any more lets ranks go on that do so by themselves', async () => {
+    const mark = join(folder, 'unread-');
+    const program = script(
+      'goes-on.mjs',
+      `import { writeFileSync } from 'node:fs';
+       let lost = 0;
+       process.stdout.on('error', () => { if (++lost > 3) { writeFileSync(${JSON.stringify(mark)} + process.env.RANK, ''); process.exit(0); } });
+       setInterval(() => console.log('pid=' + process.pid), 5);`,
+    );
+    const started = launch([program], { ranksHere: 2 });
+    await until(() => new Set(pidsIn(started.out())).size === 2);
+    started.process.stdout!.destroy();
+    const { code, err } = await started.done;
+    expect(err).toBe('');
+    expect(code).toBe(0);
+    expect([0, 1].map((rank) => existsSync(mark + rank))).toEqual([true, true]);
+  });
 });
 
 describe('a failure', () => {
@@ -232,7 +261,7 @@ describe('--max-restarts', () => {
 });
 
 describe('signals', () => {
-  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1'] as const)(
     '%s goes to the ranks, which may take their time',
     async (signal) => {
       const program = script(
@@ -245,26 +274,79 @@ describe('signals', () => {
       started.process.kill(signal);
       const { code, out, err } = await started.done;
       expect(lines(out).filter((line) => line.endsWith('saved'))).toHaveLength(2);
-      expect(code).toBe({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[signal]);
+      expect(code).toBe({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129, SIGUSR1: 138 }[signal]);
       expect(err).toBe('');
     },
   );
 
-  it('the second Ctrl-C kills', async () => {
-    const program = script(
-      'ignores.mjs',
-      `process.on('SIGINT', () => console.log('no')); process.on('SIGTERM', () => {});
-       console.log('ready pid=' + process.pid); setInterval(() => {}, 1000);`,
-    );
-    const started = launch([program], { ranksHere: 2 });
+  const saves = script(
+    'saves.mjs',
+    `let told = 0;
+     const hear = (name, number) => process.on(name, () => {
+       if (told++ > 0) return console.log('again');
+       console.log('saving');
+       setTimeout(() => { console.log('saved'); process.exit(128 + number); }, 1500);
+     });
+     hear('SIGTERM', 15); hear('SIGINT', 2);
+     console.log('ready pid=' + process.pid); setInterval(() => {}, 1000);`,
+  );
+
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s to launcher and ranks, and again, kills nobody who saves',
+    async (name) => {
+      const started = launch([saves], { ranksHere: 2, maxRestarts: 2, graceMs: 100 });
+      await until(() => pidsIn(started.out()).length === 2);
+      for (const pid of pidsIn(started.out())) process.kill(pid, name);
+      started.process.kill(name);
+      await until(() => started.out().match(/\] again/g)?.length === 2);
+      started.process.kill(name);
+      const { code, out, err } = await started.done;
+      expect(out.match(/\] saved/g)).toHaveLength(2);
+      expect(code).toBe(name === 'SIGTERM' ? 143 : 130);
+      expect(err).toBe('');
+    },
+  );
+
+  it('of one rank alone end the run without a restart, when the others have saved', async () => {
+    const started = launch([saves], { ranksHere: 2, maxRestarts: 2, graceMs: 100 });
     await until(() => pidsIn(started.out()).length === 2);
-    started.process.kill('SIGINT');
-    await until(() => started.out().match(/\] no/g)?.length === 2);
-    expect(pidsIn(started.out()).every(isRunning)).toBe(true);
-    started.process.kill('SIGINT');
-    const { code, out } = await started.done;
-    expect(code).toBe(130);
-    expect(pidsIn(out).some(isRunning)).toBe(false);
+    process.kill(pidsIn(started.out())[0]!, 'SIGTERM');
+    const { code, out, err } = await started.done;
+    expect(out.match(/\] saved/g)).toHaveLength(2);
+    expect(code).toBe(143);
+    expect(err).toMatch(/rank \d was told to end \(SIGTERM\): so does the run/);
+    expect(err).not.toContain('again');
+  });
+
+  it('end with the status of a rank that fails while it saves', async () => {
+    const program = `trap 'exit 7' TERM; echo pid=$$; while :; do sleep 0.05; done`;
+    const started = launch(['sh', '-c', program], { ranksHere: 2, maxRestarts: 2 });
+    await until(() => pidsIn(started.out()).length === 2);
+    started.process.kill('SIGTERM');
+    const { code, err } = await started.done;
+    expect(err).toMatch(/rank \d failed when it was told to end \(SIGTERM\): exit status 7/);
+    expect(code).toBe(7);
+  });
+
+  describeUnless(ptyProblem, 'at a terminal', () => {
+    it('the second Ctrl-C kills', async () => {
+      const program = script(
+        'ignores.mjs',
+        `process.on('SIGINT', () => console.log('no')); process.on('SIGTERM', () => {});
+         console.log('ready pid=' + process.pid); setInterval(() => {}, 1000);`,
+      );
+      const started = launchAtTerminal([program], { ranksHere: 2 });
+      await until(() => pidsIn(started.out()).length === 2);
+      started.press('\x03');
+      await until(() => started.out().match(/\] no/g)?.length === 2);
+      expect(pidsIn(started.out()).every(isRunning)).toBe(true);
+      // What comes at once is the same Ctrl-C.
+      await setTimeout(secondInterruptMs + 100);
+      started.press('\x03');
+      const { code, out } = await started.done;
+      expect(code).toBe(130);
+      expect(pidsIn(out).some(isRunning)).toBe(false);
+    });
   });
 
   it('ranks that do not end in time are killed', async () => {

@@ -2,16 +2,16 @@ import type { LaunchOptions } from './LaunchOptions.js';
 import { launchSettings, type LaunchSettings } from './launchSettings.js';
 import type { Nodes } from './Nodes.js';
 import { OrphanGuard } from './OrphanGuard.js';
-import { signalStatus } from './ProcessGroup.js';
 import { runGroup } from './runGroup.js';
 import { severalNodes } from './severalNodes.js';
 import { singleNode } from './singleNode.js';
 import { StopRequest } from './StopRequest.js';
+import { signalStatus } from './stopSignals.js';
 import type { Terminal } from './Terminal.js';
 
 /**
  * Runs a command as this host's ranks, and again after a failure as often as `maxRestarts` says: the ranks go on from
- * their last checkpoint by themselves. Takes this process's SIGINT, SIGTERM and SIGHUP meanwhile.
+ * their last checkpoint by themselves. Takes this process's SIGINT, SIGTERM, SIGHUP and SIGUSR1 meanwhile.
  *
  * @returns the exit status: 0, that of the rank that failed first, or 128 and the number of the signal that ended it
  * @throws ArgumentError for options that make no sense, LaunchError for hosts that did not come, RendezvousError for a
@@ -22,13 +22,15 @@ export async function launch(options: LaunchOptions): Promise<number> {
   const settings = launchSettings(options);
   const stop = new StopRequest();
   const release = stop.listen();
-  // A reader that is gone (`| head`) ends the run, as it ends any program.
   for (const stream of [terminal.out, terminal.err]) {
-    stream.on('error', () => stop.request('SIGTERM'));
+    // A terminal that is gone. Of a reader that is (`| head`) the ranks hear by themselves, and a full disk ends nothing.
+    stream.on('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'EIO') stop.request('SIGHUP');
+    });
     // Each rank waits for it to drain.
     stream.setMaxListeners(0);
   }
-  const guard = new OrphanGuard(settings.graceMs);
+  const guard = new OrphanGuard(settings.stopTimeoutMs);
   const open = (settings.nodes === 1 ? singleNode : severalNodes)(settings);
   let nodes: Nodes | undefined;
   try {

@@ -17,7 +17,7 @@ export type LaunchSettings = Required<Omit<LaunchOptions, Optional | 'ranksHere'
 /** @throws ArgumentError for an option that makes no sense, by itself or beside the others */
 export function launchSettings(options: LaunchOptions, env: NodeJS.ProcessEnv = process.env): LaunchSettings {
   const { command, nodes = 1, nodeRank = 0, maxRestarts = 0, attachedRank, logFolder } = options;
-  const { rendezvousTimeoutMs = 300_000, graceMs = 5000, stopTimeoutMs = 60_000 } = options;
+  const { rendezvousTimeoutMs = 300_000, graceMs = 5000, stopTimeoutMs = 300_000 } = options;
   const ranksHere = options.ranksHere === 'auto' ? ranksPerHost(env) : (options.ranksHere ?? 1);
   expectThat(typeof command[0] === 'string' && command[0] !== '', 'command', 'a program and its arguments', command);
   expectInteger('ranksHere', ranksHere, { minimum: 1, maximum: 9999 });

@@ -9,7 +9,7 @@ import { LaunchError } from './LaunchError.js';
 import type { LaunchSettings } from './launchSettings.js';
 import type { Attempt } from './Nodes.js';
 import type { OrphanGuard } from './OrphanGuard.js';
-import { ProcessGroup, exitStatus, exitText, type Exit } from './ProcessGroup.js';
+import { ProcessGroup, exitStatus, exitText, toldBy, type Exit } from './ProcessGroup.js';
 import { rankEnvironment } from './rankEnvironment.js';
 import { RankOutput } from './RankOutput.js';
 import type { StopRequest } from './StopRequest.js';
@@ -53,6 +53,14 @@ export async function runGroup(
         return { kind: 'done' };
       case 'exit': {
         const { rank, exit } = event;
+        const told = toldBy(exit);
+        if (told !== undefined) {
+          // It was told to end and not we: the others have stopped with it, and may be saving still.
+          const text = `rank ${rank.rank} was told to end (${told})`;
+          attempt.tell({ kind: 'stop', signal: told, text });
+          say(`${text}: so does the run.`);
+          return await stopGroup(ranks, told, { settings, stop, say });
+        }
         const text = `rank ${rank.rank} failed first: ${exitText(exit)}`;
         attempt.tell({ kind: 'failed', exitCode: exitStatus(exit), text, final: exit.error !== undefined });
         // The other ranks end while the failed one's last words are read.
@@ -79,15 +87,29 @@ export async function runGroup(
     } else {
       attempt.tell({ kind: 'stop', signal, text: `the launcher got ${signal}` });
     }
-    for (const group of groups) group.signal(signal);
-    await killAfter(groups, settings.stopTimeoutMs, stop.second);
-    return { kind: 'stopped', signal };
+    return await stopGroup(ranks, signal, { settings, stop, say });
   } finally {
     // What a rank started and left behind would outlive the run.
     await endGroups(groups, settings.graceMs, stop.second);
     await drain(ranks);
     for (const { pid } of groups) if (pid !== undefined) guard.remove(pid);
   }
+}
+
+/** Hands a signal on and waits while ranks save. One that fails meanwhile has perhaps saved nothing: its status counts. */
+async function stopGroup(
+  ranks: Rank[],
+  signal: NodeJS.Signals,
+  { settings, stop, say }: { settings: LaunchSettings; stop: StopRequest; say: (text: string) => void },
+): Promise<Outcome> {
+  const groups = ranks.map(({ group }) => group);
+  for (const group of groups) group.signal(signal);
+  await killAfter(groups, settings.stopTimeoutMs, stop.second);
+  const failed = ranks.find(({ group: { exit } }) => exit && exit.code !== 0 && exit.code !== null && !toldBy(exit));
+  if (failed === undefined) return { kind: 'stopped', signal };
+  const exit = failed.group.exit!;
+  say(`rank ${failed.rank} failed when it was told to end (${signal}): ${exitText(exit)}.`);
+  return { kind: 'failed', exitCode: exitStatus(exit), final: true };
 }
 
 function startRanks(settings: LaunchSettings, attempt: Attempt, terminal: Terminal, guard: OrphanGuard): Rank[] {

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -33,12 +33,31 @@ export function startLaunch(
   options: Partial<LaunchOptions> = {},
   env: NodeJS.ProcessEnv = {},
 ): LaunchProcess {
-  const program = join(here, 'launchProgram.ts');
+  return start([process.execPath, ...launcher(command, options)], env);
+}
+
+/** Why no process can be given a terminal here, or undefined. Only the `script` of util-linux hands on what it runs. */
+export const ptyProblem = /util-linux/.test(spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout ?? '')
+  ? undefined
+  : 'script (util-linux) is not there';
+
+/** As startLaunch, at a terminal of its own, in which keys can be pressed; all it prints is in `out`. */
+export function launchAtTerminal(
+  command: LaunchOptions['command'],
+  options: Partial<LaunchOptions> = {},
+): LaunchProcess & { press: (keys: string) => void } {
+  const quoted = [process.execPath, ...launcher(command, options)].map((part) => `'${part.replaceAll("'", `'\\''`)}'`);
+  const started = start(['script', '-qec', quoted.join(' '), '/dev/null'], { NO_COLOR: '1' });
+  return { ...started, press: (keys) => started.process.stdin!.write(keys) };
+}
+
+function launcher(command: LaunchOptions['command'], options: Partial<LaunchOptions>): string[] {
+  return [...fromSource, join(here, 'launchProgram.ts'), JSON.stringify({ command, ...options })];
+}
+
+function start([file, ...args]: readonly string[], env: NodeJS.ProcessEnv): LaunchProcess {
   const clean = Object.entries(process.env).filter(([name]) => !launcherVariables.test(name));
-  const child = spawn(process.execPath, [...fromSource, program, JSON.stringify({ command, ...options })], {
-    env: { ...Object.fromEntries(clean), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(file!, args, { env: { ...Object.fromEntries(clean), ...env }, stdio: 'pipe' });
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));

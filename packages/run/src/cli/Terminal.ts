@@ -4,6 +4,8 @@ import { Writable } from 'node:stream';
 export interface Terminal {
   out: Writable & { isTTY?: boolean };
   err: Writable & { isTTY?: boolean };
+  /** Hears that a stream can't be written, perhaps at every line; where nobody sets it, that ends the program. */
+  onLost?: (stream: 'out' | 'err', error: NodeJS.ErrnoException) => void;
 }
 
 /** Writes lines to the standard output. */

@@ -57,11 +57,14 @@ function isCommanderError(error: unknown): error is CommanderError {
 
 /** Runs the command line of this process on its standard streams, and sets the status that it will end with. */
 export async function runProcess(commandLine: CommandLine): Promise<void> {
-  // A reader that has seen enough (`generate | head`) is no failure.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
-  const terminal = { out: process.stdout, err: process.stderr };
+  const terminal: Terminal = { out: process.stdout, err: process.stderr };
+  for (const stream of ['out', 'err'] as const) {
+    terminal[stream].on('error', (error: NodeJS.ErrnoException) => {
+      if (terminal.onLost) return terminal.onLost(stream, error);
+      // A reader that has seen enough (`generate | head`) is no failure.
+      if (error.code === 'EPIPE') process.exit(0);
+      throw error;
+    });
+  }
   process.exitCode = await runCommandLine(commandLine, process.argv.slice(2), terminal);
 }

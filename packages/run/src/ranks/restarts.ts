@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { listCheckpoints } from '@scmoe/trainer';
@@ -11,7 +11,7 @@ export interface Restarts {
   lastCheckpoint(): Promise<string | undefined>;
   /** Rank 0 says at the first start that there is no run yet, and later where it is. */
   remember(runFolder: string | undefined): Promise<void>;
-  /** The run has ended as it should. */
+  /** The run has ended as it should, its report included: a start after that would be another run. */
   forget(): Promise<void>;
 }
 
@@ -33,10 +33,14 @@ export function openRestarts(runDir: string, env: NodeJS.ProcessEnv = process.en
     remember: async (runFolder = '') => {
       if (id === undefined) return;
       await mkdir(runDir, { recursive: true });
-      await writeFile(marker, runFolder);
+      // Where it says so already nothing is written, and else aside first: on a full disk the marker stays what it was.
+      if ((await readFile(marker, 'utf8').catch(() => undefined)) === runFolder) return;
+      await writeFile(`${marker}.new`, runFolder);
+      await rename(`${marker}.new`, marker);
     },
     forget: async () => {
-      if (id !== undefined) await rm(marker, { force: true });
+      if (id === undefined) return;
+      for (const path of [marker, `${marker}.new`]) await rm(path, { force: true });
     },
   };
 }

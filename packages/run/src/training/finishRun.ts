@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import { signalStatus } from '@scmoe/comm/launch';
 import { checkpointName } from '@scmoe/trainer';
 
 import { say } from '../cli/Terminal.js';
@@ -14,30 +15,34 @@ import type { Outcome } from './trainSession.js';
 /**
  * Says what has become of the run and how to go on.
  *
- * @returns the exit code: 0 for a run that is complete or whose time is up, 130 for one that was interrupted
+ * @returns the exit code: 0 for a run that is complete or whose time is up, 128 and the number of the signal that ended it
  */
 export async function finishRun(
   { program, options, ranks, restarts }: Start,
   { settings }: PlannedRun,
   parts: Parts,
-  { folder, stop }: Session,
+  { folder, stop, recorder }: Session,
   outcome: Outcome,
 ): Promise<number> {
   const { terminal, groups } = ranks;
-  const { step, finished } = outcome;
+  const { step, finished, reason } = outcome;
   const { overlap, data, unitsPerStep } = parts;
   await overlap?.close();
   const validation = finished ? (outcome.validation ?? (await parts.validate())) : undefined;
-  const reason = stop.reason() ?? 'interrupted';
-  const exitCode = finished || reason === 'time' ? 0 : 130;
+  // What is missing of the metrics is no reason to stop, but a failure in the end.
+  const incomplete = recorder.problem();
+  const exitCode = reason === undefined || reason === 'time' ? Number(incomplete !== undefined) : signalStatus(reason);
   if (!folder) return exitCode;
+  if (incomplete) terminal.err.write(`${program.name}: the metrics are incomplete: ${incomplete}\n`);
+  // All is saved: nobody has to wait for a report to end it.
+  if (finished) stop.dispose();
 
-  await restarts.forget();
   const saved = join(folder.checkpointsFolder, checkpointName(step));
   if (!validation) {
-    const why = reason === 'time' ? 'The time is up' : 'Interrupted';
+    const why = reason === 'time' ? 'The time is up' : `Interrupted by ${reason}`;
     say(terminal, `${why} after step ${step} of ${settings.steps}; saved: ${saved}`);
     say(terminal, `go on:    ${commandName(program.name)} train --resume ${folder.path}`);
+    await restarts.forget();
     return exitCode;
   }
   await program.report({
@@ -56,5 +61,7 @@ export async function finishRun(
     stages: groups ? (overlap?.controller.report() ?? []) : [],
     terminal,
   });
+  // Only now: a restart after a failure in the report finds the last checkpoint, and that all is done.
+  await restarts.forget();
   return exitCode;
 }

@@ -20,6 +20,8 @@ export interface Start {
   checkpoint: Checkpoint | undefined;
   /** Updates that the checkpoint has already done. */
   step: number;
+  /** A restart of a run that has done all its steps: there is nothing left to do. */
+  complete: boolean;
   settings: RunSettings & { accumulate: number };
 }
 
@@ -39,7 +41,9 @@ export async function openStart(
   const earlier = await restarts.lastCheckpoint();
   if (earlier) say(terminal, `restart ${restarts.count}: going on from ${earlier}`);
   else if (rank === 0) await restarts.remember(undefined);
-  const checkpoint = await openCheckpoint({ ...options, ...(earlier && { resume: earlier }) }, terminal);
+  // Nobody is there to be asked at a restart: it takes the newest checkpoint that is whole.
+  const source = earlier ? { ...options, resume: earlier, fallback: true } : options;
+  const checkpoint = await openCheckpoint(source, terminal);
 
   const groups = settingGroups(program);
   const asked = settingsOf(command, groups);
@@ -47,7 +51,8 @@ export async function openStart(
   // A time without a number of steps was for planning them, which the first start has done.
   if (earlier && asked.steps === undefined) delete settings.minutes;
   const step = checkpoint?.index.step ?? 0;
-  if (settings.steps !== undefined && step >= settings.steps) {
+  const complete = settings.steps !== undefined && step >= settings.steps;
+  if (complete && !earlier) {
     throw new UserError(`This run is complete: ${step} of ${settings.steps} steps. --steps <n> makes it longer.`);
   }
   const { accumulate = size } = settings;
@@ -55,7 +60,7 @@ export async function openStart(
 
   const backend = await startBackend({ ...options, precision: settings.precision });
   say(terminal, backend, ...(ranks.line ? [ranks.line] : []));
-  return { program, options, ranks, restarts, checkpoint, step, settings: { ...settings, accumulate } };
+  return { program, options, ranks, restarts, checkpoint, step, complete, settings: { ...settings, accumulate } };
 }
 
 async function openCheckpoint(

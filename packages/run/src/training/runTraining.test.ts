@@ -1,11 +1,11 @@
 import { jest } from '@jest/globals';
 import { findGloo } from '@scmoe/comm';
 import { describeUnless, temporaryFolder } from '@scmoe/testing';
-import { readMetricsFile } from '@scmoe/trainer';
-import { cpSync, readdirSync, readFileSync } from 'node:fs';
+import { lockRun, readMetricsFile } from '@scmoe/trainer';
+import { cpSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { openModel } from '../index.js';
+import { openModel, openRestarts } from '../index.js';
 import { quarters } from '../testing/quarters.js';
 import { runQuarters, runQuartersOn } from '../testing/runQuarters.js';
 
@@ -83,6 +83,68 @@ describe("a program of a user's own", () => {
       expect(code).toBe(2);
     }
   });
+});
+
+describe('a run', () => {
+  let run: string;
+  beforeAll(async () => {
+    run = runOf((await runQuarters(...options, '--save-every', '4', '--keep', '0')).out);
+  });
+  const checkpoints = () => readdirSync(join(run, 'checkpoints')).sort();
+  const goOn = (from: string, ...args: string[]) => runQuarters('train', '--resume', from, '--threads', '1', ...args);
+
+  it('has one owner: a second one is refused with its name', async () => {
+    const lock = await lockRun(run);
+    const { code, err } = await goOn(run, '--steps', '14', '--run-dir', runs);
+    expect(err).toMatch(new RegExp(`is in use: process ${process.pid} on `));
+    expect(code).toBe(1);
+    lock.release();
+    expect(readdirSync(run)).not.toContain('run.lock');
+  });
+
+  it('that has ended is not trained again when it is started again, as after a failure in its report', async () => {
+    const marks = await restartOf(run);
+    const { code, out } = await asRestart(() => runQuarters(...options));
+    expect(out).toContain('This run is complete: 12 steps');
+    expect(code).toBe(0);
+    expect(readdirSync(runs).filter((name) => name.startsWith('.launch'))).toEqual([]);
+    expect(readdirSync(runs)).toHaveLength(marks);
+  });
+
+  it('goes on from the newest whole checkpoint when it is started again, and says what it passed over', async () => {
+    await restartOf(run);
+    truncateSync(join(checkpoint(run, 12), 'model.safetensors'), 10);
+    const { code, out } = await asRestart(() => runQuarters(...options));
+    expect(out).toMatch(/step-000012 is damaged: model.safetensors has 10 bytes.* Taking the one before it/);
+    expect(out).toContain('resumed at step 8');
+    expect(code).toBe(0);
+    expect(checkpoints()).toContain('step-000012');
+  });
+
+  it('that goes on from an earlier step keeps what it saves, and goes on from that', async () => {
+    const { out } = await goOn(checkpoint(run, 4), '--steps', '6', '--keep', '2');
+    expect(out).toContain('checkpoints after step 4 are in ');
+    expect(checkpoints()).toEqual(expect.arrayContaining(['after-step-000004', 'step-000004', 'step-000006']));
+    expect(checkpoints()).not.toContain('step-000008');
+    expect(readdirSync(join(run, 'checkpoints', 'after-step-000004'))).toContain('step-000008');
+    expect((await goOn(run, '--steps', '7')).out).toContain('resumed at step 6');
+  });
+
+  /** Leaves what the first start of a launch leaves of this run; the number of runs that there are. */
+  async function restartOf(folder: string): Promise<number> {
+    await openRestarts(runs, { SCMOE_RUN_ID: 'launch' }).remember(folder);
+    return readdirSync(runs).length - 1;
+  }
+
+  async function asRestart<T>(action: () => Promise<T>): Promise<T> {
+    Object.assign(process.env, { SCMOE_RUN_ID: 'launch', SCMOE_RESTART_COUNT: '1' });
+    try {
+      return await action();
+    } finally {
+      delete process.env['SCMOE_RUN_ID'];
+      delete process.env['SCMOE_RESTART_COUNT'];
+    }
+  }
 });
 
 describeUnless(findGloo().problem, 'a program on several ranks', () => {

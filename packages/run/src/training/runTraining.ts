@@ -3,10 +3,12 @@ import type { Command } from 'commander';
 import type { Ranks } from '../ranks/joinRanks.js';
 import { buildParts } from './buildParts.js';
 import { finishRun } from './finishRun.js';
+import { leaveComplete } from './leaveComplete.js';
 import { openData } from './openData.js';
 import { openSession } from './openSession.js';
 import { openStart } from './openStart.js';
 import { planRun } from './planRun.js';
+import type { StopSignal } from './stopSignal.js';
 import type { TrainCommandOptions } from './TrainCommandOptions.js';
 import type { TrainingProgram } from './TrainingProgram.js';
 import { trainSession } from './trainSession.js';
@@ -14,7 +16,8 @@ import { trainSession } from './trainSession.js';
 /**
  * Trains a model, or goes on with one, from the options of a `train` command to the report at the end. Every rank calls it.
  *
- * @returns the exit code: 0 for a run that is complete or whose time is up, 130 for one that was interrupted
+ * @param stop is listened to once there is something to save; its signals are the caller's to give back
+ * @returns the exit code: 0 for a run that is complete or whose time is up, 128 and the number of the signal that ended it
  * @throws UserError for what its user can mend
  */
 export async function runTraining(
@@ -22,12 +25,18 @@ export async function runTraining(
   command: Command,
   options: TrainCommandOptions,
   ranks: Ranks,
+  stop: StopSignal,
 ): Promise<number> {
   const start = await openStart(program, command, options, ranks);
+  if (start.complete) return leaveComplete(start);
   const data = await openData(start);
   const parts = await buildParts(start, data);
   const plan = await planRun(start, parts);
-  const session = await openSession(start, plan);
-  const outcome = await trainSession(start, plan, parts, session).finally(() => session.close());
-  return finishRun(start, plan, parts, session, outcome);
+  const session = await openSession(start, plan, stop);
+  try {
+    const outcome = await trainSession(start, plan, parts, session).finally(() => session.close());
+    return await finishRun(start, plan, parts, session, outcome);
+  } finally {
+    session.lock?.release();
+  }
 }

@@ -1,40 +1,65 @@
-/** Why a run stopped before its last step. */
-export type StopReason = 'interrupted' | 'time';
+import { hasTerminal, secondInterruptMs, type StopSignalName, stopSignals } from '@scmoe/comm/launch';
 
-/** A signal to stop, and why it was given. */
+/** Why a run stopped before its last step: a signal, or its time is up. */
+export type StopReason = StopSignalName | 'time';
+
+/** A wish that the run stop after its step, and why. */
 export interface StopSignal {
-  signal: AbortSignal;
-  reason: () => StopReason | undefined;
-  dispose: () => void;
+  readonly signal: AbortSignal;
+  reason(): StopReason | undefined;
+  /** Acts as if a signal had come. */
+  request(name: StopSignalName): void;
+  /**
+   * From now on signals are heard; until then they end the process, for there is nothing to save.
+   *
+   * @param minutes after which the run stops by itself
+   * @param onSignal is told the first signal, and whether Ctrl-C ends the run at once from now on
+   */
+  listen(options: {
+    minutes: number | undefined;
+    onSignal: (signal: StopSignalName, atTerminal: boolean) => void;
+  }): void;
+  /** Gives the signals back. */
+  dispose(): void;
 }
 
 /**
- * A signal that fires at the first Ctrl-C (or SIGTERM), or after `minutes`. The handlers go away with the first Ctrl-C,
- * so the second one ends the process at once, in the midst of a step too.
+ * A stop signal that fires once. Whoever ends a run may say so several times, at intervals and in several ways: later
+ * signals change nothing, so that what is being saved is saved. Only a second Ctrl-C at a terminal ends the process at
+ * once, in the midst of a step too.
  */
-export function stopSignal({
-  minutes,
-  onInterrupt,
-}: {
-  minutes: number | undefined;
-  onInterrupt: () => void;
-}): StopSignal {
+export function stopSignal(): StopSignal {
   const controller = new AbortController();
+  const undo: (() => void)[] = [];
   let reason: StopReason | undefined;
   const stop = (because: StopReason) => {
     reason ??= because;
     controller.abort();
   };
-  const interrupt = () => {
-    dispose();
-    onInterrupt();
-    stop('interrupted');
+  return {
+    signal: controller.signal,
+    reason: () => reason,
+    request: stop,
+    listen: ({ minutes, onSignal }) => {
+      const atTerminal = hasTerminal();
+      let heard = false;
+      for (const name of stopSignals) {
+        const hear = () => {
+          stop(name);
+          if (!heard) onSignal(name, atTerminal);
+          heard = true;
+          if (name !== 'SIGINT' || !atTerminal) return;
+          // Without a handler the kernel ends the process, also where JavaScript would not get to it for a while.
+          const timer = setTimeout(() => process.off(name, hear), secondInterruptMs).unref();
+          undo.push(() => clearTimeout(timer));
+        };
+        process.on(name, hear);
+        undo.push(() => process.off(name, hear));
+      }
+      if (minutes === undefined) return;
+      const timer = setTimeout(() => stop('time'), minutes * 60_000);
+      undo.push(() => clearTimeout(timer));
+    },
+    dispose: () => undo.splice(0).forEach((action) => action()),
   };
-  const timer = minutes === undefined ? undefined : setTimeout(() => stop('time'), minutes * 60_000);
-  const dispose = () => {
-    clearTimeout(timer);
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
-  };
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
-  return { signal: controller.signal, reason: () => reason, dispose };
 }

@@ -5,8 +5,10 @@ import { addOptions } from '../options/OptionGroup.js';
 import { rankOptions } from '../options/rankOptions.js';
 import { runtimeOptions } from '../options/runtimeOptions.js';
 import { asUserError, joinRanks } from '../ranks/joinRanks.js';
+import { outliveOutput } from './outliveOutput.js';
 import { runTraining } from './runTraining.js';
 import { settingGroups } from './settingGroups.js';
+import { stopSignal } from './stopSignal.js';
 import type { TrainCommandOptions } from './TrainCommandOptions.js';
 import type { ProgramTypes, TrainingProgram } from './TrainingProgram.js';
 
@@ -23,14 +25,19 @@ export function trainCommand<Types extends ProgramTypes>(program: TrainingProgra
     const groups = [...settingGroups(program), ...(program.flags ? [program.flags] : [])];
     for (const group of [...groups, runtimeOptions(), rankOptions()]) addOptions(command, group);
     return command.action(async (options: TrainCommandOptions) => {
+      const stop = stopSignal();
+      outliveOutput(terminal, program.name, stop);
       const ranks = await joinRanks(options, terminal);
       try {
-        setExitCode(await runTraining(program, command, options, ranks));
+        setExitCode(await runTraining(program, command, options, ranks, stop));
       } catch (error) {
         throw asUserError(error);
       } finally {
         // After a failure too: ranks that fail for the same reason then leave together, each with its own words.
         await ranks.close();
+        // A process that was told to end does so with that status, whatever comes while it goes.
+        const reason = stop.reason();
+        if (reason === undefined || reason === 'time') stop.dispose();
       }
     });
   };

@@ -11,10 +11,12 @@ import {
 } from '@scmoe/trainer';
 import * as tf from '@tensorflow/tfjs';
 
+import { agreeOnReason } from './agreeOnReason.js';
 import type { Parts } from './buildParts.js';
 import type { Session } from './openSession.js';
 import type { Start } from './openStart.js';
 import type { PlannedRun } from './planRun.js';
+import type { StopReason } from './stopSignal.js';
 import { wholeState } from './trainingState.js';
 
 /** What came of the training loop. */
@@ -22,6 +24,8 @@ export interface Outcome {
   /** Updates done. */
   step: number;
   finished: boolean;
+  /** Why it stopped before it was finished, the same on all ranks. */
+  reason: StopReason | undefined;
   /** Cross-entropy of each step of this session. */
   losses: number[];
   /** The time of these steps. */
@@ -42,7 +46,14 @@ export async function trainSession(
   session: Session,
 ): Promise<Outcome> {
   const { recorder, progress } = session;
-  const outcome: Outcome = { step: startStep, finished: false, losses: [], seconds: 0, validation: undefined };
+  const outcome: Outcome = {
+    step: startStep,
+    finished: false,
+    reason: undefined,
+    losses: [],
+    seconds: 0,
+    validation: undefined,
+  };
 
   const onStep = async (record: StepRecord) => {
     await parts.balancer.update(groups?.world);
@@ -69,6 +80,7 @@ export async function trainSession(
     const content = { step, config: session.config, dataFingerprint, dataDescription, parameters, optimizer };
     try {
       const folder = session.folder?.checkpointsFolder;
+      session.lock?.check();
       if (folder !== undefined) await saveCheckpoint(folder, content, { keep: settings.keep });
     } finally {
       tf.dispose([parameters, optimizer.state]);
@@ -95,7 +107,8 @@ export async function trainSession(
       save,
       saveEvery: settings.saveEvery,
     });
-    return { ...outcome, ...result };
+    const reason = result.finished ? undefined : await agreeOnReason(session.stop.reason(), groups?.world);
+    return { ...outcome, ...result, reason };
   } catch (error) {
     throw error instanceof DivergedError && session.folder ? await withLastCheckpoint(error, session.folder) : error;
   }

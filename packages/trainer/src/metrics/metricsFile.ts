@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 
 import { fileError } from '../fileError.js';
 
@@ -28,8 +28,21 @@ export function openMetricsFile(path: string, { startStep = 0 }: { startStep?: n
     }
   };
   const kept = readMetricsFile(path).filter(({ step }) => step <= startStep);
-  guard(() => writeFileSync(path, kept.map(line).join('')));
-  return { append: (record) => guard(() => appendFileSync(path, line(record))) };
+  guard(() => {
+    // Aside first: a full disk leaves the old lines.
+    writeFileSync(`${path}.new`, kept.map(line).join(''));
+    renameSync(`${path}.new`, path);
+  });
+  let torn = '';
+  return {
+    append: (record) => {
+      const text = torn + line(record);
+      // Perhaps a part of this line is written: the next one is not to continue it.
+      torn = '\n';
+      guard(() => appendFileSync(path, text));
+      torn = '';
+    },
+  };
 }
 
 /** The records of a metrics file; a last line that was cut off is left out, a file that does not exist has none. */

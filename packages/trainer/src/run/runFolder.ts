@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 
 import type { JsonObject } from '../checkpoint/CheckpointIndex.js';
 import { fileError } from '../fileError.js';
+import { makeUnusedFolder } from '../makeUnusedFolder.js';
 
 /** Where one run keeps what it makes. */
 export interface RunFolder {
@@ -24,7 +25,7 @@ export async function createRunFolder(root: string, name: string, config: JsonOb
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(':', '').replace('T', '-');
   try {
     await mkdir(root, { recursive: true });
-    const run = runFolderAt(await makeUnused(join(root, `${name}-${stamp}`)));
+    const run = runFolderAt(await makeUnusedFolder(join(root, `${name}-${stamp}`)));
     await writeFile(join(run.path, 'config.json'), JSON.stringify(config, undefined, 2) + '\n');
     return run;
   } catch (error) {
@@ -46,16 +47,4 @@ function runFolderAt(path: string): RunFolder {
     checkpointsFolder: join(path, 'checkpoints'),
     samplesFolder: join(path, 'samples'),
   };
-}
-
-async function makeUnused(path: string): Promise<string> {
-  for (let attempt = 1; ; attempt++) {
-    const candidate = attempt === 1 ? path : `${path}-${attempt}`;
-    try {
-      await mkdir(candidate);
-      return candidate;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-  }
 }
