@@ -1,0 +1,57 @@
+import type { RandomStream } from '@scmoe/tensor';
+
+import type { RgbImage } from '../RgbImage.js';
+import type { Shape } from './shapes.js';
+
+type Colour = readonly [number, number, number];
+
+const samplesPerSide = 3;
+/** Of the levels of two colours, summed; below, a shape is hard to see in the noise. */
+const leastContrast = 150;
+
+/** A shape in some colour, place, size and turn, on a ground of another colour, with noise over both. */
+export function drawShape(shape: Shape, { random, side }: { random: RandomStream; side: number }): RgbImage {
+  const ground = drawColour(random);
+  let colour = drawColour(random);
+  while (contrast(ground, colour) < leastContrast) colour = drawColour(random);
+  const radius = side * between(random, 0.2, 0.42);
+  const centreX = between(random, radius, side - radius);
+  const centreY = between(random, radius, side - radius);
+  const turn = between(random, -0.4, 0.4);
+  const noise = between(random, 0, 80);
+  const [cos, sin] = [Math.cos(turn) / radius, Math.sin(turn) / radius];
+
+  const data = new Uint8Array(side * side * 3);
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      const isNear = Math.hypot(x + 0.5 - centreX, centreY - y - 0.5) < radius + 1;
+      let inside = 0;
+      for (let sample = 0; isNear && sample < samplesPerSide ** 2; sample++) {
+        const dx = x + ((sample % samplesPerSide) + 0.5) / samplesPerSide - centreX;
+        const dy = centreY - y - (Math.floor(sample / samplesPerSide) + 0.5) / samplesPerSide;
+        if (shape(dx * cos + dy * sin, dy * cos - dx * sin)) inside++;
+      }
+      const share = inside / samplesPerSide ** 2;
+      // One draw for a pixel: ten bits of noise for each channel.
+      for (let channel = 0, bits = random.word(); channel < 3; channel++, bits >>>= 10) {
+        const level = ground[channel]! + share * (colour[channel]! - ground[channel]!);
+        data[(y * side + x) * 3 + channel] = clampLevel(level + noise * ((bits & 1023) / 1023 - 0.5));
+      }
+    }
+  }
+  return { width: side, height: side, data };
+}
+
+function drawColour(random: RandomStream): Colour {
+  return [random.int(256), random.int(256), random.int(256)];
+}
+
+function contrast(a: Colour, b: Colour): number {
+  return Math.abs(a[0] - b[0]) + Math.abs(a[1] - b[1]) + Math.abs(a[2] - b[2]);
+}
+
+function between(random: RandomStream, low: number, high: number): number {
+  return low + (high - low) * random.uniform();
+}
+
+const clampLevel = (level: number): number => Math.max(0, Math.min(255, Math.round(level)));
