@@ -2,14 +2,14 @@ export { type CommandLine, type MakeCommand, runCommandLine, runProcess } from '
 export { say, silent, type Terminal } from './cli/Terminal.js';
 
 export { applyConfigFile } from './options/configFile.js';
-export { expertOptions, type ExpertSettings } from './options/expertOptions.js';
-export { moeConfig, withoutUndefined } from './options/moeConfig.js';
+export { expertOptions, type ExpertSettings, moeConfig } from './options/expertOptions.js';
 export { addOptions, type OptionGroup, type OptionRow, optionsOf } from './options/OptionGroup.js';
 export type { OverlapOptions } from './options/overlapOptions.js';
 export { realNumber, wholeNumber } from './options/parsers.js';
 export { rankOptions, type RankOptions } from './options/rankOptions.js';
 export { runtimeOptions, type RuntimeOptions } from './options/runtimeOptions.js';
 export type { RunSettings } from './options/Settings.js';
+export { tableConfig, tableOptions } from './options/tableOptions.js';
 export { type LoopSettings, trainingOptions } from './options/trainingOptions.js';
 
 export { joinRanks, type Ranks } from './ranks/joinRanks.js';

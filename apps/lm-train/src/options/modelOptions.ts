@@ -1,36 +1,21 @@
-import { type OptionGroup, optionsOf, realNumber, wholeNumber } from '@scmoe/run';
+import { type GptConfig, gptOptions } from '@scmoe/models';
+import { type OptionGroup, tableOptions } from '@scmoe/run';
 
-/** What the blocks are made of besides experts; a checkpoint can only go on with the same. */
-export interface ModelSettings {
-  dModel: number;
-  numLayers: number;
-  numHeads: number;
-  numKvHeads?: number;
-  ffnHidden?: number;
-  sequenceLength: number;
-  positionEncoding: 'learned' | 'rotary';
-  norm: 'layer' | 'rms';
-  activation: 'gelu' | 'gelu_tanh' | 'swiglu';
-  dropout: number;
-}
+/** The settings of the blocks besides their experts that the program reads by name; all of `gptOptions` are beside them. */
+export type ModelSettings = Pick<GptConfig, 'dModel' | 'numLayers' | 'numHeads' | 'sequenceLength'>;
 
-/** The options of `ModelSettings`. The defaults are sized for three minutes on two cores, in which a few million bytes of text are seen. */
+/** Values for three minutes on two cores, in which a few million bytes of text are seen. */
+const defaults: Partial<GptConfig> = {
+  dModel: 192,
+  numLayers: 4,
+  numHeads: 6,
+  sequenceLength: 256,
+  positionEncoding: 'rotary',
+  activation: 'gelu_tanh',
+};
+
+/** The options of a GPT; where its experts are, is among theirs. */
 export function modelOptions(): OptionGroup {
-  const options = optionsOf([
-    ['--d-model <n>', 'width of the model', (o) => o.argParser(wholeNumber(1)).default(192)],
-    ['--num-layers <n>', 'blocks; in pairs an even number', (o) => o.argParser(wholeNumber(2)).default(4)],
-    ['--num-heads <n>', 'attention heads', (o) => o.argParser(wholeNumber(1)).default(6)],
-    ['--num-kv-heads <n>', 'key and value heads (default: --num-heads)', (o) => o.argParser(wholeNumber(1))],
-    [
-      '--ffn-hidden <n>',
-      'hidden width of the dense layers (default: 4 times --d-model)',
-      (o) => o.argParser(wholeNumber(1)),
-    ],
-    ['--sequence-length <n>', 'tokens per sequence', (o) => o.argParser(wholeNumber(1)).default(256)],
-    ['--position-encoding <kind>', 'position encoding', (o) => o.choices(['learned', 'rotary']).default('rotary')],
-    ['--norm <kind>', 'normalisation', (o) => o.choices(['layer', 'rms']).default('layer')],
-    ['--activation <kind>', 'activation', (o) => o.choices(['gelu', 'gelu_tanh', 'swiglu']).default('gelu_tanh')],
-    ['--dropout <x>', 'dropout rate', (o) => o.argParser(realNumber(0, { maximum: 0.99 })).default(0)],
-  ]);
-  return { title: 'Model', options, fixed: 'all' };
+  const { placement: _, ...options } = gptOptions;
+  return { title: 'Model', options: tableOptions(options, defaults), fixed: 'all' };
 }

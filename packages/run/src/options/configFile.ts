@@ -44,7 +44,11 @@ function parseValue(path: string, option: Option, value: unknown): unknown {
     if (typeof value === 'boolean') return value;
     throw wrong('true or false');
   }
-  if (typeof value !== 'string' && typeof value !== 'number') throw wrong('a string or a number');
+  // Some choices are true, false or a word.
+  const isText = ['string', 'number', ...(option.argChoices?.includes('true') ? ['boolean'] : [])].includes(
+    typeof value,
+  );
+  if (!isText) throw wrong('a string or a number');
   if (!option.parseArg) return String(value);
   try {
     return option.parseArg(String(value), undefined);
