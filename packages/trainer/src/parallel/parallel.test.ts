@@ -221,7 +221,7 @@ describeRanks('several ranks', () => {
               const result = await train(all);
               const table = all.model.variables['table']!.dataSync();
               tf.dispose(all.model.variables);
-              optimizer.dispose();
+              all.optimizer.dispose();
               return { records, result, table };
             }),
           ),
