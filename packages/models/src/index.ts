@@ -28,7 +28,16 @@ export { modelLossOptions, type LossResult, type ModelLossConfig, type RouterLos
 export type { ModelStage } from './stages/runStage.js';
 export type { DispatchOptions } from './stages/runStages.js';
 export { StagedModel, type ModelOptions, type ResolvedModel } from './stages/StagedModel.js';
-export { Vit, type VitForwardOptions, type VitForwardResult, type VitLossOptions, type VitOptions } from './vit/Vit.js';
+export { softTargetLoss } from './vit/softTargetLoss.js';
+export {
+  Vit,
+  type VitBatch,
+  type VitForwardOptions,
+  type VitForwardResult,
+  type VitLossOptions,
+  type VitLossResult,
+  type VitOptions,
+} from './vit/Vit.js';
 export { resolveVit, vitOptions, type Pooling, type ResolvedVit, type VitConfig } from './vit/VitConfig.js';
 export { vitCosts, type VitCosts } from './vit/vitCosts.js';
 export { vitSpecs } from './vit/vitSpecs.js';
