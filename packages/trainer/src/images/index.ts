@@ -13,3 +13,15 @@ export { preprocessorSettings, readPreprocessor } from './preprocess/readPreproc
 export { normalizePixels, type Pixels, preprocess, resizeAndCrop } from './preprocess/preprocess.js';
 export { resize } from './preprocess/resize.js';
 export type { Resample } from './preprocess/resampleFilters.js';
+
+export { type Augmentation, photoAugmentation, type Range, smallImageAugmentation } from './augment/Augmentation.js';
+export type { Mixing } from './augment/mixing.js';
+export type { WorkerProgram } from './batches/BatchWorkers.js';
+export {
+  type HostImageBatch,
+  type ImageBatch,
+  type ImageBatches,
+  imageBatches,
+  type ImageBatchOptions,
+} from './batches/imageBatches.js';
+export { type EvaluationImageBatch, sequentialImageBatches } from './batches/sequentialImageBatches.js';

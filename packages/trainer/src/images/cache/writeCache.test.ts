@@ -68,8 +68,8 @@ describe('writing the cache', () => {
     'may be done by two processes at once',
     async () => {
       const printed = await Promise.all([openElsewhere(), openElsewhere()]);
-      expect(printed[0]!.fingerprint).toMatch(/^[0-9a-f]{64}$/);
-      expect(printed[1]!.fingerprint).toBe(printed[0]!.fingerprint);
+      expect(printed[0].fingerprint).toMatch(/^[0-9a-f]{64}$/);
+      expect(printed[1].fingerprint).toBe(printed[0].fingerprint);
       expect(await readdir(cache())).toHaveLength(1);
       expect((await openImages(data(), { cacheFolder: cache() })).cache!.built).toBe(false);
     },
