@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/modelLosses.js';
 import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
 import { StagedModel, type ModelOptions } from '../stages/StagedModel.js';
+import { attentionShares } from './attentionShares.js';
 import { patchesOf } from './patchesOf.js';
 import { softTargetLoss } from './softTargetLoss.js';
 import { vitCosts, type VitCosts } from './vitCosts.js';
@@ -109,6 +110,32 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
         : softmaxCrossEntropy(logits, labels, { labelSmoothing });
       const result = addRouterLosses(crossEntropy, routings, this.resolved.routerLosses, { numSequences: batch });
       return { ...result, logits };
+    });
+  }
+
+  /** Patches of an image. */
+  get numPatches(): number {
+    return this.resolved.numPatches;
+  }
+
+  /**
+   * Where the model looks in each image: the attention of the last stage to the patches, (B, numPatches), each row with the
+   * sum 1; the mean over the heads, of the class token or, with `pooling` `mean`, over the patches. Of a pair it is the first
+   * attention. The caller disposes the result.
+   */
+  attentionToPatches(pixels: tf.Tensor4D, dispatch: DispatchOptions = {}): tf.Tensor2D {
+    return tf.tidy(() => {
+      const { stages, pooling } = this.resolved;
+      const last = stages.at(-1)!;
+      const { hiddenStates } = this.classify(pixels, { ...dispatch, keepHiddenStates: true });
+      const x = stages.length > 1 ? hiddenStates!.at(-2)! : this.embed(pixels);
+      const [norm, attention] = last.kind === 'pair' ? ['normAttn1', 'attn1'] : ['normAttn', 'attn'];
+      const own = below(this.all, last.name);
+      const normalized = normalize(x, below(own, norm!), this.resolved);
+      return attentionShares(normalized, below(own, attention!), {
+        ...last.config,
+        hasClassToken: pooling === 'class',
+      });
     });
   }
 

@@ -19,14 +19,14 @@ export interface PassResult {
 }
 
 /** All that a run asks of a model: every `StagedModel` of @scmoe/models that has a loss is one, such as `Gpt` and `Vit`. */
-export interface RunModel<B extends Batch = Batch> {
+export interface RunModel<B extends Batch = Batch, Pass extends PassResult = PassResult> {
   /** The parameters, trained by gradient. */
   readonly variables: Record<string, tf.Variable>;
   /** State that no gradient trains; part of a checkpoint like the parameters. */
   readonly buffers: Record<string, tf.Variable>;
   /** Routed experts of each layer that has some; 0 for a dense model. */
   readonly numExperts: number;
-  loss(batch: B, options: PassOptions): PassResult;
+  loss(batch: B, options: PassOptions): Pass;
   routerLoads(routings: readonly Routing[]): Record<string, tf.Tensor1D>;
   updateCorrectionBias(
     loads: Readonly<Record<string, Float32Array>>,

@@ -25,9 +25,13 @@ export async function runTraining(
 ): Promise<number> {
   const start = await openStart(program, command, options, ranks);
   const data = await openData(start);
-  const parts = await buildParts(start, data);
-  const plan = await planRun(start, parts);
-  const session = await openSession(start, plan);
-  const outcome = await trainSession(start, plan, parts, session).finally(() => session.close());
-  return finishRun(start, plan, parts, session, outcome);
+  try {
+    const parts = await buildParts(start, data);
+    const plan = await planRun(start, parts);
+    const session = await openSession(start, plan);
+    const outcome = await trainSession(start, plan, parts, session).finally(() => session.close());
+    return await finishRun(start, plan, parts, session, outcome);
+  } finally {
+    await data.close?.();
+  }
 }
