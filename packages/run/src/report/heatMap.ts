@@ -23,7 +23,8 @@ export function heatMap(
   { title, axes, rows, columns }: HeatMapOptions,
 ): string {
   const longest = (names: readonly string[]) => Math.max(...names.map(({ length }) => length)) * characterWidth;
-  const left = margin + longest([...rows, axes.rows]) + 8;
+  const corner = `${axes.rows} \\ ${axes.columns}`;
+  const left = margin + longest([...rows, corner]) + 8;
   const top = margin + 3 * fontSize + longest(columns) + 8;
   const width = Math.max(left + columns.length * cell, 2 * margin + title.length * characterWidth) + margin;
   const height = top + rows.length * cell + margin;
@@ -32,7 +33,7 @@ export function heatMap(
   const rightOf = ' text-anchor="end"';
   const parts = [
     label(margin, margin + fontSize, title, ' font-weight="bold"'),
-    label(left - 8, top - 8, `${axes.rows} \\ ${axes.columns}`, rightOf),
+    label(left - 8, top - 8, corner, rightOf),
     ...rows.map((name, i) => label(left - 8, top + (i + 0.5) * cell + 4, name, rightOf)),
     ...columns.map((name, j) => {
       const x = left + (j + 0.5) * cell + 4;
