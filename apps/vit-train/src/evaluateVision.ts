@@ -1,8 +1,7 @@
 import type { Communicator } from '@scmoe/comm';
-import type { VitBatch, VitLossResult } from '@scmoe/models';
+import type { VitBatch } from '@scmoe/models';
 import { evaluate, type EvaluationResult, type Trainable } from '@scmoe/trainer';
 import { type ImageSplit, sequentialImageBatches } from '@scmoe/trainer/images';
-import * as tf from '@tensorflow/tfjs';
 
 import { type DataDescription, resizing } from './data/loadPictures.js';
 
@@ -23,16 +22,6 @@ export function picturesOf(
   const size = { height: side, width: side };
   const preprocessing = { ...resizing(side), ...normalization };
   return sequentialImageBatches(split, { batchSize, size, preprocessing, maxBatches: evalBatches });
-}
-
-/** Shares of the pictures whose class has the best score, and is among the best five: `top1` and `top5`. */
-export function accuracies({ logits }: VitLossResult, { labels }: VitBatch): Record<string, tf.Scalar> {
-  const [, numClasses] = logits.shape;
-  const own = tf.sum(tf.mul(logits, tf.oneHot(labels, numClasses)), 1, true);
-  // Ties count against the model: one that gives all classes the same score knows nothing.
-  const asGood = tf.sum(tf.cast(tf.greaterEqual(logits, own), 'float32'), 1);
-  const within = (places: number) => tf.mean<tf.Scalar>(tf.cast(tf.lessEqual(asGood, places), 'float32'));
-  return { top1: within(1), ...(numClasses > 5 && { top5: within(5) }) };
 }
 
 /**

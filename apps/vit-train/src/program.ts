@@ -1,9 +1,10 @@
 import { Vit } from '@scmoe/models';
-import { expertOptions, expertsInWords, type TrainingProgram } from '@scmoe/run';
+import { accuracies, expertOptions, expertsInWords, type TrainingProgram } from '@scmoe/run';
 
 import { drawPictures } from './data/drawPictures.js';
 import { type DataDescription, loadPictures } from './data/loadPictures.js';
-import { accuracies, evaluateVision } from './evaluateVision.js';
+import { evaluateVision } from './evaluateVision.js';
+import { pretrainedSettings, startFromPretrained } from './model/pretrained.js';
 import { vitConfig } from './model/vitConfig.js';
 import { dataOptions } from './options/dataOptions.js';
 import { modelOptions } from './options/modelOptions.js';
@@ -19,6 +20,9 @@ export const program: TrainingProgram<VisionTypes> = {
   settings: [modelOptions(), ...expertOptions(), dataOptions(), recipeOptions()],
   defaults: { batchSize: 128, lr: 1e-3, weightDecay: 0.05, evalBatches: 4 },
 
+  completeSettings: pretrainedSettings,
+  initialize: (model, settings, described) =>
+    startFromPretrained(model, settings, (described as unknown as DataDescription).classNames),
   loadData: (settings, described, terminal) =>
     loadPictures(settings, terminal, described as unknown as DataDescription | undefined),
   createModel: (settings, described, options) =>

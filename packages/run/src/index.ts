@@ -15,6 +15,7 @@ export { type LoopSettings, trainingOptions } from './options/trainingOptions.js
 export { joinRanks, type Ranks } from './ranks/joinRanks.js';
 export { openRestarts, type Restarts } from './ranks/restarts.js';
 
+export { accuracies } from './report/accuracies.js';
 export { commandName } from './report/commandName.js';
 export { expertsInWords } from './report/expertsInWords.js';
 export { count, duration, megabytes, short } from './report/format.js';

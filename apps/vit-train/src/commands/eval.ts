@@ -1,4 +1,5 @@
 import {
+  accuracies,
   addOptions,
   count,
   runtimeOptions,
@@ -12,7 +13,7 @@ import { UserError } from '@scmoe/errors';
 import { Command } from 'commander';
 
 import { loadPictures } from '../data/loadPictures.js';
-import { accuracies, evaluateVision } from '../evaluateVision.js';
+import { evaluateVision } from '../evaluateVision.js';
 import { openVisionModel } from '../openVisionModel.js';
 
 interface EvalOptions extends RuntimeOptions {

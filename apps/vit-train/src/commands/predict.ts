@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
 import { addOptions, runtimeOptions, type RuntimeOptions, type Terminal, wholeNumber } from '@scmoe/run';
-import { preprocess } from '@scmoe/trainer/images';
+import { type NamedPicture, preprocess, readPictures } from '@scmoe/trainer/images';
 import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';
 
@@ -10,7 +10,6 @@ import { resizing } from '../data/loadPictures.js';
 import { openVisionModel } from '../openVisionModel.js';
 import { attentionCovers, expertCovers } from '../predict/covers.js';
 import { drawPatches } from '../predict/drawPatches.js';
-import { type NamedPicture, readPictures } from '../predict/readPictures.js';
 
 interface PredictOptions extends RuntimeOptions {
   checkpoint: string;

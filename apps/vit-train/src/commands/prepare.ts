@@ -17,8 +17,8 @@ export function prepareCommand(terminal: Terminal): Command {
   return command.action(async (settings: PictureSettings) => {
     const data = await loadPictures(settings, terminal);
     say(terminal, `data: ${data.line}`);
-    const { classNames, skipped } = data.set;
-    for (const { name, problem } of skipped.slice(0, 20)) say(terminal, `left out: ${name}: ${problem}`);
+    const { classNames } = data.set;
+    for (const { name, problem } of data.set.skipped.slice(0, 20)) say(terminal, `left out: ${name}: ${problem}`);
     say(terminal, `classes: ${classNames.slice(0, 20).join(', ')}${classNames.length > 20 ? ', ...' : ''}`);
     await data.close!();
   });

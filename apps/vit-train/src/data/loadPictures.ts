@@ -8,6 +8,7 @@ import {
   type ImageSplit,
   openImages,
   type PreprocessSettings,
+  readPreprocessor,
   shapesImages,
 } from '@scmoe/trainer/images';
 
@@ -33,6 +34,7 @@ export interface PictureData extends RunData {
 export type PictureSettings = DataSettings & {
   imageSize: number;
   seed: number;
+  init?: string;
   augment?: 'small' | 'photo' | 'none';
 };
 
@@ -44,9 +46,11 @@ export type PictureSettings = DataSettings & {
 export async function loadPictures(
   settings: PictureSettings,
   terminal: Terminal,
-  { normalization = normalizationOf(defaultPreprocessing) }: Partial<DataDescription> = {},
+  earlier?: DataDescription,
 ): Promise<PictureData> {
-  const { data, imageSize, seed, validationFraction } = settings;
+  const { data, imageSize, seed, validationFraction, init } = settings;
+  const wanted = init === undefined || earlier ? undefined : await readPreprocessor(init);
+  const normalization = earlier?.normalization ?? normalizationOf(wanted ?? defaultPreprocessing);
   const set = data === undefined ? shapesImages({ seed: 1, size: imageSize }) : await decode(data, settings, terminal);
   const { train, test } = set.test
     ? { train: set.train, test: set.test }

@@ -9,6 +9,7 @@ export interface ModelSettings extends Pick<
 > {
   patchStride?: number;
   moeBlocks?: number[];
+  init?: string;
 }
 
 /** Values for pictures of 32 pixels: 64 patches that overlap, as small pictures need them. */
@@ -26,14 +27,18 @@ const defaults: Partial<VitConfig> = {
 /** The options of a ViT; where its experts are, is among theirs. Pictures are always of three colours. */
 export function modelOptions(): OptionGroup {
   const { placement: _, numChannels: __, ...options } = vitOptions;
-  const blocks = optionsOf([
+  const further = optionsOf([
     [
       '--moe-blocks <list>',
       'which blocks have experts, counted from 0, such as 1,5 (default: every second one, or every one with --placement every)',
       (o) => o.argParser(blockNumbers),
     ],
+    [
+      '--init <folder>',
+      'start from a ViT of Hugging Face transformers (config.json and safetensors): a dense one of its sizes, with a new head where the classes are others, and interpolated positions with another --image-size',
+    ],
   ]);
-  return { title: 'Model', options: [...tableOptions(options, defaults), ...blocks], fixed: 'all' };
+  return { title: 'Model', options: [...tableOptions(options, defaults), ...further], fixed: 'all' };
 }
 
 function blockNumbers(text: string): number[] {

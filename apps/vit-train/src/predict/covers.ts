@@ -26,8 +26,7 @@ export async function expertCovers(model: Vit, pixels: tf.Tensor4D): Promise<Pat
       return place === undefined ? undefined : chosen[place]!;
     });
     // A class token stands before the patches.
-    const ofPatches = first.slice(numTokens - model.numPatches);
-    layers.push(ofPatches.map((expert) => coverOf(expert, scores.shape[1])));
+    layers.push(first.slice(-model.numPatches).map((expert) => coverOf(expert, scores.shape[1])));
   }
   tf.dispose(routings.map((routing) => ({ ...routing })));
   return layers;

@@ -18,8 +18,7 @@ export async function reportResult(result: TrainingResult<VisionTypes>): Promise
   const batches = () => picturesOf(data.validation, { ...settings, ...data.described, evalBatches: reportedBatches });
   const load = await measureExpertLoad(model, batches());
   const accuracy = Object.entries(validation.metrics).map(([name, share]) => `${name} ${(100 * share).toFixed(1)} %`);
-  const inWords = (_loss: number, split: 'training' | 'validation') =>
-    split === 'training' ? '' : accuracy.join(', ');
+  const inWords = (_: number, split: string) => (split === 'training' ? '' : accuracy.join(', '));
   say(terminal, '', ...resultLines(result, { inWords, load }));
 
   const measures = await measureClasses(model, batches(), classNames.length);

@@ -35,10 +35,6 @@ export async function writePictures(
     ),
   };
   await mkdir(folder, { recursive: true });
-  const paths: string[] = [];
-  for (const [name, content] of Object.entries(pictures)) {
-    paths.push(join(folder, name));
-    await writeFile(paths.at(-1)!, content);
-  }
-  return paths;
+  for (const [name, content] of Object.entries(pictures)) await writeFile(join(folder, name), content);
+  return Object.keys(pictures).map((name) => join(folder, name));
 }

@@ -131,8 +131,8 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
       const x = stages.length > 1 ? hiddenStates!.at(-2)! : this.embed(pixels);
       const [norm, attention] = last.kind === 'pair' ? ['normAttn1', 'attn1'] : ['normAttn', 'attn'];
       const own = below(this.all, last.name);
-      const normalized = normalize(x, below(own, norm!), this.resolved);
-      return attentionShares(normalized, below(own, attention!), {
+      const normalized = normalize(x, below(own, norm), this.resolved);
+      return attentionShares(normalized, below(own, attention), {
         ...last.config,
         hasClassToken: pooling === 'class',
       });

@@ -142,7 +142,7 @@ export interface TrainingProgram<Types extends ProgramTypes = ProgramTypes> {
    */
   drawBatch(data: Types['data'], settings: Types['settings'], place: RankPlace): (index: number) => Types['batch'];
   /** Metrics of a pass of evaluation beside the losses, scalars that are means over the batch: the accuracy. */
-  measure?(pass: ReturnType<Types['model']['loss']>, batch: Types['batch']): Record<string, tf.Scalar>;
+  measure?(this: void, pass: ReturnType<Types['model']['loss']>, batch: Types['batch']): Record<string, tf.Scalar>;
   /**
    * Measures the model on data that it is not trained on; the ranks of `world` share the batches. `loss` is what progress
    * and reports show, each of `metrics` is recorded under its name with `validation` before it.

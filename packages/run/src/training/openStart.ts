@@ -43,7 +43,7 @@ export async function openStart(
 
   const groups = settingGroups(program);
   const asked = settingsOf(command, groups);
-  const given = (name: string) => command.getOptionValueSource(name) !== 'default';
+  const given = (name: string) => ![undefined, 'default'].includes(command.getOptionValueSource(name));
   const settings = checkpoint
     ? resumedSettings(command, groups, checkpoint)
     : ((await program.completeSettings?.(asked, given)) ?? asked);

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 
 import { UserError } from '@scmoe/errors';
-import { decodeImage, type RgbImage } from '@scmoe/trainer/images';
+import { fileError } from '../fileError.js';
+import { decodeImage } from './decode/decodeImage.js';
+import type { RgbImage } from './RgbImage.js';
 
 /** A picture that was named on the command line, or one below a folder that was. */
 export interface NamedPicture {
@@ -42,6 +44,5 @@ async function picturesAt(path: string): Promise<string[]> {
 }
 
 function cannotRead(path: string, error: unknown): never {
-  const { code, message } = error as NodeJS.ErrnoException;
-  throw new UserError(`Can't read ${path}: ${code === 'ENOENT' ? 'it does not exist' : message}.`, { cause: error });
+  throw fileError(`read ${path}`, error);
 }
