@@ -1,5 +1,6 @@
 // npm start: prepares the machine, builds what has changed and trains the default model, on two ranks where that works.
-// Arguments go to the trainer, except --ranks: npm start -- --ranks 1 --data my-texts --steps 2000
+// `vision` as the first argument trains a vision model on drawn shapes in place of a language model. Other arguments go to
+// the trainer, except --ranks: npm start -- --ranks 1 --data my-texts --steps 2000
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { availableParallelism, constants } from 'node:os';
@@ -12,10 +13,20 @@ import { fail, say } from './say.mjs';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-async function build() {
+/** What can be trained: the application, and what it is told unless the command line says otherwise. */
+const kinds = {
+  text: { app: 'lm-train', defaults: [] },
+  // Two minutes on two cores: small enough to see the shapes about ten times.
+  vision: {
+    app: 'vit-train',
+    defaults: ['--minutes', '1.7', '--num-layers', '4', '--d-model', '96', '--batch-size', '64', '--eval-every', '0'],
+  },
+};
+
+async function build(app) {
   const began = Date.now();
   say('building (a minute the first time, seconds after that)');
-  const { status, output } = await nx(['run-many', '-t', 'build', '-p', '@scmoe/lm-train', '@scmoe/cli'], {
+  const { status, output } = await nx(['run-many', '-t', 'build', '-p', `@scmoe/${app}`, '@scmoe/cli'], {
     root,
     quiet: true,
   });
@@ -46,9 +57,9 @@ function defaultRanks(args) {
 }
 
 /** The trainer gets Ctrl-C from the terminal itself and decides what to finish; this process only waits for it. */
-function train(args) {
+function train({ app, defaults }, args) {
   const { rest, ranks = defaultRanks(rest) } = takeRanks(args);
-  const trainer = [join(root, 'apps', 'lm-train', 'dist', 'main.js'), 'train', ...rest];
+  const trainer = [join(root, 'apps', app, 'dist', 'main.js'), 'train', ...defaults, ...rest];
   const scmoe = join(root, 'packages', 'cli', 'bin', 'scmoe.mjs');
   const launcher = [scmoe, 'launch', '-n', String(ranks), '--attach', '0'];
   const child = spawn(process.execPath, ranks === 1 ? trainer : [...launcher, ...trainer], { stdio: 'inherit' });
@@ -60,6 +71,9 @@ function train(args) {
   });
 }
 
+const [first, ...others] = process.argv.slice(2);
+const isVision = first === 'vision';
+const kind = isVision ? kinds.vision : kinds.text;
 prepare(root);
-await build();
-train(process.argv.slice(2));
+await build(kind.app);
+train(kind, isVision ? others : process.argv.slice(2));

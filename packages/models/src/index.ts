@@ -28,14 +28,23 @@ export { modelLossOptions, type LossResult, type ModelLossConfig, type RouterLos
 export type { ModelStage } from './stages/runStage.js';
 export type { DispatchOptions } from './stages/runStages.js';
 export { StagedModel, type ModelOptions, type ResolvedModel } from './stages/StagedModel.js';
-export { Vit, type VitForwardOptions, type VitForwardResult, type VitLossOptions, type VitOptions } from './vit/Vit.js';
+export { softTargetLoss } from './vit/softTargetLoss.js';
+export {
+  Vit,
+  type VitBatch,
+  type VitForwardOptions,
+  type VitForwardResult,
+  type VitLossOptions,
+  type VitLossResult,
+  type VitOptions,
+} from './vit/Vit.js';
 export { resolveVit, vitOptions, type Pooling, type ResolvedVit, type VitConfig } from './vit/VitConfig.js';
 export { vitCosts, type VitCosts } from './vit/vitCosts.js';
 export { vitSpecs } from './vit/vitSpecs.js';
 export { readHuggingFace, type JsonObject } from './huggingFace/folder/openFolder.js';
 export type { LoadOptions } from './huggingFace/loadModel.js';
 export { loadPretrained, savePretrained } from './huggingFace/pretrained.js';
-export { loadPretrainedVit, savePretrainedVit, type VitLoadOptions } from './huggingFace/pretrainedVit.js';
+export { loadPretrainedVit, readPretrainedVitConfig, savePretrainedVit, type VitLoadOptions } from './huggingFace/pretrainedVit.js';
 export { loadPretrainedLongcatFlash, savePretrainedLongcatFlash } from './huggingFace/pretrainedLongcatFlash.js';
 export { PretrainedError } from './huggingFace/PretrainedError.js';
 export type { SaveOptions } from './huggingFace/saveModel.js';

@@ -15,13 +15,16 @@ export { type LoopSettings, trainingOptions } from './options/trainingOptions.js
 export { joinRanks, type Ranks } from './ranks/joinRanks.js';
 export { openRestarts, type Restarts } from './ranks/restarts.js';
 
+export { accuracies } from './report/accuracies.js';
 export { commandName } from './report/commandName.js';
 export { expertsInWords } from './report/expertsInWords.js';
 export { count, duration, megabytes, short } from './report/format.js';
+export { heatMap, type HeatMapOptions } from './report/heatMap.js';
 export { loadTable } from './report/loadTable.js';
 export { measureExpertLoad } from './report/measureExpertLoad.js';
 export { overlapTable } from './report/overlapTable.js';
 export { nextLines, resultLines, type ResultLinesOptions } from './report/resultLines.js';
+export { type CountDisplay, showCount } from './report/showCount.js';
 export { tableLines } from './report/tableLines.js';
 
 export { openModel, type TrainedModel } from './training/openModel.js';
@@ -35,6 +38,7 @@ export type {
   ModelDescription,
   ModelOptions,
   ProgramTypes,
+  RankPlace,
   RunData,
   Samples,
   TrainingProgram,

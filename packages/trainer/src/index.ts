@@ -34,6 +34,7 @@ export { MacroAccuracy } from './data/mad/MacroAccuracy.js';
 
 export { type Batch, type LossContext, type LossResult, type Trainable } from './train/Trainable.js';
 export type { Optimizer, OptimizerStepOptions } from './optimizer/Optimizer.js';
+export { AveragedOptimizer, averagesIn } from './optimizer/AveragedOptimizer.js';
 export { DivergedError, type StepRecord, train, type TrainOptions } from './train/train.js';
 export { accumulateGradients, type Gradients } from './train/accumulateGradients.js';
 export { evaluate, type EvaluationResult } from './train/evaluate.js';

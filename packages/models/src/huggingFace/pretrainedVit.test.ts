@@ -8,7 +8,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { Vit } from '../vit/Vit.js';
 import type { VitConfig } from '../vit/VitConfig.js';
-import { loadPretrainedVit, savePretrainedVit } from './pretrainedVit.js';
+import { loadPretrainedVit, readPretrainedVitConfig, savePretrainedVit } from './pretrainedVit.js';
 import { PretrainedError } from './PretrainedError.js';
 
 const folder = temporaryFolderForEach();
@@ -47,6 +47,19 @@ function logits(model: Vit): Float32Array {
 beforeAll(() => tf.setBackend(availableBackends()[0]!));
 
 describe('a saved ViT', () => {
+  it('is loaded for images of another size, with the same patches at the corners of a larger square', async () => {
+    await save();
+    const model = await loadPretrainedVit(folder.path, { imageSize: 16 });
+    expect(model.config).toEqual({ ...(await readPretrainedVitConfig(folder.path)), imageSize: 16 });
+    expect(model.variables['positions']!.shape).toEqual([17, 8]);
+    const pixels = tf.randomNormal<tf.Rank.R4>([2, 16, 16, 3], 0, 1, 'float32', 3);
+    expect(model.forward(pixels).logits.shape).toEqual([2, 3]);
+    await expect(loadPretrainedVit(folder.path, { imageSize: 10 })).rejects.toThrow(
+      /^imageSize: expected a multiple of patchSize = 4, got 10$/,
+    );
+    model.dispose();
+  });
+
   it.each<[string, Partial<VitConfig>]>([
     ['each block for itself', {}],
     ['in pairs', { placement: 'pairs' }],

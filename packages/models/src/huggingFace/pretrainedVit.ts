@@ -1,14 +1,26 @@
+import { join } from 'node:path';
+
+import { expectThat } from '@scmoe/errors';
+import * as tf from '@tensorflow/tfjs';
+
+import { resizePositions } from '../vit/resizePositions.js';
 import { Vit } from '../vit/Vit.js';
-import type { VitConfig } from '../vit/VitConfig.js';
+import { resolveVit, type VitConfig } from '../vit/VitConfig.js';
 import type { Architecture } from './Architecture.js';
 import { vit } from './architectures/vit.js';
+import { ConfigReader } from './config/ConfigReader.js';
+import { configFile } from './folder/fileNames.js';
+import { readConfig } from './folder/openFolder.js';
 import { loadModel, type LoadOptions } from './loadModel.js';
+import { PretrainedError } from './PretrainedError.js';
 import { saveModel, type SaveOptions } from './saveModel.js';
 
-/** As for other models, and whether the classifier is a new one. */
+/** As for other models, and whether the classifier is a new one and the images have another size. */
 export interface VitLoadOptions extends LoadOptions {
   /** A fresh classifier in place of the checkpoint's, which may have none: for images of other classes. */
   newHead?: Pick<VitConfig, 'numClasses' | 'classNames'> & { seed: number };
+  /** Side of the images where they are of another size than the checkpoint's, whose positions are interpolated. */
+  imageSize?: number;
 }
 
 /**
@@ -19,8 +31,53 @@ export interface VitLoadOptions extends LoadOptions {
  * @throws PretrainedError naming the model type, the options or the tensors that do not fit; SafetensorsError where a file
  *   is damaged.
  */
-export function loadPretrainedVit(folder: string, { newHead, ...options }: VitLoadOptions = {}): Promise<Vit> {
-  return loadModel(folder, [newHead ? withNewHead(newHead) : vit], options);
+export async function loadPretrainedVit(
+  folder: string,
+  { newHead, imageSize, ...options }: VitLoadOptions = {},
+): Promise<Vit> {
+  const model = await loadModel(folder, [newHead ? withNewHead(newHead) : vit], options);
+  if (imageSize === undefined || imageSize === model.config.imageSize) return model;
+  try {
+    return withImageSize(model, imageSize);
+  } finally {
+    model.dispose();
+  }
+}
+
+/**
+ * Reads the configuration that `loadPretrainedVit` gives a model of the folder.
+ *
+ * @throws PretrainedError naming the model type or the options that do not fit
+ */
+export async function readPretrainedVitConfig(folder: string): Promise<VitConfig> {
+  const config = await readConfig(folder);
+  const source = join(folder, configFile);
+  const { model_type: type } = config;
+  if (type !== vit.modelType)
+    throw new PretrainedError(`${source}: model_type: expected ${vit.modelType}, got ${JSON.stringify(type ?? null)}`);
+  return vit.readConfig(new ConfigReader(config, source));
+}
+
+function withImageSize(model: Vit, imageSize: number): Vit {
+  const [before, config] = [model.config, { ...model.config, imageSize }];
+  expectThat(
+    imageSize % before.patchSize === 0,
+    'imageSize',
+    `a multiple of patchSize = ${before.patchSize}`,
+    imageSize,
+  );
+  const sides = [resolveVit(before), resolveVit(config)].map(({ numPatches }) => Math.sqrt(numPatches));
+  const [from, to] = sides as [number, number];
+  const positions = resizePositions(model.variables['positions'] as tf.Variable<tf.Rank.R2>, {
+    from,
+    to,
+    hasClassToken: true,
+  });
+  try {
+    return new Vit(config, { parameters: { ...model.variables, positions }, experts: model.experts });
+  } finally {
+    positions.dispose();
+  }
 }
 
 /**

@@ -9,6 +9,7 @@ import {
 } from '@scmoe/layer';
 import type * as tf from '@tensorflow/tfjs';
 
+import { passBy } from './passBy.js';
 import { runStage, stageRandomness, type ModelStage, type StageCache } from './runStage.js';
 
 /** How tokens come to their experts, and in what order the operators run meanwhile. */
@@ -27,8 +28,10 @@ export interface RunStagesOptions extends DispatchOptions {
   keepHiddenStates?: boolean;
   /** Whether a gradient is taken of this pass. */
   training?: boolean;
-  /** Switches dropout and the routers' noise on. Stream 0 of it is the model's own. */
+  /** Switches dropout, stochastic depth and the routers' noise on. Stream 0 of it is the model's own. */
   seed?: number;
+  /** Chance that a sample passes the last stage by in training; that of stage l of L is l/L of it. Default: 0. */
+  stochasticDepth?: number;
 }
 
 export type StagesResult = {
@@ -45,8 +48,10 @@ export function runStages(
   x: tf.Tensor3D,
   stages: readonly ModelStage[],
   parameters: ParameterRecord,
-  { past, keepCache = false, keepHiddenStates = false, training = false, seed, dispatcher, overlap }: RunStagesOptions,
+  options: RunStagesOptions,
 ): StagesResult {
+  const { past, keepCache = false, keepHiddenStates = false, training = false, seed, dispatcher, overlap } = options;
+  const { stochasticDepth = 0 } = options;
   let y = x;
   const routings: Routing[] = [];
   const caches: StageCache[] = [];
@@ -62,7 +67,8 @@ export function runStages(
       dropless: keepCache || past !== undefined,
       ...(seed !== undefined && stageRandomness(stage, index, seed)),
     });
-    y = result.y;
+    const rate = (stochasticDepth * (index + 1)) / stages.length;
+    y = seed !== undefined && rate > 0 ? passBy(y, result.y, { rate, seed, index }) : result.y;
     routings.push(...result.routings);
     if (result.cache) caches.push(result.cache);
     if (keepHiddenStates) hiddenStates.push(y);
@@ -85,11 +91,17 @@ export function checkDispatcher(
 }
 
 /** The seed of a training step, where anything in it is random. @throws ArgumentError where there should be one and is none. */
-export function seedOfStep(stages: readonly ModelStage[], dropoutSeed: number | undefined): number | undefined {
+export function seedOfStep(
+  stages: readonly ModelStage[],
+  dropoutSeed: number | undefined,
+  { stochasticDepth = 0 }: { stochasticDepth?: number } = {},
+): number | undefined {
   const rate = stages[0]!.config.dropout;
-  const isRandom = rate > 0 || stages.some(({ config: { moe } }) => moe && (moe.noisy || moe.jitter > 0));
+  const isRandom =
+    rate > 0 || stochasticDepth > 0 || stages.some(({ config: { moe } }) => moe && (moe.noisy || moe.jitter > 0));
   if (!isRandom) return undefined;
-  const what = rate > 0 ? `dropout ${rate}` : 'a noisy router';
+  const what =
+    rate > 0 ? `dropout ${rate}` : stochasticDepth > 0 ? `stochastic depth ${stochasticDepth}` : 'a noisy router';
   if (dropoutSeed === undefined)
     throw new ArgumentError(`dropoutSeed: expected a seed for training with ${what}, got none`);
   return dropoutSeed;

@@ -82,6 +82,10 @@ describe.each(availableBackends())('Vit on %s', (backend) => {
   const smooth = { numExperts: 2, topK: 2, loadBalanceCoefficient: 0 };
   it.each<[string, Partial<VitConfig>]>([
     ['class token, scmoe', { moe: { kind: 'scmoe', ...smooth } }],
+    [
+      'overlapping patches, stochastic depth',
+      { patchStride: 2, moe: { kind: 'scmoe', ...smooth }, stochasticDepth: 0.5 },
+    ],
     ['mean, top-2 in every block', { pooling: 'mean', placement: 'every', moe: { kind: 'top2', ...smooth } }],
   ])('has the gradients of central differences: %s', (_, change) => {
     withModel({ ...small, ...change }, (model) => {
@@ -89,7 +93,8 @@ describe.each(availableBackends())('Vit on %s', (backend) => {
       // Matrices of a trained model's size: with fresh ones a small step would turn the tokens around.
       const matrices = Object.values(model.variables).filter(({ rank }) => rank > 1);
       for (const matrix of matrices) matrix.assign(tf.mul(matrix, 5));
-      expectGradientsOf(model.variables, () => model.loss(batch, { labelSmoothing: 0.1 }).loss);
+      const options = { labelSmoothing: 0.1, training: true, dropoutSeed: 3 };
+      expectGradientsOf(model.variables, () => model.loss(batch, options).loss);
     });
   });
 
@@ -140,6 +145,44 @@ describe('Vit', () => {
       const plain = model.loss(batch).loss.dataSync()[0]!;
       const smoothed = model.loss(batch, { labelSmoothing: 0.2 }).loss.dataSync()[0]!;
       expect(smoothed).toBeCloseTo(0.8 * plain + 0.2 * uniform, 5);
+    });
+  });
+
+  it('aims at a distribution over the classes where it is given one', () => {
+    withModel(small, (model) => {
+      const batch = batchOf(4);
+      const lossOf = (targets?: tf.Tensor2D) =>
+        model.loss({ ...batch, targets }, { labelSmoothing: 0.1 }).loss.dataSync()[0]!;
+      const oneHot = tf.oneHot(batch.labels, 3).toFloat() as tf.Tensor2D;
+      expect(lossOf(oneHot)).toBeCloseTo(lossOf(), 5);
+      const other = tf.reverse(oneHot, 1);
+      const mixed = tf.add<tf.Tensor2D>(tf.mul(oneHot, 0.3), tf.mul(other, 0.7));
+      expect(lossOf(mixed)).toBeCloseTo(0.3 * lossOf(oneHot) + 0.7 * lossOf(other), 5);
+      expect(() => lossOf(tf.zeros([4, 2]))).toThrow(/^targets: expected float32 \(4, 3\), got float32 \(4, 2\)$/);
+    });
+  });
+
+  it('lets images pass stages by in training alone, by the seed of the step, and none of the weight is lost', () => {
+    withModel({ ...small, numLayers: 4, stochasticDepth: 0.8 }, (model) => {
+      const { pixels } = batchOf(4);
+      const many = tf.tile(tf.slice(pixels, [0, 0, 0, 0], [1, -1, -1, -1]), [400, 1, 1, 1]);
+      const states = (training: boolean, dropoutSeed = 1) =>
+        model.forward(many, { keepHiddenStates: true, training, dropoutSeed }).hiddenStates!;
+      const [first, last] = states(true) as [tf.Tensor3D, tf.Tensor3D];
+      const passed = tf.sum(tf.equal(tf.max(tf.abs(tf.sub(first, last)), [1, 2]), 0)).dataSync()[0]!;
+      // Four deviations of a binomial distribution of 400 at 0.8.
+      expect(Math.abs(passed - 320)).toBeLessThan(32);
+      expect(states(true)[1]!.dataSync()).toEqual(last.dataSync());
+      expect(states(true, 2)[1]!.dataSync()).not.toEqual(last.dataSync());
+      const without = new Vit({ ...small, numLayers: 4 }, { parameters: model.variables });
+      expect(states(false)[1]!.dataSync()).toEqual(
+        without.forward(many, { keepHiddenStates: true }).hiddenStates![1]!.dataSync(),
+      );
+      without.dispose();
+      // What is kept of the first stage counts 1 / (1 - 0.4) times: in the mean over many it is what it was.
+      const [expected] = states(false);
+      const deviation = tf.sub(tf.mean(first, 0), tf.mean(expected!, 0)).abs().max().dataSync()[0]!;
+      expect(deviation).toBeLessThan(0.25 * tf.abs(tf.sub(expected!, first)).max().dataSync()[0]!);
     });
   });
 

@@ -7,7 +7,9 @@ import * as tf from '@tensorflow/tfjs';
 import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/modelLosses.js';
 import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
 import { StagedModel, type ModelOptions } from '../stages/StagedModel.js';
+import { attentionShares } from './attentionShares.js';
 import { patchesOf } from './patchesOf.js';
+import { softTargetLoss } from './softTargetLoss.js';
 import { vitCosts, type VitCosts } from './vitCosts.js';
 import { resolveVit, type ResolvedVit, type VitConfig } from './VitConfig.js';
 import { vitSpecs } from './vitSpecs.js';
@@ -17,9 +19,9 @@ export type VitOptions = ModelOptions;
 
 /** How a pass runs. */
 export interface VitForwardOptions extends DispatchOptions {
-  /** Switches dropout and the routers' noise and jitter on. */
+  /** Switches dropout, stochastic depth and the routers' noise and jitter on. */
   training?: boolean;
-  /** Seed of this step's dropout masks and router noise. */
+  /** Seed of this step's dropout masks, stochastic depth and router noise. */
   dropoutSeed?: number;
   /** Return the output of every block or pair. */
   keepHiddenStates?: boolean;
@@ -30,6 +32,22 @@ export interface VitLossOptions extends Omit<VitForwardOptions, 'keepHiddenState
   /** e in (1 - e) * nll + e * mean over classes of -log p; 0 by default. */
   labelSmoothing?: number;
 }
+
+/** Images and what they show: a class each, or, where `targets` are given, a distribution over the classes each. */
+export type VitBatch = {
+  /** float32 (B, imageSize, imageSize, numChannels) */
+  pixels: tf.Tensor4D;
+  /** int32 (B); -100 does not count. */
+  labels: tf.Tensor1D;
+  /** float32 (B, numClasses), each row a distribution: what the loss aims at in place of the labels. */
+  targets?: tf.Tensor2D;
+};
+
+/** The loss, its parts, and what was made of the images. */
+export type VitLossResult = LossResult & {
+  /** (B, numClasses) */
+  logits: tf.Tensor2D;
+};
 
 /** What a pass gives. */
 export type VitForwardResult = {
@@ -73,15 +91,12 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
   }
 
   /**
-   * Loss of classifying `pixels` (B, imageSize, imageSize, numChannels) as `labels`, int32 (B); labels of -100 do not count.
-   * Reads nothing on the host. The caller disposes the result.
+   * Loss of classifying `pixels` as their `labels`, or as `targets` where the batch has some. Reads nothing on the host. The
+   * caller disposes the result.
    *
    * @throws Error for a label that is no class, on the native backend; elsewhere such an image counts with a loss of 0.
    */
-  loss(
-    { pixels, labels }: { pixels: tf.Tensor4D; labels: tf.Tensor1D },
-    { labelSmoothing, ...options }: VitLossOptions = {},
-  ): LossResult {
+  loss({ pixels, labels, targets }: VitBatch, { labelSmoothing, ...options }: VitLossOptions = {}): VitLossResult {
     const [batch] = pixels.shape;
     if (labels.rank !== 1 || labels.shape[0] !== batch || labels.dtype !== 'int32') {
       throw new ArgumentError(
@@ -90,8 +105,37 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
     }
     return tidyRecord(() => {
       const { logits, routings } = this.classify(pixels, options);
-      const crossEntropy = softmaxCrossEntropy(logits, labels, { labelSmoothing });
-      return addRouterLosses(crossEntropy, routings, this.resolved.routerLosses, { numSequences: batch });
+      const crossEntropy = targets
+        ? softTargetLoss(logits, targets, { labelSmoothing })
+        : softmaxCrossEntropy(logits, labels, { labelSmoothing });
+      const result = addRouterLosses(crossEntropy, routings, this.resolved.routerLosses, { numSequences: batch });
+      return { ...result, logits };
+    });
+  }
+
+  /** Patches of an image. */
+  get numPatches(): number {
+    return this.resolved.numPatches;
+  }
+
+  /**
+   * Where the model looks in each image: the attention of the last stage to the patches, (B, numPatches), each row with the
+   * sum 1; the mean over the heads, of the class token or, with `pooling` `mean`, over the patches. Of a pair it is the first
+   * attention. The caller disposes the result.
+   */
+  attentionToPatches(pixels: tf.Tensor4D, dispatch: DispatchOptions = {}): tf.Tensor2D {
+    return tf.tidy(() => {
+      const { stages, pooling } = this.resolved;
+      const last = stages.at(-1)!;
+      const { hiddenStates } = this.classify(pixels, { ...dispatch, keepHiddenStates: true });
+      const x = stages.length > 1 ? hiddenStates!.at(-2)! : this.embed(pixels);
+      const [norm, attention] = last.kind === 'pair' ? ['normAttn1', 'attn1'] : ['normAttn', 'attn'];
+      const own = below(this.all, last.name);
+      const normalized = normalize(x, below(own, norm), this.resolved);
+      return attentionShares(normalized, below(own, attention), {
+        ...last.config,
+        hasClassToken: pooling === 'class',
+      });
     });
   }
 
@@ -105,8 +149,8 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
   ): { logits: tf.Tensor2D; routings: Routing[]; hiddenStates?: tf.Tensor3D[] } {
     this.checkPixels(pixels);
     checkDispatcher(this.resolved.stages, this.experts, dispatch.dispatcher);
-    const { stages, dropout: rate, pooling, dModel } = this.resolved;
-    const seed = training ? seedOfStep(stages, dropoutSeed) : undefined;
+    const { stages, dropout: rate, pooling, dModel, stochasticDepth } = this.resolved;
+    const seed = training ? seedOfStep(stages, dropoutSeed, { stochasticDepth }) : undefined;
 
     let x = this.embed(pixels);
     if (seed !== undefined && rate > 0) x = dropout(x, { rate, seed, stream: 0 }) as tf.Tensor3D;
@@ -114,6 +158,7 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
       ...dispatch,
       training,
       seed,
+      stochasticDepth,
       keepHiddenStates,
     });
     // Each token is normalised for itself: what is not read need not be.
@@ -125,8 +170,8 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
 
   /** (B, H, W, C) -> (B, sequenceLength, dModel) */
   private embed(pixels: tf.Tensor4D): tf.Tensor3D {
-    const { patchSize, dModel, pooling } = this.resolved;
-    const patches = patchesOf(pixels, patchSize);
+    const { patchSize, patchStride, dModel, pooling } = this.resolved;
+    const patches = patchesOf(pixels, patchSize, patchStride);
     let x = linear(patches, this.weight('patch.weight'), this.variables['patch.bias']) as tf.Tensor3D;
     if (pooling === 'class') {
       const token: tf.Tensor3D = tf.reshape(parameter(this.variables, 'classToken'), [1, 1, dModel]);

@@ -14,6 +14,10 @@ describe('resolveVit', () => {
     expect(sizes('mean')).toEqual([9, 9]);
   });
 
+  it('has as many patches as strides', () => {
+    expect(resolveVit({ ...valid, patchSize: 6, patchStride: 4 }).numPatches).toBe(9);
+  });
+
   it('looks in both directions', () => {
     for (const placement of ['pairs', 'every'] as const)
       expect(resolveVit({ ...valid, placement }).stages.every(({ config }) => !config.causal)).toBe(true);
@@ -30,6 +34,21 @@ describe('resolveVit', () => {
       'patches that do not divide the image',
       { patchSize: 5 },
       /^patchSize: expected a divisor of imageSize = 12, got 5$/,
+    ],
+    [
+      'patches that do not reach each other',
+      { patchStride: 6 },
+      /^patchStride: expected patchSize = 4, or an even number less, got 6$/,
+    ],
+    [
+      'patches that are not centred',
+      { patchStride: 3 },
+      /^patchStride: expected patchSize = 4, or an even number less, got 3$/,
+    ],
+    [
+      'strides that do not divide the image',
+      { patchSize: 5, patchStride: 5 },
+      /^patchStride: expected a divisor of imageSize = 12, got 5$/,
     ],
     ['no image', { imageSize: 0 }, /^imageSize: expected a positive integer, got 0$/],
     ['half a pixel', { patchSize: 1.5 }, /^patchSize: expected a positive integer, got 1.5$/],

@@ -8,8 +8,18 @@ import { moeOptions, placementOption, resolveStages, type ResolvedStages } from 
 const imageOptions = {
   /** Side of the square images, in pixels. */
   imageSize: { type: 'integer', minimum: 1, required: true, help: 'side of the square images, in pixels' },
-  /** Side of the square patches, in pixels; it divides imageSize. */
+  /** Side of the square patches, in pixels. */
   patchSize: { type: 'integer', minimum: 1, required: true, help: 'side of the square patches, in pixels' },
+  /**
+   * Pixels from one patch to the next; it divides imageSize. Where it is less than patchSize, patches overlap, and reach
+   * (patchSize - patchStride) / 2 pixels over the edges, where zeros are.
+   */
+  patchStride: {
+    type: 'integer',
+    minimum: 1,
+    derived: 'patchSize',
+    help: 'pixels from one patch to the next; less than the side of a patch where patches shall overlap',
+  },
   numChannels: { type: 'integer', minimum: 1, default: 3, help: 'numbers per pixel' },
   numClasses: { type: 'integer', minimum: 1, required: true, flag: false, help: 'classes of images' },
   /** What the classifier reads: a token of its own in front of the patches, or the mean over the patches. */
@@ -18,6 +28,17 @@ const imageOptions = {
     choices: ['class', 'mean'],
     default: 'class',
     help: 'what the classifier reads: a token of its own, or the mean over the patches',
+  },
+  /**
+   * Stochastic depth (Huang et al., arXiv 1603.09382): the chance that an image passes the last stage by in training; that
+   * of stage l of L is l/L of it.
+   */
+  stochasticDepth: {
+    type: 'number',
+    minimum: 0,
+    below: 1,
+    default: 0,
+    help: 'chance that an image passes the last pair or block by in training, less of those before it',
   },
 } as const satisfies OptionSpecs;
 
@@ -46,12 +67,14 @@ export interface VitConfig extends OptionsOf<typeof vitOptions> {
 export interface ResolvedVit extends ResolvedStages {
   imageSize: number;
   patchSize: number;
+  patchStride: number;
   numChannels: number;
   numClasses: number;
   numLayers: number;
   dModel: number;
   pooling: Pooling;
-  /** (imageSize / patchSize)^2 */
+  stochasticDepth: number;
+  /** (imageSize / patchStride)^2 */
   numPatches: number;
   /** Tokens of an image: its patches and, where there is one, the class token. */
   sequenceLength: number;
@@ -60,9 +83,16 @@ export interface ResolvedVit extends ResolvedStages {
 /** A ViT with the defaults filled in. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveVit(config: VitConfig): ResolvedVit {
   expectKnownOptions('ViT', config, [...Object.keys(vitOptions), 'classNames']);
-  const { imageSize, patchSize, numChannels, numClasses, pooling } = resolveOptions(config, imageOptions);
+  const { imageSize, patchSize, patchStride, numChannels, numClasses, pooling, stochasticDepth } = resolveOptions(
+    config,
+    imageOptions,
+    { defaults: { patchStride: config.patchSize } },
+  );
   const { classNames, numLayers, placement, moe } = config;
-  expectThat(imageSize % patchSize === 0, 'patchSize', `a divisor of imageSize = ${imageSize}`, patchSize);
+  const stride = config.patchStride === undefined ? 'patchSize' : 'patchStride';
+  expectThat(imageSize % patchStride === 0, stride, `a divisor of imageSize = ${imageSize}`, patchStride);
+  const isCentred = patchSize >= patchStride && (patchSize - patchStride) % 2 === 0;
+  expectThat(isCentred, 'patchStride', `patchSize = ${patchSize}, or an even number less`, patchStride);
   const names = classNames?.length ?? numClasses;
   expectThat(names === numClasses, 'classNames', `${numClasses}, one for each class`, names);
   const stages = resolveStages({
@@ -71,15 +101,17 @@ export function resolveVit(config: VitConfig): ResolvedVit {
     moe,
     backbone: { ...pickOptions(config, backbone), causal: false },
   });
-  const numPatches = (imageSize / patchSize) ** 2;
+  const numPatches = (imageSize / patchStride) ** 2;
   return {
     imageSize,
     patchSize,
+    patchStride,
     numChannels,
     numClasses,
     numLayers,
     dModel: config.dModel,
     pooling,
+    stochasticDepth,
     numPatches,
     sequenceLength: pooling === 'class' ? numPatches + 1 : numPatches,
     ...stages,

@@ -20,4 +20,22 @@ describe.each(availableBackends())('patchesOf on %s', (backend) => {
     expect(rows[0]![3]!.slice(0, 4)).toEqual([200, 210, 300, 310]);
     expect(rows[1]![5]!.slice(8)).toEqual([1242, 1252, 1342, 1352]);
   });
+
+  it('gives a product what a convolution with a stride gives', () => {
+    const pixels = tf.randomNormal<tf.Rank.R4>([2, 8, 12, 3], 0, 1, 'float32', 1);
+    const filter = tf.randomNormal<tf.Rank.R4>([6, 6, 3, 5], 0, 1, 'float32', 2);
+    const padded = tf.pad(pixels, [
+      [0, 0],
+      [1, 1],
+      [1, 1],
+      [0, 0],
+    ]);
+    const expected = tf.conv2d(padded, filter, 4, 'valid').dataSync();
+    // (row, column, channel, out) -> (channel, row, column, out)
+    const weights = tf.reshape(tf.transpose(filter, [2, 0, 1, 3]), [108, 5]);
+    const patches = patchesOf(pixels, 6, 4);
+    expect(patches.shape).toEqual([2, 6, 108]);
+    const got = tf.matMul(tf.reshape(patches, [12, 108]), weights).dataSync();
+    got.forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 3));
+  });
 });

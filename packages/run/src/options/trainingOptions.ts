@@ -13,6 +13,7 @@ export interface LoopSettings {
   warmup?: number;
   weightDecay: number;
   clip: number;
+  averageDecay: number;
   biasUpdateRate: number;
   seed: number;
   evalEvery: number;
@@ -63,6 +64,11 @@ export function trainingOptions(samples: string, defaults: Partial<LoopSettings>
     ['--weight-decay <x>', 'decay of weights and tables', (o) => o.argParser(realNumber(0)).default(0.1)],
     ['--clip <x>', 'largest norm of the gradient; 0: no clipping', (o) => o.argParser(realNumber(0)).default(1)],
     [
+      '--average-decay <x>',
+      'decay of a moving average of the parameters, which evaluation and the trained model take; 0: none',
+      (o) => o.argParser(realNumber(0, { maximum: 0.999999 })).default(0),
+    ],
+    [
       '--bias-update-rate <x>',
       'how far --correction-bias moves a bias after a step',
       (o) => o.argParser(realNumber(0, { exclusive: true })).default(0.001),
@@ -89,5 +95,5 @@ export function trainingOptions(samples: string, defaults: Partial<LoopSettings>
   for (const [name, value] of Object.entries(defaults)) {
     options.find((option) => option.attributeName() === name)?.default(value);
   }
-  return { title: 'Training', options, fixed: ['batchSize', 'accumulate', 'optimizer', 'seed'] };
+  return { title: 'Training', options, fixed: ['batchSize', 'accumulate', 'optimizer', 'averageDecay', 'seed'] };
 }

@@ -19,7 +19,7 @@ export interface PassResult {
 }
 
 /** All that a run asks of a model: every `StagedModel` of @scmoe/models that has a loss is one, such as `Gpt` and `Vit`. */
-export interface RunModel<B extends Batch = Batch> {
+export interface RunModel<B extends Batch = Batch, Pass extends PassResult = PassResult> {
   /** The parameters, trained by gradient. */
   readonly variables: Record<string, tf.Variable>;
   /** State that no gradient trains; part of a checkpoint like the parameters. */
@@ -27,7 +27,7 @@ export interface RunModel<B extends Batch = Batch> {
   /** Routed experts of each layer that has some; 0 for a dense model. */
   readonly numExperts: number;
   /** Runs a pass. Called inside a tidy and, in training, on the tape; elsewhere the caller disposes the result. */
-  loss(batch: B, options: PassOptions): PassResult;
+  loss(batch: B, options: PassOptions): Pass;
   /** Counts the choices of each expert, of every router with a correction bias, by the bias's name. The caller disposes them. */
   routerLoads(routings: readonly Routing[]): Record<string, tf.Tensor1D>;
   /** Moves the correction biases towards an even load, once after a step, by the loads of all ranks together. */

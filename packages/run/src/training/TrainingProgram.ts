@@ -1,6 +1,7 @@
 import type { Communicator } from '@scmoe/comm';
 import type { ExpertShard, StageReport } from '@scmoe/layer';
 import type { Batch, EvaluationResult, JsonObject, RunFolder, Trainable } from '@scmoe/trainer';
+import type * as tf from '@tensorflow/tfjs';
 
 import type { Terminal } from '../cli/Terminal.js';
 import type { OptionGroup } from '../options/OptionGroup.js';
@@ -16,6 +17,14 @@ export interface RunData {
   readonly line: string;
   /** What it takes to make the model, and to use it later without these data: a tokenizer, or the names of classes. */
   readonly description: JsonObject;
+  /** Frees what the data hold open: files, threads. */
+  close?(): Promise<void>;
+}
+
+/** A process among those that train together. */
+export interface RankPlace {
+  rank: number;
+  size: number;
 }
 
 /** Where a model starts, and which of the experts it has. */
@@ -98,12 +107,20 @@ export interface TrainingProgram<Types extends ProgramTypes = ProgramTypes> {
   readonly defaults?: Partial<LoopSettings>;
 
   /**
+   * Completes the settings of a run that starts anew, where some follow from others or from files that they name. `given`
+   * says whether a setting was on the command line or in its config file.
+   *
+   * @throws UserError for a file that can't be read
+   */
+  completeSettings?(settings: Types['settings'], given: (name: string) => boolean): Promise<Types['settings']>;
+  /**
    * Reads the data.
    *
    * @param described of a run that goes on: the description that its checkpoint has of them
+   * @param terminal where the progress of what takes long is shown
    * @throws UserError when there are no usable data
    */
-  loadData(settings: Types['settings'], described?: JsonObject): Promise<Types['data']>;
+  loadData(settings: Types['settings'], described: JsonObject | undefined, terminal: Terminal): Promise<Types['data']>;
   /**
    * Makes a model with fresh parameters; a checkpoint may replace them.
    *
@@ -111,10 +128,21 @@ export interface TrainingProgram<Types extends ProgramTypes = ProgramTypes> {
    * @throws ArgumentError when the settings can't be combined
    */
   createModel(settings: Types['settings'], described: JsonObject, options: ModelOptions): Types['model'];
+  /**
+   * Gives a fresh model other values to start from than random ones, those of a pretrained model.
+   *
+   * @throws UserError where there are none that fit
+   */
+  initialize?(model: Types['model'], settings: Types['settings'], described: JsonObject): Promise<void>;
   /** Says in words and numbers what the model is. */
   describe(model: Types['model'], settings: Types['settings']): ModelDescription;
-  /** Makes batches by their number in the run, a function of (seed, number) alone: a resumed run draws the same ones. */
-  drawBatch(data: Types['data'], settings: Types['settings']): (index: number) => Types['batch'];
+  /**
+   * Makes batches by their number in the run, a function of (seed, number) alone: a resumed run draws the same ones. Rank r
+   * of n asks for the numbers r, r + n, r + 2n and so on, for what is made ahead.
+   */
+  drawBatch(data: Types['data'], settings: Types['settings'], place: RankPlace): (index: number) => Types['batch'];
+  /** Metrics of a pass of evaluation beside the losses, scalars that are means over the batch: the accuracy. */
+  measure?(this: void, pass: ReturnType<Types['model']['loss']>, batch: Types['batch']): Record<string, tf.Scalar>;
   /**
    * Measures the model on data that it is not trained on; the ranks of `world` share the batches. `loss` is what progress
    * and reports show, each of `metrics` is recorded under its name with `validation` before it.

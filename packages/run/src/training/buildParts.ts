@@ -1,5 +1,5 @@
 import { ExpertParallelDispatcher } from '@scmoe/layer';
-import type { Batch, EvaluationResult, Optimizer, Trainable } from '@scmoe/trainer';
+import { AveragedOptimizer, type Batch, type EvaluationResult, type Optimizer, type Trainable } from '@scmoe/trainer';
 
 import { say } from '../cli/Terminal.js';
 import { openOverlap, type Overlap } from '../overlap/openOverlap.js';
@@ -44,9 +44,12 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
     groups && numExperts > 0 ? new ExpertParallelDispatcher({ communicator: groups.experts, numExperts }) : undefined;
   const overlap = await openOverlap(options, { name: program.name, settings, groups, hasExperts: numExperts > 0 });
   const balancer = new RouterBalancer(model, settings.biasUpdateRate);
-  const trained = trainable(model, { dispatcher, overlap: overlap?.controller, balancer });
+  const trained = trainable(model, { dispatcher, overlap: overlap?.controller, balancer, measure: program.measure });
   const optimizer = createOptimizer(settings);
   if (checkpoint) restoreState({ model, optimizer, groups }, checkpoint);
+  else await program.initialize?.(model, settings, data.description);
+
+  const evaluate = () => program.evaluate(trained, data, settings, groups?.world);
 
   const { unit } = program.samples;
   const unitsPerStep = settings.batchSize * settings.accumulate * program.samples.unitsEach(settings);
@@ -59,8 +62,9 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
     optimizer,
     balancer,
     overlap,
-    drawBatch: program.drawBatch(data, settings),
-    validate: () => program.evaluate(trained, data, settings, groups?.world),
+    drawBatch: program.drawBatch(data, settings, { rank: ranks.rank, size: ranks.size }),
+    validate: () =>
+      optimizer instanceof AveragedOptimizer ? optimizer.withAverages(model.variables, evaluate) : evaluate(),
     unitsPerStep,
   };
 }

@@ -1,6 +1,6 @@
 import { isHiddenMatrix } from '@scmoe/models';
 import { AdamW, Muon } from '@scmoe/tensor';
-import type { Optimizer } from '@scmoe/trainer';
+import { AveragedOptimizer, type Optimizer } from '@scmoe/trainer';
 
 import type { LoopSettings } from '../options/trainingOptions.js';
 
@@ -8,6 +8,9 @@ import type { LoopSettings } from '../options/trainingOptions.js';
 export function createOptimizer({
   optimizer,
   weightDecay,
-}: Pick<LoopSettings, 'optimizer' | 'weightDecay'>): Optimizer {
-  return optimizer === 'muon' ? new Muon({ weightDecay, matrices: isHiddenMatrix }) : new AdamW({ weightDecay });
+  averageDecay,
+}: Pick<LoopSettings, 'optimizer' | 'weightDecay' | 'averageDecay'>): Optimizer {
+  const plain = optimizer === 'muon' ? new Muon({ weightDecay, matrices: isHiddenMatrix }) : new AdamW({ weightDecay });
+  // Checkpoints of before there was an average have no decay.
+  return averageDecay > 0 ? new AveragedOptimizer(plain, averageDecay) : plain;
 }

@@ -47,8 +47,8 @@ export async function finishRun(
   }
   await program.report({
     name: program.name,
-    // The others are done: this rank shows the whole model, which the checkpoint has.
-    model: groups ? (await openModel(program, saved, options.runDir)).model : parts.model,
+    // The others are done: this rank shows the whole model, averaged where that is asked for, which the checkpoint has.
+    model: groups || settings.averageDecay > 0 ? (await openModel(program, saved, options.runDir)).model : parts.model,
     data,
     settings,
     flags: options,

@@ -1,4 +1,5 @@
 import {
+  averagesIn,
   type Checkpoint,
   findCheckpoint,
   findLatestCheckpoint,
@@ -18,7 +19,8 @@ export interface TrainedModel<Types extends ProgramTypes> {
 }
 
 /**
- * Loads the model of a checkpoint or run folder; `latest` is the newest one under `runDir`.
+ * Loads the model of a checkpoint or run folder; `latest` is the newest one under `runDir`. Where the run has averaged its
+ * parameters, the model has the averages.
  *
  * @throws UserError when there is no such checkpoint, or it is damaged or of another program.
  */
@@ -31,6 +33,7 @@ export async function openModel<Types extends ProgramTypes>(
   const checkpoint = await loadCheckpoint(found);
   const settings: Types['settings'] = checkpoint.index.config as unknown as Types['settings'];
   const model = buildModel(program, settings, checkpoint.dataDescription, { seed: settings.seed });
-  restoreVariables({ ...model.variables, ...model.buffers }, checkpoint.parameters);
+  const parameters = { ...checkpoint.parameters, ...averagesIn(checkpoint.optimizerState) };
+  restoreVariables({ ...model.variables, ...model.buffers }, parameters);
   return { model, settings, checkpoint };
 }

@@ -47,7 +47,10 @@ export async function openStart(
 
   const groups = settingGroups(program);
   const asked = settingsOf(command, groups);
-  const settings = checkpoint ? resumedSettings(command, groups, checkpoint) : asked;
+  const given = (name: string) => ![undefined, 'default'].includes(command.getOptionValueSource(name));
+  const settings = checkpoint
+    ? resumedSettings(command, groups, checkpoint)
+    : ((await program.completeSettings?.(asked, given)) ?? asked);
   // A time without a number of steps was for planning them, which the first start has done.
   if (earlier && asked.steps === undefined) delete settings.minutes;
   const step = checkpoint?.index.step ?? 0;

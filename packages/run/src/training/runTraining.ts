@@ -30,13 +30,17 @@ export async function runTraining(
   const start = await openStart(program, command, options, ranks);
   if (start.complete) return leaveComplete(start);
   const data = await openData(start);
-  const parts = await buildParts(start, data);
-  const plan = await planRun(start, parts);
-  const session = await openSession(start, plan, stop);
   try {
-    const outcome = await trainSession(start, plan, parts, session).finally(() => session.close());
-    return await finishRun(start, plan, parts, session, outcome);
+    const parts = await buildParts(start, data);
+    const plan = await planRun(start, parts);
+    const session = await openSession(start, plan, stop);
+    try {
+      const outcome = await trainSession(start, plan, parts, session).finally(() => session.close());
+      return await finishRun(start, plan, parts, session, outcome);
+    } finally {
+      session.lock?.release();
+    }
   } finally {
-    session.lock?.release();
+    await data.close?.();
   }
 }

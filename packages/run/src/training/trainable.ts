@@ -1,20 +1,31 @@
 import type { DispatchOptions } from '@scmoe/models';
 import type { Batch, Trainable } from '@scmoe/trainer';
+import type * as tf from '@tensorflow/tfjs';
 
 import type { RouterBalancer } from './RouterBalancer.js';
-import type { RunModel } from './RunModel.js';
+import type { PassResult, RunModel } from './RunModel.js';
 
-/** A model as the trainer sees it. The balancer hears of the routings of training. */
-export function trainable<B extends Batch>(
-  model: RunModel<B>,
-  { balancer, ...dispatch }: DispatchOptions & { balancer?: RouterBalancer } = {},
+/** What goes along with a model when it is trained or evaluated. */
+export interface TrainableOptions<B extends Batch, Pass extends PassResult> extends DispatchOptions {
+  /** Hears of the routings of training. */
+  balancer?: RouterBalancer;
+  /** Gives further metrics of a pass of evaluation. */
+  measure?: (pass: Pass, batch: B) => Record<string, tf.Scalar>;
+}
+
+/** A model as the trainer sees it. */
+export function trainable<B extends Batch, Pass extends PassResult>(
+  model: RunModel<B, Pass>,
+  { balancer, measure, ...dispatch }: TrainableOptions<B, Pass> = {},
 ): Trainable<B> {
   return {
     variables: model.variables,
     loss: (batch, { training, seed }) => {
       const pass = model.loss(batch, { training, dropoutSeed: seed, ...dispatch });
       if (training) balancer?.add(pass.routings);
-      return { loss: pass.loss, metrics: { crossEntropy: pass.crossEntropy, loadBalance: pass.loadBalance } };
+      const further = training ? {} : measure?.(pass, batch);
+      const metrics = { crossEntropy: pass.crossEntropy, loadBalance: pass.loadBalance, ...further };
+      return { loss: pass.loss, metrics };
     },
   };
 }

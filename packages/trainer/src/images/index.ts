@@ -6,6 +6,7 @@ export type { ImageSet, SkippedImage } from './ImageSet.js';
 export { holdOut, ImageSplit, type ImageSplitSource } from './ImageSplit.js';
 export type { PixelSource } from './PixelStore.js';
 export { shapesImages, type ShapesOptions } from './shapes/shapesImages.js';
+export { type NamedPicture, readPictures } from './readPictures.js';
 export { decodeImage, type DecodeOptions } from './decode/decodeImage.js';
 
 export { defaultPreprocessing, type PerChannel, type PreprocessSettings } from './preprocess/PreprocessSettings.js';

@@ -1,0 +1,38 @@
+import type { Vit } from '@scmoe/models';
+import * as tf from '@tensorflow/tfjs';
+
+import type { PatchCover } from './drawPatches.js';
+
+/** Where a model looks in a picture, pixels (1, imageSize, imageSize, 3): the less, the darker a patch. */
+export async function attentionCovers(model: Vit, pixels: tf.Tensor4D): Promise<PatchCover[]> {
+  const attention = model.attentionToPatches(pixels);
+  const shares = await attention.data();
+  attention.dispose();
+  const most = Math.max(...shares);
+  return Array.from(shares, (share) => ({ colour: '#000000', opacity: 0.85 * (1 - share / most) }));
+}
+
+/** Which expert each patch of a picture goes to first, for each layer with experts; a choice that was dropped is `-`. */
+export async function expertCovers(model: Vit, pixels: tf.Tensor4D): Promise<PatchCover[][]> {
+  const { routings, ...rest } = model.forward(pixels);
+  tf.dispose(rest);
+  const layers: PatchCover[][] = [];
+  for (const { experts, slots, scores } of routings) {
+    const [numTokens, topK] = experts.shape;
+    const [chosen, slotOf] = await Promise.all([experts.data(), slots.data()]);
+    const first = Array.from({ length: numTokens }, (_, token) => {
+      const places = Array.from({ length: topK }, (_, choice) => token * topK + choice);
+      const place = places.find((at) => slotOf[at]! >= 0 || chosen[at]! >= model.numExperts);
+      return place === undefined ? undefined : chosen[place]!;
+    });
+    // A class token stands before the patches.
+    layers.push(first.slice(-model.numPatches).map((expert) => coverOf(expert, scores.shape[1])));
+  }
+  tf.dispose(routings.map((routing) => ({ ...routing })));
+  return layers;
+}
+
+function coverOf(expert: number | undefined, numExperts: number): PatchCover {
+  if (expert === undefined) return { colour: '#ffffff', opacity: 0.5, words: '-' };
+  return { colour: `hsl(${Math.round((360 * expert) / numExperts)} 90% 55%)`, opacity: 0.55, words: String(expert) };
+}

@@ -1,0 +1,40 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { heatMap } from '@scmoe/run';
+
+import type { ClassMeasures } from './measureClasses.js';
+
+/** More classes than this are too many for a picture that somebody could read. */
+const mostClasses = 200;
+
+/** Writes what classes are taken for, and which experts take them, as pictures. @returns their paths */
+export async function writePictures(
+  folder: string,
+  { confusion, experts }: ClassMeasures,
+  classNames: readonly string[],
+): Promise<string[]> {
+  if (classNames.length > mostClasses) return [];
+  const pictures = {
+    'confusion.svg': heatMap(confusion, {
+      title: 'What pictures are taken for, % of those of a class',
+      axes: { rows: 'is', columns: 'taken for' },
+      rows: classNames,
+      columns: classNames,
+    }),
+    ...Object.fromEntries(
+      experts.map((shares, layer) => [
+        `experts-${layer}.svg`,
+        heatMap(shares, {
+          title: `Which experts take the patches of a class, layer ${layer}, %`,
+          axes: { rows: 'class', columns: 'expert' },
+          rows: classNames,
+          columns: (shares[0] ?? []).map((_, expert) => `e${expert}`),
+        }),
+      ]),
+    ),
+  };
+  await mkdir(folder, { recursive: true });
+  for (const [name, content] of Object.entries(pictures)) await writeFile(join(folder, name), content);
+  return Object.keys(pictures).map((name) => join(folder, name));
+}
