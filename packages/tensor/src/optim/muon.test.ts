@@ -160,11 +160,11 @@ describe.each(availableBackends())('Muon on %s', (backend) => {
     const optimizer = new Muon();
     const step = (w?: tf.Tensor) => () =>
       optimizer.step(variables, { b: tf.ones([2]), ...(w && { w }) }, { learningRate: 1 });
-    expect(step()).toThrow("no gradient for 'w'");
-    expect(step(tf.ones([2, 3]))).toThrow("gradient of 'w' must be (3, 2), got (2, 3)");
-    expect(step(tf.ones([3, 2], 'int32'))).toThrow('must be float32');
+    expect(step()).toThrow("gradients: expected one for 'w', got none");
+    expect(step(tf.ones([2, 3]))).toThrow("gradient of 'w': expected (3, 2), got (2, 3)");
+    expect(step(tf.ones([3, 2], 'int32'))).toThrow('expected float32, got float32 and int32');
     expect(variables.b.dataSync()).toEqual(new Float32Array(2).fill(1));
-    expect(() => new Muon({ momentum: 1 })).toThrow('momentum must be in [0, 1), got 1');
-    expect(() => orthogonalize(tf.ones([2]))).toThrow('x must be (..., m, n), got (2)');
+    expect(() => new Muon({ momentum: 1 })).toThrow('momentum: expected a number in [0, 1), got 1');
+    expect(() => orthogonalize(tf.ones([2]))).toThrow('x: expected (..., m, n), got (2)');
   });
 });

@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { expectShape } from '../ops/check.js';
@@ -45,7 +46,8 @@ export class Muon {
     decay = isWeight,
     ...rest
   }: MuonOptions = {}) {
-    if (!(momentum >= 0 && momentum < 1)) throw new Error(`Muon: momentum must be in [0, 1), got ${momentum}`);
+    if (!(momentum >= 0 && momentum < 1))
+      throw new ArgumentError(`Muon: momentum: expected a number in [0, 1), got ${momentum}`);
     this.momentum = momentum;
     this.matrices = matrices;
     this.weightDecay = weightDecay;
@@ -101,9 +103,11 @@ export class Muon {
   }
 
   private check(name: string, variable: tf.Variable, gradient: tf.Tensor | undefined): void {
-    if (!gradient) throw new Error(`Muon: there is no gradient for '${name}'`);
+    if (!gradient) throw new ArgumentError(`Muon: gradients: expected one for '${name}', got none`);
     if (variable.dtype !== 'float32' || gradient.dtype !== 'float32')
-      throw new Error(`Muon: '${name}' and its gradient must be float32, got ${variable.dtype} and ${gradient.dtype}`);
+      throw new ArgumentError(
+        `Muon: '${name}' and its gradient: expected float32, got ${variable.dtype} and ${gradient.dtype}`,
+      );
     expectShape('Muon', `the gradient of '${name}'`, gradient, variable.shape);
     const momentum = this.momenta.get(name);
     if (momentum) expectShape('Muon', `the momentum of '${name}'`, momentum, variable.shape);

@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 /** Keller Jordan's quintic: its slope at 0 is steep, so that five rounds bring nearly all singular values near 1. */
@@ -12,7 +13,7 @@ const rounds = 5;
  * @returns (..., m, n); zeros for zeros
  */
 export function orthogonalize<T extends tf.Tensor>(x: T): T {
-  if (x.rank < 2) throw new Error(`orthogonalize: x must be (..., m, n), got (${x.shape.join(', ')})`);
+  if (x.rank < 2) throw new ArgumentError(`orthogonalize: x: expected (..., m, n), got (${x.shape.join(', ')})`);
   const [m, n] = x.shape.slice(-2) as [number, number];
   if (x.size === 0) return x.clone();
   return tf.tidy(() => {
