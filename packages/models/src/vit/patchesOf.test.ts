@@ -1,6 +1,8 @@
+// Registers the native backend.
+import '@scmoe/tensor';
+import { availableBackends } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
-import { availableBackends } from '@scmoe/testing';
 import { patchesOf } from './patchesOf.js';
 
 describe.each(availableBackends())('patchesOf on %s', (backend) => {

@@ -1,3 +1,5 @@
+// Registers the native backend.
+import '@scmoe/tensor';
 import { availableBackends } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
