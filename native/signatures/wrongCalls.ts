@@ -46,7 +46,8 @@ export function* wrongCalls(signature: Signature, right: Record<string, unknown>
       yield wrong('null', null);
     }
     for (const value of [{}, 'text', 1, true, Symbol('s'), 2n, () => 1, new Date(0), new ArrayBuffer(64), [], [{}]])
-      if (!isOfKind(value, argument)) yield wrong(`is ${String(value)}, ${typeof value}`, value);
+      if (!isOfKind(value, argument))
+        yield wrong(`is ${typeof value === 'object' ? value.constructor.name : String(value)}, ${typeof value}`, value);
     yield* wrongValues(argument, right, wrong);
   }
 }

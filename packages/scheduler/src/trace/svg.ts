@@ -1,5 +1,5 @@
-// eslint-disable-next-line no-control-regex
 const notInXml =
+  // eslint-disable-next-line no-control-regex -- they are what is looked for
   /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
 /** An SVG element as text. Numbers are rounded to a hundredth of a pixel; `content` is markup. */

@@ -2,7 +2,7 @@ import { ArgumentError, expectOneOf, expectThat, expectWholeNumber } from '@scmo
 import * as tf from '@tensorflow/tfjs';
 
 import { isRecording } from '../autodiff/recording.js';
-import { activateComposed, activations, type ExpertActivation } from './activation.js';
+import { activateComposed, type ExpertActivation } from './activation.js';
 import { expectDtype, expectRank, expectShape } from './check.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
