@@ -45,9 +45,21 @@ export function* wrongCalls(signature: Signature, right: Record<string, unknown>
       yield wrong('undefined', undefined);
       yield wrong('null', null);
     }
-    for (const value of [{}, 'text', 1, true, Symbol('s'), 2n, () => 1, new Date(0), new ArrayBuffer(64), [], [{}]])
-      if (!isOfKind(value, argument))
-        yield wrong(`is ${typeof value === 'object' ? value.constructor.name : String(value)}, ${typeof value}`, value);
+    const foreign: unknown[] = [
+      {},
+      'text',
+      1,
+      true,
+      Symbol('s'),
+      2n,
+      () => 1,
+      new Date(0),
+      new ArrayBuffer(64),
+      [],
+      [{}],
+    ];
+    for (const value of foreign)
+      if (!isOfKind(value, argument)) yield wrong(`a ${Object.prototype.toString.call(value)}`, value);
     yield* wrongValues(argument, right, wrong);
   }
 }

@@ -65,8 +65,8 @@ const losses: Record<RouterLossName, (routing: Routing, context: { numSequences:
 /**
  * The coefficients of a router's losses.
  *
- * @param noisy whether the router is: only then has it a load loss
- * @param within name of the option that holds the coefficients, for messages
+ * @param config `noisy` says whether the router is: only then has it a load loss
+ * @param context `within` is the name of the option that holds the coefficients, for messages
  * @throws ArgumentError naming the coefficient, what is allowed and what came
  */
 export function resolveRouterLosses(
@@ -84,7 +84,7 @@ export function resolveRouterLosses(
  * Every loss that has a coefficient, summed over the routings and not weighted. The load loss counts where noise was
  * added, which is in training.
  *
- * @param numSequences of equal length, that the tokens are
+ * @param context `numSequences`: the tokens are so many sequences of equal length
  * @returns scalars by name, in the order of `routerLossOptions`
  */
 export function routerLosses(

@@ -22,6 +22,7 @@ export const correctionBiasOptions = {
   expectedTopK: { type: 'number', above: 0, optional: true, help: 'choices of a token that should compute something' },
 } as const satisfies OptionSpecs;
 
+/** How a `tf.layers` class moves the correction bias of its router in training. */
 export interface CorrectionBiasArgs extends OptionsOf<typeof correctionBiasOptions> {}
 export interface ResolvedBiasUpdate extends ResolvedOptions<typeof correctionBiasOptions> {}
 

@@ -27,6 +27,7 @@ export const placementOption = {
   help: 'experts in every second block, shortcuts within a pair; or in every block',
 } as const;
 
+/** Where the experts of a model are: in every second block, whose shortcuts stay within a pair, or in every block. */
 export type Placement = (typeof placementOption.choices)[number];
 
 /** Options of a model's experts: those of pairs, where the experts are, and the routers' losses. */

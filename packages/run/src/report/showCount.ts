@@ -5,7 +5,9 @@ import { count } from './format.js';
 
 /** Shows how far something is that takes long and may not know how much there is. */
 export interface CountDisplay {
+  /** Shows how many are done, of how many where that is known. */
   update(done: number, total?: number): void;
+  /** Ends the display. */
   stop(): void;
 }
 
