@@ -254,6 +254,7 @@ describe('in a browser', () => {
     const entries = inputs.map((file) => /@scmoe\/(.+)$/.exec(file)[1]).filter((file) => !file.includes('/chunk-'));
     assert.deepEqual(entries.sort(), [
       'comm/dist/index.browser.js',
+      'errors/dist/index.js',
       'gating/dist/index.js',
       'layer/dist/index.js',
       'scheduler/dist/index.js',
@@ -276,7 +277,7 @@ describe('in a browser', () => {
       assert.match(line, /^backend webgl \(the GPU through WebGL, 1 thread, float32\): the fastest there is here$/);
       await assert.rejects(
         page.evaluate(() => globalThis.useBackend('scmoe')),
-        /Unknown backend 'scmoe': expected one of auto, webgl, wasm, cpu/,
+        /backend: expected one of auto, webgl, wasm, cpu, got 'scmoe'/,
       );
       assert.match((await page.evaluate(() => globalThis.findAddon())).problem, /need Node, this is a browser/);
       await assert.rejects(

@@ -15,7 +15,7 @@ export type { Work } from './communicator/Work.js';
 export { CommError, type CommErrorCode } from './communicator/CommError.js';
 export { fromBf16, toBf16 } from './data/bf16.js';
 export type { HostArray } from './data/dtypes.js';
-export { findGloo } from './engine/gloo.js';
+export { findGloo, type GlooEngineReport } from './engine/gloo.js';
 export { findNccl, type GpuDevice, type NcclEngineReport } from './engine/nccl.js';
 export { finishAllToAllV, startAllToAllV, type ExchangeOptions, type InFlight } from './exchange/allToAllV.js';
 export { analyzeFlightRecords, type FlightAnalysis, type FlightFinding } from './flight/analyzeFlightRecords.js';

@@ -10,10 +10,24 @@ export interface GlooSettings extends EngineSettings {
   listenHost: string;
 }
 
+/** Whether the Gloo engine can be used here. */
+export interface GlooEngineReport {
+  /** The addon's file, whether or not it is there. */
+  path: string;
+  /** Says in one sentence why it can't be used, and what to install; absent where it can. */
+  problem?: string;
+}
+
 let found: EngineAddon<GlooFunctions> | undefined;
 
-/** Whether the Gloo engine can be used here; `problem` says in one sentence why not, and what to install. */
-export function findGloo(): EngineAddon<GlooFunctions> {
+/** Looks whether the Gloo engine can be used here. Never throws. */
+export function findGloo(): GlooEngineReport {
+  const { path, problem } = openGloo();
+  return { path, ...(problem !== undefined && { problem }) };
+}
+
+/** The addon itself, for calls. */
+export function openGloo(): EngineAddon<GlooFunctions> {
   return (found ??= findEngineAddon(
     'gloo',
     'with Gloo (Debian and Ubuntu: apt-get install libgloo-dev), a C++ compiler and CMake, `npm run build` in the repository makes it',
@@ -22,7 +36,7 @@ export function findGloo(): EngineAddon<GlooFunctions> {
 
 /** Connects to all ranks of a group. @throws CommError */
 export async function connectGloo(settings: GlooSettings, group: EngineGroup): Promise<Engine> {
-  const { addon, problem } = findGloo();
+  const { addon, problem } = openGloo();
   if (!addon) throw new CommError('SCMOE_COMM_UNAVAILABLE', `The gloo engine can't be used: ${problem}`);
   return connectNative(
     {

@@ -5,7 +5,7 @@ import { fromSource } from '@scmoe/testing';
 import type { CommFunctions, GlooFunctions } from '@scmoe/native/signatures';
 import { describeGloo } from '../testing/gloo.js';
 import { findEngineAddon } from './commAddon.js';
-import { findGloo } from './gloo.js';
+import { openGloo } from './gloo.js';
 
 describe.each(['gloo', 'nccl'] as const)('calls of the %s addon', (engine) => {
   const { addon } = findEngineAddon<CommFunctions>(engine, '');
@@ -41,7 +41,7 @@ describeGloo('a collective of the addon', () => {
   let id = 0;
 
   beforeAll(() => {
-    id = findGloo().addon!.glooOpen({
+    id = openGloo().addon!.glooOpen({
       onDone: () => undefined,
       group: 'test',
       size: 2,
@@ -58,7 +58,7 @@ describeGloo('a collective of the addon', () => {
       connectTimeoutMs: 1000,
     });
   });
-  afterAll(() => findGloo().addon!.commRelease({ id }));
+  afterAll(() => openGloo().addon!.commRelease({ id }));
 
   it.each<[string, Partial<typeof right>, string]>([
     ['a short input', { input: new Float32Array(3) }, 'input: expected an array of float32 of at least 4, got 3'],
@@ -92,6 +92,6 @@ describeGloo('a collective of the addon', () => {
     ],
     ['a root that is none', { operation: 'broadcast', root: 2 }, 'root: expected a rank below 2, got 2'],
   ])('names %s', (_, wrong, message) => {
-    expect(() => findGloo().addon!.commStart({ ...right, id, ...wrong })).toThrow(`commStart: ${message}`);
+    expect(() => openGloo().addon!.commStart({ ...right, id, ...wrong })).toThrow(`commStart: ${message}`);
   });
 });

@@ -29,7 +29,7 @@ interface Weighted<B extends Batch> {
 export async function evaluate<B extends Batch>(
   model: Trainable<B>,
   batches: Iterable<Weighted<B>>,
-  { world }: { world?: Communicator } = {},
+  { world }: { world?: Communicator | undefined } = {},
 ): Promise<EvaluationResult> {
   const { rank, size } = world ?? { rank: 0, size: 1 };
   const sums: Record<string, number> = {};

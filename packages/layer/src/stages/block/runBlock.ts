@@ -17,7 +17,7 @@ const block: StageForm<ResolvedBlock, BlockContext, BlockValues, BlockCache> = {
   cacheOf: ({ keyValues }) => ({ attention: keyValues! }),
 };
 
-/** One pass of x (B, S, d) through a block. @throws ArgumentError as {@link runStage} */
+/** One pass of x (B, S, d) through a block. @throws ArgumentError as `runStage` */
 export function runBlock(
   x: tf.Tensor3D,
   parameters: ParameterRecord,

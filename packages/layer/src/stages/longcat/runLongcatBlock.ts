@@ -17,7 +17,7 @@ const longcat: StageForm<ResolvedLongcatBlock, LongcatContext, LongcatValues, Lo
   cacheOf: ({ keyValues1, keyValues2 }) => ({ attention1: keyValues1!, attention2: keyValues2! }),
 };
 
-/** One pass of x (B, S, d) through a LongCat block. @throws ArgumentError as {@link runStage} */
+/** One pass of x (B, S, d) through a LongCat block. @throws ArgumentError as `runStage` */
 export function runLongcatBlock(
   x: tf.Tensor3D,
   parameters: ParameterRecord,

@@ -17,7 +17,7 @@ const pair: StageForm<ResolvedPair, PairContext, PairValues, PairCache> = {
   cacheOf: ({ keyValues1, keyValues2 }) => ({ attention1: keyValues1!, attention2: keyValues2! }),
 };
 
-/** One pass of x (B, S, d) through a pair of blocks. @throws ArgumentError as {@link runStage} */
+/** One pass of x (B, S, d) through a pair of blocks. @throws ArgumentError as `runStage` */
 export function runPair(
   x: tf.Tensor3D,
   parameters: ParameterRecord,
