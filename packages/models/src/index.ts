@@ -44,7 +44,12 @@ export { vitSpecs } from './vit/vitSpecs.js';
 export { readHuggingFace, type JsonObject } from './huggingFace/folder/openFolder.js';
 export type { LoadOptions } from './huggingFace/loadModel.js';
 export { loadPretrained, savePretrained } from './huggingFace/pretrained.js';
-export { loadPretrainedVit, readPretrainedVitConfig, savePretrainedVit, type VitLoadOptions } from './huggingFace/pretrainedVit.js';
+export {
+  loadPretrainedVit,
+  readPretrainedVitConfig,
+  savePretrainedVit,
+  type VitLoadOptions,
+} from './huggingFace/pretrainedVit.js';
 export { loadPretrainedLongcatFlash, savePretrainedLongcatFlash } from './huggingFace/pretrainedLongcatFlash.js';
 export { PretrainedError } from './huggingFace/PretrainedError.js';
 export type { SaveOptions } from './huggingFace/saveModel.js';

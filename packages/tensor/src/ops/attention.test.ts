@@ -107,7 +107,9 @@ describe.each(availableBackends())('attention on %s', (backend) => {
       'q: expected at most 2 queries, one a key, under a causal mask, got 3',
     );
     expect(call(q, x([2, 0, 8]), { numHeads: 2, causal: false })).toThrow('at least one key');
-    expect(call(q, q, { numHeads: 8, rope: { style: 'half' } })).toThrow('the head size: expected an even number for rope, got 1');
+    expect(call(q, q, { numHeads: 8, rope: { style: 'half' } })).toThrow(
+      'the head size: expected an even number for rope, got 1',
+    );
   });
 });
 

@@ -74,7 +74,9 @@ describe('useBackend', () => {
     await expect(useBackend('cpu', { threads: 0 })).rejects.toThrow(
       'threads: expected a whole number from 1 to 1024, got 0',
     );
-    await expect(useBackend('cpu', { precision: 'fp8' as 'bf16' })).rejects.toThrow('precision: expected one of float32, bf16, got "fp8"');
+    await expect(useBackend('cpu', { precision: 'fp8' as 'bf16' })).rejects.toThrow(
+      'precision: expected one of float32, bf16, got "fp8"',
+    );
     process.env['SCMOE_THREADS'] = 'many';
     await expect(useBackend('cpu')).rejects.toThrow('SCMOE_THREADS: expected a whole number from 1 to 1024, got NaN');
   });
