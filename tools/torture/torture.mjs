@@ -6,10 +6,10 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
-import { listeningAddresses, sendStrangers } from '../testing/src/strangers.mjs';
+import { listeningAddresses, sendStrangers, socketsOf } from '../testing/src/strangers.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -59,17 +59,39 @@ attacks.push(
   { ranks: 2, name: `${strangers} strangers in training`, signal: 'SIGTERM', attack: visitInTraining },
 );
 
-/** Knocks wherever launcher and ranks listen, as soon as they do. @returns how many came */
+/**
+ * Knocks wherever launcher and ranks listen, as soon as they do. Ranks do so for milliseconds, until all are connected:
+ * one of them is slowed down from its first connection on, so that the others listen for longer.
+ * @returns how many came, and how many of them to ranks
+ */
 async function visitAtStart({ pid, isOver }) {
-  const visits = [];
-  while (!isOver()) {
-    const open = listeningAddresses([pid, ...ranksOf(pid)]);
-    if (open.length > 0 && visits.length < strangers / 20) visits.push(sendStrangers(open, { count: 20 }));
-    await sleep(10);
+  const [store, ports] = [[], []];
+  const slowed = { pid: undefined, end: Infinity, isStopped: false };
+  for (let next = 0; !isOver(); await immediate()) {
+    const ranks = ranksOf(pid);
+    if (ranks.length === 2) slowed.pid ??= ranks[1];
+    slowDown(slowed);
+    const open = listeningAddresses(ranks);
+    if (open.length > 0 && ports.length < 10) ports.push(sendStrangers(open, { count: strangers / 10 }));
+    if (performance.now() < next) continue;
+    next = performance.now() + 20;
+    const served = listeningAddresses([pid]);
+    if (served.length > 0 && store.length < 20) store.push(sendStrangers(served, { count: strangers / 20 }));
   }
-  const came = await Promise.all(visits.map(({ opened }) => opened));
-  visits.forEach((visit) => visit.close());
-  return came.reduce((sum, count) => sum + count, 0);
+  const came = await Promise.all([...store, ...ports].map(({ opened }) => opened));
+  [...store, ...ports].forEach((visit) => visit.close());
+  const sum = (counts) => counts.reduce((total, count) => total + count, 0);
+  return { visits: sum(came), toRanks: sum(came.slice(store.length)) };
+}
+
+/** Lets a process run for 10 of 70 ms, for 5 s from its first connection on. */
+function slowDown(process) {
+  if (process.pid === undefined) return;
+  const now = performance.now();
+  if (process.end === Infinity && socketsOf(process.pid).length > 0) process.end = now + 5000;
+  const shallStop = process.end < Infinity && now < process.end && now % 70 > 10;
+  if (shallStop !== process.isStopped) kill(process.pid, shallStop ? 'SIGSTOP' : 'SIGCONT');
+  process.isStopped = shallStop;
 }
 
 /** @returns how many came, and the longest time without a step while they did, in milliseconds */
@@ -117,7 +139,7 @@ async function tryOnce({ ranks, signal, atStart, attack, runs, measured }) {
     await sleep(20);
   }
   measured.startMs = performance.now() - began;
-  if (visiting !== undefined) measured.visits = await visiting;
+  Object.assign(measured, await visiting);
   // Anywhere in a step.
   await sleep(Math.random() * 50);
   const children = ranksOf(child.pid);
@@ -199,6 +221,7 @@ console.table(
     ...result,
     'start ms (median)': over('startMs', median)(measures[i]),
     'strangers (fewest)': over('visits', (values) => values[0])(measures[i]),
+    'to ranks (sum)': over('toRanks', (values) => values.reduce((sum, value) => sum + value))(measures[i]),
     'longest pause ms': over('pauseMs', (values) => values.at(-1))(measures[i]),
   })),
 );

@@ -6,6 +6,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include "comm/error.h"
@@ -58,13 +59,18 @@ std::shared_ptr<GivenContext> createContext(const std::shared_ptr<::gloo::transp
     auto context = std::make_shared<GivenContext>(device, rank, size);
     // Never waited for: each wait has a deadline of its own.
     context->setTimeout(Milliseconds(std::chrono::hours(1)));
-    bool untouched = true;
+    // Each waits for Gloo's loop to come round, 10 ms at most: all for the same time.
+    std::vector<std::future<bool>> untouched;
     for (int peer = 0; peer < size; ++peer) {
       if (peer == rank) continue;
-      context->createPair(peer);
-      untouched = untouched && context->pair(peer).isUntouched();
+      untouched.push_back(std::async(std::launch::async, [&context, peer] {
+        context->createPair(peer);
+        return context->pair(peer).isUntouched();
+      }));
     }
-    if (untouched) return context;
+    bool all = true;
+    for (auto& each : untouched) all = each.get() && all;
+    if (all) return context;
   }
   throw Error("somebody connects to every port of this machine at once");
 }
@@ -97,11 +103,6 @@ struct GlooMesh::Pending {
 };
 
 GlooMesh::GlooMesh(PeerIdentity self, const std::string& host) : self_(std::move(self)) {
-  try {
-    context_ = createContext(createDevice(), rank(), size());
-  } catch (const std::exception& error) {
-    throw CommError(FailureKind::kConnection, std::string("Gloo can't be used: ") + withoutPlace(error.what()));
-  }
   if (size() == 1) return;
   try {
     listener_ = std::make_unique<PeerListener>(self_, host);
@@ -115,6 +116,11 @@ GlooMesh::~GlooMesh() { disconnect(); }
 std::vector<uint8_t> GlooMesh::address() const { return listener_ ? listener_->address() : std::vector<uint8_t>(); }
 
 void GlooMesh::connect(const std::vector<std::vector<uint8_t>>& everybody, Deadline deadline) {
+  try {
+    context_ = createContext(createDevice(), rank(), size());
+  } catch (const std::exception& error) {
+    throw CommError(FailureKind::kConnection, std::string("Gloo can't be used: ") + withoutPlace(error.what()));
+  }
   int peer = 0;
   try {
     // Of two ranks the higher one dials: it has shown the token when it learns that it is welcome.
@@ -231,7 +237,7 @@ void GlooMesh::abort() noexcept {
 void GlooMesh::disconnect() noexcept {
   try {
     stopListening();
-    for (int peer = 0; peer < size(); ++peer)
+    for (int peer = 0; context_ && peer < size(); ++peer)
       if (peer != rank()) context_->pair(peer).close();
   } catch (...) {
   }

@@ -67,7 +67,7 @@ class GlooMesh {
                            int peer, bool timedOut);
 
   const PeerIdentity self_;
-  std::shared_ptr<GivenContext> context_;
+  std::shared_ptr<GivenContext> context_;   // from connect() on
   std::unique_ptr<PeerListener> listener_;  // until all are connected
   Wake wake_;
   std::mutex mutex_;

@@ -66,7 +66,13 @@ export function listeningAddresses(pids) {
   );
 }
 
-function socketsOf(pid) {
+/**
+ * The inodes of a process's sockets. Linux.
+ *
+ * @param {number} pid
+ * @returns {string[]}
+ */
+export function socketsOf(pid) {
   try {
     return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
       try {
