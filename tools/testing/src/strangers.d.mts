@@ -15,6 +15,3 @@ export function sendStrangers(targets: readonly Address[], options: { count: num
 
 /** Where processes listen for TCP connections. Linux. */
 export function listeningAddresses(pids: readonly number[]): Address[];
-
-/** The inodes of a process's sockets. Linux. */
-export function socketsOf(pid: number): string[];

@@ -66,13 +66,7 @@ export function listeningAddresses(pids) {
   );
 }
 
-/**
- * The inodes of a process's sockets. Linux.
- *
- * @param {number} pid
- * @returns {string[]}
- */
-export function socketsOf(pid) {
+function socketsOf(pid) {
   try {
     return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
       try {
