@@ -18,8 +18,8 @@ std::vector<std::exception_ptr> onRanks(int size, const Body& body) {
   std::vector<std::unique_ptr<GlooEngine>> engines;
   std::vector<std::vector<uint8_t>> addresses;
   for (int rank = 0; rank < size; ++rank) {
-    auto mesh = std::make_unique<GlooMesh>(rank, size, "127.0.0.1", Milliseconds(10000));
-    addresses.push_back(mesh->addresses());
+    auto mesh = std::make_unique<GlooMesh>(PeerIdentity{"token", "world", rank, size}, "127.0.0.1");
+    addresses.push_back(mesh->address());
     engines.push_back(std::make_unique<GlooEngine>(std::move(mesh)));
   }
   std::vector<std::exception_ptr> errors(size);
@@ -153,16 +153,64 @@ TEST(ranks_that_disagree_throw_the_same_and_move_nothing) {
 
 TEST(an_address_that_is_none_is_an_error) {
   try {
-    GlooMesh mesh(0, 2, "no-such-host.invalid", Milliseconds(100));
+    GlooMesh mesh({"token", "world", 0, 2}, "no-such-host.invalid");
     CHECK(false);
   } catch (const CommError& error) {
     CHECK(std::string(error.what()).find("Gloo can't listen on 'no-such-host.invalid'") != std::string::npos);
   }
-  GlooMesh mesh(0, 2, "127.0.0.1", Milliseconds(100));
+  GlooMesh mesh({"token", "world", 1, 2}, "127.0.0.1");
   try {
-    mesh.connect({{}, {1, 2, 3}}, Clock::now() + Milliseconds(100));
+    mesh.connect({{1, 2, 3}, {}}, Clock::now() + Milliseconds(100));
     CHECK(false);
   } catch (const CommError& error) {
-    CHECK(std::string(error.what()).find("rank 1") != std::string::npos);
+    CHECK(std::string(error.what()) == "no connection to rank 0: its address is malformed");
+  }
+}
+
+TEST(a_rank_that_never_connects_is_named) {
+  GlooMesh mesh({"token", "world", 0, 2}, "127.0.0.1");
+  try {
+    mesh.connect({{}, {}}, Clock::now() + Milliseconds(100));
+    CHECK(false);
+  } catch (const CommError& error) {
+    CHECK(error.kind == FailureKind::kTimeout);
+    CHECK(error.ranks == std::vector<int>{1});
+    CHECK(std::string(error.what()) == "no connection to rank 1: it did not connect in time");
+  }
+}
+
+TEST(a_rank_that_is_gone_is_named_at_once) {
+  std::vector<uint8_t> gone;
+  {
+    GlooMesh other({"token", "world", 0, 2}, "127.0.0.1");
+    gone = other.address();
+  }
+  GlooMesh mesh({"token", "world", 1, 2}, "127.0.0.1");
+  try {
+    mesh.connect({gone, {}}, Clock::now() + Milliseconds(60000));
+    CHECK(false);
+  } catch (const CommError& error) {
+    CHECK(error.kind == FailureKind::kConnection);
+    CHECK(std::string(error.what()).find("no connection to rank 0: Connection refused") == 0);
+  }
+}
+
+TEST(an_abort_ends_connecting_on_both_sides) {
+  // Rank 0 waits to be dialled; rank 1 dials who never says a word.
+  const Socket silent = listenAt("127.0.0.1");
+  for (int rank : {0, 1}) {
+    GlooMesh mesh({"token", "world", rank, 2}, "127.0.0.1");
+    std::thread other([&] {
+      std::this_thread::sleep_for(Milliseconds(50));
+      mesh.abort();
+    });
+    FailureKind kind = FailureKind::kEngine;
+    try {
+      mesh.connect({addressOf(silent), {}}, Clock::now() + Milliseconds(60000));
+    } catch (const CommError& error) {
+      kind = error.kind;
+    }
+    other.join();
+    CHECK(kind == FailureKind::kAborted);
   }
 }

@@ -15,8 +15,9 @@ static GlooEngine& engineOf(const Call& call, int64_t id) {
 SCMOE_EXPORT(glooOpen) {
   return guarded(call, [&] {
     CommunicatorOptions options = optionsOf(call, args);
-    auto mesh = std::make_unique<GlooMesh>(options.watch.rank, options.watch.size, args.listenHost,
-                                           Milliseconds(args.connectTimeoutMs));
+    const WatchOptions& watch = options.watch;
+    auto mesh =
+        std::make_unique<GlooMesh>(PeerIdentity{watch.token, watch.group, watch.rank, watch.size}, args.listenHost);
     const uint32_t id =
         Instance::of(call.env())
             .open(call.env(), args.onDone, std::make_unique<GlooEngine>(std::move(mesh)), std::move(options));
@@ -24,8 +25,8 @@ SCMOE_EXPORT(glooOpen) {
   });
 }
 
-SCMOE_EXPORT(glooAddresses) {
-  return guarded(call, [&] { return toJs(call.env(), engineOf(call, args.id).mesh().addresses()); });
+SCMOE_EXPORT(glooAddress) {
+  return guarded(call, [&] { return toJs(call.env(), engineOf(call, args.id).mesh().address()); });
 }
 
 SCMOE_EXPORT(glooSetAddresses) {

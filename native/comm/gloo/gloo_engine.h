@@ -17,7 +17,7 @@ class GlooEngine final : public Engine {
   explicit GlooEngine(std::unique_ptr<GlooMesh> mesh) : mesh_(std::move(mesh)) {}
 
   GlooMesh& mesh() { return *mesh_; }
-  /// addresses() of every rank's mesh; before connect().
+  /// address() of every rank's mesh; before connect().
   void setAddresses(std::vector<std::vector<uint8_t>> everybody) { everybody_ = std::move(everybody); }
 
   int rank() const override { return mesh_->rank(); }

@@ -1,17 +1,16 @@
 #include "comm/gloo/mesh.h"
 
-#include <gloo/context.h>
-#include <gloo/transport/context.h>
-#include <gloo/transport/device.h>
 #include <gloo/transport/tcp/device.h>
 #include <gloo/transport/unbound_buffer.h>
 #include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
 #include "comm/error.h"
+#include "comm/gloo/given_pair.h"
+#include "comm/peers/dial_peer.h"
 
 namespace scmoe::comm {
 
@@ -42,22 +41,33 @@ class StartsBatchThreads {
   bool changed_ = false;
 };
 
-std::shared_ptr<::gloo::transport::Device> createDevice(const ::gloo::transport::tcp::attr& attributes) {
+// Gloo's own sockets are of no use here. Where they listen at all, nobody outside of this machine reaches them.
+constexpr const char* kNowhere = "127.0.0.1";
+// A pair that somebody has met is of no more use.
+constexpr int kMostContexts = 100;
+
+std::shared_ptr<::gloo::transport::tcp::Device> createDevice() {
   const StartsBatchThreads batch;
-  return ::gloo::transport::tcp::CreateDevice(attributes);
+  return std::static_pointer_cast<::gloo::transport::tcp::Device>(
+      ::gloo::transport::tcp::CreateDevice(::gloo::transport::tcp::attr(kNowhere)));
 }
 
-/// gloo::Context with its transport set from outside; Gloo's own subclass fills it from a store.
-class MeshContext : public ::gloo::Context {
- public:
-  MeshContext(int rank, int size, std::shared_ptr<::gloo::transport::Device> device) : ::gloo::Context(rank, size) {
-    device_ = std::move(device);
-    transportContext_ = device_->createContext(rank, size);
+std::shared_ptr<GivenContext> createContext(const std::shared_ptr<::gloo::transport::tcp::Device>& device, int rank,
+                                            int size) {
+  for (int i = 0; i < kMostContexts; ++i) {
+    auto context = std::make_shared<GivenContext>(device, rank, size);
+    // Never waited for: each wait has a deadline of its own.
+    context->setTimeout(Milliseconds(std::chrono::hours(1)));
+    bool untouched = true;
+    for (int peer = 0; peer < size; ++peer) {
+      if (peer == rank) continue;
+      context->createPair(peer);
+      untouched = untouched && context->pair(peer).isUntouched();
+    }
+    if (untouched) return context;
   }
-  ::gloo::transport::Context& transport() { return *transportContext_; }
-};
-
-MeshContext& meshOf(const std::shared_ptr<::gloo::Context>& context) { return static_cast<MeshContext&>(*context); }
+  throw Error("somebody connects to every port of this machine at once");
+}
 
 /// Gloo's messages begin with `[/its/source/file.cc:123] `.
 std::string withoutPlace(const std::string& message) {
@@ -86,70 +96,47 @@ struct GlooMesh::Pending {
   bool done = false;
 };
 
-GlooMesh::GlooMesh(int rank, int size, const std::string& host, Milliseconds connectTimeout)
-    : rank_(rank), size_(size) {
+GlooMesh::GlooMesh(PeerIdentity self, const std::string& host) : self_(std::move(self)) {
   try {
-    ::gloo::transport::tcp::attr attributes(host.c_str());
-    context_ = std::make_shared<MeshContext>(rank, size, createDevice(attributes));
-    auto& transport = meshOf(context_).transport();
-    // Gloo waits for a connection five times as long as a pair's time-out, which is fixed when the pair is created.
-    transport.setTimeout(std::max(Milliseconds(1), connectTimeout / 5));
-    for (int peer = 0; peer < size; ++peer)
-      if (peer != rank) transport.createPair(peer);
+    context_ = createContext(createDevice(), rank(), size());
   } catch (const std::exception& error) {
-    throw CommError(FailureKind::kConnection, "Gloo can't listen on '" + host + "': " + withoutPlace(error.what()));
+    throw CommError(FailureKind::kConnection, std::string("Gloo can't be used: ") + withoutPlace(error.what()));
+  }
+  if (size() == 1) return;
+  try {
+    listener_ = std::make_unique<PeerListener>(self_, host);
+  } catch (const std::exception& error) {
+    throw CommError(FailureKind::kConnection, "Gloo can't listen on '" + host + "': " + error.what());
   }
 }
 
 GlooMesh::~GlooMesh() { disconnect(); }
 
-std::vector<uint8_t> GlooMesh::addresses() const {
-  std::vector<uint8_t> result;
-  for (int peer = 0; peer < size_; ++peer) {
-    std::vector<char> bytes;
-    if (peer != rank_) bytes = meshOf(context_).transport().getPair(peer)->address().bytes();
-    const uint32_t length = static_cast<uint32_t>(bytes.size());
-    const size_t at = result.size();
-    result.resize(at + 4 + length);
-    std::memcpy(result.data() + at, &length, 4);
-    if (length > 0) std::memcpy(result.data() + at + 4, bytes.data(), length);
-  }
-  return result;
-}
+std::vector<uint8_t> GlooMesh::address() const { return listener_ ? listener_->address() : std::vector<uint8_t>(); }
 
 void GlooMesh::connect(const std::vector<std::vector<uint8_t>>& everybody, Deadline deadline) {
-  connecting_ = true;
   int peer = 0;
   try {
-    for (peer = 0; peer < size_; ++peer) {
-      if (peer == rank_) continue;
-      if (aborted_ || Clock::now() > deadline) break;
-      const std::vector<uint8_t>& theirs = everybody.at(peer);
-      size_t at = 0;
-      for (int i = 0;; ++i) {
-        uint32_t length = 0;
-        if (at + 4 > theirs.size()) throw Error("its address is malformed");
-        std::memcpy(&length, theirs.data() + at, 4);
-        at += 4;
-        if (length > theirs.size() - at) throw Error("its address is malformed");
-        if (i == rank_) {
-          const char* begin = reinterpret_cast<const char*>(theirs.data() + at);
-          meshOf(context_).transport().getPair(peer)->connect(std::vector<char>(begin, begin + length));
-          break;
-        }
-        at += length;
-      }
+    // Of two ranks the higher one dials: it has shown the token when it learns that it is welcome.
+    for (peer = 0; peer < size(); ++peer) {
+      if (peer == rank()) continue;
+      context_->pair(peer).take(peer < rank() ? dialPeer(self_, peer, everybody.at(peer), wake_, deadline)
+                                              : listener_->take(peer, deadline));
     }
+  } catch (const CommError& error) {
+    if (error.kind == FailureKind::kAborted) throw;
+    throw CommError(error.kind, "no connection to rank " + std::to_string(peer) + ": " + error.what(), {peer});
   } catch (const std::exception& error) {
-    connecting_ = false;
-    if (aborted_) throw CommError(FailureKind::kAborted, "connecting was aborted");
-    const bool late = Clock::now() >= deadline;
-    throw CommError(late ? FailureKind::kTimeout : FailureKind::kConnection,
+    throw CommError(FailureKind::kConnection,
                     "no connection to rank " + std::to_string(peer) + ": " + withoutPlace(error.what()), {peer});
   }
-  connecting_ = false;
-  if (aborted_) throw CommError(FailureKind::kAborted, "connecting was aborted");
-  if (peer < size_) throw CommError(FailureKind::kTimeout, "connecting took too long", {peer});
+  stopListening();
+}
+
+void GlooMesh::stopListening() {
+  std::unique_ptr<PeerListener> ended;
+  std::lock_guard<std::mutex> lock(mutex_);
+  ended.swap(listener_);
 }
 
 GlooMesh::Buffer* GlooMesh::track(std::unique_ptr<Buffer> buffer, std::vector<Pending>& list, int peer) {
@@ -230,9 +217,9 @@ void GlooMesh::failed(std::vector<Pending>& receives, std::vector<Pending>& send
 void GlooMesh::abort() noexcept {
   aborted_ = true;
   try {
-    // A connect has no buffer to wake; closing its connections ends it.
-    if (connecting_) context_->closeConnections();
+    wake_.set();
     std::lock_guard<std::mutex> lock(mutex_);
+    if (listener_) listener_->abort();
     for (Buffer* buffer : live_) {
       buffer->abortWaitRecv();
       buffer->abortWaitSend();
@@ -243,7 +230,9 @@ void GlooMesh::abort() noexcept {
 
 void GlooMesh::disconnect() noexcept {
   try {
-    if (context_) context_->closeConnections();
+    stopListening();
+    for (int peer = 0; peer < size(); ++peer)
+      if (peer != rank()) context_->pair(peer).close();
   } catch (...) {
   }
 }

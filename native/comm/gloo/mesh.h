@@ -8,14 +8,12 @@
 #include <unordered_set>
 #include <vector>
 
+#include "comm/peers/peer_listener.h"
 #include "comm/request.h"
 
-namespace gloo {
-class Context;
-namespace transport {
+namespace gloo::transport {
 class UnboundBuffer;
 }
-}  // namespace gloo
 
 namespace scmoe::comm {
 
@@ -26,22 +24,25 @@ struct Message {
   size_t bytes;
 };
 
+class GivenContext;
+
 /// A Gloo connection between every two ranks, and the one thing that is done with it: a set of receives and sends that
-/// all run at the same time. Built without a store: addresses() goes out and everybody's come back by other means.
+/// all run at the same time. Built without a store: address() goes out and everybody's come back by other means. Gloo
+/// is given connections on which both ranks have shown the run's token, and makes none itself.
 class GlooMesh {
  public:
-  /// Listens for the other ranks. @param host address or name of this machine to listen on.
-  /// @param connectTimeout how long connect() may wait for one rank. @throws CommError
-  GlooMesh(int rank, int size, const std::string& host, Milliseconds connectTimeout);
+  /// Listens for the other ranks. @param host address or name of this machine to listen on. @throws CommError
+  GlooMesh(PeerIdentity self, const std::string& host);
   ~GlooMesh();
 
-  int rank() const { return rank_; }
-  int size() const { return size_; }
+  int rank() const { return self_.rank; }
+  int size() const { return self_.size; }
 
-  /// Where each other rank reaches this one, as bytes for connect() on the others.
-  std::vector<uint8_t> addresses() const;
+  /// Where the other ranks reach this one, as bytes for connect() on the others.
+  std::vector<uint8_t> address() const;
 
-  /// @param everybody addresses() of every rank, by rank. Blocks. @throws CommError (timeout, connection)
+  /// Nobody can connect to this rank afterwards.
+  /// @param everybody address() of every rank, by rank. Blocks. @throws CommError (timeout, connection)
   void connect(const std::vector<std::vector<uint8_t>>& everybody, Deadline deadline);
 
   /// Posts all receives, then all sends, then waits for all: the link is busy both ways from the start.
@@ -59,18 +60,19 @@ class GlooMesh {
   using Buffer = ::gloo::transport::UnboundBuffer;
   struct Pending;
 
+  void stopListening();
   Buffer* track(std::unique_ptr<Buffer> buffer, std::vector<Pending>& list, int peer);
   void await(std::vector<Pending>& receives, std::vector<Pending>& sends, Deadline deadline);
   [[noreturn]] void failed(std::vector<Pending>& receives, std::vector<Pending>& sends, const std::string& reason,
                            int peer, bool timedOut);
 
-  const int rank_;
-  const int size_;
-  std::shared_ptr<::gloo::Context> context_;
+  const PeerIdentity self_;
+  std::shared_ptr<GivenContext> context_;
+  std::unique_ptr<PeerListener> listener_;  // until all are connected
+  Wake wake_;
   std::mutex mutex_;
   std::unordered_set<Buffer*> live_;  // what abort() has to wake
   std::atomic<bool> aborted_{false};
-  std::atomic<bool> connecting_{false};
 };
 
 }  // namespace scmoe::comm

@@ -14,4 +14,5 @@ export {
 export { referenceCheckpoint, unreadCheckpoints } from './referenceCheckpoint.js';
 export { runRanks, sendResult, type ServeStore } from './runRanks.js';
 export { withSmallDisk } from './smallDisk.js';
+export { listeningAddresses, sendStrangers, type Address, type Strangers } from './strangers.mjs';
 export { temporaryFolder, temporaryFolderForEach } from './temporaryFolder.js';

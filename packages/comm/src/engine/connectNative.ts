@@ -29,7 +29,7 @@ export interface EngineGroup {
 }
 
 /** What every engine's open function takes. */
-export type OpenOptions = Omit<Parameters<GlooFunctions['glooOpen']>[0], 'listenHost' | 'connectTimeoutMs'>;
+export type OpenOptions = Omit<Parameters<GlooFunctions['glooOpen']>[0], 'listenHost'>;
 
 /** What one engine does its own way. */
 export interface NativeKind {

@@ -42,9 +42,8 @@ export async function connectGloo(settings: GlooSettings, group: EngineGroup): P
     {
       name: 'gloo',
       addon,
-      open: ({ timeoutMs }, options) =>
-        addon.glooOpen({ ...options, listenHost: settings.listenHost, connectTimeoutMs: timeoutMs }),
-      introduce: (id) => addon.glooAddresses({ id }),
+      open: (_group, options) => addon.glooOpen({ ...options, listenHost: settings.listenHost }),
+      introduce: (id) => addon.glooAddress({ id }),
       meet: (id, addresses) => addon.glooSetAddresses({ id, count: addresses.length, addresses }),
     },
     settings,

@@ -55,7 +55,6 @@ describeGloo('a collective of the addon', () => {
       recordCapacity: 8,
       closeGraceMs: 10,
       listenHost: '127.0.0.1',
-      connectTimeoutMs: 1000,
     });
   });
   afterAll(() => openGloo().addon!.commRelease({ id }));

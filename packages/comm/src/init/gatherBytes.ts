@@ -1,6 +1,7 @@
 import { CommError } from '../communicator/CommError.js';
 import { RendezvousError } from '../rendezvous/RendezvousError.js';
 import type { StoreClient } from '../rendezvous/StoreClient.js';
+import { wrongTokensNote } from '../rendezvous/wrongTokens.js';
 
 export interface Gathering {
   /** What the bytes are about: ranks gather once for each topic of a group. */
@@ -36,7 +37,7 @@ export async function gatherBytes(store: StoreClient, gathering: Gathering, byte
   await store.delete(keyOf(gathering, rank)).catch(() => undefined);
   throw new CommError(
     'SCMOE_COMM_TIMEOUT',
-    `init on rank ${rank} of ${size}: ${missing.length === 1 ? 'rank' : 'ranks'} ${missing.join(', ')} did not come within ${timeoutMs} ms`,
+    `init on rank ${rank} of ${size}: ${missing.length === 1 ? 'rank' : 'ranks'} ${missing.join(', ')} did not come within ${timeoutMs} ms${await wrongTokensNote(store)}`,
     { ranks: missing },
   );
 }

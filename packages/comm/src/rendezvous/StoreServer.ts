@@ -8,6 +8,7 @@ import { serveKeyValues } from './serveKeyValues.js';
 import { serveWatch } from './serveWatch.js';
 import { findByToken, tokenDigest, tokenPattern } from './token.js';
 import { WatchGroups } from './WatchGroups.js';
+import { wrongTokensKey, wrongTokensText } from './wrongTokens.js';
 
 /** Options of `StoreServer.listen`. */
 export interface StoreServerOptions extends Partial<StoreLimits> {
@@ -41,6 +42,7 @@ export class StoreServer {
   readonly #sockets = new Set<Socket>();
   readonly #pending = new Set<Socket>();
   #referenced = true;
+  #wrongTokens = 0;
   /** The port that it listens on. */
   readonly port: number;
 
@@ -152,7 +154,10 @@ export class StoreServer {
     if (protocol !== 'scmoe-store' && protocol !== 'scmoe-watch') return 'this is a rendezvous store of scmoe';
     if (version !== '1') return 'expected version 1 of the protocol: use the same release of @scmoe/comm everywhere';
     const room = findByToken(this.#rooms.values(), token ?? '');
-    if (room === undefined) return 'wrong token';
+    if (room === undefined) {
+      this.#note(socket);
+      return 'wrong token';
+    }
     if (this.#sockets.size - this.#pending.size > this.#limits.maxConnections) {
       return `more than ${this.#limits.maxConnections} connections`;
     }
@@ -163,6 +168,19 @@ export class StoreServer {
       socket.on('close', () => room.sockets.delete(socket));
     }
     return receive;
+  }
+
+  /** Leaves word for ranks that wait for one with another token: it may be the one that they miss. */
+  #note(socket: Socket): void {
+    this.#wrongTokens++;
+    const text = wrongTokensText(this.#wrongTokens, socket.remoteAddress ?? 'an unknown address');
+    for (const { values } of this.#rooms.values()) {
+      try {
+        values.set(wrongTokensKey, Buffer.from(text));
+      } catch {
+        // A store that is full tells of other troubles.
+      }
+    }
   }
 
   #openStore(socket: Socket, room: Room, words: string[]): Receive | string {

@@ -22,6 +22,8 @@ export interface Dialled {
   rest: Buffer;
 }
 
+const advice: Record<string, string> = { 'wrong token': ' SCMOE_TOKEN has to be the same for all ranks of a run.' };
+
 const retryDelaysMs = [20, 50, 100, 200, 500];
 
 /**
@@ -88,7 +90,7 @@ function tryOnce(host: string, port: number, firstLine: string, timeoutMs: numbe
         return fail(
           new RendezvousError(
             'refused',
-            `The rendezvous store at ${endpointText(host, port)} refused: ${line.slice(6)}.`,
+            `The rendezvous store at ${endpointText(host, port)} refused: ${line.slice(6)}.${advice[line.slice(6)] ?? ''}`,
           ),
         );
       }
