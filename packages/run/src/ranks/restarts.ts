@@ -11,6 +11,8 @@ export interface Restarts {
   lastCheckpoint(): Promise<string | undefined>;
   /** Rank 0 says at the first start that there is no run yet, and later where it is. */
   remember(runFolder: string | undefined): Promise<void>;
+  /** Rank 0 tells the launcher how far the run is: the step of a checkpoint that is whole. A failure after it is one with progress. */
+  tell(step: number): Promise<void>;
   /** The run has ended as it should, its report included: a start after that would be another run. */
   forget(): Promise<void>;
 }
@@ -20,7 +22,7 @@ export interface Restarts {
  * launcher that restarts there is nothing to remember.
  */
 export function openRestarts(runDir: string, env: NodeJS.ProcessEnv = process.env): Restarts {
-  const { SCMOE_RUN_ID: id, SCMOE_RESTART_COUNT: text = '0' } = env;
+  const { SCMOE_RUN_ID: id, SCMOE_RESTART_COUNT: text = '0', SCMOE_PROGRESS_FILE: note } = env;
   const count = Number(text);
   const marker = join(runDir, `.launch-${id}`);
   return {
@@ -37,6 +39,10 @@ export function openRestarts(runDir: string, env: NodeJS.ProcessEnv = process.en
       if ((await readFile(marker, 'utf8').catch(() => undefined)) === runFolder) return;
       await writeFile(`${marker}.new`, runFolder);
       await rename(`${marker}.new`, marker);
+    },
+    tell: async (step) => {
+      // The run itself needs nothing of it: on a full disk a restart counts.
+      if (note !== undefined) await writeFile(note, String(step)).catch(() => undefined);
     },
     forget: async () => {
       if (id === undefined) return;

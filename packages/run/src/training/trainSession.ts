@@ -40,7 +40,7 @@ export interface Outcome {
  * @throws UserError when training diverges, with the last good checkpoint
  */
 export async function trainSession(
-  { program, ranks: { groups }, step: startStep }: Start,
+  { program, ranks: { groups }, restarts, step: startStep }: Start,
   { settings, learningRate }: PlannedRun,
   parts: Parts,
   session: Session,
@@ -81,7 +81,9 @@ export async function trainSession(
     try {
       const folder = session.folder?.checkpointsFolder;
       session.lock?.check();
-      if (folder !== undefined) await saveCheckpoint(folder, content, { keep: settings.keep });
+      if (folder === undefined) return;
+      await saveCheckpoint(folder, content, { keep: settings.keep });
+      await restarts.tell(step);
     } finally {
       tf.dispose([parameters, optimizer.state]);
     }
