@@ -1,13 +1,13 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { listCheckpoints } from '@scmoe/trainer';
+import { newestCheckpoint } from '@scmoe/trainer';
 
 /** What a run leaves for its own next start, where the launcher starts all ranks again after a failure. */
 export interface Restarts {
   /** How often the ranks have been started again. */
   count: number;
-  /** The newest checkpoint of this launch's run; undefined at the first start, or where nothing was saved. */
+  /** The newest checkpoint of this launch's run, which may be damaged; undefined at the first start, or where nothing was saved. */
   lastCheckpoint(): Promise<string | undefined>;
   /** Rank 0 says at the first start that there is no run yet, and later where it is. */
   remember(runFolder: string | undefined): Promise<void>;
@@ -30,7 +30,7 @@ export function openRestarts(runDir: string, env: NodeJS.ProcessEnv = process.en
     lastCheckpoint: async () => {
       if (id === undefined || count === 0) return undefined;
       const runFolder = await readFile(marker, 'utf8').catch(() => '');
-      return runFolder === '' ? undefined : (await listCheckpoints(join(runFolder, 'checkpoints'))).at(-1)?.path;
+      return runFolder === '' ? undefined : newestCheckpoint(join(runFolder, 'checkpoints'));
     },
     remember: async (runFolder = '') => {
       if (id === undefined) return;
