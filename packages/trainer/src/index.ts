@@ -47,11 +47,18 @@ export { gatherSharded } from './parallel/gatherSharded.js';
 export { shardStored } from './parallel/shardStored.js';
 
 export { type CheckpointIndex, type Json, type JsonObject } from './checkpoint/CheckpointIndex.js';
-export { type CheckpointContent, saveCheckpoint } from './checkpoint/saveCheckpoint.js';
+export type { CheckpointContent } from './checkpoint/CheckpointContent.js';
+export {
+  type CheckpointWriter,
+  type CheckpointWriterOptions,
+  openCheckpointWriter,
+} from './checkpoint/CheckpointWriter.js';
+export type { Retention } from './checkpoint/pruneCheckpoints.js';
+export { saveCheckpoint } from './checkpoint/saveCheckpoint.js';
 export { type Checkpoint, loadCheckpoint, type StoredTensors } from './checkpoint/loadCheckpoint.js';
 export { checkpointName, listCheckpoints } from './checkpoint/listCheckpoints.js';
 export { setAsideCheckpoints } from './checkpoint/setAsideCheckpoints.js';
-export { findCheckpoint, findLatestCheckpoint } from './checkpoint/findCheckpoint.js';
+export { findCheckpoint, findLatestCheckpoint, newestCheckpoint } from './checkpoint/findCheckpoint.js';
 export { restoreVariables } from './checkpoint/restoreVariables.js';
 export { restoreOptimizer } from './checkpoint/restoreOptimizer.js';
 

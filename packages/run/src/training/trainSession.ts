@@ -5,7 +5,6 @@ import {
   type EvaluationResult,
   listCheckpoints,
   type RunFolder,
-  saveCheckpoint,
   type StepRecord,
   train,
 } from '@scmoe/trainer';
@@ -56,6 +55,7 @@ export async function trainSession(
   };
 
   const onStep = async (record: StepRecord) => {
+    session.writer?.check();
     await parts.balancer.update(groups?.world);
     await parts.overlap?.controller.stepDone();
     const unitsPerSecond = parts.unitsPerStep / record.seconds;
@@ -68,8 +68,10 @@ export async function trainSession(
     progress.step(step, { loss, unitsPerSecond });
   };
 
+  let evaluated: number | undefined;
   const evaluate = async (step: number) => {
     const { loss, metrics } = (outcome.validation = await parts.validate());
+    evaluated = step;
     recorder.record(step, validationRecord({ loss, ...metrics }));
     progress.evaluation(step, loss);
   };
@@ -77,11 +79,11 @@ export async function trainSession(
   const save = async (step: number) => {
     const { parameters, optimizer } = await wholeState({ ...parts, groups });
     const { fingerprint: dataFingerprint, description: dataDescription } = parts.data;
-    const content = { step, config: session.config, dataFingerprint, dataDescription, parameters, optimizer };
+    const validationLoss = evaluated === step ? outcome.validation?.loss : undefined;
+    const description = { config: session.config, dataFingerprint, dataDescription };
     try {
-      const folder = session.folder?.checkpointsFolder;
       session.lock?.check();
-      if (folder !== undefined) await saveCheckpoint(folder, content, { keep: settings.keep });
+      await session.writer?.save({ step, ...description, validationLoss, parameters, optimizer });
     } finally {
       tf.dispose([parameters, optimizer.state]);
     }
@@ -107,9 +109,12 @@ export async function trainSession(
       save,
       saveEvery: settings.saveEvery,
     });
+    // What the others hear next is that all is saved.
+    await session.writer?.finish();
     const reason = result.finished ? undefined : await agreeOnReason(session.stop.reason(), groups?.world);
     return { ...outcome, ...result, reason };
   } catch (error) {
+    await session.writer?.close();
     throw error instanceof DivergedError && session.folder ? await withLastCheckpoint(error, session.folder) : error;
   }
 }
