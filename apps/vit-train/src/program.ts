@@ -28,8 +28,9 @@ export const program: TrainingProgram<VisionTypes> = {
   createModel: (settings, described, options) =>
     new Vit(vitConfig(settings, (described as unknown as DataDescription).classNames), options),
   describe: (model, settings) => {
-    const { kind, numLayers, dModel, numHeads, imageSize, patchSize, patchStride = patchSize } = settings;
-    const patches = `patches of ${patchSize} every ${patchStride} of ${imageSize} pixels`;
+    const { kind, numLayers, dModel, numHeads, stem, imageSize, patchSize, patchStride = patchSize } = settings;
+    const of = stem === 'convolutions' ? 'by convolutions' : `of ${patchSize}`;
+    const patches = `patches ${of} every ${patchStride} of ${imageSize} pixels`;
     const sizes = `${numLayers} blocks of width ${dModel}, ${numHeads} heads, ${patches}`;
     return { line: `${kind} ViT, ${sizes}${expertsInWords(settings)}`, flopsPerUnit: model.flopsPerImage() };
   },

@@ -14,7 +14,14 @@ export async function pretrainedSettings(settings: Settings, given: (name: strin
   if (settings.init === undefined) return settings;
   const config = await asUserError(readPretrainedVitConfig(settings.init));
   const { numClasses: _, classNames: __, numChannels: ___, imageSize, ...sizes } = config;
-  const own = { ...sizes, patchStride: sizes.patchSize, pooling: 'class', norm: 'layer', kind: 'dense' };
+  const own = {
+    ...sizes,
+    patchStride: sizes.patchSize,
+    stem: 'patches',
+    pooling: 'class',
+    norm: 'layer',
+    kind: 'dense',
+  };
   const asked: Readonly<Record<string, unknown>> = { ...settings };
   for (const [name, value] of Object.entries(own)) {
     if (!given(name) || asked[name] === value) continue;

@@ -8,6 +8,7 @@ export interface ModelSettings extends Pick<
   'numLayers' | 'dModel' | 'numHeads' | 'imageSize' | 'patchSize'
 > {
   patchStride?: number;
+  stem?: VitConfig['stem'];
   moeBlocks?: number[];
   init?: string;
 }

@@ -56,6 +56,7 @@ describe.each(availableBackends())('Vit on %s', (backend) => {
     ['scmoe in every block, mean of the patches', { placement: 'every', pooling: 'mean', moe: scmoe }, 2],
     ['experts in the last of three blocks', { placement: 'every', numLayers: 3, moe: { ...scmoe, blocks: [2] } }, 1],
     ['scmoe, rms, swiglu, one channel', { moe: scmoe, norm: 'rms', activation: 'swiglu', numChannels: 1 }, 1],
+    ['a stem of convolutions', { stem: 'convolutions', moe: scmoe }, 1],
     [
       'experts that choose',
       { moe: { kind: 'standard', numExperts: 4, routing: 'expertChoice', capacityFactor: 2 } },
@@ -86,6 +87,7 @@ describe.each(availableBackends())('Vit on %s', (backend) => {
       'overlapping patches, stochastic depth',
       { patchStride: 2, moe: { kind: 'scmoe', ...smooth }, stochasticDepth: 0.5 },
     ],
+    ['convolutions', { stem: 'convolutions', patchStride: 4 }],
     ['mean, top-2 in every block', { pooling: 'mean', placement: 'every', moe: { kind: 'top2', ...smooth } }],
   ])('has the gradients of central differences: %s', (_, change) => {
     withModel({ ...small, ...change }, (model) => {
