@@ -41,15 +41,15 @@ const imageOptions = {
     help: 'what the classifier reads: a token of its own, or the mean over the patches',
   },
   /**
-   * Stochastic depth (Huang et al., arXiv 1603.09382): the chance that an image passes the last stage by in training; that
-   * of stage l of L is l/L of it.
+   * Stochastic depth (Huang et al., arXiv 1603.09382): the chance that an image goes, in training, without what the last
+   * block's attention adds, and without what its MLP or experts add; that of block l of L is l/L of it.
    */
   stochasticDepth: {
     type: 'number',
     minimum: 0,
     below: 1,
     default: 0,
-    help: 'chance that an image passes the last pair or block by in training, less of those before it',
+    help: 'chance that an image goes without what the attention or the MLP of the last block adds in training, less in those before it',
   },
 } as const satisfies OptionSpecs;
 
