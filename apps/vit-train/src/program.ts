@@ -21,8 +21,8 @@ export const program: TrainingProgram<VisionTypes> = {
   defaults: { batchSize: 128, lr: 1e-3, weightDecay: 0.05, evalBatches: 4 },
 
   completeSettings: pretrainedSettings,
-  initialize: (model, settings, described) =>
-    startFromPretrained(model, settings, (described as unknown as DataDescription).classNames),
+  initialize: (model, settings, described, terminal) =>
+    startFromPretrained(model, settings, (described as unknown as DataDescription).classNames, terminal),
   loadData: (settings, described, terminal) =>
     loadPictures(settings, terminal, described as unknown as DataDescription | undefined),
   createModel: (settings, described, options) =>
