@@ -9,7 +9,6 @@ import {
 } from '@scmoe/layer';
 import type * as tf from '@tensorflow/tfjs';
 
-import { passBy } from './passBy.js';
 import { runStage, stageRandomness, type ModelStage, type StageCache } from './runStage.js';
 
 /** How tokens come to their experts, and in what order the operators run meanwhile. */
@@ -30,7 +29,7 @@ export interface RunStagesOptions extends DispatchOptions {
   training?: boolean;
   /** Switches dropout, stochastic depth and the routers' noise on. Stream 0 of it is the model's own. */
   seed?: number;
-  /** Chance that a sample passes the last stage by in training; that of stage l of L is l/L of it. Default: 0. */
+  /** Chance that a sample goes without what a branch of the last block adds, as `stageRandomness` says. Default: 0. */
   stochasticDepth?: number;
 }
 
@@ -65,10 +64,9 @@ export function runStages(
       // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
       // than in the whole sequence. Generation therefore drops nothing.
       dropless: keepCache || past !== undefined,
-      ...(seed !== undefined && stageRandomness(stage, index, seed)),
+      ...(seed !== undefined && stageRandomness(stage, { index, numStages: stages.length, seed, stochasticDepth })),
     });
-    const rate = (stochasticDepth * (index + 1)) / stages.length;
-    y = seed !== undefined && rate > 0 ? passBy(y, result.y, { rate, seed, index }) : result.y;
+    y = result.y;
     routings.push(...result.routings);
     if (result.cache) caches.push(result.cache);
     if (keepHiddenStates) hiddenStates.push(y);

@@ -129,11 +129,17 @@ export interface TrainingProgram<Types extends ProgramTypes = ProgramTypes> {
    */
   createModel(settings: Types['settings'], described: JsonObject, options: ModelOptions): Types['model'];
   /**
-   * Gives a fresh model other values to start from than random ones, those of a pretrained model.
+   * Gives a fresh model other values to start from than random ones, those of a pretrained model, and says on the terminal
+   * what it took.
    *
    * @throws UserError where there are none that fit
    */
-  initialize?(model: Types['model'], settings: Types['settings'], described: JsonObject): Promise<void>;
+  initialize?(
+    model: Types['model'],
+    settings: Types['settings'],
+    described: JsonObject,
+    terminal: Terminal,
+  ): Promise<void>;
   /** Says in words and numbers what the model is. */
   describe(model: Types['model'], settings: Types['settings']): ModelDescription;
   /**

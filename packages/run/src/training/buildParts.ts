@@ -47,7 +47,7 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
   const trained = trainable(model, { dispatcher, overlap: overlap?.controller, balancer, measure: program.measure });
   const optimizer = createOptimizer(settings);
   if (checkpoint) restoreState({ model, optimizer, groups }, checkpoint);
-  else await program.initialize?.(model, settings, data.description);
+  else await program.initialize?.(model, settings, data.description, terminal);
 
   const evaluate = () => program.evaluate(trained, data, settings, groups?.world);
 

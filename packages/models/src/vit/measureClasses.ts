@@ -1,5 +1,6 @@
-import type { Vit, VitBatch } from '@scmoe/models';
 import * as tf from '@tensorflow/tfjs';
+
+import type { Vit, VitBatch } from './Vit.js';
 
 /** How a model sees the classes of some pictures. */
 export interface ClassMeasures {
