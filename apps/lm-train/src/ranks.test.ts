@@ -5,8 +5,8 @@ import { readMetricsFile } from '@scmoe/trainer';
 import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { describeUnless, temporaryFolder } from '@scmoe/testing';
-import { lmTrain, type Outcome, startRanks, startRanksWithASignal } from './testing/lmTrain.js';
+import { describeUnless, type Outcome, temporaryFolder } from '@scmoe/testing';
+import { lmTrain, startRanks, startRanksWithASignal } from './testing/lmTrain.js';
 import { tinyRun } from './testing/tinyRun.js';
 
 const folder = temporaryFolder();
