@@ -23,7 +23,10 @@ export function startRanks(ranks: number, ...args: string[]): StartedProgram {
   return startProgramOn(ranks, main, args);
 }
 
-/** As startRanks, with restarts; rank 1 gets a signal once, at its first start, when the file is there. */
+/**
+ * Starts ranks as startRanks does, with restarts; rank 1 gets a signal once, at its first start, when the file is
+ * there.
+ */
 export function startRanksWithASignal(
   ranks: number,
   signal: 'KILL' | 'TERM',

@@ -71,7 +71,7 @@ async function runAttempts(
   }
 }
 
-/** Undefined where somebody wants the run to end before that is there. */
+/** What is waited for, or undefined where somebody wants the run to end before that is there. */
 async function unlessStopped<Result>(promise: Promise<Result>, stop: StopRequest): Promise<Result | undefined> {
   return Promise.race([promise, stop.first.then(() => undefined)]);
 }

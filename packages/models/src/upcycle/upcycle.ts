@@ -9,9 +9,9 @@ import { layerName } from '../stages/layerName.js';
 import type { MoeConfig, Placement, Stage } from '../stages/resolveStages.js';
 import { outputScales, type OutputScales } from './outputScales.js';
 
-/** Of the parameters that a dense model has no counterpart of. */
+/** Where the parameters start that a dense model has no counterpart of. */
 export interface UpcycleOptions {
-  /** Of the routers. */
+  /** Seed of the routers. */
   seed: number;
   /** Arrangement of the new model's blocks; the dense model's by default. */
   placement?: Placement;
