@@ -83,7 +83,7 @@ function restartText({ inVain, progress }: Failures, maxRestarts: number): strin
   return `restart ${inVain} of ${maxRestarts}`;
 }
 
-/** Undefined where somebody wants the run to end before that is there. */
+/** What is waited for, or undefined where somebody wants the run to end before that is there. */
 async function unlessStopped<Result>(promise: Promise<Result>, stop: StopRequest): Promise<Result | undefined> {
   return Promise.race([promise, stop.first.then(() => undefined)]);
 }

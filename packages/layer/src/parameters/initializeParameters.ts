@@ -9,7 +9,7 @@ const defaultDeviation = 0.02;
 /** Options of `initializeParameters`. */
 export interface InitializationOptions {
   seed: number;
-  /** Of `normal` weights; GPT-2's 0.02 by default. */
+  /** Standard deviation of `normal` weights; GPT-2's 0.02 by default. */
   standardDeviation?: number;
   /** Factor on the deviation of `residual` weights; GPT-2 takes 1/sqrt(number of residual additions). */
   residualScale?: number;

@@ -77,7 +77,7 @@ function run(config: PairConfig, x: tf.Tensor, parameters: Record<string, tf.Ten
 
 const largestOf = (numbers: Float32Array) => numbers.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
 
-/** In units of the largest number, or of `scale` where that is tiny beside it. */
+/** Largest difference in units of the largest number, or of `scale` where that is tiny beside it. */
 function difference(actual: Float32Array, expected: Float32Array, scale = 1): number {
   const apart = expected.reduce((most, x, i) => Math.max(most, Math.abs(x - actual[i]!)), 0);
   const own = largestOf(expected);

@@ -1,7 +1,8 @@
-import { jest } from '@jest/globals';
 import { valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import { useModel } from '../testing/useModel.js';
+import { withoutHostReads } from '../testing/withoutHostReads.js';
 import { Gpt } from './Gpt.js';
 import type { GptConfig, GptMoeConfig } from './GptConfig.js';
 
@@ -10,14 +11,7 @@ const scmoe: GptMoeConfig = { kind: 'scmoe', numExperts: 4 };
 const ids = (batch: number, length: number, seed = 1) =>
   tf.randomUniform<tf.Rank.R2>([batch, length], 0, 17, 'int32', seed);
 
-function withModel<T>(config: GptConfig, use: (model: Gpt) => T): T {
-  const model = new Gpt(config, { seed: 4 });
-  try {
-    return tf.tidy(() => use(model) as unknown as tf.TensorContainer) as unknown as T;
-  } finally {
-    model.dispose();
-  }
-}
+const withModel = <T>(config: GptConfig, use: (model: Gpt) => T): T => useModel(new Gpt(config, { seed: 4 }), use);
 
 describe('Gpt', () => {
   it('starts from a loss near that of guessing, the same for the same seed', () => {
@@ -225,17 +219,9 @@ describe('Gpt', () => {
     // With a capacity: without one and without native kernels, the experts have to know their counts.
     withModel({ ...small, moe: { ...scmoe, capacityFactor: 2 } }, (model) => {
       const batch = { ids: ids(2, 12), targets: ids(2, 12, 2) };
-      const read = () => {
-        throw new Error('read on the host');
-      };
-      const spies = (['dataSync', 'data', 'arraySync', 'array', 'bufferSync'] as const).map((method) =>
-        jest.spyOn(tf.Tensor.prototype, method).mockImplementation(read),
-      );
-      try {
+      withoutHostReads(() => {
         valueAndGrads(() => model.loss(batch).loss, model.variables);
-      } finally {
-        spies.forEach((spy) => spy.mockRestore());
-      }
+      });
     });
   });
 

@@ -20,7 +20,7 @@ export interface DispatchOptions {
 }
 
 export interface RunStagesOptions extends DispatchOptions {
-  /** Of the tokens that x continues, one for each stage. */
+  /** Caches of the tokens that x continues, one for each stage. */
   past?: readonly StageCache[];
   keepCache?: boolean;
   /** Return the output of every stage. */
@@ -36,7 +36,7 @@ export interface RunStagesOptions extends DispatchOptions {
 export type StagesResult = {
   /** (B, S, d) */
   y: tf.Tensor3D;
-  /** Of each stage that has experts; of DGMoE, which chooses twice, two. */
+  /** Routing of each stage that has experts; of DGMoE, which chooses twice, two. */
   routings: Routing[];
   caches?: StageCache[];
   hiddenStates?: tf.Tensor3D[];
@@ -74,7 +74,11 @@ export function runStages(
   return { y, routings, ...(keepCache && { caches }), ...(keepHiddenStates && { hiddenStates }) };
 }
 
-/** @throws ArgumentError where this rank holds a share of the experts and nothing would bring tokens to the others. */
+/**
+ * Checks that tokens come to their experts.
+ *
+ * @throws ArgumentError where this rank holds a share of the experts and nothing would bring tokens to the others.
+ */
 export function checkDispatcher(
   stages: readonly ModelStage[],
   experts: ExpertShard,

@@ -11,9 +11,9 @@ import { resolveVit, type VitConfig } from '../vit/VitConfig.js';
 import { vitSpecs } from '../vit/vitSpecs.js';
 import { upcycledParameters } from './upcycledParameters.js';
 
-/** Of the parameters that a dense model has no counterpart of. */
+/** Where the parameters start that a dense model has no counterpart of. */
 export interface UpcycleOptions {
-  /** Of the routers. */
+  /** Seed of the routers. */
   seed: number;
   /** Arrangement of the new model's blocks; the dense model's by default. */
   placement?: Placement;

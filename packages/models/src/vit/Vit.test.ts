@@ -1,10 +1,11 @@
-import { jest } from '@jest/globals';
 import { backendName, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { MoeConfig } from '../stages/resolveStages.js';
 import { availableBackends } from '@scmoe/testing';
 import { expectGradientsOf } from '../testing/centralDifferences.js';
+import { useModel } from '../testing/useModel.js';
+import { withoutHostReads } from '../testing/withoutHostReads.js';
 import { Vit } from './Vit.js';
 import type { VitConfig } from './VitConfig.js';
 
@@ -28,14 +29,7 @@ const batchOf = (batch: number) => ({
   ),
 });
 
-function withModel<T>(config: VitConfig, use: (model: Vit) => T): T {
-  const model = new Vit(config, { seed: 4 });
-  try {
-    return tf.tidy(() => use(model) as unknown as tf.TensorContainer) as unknown as T;
-  } finally {
-    model.dispose();
-  }
-}
+const withModel = <T>(config: VitConfig, use: (model: Vit) => T): T => useModel(new Vit(config, { seed: 4 }), use);
 
 describe.each(availableBackends())('Vit on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
@@ -120,17 +114,9 @@ describe.each(availableBackends())('Vit on %s', (backend) => {
     // With a capacity: without one and without native kernels, the experts have to know their counts.
     withModel({ ...small, moe: { ...scmoe, capacityFactor: 2 } }, (model) => {
       const batch = batchOf(4);
-      const read = () => {
-        throw new Error('read on the host');
-      };
-      const spies = (['dataSync', 'data', 'arraySync', 'array', 'bufferSync'] as const).map((method) =>
-        jest.spyOn(tf.Tensor.prototype, method).mockImplementation(read),
-      );
-      try {
+      withoutHostReads(() => {
         valueAndGrads(() => model.loss(batch).loss, model.variables);
-      } finally {
-        spies.forEach((spy) => spy.mockRestore());
-      }
+      });
     });
   });
 });

@@ -56,9 +56,11 @@ export type VitForwardResult = {
   logits: tf.Tensor2D;
   /** Load-balance loss of all layers. */
   loadBalance: tf.Scalar;
-  /** Of each block or pair that has experts; of DGMoE, which chooses twice, two. */
+  /** Routing of each block or pair that has experts; of DGMoE, which chooses twice, two. */
   routings: Routing[];
-  /** With `keepHiddenStates`: (B, sequenceLength, dModel) after each block or pair, before the final norm. */
+  /**
+   * Activations (B, sequenceLength, dModel) after each block or pair, before the final norm; with `keepHiddenStates`.
+   */
   hiddenStates?: tf.Tensor3D[];
 };
 

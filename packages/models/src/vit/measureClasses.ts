@@ -6,7 +6,7 @@ import type { Vit, VitBatch } from './Vit.js';
 export interface ClassMeasures {
   /** (C, C) share of the pictures of class i that are taken for class j; a class without pictures has zeros. */
   confusion: number[][];
-  /** Of each layer with experts: (C, N) share of the choices of class i's patches that fall to expert j. */
+  /** A table for each layer with experts: (C, N) share of the choices of class i's patches that fall to expert j. */
   experts: number[][][];
 }
 

@@ -8,7 +8,7 @@ import { vitSpecs } from './vitSpecs.js';
 /** Sizes of a ViT, by arithmetic. */
 export interface VitCosts {
   numParameters: number;
-  /** Without the experts that a token does not visit. */
+  /** Parameters without the experts that a token does not visit. */
   numActiveParameters: number;
   /** Floating-point operations of forward and backward, for one image. */
   flopsPerImage: number;

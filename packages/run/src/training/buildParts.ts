@@ -21,7 +21,7 @@ export interface Parts {
   trained: Trainable;
   optimizer: Optimizer;
   balancer: RouterBalancer;
-  /** Undefined where no tokens travel and no trace is wanted. */
+  /** What says how stages execute; undefined where no tokens travel and no trace is wanted. */
   overlap: Overlap | undefined;
   drawBatch: (index: number) => Batch;
   /** Every rank calls it. */

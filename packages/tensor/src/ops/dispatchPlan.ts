@@ -21,7 +21,10 @@ export interface DispatchPlanOptions {
   /** Slots of each expert; 0 keeps every choice and packs the experts' rows without gaps (dropless). */
   capacity?: number;
   dropPolicy?: DropPolicy;
-  /** With a capacity only: dropless rows are always in the order of the flat choices t * k + j. */
+  /**
+   * The order of an expert's rows, with a capacity only: dropless rows are always in the order of the flat choices t *
+   * k + j.
+   */
   capacityOrder?: CapacityOrder;
 }
 

@@ -49,13 +49,13 @@ export interface TrainOptions<B extends Batch> {
   /** Largest length of the gradient; 0 does not clip. */
   clip?: number;
   seed?: number;
-  /** Called after every update. */
+  /** Hears of every update. */
   onStep?: (record: StepRecord) => void | Promise<void>;
-  /** Called after every `evalEvery` updates and after the last one. */
+  /** Measures the model after every `evalEvery` updates and after the last one. */
   evaluate?: (step: number) => Promise<void>;
   /** 0: only after the last update. */
   evalEvery?: number;
-  /** Called after every `saveEvery` updates and when the loop ends, however it ends. */
+  /** Saves the training after every `saveEvery` updates and when the loop ends, however it ends. */
   save?: (step: number) => Promise<void>;
   saveEvery?: number;
   /** Stops after the current update, on all ranks when it fires on one; what was done is saved. */
