@@ -28,7 +28,7 @@ export type OverlapMode = 'auto' | 'off' | number;
 /** How plans are chosen, by whom, and from what. */
 export interface OverlapOptions {
   mode?: OverlapMode;
-  /** In how many exchanges the tokens travel, each way. Chunks, unlike slots, may change last bits. */
+  /** In how many exchanges the tokens travel, each way. Chunks, unlike slots, change last bits of expert gradients. */
   chunks?: number;
   /** The ranks that have to follow one plan; by default this one alone. */
   world?: Communicator;
