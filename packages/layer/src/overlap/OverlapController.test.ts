@@ -65,10 +65,7 @@ describeRanks('plans of two ranks', () => {
       for (const { values } of [off, given, measured, remembered]) {
         for (const step of values) expect(step).toEqual(off.values[0]);
       }
-      const [y, expected] = [chunked, off].map(({ values }) => values[0]!['y']!);
-      expect(y!.shape).toEqual(expected!.shape);
-      const apart = y!.data.map((value, i) => Math.abs(value - expected!.data[i]!));
-      expect(Math.max(...apart)).toBeLessThan(5e-6 * Math.max(...expected!.data.map(Math.abs)));
+      expect(chunked.values[0]!['y']).toEqual(off.values[0]!['y']);
       expect(chunked.values[1]).toEqual(chunked.values[0]);
     }
   });

@@ -31,7 +31,7 @@ export type OverlapMode = 'auto' | 'off' | number;
 /** How plans are chosen, by whom, and from what. */
 export interface OverlapOptions {
   mode?: OverlapMode;
-  /** Number of exchanges in which the tokens travel, each way. Chunks, unlike slots, may change last bits. */
+  /** Number of exchanges in which the tokens travel, each way. Chunks, unlike slots, change last bits of expert gradients. */
   chunks?: number;
   /** The ranks that have to follow one plan; by default this one alone. */
   world?: Communicator;

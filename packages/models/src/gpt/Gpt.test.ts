@@ -181,9 +181,8 @@ describe('Gpt', () => {
       const first = ids(1, 8);
       const changed = tf.concat([first.slice([0, 0], [-1, 7]), tf.sub(16, first.slice([0, 7], [-1, 1])).toInt()], 1);
       const before = (of: tf.Tensor2D) => [...model.forward(of).logits.slice([0, 0], [-1, 7]).dataSync()];
-      // On some CPUs the last bits of a product's rows depend on how many there are, and experts get another number.
-      const expected = before(first).map((logit) => expect.closeTo(logit, 6) as number);
-      expect(before(changed as tf.Tensor2D)).toEqual(expected);
+      // Not in one bit, although experts get another number of rows: docs/decisions.md#rows.
+      expect(before(changed as tf.Tensor2D)).toEqual(before(first));
     });
   });
 

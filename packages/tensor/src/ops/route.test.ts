@@ -90,8 +90,8 @@ describe.each(availableBackends())('route on %s', (backend) => {
     for (const { scores, weights, experts } of [route(x, { topK: 2 }), composed(x, { topK: 2 })]) {
       expect(experts.arraySync()).toEqual([[0, 1], [2, 0], [0, 1]]); // prettier-ignore
       const isNone = (row: number[]) => row.every(Number.isNaN);
-      expect((scores.arraySync()).map(isNone)).toEqual([true, false, true]);
-      expect((weights.arraySync()).map(isNone)).toEqual([true, false, true]);
+      expect(scores.arraySync().map(isNone)).toEqual([true, false, true]);
+      expect(weights.arraySync().map(isNone)).toEqual([true, false, true]);
     }
   });
 
