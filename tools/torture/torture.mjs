@@ -9,6 +9,8 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
+import { listeningAddresses, sendStrangers } from '../testing/src/strangers.mjs';
+
 const { values } = parseArgs({
   options: {
     tries: { type: 'string', default: '5' },
@@ -50,11 +52,56 @@ const attacks = Object.keys(status).flatMap((signal) => {
   ];
 });
 
-/** @returns what was wrong, undefined where nothing was lost */
-async function attempt({ ranks, signal, attack }) {
+const strangers = 1000;
+const stop = ({ pid }) => kill(pid, 'SIGTERM');
+attacks.push(
+  { ranks: 2, name: `${strangers} strangers at the start`, signal: 'SIGTERM', atStart: visitAtStart, attack: stop },
+  { ranks: 2, name: `${strangers} strangers in training`, signal: 'SIGTERM', attack: visitInTraining },
+);
+
+/** Knocks wherever launcher and ranks listen, as soon as they do. @returns how many came */
+async function visitAtStart({ pid, isOver }) {
+  const visits = [];
+  while (!isOver()) {
+    const open = listeningAddresses([pid, ...ranksOf(pid)]);
+    if (open.length > 0 && visits.length < strangers / 20) visits.push(sendStrangers(open, { count: 20 }));
+    await sleep(10);
+  }
+  const came = await Promise.all(visits.map(({ opened }) => opened));
+  visits.forEach((visit) => visit.close());
+  return came.reduce((sum, count) => sum + count, 0);
+}
+
+/** @returns how many came, and the longest time without a step while they did, in milliseconds */
+async function visitInTraining({ pid, children, runs }) {
+  const visit = sendStrangers(listeningAddresses([pid, ...children]), { count: strangers });
+  let isOver = false;
+  const opened = visit.opened.finally(() => (isOver = true));
+  let [steps, since, pauseMs] = [stepsOf(runs), performance.now(), 0];
+  for (const end = steps + 20; !isOver || steps < end; await sleep(5)) {
+    const now = stepsOf(runs);
+    pauseMs = Math.max(pauseMs, performance.now() - since);
+    if (now > steps) [steps, since] = [now, performance.now()];
+    if (pauseMs > 60_000) break;
+  }
+  visit.close();
+  kill(pid, 'SIGTERM');
+  return { visits: await opened, pauseMs };
+}
+
+/** @returns `problem`: what was wrong, where something was lost; and what was measured */
+async function attempt(options) {
   const runs = mkdtempSync(join(base, 'runs-'));
+  const measured = {};
+  const problem = await tryOnce({ ...options, runs, measured });
+  if (problem === undefined) rmSync(runs, { recursive: true });
+  return { problem, ...measured };
+}
+
+async function tryOnce({ ranks, signal, atStart, attack, runs, measured }) {
   const command = [...train, ...options, '--run-dir', runs, '--no-progress'];
   const [file, ...args] = ranks === 1 ? command : [...launch, '--', ...command];
+  const began = performance.now();
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (output += part));
@@ -62,15 +109,19 @@ async function attempt({ ranks, signal, attack }) {
   const ended = new Promise((done) => child.once('close', (code, by) => done(code ?? status[by] ?? by)));
   const wrong = (what) => `${what}\n${output}`;
   const deadline = Date.now() + 120_000;
-  while (stepsOf(runs) < 3) {
+  const isStarted = () => stepsOf(runs) >= 3;
+  const visiting = atStart?.({ pid: child.pid, isOver: () => isStarted() || child.exitCode !== null });
+  while (!isStarted()) {
     if (child.exitCode !== null || Date.now() > deadline)
       return (kill(-child.pid, 'SIGKILL'), wrong('it did not train'));
     await sleep(20);
   }
+  measured.startMs = performance.now() - began;
+  if (visiting !== undefined) measured.visits = await visiting;
   // Anywhere in a step.
   await sleep(Math.random() * 50);
   const children = ranksOf(child.pid);
-  await attack({ pid: child.pid, children });
+  Object.assign(measured, (await attack({ pid: child.pid, children, runs })) || {});
   const end = await Promise.race([ended, sleep(60_000, 'not at all')]);
   if (end === 'not at all') [...children, child.pid].forEach((pid) => kill(pid, 'SIGKILL'));
   if (end !== status[signal]) return wrong(`it ended with ${end}, expected ${status[signal]}`);
@@ -79,9 +130,7 @@ async function attempt({ ranks, signal, attack }) {
   if (Number(saved.slice(5)) !== stepsOf(runs)) return wrong(`${stepsOf(runs)} steps were done, ${saved} was saved`);
   if (!output.includes(saved)) return wrong('it does not say where it saved');
   const left = children.filter((pid) => kill(pid, 0));
-  if (left.length > 0) return wrong(`ranks are left: ${left}`);
-  rmSync(runs, { recursive: true });
-  return undefined;
+  return left.length > 0 ? wrong(`ranks are left: ${left}`) : undefined;
 }
 
 function kill(pid, signal) {
@@ -111,26 +160,48 @@ function stepsOf(runs) {
 
 /** The ranks among a launcher's children; the guard is none. */
 function ranksOf(pid) {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
-  return children.filter((child) => readFileSync(`/proc/${child}/environ`, 'latin1').includes('\0RANK=')).map(Number);
+  const read = (path) => {
+    try {
+      return readFileSync(path, 'latin1');
+    } catch {
+      return ''; // It has ended.
+    }
+  };
+  const children = read(`/proc/${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean);
+  return children.filter((child) => read(`/proc/${child}/environ`).includes('\0RANK=')).map(Number);
 }
 
 const end = Date.now() + Number(values.minutes) * 60_000;
 const chosen = attacks.filter(({ name }) => name.includes(values.only));
 const results = chosen.map(({ ranks, name }) => ({ ranks, attack: name, tries: 0, lost: 0 }));
+const measures = chosen.map(() => []);
 const problems = [];
 // Round by round, so that what there is no time for is missing from all alike.
 for (let round = 0; round < Number(values.tries); round++) {
   for (const [i, attack] of chosen.entries()) {
     if (Date.now() > end) break;
-    const problem = await attempt(attack);
+    const { problem, ...measured } = await attempt(attack);
+    measures[i].push(measured);
     results[i].tries++;
     if (problem === undefined) continue;
     results[i].lost++;
     problems.push(`${attack.name} on ${attack.ranks}: ${problem}`);
   }
 }
-console.table(results);
+/** Of what was measured in every try: the median, or another reduction. */
+const over = (name, reduce) => (all) => {
+  const values = all.map((measured) => measured[name]).filter((value) => value !== undefined);
+  return values.length === 0 ? '' : Math.round(reduce(values.sort((a, b) => a - b)));
+};
+const median = (values) => values[values.length >> 1];
+console.table(
+  results.map((result, i) => ({
+    ...result,
+    'start ms (median)': over('startMs', median)(measures[i]),
+    'strangers (fewest)': over('visits', (values) => values[0])(measures[i]),
+    'longest pause ms': over('pauseMs', (values) => values.at(-1))(measures[i]),
+  })),
+);
 for (const problem of problems) console.error(problem);
 rmSync(base, { recursive: true, force: true });
 process.exitCode = problems.length > 0 ? 1 : 0;
