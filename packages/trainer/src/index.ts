@@ -35,12 +35,14 @@ export { MacroAccuracy } from './data/mad/MacroAccuracy.js';
 export { type Batch, type LossContext, type LossResult, type Trainable } from './train/Trainable.js';
 export type { Optimizer, OptimizerStepOptions } from './optimizer/Optimizer.js';
 export { AveragedOptimizer, averagesIn } from './optimizer/AveragedOptimizer.js';
-export { DivergedError, type StepRecord, train, type TrainOptions } from './train/train.js';
+export { DivergedError, type Divergence, divergenceCure, divergenceText } from './train/Divergence.js';
+export { type StepRecord, train, type TrainOptions } from './train/train.js';
 export { accumulateGradients, type Gradients } from './train/accumulateGradients.js';
 export { evaluate, type EvaluationResult } from './train/evaluate.js';
 
 export { closeRankGroups, createRankGroups, type RankGroups } from './parallel/RankGroups.js';
 export { GradientReducer, type GradientReducerOptions } from './parallel/GradientReducer.js';
+export { broadcastStored } from './parallel/broadcastStored.js';
 export { checkAgreement } from './parallel/checkAgreement.js';
 export { checkAccumulate } from './parallel/shareOf.js';
 export { gatherSharded } from './parallel/gatherSharded.js';

@@ -18,12 +18,20 @@ export function checkStored({ path, index: { config } }: Checkpoint, groups: rea
   for (const name of needed) {
     if (!Object.hasOwn(config, name)) throw new UserError(`${where}: ${name}: expected a number, got nothing.`);
   }
+  const { skippedData = 0 } = config;
+  if (!Number.isSafeInteger(skippedData) || (skippedData as number) < 0) {
+    throw new UserError(`${where}: skippedData: expected a whole number, got ${JSON.stringify(skippedData)}.`);
+  }
   for (const option of groups.flatMap(({ options }) => options)) {
     const name = option.attributeName();
     if (!Object.hasOwn(config, name)) continue;
     const value = config[name];
     // A list is an option that takes its items with commas between.
-    const parsed = parseValue(where, option, Array.isArray(value) ? value.join() : value);
+    const parsed = parseValue(
+      where,
+      option,
+      Array.isArray(value) ? value.map((item) => JSON.stringify(item)).join() : value,
+    );
     if (JSON.stringify(parsed) === JSON.stringify(value)) continue;
     throw new UserError(`${where}: ${name}: expected ${JSON.stringify(parsed)}, got ${JSON.stringify(value)}.`);
   }

@@ -31,6 +31,8 @@ export interface Session {
   writer: CheckpointWriter | undefined;
   stop: StopSignal;
   recorder: Recorder;
+  /** Says in one line what goes wrong, on rank 0. */
+  alarm: (line: string) => void;
   progress: Progress;
   close(): Promise<void>;
 }
@@ -74,6 +76,9 @@ export async function openSession(start: Start, { settings }: PlannedRun, stop: 
     writer,
     stop,
     recorder,
+    alarm: (line) => {
+      if (isChief) terminal.err.write(`${program.name}: alarm: ${line}\n`);
+    },
     progress,
     close: async () => {
       progress.stop();

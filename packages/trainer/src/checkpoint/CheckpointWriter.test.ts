@@ -114,7 +114,7 @@ it('a run that saves beside itself computes what one does that saves nothing', a
   const saving = await go(async (step, model, optimizer) => {
     const { name, stepCount } = optimizer;
     await writer.save({
-      ...content(step, Object.values(model.variables)[0]!),
+      ...content(step, Object.values(model.variables)[0]),
       optimizer: { name, stepCount, state: optimizer.state() },
     });
   }).finally(() => writer.close());

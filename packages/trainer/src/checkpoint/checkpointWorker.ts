@@ -3,13 +3,13 @@ import { parentPort } from 'node:worker_threads';
 
 import { type WriteAnswer, type WriteJob, writeSnapshot } from './writeSnapshot.js';
 
-parentPort!.on('message', async (job: WriteJob) => {
-  const answer: WriteAnswer = await writeSnapshot(job).then(
-    (path) => ({ path }),
-    (error: unknown) => {
+parentPort!.on('message', (job: WriteJob) => {
+  const answer = writeSnapshot(job).then(
+    (path): WriteAnswer => ({ path }),
+    (error: unknown): WriteAnswer => {
       const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
       return { failure: { name, message, stack } };
     },
   );
-  parentPort!.postMessage(answer);
+  void answer.then((message) => parentPort!.postMessage(message));
 });

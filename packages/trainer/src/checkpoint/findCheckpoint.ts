@@ -40,7 +40,7 @@ export async function findLatestCheckpoint(runs: string): Promise<string> {
   for (const name of await readdir(runs).catch(() => [] as string[])) {
     const path = await newestCheckpoint(join(runs, name, 'checkpoints'));
     const time = path && ((await modified(join(path, indexFile))) ?? (await modified(path)));
-    if (time && time > (newest?.time ?? -Infinity)) newest = { path: path!, time };
+    if (time && time > (newest?.time ?? -Infinity)) newest = { path: path, time };
   }
   if (!newest) throw new UserError(`There is no run to resume: no checkpoint under ${runs}.`);
   return resolve(newest.path);
