@@ -33,7 +33,9 @@ export function evalCommand(terminal: Terminal): Command {
   addOptions(command, runtimeOptions());
   return command.action(async (path: string, options: EvalOptions) => {
     const { model, settings, described } = await openVisionModel(path, options, terminal);
-    const data = await loadPictures({ ...settings, data: options.data ?? settings.data }, terminal, described);
+    const data = await loadPictures({ ...settings, data: options.data ?? settings.data }, terminal, {
+      earlier: described,
+    });
     say(terminal, `data: ${data.line}`);
     const [expected, got] = [described, data.described].map(({ classNames }) => classNames.join(', '));
     if (got !== expected)
