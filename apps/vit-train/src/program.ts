@@ -23,8 +23,8 @@ export const program: TrainingProgram<VisionTypes> = {
   completeSettings: pretrainedSettings,
   initialize: (model, settings, described, terminal) =>
     startFromPretrained(model, settings, (described as unknown as DataDescription).classNames, terminal),
-  loadData: (settings, described, terminal) =>
-    loadPictures(settings, terminal, described as unknown as DataDescription | undefined),
+  loadData: (settings, described, terminal, world) =>
+    loadPictures(settings, terminal, { earlier: described as unknown as DataDescription | undefined, world }),
   createModel: (settings, described, options) =>
     new Vit(vitConfig(settings, (described as unknown as DataDescription).classNames), options),
   describe: (model, settings) => {

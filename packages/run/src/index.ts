@@ -13,6 +13,7 @@ export { tableConfig, tableOptions } from './options/tableOptions.js';
 export { type LoopSettings, trainingOptions } from './options/trainingOptions.js';
 
 export { joinRanks, type Ranks } from './ranks/joinRanks.js';
+export { oncePerHost, type OncePerHostOptions } from './ranks/oncePerHost.js';
 export { openRestarts, type Restarts } from './ranks/restarts.js';
 
 export { accuracies } from './report/accuracies.js';

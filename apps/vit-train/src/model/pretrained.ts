@@ -55,7 +55,8 @@ export async function startFromPretrained(
   const sides = [theirs.imageSize, imageSize].map((size) => size / theirs.patchSize);
   const notes = [
     `parameters of ${init}`,
-    numExperts > 0 && `the MLPs of ${numLayers} blocks copied to ${numExperts} experts each, routers drawn`,
+    numExperts > 0 &&
+      `${numLayers === 1 ? 'the MLP of 1 block' : `the MLPs of ${numLayers} blocks`} copied to ${numExperts} experts each, routers drawn`,
     sides[0] !== sides[1] &&
       `position embeddings interpolated from ${sides[0]} x ${sides[0]} to ${sides[1]} x ${sides[1]}`,
     !hasHead && `a new head for ${classNames.length} classes`,
