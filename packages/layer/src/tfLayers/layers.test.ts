@@ -7,7 +7,7 @@ import { scMoE } from './ScMoE.js';
 import { everyBlock, megatronShortcutBlock } from './TransformerBlock.js';
 import { transformerPair } from './TransformerPair.js';
 
-/** For the tests that train: without native kernels a step takes up to half a second. */
+/** Time for a test that trains: without native kernels a step takes up to half a second. */
 const timeoutMs = 60_000;
 
 describe('tf.layers', () => {
