@@ -12,6 +12,22 @@ namespace scmoe {
 int threads();
 void setThreads(int count);
 
+/// While it lives, what the calling thread asks of a library (oneDNN) runs on this thread alone.
+class LibrariesAlone {
+ public:
+  LibrariesAlone() : before_(omp_get_max_threads()) {
+    if (before_ > 1) omp_set_num_threads(1);
+  }
+  ~LibrariesAlone() {
+    if (before_ > 1) omp_set_num_threads(before_);
+  }
+  LibrariesAlone(const LibrariesAlone&) = delete;
+  LibrariesAlone& operator=(const LibrariesAlone&) = delete;
+
+ private:
+  const int before_;
+};
+
 /// Calls body(begin, end) on disjoint ranges that cover [0, count). A range holds at least `grain` items, so small
 /// work stays on the calling thread. The split depends on count, grain and the thread count alone: results repeat. What
 /// a body throws is thrown on the calling thread when all have ended, one of them where there are several.

@@ -1,82 +1,21 @@
 #include "cpu/gemm.h"
 
-#include <dlfcn.h>
-
-#include <cstdlib>
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
 #endif
 
 #include "core/arena.h"
-#include "core/error.h"
 #include "core/parallel.h"
 #include "core/signals.h"
 #include "cpu/bf16.h"
+#include "cpu/onednn.h"
+#include "cpu/row_invariant.h"
 
 namespace scmoe {
 
 namespace {
 
-// oneDNN's C entry points, declared here so that building needs no headers and one binary serves machines without it.
-using Dim = int64_t;
-using Sgemm = int (*)(char, char, Dim, Dim, Dim, float, const float*, Dim, const float*, Dim, float, float*, Dim);
-using Bf16Gemm = int (*)(char, char, Dim, Dim, Dim, float, const uint16_t*, Dim, const uint16_t*, Dim, float, float*,
-                         Dim);
-struct Version {
-  int major, minor, patch;
-};
-
-struct OneDnn {
-  std::string problem;
-  Sgemm sgemm = nullptr;
-  Bf16Gemm bf16 = nullptr;
-  std::string version;
-};
-
-OneDnn open() {
-  OneDnn result;
-  const char* chosen = std::getenv("SCMOE_ONEDNN_LIB");
-  const char* names[] = {chosen, "libdnnl.so.3", "libdnnl.so.2", "libdnnl.so"};
-  void* handle = nullptr;
-  std::string tried;
-  for (const char* name : names) {
-    if (!name || !*name) continue;
-    handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    if (handle) break;
-    tried += std::string(tried.empty() ? "" : ", ") + name;
-    if (name == chosen) break;
-  }
-  if (!handle) {
-    result.problem = "oneDNN was not found (tried " + tried + "); on Debian or Ubuntu: apt-get install libdnnl-dev";
-    return result;
-  }
-  result.sgemm = reinterpret_cast<Sgemm>(dlsym(handle, "dnnl_sgemm"));
-  result.bf16 = reinterpret_cast<Bf16Gemm>(dlsym(handle, "dnnl_gemm_bf16bf16f32"));
-  auto version = reinterpret_cast<const Version* (*)()>(dlsym(handle, "dnnl_version"));
-  if (!result.sgemm) {
-    result.problem = "the oneDNN library found lacks dnnl_sgemm";
-    return result;
-  }
-  if (version) {
-    const Version* v = version();
-    result.version =
-        "oneDNN " + std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch);
-  }
-  return result;
-}
-
-const OneDnn& oneDnn() {
-  static const OneDnn instance = open();
-  return instance;
-}
-
 Precision currentPrecision = Precision::kFloat32;
-
-void check(int status, const char* name, int64_t m, int64_t n, int64_t k) {
-  if (status == 0) return;
-  throw Error(std::string(name) + " failed with status " + std::to_string(status) + " for m=" + std::to_string(m) +
-              " n=" + std::to_string(n) + " k=" + std::to_string(k));
-}
 
 void scaleOnly(int64_t m, int64_t n, float beta, float* c, int64_t ldc) {
   for (int64_t i = 0; i < m; ++i)
@@ -121,9 +60,9 @@ void gemmFloat32(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t
                  int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
   if (m == 0 || n == 0) return;
   if (k == 0) return scaleOnly(m, n, beta, c, ldc);
-  const SignalsHeld held;
-  check(oneDnn().sgemm(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c, ldc),
-        "dnnl_sgemm", m, n, k);
+  if (!transposeA && rowsDependOnTheirNumber())
+    return rowInvariantGemm(transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  oneDnnSgemm(transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 void gemm(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda,
@@ -138,9 +77,9 @@ void gemm(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, flo
   convertToBf16(a, rowsA, columnsA, lda, a16);
   convertToBf16(b, rowsB, columnsB, ldb, b16);
   const SignalsHeld held;
-  check(oneDnn().bf16(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, alpha, a16, columnsA, b16, columnsB,
-                      beta, c, ldc),
-        "dnnl_gemm_bf16bf16f32", m, n, k);
+  checkOneDnn(oneDnn().bf16(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, alpha, a16, columnsA, b16,
+                            columnsB, beta, c, ldc),
+              "dnnl_gemm_bf16bf16f32", m, n, k);
 }
 
 void gemmBf16(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, const uint16_t* a, int64_t lda,
@@ -148,8 +87,9 @@ void gemmBf16(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k,
   if (m == 0 || n == 0) return;
   if (k == 0) return scaleOnly(m, n, beta, c, ldc);
   const SignalsHeld held;
-  check(oneDnn().bf16(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc),
-        "dnnl_gemm_bf16bf16f32", m, n, k);
+  checkOneDnn(
+      oneDnn().bf16(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc),
+      "dnnl_gemm_bf16bf16f32", m, n, k);
 }
 
 }  // namespace scmoe

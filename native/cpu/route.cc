@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/parallel.h"
+#include "cpu/ranking.h"
 #include "cpu/vector_math.h"
 
 namespace scmoe {
@@ -34,12 +35,12 @@ void softmaxRow(int64_t count, const float* x, float* y) {
   for (int64_t e = 0; e < count; ++e) y[e] /= sum;
 }
 
-/// Insertion into a list of k: k is small. A NaN compares false and keeps the list complete.
+/// Insertion into a list of k: k is small.
 void chooseRow(int64_t count, int64_t topK, const float* score, const float* bias, int32_t* chosen) {
   const auto compared = [&](int64_t e) { return bias ? score[e] + bias[e] : score[e]; };
   for (int64_t e = 0; e < count; ++e) {
     int64_t place = std::min(e, topK);
-    while (place > 0 && compared(e) > compared(chosen[place - 1])) --place;
+    while (place > 0 && ranksBefore(compared(e), compared(chosen[place - 1]))) --place;
     if (place >= topK) continue;
     for (int64_t j = std::min(e, topK - 1); j > place; --j) chosen[j] = chosen[j - 1];
     chosen[place] = static_cast<int32_t>(e);
@@ -142,7 +143,8 @@ void dispatchPlan(const PlanOptions& options, const int32_t* experts, const floa
       if (experts[i] < numExperts) byExpert[experts[i]].push_back(static_cast<int32_t>(i));
     for (auto& own : byExpert) {
       if (static_cast<int64_t>(own.size()) > capacity) {
-        std::stable_sort(own.begin(), own.end(), [&](int32_t a, int32_t b) { return weights[a] > weights[b]; });
+        std::stable_sort(own.begin(), own.end(),
+                         [&](int32_t a, int32_t b) { return ranksBefore(weights[a], weights[b]); });
         own.resize(capacity);
       }
       for (const int32_t i : own) allowed[i] = 1;

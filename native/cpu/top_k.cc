@@ -5,6 +5,7 @@
 
 #include "core/arena.h"
 #include "core/parallel.h"
+#include "cpu/ranking.h"
 
 namespace scmoe {
 
@@ -14,17 +15,12 @@ namespace {
 constexpr int64_t kFew = 32;
 
 template <typename T>
-bool better(T a, T b) {
-  return a > b || (b != b && a == a);
-}
-
-template <typename T>
 void fewOfRow(const T* x, int64_t count, int64_t k, T* values, int32_t* indices) {
   int64_t found = 0;
   for (int64_t i = 0; i < count; ++i) {
-    if (found == k && !better(x[i], values[k - 1])) continue;
+    if (found == k && !ranksBefore(x[i], values[k - 1])) continue;
     int64_t at = found < k ? found++ : k - 1;
-    for (; at > 0 && better(x[i], values[at - 1]); --at) {
+    for (; at > 0 && ranksBefore(x[i], values[at - 1]); --at) {
       values[at] = values[at - 1];
       indices[at] = indices[at - 1];
     }
@@ -39,8 +35,8 @@ void manyOfRow(const T* x, int64_t count, int64_t k, T* values, int32_t* indices
   auto* const order = scope.take<int32_t>(count);
   std::iota(order, order + count, 0);
   std::partial_sort(order, order + k, order + count, [x](int32_t i, int32_t j) {
-    if (better(x[i], x[j])) return true;
-    return !better(x[j], x[i]) && i < j;
+    if (ranksBefore(x[i], x[j])) return true;
+    return !ranksBefore(x[j], x[i]) && i < j;
   });
   for (int64_t i = 0; i < k; ++i) {
     values[i] = x[order[i]];

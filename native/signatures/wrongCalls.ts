@@ -176,7 +176,7 @@ function detached<T extends { slice(): T; buffer: ArrayBufferLike }>(array: T): 
   return copy;
 }
 
-/** As the C++ side reads them: what lengths are made of first, then arrays, then those that follow another one. */
+/** Arguments as the C++ side reads them: what lengths are made of first, then arrays, then those that follow another one. */
 function inOrder(all: Argument[]): Argument[] {
   const place = (a: Argument) =>
     a.kind === 'array' || a.kind === 'arrays' || a.kind === 'sizes'

@@ -4,17 +4,18 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 
+import { docstringProblems } from './docstringProblems.mjs';
 import { linkProblems } from './linkProblems.mjs';
 
 /** What is wrong with a repository of these files. */
-function problemsOf(context, files) {
+function problemsOf(context, files, find = linkProblems) {
   const root = mkdtempSync(join(tmpdir(), 'scmoe-links-'));
   context.after(() => rmSync(root, { recursive: true }));
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(root, name)), { recursive: true });
     writeFileSync(join(root, name), text);
   }
-  return linkProblems(root);
+  return find(root);
 }
 
 test('links to files, folders, headings, explicit anchors and the web are right', (context) => {
@@ -52,5 +53,19 @@ test('a decision without an anchor, or missing from the index, is named', (conte
   assert.deepEqual(problemsOf(context, { 'docs/decisions.md': decisions }), [
     'docs/decisions.md: the index has no link to #two',
     'docs/decisions.md: \'2026-01-01: three\' has no line <a id="..."></a> above it',
+  ]);
+});
+
+test('a docstring that begins with a fragment is named with its line; a noun that begins alike is right', (context) => {
+  const files = {
+    'src/a.ts': '/** Of the forward pass. */\n\n/**\n * Called after every update.\n */\n',
+    'src/b.ts':
+      '/** In-context recall. */\n/** Operations of the forward pass. */\n// Of no docstring.\n/** Towards zero. */\n',
+    'src/b.mjs': '/** With what is no TypeScript. */',
+  };
+  const expected = 'expected a sentence or a noun phrase with its noun';
+  assert.deepEqual(problemsOf(context, files, docstringProblems), [
+    `src/a.ts:1: ${expected}, got "Of the forward pass."`,
+    `src/a.ts:3: ${expected}, got "Called after every update."`,
   ]);
 });

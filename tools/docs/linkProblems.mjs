@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, extname, join, relative, resolve } from 'node:path';
 
 import { anchorsOf, withoutCode } from './anchorsOf.mjs';
+import { filesIn } from './filesIn.mjs';
 
-const skipped = /^(node_modules|dist|build|out-tsc|prebuilds|coverage|test-results|runs|\.git|\.nx)$/;
 const sources = new Set(['.ts', '.mts', '.mjs', '.h', '.cc', '.sh']);
 
 /**
@@ -40,17 +40,6 @@ export function linkProblems(root) {
       .flatMap((path) => problemsOf(path, pointersOf(readFileSync(path, 'utf8')), root)),
     ...decisionProblems(join(root, 'docs', 'decisions.md')),
   ];
-}
-
-function filesIn(folder) {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) {
-      // docs/api is made from the docstrings.
-      return skipped.test(entry.name) || path.endsWith(join('docs', 'api')) ? [] : filesIn(path);
-    }
-    return [path];
-  });
 }
 
 /** Targets of links and pictures within the repository. */

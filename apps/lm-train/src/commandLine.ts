@@ -1,6 +1,6 @@
 import { type CommandLine, trainCommand } from '@scmoe/run';
 
-import { evalCommand } from './commands/eval.js';
+import { evaluation } from './commands/eval.js';
 import { generateCommand } from './commands/generate.js';
 import { program } from './program.js';
 
@@ -8,5 +8,5 @@ import { program } from './program.js';
 export const commandLine: CommandLine = {
   name: program.name,
   description: 'Trains, evaluates and samples GPT-style language models with shortcut-connected mixtures of experts.',
-  commands: [trainCommand(program), evalCommand, generateCommand],
+  commands: [trainCommand(program), evaluation, generateCommand],
 };

@@ -1,6 +1,6 @@
 import { type CommandLine, trainCommand } from '@scmoe/run';
 
-import { evalCommand } from './commands/eval.js';
+import { evaluation } from './commands/eval.js';
 import { predictCommand } from './commands/predict.js';
 import { prepareCommand } from './commands/prepare.js';
 import { program } from './program.js';
@@ -10,5 +10,5 @@ export const commandLine: CommandLine = {
   name: program.name,
   description:
     'Trains and evaluates vision transformers with shortcut-connected mixtures of experts, and says what pictures show.',
-  commands: [trainCommand(program), evalCommand, predictCommand, prepareCommand],
+  commands: [trainCommand(program), evaluation, predictCommand, prepareCommand],
 };

@@ -6,11 +6,12 @@ import { savePretrainedVit, Vit } from '@scmoe/models';
 import { openModel } from '@scmoe/run';
 import { useBackend } from '@scmoe/tensor';
 import { temporaryFolder } from '@scmoe/testing';
+import { readMetricsFile } from '@scmoe/trainer';
 import * as tf from '@tensorflow/tfjs';
 
 import { program } from './program.js';
 import { colourFolders, tinyRun } from './testing/tinyRun.js';
-import { vitTrain } from './testing/vitTrain.js';
+import { vitTrain, vitTrainOn } from './testing/vitTrain.js';
 
 // Whole runs on a machine that may be busy.
 jest.setTimeout(300_000);
@@ -21,6 +22,7 @@ const all = tinyRun(folder.path);
 const options = all.filter(
   (_, i) => !/size$|stride$|^--d-|num-/.test(all[i - (i % 2)]!) || all[i - (i % 2)] === '--batch-size',
 );
+const validationOf = (run: string) => readMetricsFile(join(run, 'metrics.jsonl')).at(-1)!['validationLoss'] as number;
 const runOf = (out: string) => /^run: (\S+)/m.exec(out)![1]!;
 
 describe('a run that starts from a checkpoint of transformers', () => {
@@ -62,10 +64,50 @@ describe('a run that starts from a checkpoint of transformers', () => {
     expect([resumed.code, resumed.err]).toEqual([0, '']);
   });
 
+  it.each([
+    ['top2', 1],
+    ['scmoe', 1],
+    ['shared', 2],
+  ])('can have its MLPs copied to experts, and is what it was: %s, ranks: %d', async (kind, ranks) => {
+    const run = (...args: string[]) => {
+      const all = [
+        'train',
+        ...options,
+        '--data',
+        data,
+        '--init',
+        init,
+        '--lr',
+        '1e-9',
+        '--stochastic-depth',
+        '0',
+        ...args,
+      ];
+      return ranks === 1 ? vitTrain(...all) : vitTrainOn(ranks, ...all);
+    };
+    const [dense, upcycled] = [await run('--kind', 'dense'), await run('--kind', kind)];
+    expect([dense.code, upcycled.code]).toEqual([0, 0]);
+    expect(upcycled.out).toContain(
+      `start: parameters of ${init}; the MLP of 1 block copied to 8 experts each, routers drawn; a new head for 3 classes`,
+    );
+    const [before, after] = [dense, upcycled].map(({ out }) => validationOf(runOf(out)));
+    expect(after).toBeGreaterThan(0.5);
+    // The same sums in another order; a step of nearly no size.
+    expect(Math.abs(after! - before!)).toBeLessThan(1e-5);
+  });
+
   it('says what does not fit', async () => {
     const cases: [string[], RegExp][] = [
       [['--init', init, '--d-model', '32'], /dModel: expected 16 as in .*pretrained, got 32/],
-      [['--init', init, '--kind', 'scmoe'], /kind: expected "dense" as in .*pretrained, got "scmoe"/],
+      [
+        ['--init', init, '--kind', 'top2', '--expert-hidden', '12'],
+        /--init: moe.expertHidden: expected the MLP's 24, got 12/,
+      ],
+      [
+        ['--init', init, '--kind', 'dgmoe'],
+        /--init: moe.kind: expected one that can start as the dense model, got 'dgmoe'/,
+      ],
+      [['--init', init, '--stem', 'convolutions'], /stem: expected "patches" as in .*pretrained, got "convolutions"/],
       [['--init', join(folder.path, 'nowhere')], /nowhere/],
     ];
     for (const [args, message] of cases) {

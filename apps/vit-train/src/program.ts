@@ -21,15 +21,16 @@ export const program: TrainingProgram<VisionTypes> = {
   defaults: { batchSize: 128, lr: 1e-3, weightDecay: 0.05, evalBatches: 4 },
 
   completeSettings: pretrainedSettings,
-  initialize: (model, settings, described) =>
-    startFromPretrained(model, settings, (described as unknown as DataDescription).classNames),
-  loadData: (settings, described, terminal) =>
-    loadPictures(settings, terminal, described as unknown as DataDescription | undefined),
+  initialize: (model, settings, described, terminal) =>
+    startFromPretrained(model, settings, (described as unknown as DataDescription).classNames, terminal),
+  loadData: (settings, described, terminal, world) =>
+    loadPictures(settings, terminal, { earlier: described as unknown as DataDescription | undefined, world }),
   createModel: (settings, described, options) =>
     new Vit(vitConfig(settings, (described as unknown as DataDescription).classNames), options),
   describe: (model, settings) => {
-    const { kind, numLayers, dModel, numHeads, imageSize, patchSize, patchStride = patchSize } = settings;
-    const patches = `patches of ${patchSize} every ${patchStride} of ${imageSize} pixels`;
+    const { kind, numLayers, dModel, numHeads, stem, imageSize, patchSize, patchStride = patchSize } = settings;
+    const of = stem === 'convolutions' ? 'by convolutions' : `of ${patchSize}`;
+    const patches = `patches ${of} every ${patchStride} of ${imageSize} pixels`;
     const sizes = `${numLayers} blocks of width ${dModel}, ${numHeads} heads, ${patches}`;
     return { line: `${kind} ViT, ${sizes}${expertsInWords(settings)}`, flopsPerUnit: model.flopsPerImage() };
   },

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { jest } from '@jest/globals';
@@ -76,6 +76,7 @@ describe('vit-train', () => {
     ['experts in every block', ['--placement', 'every', '--kind', 'top2', '--num-layers', '3']],
     ['experts in chosen blocks', ['--moe-blocks', '3', '--num-layers', '4', '--kind', 'dgmoe']],
     ['a class token, plain patches and Muon', ['--pooling', 'class', '--patch-stride', '4', '--optimizer', 'muon']],
+    ['a stem of convolutions', ['--stem', 'convolutions', '--patch-stride', '2']],
     ['photographs', ['--augment', 'photo', '--kind', 'shared', '--score-function', 'sigmoid', '--correction-bias']],
   ])('trains with %s', async (_, args) => {
     const { code, err } = await vitTrain('train', ...options, ...args);
@@ -149,5 +150,20 @@ describeUnless(findGloo().problem, 'vit-train on two ranks', () => {
       const [a, b] = [loss ?? validationLoss, other['loss'] ?? other['validationLoss']] as [number, number];
       expect(Math.abs(a - b)).toBeLessThan(1e-4 * b);
     });
+  });
+
+  it('decodes on one of them, and says on both what is wrong', async () => {
+    const data = join(folder.path, 'shared');
+    await colourFolders(data);
+    const { code, out } = await vitTrainOn(2, 'train', ...options, '--data', data);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^data: .*; decoded to \S+images/m);
+    const names = readdirSync(join(folder.path, 'cache')).filter((name) => name.startsWith('shared-'));
+    expect(names).toHaveLength(1);
+    writeFileSync(join(data, 'red', 'broken.png'), 'no picture');
+    const failed = await vitTrainOn(2, 'train', ...options, '--data', data);
+    expect(failed.code).toBe(1);
+    expect(failed.err).toMatch(/broken.png: expected a JPEG, PNG or WebP, got another content/);
+    expect(failed.err).toMatch(/Rank 0 could not do what this rank waits for: .*broken.png: expected a JPEG/);
   });
 });

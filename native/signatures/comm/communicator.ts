@@ -1,6 +1,6 @@
 /** What every engine's open function takes. */
 export const openOptions = {
-  /** Called with the sequence number of each work that has ended. */
+  /** A function that is called with the sequence number of each work that has ended. */
   onDone: 'function',
   group: 'text',
   size: 'size 1..65536',
@@ -40,7 +40,7 @@ export const communicator = {
   /** Fails everything, on all ranks. */
   commAbort: { id: 'size', text: 'text' },
   commFailure: { id: 'size', '=>': 'text?' },
-  /** As JSON. */
+  /** The record of recent collectives, as JSON. */
   commFlightRecord: { id: 'size', '=>': 'text' },
   /** Aborts what is going on, joins the thread. May be called twice. */
   commRelease: { id: 'size' },

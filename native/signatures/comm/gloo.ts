@@ -5,6 +5,6 @@ export const gloo = {
   glooOpen: { ...openOptions, listenHost: 'text', '=>': 'number' },
   /** Where the other ranks reach this one. */
   glooAddress: { id: 'size', '=>': 'bytes' },
-  /** Of rank 0, of rank 1, ... */
+  /** Addresses of rank 0, of rank 1, ... */
   glooSetAddresses: { id: 'size', count: 'size', addresses: 'uint8[][count]' },
 } as const;

@@ -3,7 +3,7 @@ import { communicator } from './communicator.js';
 import { gloo } from './gloo.js';
 import { nccl } from './nccl.js';
 
-/** By the header that each becomes: signatures/comm/gloo.h, ... */
+/** The tables by the header that each becomes: signatures/comm/gloo.h, ... */
 export const commSignatures = { communicator, gloo, nccl } as const;
 
 /** What every engine's addon has. */

@@ -1,7 +1,7 @@
 import { openOptions } from './communicator.js';
 
 export const nccl = {
-  /** As JSON: what is here, and why what is missing is. */
+  /** Says as JSON what is here, and why what is missing is. */
   ncclProbe: { ncclCandidates: 'texts', driverCandidates: 'texts', '=>': 'text' },
   /** Gives the communicator's id; it waits for ncclSetId and a connect. */
   ncclOpen: { ...openOptions, ncclPath: 'text', driverPath: 'text', device: 'size 0..65535', '=>': 'number' },

@@ -7,7 +7,7 @@ export const copy = {
     source: 'float32|int32|bool[reach(walk, 0, sourceOffset)]',
     target: 'out source.dtype[reach(walk, 1, targetOffset)]',
   },
-  /** To the dtype of `out`. */
+  /** Converts numbers to the dtype of `out`. */
   cast: { count: 'size', x: 'float32|int32|bool[count]', out: 'out float32|int32|bool[count]' },
   select: {
     count: 'size',

@@ -15,7 +15,7 @@ import { runtime } from './runtime.js';
 import { swiglu } from './swiglu.js';
 import { unary } from './unary.js';
 
-/** By the header that each becomes: signatures/tensor/attention.h, ... */
+/** The tables by the header that each becomes: signatures/tensor/attention.h, ... */
 export const tensorSignatures = {
   adamw,
   attention,

@@ -3,7 +3,7 @@ import { each } from '../Signature.js';
 const middle = { outer: 'size', count: 'size 1..', inner: 'size' } as const;
 const any = { ...middle, x: 'float32|int32|bool[outer * count * inner]' } as const;
 
-/** Over the middle axis of (outer, count, inner), under TF.js's kernel names. */
+/** Reduces over the middle axis of (outer, count, inner), under TF.js's kernel names. */
 export const reduce = {
   /** float32 gives float32, everything else int32. */
   ...each('reduce', ['Sum', 'Prod'], { ...any, out: 'out float32|int32[outer * inner]' }),

@@ -7,6 +7,8 @@ export function optionNames<Config extends object>(names: Record<keyof Config, t
 }
 
 /**
+ * Checks that all options are known.
+ *
  * @throws ArgumentError naming the options that there are not, `what` they were given to, and those that there are.
  *   An option that is undefined counts as absent.
  */

@@ -14,7 +14,7 @@ import type { Routing } from './Routing.js';
 export interface RouteContext {
   /** Switches noise and jitter on. */
   training?: boolean;
-  /** Of noise and jitter: the same seed and stream give the same numbers. */
+  /** Seed of noise and jitter: the same seed and stream give the same numbers. */
   seed?: number;
   /** The first of the `routerStreams` streams of this layer. */
   stream?: number;

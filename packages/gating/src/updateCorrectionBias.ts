@@ -4,10 +4,10 @@ import * as tf from '@tensorflow/tfjs';
 /** How a correction bias moves after a step. */
 export interface CorrectionBiasOptions {
   /**
-   * `sign`: b += updateRate * sign(mean load - load), over the experts with a feed-forward network (arXiv 2408.15664,
-   * algorithm 1; DeepSeek-V3). `proportional`: b += updateRate * (expectedTopK / topK / numExperts - load / all choices)
-   * (LongCat-Flash, arXiv 2509.01322, section 2.1), where `expectedTopK` is how many of a token's topK choices should be
-   * experts with a feed-forward network.
+   * How the bias moves. `sign`: b += updateRate * sign(mean load - load), over the experts with a feed-forward network
+   * (arXiv 2408.15664, algorithm 1; DeepSeek-V3). `proportional`: b += updateRate * (expectedTopK / topK / numExperts -
+   * load / all choices) (LongCat-Flash, arXiv 2509.01322, section 2.1), where `expectedTopK` is how many of a token's
+   * topK choices should be experts with a feed-forward network.
    */
   rule?: 'sign' | 'proportional';
   updateRate?: number;

@@ -77,6 +77,7 @@ export {
   type OverlapMode,
   type OverlapOptions,
 } from './overlap/OverlapController.js';
+export { gatherText } from './overlap/gatherText.js';
 export { gatherTrace } from './overlap/gatherTrace.js';
 export { spansOf } from './overlap/spansOf.js';
 export type { StepEvent } from './overlap/StepRecorder.js';

@@ -28,6 +28,7 @@ export { modelLossOptions, type LossResult, type ModelLossConfig, type RouterLos
 export type { ModelStage } from './stages/runStage.js';
 export type { DispatchOptions } from './stages/runStages.js';
 export { StagedModel, type ModelOptions, type ResolvedModel } from './stages/StagedModel.js';
+export { measureClasses, type ClassMeasures } from './vit/measureClasses.js';
 export { softTargetLoss } from './vit/softTargetLoss.js';
 export {
   Vit,
@@ -38,7 +39,7 @@ export {
   type VitLossResult,
   type VitOptions,
 } from './vit/Vit.js';
-export { resolveVit, vitOptions, type Pooling, type ResolvedVit, type VitConfig } from './vit/VitConfig.js';
+export { resolveVit, vitOptions, type Pooling, type ResolvedVit, type Stem, type VitConfig } from './vit/VitConfig.js';
 export { vitCosts, type VitCosts } from './vit/vitCosts.js';
 export { vitSpecs } from './vit/vitSpecs.js';
 export { readHuggingFace, type JsonObject } from './huggingFace/folder/openFolder.js';

@@ -13,6 +13,7 @@ export { tableConfig, tableOptions } from './options/tableOptions.js';
 export { type LoopSettings, trainingOptions } from './options/trainingOptions.js';
 
 export { joinRanks, type Ranks } from './ranks/joinRanks.js';
+export { oncePerHost, type OncePerHostOptions } from './ranks/oncePerHost.js';
 export { openRestarts, type Restarts } from './ranks/restarts.js';
 
 export { accuracies } from './report/accuracies.js';
@@ -27,7 +28,9 @@ export { nextLines, resultLines, type ResultLinesOptions } from './report/result
 export { type CountDisplay, showCount } from './report/showCount.js';
 export { tableLines } from './report/tableLines.js';
 
+export { evalCommand, type EvalCommandOptions } from './training/evalCommand.js';
 export { openModel, type TrainedModel } from './training/openModel.js';
+export { openTrainedModel } from './training/openTrainedModel.js';
 export type { PassOptions, PassResult, RunModel } from './training/RunModel.js';
 export { runTraining } from './training/runTraining.js';
 export { startBackend } from './training/startBackend.js';

@@ -34,12 +34,14 @@ export {
 } from './ops/softmaxCrossEntropy.js';
 export { swiglu, swigluComposed } from './ops/swiglu.js';
 export {
+  layOutSafetensors,
   openSafetensors,
   readSafetensors,
   registerFileHandlers,
   writeSafetensors,
   type DeferredTensor,
   type SafetensorsFile,
+  type SafetensorsLayout,
   type WritableTensor,
 } from './io/files.js';
 export { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from './io/safetensorsHeader.js';

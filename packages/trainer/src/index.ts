@@ -35,23 +35,32 @@ export { MacroAccuracy } from './data/mad/MacroAccuracy.js';
 export { type Batch, type LossContext, type LossResult, type Trainable } from './train/Trainable.js';
 export type { Optimizer, OptimizerStepOptions } from './optimizer/Optimizer.js';
 export { AveragedOptimizer, averagesIn } from './optimizer/AveragedOptimizer.js';
-export { DivergedError, type StepRecord, train, type TrainOptions } from './train/train.js';
+export { DivergedError, type Divergence, divergenceCure, divergenceText } from './train/Divergence.js';
+export { type StepRecord, train, type TrainOptions } from './train/train.js';
 export { accumulateGradients, type Gradients } from './train/accumulateGradients.js';
 export { evaluate, type EvaluationResult } from './train/evaluate.js';
 
 export { closeRankGroups, createRankGroups, type RankGroups } from './parallel/RankGroups.js';
 export { GradientReducer, type GradientReducerOptions } from './parallel/GradientReducer.js';
+export { broadcastStored } from './parallel/broadcastStored.js';
 export { checkAgreement } from './parallel/checkAgreement.js';
 export { checkAccumulate } from './parallel/shareOf.js';
 export { gatherSharded } from './parallel/gatherSharded.js';
 export { shardStored } from './parallel/shardStored.js';
 
 export { type CheckpointIndex, type Json, type JsonObject } from './checkpoint/CheckpointIndex.js';
-export { type CheckpointContent, saveCheckpoint } from './checkpoint/saveCheckpoint.js';
+export type { CheckpointContent } from './checkpoint/CheckpointContent.js';
+export {
+  type CheckpointWriter,
+  type CheckpointWriterOptions,
+  openCheckpointWriter,
+} from './checkpoint/CheckpointWriter.js';
+export type { Retention } from './checkpoint/pruneCheckpoints.js';
+export { saveCheckpoint } from './checkpoint/saveCheckpoint.js';
 export { type Checkpoint, loadCheckpoint, type StoredTensors } from './checkpoint/loadCheckpoint.js';
 export { checkpointName, listCheckpoints } from './checkpoint/listCheckpoints.js';
 export { setAsideCheckpoints } from './checkpoint/setAsideCheckpoints.js';
-export { findCheckpoint, findLatestCheckpoint } from './checkpoint/findCheckpoint.js';
+export { findCheckpoint, findLatestCheckpoint, newestCheckpoint } from './checkpoint/findCheckpoint.js';
 export { restoreVariables } from './checkpoint/restoreVariables.js';
 export { restoreOptimizer } from './checkpoint/restoreOptimizer.js';
 

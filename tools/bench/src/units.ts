@@ -1,6 +1,6 @@
 export const MiB = 2 ** 20;
 
-/** Of a rate as tc writes it: '200mbit'. */
+/** Bits a second of a rate as tc writes it: '200mbit'. */
 export function bitsPerSecond(rate: string): number {
   const [, number, prefix = ''] = /^(\d+(?:\.\d+)?)([kmg]?)bit$/.exec(rate) ?? [];
   if (number === undefined) throw new Error(`rate: expected a number and kbit, mbit or gbit, got ${rate}`);

@@ -5,6 +5,14 @@ export { expectGradients, expectOutput, tensorsOf, tolerance } from './expectRef
 export { expectGradientsMatch, type FiniteDifferenceOptions } from './finiteDifferences.js';
 export { fromSource } from './fromSource.js';
 export {
+  type Outcome,
+  type RanksOptions,
+  runHere,
+  type StartedProgram,
+  startProgram,
+  startProgramOn,
+} from './programs.js';
+export {
   itMatchesReference,
   readReference,
   referenceCases,

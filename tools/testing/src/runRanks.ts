@@ -57,7 +57,7 @@ function startRank(
   return { child, result, ended };
 }
 
-/** In a rank's program: hands over its result and waits until it has arrived. */
+/** Hands over the result of a rank's program and waits until it has arrived. */
 export function sendResult(result: unknown): Promise<void> {
   return new Promise((resolve, reject) => {
     process.send!(result, undefined, undefined, (error) => (error ? reject(error) : resolve()));

@@ -8,7 +8,7 @@ import { type Corpus, readDocuments } from '@scmoe/trainer';
 
 const maxBytes = 20e6;
 
-/** Searched first, in this order: large, hand-written, and there after every install. */
+/** Packages that are searched first, in this order: large, hand-written, and there after every install. */
 const preferredFolders = ['typescript/lib', '@types'];
 
 /**

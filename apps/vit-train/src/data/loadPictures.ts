@@ -1,4 +1,5 @@
-import { count, megabytes, type RunData, showCount, type Terminal } from '@scmoe/run';
+import type { Communicator } from '@scmoe/comm';
+import { count, megabytes, oncePerHost, type RunData, showCount, type Terminal } from '@scmoe/run';
 import { RandomStream } from '@scmoe/tensor';
 import type { JsonObject } from '@scmoe/trainer';
 import {
@@ -40,18 +41,24 @@ export type PictureSettings = DataSettings & {
 
 /**
  * Opens pictures, all of one size: those of `--data`, decoded once into a file that is found again, or the drawn shapes.
+ * Of several ranks, of `world`, one on each host decodes.
+ *
+ * @param earlier of a run that goes on: what its checkpoint has of the data
  *
  * @throws UserError when there are no usable pictures.
  */
 export async function loadPictures(
   settings: PictureSettings,
   terminal: Terminal,
-  earlier?: DataDescription,
+  { earlier, world }: { earlier?: DataDescription; world?: Communicator } = {},
 ): Promise<PictureData> {
   const { data, imageSize, seed, validationFraction, init } = settings;
   const wanted = init === undefined || earlier ? undefined : await readPreprocessor(init);
   const normalization = earlier?.normalization ?? normalizationOf(wanted ?? defaultPreprocessing);
-  const set = data === undefined ? shapesImages({ seed: 1, size: imageSize }) : await decode(data, settings, terminal);
+  const set =
+    data === undefined
+      ? shapesImages({ seed: 1, size: imageSize })
+      : await oncePerHost(world, () => decode(data, settings, terminal));
   const { train, test } = set.test
     ? { train: set.train, test: set.test }
     : holdOut(set.train, { fraction: validationFraction, seed });

@@ -8,6 +8,7 @@ export interface ModelSettings extends Pick<
   'numLayers' | 'dModel' | 'numHeads' | 'imageSize' | 'patchSize'
 > {
   patchStride?: number;
+  stem?: VitConfig['stem'];
   moeBlocks?: number[];
   init?: string;
 }
@@ -35,7 +36,7 @@ export function modelOptions(): OptionGroup {
     ],
     [
       '--init <folder>',
-      'start from a ViT of Hugging Face transformers (config.json and safetensors): a dense one of its sizes, with a new head where the classes are others, and interpolated positions with another --image-size',
+      'start from a ViT of Hugging Face transformers (config.json and safetensors): its sizes, a new head where the classes are others, and interpolated positions with another --image-size; with --kind, copies of its MLPs are the experts',
     ],
   ]);
   return { title: 'Model', options: [...tableOptions(options, defaults), ...further], fixed: 'all' };

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 
+import { measureClasses } from '@scmoe/models';
 import { measureExpertLoad, nextLines, resultLines, say, type TrainingResult } from '@scmoe/run';
 import { checkpointName } from '@scmoe/trainer';
 
 import { picturesOf } from '../evaluateVision.js';
 import type { VisionTypes } from '../VisionTypes.js';
-import { measureClasses } from './measureClasses.js';
 import { writePictures } from './writePictures.js';
 
 /** Batches over which expert load and classes are counted. */

@@ -1,9 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import type { ClassMeasures } from '@scmoe/models';
 import { heatMap } from '@scmoe/run';
-
-import type { ClassMeasures } from './measureClasses.js';
 
 /** More classes than this are too many for a picture that somebody could read. */
 const mostClasses = 200;

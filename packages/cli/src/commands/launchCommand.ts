@@ -37,7 +37,10 @@ export function launchCommand(terminal: Terminal, setExitCode: (code: number) =>
         .env('SCMOE_TOKEN'),
     )
     .addOption(
-      flag('--max-restarts <n>', 'how often to start all ranks again after a failure')
+      flag(
+        '--max-restarts <n>',
+        'after how many failures in a row without progress (a newer checkpoint) to start all ranks again',
+      )
         .argParser(wholeNumber(0))
         .default(0)
         .env('PET_MAX_RESTARTS'),

@@ -15,6 +15,8 @@ export class CollectiveWork<Result> implements Work<Result> {
   }
 
   /**
+   * Starts a call.
+   *
    * @param start hands the call to the engine, with what it has to call at the end
    * @param give makes the result, after success
    * @param release lets go of the input; `failed` says that the result is not wanted either

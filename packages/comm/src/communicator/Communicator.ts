@@ -29,7 +29,7 @@ export interface MoveOptions<D extends Data> extends CollectiveOptions {
 export interface ReduceOptions<D extends Data> extends CollectiveOptions {
   /** Default 'sum'. bf16 is reduced in float32 and rounded once; a mean needs floats. */
   op?: Reduction;
-  /** As for the others; an all-reduce may also work in place, with its input as output. */
+  /** Where the result goes, as for the others; an all-reduce may also work in place, with its input as output. */
   output?: D extends HostArray ? D : never;
 }
 
@@ -53,7 +53,7 @@ export interface Communicator {
   allToAll<D extends Data>(data: D, options?: MoveOptions<D>): Work<D>;
 
   /**
-   * As allToAll, with shares of any length, none included.
+   * Exchanges as allToAll does, with shares of any length, none included.
    *
    * @param counts `sendCounts[r]` for rank r, `recvCounts[r]` from it; rank r's `sendCounts` must say the same
    */
@@ -64,21 +64,25 @@ export interface Communicator {
   ): Work<D>;
 
   /**
+   * Reduces over all ranks.
+   *
    * @returns the reduction over all ranks, element by element: the same bits on every rank. Floats are added up in the
    * order of the ranks over gloo, in NCCL's own order over nccl.
    */
   allReduce<D extends Data>(data: D, options?: ReduceOptions<D>): Work<D>;
 
-  /** @returns the data of all ranks, by rank: `size` times as long */
+  /** Gathers. @returns the data of all ranks, by rank: `size` times as long */
   allGather<D extends Data>(data: D, options?: MoveOptions<D>): Work<D>;
 
-  /** As allGather, each rank with data of its own length. */
+  /** Gathers as allGather does, each rank with data of its own length. */
   allGatherV<D extends Data>(data: D, counts: { recvCounts: Counts }, options?: MoveOptions<D>): Work<D>;
 
-  /** @returns share `rank` of the reduction over all ranks */
+  /** Reduces, and scatters the result. @returns share `rank` of the reduction over all ranks */
   reduceScatter<D extends Data>(data: D, options?: ReduceOptions<D>): Work<D>;
 
   /**
+   * Sends the root's data to all ranks.
+   *
    * @param data on the root what is sent, elsewhere only its type and shape count
    * @returns the root's data
    */
@@ -107,14 +111,14 @@ export interface Communicator {
 export interface FlightEntry {
   sequence: number;
   operation: string;
-  /** With reduction, dtype and size, as in messages about disagreements. */
+  /** The call with reduction, dtype and size, as in messages about disagreements. */
   call: string;
   dtype: string;
   bytes: number;
   state: 'queued' | 'waiting for ranks' | 'moving data' | 'done' | 'failed';
   /** How far it came before it was done or failed. */
   reached: 'queued' | 'waiting for ranks' | 'moving data';
-  /** In a failure: ranks that had not come when it happened. */
+  /** Ranks that, in a failure, had not come when it happened. */
   waitingFor: number[];
   issuedMs: number;
   startedMs: number;

@@ -149,7 +149,7 @@ function evenCounts(where: string, rows: number, size: number): number[] {
   throw new ArgumentError(`${where}: expected a length that the ${size} ranks divide, got ${rows}; see allToAllV`);
 }
 
-/** @returns the sum */
+/** Checks the counts of a call. @returns the sum */
 function checkCounts(where: string, name: string, counts: Counts | undefined, size: number, total?: number): number {
   if (!Array.isArray(counts) && !ArrayBuffer.isView(counts)) {
     throw new ArgumentError(`${where}: ${name}: expected an array of ${size} counts, got ${typeof counts}`);

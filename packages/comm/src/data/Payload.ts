@@ -25,7 +25,7 @@ export interface Result {
   release(): void;
 }
 
-/** @throws ArgumentError naming `call` where the data is nothing that can be sent */
+/** Takes what is to be sent. @throws ArgumentError naming `call` where the data is nothing that can be sent */
 export function openPayload(call: string, data: Data): Payload {
   if (data instanceof tf.Tensor) return openTensor(call, data);
   const dtype = dtypeOf(data);

@@ -24,7 +24,7 @@ export interface EngineCall {
   /** Absent for a barrier, and for a broadcast on any rank but the root. */
   input?: HostArray;
   output?: HostArray;
-  /** Of the input; of the output, for a broadcast. */
+  /** Number of elements of the input; of the output, for a broadcast. */
   elements: number;
   sendCounts?: readonly number[];
   recvCounts?: readonly number[];

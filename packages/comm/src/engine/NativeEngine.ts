@@ -122,7 +122,7 @@ export class NativeEngine implements Engine {
     onDone?.();
   }
 
-  /** At the end of the process, where nothing may be awaited. */
+  /** Lets go at the end of the process, where nothing may be awaited. */
   #exit(exitCode: number): void {
     const id = this.#id;
     if (id === undefined) return;

@@ -9,7 +9,7 @@ function ramp(length: number, f: (i: number) => number): Float32Array {
   return result;
 }
 
-/** As toEqual, in no time for long arrays, and without its leniency. */
+/** Compares as toEqual does, in no time for long arrays, and without its leniency. */
 function expectSameBits(actual: Float32Array, expected: Float32Array): void {
   const bytes = ({ buffer, byteOffset, byteLength }: Float32Array) => Buffer.from(buffer, byteOffset, byteLength);
   const at = actual.findIndex((x, i) => !Object.is(x, expected[i]));

@@ -118,7 +118,7 @@ function groupBy<Item>(items: Item[], key: (item: Item) => string): [string, Ite
   return [...groups];
 }
 
-/** Of more ranks than these, a sentence says how many they are. */
+/** How many ranks a sentence names; of more it says how many they are. */
 const maxNamed = 64;
 
 function named(ranks: number[]): string {

@@ -6,7 +6,7 @@ import { SelfEngine } from '../engine/SelfEngine.js';
 import type { InitOptions } from './init.js';
 
 /**
- * In a browser: the communicator of a world of one rank.
+ * Makes the communicator of a world of one rank, which is all that a browser has.
  *
  * @throws CommError where more is asked for
  */

@@ -22,8 +22,8 @@ import { localAddressTowards } from './localAddress.js';
 /** Options of `init`. */
 export interface InitOptions {
   /**
-   * 'auto': self in a world of one; nccl where every rank has a GPU of its own and all have the same NCCL; else gloo.
-   * Default: SCMOE_ENGINE, or 'auto'.
+   * What moves the data. 'auto': self in a world of one; nccl where every rank has a GPU of its own and all have the
+   * same NCCL; else gloo. Default: SCMOE_ENGINE, or 'auto'.
    */
   engine?: 'auto' | EngineName;
   /** How long the ranks wait for each other, here and in every collective. Default 5 min. */
@@ -34,7 +34,7 @@ export interface InitOptions {
   name?: string;
   /** Address of this machine on which other ranks reach it. Default: SCMOE_LISTEN_HOST, or the one that faces rank 0. */
   listenHost?: string;
-  /** For nccl: number of the GPU, among those that this process sees. Default: the local rank, or the only one. */
+  /** Number of the GPU, for nccl, among those that this process sees. Default: the local rank, or the only one. */
   device?: number;
   /** A rendezvous server that says nothing for so long counts as gone, in milliseconds. */
   silenceMs?: number;

@@ -21,7 +21,10 @@ export interface LaunchOptions {
   bind?: string;
   /** The secret of this run. Needed with several nodes, the same on all. Default: a random one. */
   token?: string;
-  /** How often all ranks are started again after a failure. Default 0. */
+  /**
+   * After how many failures in a row without progress all ranks are started again; a failure after progress does not count.
+   * Ranks tell of progress in the file that SCMOE_PROGRESS_FILE names. Default 0: they are never started again.
+   */
   maxRestarts?: number;
   /** A rank that has the terminal for itself: what it prints is not prefixed, and progress bars work. Default: none. */
   attachedRank?: number;

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
 
+import type { Failures } from './FailureCount.js';
+
 /** What a launcher learns from the others, or tells them. */
 export type News =
   /** `final`: the hosts can't agree on another attempt. */
@@ -27,6 +29,12 @@ export interface Attempt {
   tell(news: News): void;
   /** Says that the ranks here are done, and waits for those of the other hosts. */
   finish(): Promise<void>;
+  /**
+   * Counts the failure that has ended this attempt, on all hosts alike.
+   *
+   * @param reached how far the ranks here say that the run is
+   */
+  countFailure(reached: number | undefined): Promise<Failures>;
   /** The ranks here have ended; `last`: no attempt follows. */
   leave(options: { last: boolean }): Promise<void>;
 }

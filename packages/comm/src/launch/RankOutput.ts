@@ -7,7 +7,7 @@ import { prefix, showsColour } from './prefix.js';
 import type { Terminal } from './Terminal.js';
 
 const tailLines = 20;
-/** Of a line in the tail; the whole line has been printed before. */
+/** What is kept of a line in the tail; the whole line has been printed before. */
 const maxTailLineBytes = 2000;
 
 /** Takes what one rank prints: lines with the rank's prefix to the terminal, bytes to files, the last lines to memory. */

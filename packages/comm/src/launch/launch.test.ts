@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
 import { describeUnless } from '@scmoe/testing';
@@ -257,6 +257,31 @@ describe('--max-restarts', () => {
     expect(code).toBe(4);
     expect(err.match(/starting all ranks again/g)).toHaveLength(1);
     expect(err).toMatch(/exit status 3[\s\S]*restart 1 of 1[\s\S]*exit status 4/);
+  });
+
+  it('counts only failures without progress, which the ranks tell in a file', async () => {
+    // Starts 0, 2 and 3 come further than any before; 1 repeats what was done, 4 and 5 say no number or less.
+    const said = '10 10 20 30 nonsense 5';
+    const program = `set -- ${said}; shift $SCMOE_RESTART_COUNT; echo $1 > $SCMOE_PROGRESS_FILE; exit $((40 + SCMOE_RESTART_COUNT))`;
+    const { code, err } = await launch(['sh', '-c', program], { maxRestarts: 1 }).done;
+    expect(err.match(/starting all ranks again.*/g)).toEqual([
+      'starting all ranks again (the run has come to step 10 since the last start: this restart does not count).',
+      'starting all ranks again (restart 1 of 1).',
+      'starting all ranks again (the run has come to step 20 since the last start: this restart does not count).',
+      'starting all ranks again (the run has come to step 30 since the last start: this restart does not count).',
+      'starting all ranks again (restart 1 of 1).',
+    ]);
+    expect(code).toBe(45);
+  });
+
+  it('takes the file of progress away in the end, and offers none where nothing is started again', async () => {
+    const { out } = await launch(['sh', '-c', 'echo "$SCMOE_PROGRESS_FILE"; echo 1 > "$SCMOE_PROGRESS_FILE"'], {
+      maxRestarts: 1,
+    }).done;
+    const path = out.trim().replace('[rank 0] ', '');
+    expect(path).toMatch(/scmoe-launch-\w+\/progress$/);
+    expect(existsSync(dirname(path))).toBe(false);
+    expect((await launch(['sh', '-c', 'echo "<$SCMOE_PROGRESS_FILE>"']).done).out).toBe('[rank 0] <>\n');
   });
 });
 

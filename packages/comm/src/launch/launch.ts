@@ -1,3 +1,4 @@
+import type { Failures } from './FailureCount.js';
 import type { LaunchOptions } from './LaunchOptions.js';
 import { launchSettings, type LaunchSettings } from './launchSettings.js';
 import type { Nodes } from './Nodes.js';
@@ -7,11 +8,12 @@ import { severalNodes } from './severalNodes.js';
 import { singleNode } from './singleNode.js';
 import { StopRequest } from './StopRequest.js';
 import { signalStatus } from './stopSignals.js';
+import { ProgressNote } from './ProgressNote.js';
 import type { Terminal } from './Terminal.js';
 
 /**
- * Runs a command as this host's ranks, and again after a failure as often as `maxRestarts` says: the ranks go on from
- * their last checkpoint by themselves. Takes this process's SIGINT, SIGTERM, SIGHUP and SIGUSR1 meanwhile.
+ * Runs a command as this host's ranks, and again after a failure, until `maxRestarts` failures in a row were without
+ * progress: the ranks go on from their last checkpoint by themselves. Takes this process's SIGINT, SIGTERM, SIGHUP and SIGUSR1 meanwhile.
  *
  * @returns the exit status: 0, that of the rank that failed first, or 128 and the number of the signal that ended it
  * @throws ArgumentError for options that make no sense, LaunchError for hosts that did not come, RendezvousError for a
@@ -31,16 +33,18 @@ export async function launch(options: LaunchOptions): Promise<number> {
     stream.setMaxListeners(0);
   }
   const guard = new OrphanGuard(settings.stopTimeoutMs);
+  const note = settings.maxRestarts > 0 ? new ProgressNote() : undefined;
   const open = (settings.nodes === 1 ? singleNode : severalNodes)(settings);
   let nodes: Nodes | undefined;
   try {
     nodes = await unlessStopped(open, stop);
     return nodes === undefined
       ? signalStatus(stop.signal!)
-      : await runAttempts(nodes, settings, { terminal, stop, guard });
+      : await runAttempts(nodes, settings, { terminal, stop, guard, note });
   } finally {
     guard.close();
     await nodes?.close();
+    note?.remove();
     release();
   }
 }
@@ -48,30 +52,38 @@ export async function launch(options: LaunchOptions): Promise<number> {
 async function runAttempts(
   nodes: Nodes,
   settings: LaunchSettings,
-  context: { terminal: Terminal; stop: StopRequest; guard: OrphanGuard },
+  context: { terminal: Terminal; stop: StopRequest; guard: OrphanGuard; note: ProgressNote | undefined },
 ): Promise<number> {
-  const { terminal, stop } = context;
+  const { terminal, stop, note } = context;
   for (let wanted = 0; ;) {
     const attempt = await unlessStopped(nodes.begin(wanted), stop);
     if (attempt === undefined) return signalStatus(stop.signal!);
     const { number, maxRestarts } = attempt;
     let last = true;
+    let failures: Failures;
     try {
       const outcome = await runGroup(settings, attempt, context);
       if (outcome.kind === 'done') return 0;
       if (outcome.kind === 'stopped') return signalStatus(outcome.signal);
       // A signal that came while the group was being ended is a wish to end the run too.
-      last = outcome.final || number >= maxRestarts || stop.signal !== undefined;
+      if (outcome.final || maxRestarts === 0 || stop.signal !== undefined) return outcome.exitCode;
+      failures = await attempt.countFailure(note?.read());
+      last = failures.inVain > maxRestarts;
       if (last) return outcome.exitCode;
     } finally {
       await attempt.leave({ last });
     }
     wanted = number + 1;
-    terminal.err.write(`scmoe: starting all ranks again (restart ${wanted} of ${maxRestarts}).\n`);
+    terminal.err.write(`scmoe: starting all ranks again (${restartText(failures, maxRestarts)}).\n`);
   }
 }
 
-/** Undefined where somebody wants the run to end before that is there. */
+function restartText({ inVain, progress }: Failures, maxRestarts: number): string {
+  if (inVain === 0) return `the run has come to step ${progress} since the last start: this restart does not count`;
+  return `restart ${inVain} of ${maxRestarts}`;
+}
+
+/** What is waited for, or undefined where somebody wants the run to end before that is there. */
 async function unlessStopped<Result>(promise: Promise<Result>, stop: StopRequest): Promise<Result | undefined> {
   return Promise.race([promise, stop.first.then(() => undefined)]);
 }

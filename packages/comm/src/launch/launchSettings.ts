@@ -14,7 +14,11 @@ type Optional = 'attachedRank' | 'logFolder';
 export type LaunchSettings = Required<Omit<LaunchOptions, Optional | 'ranksHere' | 'terminal'>> &
   Pick<LaunchOptions, Optional> & { ranksHere: number };
 
-/** @throws ArgumentError for an option that makes no sense, by itself or beside the others */
+/**
+ * Checks options and fills in what is left out.
+ *
+ * @throws ArgumentError for an option that makes no sense, by itself or beside the others
+ */
 export function launchSettings(options: LaunchOptions, env: NodeJS.ProcessEnv = process.env): LaunchSettings {
   const { command, nodes = 1, nodeRank = 0, maxRestarts = 0, attachedRank, logFolder } = options;
   const { rendezvousTimeoutMs = 300_000, graceMs = 5000, stopTimeoutMs = 300_000 } = options;

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { endpointText } from '../place/addresses.js';
 import type { LaunchSettings } from './launchSettings.js';
 import type { Attempt } from './Nodes.js';
+import { progressVariable } from './ProgressNote.js';
 
 /** The variables of one rank: torchrun's, and ours, over those of the launcher. */
 export function rankEnvironment(
@@ -15,6 +16,7 @@ export function rankEnvironment(
     token: runToken,
   }: Pick<LaunchSettings, 'ranksHere' | 'nodeRank' | 'token'> & { localRank: number },
   { number, firstRank, worldSize, maxRestarts, endpoint, masterPort, token }: Attempt,
+  progressFile: string | undefined,
 ): NodeJS.ProcessEnv {
   return {
     // Threads per rank are set, never guessed by each rank from the whole machine.
@@ -34,5 +36,6 @@ export function rankEnvironment(
     ...(maxRestarts > 0 && {
       SCMOE_RUN_ID: createHash('sha256').update(`${runToken}\nrun`).digest('hex').slice(0, 16),
     }),
+    ...(progressFile !== undefined && { [progressVariable]: progressFile }),
   };
 }

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
-/** `auto`: a rank for each GPU that this process may use, or else one for each core. */
+/** How many ranks a host has. `auto`: a rank for each GPU that this process may use, or else one for each core. */
 export function ranksPerHost(env: NodeJS.ProcessEnv = process.env): number {
   const visible = env['CUDA_VISIBLE_DEVICES'];
   const gpus = Math.min(

@@ -10,6 +10,7 @@ import type { LaunchSettings } from './launchSettings.js';
 import type { Attempt } from './Nodes.js';
 import type { OrphanGuard } from './OrphanGuard.js';
 import { ProcessGroup, exitStatus, exitText, toldBy, type Exit } from './ProcessGroup.js';
+import type { ProgressNote } from './ProgressNote.js';
 import { rankEnvironment } from './rankEnvironment.js';
 import { RankOutput } from './RankOutput.js';
 import type { StopRequest } from './StopRequest.js';
@@ -35,11 +36,16 @@ const drainMs = 1000;
 export async function runGroup(
   settings: LaunchSettings,
   attempt: Attempt,
-  { terminal, stop, guard }: { terminal: Terminal; stop: StopRequest; guard: OrphanGuard },
+  {
+    terminal,
+    stop,
+    guard,
+    note,
+  }: { terminal: Terminal; stop: StopRequest; guard: OrphanGuard; note: ProgressNote | undefined },
 ): Promise<Outcome> {
   const started = performance.now();
   const say = (text: string) => terminal.err.write(`scmoe: ${text}\n`);
-  const ranks = startRanks(settings, attempt, terminal, guard);
+  const ranks = startRanks(settings, attempt, { terminal, guard, note });
   const groups = ranks.map(({ group }) => group);
   try {
     const event = await Promise.race([
@@ -112,7 +118,11 @@ async function stopGroup(
   return { kind: 'failed', exitCode: exitStatus(exit), final: true };
 }
 
-function startRanks(settings: LaunchSettings, attempt: Attempt, terminal: Terminal, guard: OrphanGuard): Rank[] {
+function startRanks(
+  settings: LaunchSettings,
+  attempt: Attempt,
+  { terminal, guard, note }: { terminal: Terminal; guard: OrphanGuard; note: ProgressNote | undefined },
+): Rank[] {
   const { logFolder: parent } = settings;
   const logFolder = parent === undefined ? undefined : join(parent, `restart-${attempt.number}`);
   if (logFolder !== undefined) makeFolder(logFolder);
@@ -120,7 +130,7 @@ function startRanks(settings: LaunchSettings, attempt: Attempt, terminal: Termin
     const rank = attempt.firstRank + localRank;
     const group = new ProcessGroup(
       runnable(settings.command),
-      rankEnvironment(process.env, { ...settings, localRank }, attempt),
+      rankEnvironment(process.env, { ...settings, localRank }, attempt, note?.path),
       { attached: rank === settings.attachedRank },
     );
     if (group.pid !== undefined) guard.add(group.pid);

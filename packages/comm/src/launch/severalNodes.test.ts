@@ -97,6 +97,22 @@ describe('two launchers', () => {
     }
   });
 
+  it.each([0, 1])('count failures alike, by what a rank on node %i says of progress', async (says) => {
+    const program = `[ $RANK != ${says} ] || [ $SCMOE_RESTART_COUNT -gt 1 ] || echo $SCMOE_RESTART_COUNT > $SCMOE_PROGRESS_FILE
+      [ $RANK = 0 ] || exit 3; sleep 60`;
+    const outcomes = await Promise.all(
+      [0, 1].map((rank) => node(rank, ['sh', '-c', program], { maxRestarts: 1 }).done),
+    );
+    expect(outcomes.map(({ code }) => code)).toEqual([3, 3]);
+    for (const { err } of outcomes) {
+      expect(err.match(/again \(.*?(?=[:)])/g)).toEqual([
+        'again (the run has come to step 0 since the last start',
+        'again (the run has come to step 1 since the last start',
+        'again (restart 1 of 1',
+      ]);
+    }
+  });
+
   it.each([0, 1])('notice that the launcher of node %i was killed', async (victim) => {
     const nodes = [node(0, [waits]), node(1, [waits])];
     await until(() => nodes.every(({ out }) => pidsIn(out()).length === 1));

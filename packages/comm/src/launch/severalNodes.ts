@@ -5,12 +5,16 @@ import { RendezvousError } from '../rendezvous/RendezvousError.js';
 import { StoreClient } from '../rendezvous/StoreClient.js';
 import { StoreServer } from '../rendezvous/StoreServer.js';
 import { WatchClient, type Notice } from '../rendezvous/WatchClient.js';
+import { countFailure, type Failures } from './FailureCount.js';
 import { LaunchError } from './LaunchError.js';
 import type { LaunchSettings } from './launchSettings.js';
 import { attemptToken, freePort, type Attempt, type News, type Nodes } from './Nodes.js';
 
 /** What node 0 decides for all, or why there is no attempt. */
 type Plan = { ranks: number[]; maxRestarts: number; masterPort: number } | { error: string };
+
+/** What a host's ranks say of their progress; a key of the store holds no undefined. */
+type Reached = { reached?: number | undefined };
 
 /** Time that the last nodes have to hear how it ended, before node 0 takes the store away. */
 const farewellMs = 10_000;
@@ -27,8 +31,9 @@ export async function severalNodes(settings: LaunchSettings): Promise<Nodes> {
     await server?.close();
     throw error;
   }
+  const context: Context = { settings, server, store, address, failures: { inVain: 0, progress: undefined } };
   return {
-    begin: (number) => begin(number, { settings, server, store, address }),
+    begin: (number) => begin(number, context),
     close: async () => {
       store.close();
       await server?.close();
@@ -41,6 +46,8 @@ interface Context {
   server: StoreServer | undefined;
   store: StoreClient;
   address: { host: string; port: number; token: string };
+  /** Node 0's count, which lives as long as the run: the launchers of other nodes may be started anew. */
+  failures: Failures;
 }
 
 async function begin(wanted: number, context: Context): Promise<Attempt> {
@@ -92,6 +99,20 @@ async function begin(wanted: number, context: Context): Promise<Attempt> {
         resolveNews({ kind: 'failed', exitCode: 1, text: (error as Error).message, final: true });
         await new Promise(() => undefined);
       }
+    },
+    countFailure: async (reached) => {
+      await putJson(store, key(`reached/${nodeRank}`), { reached } satisfies Reached);
+      if (server !== undefined) {
+        const present = others.filter((node) => !gone.has(node));
+        const said = await Promise.allSettled(
+          present.map((node) => getJson<Reached>(store, key(`reached/${node}`), settings.graceMs + farewellMs)),
+        );
+        const all = said.map((answer) => (answer.status === 'fulfilled' ? answer.value.reached : undefined));
+        const furthest = Math.max(...[reached, ...all].map((value) => value ?? -Infinity));
+        context.failures = countFailure(context.failures, furthest === -Infinity ? undefined : furthest);
+        await putJson(store, key('failures'), context.failures);
+      }
+      return getJson<Failures>(store, key('failures'), settings.graceMs + 2 * farewellMs);
     },
     leave: async ({ last }) => {
       await putJson(store, key(`left/${nodeRank}`), true).catch(() => undefined);

@@ -10,7 +10,11 @@ export interface Ranks extends Pick<Place, 'rank' | 'worldSize' | 'localRank' | 
 export const oneRankAHost = { localRank: 0, localWorldSize: 1 };
 export const oneRankAHostNames = { localRank: 'the only rank of a host', localWorldSize: 'the ranks of a host' };
 
-/** @throws PlaceError for numbers that contradict each other, with their names and values */
+/**
+ * Checks that numbers of ranks agree.
+ *
+ * @throws PlaceError for numbers that contradict each other, with their names and values
+ */
 export function checkRanks({ rank, worldSize, localRank, localWorldSize, names, source }: Ranks): void {
   const check = (holds: boolean, left: [string, number], relation: string, right: [string, number]) => {
     if (holds) return;

@@ -32,7 +32,7 @@ export class Variables {
     throw new PlaceError(`${name}=${text}: expected a whole number from ${minimum} to ${maximum}.`);
   }
 
-  /** As `whole`, where one of `names` must be set; `because` says who needs it. */
+  /** Reads a number as `whole` does, where one of `names` must be set; `because` says who needs it. */
   required(names: readonly string[], because: string, range?: { minimum?: number; maximum?: number }): number {
     const value = this.whole(names, range);
     if (value !== undefined) return value;

@@ -1,6 +1,6 @@
 import { PlaceError } from './PlaceError.js';
 
-/** @throws PlaceError naming `name` where `text` is not `host:port` or `[IPv6 address]:port` */
+/** Reads an address. @throws PlaceError naming `name` where `text` is not `host:port` or `[IPv6 address]:port` */
 export function parseEndpoint(text: string, name: string): { host: string; port: number } {
   const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2];

@@ -14,7 +14,7 @@ export class KeyValues {
     this.#limits = limits;
   }
 
-  /** @throws RendezvousError beyond a limit; the store is then as it was */
+  /** Sets a value. @throws RendezvousError beyond a limit; the store is then as it was */
   set(key: string, value: Uint8Array): void {
     const { maxValueBytes, maxKeys, maxTotalBytes } = this.#limits;
     const keyBytes = Buffer.byteLength(key);
@@ -65,7 +65,7 @@ export class KeyValues {
   }
 }
 
-/** @throws RendezvousError where `text` is no whole number */
+/** Reads a counter. @throws RendezvousError where `text` is no whole number */
 export function parseWhole(text: string, key: string): number {
   const value = /^-?\d{1,16}$/.test(text) ? Number(text) : NaN;
   if (Number.isSafeInteger(value)) return value;

@@ -47,6 +47,8 @@ export class StoreServer {
   readonly port: number;
 
   /**
+   * Serves a store.
+   *
    * @throws RendezvousError 'address' where the port is in use or the host isn't this machine, 'refused' for a token
    *   that can't be one
    */

@@ -16,7 +16,7 @@ export interface WatchClientOptions extends StoreAddress {
   size: number;
   timeoutMs: number;
   silenceMs?: number;
-  /** Called for every notice, those of the time before this one joined included. */
+  /** Hears of every notice, those of the time before this one joined included. */
   onNotice: (notice: Notice) => void;
 }
 
@@ -26,7 +26,7 @@ export class WatchClient {
   readonly #lines: ReturnType<typeof watchLines>;
   #left = false;
 
-  /** @throws RendezvousError as `dial` does, 'refused' also for a rank that is there already */
+  /** Joins a watch. @throws RendezvousError as `dial` does, 'refused' also for a rank that is there already */
   static async join({
     host,
     port,

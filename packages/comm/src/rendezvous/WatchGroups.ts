@@ -21,7 +21,7 @@ export interface Membership {
 export class WatchGroups {
   readonly #groups = new Map<string, Group>();
 
-  /** @returns why not, where the rank can't join */
+  /** Lets a rank in. @returns why not, where the rank can't join */
   join(name: string, rank: number, size: number, send: (line: string) => void): Membership | string {
     let group = this.#groups.get(name);
     if (group !== undefined && group.size !== size) {

@@ -32,7 +32,7 @@ export interface Request {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** @throws RendezvousError for a frame that is no request */
+/** Reads a request. @throws RendezvousError for a frame that is no request */
 export function decodeRequest(frame: Buffer): Request {
   if (frame.length < requestHeaderBytes) throw malformed(`a request of ${frame.length} bytes`);
   const keyEnd = requestHeaderBytes + frame.readUInt16LE(5);

@@ -41,7 +41,7 @@ export const ptyProblem = /util-linux/.test(spawnSync('script', ['--version'], {
   ? undefined
   : 'script (util-linux) is not there';
 
-/** As startLaunch, at a terminal of its own, in which keys can be pressed; all it prints is in `out`. */
+/** Starts as startLaunch does, at a terminal of its own, in which keys can be pressed; all it prints is in `out`. */
 export function launchAtTerminal(
   command: LaunchOptions['command'],
   options: Partial<LaunchOptions> = {},

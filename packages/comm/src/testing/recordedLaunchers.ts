@@ -44,7 +44,10 @@ const task = (rank: number): Environment => ({
   SLURM_LOCALID: `${rank}`,
 });
 
-/** Recorded on 2026-11-28, each with a program that prints its environment; addresses and folders left out. */
+/**
+ * Environments as they were recorded on 2026-11-28, each with a program that prints its environment; addresses and
+ * folders left out.
+ */
 export const recorded = {
   openMpi4: {
     launcher: 'Open MPI 4.1.4 (Debian 12): mpirun -n 2',

@@ -6,7 +6,7 @@ import type { Routing } from '../Routing.js';
 import { expertProbabilities } from './expertProbabilities.js';
 import { squaredVariation } from './squaredVariation.js';
 
-/** Of which numbers the importance of an expert is the sum. */
+/** The numbers that the importance of an expert is the sum of. */
 export interface ImportanceOptions {
   /**
    * What an expert's importance sums: its `gates`, the weights with which it was chosen, with the population's variance

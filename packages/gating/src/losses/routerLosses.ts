@@ -14,35 +14,35 @@ const coefficient = { type: 'number', minimum: 0 } as const;
 
 /** Shares of the router losses in a training loss; 0 leaves one out. */
 export const routerLossOptions = {
-  /** Of the load-balance loss (Switch). */
+  /** Coefficient of the load-balance loss (Switch). */
   loadBalanceCoefficient: {
     ...coefficient,
     default: 0.01,
     flag: 'load-balance',
     help: 'coefficient of the load-balance loss',
   },
-  /** Of the load-balance loss within each sequence (DeepSeek-V3). */
+  /** Coefficient of the load-balance loss within each sequence (DeepSeek-V3). */
   sequenceBalanceCoefficient: {
     ...coefficient,
     default: 0,
     flag: 'sequence-balance',
     help: 'the same within each sequence',
   },
-  /** Of the squared variation of the summed weights (Shazeer et al.). */
+  /** Coefficient of the squared variation of the summed weights (Shazeer et al.). */
   importanceCoefficient: {
     ...coefficient,
     default: 0,
     flag: 'importance',
     help: 'coefficient of the importance loss',
   },
-  /** Of the squared variation of the smooth load (Shazeer et al.); needs a `noisy` router. */
+  /** Coefficient of the squared variation of the smooth load (Shazeer et al.); needs a `noisy` router. */
   loadCoefficient: {
     ...coefficient,
     default: 0,
     flag: 'load',
     help: 'coefficient of the load loss, for noisy routers',
   },
-  /** Of the mean square of the logsumexp of the router's logits (ST-MoE). */
+  /** Coefficient of the mean square of the logsumexp of the router's logits (ST-MoE). */
   zLossCoefficient: { ...coefficient, default: 0, flag: 'z-loss', help: "coefficient of the routers' z-loss" },
 } as const satisfies OptionSpecs;
 
@@ -114,7 +114,7 @@ export function weightedRouterLosses(
   return tf.tidy(() => sum(names.map((name) => tf.mul(values[name]!, coefficients[`${name}Coefficient`]))));
 }
 
-/** Without an operation of its own for a single one. */
+/** Adds losses up, without an operation of its own for a single one. */
 function sum(scalars: tf.Scalar[]): tf.Scalar {
   return scalars.length === 1 ? scalars[0]! : tf.addN(scalars);
 }

@@ -17,7 +17,7 @@ export const latentOptions = {
   ropeTheta: { type: 'number', above: 0, default: 10000, help: 'base of the angles' },
   /** Latents times sqrt(dModel / rank), as in LongCat-Flash; DeepSeek's are not scaled. */
   scaleLatents: { type: 'boolean', default: true, help: 'latents times sqrt(dModel / rank)' },
-  /** Of the norms of both latents, whatever the block's norms have. */
+  /** Epsilon of the norms of both latents, whatever the block's norms have. */
   latentNormEpsilon: { type: 'number', above: 0, default: 1e-6, help: 'added to what the norms of latents divide by' },
 } as const satisfies OptionSpecs;
 
@@ -31,7 +31,7 @@ export interface ResolvedLatentAttention extends ResolvedOptions<typeof latentOp
 export interface LatentAttentionContext {
   dModel: number;
   numHeads: number;
-  /** On the projections from the input and, unless `qkv`, to the output. */
+  /** Whether there are biases on the projections from the input and, unless `qkv`, to the output. */
   attentionBias: boolean | 'qkv';
   causal: boolean;
   latent: ResolvedLatentAttention;

@@ -14,7 +14,7 @@ export interface CostContext extends ResolvedCostOptions {
   norm(kind: 'layer' | 'rms', size?: number): KernelCost;
 }
 
-/** @throws ArgumentError where the tokens are no whole sequences. */
+/** Makes what operators say their costs by. @throws ArgumentError where the tokens are no whole sequences. */
 export function costContext(d: number, options: number | CostOptions): CostContext {
   const resolved = resolveCostOptions(options);
   const { tokens, sequenceLength, bytesPerElement } = resolved;

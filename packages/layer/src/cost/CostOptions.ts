@@ -1,6 +1,6 @@
 import { expectPositiveInteger, expectThat } from '@scmoe/errors';
 
-/** For how much work, and how it is spread, a layer says what it costs. */
+/** How much work a layer does, and how it is spread, when it says what it costs. */
 export interface CostOptions {
   /** Tokens of one pass on one rank. */
   tokens: number;
@@ -8,15 +8,21 @@ export interface CostOptions {
   sequenceLength?: number;
   /** Ranks that share the experts out. */
   worldSize?: number;
-  /** Of parameters and activations; 4 by default (float32). Slots and counts have 4 always. */
+  /** Bytes of a number of parameters and activations; 4 by default (float32). Slots and counts have 4 always. */
   bytesPerElement?: number;
-  /** Of rows on their way to other ranks; bytesPerElement by default, 2 where a dispatcher sends bf16. */
+  /**
+   * Bytes of a number in rows on their way to other ranks; bytesPerElement by default, 2 where a dispatcher sends bf16.
+   */
   bytesPerElementSent?: number;
 }
 
 export type ResolvedCostOptions = Required<CostOptions>;
 
-/** @throws ArgumentError naming the option, what is allowed and what came. */
+/**
+ * Fills in what is left out; a number is that many tokens.
+ *
+ * @throws ArgumentError naming the option, what is allowed and what came.
+ */
 export function resolveCostOptions(options: number | CostOptions): ResolvedCostOptions {
   const given = typeof options === 'number' ? { tokens: options } : options;
   const { tokens, sequenceLength = tokens, worldSize = 1, bytesPerElement = 4 } = given;

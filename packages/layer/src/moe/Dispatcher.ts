@@ -25,7 +25,7 @@ export interface Dispatcher<Dispatched extends object = object, Combined extends
   startDispatch(packed: tf.Tensor2D, routing: Routing): Dispatched;
   /** Waits for what startDispatch has sent: the rows that the experts of this rank compute. */
   finishDispatch(inFlight: Dispatched): ExpertBatch;
-  /** `rows`: what the experts made of the batch that finishDispatch gave, row by row. */
+  /** Starts to send `rows` back, what the experts made of the batch that finishDispatch gave, row by row. */
   startCombine(rows: tf.Tensor2D, routing: Routing): Combined;
   /** Rows in the order of encode: all numRows, or those that a choice fills, (R, d). */
   finishCombine(inFlight: Combined): tf.Tensor2D;

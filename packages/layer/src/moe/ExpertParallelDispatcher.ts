@@ -31,7 +31,7 @@ interface Journey {
   /** Rows to and from each rank on the way out; the way back is the other way round. */
   sendCounts: readonly number[];
   recvCounts: readonly number[];
-  /** As in ExpertBatch. */
+  /** Rows that each expert has room for, as in ExpertBatch. */
   capacity: number;
   /** Numbers for each rank; with a capacity. */
   elements?: number;
@@ -76,7 +76,12 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
     return encode(tokens, slots, { numRows });
   }
 
-  /** @throws ArgumentError for a routing over another number of experts; CommError where the exchange of row counts failed */
+  /**
+   * Starts to send packed rows.
+   *
+   * @throws ArgumentError for a routing over another number of experts; CommError where the exchange of row counts
+   *   failed
+   */
   startDispatch(packed: tf.Tensor2D, routing: Routing): Travelling {
     const { counts, capacity } = routing;
     if (counts.size !== this.numExperts) {
@@ -93,7 +98,11 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
     };
   }
 
-  /** @throws CommError where the exchange failed; with this rank's side where the ranks disagree on the capacity */
+  /**
+   * Waits for the rows of the experts here.
+   *
+   * @throws CommError where the exchange failed; with this rank's side where the ranks disagree on the capacity
+   */
   finishDispatch({ exchange, routing }: Travelling): ExpertBatch {
     const { capacity, counts, places, elements } = this.journeyOf(routing);
     const came = this.explained(routing, () => finishAllToAllV(exchange), elements);
@@ -176,7 +185,7 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
   }
 }
 
-/** Of a disagreement, the rank that sees it first tells the others that it gives up. */
+/** How ranks part that disagree: the rank that sees it first tells the others that it gives up. */
 const disagreements: ReadonlySet<string> = new Set(['SCMOE_COMM_MISMATCH', 'SCMOE_COMM_ABORTED']);
 
 /** The rows that travel: choices of zero-computation experts have room in the buffer, at its end, and leave it empty. */

@@ -8,14 +8,14 @@ import { expertShard } from './expertShard.js';
 export interface ExpertRows {
   /** Choices of a token: where experts choose, each of them is one. */
   topK: number;
-  /** In the buffer that encode fills. */
+  /** Rows in the buffer that encode fills. */
   packed: number;
-  /** At the experts here: those that they compute, and the whole buffer. */
+  /** Rows at the experts here: those that they compute, and the whole buffer. */
   filled: number;
   arrived: number;
-  /** Of those that arrive, what is put in the order of the experts, and back in that of the ranks after. */
+  /** Rows of those that arrive, which are put in the order of the experts, and back in that of the ranks after. */
   reordered: number;
-  /** On their way to other ranks. */
+  /** Rows on their way to other ranks. */
   sent: number;
   /** Bytes of the row counts that go ahead of them. */
   countBytes: number;

@@ -38,7 +38,7 @@ export interface MoeContext {
   dispatcher?: Dispatcher;
   /** Lifts the capacity limit whatever the configuration says. */
   dropless?: boolean;
-  /** In how many exchanges the tokens travel, each way; 1 by default. For DGMoE 1 alone. */
+  /** Number of exchanges in which the tokens travel, each way; 1 by default. For DGMoE 1 alone. */
   chunks?: number;
   /**
    * How the router behaves in training: `training` switches its noise and jitter on, which depend on `seed` and on the
@@ -49,7 +49,7 @@ export interface MoeContext {
 
 /** The operators of a layer's experts, in groups as a sequential plan has them, and how their results add up. */
 export interface MoeSublayer<Values extends SublayerValues> {
-  /** From gate to combine: can start where their input, the tapped activation, appears. */
+  /** The operators from gate to combine: they can start where their input, the tapped activation, appears. */
   routed: Operator<Values>[];
   /** What needs u, and decode behind it. */
   current: Operator<Values>[];

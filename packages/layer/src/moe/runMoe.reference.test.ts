@@ -1,21 +1,11 @@
-import { loadBalanceLoss } from '@scmoe/gating';
-import {
-  type Reference,
-  availableBackends,
-  expectGradients,
-  expectOutput,
-  readReference,
-  referenceCases,
-} from '@scmoe/testing';
-import * as tf from '@tensorflow/tfjs';
+import { expectOutput, type Reference } from '@scmoe/testing';
 
 import { resolveMoeLayer, resolveSharedMoeLayer } from '../tfLayers/moeLayerOptions.js';
 import { checkParameters } from '../parameters/ParameterSpec.js';
-import { differentiable, parametersOfReference } from '../testing/referenceConfig.js';
+import { describeReference, expectGradientsOf, expectRouting } from '../testing/describeReference.js';
+import { parametersOfReference } from '../testing/referenceConfig.js';
 import { moeSpecs, type ResolvedMoeLayer } from './moeLayerOperators.js';
 import { runMoe } from './runMoe.js';
-
-const names = referenceCases('moe');
 
 function configOf({ config, tensors }: Reference): ResolvedMoeLayer {
   const hidden = (name: string) =>
@@ -24,27 +14,13 @@ function configOf({ config, tensors }: Reference): ResolvedMoeLayer {
   return config.layer === 'shared' ? resolveSharedMoeLayer(args) : resolveMoeLayer(args, 1);
 }
 
-describe.each(availableBackends())('runMoe against the reference values on %s', (backend) => {
-  beforeAll(() => tf.setBackend(backend));
-  beforeEach(() => tf.engine().startScope());
-  afterEach(() => tf.engine().endScope());
-
-  it.each(names)('%s', (name) => {
-    const reference = readReference(name);
-    const config = configOf(reference);
-    const x = reference.tensors['input.x']!;
-    const parameters = parametersOfReference(reference);
-    checkParameters(parameters, moeSpecs(x.shape.at(-1)!, config));
-    const { y, routing } = runMoe(x, parameters, config);
-    expectOutput(reference, 'y', y);
-    expectOutput(reference, 'weights', routing.weights);
-    expect(routing.experts.dataSync()).toEqual(reference.tensors['output.experts']!.dataSync());
-
-    const coefficient = reference.config.auxLossCoefficient ?? 0;
-    expectGradients(reference, differentiable(reference), (given) => {
-      const result = runMoe(given['input.x']!, parametersOfReference(reference, given), config);
-      const task = tf.sum(tf.mul(result.y, reference.tensors['r.y']!));
-      return tf.add(task, tf.mul(loadBalanceLoss(result.routing), coefficient));
-    });
-  });
+describeReference('runMoe', 'moe', (reference) => {
+  const config = configOf(reference);
+  const x = reference.tensors['input.x']!;
+  const parameters = parametersOfReference(reference);
+  checkParameters(parameters, moeSpecs(x.shape.at(-1)!, config));
+  const { y, routing } = runMoe(x, parameters, config);
+  expectOutput(reference, 'y', y);
+  expectRouting(reference, routing);
+  expectGradientsOf(reference, (...args) => runMoe(...args, config));
 });

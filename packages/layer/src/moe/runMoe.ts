@@ -17,7 +17,7 @@ export type MoeResult = {
   /** (..., d) */
   y: tf.Tensor;
   routing: Routing;
-  /** Of the current activation; DGMoE alone. */
+  /** Routing of the current activation; DGMoE alone. */
   currentRouting?: Routing;
 };
 

@@ -22,13 +22,16 @@ import { stageTimes, operatorCosts, type StageTimes } from './stageTimes.js';
 import { ObservationSchedule } from './ObservationSchedule.js';
 import { StepRecorder, type StepEvent } from './StepRecorder.js';
 
-/** `auto`: the best slot by measured times; `off`: sequential; a number: that slot, in every stage. */
+/**
+ * Which plan is followed. `auto`: the best slot by measured times; `off`: sequential; a number: that slot, in every
+ * stage.
+ */
 export type OverlapMode = 'auto' | 'off' | number;
 
 /** How plans are chosen, by whom, and from what. */
 export interface OverlapOptions {
   mode?: OverlapMode;
-  /** In how many exchanges the tokens travel, each way. Chunks, unlike slots, may change last bits. */
+  /** Number of exchanges in which the tokens travel, each way. Chunks, unlike slots, change last bits of expert gradients. */
   chunks?: number;
   /** The ranks that have to follow one plan; by default this one alone. */
   world?: Communicator;
@@ -61,7 +64,7 @@ export interface StageExecution {
 /** What a stage follows in training, and what the last measurement of that found: medians. */
 export interface StageReport extends Partial<StageTimes> {
   stage: number;
-  /** null: sequential. */
+  /** The overlap slot; null: sequential. */
   slot: number | null;
   /** What the slot was chosen by; absent where it was given. */
   predictedMs?: number;
@@ -139,7 +142,7 @@ export class OverlapController {
   }
 
   /**
-   * To be called after every training step, by all ranks of the world.
+   * Ends a training step: to be called after each one, by all ranks of the world.
    *
    * @returns whether a plan is another one now
    * @throws CommError where another rank failed
@@ -149,7 +152,8 @@ export class OverlapController {
     const wasObserved = this.schedule.isObserving;
     const events = wasObserved || onStep ? this.recorder.take(experts?.flightRecord().entries) : undefined;
     if (events && events.length > 0) onStep?.(events);
-    if (wasObserved && events) this.observed.push(events);
+    // Nobody watches where nothing is to be chosen: no events are no times of zero.
+    if (wasObserved && events && events.length > 0) this.observed.push(events);
     const isMeasured = this.schedule.stepDone();
     if (isMeasured) {
       this.measured = this.observed;

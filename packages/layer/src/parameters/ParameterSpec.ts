@@ -9,6 +9,8 @@ import type { ParameterRecord } from './ParameterRecord.js';
 export interface ParameterSpec {
   readonly shape: number[];
   readonly initial: 'zeros' | 'ones' | 'normal' | 'residual';
+  /** Of `normal`, where it is another one than that of all weights. */
+  readonly standardDeviation?: number;
   /** State that no gradient trains, such as a router's correction bias. */
   readonly buffer?: true;
   /** Where this is only a part of a parameter: its entries along the first axis begin at `first` of all `of`. */

@@ -9,7 +9,7 @@ const defaultDeviation = 0.02;
 /** Options of `initializeParameters`. */
 export interface InitializationOptions {
   seed: number;
-  /** Of `normal` weights; GPT-2's 0.02 by default. */
+  /** Standard deviation of `normal` weights; GPT-2's 0.02 by default. */
   standardDeviation?: number;
   /** Factor on the deviation of `residual` weights; GPT-2 takes 1/sqrt(number of residual additions). */
   residualScale?: number;
@@ -28,7 +28,7 @@ export function initializeParameters(specs: ParameterSpecs, options: Initializat
 /** A fresh tensor for the parameter `name`. */
 export function initializeParameter(
   name: string,
-  { shape, initial, part }: ParameterSpec,
+  { shape, initial, part, standardDeviation: own }: ParameterSpec,
   { seed, standardDeviation = defaultDeviation, residualScale = 1 }: InitializationOptions,
 ): tf.Tensor {
   if (initial === 'zeros') return tf.zeros(shape);
@@ -39,7 +39,7 @@ export function initializeParameter(
     seed,
     stream: hash(name),
     offset: (part?.first ?? 0) * entrySize,
-    standardDeviation: standardDeviation * scale,
+    standardDeviation: (own ?? standardDeviation) * scale,
   });
 }
 

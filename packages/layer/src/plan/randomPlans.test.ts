@@ -7,8 +7,8 @@ const program = join(import.meta.dirname, '..', 'testing', 'randomPlansProgram.t
 
 /**
  * Random kinds, positions, slots, chunks, capacities and uneven loads down to no token at all, one rank slower than the
- * others. The products of a weight gradient are over the rows of a chunk: another order of the same float32 sums. On some
- * CPUs a row of a product depends in its last bits on how many rows there are, so that chunks touch outputs as well.
+ * others. The products of a weight gradient are over the rows of a chunk: another order of the same float32 sums. Outputs
+ * have the same bits: a row of a product does not depend on how many rows there are (docs/decisions.md#rows).
  */
 describeRanks('150 random plans', () => {
   it.each([2, 4])('give what the sequential plan gives, on %i ranks', async (ranks) => {
@@ -19,7 +19,6 @@ describeRanks('150 random plans', () => {
       if (!(report.worst < 5e-6)) throw new Error(`a gradient is off by ${report.worst}: ${report.worstTrial}`);
       expect(report.worst).toBeGreaterThan(0);
       expect(report.differentOutputs).toBe(0);
-      expect(report.worstOutput).toBeLessThan(5e-6);
       expect(report.tensorsLeft).toBe(0);
     }
   });

@@ -5,7 +5,7 @@ import type { Operator } from './Operator.js';
 import type { PlanObserver } from './PlanObserver.js';
 import { tidyRecord } from './tidyRecord.js';
 
-/** In which order operators run, and who hears of it. */
+/** The order in which operators run, and who hears of it. */
 export interface RunOptions<Values> {
   /** Orders the operators; sequentially by default. Every plan gives the same numbers. */
   plan?: (operators: readonly Operator<Values>[]) => Plan;

@@ -9,7 +9,7 @@ import { runOperators, type RunOptions } from '../plan/runOperators.js';
 
 /** What the stages of a kind have in common: how their operators are made, and what of their values is remembered. */
 export interface StageForm<Config, Context, Values, Cache> {
-  /** As messages call it. */
+  /** What messages call it. */
   readonly name: string;
   readonly operators: (parameters: ParameterRecord, config: Config, context: Context) => Operator<Values>[];
   /** What the attentions know of all tokens so far. */
@@ -28,9 +28,9 @@ export type StageResult<Cache> = {
   y: tf.Tensor3D;
   /** Absent for `dense`. */
   routing?: Routing;
-  /** Of the current activation; `dgmoe` alone. */
+  /** Routing of the current activation; `dgmoe` alone. */
   currentRouting?: Routing;
-  /** With `keepCache`. */
+  /** Keys and values, with `keepCache`. */
   cache?: Cache;
 };
 

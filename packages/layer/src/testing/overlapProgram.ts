@@ -11,7 +11,7 @@ import { pairConfig, runLayerCase, type RankOutcome } from './rankCases.js';
 export interface OverlapReport {
   /** Slot of the layer after each step; null is sequential. */
   slots: (number | null)[];
-  /** At which steps stepDone said that a plan has changed. */
+  /** The steps at which stepDone said that a plan has changed. */
   changes: number[];
   values: RankOutcome['values'][];
   report: StageReport[];

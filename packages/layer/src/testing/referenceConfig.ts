@@ -31,8 +31,3 @@ export function parametersOfReference({ tensors }: Reference, given = tensors): 
   const bias = tensors['buffer.correctionBias'];
   return { ...Object.fromEntries(parameters), ...(bias && { 'router.correctionBias': bias }) };
 }
-
-/** The names of what a case has gradients of. */
-export function differentiable({ tensors }: Reference): string[] {
-  return Object.keys(tensors).filter((name) => /^(param|input)\./.test(name));
-}

@@ -29,8 +29,8 @@ const trainingOptions = {
   ...routerLossOptions,
   ...correctionBiasOptions,
   /**
-   * Of the initial weights, of dropout, and of the router's noise and jitter; layers of one model want different ones.
-   * A random one where it is not given.
+   * Seed of the initial weights, of dropout, and of the router's noise and jitter; layers of one model want different
+   * ones. A random one where it is not given.
    */
   seed: { type: 'integer', optional: true, help: 'seed of the weights and of all that is random in training' },
 } as const satisfies OptionSpecs;
@@ -111,7 +111,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
   }
 
   /**
-   * From tf.layers' saved form.
+   * Makes a layer of tf.layers' saved form.
    * @throws ArgumentError for one that a newer version of this package has written, or with an unknown option.
    */
   static override fromConfig<T extends tf.serialization.Serializable>(
@@ -150,7 +150,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
     return super.dispose();
   }
 
-  /** @throws ArgumentError where the layer can't be applied to inputs of these shapes. */
+  /** Checks shapes of inputs. @throws ArgumentError where the layer can't be applied to inputs of these shapes. */
   protected checkInputs(shapes: readonly Shape[]): void {
     const [shape] = shapes as [Shape];
     if (shapes.length !== 1 || shape.length < 2 || !shape.at(-1))

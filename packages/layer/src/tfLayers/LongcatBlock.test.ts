@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { fitSums, inputs } from '../testing/layersModel.js';
+import { saveAndLoad } from '../testing/saveAndLoad.js';
 import { dgMoE } from './DgMoE.js';
 import { longcatBlock, type LongcatBlockArgs } from './LongcatBlock.js';
 import { mixtureOfExperts } from './MixtureOfExperts.js';
@@ -18,7 +20,6 @@ const args: LongcatBlockArgs = {
   latent,
   seed: 1,
 };
-const inputs = () => tf.randomNormal([6, 5, 8], 0, 1, 'float32', 5);
 
 function modelOf(change: Partial<LongcatBlockArgs> = {}): tf.LayersModel {
   const block = longcatBlock({ ...args, ...change, inputShape: [5, 8] });
@@ -30,19 +31,8 @@ describe('longcatBlock', () => {
     ['latent attention', {}],
     ['multi-head attention', { latent: undefined, rope: { style: 'interleaved' } }],
   ])('trains with model.fit, and every weight moves: %s', async (_, change) => {
-    const model = modelOf({ ...change, dropout: 0.1 });
-    model.compile({ optimizer: tf.train.adam(0.02), loss: 'meanSquaredError' });
-    const x = inputs();
-    const y = tf.tidy(() => tf.sum(x, -1, true));
-    const before = model.getWeights().map((weight) => weight.dataSync());
-    const { history } = await model.fit(x, y, { epochs: 8, batchSize: 3, shuffle: false, verbose: 0 });
-    const losses = history['loss'] as number[];
+    const { losses, still } = await fitSums(modelOf({ ...change, dropout: 0.1 }));
     expect(losses.at(-1)).toBeLessThan(0.9 * losses[0]!);
-    const still = model
-      .getWeights()
-      .flatMap((weight, i) =>
-        weight.dataSync().some((value, j) => value !== before[i]![j]) ? [] : [model.weights[i]!.name],
-      );
     expect(still).toEqual([]);
   });
 
@@ -57,16 +47,7 @@ describe('longcatBlock', () => {
   it('survives saving and loading: same configuration, same predictions', async () => {
     const model = modelOf();
     const x = inputs();
-    let artifacts: tf.io.ModelArtifacts | undefined;
-    await model.save(
-      tf.io.withSaveHandler((given) => {
-        artifacts = given;
-        return Promise.resolve({ modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' as const } });
-      }),
-    );
-    // Through text, as it would be stored.
-    const topology = JSON.parse(JSON.stringify(artifacts!.modelTopology)) as object;
-    const loaded = await tf.loadLayersModel(tf.io.fromMemory({ ...artifacts!, modelTopology: topology }));
+    const loaded = await saveAndLoad(model);
     const predict = (of: tf.LayersModel) => (of.predict(x) as tf.Tensor).dataSync();
     expect(predict(loaded)).toEqual(predict(model));
     expect(loaded.layers[0]!.getConfig()).toMatchObject({ latent, numExperts: 4, numZeroExperts: 2, seed: 1 });

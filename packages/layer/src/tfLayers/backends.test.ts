@@ -69,7 +69,7 @@ const data = () =>
 
 const backends = [...(findAddon().addon ? [backendName] : []), 'wasm', 'cpu'];
 
-/** Without native kernels a training step is a few hundred kernels of TF.js. */
+/** Time for a test that trains: without native kernels a training step is a few hundred kernels of TF.js. */
 const timeoutMs = 60_000;
 
 describe.each(Object.entries(layers))('%s', (name, layer) => {

@@ -18,7 +18,7 @@ export const correctionBiasOptions = {
     default: 'sign',
     help: 'how the correction bias moves',
   },
-  /** For `proportional`: how many of a token's topK choices should compute something; all where it is not given. */
+  /** How many of a token's topK choices should compute something, for `proportional`; all where it is not given. */
   expectedTopK: { type: 'number', above: 0, optional: true, help: 'choices of a token that should compute something' },
 } as const satisfies OptionSpecs;
 
@@ -26,7 +26,7 @@ export const correctionBiasOptions = {
 export interface CorrectionBiasArgs extends OptionsOf<typeof correctionBiasOptions> {}
 export interface ResolvedBiasUpdate extends ResolvedOptions<typeof correctionBiasOptions> {}
 
-/** @throws ArgumentError naming the option, what is allowed and what came. */
+/** Checks options and fills in defaults. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveBiasUpdate(args: CorrectionBiasArgs): ResolvedBiasUpdate {
   return resolveOptions(args, correctionBiasOptions);
 }

@@ -1,7 +1,7 @@
 import { expectThat } from '@scmoe/errors';
 import type * as tf from '@tensorflow/tfjs';
 
-/** Of what getConfig gives: grows when an option that was saved before comes to mean something else. */
+/** Version of what getConfig gives: it grows when an option that was saved before comes to mean something else. */
 export const configVersion = 1;
 
 /**

@@ -8,7 +8,7 @@ import { TransformerPair, type TransformerPairArgs } from './TransformerPair.js'
 export interface TransformerStackArgs extends Omit<TransformerPairArgs, 'name'> {
   /** Transformer blocks: attention and what follows it. A pair counts as two. */
   numBlocks: number;
-  /** `pairs`: experts in every second block, a pair each. `every`: in every block. */
+  /** Where experts are. `pairs`: in every second block, a pair each. `every`: in every block. */
   placement?: 'pairs' | 'every';
   /** Position of the first pair where it differs from the others (the paper's "L0 pos1"). */
   firstPosition?: Position;

@@ -9,7 +9,7 @@ export interface GenerateOptions extends SamplingOptions {
   maxNewTokens: number;
   /** The same seed, prompt and options give the same text. */
   seed?: number;
-  /** Called with each token as soon as it is chosen. */
+  /** Gets each token as soon as it is chosen. */
   onToken?: (token: number) => void;
 }
 

@@ -10,7 +10,7 @@ export interface SamplingOptions {
   topP?: number;
 }
 
-/** @throws ArgumentError naming the option, what is allowed and what came. */
+/** Checks options of sampling. @throws ArgumentError naming the option, what is allowed and what came. */
 export function checkSampling({ temperature = 1, topK, topP }: SamplingOptions): void {
   const check = (holds: boolean, what: string, expected: string, got: unknown) => {
     if (!holds) throw new ArgumentError(`${what}: expected ${expected}, got ${String(got)}`);

@@ -5,8 +5,9 @@ import { type Reference, availableBackends, readReference, relativeError } from 
 import { Gpt } from './Gpt.js';
 
 /**
- * In units of a tensor's largest magnitude. The reference is float64 rounded once; PyTorch in plain float32 is within
- * 1e-6 (outputs) and 4e-6 (gradients) of it, and another order of the same sums can be a few times worse.
+ * Largest allowed difference in units of a tensor's largest magnitude. The reference is float64 rounded once; PyTorch in
+ * plain float32 is within 1e-6 (outputs) and 4e-6 (gradients) of it, and another order of the same sums can be a few
+ * times worse.
  */
 const tolerance = { outputs: 1e-5, gradients: 5e-5 };
 

@@ -8,7 +8,7 @@ import type { TensorRule } from './tensors/TensorRule.js';
 /** A model as checkpoints see it: what it was built from, and all its tensors by name. */
 export interface PretrainedModel<Config> {
   readonly config: Config;
-  /** Trained by gradient. */
+  /** Parameters, trained by gradient. */
   readonly variables: Readonly<Record<string, tf.Tensor>>;
   /** State that is not. */
   readonly buffers?: Readonly<Record<string, tf.Tensor>>;
@@ -21,18 +21,18 @@ export interface Architecture<Config, Model extends PretrainedModel<Config>> {
   readonly modelType: string;
   /** Its class in transformers: `architectures` of its config.json. */
   readonly className: string;
-  /** @throws PretrainedError where an option is missing or not supported. */
+  /** Reads a config.json. @throws PretrainedError where an option is missing or not supported. */
   readConfig(config: ConfigReader): Config;
-  /** @throws ArgumentError naming the option that this family has not. */
+  /** Writes a config.json. @throws ArgumentError naming the option that this family has not. */
   writeConfig(config: Config): JsonObject;
   specs(config: Config, options: { experts?: ExpertShard }): ParameterSpecs;
   rules(config: Config): readonly TensorRule[];
   /** Takes the values of the tensors over; they stay the caller's to dispose. */
   create(config: Config, parameters: Record<string, tf.Tensor>, options: { experts?: ExpertShard }): Model;
-  /** Of all names, where checkpoints of the bare backbone leave it out. */
+  /** Prefix of all names, where checkpoints of the bare backbone leave it out. */
   readonly prefix?: string;
   /** Tensors in checkpoints that a model does not need. */
   isUnused?(name: string, config: Config): boolean;
-  /** Of those, what transformers misses where a checkpoint has it not: names and shapes. Written as zeros. */
+  /** What of those transformers misses where a checkpoint has it not: names and shapes. Written as zeros. */
   padding?(config: Config): Readonly<Record<string, readonly number[]>>;
 }

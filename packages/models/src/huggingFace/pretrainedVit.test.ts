@@ -86,6 +86,7 @@ describe('a saved ViT', () => {
   it.each<[string, Partial<VitConfig>, RegExp]>([
     ['experts', { moe: { kind: 'scmoe', numExperts: 2 } }, /vit: moe.kind: expected dense, got "scmoe"/],
     ['the mean of the patches', { pooling: 'mean' }, /vit: pooling: expected class, got "mean"/],
+    ['convolutions', { stem: 'convolutions' }, /vit: stem: expected patches, got "convolutions"/],
     ['RMSNorm', { norm: 'rms' }, /vit: norm: expected layer, got "rms"/],
     ['SwiGLU', { activation: 'swiglu' }, /vit: activation: expected gelu, gelu_tanh or silu, got "swiglu"/],
     ['no biases', { attentionBias: false }, /vit: attentionBias: expected true, got false/],

@@ -15,7 +15,7 @@ import { loadModel, type LoadOptions } from './loadModel.js';
 import { PretrainedError } from './PretrainedError.js';
 import { saveModel, type SaveOptions } from './saveModel.js';
 
-/** As for other models, and whether the classifier is a new one and the images have another size. */
+/** What can be said as for other models, and whether the classifier is a new one and the images have another size. */
 export interface VitLoadOptions extends LoadOptions {
   /** A fresh classifier in place of the checkpoint's, which may have none: for images of other classes. */
   newHead?: Pick<VitConfig, 'numClasses' | 'classNames'> & { seed: number };

@@ -7,9 +7,9 @@ import { writeFolder, type WriteFolderOptions } from './folder/writeFolder.js';
 import { exportTensors } from './tensors/exportTensors.js';
 import { linkTensors } from './tensors/linkTensors.js';
 
-/** In what form a model is written. */
+/** The form in which a model is written. */
 export interface SaveOptions extends WriteFolderOptions {
-  /** As which family. Default: the first that has everything that the model has. */
+  /** The family that it is written as. Default: the first that has everything that the model has. */
   modelType?: string;
   /** Numbers as they are, or rounded to half their size. */
   dtype?: 'float32' | 'bfloat16';

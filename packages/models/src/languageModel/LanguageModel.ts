@@ -40,11 +40,11 @@ export type ForwardResult = {
   logits: tf.Tensor3D;
   /** Load-balance loss of all layers. */
   loadBalance: tf.Scalar;
-  /** Of each block or pair that has experts; of DGMoE, which chooses twice, two. */
+  /** Routing of each block or pair that has experts; of DGMoE, which chooses twice, two. */
   routings: Routing[];
-  /** With `keepHiddenStates`: (B, S, dModel) after each block or pair, before the final norm. */
+  /** Activations (B, S, dModel) after each block or pair, before the final norm; with `keepHiddenStates`. */
   hiddenStates?: tf.Tensor3D[];
-  /** With `keepCache`. */
+  /** Keys and values of all tokens, with `keepCache`. */
   cache?: ModelCache;
 };
 

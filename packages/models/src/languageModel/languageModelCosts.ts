@@ -8,7 +8,7 @@ import type { ResolvedLanguageModel } from './ResolvedLanguageModel.js';
 /** Sizes of a language model, by arithmetic. */
 export interface LanguageModelCosts {
   numParameters: number;
-  /** Without the experts that a token does not visit. */
+  /** Parameters without the experts that a token does not visit. */
   numActiveParameters: number;
   /** Floating-point operations of forward and backward, per token of a full sequence. */
   flopsPerToken: number;

@@ -13,6 +13,7 @@ import {
 import { temporaryFolderForEach } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
+import { useModel } from '../testing/useModel.js';
 import { LongcatFlash } from './LongcatFlash.js';
 import { resolveLongcatFlash, type LongcatFlashConfig } from './LongcatFlashConfig.js';
 import { loadPretrainedLongcatFlash, savePretrainedLongcatFlash } from '../huggingFace/pretrainedLongcatFlash.js';
@@ -30,14 +31,8 @@ const small: LongcatFlashConfig = {
 const ids = (batch: number, length: number, seed = 1) =>
   tf.randomUniform<tf.Rank.R2>([batch, length], 0, 17, 'int32', seed);
 
-function withModel<T>(config: LongcatFlashConfig, use: (model: LongcatFlash) => T): T {
-  const model = new LongcatFlash(config, { seed: 4 });
-  try {
-    return tf.tidy(() => use(model) as unknown as tf.TensorContainer) as unknown as T;
-  } finally {
-    model.dispose();
-  }
-}
+const withModel = <T>(config: LongcatFlashConfig, use: (model: LongcatFlash) => T): T =>
+  useModel(new LongcatFlash(config, { seed: 4 }), use);
 
 beforeAll(async () => {
   await useBackend('auto', { threads: 1 });

@@ -2,8 +2,9 @@ import type { CorrectionBiasOptions, Routing } from '@scmoe/gating';
 import { allExperts, type ExpertShard, type ParameterSpecs } from '@scmoe/layer';
 import * as tf from '@tensorflow/tfjs';
 
-import { routerLoads, updateCorrectionBiases, type RouterLoads } from './correctionBiases.js';
+import { routerLoads, routerNames, updateCorrectionBiases, type RouterLoads } from './correctionBiases.js';
 import { createVariables, type InitialValues } from './createVariables.js';
+import type { ResolvedModelLosses } from './modelLosses.js';
 import type { ModelStage } from './runStage.js';
 
 /** Where the parameters of a model come from, and which experts it holds. */
@@ -16,6 +17,7 @@ export type ModelOptions = InitialValues & {
 export interface ResolvedModel {
   numLayers: number;
   stages: readonly ModelStage[];
+  routerLosses: ResolvedModelLosses;
 }
 
 /**
@@ -50,6 +52,17 @@ export abstract class StagedModel<Config, Resolved extends ResolvedModel> {
   /** Routed experts of each layer that has some, those of all ranks; 0 for a dense model. */
   get numExperts(): number {
     return this.resolved.stages.find(({ config }) => config.moe)?.config.moe?.numExperts ?? 0;
+  }
+
+  /** What the routings of a pass are of, in their order: `block1.router`, `block1.router (2 of 2)`. */
+  get routerNames(): string[] {
+    return routerNames(this.resolved.stages);
+  }
+
+  /** Coefficients of the losses of the routers, those of all the model's layers; 0 where a loss is off. */
+  get routerCoefficients(): Record<string, number> {
+    const { balance: _, ...coefficients } = this.resolved.routerLosses;
+    return coefficients;
   }
 
   /** All parameters, with the experts of all ranks. */

@@ -28,6 +28,14 @@ export function routerLoads(
   });
 }
 
+/** What the routings of a pass are of, in their order. */
+export function routerNames(stages: readonly ModelStage[]): string[] {
+  return stages.flatMap(({ name, config: { moe } }) => {
+    if (!moe) return [];
+    return moe.dual ? [`${name}.router (1 of 2)`, `${name}.router (2 of 2)`] : [`${name}.router`];
+  });
+}
+
 /** Moves every correction bias towards an even load (arXiv 2408.15664). @throws ArgumentError where a load is missing. */
 export function updateCorrectionBiases(
   stages: readonly ModelStage[],

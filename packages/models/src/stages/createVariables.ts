@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 export type InitialValues = { seed: number } | { parameters: ParameterRecord };
 
 export interface ModelVariables {
-  /** Trained by gradient. */
+  /** Parameters, trained by gradient. */
   variables: Record<string, tf.Variable>;
   /** State that is not: the correction biases of routers. */
   buffers: Record<string, tf.Variable>;

@@ -46,17 +46,37 @@ export type StageResult = {
 /** Random streams that one stage takes, whatever its kind: first for dropout, then for the noise of its two routers. */
 const stageStreams = dropoutStreams + 2 * routerStreams;
 
-/** What is random in stage `index` of a training step: dropout, and the routers' noise and jitter. */
+/** Streams of stochastic depth, apart from those of dropout and routers, which are numbered from 0. */
+const firstDepthStream = 0x5d00;
+
+/**
+ * What is random in stage `index` of `numStages` in a training step: dropout, stochastic depth, and the routers' noise and
+ * jitter.
+ *
+ * @param stochasticDepth chance that a sample goes without what the last block's attention, or its MLP or experts, adds; that
+ *   of block l of L is l/L of it. Not for LongCat-Flash.
+ */
 export function stageRandomness(
   { kind }: ModelStage,
-  index: number,
-  seed: number,
+  {
+    index,
+    numStages,
+    seed,
+    stochasticDepth,
+  }: { index: number; numStages: number; seed: number; stochasticDepth: number },
 ): Required<Pick<RunStageOptions, 'dropout' | 'router'>> {
   const firstStream = 1 + index * stageStreams;
   // The block of LongCat-Flash has more places for dropout, and one router.
   const ofDropout = kind === 'longcat' ? longcatDropoutStreams : dropoutStreams;
+  const blocks = kind === 'pair' ? 2 : 1;
+  // The attention of each block, and what follows it.
+  const rates = Array.from({ length: 2 * blocks }, (_, place) => {
+    const block = index * blocks + Math.floor(place / 2);
+    return (stochasticDepth * (block + 1)) / (numStages * blocks);
+  });
+  const depth = { rates, firstStream: firstDepthStream + index * dropoutStreams };
   return {
-    dropout: { seed, firstStream },
+    dropout: { seed, firstStream, ...(stochasticDepth > 0 && { stochasticDepth: depth }) },
     router: { training: true, seed, stream: firstStream + ofDropout },
   };
 }

@@ -9,7 +9,6 @@ import {
 } from '@scmoe/layer';
 import type * as tf from '@tensorflow/tfjs';
 
-import { passBy } from './passBy.js';
 import { runStage, stageRandomness, type ModelStage, type StageCache } from './runStage.js';
 
 /** How tokens come to their experts, and in what order the operators run meanwhile. */
@@ -21,7 +20,7 @@ export interface DispatchOptions {
 }
 
 export interface RunStagesOptions extends DispatchOptions {
-  /** Of the tokens that x continues, one for each stage. */
+  /** Caches of the tokens that x continues, one for each stage. */
   past?: readonly StageCache[];
   keepCache?: boolean;
   /** Return the output of every stage. */
@@ -30,14 +29,14 @@ export interface RunStagesOptions extends DispatchOptions {
   training?: boolean;
   /** Switches dropout, stochastic depth and the routers' noise on. Stream 0 of it is the model's own. */
   seed?: number;
-  /** Chance that a sample passes the last stage by in training; that of stage l of L is l/L of it. Default: 0. */
+  /** Chance that a sample goes without what a branch of the last block adds, as `stageRandomness` says. Default: 0. */
   stochasticDepth?: number;
 }
 
 export type StagesResult = {
   /** (B, S, d) */
   y: tf.Tensor3D;
-  /** Of each stage that has experts; of DGMoE, which chooses twice, two. */
+  /** Routing of each stage that has experts; of DGMoE, which chooses twice, two. */
   routings: Routing[];
   caches?: StageCache[];
   hiddenStates?: tf.Tensor3D[];
@@ -65,10 +64,9 @@ export function runStages(
       // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
       // than in the whole sequence. Generation therefore drops nothing.
       dropless: keepCache || past !== undefined,
-      ...(seed !== undefined && stageRandomness(stage, index, seed)),
+      ...(seed !== undefined && stageRandomness(stage, { index, numStages: stages.length, seed, stochasticDepth })),
     });
-    const rate = (stochasticDepth * (index + 1)) / stages.length;
-    y = seed !== undefined && rate > 0 ? passBy(y, result.y, { rate, seed, index }) : result.y;
+    y = result.y;
     routings.push(...result.routings);
     if (result.cache) caches.push(result.cache);
     if (keepHiddenStates) hiddenStates.push(y);
@@ -76,7 +74,11 @@ export function runStages(
   return { y, routings, ...(keepCache && { caches }), ...(keepHiddenStates && { hiddenStates }) };
 }
 
-/** @throws ArgumentError where this rank holds a share of the experts and nothing would bring tokens to the others. */
+/**
+ * Checks that tokens come to their experts.
+ *
+ * @throws ArgumentError where this rank holds a share of the experts and nothing would bring tokens to the others.
+ */
 export function checkDispatcher(
   stages: readonly ModelStage[],
   experts: ExpertShard,

@@ -7,8 +7,9 @@ export interface TrainingOutcome {
 }
 
 /**
- * In units of a gradient's largest element. The same products row by row, but gradients of weights are sums over tokens
- * in another order, and pass through all blocks: some units of float32's 24 bits. A wrong scale is off by 0.5 or more.
+ * Largest allowed difference in units of a gradient's largest element. The same products row by row, but gradients of
+ * weights are sums over tokens in another order, and pass through all blocks: some units of float32's 24 bits. A wrong
+ * scale is off by 0.5 or more.
  */
 const tolerance = 1e-5;
 

@@ -3,9 +3,9 @@ import { type ResolvedBlock, type ResolvedPair } from '@scmoe/layer';
 
 /** Factors on the output projection (and its bias) of the copies of an MLP. */
 export interface OutputScales {
-  /** Of every routed expert. */
+  /** Scale of every routed expert. */
   routed: number;
-  /** Of the shared expert. */
+  /** Scale of the shared expert. */
   shared: number;
   /** The weights of the chosen experts sum to the same number for every token only while all scores are alike. */
   evenScores: boolean;

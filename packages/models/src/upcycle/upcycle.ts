@@ -1,17 +1,19 @@
 import { expectThat } from '@scmoe/errors';
-import { initializeParameter, parameter, type ExpertShard, type ParameterSpec } from '@scmoe/layer';
+import type { ExpertShard, ParameterSpecs } from '@scmoe/layer';
 import * as tf from '@tensorflow/tfjs';
 
 import { Gpt } from '../gpt/Gpt.js';
 import { resolveGpt, type GptConfig } from '../gpt/GptConfig.js';
 import { gptSpecs } from '../gpt/gptSpecs.js';
-import { layerName } from '../stages/layerName.js';
-import type { MoeConfig, Placement, Stage } from '../stages/resolveStages.js';
-import { outputScales, type OutputScales } from './outputScales.js';
+import type { MoeConfig, Placement, ResolvedStages } from '../stages/resolveStages.js';
+import { Vit } from '../vit/Vit.js';
+import { resolveVit, type VitConfig } from '../vit/VitConfig.js';
+import { vitSpecs } from '../vit/vitSpecs.js';
+import { upcycledParameters } from './upcycledParameters.js';
 
-/** Of the parameters that a dense model has no counterpart of. */
+/** Where the parameters start that a dense model has no counterpart of. */
 export interface UpcycleOptions {
-  /** Of the routers. */
+  /** Seed of the routers. */
   seed: number;
   /** Arrangement of the new model's blocks; the dense model's by default. */
   placement?: Placement;
@@ -20,99 +22,49 @@ export interface UpcycleOptions {
 }
 
 /**
- * Deviation of a router whose weights are not normalised: its scores are alike to 1e-4 of themselves or better, and still
- * different enough in float32 to choose by. The first steps of an optimizer like Adam make it grow.
- */
-const evenDeviation = 1e-6;
-
-/** Parameters of an MLP that its output is linear in. */
-const outputParameters = ['w2', 'b2', 'down', 'downBias'];
-
-/**
- * A mixture-of-experts model made from a dense one (sparse upcycling, Komatsuzaki et al., arXiv 2212.05055): every expert
- * is a copy of the MLP that it replaces, routers are fresh, everything else is taken over. It starts as the dense model:
- * the same logits, and the same cross-entropy, as long as no token is dropped. For that copies are scaled as
- * outputScales.ts says; in ScMoE blocks, whose experts read another activation, the shared expert is the MLP and the
+ * A mixture-of-experts model made from a dense one, of language or vision (sparse upcycling, Komatsuzaki et al., arXiv
+ * 2212.05055): every expert is a copy of the MLP that it replaces, routers are fresh, everything else is taken over. It starts
+ * as the dense model: the same logits, and the same cross-entropy, as long as no token is dropped. For that copies are scaled
+ * as outputScales.ts says; in ScMoE blocks, whose experts read another activation, the shared expert is the MLP and the
  * routed ones begin with an output of zero.
  *
  * The dense model stays as it is. The caller disposes both.
  *
  * @throws ArgumentError where the model has experts already, or the new kind can't start as the dense model.
  */
+export function upcycle(dense: Gpt, moe: MoeConfig, options: UpcycleOptions): Gpt;
+export function upcycle(dense: Vit, moe: MoeConfig, options: UpcycleOptions): Vit;
 export function upcycle(
-  dense: Gpt,
+  dense: Gpt | Vit,
   moe: MoeConfig,
   { seed, placement = dense.config.placement, experts }: UpcycleOptions,
-): Gpt {
-  const from = resolveGpt(dense.config);
+): Gpt | Vit {
+  const changed = { placement, moe };
+  if (dense instanceof Vit) {
+    const config: VitConfig = { ...dense.config, ...changed };
+    const to = resolveVit(config);
+    return build(dense.variables, [resolveVit(dense.config), to], vitSpecs(to, { experts }), seed, (parameters) => {
+      return new Vit(config, { parameters, experts });
+    });
+  }
+  const config: GptConfig = { ...dense.config, ...changed };
+  const to = resolveGpt(config);
+  return build(dense.variables, [resolveGpt(dense.config), to], gptSpecs(to, { experts }), seed, (parameters) => {
+    return new Gpt(config, { parameters, experts });
+  });
+}
+
+function build<Model extends Gpt | Vit>(
+  variables: Record<string, tf.Variable>,
+  [from, to]: [ResolvedStages, ResolvedStages],
+  specs: ParameterSpecs,
+  seed: number,
+  create: (parameters: Record<string, tf.Tensor>) => Model,
+): Model {
   const withExperts = from.stages.find(({ config }) => config.moe);
   expectThat(!withExperts, 'upcycle', 'a dense model', withExperts?.config.kind);
-  const config: GptConfig = { ...dense.config, placement, moe };
-  const to = resolveGpt(config);
-  const scales = new Map(
-    to.stages.flatMap((stage) => (stage.config.moe ? [[stage.name, outputScales(stage.config)] as const] : [])),
-  );
-  const denseNames = namesInDense(to.stages, dense.config.placement);
-
   return tf.tidy(() => {
-    const parameters: Record<string, tf.Tensor> = {};
-    for (const [name, spec] of Object.entries(gptSpecs(to, { experts }))) {
-      const [, block = '', ofExperts] = /^(block\d+)\.((?:router|mix|experts|shared)\..*)$/.exec(name) ?? [];
-      const mlp = (weight: string) => parameter(dense.variables, `${denseNames(block, 'experts')}.${weight}`);
-      parameters[name] = ofExperts
-        ? expertParameter(ofExperts, spec, { name, seed, mlp, scales: scales.get(block)! })
-        : parameter(dense.variables, nameInDense(name, denseNames));
-    }
-    return new Gpt(config, { parameters, experts }) as unknown as tf.TensorContainer;
-  }) as unknown as Gpt;
-}
-
-type DenseNames = (block: string, part: string) => string;
-
-/** What a parameter of a block is in the dense model: the norms of experts and of the shortcut are those of the MLP. */
-function nameInDense(name: string, denseNames: DenseNames): string {
-  const match = /^(block\d+)\.(\w+)\.(\w+)$/.exec(name);
-  if (!match) return name;
-  const [, block, part, rest] = match as unknown as [string, string, string, string];
-  return `${denseNames(block, part)}.${rest}`;
-}
-
-/** Where a part of the new model, such as `attn2` of `block1`, is in the dense one. */
-function namesInDense(stages: readonly Stage[], placement: Placement | undefined): DenseNames {
-  const names = new Map<string, string>();
-  stages.forEach(({ kind, name, config }, index) => {
-    const layers = kind === 'pair' ? [2 * index, 2 * index + 1] : [index];
-    for (const layer of layers) {
-      for (const part of ['normAttn', 'attn', 'normMlp', 'mlp']) {
-        names.set(layerName(layer, part, kind === 'pair' ? 'pairs' : 'every')!, layerName(layer, part, placement)!);
-      }
-    }
-    if (!config.moe) return;
-    const last = layers.at(-1)!;
-    for (const part of ['normMoe', 'normShortcut'])
-      names.set(`${name}.${part}`, layerName(last, 'normMlp', placement)!);
-    // In a pair `mlp` is the first block's own; experts are made from the second's.
-    names.set(`${name}.experts`, layerName(last, 'mlp', placement)!);
-  });
-  return (block, part) => names.get(`${block}.${part}`)!;
-}
-
-function expertParameter(
-  part: string,
-  spec: ParameterSpec,
-  { name, seed, mlp, scales }: { name: string; seed: number; mlp: (weight: string) => tf.Tensor; scales: OutputScales },
-): tf.Tensor {
-  const [kind, weight] = part.split('.') as [string, string];
-  switch (kind) {
-    case 'router':
-      return initializeParameter(name, spec, { seed, ...(scales.evenScores && { standardDeviation: evenDeviation }) });
-    case 'mix':
-      return tf.zeros(spec.shape);
-    case 'shared':
-      return outputParameters.includes(weight) ? tf.mul(mlp(weight), scales.shared) : mlp(weight);
-    default: {
-      const copy = outputParameters.includes(weight) ? tf.mul(mlp(weight), scales.routed) : mlp(weight);
-      return tf.tile(tf.expandDims(copy, 0), [spec.shape[0]!, ...copy.shape.map(() => 1)]);
-    }
-  }
+    const parameters = upcycledParameters({ variables, placement: from.placement }, to, specs, { seed });
+    return create(parameters) as unknown as tf.TensorContainer;
+  }) as unknown as Model;
 }

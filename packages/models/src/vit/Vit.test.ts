@@ -1,10 +1,11 @@
-import { jest } from '@jest/globals';
 import { backendName, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { MoeConfig } from '../stages/resolveStages.js';
 import { availableBackends } from '@scmoe/testing';
 import { expectGradientsOf } from '../testing/centralDifferences.js';
+import { useModel } from '../testing/useModel.js';
+import { withoutHostReads } from '../testing/withoutHostReads.js';
 import { Vit } from './Vit.js';
 import type { VitConfig } from './VitConfig.js';
 
@@ -28,14 +29,7 @@ const batchOf = (batch: number) => ({
   ),
 });
 
-function withModel<T>(config: VitConfig, use: (model: Vit) => T): T {
-  const model = new Vit(config, { seed: 4 });
-  try {
-    return tf.tidy(() => use(model) as unknown as tf.TensorContainer) as unknown as T;
-  } finally {
-    model.dispose();
-  }
-}
+const withModel = <T>(config: VitConfig, use: (model: Vit) => T): T => useModel(new Vit(config, { seed: 4 }), use);
 
 describe.each(availableBackends())('Vit on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
@@ -56,6 +50,7 @@ describe.each(availableBackends())('Vit on %s', (backend) => {
     ['scmoe in every block, mean of the patches', { placement: 'every', pooling: 'mean', moe: scmoe }, 2],
     ['experts in the last of three blocks', { placement: 'every', numLayers: 3, moe: { ...scmoe, blocks: [2] } }, 1],
     ['scmoe, rms, swiglu, one channel', { moe: scmoe, norm: 'rms', activation: 'swiglu', numChannels: 1 }, 1],
+    ['a stem of convolutions', { stem: 'convolutions', moe: scmoe }, 1],
     [
       'experts that choose',
       { moe: { kind: 'standard', numExperts: 4, routing: 'expertChoice', capacityFactor: 2 } },
@@ -86,6 +81,7 @@ describe.each(availableBackends())('Vit on %s', (backend) => {
       'overlapping patches, stochastic depth',
       { patchStride: 2, moe: { kind: 'scmoe', ...smooth }, stochasticDepth: 0.5 },
     ],
+    ['convolutions', { stem: 'convolutions', patchStride: 4 }],
     ['mean, top-2 in every block', { pooling: 'mean', placement: 'every', moe: { kind: 'top2', ...smooth } }],
   ])('has the gradients of central differences: %s', (_, change) => {
     withModel({ ...small, ...change }, (model) => {
@@ -118,17 +114,9 @@ describe.each(availableBackends())('Vit on %s', (backend) => {
     // With a capacity: without one and without native kernels, the experts have to know their counts.
     withModel({ ...small, moe: { ...scmoe, capacityFactor: 2 } }, (model) => {
       const batch = batchOf(4);
-      const read = () => {
-        throw new Error('read on the host');
-      };
-      const spies = (['dataSync', 'data', 'arraySync', 'array', 'bufferSync'] as const).map((method) =>
-        jest.spyOn(tf.Tensor.prototype, method).mockImplementation(read),
-      );
-      try {
+      withoutHostReads(() => {
         valueAndGrads(() => model.loss(batch).loss, model.variables);
-      } finally {
-        spies.forEach((spy) => spy.mockRestore());
-      }
+      });
     });
   });
 });
@@ -162,27 +150,37 @@ describe('Vit', () => {
     });
   });
 
-  it('lets images pass stages by in training alone, by the seed of the step, and none of the weight is lost', () => {
-    withModel({ ...small, numLayers: 4, stochasticDepth: 0.8 }, (model) => {
+  it.each<[string, MoeConfig | undefined]>([
+    ['dense', undefined],
+    ['scmoe', scmoe],
+  ])('lets images go without branches in training alone, by the seed of the step: %s', (_, moe) => {
+    withModel({ ...small, numLayers: 1, placement: 'every', stochasticDepth: 0.4, moe }, (model) => {
       const { pixels } = batchOf(4);
       const many = tf.tile(tf.slice(pixels, [0, 0, 0, 0], [1, -1, -1, -1]), [400, 1, 1, 1]);
-      const states = (training: boolean, dropoutSeed = 1) =>
-        model.forward(many, { keepHiddenStates: true, training, dropoutSeed }).hiddenStates!;
-      const [first, last] = states(true) as [tf.Tensor3D, tf.Tensor3D];
-      const passed = tf.sum(tf.equal(tf.max(tf.abs(tf.sub(first, last)), [1, 2]), 0)).dataSync()[0]!;
-      // Four deviations of a binomial distribution of 400 at 0.8.
-      expect(Math.abs(passed - 320)).toBeLessThan(32);
-      expect(states(true)[1]!.dataSync()).toEqual(last.dataSync());
-      expect(states(true, 2)[1]!.dataSync()).not.toEqual(last.dataSync());
-      const without = new Vit({ ...small, numLayers: 4 }, { parameters: model.variables });
-      expect(states(false)[1]!.dataSync()).toEqual(
-        without.forward(many, { keepHiddenStates: true }).hiddenStates![1]!.dataSync(),
-      );
+      const state = (training: boolean, dropoutSeed = 1) =>
+        model.forward(many, { keepHiddenStates: true, training, dropoutSeed }).hiddenStates![0]!;
+      const trained = state(true);
+      expect(state(true).dataSync()).toEqual(trained.dataSync());
+      expect(state(true, 2).dataSync()).not.toEqual(trained.dataSync());
+      // The same image 400 times: with and without the attention, with and without what follows it. Up to the rounding of
+      // products, whose sums are in another order at the end of a batch.
+      const kinds: { values: Float32Array; count: number }[] = [];
+      for (const image of tf.unstack(trained)) {
+        const values = image.dataSync<'float32'>().slice();
+        const same = kinds.find((kind) => kind.values.every((value, i) => Math.abs(value - values[i]!) < 1e-6));
+        if (same) same.count++;
+        else kinds.push({ values, count: 1 });
+      }
+      const counts = kinds.map(({ count }) => count).sort((x, y) => x - y);
+      expect(counts).toHaveLength(4);
+      [0.16, 0.24, 0.24, 0.36].forEach((share, i) => {
+        // Four deviations of a binomial distribution of 400.
+        expect(Math.abs(counts[i]! - 400 * share)).toBeLessThan(4 * Math.sqrt(400 * share * (1 - share)));
+      });
+      const without = new Vit({ ...model.config, stochasticDepth: 0 }, { parameters: model.variables });
+      const plain = without.forward(many, { keepHiddenStates: true }).hiddenStates![0]!;
+      expect(state(false).dataSync()).toEqual(plain.dataSync());
       without.dispose();
-      // What is kept of the first stage counts 1 / (1 - 0.4) times: in the mean over many it is what it was.
-      const [expected] = states(false);
-      const deviation = tf.sub(tf.mean(first, 0), tf.mean(expected!, 0)).abs().max().dataSync()[0]!;
-      expect(deviation).toBeLessThan(0.25 * tf.abs(tf.sub(expected!, first)).max().dataSync()[0]!);
     });
   });
 

@@ -8,6 +8,7 @@ import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages
 import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
 import { StagedModel, type ModelOptions } from '../stages/StagedModel.js';
 import { attentionShares } from './attentionShares.js';
+import { convStem } from './convStem.js';
 import { patchesOf } from './patchesOf.js';
 import { softTargetLoss } from './softTargetLoss.js';
 import { vitCosts, type VitCosts } from './vitCosts.js';
@@ -55,15 +56,17 @@ export type VitForwardResult = {
   logits: tf.Tensor2D;
   /** Load-balance loss of all layers. */
   loadBalance: tf.Scalar;
-  /** Of each block or pair that has experts; of DGMoE, which chooses twice, two. */
+  /** Routing of each block or pair that has experts; of DGMoE, which chooses twice, two. */
   routings: Routing[];
-  /** With `keepHiddenStates`: (B, sequenceLength, dModel) after each block or pair, before the final norm. */
+  /**
+   * Activations (B, sequenceLength, dModel) after each block or pair, before the final norm; with `keepHiddenStates`.
+   */
   hiddenStates?: tf.Tensor3D[];
 };
 
 /**
  * A vision transformer (Dosovitskiy et al., arXiv 2010.11929) that classifies square images: patches through one linear
- * map, learned positions, pre-norm blocks without a causal mask, with experts where `moe` says. Initialised as `Gpt` is;
+ * map or small convolutions, learned positions, pre-norm blocks without a causal mask, with experts where `moe` says. Initialised as `Gpt` is;
  * the same seed gives the same model.
  *
  * @throws ArgumentError naming the option, what is allowed and what came.
@@ -170,8 +173,9 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
 
   /** (B, H, W, C) -> (B, sequenceLength, dModel) */
   private embed(pixels: tf.Tensor4D): tf.Tensor3D {
-    const { patchSize, patchStride, dModel, pooling } = this.resolved;
-    const patches = patchesOf(pixels, patchSize, patchStride);
+    const { stem, patchSize, patchStride, dModel, pooling } = this.resolved;
+    const patches =
+      stem === 'patches' ? patchesOf(pixels, patchSize, patchStride) : convStem(pixels, this.variables, this.resolved);
     let x = linear(patches, this.weight('patch.weight'), this.variables['patch.bias']) as tf.Tensor3D;
     if (pooling === 'class') {
       const token: tf.Tensor3D = tf.reshape(parameter(this.variables, 'classToken'), [1, 1, dModel]);

@@ -18,6 +18,10 @@ describe('resolveVit', () => {
     expect(resolveVit({ ...valid, patchSize: 6, patchStride: 4 }).numPatches).toBe(9);
   });
 
+  it('has patches as convolutions come to them, whatever the side of a patch', () => {
+    expect(resolveVit({ ...valid, stem: 'convolutions', patchSize: 7, patchStride: 2 }).numPatches).toBe(36);
+  });
+
   it('looks in both directions', () => {
     for (const placement of ['pairs', 'every'] as const)
       expect(resolveVit({ ...valid, placement }).stages.every(({ config }) => !config.causal)).toBe(true);
@@ -50,6 +54,22 @@ describe('resolveVit', () => {
       { patchSize: 5, patchStride: 5 },
       /^patchStride: expected a divisor of imageSize = 12, got 5$/,
     ],
+    [
+      'convolutions that do not come to a patch',
+      { stem: 'convolutions', patchStride: 3 },
+      /^patchStride: expected a power of two above 1 for convolutions, got 3$/,
+    ],
+    [
+      'convolutions of one pixel',
+      { stem: 'convolutions', patchSize: 1 },
+      /^patchSize: expected a power of two above 1 for convolutions, got 1$/,
+    ],
+    [
+      'convolutions of half a channel',
+      { stem: 'convolutions', imageSize: 16, patchStride: 8, dModel: 6 },
+      /^dModel: expected a multiple of patchStride \/ 2 = 4, got 6$/,
+    ],
+    ['an unknown stem', { stem: 'resnet' }, /^stem: expected one of patches, convolutions, got "resnet"$/],
     ['no image', { imageSize: 0 }, /^imageSize: expected a positive integer, got 0$/],
     ['half a pixel', { patchSize: 1.5 }, /^patchSize: expected a positive integer, got 1.5$/],
     ['no channels', { numChannels: 0 }, /^numChannels: expected a positive integer, got 0$/],

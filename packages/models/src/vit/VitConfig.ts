@@ -2,6 +2,7 @@ import { expectKnownOptions, expectThat } from '@scmoe/errors';
 import { pickOptions, resolveOptions, type OptionSpecs, type OptionsOf } from '@scmoe/gating';
 import { backboneOptions } from '@scmoe/layer';
 
+import { numConvolutions } from './convStem.js';
 import { moeOptions, placementOption, resolveStages, type ResolvedStages } from '../stages/resolveStages.js';
 
 /** Options of a ViT beside those of its blocks: images, patches and classes. */
@@ -20,6 +21,16 @@ const imageOptions = {
     derived: 'patchSize',
     help: 'pixels from one patch to the next; less than the side of a patch where patches shall overlap',
   },
+  /**
+   * What makes tokens of pixels: one linear map of each patch, or convolutions (convStem.ts), of which each halves height
+   * and width: patchStride is a power of two then, and patchSize is not read.
+   */
+  stem: {
+    type: 'choice',
+    choices: ['patches', 'convolutions'],
+    default: 'patches',
+    help: 'what makes tokens of pixels: one linear map of each patch, or convolutions, which learn faster from few pictures; their number follows from the stride of the patches, a power of two',
+  },
   numChannels: { type: 'integer', minimum: 1, default: 3, help: 'numbers per pixel' },
   numClasses: { type: 'integer', minimum: 1, required: true, flag: false, help: 'classes of images' },
   /** What the classifier reads: a token of its own in front of the patches, or the mean over the patches. */
@@ -30,15 +41,15 @@ const imageOptions = {
     help: 'what the classifier reads: a token of its own, or the mean over the patches',
   },
   /**
-   * Stochastic depth (Huang et al., arXiv 1603.09382): the chance that an image passes the last stage by in training; that
-   * of stage l of L is l/L of it.
+   * Stochastic depth (Huang et al., arXiv 1603.09382): the chance that an image goes, in training, without what the last
+   * block's attention adds, and without what its MLP or experts add; that of block l of L is l/L of it.
    */
   stochasticDepth: {
     type: 'number',
     minimum: 0,
     below: 1,
     default: 0,
-    help: 'chance that an image passes the last pair or block by in training, less of those before it',
+    help: 'chance that an image goes without what the attention or the MLP of the last block adds in training, less in those before it',
   },
 } as const satisfies OptionSpecs;
 
@@ -57,6 +68,9 @@ export const vitOptions = {
 /** What the classifier reads: a token of its own in front of the patches, or the mean over the patches. */
 export type Pooling = (typeof imageOptions.pooling.choices)[number];
 
+/** What makes tokens of pixels: one linear map of each patch, or convolutions. */
+export type Stem = (typeof imageOptions.stem.choices)[number];
+
 /** A ViT: images, patches, sizes, classes, and what its blocks are. */
 export interface VitConfig extends OptionsOf<typeof vitOptions> {
   /** Names of the classes, where they have some; they go along into saved folders. */
@@ -72,6 +86,7 @@ export interface ResolvedVit extends ResolvedStages {
   numClasses: number;
   numLayers: number;
   dModel: number;
+  stem: Stem;
   pooling: Pooling;
   stochasticDepth: number;
   /** (imageSize / patchStride)^2 */
@@ -83,16 +98,22 @@ export interface ResolvedVit extends ResolvedStages {
 /** A ViT with the defaults filled in. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveVit(config: VitConfig): ResolvedVit {
   expectKnownOptions('ViT', config, [...Object.keys(vitOptions), 'classNames']);
-  const { imageSize, patchSize, patchStride, numChannels, numClasses, pooling, stochasticDepth } = resolveOptions(
-    config,
-    imageOptions,
-    { defaults: { patchStride: config.patchSize } },
-  );
-  const { classNames, numLayers, placement, moe } = config;
+  const image = resolveOptions(config, imageOptions, { defaults: { patchStride: config.patchSize } });
+  const { imageSize, patchSize, patchStride, stem, numClasses, pooling } = image;
+  const { classNames, numLayers, placement, moe, dModel } = config;
   const stride = config.patchStride === undefined ? 'patchSize' : 'patchStride';
   expectThat(imageSize % patchStride === 0, stride, `a divisor of imageSize = ${imageSize}`, patchStride);
-  const isCentred = patchSize >= patchStride && (patchSize - patchStride) % 2 === 0;
-  expectThat(isCentred, 'patchStride', `patchSize = ${patchSize}, or an even number less`, patchStride);
+  if (stem === 'convolutions') {
+    expectThat(
+      Number.isInteger(numConvolutions(patchStride)),
+      stride,
+      'a power of two above 1 for convolutions',
+      patchStride,
+    );
+  } else {
+    const isCentred = patchSize >= patchStride && (patchSize - patchStride) % 2 === 0;
+    expectThat(isCentred, 'patchStride', `patchSize = ${patchSize}, or an even number less`, patchStride);
+  }
   const names = classNames?.length ?? numClasses;
   expectThat(names === numClasses, 'classNames', `${numClasses}, one for each class`, names);
   const stages = resolveStages({
@@ -101,17 +122,13 @@ export function resolveVit(config: VitConfig): ResolvedVit {
     moe,
     backbone: { ...pickOptions(config, backbone), causal: false },
   });
+  if (stem === 'convolutions')
+    expectThat(dModel % (patchStride / 2) === 0, 'dModel', `a multiple of ${stride} / 2 = ${patchStride / 2}`, dModel);
   const numPatches = (imageSize / patchStride) ** 2;
   return {
-    imageSize,
-    patchSize,
-    patchStride,
-    numChannels,
-    numClasses,
+    ...image,
     numLayers,
-    dModel: config.dModel,
-    pooling,
-    stochasticDepth,
+    dModel,
     numPatches,
     sequenceLength: pooling === 'class' ? numPatches + 1 : numPatches,
     ...stages,

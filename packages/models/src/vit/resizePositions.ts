@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-/** Of the cubic convolution, as torch's `interpolate(mode='bicubic')` has it. */
+/** The parameter of the cubic convolution, as torch's `interpolate(mode='bicubic')` has it. */
 const a = -0.75;
 
 /**

@@ -33,4 +33,15 @@ describe('vitCosts', () => {
     const head = 768 * 1000 + 1000;
     expect(flopsPerImage).toBe(6 * (projection + 197 * 12 * block + head) + 12 * 12 * 768 * 197 ** 2);
   });
+
+  it('multiplies each place of a convolution', () => {
+    const { flopsPerImage, numParameters } = vitCosts(resolveVit({ ...base, stem: 'convolutions', patchSize: 4 }));
+    const patches = vitCosts(resolveVit({ ...base, patchSize: 4 }));
+    const norms = 2 * 384 + 2 * 768;
+    const convolutions = [27 * 384 + 384, 9 * 384 * 768 + 768] as const;
+    const projections = 768 * 768 - 48 * 768;
+    expect(numParameters - patches.numParameters).toBe(convolutions[0] + convolutions[1] + norms + projections);
+    const places = (convolutions[0] + 2 * 384) * 112 ** 2 + (convolutions[1] + 2 * 768 + projections) * 56 ** 2;
+    expect(flopsPerImage - patches.flopsPerImage).toBe(6 * places);
+  });
 });

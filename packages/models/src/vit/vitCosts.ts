@@ -1,13 +1,14 @@
 import { countParameters } from '@scmoe/layer';
 
 import { idleParameters } from '../stages/idleParameters.js';
+import { convolutionsOf } from './convStem.js';
 import type { ResolvedVit } from './VitConfig.js';
 import { vitSpecs } from './vitSpecs.js';
 
 /** Sizes of a ViT, by arithmetic. */
 export interface VitCosts {
   numParameters: number;
-  /** Without the experts that a token does not visit. */
+  /** Parameters without the experts that a token does not visit. */
   numActiveParameters: number;
   /** Floating-point operations of forward and backward, for one image. */
   flopsPerImage: number;
@@ -15,7 +16,7 @@ export interface VitCosts {
 
 /**
  * Sizes of a ViT from its configuration alone. FLOPs as `gptCosts` counts them, 6 for each active parameter that a token
- * multiplies with: those of the patch projection once a patch, those of the blocks once a token, the head's once; plus
+ * multiplies with: those of a convolution once a place, those of the patch projection once a patch, those of the blocks once a token, the head's once; plus
  * attention's 12 * numLayers * dModel * sequenceLength per token.
  */
 export function vitCosts(config: ResolvedVit): VitCosts {
@@ -25,7 +26,8 @@ export function vitCosts(config: ResolvedVit): VitCosts {
     countParameters(Object.fromEntries(Object.entries(specs).filter(([name]) => name.startsWith(prefix))));
   const idle = idleParameters(stages, specs);
   const numParameters = count();
-  const products = count('patch.') * numPatches + (count('block') - idle) * sequenceLength + count('head.');
+  const ofStem = convolutionsOf(config).reduce((sum, { name, side }) => sum + count(`${name}.`) * side ** 2, 0);
+  const products = ofStem + count('patch.') * numPatches + (count('block') - idle) * sequenceLength + count('head.');
   return {
     numParameters,
     numActiveParameters: numParameters - idle,

@@ -2,6 +2,7 @@ import { UserError } from '@scmoe/errors';
 import type { Checkpoint, JsonObject } from '@scmoe/trainer';
 import type { Command } from 'commander';
 
+import type { AlarmSettings } from '../options/alarmOptions.js';
 import type { OptionGroup } from '../options/OptionGroup.js';
 import type { RuntimeOptions } from '../options/runtimeOptions.js';
 import type { LoopSettings } from '../options/trainingOptions.js';
@@ -10,9 +11,11 @@ import type { LoopSettings } from '../options/trainingOptions.js';
  * All that decides what a run computes: of every program the loop's, and the program's own. Kept in the checkpoints; in
  * `config.json` it can serve as `--config`.
  */
-export interface RunSettings extends LoopSettings, Pick<RuntimeOptions, 'precision'> {
+export interface RunSettings extends LoopSettings, AlarmSettings, Pick<RuntimeOptions, 'precision'> {
   /** The kind of the blocks with experts, where the program has that option. */
   kind?: string;
+  /** No option: steps whose data were passed over when the run went back to a checkpoint, see `--on-divergence rewind`. */
+  skippedData?: number;
 }
 
 /** The settings that a command line asks for, its config file included. */
@@ -56,6 +59,6 @@ function namesOf({ options }: OptionGroup): string[] {
 }
 
 function pick(values: object, groups: readonly OptionGroup[]): Record<string, unknown> {
-  const names = new Set([...groups.flatMap(namesOf), 'precision']);
+  const names = new Set([...groups.flatMap(namesOf), 'precision', 'skippedData']);
   return Object.fromEntries(Object.entries(values).filter(([name, value]) => names.has(name) && value !== undefined));
 }

@@ -37,7 +37,13 @@ async function readConfig(path: string): Promise<object> {
   throw usage(`Can't read --config ${path}: expected a mapping of option names to values.`);
 }
 
-function parseValue(path: string, option: Option, value: unknown): unknown {
+/**
+ * A value of an option as a file has it.
+ *
+ * @param path where it stands, for the message
+ * @throws UserError where the option does not take it
+ */
+export function parseValue(path: string, option: Option, value: unknown): unknown {
   const key = option.attributeName();
   const wrong = (expected: string) => usage(`${path}: ${key}: expected ${expected}, got ${JSON.stringify(value)}.`);
   if (option.isBoolean() || option.negate) {

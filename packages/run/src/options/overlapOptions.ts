@@ -3,7 +3,7 @@ import { InvalidArgumentError } from 'commander';
 import { wholeNumber } from './parsers.js';
 import type { OptionRow } from './OptionGroup.js';
 
-/** In which order the operators of a stage run beside its exchanges, and what is written down of it. */
+/** The order in which the operators of a stage run beside its exchanges, and what is written down of it. */
 export interface OverlapOptions {
   overlap: 'auto' | 'off' | number;
   chunks: number;

@@ -20,6 +20,8 @@ export interface LoopSettings {
   evalBatches: number;
   saveEvery: number;
   keep: number;
+  keepBest?: number;
+  keepEvery?: number;
 }
 
 /** Time that a run takes where neither --steps nor --minutes is given. */
@@ -90,6 +92,16 @@ export function trainingOptions(samples: string, defaults: Partial<LoopSettings>
       (o) => o.argParser(wholeNumber(0)).default(200),
     ],
     ['--keep <n>', 'checkpoints kept, the newest ones; 0: all', (o) => o.argParser(wholeNumber(0)).default(2)],
+    [
+      '--keep-best <n>',
+      'checkpoints kept besides: those with the lowest validation loss, of steps that both evaluate and save',
+      (o) => o.argParser(wholeNumber(0)).default(0),
+    ],
+    [
+      '--keep-every <n>',
+      'checkpoints kept besides: those whose step is a multiple of n; 0: none',
+      (o) => o.argParser(wholeNumber(0)).default(0),
+    ],
   ];
   const options = optionsOf(rows);
   for (const [name, value] of Object.entries(defaults)) {

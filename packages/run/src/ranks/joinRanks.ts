@@ -9,7 +9,7 @@ import type { RankOptions } from '../options/rankOptions.js';
 export interface Ranks {
   rank: number;
   size: number;
-  /** Undefined where this process trains alone. */
+  /** The groups of ranks; undefined where this process trains alone. */
   groups: RankGroups | undefined;
   /** What the run says to people is said by rank 0. */
   terminal: Terminal;

@@ -1,5 +1,5 @@
 import { temporaryFolder } from '@scmoe/testing';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { openRestarts } from './restarts.js';
@@ -32,6 +32,15 @@ describe('openRestarts', () => {
     await openRestarts(folder.path, first).remember(makeRun('earlier').run);
     await openRestarts(folder.path, first).remember(undefined);
     expect(await openRestarts(folder.path, second).lastCheckpoint()).toBeUndefined();
+  });
+
+  it('tells the launcher the step of a whole checkpoint, where it wants to know', async () => {
+    const note = join(folder.path, 'progress');
+    await openRestarts(folder.path, { ...first, SCMOE_PROGRESS_FILE: note }).tell(120);
+    expect(readFileSync(note, 'utf8')).toBe('120');
+    await openRestarts(folder.path, first).tell(121);
+    await openRestarts(folder.path, { SCMOE_PROGRESS_FILE: join(folder.path, 'gone', 'progress') }).tell(122);
+    expect(readFileSync(note, 'utf8')).toBe('120');
   });
 
   it('leaves nothing behind when the run has ended, and nothing at all without a launcher', async () => {

@@ -1,16 +1,18 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { listCheckpoints } from '@scmoe/trainer';
+import { newestCheckpoint } from '@scmoe/trainer';
 
 /** What a run leaves for its own next start, where the launcher starts all ranks again after a failure. */
 export interface Restarts {
   /** How often the ranks have been started again. */
   count: number;
-  /** The newest checkpoint of this launch's run; undefined at the first start, or where nothing was saved. */
+  /** The newest checkpoint of this launch's run, which may be damaged; undefined at the first start, or where nothing was saved. */
   lastCheckpoint(): Promise<string | undefined>;
   /** Rank 0 says at the first start that there is no run yet, and later where it is. */
   remember(runFolder: string | undefined): Promise<void>;
+  /** Rank 0 tells the launcher how far the run is: the step of a checkpoint that is whole. A failure after it is one with progress. */
+  tell(step: number): Promise<void>;
   /** The run has ended as it should, its report included: a start after that would be another run. */
   forget(): Promise<void>;
 }
@@ -20,7 +22,7 @@ export interface Restarts {
  * launcher that restarts there is nothing to remember.
  */
 export function openRestarts(runDir: string, env: NodeJS.ProcessEnv = process.env): Restarts {
-  const { SCMOE_RUN_ID: id, SCMOE_RESTART_COUNT: text = '0' } = env;
+  const { SCMOE_RUN_ID: id, SCMOE_RESTART_COUNT: text = '0', SCMOE_PROGRESS_FILE: note } = env;
   const count = Number(text);
   const marker = join(runDir, `.launch-${id}`);
   return {
@@ -28,7 +30,7 @@ export function openRestarts(runDir: string, env: NodeJS.ProcessEnv = process.en
     lastCheckpoint: async () => {
       if (id === undefined || count === 0) return undefined;
       const runFolder = await readFile(marker, 'utf8').catch(() => '');
-      return runFolder === '' ? undefined : (await listCheckpoints(join(runFolder, 'checkpoints'))).at(-1)?.path;
+      return runFolder === '' ? undefined : newestCheckpoint(join(runFolder, 'checkpoints'));
     },
     remember: async (runFolder = '') => {
       if (id === undefined) return;
@@ -37,6 +39,10 @@ export function openRestarts(runDir: string, env: NodeJS.ProcessEnv = process.en
       if ((await readFile(marker, 'utf8').catch(() => undefined)) === runFolder) return;
       await writeFile(`${marker}.new`, runFolder);
       await rename(`${marker}.new`, marker);
+    },
+    tell: async (step) => {
+      // The run itself needs nothing of it: on a full disk a restart counts.
+      if (note !== undefined) await writeFile(note, String(step)).catch(() => undefined);
     },
     forget: async () => {
       if (id === undefined) return;

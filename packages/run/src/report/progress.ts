@@ -10,7 +10,7 @@ export interface Progress {
   stop(): void;
 }
 
-/** For ranks whose progress another one shows. */
+/** Shows nothing, for ranks whose progress another one shows. */
 export const noProgress: Progress = { step: () => undefined, evaluation: () => undefined, stop: () => undefined };
 
 interface ProgressOptions {

@@ -9,6 +9,7 @@ import {
   type ExpertSettings,
   moeConfig,
   nextLines,
+  optionsOf,
   resultLines,
   type RunData,
   type RunSettings,
@@ -23,8 +24,15 @@ export interface Quarters {
   data: RunData;
   settings: RunSettings & ExpertSettings;
   batch: { pixels: tf.Tensor4D; labels: tf.Tensor1D };
-  flags: object;
+  flags: Faults;
 }
+
+/** Faults that a test asks for. */
+interface Faults {
+  badBatch?: number;
+}
+
+let badBatch: number | undefined;
 
 /** Noise of 8 x 8 pixels with one quarter brighter than the others: which one is the label. */
 function draw(seed: number, index: number, batchSize: number): Quarters['batch'] {
@@ -44,6 +52,16 @@ export const quarters: TrainingProgram<Quarters> = {
   samples: { name: 'images', unit: 'images', unitsEach: () => 1 },
   settings: expertOptions(),
   defaults: { batchSize: 4, steps: 12 },
+  flags: {
+    title: 'Faults',
+    options: optionsOf([
+      [
+        '--bad-batch <n>',
+        'pixels of the micro-batch with this number that are no numbers',
+        (o) => o.argParser((text) => (badBatch = Number(text))),
+      ],
+    ]),
+  },
   loadData: ({ seed }) =>
     Promise.resolve({
       fingerprint: `quarters ${seed}`,
@@ -58,8 +76,10 @@ export const quarters: TrainingProgram<Quarters> = {
   describe: (model) => ({ line: 'a small ViT', flopsPerUnit: model.flopsPerImage() }),
   drawBatch:
     (_data, { seed, batchSize }) =>
-    (index) =>
-      draw(seed, index, batchSize),
+    (index) => {
+      const { pixels, labels } = draw(seed, index, batchSize);
+      return { pixels: index === badBatch ? tf.mul<tf.Tensor4D>(pixels, NaN) : pixels, labels };
+    },
   evaluate: (model, _data, { seed, batchSize }, world) => {
     const batches = [0, 1, 2].map((index) => ({ batch: draw(seed + 1, index, batchSize), weight: batchSize }));
     return evaluate(model, batches, { world });
@@ -71,5 +91,11 @@ export const quarters: TrainingProgram<Quarters> = {
 export const commandLine: CommandLine = {
   name: quarters.name,
   description: 'Finds the brightest quarter.',
-  commands: [trainCommand(quarters)],
+  commands: [
+    (...context) => {
+      // Each command line has faults of its own.
+      badBatch = undefined;
+      return trainCommand(quarters)(...context);
+    },
+  ],
 };

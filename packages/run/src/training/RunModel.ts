@@ -26,6 +26,10 @@ export interface RunModel<B extends Batch = Batch, Pass extends PassResult = Pas
   readonly buffers: Record<string, tf.Variable>;
   /** Routed experts of each layer that has some; 0 for a dense model. */
   readonly numExperts: number;
+  /** What the routings of a pass are of, in their order, for alarms: `block1.router`. */
+  readonly routerNames?: readonly string[];
+  /** Coefficients of the losses of its routers, by name; 0 where one is off. */
+  readonly routerCoefficients?: Readonly<Record<string, number>>;
   /** Runs a pass. Called inside a tidy and, in training, on the tape; elsewhere the caller disposes the result. */
   loss(batch: B, options: PassOptions): Pass;
   /** Counts the choices of each expert, of every router with a correction bias, by the bias's name. The caller disposes them. */

@@ -118,9 +118,15 @@ export interface TrainingProgram<Types extends ProgramTypes = ProgramTypes> {
    *
    * @param described of a run that goes on: the description that its checkpoint has of them
    * @param terminal where the progress of what takes long is shown
+   * @param world the ranks that read the same data, all of which call it: for what need not be done on each, `oncePerHost`
    * @throws UserError when there are no usable data
    */
-  loadData(settings: Types['settings'], described: JsonObject | undefined, terminal: Terminal): Promise<Types['data']>;
+  loadData(
+    settings: Types['settings'],
+    described: JsonObject | undefined,
+    terminal: Terminal,
+    world?: Communicator,
+  ): Promise<Types['data']>;
   /**
    * Makes a model with fresh parameters; a checkpoint may replace them.
    *
@@ -129,11 +135,17 @@ export interface TrainingProgram<Types extends ProgramTypes = ProgramTypes> {
    */
   createModel(settings: Types['settings'], described: JsonObject, options: ModelOptions): Types['model'];
   /**
-   * Gives a fresh model other values to start from than random ones, those of a pretrained model.
+   * Gives a fresh model other values to start from than random ones, those of a pretrained model, and says on the terminal
+   * what it took.
    *
    * @throws UserError where there are none that fit
    */
-  initialize?(model: Types['model'], settings: Types['settings'], described: JsonObject): Promise<void>;
+  initialize?(
+    model: Types['model'],
+    settings: Types['settings'],
+    described: JsonObject,
+    terminal: Terminal,
+  ): Promise<void>;
   /** Says in words and numbers what the model is. */
   describe(model: Types['model'], settings: Types['settings']): ModelDescription;
   /**

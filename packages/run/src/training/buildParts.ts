@@ -7,6 +7,7 @@ import { modelLines } from '../report/modelLines.js';
 import { buildModel } from './buildModel.js';
 import { createOptimizer } from './createOptimizer.js';
 import type { Start } from './openStart.js';
+import { RouterMonitor } from './alarms/RouterMonitor.js';
 import { RouterBalancer } from './RouterBalancer.js';
 import type { RunModel } from './RunModel.js';
 import { trainable } from './trainable.js';
@@ -21,7 +22,8 @@ export interface Parts {
   trained: Trainable;
   optimizer: Optimizer;
   balancer: RouterBalancer;
-  /** Undefined where no tokens travel and no trace is wanted. */
+  monitor: RouterMonitor;
+  /** What says how stages execute; undefined where no tokens travel and no trace is wanted. */
   overlap: Overlap | undefined;
   drawBatch: (index: number) => Batch;
   /** Every rank calls it. */
@@ -44,10 +46,17 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
     groups && numExperts > 0 ? new ExpertParallelDispatcher({ communicator: groups.experts, numExperts }) : undefined;
   const overlap = await openOverlap(options, { name: program.name, settings, groups, hasExperts: numExperts > 0 });
   const balancer = new RouterBalancer(model, settings.biasUpdateRate);
-  const trained = trainable(model, { dispatcher, overlap: overlap?.controller, balancer, measure: program.measure });
+  const monitor = new RouterMonitor(model.routerNames);
+  const trained = trainable(model, {
+    dispatcher,
+    overlap: overlap?.controller,
+    balancer,
+    monitor,
+    measure: program.measure,
+  });
   const optimizer = createOptimizer(settings);
   if (checkpoint) restoreState({ model, optimizer, groups }, checkpoint);
-  else await program.initialize?.(model, settings, data.description);
+  else await program.initialize?.(model, settings, data.description, terminal);
 
   const evaluate = () => program.evaluate(trained, data, settings, groups?.world);
 
@@ -61,6 +70,7 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
     trained,
     optimizer,
     balancer,
+    monitor,
     overlap,
     drawBatch: program.drawBatch(data, settings, { rank: ranks.rank, size: ranks.size }),
     validate: () =>

@@ -13,7 +13,7 @@ import type { RunData } from './TrainingProgram.js';
  * @throws UserError naming what differs
  */
 export async function openData({ program, options, ranks, checkpoint, step, settings }: Start): Promise<RunData> {
-  const data = await program.loadData(settings, checkpoint?.dataDescription, ranks.terminal);
+  const data = await program.loadData(settings, checkpoint?.dataDescription, ranks.terminal, ranks.groups?.world);
   say(ranks.terminal, `data: ${data.line}`);
   if (checkpoint && !options.allowNewData) checkSameData(checkpoint, data);
   if (ranks.groups) {

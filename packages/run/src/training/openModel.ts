@@ -7,7 +7,9 @@ import {
   restoreVariables,
 } from '@scmoe/trainer';
 
+import { checkStored } from '../options/checkStored.js';
 import { buildModel } from './buildModel.js';
+import { settingGroups } from './settingGroups.js';
 import type { ProgramTypes, TrainingProgram } from './TrainingProgram.js';
 
 /** A trained model and where it comes from. */
@@ -31,6 +33,7 @@ export async function openModel<Types extends ProgramTypes>(
 ): Promise<TrainedModel<Types>> {
   const found = path === 'latest' ? await findLatestCheckpoint(runDir) : await findCheckpoint(path);
   const checkpoint = await loadCheckpoint(found);
+  checkStored(checkpoint, settingGroups(program));
   const settings: Types['settings'] = checkpoint.index.config as unknown as Types['settings'];
   const model = buildModel(program, settings, checkpoint.dataDescription, { seed: settings.seed });
   const parameters = { ...checkpoint.parameters, ...averagesIn(checkpoint.optimizerState) };

@@ -4,13 +4,20 @@ import { openMetricsFile, type RunFolder, summaryFileWriter } from '@scmoe/train
 /** Where the numbers of a run go. */
 export interface Recorder {
   record(step: number, values: Record<string, number>): void;
+  /** Goes on from an earlier step: what was recorded after it is of work that is done again. */
+  restartAt(step: number): void;
   /** What could not be written first; undefined where all was. */
   problem(): string | undefined;
   close(): void;
 }
 
 /** A recorder for ranks whose numbers another one records. */
-export const noRecorder: Recorder = { record: () => undefined, problem: () => undefined, close: () => undefined };
+export const noRecorder: Recorder = {
+  record: () => undefined,
+  restartAt: () => undefined,
+  problem: () => undefined,
+  close: () => undefined,
+};
 
 /**
  * A recorder that writes to `metrics.jsonl` and, value by value, to TensorBoard's event file. Where a disk is full, training
@@ -19,9 +26,10 @@ export const noRecorder: Recorder = { record: () => undefined, problem: () => un
  * @param onProblem hears of the first thing that could not be written
  */
 export function openRecorder(run: RunFolder, startStep: number, onProblem: (problem: string) => void): Recorder {
-  const file = openMetricsFile(run.metricsFile, { startStep });
+  let file = openMetricsFile(run.metricsFile, { startStep });
   const events = summaryFileWriter(run.tensorBoardFolder);
-  if (startStep > 0) events.restartAt(startStep + 1);
+  // At the first start too: TensorBoard's slower reader takes the first one of a run for its beginning, and forgets nothing.
+  events.restartAt(startStep + 1);
   let problem: string | undefined;
   let eventsEnded = false;
   const attempt = (action: () => void): boolean => {
@@ -41,6 +49,10 @@ export function openRecorder(run: RunFolder, startStep: number, onProblem: (prob
     record: (step, values) => {
       attempt(() => file.append({ step, ...values }));
       withEvents(() => Object.entries(values).forEach(([name, value]) => events.scalar(name, value, step)));
+    },
+    restartAt: (step) => {
+      attempt(() => (file = openMetricsFile(run.metricsFile, { startStep: step })));
+      withEvents(() => events.restartAt(step + 1));
     },
     problem: () => problem,
     close: () => withEvents(() => events.flush()),

@@ -1,7 +1,9 @@
 import {
+  type CheckpointWriter,
   createRunFolder,
   type JsonObject,
   lockRun,
+  openCheckpointWriter,
   type RunFolder,
   runFolderOf,
   type RunLock,
@@ -25,10 +27,14 @@ export interface Session {
   folder: RunFolder | undefined;
   /** The right to write there. */
   lock: RunLock | undefined;
+  /** What saves there. */
+  writer: CheckpointWriter | undefined;
   stop: StopSignal;
   recorder: Recorder;
+  /** Says in one line what goes wrong, on rank 0. */
+  alarm: (line: string) => void;
   progress: Progress;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Opens the run's folder and all that is shown and written while it trains. */
@@ -57,19 +63,27 @@ export async function openSession(start: Start, { settings }: PlannedRun, stop: 
   const recorder = folder
     ? openRecorder(folder, startStep, (problem) => terminal.err.write(`${program.name}: ${problem} The run goes on.\n`))
     : noRecorder;
-  const { steps } = settings;
+  const { steps, keep, keepBest, keepEvery } = settings;
+  const retention = { keep, keepBest, keepEvery };
+  const onSaved = ({ step }: { step: number }) => restarts.tell(step);
+  const writer = folder && openCheckpointWriter(folder.checkpointsFolder, { ...retention, onSaved });
   const display = { startStep, steps, unit: program.samples.unit, bar: options.progress };
   const progress = isChief ? showProgress(terminal, display) : noProgress;
   return {
     config,
     folder,
     lock,
+    writer,
     stop,
     recorder,
+    alarm: (line) => {
+      if (isChief) terminal.err.write(`${program.name}: alarm: ${line}\n`);
+    },
     progress,
-    close: () => {
+    close: async () => {
       progress.stop();
       recorder.close();
+      await writer?.close();
     },
   };
 }

@@ -3,6 +3,7 @@ import { type Checkpoint, checkAccumulate, findCheckpoint, findLatestCheckpoint,
 import type { Command } from 'commander';
 
 import { say, type Terminal } from '../cli/Terminal.js';
+import { checkStored } from '../options/checkStored.js';
 import { resumedSettings, type RunSettings, settingsOf } from '../options/Settings.js';
 import type { Ranks } from '../ranks/joinRanks.js';
 import { openRestarts, type Restarts } from '../ranks/restarts.js';
@@ -46,6 +47,7 @@ export async function openStart(
   const checkpoint = await openCheckpoint(source, terminal);
 
   const groups = settingGroups(program);
+  if (checkpoint) checkStored(checkpoint, groups);
   const asked = settingsOf(command, groups);
   const given = (name: string) => ![undefined, 'default'].includes(command.getOptionValueSource(name));
   const settings = checkpoint

@@ -24,13 +24,14 @@ export async function planRun(start: Start, parts: Parts): Promise<PlannedRun> {
 
 async function stepsInTime(
   { program, ranks, settings }: Start,
-  { trained, drawBatch, balancer, unitsPerStep }: Parts,
+  { trained, drawBatch, balancer, monitor, unitsPerStep }: Parts,
 ): Promise<PlannedRun['settings']> {
   // The time is for choosing the number of steps; the run then takes as long as they take.
   const { minutes = defaultMinutes, ...others } = settings;
   const plan = { ...others, minutes, microBatches: settings.accumulate / ranks.size };
   const { steps, secondsPerStep } = await planSteps(trained, drawBatch, plan, ranks.groups?.world);
   balancer.reset();
+  monitor.reset();
   const speed = `${count(unitsPerStep / secondsPerStep)} ${program.samples.unit}/s`;
   say(ranks.terminal, `plan: ${count(steps)} steps in about ${duration(minutes * 60)}, measured at ${speed}`);
   return { ...others, steps };

@@ -26,7 +26,7 @@ export async function planSteps<B extends Batch>(
     evalBatches,
   }: {
     minutes: number;
-    /** Of one rank, per update. */
+    /** Micro-batches of one rank, per update. */
     microBatches: number;
     evalEvery: number;
     evalBatches: number;

@@ -2,7 +2,8 @@ import { jest } from '@jest/globals';
 import { findGloo } from '@scmoe/comm';
 import { describeUnless, temporaryFolder } from '@scmoe/testing';
 import { lockRun, readMetricsFile } from '@scmoe/trainer';
-import { cpSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { openModel, openRestarts } from '../index.js';
@@ -81,6 +82,41 @@ describe("a program of a user's own", () => {
       const { code, err } = await runQuarters('train', '--resume', run, '--steps', '14', flag, value);
       expect(err).toContain(message);
       expect(code).toBe(2);
+    }
+  });
+});
+
+describe('settings of a forged checkpoint', () => {
+  let run: string;
+  beforeAll(async () => {
+    run = runOf((await runQuarters(...options, '--steps', '1')).out);
+  });
+
+  it.each([
+    ['numExperts', -1],
+    ['numExperts', 1e300],
+    ['numExperts', 'constructor'],
+    ['topK', null],
+    ['batchSize', undefined],
+    ['batchSize', [4]],
+    ['optimizer', 'sgd'],
+    ['lr', { constructor: 1 }],
+    ['seed', true],
+    ['steps', 0.5],
+  ])('are refused by name: %s %p', async (name, value) => {
+    const file = join(checkpoint(run, 1), 'checkpoint.json');
+    const text = readFileSync(file, 'utf8');
+    const { checksum: _, ...index } = JSON.parse(text) as { config: object; checksum: string };
+    const forged = { ...index, config: { ...index.config, [name]: value } };
+    const checksum = createHash('sha256').update(JSON.stringify(forged)).digest('hex');
+    writeFileSync(file, JSON.stringify({ ...forged, checksum }));
+    try {
+      const { code, err } = await runQuarters('train', '--resume', run, '--steps', '2', '--threads', '1');
+      expect(err).toContain(`step-000001: checkpoint.json: config: ${name}: `);
+      expect(code).not.toBe(0);
+      await expect(openModel(quarters, run, runs)).rejects.toThrow(`checkpoint.json: config: ${name}: `);
+    } finally {
+      writeFileSync(file, text);
     }
   });
 });

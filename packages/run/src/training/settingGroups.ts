@@ -1,3 +1,4 @@
+import { alarmOptions } from '../options/alarmOptions.js';
 import type { OptionGroup } from '../options/OptionGroup.js';
 import { trainingOptions } from '../options/trainingOptions.js';
 import type { TrainingProgram } from './TrainingProgram.js';
@@ -8,5 +9,5 @@ export function settingGroups({
   samples,
   defaults,
 }: Pick<TrainingProgram, 'settings' | 'samples' | 'defaults'>): OptionGroup[] {
-  return [...settings, trainingOptions(samples.name, defaults)];
+  return [...settings, trainingOptions(samples.name, defaults), alarmOptions()];
 }

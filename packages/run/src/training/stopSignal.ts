@@ -10,7 +10,7 @@ export interface StopSignal {
   /** Acts as if a signal had come. */
   request(name: StopSignalName): void;
   /**
-   * From now on signals are heard; until then they end the process, for there is nothing to save.
+   * Hears signals from now on; until then they end the process, for there is nothing to save.
    *
    * @param minutes after which the run stops by itself
    * @param onSignal is told the first signal, and whether Ctrl-C ends the run at once from now on

@@ -2,20 +2,24 @@ import { UserError } from '@scmoe/errors';
 import { isExpertParameter } from '@scmoe/layer';
 import {
   DivergedError,
+  divergenceCure,
+  divergenceText,
   type EvaluationResult,
   listCheckpoints,
   type RunFolder,
-  saveCheckpoint,
   type StepRecord,
   train,
 } from '@scmoe/trainer';
 import * as tf from '@tensorflow/tfjs';
 
+import { Alarms } from './alarms/Alarms.js';
+import { divergencePolicy } from './alarms/divergencePolicy.js';
 import { agreeOnReason } from './agreeOnReason.js';
 import type { Parts } from './buildParts.js';
 import type { Session } from './openSession.js';
 import type { Start } from './openStart.js';
 import type { PlannedRun } from './planRun.js';
+import { rewind } from './rewind.js';
 import type { StopReason } from './stopSignal.js';
 import { wholeState } from './trainingState.js';
 
@@ -40,12 +44,18 @@ export interface Outcome {
  * @throws UserError when training diverges, with the last good checkpoint
  */
 export async function trainSession(
-  { program, ranks: { groups }, step: startStep }: Start,
+  start: Start,
   { settings, learningRate }: PlannedRun,
   parts: Parts,
   session: Session,
 ): Promise<Outcome> {
+  const {
+    program,
+    ranks: { groups },
+    step: startStep,
+  } = start;
   const { recorder, progress } = session;
+  let { skippedData = 0 } = settings;
   const outcome: Outcome = {
     step: startStep,
     finished: false,
@@ -55,21 +65,31 @@ export async function trainSession(
     validation: undefined,
   };
 
+  const alarms = new Alarms(settings, session.alarm);
   const onStep = async (record: StepRecord) => {
-    await parts.balancer.update(groups?.world);
+    session.writer?.check();
+    const routers = await parts.monitor.take(groups?.world);
+    // What a pass over bad numbers has counted moves nothing.
+    if (record.skipped) parts.balancer.reset();
+    else await parts.balancer.update(groups?.world);
     await parts.overlap?.controller.stepDone();
     const unitsPerSecond = parts.unitsPerStep / record.seconds;
     const { step, metrics, gradientNorm, learningRate } = record;
     const speed = { [`${program.samples.unit}PerSecond`]: unitsPerSecond };
-    recorder.record(step, { loss: record.loss, ...metrics, gradientNorm, learningRate, ...speed });
+    const numbers = { loss: record.loss, ...metrics, gradientNorm, learningRate, ...speed };
+    if (record.skipped) return recorder.record(step, { ...numbers, skipped: 1 });
+    const numAlarms = alarms.step(step, record.loss, routers);
+    recorder.record(step, { ...numbers, ...(numAlarms > 0 && { alarms: numAlarms }) });
     const loss = metrics['crossEntropy']!;
     outcome.losses.push(loss);
     outcome.seconds += record.seconds;
     progress.step(step, { loss, unitsPerSecond });
   };
 
+  let evaluated: number | undefined;
   const evaluate = async (step: number) => {
     const { loss, metrics } = (outcome.validation = await parts.validate());
+    evaluated = step;
     recorder.record(step, validationRecord({ loss, ...metrics }));
     progress.evaluation(step, loss);
   };
@@ -77,24 +97,27 @@ export async function trainSession(
   const save = async (step: number) => {
     const { parameters, optimizer } = await wholeState({ ...parts, groups });
     const { fingerprint: dataFingerprint, description: dataDescription } = parts.data;
-    const content = { step, config: session.config, dataFingerprint, dataDescription, parameters, optimizer };
+    const validationLoss = evaluated === step ? outcome.validation?.loss : undefined;
+    const config = { ...session.config, ...(skippedData > 0 && { skippedData }) };
+    const description = { config, dataFingerprint, dataDescription };
     try {
-      const folder = session.folder?.checkpointsFolder;
       session.lock?.check();
-      if (folder !== undefined) await saveCheckpoint(folder, content, { keep: settings.keep });
+      await session.writer?.save({ step, ...description, validationLoss, parameters, optimizer });
     } finally {
       tf.dispose([parameters, optimizer.state]);
     }
   };
 
-  try {
-    const result = await train({
+  const policy = divergencePolicy(settings, session.alarm);
+  const trainFrom = (firstStep: number) =>
+    train({
       model: parts.trained,
       optimizer: parts.optimizer,
-      drawBatch: parts.drawBatch,
+      drawBatch: (index) => parts.drawBatch(index + skippedData * settings.accumulate),
       learningRate,
       steps: settings.steps,
-      startStep,
+      startStep: firstStep,
+      onDivergence: policy.onDivergence,
       accumulate: settings.accumulate,
       groups,
       isSharded: isExpertParameter,
@@ -107,9 +130,36 @@ export async function trainSession(
       save,
       saveEvery: settings.saveEvery,
     });
+
+  /** Goes back to a checkpoint and on with the data after those of the step that has diverged, where that is wanted. */
+  const trainOn = async (firstStep: number): Promise<{ step: number; finished: boolean }> => {
+    try {
+      return await trainFrom(firstStep);
+    } catch (error) {
+      if (!(error instanceof DivergedError) || !policy.mayRewind()) throw error;
+      const { divergence } = error;
+      const back = await rewind(start, parts, session, session.alarm);
+      if (back === undefined) throw error;
+      skippedData += divergence.step - back;
+      outcome.losses.length = Math.max(0, Math.min(outcome.losses.length, back - startStep));
+      session.alarm(
+        `${divergenceText(divergence)}. Going back to step ${back}, and on with the data after those of step ` +
+          `${divergence.step} (${policy.count()}). ${divergenceCure}`,
+      );
+      recorder.restartAt(back);
+      recorder.record(back, { rewoundFrom: divergence.step });
+      return trainOn(back);
+    }
+  };
+
+  try {
+    const result = await trainOn(startStep);
+    // What the others hear next is that all is saved.
+    await session.writer?.finish();
     const reason = result.finished ? undefined : await agreeOnReason(session.stop.reason(), groups?.world);
     return { ...outcome, ...result, reason };
   } catch (error) {
+    await session.writer?.close();
     throw error instanceof DivergedError && session.folder ? await withLastCheckpoint(error, session.folder) : error;
   }
 }

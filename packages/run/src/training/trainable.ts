@@ -2,13 +2,15 @@ import type { DispatchOptions } from '@scmoe/models';
 import type { Batch, Trainable } from '@scmoe/trainer';
 import type * as tf from '@tensorflow/tfjs';
 
+import type { RouterMonitor } from './alarms/RouterMonitor.js';
 import type { RouterBalancer } from './RouterBalancer.js';
 import type { PassResult, RunModel } from './RunModel.js';
 
 /** What goes along with a model when it is trained or evaluated. */
 export interface TrainableOptions<B extends Batch, Pass extends PassResult> extends DispatchOptions {
-  /** Hears of the routings of training. */
+  /** Hear of the routings of training. */
   balancer?: RouterBalancer;
+  monitor?: RouterMonitor;
   /** Gives further metrics of a pass of evaluation. */
   measure?: (pass: Pass, batch: B) => Record<string, tf.Scalar>;
 }
@@ -16,13 +18,16 @@ export interface TrainableOptions<B extends Batch, Pass extends PassResult> exte
 /** A model as the trainer sees it. */
 export function trainable<B extends Batch, Pass extends PassResult>(
   model: RunModel<B, Pass>,
-  { balancer, measure, ...dispatch }: TrainableOptions<B, Pass> = {},
+  { balancer, monitor, measure, ...dispatch }: TrainableOptions<B, Pass> = {},
 ): Trainable<B> {
   return {
     variables: model.variables,
     loss: (batch, { training, seed }) => {
       const pass = model.loss(batch, { training, dropoutSeed: seed, ...dispatch });
-      if (training) balancer?.add(pass.routings);
+      if (training) {
+        balancer?.add(pass.routings);
+        monitor?.add(pass.routings);
+      }
       const further = training ? {} : measure?.(pass, batch);
       const metrics = { crossEntropy: pass.crossEntropy, loadBalance: pass.loadBalance, ...further };
       return { loss: pass.loss, metrics };

@@ -20,7 +20,10 @@ interface State {
 }
 
 /** Takes over what a checkpoint holds of the parameters and the optimizer, of the experts this rank's alone. */
-export function restoreState({ model, optimizer, groups }: State, checkpoint: Checkpoint): void {
+export function restoreState(
+  { model, optimizer, groups }: State,
+  checkpoint: Pick<Checkpoint, 'index' | 'parameters' | 'optimizerState'>,
+): void {
   const { rank, size } = groups?.experts ?? { rank: 0, size: 1 };
   const own = { rank, size, isSharded: isExpertParameter };
   restoreVariables({ ...model.variables, ...model.buffers }, shardStored(checkpoint.parameters, own));

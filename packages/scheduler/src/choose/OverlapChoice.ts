@@ -5,12 +5,15 @@ export type PlanKind = 'sequential' | 'overlapped' | 'chunked' | 'pipelined';
 
 /** A plan and what it is predicted to take. */
 export interface OverlapChoice {
-  /** `overlapped`: one chunk; `chunked`: several, beside a window; `pipelined`: several, where there is no window. */
+  /**
+   * What the plan does. `overlapped`: one chunk; `chunked`: several, beside a window; `pipelined`: several, where there
+   * is no window.
+   */
   readonly kind: PlanKind;
   /** Operators of the window before the expert, counted in the order of the forward pass for both directions. */
   readonly slot: number;
   readonly chunks: number;
-  /** For a backward pass its steps name the operators whose gradients they compute. */
+  /** The plan itself; for a backward pass its steps name the operators whose gradients they compute. */
   readonly plan: Plan;
   readonly predictedMs: number;
   /** What of it would be gone if the exchanges took no time. */

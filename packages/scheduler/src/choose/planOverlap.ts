@@ -29,7 +29,7 @@ export interface PlanOverlapOptions {
   readonly numTokens?: number;
   /** What each chunk costs on top of its share of the work. Default 0.05 ms for each computation and exchange. */
   readonly overhead?: ChunkOverhead;
-  /** As for `simulatePlan`. Default 0. */
+  /** How much slower computing is beside an exchange, as for `simulatePlan`. Default 0. */
   readonly interference?: number;
 }
 

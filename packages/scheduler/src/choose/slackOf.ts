@@ -2,7 +2,7 @@ import type { OperatorCosts } from '../costs/OperatorCosts.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
 import { splits, windowCosts } from '../predict/windowCosts.js';
 
-/** By how much the tighter of the two exchanges could last longer before it shows; negative where it shows already. */
+/** How much the tighter of the two exchanges could last longer before it shows; negative where it shows already. */
 export function slackOf(graph: OperatorGraph, costs: OperatorCosts, slot: number): number {
   const { windowMs, dispatchMs, combineMs } = windowCosts(graph, costs);
   const { before, after } = splits(windowMs)[slot]!;

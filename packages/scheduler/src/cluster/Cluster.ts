@@ -15,7 +15,10 @@ export interface LinkClass {
   readonly betaGBs: number;
 }
 
-/** `direct`: a message to every rank. `hierarchical`: within nodes first, then between ranks of equal place on each node. */
+/**
+ * How an all-to-all goes. `direct`: a message to every rank. `hierarchical`: within nodes first, then between ranks of
+ * equal place on each node.
+ */
 export type AllToAllAlgorithm = 'direct' | 'hierarchical' | 'best';
 
 /** Ranks, how they are linked and how fast they compute. */
@@ -33,7 +36,7 @@ export interface Cluster {
   readonly allToAll?: AllToAllAlgorithm;
   /** Load of the busiest rank relative to the mean. Default 1: even. */
   readonly imbalance?: number;
-  /** As for `simulatePlan`. Default 0. */
+  /** How much slower computing is beside an exchange, as for `simulatePlan`. Default 0. */
   readonly interference?: number;
 }
 

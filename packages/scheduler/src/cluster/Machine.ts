@@ -10,7 +10,7 @@ export interface Machine {
   /** Times of the operators of a layer that sends each token to `topK` experts, in ms. */
   costs(layer: LayerKind, topK: number, direction: Direction): OperatorCosts;
   readonly chunkOverhead: ChunkOverhead;
-  /** As for `simulatePlan`. */
+  /** How much slower computing is beside an exchange, as for `simulatePlan`. */
   readonly interference: number;
   /** What a training step takes for each pair besides forward and backward: optimizer, averaging of gradients. */
   updateMs(layer: LayerKind, topK: number): number;

@@ -18,7 +18,7 @@ export interface PairPrediction {
   readonly exposedMs: number;
   /** 1 - exposed / exposed when the same layer runs sequentially. */
   readonly hiddenFraction: number;
-  /** Of the forward pass. */
+  /** The overlap slot of the forward pass. */
   readonly slot: number;
   readonly chunks: number;
 }

@@ -69,7 +69,7 @@ export class CostModel {
     this.settings = { warmupSteps, windowSize, driftTolerance, driftSamples, now };
   }
 
-  /** @throws ArgumentError for a time that is negative or not finite */
+  /** Takes a measured time, in milliseconds. @throws ArgumentError for a time that is negative or not finite */
   record(key: CostKey, operator: string, timeMs: number): Recorded {
     expectNonNegative(`time of '${operator}' in ms`, timeMs);
     const { warmupSteps, windowSize, now } = this.settings;
@@ -124,6 +124,8 @@ export class CostModel {
   }
 
   /**
+   * Makes a model of what was saved.
+   *
    * @param content what `JSON.parse` made of a model's JSON; warm-up is counted on, not begun again
    * @throws ArgumentError where it is not that
    */

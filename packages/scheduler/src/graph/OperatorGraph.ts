@@ -23,7 +23,7 @@ const routedKinds = ['gate', 'encode', 'dispatch', 'expert', 'combine', 'decode'
  * of n operators has n + 1 slots (pos1: 3, pos2: 4, pos3: 5).
  */
 export class OperatorGraph {
-  /** In an order that respects the dependencies, and otherwise the order given. */
+  /** All operators in an order that respects the dependencies, and otherwise the order given. */
   readonly operators: readonly OperatorNode[];
   /** Absent where the graph routes no tokens. */
   readonly routed: RoutedPath | undefined;
@@ -55,7 +55,7 @@ export class OperatorGraph {
     return this.byName.has(name);
   }
 
-  /** @throws ArgumentError where there is no such operator */
+  /** The operator of a name. @throws ArgumentError where there is no such operator */
   get(name: string): OperatorNode {
     const node = this.byName.get(name);
     if (!node) throw new ArgumentError(`no operator '${name}'; there are ${this.names.join(', ')}`);

@@ -8,7 +8,7 @@ import { run, start, wait, type Plan } from './Plan.js';
 export interface OverlapOptions {
   /** How many operators of the window run before the expert: 0 to `graph.numSlots - 1`. */
   readonly slot: number;
-  /** In how many parts the token axis is cut. Default 1: not cut, and operators keep their names. */
+  /** Number of parts that the token axis is cut into. Default 1: not cut, and operators keep their names. */
   readonly chunks?: number;
 }
 

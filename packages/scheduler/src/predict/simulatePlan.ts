@@ -24,7 +24,10 @@ export interface Schedule {
 
 /** What makes computing slower than its costs say. */
 export interface SimulateOptions {
-  /** By what share computing is slower while an exchange is under way, since both use the same cores or memory. Default 0. */
+  /**
+   * The share by which computing is slower while an exchange is under way, since both use the same cores or memory.
+   * Default 0.
+   */
   readonly interference?: number;
 }
 

@@ -69,7 +69,11 @@ export function drawTimeline(
   );
 }
 
-/** Below a picosecond, and above what an axis has words for, is no time that anything took. */
+/**
+ * The length of the axis in ms: 1 where nothing takes a picosecond.
+ *
+ * @throws ArgumentError for a time that an axis has no words for
+ */
 function timeScale(longestMs: number): number {
   expectThat(longestMs < 1e15, 'timeline', 'operators within 1e15 ms', longestMs);
   return longestMs < 1e-9 ? 1 : longestMs;

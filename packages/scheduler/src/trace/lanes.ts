@@ -7,7 +7,7 @@ export interface LaneSpan<Each extends Span> {
   readonly span: Each;
   readonly startNs: number;
   readonly endNs: number;
-  /** From 0. */
+  /** Number of the lane, from 0. */
   readonly lane: number;
 }
 

@@ -15,12 +15,12 @@ export interface RankSummary {
 
 /** What a trace says in numbers. */
 export interface TraceSummary {
-  /** From the first operator of any rank to the last. */
+  /** Time from the first operator of any rank to the last. */
   readonly startMs: number;
   readonly endMs: number;
   readonly stepMs: number;
   readonly ranks: readonly RankSummary[];
-  /** On the rank where it is most. */
+  /** Exposed communication on the rank where it is most. */
   readonly exposedMs: number;
   /**
    * 1 - exposed / communication over all ranks, as far as one trace shows it; 1 where nothing travelled. It is the hidden

@@ -15,7 +15,10 @@ export function text(words: string): string {
   return escape(words);
 }
 
-/** As XML 1.0 can hold it: it has no words for control characters and halves of characters, not even escaped ones. */
+/**
+ * Text as XML 1.0 can hold it, which has no words for control characters and halves of characters, not even escaped
+ * ones.
+ */
 function escape(value: string): string {
   return value
 

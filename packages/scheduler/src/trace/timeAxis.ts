@@ -6,7 +6,7 @@ export function axisTicks(longestMs: number): readonly number[] {
   return Array.from({ length: Math.floor(longestMs / step + 1e-9) + 1 }, (_, i) => i * step);
 }
 
-/** As many decimals as tell the ticks apart. */
+/** A time with as many decimals as tell the ticks apart. */
 export function tickLabel(ms: number, ticks: readonly number[]): string {
   const step = (ticks[1] ?? 1) - (ticks[0] ?? 0);
   return ms.toFixed(Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));

@@ -6,7 +6,7 @@ import { tapePath, type PathNode, type TapeNode } from './tapePath.js';
 /** Options of `valueAndGrads`. */
 export interface ValueAndGradsOptions {
   /**
-   * Called with each variable's gradient as soon as it is final, which is before the backward pass ends: the earliest
+   * Gets each variable's gradient as soon as it is final, which is before the backward pass ends: the earliest
    * moment at which it can be exchanged between ranks. The tensor is the one that is returned; do not dispose it here.
    */
   onGrad?: (name: string, grad: tf.Tensor) => void;

@@ -12,7 +12,10 @@ const weightsFile = 'weights.bin';
 
 type Find = (url: string | string[]) => tf.io.IOHandler[];
 
-/** Shared by all copies of this package in the process (its ESM and CommonJS builds): one pair of routers is enough. */
+/**
+ * What is registered, shared by all copies of this package in the process (its ESM and CommonJS builds): one pair of
+ * routers is enough.
+ */
 const registeredWith: WeakSet<object> = ((globalThis as Record<symbol, unknown>)[Symbol.for('@scmoe/tensor.files')] ??=
   new WeakSet()) as WeakSet<object>;
 

@@ -6,7 +6,14 @@ export const registerFileHandlers: typeof files.registerFileHandlers = () => und
 export const openSafetensors: typeof files.openSafetensors = () => refuse('openSafetensors');
 export const readSafetensors: typeof files.readSafetensors = () => refuse('readSafetensors');
 export const writeSafetensors: typeof files.writeSafetensors = () => refuse('writeSafetensors');
+export const layOutSafetensors: typeof files.layOutSafetensors = () => {
+  throw needsNode('layOutSafetensors');
+};
 
 function refuse(name: string): Promise<never> {
-  return Promise.reject(new Error(`${name} needs Node: a browser has no file system`));
+  return Promise.reject(needsNode(name));
+}
+
+function needsNode(name: string): Error {
+  return new Error(`${name} needs Node: a browser has no file system`);
 }

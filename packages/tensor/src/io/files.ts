@@ -2,4 +2,10 @@
 export { registerFileHandlers } from './fileHandlers.js';
 export { openSafetensors, type SafetensorsFile } from './openSafetensors.js';
 export { readSafetensors } from './readSafetensors.js';
-export { writeSafetensors, type DeferredTensor, type WritableTensor } from './writeSafetensors.js';
+export {
+  layOutSafetensors,
+  type DeferredTensor,
+  type SafetensorsLayout,
+  type WritableTensor,
+} from './safetensorsLayout.js';
+export { writeSafetensors } from './writeSafetensors.js';

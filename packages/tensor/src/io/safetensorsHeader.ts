@@ -47,7 +47,7 @@ export interface SafetensorsEntry {
 }
 
 export interface SafetensorsHeader {
-  /** In the order in which they lie in the file, without gaps or overlaps. */
+  /** Entries in the order in which they lie in the file, without gaps or overlaps. */
   entries: SafetensorsEntry[];
   metadata: Record<string, string>;
 }

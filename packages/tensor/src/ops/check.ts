@@ -7,7 +7,7 @@ export function expectDtype(op: string, name: string, x: tf.Tensor, dtype: 'floa
   if (x.dtype !== dtype) fail(op, name, dtype, x.dtype);
 }
 
-/** @param shape in words, e.g. `(tokens, numExperts)` */
+/** Checks the rank of a tensor. @param shape in words, e.g. `(tokens, numExperts)` */
 export function expectRank(op: string, name: string, x: tf.Tensor, rank: number, shape: string): void {
   if (x.rank !== rank) fail(op, name, shape, shapeText(x));
 }

@@ -55,6 +55,19 @@ describe.each(availableBackends())('dispatchPlan on %s', (backend) => {
     }
   });
 
+  it('keeps a weight that is NaN before all others', () => {
+    const experts = tf.tensor2d([0, 0, 1, 0, 0], [5, 1], 'int32');
+    const weights = tf.tensor2d([0.9, NaN, 0.5, 0.95, NaN], [5, 1]);
+    const options = { numExperts: 2, numZeroExperts: 0, dropPolicy: 'probability', capacityOrder: 'choice' } as const;
+    for (const [capacity, kept] of [
+      [1, [-1, 0, 1, -1, -1]],
+      [2, [-1, 0, 2, -1, 1]],
+      [3, [-1, 0, 3, 1, 2]],
+    ] as const)
+      for (const plan of [dispatchPlan, dispatchPlanComposed])
+        expect([...plan(experts, weights, { ...options, capacity }).slots.dataSync()]).toEqual(kept);
+  });
+
   itMatchesReference('matches the reference values', 'dropless', ({ tensors, config }) => {
     const { numExperts, worldSizes } = config as { numExperts: number; worldSizes: number[] };
     const experts = tensors['buffer.experts']!;

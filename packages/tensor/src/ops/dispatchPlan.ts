@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { withoutRecording } from '../autodiff/recording.js';
 import { expectDtype, expectRank, expectShape } from './check.js';
+import { rankable } from './rankable.js';
 import { hasFused, runFused } from './runFused.js';
 
 export const dispatchPlanKernel = 'ScmoeDispatchPlan';
@@ -20,7 +21,10 @@ export interface DispatchPlanOptions {
   /** Slots of each expert; 0 keeps every choice and packs the experts' rows without gaps (dropless). */
   capacity?: number;
   dropPolicy?: DropPolicy;
-  /** With a capacity only: dropless rows are always in the order of the flat choices t * k + j. */
+  /**
+   * The order of an expert's rows, with a capacity only: dropless rows are always in the order of the flat choices t *
+   * k + j.
+   */
   capacityOrder?: CapacityOrder;
 }
 
@@ -86,13 +90,18 @@ export function dispatchPlanComposed(
   return tf.tidy(() => {
     const [tokens, topK] = experts.shape as [number, number];
     const all = numExperts + numZeroExperts;
+    if (tokens === 0) {
+      // Sums over no rows are whatever lay in memory on wasm.
+      const zeros = (length: number) => tf.zeros<tf.Rank.R1>([length], 'int32');
+      const slots = tf.zeros<tf.Rank.R2>([0, topK], 'int32');
+      return { slots, counts: zeros(numExperts), load: zeros(all), firstLoad: zeros(all) };
+    }
     const depth = Math.max(all, 2); // oneHot wants a depth of 2
     const chosen = tf.cast(tf.oneHot(tf.reshape<tf.Rank.R1>(experts, [-1]), depth), 'float32') as tf.Tensor2D;
     const withZero = tf.slice(chosen, [0, 0], [-1, all]); // (T * k, N + Z)
     const flat = tf.slice(chosen, [0, 0], [-1, numExperts]); // (T * k, N)
     const perToken = tf.reshape(withZero, [tokens, topK, all]);
-    const kept =
-      capacity > 0 && dropPolicy === 'probability' && tokens > 0 ? largest(flat, weights, capacity) : undefined;
+    const kept = capacity > 0 && dropPolicy === 'probability' ? largest(flat, weights, capacity) : undefined;
     const counted = kept ? tf.mul(flat, kept) : flat;
     const position = positions(counted, tokens, topK, capacity > 0 && capacityOrder === 'choice');
     const fits = capacity > 0 ? tf.mul(counted, tf.cast(tf.less(position, capacity), 'float32')) : counted;
@@ -121,10 +130,10 @@ function positions(flat: tf.Tensor, tokens: number, topK: number, choiceFirst: b
   return swap(tf.cumsum(swap(flat, tokens, topK), 0, true), topK, tokens);
 }
 
-/** (T * k, N): 1 for the `capacity` largest weights of each expert, of equal ones the earlier. */
+/** (T * k, N): 1 for the `capacity` largest weights of each expert, NaN first, of equal ones the earlier. */
 function largest(flat: tf.Tensor, weights: tf.Tensor, capacity: number): tf.Tensor {
   const choices = flat.shape[0];
-  const own = tf.where(tf.greater(flat, 0), tf.reshape(weights, [-1, 1]), -1); // weights are never negative
+  const own = tf.where(tf.greater(flat, 0), tf.reshape(rankable(weights), [-1, 1]), -1); // weights are never negative
   const { values } = tf.topk(tf.transpose(own), Math.min(capacity, choices)); // (N, C)
   const threshold = tf.reshape(tf.slice(values as tf.Tensor2D, [0, values.shape[1]! - 1], [-1, 1]), [1, -1]);
   const above = tf.cast(tf.greater(own, threshold), 'float32');

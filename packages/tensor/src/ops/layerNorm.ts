@@ -9,7 +9,7 @@ export const layerNormBackwardKernel = 'ScmoeLayerNormBackward';
 
 /** Options of `layerNorm` and `rmsNorm`. */
 export interface NormOptions {
-  /** Added to the mean square under the root. */
+  /** Number that is added to the mean square under the root. */
   epsilon?: number;
 }
 

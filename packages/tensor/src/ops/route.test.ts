@@ -85,6 +85,35 @@ describe.each(availableBackends())('route on %s', (backend) => {
     expect(biased.weights.dataSync()[0]).toBe(plain.scores.dataSync()[2]);
   });
 
+  it('makes all of a row NaN where softmax meets one, and chooses the lowest ids', () => {
+    const x = tf.tensor2d([[1, NaN, 3], [2, 1, 3], [Infinity, 1, 2]]); // prettier-ignore
+    for (const { scores, weights, experts } of [route(x, { topK: 2 }), composed(x, { topK: 2 })]) {
+      expect(experts.arraySync()).toEqual([[0, 1], [2, 0], [0, 1]]); // prettier-ignore
+      const isNone = (row: number[]) => row.every(Number.isNaN);
+      expect(scores.arraySync().map(isNone)).toEqual([true, false, true]);
+      expect(weights.arraySync().map(isNone)).toEqual([true, false, true]);
+    }
+  });
+
+  it('chooses a NaN of sigmoid first, and leaves the weights of the others alone', () => {
+    const x = tf.tensor2d([[1, NaN, 3, 2], [NaN, -Infinity, NaN, Infinity], [0, Infinity, 1, -Infinity]]); // prettier-ignore
+    for (const more of [{}, { correctionBias: tf.tensor1d([0.4, 0, -0.1, 0]) }]) {
+      const options: RouteOptions = { topK: 3, scoreFunction: 'sigmoid', normalizeWeights: false, ...more };
+      for (const { weights, experts } of [route(x, options), composed(x, options)]) {
+        const biased = 'correctionBias' in more;
+        expect(experts.arraySync()).toEqual([
+          biased ? [1, 0, 3] : [1, 2, 3],
+          [0, 2, 3],
+          biased ? [1, 0, 2] : [1, 2, 0],
+        ]);
+        const [first, second, third] = weights.arraySync();
+        expect(first!.map(Number.isNaN)).toEqual([true, false, false]);
+        expect(second!.map(Number.isNaN)).toEqual([true, true, false]);
+        expect([second![2], third![0]]).toEqual([1, 1]);
+      }
+    }
+  });
+
   it('gives finite weights where all sigmoid scores underflow', () => {
     const { weights } = route(tf.fill([1, 4], -200), { topK: 2, scoreFunction: 'sigmoid' });
     expect(weights.arraySync()).toEqual([[0, 0]]);

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { stopGradient } from '../autodiff/stopGradient.js';
 import { expectDtype, expectRank, expectShape } from './check.js';
 import { dispatchPlan, type CapacityOrder, type DispatchPlan, type DropPolicy } from './dispatchPlan.js';
+import { rankable } from './rankable.js';
 import { fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const routeKernel = 'ScmoeRoute';
@@ -39,7 +40,7 @@ export interface Route extends DispatchPlan {
   scores: tf.Tensor2D;
   /** (T, k) weights of the chosen experts; those of dropped choices are left as they are. */
   weights: tf.Tensor2D;
-  /** (T, k) int32, in descending order of what was compared, the lower id first among equals; or those given. */
+  /** (T, k) int32, in descending order of what was compared, NaN first, the lower id among equals; or those given. */
   experts: tf.Tensor2D;
 }
 
@@ -119,11 +120,13 @@ export function chooseComposed(
     if (tokens === 0) return [scores, tf.slice(scores, [0, 0], [0, topK]), tf.zeros([0, topK], 'int32')];
     // Compared as constants: the choice has no gradient, and tf.grads would want one for the operations on the way.
     const compared = stopGradient(scores);
-    const experts = given ? tf.clone(given) : tf.topk(bias ? tf.add(compared, bias) : compared, topK).indices;
+    const ranked = (x: tf.Tensor) => tf.topk(rankable(x), topK).indices;
+    const experts = given ? tf.clone(given) : ranked(bias ? tf.add(compared, bias) : compared);
     const depth = Math.max(numExperts, 2); // oneHot wants a depth of 2
-    const chosen = tf.cast(tf.oneHot(experts, depth), 'float32');
+    const chosen = tf.cast(tf.oneHot(experts, depth), 'bool');
     const own = tf.slice(chosen, [0, 0, 0], [-1, -1, numExperts]);
-    const raw = tf.sum<tf.Tensor2D>(tf.mul(own, tf.expandDims(scores, 1)), -1); // (T, k)
+    // Selected and not multiplied: a NaN times 0 would be one in the weights of the other experts.
+    const raw = tf.sum<tf.Tensor2D>(tf.where(own, tf.expandDims(scores, 1), 0), -1); // (T, k)
     const total = tf.sum(raw, -1, true);
     const normal = !normalizeWeights ? raw : tf.div(raw, scoreFunction === 'sigmoid' ? tf.add(total, smallest) : total);
     const weights = routedScalingFactor === 1 ? normal : tf.mul(normal, routedScalingFactor);

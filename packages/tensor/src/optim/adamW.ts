@@ -184,7 +184,7 @@ export class AdamW {
   }
 }
 
-/** @returns new parameters, then new m, then new v, in the order of `slots` */
+/** Updates all parameters in one kernel. @returns new parameters, then new m, then new v, in the order of `slots` */
 function adamWFused(slots: AdamWSlot[], attributes: AdamWAttributes, gradScale?: tf.Tensor): tf.Tensor[] {
   const inputs: Record<string, tf.Tensor> = {};
   for (const [i, { parameter, gradient, m, v }] of slots.entries()) {

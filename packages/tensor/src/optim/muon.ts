@@ -16,7 +16,10 @@ export interface MuonOptions extends AdamWOptions {
   matrices?: (name: string, variable: tf.Variable) => boolean;
 }
 
-/** Of an update, so that its root mean square is AdamW's and one learning rate serves both: arXiv 2502.16982, eq. 4. */
+/**
+ * Scale of an update, such that its root mean square is AdamW's and one learning rate serves both: arXiv 2502.16982,
+ * eq. 4.
+ */
 const updateScale = 0.2;
 
 /**

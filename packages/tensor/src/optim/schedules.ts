@@ -9,7 +9,10 @@ export interface WarmupOptions {
   peak: number;
   /** Steps of linear warm-up; 0 for none. */
   warmupSteps?: number;
-  /** `fromFirst`: peak * (step + 1) / (warmupSteps + 1), so that step 0 learns; `fromZero`: peak * step / warmupSteps. */
+  /**
+   * How the rate rises. `fromFirst`: peak * (step + 1) / (warmupSteps + 1), so that step 0 learns; `fromZero`: peak *
+   * step / warmupSteps.
+   */
   warmup?: 'fromFirst' | 'fromZero';
 }
 
@@ -36,7 +39,11 @@ export function constantSchedule(options: WarmupOptions): Schedule {
   return warmingUp(options, () => options.peak);
 }
 
-/** @param remaining what is left of the way from minimum to peak, 1 to 0, after a progress of 0 to 1. */
+/**
+ * A schedule that decays.
+ *
+ * @param remaining what is left of the way from minimum to peak, 1 to 0, after a progress of 0 to 1.
+ */
 function decaying(options: DecayOptions, remaining: (progress: number) => number): Schedule {
   const { peak, minimum = 0, warmupSteps = 0, totalSteps } = options;
   const schedule = warmingUp(options, (step) => {

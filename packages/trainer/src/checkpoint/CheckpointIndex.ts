@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 
+import { ArgumentError, expectFinite, expectRecord, expectText, expectThat, expectWholeNumber } from '@scmoe/errors';
+
 /** Anything that survives JSON. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 /** An object that survives JSON, such as the configuration of a run. */
@@ -22,6 +24,8 @@ export interface CheckpointIndex {
   config: JsonObject;
   /** SHA-256 of the data the run was trained on. */
   dataFingerprint: string;
+  /** Loss on the validation split, where the run evaluated it at this step. */
+  validationLoss?: number;
   optimizer: { name: string; stepCount: number };
   files: Record<string, FileEntry>;
 }
@@ -37,29 +41,74 @@ export function formatIndex(index: CheckpointIndex): string {
 }
 
 /**
- * Reads an index back.
+ * Reads an index back, whoever has written it: nothing of it is used before it has been looked at.
  *
  * @returns the index, or in one sentence what is wrong with it.
  */
 export function parseIndex(text: string): CheckpointIndex | string {
-  let value: Partial<CheckpointIndex> & { checksum?: string };
+  let value: Record<string, unknown> | null;
   try {
     value = JSON.parse(text) as typeof value;
   } catch (error) {
     return `${indexFile} is damaged: ${(error as Error).message}`;
   }
-  if (typeof value !== 'object' || value === null || value.format !== 'scmoe-checkpoint') {
-    return `${indexFile} is of another program: expected "format": "scmoe-checkpoint", got ${JSON.stringify(value?.format ?? null)}.`;
+  if (typeof value !== 'object' || value === null || value['format'] !== 'scmoe-checkpoint') {
+    return `${indexFile} is of another program: expected "format": "scmoe-checkpoint", got ${short(value?.['format'] ?? null)}.`;
   }
-  if (value.version !== 2) {
-    return `${indexFile} is of another version: expected 2, got ${JSON.stringify(value.version)}.`;
+  if (value['version'] !== 2) {
+    return `${indexFile} is of another version: expected 2, got ${short(value['version'])}.`;
   }
   const { checksum: expected, ...index } = value;
-  const actual = checksum(index as CheckpointIndex);
-  if (actual !== expected) return `${indexFile} is damaged: expected checksum ${expected}, got ${actual}.`;
-  return index as CheckpointIndex;
+  let actual: string;
+  try {
+    actual = checksum(index);
+  } catch {
+    // The only thing that parsing takes and writing does not: more depth than the stack has.
+    return `${indexFile} is no index of a checkpoint: it is nested too deeply.`;
+  }
+  if (actual !== expected) {
+    return `${indexFile} is damaged: expected checksum ${short(expected)}, got ${actual}.`;
+  }
+  try {
+    checkFields(index);
+    return index as unknown as CheckpointIndex;
+  } catch (error) {
+    if (!(error instanceof ArgumentError)) throw error;
+    return `${indexFile} is no index of a checkpoint: ${error.message}.`;
+  }
 }
 
-function checksum(index: CheckpointIndex): string {
+/** @throws ArgumentError naming the field that is missing or of another kind */
+function checkFields(index: Record<string, unknown>): void {
+  const { step, created, versions, config, dataFingerprint, validationLoss, optimizer, files } = index;
+  expectWholeNumber('step', step);
+  expectText('created', created);
+  expectRecord('versions', versions);
+  expectRecord('config', config);
+  expectText('dataFingerprint', dataFingerprint);
+  if (validationLoss !== undefined) expectFinite('validationLoss', validationLoss);
+  expectRecord('optimizer', optimizer);
+  expectText('optimizer.name', optimizer['name']);
+  expectWholeNumber('optimizer.stepCount', optimizer['stepCount']);
+  expectRecord('files', files);
+  // No others: a name may be a path out of the folder.
+  const names = [modelFile, optimizerFile, dataFile];
+  expectThat(Object.keys(files).sort().join() === names.sort().join(), 'files', names.join(', '), Object.keys(files));
+  for (const name of names) {
+    const file = files[name];
+    expectRecord(`files['${name}']`, file);
+    expectWholeNumber(`files['${name}'].bytes`, file['bytes']);
+    const { sha256 } = file;
+    const isHash = typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256);
+    expectThat(isHash, `files['${name}'].sha256`, '64 hexadecimal digits', sha256);
+  }
+}
+
+function short(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'none');
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+function checksum(index: object): string {
   return createHash('sha256').update(JSON.stringify(index)).digest('hex');
 }

@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cp, rm, stat } from 'node:fs/promises';
+import { cp, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
@@ -15,7 +15,8 @@ import { listCheckpoints } from './listCheckpoints.js';
 import { loadCheckpoint } from './loadCheckpoint.js';
 import { restoreOptimizer } from './restoreOptimizer.js';
 import { restoreVariables } from './restoreVariables.js';
-import { type CheckpointContent, saveCheckpoint } from './saveCheckpoint.js';
+import type { CheckpointContent } from './CheckpointContent.js';
+import { saveCheckpoint } from './saveCheckpoint.js';
 
 const folder = temporaryFolderForEach();
 const vocabSize = 6;
@@ -91,8 +92,34 @@ describe('a checkpoint', () => {
 
   it('is kept while it is among the newest', async () => {
     for (const step of [1, 2, 10]) await saveCheckpoint(folder.path, content(step), { keep: 2 });
-    expect((await listCheckpoints(folder.path)).map(({ step }) => step)).toEqual([2, 10]);
+    expect(await steps()).toEqual([2, 10]);
   });
+
+  it('is kept besides while its validation loss is among the lowest, of equal ones the newer', async () => {
+    const losses: Record<number, number | undefined> = { 1: 3, 2: 1, 3: undefined, 4: 2, 5: 1, 6: NaN, 7: 5 };
+    for (const [step, validationLoss] of Object.entries(losses)) {
+      await saveCheckpoint(folder.path, { ...content(Number(step)), validationLoss }, { keep: 1, keepBest: 2 });
+    }
+    expect(await steps()).toEqual([2, 5, 7]);
+    await saveCheckpoint(folder.path, { ...content(8), validationLoss: 1 }, { keep: 1, keepBest: 2 });
+    expect(await steps()).toEqual([5, 8]);
+  });
+
+  it('is kept besides when its step is a multiple', async () => {
+    for (const step of [2, 4, 5, 6, 8, 11]) await saveCheckpoint(folder.path, content(step), { keep: 1, keepEvery: 4 });
+    expect(await steps()).toEqual([4, 8, 11]);
+  });
+
+  it('is kept whatever else is asked for when it is the newest', async () => {
+    await saveCheckpoint(folder.path, { ...content(4), validationLoss: 1 }, { keep: 1, keepBest: 1, keepEvery: 4 });
+    await saveCheckpoint(folder.path, { ...content(5), validationLoss: 9 }, { keep: 1, keepBest: 1, keepEvery: 4 });
+    expect(await steps()).toEqual([4, 5]);
+    // None before it goes on account of the whole: 0 keeps all.
+    for (const step of [6, 7]) await saveCheckpoint(folder.path, content(step), { keepBest: 1, keepEvery: 100 });
+    expect(await steps()).toEqual([4, 5, 6, 7]);
+  });
+
+  const steps = async () => (await listCheckpoints(folder.path)).map(({ step }) => step);
 
   it('replaces one of the same step', async () => {
     await saveCheckpoint(folder.path, content(1));
@@ -145,6 +172,15 @@ describe('a damaged checkpoint', () => {
       /another version: expected 2, got 9/,
     ],
     ['no object at all', (path) => edit(path, () => 'null'), /of another program/],
+    [
+      'a folder of another step',
+      async (path) => {
+        const other = await saveCheckpoint(folder.path, content(2));
+        await rm(path, { recursive: true });
+        await rename(other, path);
+      },
+      /step-000001 is of another step: expected 1, got 2/,
+    ],
   ];
 
   it.each(damages)('is an error: %s', async (_, damage, message) => {
@@ -198,13 +234,30 @@ describe('finding checkpoints', () => {
     await saveCheckpoint(join(run, 'checkpoints'), content(1));
     const newest = await saveCheckpoint(join(run, 'checkpoints'), content(2));
     for (const path of [run, join(run, 'checkpoints'), newest]) expect(await findCheckpoint(path)).toBe(newest);
+    await saveCheckpoint(join(run, 'checkpoints'), content(9));
+    const tenth = await saveCheckpoint(join(run, 'checkpoints'), content(1_000_010));
+    expect(await findCheckpoint(run)).toBe(tenth);
     const later = await saveCheckpoint(join(folder.path, 'lm-0', 'checkpoints'), content(1));
     expect(await findLatestCheckpoint(folder.path)).toBe(later);
   });
 
+  it('takes one whose index was deleted for a damaged one, not for an absent one', async () => {
+    const whole = await saveCheckpoint(folder.path, content(1));
+    const damaged = await saveCheckpoint(folder.path, content(2));
+    await rm(join(damaged, 'checkpoint.json'));
+    const found = await findCheckpoint(folder.path);
+    expect(found).toBe(damaged);
+    await expect(loadCheckpoint(found)).rejects.toThrow(
+      `Can't read checkpoint ${damaged}: checkpoint.json: it does not exist (ENOENT). The checkpoint before it is ${whole}`,
+    );
+    const problems: string[] = [];
+    const { index } = await loadCheckpoint(found, { fallback: ({ message }) => problems.push(message) });
+    expect([index.step, problems]).toEqual([1, [expect.stringContaining('step-000002: checkpoint.json')]]);
+  });
+
   it('says what is missing', async () => {
     await expect(findCheckpoint(join(folder.path, 'no'))).rejects.toThrow('it does not exist');
-    await expect(findCheckpoint(folder.path)).rejects.toThrow('holds no complete checkpoint');
+    await expect(findCheckpoint(folder.path)).rejects.toThrow('holds no checkpoint');
     await expect(findLatestCheckpoint(folder.path)).rejects.toThrow('There is no run to resume');
   });
 });
@@ -219,7 +272,7 @@ describe('a full disk', () => {
       const error: unknown = await saveCheckpoint(disk, large()).catch((e: unknown) => e);
       expect(error).toBeInstanceOf(UserError);
       expect((error as Error).message).toBe(
-        `Can't save checkpoint ${join(disk, 'step-000002')}: no space left on the disk. The last complete checkpoint stays: ${whole}`,
+        `Can't save checkpoint ${join(disk, 'step-000002')}: no space left on the disk (ENOSPC). The last complete checkpoint stays: ${whole}`,
       );
       expect(readdirSync(disk)).toEqual(['step-000001']);
       expect((await loadCheckpoint(whole)).index.step).toBe(1);

@@ -4,10 +4,11 @@ import { join, resolve } from 'node:path';
 import { UserError } from '@scmoe/errors';
 
 import { indexFile } from './CheckpointIndex.js';
-import { listCheckpoints } from './listCheckpoints.js';
+import { listStepFolders } from './listCheckpoints.js';
 
 /**
- * The newest complete checkpoint under a path, which may be a checkpoint itself, a run folder or its `checkpoints/`.
+ * The newest checkpoint under a path, which may be a checkpoint itself, a run folder or its `checkpoints/`. One that was
+ * damaged since it was saved is found too, its index deleted even: it is for `loadCheckpoint` to say so.
  *
  * @throws UserError when there is none.
  */
@@ -16,27 +17,32 @@ export async function findCheckpoint(path: string): Promise<string> {
   if ((await modified(join(here, indexFile))) !== undefined) return here;
   if ((await modified(here)) === undefined) throw new UserError(`There is no checkpoint ${path}: it does not exist.`);
   for (const folder of [join(here, 'checkpoints'), here]) {
-    const newest = (await listCheckpoints(folder)).at(-1);
-    if (newest) return newest.path;
+    const newest = await newestCheckpoint(folder);
+    if (newest !== undefined) return newest;
   }
   throw new UserError(
-    `${path} holds no complete checkpoint: expected a run folder, or a folder step-<number> with ${indexFile}.`,
+    `${path} holds no checkpoint: expected a run folder, or a folder step-<number> with ${indexFile}.`,
   );
 }
 
+/** The newest checkpoint in a folder of them, whether it is whole or was damaged; undefined where there is none. */
+export async function newestCheckpoint(folder: string): Promise<string | undefined> {
+  return (await listStepFolders(folder)).at(-1)?.path;
+}
+
 /**
- * The newest complete checkpoint of all runs in a folder, by the time it was saved.
+ * The newest checkpoint of all runs in a folder, by the time it was saved.
  *
  * @throws UserError when no run has one.
  */
 export async function findLatestCheckpoint(runs: string): Promise<string> {
   let newest: { path: string; time: number } | undefined;
   for (const name of await readdir(runs).catch(() => [] as string[])) {
-    const checkpoint = (await listCheckpoints(join(runs, name, 'checkpoints'))).at(-1);
-    const time = checkpoint && (await modified(join(checkpoint.path, indexFile)));
-    if (time !== undefined && time > (newest?.time ?? -Infinity)) newest = { path: checkpoint!.path, time };
+    const path = await newestCheckpoint(join(runs, name, 'checkpoints'));
+    const time = path && ((await modified(join(path, indexFile))) ?? (await modified(path)));
+    if (time && time > (newest?.time ?? -Infinity)) newest = { path: path, time };
   }
-  if (!newest) throw new UserError(`There is no run to resume: no complete checkpoint under ${runs}.`);
+  if (!newest) throw new UserError(`There is no run to resume: no checkpoint under ${runs}.`);
   return resolve(newest.path);
 }
 

@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import { indexFile } from './CheckpointIndex.js';
 
@@ -10,18 +10,32 @@ export function checkpointName(step: number): string {
   return `step-${String(step).padStart(6, '0')}`;
 }
 
+/** Folder name of one that is not whole yet, or any more. */
+export function temporaryName(step: number): string {
+  return `.${checkpointName(step)}.tmp`;
+}
+
+/** The step that the name of a checkpoint's folder says; undefined for other names, such as those of copies. */
+export function stepOf(path: string): number | undefined {
+  const match = pattern.exec(basename(path));
+  return match ? Number(match[1]) : undefined;
+}
+
 /**
  * Complete checkpoints of a folder, oldest first. A checkpoint gets its name when it is complete, so an interrupted one
  * is never listed. A folder that does not exist holds none.
  */
 export async function listCheckpoints(folder: string): Promise<{ step: number; path: string }[]> {
+  return (await listStepFolders(folder)).filter(({ hasIndex }) => hasIndex).map(({ step, path }) => ({ step, path }));
+}
+
+/** What has the name of a checkpoint, oldest first; one whose index was deleted is damaged, not absent. */
+export async function listStepFolders(folder: string): Promise<{ step: number; path: string; hasIndex: boolean }[]> {
   const names = await readdir(folder).catch(() => [] as string[]);
-  const found: { step: number; path: string }[] = [];
+  const found: { step: number; path: string; hasIndex: boolean }[] = [];
   for (const name of names) {
-    const match = pattern.exec(name);
-    if (match && (await exists(join(folder, name, indexFile)))) {
-      found.push({ step: Number(match[1]), path: join(folder, name) });
-    }
+    const [step, path] = [stepOf(name), join(folder, name)];
+    if (step !== undefined) found.push({ step, path, hasIndex: await exists(join(path, indexFile)) });
   }
   return found.sort((a, b) => a.step - b.step);
 }

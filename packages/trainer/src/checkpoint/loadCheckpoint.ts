@@ -1,21 +1,14 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
-import { readSafetensors } from '@scmoe/tensor';
+import { readSafetensors, SafetensorsError } from '@scmoe/tensor';
 
 import { fileError } from '../fileError.js';
-import {
-  type CheckpointIndex,
-  dataFile,
-  indexFile,
-  type JsonObject,
-  modelFile,
-  optimizerFile,
-  parseIndex,
-} from './CheckpointIndex.js';
+import { type CheckpointIndex, dataFile, type JsonObject, modelFile, optimizerFile } from './CheckpointIndex.js';
 import { describeFile } from './durableFiles.js';
-import { listCheckpoints } from './listCheckpoints.js';
+import { listCheckpoints, stepOf } from './listCheckpoints.js';
+import { readIndex, readSmall } from './readIndex.js';
 
 /** Tensors of a safetensors file by name. */
 export type StoredTensors = Awaited<ReturnType<typeof readSafetensors>>['tensors'];
@@ -55,33 +48,57 @@ export async function loadCheckpoint(
 }
 
 async function load(path: string): Promise<Checkpoint> {
-  const text = await readFile(join(path, indexFile), 'utf8').catch((error: unknown) => {
-    throw fileError(`read checkpoint ${path}: ${indexFile}`, error);
-  });
-  const index = parseIndex(text);
-  if (typeof index === 'string') throw new UserError(`Can't read checkpoint ${path}: ${index}`);
+  const index = await readIndex(path);
+  const named = stepOf(path);
+  if (named !== undefined && named !== index.step) {
+    throw new UserError(`Checkpoint ${path} is of another step: expected ${named}, got ${index.step}.`);
+  }
   for (const [name, expected] of Object.entries(index.files)) await verifyFile(path, name, expected);
+  return {
+    path,
+    index,
+    dataDescription: await readDescription(join(path, dataFile)),
+    parameters: await readTensors(join(path, modelFile)),
+    optimizerState: await readTensors(join(path, optimizerFile)),
+  };
+}
 
-  const dataDescription = JSON.parse(await readFile(join(path, dataFile), 'utf8')) as JsonObject;
-  const { tensors: parameters } = await readSafetensors(join(path, modelFile));
-  const { tensors: optimizerState } = await readSafetensors(join(path, optimizerFile));
-  return { path, index, dataDescription, parameters, optimizerState };
+async function readDescription(file: string): Promise<JsonObject> {
+  try {
+    const value: unknown = JSON.parse(await readSmall(file));
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw fileError(`read ${file}`, error);
+    throw new UserError(`Can't read ${file}: ${error.message}`, { cause: error });
+  }
+  throw new UserError(`Can't read ${file}: expected an object, got something else.`);
+}
+
+async function readTensors(file: string): Promise<StoredTensors> {
+  try {
+    return (await readSafetensors(file)).tensors;
+  } catch (error) {
+    if (error instanceof SafetensorsError) throw new UserError(`Can't read ${error.message}.`, { cause: error });
+    throw fileError(`read ${file}`, error);
+  }
 }
 
 async function verifyFile(folder: string, name: string, expected: CheckpointIndex['files'][string]): Promise<void> {
-  const size = await stat(join(folder, name)).then(
-    ({ size }) => size,
-    () => undefined,
-  );
   const damaged = (what: string) => new UserError(`Checkpoint ${folder} is damaged: ${name} ${what}.`);
-  if (size === undefined) throw damaged('is missing');
+  const found = await stat(join(folder, name)).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'ENOENT' ? damaged('is missing') : fileError(`read ${join(folder, name)}`, error);
+  });
+  if (!found.isFile()) throw damaged('is no file');
+  const { size } = found;
   if (size !== expected.bytes) throw damaged(`has ${size} bytes, expected ${expected.bytes}`);
-  const { sha256 } = await describeFile(join(folder, name));
+  const { sha256 } = await describeFile(join(folder, name)).catch((error: unknown) => {
+    throw fileError(`read ${join(folder, name)}`, error);
+  });
   if (sha256 !== expected.sha256) throw damaged(`has SHA-256 ${sha256}, expected ${expected.sha256}`);
 }
 
 async function checkpointBefore(path: string): Promise<string | undefined> {
-  const all = await listCheckpoints(dirname(path));
-  const index = all.findIndex((checkpoint) => resolve(checkpoint.path) === resolve(path));
-  return index > 0 ? all[index - 1]!.path : undefined;
+  const step = stepOf(resolve(path));
+  if (step === undefined) return undefined;
+  return (await listCheckpoints(dirname(resolve(path)))).filter((checkpoint) => checkpoint.step < step).at(-1)?.path;
 }

@@ -1,4 +1,4 @@
-import { UserError } from '@scmoe/errors';
+import { ArgumentError, UserError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Optimizer } from '../optimizer/Optimizer.js';
@@ -20,20 +20,26 @@ export function restoreOptimizer(
     );
   }
   const without = new Set(Object.keys(variables));
-  for (const [key, { shape }] of Object.entries(optimizerState)) {
+  for (const [key, { shape, dtype, data }] of Object.entries(optimizerState)) {
     const name = key.slice(key.indexOf('.') + 1);
     without.delete(name);
-    const [expected, got] = [variables[name]?.shape.join(', '), shape.join(', ')];
+    const expected = Object.hasOwn(variables, name) ? variables[name]!.shape.join(', ') : undefined;
+    const got = shape.join(', ');
     if (expected !== got) {
       throw misfit(`${key}: expected ${expected === undefined ? 'no such state' : `(${expected})`}, got (${got})`);
     }
+    if (!(data instanceof Float32Array)) throw misfit(`${key}: expected float32, got ${dtype}`);
   }
   for (const name of without) throw misfit(`${name}: expected a state, got nothing`);
   tf.tidy(() => {
     const state = Object.entries(optimizerState).map(([name, { data, shape }]) => {
       return [name, tf.tensor(data as Float32Array, [...shape])] as const;
     });
-    optimizer.loadState(Object.fromEntries(state), index.optimizer.stepCount);
+    try {
+      optimizer.loadState(Object.fromEntries(state), index.optimizer.stepCount);
+    } catch (error) {
+      throw error instanceof ArgumentError ? misfit(error.message) : error;
+    }
   });
 }
 

@@ -9,15 +9,15 @@ import type { StoredTensors } from './loadCheckpoint.js';
  * @throws UserError naming the tensors that are missing, unexpected, or of another shape or dtype.
  */
 export function restoreVariables(variables: Record<string, tf.Variable>, stored: StoredTensors): void {
-  const missing = Object.keys(variables).filter((name) => !(name in stored));
-  const unexpected = Object.keys(stored).filter((name) => !(name in variables));
+  const missing = Object.keys(variables).filter((name) => !Object.hasOwn(stored, name));
+  const unexpected = Object.keys(stored).filter((name) => !Object.hasOwn(variables, name));
   const problems = [
     ...(missing.length ? [`missing: ${listOf(missing)}`] : []),
     ...(unexpected.length ? [`unexpected: ${listOf(unexpected)}`] : []),
   ];
   for (const [name, variable] of Object.entries(variables)) {
-    const tensor = stored[name];
-    if (!tensor) continue;
+    if (!Object.hasOwn(stored, name)) continue;
+    const tensor = stored[name]!;
     const expected = describe('float32', variable.shape);
     const got = describe(tensor.data instanceof Float32Array ? 'float32' : tensor.dtype, tensor.shape);
     if (expected !== got) problems.push(`${name}: expected ${expected}, got ${got}`);

@@ -14,7 +14,7 @@ export interface ImageSet {
   test?: ImageSplit;
   /** Names of the classes by number. */
   classNames: readonly string[];
-  /** Of every picture. */
+  /** Size of every picture. */
   size: ImageSize;
   counts: { train: number; test: number; skipped: number; ignored: number };
   /** What was left out, the first thousand; `counts.skipped` counts them all. */

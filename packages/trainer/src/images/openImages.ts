@@ -32,7 +32,7 @@ export interface OpenImagesOptions extends DecodeOptions, Omit<SourceOptions, 's
   skipBad?: boolean;
   /** Where decoded pictures are kept; `scmoe/images` in the user's cache folder by default. */
   cacheFolder?: string;
-  /** Called now and then while pictures are decoded, and at the end. */
+  /** Hears how far it is, now and then while pictures are decoded, and at the end. */
   onProgress?: (progress: ImageProgress) => void;
 }
 

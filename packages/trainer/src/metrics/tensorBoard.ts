@@ -41,7 +41,7 @@ export class TensorBoardCallback extends tf.CustomCallback {
     }
   }
 
-  /** Called by `fit`: the model whose weights are logged. */
+  /** Takes the model whose weights are logged; `fit` calls it. */
   override setModel(...[model]: Parameters<tf.CustomCallback['setModel']>): void {
     super.setModel(model);
     this.fitted = model as unknown as tf.LayersModel;

@@ -65,6 +65,8 @@ export class GradientReducer {
   }
 
   /**
+   * Waits for what still travels.
+   *
    * @returns the averaged gradients of all that was added, by name; the caller disposes them
    * @throws CommError where a rank failed
    */

@@ -13,7 +13,11 @@ export function shareOf(
   return Array.from({ length: accumulate / size }, (_, i) => first + i * size + rank);
 }
 
-/** @throws UserError where the micro-batches of a step can't be shared out evenly. */
+/**
+ * Checks that ranks get equal shares.
+ *
+ * @throws UserError where the micro-batches of a step can't be shared out evenly.
+ */
 export function checkAccumulate(accumulate: number, size: number): void {
   if (Number.isInteger(accumulate) && accumulate > 0 && accumulate % size === 0) return;
   const ranks = size === 1 ? '1 rank' : `${size} ranks`;

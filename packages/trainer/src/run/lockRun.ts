@@ -21,7 +21,11 @@ interface Owner extends ProcessIdentity {
 export interface RunLock {
   /** The owner before, in words, where this process has taken over from one that is gone. */
   readonly takenOverFrom: string | undefined;
-  /** @throws UserError where another process has taken over, which it does when this one seemed gone */
+  /**
+   * Makes sure that the lock is still held.
+   *
+   * @throws UserError where another process has taken over, which it does when this one seemed gone
+   */
   check(): void;
   /** Gives the folder free. */
   release(): void;

@@ -1,8 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 import type { JsonObject } from '../checkpoint/CheckpointIndex.js';
 import { fileError } from '../fileError.js';
+import { makeFolder } from '../makeFolder.js';
 import { makeUnusedFolder } from '../makeUnusedFolder.js';
 
 /** Where one run keeps what it makes. */
@@ -24,7 +25,7 @@ export interface RunFolder {
 export async function createRunFolder(root: string, name: string, config: JsonObject): Promise<RunFolder> {
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(':', '').replace('T', '-');
   try {
-    await mkdir(root, { recursive: true });
+    await makeFolder(root);
     const run = runFolderAt(await makeUnusedFolder(join(root, `${name}-${stamp}`)));
     await writeFile(join(run.path, 'config.json'), JSON.stringify(config, undefined, 2) + '\n');
     return run;

@@ -21,6 +21,9 @@ export interface LossResult {
 /** All that the trainer knows of a model. */
 export interface Trainable<B extends Batch = Batch> {
   readonly variables: Record<string, tf.Variable>;
-  /** Called inside a tidy and, in training, on the tape: TF.js operations on `variables`, or fused ones. */
+  /**
+   * Computes the loss of a batch. It is called inside a tidy and, in training, on the tape: TF.js operations on
+   * `variables`, or fused ones.
+   */
   loss(batch: B, context: LossContext): LossResult;
 }

@@ -4,7 +4,8 @@ import * as tf from '@tensorflow/tfjs';
 import { randomTokenBatches, sequentialTokenBatches, type TokenBatch } from '../data/tokenBatches.js';
 import { bigramModel } from '../testing/bigramModel.js';
 import { evaluate } from './evaluate.js';
-import { DivergedError, type StepRecord, train, type TrainOptions } from './train.js';
+import { DivergedError } from './Divergence.js';
+import { type StepRecord, train, type TrainOptions } from './train.js';
 import type { Batch, Trainable } from './Trainable.js';
 
 const vocabSize = 6;
@@ -143,7 +144,49 @@ describe('train', () => {
       learningRate: () => 0.01,
       steps: 1,
     });
-    await expect(failure).rejects.toThrow(/diverged at step 1: the gradient norm is (Infinity|NaN)/);
+    await expect(failure).rejects.toThrow(/diverged at step 1: the gradient norm is (Infinity|NaN) \(that of weight\)/);
+  });
+
+  it('leaves out an update that is not finite where it is told to, and nothing behind', async () => {
+    const [weight, other] = [tf.variable(tf.scalar(1)), tf.variable(tf.scalar(1))];
+    const bad = new Set([2, 3]);
+    let calls = 0;
+    const model: Trainable<Batch> = {
+      variables: { weight, other },
+      loss: () => {
+        calls++;
+        return { loss: tf.add(tf.mul(weight, bad.has(calls) ? 1e38 : 1).square(), other).asScalar() };
+      },
+    };
+    const told: unknown[] = [];
+    const records: [number, boolean | undefined][] = [];
+    const optimizer = new AdamW();
+    const run = () =>
+      train({
+        model,
+        optimizer,
+        drawBatch: () => ({}),
+        learningRate: () => 0.01,
+        steps: 4,
+        onDivergence: (divergence) => {
+          told.push(divergence);
+          return 'skip';
+        },
+        onStep: ({ step, skipped }) => void records.push([step, skipped]),
+      });
+    expect(await run()).toEqual({ step: 4, finished: true });
+    expect(told).toEqual([2, 3].map((step) => ({ step, quantity: 'loss', value: Infinity, parameters: [] })));
+    expect(records).toEqual([
+      [1, undefined],
+      [2, true],
+      [3, true],
+      [4, undefined],
+    ]);
+    expect(optimizer.stepCount).toBe(2);
+    const before = tf.memory().numTensors;
+    calls = 0;
+    await run();
+    expect(tf.memory().numTensors).toBe(before);
   });
 });
 

@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
 
-import { UserError } from '@scmoe/errors';
 import { clipScale } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -9,6 +8,7 @@ import { GradientReducer } from '../parallel/GradientReducer.js';
 import type { RankGroups } from '../parallel/RankGroups.js';
 import { checkAccumulate, shareOf } from '../parallel/shareOf.js';
 import { accumulateGradients } from './accumulateGradients.js';
+import { DivergedError, type Divergence, findDivergence } from './Divergence.js';
 import { microBatchSeed } from './microBatchSeed.js';
 import { reduceStep } from './reduceStep.js';
 import type { Batch, Trainable } from './Trainable.js';
@@ -24,6 +24,8 @@ export interface StepRecord {
   gradientNorm: number;
   learningRate: number;
   seconds: number;
+  /** The update was left out, for it was not finite. */
+  skipped?: true;
 }
 
 /** Options of `train`. */
@@ -49,39 +51,30 @@ export interface TrainOptions<B extends Batch> {
   /** Largest length of the gradient; 0 does not clip. */
   clip?: number;
   seed?: number;
-  /** Called after every update. */
+  /**
+   * Hears, on every rank, of a loss or gradient that is not finite; all have to answer alike. 'stop', the default, throws
+   * DivergedError; 'skip' leaves the update out and goes on with the next data: the step counts, the optimizer's does not.
+   */
+  onDivergence?: (divergence: Divergence) => 'stop' | 'skip';
+  /** Hears of every update. */
   onStep?: (record: StepRecord) => void | Promise<void>;
-  /** Called after every `evalEvery` updates and after the last one. */
+  /** Measures the model after every `evalEvery` updates and after the last one. */
   evaluate?: (step: number) => Promise<void>;
   /** 0: only after the last update. */
   evalEvery?: number;
-  /** Called after every `saveEvery` updates and when the loop ends, however it ends. */
+  /** Saves the training after every `saveEvery` updates and when the loop ends, however it ends. */
   save?: (step: number) => Promise<void>;
   saveEvery?: number;
   /** Stops after the current update, on all ranks when it fires on one; what was done is saved. */
   signal?: AbortSignal;
 }
 
-/** A loss or gradient that is no number: training can't go on. */
-export class DivergedError extends UserError {
-  override readonly name = 'DivergedError';
-  constructor(
-    readonly step: number,
-    quantity: string,
-    value: number,
-  ) {
-    super(
-      `Training diverged at step ${step}: the ${quantity} is ${value}, expected a finite number. ` +
-        'The parameters were not updated with it. A lower learning rate, a longer warm-up or a smaller clip may help.',
-    );
-  }
-}
-
 /**
  * Trains until `steps` updates are done or `signal` fires. On several ranks every rank calls it, with the same options.
  *
  * @returns the number of updates done and whether that was all of them
- * @throws DivergedError at the first loss or gradient that is not finite, on all ranks; checkpoints stay as they were.
+ * @throws DivergedError at the first loss or gradient that is not finite, on all ranks, unless `onDivergence` says
+ *   otherwise; checkpoints stay as they were.
  * @throws CommError where another rank failed
  */
 export async function train<B extends Batch>({
@@ -97,6 +90,7 @@ export async function train<B extends Batch>({
   bucketBytes,
   clip = 1,
   seed = 0,
+  onDivergence = () => 'stop',
   onStep,
   evaluate,
   evalEvery = 0,
@@ -131,16 +125,20 @@ export async function train<B extends Batch>({
     const stop = signal?.aborted === true;
     const values = await reduceStep({ loss, metrics, grads }, { groups, isSharded, stop });
     const { gradientNorm } = values;
-    if (!Number.isFinite(values.loss)) throw new DivergedError(step + 1, 'loss', values.loss);
-    if (!Number.isFinite(gradientNorm)) throw new DivergedError(step + 1, 'gradient norm', gradientNorm);
-
-    const gradScale = clip > 0 ? tf.tidy(() => clipScale(tf.scalar(gradientNorm), clip)) : undefined;
-    optimizer.step(model.variables, grads, { learningRate: rate, gradScale });
-    tf.dispose([loss, metrics, grads, ...(reducer ? [ownGrads] : []), gradScale ?? []]);
+    const divergence = findDivergence(step + 1, values, grads);
+    const skipped = divergence !== undefined && onDivergence(divergence) === 'skip';
+    if (!divergence) {
+      const gradScale = clip > 0 ? tf.tidy(() => clipScale(tf.scalar(gradientNorm), clip)) : undefined;
+      optimizer.step(model.variables, grads, { learningRate: rate, gradScale });
+      tf.dispose(gradScale ?? []);
+    }
+    tf.dispose([loss, metrics, grads, ...(reducer ? [ownGrads] : [])]);
+    if (divergence && !skipped) throw new DivergedError(divergence);
     step++;
 
     const seconds = (performance.now() - start) / 1000;
-    await onStep?.({ step, loss: values.loss, metrics: values.metrics, gradientNorm, learningRate: rate, seconds });
+    const record = { step, loss: values.loss, metrics: values.metrics, gradientNorm, learningRate: rate, seconds };
+    await onStep?.({ ...record, ...(skipped && { skipped }) });
     if (evaluate && (step === steps || isMultiple(step, evalEvery))) await evaluate(step);
     if (save && isMultiple(step, saveEvery)) {
       await save(step);

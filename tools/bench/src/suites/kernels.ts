@@ -36,7 +36,7 @@ interface Case {
   inputs: tf.Tensor[];
   fused: (...inputs: tf.Tensor[]) => tf.Tensor;
   composed: (...inputs: tf.Tensor[]) => tf.Tensor;
-  /** Of the forward pass. */
+  /** Operations of the forward pass. */
   flops: number;
   /** Least traffic of the forward pass: inputs read once, output written once. */
   bytes: number;

@@ -19,14 +19,14 @@ export const longcatOptions = {
   ...backboneOptions,
   ...routerOptions,
   ...expertOptions,
-  /** With keys and values of every head, or latent (MLA). */
+  /** Attention with keys and values of every head, or latent (MLA). */
   attention: {
     type: 'choice',
     choices: ['multiHead', 'latent'],
     derived: 'latent where latent is given',
     help: 'attention with keys and values of every head, or latent',
   },
-  /** Of both attentions; it takes the place of `numKvHeads` and `rope`. */
+  /** Sizes of both attentions where they are latent; it takes the place of `numKvHeads` and `rope`. */
   latent: { type: 'record', options: latentOptions, optional: true, flag: false, help: 'sizes of latent attention' },
 } as const satisfies OptionSpecs;
 

@@ -1,23 +1,15 @@
-import {
-  type Reference,
-  availableBackends,
-  expectGradients,
-  expectOutput,
-  readReference,
-  referenceCases,
-} from '@scmoe/testing';
+import { expectOutput, type Reference } from '@scmoe/testing';
 import { sequentialPlan } from '@scmoe/scheduler';
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 
 import { checkParameters } from '../../parameters/ParameterSpec.js';
 import { executePlan } from '../../plan/executePlan.js';
-import { backboneOfReference, differentiable, parametersOfReference } from '../../testing/referenceConfig.js';
+import { describeReference, expectGradientsOf, expectRouting } from '../../testing/describeReference.js';
+import { backboneOfReference, parametersOfReference } from '../../testing/referenceConfig.js';
 import { resolveLongcatBlock, type LongcatBlockConfig } from './LongcatBlockConfig.js';
 import { longcatOperators } from './longcatOperators.js';
 import { longcatSpecs } from './longcatSpecs.js';
 import { runLongcatBlock } from './runLongcatBlock.js';
-
-const names = referenceCases('longcatBlock');
 
 /** Theirs are counted from 0 and call an MLP a feed-forward network. */
 function ourName(name: string): string {
@@ -36,27 +28,15 @@ function configOf(reference: Reference): LongcatBlockConfig {
   return { ...backboneOfReference(reference), numExperts, ffnHidden: reference.tensors['param.ffn0.gate']!.shape[1]! };
 }
 
-describe.each(availableBackends())('runLongcatBlock against the reference values on %s', (backend) => {
-  beforeAll(() => tf.setBackend(backend));
-  beforeEach(() => tf.engine().startScope());
-  afterEach(() => tf.engine().endScope());
+describeReference('runLongcatBlock', 'longcatBlock', (reference) => {
+  const config = resolveLongcatBlock(configOf(reference));
+  const parameters = parametersOf(reference);
+  checkParameters(parameters, longcatSpecs(config));
 
-  it.each(names)('%s', (name) => {
-    const reference = readReference(name);
-    const config = resolveLongcatBlock(configOf(reference));
-    const parameters = parametersOf(reference);
-    const x = reference.tensors['input.x'] as tf.Tensor3D;
-    checkParameters(parameters, longcatSpecs(config));
-
-    const operators = longcatOperators(parameters, config);
-    const values = executePlan(sequentialPlan(operators), operators, { x });
-    for (const output of ['a', 'u', 'b', 'c', 'routed', 'y'] as const) expectOutput(reference, output, values[output]!);
-    expectOutput(reference, 'weights', values.routing!.weights);
-    expect(values.routing!.experts.dataSync()).toEqual(reference.tensors['output.experts']!.dataSync());
-
-    expectGradients(reference, differentiable(reference), (given) => {
-      const { y } = runLongcatBlock(given['input.x'] as tf.Tensor3D, parametersOf(reference, given), config);
-      return tf.sum(tf.mul(y, reference.tensors['r.y']!));
-    });
-  });
+  const operators = longcatOperators(parameters, config);
+  const x = reference.tensors['input.x'] as tf.Tensor3D;
+  const values = executePlan(sequentialPlan(operators), operators, { x });
+  for (const output of ['a', 'u', 'b', 'c', 'routed', 'y'] as const) expectOutput(reference, output, values[output]!);
+  expectRouting(reference, values.routing!);
+  expectGradientsOf<tf.Tensor3D>(reference, (...args) => runLongcatBlock(...args, config), parametersOf);
 });

@@ -39,7 +39,7 @@ export function readLlamaLike(
   };
 }
 
-/** @throws PretrainedError where tokens see less than the whole sequence. */
+/** Checks the attention's window. @throws PretrainedError where tokens see less than the whole sequence. */
 export function wholeWindowOnly(config: ConfigReader, { sequenceLength }: Pick<GptConfig, 'sequenceLength'>): void {
   const window = config.take('sliding_window');
   if (window !== undefined && !((window as number) >= sequenceLength)) {

@@ -9,7 +9,7 @@ export function backboneOf({ stages }: ResolvedGpt): ResolvedBackbone {
   return stages[0]!.config;
 }
 
-/** @throws ArgumentError where a layer has experts. */
+/** Checks that a model is dense. @throws ArgumentError where a layer has experts. */
 export function denseOnly({ stages }: ResolvedGpt): void {
   const kind = stages.find(({ config }) => config.moe)?.config.kind ?? 'dense';
   expectThat(kind === 'dense', 'moe.kind', 'dense', kind);
@@ -41,6 +41,8 @@ const withoutEffect: readonly string[] = [
 ] satisfies (keyof RouterConfig)[];
 
 /**
+ * Checks that a router is one that a family has.
+ *
  * @param own options in which the routers of a family differ from the plain one, which has the defaults of
  *   `routerOptions`; null: any value
  * @throws ArgumentError naming an option that the family does not have. One that is new is refused until it is named here.

@@ -79,12 +79,13 @@ function classesOf(config: ConfigReader): Pick<VitConfig, 'numClasses' | 'classN
 }
 
 /** What all blocks have alike. @throws ArgumentError naming what the format has not. */
-function plainBackbone({ stages, pooling, norm, patchSize, patchStride }: ResolvedVit) {
+function plainBackbone({ stages, stem, pooling, norm, patchSize, patchStride }: ResolvedVit) {
   const kind = stages.find(({ config }) => config.moe)?.config.kind ?? 'dense';
   const backbone = stages[0]!.config;
   const { numHeads, numKvHeads, activation, attentionBias, ffnBias } = backbone;
   expectThat(kind === 'dense', 'moe.kind', 'dense', kind);
   expectThat(pooling === 'class', 'pooling', 'class', pooling);
+  expectThat(stem === 'patches', 'stem', 'patches', stem);
   expectThat(patchStride === patchSize, 'patchStride', `patchSize = ${patchSize}`, patchStride);
   expectThat(norm === 'layer', 'norm', 'layer', norm);
   expectThat(activation !== 'swiglu', 'activation', 'gelu, gelu_tanh or silu', activation);

@@ -57,12 +57,14 @@ export class ConfigReader {
     return this.json[key] ?? undefined;
   }
 
-  /** @throws PretrainedError about an option: what was expected, and its value. */
+  /** Fails. @throws PretrainedError about an option: what was expected, and its value. */
   fail(key: string, expected: string): never {
     throw new PretrainedError(`${this.source}: ${key}: ${expected}, got ${JSON.stringify(this.json[key] ?? null)}`);
   }
 
   /**
+   * Checks that every option has been asked for.
+   *
    * @param ignore options that are known to change nothing.
    * @throws PretrainedError where there are options that nobody asked for and that are not switched off.
    */

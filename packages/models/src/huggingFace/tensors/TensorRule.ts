@@ -3,9 +3,9 @@
  * `{block}` and the like stand for a number that is the same on both sides.
  */
 export interface TensorRule {
-  /** In the model. Several lie side by side along the last axis of one of theirs (GPT-2's c_attn). */
+  /** Names in the model. Several lie side by side along the last axis of one of theirs (GPT-2's c_attn). */
   readonly ours: string | readonly string[];
-  /** In the checkpoint. With `{expert}`: one tensor for each entry of ours along its first axis. */
+  /** The name in the checkpoint. With `{expert}`: one tensor for each entry of ours along its first axis. */
   readonly theirs: string;
   /** Theirs is (out, in) where ours is (in, out). */
   readonly transposed?: boolean;

@@ -8,7 +8,9 @@ import type { TensorLink, TensorPlace } from './linkTensors.js';
 export interface ImportOptions {
   /** Names in the checkpoint that are neither needed nor an error. */
   isUnused?: (name: string) => boolean;
-  /** Of all names in the checkpoint, where they may also be written without it (as a bare backbone was saved). */
+  /**
+   * Prefix of all names in the checkpoint, where they may also be written without it (as a bare backbone was saved).
+   */
   prefix?: string;
 }
 

@@ -11,7 +11,7 @@ export interface TensorPlace {
 
 /** A rule with its numbers filled in. */
 export interface TensorLink {
-  /** With the shape that this rank has: of stacked experts its own. */
+  /** Tensors of the model with the shape that this rank has: of stacked experts its own. */
   readonly ours: readonly TensorPlace[];
   /** One, or one for each expert that this rank has. */
   readonly theirs: readonly TensorPlace[];

@@ -61,7 +61,7 @@ export const binaryKernels: tf.KernelConfig[] = groups.flatMap(
     ),
 );
 
-/** Undefined where the shapes don't fit: the JavaScript kernel says so. */
+/** The result, or undefined where the shapes don't fit: the JavaScript kernel says so. */
 function runBinary(
   backend: ScmoeBackend,
   run: BinaryFunction,

@@ -326,6 +326,14 @@ suite(`native kernels against tfjs-backend-cpu${native.problem ? ` (skipped: ${n
   it('takes softmax, running sums and the k largest', () => {
     expectSame((x) => tf.softmax(x), [floats([5, 9])]);
     expectSame((x) => tf.logSoftmax(x), [floats([5, 9])]);
+    for (const axis of [0, 1]) expectSame((x) => tf.cumsum(x, axis), [floats([6, 8], { specials: true })]);
+    for (const specials of [
+      [NaN, 1, 2],
+      [Infinity, 1, Infinity],
+      [-Infinity, -Infinity, -Infinity],
+    ])
+      // prettier-ignore
+      expectSame((x) => tf.softmax(x), [{ shape: [1, 3], dtype: 'float32', values: specials }]);
     for (const axis of [0, 1, 2]) {
       for (const exclusive of [false, true]) {
         for (const reverse of [false, true]) {
@@ -340,6 +348,15 @@ suite(`native kernels against tfjs-backend-cpu${native.problem ? ` (skipped: ${n
       expectSame(op, [floats([4, 60])]);
       expectSame(op, [ints([4, 60], -3, 3)]);
     }
+  });
+
+  it.each([2, 40])('ranks NaN above everything, as PyTorch does, among the %i largest', (k) => {
+    void tf.setBackend(backendName);
+    const values = [2, NaN, -Infinity, 7, NaN, Infinity, 7, ...Array.from({ length: 60 }, (_, i) => -i)];
+    const sorted = [1, 4, 5, 3, 6, 0, ...Array.from({ length: 60 }, (_, i) => 7 + i), 2];
+    // TF.js's own order depends on where a NaN lies: [1, 3, NaN] gives 3 and 1, [1, NaN, 3] gives NaN and 3.
+    expect([...tf.topk(tf.tensor1d(values), k).indices.dataSync()]).toEqual(sorted.slice(0, k));
+    expect([...tf.topk(tf.tensor1d(values), k).values.dataSync()]).toEqual(sorted.slice(0, k).map((i) => values[i]!));
   });
 
   it('chooses, converts and fills', () => {

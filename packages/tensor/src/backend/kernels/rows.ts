@@ -4,7 +4,7 @@ import { loadAddon } from '../../addon/loadAddon.js';
 import { isNumeric, sizeOf } from './dtypes.js';
 import { standardKernel } from './standardKernel.js';
 
-/** Over the last axis, as TF.js has it. */
+/** Softmax over the last axis, as TF.js has it. */
 const softmax = standardKernel<{ logits: tf.TensorInfo }, { dim: number }>(
   'Softmax',
   (backend, { logits }, { dim }) => {

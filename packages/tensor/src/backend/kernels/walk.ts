@@ -21,7 +21,7 @@ export function setWalk(sizes: readonly number[], first: readonly number[], seco
   return walk;
 }
 
-/** Over `size` elements of both operands that lie side by side. */
+/** A walk over `size` elements of both operands that lie side by side. */
 export function flatWalk(size: number): Float64Array {
   walk[0] = 1;
   walk[1] = size;

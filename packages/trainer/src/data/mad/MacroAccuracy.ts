@@ -17,7 +17,7 @@ export class MacroAccuracy {
     this.predicted = new Uint8Array(numClasses);
   }
 
-  /** @throws ArgumentError where the lengths differ. */
+  /** Counts predictions. @throws ArgumentError where the lengths differ. */
   add(predictions: ArrayLike<number>, targets: ArrayLike<number>): void {
     if (predictions.length !== targets.length)
       throw new ArgumentError(
@@ -32,7 +32,7 @@ export class MacroAccuracy {
     }
   }
 
-  /** From 0 to 1; NaN before anything was counted. */
+  /** Accuracy from 0 to 1; NaN before anything was counted. */
   value(): number {
     let sum = 0;
     let classes = 0;

@@ -1,6 +1,6 @@
 import { UserError } from '@scmoe/errors';
 
-/** @throws UserError naming the option, what was expected and what came, unless `holds`. */
+/** Checks an option. @throws UserError naming the option, what was expected and what came, unless `holds`. */
 export function expectOption(holds: boolean, name: string, expected: string, got: unknown): void {
   if (!holds) throw new UserError(`${name}: expected ${expected}, got ${String(got)}.`, { exitCode: 2 });
 }

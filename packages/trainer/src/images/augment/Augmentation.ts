@@ -1,13 +1,16 @@
 import { expectBetween, expectInteger, expectKnownOptions, expectThat, optionNames } from '@scmoe/errors';
 
-/** From the first number to the second. */
+/** A range from the first number to the second. */
 export type Range = readonly [number, number];
 
 /** How pictures are varied in training, in this order. What is absent is not done. */
 export interface Augmentation {
   /** A crop at any place of the picture with so many black pixels around it. */
   padding?: number;
-  /** Instead: a part with a share of the area and a ratio of width to height in these ranges, resized (bilinear). */
+  /**
+   * A part instead of the whole, with a share of the area and a ratio of width to height in these ranges, resized
+   * (bilinear).
+   */
   resizedCrop?: { scale?: Range; ratio?: Range };
   /** Probability that left and right are swapped. */
   flip?: number;
@@ -31,7 +34,7 @@ export const smallImageAugmentation: Augmentation = { padding: 4, flip: 0.5 };
 /** What is customary for a set of photographs such as ImageNet. */
 export const photoAugmentation: Augmentation = { resizedCrop: {}, flip: 0.5 };
 
-/** @throws ArgumentError naming the option, what is allowed and what came. */
+/** Checks how pictures are varied. @throws ArgumentError naming the option, what is allowed and what came. */
 export function checkAugmentation(augmentation: Augmentation): void {
   expectKnownOptions('augmentation', augmentation, known);
   const { padding, resizedCrop, flip, randAugment, erase } = augmentation;

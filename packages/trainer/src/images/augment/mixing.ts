@@ -24,7 +24,7 @@ export interface MixPlan {
 
 const known = optionNames<Mixing>({ mixup: true, cutmix: true, probability: true });
 
-/** @throws ArgumentError naming the option, what is allowed and what came. */
+/** Checks how pictures are mixed. @throws ArgumentError naming the option, what is allowed and what came. */
 export function checkMixing(mixing: Mixing): void {
   expectKnownOptions('mixing', mixing, known);
   const { mixup = 0, cutmix = 0, probability = 1 } = mixing;

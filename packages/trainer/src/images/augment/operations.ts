@@ -46,9 +46,9 @@ export const operations: Readonly<Record<OperationName, (image: RgbImage, amount
   shearX: (image, amount) => transformAffine(image, [1, amount, 0, 0, 1, 0]),
   /** Moves a column by `amount` times its number upwards. */
   shearY: (image, amount) => transformAffine(image, [1, 0, 0, amount, 1, 0]),
-  /** By `amount` pixels to the left. */
+  /** Moves the picture by `amount` pixels to the left. */
   translateX: (image, amount) => transformAffine(image, [1, 0, amount, 0, 1, 0]),
-  /** By `amount` pixels upwards. */
+  /** Moves the picture by `amount` pixels upwards. */
   translateY: (image, amount) => transformAffine(image, [1, 0, 0, 0, 1, amount]),
 };
 
@@ -85,7 +85,10 @@ function contrastTables({ data }: RgbImage): Tables {
   return tables as unknown as Tables;
 }
 
-/** From the gray that `from` gives for each pixel, `amount` times the way to the picture. In float32, as Pillow does. */
+/**
+ * A picture that is `amount` times the way from the gray that `from` gives for each pixel to the picture. In float32,
+ * as Pillow does.
+ */
 function blend(image: RgbImage, amount: number, from: (at: number) => number): RgbImage {
   const { data } = image;
   const factor = Math.fround(amount);

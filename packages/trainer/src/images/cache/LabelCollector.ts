@@ -8,7 +8,7 @@ interface SeenClass {
   inTraining: boolean;
 }
 
-/** Without names of classes, a number above is a mistake rather than a class. */
+/** The largest number of a class without a name: one above is a mistake rather than a class. */
 const maxUnnamed = 1_000_000;
 
 /** Takes the classes of pictures as they come, by number or name, and numbers them in the end. */

@@ -23,7 +23,7 @@ export const cacheVersion = 1;
 export interface CacheIndex {
   size: ImageSize;
   classNames: string[];
-  /** Of each split: the number of each picture in the file, and its class. */
+  /** The pictures of each split: the number of each picture in the file, and its class. */
   splits: { train: CachedSplit; test: CachedSplit };
   skipped: SkippedImage[];
   numSkipped: number;
@@ -43,7 +43,7 @@ export function indexBytes(index: CacheIndex): Buffer {
   return Buffer.from(JSON.stringify({ ...index, splits: { train: stored(train), test: stored(test) } }));
 }
 
-/** @throws SyntaxError or ArgumentError where it is none. */
+/** Reads an index. @throws SyntaxError or ArgumentError where it is none. */
 export function parseIndex(bytes: Buffer): CacheIndex {
   const index: unknown = JSON.parse(bytes.toString());
   expectRecord('index', index);

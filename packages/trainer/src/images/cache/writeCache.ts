@@ -21,7 +21,7 @@ import { removeLeftovers, temporaryName } from './temporaryFiles.js';
 export interface ImageProgress {
   /** Pictures dealt with, the skipped ones included. */
   done: number;
-  /** Of so many, where that is known. */
+  /** How many there are, where that is known. */
   total?: number;
   skipped: number;
 }

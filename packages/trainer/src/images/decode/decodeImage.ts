@@ -15,7 +15,7 @@ export interface DecodeOptions {
   strict?: boolean;
 }
 
-/** As many as Pillow decodes without a warning: a quarter of a GiB in memory. */
+/** What Pillow decodes without a warning, in pixels: a quarter of a GiB in memory. */
 export const defaultMaxPixels = 89_478_485;
 
 /**

@@ -19,7 +19,7 @@ export interface PreprocessSettings {
   centerCrop?: ImageSize;
   /** What levels are multiplied with, 1/255 in general. Absent: levels stay from 0 to 255. */
   rescaleFactor?: number;
-  /** Subtracted and divided by after that. Absent: nothing is. */
+  /** What is subtracted and divided by after that. Absent: nothing is. */
   normalize?: { mean: PerChannel; std: PerChannel };
 }
 
@@ -30,7 +30,7 @@ export const defaultPreprocessing: PreprocessSettings = {
   normalize: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
 };
 
-/** @throws ArgumentError naming the setting, what is allowed and what came. */
+/** Checks settings. @throws ArgumentError naming the setting, what is allowed and what came. */
 export function checkPreprocessing(settings: PreprocessSettings): void {
   const { resize, resample, centerCrop, rescaleFactor, normalize } = settings;
   if (resize !== undefined && 'shortestEdge' in resize)
@@ -47,7 +47,7 @@ export function checkPreprocessing(settings: PreprocessSettings): void {
   expectThat(!normalize.std.includes(0), 'normalize.std', 'no 0', normalize.std);
 }
 
-/** @throws ArgumentError unless both sides are whole numbers of at least 1. */
+/** Checks a size. @throws ArgumentError unless both sides are whole numbers of at least 1. */
 export function checkSize(what: string, { height, width }: ImageSize): void {
   expectPositiveInteger(`${what}.height`, height);
   expectPositiveInteger(`${what}.width`, width);

@@ -1,6 +1,6 @@
 /** A kernel of Pillow's resampling, over distances in source pixels where the picture is not made smaller. */
 export interface ResampleFilter {
-  /** Beyond this distance it is 0. */
+  /** Distance beyond which it is 0. */
   support: number;
   at(x: number): number;
 }
@@ -39,7 +39,7 @@ const lanczos: ResampleFilter = { support: 3, at: (x) => (x >= -3 && x < 3 ? sin
 /** How pixels are weighed when a picture changes its size: names of Pillow's filters. */
 export type Resample = 'nearest' | 'lanczos' | 'bilinear' | 'bicubic' | 'box' | 'hamming';
 
-/** In the order of Pillow's numbers, which `resample` in a preprocessor_config.json is one of. */
+/** Names in the order of Pillow's numbers, which `resample` in a preprocessor_config.json is one of. */
 export const resampleNames: readonly Resample[] = ['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming'];
 
 /** All that are sums over pixels; `nearest` takes one and has no kernel. */

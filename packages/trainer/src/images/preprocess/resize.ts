@@ -6,7 +6,9 @@ import { type Resample, type ResampleFilter, resampleFilters } from './resampleF
 /** Fraction bits of a weight: Pillow keeps 8 bits for the pixel and 2 for overshoot of the 32 that a sum has. */
 const precisionBits = 32 - 8 - 2;
 
-/** For each pixel of an output line: the first pixel of the input that counts, how many do, and their weights. */
+/**
+ * What makes each pixel of an output line: the first pixel of the input that counts, how many do, and their weights.
+ */
 interface LineWeights {
   first: Int32Array;
   count: Int32Array;

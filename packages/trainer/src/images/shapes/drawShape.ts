@@ -6,7 +6,7 @@ import type { Shape } from './shapes.js';
 type Colour = readonly [number, number, number];
 
 const samplesPerSide = 3;
-/** Of the levels of two colours, summed; below, a shape is hard to see in the noise. */
+/** Least difference of the levels of two colours, summed; below, a shape is hard to see in the noise. */
 const leastContrast = 150;
 
 /** A shape in some colour, place, size and turn, on a ground of another colour, with noise over both. */

@@ -186,7 +186,7 @@ async function recordOf(
   );
 }
 
-/** Undefined where there is no class: null, or the -1 of test sets whose classes are secret. */
+/** The class, or undefined where there is none: null, or the -1 of test sets whose classes are secret. */
 function labelOf(value: unknown): number | string | undefined {
   const label =
     typeof value === 'bigint' ? Number(value) : value instanceof Uint8Array ? Buffer.from(value).toString() : value;

@@ -18,7 +18,7 @@ import * as tf from '@tensorflow/tfjs';
 import { activeHidden, type MadKind } from './kinds.js';
 
 const dModel = 128;
-/** As in MAD's multi-head attention: heads of 8, all of which is rotated. */
+/** Heads as in MAD's multi-head attention: of 8, all of which is rotated. */
 const numHeads = 16;
 const loadBalanceCoefficient = 0.01;
 
@@ -78,7 +78,7 @@ export class MadModel implements Trainable<TokenBatch> {
     tf.dispose(this.variables);
   }
 
-  /** @returns logits (B * S, vocabSize) */
+  /** Runs a pass. @returns logits (B * S, vocabSize) */
   private forward(ids: tf.Tensor2D): { logits: tf.Tensor2D; routings: Routing[] } {
     const [batch, length] = ids.shape;
     const x = embedding(ids, this.variables['embedding'] as tf.Variable<tf.Rank.R2>) as tf.Tensor3D;
@@ -109,7 +109,10 @@ export class MadModel implements Trainable<TokenBatch> {
   }
 }
 
-/** As in the authors' code: 0.02 for embeddings, for weights that of PyTorch's linear layers of this width. */
+/**
+ * Standard deviation as in the authors' code: 0.02 for embeddings, for weights that of PyTorch's linear layers of this
+ * width.
+ */
 function deviationOf(name: string): number {
   return name === 'embedding' ? 0.02 : 1 / Math.sqrt(3 * dModel);
 }

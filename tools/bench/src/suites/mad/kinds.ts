@@ -6,7 +6,7 @@ export interface MadKind {
   moe: Omit<PairConfig, 'dModel' | 'numHeads'>;
 }
 
-/** Of an expert, as in MAD's channel of experts: 8 of them, 2 active. */
+/** Hidden width of an expert, as in MAD's channel of experts: 8 of them, 2 active. */
 const expertHidden = 16;
 const numExperts = 8;
 /** Every kind has so many hidden units for a token in each of its two channels. */

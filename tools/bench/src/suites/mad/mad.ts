@@ -91,7 +91,7 @@ export function madTable(runs: readonly MadRun[]): string {
   return table(['kind', ...madTaskNames, 'mean'], rows);
 }
 
-/** For each seed the mean over the settings of the best accuracy over the grid. */
+/** The score of each seed: the mean over the settings of the best accuracy over the grid. */
 function scoresOfSeeds(runs: readonly MadRun[]): number[] {
   return groupBy(runs, ({ seed }) => seed).map((ofSeed) => {
     const settings = groupBy(ofSeed, ({ setting }) => JSON.stringify(setting));

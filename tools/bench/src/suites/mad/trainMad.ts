@@ -27,7 +27,7 @@ export interface MadRunId {
 }
 
 export interface MadRun extends MadRunId {
-  /** Over the counted targets of the test samples, averaged over classes; from 0 to 1. */
+  /** Accuracy over the counted targets of the test samples, averaged over classes; from 0 to 1. */
   accuracy: number;
   steps: number;
   seconds: number;

@@ -4,7 +4,7 @@ export interface OverlapShape {
   numHeads: number;
   /** Hidden width of the MLP, of the shared expert and of each expert. */
   ffnHidden: number;
-  /** Of all ranks together. */
+  /** Experts of all ranks together. */
   numExperts: number;
   /** Slots of each expert relative to an even share of the tokens. */
   capacityFactor: number;

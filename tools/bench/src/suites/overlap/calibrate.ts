@@ -8,7 +8,7 @@ import type { ProfileAnswer } from './protocol.js';
 export interface CalibratedRate {
   target: number;
   rate: string;
-  /** Of the forward pass, and of forward and backward together. */
+  /** Communication share of the forward pass, and of forward and backward together. */
   forwardShare: number;
   trainingShare: number;
 }

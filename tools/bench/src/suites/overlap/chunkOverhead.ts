@@ -38,7 +38,7 @@ function isFirstLayerForward({ operator }: Span): boolean {
   return operator.startsWith('0 ') && !operator.endsWith("'");
 }
 
-/** Of the chunks of an operator itself, not of what starts them or takes what came. */
+/** Sum over the chunks of an operator itself, not of what starts them or takes what came. */
 function sum(spans: readonly Span[], prefix: string): number {
   return spans
     .filter(({ operator }) => operator.startsWith(prefix) && !operator.includes(' ', 2))

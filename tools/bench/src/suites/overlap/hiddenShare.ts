@@ -3,7 +3,7 @@ import { hiddenFraction } from '@scmoe/scheduler';
 
 import { median } from '../../statistics.js';
 
-/** Of one plan, of the sequential plan and of the computations alone, round by round: seconds. */
+/** Times of one plan, of the sequential plan and of the computations alone, round by round: seconds. */
 export interface HiddenSamples {
   step: readonly number[];
   sequential: readonly number[];

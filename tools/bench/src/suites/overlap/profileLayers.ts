@@ -50,7 +50,7 @@ function quickest(a: MeasuredLayer, b: MeasuredLayer): MeasuredLayer {
   };
 }
 
-/** Of all layers of a model: they do the same. */
+/** Mean over all layers of a model: they do the same. */
 function meanOf(layers: ProfileAnswer['layers'], direction: 'forward' | 'backward'): Record<string, number> {
   const names = Object.keys(layers[0]![direction]);
   return Object.fromEntries(

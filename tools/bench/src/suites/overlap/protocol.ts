@@ -28,7 +28,7 @@ export interface TimeAnswer {
 
 /** Answer to `profile`: medians over sequential training steps, of all ranks. */
 export interface ProfileAnswer {
-  /** Of each layer, forward and backward. */
+  /** Times of each layer, forward and backward. */
   layers: { forward: OperatorCosts; backward: OperatorCosts }[];
   /** What a step takes besides its layers: embedding, loss and the like, and the optimizer. */
   outsideMs: number;

@@ -4,7 +4,7 @@ import type { LayerName } from './layers.js';
 export interface Row {
   name: string;
   layer: LayerName;
-  /** `chunked`: overlapped, and the tokens may be cut into chunks as well. */
+  /** How it is run. `chunked`: overlapped, and the tokens may be cut into chunks as well. */
   schedule: 'sequential' | 'pipelined' | 'overlapped' | 'chunked';
 }
 

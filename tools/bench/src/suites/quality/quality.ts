@@ -104,7 +104,7 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Of a sample: n - 1. */
+/** Standard deviation of a sample: n - 1. */
 function deviation(values: readonly number[]): string {
   if (values.length < 2) return '';
   const center = mean(values);

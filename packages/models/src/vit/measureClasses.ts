@@ -1,11 +1,12 @@
-import type { Vit, VitBatch } from '@scmoe/models';
 import * as tf from '@tensorflow/tfjs';
+
+import type { Vit, VitBatch } from './Vit.js';
 
 /** How a model sees the classes of some pictures. */
 export interface ClassMeasures {
   /** (C, C) share of the pictures of class i that are taken for class j; a class without pictures has zeros. */
   confusion: number[][];
-  /** Of each layer with experts: (C, N) share of the choices of class i's patches that fall to expert j. */
+  /** A table for each layer with experts: (C, N) share of the choices of class i's patches that fall to expert j. */
   experts: number[][][];
 }
 

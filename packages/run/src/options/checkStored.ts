@@ -1,0 +1,38 @@
+import { UserError } from '@scmoe/errors';
+import type { Checkpoint } from '@scmoe/trainer';
+
+import { parseValue } from './configFile.js';
+import type { OptionGroup } from './OptionGroup.js';
+
+/** What every run has: without them a loop would compute with nothing. */
+const needed = ['batchSize', 'lr', 'weightDecay', 'clip', 'seed', 'evalEvery', 'evalBatches', 'saveEvery', 'keep'];
+
+/**
+ * Makes sure that the settings in a checkpoint are what their options take, whoever has written it: they decide what is
+ * allocated. Settings that no option knows are not looked at, for nothing reads them.
+ *
+ * @throws UserError naming the checkpoint and the setting
+ */
+export function checkStored({ path, index: { config } }: Checkpoint, groups: readonly OptionGroup[]): void {
+  const where = `${path}: checkpoint.json: config`;
+  for (const name of needed) {
+    if (!Object.hasOwn(config, name)) throw new UserError(`${where}: ${name}: expected a number, got nothing.`);
+  }
+  const { skippedData = 0 } = config;
+  if (!Number.isSafeInteger(skippedData) || (skippedData as number) < 0) {
+    throw new UserError(`${where}: skippedData: expected a whole number, got ${JSON.stringify(skippedData)}.`);
+  }
+  for (const option of groups.flatMap(({ options }) => options)) {
+    const name = option.attributeName();
+    if (!Object.hasOwn(config, name)) continue;
+    const value = config[name];
+    // A list is an option that takes its items with commas between.
+    const parsed = parseValue(
+      where,
+      option,
+      Array.isArray(value) ? value.map((item) => JSON.stringify(item)).join() : value,
+    );
+    if (JSON.stringify(parsed) === JSON.stringify(value)) continue;
+    throw new UserError(`${where}: ${name}: expected ${JSON.stringify(parsed)}, got ${JSON.stringify(value)}.`);
+  }
+}

@@ -1,0 +1,47 @@
+// One rank of the test of work that is done once a host, in a process of its own: sends what came of all cases.
+import { setTimeout } from 'node:timers/promises';
+
+import { init } from '@scmoe/comm';
+import { UserError } from '@scmoe/errors';
+import { sendResult } from '@scmoe/testing';
+
+import { oncePerHost } from '../ranks/oncePerHost.js';
+
+/** What came of one case on one rank. */
+export interface OncePerHostOutcome {
+  /** When the work began and ended here, in milliseconds since 1970. */
+  began?: number;
+  ended?: number;
+  result?: number;
+  error?: string;
+}
+
+const world = await init({ engine: 'gloo', timeoutMs: 2_000, silenceMs: 60_000 });
+const { rank } = world;
+
+async function attempt(host: string, work: () => Promise<number>): Promise<OncePerHostOutcome> {
+  const outcome: OncePerHostOutcome = {};
+  const observed = async () => {
+    outcome.began = Date.now();
+    const result = await work();
+    outcome.ended = Date.now();
+    return result;
+  };
+  try {
+    outcome.result = await oncePerHost(world, observed, { host, everyMs: 100 });
+  } catch (error) {
+    outcome.error = `${(error as Error).name}: ${(error as Error).message}`;
+  }
+  return outcome;
+}
+
+const outcomes = {
+  // Longer than ranks wait for each other in one exchange.
+  oneHost: await attempt('a', () => setTimeout(rank === 0 ? 3_000 : 0, 10 + rank)),
+  twoHosts: await attempt(rank === 1 ? 'b' : 'a', () => setTimeout(rank === 1 ? 500 : 100, 20 + rank)),
+  failure: await attempt(rank === 1 ? 'b' : 'a', () =>
+    rank === 1 ? Promise.reject(new UserError('The disk is full.')) : Promise.resolve(rank),
+  ),
+};
+await world.close();
+await sendResult(outcomes);

@@ -1,0 +1,64 @@
+import type { EvaluationResult } from '@scmoe/trainer';
+import { Command } from 'commander';
+
+import type { MakeCommand } from '../cli/runCommandLine.js';
+import { say, type Terminal } from '../cli/Terminal.js';
+import { addOptions } from '../options/OptionGroup.js';
+import { wholeNumber } from '../options/parsers.js';
+import { runtimeOptions, type RuntimeOptions } from '../options/runtimeOptions.js';
+import { count } from '../report/format.js';
+import type { TrainedModel } from './openModel.js';
+import { openTrainedModel } from './openTrainedModel.js';
+import { trainable } from './trainable.js';
+import type { ProgramTypes, TrainingProgram } from './TrainingProgram.js';
+
+/** What is special to a program in its `eval` command. */
+export interface EvalCommandOptions<Types extends ProgramTypes> {
+  /** Help of the command: `Measure how well ...`. */
+  description: string;
+  /** Help of `--data`. */
+  dataHelp: string;
+  /**
+   * Opens the data to measure on: those at a path that the command line names, or those of the run.
+   *
+   * @throws UserError when they can't be used with this model
+   */
+  openData: (trained: TrainedModel<Types>, path: string | undefined, terminal: Terminal) => Promise<Types['data']>;
+  /** What is shown between the loss and the number of samples: `top1 93.10 %`. */
+  show: (result: EvaluationResult) => string[];
+}
+
+interface CommandOptions extends RuntimeOptions {
+  data?: string;
+  evalBatches: number;
+  batchSize?: number;
+}
+
+/** The `eval` command of a program, which measures a trained model as validation does in training. */
+export function evalCommand<Types extends ProgramTypes>(
+  program: TrainingProgram<Types>,
+  { description, dataHelp, openData, show }: EvalCommandOptions<Types>,
+): MakeCommand {
+  const { name: samples, unit } = program.samples;
+  return (terminal) => {
+    const command = new Command('eval')
+      .description(description)
+      .argument('[checkpoint]', "checkpoint or run folder, or 'latest'", 'latest')
+      .option('--data <path>', dataHelp)
+      .option('--eval-batches <n>', 'batches, spread evenly over the data; 0: all of them', wholeNumber(0), 0)
+      .option('--batch-size <n>', `${samples} per batch (default: the run's)`, wholeNumber(1));
+    addOptions(command, runtimeOptions());
+    return command.action(async (path: string, options: CommandOptions) => {
+      const trained = await openTrainedModel(program, path, options, terminal);
+      const data = await openData(trained, options.data, terminal);
+      say(terminal, `data: ${data.line}`);
+      const { evalBatches, batchSize = trained.settings.batchSize } = options;
+      const settings = { ...trained.settings, batchSize, evalBatches };
+      const { measure }: TrainingProgram = program;
+      const result = await program.evaluate(trainable(trained.model, { measure }), data, settings);
+      const numbers = [`loss ${result.loss.toFixed(4)}`, ...show(result), `${unit} ${count(result.weight)}`];
+      say(terminal, numbers.join('  '));
+      await data.close?.();
+    });
+  };
+}

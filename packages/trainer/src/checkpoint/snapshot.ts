@@ -1,0 +1,53 @@
+import { layOutSafetensors } from '@scmoe/tensor';
+import type * as tf from '@tensorflow/tfjs';
+
+import { type CheckpointContent, indexOf, tensorMetadata } from './CheckpointContent.js';
+import { type CheckpointIndex, dataFile, modelFile, optimizerFile } from './CheckpointIndex.js';
+
+/** A checkpoint in host memory, as the bytes of its files: nothing that training does to the tensors changes it. */
+export interface Snapshot {
+  index: Omit<CheckpointIndex, 'files'>;
+  /** Pieces of each file, by its name; in shared memory, so that a thread gets them without another copy. */
+  files: Record<string, Uint8Array[]>;
+}
+
+/** Memory of snapshots, taken again for the next one: the same model has the same sizes. */
+export class SnapshotMemory {
+  private readonly buffers = new Map<string, SharedArrayBuffer>();
+
+  /** Copies a checkpoint; what an earlier call has returned is overwritten. */
+  async take(content: CheckpointContent): Promise<Snapshot> {
+    const metadata = tensorMetadata(content);
+    return {
+      index: indexOf(content),
+      files: {
+        [modelFile]: await this.copyTensors(modelFile, content.parameters, metadata),
+        [optimizerFile]: await this.copyTensors(optimizerFile, content.optimizer.state, metadata),
+        [dataFile]: [this.copy(dataFile, Buffer.from(JSON.stringify(content.dataDescription)))],
+      },
+    };
+  }
+
+  private async copyTensors(
+    file: string,
+    tensors: Record<string, tf.Tensor>,
+    metadata: Record<string, string>,
+  ): Promise<Uint8Array[]> {
+    const { header, names } = layOutSafetensors(tensors, { metadata });
+    const pieces = [this.copy(file, header)];
+    for (const name of names) {
+      const { buffer, byteOffset, byteLength } = await tensors[name]!.data();
+      pieces.push(this.copy(`${file}/${name}`, new Uint8Array(buffer, byteOffset, byteLength)));
+    }
+    return pieces;
+  }
+
+  private copy(key: string, bytes: Uint8Array): Uint8Array {
+    let buffer = this.buffers.get(key);
+    if (buffer?.byteLength !== bytes.byteLength)
+      this.buffers.set(key, (buffer = new SharedArrayBuffer(bytes.byteLength)));
+    const copy = new Uint8Array(buffer);
+    copy.set(bytes);
+    return copy;
+  }
+}

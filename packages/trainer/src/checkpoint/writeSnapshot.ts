@@ -1,0 +1,36 @@
+import { join } from 'node:path';
+
+import { writePieces } from './durableFiles.js';
+import type { Retention } from './pruneCheckpoints.js';
+import type { Snapshot } from './snapshot.js';
+import { storeCheckpoint } from './storeCheckpoint.js';
+
+/** What the writer's thread is asked for. */
+export interface WriteJob {
+  folder: string;
+  snapshot: Snapshot;
+  retention: Retention;
+}
+
+/** What it answers: the checkpoint's folder, or what went wrong. */
+export type WriteAnswer = { path: string } | { failure: { name: string; message: string; stack: string | undefined } };
+
+/**
+ * Writes a snapshot as a checkpoint. It knows no tensors, so a thread that does nothing else starts quickly.
+ *
+ * @returns the checkpoint's folder
+ * @throws UserError that says why it can't be written
+ */
+export function writeSnapshot({ folder, snapshot: { index, files }, retention }: WriteJob): Promise<string> {
+  return storeCheckpoint(folder, {
+    index,
+    writeFiles: async (temporary) => {
+      const entries: [string, Awaited<ReturnType<typeof writePieces>>][] = [];
+      for (const [name, pieces] of Object.entries(files)) {
+        entries.push([name, await writePieces(join(temporary, name), pieces)]);
+      }
+      return Object.fromEntries(entries);
+    },
+    retention,
+  });
+}
