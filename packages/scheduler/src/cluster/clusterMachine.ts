@@ -1,7 +1,7 @@
 import { expectPositiveInteger } from '@scmoe/errors';
 
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
-import { layerGraph, type LayerKind } from '../graph/layerGraphs.js';
+import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
 import type { OperatorKind } from '../graph/OperatorNode.js';
 import { allToAllMs, checkCluster, type Cluster } from './Cluster.js';
 import type { Direction, Machine } from './Machine.js';
@@ -31,11 +31,11 @@ export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: numbe
     interference,
     // A chunk launches its operators and pays the latency of its messages once more.
     chunkOverhead: { computeMs: operatorMs, communicationMs: allToAllMs(0, ranks, cluster) },
-    costs: (layer: LayerKind, topK: number, direction: Direction): OperatorCosts => {
+    costs: (stage: StageKind, topK: number, direction: Direction): OperatorCosts => {
       const rows = tokensPerRank * topK * capacityFactor * imbalance;
       const exchangeMs = allToAllMs(rows * dModel * bytesPerElement, ranks, cluster);
       const work = workOf(model, topK, ranks, rows);
-      const graph = layerGraph(layer);
+      const graph = stageGraph(stage);
       return Object.fromEntries(
         graph.operators.map(({ name, kind }) => {
           if (graph.isExchange(name)) return [name, exchangeMs];
