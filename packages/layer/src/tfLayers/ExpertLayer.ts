@@ -193,8 +193,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
     if (bias && this.trainable) moveBias(bias.read() as tf.Variable, made, this.biasUpdate);
     if (!this.hasRouterLoss) return;
     // One call per place in the model is outstanding; older ones belong to a loop that does not ask.
-    while (this.keptLosses.length >= Math.max(1, this.inboundNodes.length))
-      this.keptLosses.shift()!.dispose();
+    while (this.keptLosses.length >= Math.max(1, this.inboundNodes.length)) this.keptLosses.shift()!.dispose();
     const loss = tf.tidy(() => {
       const values = routerLosses(made, this.coefficients, { numSequences });
       return weightedRouterLosses(values, this.coefficients)!;
