@@ -48,7 +48,11 @@ export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: numbe
   };
 }
 
-/** What the computations of a rank do: the products are those of `@scmoe/layer`, whose tests compare. */
+/**
+ * What the computations of a rank do: the products are those of `@scmoe/layer`, whose tests compare. The bytes are fewer
+ * than its costs say, a third of them for attentions and MLPs: those count every kernel of ours, these an operator in one
+ * piece, which keeps hidden values and norms to itself.
+ */
 function workOf(model: ModelShape, topK: number, ranks: number, rows: number): Record<OperatorKind, Work> {
   const { dModel: d, ffnHidden, sequenceLength, tokensPerRank: tokens, expertsPerRank } = model;
   const { matricesPerMlp = 2, bytesPerElement = 2 } = model;
