@@ -99,7 +99,7 @@ describe.each(availableBackends())('routeTokens against the reference values on 
   });
 
   it.each(names.filter((name) => /top1$|top2$|top2-raw$/.test(name) && name.includes('softmax')))(
-    'auxiliary losses of %s',
+    'router losses of %s',
     (name) => {
       const reference = readReference(name);
       const { tensors } = reference;

@@ -186,7 +186,7 @@ describe.each(availableBackends())('routeTokens on %s', (backend) => {
     expect(numbers(weights)).toEqual(ids.map((expert, i) => all[Math.floor(i / 2)]![expert]!));
   });
 
-  it('scales identity experts like the others unless told otherwise', () => {
+  it('scales zero experts like the others unless told otherwise', () => {
     const config = { topK: 4, numZeroExperts: 3, routedScalingFactor: 2 };
     const [scaled, unscaled] = [routed(config), routed({ ...config, scaleZeroExperts: false })];
     const w = scaled.weights.arraySync();

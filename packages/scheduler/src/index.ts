@@ -14,7 +14,7 @@ export { median } from './costs/median.js';
 export type { OperatorCosts } from './costs/OperatorCosts.js';
 export { chunkName, unchunkedName } from './graph/chunkNames.js';
 export { graphOf, operatorNodes, type ValueOperator } from './graph/graphOf.js';
-export { layerGraph, layerKinds, type LayerKind } from './graph/layerGraphs.js';
+export { stageGraph, stageKinds, type StageKind } from './graph/stageGraphs.js';
 export { OperatorGraph, type RoutedPath } from './graph/OperatorGraph.js';
 export { isExchangeKind, type OperatorKind, type OperatorNode } from './graph/OperatorNode.js';
 export { communicationShare, hiddenFraction } from './metrics/overlapMetrics.js';
@@ -40,7 +40,7 @@ export {
   checkMeasuredCosts,
   measuredMachine,
   type MeasuredCosts,
-  type MeasuredLayer,
+  type MeasuredStage,
 } from './cluster/measuredMachine.js';
 export { checkModelShape, type ModelShape } from './cluster/ModelShape.js';
 export {

@@ -9,7 +9,7 @@ export interface SimulateOptions {
   readonly ranks: readonly number[];
   readonly mode: RunKind;
   readonly maxChunks: number;
-  readonly layer?: string;
+  readonly stage?: string;
   readonly topK: number;
   readonly slot?: number;
   readonly chunks: number;

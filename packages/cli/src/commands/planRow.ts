@@ -1,9 +1,9 @@
 import {
-  layerGraph,
+  stageGraph,
   predictPair,
   type ComparisonRow,
   type Contender,
-  type LayerKind,
+  type StageKind,
   type Machine,
 } from '@scmoe/scheduler';
 
@@ -14,12 +14,12 @@ export function planRow(
   machine: Machine,
   top2: ComparisonRow,
   pairs: number,
-  { layer, topK, slot, chunks, mode }: SimulateOptions,
+  { stage, topK, slot, chunks, mode }: SimulateOptions,
 ): ComparisonRow {
-  const kind = layer as LayerKind;
-  // Says which layers there are where this is none.
-  layerGraph(kind);
-  const contender: Contender = { name: `${layer}, top-${topK}, your plan`, layer: kind, topK, mode: 'overlapped' };
+  const kind = stage as StageKind;
+  // Says which stages there are where this is none.
+  stageGraph(kind);
+  const contender: Contender = { name: `${stage}, top-${topK}, your plan`, stage: kind, topK, mode: 'overlapped' };
   const choice = slot === undefined ? { maxChunks: chunks } : { plan: { slot, chunks } };
   const { stepMs, communicationMs, exposedMs, ...rest } = predictPair(machine, contender, mode, choice);
   return {

@@ -1,13 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
-import { contenders, layerGraph } from '@scmoe/scheduler';
+import { contenders, stageGraph } from '@scmoe/scheduler';
 
 import { scmoe, temporaryFiles } from '../testing/scmoe.js';
 
 const file = temporaryFiles();
 
 describe('scmoe simulate', () => {
-  it('compares all layers on a number of ranks each', async () => {
+  it('compares all kinds of stages on a number of ranks each', async () => {
     const { code, out } = await scmoe('simulate', '--ranks', '2,4096', '--cluster', 'pcie', '--model', 'llama2-7b');
     expect(code).toBe(0);
     expect(out).toContain('llama2-7b on 2 ranks, pcie: train, communication share of top-2 26%');
@@ -25,14 +25,14 @@ describe('scmoe simulate', () => {
   });
 
   it('predicts a plan of your own', async () => {
-    const { out } = await scmoe('simulate', '--share', '0.6', '--layer', 'pos2', '--slot', '0', '--mode', 'infer');
+    const { out } = await scmoe('simulate', '--share', '0.6', '--stage', 'pos2', '--slot', '0', '--mode', 'infer');
     const [, own] = /^pos2, top-1, your plan +([\d.]+)/m.exec(out)!;
     const [, best] = /^ScMoE pos2 +([\d.]+)/m.exec(out)!;
     expect(Number(own)).toBeGreaterThan(Number(best));
-    expect((await scmoe('simulate', '--share', '0.6', '--layer', 'pos2', '--slot', '4')).err).toMatch(
+    expect((await scmoe('simulate', '--share', '0.6', '--stage', 'pos2', '--slot', '4')).err).toMatch(
       /no plan with slot 4 and 1 chunks for pos2: slots are 0 to 3/,
     );
-    expect((await scmoe('simulate', '--layer', 'pos9')).err).toMatch(/unknown layer 'pos9'; there are standard,/);
+    expect((await scmoe('simulate', '--stage', 'pos9')).err).toMatch(/unknown stage 'pos9'; there are standard,/);
   });
 
   it('reads a cluster from a file and says what is wrong with it', async () => {
@@ -50,13 +50,13 @@ describe('scmoe simulate', () => {
   });
 
   it('takes measured times in place of model and cluster', async () => {
-    const layers = contenders.map(({ layer, topK }) => {
-      const computations = Object.fromEntries(layerGraph(layer).names.map((name) => [name, 1]));
+    const stages = contenders.map(({ stage, topK }) => {
+      const computations = Object.fromEntries(stageGraph(stage).names.map((name) => [name, 1]));
       const costs = { ...computations, dispatch: 2 * topK, combine: 2 * topK };
-      return { layer, topK, forward: costs, backward: costs, updateMs: 0 };
+      return { stage, topK, forward: costs, backward: costs, updateMs: 0 };
     });
     const head = { format: 'scmoe-measured-costs', title: 'our lab', pairs: 3, tokensPerRank: 64 };
-    const content = { ...head, chunkOverhead: { computeMs: 0, communicationMs: 0 }, layers };
+    const content = { ...head, chunkOverhead: { computeMs: 0, communicationMs: 0 }, stages };
     writeFileSync(file('costs.json'), JSON.stringify(content));
     const { out } = await scmoe('simulate', '--costs', file('costs.json'), '--mode', 'infer');
     expect(out).toContain('our lab: infer, communication share of top-2 67%');
@@ -82,12 +82,12 @@ describe('scmoe simulate says what is wrong with', () => {
   const chunkOverhead = { computeMs: 0, communicationMs: 0 };
   const link = { alphaUs: 1, betaGBs: 1 };
   it.each<[string, unknown, RegExp]>([
-    ['--costs', { ...measured, chunkOverhead: null, layers: [] }, /chunkOverhead: expected an object, got null/],
-    ['--costs', { ...measured, chunkOverhead, layers: [null] }, /layer: expected an object, got null/],
-    ['--costs', { ...measured, chunkOverhead, layers: [{ layer: 'constructor' }] }, /unknown layer 'constructor'/],
+    ['--costs', { ...measured, chunkOverhead: null, stages: [] }, /chunkOverhead: expected an object, got null/],
+    ['--costs', { ...measured, chunkOverhead, stages: [null] }, /stage: expected an object, got null/],
+    ['--costs', { ...measured, chunkOverhead, stages: [{ stage: 'constructor' }] }, /unknown stage 'constructor'/],
     [
       '--costs',
-      { ...measured, chunkOverhead, layers: [{ layer: 'pos2', topK: 1, forward: null }] },
+      { ...measured, chunkOverhead, stages: [{ stage: 'pos2', topK: 1, forward: null }] },
       /pos2 top-1, forward: costs: expected an object, got null/,
     ],
     ['--cluster', null, /cluster: expected an object, got null/],
@@ -100,7 +100,7 @@ describe('scmoe simulate says what is wrong with', () => {
     expect(code).toBe(1);
   });
 
-  it.each(['constructor', '__proto__'])("a layer called '%s'", async (name) => {
-    expect((await scmoe('simulate', '--layer', name)).err).toMatch(/unknown layer '.+'; there are standard,/);
+  it.each(['constructor', '__proto__'])("a stage called '%s'", async (name) => {
+    expect((await scmoe('simulate', '--stage', name)).err).toMatch(/unknown stage '.+'; there are standard,/);
   });
 });

@@ -33,16 +33,16 @@ interface Case {
 export function simulateCommand(terminal: Terminal): Command {
   return new Command('simulate')
     .description(
-      'Predicts step time, hidden communication and speed-up of every layer, on a cluster that is described.',
+      'Predicts step time, hidden communication and speed-up of every kind of stage, on a cluster that is described.',
     )
     .option('--cluster <name|file>', `${clusterNames.join(', ')}, or a JSON file`, 'nvlink')
     .option('--model <name|file>', `${modelNames.join(', ')}, or a JSON file`, 'gpt2-medium')
     .option('--ranks <list>', 'numbers of ranks, such as 2,8,64', wholeNumbers(1), [8])
     .option('--share <share>', 'instead of model and cluster: measured share of communication in the top-2 MoE', share)
-    .option('--costs <file>', 'instead of those: measured times of every layer, as `npm run bench:overlap` writes them')
+    .option('--costs <file>', 'instead of those: measured times of every stage, as `npm run bench:overlap` writes them')
     .option('--mode <train|infer>', 'forward, backward and update, or forward alone', oneOf('train', 'infer'), 'train')
-    .option('--max-chunks <n>', 'chunks that an overlapped layer may cut its tokens into', wholeNumber(1), 1)
-    .option('--layer <kind>', 'add a plan of your own: its layer (pos2, longcat, ...)')
+    .option('--max-chunks <n>', 'chunks that an overlapped stage may cut its tokens into', wholeNumber(1), 1)
+    .option('--stage <kind>', 'add a plan of your own: its stage (pos2, longcat, ...)')
     .option('--top-k <k>', 'its routed experts for each token', wholeNumber(1), 1)
     .option('--slot <K>', 'its slot; without one the best', wholeNumber(0))
     .option('--chunks <m>', 'its chunks', wholeNumber(1), 1)
@@ -86,7 +86,7 @@ function casesOf({ costs, share: communicationShare, cluster, model, ranks }: Si
 function rowsOf({ machine, pairs, numTokens }: Case, options: SimulateOptions): readonly ComparisonRow[] {
   const { mode, maxChunks } = options;
   const rows = compareContenders(machine, mode, { pairs, maxChunks, numTokens });
-  return options.layer === undefined ? rows : [...rows, planRow(machine, rows[0]!, pairs, options)];
+  return options.stage === undefined ? rows : [...rows, planRow(machine, rows[0]!, pairs, options)];
 }
 
 function asTable(

@@ -36,7 +36,7 @@ const ofLogits = (logits: tf.Tensor2D, config: Partial<RouterConfig> = {}) => {
   return routeTokens(tf.eye(count), { weight: logits }, resolveRouter({ numExperts: all - numZeroExperts, ...config }));
 };
 
-describe.each(availableBackends())('auxiliary losses on %s', (backend) => {
+describe.each(availableBackends())('router losses on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());

@@ -1,5 +1,5 @@
 import type { FlightEntry } from '@scmoe/comm';
-import { layerGraph, type Step } from '@scmoe/scheduler';
+import { stageGraph, type Step } from '@scmoe/scheduler';
 
 import { stageTimes, operatorCosts } from './stageTimes.js';
 import { StepRecorder } from './StepRecorder.js';
@@ -37,7 +37,7 @@ describe('StepRecorder and the times made of it', () => {
     const entries = [transfer(-50, -49, -40), transfer(2.1, 2.2, 2.3, 'allToAll'), transfer(2.5, 3, 12)];
     const events = recorder.take(entries)!;
     expect(stageTimes(events, 0)).toEqual({ totalMs: 20, communicationMs: 9, exposedMs: 4 });
-    const costs = operatorCosts(events, 0, 'forward', layerGraph('pos2'));
+    const costs = operatorCosts(events, 0, 'forward', stageGraph('pos2'));
     expect(costs).toMatchObject({ encode: 2 + 1, dispatch: 9, mlp1: 5, expert: 1 + 7, combine: 0, attention2: 0 });
   });
 
@@ -62,9 +62,9 @@ describe('StepRecorder and the times made of it', () => {
       [9, 15],
     ]);
     // On the way back, the expert's gradient comes before that of the dispatch, and encode's behind it.
-    const costs = operatorCosts(events, 0, 'backward', layerGraph('pos2'));
+    const costs = operatorCosts(events, 0, 'backward', stageGraph('pos2'));
     expect(costs).toMatchObject({ mlp1: 6, dispatch: 6, expert: 1, encode: 1 });
-    expect(operatorCosts(events, 0, 'forward', layerGraph('pos2'))['mlp1']).toBe(0);
+    expect(operatorCosts(events, 0, 'forward', stageGraph('pos2'))['mlp1']).toBe(0);
   });
 
   it('gives nothing where it is not clear whose the transfers are', () => {

@@ -1,4 +1,4 @@
-import { clusterMachine, layerGraph, layerKinds, type LayerKind, type OperatorGraph } from '@scmoe/scheduler';
+import { clusterMachine, stageGraph, stageKinds, type StageKind, type OperatorGraph } from '@scmoe/scheduler';
 
 import type { LayerCost } from '../cost/OperatorCost.js';
 import { operatorGraph } from '../plan/overlapped.js';
@@ -26,7 +26,7 @@ function ofPair(change: Partial<PairConfig>): Known {
 }
 const everyBlock = resolveBlock({ ...shape, kind: 'scmoe', mix: 'add' });
 const longcat = resolveLongcatBlock(shape);
-const known: Record<LayerKind, Known> = {
+const known: Record<StageKind, Known> = {
   standard: ofPair({ kind: 'standard' }),
   shared: ofPair({ kind: 'shared' }),
   pos1: ofPair({ position: 'pos1' }),
@@ -40,13 +40,13 @@ const described = (graph: OperatorGraph) =>
   graph.operators.map(({ name, kind }) => ({ name, kind, after: [...graph.ancestors(name)].sort() }));
 
 describe('a stage that the scheduler knows by name', () => {
-  it.each(layerKinds)('has the operators of this package in their order, each after the same ones: %s', (kind) => {
+  it.each(stageKinds)('has the operators of this package in their order, each after the same ones: %s', (kind) => {
     const own = known[kind].graph;
-    expect(described(layerGraph(kind))).toEqual(described(own));
-    expect(layerGraph(kind).window.map(({ name }) => name)).toEqual(own.window.map(({ name }) => name));
+    expect(described(stageGraph(kind))).toEqual(described(own));
+    expect(stageGraph(kind).window.map(({ name }) => name)).toEqual(own.window.map(({ name }) => name));
   });
 
-  it.each(layerKinds)('has the products of this package on a described cluster: %s', (kind) => {
+  it.each(stageKinds)('has the products of this package on a described cluster: %s', (kind) => {
     const tokens = 8;
     const { dModel, ffnHidden, numExperts } = shape;
     const model = { pairs: 1, dModel, ffnHidden, sequenceLength: tokens, tokensPerRank: tokens };
@@ -63,7 +63,7 @@ describe('a stage that the scheduler knows by name', () => {
     const machine = clusterMachine({ ...model, expertsPerRank: numExperts }, cluster, 1);
     // The scheduler counts the half of queries and keys that a causal kernel computes, a cost the whole square.
     const skipped = 2 * tokens * tokens * dModel;
-    const graph = layerGraph(kind);
+    const graph = stageGraph(kind);
     const counted = Object.entries(known[kind].cost(tokens).operators).map(([name, { forwardFlops }]) => [
       name,
       graph.get(name).kind === 'attention' ? forwardFlops - skipped : forwardFlops,

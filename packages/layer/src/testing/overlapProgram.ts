@@ -1,6 +1,6 @@
 // One rank of the test of plans that are chosen by measured times, in a process of its own.
 import { init, type Communicator } from '@scmoe/comm';
-import { CostModel, layerGraph } from '@scmoe/scheduler';
+import { CostModel, stageGraph } from '@scmoe/scheduler';
 import { useBackend } from '@scmoe/tensor';
 import { sendResult } from '@scmoe/testing';
 
@@ -24,7 +24,7 @@ function costsFor(slot: number): CostModel {
   const costs = new CostModel({ warmupSteps: 0 });
   const window = ['mlp1', 'attention2', 'sharedExpert'];
   for (const direction of ['forward', 'backward'] as const) {
-    for (const name of layerGraph('pos2').names) {
+    for (const name of stageGraph('pos2').names) {
       const isExchange = name === 'dispatch' || name === 'combine';
       // Either exchange is as long as what is on its side.
       const beside = name === 'dispatch' ? slot : window.length - slot;

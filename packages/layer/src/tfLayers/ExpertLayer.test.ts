@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { experts, inputs } from '../testing/layersModel.js';
+import { experts } from '../testing/layersModel.js';
 import { dgMoE } from './DgMoE.js';
 import { mixtureOfExperts } from './MixtureOfExperts.js';
 import { scMoE } from './ScMoE.js';

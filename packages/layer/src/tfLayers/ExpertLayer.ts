@@ -60,7 +60,7 @@ export interface CallRandomness {
 }
 
 /**
- * What the tf.layers classes of this package have in common: parameters by name, their saved form, the auxiliary losses
+ * What the tf.layers classes of this package have in common: parameters by name, their saved form, the router losses
  * and the correction bias.
  */
 export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layers.Layer {
@@ -72,7 +72,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
   private readonly coefficients: ResolvedRouterLosses;
   private readonly biasUpdate: ResolvedBiasUpdate;
   private readonly variables: Record<string, { read(): tf.Tensor }> = {};
-  private auxiliaryLosses: tf.Scalar[] = [];
+  private keptLosses: tf.Scalar[] = [];
   private numTrainingCalls = 0;
 
   /** @param own the options besides those of {@link ExpertLayerArgs}; the width dModel is that of the input */
@@ -145,8 +145,8 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
   }
 
   override dispose(): ReturnType<tf.layers.Layer['dispose']> {
-    tf.dispose(this.auxiliaryLosses);
-    this.auxiliaryLosses = [];
+    tf.dispose(this.keptLosses);
+    this.keptLosses = [];
     return super.dispose();
   }
 
@@ -182,7 +182,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
   }
 
   /**
-   * What a training call leaves behind: its auxiliary loss, kept until the training loop asks for it, and a correction
+   * What a training call leaves behind: its router losses, kept until the training loop asks for them, and a correction
    * bias that has moved.
    * @param numSequences of the call
    */
@@ -193,13 +193,12 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
     if (bias && this.trainable) moveBias(bias.read() as tf.Variable, made, this.biasUpdate);
     if (!this.hasRouterLoss) return;
     // One call per place in the model is outstanding; older ones belong to a loop that does not ask.
-    while (this.auxiliaryLosses.length >= Math.max(1, this.inboundNodes.length))
-      this.auxiliaryLosses.shift()!.dispose();
+    while (this.keptLosses.length >= Math.max(1, this.inboundNodes.length)) this.keptLosses.shift()!.dispose();
     const loss = tf.tidy(() => {
       const values = routerLosses(made, this.coefficients, { numSequences });
       return weightedRouterLosses(values, this.coefficients)!;
     });
-    this.auxiliaryLosses.push(tf.keep(loss));
+    this.keptLosses.push(tf.keep(loss));
   }
 
   private get hasRouterLoss(): boolean {
@@ -207,7 +206,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
   }
 
   private takeAuxiliaryLoss(): tf.Scalar {
-    const loss = this.auxiliaryLosses.shift();
+    const loss = this.keptLosses.shift();
     if (!loss) return tf.scalar(0);
     const taken = tf.clone(loss);
     loss.dispose();

@@ -22,7 +22,7 @@ describe('tf.layers', () => {
     timeoutMs,
   );
 
-  it('add the auxiliary loss to the loss of fit', async () => {
+  it('add the load-balance loss to the loss of fit', async () => {
     const lossOf = async (loadBalanceCoefficient: number) => {
       const layer = mixtureOfExperts({ ...experts, loadBalanceCoefficient, inputShape: [5, 8] });
       const model = tf.sequential({ layers: [layer] });
@@ -38,7 +38,7 @@ describe('tf.layers', () => {
   });
 
   it(
-    'balance the load when trained on the auxiliary loss alone',
+    'balance the load when trained on the load-balance loss alone',
     async () => {
       const layer = mixtureOfExperts({ ...experts, topK: 1, loadBalanceCoefficient: 1, inputShape: [8] });
       const model = tf.sequential({ layers: [layer] });
@@ -74,7 +74,7 @@ describe('tf.layers', () => {
     },
   );
 
-  it("count both of DGMoE's choices in the auxiliary loss", async () => {
+  it("count both of DGMoE's choices in the load-balance loss", async () => {
     const x = tf.input({ shape: [5, 8] });
     const layer = dgMoE({ ...experts, loadBalanceCoefficient: 1 });
     const model = tf.model({ inputs: x, outputs: layer.apply([x, x]) as tf.SymbolicTensor });

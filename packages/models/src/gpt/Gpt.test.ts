@@ -71,7 +71,7 @@ describe('Gpt', () => {
     });
   });
 
-  it('weighs the auxiliary loss, summed over the pairs', () => {
+  it('weighs the load-balance loss, summed over the pairs', () => {
     withModel({ ...small, moe: { ...scmoe, loadBalanceCoefficient: 0.5 } }, (model) => {
       const result = model.loss({ ids: ids(2, 12), targets: ids(2, 12, 2) });
       const [loss, crossEntropy, auxiliary] = [result.loss, result.crossEntropy, result.loadBalance].map(

@@ -1,9 +1,9 @@
-import { layerGraph } from '../graph/layerGraphs.js';
+import { stageGraph } from '../graph/stageGraphs.js';
 import { randomCosts, seededRandom } from '../testing/randomCosts.js';
 import { agreeOnSlots } from './agreeOnSlots.js';
 import { chooseSlots } from './chooseSlots.js';
 
-const graph = layerGraph('pos2');
+const graph = stageGraph('pos2');
 
 /** What ranks that call `broadcast` together get: the text of rank 0, later than anybody's call. */
 function fakeRanks(numRanks: number) {

@@ -1,8 +1,8 @@
-import { layerGraph } from '../graph/layerGraphs.js';
+import { stageGraph } from '../graph/stageGraphs.js';
 
 import { chooseSlots } from './chooseSlots.js';
 
-const graph = layerGraph('pos2');
+const graph = stageGraph('pos2');
 const times = (change: Record<string, number> = {}) => ({
   ...Object.fromEntries(graph.names.map((name) => [name, 1])),
   ...change,

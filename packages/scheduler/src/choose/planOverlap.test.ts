@@ -1,4 +1,4 @@
-import { layerGraph, layerKinds, type LayerKind } from '../graph/layerGraphs.js';
+import { stageGraph, stageKinds, type StageKind } from '../graph/stageGraphs.js';
 import { OperatorGraph } from '../graph/OperatorGraph.js';
 import { chunkCosts } from '../costs/chunkCosts.js';
 import { mirrorPlan } from '../plan/mirrorPlan.js';
@@ -10,11 +10,11 @@ import { windowCosts } from '../predict/windowCosts.js';
 import { costsOf, randomCosts, seededRandom } from '../testing/randomCosts.js';
 import { planOverlap } from './planOverlap.js';
 
-const pos2 = layerGraph('pos2');
+const pos2 = stageGraph('pos2');
 const noOverhead = { computeMs: 0, communicationMs: 0 };
 
-describe.each(layerKinds)('planOverlap over random costs of %s', (kind: LayerKind) => {
-  const graph = layerGraph(kind);
+describe.each(stageKinds)('planOverlap over random costs of %s', (kind: StageKind) => {
+  const graph = stageGraph(kind);
 
   it('finds the smallest time of all slots and chunk counts, each direction by itself and both as mirrors', () => {
     const random = seededRandom(11);
@@ -94,8 +94,8 @@ describe('planOverlap', () => {
     expect(dear.chunks).toBe(1);
   });
 
-  it('pipelines a standard layer', () => {
-    const graph = layerGraph('standard');
+  it('pipelines a standard pair', () => {
+    const graph = stageGraph('standard');
     const { forward } = planOverlap(graph, { forward: costsOf(graph, { dispatch: 4, expert: 4, combine: 4 }) });
     expect(forward).toMatchObject({ kind: 'pipelined', slot: 0 });
     expect(forward.chunks).toBeGreaterThan(1);

@@ -1,7 +1,7 @@
 import { expectPositiveInteger } from '@scmoe/errors';
 
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
-import { layerGraph, type LayerKind } from '../graph/layerGraphs.js';
+import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
 import type { OperatorKind } from '../graph/OperatorNode.js';
 import { allToAllMs, checkCluster, type Cluster } from './Cluster.js';
 import type { Direction, Machine } from './Machine.js';
@@ -31,11 +31,11 @@ export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: numbe
     interference,
     // A chunk launches its operators and pays the latency of its messages once more.
     chunkOverhead: { computeMs: operatorMs, communicationMs: allToAllMs(0, ranks, cluster) },
-    costs: (layer: LayerKind, topK: number, direction: Direction): OperatorCosts => {
+    costs: (stage: StageKind, topK: number, direction: Direction): OperatorCosts => {
       const rows = tokensPerRank * topK * capacityFactor * imbalance;
       const exchangeMs = allToAllMs(rows * dModel * bytesPerElement, ranks, cluster);
       const work = workOf(model, topK, ranks, rows);
-      const graph = layerGraph(layer);
+      const graph = stageGraph(stage);
       return Object.fromEntries(
         graph.operators.map(({ name, kind }) => {
           if (graph.isExchange(name)) return [name, exchangeMs];
@@ -48,7 +48,11 @@ export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: numbe
   };
 }
 
-/** What the computations of a rank do: the products are those of `@scmoe/layer`, whose tests compare. */
+/**
+ * What the computations of a rank do: the products are those of `@scmoe/layer`, whose tests compare. The bytes are fewer
+ * than its costs say, a third of them for attentions and MLPs: those count every kernel of ours, these an operator in one
+ * piece, which keeps hidden values and norms to itself.
+ */
 function workOf(model: ModelShape, topK: number, ranks: number, rows: number): Record<OperatorKind, Work> {
   const { dModel: d, ffnHidden, sequenceLength, tokensPerRank: tokens, expertsPerRank } = model;
   const { matricesPerMlp = 2, bytesPerElement = 2 } = model;

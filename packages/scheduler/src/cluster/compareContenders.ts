@@ -13,9 +13,9 @@ export interface ComparisonRow extends PairPrediction {
 export interface CompareOptions {
   /** Block pairs of the model. Default 1. */
   readonly pairs?: number;
-  /** The largest number of chunks for the layers that overlap with their window. Default 1: as in the paper. */
+  /** The largest number of chunks for the stages that overlap with their window. Default 1: as in the paper. */
   readonly maxChunks?: number;
-  /** The same for the pipelined layer, which has nothing but chunks. Default 4. */
+  /** The same for the pipelined stage, which has nothing but chunks. Default 4. */
   readonly pipelineChunks?: number;
   readonly numTokens?: number | undefined;
 }

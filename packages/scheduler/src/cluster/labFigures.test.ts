@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { LayerKind } from '../graph/layerGraphs.js';
+import type { StageKind } from '../graph/stageGraphs.js';
 import { measuredMachine, type MeasuredCosts } from './measuredMachine.js';
 import { predictPair, type RunKind } from './predictPair.js';
 
@@ -12,7 +12,7 @@ const machine = measuredMachine(JSON.parse(readFileSync(file, 'utf8')) as Measur
 type Plan = { slot: number; chunks: number } | undefined;
 
 /** Steps under other plans in ms, from the same run; predictions have to be within 10 % of them. */
-const measured: [kind: RunKind, layer: LayerKind, topK: number, plan: Plan, ms: number][] = [
+const measured: [kind: RunKind, stage: StageKind, topK: number, plan: Plan, ms: number][] = [
   ['train', 'standard', 2, undefined, 920],
   ['train', 'standard', 2, { slot: 0, chunks: 4 }, 709],
   ['train', 'shared', 1, { slot: 1, chunks: 1 }, 626],
@@ -36,9 +36,9 @@ const measured: [kind: RunKind, layer: LayerKind, topK: number, plan: Plan, ms: 
 ];
 
 describe('from the times of sequential steps', () => {
-  it.each(measured)('%s %s top-%d under %j is predicted within 10%%: %d ms', (kind, layer, topK, plan, ms) => {
+  it.each(measured)('%s %s top-%d under %j is predicted within 10%%: %d ms', (kind, stage, topK, plan, ms) => {
     const mode = plan ? 'overlapped' : 'sequential';
-    const { stepMs } = predictPair(machine, { name: '', layer, topK, mode }, kind, plan ? { plan } : {});
+    const { stepMs } = predictPair(machine, { name: '', stage, topK, mode }, kind, plan ? { plan } : {});
     expect(Math.abs(stepMs / ms - 1)).toBeLessThan(0.1);
   });
 });

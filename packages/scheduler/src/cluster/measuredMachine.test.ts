@@ -1,27 +1,27 @@
-import { layerGraph, type LayerKind } from '../graph/layerGraphs.js';
+import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
 import { costsOf } from '../testing/randomCosts.js';
 import { compareContenders } from './compareContenders.js';
 import { contenders } from './Contender.js';
 import { measuredMachine, type MeasuredCosts } from './measuredMachine.js';
 import { predictPair } from './predictPair.js';
 
-/** Every layer that is compared: operators of 1 ms, gradients of 2 ms, exchanges of 3 ms for each choice. */
+/** Every stage that is compared: operators of 1 ms, gradients of 2 ms, exchanges of 3 ms for each choice. */
 const measured: MeasuredCosts = {
   format: 'scmoe-measured-costs',
   title: 'a test',
   pairs: 2,
   tokensPerRank: 64,
   chunkOverhead: { computeMs: 0.5, communicationMs: 0.25 },
-  layers: contenders.map(({ layer, topK }) => {
-    const graph = layerGraph(layer);
+  stages: contenders.map(({ stage, topK }) => {
+    const graph = stageGraph(stage);
     const exchanges = { dispatch: 3 * topK, combine: 3 * topK };
     const forward = costsOf(graph, exchanges);
     const doubled = Object.entries(forward).map(([name, ms]) => [name, graph.isExchange(name) ? ms : 2 * ms]);
-    return { layer, topK, forward, backward: Object.fromEntries(doubled) as typeof forward, updateMs: 10 };
+    return { stage, topK, forward, backward: Object.fromEntries(doubled) as typeof forward, updateMs: 10 };
   }),
 };
 const machine = measuredMachine(measured);
-const pair = (layer: LayerKind, topK: number) => ({ name: '', layer, topK, mode: 'sequential' }) as const;
+const pair = (stage: StageKind, topK: number) => ({ name: '', stage, topK, mode: 'sequential' }) as const;
 
 describe('measuredMachine', () => {
   it('adds up what was measured where nothing overlaps', () => {
@@ -51,7 +51,7 @@ describe('measuredMachine', () => {
     expect(rows[0]!.stepMs).toBeCloseTo(2 * 58, 9);
   });
 
-  it('names a layer that was not measured', () => {
+  it('names a stage that was not measured', () => {
     expect(() => predictPair(machine, pair('everyBlock', 1), 'infer')).toThrow(
       /^a test: everyBlock top-1 was not measured; there are standard top-2, /,
     );
@@ -63,9 +63,9 @@ describe('measuredMachine', () => {
     [{ tokensPerRank: 1.5 }, /^tokensPerRank: /],
     [{ chunkOverhead: undefined }, /^chunkOverhead: expected an object, got undefined$/],
     [{ chunkOverhead: { computeMs: -1, communicationMs: 0 } }, /^chunkOverhead.computeMs: expected a number >= 0/],
-    [{ layers: [{ ...measured.layers[0], forward: {} }] }, /^standard top-2, forward: no cost for attention1, /],
-    [{ layers: [{ ...measured.layers[0], updateMs: NaN }] }, /^updateMs of standard: /],
-    [{ layers: [{ ...measured.layers[0], layer: 'pos9' }] }, /^unknown layer 'pos9'/],
+    [{ stages: [{ ...measured.stages[0], forward: {} }] }, /^standard top-2, forward: no cost for attention1, /],
+    [{ stages: [{ ...measured.stages[0], updateMs: NaN }] }, /^updateMs of standard: /],
+    [{ stages: [{ ...measured.stages[0], stage: 'pos9' }] }, /^unknown stage 'pos9'/],
   ])('refuses %j', (change, message) => {
     expect(() => measuredMachine({ ...measured, ...change } as MeasuredCosts)).toThrow(message);
   });

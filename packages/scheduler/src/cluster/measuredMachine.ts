@@ -8,12 +8,12 @@ import {
 
 import type { ChunkOverhead } from '../costs/chunkCosts.js';
 import { checkCosts, type OperatorCosts } from '../costs/OperatorCosts.js';
-import { layerGraph, type LayerKind } from '../graph/layerGraphs.js';
+import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
 import type { Direction, Machine } from './Machine.js';
 
-/** Times of one layer, taken while it ran sequentially. */
-export interface MeasuredLayer {
-  readonly layer: LayerKind;
+/** Times of one stage, taken while it ran sequentially. */
+export interface MeasuredStage {
+  readonly stage: StageKind;
   readonly topK: number;
   readonly forward: OperatorCosts;
   readonly backward: OperatorCosts;
@@ -21,7 +21,7 @@ export interface MeasuredLayer {
   readonly updateMs: number;
 }
 
-/** Times of layers on one machine: plain data, which `scmoe simulate --costs` reads as JSON. */
+/** Times of stages on one machine: plain data, which `scmoe simulate --costs` reads as JSON. */
 export interface MeasuredCosts {
   readonly format: 'scmoe-measured-costs';
   /** What was measured, where. */
@@ -30,15 +30,15 @@ export interface MeasuredCosts {
   readonly pairs: number;
   /** Tokens on a rank in a step. */
   readonly tokensPerRank: number;
-  /** What each chunk of a layer costs on top of its share of the work. */
+  /** What each chunk of a stage costs on top of its share of the work. */
   readonly chunkOverhead: ChunkOverhead;
-  readonly layers: readonly MeasuredLayer[];
+  readonly stages: readonly MeasuredStage[];
 }
 
 /** Checks what may come from a file. @throws ArgumentError where it is not that, or a cost is missing, unknown or no time */
 export function checkMeasuredCosts(content: MeasuredCosts): void {
-  const { format, pairs, tokensPerRank, chunkOverhead, layers } = (content as Partial<MeasuredCosts> | null) ?? {};
-  if (format !== 'scmoe-measured-costs' || !Array.isArray(layers)) {
+  const { format, pairs, tokensPerRank, chunkOverhead, stages } = (content as Partial<MeasuredCosts> | null) ?? {};
+  if (format !== 'scmoe-measured-costs' || !Array.isArray(stages)) {
     throw new ArgumentError(
       `not measured costs: expected format "scmoe-measured-costs", got ${JSON.stringify(format)}`,
     );
@@ -48,15 +48,15 @@ export function checkMeasuredCosts(content: MeasuredCosts): void {
   expectRecord('chunkOverhead', chunkOverhead);
   expectNonNegative('chunkOverhead.computeMs', chunkOverhead.computeMs);
   expectNonNegative('chunkOverhead.communicationMs', chunkOverhead.communicationMs);
-  for (const each of layers as readonly MeasuredLayer[]) {
-    expectRecord('layer', each);
-    const { layer, topK, forward, backward, updateMs } = each;
-    const graph = layerGraph(layer);
-    expectPositiveInteger(`topK of ${layer}`, topK);
+  for (const each of stages as readonly MeasuredStage[]) {
+    expectRecord('stage', each);
+    const { stage, topK, forward, backward, updateMs } = each;
+    const graph = stageGraph(stage);
+    expectPositiveInteger(`topK of ${stage}`, topK);
     for (const [direction, costs] of Object.entries({ forward, backward })) {
-      named(`${layer} top-${topK}, ${direction}`, () => checkCosts(graph, costs));
+      named(`${stage} top-${topK}, ${direction}`, () => checkCosts(graph, costs));
     }
-    expectNonNegative(`updateMs of ${layer}`, updateMs);
+    expectNonNegative(`updateMs of ${stage}`, updateMs);
   }
 }
 
@@ -70,23 +70,23 @@ function named(what: string, check: () => void): void {
 }
 
 /**
- * A machine that was measured: every layer has the times that it had there, so that what is predicted is what other plans
+ * A machine that was measured: every stage has the times that it had there, so that what is predicted is what other plans
  * would make of them.
  *
- * @throws ArgumentError as `checkMeasuredCosts`; in `costs` and `updateMs` for a layer that was not measured
+ * @throws ArgumentError as `checkMeasuredCosts`; in `costs` and `updateMs` for a stage that was not measured
  */
 export function measuredMachine(measured: MeasuredCosts): Machine {
   checkMeasuredCosts(measured);
-  const find = (layer: LayerKind, topK: number): MeasuredLayer => {
-    const found = measured.layers.find((one) => one.layer === layer && one.topK === topK);
+  const find = (stage: StageKind, topK: number): MeasuredStage => {
+    const found = measured.stages.find((one) => one.stage === stage && one.topK === topK);
     if (found) return found;
-    const known = measured.layers.map((one) => `${one.layer} top-${one.topK}`).join(', ');
-    throw new ArgumentError(`${measured.title}: ${layer} top-${topK} was not measured; there are ${known}`);
+    const known = measured.stages.map((one) => `${one.stage} top-${one.topK}`).join(', ');
+    throw new ArgumentError(`${measured.title}: ${stage} top-${topK} was not measured; there are ${known}`);
   };
   return {
     interference: 0,
     chunkOverhead: measured.chunkOverhead,
-    updateMs: (layer, topK) => find(layer, topK).updateMs,
-    costs: (layer: LayerKind, topK: number, direction: Direction) => find(layer, topK)[direction],
+    updateMs: (stage, topK) => find(stage, topK).updateMs,
+    costs: (stage: StageKind, topK: number, direction: Direction) => find(stage, topK)[direction],
   };
 }

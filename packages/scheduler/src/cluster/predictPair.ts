@@ -3,7 +3,7 @@ import { ArgumentError } from '@scmoe/errors';
 import type { DirectionChoice, OverlapChoice } from '../choose/OverlapChoice.js';
 import { planOverlap } from '../choose/planOverlap.js';
 import { sumCosts } from '../costs/OperatorCosts.js';
-import { layerGraph } from '../graph/layerGraphs.js';
+import { stageGraph } from '../graph/stageGraphs.js';
 import { communicationShare, hiddenFraction } from '../metrics/overlapMetrics.js';
 import type { Contender } from './Contender.js';
 import type { Machine } from './Machine.js';
@@ -16,7 +16,7 @@ export interface PairPrediction {
   readonly stepMs: number;
   readonly communicationMs: number;
   readonly exposedMs: number;
-  /** 1 - exposed / exposed when the same layer runs sequentially. */
+  /** 1 - exposed / exposed when the same stage runs sequentially. */
   readonly hiddenFraction: number;
   /** The overlap slot of the forward pass. */
   readonly slot: number;
@@ -42,10 +42,10 @@ export function predictPair(
   kind: RunKind,
   { plan, ...options }: PredictPairOptions = {},
 ): PairPrediction {
-  const { layer, topK } = contender;
-  const graph = layerGraph(layer);
-  const forwardCosts = machine.costs(layer, topK, 'forward');
-  const backwardCosts = machine.costs(layer, topK, 'backward');
+  const { stage, topK } = contender;
+  const graph = stageGraph(stage);
+  const forwardCosts = machine.costs(stage, topK, 'forward');
+  const backwardCosts = machine.costs(stage, topK, 'backward');
   const { forward, backward } = planOverlap(
     graph,
     { forward: forwardCosts, backward: backwardCosts },
@@ -65,7 +65,7 @@ export function predictPair(
   const exposedMs = sum(({ choice }) => choice.exposedMs);
   const { slot, chunks } = passes[0]!.choice;
   return {
-    stepMs: sum(({ choice }) => choice.predictedMs) + (kind === 'train' ? machine.updateMs(layer, topK) : 0),
+    stepMs: sum(({ choice }) => choice.predictedMs) + (kind === 'train' ? machine.updateMs(stage, topK) : 0),
     communicationMs,
     exposedMs,
     hiddenFraction: hiddenFraction({ overlappedMs: exposedMs, sequentialMs: communicationMs }),
@@ -77,7 +77,7 @@ export function predictPair(
 /** The plan that the contender runs, out of those that were compared. */
 function pick(
   best: DirectionChoice,
-  { mode, layer }: Contender,
+  { mode, stage }: Contender,
   plan: { readonly slot: number; readonly chunks: number } | undefined,
 ): OverlapChoice {
   if (mode === 'sequential') return best.candidates.find(({ kind }) => kind === 'sequential')!;
@@ -87,8 +87,8 @@ function pick(
     (candidate) => candidate.kind !== 'sequential' && candidate.slot === slot && candidate.chunks === chunks,
   );
   if (!found) {
-    const last = layerGraph(layer).numSlots - 1;
-    throw new ArgumentError(`no plan with slot ${slot} and ${chunks} chunks for ${layer}: slots are 0 to ${last}`);
+    const last = stageGraph(stage).numSlots - 1;
+    throw new ArgumentError(`no plan with slot ${slot} and ${chunks} chunks for ${stage}: slots are 0 to ${last}`);
   }
   return found;
 }

@@ -1,7 +1,7 @@
 import { expectBetween, expectNonNegative } from '@scmoe/errors';
 
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
-import { layerGraph, type LayerKind } from '../graph/layerGraphs.js';
+import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
 import type { OperatorKind } from '../graph/OperatorNode.js';
 import type { Direction, Machine } from './Machine.js';
 
@@ -40,7 +40,7 @@ export function shareMachine({
     updateMs: () => update,
     interference: 0,
     chunkOverhead: { computeMs: 0, communicationMs: 0 },
-    costs: (layer: LayerKind, topK: number, direction: Direction): OperatorCosts => {
+    costs: (stage: StageKind, topK: number, direction: Direction): OperatorCosts => {
       const forward: Record<OperatorKind, number> = {
         attention,
         mlp: 1,
@@ -53,7 +53,7 @@ export function shareMachine({
         dispatch: exchangePerChoice * topK,
         combine: exchangePerChoice * topK,
       };
-      const graph = layerGraph(layer);
+      const graph = stageGraph(stage);
       return Object.fromEntries(
         graph.operators.map(({ name, kind }) => [
           name,

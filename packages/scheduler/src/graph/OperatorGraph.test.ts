@@ -1,12 +1,12 @@
 import { graphOf } from './graphOf.js';
-import { layerGraph, layerKinds, type LayerKind } from './layerGraphs.js';
+import { stageGraph, stageKinds, type StageKind } from './stageGraphs.js';
 import { OperatorGraph } from './OperatorGraph.js';
 import type { OperatorKind, OperatorNode } from './OperatorNode.js';
 
 const node = (name: string, after: string[] = [], kind = name as OperatorKind): OperatorNode => ({ name, kind, after });
 
 describe('slots follow from the dependencies', () => {
-  it.each<[LayerKind, string[]]>([
+  it.each<[StageKind, string[]]>([
     ['standard', []],
     ['shared', ['sharedExpert']],
     ['pos1', ['attention2', 'sharedExpert']],
@@ -15,7 +15,7 @@ describe('slots follow from the dependencies', () => {
     ['everyBlock', ['attention', 'sharedExpert']],
     ['longcat', ['mlp1', 'attention2', 'mlp2']],
   ])('%s', (kind, window) => {
-    const graph = layerGraph(kind);
+    const graph = stageGraph(kind);
     expect(graph.window.map(({ name }) => name)).toEqual(window);
     expect(graph.numSlots).toBe(window.length + 1);
   });
@@ -41,7 +41,7 @@ describe('slots follow from the dependencies', () => {
   });
 
   it('and not from the order in which operators are listed', () => {
-    const listed = layerGraph('pos2').operators;
+    const listed = stageGraph('pos2').operators;
     const graph = new OperatorGraph([...listed].reverse());
     expect(graph.window.map(({ name }) => name)).toEqual(['mlp1', 'attention2', 'sharedExpert']);
   });
@@ -70,14 +70,14 @@ describe('a graph', () => {
     ['an unknown kind', [node('x', [], 'conv' as OperatorKind)], /'x': unknown kind 'conv'; there are gate, encode/],
     [
       'a dispatch without combine',
-      layerGraph('standard')
+      stageGraph('standard')
         .operators.filter(({ name }) => name !== 'combine')
         .map((operator) => ({ ...operator, after: operator.after.filter((name) => name !== 'combine') })),
       /of kind 'combine' it has 0/,
     ],
     [
       'an expert that does not wait for its tokens',
-      layerGraph('standard').operators.map((operator) =>
+      stageGraph('standard').operators.map((operator) =>
         operator.name === 'expert' ? { ...operator, after: ['gate'] } : operator,
       ),
       /'expert' must come after 'dispatch'/,
@@ -85,7 +85,7 @@ describe('a graph', () => {
     [
       'another operator between dispatch and combine',
       [
-        ...layerGraph('standard').operators.map((operator) =>
+        ...stageGraph('standard').operators.map((operator) =>
           operator.name === 'expert' ? { ...operator, after: ['dispatch', 'mlp2'] } : operator,
         ),
         node('mlp2', ['dispatch'], 'mlp'),
@@ -97,7 +97,7 @@ describe('a graph', () => {
   });
 
   it('names what it has when asked for what it has not', () => {
-    expect(() => layerGraph('everyBlock').get('mlp1')).toThrow(/no operator 'mlp1'; there are gate, encode,/);
-    expect(() => layerGraph('pos4' as LayerKind)).toThrow(`unknown layer 'pos4'; there are ${layerKinds.join(', ')}`);
+    expect(() => stageGraph('everyBlock').get('mlp1')).toThrow(/no operator 'mlp1'; there are gate, encode,/);
+    expect(() => stageGraph('pos4' as StageKind)).toThrow(`unknown stage 'pos4'; there are ${stageKinds.join(', ')}`);
   });
 });

@@ -16,7 +16,7 @@ export interface RoutedPath {
 const routedKinds = ['gate', 'encode', 'dispatch', 'expert', 'combine', 'decode'] as const;
 
 /**
- * The operators of a layer or block pair and their dependencies.
+ * The operators of a stage and their dependencies.
  *
  * What may run while tokens travel follows from the dependencies alone: `window` holds the computations that neither lead
  * to the dispatch nor need the combine. The expert can be put before, between or after them, so that a graph with a window

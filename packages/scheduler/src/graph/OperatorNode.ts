@@ -2,7 +2,7 @@
 export type OperatorKind =
   'gate' | 'encode' | 'dispatch' | 'expert' | 'combine' | 'decode' | 'attention' | 'mlp' | 'sharedExpert' | 'output';
 
-/** Every kind of operator, in the order of a layer. */
+/** Every kind of operator, in the order of a stage. */
 export const operatorKinds: readonly OperatorKind[] = [
   'gate',
   'encode',

@@ -1,4 +1,4 @@
-import { layerGraph } from '../graph/layerGraphs.js';
+import { stageGraph } from '../graph/stageGraphs.js';
 import { costsOf } from '../testing/randomCosts.js';
 import { communicationShare, hiddenFraction, lowerBoundMs } from './overlapMetrics.js';
 
@@ -22,7 +22,7 @@ describe('overlap metrics', () => {
   });
 
   it('the bound is the longer of all computations and all exchanges', () => {
-    const graph = layerGraph('standard');
+    const graph = stageGraph('standard');
     expect(lowerBoundMs(graph, costsOf(graph, { dispatch: 1, combine: 1 }))).toBe(8);
     expect(lowerBoundMs(graph, costsOf(graph, { dispatch: 9, combine: 1 }))).toBe(10);
   });

@@ -5,7 +5,7 @@ export interface Step {
 }
 
 /**
- * The order in which the operators of a layer execute. Pure data: the order of the collectives is a property of the
+ * The order in which the operators of a stage execute. Pure data: the order of the collectives is a property of the
  * plan, so that ranks which follow one plan issue the same collectives in the same order, whatever their timing.
  */
 export type Plan = readonly Step[];

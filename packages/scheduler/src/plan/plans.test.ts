@@ -1,5 +1,5 @@
 import { chunkNodes } from '../testing/chunkNodes.js';
-import { layerGraph, layerKinds } from '../graph/layerGraphs.js';
+import { stageGraph, stageKinds } from '../graph/stageGraphs.js';
 import { OperatorGraph } from '../graph/OperatorGraph.js';
 import { checkPlan } from './checkPlan.js';
 import { mirrorPlan } from './mirrorPlan.js';
@@ -8,13 +8,13 @@ import { collectiveOrder } from '../testing/collectiveOrder.js';
 import { run, start, wait, type Plan } from './Plan.js';
 import { sequentialPlan } from './sequentialPlan.js';
 
-const pos2 = layerGraph('pos2');
+const pos2 = stageGraph('pos2');
 const text = (plan: Plan) =>
   plan.map(({ action, operator }) => (action === 'run' ? operator : `${action} ${operator}`)).join(', ');
 
 describe('plans', () => {
   it('sequential waits for each exchange at once', () => {
-    expect(text(sequentialPlan(layerGraph('everyBlock').operators))).toBe(
+    expect(text(sequentialPlan(stageGraph('everyBlock').operators))).toBe(
       'gate, encode, start dispatch, wait dispatch, expert, start combine, wait combine, ' +
         'attention, sharedExpert, decode, output',
     );
@@ -28,7 +28,7 @@ describe('plans', () => {
   });
 
   it('pipelined sends all chunks at once and returns each when its expert is done', () => {
-    expect(text(overlappedPlan(layerGraph('standard'), { slot: 0, chunks: 2 }))).toBe(
+    expect(text(overlappedPlan(stageGraph('standard'), { slot: 0, chunks: 2 }))).toBe(
       'attention1, mlp1, attention2, gate, encode, start dispatch#0, start dispatch#1, ' +
         'wait dispatch#0, expert#0, start combine#0, wait dispatch#1, expert#1, start combine#1, ' +
         'wait combine#0, wait combine#1, decode, output',
@@ -42,9 +42,9 @@ describe('plans', () => {
     );
   });
 
-  it('run every operator once and after what it needs, in every layer, slot and number of chunks', () => {
-    for (const kind of layerKinds) {
-      const graph = layerGraph(kind);
+  it('run every operator once and after what it needs, in every stage, slot and number of chunks', () => {
+    for (const kind of stageKinds) {
+      const graph = stageGraph(kind);
       checkPlan(graph.operators, sequentialPlan(graph.operators));
       for (const chunks of [1, 2, 3, 7]) {
         const nodes = chunkNodes(graph, chunks);
@@ -88,7 +88,7 @@ describe('plans', () => {
 describe('checkPlan', () => {
   const graph = new OperatorGraph([
     { name: 'mlp1', kind: 'mlp', after: [] },
-    ...layerGraph('standard')
+    ...stageGraph('standard')
       .operators.slice(3)
       .map((node) => ({
         ...node,

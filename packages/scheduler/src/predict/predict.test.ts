@@ -1,4 +1,4 @@
-import { layerGraph, layerKinds, type LayerKind } from '../graph/layerGraphs.js';
+import { stageGraph, stageKinds, type StageKind } from '../graph/stageGraphs.js';
 import { lowerBoundMs } from '../metrics/overlapMetrics.js';
 import { mirrorPlan } from '../plan/mirrorPlan.js';
 import { overlappedPlan } from '../plan/overlappedPlan.js';
@@ -12,8 +12,8 @@ import { slotTimes } from '../testing/slotTimes.js';
 
 const numTrials = 300;
 
-describe.each(layerKinds)('over random costs of %s', (kind: LayerKind) => {
-  const graph = layerGraph(kind);
+describe.each(stageKinds)('over random costs of %s', (kind: StageKind) => {
+  const graph = stageGraph(kind);
 
   it('the simulator agrees with the closed formula, for every slot', () => {
     const random = seededRandom(1);
@@ -62,10 +62,10 @@ describe.each(layerKinds)('over random costs of %s', (kind: LayerKind) => {
 });
 
 describe('simulatePlan', () => {
-  const graph = layerGraph('standard');
+  const graph = stageGraph('standard');
 
   it('gives the time of the formula of the paper for a case done by hand', () => {
-    const pos2 = layerGraph('pos2');
+    const pos2 = stageGraph('pos2');
     const costs = costsOf(pos2, { mlp1: 4, attention2: 3, sharedExpert: 4, dispatch: 5, combine: 6, expert: 2 });
     // attention1, gate, encode, decode, output: 1 each; before K = 1: max(4, 5), after: max(7, 6).
     expect(slotTimes(pos2, costs)).toEqual([5 + 5 + 2 + 11, 5 + 5 + 2 + 7, 5 + 7 + 2 + 6, 5 + 11 + 2 + 6]);

@@ -10,7 +10,7 @@ export interface WindowCosts {
   readonly combineMs: number;
 }
 
-/** Times of a layer as the formula of the slots needs them. */
+/** Times of a stage as the formula of the slots needs them. */
 export function windowCosts(graph: OperatorGraph, costs: OperatorCosts): WindowCosts {
   checkCosts(graph, costs);
   if (!graph.routed) throw new ArgumentError('no slots: this graph routes no tokens');

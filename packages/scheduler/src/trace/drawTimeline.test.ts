@@ -1,4 +1,4 @@
-import { layerGraph } from '../graph/layerGraphs.js';
+import { stageGraph } from '../graph/stageGraphs.js';
 import { overlappedPlan } from '../plan/overlappedPlan.js';
 import { sequentialPlan } from '../plan/sequentialPlan.js';
 import { simulatePlan } from '../predict/simulatePlan.js';
@@ -6,7 +6,7 @@ import { costsOf } from '../testing/randomCosts.js';
 import { drawTimeline } from './drawTimeline.js';
 import { renderPng } from './renderPng.js';
 
-const graph = layerGraph('pos2');
+const graph = stageGraph('pos2');
 const costs = costsOf(graph, { dispatch: 3, combine: 3 });
 const sequential = { title: 'one & two', spans: simulatePlan(sequentialPlan(graph.operators), costs).spans };
 const overlapped = { title: 'slot 1', spans: simulatePlan(overlappedPlan(graph, { slot: 1 }), costs).spans };

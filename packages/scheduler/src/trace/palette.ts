@@ -29,12 +29,12 @@ export const legendKinds = Object.keys(paints);
 
 export const exposedColour = '#d62839';
 
-/** `attention1`, `expert#0` and, of layer 3's backward pass, `3 expert'` are an attention and two experts. */
+/** `attention1`, `expert#0` and, of stage 3's backward pass, `3 expert'` are an attention and two experts. */
 export function kindOf(operator: string): string {
   return unchunkedName(withoutLayer(operator).replace(/'$/, '')).replace(/\d+$/, '');
 }
 
-/** Traces of whole models have the number of the layer before the name. */
+/** Traces of whole models have the number of the stage before the name. */
 export function withoutLayer(operator: string): string {
   return operator.replace(/^\d+ /, '');
 }

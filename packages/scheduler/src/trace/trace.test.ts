@@ -1,4 +1,4 @@
-import { layerGraph } from '../graph/layerGraphs.js';
+import { stageGraph } from '../graph/stageGraphs.js';
 import { overlappedPlan } from '../plan/overlappedPlan.js';
 import { simulatePlan, type Span } from '../predict/simulatePlan.js';
 import { costsOf } from '../testing/randomCosts.js';
@@ -7,7 +7,7 @@ import { alignTraces, estimateClockOffset } from './clockOffset.js';
 import { summarizeTrace } from './summarizeTrace.js';
 import type { Trace } from './Trace.js';
 
-const graph = layerGraph('pos2');
+const graph = stageGraph('pos2');
 const costs = costsOf(graph, { dispatch: 3, combine: 1 });
 const { spans } = simulatePlan(overlappedPlan(graph, { slot: 1 }), [costs, costs]);
 const trace: Trace = { title: 'two ranks', spans };

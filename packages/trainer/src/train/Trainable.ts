@@ -12,7 +12,7 @@ export interface LossContext {
 
 /** What a model makes of a micro-batch. */
 export interface LossResult {
-  /** What is differentiated: the mean over the micro-batch, auxiliary losses included. */
+  /** What is differentiated: the mean over the micro-batch, router losses included. */
   loss: tf.Scalar;
   /** Further scalars worth recording, averaged like the loss. */
   metrics?: Record<string, tf.Scalar>;

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 
 import { init } from '@scmoe/comm';
 import { ExpertParallelDispatcher, OverlapController, overlapped, spansOf } from '@scmoe/layer';
-import { CostModel, layerGraph, sequentialPlan } from '@scmoe/scheduler';
+import { CostModel, stageGraph, sequentialPlan } from '@scmoe/scheduler';
 import { AdamW, useBackend, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -107,7 +107,7 @@ async function profile({ level, layer, steps }: Extract<Question, { ask: 'profil
     await overlap.stepDone();
     outsideMs.push(stepMs - inLayersMs.at(-1)!);
   }
-  const names = layerGraph(benchLayers[layer].graph).names;
+  const names = stageGraph(benchLayers[layer].graph).names;
   const of = (index: number, direction: 'forward' | 'backward') => {
     const found = names.map((name) => {
       const ms = costs.costOf({ machine: 'unknown', shape: 'unknown', direction }, `${index} ${name}`);

@@ -6,12 +6,12 @@ import { normalize } from '../../sublayers/normalize.js';
 import { residualDropout } from '../../sublayers/residualDropout.js';
 import { selfAttention, selfAttentionCost, type KeyValues } from '../../sublayers/selfAttention.js';
 import { shortcutNorm } from '../../sublayers/shortcutNorm.js';
+import type { Position, ResolvedMoe } from '../../config/BlockMoeConfig.js';
 import type { ResolvedPair } from './PairConfig.js';
 import { moeSublayer, type SublayerValues } from '../../moe/moeSublayer.js';
 import { below, type ParameterRecord } from '../../parameters/ParameterRecord.js';
 import { operatorsOver, type Computation, type Operator } from '../../plan/Operator.js';
 import type { PairContext } from './PairContext.js';
-import { tapOf, type Tap } from './tap.js';
 
 /** Everything that the operators of a pair read and write, by name. All activations are (B, S, d). */
 export interface PairValues extends SublayerValues {
@@ -27,6 +27,19 @@ export interface PairValues extends SublayerValues {
   y: tf.Tensor3D;
   keyValues1: KeyValues;
   keyValues2: KeyValues;
+}
+
+/** An activation of a pair that gate and experts can read. */
+type Tap = 'x' | 'a' | 'b' | 'u';
+
+const tapOfPosition: Record<Position, Tap> = { pos1: 'b', pos2: 'a', pos3: 'x' };
+
+/**
+ * What feeds gate and experts: without a shortcut the normalised current activation u, with one an earlier activation,
+ * before its norm: the pair's input x (pos3), the intermediate a of its first block (pos2) or that block's output b (pos1).
+ */
+function tapOf({ shortcut }: ResolvedMoe): Tap {
+  return shortcut ? tapOfPosition[shortcut.position] : 'u';
 }
 
 /**

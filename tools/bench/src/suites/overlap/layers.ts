@@ -1,8 +1,8 @@
-import type { LayerKind } from '@scmoe/scheduler';
+import type { StageKind } from '@scmoe/scheduler';
 
 /** A layer that is compared; `graph` is what the scheduler knows it as. */
 export interface BenchLayer {
-  graph: LayerKind;
+  graph: StageKind;
   /** Routed experts of a token; a shared expert comes on top. */
   topK: number;
 }

@@ -1,4 +1,4 @@
-import { layerGraph, planOverlap, predictPair, type MeasuredCosts, measuredMachine } from '@scmoe/scheduler';
+import { stageGraph, planOverlap, predictPair, type MeasuredCosts, measuredMachine } from '@scmoe/scheduler';
 
 import { benchLayers, type LayerName } from './layers.js';
 import type { Mode } from './OverlapShape.js';
@@ -13,7 +13,7 @@ export function candidatesOf({ layer, schedule }: Row): PlanChoice[] {
   if (schedule === 'sequential') return [null];
   if (schedule === 'chunked') return [];
   if (schedule === 'pipelined') return Array.from({ length: maxChunks - 1 }, (_, i) => ({ slot: 0, chunks: i + 2 }));
-  const { numSlots } = layerGraph(benchLayers[layer].graph);
+  const { numSlots } = stageGraph(benchLayers[layer].graph);
   return Array.from({ length: numSlots }, (_, slot) => ({ slot, chunks: 1 }));
 }
 
@@ -21,9 +21,9 @@ export function candidatesOf({ layer, schedule }: Row): PlanChoice[] {
 export function chosenPlan({ layer, schedule }: Row, costs: MeasuredCosts, mode: Mode): PlanChoice {
   if (schedule === 'sequential') return null;
   const { graph, topK } = benchLayers[layer];
-  const { forward, backward } = costs.layers.find((one) => one.layer === graph && one.topK === topK)!;
+  const { forward, backward } = costs.stages.find((one) => one.stage === graph && one.topK === topK)!;
   const { forward: alone, mirrored } = planOverlap(
-    layerGraph(graph),
+    stageGraph(graph),
     mode === 'infer' ? { forward } : { forward, backward },
     {
       maxChunks: schedule === 'overlapped' ? 1 : maxChunks,
@@ -39,7 +39,7 @@ export function chosenPlan({ layer, schedule }: Row, costs: MeasuredCosts, mode:
 /** Step time of a row under a plan in ms, by the simulator. */
 export function predictedMs({ name, layer }: Row, plan: PlanChoice, costs: MeasuredCosts, mode: Mode): number {
   const { graph, topK } = benchLayers[layer];
-  const contender = { name, layer: graph, topK, mode: plan ? 'overlapped' : 'sequential' } as const;
+  const contender = { name, stage: graph, topK, mode: plan ? 'overlapped' : 'sequential' } as const;
   const { stepMs } = predictPair(measuredMachine(costs), contender, mode, {
     numTokens: costs.tokensPerRank,
     ...(plan && { plan }),
@@ -50,7 +50,7 @@ export function predictedMs({ name, layer }: Row, plan: PlanChoice, costs: Measu
 /** Time of a layer's exchanges in a step, in ms. */
 export function communicationMs(layer: LayerName, costs: MeasuredCosts, mode: Mode): number {
   const { graph, topK } = benchLayers[layer];
-  const { forward, backward } = costs.layers.find((one) => one.layer === graph && one.topK === topK)!;
+  const { forward, backward } = costs.stages.find((one) => one.stage === graph && one.topK === topK)!;
   const passes = mode === 'infer' ? [forward] : [forward, backward];
   return costs.pairs * passes.reduce((sum, times) => sum + times['dispatch']! + times['combine']!, 0);
 }

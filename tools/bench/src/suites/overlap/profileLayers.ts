@@ -1,4 +1,4 @@
-import type { MeasuredCosts, MeasuredLayer, OperatorCosts } from '@scmoe/scheduler';
+import type { MeasuredCosts, MeasuredStage, OperatorCosts } from '@scmoe/scheduler';
 
 import type { RankGroup } from '../../ranks/RankGroup.js';
 import { chunkOverhead } from './chunkOverhead.js';
@@ -14,7 +14,7 @@ export async function profileLayers(
   { steps, title }: { steps: number; title: string },
 ): Promise<MeasuredCosts> {
   const pairs = level === 'pair' ? 1 : shape.pairs;
-  const passes: MeasuredLayer[][] = [];
+  const passes: MeasuredStage[][] = [];
   // In turn, so that whatever disturbs one for a while does not disturb it twice.
   for (let pass = 0; pass < (level === 'pair' ? 2 : 1); pass++) {
     passes.push([]);
@@ -23,23 +23,23 @@ export async function profileLayers(
       const { layers: times, outsideMs } = (await group.ask<ProfileAnswer>(question))[0]!;
       const { graph, topK } = benchLayers[name];
       const [forward, backward] = [meanOf(times, 'forward'), meanOf(times, 'backward')];
-      passes.at(-1)!.push({ layer: graph, topK, forward, backward, updateMs: outsideMs / pairs });
+      passes.at(-1)!.push({ stage: graph, topK, forward, backward, updateMs: outsideMs / pairs });
     }
   }
-  const layers = passes.reduce((a, b) => a.map((layer, i) => quickest(layer, b[i]!)));
-  const whole = layers[layerNames.indexOf('top2')]!.forward;
+  const stages = passes.reduce((a, b) => a.map((stage, i) => quickest(stage, b[i]!)));
+  const whole = stages[layerNames.indexOf('top2')]!.forward;
   return {
     format: 'scmoe-measured-costs',
     title,
     pairs,
     tokensPerRank: shape.batchSize * shape.sequenceLength,
     chunkOverhead: await chunkOverhead(group, level, whole, steps),
-    layers,
+    stages,
   };
 }
 
 /** What else runs on the machine can only add to a time. */
-function quickest(a: MeasuredLayer, b: MeasuredLayer): MeasuredLayer {
+function quickest(a: MeasuredStage, b: MeasuredStage): MeasuredStage {
   const each = (x: OperatorCosts, y: OperatorCosts) =>
     Object.fromEntries(Object.keys(x).map((name) => [name, Math.min(x[name]!, y[name]!)]));
   return {

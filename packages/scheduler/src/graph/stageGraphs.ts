@@ -4,16 +4,17 @@ import { OperatorGraph } from './OperatorGraph.js';
 import type { OperatorKind, OperatorNode } from './OperatorNode.js';
 
 /**
- * The layers that can be planned. `standard` and `shared` read the current layer's activation (gate after attention2),
- * `pos1`, `pos2`, `pos3` are ScMoE's shortcuts from b, a and x (paper, figure 4), `everyBlock` has a MoE in each block and
- * reads the block's input, `longcat` is the block of LongCat-Flash.
+ * The kinds of stages that are known by name. `standard` and `shared` are pairs whose gate reads the current activation,
+ * after attention2;
+ `pos1`, `pos2`, `pos3` are those with ScMoE's shortcut from b, a and x (paper, figure 4), `everyBlock` is a
+ * block that has experts and reads its own input for them, `longcat` the block of LongCat-Flash.
  */
-export type LayerKind = 'standard' | 'shared' | 'pos1' | 'pos2' | 'pos3' | 'everyBlock' | 'longcat';
+export type StageKind = 'standard' | 'shared' | 'pos1' | 'pos2' | 'pos3' | 'everyBlock' | 'longcat';
 
 const pairBackbone = ['attention1', 'mlp1', 'attention2'];
 
 /** Backbone in order, and the operator after which tokens can be routed (none: the input of the block). */
-const layers: Record<LayerKind, { backbone: readonly string[]; routedAfter: string | undefined }> = {
+const stages: Record<StageKind, { backbone: readonly string[]; routedAfter: string | undefined }> = {
   standard: { backbone: pairBackbone, routedAfter: 'attention2' },
   shared: { backbone: [...pairBackbone, 'sharedExpert'], routedAfter: 'attention2' },
   pos1: { backbone: [...pairBackbone, 'sharedExpert'], routedAfter: 'mlp1' },
@@ -23,18 +24,18 @@ const layers: Record<LayerKind, { backbone: readonly string[]; routedAfter: stri
   longcat: { backbone: ['attention1', 'mlp1', 'attention2', 'mlp2'], routedAfter: 'attention1' },
 };
 
-/** Every layer that `layerGraph` knows. */
-export const layerKinds = Object.keys(layers) as readonly LayerKind[];
+/** Every kind that `stageGraph` knows. */
+export const stageKinds = Object.keys(stages) as readonly StageKind[];
 
 /**
- * The operators of a known layer with their dependencies: those of `@scmoe/layer`, whose tests compare.
+ * The operators of a known stage with their dependencies: those of `@scmoe/layer`, whose tests compare.
  *
- * @throws ArgumentError for an unknown layer
+ * @throws ArgumentError for an unknown kind
  */
-export function layerGraph(kind: LayerKind): OperatorGraph {
-  const layer = Object.hasOwn(layers, kind) ? layers[kind] : undefined;
-  if (!layer) throw new ArgumentError(`unknown layer '${kind}'; there are ${layerKinds.join(', ')}`);
-  const { backbone, routedAfter } = layer;
+export function stageGraph(kind: StageKind): OperatorGraph {
+  const stage = Object.hasOwn(stages, kind) ? stages[kind] : undefined;
+  if (!stage) throw new ArgumentError(`unknown stage '${kind}'; there are ${stageKinds.join(', ')}`);
+  const { backbone, routedAfter } = stage;
   const chain: OperatorNode[] = backbone.map((name, i) => ({
     name,
     kind: name.replace(/\d$/, '') as OperatorKind,
