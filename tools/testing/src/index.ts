@@ -4,6 +4,7 @@ export { describeUnless } from './describeUnless.js';
 export { expectGradients, expectOutput, tensorsOf, tolerance } from './expectReference.js';
 export { expectGradientsMatch, type FiniteDifferenceOptions } from './finiteDifferences.js';
 export { fromSource } from './fromSource.js';
+export { describeOrSkip, itOrSkip } from './orSkip.js';
 export {
   itMatchesReference,
   readReference,

@@ -1,9 +1,9 @@
 import { jest } from '@jest/globals';
-import { backendName, valueAndGrads } from '@scmoe/tensor';
+import { backendName, findAddon, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { MoeConfig } from '../stages/resolveStages.js';
-import { availableBackends } from '@scmoe/testing';
+import { availableBackends, describeUnless } from '@scmoe/testing';
 import { expectGradientsOf } from '../testing/centralDifferences.js';
 import { Vit } from './Vit.js';
 import type { VitConfig } from './VitConfig.js';
@@ -278,7 +278,7 @@ describe('Vit', () => {
   });
 });
 
-(availableBackends().includes(backendName) ? describe : describe.skip)('Vit on native kernels', () => {
+describeUnless(findAddon().problem, 'Vit on native kernels', () => {
   beforeAll(() => tf.setBackend(backendName));
 
   it('rejects a label that is no class', () => {
