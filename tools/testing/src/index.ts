@@ -14,5 +14,5 @@ export {
 } from './reference.js';
 export { referenceCheckpoint, unreadCheckpoints } from './referenceCheckpoint.js';
 export { runRanks, sendResult, type ServeStore } from './runRanks.js';
-export { withSmallDisk } from './smallDisk.js';
+export { itOnSmallDisk, withSmallDisk } from './smallDisk.js';
 export { temporaryFolder, temporaryFolderForEach } from './temporaryFolder.js';
