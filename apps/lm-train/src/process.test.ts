@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
-import { temporaryFolder, withSmallDisk } from '@scmoe/testing';
+import { itOnSmallDisk, temporaryFolder, withSmallDisk } from '@scmoe/testing';
 import { lmTrain, startLmTrain } from './testing/lmTrain.js';
 import { tinyRun } from './testing/tinyRun.js';
 
@@ -69,7 +69,7 @@ describe('the process', () => {
     expect(readdirSync(join(runs, run!, 'checkpoints'))).toEqual(['step-000060']);
   });
 
-  it('keeps the last checkpoint when the disk is full', async () => {
+  itOnSmallDisk('keeps the last checkpoint when the disk is full', async () => {
     const disk = join(folder.path, 'disk');
     mkdirSync(disk);
     await withSmallDisk(disk, 700, async () => {

@@ -4,6 +4,7 @@ export { describeUnless } from './describeUnless.js';
 export { expectGradients, expectOutput, tensorsOf, tolerance } from './expectReference.js';
 export { expectGradientsMatch, type FiniteDifferenceOptions } from './finiteDifferences.js';
 export { fromSource } from './fromSource.js';
+export { describeOrSkip, itOrSkip } from './orSkip.js';
 export {
   type Outcome,
   type RanksOptions,
@@ -21,6 +22,6 @@ export {
 } from './reference.js';
 export { referenceCheckpoint, unreadCheckpoints } from './referenceCheckpoint.js';
 export { runRanks, sendResult, type ServeStore } from './runRanks.js';
-export { withSmallDisk } from './smallDisk.js';
+export { itOnSmallDisk, withSmallDisk } from './smallDisk.js';
 export { listeningAddresses, sendStrangers, type Address, type Strangers } from './strangers.mjs';
 export { temporaryFolder, temporaryFolderForEach } from './temporaryFolder.js';

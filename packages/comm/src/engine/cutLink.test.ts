@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 
 import { networkLabProblem, withNetworkLab } from '@scmoe/netlab';
 
-import { fromSource } from '@scmoe/testing';
+import { describeOrSkip, fromSource } from '@scmoe/testing';
 import { describeGloo } from '../testing/gloo.js';
 
 const size = 3;
@@ -40,8 +40,8 @@ function runIntoCutLink(): Promise<Outcome[]> {
 }
 
 const problem = networkLabProblem();
-if (problem !== undefined) console.warn(`skipped: ${problem}`);
-const describeLab = problem === undefined ? describeGloo : describe.skip;
+const describeLab = (name: string, tests: () => void) =>
+  problem === undefined ? describeGloo(name, tests) : describeOrSkip(problem, name, tests);
 
 describeLab('a link that is cut in the middle of an all-to-all', () => {
   let outcomes: Outcome[];

@@ -1,4 +1,5 @@
 import { jest } from '@jest/globals';
+import { describeOrSkip, itOrSkip } from '@scmoe/testing';
 
 import { findNccl } from '../index.js';
 import { launchCases } from '../testing/launches.js';
@@ -8,13 +9,11 @@ jest.setTimeout(300_000);
 // `npm run check:gpu` asks for a GPU; elsewhere a machine without one has nothing to check here.
 const { problem, devices } = findNccl();
 const isRequired = process.env['SCMOE_REQUIRE_GPU'] === '1';
-if (problem !== undefined && !isRequired) console.warn(`skipped: ${problem}`);
+if (isRequired) {
+  it('the machine has NCCL, the CUDA driver and a GPU', () => expect(problem).toBeUndefined());
+}
 
-(problem !== undefined && isRequired ? describe : describe.skip)('a machine for GPU checks', () => {
-  it('has NCCL, the CUDA driver and a GPU', () => expect(problem).toBeUndefined());
-});
-
-(problem === undefined ? describe : describe.skip)('every collective in every dtype, on GPUs', () => {
+describeOrSkip(problem, 'every collective in every dtype, on GPUs', () => {
   const libraries = {
     SCMOE_NCCL_LIB: process.env['SCMOE_NCCL_LIB'],
     SCMOE_CUDA_LIB: process.env['SCMOE_CUDA_LIB'],
@@ -29,7 +28,7 @@ if (problem !== undefined && !isRequired) console.warn(`skipped: ${problem}`);
 
   it('gives two ranks on one GPU what it has to', () => run(2, { CHECK_SHARED_GPU: '1' }));
 
-  const enough = (ranks: number) => (devices.length >= ranks ? it : it.skip);
-  enough(2)('gives two ranks on two GPUs what it has to', () => run(2));
-  enough(4)('gives four ranks on four GPUs what it has to', () => run(4));
+  const lack = (ranks: number) => (devices.length >= ranks ? undefined : `there are ${devices.length} GPUs`);
+  itOrSkip(lack(2), 'gives two ranks on two GPUs what it has to', () => run(2));
+  itOrSkip(lack(4), 'gives four ranks on four GPUs what it has to', () => run(4));
 });

@@ -1,8 +1,8 @@
-import { backendName, valueAndGrads } from '@scmoe/tensor';
+import { backendName, findAddon, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { MoeConfig } from '../stages/resolveStages.js';
-import { availableBackends } from '@scmoe/testing';
+import { availableBackends, describeUnless } from '@scmoe/testing';
 import { expectGradientsOf } from '../testing/centralDifferences.js';
 import { useModel } from '../testing/useModel.js';
 import { withoutHostReads } from '../testing/withoutHostReads.js';
@@ -276,7 +276,7 @@ describe('Vit', () => {
   });
 });
 
-(availableBackends().includes(backendName) ? describe : describe.skip)('Vit on native kernels', () => {
+describeUnless(findAddon().problem, 'Vit on native kernels', () => {
   beforeAll(() => tf.setBackend(backendName));
 
   it('rejects a label that is no class', () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { jest } from '@jest/globals';
 
-import { fromSource } from '@scmoe/testing';
+import { describeUnless, fromSource } from '@scmoe/testing';
 import { findAddon, loadAddon } from './loadAddon.js';
 
 jest.setTimeout(120_000);
@@ -20,7 +20,7 @@ function outcomeOf(program: string): Record<string, unknown> {
   return JSON.parse(last!) as Record<string, unknown>;
 }
 
-(findAddon().addon ? describe : describe.skip)('calls of the native addon', () => {
+describeUnless(findAddon().problem, 'calls of the native addon', () => {
   it('are refused in every way in which they can be wrong', () => {
     const { tried, functions, bad, unknown, absent } = outcomeOf('wrongCallsProgram.ts');
     process.stdout.write(`${String(tried)} wrong calls of ${String(functions)} native functions\n`);

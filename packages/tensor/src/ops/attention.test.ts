@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { expectGradientsMatch, itMatchesReference, relativeError } from '@scmoe/testing';
-import { attention, backendName, type AttentionOptions } from '../index.js';
+import { describeUnless, expectGradientsMatch, itMatchesReference, relativeError } from '@scmoe/testing';
+import { attention, backendName, findAddon, type AttentionOptions } from '../index.js';
 import { availableBackends } from '../testing/backends.js';
 import { attentionKernel } from './attention.js';
 import { rotateComposed } from './rope.js';
@@ -113,8 +113,7 @@ describe.each(availableBackends())('attention on %s', (backend) => {
   });
 });
 
-const nativeOnly = availableBackends().includes(backendName) ? describe : describe.skip;
-nativeOnly('native attention', () => {
+describeUnless(findAddon().problem, 'native attention', () => {
   beforeAll(() => tf.setBackend(backendName));
 
   // [B, S, Sk, H, Hkv, D]: blocks of 48 queries and 256 keys, panels of 64 keys and vectors of 16 are cut everywhere.

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 
+import { itOrSkip } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { findAddon, useBackend } from '../index.js';
 
-const native = findAddon().addon !== undefined;
+const { problem } = findAddon();
+const native = problem === undefined;
 /** What the kernel says of the CPU, wherever it says something. */
 const cpuHasBf16 = () => /\bavx512_bf16\b/.test(readFileSync('/proc/cpuinfo', 'latin1'));
 
@@ -35,7 +37,7 @@ describe('useBackend', () => {
     expect(report.line).toContain('float32 instead of bf16 because the cpu backend has no bf16 products');
   });
 
-  (native ? it : it.skip)('rounds products to bf16 where the CPU can, and stops when asked for float32', async () => {
+  itOrSkip(problem, 'rounds products to bf16 where the CPU can, and stops when asked for float32', async () => {
     // 1 + 2^-10 has more bits than bf16's 8.
     const product = async () => (await tf.matMul(tf.fill([1, 1], 1 + 2 ** -10), tf.ones([1, 1])).data())[0];
     const report = await useBackend('scmoe', { precision: 'bf16', threads: 1 });
@@ -45,7 +47,7 @@ describe('useBackend', () => {
     expect(await product()).toBe(1 + 2 ** -10);
   });
 
-  (native ? it : it.skip)('takes the number of threads from the option, then from SCMOE_THREADS', async () => {
+  itOrSkip(problem, 'takes the number of threads from the option, then from SCMOE_THREADS', async () => {
     process.env['SCMOE_THREADS'] = '3';
     expect((await useBackend('scmoe')).threads).toBe(3);
     expect((await useBackend('scmoe', { threads: 1 })).threads).toBe(1);

@@ -6,7 +6,7 @@ import { UserError } from '@scmoe/errors';
 import { AdamW, Muon } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import { temporaryFolderForEach, withSmallDisk } from '@scmoe/testing';
+import { itOnSmallDisk, temporaryFolderForEach, withSmallDisk } from '@scmoe/testing';
 import { randomTokenBatches } from '../data/tokenBatches.js';
 import { bigramModel } from '../testing/bigramModel.js';
 import { train } from '../train/train.js';
@@ -265,7 +265,7 @@ describe('finding checkpoints', () => {
 describe('a full disk', () => {
   const large = () => content(2, { w: tf.zeros([1000, 100]) });
 
-  it('is a clear error, keeps the last checkpoint, and leaves nothing half-written', async () => {
+  itOnSmallDisk('is a clear error, keeps the last checkpoint, and leaves nothing half-written', async () => {
     const disk = join(folder.path, 'disk');
     await withSmallDisk(disk, 256, async () => {
       const whole = await saveCheckpoint(disk, content(1));
@@ -279,7 +279,7 @@ describe('a full disk', () => {
     });
   });
 
-  it('is reported when there was no checkpoint before', async () => {
+  itOnSmallDisk('is reported when there was no checkpoint before', async () => {
     const disk = join(folder.path, 'disk');
     await withSmallDisk(disk, 256, async () => {
       await expect(saveCheckpoint(disk, large())).rejects.toThrow('There is no earlier checkpoint.');

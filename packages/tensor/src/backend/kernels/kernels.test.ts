@@ -1,3 +1,4 @@
+import { describeUnless } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { backendName, findAddon, RandomStream } from '../../index.js';
@@ -74,9 +75,7 @@ function expectSame(op: Op, operands: Operand[]): void {
   });
 }
 
-const native = findAddon();
-const suite = native.addon ? describe : describe.skip;
-suite(`native kernels against tfjs-backend-cpu${native.problem ? ` (skipped: ${native.problem})` : ''}`, () => {
+describeUnless(findAddon().problem, 'native kernels against tfjs-backend-cpu', () => {
   const pairs: [number[], number[]][] = [
     [[], []],
     [[7], [7]],

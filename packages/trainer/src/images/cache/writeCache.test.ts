@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { UserError } from '@scmoe/errors';
-import { fromSource, temporaryFolderForEach, withSmallDisk } from '@scmoe/testing';
+import { fromSource, itOnSmallDisk, temporaryFolderForEach, withSmallDisk } from '@scmoe/testing';
 
 import { openImages } from '../openImages.js';
 import { png, writeFiles } from '../testing/imageFiles.js';
@@ -39,7 +39,7 @@ describe('writing the cache', () => {
     await writeFiles(data(), { 'a/1.png': await png(1, large), 'b/2.png': await png(2, large) });
   });
 
-  it('says that the disk is full, and leaves nothing on it', async () => {
+  itOnSmallDisk('says that the disk is full, and leaves nothing on it', async () => {
     await withSmallDisk(cache(), 256, async () => {
       const error: unknown = await openImages(data(), { cacheFolder: cache() }).catch((e: unknown) => e);
       expect(error).toBeInstanceOf(UserError);
