@@ -1,5 +1,5 @@
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 import { readMetricsFile } from '@scmoe/trainer';
 
@@ -81,6 +81,12 @@ describe('lm-train', () => {
     expect(err).toMatch(/The data changed since .* was saved: expected fingerprint \w{16}, got \w{16}/);
     expect(code).toBe(1);
     expect((await lmTrain(...args, '--allow-new-data')).code).toBe(0);
+  });
+
+  it('knows its data by an absolute path: it goes on from another folder', async () => {
+    const { out } = await lmTrain('train', ...options, '--data', relative(process.cwd(), text), '--steps', '1');
+    const made = runOf(out);
+    expect(JSON.parse(readFileSync(join(made, 'config.json'), 'utf8'))).toMatchObject({ data: text });
   });
 
   it('evaluates: the same numbers every time', async () => {

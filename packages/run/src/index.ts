@@ -5,7 +5,7 @@ export { applyConfigFile } from './options/configFile.js';
 export { expertOptions, type ExpertSettings, moeConfig } from './options/expertOptions.js';
 export { addOptions, type OptionGroup, type OptionRow, optionsOf } from './options/OptionGroup.js';
 export type { OverlapOptions } from './options/overlapOptions.js';
-export { realNumber, wholeNumber } from './options/parsers.js';
+export { absolutePath, realNumber, wholeNumber } from './options/parsers.js';
 export { rankOptions, type RankOptions } from './options/rankOptions.js';
 export { runtimeOptions, type RuntimeOptions } from './options/runtimeOptions.js';
 export type { RunSettings } from './options/Settings.js';

@@ -70,10 +70,13 @@ export async function loadData({
   };
 }
 
-function skipped({ binaryFiles, emptyFiles }: Corpus): string {
+function skipped({ binaryFiles, emptyFiles, brokenLinks }: Corpus): string {
   const parts = [
     ...(binaryFiles.length > 0 ? [`${count(binaryFiles.length)} binary`] : []),
     ...(emptyFiles.length > 0 ? [`${count(emptyFiles.length)} empty`] : []),
+    ...(brokenLinks.length > 0
+      ? [`${count(brokenLinks.length)} broken ${brokenLinks.length === 1 ? 'link' : 'links'}`]
+      : []),
   ];
   return parts.length > 0 ? ` (${parts.join(' and ')} skipped)` : '';
 }

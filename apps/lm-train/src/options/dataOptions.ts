@@ -1,4 +1,4 @@
-import { type OptionGroup, optionsOf, realNumber } from '@scmoe/run';
+import { absolutePath, type OptionGroup, optionsOf, realNumber } from '@scmoe/run';
 
 /** Which text is trained on, and as which tokens. */
 export interface DataSettings {
@@ -10,7 +10,11 @@ export interface DataSettings {
 /** The options of `DataSettings`. */
 export function dataOptions(): OptionGroup {
   const options = optionsOf([
-    ['--data <path>', "text file or folder (default: the TypeScript declarations in this project's node_modules)"],
+    [
+      '--data <path>',
+      "text file or folder (default: the TypeScript declarations in this project's node_modules)",
+      (o) => o.argParser(absolutePath),
+    ],
     [
       '--tokenizer <name>',
       'byte, character, gpt2, or the path of a Hugging Face tokenizer.json',
@@ -22,5 +26,5 @@ export function dataOptions(): OptionGroup {
       (o) => o.argParser(realNumber(0, { exclusive: true, maximum: 0.9 })).default(0.1),
     ],
   ]);
-  return { title: 'Data', options, fixed: ['tokenizer', 'validationFraction'] };
+  return { title: 'Data', options, fixed: ['tokenizer', 'validationFraction'], local: ['data'] };
 }

@@ -1,4 +1,4 @@
-import { type OptionGroup, optionsOf, realNumber, wholeNumber } from '@scmoe/run';
+import { absolutePath, type OptionGroup, optionsOf, realNumber, wholeNumber } from '@scmoe/run';
 import type { ImageKind } from '@scmoe/trainer/images';
 
 /** Which pictures are trained on. */
@@ -21,6 +21,7 @@ export function dataOptions(): OptionGroup {
     [
       '--data <path>',
       'folder with a folder of pictures for each class, binary files of CIFAR, files of the MNIST family, Parquet or WebDataset shards (default: eight drawn shapes)',
+      (o) => o.argParser(absolutePath),
     ],
     [
       '--data-kind <kind>',
@@ -38,7 +39,11 @@ export function dataOptions(): OptionGroup {
     ['--skip-bad', 'leave out pictures that can not be read, and count them', (o) => o.default(false)],
     ['--lenient', 'take pictures that their decoder warns of', (o) => o.default(false)],
     ['--max-pixels <n>', 'refuse larger pictures (default: 89,478,485)', (o) => o.argParser(wholeNumber(1))],
-    ['--cache-folder <folder>', "where decoded pictures are kept (default: scmoe/images in the user's cache folder)"],
+    [
+      '--cache-folder <folder>',
+      "where decoded pictures are kept (default: scmoe/images in the user's cache folder)",
+      (o) => o.argParser(absolutePath),
+    ],
   ]);
-  return { title: 'Data', options, fixed: ['validationFraction'] };
+  return { title: 'Data', options, fixed: ['validationFraction'], local: ['data', 'cacheFolder'] };
 }

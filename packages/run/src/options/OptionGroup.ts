@@ -7,6 +7,8 @@ export interface OptionGroup {
   options: readonly Option[];
   /** What a run can't change when it is resumed, for it would be another run: everything, or these names. */
   fixed?: 'all' | readonly string[];
+  /** What may differ from rank to rank: paths, for what counts is what lies there. */
+  local?: readonly string[];
 }
 
 /** One row of a table of options: flags as commander has them, help, and what else there is to say of it. */

@@ -1,4 +1,12 @@
+import { resolve } from 'node:path';
+
 import { InvalidArgumentError } from 'commander';
+
+/** Takes a path, and makes it absolute: a setting that is kept has to mean the same in another folder. */
+export function absolutePath(text: string): string {
+  if (text !== '') return resolve(text);
+  throw new InvalidArgumentError('Expected a path.');
+}
 
 /** Parses a whole number of at least `minimum`. */
 export function wholeNumber(minimum: number): (text: string) => number {

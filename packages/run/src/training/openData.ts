@@ -17,10 +17,13 @@ export async function openData({ program, options, ranks, checkpoint, step, sett
   say(ranks.terminal, `data: ${data.line}`);
   if (checkpoint && !options.allowNewData) checkSameData(checkpoint, data);
   if (ranks.groups) {
+    const groups = settingGroups(program);
+    const local = groups.flatMap((group) => group.local ?? []);
+    const common = Object.entries(settingsToJson(settings, groups)).filter(([name]) => !local.includes(name));
     await checkAgreement(ranks.groups.world, {
-      'the settings': JSON.stringify(settingsToJson(settings, settingGroups(program))),
+      'the settings': JSON.stringify(common),
       '--overlap, --chunks and --trace': JSON.stringify([options.overlap, options.chunks, options.trace !== undefined]),
-      'the data': data.fingerprint,
+      'the data (--data)': data.fingerprint,
       'the step of the checkpoint': String(step),
     });
   }

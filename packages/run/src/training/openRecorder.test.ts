@@ -1,5 +1,6 @@
 import { createRunFolder, readMetricsFile } from '@scmoe/trainer';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { temporaryFolder } from '@scmoe/testing';
 
@@ -7,7 +8,34 @@ import { openRecorder } from './openRecorder.js';
 
 const folder = temporaryFolder();
 
+/** `session_log { status: START }` of event.proto, in an event: where a reader forgets what was at its step and later. */
+const sessionStart = '3a020801';
+
 describe('openRecorder', () => {
+  it('begins a session of TensorBoard at every start and every way back, the first start too', async () => {
+    const run = await createRunFolder(folder.path, 'sessions', {});
+    const stepsOfSessions = () =>
+      readdirSync(run.tensorBoardFolder)
+        .sort()
+        .map((name) => {
+          const hex = readFileSync(join(run.tensorBoardFolder, name)).toString('hex');
+          return [...hex.matchAll(new RegExp(`10(..)${sessionStart}`, 'g'))].map((match) => parseInt(match[1]!, 16));
+        });
+    const first = openRecorder(run, 0, () => undefined);
+    for (const step of [1, 2, 3]) first.record(step, { loss: step });
+    first.restartAt(1);
+    first.record(2, { loss: 20 });
+    first.close();
+    const second = openRecorder(run, 1, () => undefined);
+    second.record(2, { loss: 200 });
+    second.close();
+    expect(stepsOfSessions()).toEqual([[1, 2], [2]]);
+    expect(readMetricsFile(run.metricsFile)).toEqual([
+      { step: 1, loss: 1 },
+      { step: 2, loss: 200 },
+    ]);
+  });
+
   it('goes on when nothing can be written, says so once, and writes again when it can', async () => {
     const run = await createRunFolder(folder.path, 'lm', {});
     const problems: string[] = [];

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
 
@@ -29,12 +29,22 @@ describe('readCorpus', () => {
     expect(documents.map(({ name }) => name)).toEqual(['a.txt', 'b/c/deep.txt', 'z.txt']);
   });
 
-  it('follows links to files but not to folders, which may lead in a circle', async () => {
-    await writeFile(join(folder, 'a.txt'), 'a');
-    await symlink(join(folder, 'a.txt'), join(folder, 'b.txt'));
-    await symlink(folder, join(folder, 'circle'));
-    const { documents } = await readCorpus(folder);
-    expect(documents.map(({ name }) => name)).toEqual(['a.txt', 'b.txt']);
+  it('follows links, to folders too, but not in circles, and names those that lead nowhere', async () => {
+    const elsewhere = join(folder, '..', `${basename(folder)}-elsewhere`);
+    await mkdir(elsewhere);
+    try {
+      await writeFile(join(elsewhere, 'b.txt'), 'there');
+      await writeFile(join(folder, 'a.txt'), 'here');
+      await symlink(elsewhere, join(folder, 'books'));
+      await symlink(join(elsewhere, 'b.txt'), join(folder, 'same.txt'));
+      await symlink(join(elsewhere, 'gone.txt'), join(folder, 'broken.txt'));
+      await symlink(folder, join(elsewhere, 'back'));
+      const corpus = await readCorpus(folder);
+      expect(corpus.documents.map(({ name }) => name)).toEqual(['a.txt', join('books', 'b.txt'), 'same.txt']);
+      expect(corpus.brokenLinks.sort()).toEqual([join('books', 'back'), 'broken.txt']);
+    } finally {
+      await rm(elsewhere, { recursive: true });
+    }
   });
 
   it('skips binary and empty files and names them', async () => {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { readFile, readdir, stat } from 'node:fs/promises';
+import { readFile, readdir, realpath, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
@@ -18,12 +18,14 @@ export interface Corpus {
   /** Names of files that hold a NUL byte or no valid UTF-8. */
   binaryFiles: string[];
   emptyFiles: string[];
+  /** Names of links that lead nowhere, or round to a folder that they lie in. */
+  brokenLinks: string[];
   numBytes: number;
 }
 
 /**
  * Reads a text file, or every text file under a folder: recursively, in the order of their names, hidden entries left
- * out. Binary files are skipped and named in the result; a single binary file is an error.
+ * out, through links as through what they lead to. Binary files are skipped and named in the result; a single binary file is an error.
  *
  * @throws UserError when the path is missing, unreadable, or holds no text.
  */
@@ -34,7 +36,9 @@ export async function readCorpus(path: string): Promise<Corpus> {
       throw fileError(`read data ${path}`, error);
     },
   );
-  const corpus = await readDocuments(isFolder ? await listFiles(path) : [path], isFolder ? path : undefined);
+  const found = isFolder ? await listFiles(path) : { files: [path], brokenLinks: [] };
+  const corpus = await readDocuments(found.files, isFolder ? path : undefined);
+  corpus.brokenLinks.push(...found.brokenLinks.map((link) => relative(path, link)));
   if (corpus.documents.length > 0) return corpus;
 
   const { binaryFiles, emptyFiles } = corpus;
@@ -49,7 +53,7 @@ export async function readCorpus(path: string): Promise<Corpus> {
 
 /** Reads the given files in the given order. Names are relative to `base` where it is given. */
 export async function readDocuments(paths: readonly string[], base?: string): Promise<Corpus> {
-  const corpus: Corpus = { documents: [], binaryFiles: [], emptyFiles: [], numBytes: 0 };
+  const corpus: Corpus = { documents: [], binaryFiles: [], emptyFiles: [], brokenLinks: [], numBytes: 0 };
   for (const path of paths) {
     const name = base === undefined ? path : relative(base, path);
     const bytes = await readFile(path).catch((error: unknown) => {
@@ -65,26 +69,34 @@ export async function readDocuments(paths: readonly string[], base?: string): Pr
   return corpus;
 }
 
-/** All files under a folder, depth first, sorted by code unit so that every machine sees the same order. */
-async function listFiles(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+/**
+ * All files under a folder, depth first, sorted by code unit so that every machine sees the same order.
+ *
+ * @param above real paths of the folder's own and of those it lies in: a link to one of them leads round in a circle
+ */
+async function listFiles(
+  folder: string,
+  above: readonly string[] = [],
+): Promise<Record<'files' | 'brokenLinks', string[]>> {
+  const guard = (error: unknown) => {
     throw fileError(`read data ${folder}`, error);
-  });
+  };
+  const entries = await readdir(folder, { withFileTypes: true }).catch(guard);
+  const inside = [...above, await realpath(folder).catch(guard)];
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   const files: string[] = [];
+  const brokenLinks: string[] = [];
   for (const entry of entries) {
     if (entry.name.startsWith('.')) continue;
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) files.push(...(await listFiles(path)));
-    else if (entry.isFile() || (entry.isSymbolicLink() && (await isRegularFile(path)))) files.push(path);
+    const target = entry.isSymbolicLink() ? await stat(path).catch(() => undefined) : entry;
+    if (target?.isFile()) files.push(path);
+    else if (entry.isSymbolicLink() && (!target || inside.includes(await realpath(path)))) brokenLinks.push(path);
+    else if (target?.isDirectory()) {
+      const below = await listFiles(path, inside);
+      files.push(...below.files);
+      brokenLinks.push(...below.brokenLinks);
+    }
   }
-  return files;
-}
-
-// Links to folders are not followed: they may lead round in a circle.
-async function isRegularFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
+  return { files, brokenLinks };
 }

@@ -1,4 +1,5 @@
 import { appendFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -25,6 +26,15 @@ describe('metrics.jsonl', () => {
       { step: 1, loss: 2.5 },
       { step: 2, loss: 2 },
     ]);
+  });
+
+  it('is split at its own line ends alone, by readers that know more of them too', () => {
+    const path = join(folder, 'metrics.jsonl');
+    const note = 'a\u2028b\u2029c\u0085d\ne';
+    openMetricsFile(path).append({ step: 1, loss: NaN, note });
+    const text = readFileSync(path, 'utf8');
+    expect(text.split(/[\n\v\f\r\u0085\u2028\u2029]/)).toEqual([expect.stringMatching(/^\{.*\}$/), '']);
+    expect(readMetricsFile(path)).toEqual([{ step: 1, loss: null, note }]);
   });
 
   it('drops what a resumed run will do again, and a line that was cut off', async () => {

@@ -63,6 +63,10 @@ export function readMetricsFile(path: string): MetricsRecord[] {
   });
 }
 
+/** Characters that JSON lets stand in a text and that readers such as Python's splitlines take for the end of a line. */
+const lineEnds = /[\u0085\u2028\u2029]/g;
+
 function line(record: MetricsRecord): string {
-  return JSON.stringify(record) + '\n';
+  const escape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(record).replace(lineEnds, escape) + '\n';
 }
