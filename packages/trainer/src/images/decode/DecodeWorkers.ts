@@ -65,7 +65,7 @@ export class DecodeWorkers {
       for (const { reject } of thread.waiting.values()) reject(this.ended);
       thread.waiting.clear();
     };
-    worker.on('error', (error) => end((error).message)).on('exit', (code) => end(`exit code ${code}`));
+    worker.on('error', (error) => end(error.message)).on('exit', (code) => end(`exit code ${code}`));
     return thread;
   }
 }
