@@ -57,8 +57,9 @@ describe('predict', () => {
     expect(readdirSync(drawn).sort()).toEqual(names);
     const [attention, experts] = names.map((name) => readFileSync(join(drawn, name), 'utf8'));
     // 8 pixels in strides of 2, and one patch that is looked at most.
-    expect(attention!.match(/<rect /g)).toHaveLength(16);
+    expect(attention!.match(/<rect x/g)).toHaveLength(16);
     expect(attention).toContain('fill-opacity="0.000"');
+    expect(attention).toContain('fill-opacity="0.850"');
     expect(experts!.match(/<text [^>]*>[01]</g)).toHaveLength(16);
   });
 

@@ -23,6 +23,7 @@ export { count, duration, megabytes, short } from './report/format.js';
 export { heatMap, type HeatMapOptions } from './report/heatMap.js';
 export { loadTable } from './report/loadTable.js';
 export { measureExpertLoad } from './report/measureExpertLoad.js';
+export { type PatchCover, patchMap, type PatchMapOptions } from './report/patchMap.js';
 export { overlapTable } from './report/overlapTable.js';
 export { nextLines, resultLines, type ResultLinesOptions } from './report/resultLines.js';
 export { type CountDisplay, showCount } from './report/showCount.js';

@@ -52,11 +52,11 @@ class RoutedExperts(nn.Module):
 
 
 class ScMoEPair(nn.Module):
-    def __init__(self, c):
+    def __init__(self, c, causal=True):
         super().__init__()
         d = c.d
         self.norms = nn.ModuleList(nn.LayerNorm(d) for _ in range(5))
-        self.attention1, self.attention2 = Attention(d, c.heads), Attention(d, c.heads)
+        self.attention1, self.attention2 = Attention(d, c.heads, causal), Attention(d, c.heads, causal)
         self.mlp, self.shared = FeedForward(d, c.ffn), FeedForward(d, c.ffn)
         self.routed = RoutedExperts(d, c.ffn, c.experts, c.top_k)
         self.mix = nn.Linear(d, 1, bias=False)
@@ -90,28 +90,17 @@ class Gpt(nn.Module):
         return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten()) + 0.01 * auxiliary
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    for name, default in dict(d=256, layers=8, heads=8, ffn=1024, sequence=256, batch=8, experts=8, top_k=1, vocab=256, threads=1).items():
-        parser.add_argument("--" + name.replace("_", "-"), type=int, default=default)
-    parser.add_argument("--precision", choices=["float32", "bf16"], default="float32")
-    parser.add_argument("--mode", choices=["train", "forward"], default="train")
-    parser.add_argument("--compile", action="store_true")
-    c = parser.parse_args()
-    torch.set_num_threads(c.threads)
-    torch.manual_seed(0)
-    started = time.perf_counter()
-    model = Gpt(c)
+def serve(c, model, batch, started):
+    """Trains or runs `model(*batch)`, a loss, and answers each `run N` with one JSON line."""
     step_model = torch.compile(model) if c.compile else model
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
-    ids = torch.randint(0, c.vocab, (c.batch, c.sequence + 1))
 
     def step():
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=c.precision == "bf16"):
             if c.mode == "forward":
                 with torch.no_grad():
-                    return step_model(ids[:, :-1], ids[:, 1:])
-            loss = step_model(ids[:, :-1], ids[:, 1:])
+                    return step_model(*batch)
+            loss = step_model(*batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -129,6 +118,21 @@ def main():
         for _ in range(int(words[1])):
             loss = step()
         print(json.dumps({"seconds": time.perf_counter() - begin, "loss": float(loss)}), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name, default in dict(d=256, layers=8, heads=8, ffn=1024, sequence=256, batch=8, experts=8, top_k=1, vocab=256, threads=1).items():
+        parser.add_argument("--" + name.replace("_", "-"), type=int, default=default)
+    parser.add_argument("--precision", choices=["float32", "bf16"], default="float32")
+    parser.add_argument("--mode", choices=["train", "forward"], default="train")
+    parser.add_argument("--compile", action="store_true")
+    c = parser.parse_args()
+    torch.set_num_threads(c.threads)
+    torch.manual_seed(0)
+    started = time.perf_counter()
+    ids = torch.randint(0, c.vocab, (c.batch, c.sequence + 1))
+    serve(c, Gpt(c), (ids[:, :-1], ids[:, 1:]), started)
 
 
 if __name__ == "__main__":

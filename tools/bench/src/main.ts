@@ -8,7 +8,7 @@ import { kernelsSuite } from './suites/kernels.js';
 import { madSuite } from './suites/mad/mad.js';
 import { productsSuite } from './suites/products.js';
 import { qualitySuite } from './suites/quality/quality.js';
-import { stepSuite } from './suites/step.js';
+import { stepSuite, visionSuite } from './suites/step.js';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -34,6 +34,7 @@ const suites: Record<string, () => Promise<string>> = {
   products: () => productsSuite(rounds),
   kernels: () => kernelsSuite(rounds),
   step: () => stepSuite({ ...rounds, compiled: options.compiled }),
+  vision: () => visionSuite({ ...rounds, compiled: options.compiled }),
   engines: () => enginesSuite(rounds),
   mad: () =>
     madSuite({

@@ -73,16 +73,28 @@ function textLine(name: string, predictions: readonly Prediction[]): string {
   return `${name}: ${words.join(', ')}\n`;
 }
 
+const pictures = {
+  attention: { title: 'where the model looks', caption: 'The darker a patch, the less attention it gets.' },
+  experts: {
+    title: 'expert of each patch',
+    caption: 'The number of the first expert that takes a patch; - where none did.',
+  },
+};
+
 async function write(
   folder: string,
   { name, image }: NamedPicture,
   layers: Awaited<ReturnType<typeof expertCovers>>,
-  { imageSize, prefix, what }: { imageSize: number; prefix: string; what: string },
+  { imageSize, prefix, what }: { imageSize: number; prefix: string; what: keyof typeof pictures },
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
+  const { title: subject, caption } = pictures[what];
   for (const [layer, covers] of layers.entries()) {
-    const of = layers.length > 1 ? `${what}-${layer}` : what;
-    const picture = await drawPatches(image, covers, { imageSize, title: `${name}: ${of}` });
-    await writeFile(join(folder, `${prefix}.${of}.svg`), picture);
+    const [of, where] = layers.length > 1 ? [`${what}-${layer}`, `, layer ${layer}`] : [what, ''];
+    const title = `${basename(name)}: ${subject}${where}`;
+    await writeFile(
+      join(folder, `${prefix}.${of}.svg`),
+      await drawPatches(image, covers, { imageSize, title, caption }),
+    );
   }
 }

@@ -1,15 +1,15 @@
 import type { Vit } from '@scmoe/models';
+import type { PatchCover } from '@scmoe/run';
 import * as tf from '@tensorflow/tfjs';
 
-import type { PatchCover } from './drawPatches.js';
-
-/** Where a model looks in a picture, pixels (1, imageSize, imageSize, 3): the less, the darker a patch. */
+/** Where a model looks in a picture, pixels (1, imageSize, imageSize, 3): the less, the darker a patch; from the least to the most. */
 export async function attentionCovers(model: Vit, pixels: tf.Tensor4D): Promise<PatchCover[]> {
   const attention = model.attentionToPatches(pixels);
   const shares = await attention.data();
   attention.dispose();
-  const most = Math.max(...shares);
-  return Array.from(shares, (share) => ({ colour: '#000000', opacity: 0.85 * (1 - share / most) }));
+  const [least, most] = [Math.min(...shares), Math.max(...shares)];
+  const range = Math.max(most - least, Number.MIN_VALUE);
+  return Array.from(shares, (share) => ({ colour: '#000000', opacity: (0.85 * (most - share)) / range }));
 }
 
 /** Which expert each patch of a picture goes to first, for each layer with experts; a choice that was dropped is `-`. */
@@ -34,5 +34,5 @@ export async function expertCovers(model: Vit, pixels: tf.Tensor4D): Promise<Pat
 
 function coverOf(expert: number | undefined, numExperts: number): PatchCover {
   if (expert === undefined) return { colour: '#ffffff', opacity: 0.5, words: '-' };
-  return { colour: `hsl(${Math.round((360 * expert) / numExperts)} 90% 55%)`, opacity: 0.55, words: String(expert) };
+  return { colour: `hsl(${Math.round((360 * expert) / numExperts)} 90% 55%)`, opacity: 0.4, words: String(expert) };
 }

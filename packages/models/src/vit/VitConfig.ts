@@ -2,7 +2,7 @@ import { expectKnownOptions, expectThat } from '@scmoe/errors';
 import { pickOptions, resolveOptions, type OptionSpecs, type OptionsOf } from '@scmoe/gating';
 import { backboneOptions } from '@scmoe/layer';
 
-import { numConvolutions } from './convStem.js';
+import { numConvolutions } from './numConvolutions.js';
 import { moeOptions, placementOption, resolveStages, type ResolvedStages } from '../stages/resolveStages.js';
 
 /** Options of a ViT beside those of its blocks: images, patches and classes. */

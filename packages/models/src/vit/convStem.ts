@@ -2,6 +2,7 @@ import { below, normalize, normSpecs, parameter, under, type ParameterRecord, ty
 import { linear } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import { numConvolutions } from './numConvolutions.js';
 import type { ResolvedVit } from './VitConfig.js';
 import { windowsOf } from './windowsOf.js';
 
@@ -16,11 +17,6 @@ export interface StemConvolution {
   channelsOut: number;
   /** Side of what it gives. */
   side: number;
-}
-
-/** How many convolutions make one token of a square of side `patchStride`; no whole number where that can't be. */
-export function numConvolutions(patchStride: number): number {
-  return patchStride > 1 ? Math.log2(patchStride) : NaN;
 }
 
 /**

@@ -16,7 +16,7 @@ describe.each(availableBackends())('softTargetLoss on %s', (backend) => {
   it.each([0, 0.1, 1])('is the mean of -target * log p, the targets smoothed by %f', (labelSmoothing) => {
     tf.tidy(() => {
       const [x, targets] = [logits(), soft()];
-      const [rows, wanted] = [x.arraySync() as number[][], targets.arraySync()];
+      const [rows, wanted] = [x.arraySync(), targets.arraySync()];
       const expected = rows.map((row, i) => {
         const logSum = Math.log(row.reduce((sum, z) => sum + Math.exp(z), 0));
         return row.reduce(
@@ -25,14 +25,14 @@ describe.each(availableBackends())('softTargetLoss on %s', (backend) => {
         );
       });
       const mean = expected.reduce((sum, each) => sum + each, 0) / 6;
-      expect(softTargetLoss(x as tf.Tensor2D, targets, { labelSmoothing }).dataSync()[0]).toBeCloseTo(mean, 5);
+      expect(softTargetLoss(x, targets, { labelSmoothing }).dataSync()[0]).toBeCloseTo(mean, 5);
     });
   });
 
   it('has the gradients of central differences', () => {
     tf.tidy(() => {
       const [x, targets] = [logits(), soft()];
-      expectGradientsOf({ x }, () => softTargetLoss(x as tf.Tensor2D, targets, { labelSmoothing: 0.1 }), {
+      expectGradientsOf({ x }, () => softTargetLoss(x, targets, { labelSmoothing: 0.1 }), {
         tolerance: 2e-3,
       });
     });
@@ -45,7 +45,7 @@ describe.each(availableBackends())('softTargetLoss on %s', (backend) => {
         const { value, grads } = valueAndGrads(loss, { x });
         return [value.dataSync()[0]!, ...grads.x!.dataSync()];
       };
-      const ofTargets = run(() => softTargetLoss(x as tf.Tensor2D, targets, { labelSmoothing: e }));
+      const ofTargets = run(() => softTargetLoss(x, targets, { labelSmoothing: e }));
       const ofLabels = run(() => softmaxCrossEntropy(x, ids, { labelSmoothing: e }));
       ofTargets.forEach((value, i) => expect(value).toBeCloseTo(ofLabels[i]!, 5));
     });
@@ -55,7 +55,7 @@ describe.each(availableBackends())('softTargetLoss on %s', (backend) => {
     tf.tidy(() => {
       const x = tf.variable(tf.tensor2d([[1e4, -1e4]]));
       const targets = tf.tensor2d([[0.5, 0.5]]);
-      const { value, grads } = valueAndGrads(() => softTargetLoss(x as tf.Tensor2D, targets), { x });
+      const { value, grads } = valueAndGrads(() => softTargetLoss(x, targets), { x });
       expect(value.dataSync()[0]).toBeCloseTo(1e4, 0);
       expect([...grads.x!.dataSync()]).toEqual([0.5, -0.5]);
     });

@@ -1,3 +1,5 @@
+import { escapeXml } from './escapeXml.js';
+
 /** What `heatMap` draws. */
 export interface HeatMapOptions {
   title: string;
@@ -29,7 +31,7 @@ export function heatMap(
   const width = Math.max(left + columns.length * cell, 2 * margin + title.length * characterWidth) + margin;
   const height = top + rows.length * cell + margin;
   const label = (x: number, y: number, words: string, attributes = '') =>
-    `<text x="${round(x)}" y="${round(y)}"${attributes}>${escape(words)}</text>`;
+    `<text x="${round(x)}" y="${round(y)}"${attributes}>${escapeXml(words)}</text>`;
   const rightOf = ' text-anchor="end"';
   const parts = [
     label(margin, margin + fontSize, title, ' font-weight="bold"'),
@@ -60,8 +62,4 @@ export function heatMap(
 
 function round(value: number): number {
   return Math.round(value * 100) / 100;
-}
-
-function escape(words: string): string {
-  return words.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 }

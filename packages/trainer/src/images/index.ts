@@ -17,7 +17,7 @@ export type { Resample } from './preprocess/resampleFilters.js';
 
 export { type Augmentation, photoAugmentation, type Range, smallImageAugmentation } from './augment/Augmentation.js';
 export type { Mixing } from './augment/mixing.js';
-export type { WorkerProgram } from './batches/BatchWorkers.js';
+export type { WorkerProgram } from './builtProgram.js';
 export {
   type HostImageBatch,
   type ImageBatch,

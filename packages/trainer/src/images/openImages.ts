@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { homedir } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 
 import {
@@ -7,10 +7,12 @@ import {
   expectKnownOptions,
   expectOneOf,
   expectPositiveInteger,
+  expectWholeNumber,
   optionNames,
   UserError,
 } from '@scmoe/errors';
 
+import { builtProgram, type WorkerProgram } from './builtProgram.js';
 import { cacheVersion } from './cache/cacheFormat.js';
 import { type CachedSplit, headerBytes } from './cache/cacheFormat.js';
 import { type FoundCache, readCache } from './cache/readCache.js';
@@ -32,6 +34,8 @@ export interface OpenImagesOptions extends DecodeOptions, Omit<SourceOptions, 's
   skipBad?: boolean;
   /** Where decoded pictures are kept; `scmoe/images` in the user's cache folder by default. */
   cacheFolder?: string;
+  /** Threads that decode: as many as the machine runs at once by default. The pictures are the same for any number. */
+  workers?: number;
   /** Hears how far it is, now and then while pictures are decoded, and at the end. */
   onProgress?: (progress: ImageProgress) => void;
 }
@@ -41,6 +45,7 @@ const known = optionNames<OpenImagesOptions>({
   preprocessing: true,
   skipBad: true,
   cacheFolder: true,
+  workers: true,
   onProgress: true,
   maxPixels: true,
   strict: true,
@@ -54,11 +59,17 @@ const known = optionNames<OpenImagesOptions>({
  * Hugging Face hub, or WebDataset shards. They are decoded once, into a file of bytes in `cacheFolder` that is found again
  * as long as neither the files (names, sizes, times) nor the settings change.
  *
+ * @param program what the threads run; without one (source that is not built), pictures are decoded here
  * @throws UserError naming the file or the picture that can't be used; ArgumentError for an option.
  */
-export async function openImages(path: string, options: OpenImagesOptions = {}): Promise<ImageSet> {
+export async function openImages(
+  path: string,
+  options: OpenImagesOptions = {},
+  program: WorkerProgram | undefined = builtProgram('decodeWorker'),
+): Promise<ImageSet> {
   checkOptions(options);
   const { preprocessing, skipBad = false, maxPixels = defaultMaxPixels, strict = true, onProgress } = options;
+  const { workers = availableParallelism() } = options;
   const { cacheFolder = defaultCacheFolder(), testSplit, imageColumn, labelColumn } = options;
   const { kind, source } = await openSource(path, { ...options, skipBad });
   const settings = { kind, skipBad, maxPixels, strict, testSplit, imageColumn, labelColumn };
@@ -72,7 +83,7 @@ export async function openImages(path: string, options: OpenImagesOptions = {}):
   const built = found === undefined || 'problem' in found;
   const replaced = found !== undefined && 'problem' in found ? found.problem : undefined;
   if (built) {
-    await writeCache(cachePath, source, { preprocessing, skipBad, maxPixels, strict, onProgress });
+    await writeCache(cachePath, source, { preprocessing, skipBad, maxPixels, strict, workers, program, onProgress });
     found = await readCache(cachePath);
   }
   if (found === undefined || 'problem' in found)
@@ -108,11 +119,12 @@ function imageSetOf(
 
 function checkOptions(options: OpenImagesOptions): void {
   expectKnownOptions('openImages', options, known);
-  const { kind, skipBad, strict, maxPixels, preprocessing } = options;
+  const { kind, skipBad, strict, maxPixels, preprocessing, workers } = options;
   if (kind !== undefined) expectOneOf('kind', kind, imageKinds);
   if (skipBad !== undefined) expectBoolean('skipBad', skipBad);
   if (strict !== undefined) expectBoolean('strict', strict);
   if (maxPixels !== undefined) expectPositiveInteger('maxPixels', maxPixels);
+  if (workers !== undefined) expectWholeNumber('workers', workers);
   if (preprocessing !== undefined) checkPreprocessing(preprocessing);
 }
 

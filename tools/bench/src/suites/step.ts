@@ -6,12 +6,42 @@ import { findPyTorch } from '../python.js';
 import { median, spread } from '../statistics.js';
 import { table } from '../table.js';
 
-const tokensPerStep = 8 * 256;
-const worker = fileURLToPath(new URL('./workers/gptStep.js', import.meta.url));
-const peer = fileURLToPath(new URL('../peers/gpt_torch.py', import.meta.url));
+/** A model of ours and the same one in PyTorch. */
+interface StepPair {
+  /** Names of the programs, in `workers/` and `peers/`. */
+  worker: string;
+  peer: string;
+  unit: string;
+  unitsPerStep: number;
+}
+
+/** The sizes are the defaults of the programs. */
+const gpt: StepPair = { worker: 'gptStep', peer: 'gpt_torch', unit: 'tokens', unitsPerStep: 8 * 256 };
+const vit: StepPair = { worker: 'vitStep', peer: 'vit_torch', unit: 'pictures', unitsPerStep: 128 };
+
+export interface StepSuiteOptions {
+  rounds?: number;
+  stepsPerRound?: number;
+  /** Beside PyTorch's eager mode, its compiled one. */
+  compiled?: boolean;
+}
 
 /** Whole training step and forward pass of the benchmark GPT: ours against PyTorch, same cores, same precision. */
-export async function stepSuite({ rounds = 7, stepsPerRound = 3, compiled = false } = {}): Promise<string> {
+export function stepSuite(options: StepSuiteOptions): Promise<string> {
+  return compareSteps(gpt, options);
+}
+
+/** The same of the benchmark ViT, on pictures of 32 pixels. */
+export function visionSuite(options: StepSuiteOptions): Promise<string> {
+  return compareSteps(vit, options);
+}
+
+async function compareSteps(
+  { worker: workerName, peer: peerName, unit, unitsPerStep }: StepPair,
+  { rounds = 7, stepsPerRound = 3, compiled = false }: StepSuiteOptions,
+): Promise<string> {
+  const worker = fileURLToPath(new URL(`./workers/${workerName}.js`, import.meta.url));
+  const peer = fileURLToPath(new URL(`../peers/${peerName}.py`, import.meta.url));
   const python = findPyTorch();
   const rows: string[][] = [];
   for (const mode of ['train', 'forward']) {
@@ -39,7 +69,7 @@ export async function stepSuite({ rounds = 7, stepsPerRound = 3, compiled = fals
             name,
             `${(median(own) * 1000).toFixed(0)} ms`,
             `± ${(spread(own) * 100).toFixed(0)} %`,
-            (tokensPerStep / median(own)).toFixed(0),
+            (unitsPerStep / median(own)).toFixed(0),
             `${(median(own) / ours).toFixed(2)}x`,
             `${contender.ready.firstStepSeconds.toFixed(1)} s`,
             memory ? `${(memory / 2 ** 20).toFixed(0)} MiB` : '',
@@ -62,7 +92,7 @@ export async function stepSuite({ rounds = 7, stepsPerRound = 3, compiled = fals
     'who',
     'step',
     'spread',
-    'tokens/s',
+    `${unit}/s`,
     'time / ours',
     'first step',
     'peak memory',

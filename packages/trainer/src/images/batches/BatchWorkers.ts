@@ -1,20 +1,10 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 
 import { UserError } from '@scmoe/errors';
 
+import type { WorkerProgram } from '../builtProgram.js';
 import type { BatchPlan, BatchSettings } from './BatchPlan.js';
 import { slotState, type WorkerFailure, type WorkerJob, type WorkerStart } from './workerMessages.js';
-
-/** What a thread runs. */
-export interface WorkerProgram {
-  file: string;
-  execArgv?: string[];
-  /** A thread that makes no picture for so long hangs, or is gone without a word; 30,000 by default. */
-  stallMs?: number;
-}
 
 interface Thread {
   worker: Worker;
@@ -154,10 +144,4 @@ function failureOf({ slot, thread }: Job): Error {
   }
   const { name, message, stack } = thread.said.get(slot)!;
   return name === 'UserError' ? new UserError(message) : Object.assign(new Error(message), { name, stack });
-}
-
-/** The thread's program where this package is built; source has none, and makes its batches without threads. */
-export function builtProgram(): WorkerProgram | undefined {
-  const file = join(dirname(fileURLToPath(import.meta.url)), 'batchWorker.js');
-  return existsSync(file) ? { file } : undefined;
 }

@@ -8,7 +8,8 @@ import * as tf from '@tensorflow/tfjs';
 
 import { ImageSplit } from '../ImageSplit.js';
 import { shapesImages } from '../shapes/shapesImages.js';
-import { BatchWorkers, type WorkerProgram } from './BatchWorkers.js';
+import type { WorkerProgram } from '../builtProgram.js';
+import { BatchWorkers } from './BatchWorkers.js';
 import { type HostImageBatch, type ImageBatches, imageBatches, type ImageBatchOptions } from './imageBatches.js';
 import { sequentialImageBatches } from './sequentialImageBatches.js';
 

@@ -10,6 +10,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { type Augmentation, checkAugmentation } from '../augment/Augmentation.js';
 import { checkMixing, type Mixing, softTargets } from '../augment/mixing.js';
+import { builtProgram, type WorkerProgram } from '../builtProgram.js';
 import type { ImageSplit } from '../ImageSplit.js';
 import { openPixels, type PixelReader } from '../PixelStore.js';
 import {
@@ -20,7 +21,7 @@ import {
 } from '../preprocess/PreprocessSettings.js';
 import type { ImageSize } from '../RgbImage.js';
 import type { BatchPlan, BatchSettings } from './BatchPlan.js';
-import { BatchWorkers, builtProgram, type WorkerProgram } from './BatchWorkers.js';
+import { BatchWorkers } from './BatchWorkers.js';
 import { planBatches } from './planBatches.js';
 import { renderBatch } from './renderBatch.js';
 
@@ -101,7 +102,7 @@ const known = optionNames<ImageBatchOptions>({
 export function imageBatches(
   split: ImageSplit,
   options: ImageBatchOptions,
-  program: WorkerProgram | undefined = builtProgram(),
+  program: WorkerProgram | undefined = builtProgram('batchWorker'),
 ): ImageBatches {
   checkOptions(split, options);
   const { batchSize, seed, numClasses, augmentation = {}, mixing, labelSmoothing, size = split.size } = options;

@@ -1,16 +1,15 @@
-import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
 
 import { fileError } from '../../fileError.js';
-import { decodeImage, type DecodeOptions } from '../decode/decodeImage.js';
+import type { WorkerProgram } from '../builtProgram.js';
+import { DecodeWorkers } from '../decode/DecodeWorkers.js';
+import { type NamedRecord, readPicture, type ReadPictureOptions } from '../decode/readPicture.js';
 import type { SkippedImage } from '../ImageSet.js';
-import { resizeAndCrop } from '../preprocess/preprocess.js';
-import type { PreprocessSettings } from '../preprocess/PreprocessSettings.js';
 import type { ImageSize, RgbImage } from '../RgbImage.js';
-import type { ImageSource, PictureRecord, SplitName } from '../sources/ImageSource.js';
+import type { ImageSource, SplitName } from '../sources/ImageSource.js';
 import { type CachedSplit, headerOf, indexBytes } from './cacheFormat.js';
 import { decodeInOrder } from './decodeInOrder.js';
 import { LabelCollector } from './LabelCollector.js';
@@ -27,14 +26,20 @@ export interface ImageProgress {
 }
 
 /** What becomes of the pictures of a source. */
-export interface WriteCacheOptions extends DecodeOptions {
-  preprocessing?: PreprocessSettings;
+export interface WriteCacheOptions extends ReadPictureOptions {
   skipBad: boolean;
+  /** Threads that decode; the file is the same, bit for bit, for any number. */
+  workers: number;
+  /** What they run; without it pictures are decoded here. */
+  program?: WorkerProgram;
   onProgress?: (progress: ImageProgress) => void;
 }
 
 const maxListed = 1000;
 const progressEvery = 64;
+
+/** For fewer pictures threads take longer to start than they save. */
+const fewPictures = 32;
 
 /**
  * Decodes all pictures of a source into a file at `path`: written under another name, flushed, renamed. So the file is whole
@@ -49,7 +54,7 @@ export async function writeCache(path: string, source: ImageSource, options: Wri
     await mkdir(dirname(path), { recursive: true });
     await removeLeftovers(path);
     handle = await open(temporary, 'wx');
-    await writePictures(handle, source, options);
+    await decodeAll(handle, source, options);
     await handle.sync();
     await handle.close();
     handle = undefined;
@@ -61,8 +66,29 @@ export async function writeCache(path: string, source: ImageSource, options: Wri
   }
 }
 
-async function writePictures(handle: FileHandle, source: ImageSource, options: WriteCacheOptions): Promise<void> {
-  const { skipBad, preprocessing, onProgress } = options;
+async function decodeAll(handle: FileHandle, source: ImageSource, options: WriteCacheOptions): Promise<void> {
+  const { preprocessing, maxPixels, strict, workers, program } = options;
+  const how: ReadPictureOptions = { preprocessing, maxPixels, strict };
+  const isWorth = workers > 0 && (source.count ?? Infinity) >= fewPictures;
+  const threads = isWorth && program !== undefined ? new DecodeWorkers(how, { workers, program }) : undefined;
+  try {
+    await writePictures(handle, source, options, (record) =>
+      // Levels that are there need no thread, unless they have to be brought to a size.
+      threads !== undefined && ('path' in record.picture || record.picture instanceof Uint8Array)
+        ? threads.decode(record)
+        : readPicture(record, how),
+    );
+  } finally {
+    await threads?.dispose();
+  }
+}
+
+async function writePictures(
+  handle: FileHandle,
+  source: ImageSource,
+  { skipBad, workers, onProgress }: WriteCacheOptions,
+  decode: (record: NamedRecord) => Promise<RgbImage>,
+): Promise<void> {
   const writer = new PictureWriter(handle);
   const collector = new LabelCollector(source.classNames);
   const splits: SplitName[] = [];
@@ -76,11 +102,7 @@ async function writePictures(handle: FileHandle, source: ImageSource, options: W
   };
   const report = () => onProgress?.({ done: splits.length + numSkipped, total: source.count, skipped: numSkipped });
 
-  const decode = async (record: PictureRecord) => {
-    const image = await imageOf(record, options);
-    return preprocessing === undefined ? image : resizeAndCrop(image, preprocessing);
-  };
-  for await (const record of decodeInOrder(source.records(), { atOnce: 2 * availableParallelism(), decode })) {
+  for await (const record of decodeInOrder(source.records(), { atOnce: 4 * Math.max(1, workers), decode })) {
     if ('error' in record) {
       // A mistake of ours, or a library that is missing, is no bad picture.
       if (!(record.error instanceof UserError) || !record.error.message.startsWith(record.name)) throw record.error;
@@ -127,16 +149,6 @@ async function writePictures(handle: FileHandle, source: ImageSource, options: W
   });
   await writeAll(handle, index, writer.position);
   await writeAll(handle, headerOf(index, writer.position), 0);
-}
-
-async function imageOf({ name, picture }: PictureRecord, options: DecodeOptions): Promise<RgbImage> {
-  if (picture instanceof Uint8Array) return decodeImage(picture, name, options);
-  if (!('path' in picture)) return picture;
-  const bytes = await readFile(picture.path).catch((error: unknown) => {
-    const known = fileError('read it', error);
-    throw known instanceof UserError ? new UserError(`${name}: ${known.message}`, { cause: error }) : known;
-  });
-  return decodeImage(bytes, name, options);
 }
 
 function otherSize({ height, width }: ImageSize, first: ImageSize & { name: string }): string {
