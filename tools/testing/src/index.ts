@@ -12,6 +12,7 @@ export {
   type ReferenceConfig,
 } from './reference.js';
 export { referenceCheckpoint, unreadCheckpoints } from './referenceCheckpoint.js';
+export { referenceTokenizers, type TokenizedText } from './referenceTokenizers.js';
 export { runRanks, sendResult, type ServeStore } from './runRanks.js';
 export { withSmallDisk } from './smallDisk.js';
 export { temporaryFolder, temporaryFolderForEach } from './temporaryFolder.js';

@@ -29,12 +29,19 @@ describe('readCorpus', () => {
     expect(documents.map(({ name }) => name)).toEqual(['a.txt', 'b/c/deep.txt', 'z.txt']);
   });
 
-  it('follows links to files but not to folders, which may lead in a circle', async () => {
+  it('follows links to files and to folders, but not round in a circle, and names those that lead nowhere', async () => {
+    const elsewhere = await mkdtemp(join(tmpdir(), 'elsewhere-'));
+    await writeFile(join(elsewhere, 'c.txt'), 'c');
+    await symlink(folder, join(elsewhere, 'back'));
     await writeFile(join(folder, 'a.txt'), 'a');
     await symlink(join(folder, 'a.txt'), join(folder, 'b.txt'));
+    await symlink(elsewhere, join(folder, 'books'));
     await symlink(folder, join(folder, 'circle'));
-    const { documents } = await readCorpus(folder);
-    expect(documents.map(({ name }) => name)).toEqual(['a.txt', 'b.txt']);
+    await symlink(join(folder, 'nothing'), join(folder, 'broken.txt'));
+    const { documents, brokenLinks } = await readCorpus(folder);
+    await rm(elsewhere, { recursive: true });
+    expect(documents.map(({ name }) => name)).toEqual(['a.txt', 'b.txt', 'books/c.txt']);
+    expect(brokenLinks).toEqual(['broken.txt']);
   });
 
   it('skips binary and empty files and names them', async () => {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { readFile, readdir, stat } from 'node:fs/promises';
+import { readFile, readdir, realpath, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
@@ -18,12 +18,14 @@ export interface Corpus {
   /** Names of files that hold a NUL byte or no valid UTF-8. */
   binaryFiles: string[];
   emptyFiles: string[];
+  /** Names of links that lead nowhere. */
+  brokenLinks: string[];
   numBytes: number;
 }
 
 /**
- * Reads a text file, or every text file under a folder: recursively, in the order of their names, hidden entries left
- * out. Binary files are skipped and named in the result; a single binary file is an error.
+ * Reads a text file, or every text file under a folder: recursively, links followed, in the order of their names,
+ * hidden entries left out. Binary files are skipped and named in the result; a single binary file is an error.
  *
  * @throws UserError when the path is missing, unreadable, or holds no text.
  */
@@ -34,7 +36,9 @@ export async function readCorpus(path: string): Promise<Corpus> {
       throw fileError(`read data ${path}`, error);
     },
   );
-  const corpus = await readDocuments(isFolder ? await listFiles(path) : [path], isFolder ? path : undefined);
+  const { files, brokenLinks } = isFolder ? await listFiles(path) : { files: [path], brokenLinks: [] };
+  const corpus = await readDocuments(files, isFolder ? path : undefined);
+  corpus.brokenLinks = brokenLinks.map((link) => relative(path, link));
   if (corpus.documents.length > 0) return corpus;
 
   const { binaryFiles, emptyFiles } = corpus;
@@ -49,7 +53,7 @@ export async function readCorpus(path: string): Promise<Corpus> {
 
 /** Reads the given files in the given order. Names are relative to `base` where it is given. */
 export async function readDocuments(paths: readonly string[], base?: string): Promise<Corpus> {
-  const corpus: Corpus = { documents: [], binaryFiles: [], emptyFiles: [], numBytes: 0 };
+  const corpus: Corpus = { documents: [], binaryFiles: [], emptyFiles: [], brokenLinks: [], numBytes: 0 };
   for (const path of paths) {
     const name = base === undefined ? path : relative(base, path);
     const bytes = await readFile(path).catch((error: unknown) => {
@@ -65,26 +69,36 @@ export async function readDocuments(paths: readonly string[], base?: string): Pr
   return corpus;
 }
 
-/** All files under a folder, depth first, sorted by code unit so that every machine sees the same order. */
-async function listFiles(folder: string): Promise<string[]> {
+/**
+ * All files under a folder, depth first, sorted by code unit so that every machine sees the same order. Links to folders are
+ * followed, a corpus may be put together from several disks; one that leads back to a folder around it is left out.
+ *
+ * @param around real paths of the folders around this one
+ */
+async function listFiles(folder: string, around: readonly string[] = []): Promise<Found> {
+  const real = await realpath(folder).catch(() => folder);
+  const result: Found = { files: [], brokenLinks: [] };
+  if (around.includes(real)) return result;
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
     throw fileError(`read data ${folder}`, error);
   });
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-  const files: string[] = [];
   for (const entry of entries) {
     if (entry.name.startsWith('.')) continue;
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) files.push(...(await listFiles(path)));
-    else if (entry.isFile() || (entry.isSymbolicLink() && (await isRegularFile(path)))) files.push(path);
+    const found = entry.isSymbolicLink() ? await stat(path).catch(() => undefined) : entry;
+    if (found === undefined) result.brokenLinks.push(path);
+    else if (found.isDirectory()) {
+      const { files, brokenLinks } = await listFiles(path, [...around, real]);
+      result.files.push(...files);
+      result.brokenLinks.push(...brokenLinks);
+    } else if (found.isFile()) result.files.push(path);
   }
-  return files;
+  return result;
 }
 
-// Links to folders are not followed: they may lead round in a circle.
-async function isRegularFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
+interface Found {
+  files: string[];
+  /** Links that lead nowhere. */
+  brokenLinks: string[];
 }
