@@ -44,6 +44,7 @@ export { vitCosts, type VitCosts } from './vit/vitCosts.js';
 export { vitSpecs } from './vit/vitSpecs.js';
 export { readHuggingFace, type JsonObject } from './huggingFace/folder/openFolder.js';
 export type { LoadOptions } from './huggingFace/loadModel.js';
+export { generationTokens, type GenerationTokens } from './huggingFace/config/generationTokens.js';
 export { loadPretrained, savePretrained } from './huggingFace/pretrained.js';
 export {
   loadPretrainedVit,

@@ -1,11 +1,15 @@
 export { type Corpus, readCorpus, readDocuments, type TextDocument } from './data/readCorpus.js';
 export { type CorpusSplit, splitCorpus } from './data/splitCorpus.js';
-export { type Tokenizer, type TokenizerDescription } from './data/Tokenizer.js';
+export { type EncodeOptions, type Tokenizer, type TokenizerDescription } from './data/Tokenizer.js';
 export { createTokenizer, restoreTokenizer } from './data/createTokenizer.js';
 export { byteTokenizer } from './data/byteTokenizer.js';
 export { characterTokenizer, charactersOf } from './data/characterTokenizer.js';
 export { gpt2Tokenizer } from './data/gpt2Tokenizer.js';
-export { huggingFaceTokenizer, readHuggingFaceTokenizer } from './data/huggingFaceTokenizer.js';
+export {
+  huggingFaceTokenizer,
+  readHuggingFaceTokenizer,
+  type HuggingFaceTokenizerOptions,
+} from './data/huggingFace/huggingFaceTokenizer.js';
 export { streamDecoder } from './data/streamDecoder.js';
 export { fingerprint, type TokenSequence, tokenizeCorpus } from './data/tokenizeCorpus.js';
 export { type BatchShape, randomTokenBatches, sequentialTokenBatches, type TokenBatch } from './data/tokenBatches.js';

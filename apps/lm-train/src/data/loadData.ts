@@ -71,12 +71,11 @@ export async function loadData({
 }
 
 function skipped({ binaryFiles, emptyFiles, brokenLinks }: Corpus): string {
+  const links = brokenLinks.length === 1 ? 'broken link' : 'broken links';
   const parts = [
     ...(binaryFiles.length > 0 ? [`${count(binaryFiles.length)} binary`] : []),
     ...(emptyFiles.length > 0 ? [`${count(emptyFiles.length)} empty`] : []),
-    ...(brokenLinks.length > 0
-      ? [`${count(brokenLinks.length)} broken ${brokenLinks.length === 1 ? 'link' : 'links'}`]
-      : []),
+    ...(brokenLinks.length > 0 ? [`${count(brokenLinks.length)} ${links}`] : []),
   ];
-  return parts.length > 0 ? ` (${parts.join(' and ')} skipped)` : '';
+  return parts.length > 0 ? ` (${parts.join(', ').replace(/, ([^,]*)$/, ' and $1')} skipped)` : '';
 }

@@ -2,7 +2,8 @@ import type { ExpertShard, ParameterSpecs } from '@scmoe/layer';
 import type * as tf from '@tensorflow/tfjs';
 
 import type { ConfigReader } from './config/ConfigReader.js';
-import type { JsonObject } from './folder/openFolder.js';
+import type { JsonObject, PretrainedFolder } from './folder/openFolder.js';
+import type { TiedNames } from './layouts/tiedHead.js';
 import type { TensorRule } from './tensors/TensorRule.js';
 
 /** A model as checkpoints see it: what it was built from, and all its tensors by name. */
@@ -31,6 +32,10 @@ export interface Architecture<Config, Model extends PretrainedModel<Config>> {
   create(config: Config, parameters: Record<string, tf.Tensor>, options: { experts?: ExpertShard }): Model;
   /** Prefix of all names, where checkpoints of the bare backbone leave it out. */
   readonly prefix?: string;
+  /** Shows a folder in another layout, such as that of the modules in memory, in the one that `rules` are for. */
+  published?(folder: PretrainedFolder): PretrainedFolder;
+  /** Where embedding and head may be one: their names, whether they are, and the configuration in which they are not. */
+  readonly tie?: { readonly names: TiedNames; isTied(config: Config): boolean; untied(config: Config): Config };
   /** Tensors in checkpoints that a model does not need. */
   isUnused?(name: string, config: Config): boolean;
   /** What of those transformers misses where a checkpoint has it not: names and shapes. Written as zeros. */

@@ -1,15 +1,18 @@
 import { join } from 'node:path';
 
+import { ArgumentError } from '@scmoe/errors';
 import type { ExpertShard } from '@scmoe/layer';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Architecture, PretrainedModel } from './Architecture.js';
 import { ConfigReader } from './config/ConfigReader.js';
+import { readTokenIds, rememberTokenIds } from './config/generationTokens.js';
 import { configFile } from './folder/fileNames.js';
-import { openFolder, readConfig, type JsonObject } from './folder/openFolder.js';
+import { openFolder, readConfig, type JsonObject, type PretrainedFolder } from './folder/openFolder.js';
+import { readTie } from './layouts/tiedHead.js';
 import { PretrainedError } from './PretrainedError.js';
 import { importTensors } from './tensors/importTensors.js';
-import { linkTensors } from './tensors/linkTensors.js';
+import { linkTensors, type TensorLink } from './tensors/linkTensors.js';
 
 /** What a model that is loaded may ignore, and which experts it holds. */
 export interface LoadOptions {
@@ -35,22 +38,56 @@ export async function loadModel<Config, Model extends PretrainedModel<Config>>(
   const architecture = architectureOf(path, await readConfig(path), architectures);
   const folder = await openFolder(path);
   try {
-    const reader = new ConfigReader(folder.config, join(path, configFile));
-    const config = architecture.readConfig(reader);
+    const published = architecture.published?.(folder) ?? folder;
+    const source = join(path, configFile);
+    const reader = new ConfigReader(folder.config, source, published.tensors.size);
+    const given = architecture.readConfig(reader);
     reader.expectNothingElse(ignoreOptions);
-    const links = linkTensors(architecture.rules(config), architecture.specs(config, { experts }));
-    const tensors = await importTensors(folder, links, {
+    const { config, shown } = await joinTie(published, architecture, given);
+    const links = linksOf(source, () =>
+      linkTensors(architecture.rules(config), architecture.specs(config, { experts })),
+    );
+    const tensors = await importTensors(shown, links, {
       prefix: architecture.prefix,
       isUnused: (name) => architecture.isUnused?.(name, config) ?? false,
     });
     try {
-      return architecture.create(config, tensors, { experts });
+      const ids = await readTokenIds(path, folder.config);
+      const model = architecture.create(config, tensors, { experts });
+      rememberTokenIds(model, ids);
+      return model;
     } finally {
       tf.dispose(tensors);
     }
   } finally {
     await folder.close();
   }
+}
+
+/** What the model itself says of a configuration, as an error of the file. */
+function linksOf(source: string, link: () => TensorLink[]): TensorLink[] {
+  try {
+    return link();
+  } catch (error) {
+    if (!(error instanceof ArgumentError)) throw error;
+    throw new PretrainedError(`${source}: ${error.message}`, { cause: error });
+  }
+}
+
+/** The folder with one tensor for a tie, and the configuration that fits what it holds of embedding and head. */
+async function joinTie<Config>(
+  folder: PretrainedFolder,
+  { tie, prefix }: Pick<Architecture<Config, PretrainedModel<Config>>, 'tie' | 'prefix'>,
+  config: Config,
+): Promise<{ config: Config; shown: PretrainedFolder }> {
+  if (!tie?.isTied(config)) return { config, shown: folder };
+  const { folder: tied, isTied } = await readTie(folder, tie.names, prefix);
+  if (isTied) return { config, shown: tied };
+  process.emitWarning(
+    `${folder.path}: ${configFile} ties embedding and head, but '${tie.names.embedding}' and '${tie.names.head}' differ: ` +
+      'the model has both, not tied, as in transformers.',
+  );
+  return { config: tie.untied(config), shown: tied };
 }
 
 function architectureOf<Of extends { modelType: string; className: string }>(

@@ -139,8 +139,12 @@ describe('a checkpoint', () => {
   it.each<[string, Json, RegExp]>([
     ['of another model', { model_type: 'deit' }, /model_type: expected one of vit, got "deit"/],
     ['of another task', { architectures: ['ViTForMaskedImageModeling'] }, /architectures: expected ViTForImageClass/],
-    ['without biases', { qkv_bias: false }, /qkv_bias: only true is supported, got false/],
-    ['with images that are no squares', { image_size: [8, 16] }, /image_size: expected an integer, got \[8,16\]/],
+    ['without biases that are there', { qkv_bias: false }, /qkv_bias is false, but there is '.*key.bias'/],
+    [
+      'with images that are no squares',
+      { image_size: [8, 16] },
+      /image_size: expected an integer, or two that are equal, got \[8,16\]/,
+    ],
     ['with an unknown activation', { hidden_act: 'relu' }, /hidden_act: expected one of gelu, .*, got "relu"/],
     ['with a gap between its classes', { id2label: { 0: 'a', 2: 'b' } }, /id2label: expected a name for each class/],
     ['with an option from the future', { use_mask_token: true }, /unknown options, .*: use_mask_token = true/],
@@ -155,5 +159,57 @@ describe('a checkpoint', () => {
     const loaded = loadPretrainedVit(folder.path);
     await expect(loaded).rejects.toThrow(PretrainedError);
     await expect(loaded).rejects.toThrow(message);
+  });
+});
+
+describe('a ViT that others wrote', () => {
+  const file = () => at('model.safetensors');
+  const expectSame = async (model: Vit) => {
+    const loaded = await loadPretrainedVit(folder.path);
+    expect(logits(loaded)).toEqual(logits(model));
+    loaded.dispose();
+  };
+
+  it('may give rows and columns of images and patches, where they are equal', async () => {
+    const model = new Vit(config, { seed: 1 });
+    await savePretrainedVit(model, folder.path);
+    changeConfig({ image_size: [8, 8], patch_size: [4, 4] });
+    await expectSame(model);
+    changeConfig({ image_size: [8, 16] });
+    await expect(loadPretrainedVit(folder.path)).rejects.toThrow(
+      /image_size: expected an integer, or two that are equal, got \[8,16\]$/,
+    );
+    model.dispose();
+  });
+
+  it('may have the names of the modules in memory, as transformers 5 saves them', async () => {
+    const model = new Vit(config, { seed: 1 });
+    await savePretrainedVit(model, folder.path);
+    const { tensors } = await readSafetensors(file());
+    const inMemory = (name: string) =>
+      name
+        .replace('vit.encoder.layer.', 'vit.layers.')
+        .replace(/attention\.attention\.(q|k|v)(uery|ey|alue)/, 'attention.$1_proj')
+        .replace('attention.output.dense', 'attention.o_proj')
+        .replace('intermediate.dense', 'mlp.fc1')
+        .replace(/(\d)\.output\.dense/, '$1.mlp.fc2');
+    await writeSafetensors(file(), Object.fromEntries(Object.entries(tensors).map(([name, t]) => [inMemory(name), t])));
+    await expectSame(model);
+    model.dispose();
+  });
+
+  it('may have no biases of queries, keys and values, which are zeros then', async () => {
+    const model = new Vit(config, { seed: 1 });
+    for (const [name, variable] of Object.entries(model.variables)) {
+      if (/attn\.b[qkv]$/.test(name)) tf.tidy(() => variable.assign(tf.zerosLike(variable)));
+    }
+    await savePretrainedVit(model, folder.path);
+    const { tensors } = await readSafetensors(file());
+    const isBias = (name: string) => /attention\.attention\.\w+\.bias$/.test(name);
+    await writeSafetensors(file(), Object.fromEntries(Object.entries(tensors).filter(([name]) => !isBias(name))));
+    await expect(loadPretrainedVit(folder.path)).rejects.toThrow(/query.bias' is missing/);
+    changeConfig({ qkv_bias: false });
+    await expectSame(model);
+    model.dispose();
   });
 });

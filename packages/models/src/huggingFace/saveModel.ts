@@ -3,6 +3,7 @@ import { checkParameters } from '@scmoe/layer';
 import type { DeferredTensor } from '@scmoe/tensor';
 
 import type { Architecture, PretrainedModel } from './Architecture.js';
+import { tokenIdsOf } from './config/generationTokens.js';
 import { writeFolder, type WriteFolderOptions } from './folder/writeFolder.js';
 import { exportTensors } from './tensors/exportTensors.js';
 import { linkTensors } from './tensors/linkTensors.js';
@@ -37,13 +38,17 @@ export async function saveModel<Config, Model extends PretrainedModel<Config>>(
     ...exportTensors(links, parameters, { dtype: stored }),
     ...zeros(architecture.padding?.(model.config) ?? {}, stored),
   };
+  const ids = tokenIdsOf(model);
   const json = {
     architectures: [architecture.className],
     model_type: architecture.modelType,
     dtype,
     ...config,
+    ...ids,
   };
-  await writeFolder(folder, { config: json, tensors }, options);
+  // transformers, too, writes it for models that generate only.
+  const generation = Object.keys(ids).length > 0 ? { _from_model_config: true, ...ids } : undefined;
+  await writeFolder(folder, { config: json, tensors, generation }, options);
 }
 
 function chosen<Of extends { modelType: string }>(architectures: readonly Of[], modelType: string | undefined): Of[] {

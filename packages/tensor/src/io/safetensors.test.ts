@@ -164,6 +164,23 @@ describe('a safetensors file', () => {
     expect(Object.keys((await readSafetensors(path())).tensors).sort()).toEqual(['__proto__', 'constructor']);
   });
 
+  it('may have null for its metadata, tensors without axes, and tensors without elements', async () => {
+    await fileOf(
+      {
+        __metadata__: null,
+        scalar: { dtype: 'F32', shape: [], data_offsets: [0, 4] },
+        none: { dtype: 'F32', shape: [0, 3], data_offsets: [4, 4] },
+      },
+      4,
+    );
+    const { tensors, metadata } = await readSafetensors(path());
+    expect(metadata).toEqual({});
+    expect(tensors['scalar']).toMatchObject({ shape: [], data: Float32Array.of(0) });
+    expect(tensors['none']).toMatchObject({ shape: [0, 3], data: new Float32Array(0) });
+    await fileOf({ __metadata__: null });
+    expect((await readSafetensors(path())).tensors).toEqual({});
+  });
+
   it('holds what other programs wrote (order of the data differs from the order of the names)', async () => {
     await fileOf(
       { b: { dtype: 'F32', shape: [1], data_offsets: [4, 8] }, a: { dtype: 'F32', shape: [1], data_offsets: [0, 4] } },
@@ -210,6 +227,14 @@ describe('reading explains what is wrong with', () => {
   const cases: [string, string | object, number, RegExp][] = [
     ['a header that is no JSON', '{"x": ', 0, /not valid JSON/],
     ['a header that is no object', '[1]', 0, /not a JSON object/],
+    ['a header without end', '['.repeat(1e6), 0, /nested more than 128 deep/],
+    ['a deep shape', `{"x": {"dtype": "F32", "shape": ${'['.repeat(1e5)}${']'.repeat(1e5)}}}`, 0, /nested more than/],
+    [
+      'fp8 without its scales',
+      { x: { dtype: 'F8_E4M3', shape: [1], data_offsets: [0, 1] } },
+      1,
+      /unknown dtype "F8_E4M3"/,
+    ],
     ['bytes that are no UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), 0, /not valid UTF-8/],
     ['an entry that is no object', { x: 3 }, 0, /entry of 'x' is not an object/],
     [

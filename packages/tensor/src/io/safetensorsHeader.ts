@@ -69,7 +69,9 @@ export function parseSafetensorsHeader(header: Uint8Array, dataBytes: number): S
   if (!isRecord(json)) throw new SafetensorsError('the header is not a JSON object');
   checkDuplicates(text);
 
-  const { __metadata__: metadata = {}, ...tensors } = json;
+  const { __metadata__: given, ...tensors } = json;
+  // The reference reads null as none, and published files have it.
+  const metadata = given ?? {};
   if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
     throw new SafetensorsError('__metadata__ must be an object of strings');
   }
@@ -129,7 +131,17 @@ function decode(header: Uint8Array): string {
   }
 }
 
+/** The reference implementation's limit; a header has no use for more than four. */
+const maxDepth = 128;
+
 function parseJson(text: string): unknown {
+  // Before it is parsed: what quotes a value in an error would run out of stack.
+  let depth = 0;
+  for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]]/g)) {
+    if (token === '{' || token === '[') depth++;
+    if (token === '}' || token === ']') depth--;
+    if (depth > maxDepth) throw new SafetensorsError(`the header is nested more than ${maxDepth} deep`);
+  }
   try {
     return JSON.parse(text);
   } catch (cause) {

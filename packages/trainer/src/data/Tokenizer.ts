@@ -5,14 +5,25 @@ export type TokenizerDescription =
   | { kind: 'gpt2' }
   | { kind: 'huggingface'; tokenizer: object; config: object };
 
+/** What text may say besides itself. */
+export interface EncodeOptions {
+  /**
+   * Whether text that spells a control token (`</s>`, `<|endoftext|>`) becomes that token. By default it stays text: whoever
+   * writes a document or a prompt cannot end it, or speak as somebody else.
+   */
+  allowSpecial?: boolean;
+  /** Whether the tokens that the tokenizer puts around a text (`[CLS]`, `<s>`) are added; by default they are not. */
+  addSpecialTokens?: boolean;
+}
+
 /** Text to token ids and back. */
 export interface Tokenizer {
   readonly description: TokenizerDescription;
   readonly vocabSize: number;
   /** Id that ends a document; undefined where the vocabulary has none. */
   readonly endOfText: number | undefined;
-  /** Token ids of UTF-8 text. Text that looks like a special token is text. */
-  encode(bytes: Uint8Array): ArrayLike<number>;
-  /** Text of token ids; an unfinished character at the end gives U+FFFD. */
+  /** Token ids of UTF-8 text. */
+  encode(bytes: Uint8Array, options?: EncodeOptions): ArrayLike<number>;
+  /** Text of token ids, without control tokens; an unfinished character at the end gives U+FFFD. */
   decode(ids: readonly number[]): string;
 }

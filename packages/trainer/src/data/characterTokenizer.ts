@@ -1,6 +1,7 @@
 import { UserError } from '@scmoe/errors';
 
 import type { TextDocument } from './readCorpus.js';
+import { textOf } from './textOf.js';
 import type { Tokenizer } from './Tokenizer.js';
 
 /** One token a character that `characters` lists (code points, each once): nanoGPT's character level. */
@@ -12,7 +13,7 @@ export function characterTokenizer(characters: string): Tokenizer {
     vocabSize: symbols.length,
     endOfText: undefined,
     encode: (bytes) =>
-      Array.from(new TextDecoder().decode(bytes), (symbol) => {
+      Array.from(textOf(bytes), (symbol) => {
         const id = ids.get(symbol);
         if (id === undefined) {
           throw new UserError(
@@ -28,6 +29,6 @@ export function characterTokenizer(characters: string): Tokenizer {
 /** The distinct characters of some documents, sorted by code point. */
 export function charactersOf(documents: readonly TextDocument[]): string {
   const found = new Set<string>();
-  for (const { bytes } of documents) for (const symbol of new TextDecoder().decode(bytes)) found.add(symbol);
+  for (const { bytes } of documents) for (const symbol of textOf(bytes)) found.add(symbol);
   return [...found].sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!).join('');
 }

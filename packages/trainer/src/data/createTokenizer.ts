@@ -1,7 +1,7 @@
 import { byteTokenizer } from './byteTokenizer.js';
 import { characterTokenizer, charactersOf } from './characterTokenizer.js';
 import { gpt2Tokenizer } from './gpt2Tokenizer.js';
-import { huggingFaceTokenizer, readHuggingFaceTokenizer } from './huggingFaceTokenizer.js';
+import { huggingFaceTokenizer, readHuggingFaceTokenizer } from './huggingFace/huggingFaceTokenizer.js';
 import type { TextDocument } from './readCorpus.js';
 import type { Tokenizer, TokenizerDescription } from './Tokenizer.js';
 

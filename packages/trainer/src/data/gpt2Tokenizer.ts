@@ -1,18 +1,50 @@
+import { bytePairMerge, PairTable } from './bytePairMerge.js';
+import { textOf } from './textOf.js';
 import type { Tokenizer } from './Tokenizer.js';
 
 const endOfText = 50256;
-/** No string of a training text is a command to the tokenizer. */
-const asText = { disallowedSpecial: new Set<string>() };
+const endOfTextName = '<|endoftext|>';
+/** GPT-2's own pattern: contractions, words, numbers and the rest, each with the space before it. JavaScript's \s differs. */
+const words =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
 /** GPT-2's byte-pair encoding (r50k): 50,257 tokens, the last of them the end of a document. */
 export async function gpt2Tokenizer(): Promise<Tokenizer> {
-  // Loaded on demand: the merge table takes a quarter of a second, which byte-level runs need not pay.
-  const bpe = await import('gpt-tokenizer/encoding/r50k_base');
+  // Loaded on demand: the table takes a quarter of a second, which byte-level runs need not pay.
+  const { default: table } = await import('gpt-tokenizer/bpeRanks/r50k_base');
+  const tokens = table.map((token) => Buffer.from(token as string));
+  const names = tokens.map((token) => token.toString('latin1'));
+  const ranks = new Map(names.map((name, id) => [name, id]));
+  const pairs = new PairTable(names);
+  const byteIds = Array.from({ length: 256 }, (_, byte) => ranks.get(String.fromCharCode(byte))!);
+
+  const encodeText = (text: string, ids: number[]) => {
+    for (const [word] of text.matchAll(words)) {
+      const bytes = Buffer.from(word);
+      const id = ranks.get(bytes.toString('latin1'));
+      if (id !== undefined) ids.push(id);
+      // A spread of a million ids is too much for the stack.
+      else
+        for (const part of bytePairMerge(
+          Int32Array.from(bytes, (byte) => byteIds[byte]!),
+          pairs,
+        ))
+          ids.push(part);
+    }
+  };
   return {
     description: { kind: 'gpt2' },
     vocabSize: endOfText + 1,
     endOfText,
-    encode: (bytes) => bpe.encode(new TextDecoder().decode(bytes), asText),
-    decode: (ids) => bpe.decode(ids.filter((id) => id !== endOfText)),
+    encode: (bytes, { allowSpecial = false } = {}) => {
+      const ids: number[] = [];
+      const texts = allowSpecial ? textOf(bytes).split(endOfTextName) : [textOf(bytes)];
+      texts.forEach((text, i) => {
+        if (i > 0) ids.push(endOfText);
+        encodeText(text, ids);
+      });
+      return ids;
+    },
+    decode: (ids) => Buffer.concat(ids.flatMap((id) => tokens[id] ?? [])).toString('utf8'),
   };
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { createTokenizer, restoreTokenizer } from './createTokenizer.js';
+import { huggingFaceTokenizer } from './huggingFace/huggingFaceTokenizer.js';
 import { streamDecoder } from './streamDecoder.js';
 import type { Tokenizer } from './Tokenizer.js';
 import { fingerprint, tokenizeCorpus } from './tokenizeCorpus.js';
@@ -52,9 +53,14 @@ describe.each(['byte', 'character', 'gpt2'])('%s tokenizer', (name) => {
     expect(restored.vocabSize).toBe(tokenizer.vocabSize);
   });
 
+  it('keeps a byte-order mark at the beginning of a text', () => {
+    if (name === 'character') return;
+    expect(tokenizer.decode(Array.from(tokenizer.encode(Buffer.from('\ufeffa'))))).toBe('\ufeffa');
+  });
+
   it('streams text without broken characters', () => {
     const decode = streamDecoder(tokenizer);
-    const pieces = Array.from(tokenizer.encode(document.bytes), decode);
+    const pieces = Array.from(tokenizer.encode(document.bytes), (id) => decode(id));
     expect(pieces.join('')).toBe(sample);
     expect(pieces.every((piece) => !piece.includes('\ufffd'))).toBe(true);
   });
@@ -78,6 +84,58 @@ describe('tokenizers', () => {
     const tokenizer = await createTokenizer('gpt2', []);
     expect(Array.from(tokenizer.encode(Buffer.from('Hello world')))).toEqual([15496, 995]);
     expect(tokenizer.endOfText).toBe(50256);
+  });
+
+  it('gpt2: the end of a document is text unless the caller asks', async () => {
+    const tokenizer = await createTokenizer('gpt2', []);
+    const text = Buffer.from('a<|endoftext|>b');
+    expect(Array.from(tokenizer.encode(text))).not.toContain(50256);
+    expect(Array.from(tokenizer.encode(text, { allowSpecial: true }))).toEqual([64, 50256, 65]);
+  });
+
+  it.each([
+    ['one letter', 'a'.repeat(1e6), 250_000],
+    ['spaces', ' '.repeat(1e6), 1e6],
+    ['letters', 'qzxjkvbwpy'.repeat(1e5), 800_000],
+  ])('gpt2: a word of a million characters, %s', async (_, text, numTokens) => {
+    const tokenizer = await createTokenizer('gpt2', []);
+    const ids = Array.from(tokenizer.encode(Buffer.from(text)));
+    expect(ids).toHaveLength(numTokens);
+    expect(tokenizer.decode(ids)).toBe(text);
+  });
+
+  it('gives what a stream holds back when it ends', async () => {
+    const decode = streamDecoder(await createTokenizer('byte', []));
+    expect([0xe2, 0x82].map((id) => decode(id))).toEqual(['', '']);
+    expect(decode()).toBe('\ufffd');
+  });
+
+  it('Hugging Face: a file may begin with a byte-order mark, and its eos_token be an object', async () => {
+    await writeFile(join(folder, 'tokenizer.json'), `\ufeff${JSON.stringify(wordLevel)}`);
+    await writeFile(
+      join(folder, 'tokenizer_config.json'),
+      '\ufeff{"eos_token": {"content": "world", "special": true}}',
+    );
+    const tokenizer = await createTokenizer(folder, []);
+    await rm(join(folder, 'tokenizer_config.json'));
+    expect(tokenizer.endOfText).toBe(3);
+  });
+
+  it('Hugging Face: where the native library is missing, the other says what it would read differently', async () => {
+    process.env['SCMOE_TOKENIZERS'] = 'javascript';
+    try {
+      await expect(createTokenizer(folder, [])).rejects.toThrow(
+        'Can\'t use tokenizer.json: pre_tokenizer "Whitespace" is not read by the tokenizer in JavaScript as by the ' +
+          'reference. Expected the native one (npm install tokenizers@0.23.2), which is missing here: SCMOE_TOKENIZERS=javascript.',
+      );
+      const { pre_tokenizer: _, ...others } = wordLevel;
+      const tokenizer = await huggingFaceTokenizer({ ...others, pre_tokenizer: null });
+      expect(Array.from(tokenizer.encode(Buffer.from('hello')))).toEqual([2]);
+      process.env['SCMOE_TOKENIZERS'] = 'rust';
+      await expect(createTokenizer(folder, [])).rejects.toThrow(/SCMOE_TOKENIZERS: expected .*native.*, got "?rust/);
+    } finally {
+      delete process.env['SCMOE_TOKENIZERS'];
+    }
   });
 
   it('Hugging Face: reads tokenizer.json, or the folder it is in', async () => {

@@ -6,6 +6,7 @@ import {
   fullAttentionOnly,
   isUnusedLlamaLike,
   llamaLikeRules,
+  llamaLikeTie,
   readLlamaLike,
   wholeWindowOnly,
   writeLlamaLike,
@@ -36,6 +37,7 @@ export const llama = gptArchitecture({
     return { ...writeLlamaLike(config), attention_bias: attentionBias, mlp_bias: false };
   },
   isUnused: isUnusedLlamaLike,
+  tied: llamaLikeTie,
   rules: denseRules,
 });
 
@@ -56,6 +58,7 @@ export const mistral = gptArchitecture({
     return writeLlamaLike(config);
   },
   isUnused: isUnusedLlamaLike,
+  tied: llamaLikeTie,
   rules: denseRules,
 });
 
@@ -75,5 +78,6 @@ export const qwen2 = gptArchitecture({
     return { ...writeLlamaLike(config), use_sliding_window: false };
   },
   isUnused: isUnusedLlamaLike,
+  tied: llamaLikeTie,
   rules: denseRules,
 });

@@ -23,7 +23,7 @@ export const gpt2 = gptArchitecture({
     const dModel = config.integer('n_embd');
     return {
       vocabSize: config.integer('vocab_size'),
-      numLayers: config.integer('n_layer'),
+      numLayers: config.count('n_layer'),
       dModel,
       numHeads: config.integer('n_head'),
       sequenceLength: config.integer('n_positions'),
@@ -65,9 +65,9 @@ export const gpt2 = gptArchitecture({
     };
   },
 
-  // The masks of older versions, and a head that is the embedding once more.
-  isUnused: (name, { tiedEmbeddings }) =>
-    /(^|\.)h\.\d+\.attn\.(bias|masked_bias)$/.test(name) || (tiedEmbeddings === true && name === 'lm_head.weight'),
+  // The masks of older versions.
+  isUnused: (name) => /(^|\.)h\.\d+\.attn\.(bias|masked_bias)$/.test(name),
+  tied: { embedding: 'transformer.wte.weight', head: 'lm_head.weight' },
 
   // Weights are (in, out), unlike those of all others.
   rules: [

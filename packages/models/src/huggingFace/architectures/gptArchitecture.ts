@@ -3,15 +3,18 @@ import { resolveGpt, type GptConfig, type ResolvedGpt } from '../../gpt/GptConfi
 import { gptSpecs } from '../../gpt/gptSpecs.js';
 import type { Architecture } from '../Architecture.js';
 import type { JsonObject } from '../folder/openFolder.js';
+import type { TiedNames } from '../layouts/tiedHead.js';
 import type { TensorRule } from '../tensors/TensorRule.js';
 import { layerRules } from './layerRules.js';
 
 /** What a family of language models has of its own. */
 export interface GptFamily extends Pick<
   Architecture<GptConfig, Gpt>,
-  'modelType' | 'className' | 'readConfig' | 'prefix' | 'isUnused'
+  'modelType' | 'className' | 'readConfig' | 'prefix' | 'isUnused' | 'published'
 > {
   writeConfig(config: ResolvedGpt): JsonObject;
+  /** Names of embedding and head. */
+  tied: TiedNames;
   /** `block{layer}` begins the names of a layer. */
   rules: readonly TensorRule[];
 }
@@ -23,6 +26,11 @@ export function gptArchitecture(family: GptFamily): Architecture<GptConfig, Gpt>
     writeConfig: (config) => family.writeConfig(resolveGpt(config)),
     specs: (config, options) => gptSpecs(resolveGpt(config), options),
     rules: (config) => layerRules(family.rules, config),
+    tie: {
+      names: family.tied,
+      isTied: ({ tiedEmbeddings }) => tiedEmbeddings === true,
+      untied: (config) => ({ ...config, tiedEmbeddings: false }),
+    },
     create: (config, parameters, { experts }) => new Gpt(config, { parameters, experts }),
   };
 }

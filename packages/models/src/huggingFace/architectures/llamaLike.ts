@@ -5,6 +5,7 @@ import type { ConfigReader } from '../config/ConfigReader.js';
 import { Float } from '../config/Float.js';
 import { ropeTheta } from '../config/ropeTheta.js';
 import type { JsonObject } from '../folder/openFolder.js';
+import type { TiedNames } from '../layouts/tiedHead.js';
 import { same, transposed, type TensorRule } from '../tensors/TensorRule.js';
 import { backboneOf } from './requirements.js';
 
@@ -23,7 +24,7 @@ export function readLlamaLike(
   }
   return {
     vocabSize: config.integer('vocab_size'),
-    numLayers: config.integer('num_hidden_layers'),
+    numLayers: config.count('num_hidden_layers'),
     dModel,
     numHeads,
     numKvHeads: config.integer('num_key_value_heads', numHeads),
@@ -99,7 +100,10 @@ export const llamaLikeRules: readonly TensorRule[] = [
   transposed('head.weight', 'lm_head.weight'),
 ];
 
-/** Rotary frequencies that older versions saved, and a head that is the embedding once more. */
-export function isUnusedLlamaLike(name: string, { tiedEmbeddings }: Pick<GptConfig, 'tiedEmbeddings'>): boolean {
-  return name.endsWith('.rotary_emb.inv_freq') || (tiedEmbeddings === true && name === 'lm_head.weight');
+/** Names of embedding and head. */
+export const llamaLikeTie: TiedNames = { embedding: 'model.embed_tokens.weight', head: 'lm_head.weight' };
+
+/** Rotary frequencies that older versions saved. */
+export function isUnusedLlamaLike(name: string): boolean {
+  return name.endsWith('.rotary_emb.inv_freq');
 }

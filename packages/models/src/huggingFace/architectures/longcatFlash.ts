@@ -8,6 +8,7 @@ import type { ConfigReader } from '../config/ConfigReader.js';
 import { Float } from '../config/Float.js';
 import { ropeTheta } from '../config/ropeTheta.js';
 import type { JsonObject } from '../folder/openFolder.js';
+import { splitExperts } from '../layouts/splitExperts.js';
 import { same, transposed, type TensorRule } from '../tensors/TensorRule.js';
 import { expectRouter } from './requirements.js';
 
@@ -20,6 +21,7 @@ export const longcatFlash: Architecture<LongcatFlashConfig, LongcatFlash> = {
   writeConfig,
   specs: longcatFlashSpecs,
   rules: () => rules,
+  published: (folder) => splitExperts(folder, { gate: 'gate_proj', up: 'up_proj', down: 'down_proj' }),
   create: (config, parameters, { experts }) => new LongcatFlash(config, { parameters, experts }),
 
   // Zero-computation experts have weights in the file that nothing reads, as have a bias of the router that is never
@@ -52,7 +54,7 @@ function readConfig(config: ConfigReader): LongcatFlashConfig {
   config.only('norm_topk_prob', false);
   config.only('tie_word_embeddings', false);
   config.only('zero_expert_type', 'identity');
-  const numLayers = config.integer('num_layers', 28);
+  const numLayers = config.count('num_layers', 28);
   const numHeads = config.integer('num_attention_heads', 64);
   const qkNopeHeadDim = config.integer('qk_nope_head_dim', 128);
   const qkRopeHeadDim = config.integer('qk_rope_head_dim', 64);
@@ -79,7 +81,7 @@ function readConfig(config: ConfigReader): LongcatFlashConfig {
     attentionBias: config.boolean('attention_bias', false),
     normEpsilon: config.number('rms_norm_eps', 1e-5),
     moe: {
-      numExperts: config.integer('n_routed_experts', 512),
+      numExperts: config.count('n_routed_experts', 512),
       numZeroExperts: config.integer('zero_expert_num', 256),
       topK: config.integer('moe_topk', 12),
       routedScalingFactor: config.number('routed_scaling_factor', 6),

@@ -1,9 +1,18 @@
 import { expectThat } from '@scmoe/errors';
 
 import { Float } from '../config/Float.js';
+import { renameTensors } from '../layouts/renameTensors.js';
+import { splitExperts } from '../layouts/splitExperts.js';
 import { transposed } from '../tensors/TensorRule.js';
 import { gptArchitecture } from './gptArchitecture.js';
-import { isUnusedLlamaLike, llamaLikeRules, readLlamaLike, wholeWindowOnly, writeLlamaLike } from './llamaLike.js';
+import {
+  isUnusedLlamaLike,
+  llamaLikeRules,
+  llamaLikeTie,
+  readLlamaLike,
+  wholeWindowOnly,
+  writeLlamaLike,
+} from './llamaLike.js';
 import { backboneOf, expertsOf } from './requirements.js';
 
 /** Mixtral (arXiv 2401.04088): in every layer top-k experts, the weights of the chosen ones normalised. */
@@ -21,7 +30,7 @@ export const mixtral = gptArchitecture({
       attentionBias: false,
       moe: {
         kind: 'standard',
-        numExperts: config.integer('num_local_experts'),
+        numExperts: config.count('num_local_experts'),
         topK: config.integer('num_experts_per_tok', 2),
         normalizeWeights: true,
         balance: 'allLayers',
@@ -50,6 +59,14 @@ export const mixtral = gptArchitecture({
   },
 
   isUnused: isUnusedLlamaLike,
+  tied: llamaLikeTie,
+
+  // In memory the block is `mlp`, and the experts are stacked.
+  published: (folder) =>
+    splitExperts(
+      renameTensors(folder, (name) => name.replace(/(layers\.\d+)\.mlp\.(gate|experts)\./, '$1.block_sparse_moe.$2.')),
+      { gate: 'w1', up: 'w3', down: 'w2' },
+    ),
 
   rules: [
     ...llamaLikeRules,

@@ -3,9 +3,17 @@ import { expectThat } from '@scmoe/errors';
 import type { GptConfig, ResolvedGpt } from '../../gpt/GptConfig.js';
 import type { ConfigReader } from '../config/ConfigReader.js';
 import { Float } from '../config/Float.js';
+import { splitExperts } from '../layouts/splitExperts.js';
 import { transposed } from '../tensors/TensorRule.js';
 import { gptArchitecture } from './gptArchitecture.js';
-import { fullAttentionOnly, isUnusedLlamaLike, llamaLikeRules, readLlamaLike, writeLlamaLike } from './llamaLike.js';
+import {
+  fullAttentionOnly,
+  isUnusedLlamaLike,
+  llamaLikeRules,
+  llamaLikeTie,
+  readLlamaLike,
+  writeLlamaLike,
+} from './llamaLike.js';
 import { backboneOf, expertsOf } from './requirements.js';
 
 /** Qwen2-MoE: top-k experts and a gated shared one (`cg1`), in every layer or in some; biases on q, k and v. */
@@ -42,6 +50,8 @@ export const qwen2Moe = gptArchitecture({
   },
 
   isUnused: isUnusedLlamaLike,
+  tied: llamaLikeTie,
+  published: (folder) => splitExperts(folder, { gate: 'gate_proj', up: 'up_proj', down: 'down_proj' }),
 
   rules: [
     ...llamaLikeRules,
@@ -63,7 +73,7 @@ function experts(config: ConfigReader, { numLayers }: Pick<GptConfig, 'numLayers
     kind: 'shared',
     mix: 'cg1',
     blocks: layers.filter((layer) => !dense.includes(layer) && (layer + 1) % step === 0),
-    numExperts: config.integer('num_experts'),
+    numExperts: config.count('num_experts'),
     topK: config.integer('num_experts_per_tok'),
     normalizeWeights: config.boolean('norm_topk_prob', false),
     expertHidden: config.integer('moe_intermediate_size'),

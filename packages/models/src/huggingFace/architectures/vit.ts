@@ -6,6 +6,10 @@ import { vitSpecs } from '../../vit/vitSpecs.js';
 import type { Architecture } from '../Architecture.js';
 import type { ConfigReader } from '../config/ConfigReader.js';
 import { Float } from '../config/Float.js';
+import type { PretrainedFolder } from '../folder/openFolder.js';
+import { tensorsOf, viewFolder } from '../folder/viewFolder.js';
+import { renameTensors } from '../layouts/renameTensors.js';
+import { PretrainedError } from '../PretrainedError.js';
 import { same, transposed, type TensorRule } from '../tensors/TensorRule.js';
 import { layerRules } from './layerRules.js';
 
@@ -18,16 +22,16 @@ export const vit: Architecture<VitConfig, Vit> = {
   prefix: 'vit.',
 
   readConfig(config) {
-    // Without it only the projection behind attention has a bias.
-    config.only('qkv_bias', true);
+    // Without it only the projection behind attention has a bias: `published` gives zeros for the others.
+    config.boolean('qkv_bias', true);
     config.skip('hidden_dropout_prob', 'attention_probs_dropout_prob');
     config.skip('encoder_stride', 'pooler_act', 'pooler_output_size');
     return {
-      imageSize: config.integer('image_size', 224),
-      patchSize: config.integer('patch_size', 16),
+      imageSize: sideOf(config, 'image_size', 224),
+      patchSize: sideOf(config, 'patch_size', 16),
       numChannels: config.integer('num_channels', 3),
       ...classesOf(config),
-      numLayers: config.integer('num_hidden_layers'),
+      numLayers: config.count('num_hidden_layers'),
       dModel: config.integer('hidden_size'),
       numHeads: config.integer('num_attention_heads'),
       ffnHidden: config.integer('intermediate_size'),
@@ -59,12 +63,49 @@ export const vit: Architecture<VitConfig, Vit> = {
     };
   },
 
+  published: (folder) => withBiases(renameTensors(folder, publishedName)),
   specs: (config, options) => vitSpecs(resolveVit(config), options),
   rules: (config) => [...outerRules(config), ...layerRules(rulesOfLayer, config)],
   create: (config, parameters, { experts }) => new Vit(config, { parameters, experts }),
   // The bare backbone pools the class token for tasks that a classifier does not have.
   isUnused: (name) => /^(vit\.)?pooler\./.test(name),
 };
+
+/** A side, or the same for rows and columns, which transformers may write as a list. */
+function sideOf(config: ConfigReader, key: string, fallback: number): number {
+  const value = config.take(key);
+  if (!Array.isArray(value)) return config.integer(key, fallback);
+  const [side] = value as unknown[];
+  const isSquare = value.length > 0 && value.length <= 2 && value.every((each) => each === side);
+  if (!isSquare || !Number.isInteger(side)) config.fail(key, 'expected an integer, or two that are equal');
+  return side as number;
+}
+
+/** The names of modules in memory, which transformers 5 may save, in those that it publishes. */
+function publishedName(name: string): string {
+  const [, before = '', layer, rest] = /^(vit\.)?layers\.(\d+)\.(.+)$/.exec(name) ?? [];
+  if (layer === undefined || rest === undefined) return name;
+  const parts = { 'attention.q_proj': 'attention.attention.query', 'attention.k_proj': 'attention.attention.key' };
+  const others = { 'attention.v_proj': 'attention.attention.value', 'attention.o_proj': 'attention.output.dense' };
+  const names = { ...parts, ...others, 'mlp.fc1': 'intermediate.dense', 'mlp.fc2': 'output.dense' };
+  const found = Object.entries(names).find(([theirs]) => rest.startsWith(`${theirs}.`));
+  const published = found ? rest.replace(found[0], found[1]) : rest;
+  return `${before}encoder.layer.${layer}.${published}`;
+}
+
+/** Biases of queries, keys and values that a folder with `qkv_bias` false has not, as zeros: the same model. */
+function withBiases(folder: PretrainedFolder): PretrainedFolder {
+  if (folder.config['qkv_bias'] !== false) return folder;
+  const tensors = tensorsOf(folder);
+  for (const [name, { shape }] of folder.tensors) {
+    const bias = name.replace(/weight$/, 'bias');
+    if (!/\.attention\.attention\.(query|key|value)\.weight$/.test(name)) continue;
+    if (tensors.has(bias)) throw new PretrainedError(`${folder.path}: qkv_bias is false, but there is '${bias}'`);
+    const zeros = { dtype: 'F32' as const, shape: [shape[0]!] };
+    tensors.set(bias, { ...zeros, read: () => Promise.resolve({ ...zeros, data: new Float32Array(shape[0]!) }) });
+  }
+  return viewFolder(folder, tensors);
+}
 
 function classesOf(config: ConfigReader): Pick<VitConfig, 'numClasses' | 'classNames'> {
   const labels = config.take('id2label');

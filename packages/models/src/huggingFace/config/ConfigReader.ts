@@ -13,10 +13,20 @@ export class ConfigReader {
     private readonly json: JsonObject,
     /** Begins every error: the path of the file. */
     private readonly source: string,
+    /** Most layers or experts: none is without a tensor, so the tensors of the folder are a limit. */
+    private readonly maxCount = 2 ** 20,
   ) {}
 
+  /** How many there are of what has tensors of its own; checked before anything is made for each of them. */
+  count(key: string, fallback?: number): number {
+    const count = this.integer(key, fallback);
+    const limit = `expected an integer from 1 to ${this.maxCount}, the number of tensors`;
+    if (count < 1 || count > this.maxCount) this.fail(key, limit);
+    return count;
+  }
+
   integer(key: string, fallback?: number): number {
-    return this.value(key, 'an integer', Number.isInteger, fallback);
+    return this.value(key, 'an integer', Number.isSafeInteger, fallback);
   }
 
   number(key: string, fallback?: number): number {

@@ -1,4 +1,6 @@
 export const configFile = 'config.json';
+/** Beside it, what generating text needs. */
+export const generationFile = 'generation_config.json';
 export const weightsFile = 'model.safetensors';
 export const indexFile = 'model.safetensors.index.json';
 

@@ -76,7 +76,8 @@ export async function readHuggingFace(
   }
 }
 
-async function readJson(folder: string, name: string): Promise<JsonObject | undefined> {
+/** An object in a file of a folder; undefined where the file is not there. @throws PretrainedError where it is no JSON object. */
+export async function readJson(folder: string, name: string): Promise<JsonObject | undefined> {
   const path = join(folder, name);
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
@@ -85,7 +86,10 @@ async function readJson(folder: string, name: string): Promise<JsonObject | unde
   if (text === undefined) return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // Editors of some systems begin a file with a byte-order mark.
+    value = JSON.parse(text.replace(/^\ufeff/, ''));
+    // What quotes a value in an error runs out of stack for one that is nested this deep.
+    JSON.stringify(value);
   } catch (cause) {
     throw new PretrainedError(`${path} is not valid JSON: ${(cause as Error).message}`, { cause });
   }

@@ -5,12 +5,19 @@ import { writeSafetensors, type DeferredTensor } from '@scmoe/tensor';
 
 import { formatJson } from '../config/Float.js';
 import { PretrainedError } from '../PretrainedError.js';
-import { configFile, indexFile, isWeights, shardFile, weightsFile } from './fileNames.js';
+import { configFile, generationFile, indexFile, isWeights, shardFile, weightsFile } from './fileNames.js';
 import type { JsonObject } from './openFolder.js';
 
 export interface WriteFolderOptions {
   /** Largest file of weights; beyond it they are split. A single tensor is never. */
   maxShardBytes?: number;
+}
+
+/** What is written: `generation` into `generation_config.json`, where there is something to say. */
+export interface FolderContent {
+  config: JsonObject;
+  tensors: Readonly<Record<string, DeferredTensor>>;
+  generation?: JsonObject;
 }
 
 /** transformers' own limit. */
@@ -25,7 +32,7 @@ const elementBytes: Partial<Record<DeferredTensor['dtype'], number>> = { F32: 4,
  */
 export async function writeFolder(
   folder: string,
-  { config, tensors }: { config: JsonObject; tensors: Readonly<Record<string, DeferredTensor>> },
+  { config, tensors, generation }: FolderContent,
   { maxShardBytes = defaultShardBytes }: WriteFolderOptions = {},
 ): Promise<void> {
   if (!(maxShardBytes > 0)) {
@@ -48,6 +55,9 @@ export async function writeFolder(
   for (const name of await readdir(folder)) {
     if (isWeights(name) && !written.has(name)) await rm(join(folder, name));
   }
+  if (generation) await writeJson(join(folder, generationFile), generation);
+  // That of another model would end its texts elsewhere.
+  else await rm(join(folder, generationFile), { force: true });
   await writeJson(join(folder, configFile), config);
 }
 

@@ -1,0 +1,24 @@
+import type { SafetensorsDtype, StoredTensor } from '@scmoe/tensor';
+
+import type { PretrainedFolder } from './openFolder.js';
+
+/** A tensor as a view shows it: its type and shape, and how it is read. */
+export interface ViewedTensor {
+  dtype: SafetensorsDtype;
+  shape: readonly number[];
+  read(): Promise<StoredTensor>;
+}
+
+/** The same folder with other tensors: under other names, in other pieces. It shares the files of the one that it shows. */
+export function viewFolder(folder: PretrainedFolder, tensors: ReadonlyMap<string, ViewedTensor>): PretrainedFolder {
+  return { ...folder, tensors, read: (name) => tensors.get(name)?.read() ?? folder.read(name) };
+}
+
+/** All tensors of a folder, as a view begins. */
+export function tensorsOf(folder: PretrainedFolder): Map<string, ViewedTensor> {
+  const viewed = [...folder.tensors].map(([name, { dtype, shape }]): [string, ViewedTensor] => [
+    name,
+    { dtype, shape, read: () => folder.read(name) },
+  ]);
+  return new Map(viewed);
+}

@@ -1,0 +1,28 @@
+import { expectOneOf, UserError } from '@scmoe/errors';
+
+import { javascriptEngine, openJavascriptTokenizers } from './javascriptEngine.js';
+import { nativeEngine } from './nativeEngine.js';
+import { NativeTokenizers } from './NativeTokenizers.js';
+import type { EngineName, TokenizerEngine } from './TokenizerEngine.js';
+import type { TokenizerJson } from './TokenizerJson.js';
+import { unlikeReference } from './unlikeReference.js';
+
+/** Variable that says which library reads `tokenizer.json`: `native`, `javascript`, or `auto`. */
+export const engineVariable = 'SCMOE_TOKENIZERS';
+
+/** Makes engines by the native library where it loads, else by the one in JavaScript, for what that does as the reference. */
+export async function engineMaker(wanted: EngineName | 'auto'): Promise<(tokenizer: TokenizerJson) => TokenizerEngine> {
+  expectOneOf(engineVariable, wanted, ['auto', 'native', 'javascript']);
+  const native = wanted === 'javascript' ? `${engineVariable}=javascript` : NativeTokenizers.open();
+  if (typeof native !== 'string') return (tokenizer) => nativeEngine(native, tokenizer);
+  if (wanted === 'native') throw new UserError(`The native tokenizers can't be used: ${native}.`);
+  const library = await openJavascriptTokenizers();
+  return (tokenizer) => {
+    const difference = unlikeReference(tokenizer);
+    if (difference === undefined) return javascriptEngine(library, tokenizer);
+    throw new UserError(
+      `Can't use tokenizer.json: ${difference} is not read by the tokenizer in JavaScript as by the reference. ` +
+        `Expected the native one (npm install tokenizers@0.23.2), which is missing here: ${native}.`,
+    );
+  };
+}
