@@ -11,7 +11,9 @@ export const evaluation = evalCommand(program, {
   dataHelp: "pictures with the run's classes, of which the test part counts (default: the run's data)",
   openData: async (trained, path, terminal) => {
     const described = descriptionIn(trained);
-    const data = await loadPictures({ ...trained.settings, ...(path && { data: path }) }, terminal, { earlier: described });
+    const data = await loadPictures({ ...trained.settings, ...(path && { data: path }) }, terminal, {
+      earlier: described,
+    });
     const [expected, got] = [described, data.described].map(({ classNames }) => classNames.join(', '));
     if (got === expected) return data;
     await data.close!();

@@ -23,7 +23,7 @@ interface MeetOptions {
   tokens?: [string, string];
   listenHost?: string;
   timeoutMs?: number;
-  /** Called when all ranks listen, and none has connected yet. */
+  /** Runs when all ranks listen, and none has connected yet. */
   meanwhile?: (listening: Address[]) => Promise<unknown>;
 }
 

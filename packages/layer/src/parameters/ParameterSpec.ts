@@ -9,7 +9,7 @@ import type { ParameterRecord } from './ParameterRecord.js';
 export interface ParameterSpec {
   readonly shape: number[];
   readonly initial: 'zeros' | 'ones' | 'normal' | 'residual';
-  /** Of `normal`, where it is another one than that of all weights. */
+  /** Standard deviation of `normal`, where it is another one than that of all weights. */
   readonly standardDeviation?: number;
   /** State that no gradient trains, such as a router's correction bias. */
   readonly buffer?: true;

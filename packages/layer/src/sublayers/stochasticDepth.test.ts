@@ -39,7 +39,7 @@ describe.each(availableBackends())('dropSamples on %s', (backend) => {
     tf.tidy(() => {
       const x = tf.variable(tf.randomNormal([1000, 2, 1], 0, 1, 'float32', 1));
       const { grads } = valueAndGrads(() => tf.sum<tf.Scalar>(dropSamples(x, { rate, seed: 1, stream: 3 })), { x });
-      expect([...grads.x.dataSync()]).toEqual(factorsOf(1));
+      expect([...grads.x!.dataSync()]).toEqual(factorsOf(1));
     });
   });
 });

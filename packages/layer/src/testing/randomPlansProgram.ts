@@ -21,7 +21,7 @@ export interface RandomPlansReport {
   /** Largest difference to the sequential plan, in units of the largest number of a tensor, and where that was. */
   worst: number;
   worstTrial: string;
-  /** Of outputs, where it has to be none. */
+  /** Number of trials with other outputs, where there has to be none. */
   differentOutputs: number;
   tensorsLeft: number;
 }

@@ -4,9 +4,9 @@ import { escapeXml } from './escapeXml.js';
 export interface PatchCover {
   /** A colour of CSS. */
   colour: string;
-  /** From 0, nothing, to 1. */
+  /** How much of the colour is seen, from 0, nothing, to 1. */
   opacity: number;
-  /** In the middle of the patch. */
+  /** Text in the middle of the patch. */
   words?: string;
 }
 

@@ -74,7 +74,7 @@ export class CheckpointWriter {
     this.worker = undefined;
   }
 
-  /** In the thread; where there is none, or it ends without a word (no memory for it), here. */
+  /** Writes in the thread; where there is none, or it ends without a word (no memory for it), here. */
   private async write(job: WriteJob): Promise<string> {
     const answer = await this.ask(job);
     if (answer === undefined) return writeSnapshot(job);

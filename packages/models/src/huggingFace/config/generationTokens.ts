@@ -15,7 +15,7 @@ export interface GenerationTokens {
 const keys = ['bos_token_id', 'eos_token_id', 'pad_token_id'] as const;
 type TokenIds = Partial<Record<(typeof keys)[number], unknown>>;
 
-/** As they stood in the files of a model that was loaded, for it to be saved with the same ones. */
+/** The ids as they stood in the files of a model that was loaded, for it to be saved with the same ones. */
 const remembered = new WeakMap<object, TokenIds>();
 
 /**

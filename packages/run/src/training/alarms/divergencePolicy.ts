@@ -4,7 +4,7 @@ import { type AlarmSettings, defaultAlarms } from '../../options/alarmOptions.js
 
 /** What is done about numbers that are none, so often and no more. */
 export interface DivergencePolicy {
-  /** For `train`: whether the update is left out. */
+  /** Whether the update is left out, for `train`. */
   onDivergence: (divergence: Divergence) => 'stop' | 'skip';
   /** Whether the run may go back to a checkpoint now; counts it. Every rank has to ask, and all get the same answer. */
   mayRewind: () => boolean;

@@ -19,7 +19,7 @@ interface Router {
   entropy: number;
   droppedShare: number;
   logitScale: number;
-  /** Of each expert, steps since it had a token. */
+  /** Steps since each expert had a token. */
   idle: number[];
 }
 

@@ -38,7 +38,7 @@ export interface WriteCacheOptions extends ReadPictureOptions {
 const maxListed = 1000;
 const progressEvery = 64;
 
-/** For fewer pictures threads take longer to start than they save. */
+/** The least number of pictures for threads: with fewer they take longer to start than they save. */
 const fewPictures = 32;
 
 /**
