@@ -1,7 +1,7 @@
 import {
   chunkCosts,
   drawTimeline,
-  layerGraph,
+  stageGraph,
   planOverlap,
   sequentialPlan,
   shareMachine,
@@ -21,12 +21,12 @@ export function predictedTimelines() {
 }
 
 function sequential(title, layer, topK) {
-  const plan = sequentialPlan(layerGraph(layer));
+  const plan = sequentialPlan(stageGraph(layer).operators);
   return { title, spans: simulatePlan(plan, machine.costs(layer, topK, 'forward')).spans };
 }
 
 function overlapped(title, layer) {
-  const graph = layerGraph(layer);
+  const graph = stageGraph(layer);
   const costs = machine.costs(layer, 1, 'forward');
   const { plan, slot, chunks } = planOverlap(graph, { forward: costs }, { maxChunks: 1 }).forward;
   const { spans } = simulatePlan(plan, chunkCosts(graph, costs, { chunks, overhead: machine.chunkOverhead }));

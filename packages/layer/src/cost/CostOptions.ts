@@ -14,6 +14,13 @@ export interface CostOptions {
    * Bytes of a number in rows on their way to other ranks; bytesPerElement by default, 2 where a dispatcher sends bf16.
    */
   bytesPerElementSent?: number;
+  /**
+   * Whether every operator is one kernel, which reads its operands and writes its results once and keeps what is between;
+   * false by default: what our kernels read and write.
+   */
+  fused?: boolean;
+  /** Whether attention counts what a causal mask hides; true by default, as PaLM does (arXiv 2204.02311, appendix B). */
+  countMasked?: boolean;
 }
 
 export type ResolvedCostOptions = Required<CostOptions>;
@@ -26,11 +33,11 @@ export type ResolvedCostOptions = Required<CostOptions>;
 export function resolveCostOptions(options: number | CostOptions): ResolvedCostOptions {
   const given = typeof options === 'number' ? { tokens: options } : options;
   const { tokens, sequenceLength = tokens, worldSize = 1, bytesPerElement = 4 } = given;
-  const { bytesPerElementSent = bytesPerElement } = given;
+  const { bytesPerElementSent = bytesPerElement, fused = false, countMasked = true } = given;
   for (const [name, value] of Object.entries({ tokens, sequenceLength, worldSize })) expectPositiveInteger(name, value);
   expectThat(tokens % sequenceLength === 0, 'tokens', `whole sequences of ${sequenceLength}`, tokens);
   for (const [name, value] of Object.entries({ bytesPerElement, bytesPerElementSent })) {
     expectThat(value > 0, name, 'a number > 0', value);
   }
-  return { tokens, sequenceLength, worldSize, bytesPerElement, bytesPerElementSent };
+  return { tokens, sequenceLength, worldSize, bytesPerElement, bytesPerElementSent, fused, countMasked };
 }

@@ -1,11 +1,7 @@
+import type { KernelCost } from '@scmoe/scheduler';
+
 /** What one operator costs on one rank, in one pass over its tokens. */
-export interface OperatorCost {
-  /** Floating-point operations of products, a multiply and an add each; of both gradients in the backward pass. */
-  forwardFlops: number;
-  backwardFlops: number;
-  /** What products, attention, norms and the packing of tokens read and write, each operand and each result once. */
-  forwardBytes: number;
-  backwardBytes: number;
+export interface OperatorCost extends KernelCost {
   /** What leaves this rank for others, forward; the rows (not their counts) travel once more for the gradient. */
   allToAllBytes: number;
 }

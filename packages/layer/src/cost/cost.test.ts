@@ -235,6 +235,28 @@ describe('the cost of a layer', () => {
     expect(Object.keys(layer.cost(tokens).operators)).toEqual(names);
   });
 
+  it.each(Object.entries(variants))(
+    'moves less in one kernel for each operator, for the same products: %s',
+    (_, layer) => {
+      const [own, fused] = [false, true].map((fused) => layer.cost({ tokens, sequenceLength, fused }).operators);
+      for (const [name, cost] of Object.entries(fused!)) {
+        expect(cost.forwardFlops).toBe(own![name]!.forwardFlops);
+        expect(cost.backwardFlops).toBe(own![name]!.backwardFlops);
+        // Sums are counted with fused operators alone.
+        if (name === 'output') continue;
+        expect(cost.forwardBytes).toBeLessThanOrEqual(own![name]!.forwardBytes);
+        expect(cost.backwardBytes).toBeLessThanOrEqual(own![name]!.backwardBytes);
+      }
+    },
+  );
+
+  it('leaves out what a causal mask hides where it is told to', () => {
+    const flops = (change: Partial<PairConfig>, countMasked: boolean) =>
+      ofPair(change).cost({ tokens, sequenceLength, countMasked }).operators['attention1']!.forwardFlops;
+    expect(flops({}, true) - flops({}, false)).toBe(2 * tokens * sequenceLength * d);
+    expect(flops({ causal: false }, false)).toBe(flops({ causal: false }, true));
+  });
+
   it('is the sum of the costs of its operators', () => {
     const { operators, total } = ofPair({}).cost({ tokens, worldSize: 2 });
     for (const name of Object.keys(total) as (keyof typeof total)[]) {

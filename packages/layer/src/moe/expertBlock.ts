@@ -49,6 +49,6 @@ export function outputOperator<Values extends OutputValues>(
       const normed = postNorm ? normalize(added, below(parameters, 'normPost'), config) : added;
       return { y: tf.add(c, drop(normed, place)) };
     },
-    cost: (of) => (postNorm ? [of.norm(config.norm)] : []),
+    cost: (of) => [...(postNorm ? [of.norm(config.norm)] : []), of.sum(1 + summands.length)],
   }) as unknown as Operator<Values>;
 }

@@ -52,6 +52,8 @@ export function moeLayerOperators(
     inputs: summands,
     outputs: ['y'],
     run: (values) => ({ y: sum(values) }),
+    // Of one summand there is nothing to add.
+    cost: (of) => (summands.length > 1 ? [of.sum(summands.length)] : []),
   });
   return [...routed, ...current, output];
 }

@@ -6,12 +6,12 @@ import {
   type RouteContext,
   type Routing,
 } from '@scmoe/gating';
+import type { KernelCost } from '@scmoe/scheduler';
 import { groupedFfn, type ExpertActivation } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { ResolvedExperts } from '../config/MoeConfig.js';
 import type { CostContext } from '../cost/CostContext.js';
-import type { KernelCost } from '../cost/kernelCosts.js';
 import { feedForwardSpecs } from '../sublayers/feedForward.js';
 import { below, parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import { under, type ParameterSpec, type ParameterSpecs } from '../parameters/ParameterSpec.js';
@@ -71,9 +71,12 @@ export function gateCost(
   const all = numExperts + numZeroExperts;
   const products =
     logits === 'cosine'
-      ? [of.linear(of.d, cosineWidth, { bias: true }), of.linear(cosineWidth, all)]
+      ? [
+          of.linear(of.d, cosineWidth, { bias: true, innerOutput: true }),
+          of.linear(cosineWidth, all, { innerInput: true }),
+        ]
       : [of.linear(of.d, all)];
-  return noisy ? [...products, of.linear(of.d, all)] : products;
+  return noisy ? [...products, of.linear(of.d, all, { innerInput: true, innerOutput: true })] : products;
 }
 
 /** The five operators from routed tokens to their routed output; `gate` comes before, in the hands of the layer. */

@@ -9,7 +9,7 @@ interface Described<Values> {
   readonly kind: OperatorKind;
   readonly inputs: readonly (keyof Values & string)[];
   readonly outputs: readonly (keyof Values & string)[];
-  /** The kernels that it runs and the bytes that it sends; without one there is nothing that counts, additions say. */
+  /** The kernels that it runs and the bytes that it sends; without one there is nothing that counts. */
   readonly cost?: OperatorCosting;
 }
 

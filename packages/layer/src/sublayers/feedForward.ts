@@ -1,8 +1,8 @@
+import { mlpCost, type KernelCost } from '@scmoe/scheduler';
 import { linear, swiglu, type ExpertActivation } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { CostContext } from '../cost/CostContext.js';
-import type { KernelCost } from '../cost/kernelCosts.js';
 import { parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
 
@@ -61,8 +61,5 @@ export function feedForwardCost(
   f: number,
   { activation, ffnBias: bias }: { activation: ExpertActivation; ffnBias: boolean },
 ): KernelCost[] {
-  const { d, tokens } = of;
-  if (activation !== 'swiglu') return [of.linear(d, f, { bias, activated: true }), of.linear(f, d, { bias })];
-  if (!bias) return [of.kernels.swiglu({ rows: tokens, size: d, hidden: f })];
-  return [of.linear(d, f, { bias, activated: true }), of.linear(d, f, { bias }), of.linear(f, d, { bias })];
+  return mlpCost(of, f, { gated: activation === 'swiglu', bias });
 }

@@ -1,9 +1,9 @@
+import type { KernelCost } from '@scmoe/scheduler';
 import { attention, linear, rmsNorm, rotateComposed } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { LatentAttentionContext } from '../config/LatentAttentionConfig.js';
 import type { CostContext } from '../cost/CostContext.js';
-import type { KernelCost } from '../cost/kernelCosts.js';
 import { below, parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { normSpecs } from './normalize.js';
@@ -74,10 +74,13 @@ export function latentAttention(
   return { output, all: { latents } };
 }
 
-/** What it costs without a past. The attention kernel computes heads of the larger of both sizes. */
+/**
+ * What it costs without a past. The attention kernel computes heads of the larger of both sizes. Latents are results of the
+ * operator, for later tokens need them.
+ */
 export function latentAttentionCost(
   of: CostContext,
-  { numHeads, attentionBias, latent }: LatentAttentionContext,
+  { numHeads, attentionBias, causal, latent }: LatentAttentionContext,
 ): KernelCost[] {
   const { d, batch, sequenceLength: length } = of;
   const ofInput = { bias: attentionBias !== false };
@@ -86,15 +89,19 @@ export function latentAttentionCost(
   const headSize = Math.max(qkNopeHeadDim + qkRopeHeadDim, vHeadDim);
   const ofQueries =
     qLoraRank === undefined
-      ? [of.linear(d, queries)]
-      : [of.linear(d, qLoraRank, ofInput), of.norm('rms', qLoraRank), of.linear(qLoraRank, queries)];
+      ? [of.linear(d, queries, { innerOutput: true })]
+      : [
+          of.linear(d, qLoraRank, { ...ofInput, innerOutput: true }),
+          of.norm('rms', qLoraRank),
+          of.linear(qLoraRank, queries, { innerInput: true, innerOutput: true }),
+        ];
   return [
     ...ofQueries,
-    of.linear(d, kvLoraRank + qkRopeHeadDim, ofInput),
+    of.linear(d, kvLoraRank + qkRopeHeadDim, { ...ofInput, innerInput: true }),
     of.norm('rms', kvLoraRank),
-    of.linear(kvLoraRank, numHeads * (qkNopeHeadDim + vHeadDim)),
-    of.kernels.attention({ batch, length, numHeads, numKvHeads: numHeads, headSize }),
-    of.linear(numHeads * vHeadDim, d, { bias: attentionBias === true }),
+    of.linear(kvLoraRank, numHeads * (qkNopeHeadDim + vHeadDim), { innerInput: true, innerOutput: true }),
+    of.kernels.attention({ batch, length, numHeads, numKvHeads: numHeads, headSize, causal }),
+    of.linear(numHeads * vHeadDim, d, { bias: attentionBias === true, innerInput: true }),
   ];
 }
 

@@ -1,9 +1,9 @@
+import type { KernelCost } from '@scmoe/scheduler';
 import { linear } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Mix } from '../config/MoeConfig.js';
 import type { CostContext } from '../cost/CostContext.js';
-import type { KernelCost } from '../cost/kernelCosts.js';
 import { parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
 
@@ -22,8 +22,9 @@ export function mixCoefficients(u: tf.Tensor, parameters: ParameterRecord, mix: 
   return mix === 'cg1' ? tf.sigmoid(scores) : tf.softmax(scores);
 }
 
+/** Their cost, beside the shared expert, which reads u already. */
 export function mixCoefficientsCost(of: CostContext, mix: Mix): KernelCost[] {
-  return mix === 'add' ? [] : [of.linear(of.d, mix === 'cg1' ? 1 : 2)];
+  return mix === 'add' ? [] : [of.linear(of.d, mix === 'cg1' ? 1 : 2, { innerInput: true })];
 }
 
 /** c_s * shared + c_r * routed, both (..., d). */

@@ -2,8 +2,6 @@ import { attention, linear } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { ResolvedBackbone } from '../config/BackboneConfig.js';
-import type { CostContext } from '../cost/CostContext.js';
-import type { KernelCost } from '../cost/kernelCosts.js';
 import { parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
 
@@ -53,21 +51,4 @@ export function selfAttention(
     : { keys, values };
   const heads = attention(queries, all.keys, all.values, { numHeads, numKvHeads, causal, rope });
   return { output: project('o', heads), all };
-}
-
-/** Projections and multi-head attention, without the norm before it and without a past. */
-export function selfAttentionCost(
-  of: CostContext,
-  { numHeads, numKvHeads, attentionBias }: ResolvedBackbone,
-): KernelCost[] {
-  const { d, batch, sequenceLength: length } = of;
-  const headSize = d / numHeads;
-  const ofInput = { bias: attentionBias !== false };
-  return [
-    of.linear(d, d, ofInput),
-    of.linear(d, headSize * numKvHeads, ofInput),
-    of.linear(d, headSize * numKvHeads, ofInput),
-    of.kernels.attention({ batch, length, numHeads, numKvHeads, headSize }),
-    of.linear(d, d, { bias: attentionBias === true }),
-  ];
 }

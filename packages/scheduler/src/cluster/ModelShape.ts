@@ -1,4 +1,4 @@
-import { expectPositive, expectPositiveInteger, expectRecord, expectWholeNumber } from '@scmoe/errors';
+import { expectPositive, expectPositiveInteger, expectRecord, expectThat, expectWholeNumber } from '@scmoe/errors';
 
 /** What of a model decides the times of its block pairs. */
 export interface ModelShape {
@@ -26,7 +26,7 @@ export function checkModelShape(model: ModelShape): void {
     expectPositiveInteger(field, model[field]);
   }
   expectWholeNumber('tokensPerRank', model.tokensPerRank);
-  expectPositiveInteger('matricesPerMlp', model.matricesPerMlp ?? 2);
+  expectThat([2, 3].includes(model.matricesPerMlp ?? 2), 'matricesPerMlp', '2 or 3', model.matricesPerMlp);
   expectPositive('capacityFactor', model.capacityFactor ?? 1);
   expectPositive('bytesPerElement', model.bytesPerElement ?? 2);
 }

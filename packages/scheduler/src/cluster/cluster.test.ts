@@ -106,6 +106,31 @@ describe('a cluster', () => {
     expect(backward.dispatch).toBe(costs.dispatch);
   });
 
+  it('reads and writes what an operator takes and gives once, and nothing in between', () => {
+    // A byte a millisecond, products in no time.
+    const slowMemory = { ...cluster, operatorMs: 0, teraflops: 1e30, memoryGBs: 1e-6 };
+    const [d, f, activation] = [1024, 4096, 2 * 4096 * 1024];
+    const forward = clusterMachine(model, slowMemory, 8).costs('pos2', 1, 'forward');
+    const backward = clusterMachine(model, slowMemory, 8).costs('pos2', 1, 'backward');
+    // Input, keys, values and output; their gradients need input, gradient, keys and values, and give one by the input.
+    expect(forward.attention1).toBeCloseTo(2 * 4 * d * d + 4 * activation, 6);
+    expect(backward.attention1).toBeCloseTo(2 * (8 * d * d + d + d + d + d) + 5 * activation, 6);
+    expect(forward.mlp1).toBeCloseTo(2 * 2 * d * f + 2 * activation, 6);
+    expect(backward.mlp1).toBeCloseTo(2 * (4 * d * f + f + d) + 3 * activation, 6);
+    // Residual, routed and shared output, and their sum; a pair without a shared expert has one less.
+    expect(forward.output).toBe(4 * activation);
+    expect(clusterMachine(model, slowMemory, 8).costs('standard', 1, 'forward').output).toBe(3 * activation);
+  });
+
+  it('makes the scores of an attention once more for their gradient', () => {
+    const fastMemory = { ...cluster, operatorMs: 0, memoryGBs: 1e30, teraflops: 1e-9 };
+    const of = (direction: 'forward' | 'backward') =>
+      clusterMachine(model, fastMemory, 8).costs('pos2', 1, direction).attention1;
+    const [projections, product] = [8 * 4096 * 1024 * 1024, 4096 * 1024 * 1024];
+    expect(of('forward')).toBeCloseTo(projections + 2 * product, 3);
+    expect(of('backward')).toBeCloseTo(2 * projections + 5 * product, 3);
+  });
+
   it('alone has nothing to hide, and ScMoE then gains nothing', () => {
     expect(machineShare(clusterMachine(model, cluster, 1))).toBe(0);
     expect(row(1, 'ScMoE pos2').speedup).toBeCloseTo(1, 1);
@@ -163,6 +188,9 @@ describe('a cluster', () => {
   });
 
   it('rejects models and numbers of ranks that make no sense', () => {
+    expect(() => clusterMachine({ ...model, matricesPerMlp: 4 }, cluster, 8)).toThrow(
+      /matricesPerMlp: expected 2 or 3, got 4/,
+    );
     expect(() => clusterMachine({ ...model, dModel: 0 }, cluster, 8)).toThrow(/dModel: .* got 0/);
     expect(() => clusterMachine({ ...model, tokensPerRank: -1 }, cluster, 8)).toThrow(/tokensPerRank: .* got -1/);
     expect(() => clusterMachine(model, cluster, 0)).toThrow(/ranks: expected a positive integer, got 0/);

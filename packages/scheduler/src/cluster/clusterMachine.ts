@@ -2,20 +2,20 @@ import { expectPositiveInteger } from '@scmoe/errors';
 
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
 import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
+import type { OperatorGraph } from '../graph/OperatorGraph.js';
 import type { OperatorKind } from '../graph/OperatorNode.js';
+import type { KernelCost } from '../work/kernelCosts.js';
+import { mlpCost, selfAttentionCost } from '../work/sublayerCosts.js';
+import { tokenCosts } from '../work/TokenCosts.js';
 import { allToAllMs, checkCluster, type Cluster } from './Cluster.js';
 import type { Direction, Machine } from './Machine.js';
 import { checkModelShape, type ModelShape } from './ModelShape.js';
 
-interface Work {
-  readonly flops: number;
-  readonly bytes: number;
-}
-
 /**
  * Times of a model's operators on a described cluster: each computation takes the longer of its products at the rate of a
- * rank and of its bytes at that of the memory, each exchange what the alpha-beta model says. A gradient is twice the
- * computation (by the input and by the weights) and the same exchange. Optimizer and averaging of gradients are left out.
+ * rank and of its bytes at that of the memory, each exchange what the alpha-beta model says, once more for the gradient.
+ * Operations and bytes are those of `@scmoe/layer` by the same formulas, with every operator in one kernel. Optimizer and
+ * averaging of gradients are left out.
  *
  * @throws ArgumentError for a model or cluster that makes no sense
  */
@@ -34,53 +34,56 @@ export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: numbe
     costs: (stage: StageKind, topK: number, direction: Direction): OperatorCosts => {
       const rows = tokensPerRank * topK * capacityFactor * imbalance;
       const exchangeMs = allToAllMs(rows * dModel * bytesPerElement, ranks, cluster);
-      const work = workOf(model, topK, ranks, rows);
       const graph = stageGraph(stage);
+      const kernels = operatorKernels(model, { graph, topK, ranks, rows });
       return Object.fromEntries(
         graph.operators.map(({ name, kind }) => {
           if (graph.isExchange(name)) return [name, exchangeMs];
-          const { flops, bytes } = work[kind];
-          const onceMs = Math.max(flops / (cluster.teraflops * 1e9), bytes / (cluster.memoryGBs * 1e6));
-          return [name, operatorMs + onceMs * (direction === 'backward' ? 2 : 1)];
+          const flops = sumOf(kernels[kind], `${direction}Flops`);
+          const bytes = sumOf(kernels[kind], `${direction}Bytes`);
+          return [name, operatorMs + Math.max(flops / (cluster.teraflops * 1e9), bytes / (cluster.memoryGBs * 1e6))];
         }),
       );
     },
   };
 }
 
-/**
- * What the computations of a rank do: the products are those of `@scmoe/layer`, whose tests compare. The bytes are fewer
- * than its costs say, a third of them for attentions and MLPs: those count every kernel of ours, these an operator in one
- * piece, which keeps hidden values and norms to itself.
- */
-function workOf(model: ModelShape, topK: number, ranks: number, rows: number): Record<OperatorKind, Work> {
-  const { dModel: d, ffnHidden, sequenceLength, tokensPerRank: tokens, expertsPerRank } = model;
+/** The kernels of each kind of operator, as the operators of `@scmoe/layer` name them, whose tests compare. */
+function operatorKernels(
+  { dModel: d, ffnHidden: hidden, sequenceLength, tokensPerRank: tokens, expertsPerRank, ...model }: ModelShape,
+  { graph, topK, ranks, rows }: { graph: OperatorGraph; topK: number; ranks: number; rows: number },
+): Record<OperatorKind, readonly KernelCost[]> {
   const { matricesPerMlp = 2, bytesPerElement = 2 } = model;
-  const activation = tokens * d * bytesPerElement;
-  const mlpParameters = matricesPerMlp * d * ffnHidden;
-  const mlp: Work = {
-    flops: 2 * tokens * mlpParameters,
-    bytes: mlpParameters * bytesPerElement + 2 * activation,
-  };
-  const moved = rows * d * bytesPerElement;
-  const none: Work = { flops: 0, bytes: 0 };
+  const of = tokenCosts(d, { tokens, sequenceLength, bytesPerElement, fused: true, countMasked: false });
+  const gated = matricesPerMlp === 3;
+  const mlp = mlpCost(of, hidden, { gated, bias: false });
+  const packing = { tokens, topK, rows, size: d };
+  const hasShared = graph.operators.some(({ kind }) => kind === 'sharedExpert');
   return {
-    // Projections (8 d^2) and causal scores and values (2 S d) for each token.
-    attention: {
-      flops: tokens * (8 * d * d + 2 * sequenceLength * d),
-      bytes: 4 * d * d * bytesPerElement + 4 * activation,
-    },
+    // One head or many: what they read and write within the operator is not counted.
+    attention: selfAttentionCost(of, { numHeads: 1, numKvHeads: 1, causal: true, attentionBias: false }),
     mlp,
     sharedExpert: mlp,
-    gate: { flops: 2 * tokens * d * expertsPerRank * ranks, bytes: activation },
-    encode: { flops: 0, bytes: activation + moved },
-    expert: {
-      flops: 2 * rows * mlpParameters,
-      bytes: expertsPerRank * mlpParameters * bytesPerElement + 2 * moved,
-    },
-    decode: { flops: 0, bytes: activation + moved },
-    output: { flops: 0, bytes: 3 * activation },
-    dispatch: none,
-    combine: none,
+    gate: [of.linear(d, expertsPerRank * ranks)],
+    encode: [of.kernels.encode(packing)],
+    expert: [
+      of.kernels.groupedFfn({
+        rows,
+        bufferRows: rows,
+        numExperts: expertsPerRank,
+        size: d,
+        hidden,
+        gated,
+        bias: false,
+      }),
+    ],
+    decode: [of.kernels.decode(packing)],
+    output: [of.sum(hasShared ? 3 : 2)],
+    dispatch: [],
+    combine: [],
   };
+}
+
+function sumOf(kernels: readonly KernelCost[], field: keyof KernelCost): number {
+  return kernels.reduce((sum, kernel) => sum + kernel[field], 0);
 }

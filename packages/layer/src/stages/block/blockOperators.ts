@@ -1,9 +1,10 @@
+import { selfAttentionCost } from '@scmoe/scheduler';
 import * as tf from '@tensorflow/tfjs';
 
 import { feedForward, feedForwardCost } from '../../sublayers/feedForward.js';
 import { normalize } from '../../sublayers/normalize.js';
 import { residualDropout } from '../../sublayers/residualDropout.js';
-import { selfAttention, selfAttentionCost, type KeyValues } from '../../sublayers/selfAttention.js';
+import { selfAttention, type KeyValues } from '../../sublayers/selfAttention.js';
 import { shortcutNorm } from '../../sublayers/shortcutNorm.js';
 import type { ResolvedBlock } from './BlockConfig.js';
 import { moeSublayer, type SublayerValues } from '../../moe/moeSublayer.js';

@@ -1,3 +1,4 @@
+import { selfAttentionCost, type KernelCost } from '@scmoe/scheduler';
 import type * as tf from '@tensorflow/tfjs';
 
 import {
@@ -6,9 +7,8 @@ import {
   latentAttentionSpecs,
   type KeyValueLatents,
 } from '../../sublayers/latentAttention.js';
-import { attentionSpecs, selfAttention, selfAttentionCost, type KeyValues } from '../../sublayers/selfAttention.js';
+import { attentionSpecs, selfAttention, type KeyValues } from '../../sublayers/selfAttention.js';
 import type { CostContext } from '../../cost/CostContext.js';
-import type { KernelCost } from '../../cost/kernelCosts.js';
 import type { ParameterRecord } from '../../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../../parameters/ParameterSpec.js';
 import type { ResolvedLongcatBlock } from './LongcatBlockConfig.js';

@@ -112,6 +112,7 @@ export function longcatOperators(
     inputs: ['d', 'routed'],
     outputs: ['y'],
     run: ({ d, routed }) => ({ y: tf.add(d, drop(routed, 4)) }),
+    cost: (of) => [of.sum(2)],
   });
 
   const { routed, current } = moeSublayer<LongcatValues>(parameters, config.moe, { tap: 'u' }, context);

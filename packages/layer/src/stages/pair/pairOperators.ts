@@ -1,10 +1,11 @@
+import { selfAttentionCost } from '@scmoe/scheduler';
 import * as tf from '@tensorflow/tfjs';
 
 import { outputOperator } from '../../moe/expertBlock.js';
 import { feedForward, feedForwardCost } from '../../sublayers/feedForward.js';
 import { normalize } from '../../sublayers/normalize.js';
 import { residualDropout } from '../../sublayers/residualDropout.js';
-import { selfAttention, selfAttentionCost, type KeyValues } from '../../sublayers/selfAttention.js';
+import { selfAttention, type KeyValues } from '../../sublayers/selfAttention.js';
 import { shortcutNorm } from '../../sublayers/shortcutNorm.js';
 import type { Position, ResolvedMoe } from '../../config/BlockMoeConfig.js';
 import type { ResolvedPair } from './PairConfig.js';

@@ -1,0 +1,182 @@
+/** What kernels do in one pass: operations and bytes. */
+export interface KernelCost {
+  /** Floating-point operations of products, a multiply and an add each; of both gradients in the backward pass. */
+  forwardFlops: number;
+  backwardFlops: number;
+  /** What products, attention, norms and the packing of tokens read and write, each operand and each result once. */
+  forwardBytes: number;
+  backwardBytes: number;
+}
+
+/** What is counted. */
+export interface KernelCostOptions {
+  /** Bytes of a number of parameters and activations. Slots and counts have 4 always. */
+  bytesPerElement: number;
+  /**
+   * Whether every operator is one kernel, as the best of a GPU come near: its operands and results are read and written
+   * once, and what passes from one of its kernels to the next, norms and their parameters among them, isn't. Without, what
+   * each kernel of ours reads and writes.
+   */
+  fused: boolean;
+  /** Whether products that a causal mask hides count: a causal kernel skips half of the square of queries and keys. */
+  countMasked: boolean;
+}
+
+const bytesPerInteger = 4;
+
+/**
+ * Costs of the kernels that layers are made of: the one place of their formulas. A product of (m, n) and (n, p) has
+ * 2 m n p operations, its two gradients twice that. With `countMasked` attention counts the whole square of queries and
+ * keys, as PaLM's appendix B (arXiv 2204.02311) does.
+ */
+export function kernelCosts({ bytesPerElement, fused, countMasked }: KernelCostOptions) {
+  const cost = (
+    flops: { forward: number; backward: number },
+    floats: { forward: number; backward: number },
+    integers = 0,
+  ) =>
+    ({
+      forwardFlops: flops.forward,
+      backwardFlops: flops.backward,
+      forwardBytes: floats.forward * bytesPerElement + integers * bytesPerInteger,
+      backwardBytes: floats.backward * bytesPerElement + integers * bytesPerInteger,
+    }) satisfies KernelCost;
+  const product = (forward: number) => ({ forward, backward: 2 * forward });
+  const none = { forward: 0, backward: 0 };
+  /** Elements that stay within an operator where that is one kernel. */
+  const inner = (elements: number, isInner = true) => (fused && isInner ? 0 : elements);
+
+  return {
+    /** x (rows, inputs) -> (rows, outputs). Its gradient reads the values before an activation as well. */
+    linear: ({
+      rows,
+      inputs,
+      outputs,
+      bias = false,
+      activated = false,
+      innerInput,
+      innerOutput,
+    }: LinearSizes): KernelCost => {
+      const weight = inputs * outputs;
+      const x = inner(rows * inputs, innerInput ?? false);
+      const y = inner(rows * outputs, innerOutput ?? false);
+      const beforeActivation = activated ? inner(rows * outputs) : 0;
+      return cost(product(2 * rows * weight), {
+        forward: x + weight + (bias ? outputs : 0) + y,
+        backward: beforeActivation + y + x + weight + (x + weight + outputs),
+      });
+    },
+
+    /** Mean (layer alone) and deviation of each row are kept. */
+    norm: ({ rows, size, norm }: { rows: number; size: number; norm: 'layer' | 'rms' }): KernelCost => {
+      const parameters = norm === 'rms' ? size : 2 * size;
+      const kept = norm === 'rms' ? rows : 2 * rows;
+      return cost(none, {
+        forward: inner(2 * rows * size + parameters + kept),
+        backward: inner(3 * rows * size + size + kept + parameters),
+      });
+    },
+
+    /**
+     * Scores and weighted sum: two products forward. Backward there are five, for the kernel makes the scores once more
+     * instead of keeping them (FlashAttention, arXiv 2205.14135, section 3.1). Where an operator is one kernel, the projections before and
+     * behind say what it reads and writes.
+     */
+    attention: ({ batch, length, numHeads, numKvHeads, headSize, causal }: AttentionSizes): KernelCost => {
+      const counted = causal && !countMasked ? 1 / 2 : 1;
+      const one = counted * 2 * batch * length * length * numHeads * headSize;
+      const queries = batch * length * numHeads * headSize;
+      const keysAndValues = 2 * batch * length * numKvHeads * headSize;
+      const logsumexp = batch * length * numHeads;
+      return cost(
+        { forward: 2 * one, backward: 5 * one },
+        {
+          forward: inner(2 * queries + keysAndValues + logsumexp),
+          backward: inner(4 * queries + 2 * keysAndValues + logsumexp),
+        },
+      );
+    },
+
+    /** (silu(x gate) * (x up)) down in one kernel, without biases. */
+    swiglu: ({ rows, size, hidden }: { rows: number; size: number; hidden: number }): KernelCost => {
+      const weights = 3 * size * hidden;
+      return cost(product(2 * rows * weights), {
+        forward: 2 * rows * size + weights,
+        backward: 3 * rows * size + inner(2 * rows * hidden) + 2 * weights,
+      });
+    },
+
+    /** The feed-forward layers of `numExperts`, of whose buffer of `bufferRows` `rows` are filled. */
+    groupedFfn: ({ rows, bufferRows, numExperts, size, hidden, gated, bias }: GroupedFfnSizes): KernelCost => {
+      const perExpert = (gated ? 3 : 2) * size * hidden;
+      const weights = numExperts * perExpert;
+      const biases = numExperts * ((gated ? 2 : 1) * hidden + size);
+      return cost(
+        product(2 * rows * perExpert),
+        {
+          forward: 2 * bufferRows * size + weights + (bias ? biases : 0),
+          backward: 3 * bufferRows * size + inner(2 * bufferRows * hidden) + 2 * weights + (bias ? biases : 0),
+        },
+        numExperts,
+      );
+    },
+
+    /** Tokens to rows in the order of their experts; the gradient is the way back. */
+    encode: ({ tokens, topK, rows, size }: PackingSizes): KernelCost => {
+      const moved = (tokens + rows) * size;
+      return cost(none, { forward: moved, backward: moved }, tokens * topK);
+    },
+
+    /** Weighted sum of the rows of each token. */
+    decode: ({ tokens, topK, rows, size }: PackingSizes): KernelCost => {
+      const forward = (tokens + rows) * size + tokens * topK;
+      return cost(none, { forward, backward: forward + rows * size + tokens * topK }, tokens * topK);
+    },
+
+    /**
+     * A sum of activations of `elements` each, whose gradient moves nothing: each summand has that of the sum. Counted where
+     * an operator is one kernel alone; among kernels of ours sums come and go with their fusion.
+     */
+    sum: ({ elements, summands }: { elements: number; summands: number }): KernelCost =>
+      cost(none, { forward: fused ? (summands + 1) * elements : 0, backward: 0 }),
+  };
+}
+
+export type KernelCosts = ReturnType<typeof kernelCosts>;
+
+export interface LinearSizes {
+  rows: number;
+  inputs: number;
+  outputs: number;
+  bias?: boolean;
+  activated?: boolean;
+  /** Whether its input, or its output, is one of the operator's own, which another kernel of it makes or reads. */
+  innerInput?: boolean;
+  innerOutput?: boolean;
+}
+
+interface AttentionSizes {
+  batch: number;
+  length: number;
+  numHeads: number;
+  numKvHeads: number;
+  headSize: number;
+  causal: boolean;
+}
+
+interface GroupedFfnSizes {
+  rows: number;
+  bufferRows: number;
+  numExperts: number;
+  size: number;
+  hidden: number;
+  gated: boolean;
+  bias: boolean;
+}
+
+interface PackingSizes {
+  tokens: number;
+  topK: number;
+  rows: number;
+  size: number;
+}
