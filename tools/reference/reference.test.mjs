@@ -39,6 +39,7 @@ function readByTests() {
     collect(source, /\breferenceCases\(\s*'(\w+)'/g, found.kinds);
     collect(source, /\bitMatchesReference\(\s*'[^']*',\s*'(\w+)'/g, found.kinds);
     collect(source, /\breadReference(?:<\w+>)?\(\s*'([\w-]+)'/g, found.names);
+    collect(source, /\bdescribeReference\(\s*'[^']*',\s*'(\w+)'/g, found.kinds);
     collect(source, /\breferenceCheckpoint\(\s*'([\w-]+)'/g, found.checkpoints);
   }
   return found;
