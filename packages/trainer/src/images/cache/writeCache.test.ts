@@ -57,7 +57,7 @@ describe('writing the cache', () => {
       const printed = await openElsewhere(`trap '' XFSZ; ulimit -f 256`);
       expect(printed).toMatchObject({ name: 'UserError' });
       expect(printed.message).toMatch(
-        /^Can't write the image cache .*: the file would exceed the size limit \(EFBIG\)\.$/,
+        /^Can't write the image cache .*: the file would exceed the size limit \(ulimit -f, .*\) \(EFBIG\)\.$/,
       );
       expect(await readdir(cache())).toEqual([]);
     },
