@@ -304,24 +304,25 @@ describe('signals', () => {
     },
   );
 
-  const saves = script(
-    'saves.mjs',
-    `let told = 0;
+  /** A program that saves when it is told to end, until a second after it has been told so often. */
+  const savesWhenTold = (times: number) => `let told = 0;
      const hear = (name, number) => process.on(name, () => {
-       if (told++ > 0) return console.log('again');
-       console.log('saving');
-       setTimeout(() => { console.log('saved'); process.exit(128 + number); }, 1500);
+       console.log(told++ > 0 ? 'again' : 'saving');
+       if (told === ${times}) setTimeout(() => { console.log('saved'); process.exit(128 + number); }, 1000);
      });
      hear('SIGTERM', 15); hear('SIGINT', 2);
-     console.log('ready pid=' + process.pid); setInterval(() => {}, 1000);`,
-  );
+     console.log('ready pid=' + process.pid); setInterval(() => {}, 1000);`;
+  const saves = script('saves.mjs', savesWhenTold(1));
+  const savesWhenToldTwice = script('savesWhenToldTwice.mjs', savesWhenTold(2));
 
   it.each(['SIGTERM', 'SIGINT'] as const)(
     '%s to launcher and ranks, and again, kills nobody who saves',
     async (name) => {
-      const started = launch([saves], { ranksHere: 2, maxRestarts: 2, graceMs: 100 });
+      const started = launch([savesWhenToldTwice], { ranksHere: 2, maxRestarts: 2, graceMs: 100 });
       await until(() => pidsIn(started.out()).length === 2);
       for (const pid of pidsIn(started.out())) process.kill(pid, name);
+      // The launcher hands it on: one that came before the first was taken would be the same one.
+      await until(() => started.out().match(/\] saving/g)?.length === 2);
       started.process.kill(name);
       await until(() => started.out().match(/\] again/g)?.length === 2);
       started.process.kill(name);

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 
+import { until } from '../testing/launches.js';
 import { StoreServer, type StoreServerOptions } from './StoreServer.js';
 import { WatchClient, type Notice } from './WatchClient.js';
 
@@ -43,10 +44,6 @@ class Raw {
     await until(() => this.lines.includes(line) || this.ended);
     expect(this.lines).toContain(line);
   }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 /** Joins a rank as the native client does. */

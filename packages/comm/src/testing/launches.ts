@@ -88,9 +88,20 @@ export function programs(): { folder: string; script: (name: string, text: strin
   };
 }
 
-/** Waits until something holds; the test's own time-out is the limit. */
+/** Below the limit of a test, which would not say what is missing, and would leave the waiting behind. */
+const untilMs = 240_000;
+
+/**
+ * Waits until a condition holds.
+ *
+ * @throws Error where it never does
+ */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(20);
+  const deadline = performance.now() + untilMs;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`Waited ${untilMs} ms in vain for ${String(condition)}.`);
+    await sleep(20);
+  }
 }
 
 /** Whether a process is there and not a zombie that nobody has fetched yet. */
