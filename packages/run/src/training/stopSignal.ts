@@ -19,7 +19,7 @@ export interface StopSignal {
     minutes: number | undefined;
     onSignal: (signal: StopSignalName, atTerminal: boolean) => void;
   }): void;
-  /** Gives the signals back. */
+  /** Gives the signals back, if none came: after one the process is about to end, and later ones change nothing till then. */
   dispose(): void;
 }
 
@@ -31,6 +31,7 @@ export interface StopSignal {
 export function stopSignal(): StopSignal {
   const controller = new AbortController();
   const undo: (() => void)[] = [];
+  let heard = false;
   let reason: StopReason | undefined;
   const stop = (because: StopReason) => {
     reason ??= because;
@@ -42,7 +43,6 @@ export function stopSignal(): StopSignal {
     request: stop,
     listen: ({ minutes, onSignal }) => {
       const atTerminal = hasTerminal();
-      let heard = false;
       for (const name of stopSignals) {
         const hear = () => {
           stop(name);
@@ -54,7 +54,7 @@ export function stopSignal(): StopSignal {
           undo.push(() => clearTimeout(timer));
         };
         process.on(name, hear);
-        undo.push(() => process.off(name, hear));
+        undo.push(() => void (heard || process.off(name, hear)));
       }
       if (minutes === undefined) return;
       const timer = setTimeout(() => stop('time'), minutes * 60_000);
