@@ -24,6 +24,7 @@ export interface TokenCosts {
   sum(summands: number): KernelCost;
 }
 
+/** What is counted, and for how many tokens. */
 export interface TokenCostsOptions extends KernelCostOptions {
   tokens: number;
   sequenceLength: number;
