@@ -52,6 +52,6 @@ export {
 } from './cluster/predictPair.js';
 export { clusterPresets, modelPresets } from './cluster/presets.js';
 export { shareMachine, type ShareMachineOptions } from './cluster/shareMachine.js';
-export type { KernelCost } from './work/kernelCosts.js';
-export { mlpCost, selfAttentionCost, type SelfAttentionSizes } from './work/sublayerCosts.js';
-export { tokenCosts, type TokenCosts, type TokenCostsOptions } from './work/TokenCosts.js';
+export type { KernelCost } from './operatorCosts/kernelCosts.js';
+export { mlpCost, selfAttentionCost, type SelfAttentionSizes } from './operatorCosts/sublayerCosts.js';
+export { tokenCosts, type TokenCosts, type TokenCostsOptions } from './operatorCosts/TokenCosts.js';

@@ -1,3 +1,5 @@
+import { itOrSkip } from '@scmoe/testing';
+
 import { CommError, init, StoreServer } from '../index.js';
 import { describeGloo } from '../testing/gloo.js';
 import { onAll, placeOf, serveStore } from '../testing/openWorld.js';
@@ -6,8 +8,8 @@ describe('init', () => {
   const { RANK, WORLD_SIZE, LOCAL_RANK } = process.env;
   const launched = [RANK, WORLD_SIZE, LOCAL_RANK].some((value) => value !== undefined);
 
-  const why = launched ? ' (skipped: somebody has launched this test as a rank)' : '';
-  (launched ? it.skip : it)(`is a world of one where nobody has launched anything${why}`, async () => {
+  const problem = launched ? 'somebody has launched this test as a rank' : undefined;
+  itOrSkip(problem, 'is a world of one where nobody has launched anything', async () => {
     const world = await init();
     expect([world.engine, world.rank, world.size]).toEqual(['self', 0, 1]);
     await world.close();

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
-import { fromSource, temporaryFolderForEach, withSmallDisk } from '@scmoe/testing';
+import { fromSource, itOrSkip, temporaryFolderForEach, withSmallDisk } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { fileError } from '../fileError.js';
@@ -63,8 +63,8 @@ describe('where a checkpoint can be written is said apart:', () => {
     );
   });
 
-  const isRoot = process.getuid?.() === 0;
-  (isRoot ? it.skip : it)('a folder that this user may not write', async () => {
+  const problem = process.getuid?.() === 0 ? 'root may write everywhere' : undefined;
+  itOrSkip(problem, 'a folder that this user may not write', async () => {
     mkdirSync(join(folder.path, 'locked'));
     chmodSync(join(folder.path, 'locked'), 0o555);
     expect(await messageOf(join(folder.path, 'locked'))).toMatch(/: permission denied \(EACCES\)\. /);
