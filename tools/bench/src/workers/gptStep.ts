@@ -1,10 +1,11 @@
 // One process that trains (or runs forward) the benchmark's GPT on our tensor core and answers `run N` with one JSON line.
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 
 import { Gpt } from '@scmoe/models';
-import { AdamW, clipScale, globalNorm, RandomStream, useBackend, valueAndGrads } from '@scmoe/tensor';
+import { AdamW, RandomStream, useBackend } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
+
+import { serveSteps } from './serveSteps.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -47,50 +48,5 @@ const random = new RandomStream({ seed: 1 });
 const draw = () => Int32Array.from({ length: batch * sequenceLength }, () => random.int(vocabSize));
 const ids = tf.tensor2d(draw(), [batch, sequenceLength], 'int32');
 const targets = tf.tensor2d(draw(), [batch, sequenceLength], 'int32');
-
-async function step(): Promise<number> {
-  const loss = tf.tidy(() => {
-    if (options.mode === 'forward') return model.loss({ ids, targets }).loss;
-    const { value, grads } = valueAndGrads(() => model.loss({ ids, targets }).loss, model.variables);
-    const norm = globalNorm(Object.values(grads));
-    optimizer.step(model.variables, grads, { learningRate: 1e-3, gradScale: clipScale(norm, 1) });
-    return value;
-  });
-  const value = (await loss.data())[0]!;
-  loss.dispose();
-  return value;
-}
-
-/** Kernel calls of one step: counted at the engine, not timed. */
-async function countKernelCalls(): Promise<number> {
-  const engine = tf.engine() as unknown as { runKernelFunc: (params: unknown) => unknown };
-  const original = engine.runKernelFunc.bind(engine);
-  let calls = 0;
-  engine.runKernelFunc = (params) => {
-    calls++;
-    return original(params);
-  };
-  await step();
-  engine.runKernelFunc = original;
-  return calls;
-}
-
-let loss = await step();
-const kernelCalls = await countKernelCalls();
-console.log(
-  JSON.stringify({
-    ready: true,
-    version: `@scmoe on ${tf.getBackend()}`,
-    firstStepSeconds: (performance.now() - started) / 1000,
-    parameters: model.numParameters(),
-  }),
-);
-for await (const line of createInterface({ input: process.stdin })) {
-  const [command, count] = line.split(' ');
-  if (command !== 'run') break;
-  const begin = performance.now();
-  for (let i = 0; i < Number(count); i++) loss = await step();
-  const seconds = (performance.now() - begin) / 1000;
-  console.log(JSON.stringify({ seconds, loss, kernelCalls, peakBytes: process.resourceUsage().maxRSS * 1024 }));
-}
-process.exit(0);
+const lossOf = () => model.loss({ ids, targets }).loss;
+await serveSteps({ model, optimizer, lossOf, mode: options.mode, started });

@@ -1,10 +1,11 @@
 // One process that trains (or runs forward) the benchmark's ViT on our tensor core and answers `run N` with one JSON line.
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 
 import { Vit } from '@scmoe/models';
-import { AdamW, clipScale, globalNorm, RandomStream, useBackend, valueAndGrads } from '@scmoe/tensor';
+import { AdamW, RandomStream, useBackend } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
+
+import { serveSteps } from './serveSteps.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -56,50 +57,4 @@ const labels = tf.tensor1d(
   'int32',
 );
 const lossOf = () => model.loss({ pixels, labels }, { labelSmoothing: 0.1 }).loss;
-
-async function step(): Promise<number> {
-  const loss = tf.tidy(() => {
-    if (options.mode === 'forward') return lossOf();
-    const { value, grads } = valueAndGrads(lossOf, model.variables);
-    const norm = globalNorm(Object.values(grads));
-    optimizer.step(model.variables, grads, { learningRate: 1e-3, gradScale: clipScale(norm, 1) });
-    return value;
-  });
-  const value = (await loss.data())[0]!;
-  loss.dispose();
-  return value;
-}
-
-/** Kernel calls of one step: counted at the engine, not timed. */
-async function countKernelCalls(): Promise<number> {
-  const engine = tf.engine() as unknown as { runKernelFunc: (params: unknown) => unknown };
-  const original = engine.runKernelFunc.bind(engine);
-  let calls = 0;
-  engine.runKernelFunc = (params) => {
-    calls++;
-    return original(params);
-  };
-  await step();
-  engine.runKernelFunc = original;
-  return calls;
-}
-
-let loss = await step();
-const kernelCalls = await countKernelCalls();
-console.log(
-  JSON.stringify({
-    ready: true,
-    version: `@scmoe on ${tf.getBackend()}`,
-    firstStepSeconds: (performance.now() - started) / 1000,
-    parameters: model.numParameters(),
-  }),
-);
-for await (const line of createInterface({ input: process.stdin })) {
-  const [command, count] = line.split(' ');
-  if (command !== 'run') break;
-  const begin = performance.now();
-  for (let i = 0; i < Number(count); i++) loss = await step();
-  const seconds = (performance.now() - begin) / 1000;
-  console.log(JSON.stringify({ seconds, loss, kernelCalls, peakBytes: process.resourceUsage().maxRSS * 1024 }));
-}
-process.exit(0);
+await serveSteps({ model, optimizer, lossOf, mode: options.mode, started });

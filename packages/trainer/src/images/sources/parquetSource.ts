@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { dirname, relative, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 import { UserError, valueText } from '@scmoe/errors';
 import type { AsyncBuffer, FileMetaData } from 'hyparquet';
 
 import { fileError } from '../../fileError.js';
-import { chooseSplits, splitWord } from './chooseSplits.js';
+import { chooseShards } from './chooseShards.js';
 import type { BadRecord, ImageSource, PictureRecord, SourceOptions, SplitName } from './ImageSource.js';
 import { describeFiles } from './listFiles.js';
 
@@ -44,13 +44,7 @@ export async function parquetSource(
   paths: readonly string[],
   options: SourceOptions,
 ): Promise<ImageSource> {
-  const wordOf = (path: string) => splitWord(relative(root, path));
-  const splitOf = chooseSplits(root, paths.map(wordOf), options.testSplit);
-  const chosen = paths.flatMap((path): { path: string; split: SplitName }[] => {
-    const split = splitOf(wordOf(path));
-    return split === undefined ? [] : [{ path, split }];
-  });
-  chosen.sort((a, b) => (a.split === b.split ? 0 : a.split === 'train' ? -1 : 1));
+  const chosen = chooseShards(root, paths, options.testSplit);
 
   const tables = new Map<string, Table>();
   const bad: BadRecord[] = [];

@@ -1,6 +1,5 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { relative } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { createGunzip } from 'node:zlib';
 
@@ -8,7 +7,7 @@ import { UserError } from '@scmoe/errors';
 import { extract } from 'tar-stream';
 
 import { fileError } from '../../fileError.js';
-import { chooseSplits, splitWord } from './chooseSplits.js';
+import { chooseShards } from './chooseShards.js';
 import type { BadRecord, ImageSource, PictureRecord, SourceOptions, SplitName } from './ImageSource.js';
 import { describeFiles } from './listFiles.js';
 
@@ -36,13 +35,7 @@ export async function webDatasetSource(
   paths: readonly string[],
   options: SourceOptions,
 ): Promise<ImageSource> {
-  const wordOf = (path: string) => splitWord(relative(root, path));
-  const splitOf = chooseSplits(root, paths.map(wordOf), options.testSplit);
-  const chosen = paths.flatMap((path): { path: string; split: SplitName }[] => {
-    const split = splitOf(wordOf(path));
-    return split === undefined ? [] : [{ path, split }];
-  });
-  chosen.sort((a, b) => (a.split === b.split ? 0 : a.split === 'train' ? -1 : 1));
+  const chosen = chooseShards(root, paths, options.testSplit);
   return {
     files: await describeFiles(chosen.map(({ path }) => path)),
     async *records() {

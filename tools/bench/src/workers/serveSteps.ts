@@ -1,0 +1,65 @@
+import { createInterface } from 'node:readline';
+
+import { clipScale, globalNorm, valueAndGrads, type AdamW } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+/** What one process of a benchmark steps through. */
+export interface StepProgram {
+  model: { readonly variables: Record<string, tf.Variable>; numParameters(): number };
+  optimizer: AdamW;
+  lossOf: () => tf.Scalar;
+  /** `forward`: the loss alone; else gradients, clipping and an update too. */
+  mode: string;
+  /** `performance.now()` when the process began. */
+  started: number;
+}
+
+/** Answers each line `run N` with one JSON line about N steps, until something else comes, and ends the process. */
+export async function serveSteps({ model, optimizer, lossOf, mode, started }: StepProgram): Promise<never> {
+  async function step(): Promise<number> {
+    const loss = tf.tidy(() => {
+      if (mode === 'forward') return lossOf();
+      const { value, grads } = valueAndGrads(lossOf, model.variables);
+      const norm = globalNorm(Object.values(grads));
+      optimizer.step(model.variables, grads, { learningRate: 1e-3, gradScale: clipScale(norm, 1) });
+      return value;
+    });
+    const value = (await loss.data())[0]!;
+    loss.dispose();
+    return value;
+  }
+
+  let loss = await step();
+  const kernelCalls = await countKernelCalls(step);
+  console.log(
+    JSON.stringify({
+      ready: true,
+      version: `@scmoe on ${tf.getBackend()}`,
+      firstStepSeconds: (performance.now() - started) / 1000,
+      parameters: model.numParameters(),
+    }),
+  );
+  for await (const line of createInterface({ input: process.stdin })) {
+    const [command, count] = line.split(' ');
+    if (command !== 'run') break;
+    const begin = performance.now();
+    for (let i = 0; i < Number(count); i++) loss = await step();
+    const seconds = (performance.now() - begin) / 1000;
+    console.log(JSON.stringify({ seconds, loss, kernelCalls, peakBytes: process.resourceUsage().maxRSS * 1024 }));
+  }
+  process.exit(0);
+}
+
+/** Kernel calls of one step: counted at the engine, not timed. */
+async function countKernelCalls(step: () => Promise<number>): Promise<number> {
+  const engine = tf.engine() as unknown as { runKernelFunc: (params: unknown) => unknown };
+  const original = engine.runKernelFunc.bind(engine);
+  let calls = 0;
+  engine.runKernelFunc = (params) => {
+    calls++;
+    return original(params);
+  };
+  await step();
+  engine.runKernelFunc = original;
+  return calls;
+}
