@@ -1,9 +1,11 @@
+import { join } from 'node:path';
+
 import { StoreServer } from '../rendezvous/StoreServer.js';
 import { isRunning, programs, startLaunch, until, type LaunchProcess } from '../testing/launches.js';
 import type { LaunchOptions } from './LaunchOptions.js';
 import { freePort } from './Nodes.js';
 
-const { script } = programs();
+const { folder, script } = programs();
 const token = 'secret-of-two-nodes';
 const lines = (text: string) => text.split('\n').filter((line) => line !== '');
 const pidsIn = (text: string) => [...text.matchAll(/pid=(\d+)/g)].map((match) => Number(match[1]));
@@ -98,8 +100,14 @@ describe('two launchers', () => {
   });
 
   it.each([0, 1])('count failures alike, by what a rank on node %i says of progress', async (says) => {
-    const program = `[ $RANK != ${says} ] || [ $SCMOE_RESTART_COUNT -gt 1 ] || echo $SCMOE_RESTART_COUNT > $SCMOE_PROGRESS_FILE
-      [ $RANK = 0 ] || exit 3; sleep 60`;
+    // Rank 1 fails only after the progress was said: two launchers start their ranks at different times.
+    const said = join(folder, `said-by-${says}-in`);
+    const program = `if [ $RANK = ${says} ]; then
+        [ $SCMOE_RESTART_COUNT -gt 1 ] || echo $SCMOE_RESTART_COUNT > $SCMOE_PROGRESS_FILE
+        touch ${said}.$SCMOE_RESTART_COUNT
+      fi
+      [ $RANK = 0 ] || { until [ -e ${said}.$SCMOE_RESTART_COUNT ]; do sleep 0.05; done; exit 3; }
+      sleep 60`;
     const outcomes = await Promise.all(
       [0, 1].map((rank) => node(rank, ['sh', '-c', program], { maxRestarts: 1 }).done),
     );
