@@ -11,7 +11,7 @@ const native = dirname(dirname(fileURLToPath(import.meta.url)));
 const programs = readdirSync(join(native, 'test'))
   .filter((file) => file.endsWith('_test.cc'))
   .map((file) => basename(file, '.cc'));
-const counts = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0 };
+const counts = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, failures: [] };
 
 function run(program) {
   if (program.startsWith('comm_gloo_') && !existsSync(join(buildFolder, 'test', program))) {
@@ -29,6 +29,7 @@ function run(program) {
   counts.numFailedTests += failed;
   if (status === 0) return;
   process.exitCode = 1;
+  counts.failures.push(`${program}: ${signal ?? `status ${status}`}\n${stdout}${stderr}`);
   if (failed > 0) return;
   counts.numFailedTests += 1;
   console.log(`  failed ${program} ended with ${signal ?? `status ${status}`}`);

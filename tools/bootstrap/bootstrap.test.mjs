@@ -7,7 +7,7 @@ import { describe, it } from 'node:test';
 import { findChromium } from './chromium.mjs';
 import { isCurrent } from './dependencies.mjs';
 import { missingExtras, missingParts, nodeProblem } from './machine.mjs';
-import { clearResults, readResults, summarize } from './results.mjs';
+import { clearResults, readResults, summarize, tellFailures } from './results.mjs';
 import { installCommand } from './systemPackages.mjs';
 import { wantsBrowser } from './wantsBrowser.mjs';
 
@@ -120,9 +120,17 @@ describe('test counts', () => {
       numFailedTests: 1,
       numPendingTests: 2,
       numRuntimeErrorTestSuites: 1,
+      failures: ['src/a.test.ts: adds\nExpected: 2\nReceived: 3', 'src/b.test.ts\nSyntaxError'],
     });
     leave('native', { numPassedTests: 3, numFailedTests: 0, numPendingTests: 0 });
     assert.equal(summarize(readResults(root)), '10 passed, 2 failed, 2 skipped');
+    assert.deepEqual(tellFailures(readResults(root)), [
+      'failed test: packages/tensor: src/a.test.ts: adds',
+      '    Expected: 2',
+      '    Received: 3',
+      'failed test: packages/tensor: src/b.test.ts',
+      '    SyntaxError',
+    ]);
     clearResults(root);
     assert.equal(summarize(readResults(root)), '0 passed, 0 failed, 0 skipped');
     rmSync(root, { recursive: true });

@@ -18,7 +18,7 @@ export function clearResults(root) {
 }
 
 /**
- * @returns {{ name: string, passed: number, failed: number, skipped: number }[]} one entry a suite. A test file that
+ * @returns {{ name: string, passed: number, failed: number, skipped: number, failures: string[] }[]} one entry a suite. A test file that
  *   could not run at all (a syntax error, a crash) counts as one failure.
  */
 export function readResults(root) {
@@ -32,6 +32,7 @@ export function readResults(root) {
           passed: report.numPassedTests,
           failed: report.numFailedTests + (report.numRuntimeErrorTestSuites ?? 0),
           skipped: report.numPendingTests + (report.numTodoTests ?? 0),
+          failures: report.failures ?? [],
         };
       }),
   );
@@ -41,4 +42,23 @@ export function readResults(root) {
 export function summarize(results) {
   const total = (key) => results.reduce((sum, result) => sum + result[key], 0);
   return `${total('passed')} passed, ${total('failed')} failed, ${total('skipped')} skipped`;
+}
+
+const failuresShown = 12;
+const linesShown = 16;
+const isForeignFrame = (line) => /^\s*at .*node_modules/.test(line);
+
+/**
+ * What failed and the beginning of why, for the end of a long log of which often only the end is kept.
+ *
+ * @returns {string[]} lines, none where all passed
+ */
+export function tellFailures(results) {
+  const all = results.flatMap(({ name, failures }) => failures.map((failure) => `${name}: ${failure}`));
+  const lines = all.slice(0, failuresShown).flatMap((failure) => {
+    const [first, ...rest] = failure.split('\n').filter((line) => line.trim() !== '' && !isForeignFrame(line));
+    return [`failed test: ${first}`, ...rest.slice(0, linesShown).map((line) => `    ${line}`)];
+  });
+  if (all.length > failuresShown) lines.push(`and ${all.length - failuresShown} more`);
+  return lines;
 }

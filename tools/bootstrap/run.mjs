@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { nx } from './nx.mjs';
 import { prepare } from './prepare.mjs';
 import { wantsBrowser } from './wantsBrowser.mjs';
-import { clearResults, readResults, summarize } from './results.mjs';
+import { clearResults, readResults, summarize, tellFailures } from './results.mjs';
 import { fail, say } from './say.mjs';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -27,6 +27,7 @@ async function runTargets(args) {
 }
 
 function report(results) {
+  for (const line of tellFailures(results)) say(line);
   for (const result of results) say(`${result.name.padEnd(20)} ${summarize([result])}`);
   console.log(summarize(results));
 }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const folder = resolve(process.argv[2] ?? dirname(fileURLToPath(import.meta.url)));
 const files = readdirSync(folder).filter((name) => name.endsWith('.test.mjs'));
-const counts = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0 };
+const counts = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, failures: [] };
 const stream = run({ files: files.map((name) => join(folder, name)) });
 const isTest = ({ details }) => details.type !== 'suite';
 
@@ -16,7 +16,10 @@ stream.on('test:pass', (test) => {
   if (isTest(test)) counts[test.skip ? 'numPendingTests' : 'numPassedTests'] += 1;
 });
 stream.on('test:fail', (test) => {
-  if (isTest(test)) counts.numFailedTests += 1;
+  if (isTest(test)) {
+    counts.numFailedTests += 1;
+    counts.failures.push(`${test.name}\n${test.details.error?.cause?.stack ?? test.details.error}`);
+  }
   process.exitCode = 1;
 });
 stream.on('end', () => {

@@ -1,7 +1,9 @@
-// Prints the counts of the last test run as one line: `12 passed, 0 failed, 1 skipped`.
+// Prints what failed in the last test run, and its counts as one line: `12 passed, 0 failed, 1 skipped`.
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { readResults, summarize } from './results.mjs';
+import { readResults, summarize, tellFailures } from './results.mjs';
 
-console.log(summarize(readResults(dirname(dirname(dirname(fileURLToPath(import.meta.url)))))));
+const results = readResults(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
+for (const line of tellFailures(results)) console.log(line);
+console.log(summarize(results));

@@ -39,6 +39,7 @@ await esbuild.build({
 });
 
 const counts = { passed: 0, failed: 0, pending: 0, excluded: 0 };
+const failures = [];
 const jasmine = new Jasmine({ projectBaseDir: here });
 jasmine.exitOnCompletion = false;
 jasmine.loadConfig({ random: false, spec_files: [] });
@@ -48,8 +49,9 @@ jasmine.addReporter({
   specDone(spec) {
     counts[spec.status]++;
     if (spec.status !== 'failed') return;
-    console.error(`FAILED ${spec.fullName}`);
-    for (const { message, stack } of spec.failedExpectations) console.error(`  ${stack || message}`);
+    const failure = [spec.fullName, ...spec.failedExpectations.map(({ message, stack }) => `  ${stack || message}`)];
+    console.error(`FAILED ${failure.join('\n')}`);
+    failures.push(failure.join('\n'));
   },
 });
 
@@ -58,8 +60,8 @@ const { overallStatus, incompleteReason } = await jasmine.execute();
 
 const ran = counts.passed + counts.failed;
 const missing = options.filter === undefined && ran < fewestSpecs;
-if (missing) console.error(`only ${ran} specs ran, expected at least ${fewestSpecs}`);
-if (overallStatus === 'incomplete') console.error(`the suite did not complete: ${incompleteReason}`);
+if (missing) complain(`only ${ran} specs ran, expected at least ${fewestSpecs}`);
+if (overallStatus === 'incomplete') complain(`the suite did not complete: ${incompleteReason}`);
 console.log(
   `conformance of ${backendName}: ${counts.passed} passed, ${counts.failed} failed, ${counts.pending + counts.excluded} skipped`,
 );
@@ -68,15 +70,21 @@ leaveCounts({
   passed: counts.passed,
   failed: counts.failed || (passed ? 0 : 1),
   skipped: counts.pending + counts.excluded,
+  failures,
 });
 process.exit(passed ? 0 : 1);
 
+function complain(problem) {
+  console.error(problem);
+  failures.push(problem);
+}
+
 /** Where `npm test` adds up the suites, in the words of Jest's report. */
-function leaveCounts({ passed, failed, skipped }) {
+function leaveCounts({ passed, failed, skipped, failures = [] }) {
   mkdirSync(join(here, 'test-results'), { recursive: true });
   writeFileSync(
     join(here, 'test-results', 'conformance.json'),
-    JSON.stringify({ numPassedTests: passed, numFailedTests: failed, numPendingTests: skipped }),
+    JSON.stringify({ numPassedTests: passed, numFailedTests: failed, numPendingTests: skipped, failures }),
   );
 }
 
