@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
-import { fromSource } from './fromSource.js';
+import { builtProgram } from './builtProgram.js';
 
 /** What a program has written, and how it ended: `code` is null where a signal ended it. */
 export interface Outcome {
@@ -28,13 +28,14 @@ export async function runHere(run: (terminal: { out: Writable; err: Writable }) 
   return { code, signal: null, out: out.text(), err: err.text() };
 }
 
-/** Starts a TypeScript program as a process of its own, from source; `input` is its standard input. */
+/** Starts an app's `src/main.ts` as a process of its own, built where that is current; `input` is its standard input. */
 export function startProgram(
   main: string,
   args: readonly string[],
   { input = '' }: { input?: Uint8Array | string } = {},
 ): StartedProgram {
-  return start([...fromSource, main, ...args], input);
+  const program = builtProgram(main);
+  return start([...program.node, program.main, ...args], input);
 }
 
 const scmoe = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'packages', 'cli', 'bin', 'scmoe.mjs');
@@ -47,15 +48,16 @@ export interface RanksOptions {
   through?: readonly string[];
 }
 
-/** Starts a TypeScript program on several ranks, as `scmoe launch` does, from source. */
+/** Starts an app's `src/main.ts` on several ranks, as `scmoe launch` does. */
 export function startProgramOn(
   ranks: number,
   main: string,
   args: readonly string[],
   { launch = [], through = [] }: RanksOptions = {},
 ): StartedProgram {
-  const rank = [...through, process.execPath, ...fromSource, main, ...args];
-  return start([...fromSource, scmoe, 'launch', '-n', String(ranks), '--attach', '0', ...launch, '--', ...rank], '');
+  const program = builtProgram(main);
+  const rank = [...through, process.execPath, ...program.node, program.main, ...args];
+  return start([...program.node, scmoe, 'launch', '-n', String(ranks), '--attach', '0', ...launch, '--', ...rank], '');
 }
 
 function start(args: readonly string[], input: Uint8Array | string): StartedProgram {
