@@ -6,6 +6,7 @@ import { machineLine } from './machine.js';
 import { enginesSuite } from './suites/engines.js';
 import { kernelsSuite } from './suites/kernels.js';
 import { madSuite } from './suites/mad/mad.js';
+import { picturesSuite } from './suites/pictures/pictures.js';
 import { productsSuite } from './suites/products.js';
 import { qualitySuite } from './suites/quality/quality.js';
 import { stepSuite, visionSuite } from './suites/step.js';
@@ -14,6 +15,7 @@ const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     text: { type: 'string' },
+    images: { type: 'string' },
     rounds: { type: 'string' },
     seeds: { type: 'string', default: '3' },
     steps: { type: 'string', default: '2000' },
@@ -51,12 +53,21 @@ const suites: Record<string, () => Promise<string>> = {
           steps: Number(options.steps),
           ...runs,
         }),
+  pictures: async () =>
+    options.images === undefined
+      ? 'left out: give pictures with --images FOLDER (the table in the documentation is CIFAR-10)'
+      : picturesSuite({
+          data: callerPath(options.images),
+          seeds: Number(options.seeds),
+          steps: Number(options.steps),
+          ...runs,
+        }),
 };
 
 if (options.help) {
   console.log(
     `npm run bench [-- ${Object.keys(suites).join('|')} ...] [--rounds N] [--compiled] ` +
-      '[--text FILE] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--full]',
+      '[--text FILE] [--images FOLDER] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--full]',
   );
   process.exit(0);
 }

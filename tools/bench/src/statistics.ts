@@ -10,3 +10,14 @@ export function spread(values: readonly number[]): number {
   const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))]!;
   return (at(0.75) - at(0.25)) / 2 / median(sorted);
 }
+
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Standard deviation of a sample (n - 1), undefined for a single value. */
+export function deviation(values: readonly number[]): number | undefined {
+  if (values.length < 2) return undefined;
+  const center = mean(values);
+  return Math.sqrt(values.reduce((sum, v) => sum + (v - center) ** 2, 0) / (values.length - 1));
+}

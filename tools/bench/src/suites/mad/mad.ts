@@ -1,8 +1,10 @@
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 
 import { useBackend } from '@scmoe/tensor';
 import { madTaskNames } from '@scmoe/trainer';
 
+import { readRuns } from '../../readRuns.js';
+import { mean } from '../../statistics.js';
 import { table } from '../../table.js';
 import { madKinds } from './kinds.js';
 import { fullProtocol, type MadProtocol, quickProtocol } from './protocol.js';
@@ -35,7 +37,7 @@ export async function madSuite({
     );
   const protocol = name === 'full' ? fullProtocol : quickProtocol;
   await useBackend('auto', { threads });
-  const runs = new Map(readRuns(resultsPath).map((run) => [key(run), run]));
+  const runs = new Map(readRuns<MadRun>(resultsPath).map((run) => [key(run), run]));
   for (const id of allRuns(protocol, { seeds, only })) {
     if (runs.has(key(id))) continue;
     const run = await trainMad(
@@ -68,12 +70,6 @@ function* allRuns(
 
 function key({ protocol, kind, task, setting, seed, learningRate, weightDecay }: MadRunId): string {
   return JSON.stringify([protocol, kind, task, setting, seed, learningRate, weightDecay]);
-}
-
-function readRuns(path: string | undefined): MadRun[] {
-  if (path === undefined || !existsSync(path)) return [];
-  const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean);
-  return lines.map((line) => JSON.parse(line) as MadRun);
 }
 
 /**
@@ -111,8 +107,4 @@ function cell(scores: readonly number[]): string {
 
 function percent(share: number): string {
   return (100 * share).toFixed(1);
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

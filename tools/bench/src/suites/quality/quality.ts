@@ -1,8 +1,11 @@
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 
 import { useBackend } from '@scmoe/tensor';
 
+import { readRuns } from '../../readRuns.js';
+import { deviation, mean } from '../../statistics.js';
 import { table } from '../../table.js';
+import { thousands } from '../../units.js';
 import { characters } from './characters.js';
 import { type QualityRun, trainVariant } from './trainVariant.js';
 import { variants } from './variants.js';
@@ -35,7 +38,7 @@ export async function qualitySuite({
   await useBackend('auto', { threads });
   const text = characters(readFileSync(path, 'utf8'));
   const chosen = variants.filter(({ name }) => only.includes(name));
-  const done = new Map(readRuns(resultsPath).map((run) => [key(run), run]));
+  const done = new Map(readRuns<QualityRun>(resultsPath).map((run) => [key(run), run]));
   // Seed by seed: whoever stops early has every variant the same number of times.
   for (let seed = 1; seed <= seeds; seed++) {
     for (const variant of chosen) {
@@ -51,12 +54,6 @@ export async function qualitySuite({
 
 function key({ variant, seed, steps }: Pick<QualityRun, 'variant' | 'seed' | 'steps'>): string {
   return JSON.stringify([variant, seed, steps]);
-}
-
-function readRuns(path: string | undefined): QualityRun[] {
-  if (path === undefined || !existsSync(path)) return [];
-  const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean);
-  return lines.map((line) => JSON.parse(line) as QualityRun);
 }
 
 const reference = 'top-2';
@@ -82,31 +79,16 @@ export function qualityTable(runs: readonly QualityRun[]): string {
         thousands(numActiveParameters),
         thousands(numParameters),
         mean(losses).toFixed(4),
-        deviation(losses),
+        deviation(losses)?.toFixed(4) ?? '',
         losses.map((loss) => loss.toFixed(3)).join(' '),
         name === reference || differences.length === 0
           ? ''
-          : [`${mean(differences) < 0 ? '' : '+'}${mean(differences).toFixed(4)}`, deviation(differences)]
-              .filter(Boolean)
+          : [`${mean(differences) < 0 ? '' : '+'}${mean(differences).toFixed(4)}`, deviation(differences)?.toFixed(4)]
+              .filter((part) => part !== undefined)
               .join(' ± '),
       ],
     ];
   });
   const header = ['kind', 'active', 'parameters', 'validation loss', 'deviation', 'each seed', 'against top-2'];
   return table(header, rows);
-}
-
-function thousands(count: number): string {
-  return `${Math.round(count / 1000).toLocaleString('en')}k`;
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** Standard deviation of a sample: n - 1. */
-function deviation(values: readonly number[]): string {
-  if (values.length < 2) return '';
-  const center = mean(values);
-  return Math.sqrt(values.reduce((sum, v) => sum + (v - center) ** 2, 0) / (values.length - 1)).toFixed(4);
 }
