@@ -23,10 +23,16 @@ const { values: options, positionals } = parseArgs({
     variants: { type: 'string' },
     full: { type: 'boolean', default: false },
     compiled: { type: 'boolean', default: false },
+    precision: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
 const rounds = options.rounds === undefined ? {} : { rounds: Number(options.rounds) };
+const steps = {
+  ...rounds,
+  compiled: options.compiled,
+  ...(options.precision !== undefined && { precisions: options.precision.split(',') }),
+};
 const runs = {
   ...(options.results !== undefined && { resultsPath: callerPath(options.results) }),
   ...(options.variants !== undefined && { only: options.variants.split(',') }),
@@ -35,8 +41,8 @@ const runs = {
 const suites: Record<string, () => Promise<string>> = {
   products: () => productsSuite(rounds),
   kernels: () => kernelsSuite(rounds),
-  step: () => stepSuite({ ...rounds, compiled: options.compiled }),
-  vision: () => visionSuite({ ...rounds, compiled: options.compiled }),
+  step: () => stepSuite(steps),
+  vision: () => visionSuite(steps),
   engines: () => enginesSuite(rounds),
   mad: () =>
     madSuite({

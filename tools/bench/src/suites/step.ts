@@ -24,6 +24,8 @@ export interface StepSuiteOptions {
   stepsPerRound?: number;
   /** Beside PyTorch's eager mode, its compiled one. */
   compiled?: boolean;
+  /** Operands of matrix products; both by default. */
+  precisions?: readonly string[];
 }
 
 /** Whole training step and forward pass of the benchmark GPT: ours against PyTorch, same cores, same precision. */
@@ -38,14 +40,14 @@ export function visionSuite(options: StepSuiteOptions): Promise<string> {
 
 async function compareSteps(
   { worker: workerName, peer: peerName, unit, unitsPerStep }: StepPair,
-  { rounds = 7, stepsPerRound = 3, compiled = false }: StepSuiteOptions,
+  { rounds = 7, stepsPerRound = 3, compiled = false, precisions = ['float32', 'bf16'] }: StepSuiteOptions,
 ): Promise<string> {
   const worker = fileURLToPath(new URL(`./workers/${workerName}.js`, import.meta.url));
   const peer = fileURLToPath(new URL(`../peers/${peerName}.py`, import.meta.url));
   const python = findPyTorch();
   const rows: string[][] = [];
   for (const mode of ['train', 'forward']) {
-    for (const precision of ['float32', 'bf16']) {
+    for (const precision of precisions) {
       for (const threads of ['1', '2']) {
         const common = ['--threads', threads, '--precision', precision, '--mode', mode];
         const contenders = new Map<string, Contender>();
