@@ -1,4 +1,6 @@
 // Connections of strangers to all ports of a run, while it starts and while it trains.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { listeningAddresses, sendStrangers } from '../testing/src/strangers.mjs';
@@ -31,21 +33,39 @@ async function visitAtStart(run) {
 
 /** @returns how many came; the longest times without a step before they came, and while they did, in milliseconds */
 async function visitInTraining(run, pids) {
-  const quietMs = await longestPause(run);
+  const began = Date.now();
+  await moreSteps(run, 200);
+  const came = Date.now();
   const visit = sendStrangers(listeningAddresses([run.pid, ...pids]), { count });
-  const [visits, pauseMs] = await Promise.all([visit.opened, longestPause(run)]);
+  const [visits] = await Promise.all([visit.opened, moreSteps(run, 200)]);
+  const left = Date.now();
   visit.close();
   stop(run);
-  return { visits, quietMs, pauseMs };
+  await run.ended;
+  const times = recordTimes(run);
+  return { visits, quietMs: longestPause(times, began, came), pauseMs: longestPause(times, came, left) };
 }
 
-/** Over the next 200 steps. */
-async function longestPause(run) {
-  let [steps, since, longest] = [run.steps(), performance.now(), 0];
-  for (const end = steps + 200; steps < end && longest < 60_000; await sleep(5)) {
-    const now = run.steps();
-    longest = Math.max(longest, performance.now() - since);
-    if (now > steps) [steps, since] = [now, performance.now()];
+async function moreSteps(run, count) {
+  for (const end = run.steps() + count; run.steps() < end && !run.hasEnded;) await sleep(50);
+}
+
+/**
+ * When the run itself has recorded something, in milliseconds: what this process sees of it is late while it sends strangers. An
+ * event of TensorBoard's file begins with its time, after the length and checksum of its record.
+ */
+function recordTimes(run) {
+  const folder = join(run.folders()[0], 'tensorboard');
+  const [file] = readdirSync(folder);
+  const bytes = readFileSync(join(folder, file));
+  const times = [];
+  for (let at = 0; at + 12 < bytes.length; at += 16 + Number(bytes.readBigUInt64LE(at))) {
+    times.push(bytes.readDoubleLE(at + 13) * 1000);
   }
-  return longest;
+  return times;
+}
+
+function longestPause(times, from, to) {
+  const between = [from, ...times.filter((time) => time > from && time < to), to];
+  return Math.max(...between.slice(1).map((time, i) => time - between[i]));
 }
