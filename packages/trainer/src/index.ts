@@ -59,10 +59,21 @@ export {
   type CheckpointWriterOptions,
   openCheckpointWriter,
 } from './checkpoint/CheckpointWriter.js';
-export type { Retention } from './checkpoint/pruneCheckpoints.js';
+export type { CheckpointPart } from './checkpoint/CheckpointPart.js';
+export { pruneCheckpoints, type Retention } from './checkpoint/pruneCheckpoints.js';
+export { readIndex } from './checkpoint/readIndex.js';
 export { saveCheckpoint } from './checkpoint/saveCheckpoint.js';
 export { type Checkpoint, loadCheckpoint, type StoredTensors } from './checkpoint/loadCheckpoint.js';
-export { checkpointName, listCheckpoints } from './checkpoint/listCheckpoints.js';
+export { loadWholeCheckpoint, type LoadWholeOptions } from './checkpoint/loadWholeCheckpoint.js';
+export {
+  checkpointName,
+  listCheckpoints,
+  listPartFolders,
+  listStepFolders,
+  partFolder,
+  partRankOf,
+  stepOf,
+} from './checkpoint/listCheckpoints.js';
 export { setAsideCheckpoints } from './checkpoint/setAsideCheckpoints.js';
 export { findCheckpoint, findLatestCheckpoint, newestCheckpoint } from './checkpoint/findCheckpoint.js';
 export { restoreVariables } from './checkpoint/restoreVariables.js';
@@ -71,5 +82,7 @@ export { restoreOptimizer } from './checkpoint/restoreOptimizer.js';
 export { type MetricsFile, type MetricsRecord, openMetricsFile, readMetricsFile } from './metrics/metricsFile.js';
 export { type SummaryFileWriter, summaryFileWriter } from './metrics/summaryFileWriter.js';
 export { tensorBoard, type TensorBoardCallback, type TensorBoardCallbackArgs } from './metrics/tensorBoard.js';
-export { createRunFolder, type RunFolder, runFolderOf } from './run/runFolder.js';
+export { fileError } from './fileError.js';
+export { makeFolder } from './makeFolder.js';
+export { createRunFolder, type RunFolder, runFolderAt, runFolderOf } from './run/runFolder.js';
 export { type LockOptions, lockRun, type RunLock } from './run/lockRun.js';

@@ -22,6 +22,7 @@ export interface LoopSettings {
   keep: number;
   keepBest?: number;
   keepEvery?: number;
+  checkpoints?: 'shared' | 'local';
 }
 
 /** Time that a run takes where neither --steps nor --minutes is given. */
@@ -101,6 +102,11 @@ export function trainingOptions(samples: string, defaults: Partial<LoopSettings>
       '--keep-every <n>',
       'checkpoints kept besides: those whose step is a multiple of n; 0: none',
       (o) => o.argParser(wholeNumber(0)).default(0),
+    ],
+    [
+      '--checkpoints <where>',
+      "of several ranks: shared, in rank 0's run folder; or local, each rank's part in its own, on a disk that need be no other's",
+      (o) => o.choices(['shared', 'local']).default('shared'),
     ],
   ];
   const options = optionsOf(rows);

@@ -6,7 +6,8 @@ import { type Outcome, runHere, startProgramOn } from '@scmoe/testing';
 import { runCommandLine } from '../index.js';
 import { commandLine } from './quarters.js';
 
-const main = join(dirname(fileURLToPath(import.meta.url)), 'quartersProgram.ts');
+/** The program's main file. */
+export const quartersMain = join(dirname(fileURLToPath(import.meta.url)), 'quartersProgram.ts');
 
 /** Runs the program in this process. */
 export function runQuarters(...args: string[]): Promise<Outcome> {
@@ -15,5 +16,5 @@ export function runQuarters(...args: string[]): Promise<Outcome> {
 
 /** Runs the program on several ranks, as `scmoe launch` does, from source. */
 export function runQuartersOn(ranks: number, ...args: string[]): Promise<Outcome> {
-  return startProgramOn(ranks, main, args).done;
+  return startProgramOn(ranks, quartersMain, args).done;
 }

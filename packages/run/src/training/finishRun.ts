@@ -21,7 +21,7 @@ export async function finishRun(
   { program, options, ranks, restarts }: Start,
   { settings }: PlannedRun,
   parts: Parts,
-  { folder, stop, recorder }: Session,
+  { folder, checkpoints, stop, recorder }: Session,
   outcome: Outcome,
 ): Promise<number> {
   const { terminal, groups } = ranks;
@@ -37,14 +37,17 @@ export async function finishRun(
   // All is saved: nobody has to wait for a report to end it.
   if (finished) stop.dispose();
 
-  const saved = join(folder.checkpointsFolder, checkpointName(step));
   if (!validation) {
+    const saved = join(checkpoints.folder!, checkpointName(step));
+    const others = settings.checkpoints === 'local' && groups ? ', the part of rank 0: each has its own' : '';
+
     const why = reason === 'time' ? 'The time is up' : `Interrupted by ${reason}`;
-    say(terminal, `${why} after step ${step} of ${settings.steps}; saved: ${saved}`);
+    say(terminal, `${why} after step ${step} of ${settings.steps}; saved: ${saved}${others}`);
     say(terminal, `go on:    ${commandName(program.name)} train --resume ${folder.path}`);
     await restarts.forget();
     return exitCode;
   }
+  const saved = join(folder.checkpointsFolder, checkpointName(step));
   await program.report({
     name: program.name,
     // The others are done: this rank shows the whole model, averaged where that is asked for, which the checkpoint has.

@@ -1,9 +1,10 @@
+import { isExpertParameter } from '@scmoe/layer';
 import {
   averagesIn,
   type Checkpoint,
   findCheckpoint,
   findLatestCheckpoint,
-  loadCheckpoint,
+  loadWholeCheckpoint,
   restoreVariables,
 } from '@scmoe/trainer';
 
@@ -32,7 +33,7 @@ export async function openModel<Types extends ProgramTypes>(
   runDir: string,
 ): Promise<TrainedModel<Types>> {
   const found = path === 'latest' ? await findLatestCheckpoint(runDir) : await findCheckpoint(path);
-  const checkpoint = await loadCheckpoint(found);
+  const checkpoint = await loadWholeCheckpoint(found, { isSharded: isExpertParameter });
   checkStored(checkpoint, settingGroups(program));
   const settings: Types['settings'] = checkpoint.index.config as unknown as Types['settings'];
   const model = buildModel(program, settings, checkpoint.dataDescription, { seed: settings.seed });

@@ -1,15 +1,9 @@
-import {
-  type CheckpointWriter,
-  createRunFolder,
-  type JsonObject,
-  lockRun,
-  openCheckpointWriter,
-  type RunFolder,
-  runFolderOf,
-  type RunLock,
-  setAsideCheckpoints,
-} from '@scmoe/trainer';
+import { type JsonObject, type RunFolder, type RunLock } from '@scmoe/trainer';
 
+import { openLocalCheckpoints } from '../checkpoints/openLocalCheckpoints.js';
+import { openSharedCheckpoints } from '../checkpoints/openSharedCheckpoints.js';
+import { openOwnFolder } from '../checkpoints/openOwnFolder.js';
+import type { RunCheckpoints } from '../checkpoints/RunCheckpoints.js';
 import { say } from '../cli/Terminal.js';
 import { settingsToJson } from '../options/Settings.js';
 import { noProgress, type Progress, showProgress } from '../report/progress.js';
@@ -25,10 +19,9 @@ export interface Session {
   config: JsonObject;
   /** The folder of the run, on rank 0 alone: the others write nothing. */
   folder: RunFolder | undefined;
-  /** The right to write there. */
+  /** The right to write where this rank writes. */
   lock: RunLock | undefined;
-  /** What saves there. */
-  writer: CheckpointWriter | undefined;
+  checkpoints: RunCheckpoints;
   stop: StopSignal;
   recorder: Recorder;
   /** Says in one line what goes wrong, on rank 0. */
@@ -43,15 +36,12 @@ export async function openSession(start: Start, { settings }: PlannedRun, stop: 
   const { terminal } = ranks;
   const config = settingsToJson(settings, settingGroups(program));
   const isChief = ranks.rank === 0;
-  const opened = checkpoint ? runFolderOf(checkpoint.path) : undefined;
-  const folder = isChief ? (opened ?? (await createRunFolder(options.runDir, options.name, config))) : undefined;
-  const lock = folder && (await lockRun(folder.path));
-  if (lock?.takenOverFrom) say(terminal, `taken over from a process that is gone: ${lock.takenOverFrom}`);
-  if (folder && checkpoint) {
-    const aside = await setAsideCheckpoints(folder.checkpointsFolder, startStep);
-    if (aside) say(terminal, `checkpoints after step ${startStep} are in ${aside} now`);
-  }
+  const local = settings.checkpoints === 'local' && ranks.groups !== undefined;
+  const { run, lock } = await openOwnFolder(start, { config, local });
+  const folder = isChief ? run : undefined;
   if (folder) await restarts.remember(folder.path);
+  // That all ranks have their parts of it is known only now.
+  if (folder && local && checkpoint) await restarts.tell(startStep);
   // Before the line that says where the run is: whoever has read it may interrupt.
   stop.listen({
     minutes: settings.minutes,
@@ -64,16 +54,21 @@ export async function openSession(start: Start, { settings }: PlannedRun, stop: 
     ? openRecorder(folder, startStep, (problem) => terminal.err.write(`${program.name}: ${problem} The run goes on.\n`))
     : noRecorder;
   const { steps, keep, keepBest, keepEvery } = settings;
-  const retention = { keep, keepBest, keepEvery };
-  const onSaved = ({ step }: { step: number }) => restarts.tell(step);
-  const writer = folder && openCheckpointWriter(folder.checkpointsFolder, { ...retention, onSaved });
+  const saving = {
+    ...{ keep, keepBest, keepEvery },
+    onSaved: ({ step }: { step: number }) => (isChief ? restarts.tell(step) : undefined),
+    checkOwner: () => lock?.check(),
+  };
+  const checkpoints = local
+    ? openLocalCheckpoints(run!.checkpointsFolder, ranks.groups!, { ...saving, steps })
+    : openSharedCheckpoints(run?.checkpointsFolder, ranks.groups, saving);
   const display = { startStep, steps, unit: program.samples.unit, bar: options.progress };
   const progress = isChief ? showProgress(terminal, display) : noProgress;
   return {
     config,
     folder,
     lock,
-    writer,
+    checkpoints,
     stop,
     recorder,
     alarm: (line) => {
@@ -83,7 +78,7 @@ export async function openSession(start: Start, { settings }: PlannedRun, stop: 
     close: async () => {
       progress.stop();
       recorder.close();
-      await writer?.close();
+      await checkpoints.close();
     },
   };
 }

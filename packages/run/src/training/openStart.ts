@@ -1,8 +1,9 @@
 import { UserError } from '@scmoe/errors';
-import { type Checkpoint, checkAccumulate, findCheckpoint, findLatestCheckpoint, loadCheckpoint } from '@scmoe/trainer';
+import { type Checkpoint, checkAccumulate } from '@scmoe/trainer';
 import type { Command } from 'commander';
 
-import { say, type Terminal } from '../cli/Terminal.js';
+import { openCheckpoint } from '../checkpoints/openCheckpoint.js';
+import { say } from '../cli/Terminal.js';
 import { checkStored } from '../options/checkStored.js';
 import { resumedSettings, type RunSettings, settingsOf } from '../options/Settings.js';
 import type { Ranks } from '../ranks/joinRanks.js';
@@ -39,12 +40,8 @@ export async function openStart(
 ): Promise<Start> {
   const { terminal, rank, size } = ranks;
   const restarts = openRestarts(options.runDir);
-  const earlier = await restarts.lastCheckpoint();
-  if (earlier) say(terminal, `restart ${restarts.count}: going on from ${earlier}`);
-  else if (rank === 0) await restarts.remember(undefined);
-  // Nobody is there to be asked at a restart: it takes the newest checkpoint that is whole.
-  const source = earlier ? { ...options, resume: earlier, fallback: true } : options;
-  const checkpoint = await openCheckpoint(source, terminal);
+  const { checkpoint, isRestart } = await openCheckpoint(options, restarts, ranks);
+  if (!isRestart && rank === 0) await restarts.remember(undefined);
 
   const groups = settingGroups(program);
   if (checkpoint) checkStored(checkpoint, groups);
@@ -54,10 +51,10 @@ export async function openStart(
     ? resumedSettings(command, groups, checkpoint)
     : ((await program.completeSettings?.(asked, given)) ?? asked);
   // A time without a number of steps was for planning them, which the first start has done.
-  if (earlier && asked.steps === undefined) delete settings.minutes;
+  if (isRestart && asked.steps === undefined) delete settings.minutes;
   const step = checkpoint?.index.step ?? 0;
   const complete = settings.steps !== undefined && step >= settings.steps;
-  if (complete && !earlier) {
+  if (complete && !isRestart) {
     throw new UserError(`This run is complete: ${step} of ${settings.steps} steps. --steps <n> makes it longer.`);
   }
   const { accumulate = size } = settings;
@@ -66,18 +63,4 @@ export async function openStart(
   const backend = await startBackend({ ...options, precision: settings.precision });
   say(terminal, backend, ...(ranks.line ? [ranks.line] : []));
   return { program, options, ranks, restarts, checkpoint, step, complete, settings: { ...settings, accumulate } };
-}
-
-async function openCheckpoint(
-  { resume, runDir, fallback }: TrainCommandOptions,
-  terminal: Terminal,
-): Promise<Checkpoint | undefined> {
-  if (resume === undefined) return undefined;
-  const path =
-    resume === true || resume === 'latest' ? await findLatestCheckpoint(runDir) : await findCheckpoint(resume);
-  return loadCheckpoint(path, {
-    ...(fallback && {
-      fallback: (problem: UserError) => say(terminal, `${problem.message} Taking the one before it.`),
-    }),
-  });
 }

@@ -6,12 +6,9 @@ import {
   divergenceText,
   type EvaluationResult,
   listCheckpoints,
-  type RunFolder,
   type StepRecord,
   train,
 } from '@scmoe/trainer';
-import * as tf from '@tensorflow/tfjs';
-
 import { Alarms } from './alarms/Alarms.js';
 import { divergencePolicy } from './alarms/divergencePolicy.js';
 import { agreeOnReason } from './agreeOnReason.js';
@@ -21,7 +18,6 @@ import type { Start } from './openStart.js';
 import type { PlannedRun } from './planRun.js';
 import { rewind } from './rewind.js';
 import type { StopReason } from './stopSignal.js';
-import { wholeState } from './trainingState.js';
 
 /** What came of the training loop. */
 export interface Outcome {
@@ -67,7 +63,7 @@ export async function trainSession(
 
   const alarms = new Alarms(settings, session.alarm);
   const onStep = async (record: StepRecord) => {
-    session.writer?.check();
+    session.checkpoints.check();
     const routers = await parts.monitor.take(groups?.world);
     // What a pass over bad numbers has counted moves nothing.
     if (record.skipped) parts.balancer.reset();
@@ -95,17 +91,12 @@ export async function trainSession(
   };
 
   const save = async (step: number) => {
-    const { parameters, optimizer } = await wholeState({ ...parts, groups });
     const { fingerprint: dataFingerprint, description: dataDescription } = parts.data;
     const validationLoss = evaluated === step ? outcome.validation?.loss : undefined;
     const config = { ...session.config, ...(skippedData > 0 && { skippedData }) };
-    const description = { config, dataFingerprint, dataDescription };
-    try {
-      session.lock?.check();
-      await session.writer?.save({ step, ...description, validationLoss, parameters, optimizer });
-    } finally {
-      tf.dispose([parameters, optimizer.state]);
-    }
+    const description = { config, dataFingerprint, dataDescription, validationLoss };
+    const { model, optimizer } = parts;
+    await session.checkpoints.save({ step, ...description, model, optimizer });
   };
 
   const policy = divergencePolicy(settings, session.alarm);
@@ -155,12 +146,13 @@ export async function trainSession(
   try {
     const result = await trainOn(startStep);
     // What the others hear next is that all is saved.
-    await session.writer?.finish();
+    await session.checkpoints.finish();
     const reason = result.finished ? undefined : await agreeOnReason(session.stop.reason(), groups?.world);
     return { ...outcome, ...result, reason };
   } catch (error) {
-    await session.writer?.close();
-    throw error instanceof DivergedError && session.folder ? await withLastCheckpoint(error, session.folder) : error;
+    await session.checkpoints.close();
+    const { folder } = session.checkpoints;
+    throw error instanceof DivergedError && folder !== undefined ? await withLastCheckpoint(error, folder) : error;
   }
 }
 
@@ -171,8 +163,8 @@ function validationRecord(values: Record<string, number>): Record<string, number
   );
 }
 
-async function withLastCheckpoint(error: DivergedError, { checkpointsFolder }: RunFolder): Promise<UserError> {
-  const last = (await listCheckpoints(checkpointsFolder)).at(-1);
+async function withLastCheckpoint(error: DivergedError, folder: string): Promise<UserError> {
+  const last = (await listCheckpoints(folder)).at(-1);
   const where = last ? `The last good checkpoint: ${last.path}` : 'There is no checkpoint yet.';
   return new UserError(`${error.message}\n${where}`, { cause: error });
 }

@@ -13,7 +13,8 @@ import * as tf from '@tensorflow/tfjs';
 
 import type { RunModel } from './RunModel.js';
 
-interface State {
+/** What is saved of a training, and restored. */
+export interface TrainingState {
   model: RunModel;
   optimizer: Optimizer;
   groups: RankGroups | undefined;
@@ -21,14 +22,26 @@ interface State {
 
 /** Takes over what a checkpoint holds of the parameters and the optimizer, of the experts this rank's alone. */
 export function restoreState(
-  { model, optimizer, groups }: State,
+  { model, optimizer, groups }: TrainingState,
   checkpoint: Pick<Checkpoint, 'index' | 'parameters' | 'optimizerState'>,
 ): void {
-  const { rank, size } = groups?.experts ?? { rank: 0, size: 1 };
+  // A part holds this rank's experts alone.
+  const { rank, size } = (checkpoint.index.part === undefined && groups?.experts) || { rank: 0, size: 1 };
   const own = { rank, size, isSharded: isExpertParameter };
   restoreVariables({ ...model.variables, ...model.buffers }, shardStored(checkpoint.parameters, own));
   const optimizerState = shardStored(checkpoint.optimizerState, own);
   restoreOptimizer(optimizer, model.variables, { index: checkpoint.index, optimizerState });
+}
+
+/** Parameters and optimizer as this rank holds them. The parameters are the model's own; the caller disposes the others. */
+export function ownState({
+  model,
+  optimizer,
+}: Omit<TrainingState, 'groups'>): Pick<CheckpointContent, 'parameters' | 'optimizer'> {
+  return {
+    parameters: { ...model.variables, ...model.buffers },
+    optimizer: { name: optimizer.name, stepCount: optimizer.stepCount, state: optimizer.state() },
+  };
 }
 
 /**
@@ -39,7 +52,7 @@ export async function wholeState({
   model,
   optimizer,
   groups,
-}: State): Promise<Pick<CheckpointContent, 'parameters' | 'optimizer'>> {
+}: TrainingState): Promise<Pick<CheckpointContent, 'parameters' | 'optimizer'>> {
   const own = optimizer.state();
   const whole = async (tensors: Record<string, tf.Tensor>) =>
     groups

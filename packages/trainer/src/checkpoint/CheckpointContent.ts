@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 
 import { version } from '../version.js';
 import type { CheckpointIndex, JsonObject } from './CheckpointIndex.js';
+import type { CheckpointPart } from './CheckpointPart.js';
 
 /** What a checkpoint holds. */
 export interface CheckpointContent {
@@ -13,13 +14,15 @@ export interface CheckpointContent {
   dataDescription: JsonObject;
   /** Loss on the validation split after this very step, where it was evaluated: what `keepBest` goes by. */
   validationLoss?: number;
+  /** Whose part of the training this is, where each rank saves its own. */
+  part?: CheckpointPart;
   parameters: Record<string, tf.Tensor>;
   optimizer: { name: string; stepCount: number; state: Record<string, tf.Tensor> };
 }
 
 /** The index of a checkpoint, but for its files. */
 export function indexOf(content: CheckpointContent): Omit<CheckpointIndex, 'files'> {
-  const { step, config, dataFingerprint, optimizer, validationLoss } = content;
+  const { step, config, dataFingerprint, optimizer, validationLoss, part } = content;
   return {
     format: 'scmoe-checkpoint',
     version: 2,
@@ -31,6 +34,7 @@ export function indexOf(content: CheckpointContent): Omit<CheckpointIndex, 'file
     // JSON has no other numbers, and such a loss is not the best of anything.
     ...(Number.isFinite(validationLoss) && { validationLoss: validationLoss! }),
     optimizer: { name: optimizer.name, stepCount: optimizer.stepCount },
+    ...(part && { part }),
   };
 }
 

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 
 import { ArgumentError, expectFinite, expectRecord, expectText, expectThat, expectWholeNumber } from '@scmoe/errors';
 
+import { type CheckpointPart, checkPart } from './CheckpointPart.js';
+
 /** Anything that survives JSON. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 /** An object that survives JSON, such as the configuration of a run. */
@@ -27,6 +29,8 @@ export interface CheckpointIndex {
   /** Loss on the validation split, where the run evaluated it at this step. */
   validationLoss?: number;
   optimizer: { name: string; stepCount: number };
+  /** Of a checkpoint whose ranks have saved a part each: whose part this is. */
+  part?: CheckpointPart;
   files: Record<string, FileEntry>;
 }
 
@@ -80,7 +84,7 @@ export function parseIndex(text: string): CheckpointIndex | string {
 
 /** @throws ArgumentError naming the field that is missing or of another kind */
 function checkFields(index: Record<string, unknown>): void {
-  const { step, created, versions, config, dataFingerprint, validationLoss, optimizer, files } = index;
+  const { step, created, versions, config, dataFingerprint, validationLoss, optimizer, part, files } = index;
   expectWholeNumber('step', step);
   expectText('created', created);
   expectRecord('versions', versions);
@@ -90,6 +94,7 @@ function checkFields(index: Record<string, unknown>): void {
   expectRecord('optimizer', optimizer);
   expectText('optimizer.name', optimizer['name']);
   expectWholeNumber('optimizer.stepCount', optimizer['stepCount']);
+  if (part !== undefined) checkPart(part);
   expectRecord('files', files);
   // No others: a name may be a path out of the folder.
   const names = [modelFile, optimizerFile, dataFile];

@@ -20,6 +20,11 @@ export interface WriterProgram {
 export interface CheckpointWriterOptions extends Retention {
   /** Hears of each checkpoint once it is whole, in the order of their steps. */
   onSaved?: (checkpoint: { step: number; path: string }) => void | Promise<void>;
+  /**
+   * Removes what is not to be kept before a checkpoint is written, counted without that one. Default: afterwards. For ranks
+   * that save a part each: what one of them has written is of use once all have, and till then the ones before it stay.
+   */
+  pruneFirst?: boolean;
 }
 
 /** Saves checkpoints beside what follows: a copy is taken at once, and a thread writes it. */
@@ -44,9 +49,9 @@ export class CheckpointWriter {
    */
   async save(content: CheckpointContent): Promise<void> {
     await this.finish();
-    const { onSaved, ...retention } = this.options;
+    const { onSaved, pruneFirst, ...retention } = this.options;
     const snapshot = await this.memory.take(content);
-    this.pending = this.write({ folder: this.folder, snapshot, retention })
+    this.pending = this.write({ folder: this.folder, snapshot, retention, pruneFirst })
       .then((path) => onSaved?.({ step: content.step, path }))
       .catch((error: unknown) => void (this.failure ??= { error }));
   }

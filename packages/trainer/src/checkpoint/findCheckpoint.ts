@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { UserError } from '@scmoe/errors';
 
 import { indexFile } from './CheckpointIndex.js';
-import { listStepFolders } from './listCheckpoints.js';
+import { listPartFolders, listStepFolders } from './listCheckpoints.js';
 
 /**
  * The newest checkpoint under a path, which may be a checkpoint itself, a run folder or its `checkpoints/`. One that was
@@ -25,9 +25,17 @@ export async function findCheckpoint(path: string): Promise<string> {
   );
 }
 
-/** The newest checkpoint in a folder of them, whether it is whole or was damaged; undefined where there is none. */
+/**
+ * The newest checkpoint in a folder of them, whether it is whole or was damaged; undefined where there is none. Where ranks
+ * have saved a part each, and there is nothing newer that has no parts, it is the part of the first rank that has it.
+ */
 export async function newestCheckpoint(folder: string): Promise<string | undefined> {
-  return (await listStepFolders(folder)).at(-1)?.path;
+  let newest = (await listStepFolders(folder)).at(-1);
+  for (const { path } of await listPartFolders(folder)) {
+    const part = (await listStepFolders(path)).at(-1);
+    if (part && part.step > (newest?.step ?? -1)) newest = part;
+  }
+  return newest?.path;
 }
 
 /**

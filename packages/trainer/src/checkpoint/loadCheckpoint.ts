@@ -97,7 +97,8 @@ async function verifyFile(folder: string, name: string, expected: CheckpointInde
   if (sha256 !== expected.sha256) throw damaged(`has SHA-256 ${sha256}, expected ${expected.sha256}`);
 }
 
-async function checkpointBefore(path: string): Promise<string | undefined> {
+/** The newest complete checkpoint before one, in the same folder. */
+export async function checkpointBefore(path: string): Promise<string | undefined> {
   const step = stepOf(resolve(path));
   if (step === undefined) return undefined;
   return (await listCheckpoints(dirname(resolve(path)))).filter((checkpoint) => checkpoint.step < step).at(-1)?.path;

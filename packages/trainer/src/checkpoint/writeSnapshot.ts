@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { writePieces } from './durableFiles.js';
-import type { Retention } from './pruneCheckpoints.js';
+import { pruneCheckpoints, type Retention } from './pruneCheckpoints.js';
 import type { Snapshot } from './snapshot.js';
 import { storeCheckpoint } from './storeCheckpoint.js';
 
@@ -10,6 +10,8 @@ export interface WriteJob {
   folder: string;
   snapshot: Snapshot;
   retention: Retention;
+  /** Removes old checkpoints before it writes, not afterwards: see `CheckpointWriterOptions`. */
+  pruneFirst?: boolean;
 }
 
 /** What it answers: the checkpoint's folder, or what went wrong. */
@@ -21,7 +23,9 @@ export type WriteAnswer = { path: string } | { failure: { name: string; message:
  * @returns the checkpoint's folder
  * @throws UserError that says why it can't be written
  */
-export function writeSnapshot({ folder, snapshot: { index, files }, retention }: WriteJob): Promise<string> {
+export async function writeSnapshot({ folder, snapshot, retention, pruneFirst }: WriteJob): Promise<string> {
+  const { index, files } = snapshot;
+  if (pruneFirst) await pruneCheckpoints(folder, retention);
   return storeCheckpoint(folder, {
     index,
     writeFiles: async (temporary) => {
@@ -31,6 +35,6 @@ export function writeSnapshot({ folder, snapshot: { index, files }, retention }:
       }
       return Object.fromEntries(entries);
     },
-    retention,
+    retention: pruneFirst ? {} : retention,
   });
 }

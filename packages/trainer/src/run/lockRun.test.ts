@@ -73,13 +73,16 @@ describe('lockRun', () => {
     expect(existsSync(file())).toBe(false);
   });
 
-  it('gives signs of life, and says when another process has taken over', async () => {
+  it('gives signs of life, and to its own file alone; says when another process has taken over', async () => {
     const lock = await lockRun(folder.path, { beatMs: 20 });
     utimesSync(file(), 1, 1);
     while (statSync(file()).mtimeMs <= 1000) await new Promise((resolve) => setTimeout(resolve, 20));
     lock.check();
     // As a takeover does it: a new file by the same name, which the old owner's beat does not reach.
     renameOver({ token: 'theirs', host: 'node7' });
+    utimesSync(file(), 1, 1);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect([owner()['host'], statSync(file()).mtimeMs]).toEqual(['node7', 1000]);
     lock.release();
     expect(owner()['host']).toBe('node7');
     expect(() => lock.check()).toThrow(/is in use: process \d+ on node7/);

@@ -57,33 +57,33 @@ export async function lockRun(
   const path = join(folder, 'run.lock');
   const own: Owner = { host: hostname(), ...thisProcess(), since: new Date().toISOString(), token: randomUUID() };
   const text = JSON.stringify(own) + '\n';
-  let handle = guard(folder, () => create(path, text));
+  const isFree = guard(folder, () => create(path, text));
   let takenOverFrom: string | undefined;
-  if (handle === undefined) {
+  if (!isFree) {
     const owner = readOwner(path);
     const silentMs = guard(folder, () => ageOf(path, `${path}.${own.token}.probe`));
     if (owner === undefined ? silentMs < staleMs : isAlive(owner, silentMs, staleMs)) throw inUse(folder, owner);
     takenOverFrom = owner && inWords(owner);
     const candidate = `${path}.${own.token}`;
-    handle = guard(folder, () => create(candidate, text))!;
+    guard(folder, () => create(candidate, text));
     guard(folder, () => renameSync(candidate, path));
     await sleep(settleMs);
     const winner = readOwner(path);
-    if (winner?.token !== own.token) {
-      closeSync(handle);
-      throw inUse(folder, winner);
-    }
+    if (winner?.token !== own.token) throw inUse(folder, winner);
   }
-  const open = handle;
-  const stop = startHeartbeat(open, text, beatMs);
+  const stop = startHeartbeat(path, text, beatMs);
   let released = false;
   const release = () => {
     if (released) return;
     released = true;
     stop();
     process.off('exit', release);
-    if (readOwner(path)?.token === own.token) rmSync(path, { force: true });
-    closeSync(open);
+    if (readOwner(path)?.token !== own.token) return;
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      // A file system that is read-only by now: whoever comes next finds that this process is gone.
+    }
   };
   process.on('exit', release);
   return {
@@ -96,23 +96,24 @@ export async function lockRun(
   };
 }
 
-/** An open file with that text; undefined where there is a file. */
-function create(path: string, text: string): number | undefined {
+/** Makes a file with that text; false where there is a file. */
+function create(path: string, text: string): boolean {
   let handle: number;
   try {
     handle = openSync(path, 'wx');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   }
   try {
     writeSync(handle, text, 0);
-    return handle;
+    return true;
   } catch (error) {
     // A full disk: half a lock would keep everybody out for a while.
-    closeSync(handle);
     rmSync(path, { force: true });
     throw error;
+  } finally {
+    closeSync(handle);
   }
 }
 

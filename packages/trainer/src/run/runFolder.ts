@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 import type { JsonObject } from '../checkpoint/CheckpointIndex.js';
+import { partRankOf } from '../checkpoint/listCheckpoints.js';
 import { fileError } from '../fileError.js';
 import { makeFolder } from '../makeFolder.js';
 import { makeUnusedFolder } from '../makeUnusedFolder.js';
@@ -34,13 +35,15 @@ export async function createRunFolder(root: string, name: string, config: JsonOb
   }
 }
 
-/** The run folder that a checkpoint lies in. */
+/** The run folder that a checkpoint lies in, or a rank's part of one. */
 export function runFolderOf(checkpoint: string): RunFolder {
   const parent = dirname(resolve(checkpoint));
-  return runFolderAt(basename(parent) === 'checkpoints' ? dirname(parent) : parent);
+  const folder = partRankOf(parent) === undefined ? parent : dirname(parent);
+  return runFolderAt(basename(folder) === 'checkpoints' ? dirname(folder) : folder);
 }
 
-function runFolderAt(path: string): RunFolder {
+/** The run folder at a path. */
+export function runFolderAt(path: string): RunFolder {
   return {
     path,
     metricsFile: join(path, 'metrics.jsonl'),

@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+
+import { gatherText } from '@scmoe/layer';
+import {
+  type CheckpointWriterOptions,
+  openCheckpointWriter,
+  partFolder,
+  pruneCheckpoints,
+  type RankGroups,
+  saveCheckpoint,
+  setAsideCheckpoints,
+} from '@scmoe/trainer';
+import * as tf from '@tensorflow/tfjs';
+
+import { ownState, wholeState } from '../training/trainingState.js';
+import { agreeOnPart } from './agreeOnPart.js';
+import type { RunCheckpoints, SavedState } from './RunCheckpoints.js';
+
+/** Options of `openLocalCheckpoints`. */
+export interface LocalCheckpointsOptions extends Omit<CheckpointWriterOptions, 'pruneFirst'> {
+  /** Updates of the whole run: the checkpoint of the last one is besides saved whole, in rank 0's folder. */
+  steps: number;
+  /** Is asked before each checkpoint, and throws where the folder is another's by now. */
+  checkOwner: () => void;
+}
+
+/**
+ * Checkpoints of which every rank saves its part in a folder of its own, `rank-1/` in that of its run's checkpoints, on
+ * whatever disk that is: its shard of the experts, and a copy of all that every rank holds. Nothing travels, and each rank
+ * goes on from its own files. A checkpoint counts once all ranks have their part: only then those before it are removed.
+ *
+ * @param checkpoints the folder of the run's checkpoints on this rank
+ */
+export function openLocalCheckpoints(
+  checkpoints: string,
+  groups: RankGroups,
+  { steps, checkOwner, onSaved, ...retention }: LocalCheckpointsOptions,
+): RunCheckpoints {
+  const { world, experts } = groups;
+  const folder = partFolder(checkpoints, world.rank);
+  const saved: { step: number; path: string }[] = [];
+  const writer = openCheckpointWriter(folder, {
+    ...retention,
+    pruneFirst: true,
+    onSaved: (checkpoint) => void saved.push(checkpoint),
+  });
+
+  /** Waits until the parts of all ranks are whole; the words that rank 0 has, on every rank. */
+  const allWhole = async (words = ''): Promise<string> => {
+    await writer.finish();
+    const [chief] = await gatherText(world, words);
+    for (const checkpoint of saved.splice(0)) await onSaved?.(checkpoint);
+    return chief!;
+  };
+
+  /** What tools for one rank read, and any number of ranks goes on from. */
+  const saveWhole = async ({ model, optimizer: own, ...description }: SavedState): Promise<void> => {
+    const { parameters, optimizer } = await wholeState({ model, optimizer: own, groups });
+    try {
+      if (world.rank === 0) await saveCheckpoint(checkpoints, { ...description, parameters, optimizer }, retention);
+    } finally {
+      tf.dispose([parameters, optimizer.state]);
+    }
+  };
+
+  return {
+    folder,
+    save: async (state) => {
+      checkOwner();
+      const id = await allWhole(randomBytes(8).toString('hex'));
+      // Before the parts: a run whose parts say that it is complete has it.
+      if (state.step === steps) await saveWhole(state);
+      const { model, optimizer: own, ...description } = state;
+      const part = { rank: world.rank, size: world.size, expertParallel: experts.size, id };
+      const { parameters, optimizer } = ownState({ model, optimizer: own });
+      try {
+        await writer.save({ ...description, part, parameters, optimizer });
+      } finally {
+        tf.dispose(optimizer.state);
+      }
+    },
+    check: () => writer.check(),
+    finish: async () => {
+      await allWhole();
+      await pruneCheckpoints(folder, retention);
+    },
+    close: () => writer.close(),
+    goBack: async (say) => {
+      await allWhole();
+      const part = await agreeOnPart(folder, groups, { fallback: say, optional: true });
+      if (part) await setAsideCheckpoints(folder, part.index.step);
+      return part;
+    },
+  };
+}
