@@ -17,13 +17,14 @@ struct AttentionShape {
 
 /// out = softmax(scale * q k^T) v per head, logsumexp (batch, heads, queries) for the gradient. Works in float32 in
 /// either precision: weights and scores are never rounded to bf16 (gemm.h makes the products that follow the
-/// precision).
-void attention(const AttentionShape& shape, const float* q, const float* k, const float* v, float* out,
-               float* logsumexp);
+/// precision). `mask` (batch, keys) or null: a key where it is 0 is seen by no query. A query that sees no key gives 0,
+/// with a logsumexp of infinity, so that exp(score - logsumexp) is 0 as well.
+void attention(const AttentionShape& shape, const float* q, const float* k, const float* v, const uint8_t* mask,
+               float* out, float* logsumexp);
 
 /// Gradients of sum(out * dOut). Sums over query blocks and heads run in an order that depends on the shape and the
 /// thread count alone.
 void attentionBackward(const AttentionShape& shape, const float* dOut, const float* q, const float* k, const float* v,
-                       const float* out, const float* logsumexp, float* dQ, float* dK, float* dV);
+                       const uint8_t* mask, const float* out, const float* logsumexp, float* dQ, float* dK, float* dV);
 
 }  // namespace scmoe

@@ -8,7 +8,7 @@ namespace {
 
 struct BackwardScratch {
   float *keyPanels, *valuePanels, *keys, *rows, *queries, *dOut, *dQueries, *weights, *dScores, *logsumexp, *delta;
-  float *dKeys, *dValues;
+  float *dKeys, *dValues, *bias;
 
   BackwardScratch(Arena::Scope& scope, int64_t count, int64_t padded)
       : keyPanels(scope.take<float>(roundUp(count, kPanel) * padded)),
@@ -23,12 +23,16 @@ struct BackwardScratch {
         logsumexp(scope.take<float>(kQueryBlock)),
         delta(scope.take<float>(kQueryBlock)),
         dKeys(scope.take<float>(count * padded)),
-        dValues(scope.take<float>(count * padded)) {}
+        dValues(scope.take<float>(count * padded)),
+        bias(scope.take<float>(roundUp(count, kLanes))) {}
 };
 
-/// Scores become weights p = exp(score - logsumexp), dWeights become dScores = p (dWeight - delta); `count` are seen,
-/// the rest of the block is zero.
-inline void gradientRow(float* scores, float* dWeights, int64_t count, int64_t width, float logsumexp, float delta) {
+/// Scores become weights p = exp(score + bias - logsumexp), dWeights become dScores = p (dWeight - delta); `count` are
+/// seen, the rest of the block is zero; `bias` may be null.
+inline void gradientRow(float* scores, float* dWeights, const float* bias, int64_t count, int64_t width,
+                        float logsumexp, float delta) {
+  if (bias)
+    for (int64_t j = 0; j < count; j += kLanes) store(scores + j, load(scores + j) + load(bias + j));
   int64_t j = 0;
   for (; j + kLanes <= count; j += kLanes) {
     const Vec p = exponential(load(scores + j) - logsumexp);
@@ -50,7 +54,7 @@ inline void gradientRow(float* scores, float* dWeights, int64_t count, int64_t w
 }
 
 /// One block of queries of one head: its dQueries, and its share of dKeys and dValues.
-void backwardBlock(const AttentionShape& shape, int64_t padded, int64_t firstQuery, int64_t rows,
+void backwardBlock(const AttentionShape& shape, int64_t padded, int64_t firstQuery, int64_t rows, const float* bias,
                    const BackwardScratch& s) {
   const int64_t vectors = padded / kLanes, keys = visibleKeys(shape, firstQuery + rows - 1);
   std::fill(s.dQueries, s.dQueries + rows * padded, 0.0f);
@@ -62,7 +66,8 @@ void backwardBlock(const AttentionShape& shape, int64_t padded, int64_t firstQue
     scoreBlock(shape, rows, padded, s.queries, s.keyPanels, firstKey, width, seen, s.weights);
     scoreBlock(shape, rows, padded, s.dOut, s.valuePanels, firstKey, width, seen, s.dScores);
     for (int64_t i = 0; i < rows; ++i)
-      gradientRow(s.weights + i * kKeyBlock, s.dScores + i * kKeyBlock, seen(i), width, s.logsumexp[i], s.delta[i]);
+      gradientRow(s.weights + i * kKeyBlock, s.dScores + i * kKeyBlock, bias ? bias + firstKey : nullptr, seen(i),
+                  width, s.logsumexp[i], s.delta[i]);
     for (int64_t i = 0; i < rows; i += kTileRows) {
       const int64_t count = std::min<int64_t>(kTileRows, rows - i);
       smallProduct<Onto::kSum>(count, vectors, seen(i + count - 1), s.dScores + i * kKeyBlock, kKeyBlock, 1,
@@ -84,7 +89,7 @@ void backwardBlock(const AttentionShape& shape, int64_t padded, int64_t firstQue
 }  // namespace
 
 void attentionBackward(const AttentionShape& shape, const float* dOut, const float* q, const float* k, const float* v,
-                       const float* out, const float* logsumexp, float* dQ, float* dK, float* dV) {
+                       const uint8_t* mask, const float* out, const float* logsumexp, float* dQ, float* dK, float* dV) {
   const int64_t size = shape.size, padded = roundUp(size, kLanes), group = shape.heads / shape.kvHeads;
   const int64_t stride = shape.heads * size, keyStride = shape.kvHeads * size;
   const bool turn = shape.rope != RopeStyle::kNone;
@@ -130,6 +135,7 @@ void attentionBackward(const AttentionShape& shape, const float* dOut, const flo
         std::fill(s.rows + count * padded, s.rows + kPanel * padded, 0.0f);
         packPanels(s.rows, kPanel, padded, s.valuePanels + first * padded);
       }
+      const float* const bias = maskBias(mask ? mask + item.batch * shape.keys : nullptr, shape.keys, s.bias);
 
       for (int64_t block = item.firstBlock; block < item.lastBlock; ++block) {
         const int64_t firstQuery = block * kQueryBlock, rows = std::min(kQueryBlock, shape.queries - firstQuery);
@@ -147,7 +153,7 @@ void attentionBackward(const AttentionShape& shape, const float* dOut, const flo
             for (int64_t d = 0; d < size; ++d) sum += a[d] * b[d];
             s.delta[i] = sum;
           }
-          backwardBlock(shape, padded, firstQuery, rows, s);
+          backwardBlock(shape, padded, firstQuery, rows, bias, s);
           for (int64_t i = 0; i < rows; ++i)
             rotate(shape.rope, table, position + i, true, shape.scale, s.dQueries + i * padded, size,
                    dQ + offset + i * stride);

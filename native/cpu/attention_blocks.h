@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 #include "core/parallel.h"
 #include "cpu/attention.h"
@@ -21,6 +22,15 @@ inline int64_t roundUp(int64_t value, int64_t multiple) { return (value + multip
 /// Keys that query i sees.
 inline int64_t visibleKeys(const AttentionShape& shape, int64_t i) {
   return shape.causal ? shape.keys - shape.queries + i + 1 : shape.keys;
+}
+
+/// What is added to the scores of each key of a sequence: -infinity where its mask (keys) is 0, else 0. The room behind
+/// the last key, up to whole vectors, is 0. Returns `to`, or null without a mask.
+inline const float* maskBias(const uint8_t* mask, int64_t keys, float* to) {
+  if (!mask) return nullptr;
+  for (int64_t j = 0; j < keys; ++j) to[j] = mask[j] ? 0.0f : -std::numeric_limits<float>::infinity();
+  for (int64_t j = keys; j < roundUp(keys, kLanes); ++j) to[j] = 0.0f;
+  return to;
 }
 
 /// One piece of work: a range of query blocks of all query heads that share a key head.

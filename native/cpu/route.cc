@@ -18,9 +18,13 @@ namespace {
 /// What is added to the sum of sigmoid scores before dividing by it: all of them may underflow.
 constexpr float kSmallest = 1e-20f;
 
+/// The expert of a masked token's choices.
+constexpr int32_t kNobody = -1;
+
 float scoreTotal(const RouteOptions& options, const float* score, const int32_t* chosen) {
   float total = options.sigmoid ? kSmallest : 0.0f;
-  for (int64_t j = 0; j < options.topK; ++j) total += score[chosen[j]];
+  for (int64_t j = 0; j < options.topK; ++j)
+    if (chosen[j] != kNobody) total += score[chosen[j]];
   return total;
 }
 
@@ -49,7 +53,7 @@ void chooseRow(int64_t count, int64_t topK, const float* score, const float* bia
 
 void checkExperts(const char* what, int64_t choices, int64_t numExperts, const int32_t* experts) {
   for (int64_t i = 0; i < choices; ++i)
-    if (experts[i] < 0 || experts[i] >= numExperts)
+    if (experts[i] < kNobody || experts[i] >= numExperts)
       throw ArgumentError(std::string(what) + ": experts[" + std::to_string(i) + "]: expected 0 to " +
                           std::to_string(numExperts - 1) + ", got " + std::to_string(experts[i]));
 }
@@ -57,7 +61,7 @@ void checkExperts(const char* what, int64_t choices, int64_t numExperts, const i
 }  // namespace
 
 void routeForward(const RouteOptions& options, const float* logits, const float* bias, const int32_t* given,
-                  float* scores, float* weights, int32_t* experts) {
+                  const uint8_t* mask, float* scores, float* weights, int32_t* experts) {
   const int64_t count = options.numExperts, topK = options.topK;
   if (given) {
     const int64_t choices = options.tokens * topK;
@@ -69,15 +73,22 @@ void routeForward(const RouteOptions& options, const float* logits, const float*
       const float* const row = logits + t * count;
       float* const score = scores + t * count;
       int32_t* const chosen = experts + t * topK;
+      float* const weight = weights + t * topK;
+      if (mask && !mask[t]) {
+        std::fill(score, score + count, 0.0f);
+        std::fill(weight, weight + topK, 0.0f);
+        std::fill(chosen, chosen + topK, kNobody);
+        continue;
+      }
       if (options.sigmoid) {
         for (int64_t e = 0; e < count; ++e) score[e] = vsigmoid(row[e]);
       } else {
         softmaxRow(count, row, score);
       }
       if (!given) chooseRow(count, topK, score, bias, chosen);
-      float* const weight = weights + t * topK;
       const float total = options.normalize ? scoreTotal(options, score, chosen) : 1.0f;
-      for (int64_t j = 0; j < topK; ++j) weight[j] = score[chosen[j]] / total * options.scale;
+      for (int64_t j = 0; j < topK; ++j)
+        weight[j] = chosen[j] == kNobody ? 0.0f : score[chosen[j]] / total * options.scale;
     }
   });
 }
@@ -100,7 +111,8 @@ void routeBackward(const RouteOptions& options, const float* scores, const float
           total = scoreTotal(options, score, chosen);
           for (int64_t j = 0; j < topK; ++j) mean += dw[j] * w[j];  // w carries the scale
         }
-        for (int64_t j = 0; j < topK; ++j) gradient[chosen[j]] += (dw[j] * scale - mean) / total;
+        for (int64_t j = 0; j < topK; ++j)
+          if (chosen[j] != kNobody) gradient[chosen[j]] += (dw[j] * scale - mean) / total;
       }
       if (options.sigmoid) {
         for (int64_t e = 0; e < numExperts; ++e) gradient[e] *= score[e] * (1.0f - score[e]);
@@ -116,6 +128,7 @@ void routeBackward(const RouteOptions& options, const float* scores, const float
 void dispatchPlan(const PlanOptions& options, const int32_t* experts, const float* weights, int32_t* slots,
                   int32_t* counts, int32_t* load, int32_t* firstLoad) {
   const int64_t tokens = options.tokens, topK = options.topK, capacity = options.capacity;
+  const int64_t limit = std::min(options.limit, capacity);
   const int64_t numExperts = options.numExperts;
   const int64_t all = numExperts + options.numZeroExperts;
   const int64_t choices = tokens * topK;
@@ -130,22 +143,23 @@ void dispatchPlan(const PlanOptions& options, const int32_t* experts, const floa
   checkExperts("dispatchPlan", choices, all, experts);
   for (int64_t i = 0; i < choices; ++i) {
     const int32_t e = experts[i];
+    if (e == kNobody) continue;
     ++load[e];
     if (i % topK == 0) ++firstLoad[e];
   }
 
-  // Choices that may take a slot at all: with `byProbability`, each expert's `capacity` largest weights.
+  // Choices that may take a slot at all: with `byProbability`, each expert's `limit` largest weights.
   std::vector<char> allowed;
   if (capacity > 0 && options.byProbability) {
     allowed.assign(choices, 0);
     std::vector<std::vector<int32_t>> byExpert(numExperts);
     for (int64_t i = 0; i < choices; ++i)
-      if (experts[i] < numExperts) byExpert[experts[i]].push_back(static_cast<int32_t>(i));
+      if (experts[i] != kNobody && experts[i] < numExperts) byExpert[experts[i]].push_back(static_cast<int32_t>(i));
     for (auto& own : byExpert) {
-      if (static_cast<int64_t>(own.size()) > capacity) {
+      if (static_cast<int64_t>(own.size()) > limit) {
         std::stable_sort(own.begin(), own.end(),
                          [&](int32_t a, int32_t b) { return ranksBefore(weights[a], weights[b]); });
-        own.resize(capacity);
+        own.resize(limit);
       }
       for (const int32_t i : own) allowed[i] = 1;
     }
@@ -159,11 +173,11 @@ void dispatchPlan(const PlanOptions& options, const int32_t* experts, const floa
   }
   const auto place = [&](int64_t i) {
     const int32_t e = experts[i];
-    if (e >= numExperts) {  // computes nothing: no slot
+    if (e == kNobody || e >= numExperts) {  // computes nothing: no slot
       slots[i] = -1;
       return;
     }
-    const bool fits = (capacity == 0 || counts[e] < capacity) && (allowed.empty() || allowed[i]);
+    const bool fits = (capacity == 0 || counts[e] < limit) && (allowed.empty() || allowed[i]);
     slots[i] = fits ? start[e] + counts[e]++ : -1;
   };
   if (capacity > 0 && options.choiceFirst) {

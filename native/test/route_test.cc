@@ -18,10 +18,11 @@ struct Routed {
 };
 
 Routed routed(const RouteOptions& options, const std::vector<float>& logits, const float* bias = nullptr,
-              const int32_t* given = nullptr) {
+              const int32_t* given = nullptr, const uint8_t* mask = nullptr) {
   Routed result{std::vector<float>(options.tokens * options.numExperts),
                 std::vector<float>(options.tokens * options.topK), std::vector<int32_t>(options.tokens * options.topK)};
-  routeForward(options, logits.data(), bias, given, result.scores.data(), result.weights.data(), result.experts.data());
+  routeForward(options, logits.data(), bias, given, mask, result.scores.data(), result.weights.data(),
+               result.experts.data());
   return result;
 }
 
@@ -108,7 +109,7 @@ TEST(zero_computation_experts_take_no_slot) {
   for (const bool byProbability : {false, true})
     for (const int64_t capacity : {0, 1}) {
       std::vector<int32_t> slots(6), counts(2), load(4), firstLoad(4);
-      dispatchPlan({3, 2, 2, 2, capacity, byProbability, true}, experts, weights, slots.data(), counts.data(),
+      dispatchPlan({3, 2, 2, 2, capacity, byProbability, true, capacity}, experts, weights, slots.data(), counts.data(),
                    load.data(), firstLoad.data());
       CHECK(load == (std::vector<int32_t>{2, 1, 2, 1}));
       CHECK(firstLoad == (std::vector<int32_t>{1, 0, 1, 1}));
@@ -117,6 +118,39 @@ TEST(zero_computation_experts_take_no_slot) {
       CHECK(slots ==
             (dropped ? std::vector<int32_t>{0, -1, -1, 1, -1, -1} : std::vector<int32_t>{0, -1, -1, 2, -1, 1}));
     }
+}
+
+TEST(a_masked_token_has_no_scores_no_experts_and_no_gradient) {
+  const std::vector<float> logits = normal(2 * 3, 4), ones(2 * 3, 1.0f);
+  const uint8_t mask[] = {0, 1};
+  for (const bool sigmoid : {false, true}) {
+    const RouteOptions options{2, 3, 2, sigmoid, true, 1.0f};
+    const auto masked = routed(options, logits, nullptr, nullptr, mask);
+    const auto whole = routed(options, logits);
+    std::vector<float> gradient(6);
+    routeBackward(options, masked.scores.data(), masked.weights.data(), masked.experts.data(), ones.data(), ones.data(),
+                  gradient.data());
+    for (int64_t e = 0; e < 3; ++e) {
+      CHECK(masked.scores[e] == 0 && gradient[e] == 0);
+      CHECK(masked.scores[3 + e] == whole.scores[3 + e]);
+    }
+    for (int64_t j = 0; j < 2; ++j) {
+      CHECK(masked.weights[j] == 0 && masked.experts[j] == -1);
+      CHECK(masked.experts[2 + j] == whole.experts[2 + j]);
+    }
+  }
+}
+
+TEST(nobody_takes_no_slot_and_only_the_limit_is_filled) {
+  const int32_t experts[] = {-1, 0, 0, 0};
+  const float weights[] = {9, 1, 3, 2};
+  for (const bool byProbability : {false, true}) {
+    std::vector<int32_t> slots(4), counts(1), load(1), firstLoad(1);
+    dispatchPlan({4, 1, 1, 0, 3, byProbability, true, 2}, experts, weights, slots.data(), counts.data(), load.data(),
+                 firstLoad.data());
+    CHECK(load[0] == 3 && firstLoad[0] == 3 && counts[0] == 2);
+    CHECK(slots == (byProbability ? std::vector<int32_t>{-1, -1, 0, 1} : std::vector<int32_t>{-1, 0, 1, -1}));
+  }
 }
 
 }  // namespace

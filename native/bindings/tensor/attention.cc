@@ -18,12 +18,12 @@ static AttentionShape shapeOf(const Call& call, const Arguments& args) {
 }
 
 SCMOE_EXPORT(attention) {
-  attention(shapeOf(call, args), args.q, args.k, args.v, args.out, args.logsumexp);
+  attention(shapeOf(call, args), args.q, args.k, args.v, args.mask, args.out, args.logsumexp);
   return nullptr;
 }
 
 SCMOE_EXPORT(attentionBackward) {
-  attentionBackward(shapeOf(call, args), args.dOut, args.q, args.k, args.v, args.out, args.logsumexp, args.dQ, args.dK,
-                    args.dV);
+  attentionBackward(shapeOf(call, args), args.dOut, args.q, args.k, args.v, args.mask, args.out, args.logsumexp,
+                    args.dQ, args.dK, args.dV);
   return nullptr;
 }

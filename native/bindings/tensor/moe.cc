@@ -11,7 +11,8 @@ static RouteOptions routeOptions(const Arguments& args) {
 }
 
 SCMOE_EXPORT(routeForward) {
-  routeForward(routeOptions(args), args.logits, args.bias, args.given, args.scores, args.weights, args.experts);
+  routeForward(routeOptions(args), args.logits, args.bias, args.given, args.mask, args.scores, args.weights,
+               args.experts);
   return nullptr;
 }
 
@@ -21,8 +22,10 @@ SCMOE_EXPORT(routeBackward) {
 }
 
 SCMOE_EXPORT(dispatchPlan) {
-  const PlanOptions options{args.tokens,   args.topK,          args.numExperts, args.numZeroExperts,
-                            args.capacity, args.byProbability, args.choiceFirst};
+  if (args.limit) call.expect(*args.limit >= 0, "limit", "a number of slots >= 0", *args.limit);
+  const int64_t limit = args.limit ? *args.limit : args.capacity;
+  const PlanOptions options{args.tokens,   args.topK,          args.numExperts,  args.numZeroExperts,
+                            args.capacity, args.byProbability, args.choiceFirst, limit};
   dispatchPlan(options, args.experts, args.weights, args.slots, args.counts, args.load, args.firstLoad);
   return nullptr;
 }

@@ -4,6 +4,7 @@ export { resolveRouter } from './config/resolveRouter.js';
 export { routerOptions, type ResolvedRouter, type RouterConfig } from './config/routerOptions.js';
 export { isRouterBuffer, routerSpecs, routerStreams, type RouterParameterSpec } from './config/routerSpecs.js';
 export { recordRouting, type RoutingTrace } from './router/RoutingTrace.js';
+export type { WholeBatch } from './losses/LossSums.js';
 export { importanceLoss, type ImportanceOptions } from './losses/importanceLoss.js';
 export { loadBalanceLoss } from './losses/loadBalanceLoss.js';
 export { loadLoss } from './losses/loadLoss.js';
@@ -12,6 +13,7 @@ export {
   routerLosses,
   routerLossOptions,
   weightedRouterLosses,
+  type RouterLossContext,
   type ResolvedRouterLosses,
   type RouterLossConfig,
   type RouterLossName,

@@ -24,6 +24,11 @@ export interface RouteContext {
   replay?: RoutingTrace;
   /** (T, 1) int32: the expert that a token may not choose, because it has it already (DGMoE). */
   excluded?: tf.Tensor2D;
+  /**
+   * (T) bool: false for a token that is padding. It chooses nobody, so that it takes no slot and counts in no loss,
+   * statistic or correction bias; and no more slots are filled than the tokens alone would have had.
+   */
+  mask?: tf.Tensor;
   /** Keep every choice, whatever the capacity factor. */
   dropless?: boolean;
 }
@@ -46,16 +51,39 @@ export function routeTokens(
   return tf.tidy(() => {
     const numTokens = tokens.shape[0];
     const { routing, scoreFunction, numExperts, numZeroExperts, topK } = router;
+    const { mask } = context;
     const made = routerLogits(tokens as tf.Tensor2D, parameters, router, context);
     const capacity = context.dropless ? 0 : expertCapacity({ ...router, numTokens });
+    const slots = { capacity, limit: mask && capacity > 0 ? filledSlots(mask, router) : undefined };
     const result =
       routing === 'expertChoice'
-        ? chosenByExperts(made.logits, router, capacity)
-        : chosenByTokens(made.logits, parameters, router, context, capacity);
+        ? chosenByExperts(made.logits, router, { ...slots, mask })
+        : chosenByTokens(made.logits, parameters, router, context, slots);
     const identityWeights = numZeroExperts > 0 ? weightsOfZeroExperts(result, router) : undefined;
     const numRows = capacity > 0 ? numExperts * capacity : numTokens * topK;
-    return { ...made, ...result, scoreFunction, capacity, numRows, ...(identityWeights && { identityWeights }) };
+    return {
+      ...made,
+      ...result,
+      scoreFunction,
+      capacity,
+      numRows,
+      ...(identityWeights && { identityWeights }),
+      ...(mask && { mask: tf.clone(mask as tf.Tensor1D) }),
+    };
   });
+}
+
+interface Slots {
+  capacity: number;
+  limit?: tf.Tensor;
+}
+
+/** Slots of each expert that the tokens alone would have had: one int32, which the host never reads. */
+function filledSlots(mask: tf.Tensor, router: ResolvedRouter): tf.Tensor {
+  const ofCount = Int32Array.from({ length: mask.size + 1 }, (_, numTokens) =>
+    expertCapacity({ ...router, numTokens }),
+  );
+  return tf.gather(tf.tensor1d(ofCount, 'int32'), tf.sum(tf.cast(mask, 'int32')));
 }
 
 function chosenByTokens(
@@ -63,23 +91,24 @@ function chosenByTokens(
   parameters: Record<string, tf.Tensor>,
   router: ResolvedRouter,
   context: RouteContext,
-  capacity: number,
+  slots: Slots,
 ): Route {
   const bias = router.correctionBias ? parameters['correctionBias'] : undefined;
   const experts = choiceOf(logits, router, context, bias);
-  return route(logits, { ...router, capacity, experts, correctionBias: experts ? undefined : bias });
+  const { mask } = context;
+  return route(logits, { ...router, ...slots, mask, experts, correctionBias: experts ? undefined : bias });
 }
 
 /** The choice where it is not just the k largest of score + bias, which the kernel makes itself. */
 function choiceOf(
   logits: tf.Tensor2D,
   router: ResolvedRouter,
-  { replay, excluded }: RouteContext,
+  { replay, excluded, mask }: RouteContext,
   bias?: tf.Tensor,
 ): tf.Tensor2D | undefined {
   const tokens = logits.shape[0];
   if (replay) return replayedChoice(replay, tokens, router);
-  if (router.forcedBalance) return balancedChoice(tokens, router);
+  if (router.forcedBalance) return balancedChoice(tokens, router, mask);
   if (excluded || router.numGroups > 1) return chooseExperts(logits, router, { bias, excluded });
   return undefined;
 }
@@ -88,7 +117,11 @@ function choiceOf(
  * Every expert takes the `capacity` tokens that score highest with it (Zhou et al., arXiv 2202.09368, section 3.2): all
  * experts are choices of all tokens, of which an expert drops all but its best.
  */
-function chosenByExperts(logits: tf.Tensor2D, router: ResolvedRouter, capacity: number): Route {
+function chosenByExperts(
+  logits: tf.Tensor2D,
+  router: ResolvedRouter,
+  slots: Slots & Pick<RouteContext, 'mask'>,
+): Route {
   const { numExperts, scoreFunction, routedScalingFactor } = router;
   const result = route(logits, {
     topK: numExperts,
@@ -96,7 +129,7 @@ function chosenByExperts(logits: tf.Tensor2D, router: ResolvedRouter, capacity: 
     normalizeWeights: false,
     routedScalingFactor,
     experts: everyExpert(logits.shape[0], router),
-    capacity,
+    ...slots,
     dropPolicy: 'probability',
     capacityOrder: 'token',
   });
@@ -118,7 +151,7 @@ function check(
   tokens: tf.Tensor,
   parameters: Record<string, tf.Tensor>,
   router: ResolvedRouter,
-  { replay, excluded, dropless }: RouteContext,
+  { replay, excluded, dropless, mask }: RouteContext,
 ): void {
   const shape = (x: tf.Tensor) => `(${x.shape.join(', ')})`;
   if (tokens.rank !== 2) throw new ArgumentError(`tokens: expected (tokens, d), got ${shape(tokens)}`);
@@ -134,6 +167,8 @@ function check(
     const given = Object.entries({ replay, excluded, dropless }).find(([, value]) => value !== undefined && value);
     if (given) throw new ArgumentError(`${given[0]}: expected none with routing 'expertChoice'`);
   }
+  if (mask && (mask.dtype !== 'bool' || mask.shape.join() !== String(tokens.shape[0])))
+    throw new ArgumentError(`mask: expected bool (${tokens.shape[0]}), got ${mask.dtype} ${shape(mask)}`);
   if (!excluded) return;
   if (excluded.dtype !== 'int32' || excluded.shape.join() !== [tokens.shape[0], 1].join())
     throw new ArgumentError(

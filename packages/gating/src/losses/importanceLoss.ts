@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import type { Routing } from '../Routing.js';
 import { expertProbabilities } from './expertProbabilities.js';
+import type { SummedLoss } from './LossSums.js';
 import { squaredVariation } from './squaredVariation.js';
 
 /** The numbers that the importance of an expert is the sum of. */
@@ -16,6 +17,12 @@ export interface ImportanceOptions {
   of?: 'gates' | 'scores';
 }
 
+/** The sums of the importance loss of gates: the importance of each expert, (N). */
+export const importance: SummedLoss<Routing, { importance: tf.Tensor }> = {
+  sums: (routing) => ({ importance: gatesOfExperts(routing) }),
+  ofSums: (sums) => squaredVariation(sums.importance, 'population'),
+};
+
 /**
  * Squared coefficient of variation of the experts' importance: 0 when even. Zero-computation experts are left out.
  *
@@ -26,7 +33,7 @@ export function importanceLoss(routing: Routing, { of = 'gates' }: ImportanceOpt
     throw new ArgumentError(`importanceLoss: of must be 'gates' or 'scores', got '${String(of)}'`);
   return tf.tidy(() => {
     if (of === 'scores') return squaredVariation(tf.sum(expertProbabilities(routing), 0), 'sample');
-    return squaredVariation(gatesOfExperts(routing), 'population');
+    return importance.ofSums(importance.sums(routing));
   });
 }
 

@@ -2,6 +2,24 @@ import * as tf from '@tensorflow/tfjs';
 
 import type { Routing } from '../Routing.js';
 import { expertProbabilities } from './expertProbabilities.js';
+import { atLeastOne, type SummedLoss } from './LossSums.js';
+import { numTokensOf } from './numTokensOf.js';
+
+type Source = Pick<Routing, 'scores' | 'counts' | 'scoreFunction' | 'firstLoad' | 'mask'>;
+
+/** The sums of the load-balance loss: of scores and of first choices, (N) each, and the tokens. */
+export const loadBalance: SummedLoss<Source, { scores: tf.Tensor; first: tf.Tensor; tokens: tf.Tensor | number }> = {
+  sums: (routing) => ({
+    scores: tf.sum(expertProbabilities(routing), 0),
+    first: tf.cast(tf.slice(routing.firstLoad, 0, routing.counts.shape[0]), 'float32'),
+    tokens: numTokensOf(routing),
+  }),
+  ofSums: ({ scores, first, tokens }) => {
+    const share = tf.div(first, tf.maximum(tf.sum(first), 1));
+    const meanScores = tf.div(scores, atLeastOne(tokens));
+    return tf.mul<tf.Scalar>(tf.sum(tf.mul(meanScores, share)), scores.size);
+  },
+};
 
 /**
  * numExperts * sum over experts of (mean score) * (share of first choices): 1 when balanced, numExperts when one expert
@@ -11,15 +29,6 @@ import { expertProbabilities } from './expertProbabilities.js';
  *
  * @returns scalar
  */
-export function loadBalanceLoss(
-  routing: Pick<Routing, 'scores' | 'counts' | 'scoreFunction' | 'firstLoad'>,
-): tf.Scalar {
-  return tf.tidy(() => {
-    const numExperts = routing.counts.shape[0];
-    const numTokens = routing.scores.shape[0];
-    const first = tf.cast(tf.slice(routing.firstLoad, 0, numExperts), 'float32');
-    const share = tf.div(first, tf.maximum(tf.sum(first), 1));
-    const meanScores = tf.div(tf.sum(expertProbabilities(routing), 0), Math.max(1, numTokens));
-    return tf.mul<tf.Scalar>(tf.sum(tf.mul(meanScores, share)), numExperts);
-  });
+export function loadBalanceLoss(routing: Source): tf.Scalar {
+  return tf.tidy(() => loadBalance.ofSums(loadBalance.sums(routing)));
 }

@@ -4,11 +4,13 @@ import * as tf from '@tensorflow/tfjs';
 import type { OptionSpecs, OptionsOf, ResolvedOptions } from '../options/OptionSpec.js';
 import { resolveOptions } from '../options/resolveOptions.js';
 import type { Routing } from '../Routing.js';
-import { importanceLoss } from './importanceLoss.js';
-import { loadBalanceLoss } from './loadBalanceLoss.js';
-import { loadLoss } from './loadLoss.js';
-import { sequenceBalanceLoss } from './sequenceBalanceLoss.js';
-import { zLoss } from './zLoss.js';
+import { balanceOfAllLayers } from './balanceOfAllLayers.js';
+import { importance } from './importanceLoss.js';
+import { loadBalance } from './loadBalanceLoss.js';
+import { smoothLoad } from './loadLoss.js';
+import { overWholeBatch, type LossSums, type SummedLoss, type WholeBatch } from './LossSums.js';
+import { sequenceBalance } from './sequenceBalanceLoss.js';
+import { squaredLogits } from './zLoss.js';
 
 const coefficient = { type: 'number', minimum: 0 } as const;
 
@@ -54,12 +56,51 @@ export interface ResolvedRouterLosses extends ResolvedOptions<typeof routerLossO
 /** A router loss by its name, which that of its coefficient begins with. */
 export type RouterLossName = keyof ResolvedRouterLosses extends `${infer Name}Coefficient` ? Name : never;
 
-const losses: Record<RouterLossName, (routing: Routing, context: { numSequences: number }) => tf.Scalar> = {
-  loadBalance: (routing) => loadBalanceLoss(routing),
-  sequenceBalance: (routing, context) => sequenceBalanceLoss(routing, context),
-  importance: (routing) => importanceLoss(routing),
-  load: (routing) => loadLoss(routing),
-  zLoss: (routing) => zLoss(routing),
+/** What router losses depend on besides routings. */
+export interface RouterLossContext {
+  /** The tokens are so many sequences of equal length. */
+  numSequences: number;
+  /**
+   * The load-balance loss: of the first choices of each layer (Switch; the default), or one of all choices of all layers
+   * together (Mixtral and Qwen2-MoE in transformers).
+   */
+  balance?: 'layers' | 'allLayers';
+  /** Which losses; by default those that have a coefficient. */
+  names?: readonly RouterLossName[];
+  /** Makes the losses those of the whole batch that this micro-batch is a part of. */
+  whole?: WholeBatch;
+}
+
+/** A loss over its sums, and the sums of each routing that it is summed over. */
+interface OwnSums {
+  name: RouterLossName;
+  sums: LossSums[];
+  ofSums: (sums: never) => tf.Scalar;
+}
+
+/** One routing by itself, its losses to be added up. */
+function each<Source, Sums extends LossSums>(
+  name: RouterLossName,
+  loss: SummedLoss<Source, Sums>,
+  sources: readonly Source[],
+): OwnSums {
+  return { name, sums: sources.map((source) => loss.sums(source)), ofSums: (sums: Sums) => loss.ofSums(sums) };
+}
+
+const losses: Record<RouterLossName, (routings: readonly Routing[], context: RouterLossContext) => OwnSums> = {
+  loadBalance: (routings, { balance = 'layers' }) =>
+    balance === 'layers'
+      ? each('loadBalance', loadBalance, routings)
+      : each('loadBalance', balanceOfAllLayers, [routings]),
+  sequenceBalance: (routings, { numSequences }) =>
+    each(
+      'sequenceBalance',
+      sequenceBalance,
+      routings.map((routing) => ({ routing, numSequences })),
+    ),
+  importance: (routings) => each('importance', importance, routings),
+  load: (routings) => each('load', smoothLoad, routings),
+  zLoss: (routings) => each('zLoss', squaredLogits, routings),
 };
 
 /**
@@ -84,24 +125,28 @@ export function resolveRouterLosses(
  * Every loss that has a coefficient, summed over the routings and not weighted. The load loss counts where noise was
  * added, which is in training.
  *
- * @param context `numSequences`: the tokens are so many sequences of equal length
  * @returns scalars by name, in the order of `routerLossOptions`
  */
 export function routerLosses(
   routings: readonly Routing[],
   coefficients: ResolvedRouterLosses,
-  context: { numSequences: number },
+  context: RouterLossContext,
 ): Partial<Record<RouterLossName, tf.Scalar>> {
-  const names = Object.keys(losses) as RouterLossName[];
-  return tf.tidy(() =>
-    Object.fromEntries(
-      names.flatMap((name) => {
-        const of = name === 'load' ? routings.filter(({ noiseDeviation }) => noiseDeviation) : routings;
-        if (coefficients[`${name}Coefficient`] === 0 || of.length === 0) return [];
-        return [[name, sum(of.map((routing) => losses[name](routing, context)))]];
-      }),
-    ),
-  );
+  const all = Object.keys(losses) as RouterLossName[];
+  const { names = all.filter((name) => coefficients[`${name}Coefficient`] > 0), whole } = context;
+  return tf.tidy(() => {
+    const own = all.flatMap((name) => {
+      const of = name === 'load' ? routings.filter(({ noiseDeviation }) => noiseDeviation) : routings;
+      return names.includes(name) && of.length > 0 ? [losses[name](of, context)] : [];
+    });
+    const used = overWholeBatch(
+      own.flatMap(({ sums }) => sums),
+      whole,
+    );
+    return Object.fromEntries(
+      own.map(({ name, sums, ofSums }) => [name, sum(used.splice(0, sums.length).map((one) => ofSums(one as never)))]),
+    );
+  });
 }
 
 /** Sum of losses, each times its coefficient; undefined of none. */

@@ -8,7 +8,7 @@ import type { Routing } from '../Routing.js';
 export interface RoutingTrace {
   numTokens: number;
   topK: number;
-  /** (numTokens, topK), flat */
+  /** (numTokens, topK), flat; -1 for a masked token. */
   experts: Int32Array;
 }
 
@@ -37,7 +37,7 @@ export function replayedChoice(trace: RoutingTrace, tokens: number, router: Reso
     );
   }
   const all = numExperts + numZeroExperts;
-  const wrong = experts.find((expert) => !(expert >= 0 && expert < all));
+  const wrong = experts.find((expert) => !(expert >= -1 && expert < all));
   if (wrong !== undefined) throw new ArgumentError(`replay: expected experts from 0 to ${all - 1}, got ${wrong}`);
   return tf.tensor2d(Int32Array.from(experts), [tokens, topK], 'int32');
 }

@@ -49,13 +49,16 @@ function bestGroupsOnly(
   return tf.reshape(tf.where(mask, grouped, -Infinity), compared.shape);
 }
 
-/** (T, k) int32, expert (t k + j) mod N: an even load, whatever the scores. */
-export function balancedChoice(tokens: number, { topK, numExperts }: ResolvedRouter): tf.Tensor2D {
-  return tf.tensor2d(
+/** (T, k) int32, expert (t k + j) mod N of token t, masked ones not counted: an even load, whatever the scores. */
+export function balancedChoice(tokens: number, { topK, numExperts }: ResolvedRouter, mask?: tf.Tensor): tf.Tensor2D {
+  const even = tf.tensor2d(
     Int32Array.from({ length: tokens * topK }, (_, choice) => choice % numExperts),
     [tokens, topK],
     'int32',
   );
+  if (!mask) return even;
+  const place = tf.cumsum(tf.cast(mask, 'int32'), 0, true); // of each token among those that are there
+  return tf.gather(even, place);
 }
 
 /** (T, N) int32, every expert: what experts choose from. */

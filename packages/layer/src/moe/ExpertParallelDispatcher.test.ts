@@ -84,7 +84,8 @@ describeRanks('experts shared out over ranks', () => {
         const outcomes = reports.map(({ cases }) => cases[backend]![name]!);
         const choices = rankCase.choices(ranks);
         const { config, as } = rankCase;
-        const local = (from: number, to: number) => runCase({ config, choices }, { from, to });
+        const masks = rankCase.masks?.(ranks);
+        const local = (from: number, to: number) => runCase({ config, choices, masks }, { from, to });
         // With a capacity, what is dropped depends on the tokens of a rank: one rank sees them rank by rank as well.
         const expected =
           config.capacityFactor > 0
@@ -120,6 +121,9 @@ describeRanks('experts shared out over ranks', () => {
       expect(counts('dropless, an expert without tokens').map((perExpert) => perExpert[3])).toEqual(
         Array<number>(ranks).fill(0),
       );
+      const tokens = rankCases(ranks)['padding, top-2, shared expert']!.masks!(ranks).flat();
+      expect(total('padding, top-2, shared expert')).toBe(2 * tokens.filter((token) => token === 1).length);
+      expect(counts('padding, top-2, shared expert')[1]!.every((count) => count === 0)).toBe(true);
       expect(counts('dropless, a rank without tokens')[1]!.every((count) => count === 0)).toBe(true);
       const toOthers = counts('dropless, a rank that sends to itself alone')[0]!.slice(8 / ranks);
       expect(toOthers.every((count) => count === 0)).toBe(true);

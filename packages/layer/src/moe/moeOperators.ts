@@ -53,14 +53,15 @@ export function routedSpecs(
   };
 }
 
-/** Scores and choices for tokens s (..., d), which are numbered through all leading axes. */
+/** Scores and choices for tokens s (..., d), which are numbered through all leading axes, as are those of a mask (...). */
 export function gate(
   s: tf.Tensor,
   parameters: ParameterRecord,
   router: ResolvedRouter,
-  context: RouteContext = {},
+  { mask, ...context }: RouteContext = {},
 ): Routing {
-  return routeTokens(asTokens(s), below(parameters, 'router'), router, context);
+  const ofTokens = mask && tf.reshape(mask, [-1]);
+  return routeTokens(asTokens(s), below(parameters, 'router'), router, { ...context, mask: ofTokens });
 }
 
 /** The logits' products. A noisy router makes its noise in training alone. */

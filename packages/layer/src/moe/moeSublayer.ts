@@ -36,6 +36,12 @@ export interface SublayerValues extends MoeValues {
 export interface MoeContext {
   /** Default: all experts on this rank. */
   dispatcher?: Dispatcher;
+  /**
+   * Bool, in the shape of the tokens, (B, S): false for padding. No token attends to it; it goes to no expert, so that it
+   * takes no slot and counts in no router loss, statistic or correction bias. What is no expert's computes it as any other
+   * row, and what comes of that, no token reads.
+   */
+  mask?: tf.Tensor;
   /** Lifts the capacity limit whatever the configuration says. */
   dropless?: boolean;
   /** Number of exchanges in which the tokens travel, each way; 1 by default. For DGMoE 1 alone. */
@@ -44,7 +50,7 @@ export interface MoeContext {
    * How the router behaves in training: `training` switches its noise and jitter on, which depend on `seed` and on the
    * streams from `stream` on (`routerStreams` of them, DGMoE twice as many); `replay` repeats earlier choices.
    */
-  router?: Omit<RouteContext, 'excluded' | 'dropless'>;
+  router?: Omit<RouteContext, 'excluded' | 'dropless' | 'mask'>;
 }
 
 /** The operators of a layer's experts, in groups as a sequential plan has them, and how their results add up. */
@@ -81,7 +87,7 @@ export function moeSublayer<Values extends SublayerValues>(
   { tap, norm }: { tap: keyof Values & string; norm?: InputNorm },
   context: MoeContext,
 ): MoeSublayer<Values> {
-  const { dispatcher = new LocalDispatcher(), dropless, router, chunks = 1 } = context;
+  const { dispatcher = new LocalDispatcher(), dropless, mask, router, chunks = 1 } = context;
   if (config.dual && chunks !== 1) throw new ArgumentError(`chunks: expected 1 for DGMoE, got ${chunks}`);
   const gateOfTap = computation({
     kind: 'gate',
@@ -90,7 +96,7 @@ export function moeSublayer<Values extends SublayerValues>(
     run: (inputs) => {
       const tapped = inputs[tap as 'u'];
       const s = norm ? norm.apply(tapped) : tapped;
-      return { s, routing: gate(s, parameters, config, { ...router, dropless }) };
+      return { s, routing: gate(s, parameters, config, { ...router, dropless, mask }) };
     },
     cost: (of) => [...(norm ? norm.cost(of) : []), ...gateCost(of, config)],
   });
@@ -138,7 +144,7 @@ function twoWays(
 function gateOfCurrent(
   parameters: ParameterRecord,
   config: ResolvedExperts,
-  { dropless, router }: MoeContext,
+  { dropless, mask, router }: MoeContext,
 ): Computation<SublayerValues> {
   if (router?.replay)
     throw new ArgumentError('router.replay: expected none with DGMoE, whose trace would be of two choices');
@@ -150,7 +156,7 @@ function gateOfCurrent(
     outputs: ['currentRouting'],
     run: ({ u, routing }) => {
       const excluded = stopGradient(routing.experts); // an id is no path for a gradient
-      return { currentRouting: gate(u, parameters, config, { ...router, stream, dropless, excluded }) };
+      return { currentRouting: gate(u, parameters, config, { ...router, stream, dropless, mask, excluded }) };
     },
     cost: (of) => gateCost(of, config),
   });

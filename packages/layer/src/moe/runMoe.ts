@@ -4,6 +4,7 @@ import type * as tf from '@tensorflow/tfjs';
 
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import { runOperators, type RunOptions } from '../plan/runOperators.js';
+import { checkMask } from './checkMask.js';
 import { moeLayerOperators, type MoeLayerValues, type ResolvedMoeLayer } from './moeLayerOperators.js';
 import type { MoeContext } from './moeSublayer.js';
 
@@ -24,7 +25,7 @@ export type MoeResult = {
 /**
  * One pass through a bare expert layer: `current` (..., d) feeds shared expert and mix, or DGMoE's second choice,
  * `shortcut` feeds gate and experts.
- * @throws ArgumentError where the two differ in shape or a parameter is missing.
+ * @throws ArgumentError where the two differ in shape, a mask has another shape than (...), or a parameter is missing.
  */
 export function runMoe(
   current: tf.Tensor,
@@ -36,6 +37,7 @@ export function runMoe(
     const [expected, got] = [current, shortcut].map(({ shape }) => `(${shape.join(', ')})`);
     throw new ArgumentError(`shortcut: expected the shape of the current input, ${expected}, got ${got}`);
   }
+  checkMask(context.mask, current);
   const operators = moeLayerOperators(parameters, config, context);
   return runOperators(operators, { u: current, shortcut }, { plan, observer }, ({ y, routing, currentRouting }) => ({
     y: y!,

@@ -2,6 +2,7 @@ import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import type * as tf from '@tensorflow/tfjs';
 
+import { checkMask } from '../moe/checkMask.js';
 import type { SublayerValues } from '../moe/moeSublayer.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { Operator } from '../plan/Operator.js';
@@ -42,8 +43,8 @@ interface StageValues extends SublayerValues {
 /**
  * One pass of x (B, S, d) through a stage. Routing and capacity see all B * S tokens at once.
  *
- * @throws ArgumentError where x has another shape than (B, S, dModel), a parameter is missing, or the plan is none of the
- *   operators
+ * @throws ArgumentError where x has another shape than (B, S, dModel) or a mask another than (B, S), a parameter is
+ *   missing, or the plan is none of the operators
  */
 export function runStage<Config extends { dModel: number }, Context extends object, Values extends StageValues, Cache>(
   { name, operators: operatorsOf, cacheOf }: StageForm<Config, Context, Values, Cache>,
@@ -56,6 +57,10 @@ export function runStage<Config extends { dModel: number }, Context extends obje
     throw new ArgumentError(
       `${name} input: expected shape (batch, sequence, ${config.dModel}), got (${x.shape.join(', ')})`,
     );
+  const { mask, past } = context as { mask?: tf.Tensor; past?: object };
+  checkMask(mask, x);
+  if (mask && (past || keepCache))
+    throw new ArgumentError('mask: expected none where keys and values are kept, whose padding would be forgotten');
   const operators = operatorsOf(parameters, config, context as unknown as Context);
   return runOperators(operators, { x } as Partial<Values>, { plan, observer }, (values) => {
     const { y, routing, currentRouting } = values as Partial<StageValues>;

@@ -53,6 +53,8 @@ export function latentAttentionSpecs({
  * Multi-head latent attention: x (B, S, d) -> output (B, S, d). With the latents of `past` tokens the S tokens continue
  * them; `all` holds those of past and present.
  *
+ * A key where `mask` (B, S), bool, is false is seen by no token; without a past alone.
+ *
  * Without a past, keys and values of every head are made from the latents. With one, they never are: queries go to the
  * width of the latents instead, and what attention gives comes back from it (DeepSeek-V2, section 2.1.2, "absorb"). For
  * one token that is a product the size of one, not of the whole cache. Both compute the same function.
@@ -62,6 +64,7 @@ export function latentAttention(
   parameters: ParameterRecord,
   context: LatentAttentionContext,
   past?: KeyValueLatents,
+  { mask }: { mask?: tf.Tensor } = {},
 ): { output: tf.Tensor3D; all: KeyValueLatents } {
   const firstPosition = past?.latents.shape[1] ?? 0;
   const queries = queriesOf(x, parameters, context, firstPosition);
@@ -69,7 +72,7 @@ export function latentAttention(
   const latents: tf.Tensor3D = past ? tf.concat([past.latents, present], 1) : present;
   const heads = past
     ? attendToLatents(queries, latents, parameters, context)
-    : attendToKeys(queries, latents, parameters, context);
+    : attendToKeys(queries, latents, parameters, context, mask);
   const output = linear(heads, parameter<tf.Tensor2D>(parameters, 'wo'), parameters['bo']) as tf.Tensor3D;
   return { output, all: { latents } };
 }
@@ -151,6 +154,7 @@ function attendToKeys(
   latents: tf.Tensor3D,
   parameters: ParameterRecord,
   context: LatentAttentionContext,
+  mask?: tf.Tensor,
 ): tf.Tensor3D {
   const { numHeads, causal, latent } = context;
   const { kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim } = latent;
@@ -177,7 +181,7 @@ function attendToKeys(
         : whole;
     return tf.reshape(padded, [batch, length, numHeads * size]);
   };
-  const options = { numHeads, causal, scale: scoreScale(context) };
+  const options = { numHeads, causal, mask, scale: scoreScale(context) };
   const out = attention(joined([nope, rope]), joined([ownKeys, sharedKeys as tf.Tensor4D]), joined([values]), options);
   if (size === vHeadDim) return out;
   const ofValues = tf.slice(tf.reshape(out, [batch, length, numHeads, size]), [0, 0, 0, 0], [-1, -1, -1, vHeadDim]);

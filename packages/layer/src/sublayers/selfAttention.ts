@@ -30,6 +30,14 @@ export function attentionSpecs(config: ResolvedBackbone): ParameterSpecs {
   };
 }
 
+/** What self-attention sees besides x. */
+export interface AttentionContext<Cache> {
+  /** Keys and values of the tokens that x continues. */
+  past?: Cache;
+  /** (B, S) bool: false for padding, which no token sees. Without a past alone. */
+  mask?: tf.Tensor;
+}
+
 /**
  * Multi-head self-attention: x (B, S, d) -> output (B, S, d). With the keys and values of `past` tokens the S tokens
  * continue them; `all` holds those of past and present.
@@ -38,7 +46,7 @@ export function selfAttention(
   x: tf.Tensor3D,
   parameters: ParameterRecord,
   { numHeads, numKvHeads, causal, rope }: ResolvedBackbone,
-  past?: KeyValues,
+  { past, mask }: AttentionContext<KeyValues> = {},
 ): { output: tf.Tensor3D; all: KeyValues } {
   const project = (name: string, input: tf.Tensor) =>
     linear(input, parameter<tf.Tensor2D>(parameters, `w${name}`), parameters[`b${name}`]) as tf.Tensor3D;
@@ -49,6 +57,6 @@ export function selfAttention(
   const all = past
     ? { keys: tf.concat([past.keys, keys], 1), values: tf.concat([past.values, values], 1) }
     : { keys, values };
-  const heads = attention(queries, all.keys, all.values, { numHeads, numKvHeads, causal, rope });
+  const heads = attention(queries, all.keys, all.values, { numHeads, numKvHeads, causal, rope, mask });
   return { output: project('o', heads), all };
 }

@@ -38,6 +38,8 @@ export type Choices = [number, number][][];
 export interface RankCase {
   config: ResolvedMoeLayer;
   choices: (ranks: number) => Choices;
+  /** 0 for the tokens that are padding, by rank. */
+  masks?: (ranks: number) => number[][];
   as?: 'bf16';
 }
 
@@ -74,6 +76,13 @@ function mixed(
 const uneven = [7, 5, 3, 6];
 const even = [8, 8, 8, 8];
 
+/** Every third token of each rank is padding, and all of the second rank's. */
+const padded = (choices: (ranks: number) => Choices) => ({
+  choices,
+  masks: (ranks: number) =>
+    choices(ranks).map((tokens, rank) => tokens.map((_, t) => Number(rank !== 1 && t % 3 !== 0))),
+});
+
 const others: Record<string, RankCase> = {
   'dropless, top-1': { config: routed(), choices: mixed(uneven) },
   'dropless, top-2, shared expert': { config: shared({ topK: 2 }), choices: mixed(uneven) },
@@ -100,6 +109,16 @@ const others: Record<string, RankCase> = {
     choices: (ranks) =>
       mixed(uneven)(ranks).map((tokens, rank) => (rank === ranks - 1 ? tokens.map(() => [5, 7]) : tokens)),
   },
+  'padding, top-2, shared expert': { config: shared({ topK: 2 }), ...padded(mixed(uneven)) },
+  'padding, capacity': {
+    config: shared({ topK: 2, capacityFactor: 0.75 }),
+    ...padded(mixed(even, { firsts: 3 })),
+  },
+  'padding, zero experts': {
+    config: routed({ numExperts: 4, numZeroExperts: 4, topK: 2 }),
+    ...padded(mixed(uneven)),
+  },
+  'padding, DGMoE': { config: dual(), ...padded(mixed(uneven)) },
   'DGMoE, dropless': { config: dual(), choices: mixed(uneven) },
   'DGMoE, capacity': { config: dual({ capacityFactor: 1, activation: 'swiglu' }), choices: mixed(even, { firsts: 3 }) },
   'dropless, an expert without tokens': {
@@ -158,20 +177,21 @@ export function tokensOf(choices: Choices, from: number, to: number): { x: tf.Te
 
 /** Output and all gradients of sum(y * direction), through tf.grads. */
 export function runCase(
-  { config, choices }: Pick<RankCase, 'config'> & { choices: Choices },
+  { config, choices, masks }: Pick<RankCase, 'config'> & { choices: Choices; masks?: number[][] },
   { from, to, experts }: { from: number; to: number; experts?: ExpertShard },
   dispatcher?: Dispatcher,
   communicator?: Communicator,
 ): RankOutcome {
   return outcome(communicator, () => {
     const { x, direction } = tokensOf(choices, from, to);
+    const mask = masks && tf.tensor1d(masks.slice(from, to).flat(), 'bool');
     const parameters = moeParameters(config, experts);
     const names = Object.keys(parameters);
     let y: tf.Tensor | undefined;
     let counts: tf.Tensor | undefined;
     const gradients = tf.grads((x: tf.Tensor, ...values: tf.Tensor[]) => {
       const given = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
-      const result = runMoe(x, given, config, { dispatcher });
+      const result = runMoe(x, given, config, { dispatcher, mask });
       y = tf.keep(tf.clone(result.y));
       counts = tf.keep(tf.clone(result.routing.counts));
       return tf.sum(tf.mul(result.y, direction));
@@ -184,13 +204,18 @@ export function runCase(
 }
 
 /** A pair or block for the cases with a plan. */
-export type LayerCase = { pair: PairConfig } | { block: BlockConfig } | { longcat: LongcatBlockConfig };
+export type LayerCase = ({ pair: PairConfig } | { block: BlockConfig } | { longcat: LongcatBlockConfig }) & {
+  /** The first two tokens of each sequence are padding, and all of the second one's. */
+  padded?: true;
+};
 
 const ofLayer = { dModel: 8, numHeads: 2, ffnHidden: 12, numExperts: 4 };
 export const pairConfig: PairConfig = { ...ofLayer, kind: 'scmoe', topK: 2 };
 export const layerCases: Record<string, LayerCase> = {
   pair: { pair: pairConfig },
   'pair, capacity': { pair: { ...pairConfig, capacityFactor: 1.5 } },
+  'padded pair': { pair: pairConfig, padded: true },
+  'padded pair, capacity': { pair: { ...pairConfig, capacityFactor: 1 }, padded: true },
   'DGMoE pair': { pair: { ...ofLayer, kind: 'dgmoe' } },
   block: { block: { ...ofLayer, kind: 'scmoe', topK: 2, numZeroExperts: 1, mix: 'cg2' } },
   'LongCat block': {
@@ -216,6 +241,8 @@ export function runLayerCase(
     const shape = [to - from, 5, 8];
     const x = randomNormal(shape, { seed: 11, offset: from * 40 });
     const direction = randomNormal(shape, { seed: 13, offset: from * 40 });
+    const rows = Array.from({ length: to - from }, (_, i) => (from + i === 1 ? [0, 0, 0, 0, 0] : [0, 0, 1, 1, 1]));
+    const mask = layer.padded && tf.tensor2d(rows, undefined, 'bool');
     const initialization = { seed: 3, standardDeviation: 0.4, experts };
     const { 'router.correctionBias': bias, ...parameters } = parametersOf(layer, initialization);
     const variables = Object.fromEntries(
@@ -226,7 +253,7 @@ export function runLayerCase(
     let y: tf.Tensor | undefined;
     let counts: tf.Tensor | undefined;
     const { grads } = valueAndGrads(() => {
-      const result = runLayer(layer, input, given, options);
+      const result = runLayer(layer, input, given, { ...options, mask });
       y = tf.keep(tf.clone(result.y));
       counts = tf.keep(tf.clone(result.routing!.counts));
       return tf.sum(tf.mul(result.y, direction));
@@ -249,7 +276,7 @@ function runLayer(
   layer: LayerCase,
   x: tf.Tensor3D,
   parameters: ParameterRecord,
-  options: { plan?: PlanOf; dispatcher?: Dispatcher },
+  options: { plan?: PlanOf; dispatcher?: Dispatcher; mask?: tf.Tensor },
 ): { y: tf.Tensor; routing?: Routing } {
   if ('pair' in layer) return runPair(x, parameters, resolvePair(layer.pair), options);
   if ('block' in layer) return runBlock(x, parameters, resolveBlock(layer.block), options);

@@ -79,11 +79,16 @@ async function main(): Promise<void> {
     if (backend === 'cpu') await tf.setBackend('cpu');
     else await useBackend('auto', { threads: 1 });
     cases[backend] = {};
-    for (const [name, { config, choices, as }] of Object.entries(rankCases(size))) {
+    for (const [name, { config, choices, masks, as }] of Object.entries(rankCases(size))) {
       const dispatcher = new ExpertParallelDispatcher({ communicator: world, numExperts: config.numExperts, as });
       const place = { from: rank, to: rank + 1, experts: { rank, size } };
       try {
-        cases[backend][name] = runCase({ config, choices: choices(size) }, place, dispatcher, world);
+        cases[backend][name] = runCase(
+          { config, choices: choices(size), masks: masks?.(size) },
+          place,
+          dispatcher,
+          world,
+        );
       } catch (error) {
         throw new Error(`${name} on ${backend}`, { cause: error });
       }

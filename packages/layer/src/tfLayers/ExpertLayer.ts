@@ -78,6 +78,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
   /** @param own the options besides those of {@link ExpertLayerArgs}; the width dModel is that of the input */
   constructor(args: Args, own: OptionSpecs) {
     super(args);
+    this.supportsMasking = true;
     const known = Object.keys({ ...layerArgs, ...trainingOptions, ...own }).filter((name) => name !== 'dModel');
     expectKnownOptions(this.getClassName(), args, known);
     this.coefficients = resolveRouterLosses(args);
@@ -169,6 +170,12 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
 
   protected parameters(): ParameterRecord {
     return Object.fromEntries(Object.entries(this.variables).map(([name, variable]) => [name, variable.read()]));
+  }
+
+  /** The mask that tf.layers hands on, such as that of an embedding with `maskZero`: bool, false for padding. */
+  protected maskOf({ mask }: Kwargs): { mask?: tf.Tensor } {
+    const own = (Array.isArray(mask) ? mask[0] : mask) as tf.Tensor | null | undefined;
+    return own ? { mask: own } : {};
   }
 
   protected randomness({ training }: Kwargs): CallRandomness {

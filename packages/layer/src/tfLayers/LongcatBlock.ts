@@ -31,7 +31,10 @@ export class LongcatBlock extends ExpertLayer<LongcatBlockArgs> {
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Kwargs): tf.Tensor {
     return tf.tidy(() => {
       const x = (Array.isArray(inputs) ? inputs[0]! : inputs) as tf.Tensor3D;
-      const { y, routing } = runLongcatBlock(x, this.parameters(), this.config, this.randomness(kwargs));
+      const { y, routing } = runLongcatBlock(x, this.parameters(), this.config, {
+        ...this.randomness(kwargs),
+        ...this.maskOf(kwargs),
+      });
       this.afterRouting([routing], kwargs, x.shape[0]);
       return y;
     });

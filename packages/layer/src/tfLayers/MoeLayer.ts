@@ -27,7 +27,11 @@ export abstract class MoeLayer<Args extends ExpertLayerArgs> extends ExpertLayer
     return tf.tidy(() => {
       const [current, shortcut] = (Array.isArray(inputs) ? inputs : [inputs]) as [tf.Tensor, tf.Tensor | undefined];
       const { router } = this.randomness(kwargs);
-      const { y, routing, currentRouting } = runMoe(current, this.parameters(), this.config, { shortcut, router });
+      const { y, routing, currentRouting } = runMoe(current, this.parameters(), this.config, {
+        shortcut,
+        router,
+        ...this.maskOf(kwargs),
+      });
       this.afterRouting([routing, currentRouting], kwargs, current.shape[0]);
       return y;
     });

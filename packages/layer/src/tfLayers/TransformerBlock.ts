@@ -27,7 +27,10 @@ export class TransformerBlock extends ExpertLayer<TransformerBlockArgs> {
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Kwargs): tf.Tensor {
     return tf.tidy(() => {
       const x = (Array.isArray(inputs) ? inputs[0]! : inputs) as tf.Tensor3D;
-      const { y, routing, currentRouting } = runBlock(x, this.parameters(), this.config, this.randomness(kwargs));
+      const { y, routing, currentRouting } = runBlock(x, this.parameters(), this.config, {
+        ...this.randomness(kwargs),
+        ...this.maskOf(kwargs),
+      });
       this.afterRouting([routing, currentRouting], kwargs, x.shape[0]);
       return y;
     });

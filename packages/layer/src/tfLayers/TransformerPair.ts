@@ -26,7 +26,10 @@ export class TransformerPair extends ExpertLayer<TransformerPairArgs> {
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Kwargs): tf.Tensor {
     return tf.tidy(() => {
       const x = (Array.isArray(inputs) ? inputs[0]! : inputs) as tf.Tensor3D;
-      const { y, routing, currentRouting } = runPair(x, this.parameters(), this.config, this.randomness(kwargs));
+      const { y, routing, currentRouting } = runPair(x, this.parameters(), this.config, {
+        ...this.randomness(kwargs),
+        ...this.maskOf(kwargs),
+      });
       this.afterRouting([routing, currentRouting], kwargs, x.shape[0]);
       return y;
     });

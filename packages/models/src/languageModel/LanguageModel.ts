@@ -26,6 +26,11 @@ export interface ForwardOptions extends DispatchOptions {
   training?: boolean;
   /** Seed of this step's dropout masks and router noise. */
   dropoutSeed?: number;
+  /**
+   * Bool (B, S): false for padding, wherever it is in a sequence. Tokens do not attend to it, learned positions do not count
+   * it, it goes to no expert, and what it should predict does not count. Not beside `past` and `keepCache`.
+   */
+  mask?: tf.Tensor2D;
   /** Tokens that `ids` continues. */
   past?: ModelCache;
   /** Return the keys and values of all tokens. */
@@ -47,6 +52,9 @@ export type ForwardResult = {
   /** Keys and values of all tokens, with `keepCache`. */
   cache?: ModelCache;
 };
+
+/** A target that does not count. */
+const ignored = -100;
 
 /**
  * What causal language models share: an embedding, blocks one after the other, a norm and a head; their losses, and
@@ -87,7 +95,9 @@ export abstract class LanguageModel<Config> extends StagedModel<Config, Resolved
     }
     return tidyRecord(() => {
       const { hidden, routings } = this.hidden(ids, options);
-      const crossEntropy = softmaxCrossEntropy(this.scores(hidden), tf.reshape(targets, [-1]));
+      const { mask } = options;
+      const counted = mask ? tf.where<tf.Tensor>(mask, targets, tf.scalar(ignored, 'int32')) : targets;
+      const crossEntropy = softmaxCrossEntropy(this.scores(hidden), tf.reshape(counted, [-1]));
       return addRouterLosses(crossEntropy, routings, this.resolved.routerLosses, { numSequences: ids.shape[0] });
     });
   }
@@ -131,17 +141,26 @@ export abstract class LanguageModel<Config> extends StagedModel<Config, Resolved
   /** Output of the last block, normalised: (B, S, dModel). */
   private hidden(
     ids: tf.Tensor2D,
-    { training = false, dropoutSeed, past, keepCache = false, keepHiddenStates = false, ...dispatch }: ForwardOptions,
+    {
+      training = false,
+      dropoutSeed,
+      mask,
+      past,
+      keepCache = false,
+      keepHiddenStates = false,
+      ...dispatch
+    }: ForwardOptions,
   ): { hidden: tf.Tensor3D; routings: Routing[]; cache?: ModelCache; hiddenStates?: tf.Tensor3D[] } {
     const start = past?.length ?? 0;
-    this.checkIds(ids, start);
+    this.checkIds(ids, start, mask);
     const { stages, dropout: rate } = this.resolved;
     checkDispatcher(stages, this.experts, dispatch.dispatcher);
     const seed = training ? seedOfStep(stages, dropoutSeed) : undefined;
 
-    let x = this.embed(ids, start);
+    let x = this.embed(ids, start, mask);
     if (seed !== undefined && rate > 0) x = dropout(x, { rate, seed, stream: 0 }) as tf.Tensor3D;
     const { y, routings, caches, hiddenStates } = runStages(x, stages, this.all, {
+      mask,
       past: past?.stages,
       keepCache,
       keepHiddenStates,
@@ -157,11 +176,14 @@ export abstract class LanguageModel<Config> extends StagedModel<Config, Resolved
     };
   }
 
-  private embed(ids: tf.Tensor2D, start: number): tf.Tensor3D {
+  private embed(ids: tf.Tensor2D, start: number, mask?: tf.Tensor2D): tf.Tensor3D {
     const tokens = embedding(ids, parameter<tf.Tensor2D>(this.variables, 'embedding')) as tf.Tensor3D;
     if (this.resolved.positionEncoding === 'rotary') return tokens;
     const positions = parameter<tf.Tensor2D>(this.variables, 'positions');
-    return tf.add(tokens, tf.slice(positions, [start, 0], [ids.shape[1], this.resolved.dModel]));
+    if (!mask) return tf.add(tokens, tf.slice(positions, [start, 0], [ids.shape[1], this.resolved.dModel]));
+    // Of each token among those of its sequence, as without the padding.
+    const places = tf.cumsum(tf.cast(mask, 'int32'), 1, true);
+    return tf.add(tokens, embedding(places, positions));
   }
 
   /** (..., dModel) -> (T, vocabSize) */
@@ -173,11 +195,16 @@ export abstract class LanguageModel<Config> extends StagedModel<Config, Resolved
     return tf.matMul(rows, parameter<tf.Tensor2D>(variables, 'embedding'), false, true);
   }
 
-  private checkIds(ids: tf.Tensor2D, start: number): void {
+  private checkIds(ids: tf.Tensor2D, start: number, mask?: tf.Tensor2D): void {
     const { sequenceLength } = this.resolved;
     if (ids.rank !== 2 || ids.dtype !== 'int32') {
       throw new ArgumentError(
         `ids: expected int32 of shape (batch, sequence), got ${ids.dtype} (${ids.shape.join(', ')})`,
+      );
+    }
+    if (mask && (mask.dtype !== 'bool' || mask.shape.join() !== ids.shape.join())) {
+      throw new ArgumentError(
+        `mask: expected bool of the shape of ids, (${ids.shape.join(', ')}), got ${mask.dtype} (${mask.shape.join(', ')})`,
       );
     }
     if (start + ids.shape[1] > sequenceLength) {

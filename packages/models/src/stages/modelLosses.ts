@@ -1,5 +1,4 @@
 import {
-  loadBalanceLoss,
   resolveOptions,
   resolveRouterLosses,
   routerLosses,
@@ -8,12 +7,11 @@ import {
   type OptionSpecs,
   type OptionsOf,
   type ResolvedOptions,
+  type RouterLossContext,
   type RouterLossName,
   type Routing,
 } from '@scmoe/gating';
 import * as tf from '@tensorflow/tfjs';
-
-import { balanceOfAllLayers } from './balanceOfAllLayers.js';
 
 /** Options of what is added to the loss so that routers balance: each a sum over the layers times its coefficient. */
 export const modelLossOptions = {
@@ -44,10 +42,10 @@ export function resolveModelLosses(
 }
 
 /** The load-balance loss of a model's layers, in either form; 0 without experts. */
-export function loadBalanceOfLayers(routings: readonly Routing[], { balance }: ResolvedModelLosses): tf.Scalar {
-  if (routings.length === 0) return tf.scalar(0);
-  if (balance === 'allLayers') return balanceOfAllLayers(routings);
-  return tf.addN(routings.map((routing) => loadBalanceLoss(routing)));
+export function loadBalanceOfLayers(routings: readonly Routing[], coefficients: ResolvedModelLosses): tf.Scalar {
+  const { balance } = coefficients;
+  const losses = routerLosses(routings, coefficients, { numSequences: 1, balance, names: ['loadBalance'] });
+  return losses.loadBalance ?? tf.scalar(0);
 }
 
 /** Router losses besides the load-balance loss, those that have a coefficient; not weighted. */
@@ -71,10 +69,12 @@ export function addRouterLosses(
   crossEntropy: tf.Scalar,
   routings: Routing[],
   coefficients: ResolvedModelLosses,
-  { numSequences }: { numSequences: number },
+  context: Pick<RouterLossContext, 'numSequences' | 'whole'>,
 ): LossResult {
-  const loadBalance = loadBalanceOfLayers(routings, coefficients);
-  const others: RouterLosses = routerLosses(routings, { ...coefficients, loadBalanceCoefficient: 0 }, { numSequences });
+  const { balance, ...ofLosses } = coefficients;
+  // The load-balance loss is told whether it counts or not.
+  const wanted = { ...ofLosses, loadBalanceCoefficient: ofLosses.loadBalanceCoefficient || 1 };
+  const { loadBalance = tf.scalar(0), ...others } = routerLosses(routings, wanted, { ...context, balance });
   const summands: tf.Scalar[] = [crossEntropy];
   if (coefficients.loadBalanceCoefficient > 0 && routings.length > 0)
     summands.push(tf.mul(loadBalance, coefficients.loadBalanceCoefficient));

@@ -20,6 +20,8 @@ export interface DispatchOptions {
 }
 
 export interface RunStagesOptions extends DispatchOptions {
+  /** (B, S) bool: false for padding. */
+  mask?: tf.Tensor;
   /** Caches of the tokens that x continues, one for each stage. */
   past?: readonly StageCache[];
   keepCache?: boolean;
@@ -50,7 +52,7 @@ export function runStages(
   options: RunStagesOptions,
 ): StagesResult {
   const { past, keepCache = false, keepHiddenStates = false, training = false, seed, dispatcher, overlap } = options;
-  const { stochasticDepth = 0 } = options;
+  const { stochasticDepth = 0, mask } = options;
   let y = x;
   const routings: Routing[] = [];
   const caches: StageCache[] = [];
@@ -60,6 +62,7 @@ export function runStages(
       past: past?.[index],
       keepCache,
       dispatcher,
+      mask,
       ...overlap?.stage(index, { training }),
       // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
       // than in the whole sequence. Generation therefore drops nothing.

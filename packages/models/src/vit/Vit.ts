@@ -20,6 +20,11 @@ export type VitOptions = ModelOptions;
 
 /** How a pass runs. */
 export interface VitForwardOptions extends DispatchOptions {
+  /**
+   * Bool (B, numPatches): false for patches that are padding, such as those beside an image that is no square. No token
+   * attends to them, they go to no expert, and pooling leaves them out. An image without a patch is padding altogether.
+   */
+  mask?: tf.Tensor2D;
   /** Switches dropout, stochastic depth and the routers' noise and jitter on. */
   training?: boolean;
   /** Seed of this step's dropout masks, stochastic depth and router noise. */
@@ -108,9 +113,11 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
     }
     return tidyRecord(() => {
       const { logits, routings } = this.classify(pixels, options);
+      const isImage = options.mask && tf.any(options.mask, 1); // (B)
+      const counted = isImage ? tf.where<tf.Tensor>(isImage, labels, tf.scalar(-100, 'int32')) : labels;
       const crossEntropy = targets
-        ? softTargetLoss(logits, targets, { labelSmoothing })
-        : softmaxCrossEntropy(logits, labels, { labelSmoothing });
+        ? softTargetLoss(logits, targets, { labelSmoothing, mask: isImage })
+        : softmaxCrossEntropy(logits, counted, { labelSmoothing });
       const result = addRouterLosses(crossEntropy, routings, this.resolved.routerLosses, { numSequences: batch });
       return { ...result, logits };
     });
@@ -148,17 +155,19 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
 
   private classify(
     pixels: tf.Tensor4D,
-    { training = false, dropoutSeed, keepHiddenStates, ...dispatch }: VitForwardOptions,
+    { training = false, dropoutSeed, keepHiddenStates, mask: ofPatches, ...dispatch }: VitForwardOptions,
   ): { logits: tf.Tensor2D; routings: Routing[]; hiddenStates?: tf.Tensor3D[] } {
     this.checkPixels(pixels);
     checkDispatcher(this.resolved.stages, this.experts, dispatch.dispatcher);
     const { stages, dropout: rate, pooling, dModel, stochasticDepth } = this.resolved;
     const seed = training ? seedOfStep(stages, dropoutSeed, { stochasticDepth }) : undefined;
 
+    const mask = ofPatches && this.maskOf(ofPatches, pixels);
     let x = this.embed(pixels);
     if (seed !== undefined && rate > 0) x = dropout(x, { rate, seed, stream: 0 }) as tf.Tensor3D;
     const { y, routings, hiddenStates } = runStages(x, stages, this.all, {
       ...dispatch,
+      mask,
       training,
       seed,
       stochasticDepth,
@@ -166,9 +175,22 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
     });
     // Each token is normalised for itself: what is not read need not be.
     const read = pooling === 'class' ? tf.slice(y, [0, 0, 0], [-1, 1, dModel]) : y;
-    const pooled = tf.mean(normalize(read, below(this.variables, 'normFinal'), this.resolved), 1);
+    const normalized = normalize(read, below(this.variables, 'normFinal'), this.resolved);
+    const pooled = mask && pooling === 'mean' ? meanOf(normalized, mask) : tf.mean(normalized, 1);
     const logits = linear(pooled, this.weight('head.weight'), this.variables['head.bias']) as tf.Tensor2D;
     return { logits, routings, hiddenStates };
+  }
+
+  /** The mask of all tokens, (B, sequenceLength): the class token is there where a patch is. */
+  private maskOf(ofPatches: tf.Tensor2D, pixels: tf.Tensor4D): tf.Tensor2D {
+    const expected = [pixels.shape[0], this.numPatches];
+    if (ofPatches.dtype !== 'bool' || ofPatches.shape.join() !== expected.join()) {
+      throw new ArgumentError(
+        `mask: expected bool (${expected.join(', ')}), one for each patch, got ${ofPatches.dtype} (${ofPatches.shape.join(', ')})`,
+      );
+    }
+    if (this.resolved.pooling !== 'class') return ofPatches;
+    return tf.concat([tf.any(ofPatches, 1, true), ofPatches], 1);
   }
 
   /** (B, H, W, C) -> (B, sequenceLength, dModel) */
@@ -200,4 +222,10 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
       `pixels: expected float32 (batch, ${imageSize}, ${imageSize}, ${numChannels}), got ${dtype} (${shape.join(', ')})`,
     );
   }
+}
+
+/** Mean of x (B, S, d) over the tokens of a mask (B, S); 0 where there are none. */
+function meanOf(x: tf.Tensor, mask: tf.Tensor2D): tf.Tensor {
+  const isToken = tf.expandDims(tf.cast(mask, 'float32'), 2);
+  return tf.div(tf.sum(tf.mul(x, isToken), 1), tf.maximum(tf.sum(isToken, 1), 1));
 }

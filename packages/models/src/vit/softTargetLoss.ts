@@ -6,12 +6,13 @@ import * as tf from '@tensorflow/tfjs';
  * such as those of mixup and CutMix. No gradient goes to the targets.
  *
  * @param labelSmoothing e: the targets become (1 - e) of what they are, and e / C for each class
+ * @param mask (B) bool: a row where it is false does not count
  * @throws ArgumentError where the targets have another shape or dtype.
  */
 export function softTargetLoss(
   logits: tf.Tensor2D,
   targets: tf.Tensor2D,
-  { labelSmoothing = 0 }: { labelSmoothing?: number } = {},
+  { labelSmoothing = 0, mask }: { labelSmoothing?: number; mask?: tf.Tensor } = {},
 ): tf.Scalar {
   const [batch, numClasses] = logits.shape;
   if (targets.shape.join() !== logits.shape.join() || targets.dtype !== 'float32') {
@@ -23,6 +24,10 @@ export function softTargetLoss(
   return tf.tidy(() => {
     const smooth =
       labelSmoothing > 0 ? tf.add(tf.mul(targets, 1 - labelSmoothing), labelSmoothing / numClasses) : targets;
-    return tf.mul<tf.Scalar>(tf.sum(tf.mul(smooth, tf.logSoftmax(logits))), -1 / batch);
+    const each = tf.mul(smooth, tf.logSoftmax(logits));
+    if (!mask) return tf.mul<tf.Scalar>(tf.sum(each), -1 / batch);
+    const isImage = tf.cast(mask, 'float32');
+    const sum = tf.sum(tf.mul(each, tf.expandDims(isImage, 1)));
+    return tf.div<tf.Scalar>(tf.neg(sum), tf.maximum(tf.sum(isImage), 1));
   });
 }

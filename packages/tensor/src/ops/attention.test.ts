@@ -80,11 +80,56 @@ describe.each(availableBackends())('attention on %s', (backend) => {
     expectGradientsMatch((...x) => tf.sum(tf.mul(attention(x[0]!, x[1]!, x[2]!, options), r)), [q, k, v]);
   });
 
+  const masks: [string, number[][]][] = [
+    ['padding behind', [[1, 1, 1, 0, 0], [1, 1, 1, 1, 0]]], // prettier-ignore
+    ['padding in front', [[0, 0, 1, 1, 1], [0, 1, 1, 1, 1]]], // prettier-ignore
+    ['holes', [[1, 0, 1, 0, 1], [0, 1, 0, 1, 0]]], // prettier-ignore
+  ];
+  it.each(masks)('sees no masked key, as if it were not there: %s', (_, rows) => {
+    const inputs = [1, 2, 3].map((seed) => tf.randomNormal([2, 5, 8], 0, 1, 'float32', seed)) as Inputs;
+    const r = tf.randomNormal([2, 5, 8], 0, 1, 'float32', 4);
+    const mask = tf.tensor2d(rows, undefined, 'bool');
+    for (const causal of [false, true]) {
+      const options = { numHeads: 2, causal };
+      const masked = run(inputs, { ...options, mask }, r);
+      rows.forEach((row, b) => {
+        const kept = row.flatMap((seen, i) => (seen ? [i] : []));
+        // The tokens of row b that are there; masked ones get nothing to do, for their part of r is left out.
+        const cut = (x: tf.Tensor) => tf.gather(tf.slice(x, [b, 0, 0], [1, -1, -1]), tf.tensor1d(kept, 'int32'), 1);
+        const alone = run(inputs.map(cut) as Inputs, options, cut(r));
+        expect(relativeError(cut(masked[0]!), alone[0]!)).toBeLessThan(valueTolerance);
+        const onlyTokens = tf.mul(r, tf.expandDims(tf.cast(mask, 'float32'), 2));
+        const gradients = run(inputs, { ...options, mask }, onlyTokens).slice(1);
+        gradients.forEach((gradient, i) =>
+          expect(relativeError(cut(gradient), alone[i + 1]!)).toBeLessThan(gradientTolerance),
+        );
+      });
+    }
+  });
+
+  it('gives 0 and gradients of 0 for a query that sees no key', () => {
+    const inputs = [1, 2, 3].map((seed) => tf.randomNormal([2, 3, 8], 0, 1, 'float32', seed)) as Inputs;
+    const mask = tf.tensor2d([[0, 0, 0], [0, 1, 1]], undefined, 'bool'); // prettier-ignore
+    const [y, ...gradients] = run(inputs, { numHeads: 2, mask }, tf.ones([2, 3, 8]));
+    for (const x of [y!, ...gradients]) {
+      const values = x.arraySync() as number[][][];
+      expect(values[0]!.flat().every((value) => value === 0)).toBe(true);
+      expect(values.flat(2).every(Number.isFinite)).toBe(true);
+    }
+    const second = (y!.arraySync() as number[][][])[1]!;
+    expect(second[0]!.every((value) => value === 0)).toBe(true); // under the causal mask it would see key 0 alone
+    expect(second[1]!.some((value) => value !== 0)).toBe(true);
+  });
+
   it('leaks no tensors, with and without gradients', () => {
     const inputs = [1, 2, 3].map(() => tf.randomNormal([2, 5, 8])) as Inputs;
     const before = tf.memory().numTensors;
     tf.tidy(() => void run(inputs, { numHeads: 2 }, tf.ones([2, 5, 8])));
     attention(...inputs, { numHeads: 2 }).dispose();
+    const mask = tf.ones([2, 5], 'bool');
+    tf.tidy(() => void run(inputs, { numHeads: 2, mask }, tf.ones([2, 5, 8])));
+    attention(...inputs, { numHeads: 2, mask }).dispose();
+    mask.dispose();
     expect(tf.memory().numTensors).toBe(before);
     tf.dispose(inputs);
   });
@@ -107,6 +152,9 @@ describe.each(availableBackends())('attention on %s', (backend) => {
       'q: expected at most 2 queries, one a key, under a causal mask, got 3',
     );
     expect(call(q, x([2, 0, 8]), { numHeads: 2, causal: false })).toThrow('at least one key');
+    expect(call(q, q, { numHeads: 2, mask: x([2, 3]) })).toThrow('mask: expected bool, got float32');
+    const mask = tf.zeros([3, 2], 'bool');
+    expect(call(q, q, { numHeads: 2, mask })).toThrow('mask: expected (2, 3) for the keys, got (3, 2)');
     expect(call(q, q, { numHeads: 8, rope: { style: 'half' } })).toThrow(
       'the head size: expected an even number for rope, got 1',
     );
@@ -145,7 +193,8 @@ describeUnless(findAddon().problem, 'native attention', () => {
       tf.randomNormal([batch, keys, numKvHeads * size]),
     ] as Inputs;
     const r = tf.randomNormal([batch, queries, numHeads * size]);
-    for (const option of options) {
+    const mask = tf.greater(tf.randomUniform([batch, keys], 0, 1, 'float32', 7), 0.4);
+    for (const option of options.flatMap((option) => [option, { ...option, mask }])) {
       const fused = run(inputs, option, r);
       const kernel = tf.getKernel(attentionKernel, backendName);
       tf.unregisterKernel(attentionKernel, backendName);

@@ -6,6 +6,8 @@ import { rotateComposed, type Rope } from './rope.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const attentionKernel = 'ScmoeAttention';
+/** The same with a mask among its inputs, which is apart because TF.js can't save an input that may be absent. */
+export const maskedAttentionKernel = 'ScmoeMaskedAttention';
 export const attentionBackwardKernel = 'ScmoeAttentionBackward';
 
 /** Options of `attention`. */
@@ -19,6 +21,11 @@ export interface AttentionOptions {
   rope?: Rope;
   /** Factor on q k; 1 / sqrt(D) by default. */
   scale?: number;
+  /**
+   * (B, Sk) bool: a key where it is false, such as that of a padded token, is seen by no query. A query that sees no key
+   * gives 0, with gradients of 0, as PyTorch's `scaled_dot_product_attention` does.
+   */
+  mask?: tf.Tensor;
 }
 
 /** What the kernels receive: every option decided. */
@@ -44,8 +51,12 @@ export interface AttentionAttributes {
  */
 export function attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: AttentionOptions): tf.Tensor3D {
   const attributes = validated(q, k, v, options);
-  if (!hasFused(attentionKernel)) return attentionComposed(q, k, v, attributes);
-  const [out, logsumexp] = runFused(attentionKernel, { q, k, v }, attributes) as [tf.Tensor3D, tf.Tensor];
+  const { mask } = options;
+  if (!hasFused(attentionKernel)) return attentionComposed(q, k, v, attributes, mask);
+  const results = mask
+    ? runFused(maskedAttentionKernel, { q, k, v, mask }, attributes)
+    : runFused(attentionKernel, { q, k, v }, attributes);
+  const [out, logsumexp] = results as [tf.Tensor3D, tf.Tensor];
   logsumexp.dispose(); // the tape keeps its own handle
   return out;
 }
@@ -56,6 +67,7 @@ export function attentionComposed(
   k: tf.Tensor,
   v: tf.Tensor,
   { numHeads, numKvHeads, causal, ropeStyle, ropeTheta, scale }: AttentionAttributes,
+  mask?: tf.Tensor,
 ): tf.Tensor3D {
   return tf.tidy(() => {
     const [batch, queries, width] = q.shape as [number, number, number];
@@ -75,39 +87,65 @@ export function attentionComposed(
     // Query heads of one key head lie side by side: one product serves the group, nothing is repeated.
     const grouped = [batch, numKvHeads, (numHeads / numKvHeads) * queries, size];
     const qHeads = tf.reshape(split(q, numHeads, keys - queries), grouped);
-    let scores = tf.mul(tf.matMul(qHeads, split(k, numKvHeads, 0), false, true), scale);
-    if (causal) {
-      const masked = tf.add(tf.reshape(scores, [batch, numHeads, queries, keys]), causalMask(queries, keys));
-      scores = tf.reshape(masked, scores.shape);
-    }
-    const out = tf.matMul(tf.softmax(scores), split(v, numKvHeads, undefined));
+    const scores = tf.mul(tf.matMul(qHeads, split(k, numKvHeads, 0), false, true), scale);
+    const perQuery = tf.reshape(scores, [batch, numHeads, queries, keys]);
+    const isHidden = causal ? causallyHidden(queries, keys) : undefined;
+    const weights = tf.reshape(
+      mask ? maskedSoftmax(perQuery, mask, isHidden) : tf.softmax(isHidden ? hide(perQuery, isHidden) : perQuery),
+      scores.shape,
+    );
+    const out = tf.matMul(weights, split(v, numKvHeads, undefined));
     const perHead = tf.reshape(out, [batch, numHeads, queries, size]);
     return tf.reshape(tf.transpose(perHead, [0, 2, 1, 3]), [batch, queries, width]);
   });
 }
 
-tf.registerGradient({
-  kernelName: attentionKernel,
-  inputsToSave: ['q', 'k', 'v'],
-  outputsToSave: [true, true],
-  gradFunc: (dy, saved, attributes) => {
-    const [q, k, v, out, logsumexp] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-    const dOut = firstGradient(dy);
-    return fusedGradients(attentionBackwardKernel, ['q', 'k', 'v'], { dOut, q, k, v, out, logsumexp }, attributes);
-  },
-});
+for (const [kernelName, inputsToSave] of [
+  [attentionKernel, ['q', 'k', 'v']],
+  [maskedAttentionKernel, ['q', 'k', 'v', 'mask']],
+] as const) {
+  tf.registerGradient({
+    kernelName,
+    inputsToSave: [...inputsToSave],
+    outputsToSave: [true, true],
+    gradFunc: (dy, saved, attributes) => {
+      const names = [...inputsToSave, 'out', 'logsumexp'];
+      const inputs = Object.fromEntries(names.map((name, i) => [name, saved[i]!]));
+      return fusedGradients(
+        attentionBackwardKernel,
+        ['q', 'k', 'v'],
+        { dOut: firstGradient(dy), ...inputs },
+        attributes,
+      );
+    },
+  });
+}
 
-/** (S, Sk): 0 where query i may see key j, else so low that its softmax is exactly 0. */
-function causalMask(queries: number, keys: number): tf.Tensor2D {
+/** Softmax of scores (B, H, S, Sk) over the keys that are seen, 0 for the others: all 0 where none is. */
+function maskedSoftmax(scores: tf.Tensor, mask: tf.Tensor, isHidden?: tf.Tensor): tf.Tensor {
+  const isToken = tf.reshape(mask, [mask.shape[0], 1, 1, mask.shape[1]!]);
+  const isSeen = isHidden ? tf.logicalAnd(isToken, tf.logicalNot(isHidden)) : isToken;
+  return tf.where(isSeen, tf.softmax(tf.where(isSeen, scores, lowest)), 0);
+}
+
+/** What makes a softmax exactly 0 beside any other score. */
+const lowest = -1e9;
+
+function hide(scores: tf.Tensor, isHidden: tf.Tensor): tf.Tensor {
+  return tf.add(scores, tf.mul(tf.cast(isHidden, 'float32'), lowest));
+}
+
+/** (S, Sk) bool: where query i may not see key j. */
+function causallyHidden(queries: number, keys: number): tf.Tensor2D {
   const position = tf.expandDims(tf.range(keys - queries, keys), 1);
-  return tf.mul(tf.cast(tf.greater(tf.range(0, keys), position), 'float32'), -1e9);
+  return tf.greater(tf.range(0, keys), position);
 }
 
 function validated(
   q: tf.Tensor,
   k: tf.Tensor,
   v: tf.Tensor,
-  { numHeads, numKvHeads = numHeads, causal = true, rope, scale }: AttentionOptions,
+  { numHeads, numKvHeads = numHeads, causal = true, rope, scale, mask }: AttentionOptions,
 ): AttentionAttributes {
   for (const [name, x] of Object.entries({ q, k, v })) {
     expectDtype('attention', name, x, 'float32');
@@ -124,6 +162,10 @@ function validated(
   const expected = [batch, keys, numKvHeads * size];
   const why = `for q ${shapeText(q)}, ${numHeads} heads and ${numKvHeads} key heads`;
   for (const [name, x] of Object.entries({ k, v })) expectShape('attention', name, x, expected, why);
+  if (mask) {
+    expectDtype('attention', 'mask', mask, 'bool');
+    expectShape('attention', 'mask', mask, [batch, keys], 'for the keys');
+  }
   expectThat(queries === 0 || keys > 0, 'attention: k', 'at least one key', keys);
   const fits = queries <= keys || !(causal || rope);
   const reason = causal ? 'under a causal mask' : 'with rope';

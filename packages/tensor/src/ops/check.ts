@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 
 // What is about tensors; for numbers and options see @scmoe/errors. Each throws an ArgumentError: what, expected, got.
 
-export function expectDtype(op: string, name: string, x: tf.Tensor, dtype: 'float32' | 'int32'): void {
+export function expectDtype(op: string, name: string, x: tf.Tensor, dtype: 'float32' | 'int32' | 'bool'): void {
   if (x.dtype !== dtype) fail(op, name, dtype, x.dtype);
 }
 

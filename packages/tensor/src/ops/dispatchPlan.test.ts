@@ -129,6 +129,38 @@ describe.each(availableBackends())('dispatchPlan on %s', (backend) => {
     }
   });
 
+  it.each(options)('gives nobody a slot, and fills no more than the limit: %j', (chosen) => {
+    const { experts, weights } = randomChoice(40, 2, 5, 8);
+    const isToken = Array.from({ length: 40 }, (_, t) => t % 3 !== 1);
+    const kept = isToken.flatMap((token, t) => (token ? [t] : []));
+    const only = (x: tf.Tensor) => tf.gather(x, tf.tensor1d(kept, 'int32'));
+    const nobody = tf.where<tf.Tensor>(tf.tensor2d(isToken, [40, 1], 'bool'), experts, tf.scalar(-1, 'int32'));
+    const capacity = chosen.capacity!;
+    for (const most of capacity > 0 ? [capacity, Math.ceil(capacity / 2), 0] : [0]) {
+      const limit = capacity > 0 ? tf.scalar(most, 'int32') : undefined;
+      const attributes = { numZeroExperts: 0, ...chosen } as Required<DispatchPlanOptions>;
+      const plans = [
+        dispatchPlan(nobody, weights, { ...chosen, limit }),
+        dispatchPlanComposed(nobody, weights, attributes, limit),
+      ];
+      // Of the tokens alone, with so few slots to begin with; none at all is asked for as a plan that has nobody.
+      const alone = most > 0 || capacity === 0 ? dispatchPlan(only(experts), only(weights), { ...chosen, capacity: most }) : undefined; // prettier-ignore
+      for (const { slots, counts, load, firstLoad } of plans) {
+        isToken.forEach((token, t) => {
+          if (!token) expect(slots.arraySync()[t]).toEqual([-1, -1]);
+        });
+        const loads = dispatchPlan(only(experts), only(weights), chosen);
+        expect(plainRow(load.dataSync())).toEqual(plainRow(loads.load.dataSync()));
+        expect(plainRow(firstLoad.dataSync())).toEqual(plainRow(loads.firstLoad.dataSync()));
+        expect(plainRow(counts.dataSync())).toEqual(alone ? plainRow(alone.counts.dataSync()) : plainRow(counts.dataSync()).fill(0)); // prettier-ignore
+        // The same rows of each expert, which has more room here.
+        const wider = (slot: number) => (slot < 0 || capacity === 0 ? slot : Math.floor(slot / most) * capacity + (slot % most)); // prettier-ignore
+        const expected = alone && plainRow(alone.slots.dataSync()).map(wider);
+        expect(plainRow(only(slots).dataSync())).toEqual(expected ?? kept.flatMap(() => [-1, -1]));
+      }
+    }
+  });
+
   it('permutes with the tokens when nothing is dropped', () => {
     const { experts, weights } = randomChoice(30, 2, 5, 4);
     const reversed = dispatchPlan(tf.reverse(experts, 0), tf.reverse(weights, 0), { numExperts: 5 });
@@ -169,6 +201,12 @@ describe.each(availableBackends())('dispatchPlan on %s', (backend) => {
     );
     expect(() => dispatchPlan(experts, weights, { numExperts: 5, capacity: -1 })).toThrow(
       'capacity: expected an integer >= 0',
+    );
+    expect(() => dispatchPlan(experts, weights, { numExperts: 5, limit: tf.scalar(1, 'int32') })).toThrow(
+      'limit: expected one number, with a capacity, got []',
+    );
+    expect(() => dispatchPlan(experts, weights, { numExperts: 5, capacity: 2, limit: tf.scalar(1) })).toThrow(
+      'limit: expected int32, got float32',
     );
     if (backend === 'scmoe')
       expect(() => dispatchPlan(experts, weights, { numExperts: 2 })).toThrow(

@@ -1,4 +1,4 @@
-import { expectOneOf, expectPositiveInteger, expectWholeNumber } from '@scmoe/errors';
+import { expectOneOf, expectPositiveInteger, expectThat, expectWholeNumber } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { withoutRecording } from '../autodiff/recording.js';
@@ -20,6 +20,8 @@ export interface DispatchPlanOptions {
   numZeroExperts?: number;
   /** Slots of each expert; 0 keeps every choice and packs the experts' rows without gaps (dropless). */
   capacity?: number;
+  /** int32, one number, with a capacity only: how many of an expert's slots may be filled; all by default. */
+  limit?: tf.Tensor;
   dropPolicy?: DropPolicy;
   /**
    * The order of an expert's rows, with a capacity only: dropless rows are always in the order of the flat choices t *
@@ -41,13 +43,13 @@ export interface DispatchPlan {
   firstLoad: tf.Tensor1D;
 }
 
-export type DispatchPlanAttributes = Required<DispatchPlanOptions>;
+export type DispatchPlanAttributes = Required<Omit<DispatchPlanOptions, 'limit'>>;
 
 /**
  * Assigns tokens to slots of experts (GShard, arXiv 2006.16668, algorithm 1). A pure function of its arguments: no
  * random tie-breaking, ties in the weights go to the earlier choice.
  *
- * @param experts (T, k) int32, best choice first
+ * @param experts (T, k) int32, best choice first; -1 is nobody, as for a masked token: no slot, and not counted
  * @param weights (T, k) float32: what `dropPolicy: 'probability'` compares
  * @throws ArgumentError naming the argument when shapes, dtypes or options do not fit
  */
@@ -58,6 +60,7 @@ export function dispatchPlan(
     numExperts,
     numZeroExperts = 0,
     capacity = 0,
+    limit,
     dropPolicy = 'position',
     capacityOrder = 'choice',
   }: DispatchPlanOptions,
@@ -69,14 +72,19 @@ export function dispatchPlan(
   expectPositiveInteger('dispatchPlan: numExperts', numExperts);
   expectWholeNumber('dispatchPlan: numZeroExperts', numZeroExperts);
   expectWholeNumber('dispatchPlan: capacity', capacity);
+  if (limit) {
+    expectDtype('dispatchPlan', 'limit', limit, 'int32');
+    expectThat(limit.size === 1 && capacity > 0, 'dispatchPlan: limit', 'one number, with a capacity', limit.shape);
+  }
   expectOneOf('dispatchPlan: dropPolicy', dropPolicy, ['position', 'probability']);
   expectOneOf('dispatchPlan: capacityOrder', capacityOrder, ['choice', 'token']);
   const attributes = { numExperts, numZeroExperts, capacity, dropPolicy, capacityOrder };
   // Recorded, these integers would lie on the path from the router to the loss, and tf.grads, unlike our own walker,
   // asks every operation that reads them for a gradient (docs/decisions.md#plans-off-the-tape).
   return withoutRecording(() => {
-    if (!hasFused(dispatchPlanKernel)) return dispatchPlanComposed(experts, weights, attributes);
-    const [slots, counts, load, firstLoad] = runFused(dispatchPlanKernel, { experts, weights }, attributes);
+    if (!hasFused(dispatchPlanKernel)) return dispatchPlanComposed(experts, weights, attributes, limit);
+    const inputs = { experts, weights, ...(limit && { limit }) };
+    const [slots, counts, load, firstLoad] = runFused(dispatchPlanKernel, inputs, attributes);
     return { slots, counts, load, firstLoad } as unknown as DispatchPlan;
   });
 }
@@ -86,6 +94,7 @@ export function dispatchPlanComposed(
   experts: tf.Tensor,
   weights: tf.Tensor,
   { numExperts, numZeroExperts, capacity, dropPolicy, capacityOrder }: DispatchPlanAttributes,
+  limit?: tf.Tensor,
 ): DispatchPlan {
   return tf.tidy(() => {
     const [tokens, topK] = experts.shape as [number, number];
@@ -101,10 +110,11 @@ export function dispatchPlanComposed(
     const withZero = tf.slice(chosen, [0, 0], [-1, all]); // (T * k, N + Z)
     const flat = tf.slice(chosen, [0, 0], [-1, numExperts]); // (T * k, N)
     const perToken = tf.reshape(withZero, [tokens, topK, all]);
-    const kept = capacity > 0 && dropPolicy === 'probability' ? largest(flat, weights, capacity) : undefined;
+    const most = limit ? tf.minimum(tf.reshape(limit, []), tf.scalar(capacity, 'int32')) : tf.scalar(capacity, 'int32');
+    const kept = capacity > 0 && dropPolicy === 'probability' ? largest(flat, weights, capacity, most) : undefined;
     const counted = kept ? tf.mul(flat, kept) : flat;
     const position = positions(counted, tokens, topK, capacity > 0 && capacityOrder === 'choice');
-    const fits = capacity > 0 ? tf.mul(counted, tf.cast(tf.less(position, capacity), 'float32')) : counted;
+    const fits = capacity > 0 ? tf.mul(counted, tf.cast(tf.less(position, most), 'float32')) : counted;
     const counts = tf.sum(fits, 0);
     const start = capacity > 0 ? tf.mul(tf.range(0, numExperts), capacity) : tf.cumsum(counts, 0, true);
     const slot = tf.sum(tf.mul(fits, tf.add(position, start)), -1);
@@ -130,14 +140,16 @@ function positions(flat: tf.Tensor, tokens: number, topK: number, choiceFirst: b
   return swap(tf.cumsum(swap(flat, tokens, topK), 0, true), topK, tokens);
 }
 
-/** (T * k, N): 1 for the `capacity` largest weights of each expert, NaN first, of equal ones the earlier. */
-function largest(flat: tf.Tensor, weights: tf.Tensor, capacity: number): tf.Tensor {
+/** (T * k, N): 1 for the `most` largest weights of each expert, at most `capacity`, NaN first, of equal ones the earlier. */
+function largest(flat: tf.Tensor, weights: tf.Tensor, capacity: number, most: tf.Tensor): tf.Tensor {
   const choices = flat.shape[0];
   const own = tf.where(tf.greater(flat, 0), tf.reshape(rankable(weights), [-1, 1]), -1); // weights are never negative
   const { values } = tf.topk(tf.transpose(own), Math.min(capacity, choices)); // (N, C)
-  const threshold = tf.reshape(tf.slice(values as tf.Tensor2D, [0, values.shape[1]! - 1], [-1, 1]), [1, -1]);
+  const last = tf.sub(tf.minimum(most, tf.scalar(values.shape[1]!, 'int32')), tf.scalar(1, 'int32'));
+  // No slot at all: nothing is above the first one, and there is no room for what equals it.
+  const threshold = tf.reshape(tf.gather(values, tf.maximum(last, tf.scalar(0, 'int32')), 1), [1, -1]);
   const above = tf.cast(tf.greater(own, threshold), 'float32');
   const equal = tf.cast(tf.equal(own, threshold), 'float32');
-  const room = tf.sub(capacity, tf.sum(above, 0, true));
+  const room = tf.sub(tf.cast(most, 'float32'), tf.sum(above, 0, true));
   return tf.add(above, tf.mul(equal, tf.cast(tf.less(tf.cumsum(equal, 0, true), room), 'float32')));
 }

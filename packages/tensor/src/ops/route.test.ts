@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { expectGradientsMatch, relativeError } from '@scmoe/testing';
-import { route, valueAndGrads, type RouteOptions } from '../index.js';
+import { route, valueAndGrads, type Route, type RouteOptions } from '../index.js';
 import { availableBackends } from '../testing/backends.js';
 import { expectNoLeak, expectTwinsAgree } from '../testing/twin.js';
 import { chooseComposed } from './route.js';
@@ -15,6 +15,7 @@ function composed(x: tf.Tensor, options: RouteOptions) {
   const [scores, weights, experts] = chooseComposed(x, attributes, {
     bias: options.correctionBias,
     given: options.experts,
+    mask: options.mask,
   });
   return { scores, weights, experts };
 }
@@ -43,7 +44,8 @@ describe.each(availableBackends())('route on %s', (backend) => {
         [tokens, options.topK],
         'int32',
       );
-      for (const more of [{}, { correctionBias: bias }, { experts: given }]) {
+      const mask = tf.greater(tf.randomUniform([tokens], 0, 1, 'float32', 9), 0.3);
+      for (const more of [{}, { correctionBias: bias }, { experts: given }, { mask }, { experts: given, mask }]) {
         const all = { ...options, ...more };
         const x = logits(tokens, 4);
         expectTwinsAgree(
@@ -130,6 +132,44 @@ describe.each(availableBackends())('route on %s', (backend) => {
     ]);
   });
 
+  it.each([
+    { topK: 1 },
+    { topK: 2 },
+    { topK: 2, scoreFunction: 'sigmoid' },
+    { topK: 2, scoreFunction: 'sigmoid', correctionBias: 'some' },
+    { topK: 2, experts: 'given', routedScalingFactor: 2 },
+  ] as const)('leaves masked tokens out, as if they were not there: %j', (chosen) => {
+    const x = logits(7, 4);
+    const kept = [0, 2, 3, 6];
+    const mask = tf.tensor1d([1, 0, 1, 1, 0, 0, 1], 'bool');
+    const only = (y: tf.Tensor) => tf.gather(y, tf.tensor1d(kept, 'int32'));
+    const given = tf.tensor2d([0, 1, 1, 2, 2, 3, 3, 0, 1, 3, 0, 2, 2, 1], [7, 2], 'int32');
+    const options = {
+      ...chosen,
+      correctionBias: 'correctionBias' in chosen ? tf.tensor1d([0.4, 0, -0.1, 0]) : undefined,
+    };
+    const all: RouteOptions = { ...options, experts: 'experts' in chosen ? given : undefined };
+    const ofKept: RouteOptions = { ...options, experts: 'experts' in chosen ? only(given) : undefined };
+    const masked = route(x, { ...all, mask });
+    const alone = route(only(x), ofKept);
+    for (const name of ['scores', 'weights', 'experts'] as const) {
+      expect(only(masked[name]).arraySync()).toEqual(alone[name].arraySync());
+      const gone = tf.gather(masked[name], tf.tensor1d([1, 4, 5], 'int32')).dataSync();
+      expect(gone.every((value) => value === (name === 'experts' ? -1 : 0))).toBe(true);
+    }
+    for (const name of ['counts', 'load', 'firstLoad'] as const)
+      expect([...masked[name].dataSync()]).toEqual([...alone[name].dataSync()]);
+
+    const a = logits(4, 4);
+    const objective = (result: Pick<Route, 'scores' | 'weights'>, of: (y: tf.Tensor) => tf.Tensor) =>
+      tf.add(tf.sum(tf.mul(of(result.scores), a)), tf.sum(tf.square(of(result.weights))));
+    // What the masked rows of the objective would say counts for nothing.
+    const whole = tf.grad((y) => tf.add(objective(route(y, { ...all, mask }), only), tf.sum(route(y, { ...all, mask }).scores)))(x); // prettier-ignore
+    const own = tf.grad((y) => tf.add(objective(route(y, ofKept), tf.clone), tf.sum(route(y, ofKept).scores)))(only(x)); // prettier-ignore
+    expect(relativeError(only(whole), own)).toBeLessThan(1e-6);
+    expect(tf.max(tf.abs(tf.gather(whole, tf.tensor1d([1, 4, 5], 'int32')))).dataSync()[0]).toBe(0);
+  });
+
   it('handles no tokens', () => {
     for (const options of [{ topK: 2 }, { topK: 2, experts: tf.zeros([0, 2], 'int32') }]) {
       const { scores, weights, slots, counts } = route(tf.zeros([0, 3]), options);
@@ -141,8 +181,11 @@ describe.each(availableBackends())('route on %s', (backend) => {
   it('leaves no tensor behind', () => {
     const x = logits(4, 3);
     const correctionBias = tf.tensor1d([0.1, 0, 0]);
+    const mask = tf.tensor1d([1, 0, 1, 1], 'bool');
     const loss = (a: tf.Tensor) => tf.sum(route(a, { topK: 2, correctionBias }).weights);
+    const masked = (a: tf.Tensor) => tf.sum(route(a, { topK: 2, mask }).weights);
     expectNoLeak(() => tf.tidy(() => void tf.grads(loss)([x])));
+    expectNoLeak(() => tf.tidy(() => void tf.grads(masked)([x])));
     expectNoLeak(() => tf.dispose(Object.values(route(x, { topK: 2, correctionBias }))));
   });
 
@@ -169,6 +212,11 @@ describe.each(availableBackends())('route on %s', (backend) => {
       'a bias',
       () => route(logits(2, 3), { topK: 1, correctionBias: tf.zeros([2]) }),
       'correctionBias: expected (3) for the experts, got (2)',
+    ],
+    [
+      'a mask',
+      () => route(logits(2, 3), { topK: 1, mask: tf.zeros([3], 'bool') }),
+      'mask: expected (2) for the tokens, got (3)',
     ],
     [
       'given experts',

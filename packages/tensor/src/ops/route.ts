@@ -25,22 +25,30 @@ export interface RouteOptions {
   routedScalingFactor?: number;
   /** (M) float32, added to the scores for the choice alone (arXiv 2408.15664). Never gets a gradient. */
   correctionBias?: tf.Tensor;
-  /** (T, k) int32: a choice made elsewhere. Distinct for each token; with it there is no bias and nothing is chosen. */
+  /**
+   * (T, k) int32: a choice made elsewhere. Distinct for each token, -1 where there is none; with it there is no bias and
+   * nothing is chosen.
+   */
   experts?: tf.Tensor;
+  /** (T) bool: a token where it is false is padding. It has no expert, and no gradient. */
+  mask?: tf.Tensor;
   /** How many of the M experts, the last ones, compute nothing and take no slot (arXiv 2410.07348). */
   numZeroExperts?: number;
   /** Slots of each expert, 0 = dropless; with `dropPolicy` and `capacityOrder` as in `dispatchPlan`. */
   capacity?: number;
+  /** As in `dispatchPlan`. */
+  limit?: tf.Tensor;
   dropPolicy?: DropPolicy;
   capacityOrder?: CapacityOrder;
 }
 
 export interface Route extends DispatchPlan {
-  /** (T, M) of all experts. */
+  /** (T, M) of all experts; 0 for a masked token. */
   scores: tf.Tensor2D;
-  /** (T, k) weights of the chosen experts; those of dropped choices are left as they are. */
+  /** (T, k) weights of the chosen experts; those of dropped choices are left as they are, those of masked tokens are 0. */
   weights: tf.Tensor2D;
-  /** (T, k) int32, in descending order of what was compared, NaN first, the lower id among equals; or those given. */
+  /** (T, k) int32, in descending order of what was compared, NaN first, the lower id among equals; or those given. -1 for
+   * a masked token. */
   experts: tf.Tensor2D;
 }
 
@@ -70,8 +78,10 @@ export function route(
     routedScalingFactor = 1,
     correctionBias,
     experts: given,
+    mask,
     numZeroExperts = 0,
     capacity = 0,
+    limit,
     dropPolicy = 'position',
     capacityOrder = 'choice',
   }: RouteOptions,
@@ -92,16 +102,25 @@ export function route(
     expectDtype('route', 'experts', given, 'int32');
     expectShape('route', 'experts', given, [tokens, topK], 'for tokens and topK');
   }
+  if (mask) {
+    expectDtype('route', 'mask', mask, 'bool');
+    expectShape('route', 'mask', mask, [tokens], 'for the tokens');
+  }
   const attributes: RouteAttributes = { topK, scoreFunction, normalizeWeights, routedScalingFactor };
   const bias = correctionBias && stopGradient(correctionBias);
   const [scores, weights, experts] = hasFused(routeKernel)
-    ? runFused(routeKernel, { logits, ...(bias && { bias }), ...(given && { given }) }, attributes)
-    : chooseComposed(logits, attributes, { bias, given });
+    ? runFused(
+        routeKernel,
+        { logits, ...(bias && { bias }), ...(given && { given }), ...(mask && { mask }) },
+        attributes,
+      )
+    : chooseComposed(logits, attributes, { bias, given, mask });
   bias?.dispose();
   const plan = dispatchPlan(experts!, weights!, {
     numExperts: all - numZeroExperts,
     numZeroExperts,
     capacity,
+    limit,
     dropPolicy,
     capacityOrder,
   });
@@ -112,23 +131,29 @@ export function route(
 export function chooseComposed(
   logits: tf.Tensor,
   { topK, scoreFunction, normalizeWeights, routedScalingFactor }: RouteAttributes,
-  { bias, given }: { bias?: tf.Tensor; given?: tf.Tensor } = {},
+  { bias, given, mask }: { bias?: tf.Tensor; given?: tf.Tensor; mask?: tf.Tensor } = {},
 ): [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D] {
   return tf.tidy(() => {
     const [tokens, numExperts] = logits.shape as [number, number];
-    const scores = scoreFunction === 'softmax' ? tf.softmax(logits as tf.Tensor2D) : tf.sigmoid(logits as tf.Tensor2D);
+    const ofAll = scoreFunction === 'softmax' ? tf.softmax(logits as tf.Tensor2D) : tf.sigmoid(logits as tf.Tensor2D);
+    const isToken = mask && tf.expandDims(tf.cast(mask, 'bool'), 1); // (T, 1)
+    const scores: tf.Tensor2D = isToken ? tf.where(isToken, ofAll, 0) : ofAll;
     if (tokens === 0) return [scores, tf.slice(scores, [0, 0], [0, topK]), tf.zeros([0, topK], 'int32')];
     // Compared as constants: the choice has no gradient, and tf.grads would want one for the operations on the way.
     const compared = stopGradient(scores);
     const ranked = (x: tf.Tensor) => tf.topk(rankable(x), topK).indices;
-    const experts = given ? tf.clone(given) : ranked(bias ? tf.add(compared, bias) : compared);
+    const chosenByAll = given ? tf.clone(given) : ranked(bias ? tf.add(compared, bias) : compared);
+    const experts = isToken ? tf.where(isToken, chosenByAll, tf.scalar(-1, 'int32')) : chosenByAll;
     const depth = Math.max(numExperts, 2); // oneHot wants a depth of 2
     const chosen = tf.cast(tf.oneHot(experts, depth), 'bool');
     const own = tf.slice(chosen, [0, 0, 0], [-1, -1, numExperts]);
     // Selected and not multiplied: a NaN times 0 would be one in the weights of the other experts.
     const raw = tf.sum<tf.Tensor2D>(tf.where(own, tf.expandDims(scores, 1), 0), -1); // (T, k)
     const total = tf.sum(raw, -1, true);
-    const normal = !normalizeWeights ? raw : tf.div(raw, scoreFunction === 'sigmoid' ? tf.add(total, smallest) : total);
+    const divisor = scoreFunction === 'sigmoid' ? tf.add(total, smallest) : total;
+    // Where nobody is chosen all weights are 0, and so is what they would be divided by.
+    const isSomebody = (given || mask) && tf.greaterEqual(tf.max(experts, 1, true), tf.scalar(0, 'int32')); // (T, 1)
+    const normal = !normalizeWeights ? raw : tf.div(raw, isSomebody ? tf.where(isSomebody, divisor, 1) : divisor);
     const weights = routedScalingFactor === 1 ? normal : tf.mul(normal, routedScalingFactor);
     return [scores, weights as tf.Tensor2D, experts as tf.Tensor2D];
   });

@@ -43,7 +43,8 @@ export function blockOperators(
     outputs: ['c', 'u', 'keyValues'],
     run: ({ x }) => {
       const normed = normalize(x, below(parameters, 'normAttn'), config);
-      const { output, all } = selfAttention(normed, below(parameters, 'attn'), config, context.past?.attention);
+      const { past, mask } = context;
+      const { output, all } = selfAttention(normed, below(parameters, 'attn'), config, { past: past?.attention, mask });
       const c: tf.Tensor3D = tf.add(x, drop(output, 0));
       return { c, u: normalize(c, below(parameters, moe ? 'normMoe' : 'normMlp'), config), keyValues: all };
     },

@@ -7,7 +7,7 @@ import {
   latentAttentionSpecs,
   type KeyValueLatents,
 } from '../../sublayers/latentAttention.js';
-import { attentionSpecs, selfAttention, type KeyValues } from '../../sublayers/selfAttention.js';
+import { attentionSpecs, selfAttention, type AttentionContext, type KeyValues } from '../../sublayers/selfAttention.js';
 import type { CostContext } from '../../cost/CostContext.js';
 import type { ParameterRecord } from '../../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../../parameters/ParameterSpec.js';
@@ -26,11 +26,14 @@ export function longcatAttention(
   x: tf.Tensor3D,
   parameters: ParameterRecord,
   config: ResolvedLongcatBlock,
-  past?: AttentionCache,
+  context: AttentionContext<AttentionCache> = {},
 ): { output: tf.Tensor3D; all: AttentionCache } {
   const { latent } = config;
-  if (latent) return latentAttention(x, parameters, { ...config, latent }, past as KeyValueLatents | undefined);
-  return selfAttention(x, parameters, config, past as KeyValues | undefined);
+  if (latent) {
+    const { past, mask } = context as AttentionContext<KeyValueLatents>;
+    return latentAttention(x, parameters, { ...config, latent }, past, { mask });
+  }
+  return selfAttention(x, parameters, config, context as AttentionContext<KeyValues>);
 }
 
 export function longcatAttentionCost(of: CostContext, config: ResolvedLongcatBlock): KernelCost[] {

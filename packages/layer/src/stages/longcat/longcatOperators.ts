@@ -57,12 +57,10 @@ export function longcatOperators(
   const { computation } = operatorsOver<LongcatValues>();
   const norm = (name: string, x: tf.Tensor3D) => normalize(x, below(parameters, name), config);
   const attend = (index: 1 | 2, x: tf.Tensor3D) =>
-    longcatAttention(
-      norm(`normAttn${index}`, x),
-      below(parameters, `attn${index}`),
-      config,
-      context.past?.[`attention${index}`],
-    );
+    longcatAttention(norm(`normAttn${index}`, x), below(parameters, `attn${index}`), config, {
+      past: context.past?.[`attention${index}`],
+      mask: context.mask,
+    });
   const mlp = (index: 1 | 2, x: tf.Tensor3D) =>
     feedForward(x, below(parameters, `mlp${index}`), config.activation, { bias: config.ffnBias });
   const drop = residualDropout(config.dropout, context.dropout);

@@ -78,6 +78,7 @@ const { computation } = operatorsOver<PairValues>();
 function backboneOperators(parameters: ParameterRecord, config: ResolvedPair, context: PairContext) {
   const norm = (name: string, x: tf.Tensor3D) => normalize(x, below(parameters, name), config);
   const drop = residualDropout(config.dropout, context.dropout);
+  const { mask } = context;
   return [
     computation({
       name: 'attention1',
@@ -86,7 +87,7 @@ function backboneOperators(parameters: ParameterRecord, config: ResolvedPair, co
       outputs: ['a', 'keyValues1'],
       run: ({ x }) => {
         const past = context.past?.attention1;
-        const { output, all } = selfAttention(norm('normAttn1', x), below(parameters, 'attn1'), config, past);
+        const { output, all } = selfAttention(norm('normAttn1', x), below(parameters, 'attn1'), config, { past, mask });
         return { a: tf.add(x, drop(output, 0)), keyValues1: all };
       },
       cost: (of) => [of.norm(config.norm), ...selfAttentionCost(of, config)],
@@ -111,7 +112,7 @@ function backboneOperators(parameters: ParameterRecord, config: ResolvedPair, co
       outputs: ['c', 'u', 'keyValues2'],
       run: ({ b }) => {
         const past = context.past?.attention2;
-        const { output, all } = selfAttention(norm('normAttn2', b), below(parameters, 'attn2'), config, past);
+        const { output, all } = selfAttention(norm('normAttn2', b), below(parameters, 'attn2'), config, { past, mask });
         const c: tf.Tensor3D = tf.add(b, drop(output, 2));
         return { c, u: norm(config.moe ? 'normMoe' : 'normMlp2', c), keyValues2: all };
       },

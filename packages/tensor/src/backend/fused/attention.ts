@@ -1,7 +1,12 @@
 import type * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import { attentionBackwardKernel, attentionKernel, type AttentionAttributes } from '../../ops/attention.js';
+import {
+  attentionBackwardKernel,
+  attentionKernel,
+  maskedAttentionKernel,
+  type AttentionAttributes,
+} from '../../ops/attention.js';
 import { kernel } from '../kernel.js';
 import type { ScmoeBackend } from '../ScmoeBackend.js';
 
@@ -9,6 +14,7 @@ interface Inputs {
   q: tf.TensorInfo; // (B, S, H * D)
   k: tf.TensorInfo; // (B, Sk, Hkv * D)
   v: tf.TensorInfo; // (B, Sk, Hkv * D)
+  mask?: tf.TensorInfo; // (B, Sk) bool
 }
 
 interface BackwardInputs extends Inputs {
@@ -17,16 +23,17 @@ interface BackwardInputs extends Inputs {
   logsumexp: tf.TensorInfo; // (B, H, S)
 }
 
-function common(backend: ScmoeBackend, { q, k, v }: Inputs, attributes: AttentionAttributes) {
+function common(backend: ScmoeBackend, { q, k, v, mask }: Inputs, attributes: AttentionAttributes) {
   const [batch, queries, width] = q.shape as [number, number, number];
   const { numHeads: heads, numKvHeads: kvHeads, causal, ropeStyle: rope, ropeTheta: theta, scale } = attributes;
   const shape = { batch, queries, keys: k.shape[1]!, heads, kvHeads, size: width / heads };
   const arrays = { q: backend.floats(q), k: backend.floats(k), v: backend.floats(v) };
-  return { ...shape, causal, rope, theta, scale, ...arrays };
+  const masked = mask && { mask: backend.values(mask) as Uint8Array };
+  return { ...shape, causal, rope, theta, scale, ...arrays, ...masked };
 }
 
-export const attentionKernels: tf.KernelConfig[] = [
-  kernel<Inputs, AttentionAttributes>(attentionKernel, (backend, inputs, attributes) => {
+const forward = (name: string) =>
+  kernel<Inputs, AttentionAttributes>(name, (backend, inputs, attributes) => {
     const [batch, queries] = inputs.q.shape as [number, number];
     const out = backend.output(inputs.q.shape);
     const logsumexp = backend.output([batch, attributes.numHeads, queries]);
@@ -36,8 +43,11 @@ export const attentionKernels: tf.KernelConfig[] = [
       logsumexp: backend.floats(logsumexp),
     });
     return [out, logsumexp];
-  }),
+  });
 
+export const attentionKernels: tf.KernelConfig[] = [
+  forward(attentionKernel),
+  forward(maskedAttentionKernel),
   kernel<BackwardInputs, AttentionAttributes>(attentionBackwardKernel, (backend, inputs, attributes) => {
     const dQ = backend.output(inputs.q.shape);
     const dK = backend.output(inputs.k.shape);

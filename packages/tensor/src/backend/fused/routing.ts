@@ -17,9 +17,9 @@ function choiceOf(scores: TensorInfo, attributes: RouteAttributes) {
 }
 
 export const routingKernels = [
-  kernel<{ logits: TensorInfo; bias?: TensorInfo; given?: TensorInfo }, RouteAttributes>(
+  kernel<{ logits: TensorInfo; bias?: TensorInfo; given?: TensorInfo; mask?: TensorInfo }, RouteAttributes>(
     routeKernel,
-    (backend, { logits, bias, given }, attributes) => {
+    (backend, { logits, bias, given, mask }, attributes) => {
       const choice = choiceOf(logits, attributes);
       const scores = backend.output(logits.shape);
       const weights = backend.output([choice.tokens, choice.topK]);
@@ -29,6 +29,7 @@ export const routingKernels = [
         logits: backend.floats(logits),
         bias: bias && backend.floats(bias),
         given: given && backend.ints(given),
+        mask: mask && (backend.values(mask) as Uint8Array),
         scores: backend.floats(scores),
         weights: backend.floats(weights),
         experts: backend.ints(experts),
@@ -58,9 +59,9 @@ export const routingKernels = [
     });
     return dLogits;
   }),
-  kernel<{ experts: TensorInfo; weights: TensorInfo }, DispatchPlanAttributes>(
+  kernel<{ experts: TensorInfo; weights: TensorInfo; limit?: TensorInfo }, DispatchPlanAttributes>(
     dispatchPlanKernel,
-    (backend, { experts, weights }, { numExperts, numZeroExperts, capacity, dropPolicy, capacityOrder }) => {
+    (backend, { experts, weights, limit }, { numExperts, numZeroExperts, capacity, dropPolicy, capacityOrder }) => {
       const [tokens, topK] = experts.shape as Shape2D;
       const all = numExperts + numZeroExperts;
       const slots = backend.output([tokens, topK], 'int32');
@@ -75,6 +76,7 @@ export const routingKernels = [
         capacity,
         byProbability: dropPolicy === 'probability',
         choiceFirst: capacityOrder === 'choice',
+        limit: limit && backend.ints(limit),
         experts: backend.ints(experts),
         weights: backend.floats(weights),
         slots: backend.ints(slots),
