@@ -29,6 +29,20 @@ const char* nameOf(napi_typedarray_type type) {
   }
 }
 
+size_t bytesOf(napi_typedarray_type type) {
+  switch (type) {
+    case napi_int8_array:
+    case napi_uint8_array:
+    case napi_uint8_clamped_array: return 1;
+    case napi_int16_array:
+    case napi_uint16_array: return 2;
+    case napi_int32_array:
+    case napi_uint32_array:
+    case napi_float32_array: return 4;
+    default: return 8;
+  }
+}
+
 std::string nameOf(std::initializer_list<napi_typedarray_type> types) {
   std::string names;
   for (napi_typedarray_type type : types) names += (names.empty() ? "" : " or ") + std::string(nameOf(type));
@@ -190,6 +204,7 @@ AnyArray<void> Call::typedArray(napi_value value, const char* name, std::initial
   if (!known) rejectValue(value, name, std::string(words) + nameOf(types));
   result.length = static_cast<int64_t>(length);
   result.value = value;
+  fences_.add(env_, value, result.data, length * bytesOf(result.type));
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bindings/fences.h"
 #include "bindings/length.h"
 #include "core/error.h"
 
@@ -96,6 +97,7 @@ class Call {
   napi_env env_;
   const char* function_;
   napi_value values_[kMax];
+  mutable Fences fences_;
 };
 
 /// Values for JavaScript.

@@ -47,9 +47,10 @@ int64_t crossEntropyForward(int64_t rows, int64_t classes, const float* logits, 
       }
       const float lse = largest + std::log(sum);
       logsumexp[i] = lse;
-      losses[i] = targets[i] == ignore ? 0.0f
-                                       : (1.0f - smoothing) * (lse - row[targets[i]]) +
-                                             smoothing * (lse - total / static_cast<float>(classes));
+      losses[i] = targets[i] == ignore ? 0.0f : (1.0f - smoothing) * (lse - row[targets[i]]);
+      // A logit of -infinity, a class that is ruled out, makes `total` infinite, and 0 times that would be NaN.
+      if (targets[i] != ignore && smoothing != 0.0f)
+        losses[i] += smoothing * (lse - total / static_cast<float>(classes));
     }
   });
   double sum = 0.0;

@@ -10,6 +10,7 @@ import { generate } from './generate.mjs';
 
 const native = dirname(dirname(fileURLToPath(import.meta.url)));
 export const buildFolder = join(native, 'build');
+const sanitizedFolder = join(buildFolder, 'sanitized');
 
 const works = (command) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
 
@@ -24,9 +25,10 @@ export function compileProblem() {
   return missing.length > 0 ? `${missing.join(' and ')} not found` : undefined;
 }
 
-function cmakeJs(...args) {
+/** @param {string} folder where to build @param {string[]} args what to do */
+function cmakeJs(folder, ...args) {
   const script = join(dirname(createRequire(import.meta.url).resolve('cmake-js/package.json')), 'bin', 'cmake-js');
-  const options = ['--log-level', 'error', '--directory', native];
+  const options = ['--log-level', 'error', '--directory', native, '--out', folder];
   return spawnSync(process.execPath, [script, ...args, ...options], { stdio: 'inherit', cwd: native }).status === 0;
 }
 
@@ -40,7 +42,7 @@ function cmakeJs(...args) {
 export async function configure({ tests = false } = {}) {
   const run = async () => {
     await generate(buildFolder);
-    return cmakeJs('configure', `--CDSCMOE_NATIVE_TESTS=${tests ? 'ON' : 'OFF'}`);
+    return cmakeJs(buildFolder, 'configure', `--CDSCMOE_NATIVE_TESTS=${tests ? 'ON' : 'OFF'}`);
   };
   if (await run()) return true;
   rmSync(buildFolder, { recursive: true, force: true });
@@ -60,7 +62,21 @@ export async function compile({ tests = false } = {}) {
 
 function build(target) {
   const only = target === undefined ? [] : ['--target', target];
-  return cmakeJs('build', ...only, '--parallel', String(availableParallelism()));
+  return cmakeJs(buildFolder, 'build', ...only, '--parallel', String(availableParallelism()));
+}
+
+/**
+ * Builds the tensor addon for AddressSanitizer, in a folder of its own.
+ *
+ * @returns {Promise<string>} its path
+ * @throws Error where that does not work
+ */
+export async function compileSanitized() {
+  await generate(sanitizedFolder);
+  const options = ['--target', 'scmoe_native', '--parallel', String(availableParallelism())];
+  if (cmakeJs(sanitizedFolder, 'configure', '--CDSCMOE_SANITIZE=ON') && cmakeJs(sanitizedFolder, 'build', ...options))
+    return join(sanitizedFolder, 'Release', 'scmoe_native.node');
+  throw new Error('the addon did not compile for AddressSanitizer; the compiler says why above');
 }
 
 /**

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 
 import { loadAddon } from '../addon/loadAddon.js';
 import { BufferPool, type PoolStatistics } from './BufferPool.js';
+import { CpuBackend } from './CpuBackend.js';
 
 export type NumericType = 'float32' | 'int32' | 'bool';
 export type NumericArray = Float32Array | Int32Array | Uint8Array;
@@ -24,10 +24,12 @@ function sharedPool(): BufferPool {
  * TF.js backend whose tensors live in aligned memory of the native addon. Kernels that a transformer step touches are
  * native; the rest are the JavaScript kernels of tfjs-backend-cpu, which work on the same memory through typed arrays.
  */
-export class ScmoeBackend extends MathBackendCPU {
+export class ScmoeBackend extends CpuBackend {
   private readonly pool = sharedPool();
   /** Freed buffers that must not be handed out yet; undefined where there is no need to wait. */
   private held: ArrayBuffer[] | undefined;
+  /** References to data that the kernel that runs now has made and not given up; undefined outside of kernels. */
+  private made: tf.DataId[] | undefined;
 
   /** The elements of a tensor, without a copy. Valid until the tensor is disposed: for kernels only. */
   values(tensor: tf.TensorInfo): NumericArray {
@@ -48,13 +50,35 @@ export class ScmoeBackend extends MathBackendCPU {
     for (let i = 0; i < shape.length; i++) size *= shape[i]!;
     const dataId = {};
     this.data.set(dataId, { values: this.allocateArray(size, dtype), dtype, refCount: 1 });
+    this.made?.push(dataId);
     return { dataId, shape: shape as number[], dtype };
   }
 
   /** The same elements under another shape, without a copy: one more reference to the data. */
   alias(tensor: tf.TensorInfo, shape: readonly number[] = tensor.shape): tf.TensorInfo {
-    this.data.get(tensor.dataId).refCount++;
+    this.incRef(tensor.dataId);
     return { dataId: tensor.dataId, shape: shape as number[], dtype: tensor.dtype };
+  }
+
+  /** Runs a kernel, or an attempt at one. Where it throws, what it allocated and held until then is given up. */
+  guard<Inputs, Attributes, Result>(
+    run: (backend: ScmoeBackend, inputs: Inputs, attributes: Attributes) => Result,
+    inputs: Inputs,
+    attributes: Attributes,
+  ): Result {
+    const outer = this.made;
+    const made: tf.DataId[] = (this.made = []);
+    try {
+      const result = run(this, inputs, attributes);
+      this.made = outer;
+      outer?.push(...made);
+      return result;
+    } catch (error) {
+      this.made = undefined;
+      for (const dataId of made) this.disposeData(dataId);
+      this.made = outer;
+      throw error;
+    }
   }
 
   /**
@@ -65,7 +89,7 @@ export class ScmoeBackend extends MathBackendCPU {
     if (this.held) return run();
     const held: ArrayBuffer[] = (this.held = []);
     try {
-      return run();
+      return this.guard(run, undefined, undefined);
     } finally {
       this.held = undefined;
       for (const buffer of held) this.pool.release(buffer);
@@ -84,6 +108,7 @@ export class ScmoeBackend extends MathBackendCPU {
   override write(values: tf.backend_util.BackendValues, _shape: number[], dtype: tf.DataType): tf.DataId {
     const dataId = {};
     this.store(dataId, values, dtype, 1);
+    this.made?.push(dataId);
     return dataId;
   }
 
@@ -116,8 +141,14 @@ export class ScmoeBackend extends MathBackendCPU {
     return ArrayBuffer.isView(values) ? values.slice() : values;
   }
 
+  override incRef(dataId: tf.DataId): void {
+    super.incRef(dataId);
+    this.made?.push(dataId);
+  }
+
   override disposeData(dataId: tf.DataId, force = false): boolean {
     if (!this.data.has(dataId)) return true;
+    if (this.made?.includes(dataId)) this.made.splice(this.made.lastIndexOf(dataId), 1);
     const { values } = this.data.get(dataId) as { values: unknown };
     if (!super.disposeData(dataId, force)) return false;
     if (ArrayBuffer.isView(values)) this.free(values.buffer as ArrayBuffer);

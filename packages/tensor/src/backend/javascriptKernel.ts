@@ -1,16 +1,16 @@
 import { ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
-import { backendName } from './kernel.js';
+import { unguardedKernel, type KernelResult } from './kernel.js';
 import type { ScmoeBackend } from './ScmoeBackend.js';
 
-/** Runs tfjs-backend-cpu's kernel of this name on tensors of the scmoe backend. */
+/** Runs tfjs-backend-cpu's kernel of this name on tensors of the scmoe backend. One that throws leaves nothing allocated. */
 export function runJavaScriptKernel(
   kernelName: string,
   backend: ScmoeBackend,
   inputs: object,
   attributes: object,
-): tf.TensorInfo | tf.TensorInfo[] {
+): KernelResult {
   const config = tf.getKernel(kernelName, 'cpu');
   if (!config) throw new ScmoeError(`tfjs-backend-cpu has no kernel ${kernelName}`);
   return backend.runJavaScriptKernel(() =>
@@ -22,8 +22,8 @@ export function runJavaScriptKernel(
 export function javaScriptKernels(): tf.KernelConfig[] {
   return tf.getKernelsForBackend('cpu').map((config) => ({
     ...config,
-    backendName,
-    kernelFunc: ({ inputs, backend, attrs }) =>
-      runJavaScriptKernel(config.kernelName, backend as ScmoeBackend, inputs, attrs ?? {}),
+    ...unguardedKernel<object, object>(config.kernelName, (backend, inputs, attributes) =>
+      runJavaScriptKernel(config.kernelName, backend, inputs, attributes),
+    ),
   }));
 }

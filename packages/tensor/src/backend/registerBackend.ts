@@ -7,9 +7,13 @@ import { backendName } from './kernel.js';
 import { standardKernels } from './kernels/index.js';
 import { ScmoeBackend } from './ScmoeBackend.js';
 
-/** Registers the backend `scmoe` and its kernels with TF.js where the addon can be used; does nothing elsewhere. */
+/**
+ * Registers the backend `scmoe` and its kernels with TF.js where the addon can be used, over TF.js's own backend `cpu`;
+ * does nothing elsewhere.
+ */
 export function registerBackend(): void {
-  if (tf.findBackendFactory(backendName) !== null || !findAddon().addon) return;
+  if (tf.findBackendFactory(backendName) !== null || tf.findBackendFactory('cpu') === null || !findAddon().addon)
+    return;
   // The later one of a name wins.
   const configs = [...javaScriptKernels(), ...standardKernels, ...fusedKernels];
   for (const config of new Map(configs.map((config) => [config.kernelName, config])).values())

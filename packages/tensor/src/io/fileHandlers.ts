@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { ArgumentError, ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
+import { parseModelFile, weightBytes } from './modelFile.js';
 import { writeAll, writeAtomically } from './writeAtomically.js';
 
 const scheme = 'file://';
@@ -11,6 +12,7 @@ const modelFile = 'model.json';
 const weightsFile = 'weights.bin';
 
 type Find = (url: string | string[]) => tf.io.IOHandler[];
+type Router = (url: string | string[], options?: tf.io.LoadOptions) => tf.io.IOHandler;
 
 /**
  * What is registered, shared by all copies of this package in the process (its ESM and CommonJS builds): one pair of
@@ -31,11 +33,11 @@ export function registerFileHandlers(): void {
   tf.io.registerLoadRouter(routerUnlessFound((url) => tf.io.getLoadHandlers(url)));
 }
 
-function routerUnlessFound(find: Find): (url: string | string[]) => tf.io.IOHandler {
+function routerUnlessFound(find: Find): Router {
   // TF.js's types know no null, though it is how a router says that a URL is not its own.
   const notOurs = null as unknown as tf.io.IOHandler;
   let asking = false;
-  return (url) => {
+  return (url, options) => {
     if (asking || typeof url !== 'string' || !url.startsWith(scheme)) return notOurs;
     asking = true;
     try {
@@ -44,7 +46,7 @@ function routerUnlessFound(find: Find): (url: string | string[]) => tf.io.IOHand
       asking = false;
     }
     const path = resolve(url.slice(scheme.length));
-    return { save: (artifacts) => save(path, artifacts), load: () => load(path) };
+    return { save: (artifacts) => save(path, artifacts), load: () => load(path, options ?? {}) };
   };
 }
 
@@ -65,24 +67,53 @@ async function save(folder: string, artifacts: tf.io.ModelArtifacts): Promise<tf
   return { modelArtifactsInfo: tf.io.getModelArtifactsInfoForJSON(artifacts) };
 }
 
-async function load(path: string): Promise<tf.io.ModelArtifacts> {
+async function load(path: string, options: tf.io.LoadOptions): Promise<tf.io.ModelArtifacts> {
   const found = await stat(path).catch(doesNotExist('model'));
   const file = found.isDirectory() ? join(path, modelFile) : path;
-  const text = await readFile(file, 'utf8').catch(doesNotExist('model'));
-  let model: tf.io.ModelJSON;
-  try {
-    model = JSON.parse(text) as tf.io.ModelJSON;
-  } catch (cause) {
-    throw new ScmoeError(`${file} is not valid JSON: ${(cause as Error).message}`, { cause });
-  }
-  return tf.io.getModelArtifactsForJSON(model, async (manifest) => {
-    const paths = manifest.flatMap((group) => group.paths);
-    const parts = await Promise.all(
-      paths.map((name) => readFile(join(dirname(file), name)).catch(doesNotExist('weights'))),
-    );
-    const weights = tf.io.concatenateArrayBuffers(parts.map((part) => new Uint8Array(part).buffer));
-    return [manifest.flatMap((group) => group.weights), weights];
+  const model = parseModelFile(file, await readFile(file, 'utf8').catch(doesNotExist('model')));
+  const artifacts = await tf.io.getModelArtifactsForJSON(model, async (manifest) => {
+    const specs = manifest.flatMap((group) => group.weights);
+    const paths = manifest.flatMap((group) => group.paths.map((name) => join(dirname(file), name)));
+    await expectBytes(file, paths, weightBytes(specs));
+    const parts = await Promise.all(paths.map((name) => readFile(name).catch(doesNotExist('weights'))));
+    return [specs, tf.io.concatenateArrayBuffers(parts.map((part) => new Uint8Array(part).buffer))];
   });
+  await tryModel(file, artifacts, options);
+  return artifacts;
+}
+
+/** Before anything is read: as many bytes as the manifest says, no more and no fewer. */
+async function expectBytes(file: string, paths: string[], expected: number | undefined): Promise<void> {
+  let bytes = 0;
+  for (const path of paths) {
+    const found = await stat(path).catch(doesNotExist('weights'));
+    if (!found.isFile()) throw new ScmoeError(`${path}: expected a file of weights of ${file}, got none`);
+    bytes += found.size;
+  }
+  if (expected !== undefined && bytes !== expected)
+    throw new ScmoeError(
+      `${file}: weightsManifest: expected files of ${expected} bytes for its shapes, got ${bytes}: ${paths.join(', ')}`,
+    );
+}
+
+/**
+ * Makes the model once and throws it away. TF.js takes what a handler gives at its word: a malformed layer ends in a
+ * TypeError somewhere inside, which names neither file nor field, and which nobody else is there to catch.
+ */
+async function tryModel(file: string, artifacts: tf.io.ModelArtifacts, options: tf.io.LoadOptions): Promise<void> {
+  const isGraph = artifacts.format === 'graph-model' || 'node' in (artifacts.modelTopology as object);
+  const handler: tf.io.IOHandler = { load: () => Promise.resolve(artifacts) };
+  try {
+    const model = isGraph ? await tf.loadGraphModel(handler) : await tf.loadLayersModel(handler, options);
+    model.dispose();
+  } catch (cause) {
+    throw new ScmoeError(
+      `${file}: modelTopology: TF.js can't make a model of it: ${String((cause as Error).message)}`,
+      {
+        cause,
+      },
+    );
+  }
 }
 
 function doesNotExist(what: string): (error: NodeJS.ErrnoException) => never {

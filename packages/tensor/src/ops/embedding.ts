@@ -31,8 +31,11 @@ export function embeddingComposed(ids: tf.Tensor, table: tf.Tensor): tf.Tensor {
       (save as tf.GradSaveFunc)([flat]);
       return {
         value: tf.gather(x as tf.Tensor, flat),
-        gradFunc: (dy: tf.Tensor, [saved]: tf.Tensor[]) =>
-          tf.matMul(tf.cast(tf.oneHot(saved as tf.Tensor1D, vocabSize), 'float32'), dy, true),
+        gradFunc: (dy: tf.Tensor, [saved]: tf.Tensor[]) => {
+          const depth = Math.max(vocabSize, 2); // oneHot wants a depth of 2
+          const rows = tf.matMul(tf.cast(tf.oneHot(saved as tf.Tensor1D, depth), 'float32'), dy, true);
+          return tf.slice(rows, [0, 0], [vocabSize, d]);
+        },
       };
     });
     return tf.reshape(lookUp(table), [...ids.shape, d]);

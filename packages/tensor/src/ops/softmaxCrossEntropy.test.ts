@@ -52,6 +52,22 @@ describe.each(availableBackends())('softmaxCrossEntropy on %s', (backend) => {
     expect(tf.max(tf.abs(grad)).dataSync()[0]).toBe(0);
   });
 
+  it('is finite, with finite gradients, where classes or whole rows that do not count are ruled out by -Infinity', () => {
+    // As PyTorch's cross_entropy: ln(1 + 3) for the first row, twice ln 2 of two equal logits, the last row ignored.
+    const x = tf.tensor2d([
+      [0, -Infinity, Math.log(3)],
+      [-Infinity, 5, 5],
+      [-Infinity, -Infinity, -Infinity],
+    ]);
+    const targets = tf.tensor1d([0, 2, -100], 'int32');
+    for (const loss of [softmaxCrossEntropy, softmaxCrossEntropyComposed]) {
+      const { value, grad } = tf.valueAndGrad((logits: tf.Tensor) => loss(logits, targets))(x);
+      expect(value.dataSync()[0]).toBeCloseTo((Math.log(4) + Math.log(2)) / 2, 6);
+      const expected = [-0.375, 0, 0.375, 0, 0.25, -0.25, 0, 0, 0];
+      Array.from(grad.dataSync()).forEach((g, i) => expect(g).toBeCloseTo(expected[i]!, 6));
+    }
+  });
+
   it('leaves no tensor behind', () => {
     const [x, targets] = [logits(4, 6), targetsFor(4, 6)] as const;
     expectNoLeak(() => tf.tidy(() => void tf.grads((a: tf.Tensor) => softmaxCrossEntropy(a, targets))([x])));

@@ -50,11 +50,14 @@ export function softmaxCrossEntropyComposed(
 ): tf.Scalar {
   return tf.tidy(() => {
     const classes = logits.shape[1]!;
-    const counted = tf.cast(tf.notEqual(targets, tf.scalar(ignoreIndex, 'int32')), 'float32');
-    const logProbabilities = tf.logSoftmax(logits);
-    const target = tf.cast(tf.oneHot(targets as tf.Tensor1D, classes), 'float32'); // all zeros where the id is outside
-    const nll = tf.neg(tf.sum(tf.mul(logProbabilities, target), -1));
-    const uniform = tf.neg(tf.mean(logProbabilities, -1));
+    const isCounted = tf.notEqual(targets, tf.scalar(ignoreIndex, 'int32'));
+    const counted = tf.cast(isCounted, 'float32');
+    // What does not count may be all infinities and NaN: neither the loss nor a gradient sees it.
+    const logProbabilities = tf.logSoftmax(tf.where(tf.expandDims(isCounted, 1), logits, 0));
+    const target = tf.cast(tf.oneHot(targets as tf.Tensor1D, classes), 'bool'); // all false where the id is outside
+    // Selected and not multiplied: the infinity of a class that is ruled out times 0 would be NaN.
+    const nll = tf.neg(tf.sum(tf.where(target, logProbabilities, 0), -1));
+    const uniform = labelSmoothing === 0 ? 0 : tf.neg(tf.mean(logProbabilities, -1));
     const perToken = tf.add(tf.mul(nll, 1 - labelSmoothing), tf.mul(uniform, labelSmoothing));
     const count = tf.maximum(tf.sum(counted), 1);
     return tf.div<tf.Scalar>(tf.sum(tf.mul(perToken, counted)), count);

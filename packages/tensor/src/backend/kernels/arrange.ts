@@ -1,12 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
 
 import type { ScmoeBackend } from '../ScmoeBackend.js';
+import { axesOf, axisOf } from './axes.js';
 import { isNumeric, sameShape, sizeOf } from './dtypes.js';
 import { standardKernel } from './standardKernel.js';
 import { copyStrided, maxRank, stridesOf } from './walk.js';
 
 const transpose = standardKernel<{ x: tf.TensorInfo }, { perm: number[] }>('Transpose', (backend, { x }, { perm }) => {
   if (!isNumeric(x) || x.shape.length > maxRank) return undefined;
+  // Of axes that come twice the addon would make other numbers than TF.js.
+  if (perm.length !== x.shape.length || !axesOf(perm, x.shape)) return undefined;
   const shape = perm.map((d) => x.shape[d]!);
   const strides = stridesOf(x.shape);
   const out = backend.output(shape, x.dtype);
@@ -43,7 +46,8 @@ function concatenate(backend: ScmoeBackend, inputs: tf.TensorInfo[], axis: numbe
 
 const concat = standardKernel<tf.TensorInfo[], { axis: number }>('Concat', (backend, inputs, { axis }) => {
   if (!Array.isArray(inputs)) return undefined;
-  return concatenate(backend, inputs, tf.util.parseAxisParam(axis, inputs[0]!.shape)[0]!);
+  const along = axisOf(axis, inputs[0]!.shape);
+  return along === undefined ? undefined : concatenate(backend, inputs, along);
 });
 
 const pack = standardKernel<tf.TensorInfo[], { axis: number }>('Pack', (backend, inputs, { axis }) => {

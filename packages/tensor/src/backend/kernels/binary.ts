@@ -29,6 +29,8 @@ interface BinaryOptions {
   /** Where the result is of another dtype than the operands. */
   result?: NumericType;
   operands?: [string, string];
+  /** Nothing is broadcast. */
+  isOneShape?: boolean;
 }
 
 /** Operations on two tensors with broadcasting. Mixed dtypes go to the JavaScript kernel. */
@@ -40,7 +42,7 @@ const groups: BinaryOptions[] = [
   { kernels: ['FloorDiv'], dtypes: ['float32', 'int32'], result: 'int32' },
   { kernels: ['Atan2'], dtypes: ['float32'] },
   { kernels: ['Prelu'], dtypes: ['float32'], operands: ['x', 'alpha'] },
-  { kernels: ['EluGrad'], dtypes: ['float32'], operands: ['dy', 'y'] },
+  { kernels: ['EluGrad'], dtypes: ['float32'], operands: ['dy', 'y'], isOneShape: true },
   {
     kernels: ['Equal', 'NotEqual', 'Less', 'LessEqual', 'Greater', 'GreaterEqual'],
     dtypes: ['float32', 'int32', 'bool'],
@@ -50,12 +52,13 @@ const groups: BinaryOptions[] = [
 ];
 
 export const binaryKernels: tf.KernelConfig[] = groups.flatMap(
-  ({ kernels, dtypes, result, operands: [left, right] = ['a', 'b'] }) =>
+  ({ kernels, dtypes, result, operands: [left, right] = ['a', 'b'], isOneShape }) =>
     kernels.map((name) =>
       standardKernel<Record<string, tf.TensorInfo>>(name, (backend, inputs) => {
         const a = inputs[left]!;
         const b = inputs[right]!;
         if (a.dtype !== b.dtype || !isNumeric(a) || !dtypes.includes(a.dtype)) return undefined;
+        if (isOneShape && !sameShape(a.shape, b.shape)) return undefined;
         return runBinary(backend, binaryFunction(name), a, b, result ?? a.dtype);
       }),
     ),

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
+import { axisOf } from './axes.js';
 import { isNumeric, sizeOf } from './dtypes.js';
 import { standardKernel } from './standardKernel.js';
 
@@ -9,7 +10,8 @@ const gatherV2 = standardKernel<
   { axis: number | number[]; batchDims?: number }
 >('GatherV2', (backend, { x, indices }, { axis, batchDims = 0 }) => {
   if (!isNumeric(x) || indices.dtype !== 'int32' || sizeOf(x.shape) === 0) return undefined;
-  const along = tf.util.parseAxisParam(axis, x.shape)[0]!;
+  const along = axisOf(axis, x.shape);
+  if (along === undefined) return undefined;
   const { batchSize, outerSize, dimSize, sliceSize, outputShape } =
     tf.backend_util.segment_util.collectGatherOpShapeInfo(x, indices, along, batchDims);
   const ids = backend.ints(indices);

@@ -1,7 +1,8 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
 import type { NumericArray, NumericType, ScmoeBackend } from '../ScmoeBackend.js';
+import { axesOf } from './axes.js';
 import { isNumeric, sizeOf } from './dtypes.js';
 import { standardKernel } from './standardKernel.js';
 import { copyStrided, maxRank, stridesOf } from './walk.js';
@@ -39,7 +40,8 @@ export const reduceKernels: tf.KernelConfig[] = groups.flatMap(({ kernels, dtype
       const { axis, reductionIndices = axis, keepDims = false } = attributes;
       if (!isNumeric(x) || !dtypes.includes(x.dtype) || x.shape.length > maxRank) return undefined;
       if (sizeOf(x.shape) === 0) return undefined;
-      const axes = tf.util.parseAxisParam(reductionIndices!, x.shape);
+      const axes = axesOf(reductionIndices!, x.shape);
+      if (!axes) return undefined;
       const reduced = x.shape.map((_, d) => axes.includes(d));
       const out = backend.output(reducedShape(x.shape, reduced, keepDims), result(x.dtype));
       const run = loadAddon()[`reduce${name}`] as Reduce;
@@ -91,8 +93,8 @@ function reduceAxes(
 /** Index of the largest or smallest element along one axis. */
 export const argReduceKernels: tf.KernelConfig[] = (['ArgMax', 'ArgMin'] as const).map((name) =>
   standardKernel<{ x: tf.TensorInfo }, { axis: number | number[] }>(name, (backend, { x }, attributes) => {
-    const axes = tf.util.parseAxisParam(attributes.axis, x.shape);
-    if (!isNumeric(x) || axes.length !== 1 || sizeOf(x.shape) === 0) return undefined;
+    const axes = axesOf(attributes.axis, x.shape);
+    if (!isNumeric(x) || axes?.length !== 1 || sizeOf(x.shape) === 0) return undefined;
     const axis = axes[0]!;
     const out = backend.output(
       x.shape.filter((_, d) => d !== axis),

@@ -11,9 +11,7 @@ const identity = standardKernel<{ x: tf.TensorInfo }>('Identity', (backend, { x 
 const reshape = standardKernel<{ x: tf.TensorInfo }, { shape: number[] }>('Reshape', (backend, { x }, attributes) => {
   if (x.dtype === 'complex64') return undefined;
   const size = sizeOf(x.shape);
-  const shape = attributes.shape.includes(-1)
-    ? tf.util.inferFromImplicitShape(attributes.shape, size)
-    : attributes.shape;
+  const shape = tf.util.inferFromImplicitShape(attributes.shape, size);
   return sizeOf(shape) === size ? backend.alias(x, shape) : undefined;
 });
 
@@ -22,7 +20,7 @@ const expandDims = standardKernel<{ input: tf.TensorInfo }, { dim: number }>(
   (backend, { input }, { dim }) => {
     const rank = input.shape.length;
     const at = dim < 0 ? rank + dim + 1 : dim;
-    if (input.dtype === 'complex64' || at < 0 || at > rank) return undefined;
+    if (input.dtype === 'complex64' || !Number.isInteger(at) || at < 0 || at > rank) return undefined;
     return backend.alias(input, [...input.shape.slice(0, at), 1, ...input.shape.slice(at)]);
   },
 );

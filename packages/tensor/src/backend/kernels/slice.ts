@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import type { ScmoeBackend } from '../ScmoeBackend.js';
+import { axesOf, axisOf } from './axes.js';
 import { isNumeric } from './dtypes.js';
 import { standardKernel } from './standardKernel.js';
 import { copyStrided, maxRank, stridesOf } from './walk.js';
@@ -87,7 +88,8 @@ const splitV = standardKernel<{ x: tf.TensorInfo }, { numOrSizeSplits: number | 
   'SplitV',
   (backend, { x }, { numOrSizeSplits, axis }) => {
     if (!isNumeric(x) || x.shape.length > maxRank) return undefined;
-    const along = tf.util.parseAxisParam(axis, x.shape)[0]!;
+    const along = axisOf(axis, x.shape);
+    if (along === undefined) return undefined;
     const sizes = tf.backend_util.prepareSplitSize(x, numOrSizeSplits, along);
     return splitAlong(backend, x, along, sizes);
   },
@@ -95,7 +97,8 @@ const splitV = standardKernel<{ x: tf.TensorInfo }, { numOrSizeSplits: number | 
 
 const unpack = standardKernel<{ value: tf.TensorInfo }, { axis: number }>('Unpack', (backend, { value }, { axis }) => {
   if (!isNumeric(value) || value.shape.length > maxRank) return undefined;
-  const along = axis < 0 ? axis + value.shape.length : axis;
+  const along = axisOf(axis, value.shape);
+  if (along === undefined) return undefined;
   const sizes = new Array<number>(value.shape[along]!).fill(1);
   const shape = value.shape.toSpliced(along, 1);
   return splitAlong(backend, value, along, sizes).map((part) => ({ ...part, shape }));
@@ -104,8 +107,8 @@ const unpack = standardKernel<{ value: tf.TensorInfo }, { axis: number }>('Unpac
 const reverse = standardKernel<{ x: tf.TensorInfo }, { dims: number | number[] }>(
   'Reverse',
   (backend, { x }, { dims }) => {
-    if (x.shape.length === 0) return undefined;
-    const reversed = tf.util.parseAxisParam(dims, x.shape);
+    const reversed = axesOf(dims, x.shape);
+    if (x.shape.length === 0 || !reversed) return undefined;
     const step = x.shape.map((_, d) => (reversed.includes(d) ? -1 : 1));
     const begin = x.shape.map((size, d) => (step[d] === -1 ? Math.max(0, size - 1) : 0));
     return take(backend, x, begin, x.shape, step);

@@ -58,7 +58,7 @@ export const unaryKernels: tf.KernelConfig[] = groups.flatMap(({ kernels, dtypes
       if (!isNumeric(x) || !dtypes.includes(x.dtype)) return undefined;
       const out = backend.output(x.shape, result ?? x.dtype);
       const values = backend.values(x);
-      const own = Object.entries(numbers).map(([native, attribute]) => [native, given[attribute] ?? 0]);
+      const own = Object.entries(numbers).map(([native, attribute]) => [native, given[attribute]]);
       unaryFunction(name)({
         count: values.length,
         x: values,

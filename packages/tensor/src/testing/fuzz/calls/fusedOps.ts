@@ -1,0 +1,276 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { attention } from '../../../ops/attention.js';
+import { decode } from '../../../ops/decode.js';
+import { dispatchPlan } from '../../../ops/dispatchPlan.js';
+import { dropout } from '../../../ops/dropout.js';
+import { embedding } from '../../../ops/embedding.js';
+import { encode } from '../../../ops/encode.js';
+import { groupedFfn } from '../../../ops/groupedFfn.js';
+import { layerNorm } from '../../../ops/layerNorm.js';
+import { linear } from '../../../ops/linear.js';
+import { rmsNorm } from '../../../ops/rmsNorm.js';
+import { route } from '../../../ops/route.js';
+import { softmaxCrossEntropy } from '../../../ops/softmaxCrossEntropy.js';
+import { swiglu } from '../../../ops/swiglu.js';
+import { AdamW } from '../../../optim/adamW.js';
+import { globalNorm } from '../../../optim/globalNorm.js';
+import type { Attributes, Call, Generator, Operands } from '../Call.js';
+import { activations, drawAttention, drawChoices, drawExperts, drawSlots, width } from './fusedArguments.js';
+
+type Tensors = Record<string, tf.Tensor>;
+// Attributes are as odd as they come: the functions have to see to it.
+type Op = (tensors: Tensors, attributes: never) => tf.Tensor | tf.Tensor[];
+
+/** One of our functions: its results, and the gradient of the first one's sum in every float operand. */
+function differentiated(name: string, operands: Operands, attributes: Attributes, op: Op): Call {
+  return {
+    name,
+    operands,
+    attributes,
+    isOurs: true,
+    run: (tensors, given) => {
+      const results = [op(tensors, given as never)].flat();
+      const floats = Object.keys(tensors).filter((key) => tensors[key]!.dtype === 'float32');
+      const loss = (...replaced: tf.Tensor[]) => {
+        const [first] = [
+          op({ ...tensors, ...Object.fromEntries(floats.map((key, i) => [key, replaced[i]!])) }, given as never),
+        ].flat();
+        return tf.sum(tf.mul(first!, 0.5));
+      };
+      if (results[0]!.dtype !== 'float32' || results[0]!.size === 0) return results;
+      return [...results, ...tf.grads(loss)(floats.map((key) => tensors[key]!))];
+    },
+  };
+}
+
+/** One of our functions, whose results have no gradient. */
+function plain(name: string, operands: Operands, attributes: Attributes, op: Op): Call {
+  return { name, operands, attributes, isOurs: true, run: (tensors, given) => op(tensors, given as never) };
+}
+
+/** Our functions, each of which reaches the kernel of its name and that of its gradient. */
+export const fusedOpCalls: Generator[] = [
+  {
+    kernel: 'ScmoeLinear',
+    draw: (draw) => {
+      const [dIn, dOut] = [width(draw), width(draw)];
+      const operands = {
+        x: draw.floats([...draw.shape(draw.int(0, 3)), dIn]),
+        weight: draw.floats([dIn, dOut]),
+        bias: draw.chance(0.5) ? draw.floats([dOut]) : undefined,
+      };
+      const attributes = { activation: draw.pick(activations), float32: draw.chance(0.5) };
+      return differentiated('linear', operands, attributes, ({ x, weight, bias }, options) =>
+        linear(x!, weight!, bias, options),
+      );
+    },
+  },
+  {
+    kernel: 'ScmoeLayerNorm',
+    draw: (draw) => {
+      const d = draw.int(2, 20);
+      const operands = {
+        x: draw.floats([...draw.shape(draw.int(0, 3)), d]),
+        weight: draw.floats([d]),
+        bias: draw.floats([d]),
+      };
+      return differentiated('layerNorm', operands, { epsilon: 1e-2 }, ({ x, weight, bias }, options) =>
+        layerNorm(x!, weight!, bias!, options),
+      );
+    },
+  },
+  {
+    kernel: 'ScmoeRmsNorm',
+    draw: (draw) => {
+      const d = draw.int(1, 20);
+      const operands = { x: draw.floats([...draw.shape(draw.int(0, 3)), d]), weight: draw.floats([d]) };
+      return differentiated('rmsNorm', operands, { epsilon: 1e-2 }, ({ x, weight }, options) =>
+        rmsNorm(x!, weight!, options),
+      );
+    },
+  },
+  {
+    kernel: 'ScmoeAttention',
+    draw: (draw) => {
+      const { operands, attributes } = drawAttention(draw);
+      return differentiated('attention', operands, attributes, ({ q, k, v }, options) =>
+        attention(q!, k!, v!, options),
+      );
+    },
+  },
+  {
+    kernel: 'ScmoeSwiglu',
+    draw: (draw) => {
+      const [d, f] = [width(draw), width(draw)];
+      const operands = {
+        x: draw.floats([...draw.shape(draw.int(0, 2)), d]),
+        gate: draw.floats([d, f]),
+        up: draw.floats([d, f]),
+        down: draw.floats([f, d]),
+      };
+      return differentiated('swiglu', operands, {}, ({ x, gate, up, down }) => swiglu(x!, gate!, up!, down!));
+    },
+  },
+  {
+    kernel: 'ScmoeEmbedding',
+    draw: (draw) => {
+      const vocabSize = draw.int(1, 9);
+      const operands = {
+        ids: draw.ints(draw.shape(draw.int(0, 3)), 0, vocabSize - 1),
+        table: draw.floats([vocabSize, width(draw)]),
+      };
+      return differentiated('embedding', operands, {}, ({ ids, table }) => embedding(ids!, table!));
+    },
+  },
+  {
+    kernel: 'ScmoeSoftmaxCrossEntropy',
+    draw: (draw) => {
+      const [rows, classes] = [draw.int(1, 7), draw.int(2, 40)];
+      const operands = { logits: draw.floats([rows, classes]), targets: draw.ints([rows], 0, classes - 1) };
+      const attributes = { ignoreIndex: draw.pick([-100, 0]), labelSmoothing: draw.pick([0, 0.1]) };
+      return differentiated('softmaxCrossEntropy', operands, attributes, ({ logits, targets }, options) =>
+        softmaxCrossEntropy(logits!, targets!, options),
+      );
+    },
+  },
+  {
+    kernel: 'ScmoeDropout',
+    draw: (draw) =>
+      differentiated(
+        'dropout',
+        { x: draw.floats(draw.shape()) },
+        { rate: draw.pick([0, 0.3, 0.9]), seed: draw.int(0, 99), stream: draw.int(0, 9) },
+        ({ x }, options) => dropout(x!, options),
+      ),
+  },
+  {
+    kernel: 'ScmoeRoute',
+    draw: (draw) => {
+      const numExperts = draw.int(2, 8);
+      const attributes = {
+        topK: draw.int(1, numExperts),
+        scoreFunction: draw.pick(['softmax', 'sigmoid']),
+        normalizeWeights: draw.chance(0.5),
+        routedScalingFactor: draw.pick([1, 2.5]),
+        capacity: draw.pick([0, 2]),
+      };
+      return differentiated(
+        'route',
+        { logits: draw.floats([draw.int(1, 9), numExperts]) },
+        attributes,
+        ({ logits }, options) => {
+          const { weights, scores, experts, slots, counts, load } = route(logits!, options);
+          return [weights, scores, experts, slots, counts, load];
+        },
+      );
+    },
+  },
+  {
+    kernel: 'ScmoeDispatchPlan',
+    draw: (draw) => {
+      const [tokens, numExperts] = [draw.int(0, 9), draw.int(1, 5)];
+      const topK = draw.int(1, numExperts);
+      const operands = {
+        experts: drawChoices(draw, tokens, topK, numExperts),
+        weights: draw.floats([tokens, topK], { low: 0 }),
+      };
+      const attributes = {
+        numExperts,
+        numZeroExperts: draw.pick([0, 0, 1]),
+        capacity: draw.pick([0, 1, 3]),
+        dropPolicy: draw.pick(['position', 'probability']),
+        capacityOrder: draw.pick(['choice', 'token']),
+      };
+      return plain('dispatchPlan', operands, attributes, ({ experts, weights }, options) =>
+        Object.values(dispatchPlan(experts!, weights!, options)),
+      );
+    },
+  },
+  {
+    kernel: 'ScmoeEncode',
+    draw: (draw) => {
+      const { slots, numRows, tokens, d } = drawSlots(draw);
+      return differentiated('encode', { x: draw.floats([tokens, d]), slots }, { numRows }, (tensors, options) =>
+        encode(tensors['x']!, tensors['slots']!, options),
+      );
+    },
+  },
+  {
+    kernel: 'ScmoeDecode',
+    draw: (draw) => {
+      const { slots, numRows, tokens, d, topK } = drawSlots(draw);
+      const operands = { rows: draw.floats([numRows, d]), weights: draw.floats([tokens, topK]), slots };
+      return differentiated('decode', operands, {}, (tensors) =>
+        decode(tensors['rows']!, tensors['weights']!, tensors['slots']!),
+      );
+    },
+  },
+  {
+    kernel: 'ScmoeGroupedFfn',
+    draw: (draw) => {
+      const { rows, counts, n, d, f, capacity } = drawExperts(draw);
+      const biased = draw.chance(0.5);
+      const operands = {
+        ...{ rows, counts, w1: draw.floats([n, d, f]), w2: draw.floats([n, f, d]) },
+        ...(biased && { b1: draw.floats([n, f]), b2: draw.floats([n, d]) }),
+      };
+      return differentiated(
+        'groupedFfn',
+        operands,
+        { activation: draw.pick(['gelu', 'silu']), capacity },
+        (tensors, options) => {
+          const { rows: own, counts: each, ...experts } = tensors;
+          return groupedFfn(own!, each!, experts as never, options);
+        },
+      );
+    },
+  },
+  {
+    kernel: 'ScmoeGroupedSwiglu',
+    draw: (draw) => {
+      const { rows, counts, n, d, f, capacity } = drawExperts(draw);
+      const operands = {
+        rows,
+        counts,
+        gate: draw.floats([n, d, f]),
+        up: draw.floats([n, d, f]),
+        down: draw.floats([n, f, d]),
+      };
+      return differentiated('groupedFfn', operands, { activation: 'swiglu', capacity }, (tensors, options) => {
+        const { rows: own, counts: each, ...experts } = tensors;
+        return groupedFfn(own!, each!, experts as never, options);
+      });
+    },
+  },
+  {
+    kernel: 'ScmoeGlobalNorm',
+    draw: (draw) => {
+      const operands = Object.fromEntries(draw.list(draw.int(1, 4), (i) => [`g${i}`, draw.floats(draw.shape())]));
+      return plain('globalNorm', operands, {}, (tensors) => globalNorm(Object.values(tensors)));
+    },
+  },
+  {
+    kernel: 'ScmoeAdamW',
+    draw: (draw) => {
+      const shape = draw.shape();
+      const attributes = { learningRate: 0.01, weightDecay: draw.pick([0, 0.1]) };
+      return plain(
+        'AdamW',
+        { p: draw.floats(shape), g: draw.floats(shape) },
+        attributes,
+        ({ p, g }, { learningRate, weightDecay }) => {
+          const optimizer = new AdamW({ weightDecay });
+          const variable = tf.variable(p!);
+          try {
+            optimizer.step({ p: variable }, { p: g! }, { learningRate });
+            return tf.clone(variable);
+          } finally {
+            optimizer.dispose();
+            variable.dispose();
+          }
+        },
+      );
+    },
+  },
+];

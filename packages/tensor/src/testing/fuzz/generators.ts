@@ -1,0 +1,27 @@
+import type { Generator } from './Call.js';
+import { arrangementCalls } from './calls/arrangements.js';
+import { backwardCalls } from './calls/backwardKernels.js';
+import { convolutionCalls } from './calls/convolutions.js';
+import { elementwiseCalls } from './calls/elementwise.js';
+import { functionCalls } from './calls/functions.js';
+import { fusedOpCalls } from './calls/fusedOps.js';
+import { imageCalls } from './calls/images.js';
+import { indexingCalls } from './calls/indexing.js';
+import { productCalls } from './calls/products.js';
+import { reductionCalls } from './calls/reductions.js';
+import { textCalls } from './calls/texts.js';
+
+/** At least one for each kernel of the backend. */
+export const generators: readonly Generator[] = [
+  ...elementwiseCalls,
+  ...reductionCalls,
+  ...arrangementCalls,
+  ...indexingCalls,
+  ...productCalls,
+  ...convolutionCalls,
+  ...imageCalls,
+  ...textCalls,
+  ...functionCalls,
+  ...fusedOpCalls,
+  ...backwardCalls,
+];
