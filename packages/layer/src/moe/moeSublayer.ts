@@ -1,5 +1,5 @@
 import { ArgumentError } from '@scmoe/errors';
-import { routerStreams, type RouteContext, type Routing } from '@scmoe/gating';
+import { jitterTokens, routerStreams, type RouteContext, type Routing } from '@scmoe/gating';
 import { stopGradient } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -89,8 +89,12 @@ export function moeSublayer<Values extends SublayerValues>(
     outputs: ['s', 'routing'],
     run: (inputs) => {
       const tapped = inputs[tap as 'u'];
-      const s = norm ? norm.apply(tapped) : tapped;
-      return { s, routing: gate(s, parameters, config, { ...router, dropless }) };
+      const clean = norm ? norm.apply(tapped) : tapped;
+      const context = { ...router, dropless };
+      if (!config.jitterExperts) return { s: clean, routing: gate(clean, parameters, config, context) };
+      // What the experts read as well has its jitter already when the router reads it.
+      const s = jitterTokens(clean, config, context);
+      return { s, routing: gate(s, parameters, { ...config, jitter: 0 }, context) };
     },
     cost: (of) => [...(norm ? norm.cost(of) : []), ...gateCost(of, config)],
   });
