@@ -71,5 +71,6 @@ export { restoreOptimizer } from './checkpoint/restoreOptimizer.js';
 export { type MetricsFile, type MetricsRecord, openMetricsFile, readMetricsFile } from './metrics/metricsFile.js';
 export { type SummaryFileWriter, summaryFileWriter } from './metrics/summaryFileWriter.js';
 export { tensorBoard, type TensorBoardCallback, type TensorBoardCallbackArgs } from './metrics/tensorBoard.js';
+export { isFolderName } from './run/isFolderName.js';
 export { createRunFolder, type RunFolder, runFolderOf } from './run/runFolder.js';
 export { type LockOptions, lockRun, type RunLock } from './run/lockRun.js';
