@@ -30,7 +30,11 @@ export const program: TrainingProgram<LanguageTypes> = {
   describe: (model, settings) => {
     const { kind, numLayers, dModel, numHeads, sequenceLength } = settings;
     const sizes = `${numLayers} blocks of width ${dModel}, ${numHeads} heads, sequence ${sequenceLength}`;
-    return { line: `${kind} GPT, ${sizes}${expertsInWords(settings)}`, flopsPerUnit: model.flopsPerToken() };
+    return {
+      line: `${kind} GPT, ${sizes}${expertsInWords(settings)}`,
+      flopsPerUnit: model.flopsPerToken(),
+      leastBytesPerUnit: model.leastBytesPerToken(),
+    };
   },
   drawBatch: ({ train }, settings) => randomTokenBatches(train, settings),
   evaluate: (model, { validation }, settings, world) => evaluateLanguage(model, validation, settings, world),

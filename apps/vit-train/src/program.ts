@@ -32,7 +32,11 @@ export const program: TrainingProgram<VisionTypes> = {
     const of = stem === 'convolutions' ? 'by convolutions' : `of ${patchSize}`;
     const patches = `patches ${of} every ${patchStride} of ${imageSize} pixels`;
     const sizes = `${numLayers} blocks of width ${dModel}, ${numHeads} heads, ${patches}`;
-    return { line: `${kind} ViT, ${sizes}${expertsInWords(settings)}`, flopsPerUnit: model.flopsPerImage() };
+    return {
+      line: `${kind} ViT, ${sizes}${expertsInWords(settings)}`,
+      flopsPerUnit: model.flopsPerImage(),
+      leastBytesPerUnit: model.leastBytesPerImage(),
+    };
   },
   drawBatch: drawPictures,
   measure: accuracies,

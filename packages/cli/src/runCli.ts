@@ -1,5 +1,5 @@
 import type { Terminal } from '@scmoe/comm/launch';
-import { ScmoeError, UserError } from '@scmoe/errors';
+import { plainText, ScmoeError, UserError } from '@scmoe/errors';
 import { Command, CommanderError } from 'commander';
 
 import { enginesCommand } from './commands/enginesCommand.js';
@@ -37,7 +37,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     // Whatever is no error of ours is a fault of the program, and keeps its stack.
     if (!(error instanceof ScmoeError)) throw error;
-    terminal.err.write(`scmoe: ${error.message}\n`);
+    terminal.err.write(`scmoe: ${plainText(error.message)}\n`);
     return error instanceof UserError ? error.exitCode : 1;
   }
 }

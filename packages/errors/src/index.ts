@@ -1,4 +1,5 @@
 export { ArgumentError } from './ArgumentError.js';
+export { bytesText } from './bytesText.js';
 export {
   expectBetween,
   expectBoolean,
@@ -13,7 +14,11 @@ export {
   expectThat,
   expectWholeNumber,
 } from './expect.js';
+export { expectMemory } from './expectMemory.js';
+export { memoryLimit } from './memoryLimit.js';
+export { nameText } from './nameText.js';
 export { expectKnownOptions, optionNames } from './optionNames.js';
+export { plainText } from './plainText.js';
 export { ScmoeError } from './ScmoeError.js';
 export { UserError } from './UserError.js';
 export { valueText } from './valueText.js';

@@ -1,3 +1,5 @@
+import { escapeControls } from './plainText.js';
+
 const longest = 200;
 
 /** A value as an error shows it: as in a program, since JSON has no NaN, infinity and undefined; cut where it is long. */
@@ -9,7 +11,7 @@ export function valueText(value: unknown): string {
 function wholeText(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'bigint' || value === undefined) return String(value);
   try {
-    return JSON.stringify(value) ?? typeof value; // a function has no JSON
+    return escapeControls(JSON.stringify(value) ?? typeof value); // a function has no JSON
   } catch {
     return typeof value; // a circle, or a bigint inside
   }

@@ -25,6 +25,7 @@ export { allowedText, isAllowed } from './options/allowed.js';
 export { omitOptions, pickOptions } from './options/pickOptions.js';
 export { resolveOptions, type ResolveContext } from './options/resolveOptions.js';
 export type { Routing } from './Routing.js';
+export { jitterTokens } from './router/jitterTokens.js';
 export { routeTokens, type RouteContext } from './routeTokens.js';
 export { describeLoad, routingStatistics, type RoutingStatistics } from './routingStatistics.js';
 export { updateCorrectionBias, type CorrectionBiasOptions } from './updateCorrectionBias.js';

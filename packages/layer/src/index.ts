@@ -66,6 +66,7 @@ export { below, parameter, type ParameterRecord } from './parameters/ParameterRe
 export {
   checkParameters,
   countParameters,
+  expectParametersFit,
   under,
   type ParameterSpec,
   type ParameterSpecs,

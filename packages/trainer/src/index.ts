@@ -84,5 +84,6 @@ export { type SummaryFileWriter, summaryFileWriter } from './metrics/summaryFile
 export { tensorBoard, type TensorBoardCallback, type TensorBoardCallbackArgs } from './metrics/tensorBoard.js';
 export { fileError } from './fileError.js';
 export { makeFolder } from './makeFolder.js';
+export { isFolderName } from './run/isFolderName.js';
 export { createRunFolder, type RunFolder, runFolderAt, runFolderOf } from './run/runFolder.js';
 export { type LockOptions, lockRun, type RunLock } from './run/lockRun.js';

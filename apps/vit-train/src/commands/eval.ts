@@ -1,4 +1,4 @@
-import { UserError } from '@scmoe/errors';
+import { nameText, UserError } from '@scmoe/errors';
 import { evalCommand } from '@scmoe/run';
 
 import { loadPictures } from '../data/loadPictures.js';
@@ -14,7 +14,7 @@ export const evaluation = evalCommand(program, {
     const data = await loadPictures({ ...trained.settings, ...(path && { data: path }) }, terminal, {
       earlier: described,
     });
-    const [expected, got] = [described, data.described].map(({ classNames }) => classNames.join(', '));
+    const [expected, got] = [described, data.described].map(({ classNames }) => classNames.map(nameText).join(', '));
     if (got === expected) return data;
     await data.close!();
     throw new UserError(`The data have other classes than the model: expected ${expected}, got ${got}.`);

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
+import { nameText, plainText } from '@scmoe/errors';
 import { addOptions, runtimeOptions, type RuntimeOptions, type Terminal, wholeNumber } from '@scmoe/run';
 import { type NamedPicture, preprocess, readPictures } from '@scmoe/trainer/images';
 import * as tf from '@tensorflow/tfjs';
@@ -69,8 +70,8 @@ function jsonLine(name: string, predictions: readonly Prediction[]): string {
 }
 
 function textLine(name: string, predictions: readonly Prediction[]): string {
-  const words = predictions.map(({ label, probability }) => `${label} ${(100 * probability).toFixed(1)} %`);
-  return `${name}: ${words.join(', ')}\n`;
+  const words = predictions.map(({ label, probability }) => `${nameText(label)} ${(100 * probability).toFixed(1)} %`);
+  return `${plainText(name)}: ${words.join(', ')}\n`;
 }
 
 const pictures = {

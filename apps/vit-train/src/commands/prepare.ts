@@ -1,3 +1,4 @@
+import { nameText } from '@scmoe/errors';
 import { addOptions, say, type Terminal, wholeNumber } from '@scmoe/run';
 import { Command } from 'commander';
 
@@ -19,7 +20,7 @@ export function prepareCommand(terminal: Terminal): Command {
     say(terminal, `data: ${data.line}`);
     const { classNames } = data.set;
     for (const { name, problem } of data.set.skipped.slice(0, 20)) say(terminal, `left out: ${name}: ${problem}`);
-    say(terminal, `classes: ${classNames.slice(0, 20).join(', ')}${classNames.length > 20 ? ', ...' : ''}`);
+    say(terminal, `classes: ${classNames.slice(0, 20).map(nameText).join(', ')}${classNames.length > 20 ? ', ...' : ''}`);
     await data.close!();
   });
 }

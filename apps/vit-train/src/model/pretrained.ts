@@ -42,7 +42,7 @@ export async function startFromPretrained(
 ): Promise<void> {
   if (init === undefined) return;
   const theirs = await asUserError(() => readPretrainedVitConfig(init));
-  const hasHead = theirs.classNames?.join('\n') === classNames.join('\n');
+  const hasHead = JSON.stringify(theirs.classNames) === JSON.stringify(classNames);
   const newHead = { numClasses: classNames.length, classNames, seed };
   const dense = await asUserError(() => loadPretrainedVit(init, { imageSize, ...(!hasHead && { newHead }) }));
   const { moe, placement } = model.config;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import { nameText } from '@scmoe/errors';
 import { measureClasses } from '@scmoe/models';
 import { measureExpertLoad, nextLines, resultLines, say, type TrainingResult } from '@scmoe/run';
 import { checkpointName } from '@scmoe/trainer';
@@ -22,7 +23,7 @@ export async function reportResult(result: TrainingResult<VisionTypes>): Promise
   say(terminal, '', ...resultLines(result, { inWords, load }));
 
   const measures = await measureClasses(model, batches(), classNames.length);
-  const shares = classNames.map((name, i) => `${name} ${(100 * measures.confusion[i]![i]!).toFixed(0)} %`);
+  const shares = classNames.map((name, i) => `${nameText(name)} ${(100 * measures.confusion[i]![i]!).toFixed(0)} %`);
   say(terminal, `accuracy by class ${shares.slice(0, 20).join(', ')}${shares.length > 20 ? ', ...' : ''}`);
   const pictures = await writePictures(join(folder.samplesFolder, checkpointName(step)), measures, classNames);
   say(terminal, '', ...pictures.map((path) => `picture:    ${path}`));

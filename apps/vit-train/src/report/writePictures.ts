@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { nameText } from '@scmoe/errors';
 import type { ClassMeasures } from '@scmoe/models';
 import { heatMap } from '@scmoe/run';
 
@@ -14,12 +15,14 @@ export async function writePictures(
   classNames: readonly string[],
 ): Promise<string[]> {
   if (classNames.length > mostClasses) return [];
+  // A line end or a space at the end would not be seen.
+  const names = classNames.map(nameText);
   const pictures = {
     'confusion.svg': heatMap(confusion, {
       title: 'What pictures are taken for, % of those of a class',
       axes: { rows: 'is', columns: 'taken for' },
-      rows: classNames,
-      columns: classNames,
+      rows: names,
+      columns: names,
     }),
     ...Object.fromEntries(
       experts.map((shares, layer) => [
@@ -27,7 +30,7 @@ export async function writePictures(
         heatMap(shares, {
           title: `Which experts take the patches of a class, layer ${layer}, %`,
           axes: { rows: 'class', columns: 'expert' },
-          rows: classNames,
+          rows: names,
           columns: (shares[0] ?? []).map((_, expert) => `e${expert}`),
         }),
       ]),

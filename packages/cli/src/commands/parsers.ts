@@ -1,12 +1,12 @@
 import { parseEndpoint, tokenPattern } from '@scmoe/comm/launch';
 import { InvalidArgumentError } from 'commander';
 
-/** Parses a whole number of at least `minimum` and at most seven digits. */
-export function wholeNumber(minimum: number): (text: string) => number {
+/** Parses a whole number in [minimum, maximum]. */
+export function wholeNumber(minimum: number, maximum = 9_999_999): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (/^\d{1,7}$/.test(text) && value >= minimum) return value;
-    throw new InvalidArgumentError(`Expected a whole number from ${minimum} to 9999999.`);
+    if (/^\d{1,7}$/.test(text) && value >= minimum && value <= maximum) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${minimum} to ${maximum}.`);
   };
 }
 

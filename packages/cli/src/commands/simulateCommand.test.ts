@@ -100,6 +100,17 @@ describe('scmoe simulate says what is wrong with', () => {
     expect(code).toBe(1);
   });
 
+  it.each([
+    ['--max-chunks', '9999999', 'Expected a whole number from 1 to 64.'],
+    ['--chunks', '65', 'Expected a whole number from 1 to 64.'],
+    ['--ranks', '8,1e12', 'Expected a whole number from 1 to 9999999.'],
+    ['--ranks', '-1', 'Expected a whole number from 1 to 9999999.'],
+  ])('%s %s', async (flag, value, message) => {
+    const { code, err } = await scmoe('simulate', flag, value);
+    expect(err).toContain(`argument '${value}' is invalid. ${message}`);
+    expect(code).toBe(2);
+  });
+
   it.each(['constructor', '__proto__'])("a stage called '%s'", async (name) => {
     expect((await scmoe('simulate', '--stage', name)).err).toMatch(/unknown stage '.+'; there are standard,/);
   });

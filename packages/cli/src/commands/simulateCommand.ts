@@ -41,11 +41,11 @@ export function simulateCommand(terminal: Terminal): Command {
     .option('--share <share>', 'instead of model and cluster: measured share of communication in the top-2 MoE', share)
     .option('--costs <file>', 'instead of those: measured times of every stage, as `npm run bench:overlap` writes them')
     .option('--mode <train|infer>', 'forward, backward and update, or forward alone', oneOf('train', 'infer'), 'train')
-    .option('--max-chunks <n>', 'chunks that an overlapped stage may cut its tokens into', wholeNumber(1), 1)
+    .option('--max-chunks <n>', 'chunks that an overlapped stage may cut its tokens into', wholeNumber(1, 64), 1)
     .option('--stage <kind>', 'add a plan of your own: its stage (pos2, longcat, ...)')
     .option('--top-k <k>', 'its routed experts for each token', wholeNumber(1), 1)
     .option('--slot <K>', 'its slot; without one the best', wholeNumber(0))
-    .option('--chunks <m>', 'its chunks', wholeNumber(1), 1)
+    .option('--chunks <m>', 'its chunks', wholeNumber(1, 64), 1)
     .option('--timeline <file>', 'draw the predicted steps of top-2 and ScMoE pos2 (.svg or .png)', pictureFile)
     .option('--json', 'print JSON')
     .action(async (options: SimulateOptions) => {

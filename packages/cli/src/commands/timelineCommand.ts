@@ -27,7 +27,7 @@ export function timelineCommand(terminal: Terminal): Command {
     .option('-o, --output <file>', '.svg or .png (default: the first trace with .svg)', pictureFile)
     .option('--merge', 'the files are ranks of one step, on one clock')
     .option('--max-ranks <n>', 'draw no more ranks than this', wholeNumber(1), 8)
-    .option('--width <pixels>', 'width of the picture', wholeNumber(800), 1200)
+    .option('--width <pixels>', 'width of the picture', wholeNumber(800, 16_384), 1200)
     .action(async (files: string[], { output = svgBeside(files[0]!), merge, maxRanks, width }: Options) => {
       const read = files.map(readTrace);
       const traces = merge ? [mergeRanks(read)] : read;

@@ -21,6 +21,7 @@ describe('resolveRouter', () => {
       logitSoftCap: 0,
       noisy: false,
       jitter: 0,
+      jitterExperts: false,
       correctionBias: false,
       numGroups: 1,
       topKGroups: 1,

@@ -77,6 +77,8 @@ export const routerOptions = {
     default: 0,
     help: 'router inputs times a random factor from 1-x to 1+x, in training',
   },
+  /** The experts read what the router reads, jitter and all (as in transformers' Mixtral); the layer sees to that. */
+  jitterExperts: { type: 'boolean', default: false, help: 'the experts read the inputs with the jitter as well' },
   /** Add a number per expert to the scores for the choice alone; `updateCorrectionBias` balances the load with it. */
   correctionBias: {
     type: 'boolean',

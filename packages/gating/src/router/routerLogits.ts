@@ -1,17 +1,12 @@
 import { ArgumentError } from '@scmoe/errors';
-import { linear, randomNormal, randomUniform } from '@scmoe/tensor';
+import { linear, randomNormal } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { ResolvedRouter } from '../config/routerOptions.js';
+import { jitterTokens } from './jitterTokens.js';
+import { expectSeed, type Randomness } from './Randomness.js';
 
 type Parameters = Record<string, tf.Tensor>;
-
-export interface Randomness {
-  training?: boolean;
-  seed?: number;
-  stream?: number;
-  noise?: tf.Tensor2D;
-}
 
 export interface RouterLogits {
   logits: tf.Tensor2D;
@@ -31,7 +26,7 @@ export function routerLogits(
   randomness: Randomness,
 ): RouterLogits {
   const { logits: form, noisy, logitSoftCap } = router;
-  const x = jittered(tokens, router, randomness);
+  const x = jitterTokens(tokens, router, randomness);
   const unbounded = form === 'cosine' ? cosineLogits(x, parameters) : product(x, parameters['weight']!);
   const clean = logitSoftCap > 0 ? softCapped(unbounded, logitSoftCap) : unbounded;
   const noise = noisy ? noiseOf(clean.shape, randomness) : undefined;
@@ -39,17 +34,6 @@ export function routerLogits(
   // Shazeer et al., arXiv 1701.06538, equation 4.
   const noiseDeviation = tf.softplus(product(x, parameters['noise']!));
   return { logits: tf.add(clean, tf.mul(noise, noiseDeviation)), cleanLogits: clean, noiseDeviation };
-}
-
-/** Inputs times uniform numbers around 1: the input jitter of Switch (arXiv 2101.03961). */
-function jittered(
-  tokens: tf.Tensor2D,
-  { jitter }: ResolvedRouter,
-  { training, seed, stream = 0 }: Randomness,
-): tf.Tensor2D {
-  if (!training || jitter === 0) return tokens;
-  const uniform = randomUniform(tokens.shape, { seed: expectSeed(seed, 'jitter'), stream: stream + 1 });
-  return tf.mul(tokens, tf.add(tf.mul(uniform, 2 * jitter), 1 - jitter));
 }
 
 function noiseOf(shape: [number, number], { training, seed, stream = 0, noise }: Randomness): tf.Tensor | undefined {
@@ -61,12 +45,6 @@ function noiseOf(shape: [number, number], { training, seed, stream = 0, noise }:
     return noise;
   }
   return training ? randomNormal(shape, { seed: expectSeed(seed, 'noise'), stream }) : undefined;
-}
-
-function expectSeed(seed: number | undefined, use: string): number {
-  if (seed === undefined)
-    throw new ArgumentError(`seed: expected a number for the ${use} of a router in training, got none`);
-  return seed;
 }
 
 /**

@@ -42,7 +42,7 @@ export interface ResolvedExperts extends ResolvedRouter {
 /** The router of DGMoE, which picks one expert for the shortcut and another for the current activation. */
 export function resolveDualRouter(config: RouterConfig): ResolvedRouter {
   const router = resolveRouter(config, { topK: 1 });
-  const { topK, numExperts, routing, forcedBalance } = router;
+  const { topK, numExperts, routing, forcedBalance, jitterExperts } = router;
   expectThat(topK === 1, 'topK', '1 for DGMoE, which chooses twice', topK);
   expectThat(numExperts > 1, 'numExperts', 'at least 2 for DGMoE, whose choices differ', numExperts);
   expectThat(routing === 'tokenChoice', 'routing', 'tokenChoice for DGMoE', routing);
@@ -52,5 +52,6 @@ export function resolveDualRouter(config: RouterConfig): ResolvedRouter {
     'false for DGMoE, whose second choice depends on the first',
     forcedBalance,
   );
+  expectThat(!jitterExperts, 'jitterExperts', 'false for DGMoE, whose second choice has no jitter', jitterExperts);
   return router;
 }

@@ -1,5 +1,5 @@
 import { ArgumentError } from '@scmoe/errors';
-import { routerStreams, type RouteContext, type Routing } from '@scmoe/gating';
+import { jitterTokens, routerStreams, type RouteContext, type Routing } from '@scmoe/gating';
 import { stopGradient } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -95,8 +95,12 @@ export function moeSublayer<Values extends SublayerValues>(
     outputs: ['s', 'routing'],
     run: (inputs) => {
       const tapped = inputs[tap as 'u'];
-      const s = norm ? norm.apply(tapped) : tapped;
-      return { s, routing: gate(s, parameters, config, { ...router, dropless, mask }) };
+      const clean = norm ? norm.apply(tapped) : tapped;
+      const way = { ...router, dropless, mask };
+      if (!config.jitterExperts) return { s: clean, routing: gate(clean, parameters, config, way) };
+      // What the experts read as well has its jitter already when the router reads it.
+      const s = jitterTokens(clean, config, way);
+      return { s, routing: gate(s, parameters, { ...config, jitter: 0 }, way) };
     },
     cost: (of) => [...(norm ? norm.cost(of) : []), ...gateCost(of, config)],
   });

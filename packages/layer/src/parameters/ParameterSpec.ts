@@ -1,4 +1,4 @@
-import { ArgumentError } from '@scmoe/errors';
+import { ArgumentError, expectMemory } from '@scmoe/errors';
 
 import type { ParameterRecord } from './ParameterRecord.js';
 
@@ -29,6 +29,17 @@ export function under(prefix: string, specs: ParameterSpecs): ParameterSpecs {
 export function countParameters(specs: ParameterSpecs): number {
   const trained = Object.values(specs).filter(({ buffer }) => !buffer);
   return trained.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+}
+
+/**
+ * Checks, before any is made, that all parameters and buffers can be in this machine's memory at all, in float32.
+ *
+ * @param config what they follow from, for the message
+ * @throws ArgumentError naming the sizes, what the parameters take, and the memory of this machine
+ */
+export function expectParametersFit(specs: ParameterSpecs, config: object): void {
+  const elements = Object.values(specs).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  expectMemory('the parameters', 4 * elements, config);
 }
 
 /**

@@ -13,6 +13,7 @@ import {
 import * as tf from '@tensorflow/tfjs';
 
 import { initializeParameter } from '../parameters/initializeParameters.js';
+import { expectParametersFit } from '../parameters/ParameterSpec.js';
 import type { CostOptions } from '../cost/CostOptions.js';
 import type { LayerCost } from '../cost/OperatorCost.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
@@ -127,7 +128,9 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
     this.checkInputs(shapes);
     const [shape] = shapes as [Shape];
     const inputSize = shape.at(-1)!;
-    for (const [name, { buffer, ...spec }] of Object.entries(this.specs(inputSize))) {
+    const specs = this.specs(inputSize);
+    expectParametersFit(specs, { inputSize, ...this.options });
+    for (const [name, { buffer, ...spec }] of Object.entries(specs)) {
       const apply = () => initializeParameter(name, spec, { seed: this.seed });
       const initializer = { apply } as unknown as Initializer;
       this.variables[name] = this.addWeight(name, spec.shape, 'float32', initializer, undefined, !buffer);

@@ -31,7 +31,15 @@ describe('configurations of tf.layers', () => {
       ...{ ffnHidden: 12, activation: 'gelu_tanh', ffnBias: false, norm: 'rms', normEpsilon: 1e-4, dropout: 0.25 },
       ...{ numExperts: 4, topK: 2, scoreFunction: 'sigmoid', normalizeWeights: false, routedScalingFactor: 2.5 },
       ...{ capacityFactor: 1.25, minCapacity: 2, dropPolicy: 'probability', capacityOrder: 'token', logits: 'cosine' },
-      ...{ cosineWidth: 5, noisy: true, jitter: 0.125, correctionBias: true, numGroups: 2, topKGroups: 1 },
+      ...{
+        cosineWidth: 5,
+        noisy: true,
+        jitter: 0.125,
+        jitterExperts: true,
+        correctionBias: true,
+        numGroups: 2,
+        topKGroups: 1,
+      },
       ...{
         groupScore: 'top2sum',
         numZeroExperts: 0,

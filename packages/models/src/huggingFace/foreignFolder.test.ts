@@ -124,8 +124,20 @@ describe('a folder that others wrote', () => {
       1e9,
       /num_local_experts: expected an integer from 1 to \d+, the number of tensors, got 1000000000$/,
     ],
-    ['vocab_size', 1e15, /'model.embed_tokens.weight' has shape \(11, 8\), expected \(1000000000000000, 8\)/],
-    ['num_attention_heads', 0, /config.json: head_dim: expected an integer/],
+    [
+      'vocab_size',
+      1e15,
+      /config.json: vocab_size 1000000000000000, .*: expected the parameters to take at most [\d.]+ .iB, the memory of this machine, got 56.8 PiB$/,
+    ],
+    ['vocab_size', 12, /'model.embed_tokens.weight' has shape \(11, 8\), expected \(12, 8\)/],
+    ['vocab_size', 0, /config.json: vocab_size: expected an integer of at least 1, got 0$/],
+    ['num_attention_heads', 0, /config.json: num_attention_heads: expected an integer of at least 1, got 0$/],
+    ['num_attention_heads', -2, /config.json: num_attention_heads: expected an integer of at least 1, got -2$/],
+    ['num_key_value_heads', 2 ** 40, /config.json: numKvHeads: expected a divisor of numHeads = 2, got 1099511627776$/],
+    ['rms_norm_eps', -1, /config.json: rms_norm_eps: expected a number > 0, got -1$/],
+    ['rope_theta', -1, /config.json: rope_theta: expected a number > 0, got -1$/],
+    ['router_aux_loss_coef', -1, /config.json: .*oadBalanceCoefficient: expected a number >= 0, got -1$/],
+    ['num_experts_per_tok', 1e15, /config.json: topK: expected at most numExperts = 3, got 1000000000000000$/],
   ])('names an option of any size before it makes anything: %s = %d', async (key, value, message) => {
     await save(mixtral, { modelType: 'mixtral' });
     const { head_dim: _, ...config } = readConfig();

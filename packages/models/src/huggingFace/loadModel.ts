@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { ArgumentError } from '@scmoe/errors';
-import type { ExpertShard } from '@scmoe/layer';
+import { expectParametersFit, type ExpertShard } from '@scmoe/layer';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Architecture, PretrainedModel } from './Architecture.js';
@@ -44,9 +44,11 @@ export async function loadModel<Config, Model extends PretrainedModel<Config>>(
     const given = architecture.readConfig(reader);
     reader.expectNothingElse(ignoreOptions);
     const { config, shown } = await joinTie(published, architecture, given);
-    const links = linksOf(source, () =>
-      linkTensors(architecture.rules(config), architecture.specs(config, { experts })),
-    );
+    const links = linksOf(source, () => {
+      const specs = architecture.specs(config, { experts });
+      expectParametersFit(specs, reader.sizes);
+      return linkTensors(architecture.rules(config), specs);
+    });
     const tensors = await importTensors(shown, links, {
       prefix: architecture.prefix,
       isUnused: (name) => architecture.isUnused?.(name, config) ?? false,

@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { ArgumentError } from '@scmoe/errors';
 import { readSafetensors, writeSafetensors } from '@scmoe/tensor';
@@ -72,6 +73,26 @@ describe('a saved model', () => {
     rounded.forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(0.01));
     model.dispose();
     exact.dispose();
+  });
+
+  it("trains with what transformers' Mixtral jitters: the input of the experts as well", async () => {
+    await save({ ...mixtral, moe: { kind: 'standard', numExperts: 1, topK: 1, normalizeWeights: true } });
+    changeConfig({ router_jitter_noise: 0.5 });
+    const model = await loadPretrained(folder.path);
+    expect(model.config.moe).toMatchObject({ jitter: 0.5, jitterExperts: true });
+    // The weight of a single expert is 1 whatever the router reads: what differs comes from the expert.
+    const logits = (options: object) => tf.tidy(() => model.forward(ids, options).logits.dataSync<'float32'>().slice());
+    const ids = tf.tensor2d([[1, 2, 3]], undefined, 'int32');
+    const [quiet, training, again] = [{}, ...[1, 1].map((dropoutSeed) => ({ training: true, dropoutSeed }))].map(
+      logits,
+    );
+    expect(training).not.toEqual(quiet);
+    expect(again).toEqual(training);
+    await savePretrained(model, at('again'), { modelType: 'mixtral' });
+    const written = JSON.parse(readFileSync(join(at('again'), 'config.json'), 'utf8')) as Json;
+    expect(written['router_jitter_noise']).toBe(0.5);
+    tf.dispose(ids);
+    model.dispose();
   });
 
   it('is loaded by ranks that share the experts out, each with its own', async () => {

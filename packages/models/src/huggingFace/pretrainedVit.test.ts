@@ -83,6 +83,21 @@ describe('a saved ViT', () => {
     model.dispose();
   });
 
+  it.each([
+    [['tench, Tinca tinca', 'a "b"', 'up/down']],
+    [['two\nlines', '\u001b[31m\u0000', '\u2028']],
+    [['__proto__', 'constructor', '']],
+    [['2', '1', '0']],
+  ])('keeps names of classes of any characters: %j', async (classNames) => {
+    await save({ classNames });
+    expect(Object.entries(readConfig()['label2id'] as Json).sort(([, a], [, b]) => Number(a) - Number(b))).toEqual(
+      classNames.map((name, i) => [name, i]),
+    );
+    const model = await loadPretrainedVit(folder.path);
+    expect(model.config.classNames).toEqual(classNames);
+    model.dispose();
+  });
+
   it.each<[string, Partial<VitConfig>, RegExp]>([
     ['experts', { moe: { kind: 'scmoe', numExperts: 2 } }, /vit: moe.kind: expected dense, got "scmoe"/],
     ['the mean of the patches', { pooling: 'mean' }, /vit: pooling: expected class, got "mean"/],
@@ -147,6 +162,10 @@ describe('a checkpoint', () => {
     ],
     ['with an unknown activation', { hidden_act: 'relu' }, /hidden_act: expected one of gelu, .*, got "relu"/],
     ['with a gap between its classes', { id2label: { 0: 'a', 2: 'b' } }, /id2label: expected a name for each class/],
+    ['with another number of one', { id2label: { 0: 'a', 1e9: 'b' } }, /id2label: expected a name for each class/],
+    ['with a class that has no number', { id2label: { '': 'a' } }, /id2label: expected a name for each class/],
+    ['with a text for its classes', { id2label: 'ab' }, /id2label: expected a name for each class, .*, got "ab"$/],
+    ['with no classes', { id2label: {} }, /id2label: expected a name for each class/],
     ['with an option from the future', { use_mask_token: true }, /unknown options, .*: use_mask_token = true/],
     [
       'with other sizes than its tensors',

@@ -60,7 +60,7 @@ const ignored = -100;
  * What causal language models share: an embedding, blocks one after the other, a norm and a head; their losses, and
  * generation. A family is a class of its own that says how its configuration becomes blocks.
  */
-export abstract class LanguageModel<Config> extends StagedModel<Config, ResolvedLanguageModel> {
+export abstract class LanguageModel<Config extends object> extends StagedModel<Config, ResolvedLanguageModel> {
   protected constructor(config: Config, resolved: ResolvedLanguageModel, options: ModelOptions) {
     super(config, resolved, languageModelSpecs, options);
   }
@@ -68,6 +68,11 @@ export abstract class LanguageModel<Config> extends StagedModel<Config, Resolved
   /** Operations of forward and backward per token of a full sequence; the formula is at {@link languageModelCosts}. */
   flopsPerToken(): number {
     return this.costs().flopsPerToken;
+  }
+
+  /** Bytes that training keeps of each token at the least: the outputs of all blocks, and the logits, in float32. */
+  leastBytesPerToken(): number {
+    return this.costs().leastBytesPerToken;
   }
 
   /**

@@ -12,6 +12,8 @@ export interface LanguageModelCosts {
   numActiveParameters: number;
   /** Floating-point operations of forward and backward, per token of a full sequence. */
   flopsPerToken: number;
+  /** Bytes that training keeps for the backward pass of each token at the least: the outputs of all blocks, and the logits. */
+  leastBytesPerToken: number;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface LanguageModelCosts {
  * 12 * width of its heads * sequenceLength for each, which counts the whole square although a causal kernel computes half of it.
  */
 export function languageModelCosts(config: ResolvedLanguageModel): LanguageModelCosts {
-  const { sequenceLength, tiedEmbeddings, stages } = config;
+  const { vocabSize, dModel, numLayers, sequenceLength, tiedEmbeddings, stages } = config;
   const specs = languageModelSpecs(config);
   const count = (accept: (name: string) => boolean) =>
     countParameters(Object.fromEntries(Object.entries(specs).filter(([name]) => accept(name))));
@@ -30,7 +32,12 @@ export function languageModelCosts(config: ResolvedLanguageModel): LanguageModel
   // A tied embedding is the head's matrix as well, and multiplies there.
   const lookedUp = count((name) => name === 'positions' || (name === 'embedding' && !tiedEmbeddings));
   const attention = 12 * sequenceLength * stages.reduce((sum, stage) => sum + attentionWidth(stage), 0);
-  return { numParameters, numActiveParameters, flopsPerToken: 6 * (numActiveParameters - lookedUp) + attention };
+  return {
+    numParameters,
+    numActiveParameters,
+    flopsPerToken: 6 * (numActiveParameters - lookedUp) + attention,
+    leastBytesPerToken: 4 * (numLayers * dModel + vocabSize),
+  };
 }
 
 /** Components of all heads of all attentions of a stage; of latent ones the mean of those of keys and values. */

@@ -8,6 +8,7 @@ import {
 } from '@scmoe/layer';
 
 import type { ResolvedLanguageModel } from '../languageModel/ResolvedLanguageModel.js';
+import { expectNumLayers } from '../stages/expectNumLayers.js';
 import { modelLossOptions, resolveModelLosses } from '../stages/modelLosses.js';
 
 /** Options of the router, its experts and its losses; `numExperts` counts those with a feed-forward network. */
@@ -52,8 +53,8 @@ export interface ResolvedLongcatFlash extends ResolvedLanguageModel {
 export function resolveLongcatFlash(config: LongcatFlashConfig): ResolvedLongcatFlash {
   const { vocabSize, numLayers, dModel, numHeads, latent, ffnHidden, sequenceLength } = config;
   const { attentionBias = false, normEpsilon = 1e-5, dropout = 0, moe } = config;
-  for (const [name, value] of Object.entries({ vocabSize, numLayers, sequenceLength }))
-    expectPositiveInteger(name, value);
+  for (const [name, value] of Object.entries({ vocabSize, sequenceLength })) expectPositiveInteger(name, value);
+  expectNumLayers(numLayers);
   expectThat(typeof moe === 'object', 'moe', 'options of the router and its experts', moe);
   expectKnownOptions('moe', moe, Object.keys(longcatFlashMoeOptions));
   const { expertHidden, ...router } = omitOptions(moe, modelLossOptions);

@@ -1,5 +1,5 @@
 import type { CorrectionBiasOptions, Routing } from '@scmoe/gating';
-import { allExperts, type ExpertShard, type ParameterSpecs } from '@scmoe/layer';
+import { allExperts, expectParametersFit, type ExpertShard, type ParameterSpecs } from '@scmoe/layer';
 import * as tf from '@tensorflow/tfjs';
 
 import { routerLoads, routerNames, updateCorrectionBiases, type RouterLoads } from './correctionBiases.js';
@@ -26,7 +26,7 @@ export interface ResolvedModel {
  * With `experts`, the ranks of an expert-parallel group hold a share of the experts each, and everything else alike. A
  * share has the numbers that those experts have in the whole model.
  */
-export abstract class StagedModel<Config, Resolved extends ResolvedModel> {
+export abstract class StagedModel<Config extends object, Resolved extends ResolvedModel> {
   /** Parameters by name, all trained by gradient: `block0.attn1.wq`, `normFinal.weight`. */
   readonly variables: Record<string, tf.Variable>;
   /** State that no gradient trains, by name: `block0.router.correctionBias`. Part of the model like the variables. */
@@ -43,7 +43,9 @@ export abstract class StagedModel<Config, Resolved extends ResolvedModel> {
     { experts = allExperts, ...initial }: ModelOptions,
   ) {
     this.experts = { rank: experts.rank, size: experts.size };
-    const { variables, buffers, all } = createVariables(specsOf(resolved, { experts }), initial, resolved);
+    const specs = specsOf(resolved, { experts });
+    expectParametersFit(specs, config);
+    const { variables, buffers, all } = createVariables(specs, initial, resolved);
     this.variables = variables;
     this.buffers = buffers;
     this.all = all;

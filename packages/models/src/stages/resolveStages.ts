@@ -1,4 +1,4 @@
-import { expectKnownOptions, expectPositiveInteger, expectThat } from '@scmoe/errors';
+import { expectKnownOptions, expectThat } from '@scmoe/errors';
 import { omitOptions, resolveOptions, type OptionSpecs, type OptionsOf } from '@scmoe/gating';
 import {
   blockMoeOptions,
@@ -14,6 +14,7 @@ import {
   type ResolvedPair,
 } from '@scmoe/layer';
 
+import { expectNumLayers } from './expectNumLayers.js';
 import { modelLossOptions, resolveModelLosses, type ResolvedModelLosses } from './modelLosses.js';
 
 /**
@@ -86,7 +87,7 @@ export function resolveStages({
   backbone,
   ...config
 }: StagesConfig): ResolvedStages {
-  expectPositiveInteger('numLayers', numLayers);
+  expectNumLayers(numLayers);
   const { placement } = resolveOptions(config, { placement: placementOption });
   const { kind } = moeOptions;
   resolveOptions(moe, { kind }, { within: 'moe' });

@@ -86,6 +86,11 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
     return this.costs().flopsPerImage;
   }
 
+  /** Bytes that training keeps of each image at the least: its pixels, and the outputs of all blocks, in float32. */
+  leastBytesPerImage(): number {
+    return this.costs().leastBytesPerImage;
+  }
+
   /**
    * Scores of the classes for `pixels`, float32 (B, imageSize, imageSize, numChannels) as TF.js holds images. Reads nothing
    * on the host. The caller disposes the result.

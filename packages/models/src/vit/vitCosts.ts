@@ -12,6 +12,8 @@ export interface VitCosts {
   numActiveParameters: number;
   /** Floating-point operations of forward and backward, for one image. */
   flopsPerImage: number;
+  /** Bytes that training keeps for the backward pass of each image at the least: its pixels, and the outputs of all blocks. */
+  leastBytesPerImage: number;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface VitCosts {
  * attention's 12 * numLayers * dModel * sequenceLength per token.
  */
 export function vitCosts(config: ResolvedVit): VitCosts {
-  const { numLayers, dModel, numPatches, sequenceLength, stages } = config;
+  const { imageSize, numChannels, numLayers, dModel, numPatches, sequenceLength, stages } = config;
   const specs = vitSpecs(config);
   const count = (prefix = '') =>
     countParameters(Object.fromEntries(Object.entries(specs).filter(([name]) => name.startsWith(prefix))));
@@ -32,5 +34,6 @@ export function vitCosts(config: ResolvedVit): VitCosts {
     numParameters,
     numActiveParameters: numParameters - idle,
     flopsPerImage: 6 * products + 12 * numLayers * dModel * sequenceLength ** 2,
+    leastBytesPerImage: 4 * (imageSize ** 2 * numChannels + numLayers * sequenceLength * dModel),
   };
 }

@@ -1,5 +1,7 @@
 import { Writable } from 'node:stream';
 
+import { plainText } from '@scmoe/errors';
+
 /** Where a command writes. Tests give streams of their own. */
 export interface Terminal {
   out: Writable & { isTTY?: boolean };
@@ -8,9 +10,9 @@ export interface Terminal {
   onLost?: (stream: 'out' | 'err', error: NodeJS.ErrnoException) => void;
 }
 
-/** Writes lines to the standard output. */
+/** Writes lines to the standard output, without what names and files in them could tell the terminal to do. */
 export function say(terminal: Terminal, ...lines: string[]): void {
-  for (const line of lines) terminal.out.write(line + '\n');
+  for (const line of lines) terminal.out.write(plainText(line) + '\n');
 }
 
 /** The same terminal for errors alone. */

@@ -1,4 +1,4 @@
-import { UserError } from '@scmoe/errors';
+import { plainText, UserError } from '@scmoe/errors';
 import { Command, type CommanderError } from 'commander';
 
 import { applyConfigFile } from '../options/configFile.js';
@@ -45,7 +45,7 @@ export async function runCommandLine(
   } catch (error) {
     if (isCommanderError(error)) return error.exitCode === 0 ? 0 : 2;
     if (!(error instanceof UserError)) throw error;
-    terminal.err.write(`${name}: ${error.message}\n`);
+    terminal.err.write(`${name}: ${plainText(error.message)}\n`);
     return error.exitCode;
   }
 }

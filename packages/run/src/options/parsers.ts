@@ -1,11 +1,20 @@
 import { resolve } from 'node:path';
 
+import { isFolderName } from '@scmoe/trainer';
 import { InvalidArgumentError } from 'commander';
 
 /** Takes a path, and makes it absolute: a setting that is kept has to mean the same in another folder. */
 export function absolutePath(text: string): string {
   if (text !== '') return resolve(text);
   throw new InvalidArgumentError('Expected a path.');
+}
+
+/** Takes the name of a folder or the beginning of one: no path, which would lead elsewhere. */
+export function folderName(text: string): string {
+  if (isFolderName(text)) return text;
+  throw new InvalidArgumentError(
+    'Expected a name of 1 to 100 letters without / and \\, that does not begin with a dot.',
+  );
 }
 
 /** Parses a whole number of at least `minimum`. */

@@ -73,7 +73,11 @@ export const quarters: TrainingProgram<Quarters> = {
     const numClasses = described['numClasses'] as number;
     return new Vit({ ...sizes, numClasses, moe: moeConfig(settings) }, options);
   },
-  describe: (model) => ({ line: 'a small ViT', flopsPerUnit: model.flopsPerImage() }),
+  describe: (model) => ({
+    line: 'a small ViT',
+    flopsPerUnit: model.flopsPerImage(),
+    leastBytesPerUnit: model.leastBytesPerImage(),
+  }),
   drawBatch:
     (_data, { seed, batchSize }) =>
     (index) => {

@@ -40,6 +40,8 @@ export interface ModelDescription {
   line: string;
   /** Floating-point operations of forward and backward for one unit, see `samples`. */
   flopsPerUnit: number;
+  /** Bytes that training keeps of one unit at the least; 0 where nobody knows. */
+  leastBytesPerUnit?: number;
 }
 
 /** What a program's own types are. */

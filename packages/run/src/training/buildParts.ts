@@ -6,6 +6,7 @@ import { openOverlap, type Overlap } from '../overlap/openOverlap.js';
 import { modelLines } from '../report/modelLines.js';
 import { buildModel } from './buildModel.js';
 import { createOptimizer } from './createOptimizer.js';
+import { expectTrainingFits } from './expectTrainingFits.js';
 import type { Start } from './openStart.js';
 import { RouterMonitor } from './alarms/RouterMonitor.js';
 import { RouterBalancer } from './RouterBalancer.js';
@@ -62,7 +63,8 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
 
   const { unit } = program.samples;
   const unitsPerStep = settings.batchSize * settings.accumulate * program.samples.unitsEach(settings);
-  const { line, flopsPerUnit } = program.describe(model, settings);
+  const { line, flopsPerUnit, leastBytesPerUnit } = program.describe(model, settings);
+  expectTrainingFits(model, settings, { unit, unitsEach: program.samples.unitsEach(settings), leastBytesPerUnit });
   say(terminal, ...modelLines(model, line, { unit, unitsPerStep, flopsPerUnit }));
   return {
     data,

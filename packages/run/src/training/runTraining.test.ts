@@ -3,7 +3,7 @@ import { findGloo } from '@scmoe/comm';
 import { describeUnless, temporaryFolder } from '@scmoe/testing';
 import { lockRun, readMetricsFile } from '@scmoe/trainer';
 import { createHash } from 'node:crypto';
-import { cpSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { openModel, openRestarts } from '../index.js';
@@ -44,6 +44,22 @@ describe("a program of a user's own", () => {
     expect(Object.keys(recordsOf(run).at(-1)!)).toEqual(
       expect.arrayContaining(['validationLoss', 'validationCrossEntropy']),
     );
+  });
+
+  it.each<[string[], RegExp]>([
+    [
+      ['--batch-size', '1e12'],
+      /^quarters: batchSize 1000000000000, parameters \d+: expected training to take at most .*, the memory of this machine, got [\d.]+ .iB$/m,
+    ],
+    [['--accumulate', '1e12'], /accumulate: expected at most 1048576 micro-batches of an update, got 1000000000000/],
+    [['--name', '../escape'], /'--name <name>' argument '..\/escape' is invalid. Expected a name of 1 to 100 letters/],
+    [['--threads', '100000'], /threads: expected a whole number from 1 to 1024, got 100000/],
+    [['--seed', '-1'], /'--seed <n>' argument '-1' is invalid. Expected a whole number of at least 0/],
+  ])('says before it makes anything what of %j can not be', async (args, message) => {
+    const { code, err } = await runQuarters(...options, ...args);
+    expect([1, 2]).toContain(code);
+    expect(err).toMatch(message);
+    expect(existsSync(join(runs, '..', 'escape'))).toBe(false);
   });
 
   it('takes the options of experts and routers as they are', async () => {

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 
 import type { MakeCommand } from '../cli/runCommandLine.js';
 import { addOptions } from '../options/OptionGroup.js';
+import { folderName } from '../options/parsers.js';
 import { rankOptions } from '../options/rankOptions.js';
 import { runtimeOptions } from '../options/runtimeOptions.js';
 import { asUserError, joinRanks } from '../ranks/joinRanks.js';
@@ -17,7 +18,7 @@ export function trainCommand<Types extends ProgramTypes>(program: TrainingProgra
   return (terminal, setExitCode) => {
     const command = new Command('train')
       .description('Train a model, or go on with one.')
-      .option('--name <name>', 'first part of the name of the run folder', program.runName)
+      .option('--name <name>', 'first part of the name of the run folder', folderName, program.runName)
       .option('--resume [path]', "go on from a checkpoint or run folder; alone or with 'latest': from the newest run")
       .option('--allow-new-data', 'resume even though the data changed; the run is not the same run any more')
       .option('--fallback', 'when the checkpoint to resume is damaged, take the newest whole one before it')

@@ -1,10 +1,11 @@
-import { expectPositiveInteger, expectWholeNumber } from '@scmoe/errors';
+import { expectWholeNumber } from '@scmoe/errors';
 
 import { chunkCosts, type ChunkOverhead } from '../costs/chunkCosts.js';
 import { checkCosts, type OperatorCosts } from '../costs/OperatorCosts.js';
 import { slowestOf } from '../costs/slowestOf.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
 import { hiddenFraction, lowerBoundMs } from '../metrics/overlapMetrics.js';
+import { expectChunks } from '../plan/expectChunks.js';
 import { mirrorPlan } from '../plan/mirrorPlan.js';
 import { simulatePlan } from '../predict/simulatePlan.js';
 import { candidatePlans, type Candidate } from './candidates.js';
@@ -56,7 +57,7 @@ export interface OverlapDecision {
  */
 export function planOverlap(graph: OperatorGraph, costs: PlanCosts, options: PlanOverlapOptions = {}): OverlapDecision {
   const { maxChunks = 4, numTokens } = options;
-  expectPositiveInteger('maxChunks', maxChunks);
+  expectChunks('maxChunks', maxChunks);
   if (numTokens !== undefined) expectWholeNumber('numTokens', numTokens);
   const candidates = candidatePlans(graph, Math.min(maxChunks, Math.max(1, numTokens ?? maxChunks)));
 

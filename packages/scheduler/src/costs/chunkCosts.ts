@@ -1,7 +1,8 @@
-import { expectNonNegative, expectPositiveInteger, expectWholeNumber } from '@scmoe/errors';
+import { expectNonNegative, expectWholeNumber } from '@scmoe/errors';
 
 import { chunkName, isChunkedKind } from '../graph/chunkNames.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
+import { expectChunks } from '../plan/expectChunks.js';
 import type { OperatorCosts } from './OperatorCosts.js';
 
 /** What each chunk of an operator costs on top of its share of the work: a kernel launch, a message's latency. */
@@ -21,7 +22,7 @@ export interface ChunkCostOptions {
 /** Sizes of the chunks, which differ by at most one; the longer ones come first. Zero tokens make chunks of zero. */
 export function chunkSizes(numTokens: number, chunks: number): readonly number[] {
   expectWholeNumber('numTokens', numTokens);
-  expectPositiveInteger('chunks', chunks);
+  expectChunks('chunks', chunks);
   const whole = Math.floor(numTokens / chunks);
   return Array.from({ length: chunks }, (_, i) => whole + (i < numTokens % chunks ? 1 : 0));
 }
@@ -32,7 +33,7 @@ export function chunkCosts(
   costs: OperatorCosts,
   { chunks, overhead, numTokens }: ChunkCostOptions,
 ): OperatorCosts {
-  expectPositiveInteger('chunks', chunks);
+  expectChunks('chunks', chunks);
   expectNonNegative('overhead.computeMs', overhead.computeMs);
   expectNonNegative('overhead.communicationMs', overhead.communicationMs);
   if (chunks === 1 || !graph.routed) return costs;

@@ -1,7 +1,8 @@
-import { ArgumentError, expectPositiveInteger, expectWholeNumber } from '@scmoe/errors';
+import { ArgumentError, expectWholeNumber } from '@scmoe/errors';
 
 import { chunkName } from '../graph/chunkNames.js';
 import type { OperatorGraph, RoutedPath } from '../graph/OperatorGraph.js';
+import { expectChunks } from './expectChunks.js';
 import { run, start, wait, type Plan } from './Plan.js';
 
 /** Where the expert comes, and in how many chunks tokens travel. */
@@ -24,7 +25,7 @@ export interface OverlapOptions {
 export function overlappedPlan(graph: OperatorGraph, { slot, chunks = 1 }: OverlapOptions): Plan {
   const routed = routedPathOf(graph);
   expectWholeNumber('slot', slot);
-  expectPositiveInteger('chunks', chunks);
+  expectChunks('chunks', chunks);
   if (slot >= graph.numSlots) {
     throw new ArgumentError(`slot: expected 0 to ${graph.numSlots - 1} for this graph, got ${slot}`);
   }

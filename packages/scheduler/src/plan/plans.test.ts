@@ -74,6 +74,7 @@ describe('plans', () => {
     ['a slot that is not there', { slot: 4 }, /slot: expected 0 to 3 for this graph, got 4/],
     ['half a slot', { slot: 0.5 }, /slot: expected an integer >= 0, got 0.5/],
     ['no chunks', { slot: 0, chunks: 0 }, /chunks: expected a positive integer, got 0/],
+    ['chunks without end', { slot: 0, chunks: 1e9 }, /chunks: expected a whole number from 1 to 256, got 1000000000/],
   ])('reject %s', (_, options, message) => {
     expect(() => overlappedPlan(pos2, options)).toThrow(message);
   });

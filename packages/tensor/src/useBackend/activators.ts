@@ -22,8 +22,7 @@ export const preference = [backendName, 'wasm', 'cpu'];
 export function defaultThreads(): number {
   const value = process.env['SCMOE_THREADS'];
   if (value === undefined || value === '') return availableParallelism();
-  expectThreads('SCMOE_THREADS', Number(value));
-  return Number(value);
+  return expectThreads('SCMOE_THREADS', Number(value), value);
 }
 
 async function useScmoe(threads: number): Promise<Activated> {

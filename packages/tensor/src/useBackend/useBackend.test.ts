@@ -79,7 +79,11 @@ describe('useBackend', () => {
     await expect(useBackend('cpu', { precision: 'fp8' as 'bf16' })).rejects.toThrow(
       'precision: expected one of float32, bf16, got "fp8"',
     );
-    process.env['SCMOE_THREADS'] = 'many';
-    await expect(useBackend('cpu')).rejects.toThrow('SCMOE_THREADS: expected a whole number from 1 to 1024, got NaN');
+    for (const text of ['many', '0', '-1', '1e9', '1.5', ' ', '100000']) {
+      process.env['SCMOE_THREADS'] = text;
+      await expect(useBackend('cpu')).rejects.toThrow(
+        `SCMOE_THREADS: expected a whole number from 1 to 1024, got "${text}"`,
+      );
+    }
   });
 });

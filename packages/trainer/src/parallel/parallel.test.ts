@@ -33,6 +33,9 @@ describe('shareOf', () => {
   });
 
   it('wants a multiple of the ranks', () => {
+    expect(() => checkAccumulate(1e12, 1)).toThrow(
+      'accumulate: expected at most 1048576 micro-batches of an update, got 1000000000000.',
+    );
     expect(() => checkAccumulate(3, 2)).toThrow(
       'accumulate: expected a multiple of the 2 ranks, to which the micro-batches of an update are shared out, got 3.',
     );

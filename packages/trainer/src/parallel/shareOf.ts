@@ -13,12 +13,23 @@ export function shareOf(
   return Array.from({ length: accumulate / size }, (_, i) => first + i * size + rank);
 }
 
+/** More micro-batches than any update has, and few enough to be counted out in memory. */
+const maxAccumulate = 2 ** 20;
+
 /**
  * Checks that ranks get equal shares.
  *
- * @throws UserError where the micro-batches of a step can't be shared out evenly.
+ * @throws UserError where the micro-batches of a step can't be shared out evenly, or are more than 1,048,576.
  */
 export function checkAccumulate(accumulate: number, size: number): void {
+  if (accumulate > maxAccumulate) {
+    throw new UserError(
+      `accumulate: expected at most ${maxAccumulate} micro-batches of an update, got ${accumulate}.`,
+      {
+        exitCode: 2,
+      },
+    );
+  }
   if (Number.isInteger(accumulate) && accumulate > 0 && accumulate % size === 0) return;
   const ranks = size === 1 ? '1 rank' : `${size} ranks`;
   throw new UserError(

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { temporaryFolderForEach } from '@scmoe/testing';
@@ -20,6 +20,16 @@ describe('createRunFolder', () => {
     const run = await createRunFolder(folder.path, 'lm', {});
     expect(runFolderOf(join(run.checkpointsFolder, 'step-000001'))).toEqual(run);
   });
+
+  it.each(['../escape', 'a/b', 'a\\b', '/tmp', '', '.', '..', '.hidden', 'a\nb', 'C:', 'x'.repeat(101)])(
+    'is no way to another folder: %j is no name',
+    async (name) => {
+      await expect(createRunFolder(join(folder.path, 'runs'), name, {})).rejects.toThrow(
+        `name: expected a name for a folder: no path, and no dot at its beginning, got ${JSON.stringify(name)}`,
+      );
+      expect(existsSync(join(folder.path, 'runs'))).toBe(false);
+    },
+  );
 
   it('says what is in the way', async () => {
     writeFileSync(join(folder.path, 'file'), '');

@@ -1,11 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
+import { expectThat } from '@scmoe/errors';
+
 import type { JsonObject } from '../checkpoint/CheckpointIndex.js';
 import { partRankOf } from '../checkpoint/listCheckpoints.js';
 import { fileError } from '../fileError.js';
 import { makeFolder } from '../makeFolder.js';
 import { makeUnusedFolder } from '../makeUnusedFolder.js';
+import { isFolderName } from './isFolderName.js';
 
 /** Where one run keeps what it makes. */
 export interface RunFolder {
@@ -21,9 +24,10 @@ export interface RunFolder {
 /**
  * Makes `<root>/<name>-<timestamp>/` with its `config.json`. Runs that start in the same second get different folders.
  *
- * @throws UserError when the folder can't be made.
+ * @throws UserError when the folder can't be made, ArgumentError for a name that is a path.
  */
 export async function createRunFolder(root: string, name: string, config: JsonObject): Promise<RunFolder> {
+  expectThat(isFolderName(name), 'name', 'a name for a folder: no path, and no dot at its beginning', name);
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(':', '').replace('T', '-');
   try {
     await makeFolder(root);

@@ -6,7 +6,7 @@ import { attentionSpecs } from '../../sublayers/selfAttention.js';
 import { resolveBlock, type BlockConfig, type ResolvedBlock } from './BlockConfig.js';
 import type { ShardOptions } from '../../moe/expertShard.js';
 import { initializeParameters, type InitializationOptions } from '../../parameters/initializeParameters.js';
-import { under, type ParameterSpecs } from '../../parameters/ParameterSpec.js';
+import { expectParametersFit, under, type ParameterSpecs } from '../../parameters/ParameterSpec.js';
 import { expertBlockSpecs } from '../../moe/expertBlock.js';
 
 /**
@@ -35,5 +35,7 @@ export function initializeBlock(
   config: BlockConfig,
   { experts, ...options }: InitializationOptions & ShardOptions,
 ): Record<string, tf.Tensor> {
-  return initializeParameters(blockSpecs(resolveBlock(config), { experts }), options);
+  const specs = blockSpecs(resolveBlock(config), { experts });
+  expectParametersFit(specs, config);
+  return initializeParameters(specs, options);
 }

@@ -5,7 +5,7 @@ import { normSpecs } from '../../sublayers/normalize.js';
 import type { ShardOptions } from '../../moe/expertShard.js';
 import { sublayerSpecs } from '../../moe/moeSublayer.js';
 import { initializeParameters, type InitializationOptions } from '../../parameters/initializeParameters.js';
-import { under, type ParameterSpecs } from '../../parameters/ParameterSpec.js';
+import { expectParametersFit, under, type ParameterSpecs } from '../../parameters/ParameterSpec.js';
 import { longcatAttentionSpecs } from './longcatAttention.js';
 import { resolveLongcatBlock, type LongcatBlockConfig, type ResolvedLongcatBlock } from './LongcatBlockConfig.js';
 
@@ -32,5 +32,7 @@ export function initializeLongcatBlock(
   config: LongcatBlockConfig,
   { experts, ...options }: InitializationOptions & ShardOptions,
 ): Record<string, tf.Tensor> {
-  return initializeParameters(longcatSpecs(resolveLongcatBlock(config), { experts }), options);
+  const specs = longcatSpecs(resolveLongcatBlock(config), { experts });
+  expectParametersFit(specs, config);
+  return initializeParameters(specs, options);
 }

@@ -5,7 +5,7 @@ import { resolvePair, type PairConfig, type ResolvedPair } from './PairConfig.js
 import { expertBlockSpecs } from '../../moe/expertBlock.js';
 import type { ShardOptions } from '../../moe/expertShard.js';
 import { initializeParameters, type InitializationOptions } from '../../parameters/initializeParameters.js';
-import { under, type ParameterSpecs } from '../../parameters/ParameterSpec.js';
+import { expectParametersFit, under, type ParameterSpecs } from '../../parameters/ParameterSpec.js';
 import type * as tf from '@tensorflow/tfjs';
 
 /**
@@ -37,5 +37,7 @@ export function initializePair(
   config: PairConfig,
   { experts, ...options }: InitializationOptions & ShardOptions,
 ): Record<string, tf.Tensor> {
-  return initializeParameters(pairSpecs(resolvePair(config), { experts }), options);
+  const specs = pairSpecs(resolvePair(config), { experts });
+  expectParametersFit(specs, config);
+  return initializeParameters(specs, options);
 }

@@ -31,7 +31,7 @@ export const gpt2 = gptArchitecture({
       positionEncoding: 'learned',
       tiedEmbeddings: config.boolean('tie_word_embeddings', true),
       norm: 'layer',
-      normEpsilon: config.number('layer_norm_epsilon', 1e-5),
+      normEpsilon: config.positive('layer_norm_epsilon', 1e-5),
       attentionBias: true,
       activation: config.oneOf('activation_function', activations, 'gelu_new'),
       placement: 'every',

@@ -34,7 +34,7 @@ export function readLlamaLike(
     ropeTheta: ropeTheta(config, defaults.ropeTheta),
     tiedEmbeddings: config.boolean('tie_word_embeddings', false),
     norm: 'rms',
-    normEpsilon: config.number('rms_norm_eps', defaults.normEpsilon),
+    normEpsilon: config.positive('rms_norm_eps', defaults.normEpsilon),
     activation: 'swiglu',
     placement: 'every',
   };

@@ -79,12 +79,12 @@ function readConfig(config: ConfigReader): LongcatFlashConfig {
     ffnHidden: config.integer('ffn_hidden_size', 12288),
     sequenceLength: config.integer('max_position_embeddings', 131072),
     attentionBias: config.boolean('attention_bias', false),
-    normEpsilon: config.number('rms_norm_eps', 1e-5),
+    normEpsilon: config.positive('rms_norm_eps', 1e-5),
     moe: {
       numExperts: config.count('n_routed_experts', 512),
-      numZeroExperts: config.integer('zero_expert_num', 256),
+      numZeroExperts: config.integer('zero_expert_num', 256, { minimum: 0 }),
       topK: config.integer('moe_topk', 12),
-      routedScalingFactor: config.number('routed_scaling_factor', 6),
+      routedScalingFactor: config.positive('routed_scaling_factor', 6),
       expertHidden: config.integer('expert_ffn_hidden_size', 2048),
     },
   };

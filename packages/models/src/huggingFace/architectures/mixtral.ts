@@ -35,7 +35,8 @@ export const mixtral = gptArchitecture({
         normalizeWeights: true,
         balance: 'allLayers',
         loadBalanceCoefficient: config.number('router_aux_loss_coef', 0.001),
-        ...(jitter > 0 && { jitter }),
+        // transformers multiplies the input of the whole block, in place.
+        ...(jitter > 0 && { jitter, jitterExperts: true }),
       },
     };
   },

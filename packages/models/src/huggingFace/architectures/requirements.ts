@@ -33,6 +33,7 @@ export function expertsOf({ stages }: ResolvedGpt, kind: 'standard' | 'shared'):
 /** Options that change nothing where those that they belong to are plain, or nothing but training. */
 const withoutEffect: readonly string[] = [
   'jitter',
+  'jitterExperts',
   'cosineWidth',
   'groupScore',
   'minCapacity',

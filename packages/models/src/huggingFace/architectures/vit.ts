@@ -36,7 +36,7 @@ export const vit: Architecture<VitConfig, Vit> = {
       numHeads: config.integer('num_attention_heads'),
       ffnHidden: config.integer('intermediate_size'),
       activation: config.oneOf('hidden_act', activations, 'gelu'),
-      normEpsilon: config.number('layer_norm_eps', 1e-12),
+      normEpsilon: config.positive('layer_norm_eps', 1e-12),
       placement: 'every',
     };
   },
@@ -111,8 +111,9 @@ function classesOf(config: ConfigReader): Pick<VitConfig, 'numClasses' | 'classN
   const labels = config.take('id2label');
   // What transformers has where nothing is said.
   if (labels === undefined) return { numClasses: config.integer('num_labels', 2) };
-  const names = Object.entries(labels as Record<string, unknown>).sort(([a], [b]) => Number(a) - Number(b));
-  if (names.some(([id, name], i) => Number(id) !== i || typeof name !== 'string'))
+  const isRecord = typeof labels === 'object' && labels !== null;
+  const names = Object.entries(isRecord ? labels : {}).sort(([a], [b]) => Number(a) - Number(b));
+  if (names.length === 0 || names.some(([id, name], i) => id !== String(i) || typeof name !== 'string'))
     config.fail('id2label', 'expected a name for each class, numbered from 0');
   const classNames = names.map(([, name]) => name as string);
   const areDefaults = classNames.every((name, i) => name === `LABEL_${i}`);

@@ -8,6 +8,7 @@ import { bookkeeping } from './bookkeeping.js';
  */
 export class ConfigReader {
   private readonly known = new Set<string>(bookkeeping);
+  private readonly numbers: Record<string, number> = {};
 
   constructor(
     private readonly json: JsonObject,
@@ -19,18 +20,33 @@ export class ConfigReader {
 
   /** How many there are of what has tensors of its own; checked before anything is made for each of them. */
   count(key: string, fallback?: number): number {
-    const count = this.integer(key, fallback);
+    const count = this.integer(key, fallback, { minimum: -Infinity });
     const limit = `expected an integer from 1 to ${this.maxCount}, the number of tensors`;
     if (count < 1 || count > this.maxCount) this.fail(key, limit);
     return count;
   }
 
-  integer(key: string, fallback?: number): number {
-    return this.value(key, 'an integer', Number.isSafeInteger, fallback);
+  integer(key: string, fallback?: number, { minimum = 1 }: { minimum?: number } = {}): number {
+    const value = this.value(key, 'an integer', Number.isSafeInteger, fallback);
+    if (value < minimum) this.fail(key, `expected an integer of at least ${minimum}`);
+    this.numbers[key] = value;
+    return value;
   }
 
   number(key: string, fallback?: number): number {
     return this.value(key, 'a number', Number.isFinite, fallback);
+  }
+
+  /** A number above 0: an epsilon, the base of angles. */
+  positive(key: string, fallback?: number): number {
+    const value = this.number(key, fallback);
+    if (value <= 0) this.fail(key, 'expected a number > 0');
+    return value;
+  }
+
+  /** The integers that were asked for so far, those that are defaults too: what the sizes of the model follow from. */
+  get sizes(): Readonly<Record<string, number>> {
+    return this.numbers;
   }
 
   boolean(key: string, fallback?: boolean): boolean {

@@ -6,7 +6,7 @@ import type { ConfigReader } from './ConfigReader.js';
  * @throws PretrainedError where the angles are scaled, or do not turn all of a head.
  */
 export function ropeTheta(config: ConfigReader, fallback: number): number {
-  const legacy = config.number('rope_theta', fallback);
+  const legacy = config.positive('rope_theta', fallback);
   for (const key of ['rope_parameters', 'rope_scaling']) {
     const rope = config.take(key) as Record<string, unknown> | undefined;
     if (rope === undefined) continue;

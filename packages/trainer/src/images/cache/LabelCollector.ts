@@ -23,15 +23,17 @@ export class LabelCollector {
 
   /** What is wrong with a class, if anything is. */
   problemOf(label: number | string): string | undefined {
-    if (this.given !== undefined) {
-      const number = typeof label === 'number' ? label : (this.given.get(label) ?? NaN);
-      if (number < this.given.size) return undefined;
-      return `expected a class from 0 to ${this.given.size - 1} or its name, got ${valueText(label)}`;
+    if (this.classNames !== undefined) {
+      const { length } = this.classNames;
+      const number = typeof label === 'number' ? label : (this.given!.get(label) ?? NaN);
+      if (number >= 0 && number < length) return undefined;
+      return `expected a class from 0 to ${length - 1} or its name, got ${valueText(label)}`;
     }
     const kind = typeof (this.labels[0] ?? label);
     if (typeof label !== kind)
       return `expected the ${kind === 'number' ? 'number' : 'name'} of a class, as before, got ${valueText(label)}`;
-    if (typeof label === 'number' && label > maxUnnamed) return `expected a class up to ${maxUnnamed}, got ${label}`;
+    if (typeof label === 'number' && !(label >= 0 && label <= maxUnnamed))
+      return `expected a class from 0 to ${maxUnnamed}, got ${label}`;
     return undefined;
   }
 

@@ -47,6 +47,8 @@ describe('CIFAR', () => {
     );
     const set = await open('data', { skipBad: true });
     expect([set.counts.train, set.counts.skipped]).toEqual([1, 1]);
+    await write({ 'data_batch_1.bin': record([0], 10), 'data_batch_2.bin': join2(record([9], 1), record([10], 2)) });
+    expect(await messageOf(open())).toMatch(/data_batch_2\.bin, record 1: expected a class from 0 to 9, got 10\.$/);
     await write({ 'data_batch_1.bin': record([1], 10), 'batches.meta.txt': 'only\n' });
     expect(await messageOf(open())).toMatch(
       /data_batch_1\.bin, record 0: expected a class from 0 to 0 or its name, got 1/,

@@ -39,6 +39,7 @@ export async function cifarSource(path: string, { skipBad, testSplit }: SourceOp
     compareNames(basename(a.path), basename(b.path)),
   );
   const labelBytes = fine ? 2 : 1;
+  const numClasses = fine ? 100 : 10;
   const recordBytes = labelBytes + pixelBytes;
   const bad = files
     .filter(({ bytes }) => bytes === 0 || bytes % recordBytes !== 0)
@@ -55,7 +56,7 @@ export async function cifarSource(path: string, { skipBad, testSplit }: SourceOp
       yield* bad;
       for (const { path: file, bytes } of files) {
         const split = splitOf(wordOf(basename(file)))!;
-        yield* readRecords(file, { split, labelBytes, count: Math.floor(bytes / recordBytes) });
+        yield* readRecords(file, { split, labelBytes, numClasses, count: Math.floor(bytes / recordBytes) });
       }
     },
   };
@@ -78,10 +79,14 @@ async function readNames(path: string): Promise<string[] | undefined> {
 interface RecordRange {
   split: SplitName;
   labelBytes: number;
+  numClasses: number;
   count: number;
 }
 
-async function* readRecords(path: string, { split, labelBytes, count }: RecordRange): AsyncGenerator<PictureRecord> {
+async function* readRecords(
+  path: string,
+  { split, labelBytes, numClasses, count }: RecordRange,
+): AsyncGenerator<PictureRecord | BadRecord> {
   const recordBytes = labelBytes + pixelBytes;
   const handle = await open(path).catch((error: unknown) => {
     throw fileError(`read images ${path}`, error);
@@ -93,12 +98,10 @@ async function* readRecords(path: string, { split, labelBytes, count }: RecordRa
       if (bytesRead !== chunk.length) throw new UserError(`${path} became shorter while it was read.`);
       for (let at = 0; at < chunk.length; at += recordBytes) {
         const planes = chunk.subarray(at + labelBytes, at + recordBytes);
-        yield {
-          name: `${path}, record ${first + at / recordBytes}`,
-          split,
-          label: chunk[at + labelBytes - 1]!,
-          picture: fromPlanes(planes, side, side),
-        };
+        const name = `${path}, record ${first + at / recordBytes}`;
+        const label = chunk[at + labelBytes - 1]!;
+        if (label < numClasses) yield { name, split, label, picture: fromPlanes(planes, side, side) };
+        else yield { name, problem: `expected a class from 0 to ${numClasses - 1}, got ${label}` };
       }
     }
   } finally {

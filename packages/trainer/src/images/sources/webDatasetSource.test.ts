@@ -67,6 +67,26 @@ describe('WebDataset', () => {
     expect(set.skipped[1]!.problem).toMatch(/^expected its class in cls or in label, cls, class of json, got none/);
   });
 
+  it.each([
+    ['-1', '-1'],
+    ['1000001', '1000001'],
+    ['99999999999999999999', '100000000000000000000'],
+  ])('says which sample has a class out of range: %s', async (text, got) => {
+    const sample = async (key: string, label: string) => [[`${key}.png`, await png(1)] as const, [`${key}.cls`, label] as const];
+    await write({ 'all.tar': await tarOf([...(await sample('good', '0')), ...(await sample('bad', text))]) });
+    expect(await messageOf(open())).toMatch(`all.tar, sample bad: expected a class from 0 to 1000000, got ${got}.`);
+  });
+
+  it('takes names of classes as they are', async () => {
+    const names = ['tench, Tinca tinca', 'a "quoted" one', 'up/down', '__proto__', 'träd'];
+    const samples = await Promise.all(
+      names.map(async (name, i) => [[`${i}.png`, await png(i)] as const, [`${i}.cls`, `${name}\n`] as const]),
+    );
+    await write({ 'all.tar': await tarOf(samples.flat()) });
+    const set = await open();
+    expect(contentOf(set, set.train)).toEqual(names.map((name, i) => [name, i]));
+  });
+
   it('says which shard is cut off, and can go on with what came before and after', async () => {
     const shard = await tarOf([
       ['1.png', await png(1)],

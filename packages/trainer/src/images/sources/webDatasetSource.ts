@@ -125,7 +125,7 @@ function recordOf(
 
 function labelOf(files: ReadonlyMap<string, Buffer>, labelField?: string): number | string | undefined {
   const text = files.get('cls')?.toString().trim();
-  if (text !== undefined && text !== '' && labelField === undefined) return /^\d+$/.test(text) ? Number(text) : text;
+  if (text !== undefined && text !== '' && labelField === undefined) return /^-?\d+$/.test(text) ? Number(text) : text;
   let fields: Record<string, unknown>;
   try {
     fields = (JSON.parse(files.get('json')?.toString() ?? '{}') ?? {}) as Record<string, unknown>;
@@ -134,7 +134,7 @@ function labelOf(files: ReadonlyMap<string, Buffer>, labelField?: string): numbe
   }
   const found = (labelField === undefined ? labelFields : [labelField]).map((field) => fields[field]);
   return found.find((value): value is number | string => {
-    return typeof value === 'string' || (Number.isSafeInteger(value) && (value as number) >= 0);
+    return typeof value === 'string' || Number.isSafeInteger(value);
   });
 }
 
