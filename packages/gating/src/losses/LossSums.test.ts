@@ -57,7 +57,7 @@ describe.each(availableBackends())('router losses of a whole batch on %s', (back
           ...(masked && { mask: cut(mask) }),
         });
         // Two layers, so that their sums are told apart.
-        const other = { ...routing, scores: tf.square(routing.scores) as tf.Tensor2D };
+        const other = { ...routing, scores: tf.square<tf.Tensor2D>(routing.scores) };
         const context = { numSequences: (2 * count) / each, ...options, names: only, whole };
         return routerLosses([routing, other], coefficients, context)[only[0]!]!;
       };
