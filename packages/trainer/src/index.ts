@@ -36,7 +36,7 @@ export { madSettings } from './data/mad/madSettings.js';
 export { madSamples, madTestBatches, madTrainingBatches } from './data/mad/madBatches.js';
 export { MacroAccuracy } from './data/mad/MacroAccuracy.js';
 
-export { type Batch, type LossContext, type LossResult, type Trainable } from './train/Trainable.js';
+export { type Batch, type LossContext, type LossResult, type Trainable, type WholeStep } from './train/Trainable.js';
 export type { Optimizer, OptimizerStepOptions } from './optimizer/Optimizer.js';
 export { AveragedOptimizer, averagesIn } from './optimizer/AveragedOptimizer.js';
 export { DivergedError, type Divergence, divergenceCure, divergenceText } from './train/Divergence.js';

@@ -1,5 +1,5 @@
 import { ArgumentError } from '@scmoe/errors';
-import type { Routing } from '@scmoe/gating';
+import type { Routing, WholeBatch } from '@scmoe/gating';
 import { below, normalize, parameter, tidyRecord, type ParameterRecord } from '@scmoe/layer';
 import { dropout, embedding, linear, softmaxCrossEntropy } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
@@ -37,6 +37,12 @@ export interface ForwardOptions extends DispatchOptions {
   keepCache?: boolean;
   /** Return the output of every block or pair. */
   keepHiddenStates?: boolean;
+}
+
+/** How a pass runs that gives a loss. */
+export interface LanguageModelLossOptions extends ForwardOptions {
+  /** Makes the router losses those of the whole batch that this micro-batch is a part of. */
+  whole?: WholeBatch;
 }
 
 /** What a pass gives. */
@@ -92,7 +98,10 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
    * Loss of predicting `targets` from `ids`, both int32 (B, S); targets of -100 do not count. Reads nothing on the host.
    * The caller disposes the result.
    */
-  loss({ ids, targets }: { ids: tf.Tensor2D; targets: tf.Tensor2D }, options: ForwardOptions = {}): LossResult {
+  loss(
+    { ids, targets }: { ids: tf.Tensor2D; targets: tf.Tensor2D },
+    { whole, ...options }: LanguageModelLossOptions = {},
+  ): LossResult {
     if (targets.shape.join() !== ids.shape.join() || targets.dtype !== 'int32') {
       throw new ArgumentError(
         `targets: expected int32 of the shape of ids, (${ids.shape.join(', ')}), got ${targets.dtype} (${targets.shape.join(', ')})`,
@@ -103,7 +112,8 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
       const { mask } = options;
       const counted = mask ? tf.where<tf.Tensor>(mask, targets, tf.scalar(ignored, 'int32')) : targets;
       const crossEntropy = softmaxCrossEntropy(this.scores(hidden), tf.reshape(counted, [-1]));
-      return addRouterLosses(crossEntropy, routings, this.resolved.routerLosses, { numSequences: ids.shape[0] });
+      const context = { numSequences: ids.shape[0], whole };
+      return addRouterLosses(crossEntropy, routings, this.resolved.routerLosses, context);
     });
   }
 

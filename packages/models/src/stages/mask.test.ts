@@ -19,7 +19,7 @@ const rows = [
 ];
 const places = rows.map((row) => row.flatMap((token, i) => (token ? [i] : [])));
 const only = <T extends tf.Tensor>(x: T): T =>
-  tf.stack(tf.unstack(x).map((row, b) => tf.gather(row, tf.tensor1d(places[b]!, 'int32')))) as T;
+  tf.stack(tf.unstack(x).map((row, b) => tf.gather<tf.Tensor>(row, tf.tensor1d(places[b]!, 'int32')))) as T;
 const mask = () => tf.tensor2d(rows, undefined, 'bool');
 
 const all = {
@@ -83,8 +83,8 @@ function expectSame(actual: Pass, expected: Pass) {
   expect(numbers(actual.loss)).toEqual(
     numbers(expected.loss).map(([name, x]) => [name, expect.closeTo(x as number, 4)]),
   );
-  const loads = ({ routings }: LossResult) =>
-    routings.map(({ load, counts }) => [[...load.dataSync()], [...counts.dataSync()]]);
+  const whole = (x: tf.Tensor): number[] => Array.from(x.dataSync());
+  const loads = ({ routings }: LossResult) => routings.map(({ load, counts }) => [whole(load), whole(counts)]);
   expect(loads(actual.loss)).toEqual(loads(expected.loss));
   for (const [name, gradient] of Object.entries(expected.grads)) {
     const scale = Math.max(1e-2, tf.max(tf.abs(gradient)).dataSync()[0]!);
@@ -143,8 +143,7 @@ describe.each(availableBackends())('a mask of padding on %s', (backend) => {
     moe: { kind: 'scmoe', numExperts: 4, capacityFactor: 1, ...all },
   };
   /** Images of four times four patches; what is masked is the lower half of the first and all of the third. */
-  const ofPatches = () =>
-    tf.tensor2d([[...ones(8), ...zeros(8)], ones(16), zeros(16)], undefined, 'bool') as tf.Tensor2D;
+  const ofPatches = () => tf.tensor2d([[...ones(8), ...zeros(8)], ones(16), zeros(16)], undefined, 'bool');
   const ones = (count: number) => new Array<number>(count).fill(1);
   const zeros = (count: number) => new Array<number>(count).fill(0);
 

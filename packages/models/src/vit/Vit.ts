@@ -1,5 +1,5 @@
 import { ArgumentError } from '@scmoe/errors';
-import type { Routing } from '@scmoe/gating';
+import type { Routing, WholeBatch } from '@scmoe/gating';
 import { below, normalize, parameter, tidyRecord } from '@scmoe/layer';
 import { dropout, linear, softmaxCrossEntropy } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
@@ -37,6 +37,8 @@ export interface VitForwardOptions extends DispatchOptions {
 export interface VitLossOptions extends Omit<VitForwardOptions, 'keepHiddenStates'> {
   /** e in (1 - e) * nll + e * mean over classes of -log p; 0 by default. */
   labelSmoothing?: number;
+  /** Makes the router losses those of the whole batch that this micro-batch is a part of. */
+  whole?: WholeBatch;
 }
 
 /** Images and what they show: a class each, or, where `targets` are given, a distribution over the classes each. */
@@ -109,7 +111,10 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
    *
    * @throws Error for a label that is no class, on the native backend; elsewhere such an image counts with a loss of 0.
    */
-  loss({ pixels, labels, targets }: VitBatch, { labelSmoothing, ...options }: VitLossOptions = {}): VitLossResult {
+  loss(
+    { pixels, labels, targets }: VitBatch,
+    { labelSmoothing, whole, ...options }: VitLossOptions = {},
+  ): VitLossResult {
     const [batch] = pixels.shape;
     if (labels.rank !== 1 || labels.shape[0] !== batch || labels.dtype !== 'int32') {
       throw new ArgumentError(
@@ -123,7 +128,10 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
       const crossEntropy = targets
         ? softTargetLoss(logits, targets, { labelSmoothing, mask: isImage })
         : softmaxCrossEntropy(logits, counted, { labelSmoothing });
-      const result = addRouterLosses(crossEntropy, routings, this.resolved.routerLosses, { numSequences: batch });
+      const result = addRouterLosses(crossEntropy, routings, this.resolved.routerLosses, {
+        numSequences: batch,
+        whole,
+      });
       return { ...result, logits };
     });
   }

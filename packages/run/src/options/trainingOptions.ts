@@ -5,6 +5,8 @@ import { realNumber, wholeNumber } from './parsers.js';
 export interface LoopSettings {
   batchSize: number;
   accumulate?: number;
+  /** What the losses of routers are taken of: each micro-batch, or the whole update as one batch. */
+  lossesOver?: 'microBatch' | 'step';
   steps?: number;
   minutes?: number;
   optimizer: 'adamw' | 'muon';
@@ -41,6 +43,11 @@ export function trainingOptions(samples: string, defaults: Partial<LoopSettings>
       '--accumulate <n>',
       'micro-batches per update, shared out over the ranks (default: one per rank)',
       (o) => o.argParser(wholeNumber(1)),
+    ],
+    [
+      '--losses-over <what>',
+      'router losses of each micro-batch, or of a step as one batch: a forward pass more where a rank has several',
+      (o) => o.choices(['microBatch', 'step']).default('microBatch'),
     ],
     [
       '--steps <n>',

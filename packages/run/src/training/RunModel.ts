@@ -1,12 +1,14 @@
 import type { CorrectionBiasOptions, Routing } from '@scmoe/gating';
 import type { DispatchOptions } from '@scmoe/models';
-import type { Batch } from '@scmoe/trainer';
+import type { Batch, WholeStep } from '@scmoe/trainer';
 import type * as tf from '@tensorflow/tfjs';
 
 /** How a model runs a pass over a batch. */
 export interface PassOptions extends DispatchOptions {
   training?: boolean;
   dropoutSeed?: number;
+  /** Makes losses of the routers those of the whole step. */
+  whole?: WholeStep;
 }
 
 /** What a model makes of a batch; `routings` are those of its layers with experts, and the rest is scalars. */

@@ -110,6 +110,7 @@ export async function trainSession(
       startStep: firstStep,
       onDivergence: policy.onDivergence,
       accumulate: settings.accumulate,
+      lossesOver: settings.lossesOver,
       groups,
       isSharded: isExpertParameter,
       clip: settings.clip,

@@ -22,9 +22,12 @@ export function trainable<B extends Batch, Pass extends PassResult>(
 ): Trainable<B> {
   return {
     variables: model.variables,
-    loss: (batch, { training, seed }) => {
-      const pass = model.loss(batch, { training, dropoutSeed: seed, ...dispatch });
-      if (training) {
+    loss: (batch, { training, seed, whole, measuring }) => {
+      const { overlap, ...others } = dispatch;
+      // A controller of overlap would wait for the backward pass; every plan gives the same numbers.
+      const execution = measuring ? others : { ...others, overlap };
+      const pass = model.loss(batch, { training, dropoutSeed: seed, ...(whole && { whole }), ...execution });
+      if (training && !measuring) {
         balancer?.add(pass.routings);
         monitor?.add(pass.routings);
       }

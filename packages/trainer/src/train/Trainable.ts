@@ -8,6 +8,18 @@ export interface LossContext {
   training: boolean;
   /** 32-bit seed of this micro-batch alone, for dropout; the same step of a resumed run gets the same one. */
   seed: number;
+  /** Makes losses that are no mean over tokens, such as those of routers, the losses of the whole step. */
+  whole?: WholeStep;
+  /** A pass ahead of the one that trains, for the sums of `whole` alone: whatever else hears of passes leaves it out. */
+  measuring?: true;
+}
+
+/** How the micro-batches of a step get losses of their sums over all of them; @scmoe/gating has it as `WholeBatch`. */
+export interface WholeStep {
+  /** Micro-batches of the step, those of all ranks. */
+  numMicroBatches: number;
+  /** The sums (n) over all of them, in the layout of this one's. */
+  total(own: tf.Tensor1D): tf.Tensor1D;
 }
 
 /** What a model makes of a micro-batch. */

@@ -2,7 +2,7 @@ import { ArgumentError } from '@scmoe/errors';
 import { valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import type { Batch, LossContext, Trainable } from './Trainable.js';
+import type { Batch, LossContext, Trainable, WholeStep } from './Trainable.js';
 
 /** Means over the micro-batches. The caller disposes them. */
 export interface Gradients {
@@ -20,14 +20,14 @@ export type OnFinal = (name: string, gradient: tf.Tensor) => void;
  */
 export function accumulateGradients<B extends Batch>(
   model: Trainable<B>,
-  microBatches: Iterable<{ batch: B; seed: number }>,
+  microBatches: Iterable<{ batch: B; seed: number; whole?: WholeStep }>,
   numMicroBatches: number,
   onFinal?: OnFinal,
 ): Gradients {
   let total: Gradients | undefined;
   let done = 0;
-  for (const { batch, seed } of microBatches) {
-    const part = gradientsOf(model, batch, { training: true, seed }, 1 / numMicroBatches, {
+  for (const { batch, ...context } of microBatches) {
+    const part = gradientsOf(model, batch, { training: true, ...context }, 1 / numMicroBatches, {
       earlier: total?.grads,
       onFinal: ++done === numMicroBatches ? onFinal : undefined,
     });

@@ -11,7 +11,8 @@ import { accumulateGradients } from './accumulateGradients.js';
 import { DivergedError, type Divergence, findDivergence } from './Divergence.js';
 import { microBatchSeed } from './microBatchSeed.js';
 import { reduceStep } from './reduceStep.js';
-import type { Batch, Trainable } from './Trainable.js';
+import { sumsOfStep } from './sumsOfStep.js';
+import type { Batch, Trainable, WholeStep } from './Trainable.js';
 
 /** What one step did. */
 export interface StepRecord {
@@ -42,6 +43,12 @@ export interface TrainOptions<B extends Batch> {
   startStep?: number;
   /** Micro-batches per update, shared out over the ranks; by default one for each rank. */
   accumulate?: number;
+  /**
+   * What losses that are no mean over tokens, such as the load balance of routers, are taken of: each micro-batch, whose
+   * losses are averaged (the default), or the whole step, as if all its micro-batches were one batch, at the cost of one more
+   * forward pass for each micro-batch where a rank has several.
+   */
+  lossesOver?: 'microBatch' | 'step';
   /** The ranks that train together; without, this process alone. */
   groups?: RankGroups;
   /** Whether a parameter is sharded over the expert group instead of being on every rank. */
@@ -86,6 +93,7 @@ export async function train<B extends Batch>({
   startStep = 0,
   groups,
   accumulate = groups?.world.size ?? 1,
+  lossesOver = 'microBatch',
   isSharded = () => false,
   bucketBytes,
   clip = 1,
@@ -110,6 +118,9 @@ export async function train<B extends Batch>({
     const start = performance.now();
     const rate = learningRate(step);
     const own = shareOf(step, { accumulate, rank, size });
+    const draw = () => microBatches(drawBatch, own, seed);
+    const parts = { numOwn: own.length, numMicroBatches: accumulate, world: groups?.world };
+    const whole = lossesOver === 'step' ? await sumsOfStep(model, draw(), parts) : undefined;
 
     const {
       loss,
@@ -117,10 +128,11 @@ export async function train<B extends Batch>({
       grads: ownGrads,
     } = accumulateGradients(
       model,
-      microBatches(drawBatch, own, seed),
+      withWhole(draw(), whole),
       own.length,
       reducer && ((name, gradient) => reducer.add(name, gradient)),
     );
+    whole?.dispose();
     const grads = reducer ? await reducer.finish() : ownGrads;
     const stop = signal?.aborted === true;
     const values = await reduceStep({ loss, metrics, grads }, { groups, isSharded, stop });
@@ -155,6 +167,10 @@ export async function train<B extends Batch>({
 
 function* microBatches<B extends Batch>(drawBatch: (index: number) => B, indices: readonly number[], seed: number) {
   for (const index of indices) yield { batch: drawBatch(index), seed: microBatchSeed(seed, index) };
+}
+
+function* withWhole<Item extends object>(items: Iterable<Item>, whole: WholeStep | undefined) {
+  for (const item of items) yield { ...item, ...(whole && { whole }) };
 }
 
 function isMultiple(step: number, every: number): boolean {
