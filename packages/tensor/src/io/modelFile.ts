@@ -62,7 +62,7 @@ function checkManifest(expect: Expect, manifest: unknown): void {
   for (const [i, group] of (manifest as unknown[]).entries()) {
     const field = `weightsManifest[${i}]`;
     expect(isRecord(group), field, 'an object', group);
-    const { paths, weights } = group as unknown as Group;
+    const { paths, weights } = group as Group;
     expect(Array.isArray(paths), `${field}.paths`, 'an array', paths);
     for (const [j, path] of paths.entries())
       expect(staysInFolder(path), `${field}.paths[${j}]`, 'the name of a file in the folder of the model', path);

@@ -35,15 +35,18 @@ function count(value: unknown): number {
 /** A copy whose value number `left`, counted down on the way, is another one. */
 function changed(value: unknown, draw: Draw, at: { left: number }): unknown {
   if (at.left-- === 0) return changedValue(value, draw);
-  if (Array.isArray(value)) return value.map((own) => (at.left < 0 ? own : changed(own, draw, at)));
+  if (Array.isArray(value)) return value.map((own: unknown): unknown => (at.left < 0 ? own : changed(own, draw, at)));
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).map(([name, own]) => [name, at.left < 0 ? own : changed(own, draw, at)]);
+  const entries = Object.entries(value as Record<string, unknown>).map(([name, own]) => [
+    name,
+    at.left < 0 ? own : changed(own, draw, at),
+  ]);
   return Object.fromEntries(entries) as unknown;
 }
 
 function changedValue(value: unknown, draw: Draw): unknown {
   if (typeof value !== 'object' || value === null || draw.chance(0.3)) return other(value, draw);
-  const entries = Object.entries(value);
+  const entries: [string, unknown][] = Object.entries(value);
   if (entries.length === 0) return other(value, draw);
   const at = draw.int(0, entries.length - 1);
   const [name, own] = entries[at]!;

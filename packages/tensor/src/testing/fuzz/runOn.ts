@@ -21,16 +21,19 @@ export function runOn(backend: string, call: Call): Outcome {
   void tf.setBackend(backend);
   const held = () => tf.memory().numTensors + tf.backend().numDataIds();
   const before = held();
-  let end: Omit<Outcome, 'left'> = {};
+  const end = endOf(call);
+  return { ...end, left: held() - before };
+}
+
+function endOf(call: Call): Omit<Outcome, 'left'> {
   tf.engine().startScope();
   try {
-    end = { values: valuesOf(call) };
+    return { values: valuesOf(call) };
   } catch (error) {
-    end = { error: error as Error };
+    return { error: error as Error };
   } finally {
     tf.engine().endScope();
   }
-  return { ...end, left: held() - before };
 }
 
 function valuesOf(call: Call): Value[] {

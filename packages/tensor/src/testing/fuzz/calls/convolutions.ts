@@ -49,7 +49,7 @@ function outShape(
       filterShape as Shape5,
       strides as Triple,
       dilations as Triple,
-      pad as 'same',
+      pad,
     ).outShape;
   return backend_util.computeConv2DInfo(
     x.shape as Shape4,

@@ -182,9 +182,10 @@ export const fusedOpCalls: Generator[] = [
         dropPolicy: draw.pick(['position', 'probability']),
         capacityOrder: draw.pick(['choice', 'token']),
       };
-      return plain('dispatchPlan', operands, attributes, ({ experts, weights }, options) =>
-        Object.values(dispatchPlan(experts!, weights!, options)),
-      );
+      return plain('dispatchPlan', operands, attributes, ({ experts, weights }, options) => {
+        const { slots, counts, load, firstLoad } = dispatchPlan(experts!, weights!, options);
+        return [slots, counts, load, firstLoad];
+      });
     },
   },
   {
