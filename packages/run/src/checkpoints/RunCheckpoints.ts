@@ -10,6 +10,8 @@ export interface SavedState extends Pick<
   model: RunModel;
   optimizer: Optimizer;
   config: JsonObject;
+  /** Training goes on while it is written. */
+  beside: boolean;
 }
 
 /** What a run is taken back to: a checkpoint, or this rank's part of one. */

@@ -70,11 +70,11 @@ export function openLocalCheckpoints(
       const id = await allWhole(randomBytes(8).toString('hex'));
       // Before the parts: a run whose parts say that it is complete has it.
       if (state.step === steps) await saveWhole(state);
-      const { model, optimizer: own, ...description } = state;
+      const { model, optimizer: own, beside, ...description } = state;
       const part = { rank: world.rank, size: world.size, expertParallel: experts.size, id };
       const { parameters, optimizer } = ownState({ model, optimizer: own });
       try {
-        await writer.save({ ...description, part, parameters, optimizer });
+        await writer.save({ ...description, part, parameters, optimizer }, { beside });
       } finally {
         tf.dispose(optimizer.state);
       }

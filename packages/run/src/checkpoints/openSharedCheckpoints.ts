@@ -30,11 +30,11 @@ export function openSharedCheckpoints(
   const writer = folder === undefined ? undefined : openCheckpointWriter(folder, options);
   return {
     folder,
-    save: async ({ model, optimizer: own, ...description }) => {
+    save: async ({ model, optimizer: own, beside, ...description }) => {
       const { parameters, optimizer } = await wholeState({ model, optimizer: own, groups });
       try {
         checkOwner();
-        await writer?.save({ ...description, parameters, optimizer });
+        await writer?.save({ ...description, parameters, optimizer }, { beside });
       } finally {
         tf.dispose([parameters, optimizer.state]);
       }

@@ -12,11 +12,11 @@ export function buildModel<Types extends ProgramTypes>(
   program: TrainingProgram<Types>,
   settings: Types['settings'],
   described: JsonObject,
-  { seed, experts }: ModelOptions,
+  { experts, ...start }: ModelOptions,
 ): Types['model'] {
   try {
     const shard = experts && { rank: experts.rank, size: experts.size };
-    return program.createModel(settings, described, { seed, ...(shard && { experts: shard }) });
+    return program.createModel(settings, described, { ...start, ...(shard && { experts: shard }) });
   } catch (error) {
     throw new UserError(`The model can't be built: ${(error as Error).message}`, { exitCode: 2, cause: error });
   }

@@ -2,6 +2,7 @@ import { ExpertParallelDispatcher } from '@scmoe/layer';
 import { AveragedOptimizer, type Batch, type EvaluationResult, type Optimizer, type Trainable } from '@scmoe/trainer';
 
 import { say } from '../cli/Terminal.js';
+import { numValues } from '../options/checkSizes.js';
 import { openOverlap, type Overlap } from '../overlap/openOverlap.js';
 import { modelLines } from '../report/modelLines.js';
 import { buildModel } from './buildModel.js';
@@ -41,7 +42,11 @@ export interface Parts {
 export async function buildParts(start: Start, data: RunData): Promise<Parts> {
   const { program, options, ranks, checkpoint, settings } = start;
   const { groups, terminal } = ranks;
-  const model = buildModel(program, settings, data.description, { seed: settings.seed, experts: groups?.experts });
+  const model = buildModel(program, settings, data.description, {
+    seed: settings.seed,
+    experts: groups?.experts,
+    ...(checkpoint && { maxValues: numValues(checkpoint) }),
+  });
   const { numExperts } = model;
   const dispatcher =
     groups && numExperts > 0 ? new ExpertParallelDispatcher({ communicator: groups.experts, numExperts }) : undefined;

@@ -8,6 +8,7 @@ import {
   restoreVariables,
 } from '@scmoe/trainer';
 
+import { checkSizes, numValues } from '../options/checkSizes.js';
 import { checkStored } from '../options/checkStored.js';
 import { buildModel } from './buildModel.js';
 import { settingGroups } from './settingGroups.js';
@@ -35,8 +36,12 @@ export async function openModel<Types extends ProgramTypes>(
   const found = path === 'latest' ? await findLatestCheckpoint(runDir) : await findCheckpoint(path);
   const checkpoint = await loadWholeCheckpoint(found, { isSharded: isExpertParameter });
   checkStored(checkpoint, settingGroups(program));
+  checkSizes(checkpoint, settingGroups(program));
   const settings: Types['settings'] = checkpoint.index.config as unknown as Types['settings'];
-  const model = buildModel(program, settings, checkpoint.dataDescription, { seed: settings.seed });
+  const model = buildModel(program, settings, checkpoint.dataDescription, {
+    seed: settings.seed,
+    maxValues: numValues(checkpoint),
+  });
   const parameters = { ...checkpoint.parameters, ...averagesIn(checkpoint.optimizerState) };
   restoreVariables({ ...model.variables, ...model.buffers }, parameters);
   return { model, settings, checkpoint };

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 
 import { openCheckpoint } from '../checkpoints/openCheckpoint.js';
 import { say } from '../cli/Terminal.js';
+import { checkSizes } from '../options/checkSizes.js';
 import { checkStored } from '../options/checkStored.js';
 import { resumedSettings, type RunSettings, settingsOf } from '../options/Settings.js';
 import type { Ranks } from '../ranks/joinRanks.js';
@@ -44,7 +45,10 @@ export async function openStart(
   if (!isRestart && rank === 0) await restarts.remember(undefined);
 
   const groups = settingGroups(program);
-  if (checkpoint) checkStored(checkpoint, groups);
+  if (checkpoint) {
+    checkStored(checkpoint, groups);
+    checkSizes(checkpoint, groups);
+  }
   const asked = settingsOf(command, groups);
   const given = (name: string) => ![undefined, 'default'].includes(command.getOptionValueSource(name));
   const settings = checkpoint

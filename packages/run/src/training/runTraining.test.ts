@@ -111,6 +111,9 @@ describe('settings of a forged checkpoint', () => {
   it.each([
     ['numExperts', -1],
     ['numExperts', 1e300],
+    ['numExperts', 2 ** 52],
+    ['topK', 1e12],
+    ['batchSize', 2 ** 53 - 1],
     ['numExperts', 'constructor'],
     ['topK', null],
     ['batchSize', undefined],

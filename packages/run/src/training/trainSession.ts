@@ -96,7 +96,8 @@ export async function trainSession(
     const config = { ...session.config, ...(skippedData > 0 && { skippedData }) };
     const description = { config, dataFingerprint, dataDescription, validationLoss };
     const { model, optimizer } = parts;
-    await session.checkpoints.save({ step, ...description, model, optimizer });
+    const beside = step < settings.steps && !session.stop.signal.aborted;
+    await session.checkpoints.save({ step, ...description, model, optimizer, beside });
   };
 
   const policy = divergencePolicy(settings, session.alarm);

@@ -44,6 +44,12 @@ export class ScmoeBackend extends CpuBackend {
     return this.values(tensor) as Int32Array;
   }
 
+  /** The bytes of a tensor, without a copy; undefined where it is elsewhere. Valid until the tensor is disposed: for `copyBytes`. */
+  hostBytes(dataId: tf.DataId): Uint8Array | undefined {
+    const values: unknown = this.data.has(dataId) ? this.data.get(dataId).values : undefined;
+    return ArrayBuffer.isView(values) ? new Uint8Array(values.buffer, values.byteOffset, values.byteLength) : undefined;
+  }
+
   /** A new tensor whose content is undefined until a kernel writes it. */
   output(shape: readonly number[], dtype: NumericType = 'float32'): tf.TensorInfo {
     let size = 1;

@@ -31,6 +31,8 @@ export interface CheckpointWriterOptions extends Retention {
 export class CheckpointWriter {
   private readonly memory = new SnapshotMemory();
   private worker: Worker | undefined;
+  /** The thread has a low priority, which it can't give back. */
+  private isSlow = false;
   private pending: Promise<void> | undefined;
   private failure: { error: unknown } | undefined;
 
@@ -45,13 +47,16 @@ export class CheckpointWriter {
    * Copies what there is, and has it written. A checkpoint before it that is still being written is waited for, so there is
    * one copy in memory at most. Once it returns the tensors may change or go.
    *
+   * @param beside false where nothing is to be done meanwhile: then the thread need not step back behind it
    * @throws UserError where an earlier checkpoint could not be written
    */
-  async save(content: CheckpointContent): Promise<void> {
+  async save(content: CheckpointContent, { beside = true }: { beside?: boolean } = {}): Promise<void> {
     await this.finish();
     const { onSaved, pruneFirst, ...retention } = this.options;
     const snapshot = await this.memory.take(content);
-    this.pending = this.write({ folder: this.folder, snapshot, retention, pruneFirst })
+    if (this.isSlow && !beside) await this.endThread();
+    this.isSlow = beside;
+    this.pending = this.write({ folder: this.folder, snapshot, retention, pruneFirst, beside })
       .then((path) => onSaved?.({ step: content.step, path }))
       .catch((error: unknown) => void (this.failure ??= { error }));
   }
@@ -75,6 +80,10 @@ export class CheckpointWriter {
   /** Ends the thread when it has written what it has; says nothing of what could not be written. */
   async close(): Promise<void> {
     await this.pending;
+    await this.endThread();
+  }
+
+  private async endThread(): Promise<void> {
     await this.worker?.terminate();
     this.worker = undefined;
   }

@@ -1,9 +1,15 @@
 // The thread that openCheckpointWriter starts: writes snapshots. It knows no tensors, so that it starts quickly.
+import { setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 
 import { type WriteAnswer, type WriteJob, writeSnapshot } from './writeSnapshot.js';
 
+/** What is written beside training takes about a tenth of a core that training wants too, or all that nobody wants. */
+const lowPriority = 10;
+
 parentPort!.on('message', (job: WriteJob) => {
+  // On Linux 0 is this thread alone; elsewhere it would be the process.
+  if (job.beside && process.platform === 'linux') setPriority(0, lowPriority);
   const answer = writeSnapshot(job).then(
     (path): WriteAnswer => ({ path }),
     (error: unknown): WriteAnswer => {

@@ -1,5 +1,5 @@
-import { layOutSafetensors } from '@scmoe/tensor';
-import type * as tf from '@tensorflow/tfjs';
+import { copyBytes, layOutSafetensors } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
 
 import { type CheckpointContent, indexOf, tensorMetadata } from './CheckpointContent.js';
 import { type CheckpointIndex, dataFile, modelFile, optimizerFile } from './CheckpointIndex.js';
@@ -36,18 +36,23 @@ export class SnapshotMemory {
     const { header, names } = layOutSafetensors(tensors, { metadata });
     const pieces = [this.copy(file, header)];
     for (const name of names) {
-      const { buffer, byteOffset, byteLength } = await tensors[name]!.data();
-      pieces.push(this.copy(`${file}/${name}`, new Uint8Array(buffer, byteOffset, byteLength)));
+      const tensor = tensors[name]!;
+      const piece = this.memory(`${file}/${name}`, tensor.size * tf.util.bytesPerElement(tensor.dtype));
+      await copyBytes(tensor, piece);
+      pieces.push(piece);
     }
     return pieces;
   }
 
   private copy(key: string, bytes: Uint8Array): Uint8Array {
-    let buffer = this.buffers.get(key);
-    if (buffer?.byteLength !== bytes.byteLength)
-      this.buffers.set(key, (buffer = new SharedArrayBuffer(bytes.byteLength)));
-    const copy = new Uint8Array(buffer);
+    const copy = this.memory(key, bytes.byteLength);
     copy.set(bytes);
     return copy;
+  }
+
+  private memory(key: string, bytes: number): Uint8Array {
+    let buffer = this.buffers.get(key);
+    if (buffer?.byteLength !== bytes) this.buffers.set(key, (buffer = new SharedArrayBuffer(bytes)));
+    return new Uint8Array(buffer);
   }
 }

@@ -14,7 +14,7 @@ import { pruneCheckpoints, type Retention } from './pruneCheckpoints.js';
 export interface CheckpointParts {
   index: Omit<CheckpointIndex, 'files'>;
   /** Writes the files into a folder, flushed, and describes them. */
-  writeFiles: (folder: string) => Promise<CheckpointIndex['files']>;
+  writeFiles: (folder: string) => CheckpointIndex['files'] | Promise<CheckpointIndex['files']>;
   retention: Retention;
 }
 

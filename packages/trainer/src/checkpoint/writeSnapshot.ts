@@ -12,6 +12,8 @@ export interface WriteJob {
   retention: Retention;
   /** Removes old checkpoints before it writes, not afterwards: see `CheckpointWriterOptions`. */
   pruneFirst?: boolean;
+  /** Something else is to be done meanwhile, which goes first. */
+  beside?: boolean;
 }
 
 /** What it answers: the checkpoint's folder, or what went wrong. */
@@ -28,11 +30,10 @@ export async function writeSnapshot({ folder, snapshot, retention, pruneFirst }:
   if (pruneFirst) await pruneCheckpoints(folder, retention);
   return storeCheckpoint(folder, {
     index,
-    writeFiles: async (temporary) => {
-      const entries: [string, Awaited<ReturnType<typeof writePieces>>][] = [];
-      for (const [name, pieces] of Object.entries(files)) {
-        entries.push([name, await writePieces(join(temporary, name), pieces)]);
-      }
+    writeFiles: (temporary) => {
+      const entries = Object.entries(files).map(([name, pieces]) => {
+        return [name, writePieces(join(temporary, name), pieces)] as const;
+      });
       return Object.fromEntries(entries);
     },
     retention: pruneFirst ? {} : retention,
