@@ -1,39 +1,52 @@
-/** Tokens by the pairs that make them: an open-addressing table from two ids to the id of both together. */
+/** More than any id is: what ids are counted in, two to a number. */
+export const maxTokens = 2 ** 21;
+
+/** Ranks by the pairs that have one: an open-addressing table from two ids to the rank of both together. */
 export class PairTable {
   private readonly keys: Float64Array;
   private readonly values: Int32Array;
   private readonly mask: number;
 
-  /** @param names bytes of each token, each a character of code 0 to 255; the id of a token is its rank. */
-  constructor(names: readonly string[]) {
-    const ids = new Map(names.map((name, id) => [name, id]));
-    const pairs: [number, number][] = [];
-    names.forEach((name, id) => {
-      for (let cut = 1; cut < name.length; cut++) {
-        const [left, right] = [ids.get(name.slice(0, cut)), ids.get(name.slice(cut))];
-        if (left !== undefined && right !== undefined) pairs.push([left * 2 ** 20 + right, id]);
-      }
-    });
+  /** @param pairs two ids, below `maxTokens`, and the rank of both together. Of equal pairs the last one counts. */
+  constructor(pairs: readonly (readonly [left: number, right: number, rank: number])[]) {
     const size = 2 ** Math.ceil(Math.log2(2 * pairs.length + 2));
     this.mask = size - 1;
     this.keys = new Float64Array(size).fill(-1);
     this.values = new Int32Array(size);
-    for (const [key, id] of pairs) {
+    for (const [left, right, rank] of pairs) {
+      const key = left * maxTokens + right;
       const slot = this.slotOf(key);
       this.keys[slot] = key;
-      this.values[slot] = id;
+      this.values[slot] = rank;
     }
   }
 
-  /** Id of the token that two tokens make; -1 where they make none. */
+  /**
+   * The table of a vocabulary in which any two tokens may make a third.
+   *
+   * @param names bytes of each token, each a character of code 0 to 255; the id of a token is its rank.
+   */
+  static ofNames(names: readonly string[]): PairTable {
+    const ids = new Map(names.map((name, id) => [name, id]));
+    const pairs: [number, number, number][] = [];
+    names.forEach((name, id) => {
+      for (let cut = 1; cut < name.length; cut++) {
+        const [left, right] = [ids.get(name.slice(0, cut)), ids.get(name.slice(cut))];
+        if (left !== undefined && right !== undefined) pairs.push([left, right, id]);
+      }
+    });
+    return new PairTable(pairs);
+  }
+
+  /** Rank of what two tokens make; -1 where they make nothing. */
   get(left: number, right: number): number {
-    const key = left * 2 ** 20 + right;
+    const key = left * maxTokens + right;
     const slot = this.slotOf(key);
     return this.keys[slot] === key ? this.values[slot]! : -1;
   }
 
   private slotOf(key: number): number {
-    let slot = (Math.imul(Math.floor(key / 2 ** 20), 0x9e3779b1) ^ Math.imul(key % 2 ** 20, 0x85ebca6b)) >>> 0;
+    let slot = (Math.imul(Math.floor(key / maxTokens), 0x9e3779b1) ^ Math.imul(key % maxTokens, 0x85ebca6b)) >>> 0;
     slot = (slot ^ (slot >>> 15)) & this.mask;
     while (this.keys[slot] !== -1 && this.keys[slot] !== key) slot = (slot + 1) & this.mask;
     return slot;
@@ -45,8 +58,9 @@ export class PairTable {
  * leftmost, until no pair has a rank. Time n log n in the length of the word, for words of one letter too.
  *
  * @param ids the ids of its bytes; overwritten
+ * @param made the id of what a pair of each rank makes: the rank itself where it is not given
  */
-export function bytePairMerge(ids: Int32Array, pairs: PairTable): Int32Array {
+export function bytePairMerge(ids: Int32Array, pairs: PairTable, made?: ArrayLike<number>): Int32Array {
   const n = ids.length;
   // Pieces as a linked list over the places at which they begin.
   const next = new Int32Array(n).map((_, i) => i + 1);
@@ -70,7 +84,7 @@ export function bytePairMerge(ids: Int32Array, pairs: PairTable): Int32Array {
       if (pairRank[place] !== rank) continue;
       const second = next[place]!;
       const third = next[second]!;
-      ids[place] = rank;
+      ids[place] = made === undefined ? rank : made[rank]!;
       next[place] = third;
       previous[third] = place;
       pairRank[second] = -1;

@@ -15,7 +15,7 @@ export async function gpt2Tokenizer(): Promise<Tokenizer> {
   const tokens = table.map((token) => Buffer.from(token as string));
   const names = tokens.map((token) => token.toString('latin1'));
   const ranks = new Map(names.map((name, id) => [name, id]));
-  const pairs = new PairTable(names);
+  const pairs = PairTable.ofNames(names);
   const byteIds = Array.from({ length: 256 }, (_, byte) => ranks.get(String.fromCharCode(byte))!);
 
   const encodeText = (text: string, ids: number[]) => {

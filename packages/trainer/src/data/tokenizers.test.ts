@@ -2,6 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { UserError } from '@scmoe/errors';
+
 import { createTokenizer, restoreTokenizer } from './createTokenizer.js';
 import { huggingFaceTokenizer } from './huggingFace/huggingFaceTokenizer.js';
 import { streamDecoder } from './streamDecoder.js';
@@ -72,6 +74,22 @@ describe('tokenizers', () => {
     expect(ids).toHaveLength(2 * document.bytes.length + 2);
     expect(ids[document.bytes.length]).toBe(256);
     expect(numBytes).toBe(2 * document.bytes.length);
+  });
+
+  it('byte: what a tokenizer gives has to be in its vocabulary, and the document and place are named where it is not', async () => {
+    const byte = await createTokenizer('byte', []);
+    for (const [id, got] of [
+      [-1, '-1'],
+      [257, '257'],
+      [1e9, '1000000000'],
+      [NaN, 'NaN'],
+      [0.5, '0.5'],
+    ] as const) {
+      const wrong = { ...byte, encode: () => [1, 2, id] };
+      expect(() => tokenizeCorpus([document], wrong)).toThrow(
+        new UserError(`${document.name}: token 2: expected an id from 0 to 256, got ${got}.`),
+      );
+    }
   });
 
   it('character: an unknown character is an error that names it', async () => {

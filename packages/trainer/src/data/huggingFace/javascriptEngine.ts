@@ -1,9 +1,17 @@
 import type { TokenizerEngine } from './TokenizerEngine.js';
-import type { TokenizerJson } from './TokenizerJson.js';
+import type { ModelJson, TokenizerJson } from './TokenizerJson.js';
+import { unigramSplitter } from './unigramSplitter.js';
+import { wordMerger } from './wordMerger.js';
 
 /** What is used of the library, whose own types need a bundler to resolve. */
 interface Library {
   decoder: Decoder | null;
+  model: {
+    encode(words: string[]): string[];
+    bpe?(word: string): string[];
+    end_of_word_suffix?: string;
+    continuing_subword_suffix?: string | null;
+  };
   get_vocab(withAddedTokens: boolean): Map<string, number>;
   token_to_id(token: string): number | undefined;
   encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
@@ -32,6 +40,8 @@ export function javascriptEngine(Tokenizer: JavascriptTokenizers, tokenizer: Tok
   const { type, unk_token } = tokenizer.model;
   const library = new Tokenizer(tokenizer, type === 'WordLevel' ? { unk_token } : {});
   keepByteOrderMarks(library.decoder);
+  mergeLongWords(library.model, tokenizer.model);
+  splitUnigrams(library.model, tokenizer.model);
   const ids = new Set(library.get_vocab(true).values());
   return {
     name: 'javascript',
@@ -44,6 +54,33 @@ export function javascriptEngine(Tokenizer: JavascriptTokenizers, tokenizer: Tok
         ? ''
         : library.decode([...tokens], { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
   };
+}
+
+/** Letters of a word from which on it is merged here: what the library keeps of words that it has seen is faster. */
+const longWord = 64;
+
+/**
+ * Merges long words by ids instead of texts, in a tenth of the time: the whole text is one word where nothing cuts it, as in
+ * LLaMA 2.
+ */
+function mergeLongWords(model: Library['model'], { merges }: ModelJson): void {
+  const { end_of_word_suffix, continuing_subword_suffix } = model;
+  const ofLibrary = model.bpe?.bind(model);
+  if (ofLibrary === undefined || merges === undefined || end_of_word_suffix || continuing_subword_suffix) return;
+  let merge: ReturnType<typeof wordMerger> | null = null;
+  model.bpe = (word) => {
+    if (word.length < longWord) return ofLibrary(word);
+    // Most texts have no such word, and the table takes its time.
+    merge = merge === null ? wordMerger(merges) : merge;
+    return merge === undefined ? ofLibrary(word) : merge(word);
+  };
+}
+
+/** Splits words by numbers instead of objects, in a tenth of the time; nor is there a length at which the stack is too small. */
+function splitUnigrams(model: Library['model'], { type, vocab, unk_id }: ModelJson): void {
+  if (type !== 'Unigram' || !Array.isArray(vocab) || typeof unk_id !== 'number') return;
+  let split: ReturnType<typeof unigramSplitter> | undefined;
+  model.encode = (words) => words.flatMap((word) => (split ??= unigramSplitter(vocab, unk_id))(word));
 }
 
 /** Decoders of bytes lose a byte-order mark at the beginning of what they decode. */
