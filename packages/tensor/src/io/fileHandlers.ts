@@ -68,14 +68,14 @@ async function save(folder: string, artifacts: tf.io.ModelArtifacts): Promise<tf
 }
 
 async function load(path: string, options: tf.io.LoadOptions): Promise<tf.io.ModelArtifacts> {
-  const found = await stat(path).catch(doesNotExist('model'));
+  const found = await stat(path).catch(unreadable('model'));
   const file = found.isDirectory() ? join(path, modelFile) : path;
-  const model = parseModelFile(file, await readFile(file, 'utf8').catch(doesNotExist('model')));
+  const model = parseModelFile(file, await readFile(file, 'utf8').catch(unreadable('model')));
   const artifacts = await tf.io.getModelArtifactsForJSON(model, async (manifest) => {
     const specs = manifest.flatMap((group) => group.weights);
     const paths = manifest.flatMap((group) => group.paths.map((name) => join(dirname(file), name)));
     await expectBytes(file, paths, weightBytes(specs));
-    const parts = await Promise.all(paths.map((name) => readFile(name).catch(doesNotExist('weights'))));
+    const parts = await Promise.all(paths.map((name) => readFile(name).catch(unreadable('weights', file))));
     return [specs, tf.io.concatenateArrayBuffers(parts.map((part) => new Uint8Array(part).buffer))];
   });
   await tryModel(file, artifacts, options);
@@ -86,7 +86,7 @@ async function load(path: string, options: tf.io.LoadOptions): Promise<tf.io.Mod
 async function expectBytes(file: string, paths: string[], expected: number | undefined): Promise<void> {
   let bytes = 0;
   for (const path of paths) {
-    const found = await stat(path).catch(doesNotExist('weights'));
+    const found = await stat(path).catch(unreadable('weights', file));
     if (!found.isFile()) throw new ScmoeError(`${path}: expected a file of weights of ${file}, got none`);
     bytes += found.size;
   }
@@ -116,9 +116,12 @@ async function tryModel(file: string, artifacts: tf.io.ModelArtifacts, options: 
   }
 }
 
-function doesNotExist(what: string): (error: NodeJS.ErrnoException) => never {
-  return (error) => {
-    if (error.code === 'ENOENT') throw new ScmoeError(`${error.path}: the file of the ${what} does not exist`);
-    throw error;
+/** @param namedBy the file that says that there is one */
+function unreadable(what: string, namedBy?: string): (error: NodeJS.ErrnoException) => never {
+  return (cause) => {
+    const reason = cause.code === 'ENOENT' ? 'does not exist' : `can't be read (${cause.code})`;
+    throw new ScmoeError(`${cause.path}: the file of the ${what} ${reason}${namedBy ? `; ${namedBy} names it` : ''}`, {
+      cause,
+    });
   };
 }

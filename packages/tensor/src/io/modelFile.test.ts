@@ -132,7 +132,7 @@ describe('the JSON of a model', () => {
         (await tf.loadLayersModel(url)).dispose();
         loaded++;
       } catch (error) {
-        if (error instanceof ScmoeError && error.message.startsWith(`${file}`)) continue;
+        if (error instanceof ScmoeError && error.message.includes(file)) continue;
         bad.push(`${number}: ${String(error)}`);
       }
     }

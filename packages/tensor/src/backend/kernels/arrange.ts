@@ -54,7 +54,8 @@ const pack = standardKernel<tf.TensorInfo[], { axis: number }>('Pack', (backend,
   if (!Array.isArray(inputs)) return undefined;
   const { shape } = inputs[0]!;
   const at = axis < 0 ? axis + shape.length + 1 : axis;
-  if (at < 0 || at > shape.length || inputs.some((t) => !sameShape(t.shape, shape))) return undefined;
+  if (!Number.isInteger(at) || at < 0 || at > shape.length) return undefined;
+  if (inputs.some((t) => !sameShape(t.shape, shape))) return undefined;
   const expanded = shape.toSpliced(at, 0, 1);
   return concatenate(
     backend,

@@ -1,13 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import type { Draw } from './Draw.js';
-
-/** A tensor as plain data, so that each backend makes its own of it. Complex numbers are pairs. */
-export interface Operand {
-  shape: number[];
-  dtype: tf.DataType;
-  values: number[] | string[];
-}
+import type { Operand } from './Operand.js';
 
 export type Operands = Record<string, Operand | undefined>;
 export type Attributes = Record<string, unknown>;

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 
 import { RandomStream } from '../../random/RandomStream.js';
-import type { Operand } from './Call.js';
+import type { Operand } from './Operand.js';
 
 const sizes = [0, 1, 1, 2, 2, 3, 3, 4, 5, 7];
 const special = [NaN, Infinity, -Infinity, 0, -0, 1, -1, 1e-30, 1e30];

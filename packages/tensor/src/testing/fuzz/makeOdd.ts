@@ -1,5 +1,6 @@
-import type { Call, Operand } from './Call.js';
+import type { Call } from './Call.js';
 import type { Draw } from './Draw.js';
+import type { Operand } from './Operand.js';
 
 // No larger numbers: TF.js would take a size at its word and allocate it.
 const oddNumbers = [-1, -2, -7, 0, 0.5, 1.5, 3, 17, NaN, Infinity, -Infinity, '2', null, undefined];

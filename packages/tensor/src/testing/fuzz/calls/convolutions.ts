@@ -1,8 +1,9 @@
 import { backend_util } from '@tensorflow/tfjs';
 
-import { kernelCall, type Attributes, type Generator, type Operand } from '../Call.js';
+import { kernelCall, type Attributes, type Generator } from '../Call.js';
 import type { Draw } from '../Draw.js';
 import { fusedExtras } from './products.js';
+import type { Operand } from '../Operand.js';
 
 /** One convolution or pooling with everything that its kernels are called with. */
 interface Window {

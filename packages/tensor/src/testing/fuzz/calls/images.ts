@@ -1,5 +1,6 @@
-import { kernelCall, type Generator, type Operand } from '../Call.js';
+import { kernelCall, type Generator } from '../Call.js';
 import type { Draw } from '../Draw.js';
+import type { Operand } from '../Operand.js';
 
 function image(draw: Draw): Operand {
   return draw.floats([draw.int(1, 2), draw.int(1, 6), draw.int(1, 6), draw.int(1, 3)], { low: 0, high: 255 });

@@ -1,5 +1,6 @@
-import { kernelCall, raggedCall, type Generator, type Operand } from '../Call.js';
+import { kernelCall, raggedCall, type Generator } from '../Call.js';
 import { elements, type Draw } from '../Draw.js';
+import type { Operand } from '../Operand.js';
 
 export const indexingCalls: Generator[] = [
   {
