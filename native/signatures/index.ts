@@ -1,3 +1,5 @@
+export { findAddonFile, type AddonFile, type AddonFileOptions } from './findAddonFile.js';
+export { requireFrom } from './requireFrom.js';
 export { callByName, type Addon } from './callByName.js';
 export type { CommFunctions, GlooFunctions, NcclFunctions } from './comm/index.js';
 export type { TensorFunctions } from './tensor/index.js';

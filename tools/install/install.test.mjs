@@ -215,6 +215,36 @@ describe('without the native addon', () => {
   });
 });
 
+describe('bundled for Node, as servers are deployed', () => {
+  const program = `
+    import { findGloo } from '@scmoe/comm';
+    import { useBackend } from '@scmoe/tensor';
+    import * as tf from '@tensorflow/tfjs';
+    useBackend('auto').then(({ line }) => console.log(line, 'sum', tf.sum(tf.ones([3])).dataSync()[0], findGloo().problem));`;
+  // What a bundled module of CommonJS inside asks for.
+  const require = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+  const nativeBackend = nativeAddon && glooAddon ? /^backend scmoe .+ sum 3 undefined$/m : /^backend .+ sum 3 /m;
+
+  for (const [format, file, banner] of [
+    ['cjs', 'server.cjs', ''],
+    ['esm', 'server.mjs', require],
+  ]) {
+    it(`as ${format}: takes the addons of the packages beside it, and says what to do where they are not`, async () => {
+      await build({
+        stdin: { contents: program, resolveDir: projects.get('all').path },
+        ...{ bundle: true, platform: 'node', format, outfile: join(folder, file), logLevel: 'error' },
+        banner: { js: banner },
+      });
+      assert.match(await projects.get('@scmoe/models').node(join(folder, file)), nativeBackend);
+      const alone = new Project(join(folder, 'alone'), []);
+      copyFileSync(join(folder, file), join(alone.path, file));
+      const printed = await alone.node(file);
+      assert.match(printed, /no scmoe: this program is bundled and @scmoe\/tensor, .+ is not installed beside it;/);
+      assert.match(printed, /sum 3 this program is bundled and @scmoe\/comm, .+external: \['@scmoe\/\*'\]/);
+    });
+  }
+});
+
 describe('the command scmoe', () => {
   const skip = glooAddon && nativeAddon ? false : 'the Gloo engine is not built here';
   it('launches the program of the README of @scmoe/comm on two ranks', { skip }, async () => {

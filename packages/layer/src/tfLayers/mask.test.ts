@@ -31,7 +31,7 @@ describe('the mask of tf.layers', () => {
         embeddingsInitializer: tf.initializers.randomNormal({ seed: 3 }),
       });
     const ids = tf.input({ shape: [null], dtype: 'int32' });
-    const y = layerOf().apply(layerOf().apply(embedding().apply(ids)) as tf.SymbolicTensor) as tf.SymbolicTensor;
+    const y = layerOf().apply(layerOf().apply(embedding().apply(ids))) as tf.SymbolicTensor;
     const whole = tf.model({ inputs: ids, outputs: y });
     const padded = whole.predict(tf.tensor2d([[3, 1, 4, 0, 0], [5, 2, 6, 0, 0]], undefined, 'int32')) as tf.Tensor3D; // prettier-ignore
     const alone = whole.predict(tf.tensor2d([[3, 1, 4], [5, 2, 6]], undefined, 'int32')) as tf.Tensor3D; // prettier-ignore

@@ -79,9 +79,12 @@ function passOf(variables: Record<string, tf.Variable>, lossOf: () => LossResult
 /** A few units of the 24-bit mantissa, through the layers; gradients in units of the largest of all. */
 function expectSame(actual: Pass, expected: Pass) {
   const numbers = ({ loss, crossEntropy, loadBalance, routerLosses }: LossResult) =>
-    Object.entries({ loss, crossEntropy, loadBalance, ...routerLosses }).map(([name, x]) => [name, x.dataSync()[0]!]);
+    Object.entries<tf.Scalar>({ loss, crossEntropy, loadBalance, ...routerLosses }).map(([name, x]) => [
+      name,
+      x.dataSync()[0]!,
+    ]);
   expect(numbers(actual.loss)).toEqual(
-    numbers(expected.loss).map(([name, x]) => [name, expect.closeTo(x as number, 4)]),
+    numbers(expected.loss).map(([name, x]): unknown[] => [name, expect.closeTo(x as number, 4)]),
   );
   const whole = (x: tf.Tensor): number[] => Array.from(x.dataSync());
   const loads = ({ routings }: LossResult) => routings.map(({ load, counts }) => [whole(load), whole(counts)]);

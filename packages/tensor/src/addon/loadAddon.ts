@@ -1,9 +1,5 @@
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { ScmoeError } from '@scmoe/errors';
-import { callByName, type Addon, type TensorFunctions } from '@scmoe/native/signatures';
+import { callByName, findAddonFile, requireFrom, type Addon, type TensorFunctions } from '@scmoe/native/signatures';
 
 /** The native addon's functions, which take their arguments by name, or why it can't be used. */
 export type AddonResult =
@@ -28,20 +24,17 @@ export function loadAddon(): TensorFunctions {
 }
 
 function open(): AddonResult {
-  // `src/addon/` and `dist/` sit at different depths under the package root: take the nearest folder that holds it.
-  const name = join('prebuilds', `${process.platform}-${process.arch}`, 'scmoe_tensor.node');
-  const here = dirname(fileURLToPath(import.meta.url));
-  const candidates = [join(here, '..', name), join(here, '..', '..', name)];
-  const path = candidates.find(existsSync) ?? candidates[0]!;
-  if (!existsSync(path)) {
-    return {
-      path,
-      problem: `there is no native addon for ${process.platform}-${process.arch}; with a C++ compiler, CMake and oneDNN, \`npm run build\` in the repository makes it`,
-    };
-  }
+  const { path, problem } = findAddonFile({
+    packageName: '@scmoe/tensor',
+    file: 'scmoe_tensor.node',
+    moduleUrl: (import.meta as { url?: string }).url,
+    what: 'native addon',
+    advice: 'with a C++ compiler, CMake and oneDNN, `npm run build` in the repository makes it',
+  });
+  if (problem !== undefined) return { path, problem };
   sleepBetweenRegions();
   try {
-    const addon = callByName<TensorFunctions>(createRequire(import.meta.url)(path) as Addon);
+    const addon = callByName<TensorFunctions>(requireFrom(path)(path) as Addon);
     const problem = addon.cpuProblem() || addon.oneDnnProblem();
     return problem ? { path, problem } : { addon, path };
   } catch (error) {
