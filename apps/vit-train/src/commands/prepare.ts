@@ -20,7 +20,10 @@ export function prepareCommand(terminal: Terminal): Command {
     say(terminal, `data: ${data.line}`);
     const { classNames } = data.set;
     for (const { name, problem } of data.set.skipped.slice(0, 20)) say(terminal, `left out: ${name}: ${problem}`);
-    say(terminal, `classes: ${classNames.slice(0, 20).map(nameText).join(', ')}${classNames.length > 20 ? ', ...' : ''}`);
+    say(
+      terminal,
+      `classes: ${classNames.slice(0, 20).map(nameText).join(', ')}${classNames.length > 20 ? ', ...' : ''}`,
+    );
     await data.close!();
   });
 }

@@ -5,7 +5,5 @@ const notInXml =
 
 /** Text as it stands between tags. */
 export function escapeXml(text: string): string {
-  return text
-    .replace(notInXml, '\ufffd')
-    .replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+  return text.replace(notInXml, '\ufffd').replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 }

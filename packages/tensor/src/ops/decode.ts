@@ -33,8 +33,10 @@ export function decodeComposed(rows: tf.Tensor, weights: tf.Tensor, slots: tf.Te
   return tf.tidy(() => {
     const [numRows, d] = rows.shape as [number, number];
     const [tokens, topK] = weights.shape as [number, number];
-    if (slots.size === 0 || rows.size === 0)
-      return tf.add<tf.Tensor2D>(tf.zeros([tokens, d]), tf.add(tf.sum(rows), tf.sum(weights)));
+    if (slots.size === 0 || rows.size === 0) {
+      const nothing = tf.mul(tf.add(tf.sum(rows), tf.sum(weights)), 0);
+      return tf.add<tf.Tensor2D>(tf.zeros([tokens, d]), nothing);
+    }
     const padded = tf.concat([rows as tf.Tensor2D, tf.zeros<tf.Rank.R2>([1, d])], 0);
     const chosen = tf.reshape(tf.gatherND(padded, rowOrSpare(slots, numRows)), [tokens, topK, d]);
     return tf.sum(tf.mul(chosen, tf.expandDims(weights, -1)), 1);

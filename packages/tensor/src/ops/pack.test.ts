@@ -61,6 +61,22 @@ describe.each(availableBackends())('encode and decode on %s', (backend) => {
     expectGradientsMatch((r, w) => tf.sum(tf.square(decode(r, w, slots()))), [random(numRows, 3), random(4, 2)]);
   });
 
+  it('give zeros where every choice is dropped, and there are no rows', () => {
+    const dropped = tf.fill([4, 2], -1, 'int32');
+    for (const [rows, d] of [
+      [0, 3],
+      [7, 3],
+      [7, 0],
+    ] as const)
+      // prettier-ignore
+      expectTwinsAgree(
+        (r, w) => decode(r, w, dropped),
+        (r, w) => decodeComposed(r, w, dropped),
+        [random(rows, d), random(4, 2)],
+      );
+    expect(decode(tf.zeros([0, 3]), random(4, 2), dropped).arraySync()).toEqual(Array(4).fill([0, 0, 0]));
+  });
+
   it('handle no tokens', () => {
     const none = tf.zeros([0, 2], 'int32');
     expect(encode(tf.zeros([0, 3]), none, { numRows: 2 }).arraySync()).toEqual([[0, 0, 0], [0, 0, 0]]); // prettier-ignore

@@ -72,7 +72,10 @@ describe('WebDataset', () => {
     ['1000001', '1000001'],
     ['99999999999999999999', '100000000000000000000'],
   ])('says which sample has a class out of range: %s', async (text, got) => {
-    const sample = async (key: string, label: string) => [[`${key}.png`, await png(1)] as const, [`${key}.cls`, label] as const];
+    const sample = async (key: string, label: string) => [
+      [`${key}.png`, await png(1)] as const,
+      [`${key}.cls`, label] as const,
+    ];
     await write({ 'all.tar': await tarOf([...(await sample('good', '0')), ...(await sample('bad', text))]) });
     expect(await messageOf(open())).toMatch(`all.tar, sample bad: expected a class from 0 to 1000000, got ${got}.`);
   });
