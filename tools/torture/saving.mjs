@@ -1,9 +1,9 @@
 // What it costs to save beside training: npm run torture:saving, on a machine that does nothing else, with the packages built
-//   --steps <n>       steps of each of both runs (300)
+//   --steps <n>       steps of each run (300)
 //   --save-every <n>  (20)
-//   --width <n>       of the model: 384 is about 130 MB of parameters and moments
+//   --width <n>       of the model (384)
 //   --threads <n>     (the machine's cores)
-// It trains twice the same, without saving and with it, and compares steps by where they are between two checkpoints.
+// It trains the same twice, without saving and with it, and compares steps by where they are between two checkpoints.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +23,6 @@ const { values } = parseArgs({
 });
 const [steps, saveEvery, dModel] = [values.steps, values['save-every'], values.width].map(Number);
 await useBackend('scmoe', { threads: Number(values.threads) });
-const base = mkdtempSync(join(tmpdir(), 'scmoe-saving-'));
 const ids = Uint16Array.from({ length: 100_000 }, (_, i) => (i * i) % 251);
 const moe = { kind: 'scmoe', numExperts: 8 };
 const model = new Gpt({ vocabSize: 256, numLayers: 4, dModel, numHeads: 4, sequenceLength: 128, moe }, { seed: 1 });
@@ -37,7 +36,7 @@ const trainable = {
   },
 };
 
-/** Times from one step's end to the next one's, in milliseconds: what follows step n is in the time of step n + 1. */
+/** Entry i is the time from the end of step i + 1 to that of the next, in milliseconds, what is saved after it included. */
 async function timesOf(writer) {
   const ends = [];
   const save = async (step) => {
@@ -55,24 +54,27 @@ async function timesOf(writer) {
   return ends.slice(1).map((end, i) => end - ends[i]);
 }
 
-const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
-const round = (ms) => Math.round(ms * 10) / 10;
-await timesOf(undefined); // Memory, caches and compiled code.
-const plain = median(await timesOf(undefined));
+const median = (all) => [...all].sort((a, b) => a - b)[all.length >> 1];
+const plain = await timesOf(undefined);
+const base = mkdtempSync(join(tmpdir(), 'scmoe-saving-'));
 const writer = openCheckpointWriter(join(base, 'checkpoints'), { keep: 2 });
 const times = await timesOf(writer);
 await writer.close();
-// Entry i is the time between the ends of steps i + 1 and i + 2: step i + 1 is saved in it where that is a multiple. The
-// first checkpoint takes its memory, and is left out.
-const at = (distance) => times.filter((_, i) => i + 1 >= 2 * saveEvery && (i + 1 - distance) % saveEvery === 0);
-const rows = { 'without saving': [plain], 'step that saves': at(0), 'one behind it': at(1), 'two behind it': at(2) };
-const far = times.filter((_, i) => (i + 1) % saveEvery > saveEvery / 2);
-const mb = (3 * 4 * model.numParameters()) / 1e6;
-console.log(`${Math.round(mb)} MB in a checkpoint, ${values.threads} threads, load ${loadavg()[0].toFixed(1)}`);
-console.table(
-  Object.entries({ ...rows, 'far from it': far }).map(([what, all]) => {
-    const [ms, worst] = [median(all), Math.max(...all)];
-    return { what, ms: round(ms), 'of the median': round((10 * ms) / plain) / 10, 'longest, ms': round(worst) };
-  }),
-);
 rmSync(base, { recursive: true, force: true });
+
+// The first checkpoint takes its memory: it is left out.
+const behind = (distance) => times.filter((_, i) => i + 1 >= 2 * saveEvery && (i + 1 - distance) % saveEvery === 0);
+const far = times.filter((_, i) => (i + 1) % saveEvery > saveEvery / 2);
+// The first half pays for memory, caches and compiled code.
+const rows = { 'without saving': plain.slice(plain.length >> 1), 'the step that saves': behind(0) };
+Object.assign(rows, { 'one behind it': behind(1), 'two behind it': behind(2), 'far from it': far });
+const megabytes = Math.round((3 * 4 * model.numParameters()) / 1e6);
+console.log(`${megabytes} MB in a checkpoint, ${values.threads} threads, load ${loadavg()[0].toFixed(1)}`);
+console.table(
+  Object.entries(rows).map(([what, all]) => ({
+    what,
+    'median, ms': Number(median(all).toFixed(1)),
+    'of the median without': Number((median(all) / median(rows['without saving'])).toFixed(2)),
+    'longest, ms': Number(Math.max(...all).toFixed(1)),
+  })),
+);
