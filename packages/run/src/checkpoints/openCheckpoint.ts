@@ -24,7 +24,7 @@ import { agreeOnPart } from './agreeOnPart.js';
 
 /** What a run goes on from. */
 export interface OpenedCheckpoint {
-  /** Undefined for a run that starts anew. */
+  /** The checkpoint to go on from; undefined for a run that starts anew. */
   checkpoint: Checkpoint | undefined;
   /** The launcher has started the ranks again, and nobody asked for this checkpoint. */
   isRestart: boolean;

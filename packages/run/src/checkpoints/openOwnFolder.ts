@@ -21,7 +21,7 @@ import type { Start } from '../training/openStart.js';
 
 /** The run's folder as this rank has it. */
 export interface OwnFolder {
-  /** Undefined where this rank writes nothing. */
+  /** The folder that this rank writes to; undefined where it writes nothing. */
   run: RunFolder | undefined;
   /** The right to write there: rank 0's for the run, another's for its own parts. */
   lock: RunLock | undefined;

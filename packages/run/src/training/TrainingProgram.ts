@@ -30,7 +30,7 @@ export interface RankPlace {
 /** Where a model starts, and which of the experts it has. */
 export interface ModelOptions {
   seed: number;
-  /** Of a model that a checkpoint describes: more values than it has are refused before memory is taken for them. */
+  /** How many values the checkpoint that describes the model has: more are refused before memory is taken for them. */
   maxValues?: number;
   /** This rank's place among those that share the experts; all of them are here where there is none. */
   experts?: ExpertShard;

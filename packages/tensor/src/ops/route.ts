@@ -36,7 +36,7 @@ export interface RouteOptions {
   numZeroExperts?: number;
   /** Slots of each expert, 0 = dropless; with `dropPolicy` and `capacityOrder` as in `dispatchPlan`. */
   capacity?: number;
-  /** As in `dispatchPlan`. */
+  /** int32, one number: the limit of `dispatchPlan`. */
   limit?: tf.Tensor;
   dropPolicy?: DropPolicy;
   capacityOrder?: CapacityOrder;

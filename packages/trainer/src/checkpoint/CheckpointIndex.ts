@@ -29,7 +29,7 @@ export interface CheckpointIndex {
   /** Loss on the validation split, where the run evaluated it at this step. */
   validationLoss?: number;
   optimizer: { name: string; stepCount: number };
-  /** Of a checkpoint whose ranks have saved a part each: whose part this is. */
+  /** Whose part this is, where ranks have saved a part each. */
   part?: CheckpointPart;
   files: Record<string, FileEntry>;
 }

@@ -11,7 +11,7 @@ import { checkpointName, partFolder } from './listCheckpoints.js';
 export interface LoadWholeOptions {
   /** Whether ranks share a tensor out along its first axis, by its name: those of the experts. */
   isSharded: (name: string) => boolean;
-  /** As in `loadCheckpoint`. */
+  /** Takes an earlier checkpoint, and hears why, as in `loadCheckpoint`. */
   fallback?: (problem: UserError) => void;
 }
 

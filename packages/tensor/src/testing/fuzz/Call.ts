@@ -9,7 +9,7 @@ type Result = tf.Tensor | tf.Tensor[];
 
 /** A call of TF.js or of ours with all its arguments. */
 export interface Call {
-  /** Of the kernel or the function. */
+  /** Name of the kernel or the function. */
   name: string;
   operands: Operands;
   attributes: Attributes;

@@ -15,7 +15,7 @@ const seed = 7;
 /** 20,000 of them: npm run fuzz. */
 const calls = 1000;
 
-/** In a process of its own: one that a call ends is a failed test that names the call, not a lost run. */
+/** The report of a process of its own: one that a call ends is a failed test that names the call, not a lost run. */
 function report(): FuzzReport {
   const folder = mkdtempSync(join(tmpdir(), 'fuzz-'));
   try {

@@ -11,7 +11,7 @@ import { productCalls } from './calls/products.js';
 import { reductionCalls } from './calls/reductions.js';
 import { textCalls } from './calls/texts.js';
 
-/** At least one for each kernel of the backend. */
+/** The generators of calls, at least one for each kernel of the backend. */
 export const generators: readonly Generator[] = [
   ...elementwiseCalls,
   ...reductionCalls,

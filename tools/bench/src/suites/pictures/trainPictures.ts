@@ -25,7 +25,7 @@ export interface TrainPicturesOptions {
   seed: number;
   steps: number;
   threads: number;
-  /** Without it only the time of the steps is of interest. */
+  /** Whether all pictures for testing are evaluated; not where only the time of the steps is of interest. */
   evaluate: boolean;
 }
 
