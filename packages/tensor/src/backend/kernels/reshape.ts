@@ -12,7 +12,7 @@ const reshape = standardKernel<{ x: tf.TensorInfo }, { shape: number[] }>('Resha
   if (x.dtype === 'complex64') return undefined;
   const size = sizeOf(x.shape);
   const shape = tf.util.inferFromImplicitShape(attributes.shape, size);
-  return sizeOf(shape) === size ? backend.alias(x, shape) : undefined;
+  return sizeOf(shape) === size && shape.every(Number.isInteger) ? backend.alias(x, shape) : undefined;
 });
 
 const expandDims = standardKernel<{ input: tf.TensorInfo }, { dim: number }>(

@@ -81,7 +81,7 @@ export function unigramSplitter(
     }
     const pieces: string[] = [];
     for (let piece = best(length, 0), end = length; piece > 0; piece = before[piece]!) {
-      pieces.push(letters.slice(begins[piece]!, end).join(''));
+      pieces.push(letters.slice(begins[piece], end).join(''));
       end = begins[piece]!;
     }
     return pieces.reverse();

@@ -14,7 +14,7 @@ export interface PicturesOptions {
   /** What `vit-train --data` takes, with a part for testing. */
   data: string;
   seeds: number;
-  /** Updates of 64 pictures at equal steps; those of the reference at equal seconds. */
+  /** Updates of 128 pictures at equal steps; those of the reference at equal seconds. */
   steps: number;
   /** Keeps a line of JSON for each run that is done, and for the time of a step; neither is done again. */
   resultsPath?: string;

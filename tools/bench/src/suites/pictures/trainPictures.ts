@@ -29,7 +29,7 @@ export interface TrainPicturesOptions {
   evaluate: boolean;
 }
 
-const batchSize = 64;
+const batchSize = 128;
 const program = fileURLToPath(new URL('../../../apps/vit-train/dist/main.js', import.meta.url));
 
 /** Trains a variant as a user would, by the command `vit-train`, and reads what the run has left. */
@@ -48,8 +48,9 @@ export async function trainPictures(
       steps,
       threads,
       batchSize,
-      lr: 2e-3,
-      averageDecay: 0.998,
+      optimizer: 'muon',
+      lr: 3e-3,
+      averageDecay: 0.99,
       stochasticDepth: 0,
       evalEvery: 0,
       evalBatches: evaluate ? 0 : 1,

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { attention } from '../../../ops/attention.js';
+import { attention, type AttentionOptions } from '../../../ops/attention.js';
 import { decode } from '../../../ops/decode.js';
 import { dispatchPlan } from '../../../ops/dispatchPlan.js';
 import { dropout } from '../../../ops/dropout.js';
@@ -10,7 +10,7 @@ import { groupedFfn } from '../../../ops/groupedFfn.js';
 import { layerNorm } from '../../../ops/layerNorm.js';
 import { linear } from '../../../ops/linear.js';
 import { rmsNorm } from '../../../ops/rmsNorm.js';
-import { route } from '../../../ops/route.js';
+import { route, type RouteOptions } from '../../../ops/route.js';
 import { softmaxCrossEntropy } from '../../../ops/softmaxCrossEntropy.js';
 import { swiglu } from '../../../ops/swiglu.js';
 import { AdamW } from '../../../optim/adamW.js';
@@ -100,6 +100,16 @@ export const fusedOpCalls: Generator[] = [
     },
   },
   {
+    kernel: 'ScmoeMaskedAttention',
+    draw: (draw) => {
+      const { operands, attributes } = drawAttention(draw);
+      const mask = draw.tensor(operands['k']!.shape.slice(0, 2), 'bool');
+      return differentiated('attention', { ...operands, mask }, attributes, ({ q, k, v, mask }, options: object) =>
+        attention(q!, k!, v!, { ...(options as AttentionOptions), mask }),
+      );
+    },
+  },
+  {
     kernel: 'ScmoeSwiglu',
     draw: (draw) => {
       const [d, f] = [width(draw), width(draw)];
@@ -155,12 +165,17 @@ export const fusedOpCalls: Generator[] = [
         routedScalingFactor: draw.pick([1, 2.5]),
         capacity: draw.pick([0, 2]),
       };
+      const tokens = draw.int(1, 9);
+      const mask = draw.chance(0.3) ? draw.tensor([tokens], 'bool') : undefined;
       return differentiated(
         'route',
-        { logits: draw.floats([draw.int(1, 9), numExperts]) },
+        { logits: draw.floats([tokens, numExperts]), mask },
         attributes,
-        ({ logits }, options) => {
-          const { weights, scores, experts, slots, counts, load } = route(logits!, options);
+        ({ logits, mask }, options: object) => {
+          const { weights, scores, experts, slots, counts, load } = route(logits!, {
+            ...(options as RouteOptions),
+            mask,
+          });
           return [weights, scores, experts, slots, counts, load];
         },
       );
