@@ -222,7 +222,7 @@ describe('bundled for Node, as servers are deployed', () => {
     import * as tf from '@tensorflow/tfjs';
     useBackend('auto').then(({ line }) => console.log(line, 'sum', tf.sum(tf.ones([3])).dataSync()[0], findGloo().problem));`;
   // What a bundled module of CommonJS inside asks for.
-  const require = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+  const require = "import { createRequire as ofNode } from 'node:module'; const require = ofNode(import.meta.url);";
   const nativeBackend = nativeAddon && glooAddon ? /^backend scmoe .+ sum 3 undefined$/m : /^backend .+ sum 3 /m;
 
   for (const [format, file, banner] of [
