@@ -13,9 +13,9 @@
 namespace scmoe {
 
 #if defined(SCMOE_FENCES)
-/// Under AddressSanitizer: what lies behind the arrays of a call in their buffers is not touched until the call is over.
-/// Tensors lie in buffers that are a little larger than they are, so that a pool can hand them out again: what ran a
-/// little too far would go unnoticed.
+/// Under AddressSanitizer: what lies behind the arrays of a call in their buffers is not touched until the call is
+/// over. Tensors lie in buffers that are a little larger than they are, so that a pool can hand them out again: what
+/// ran a little too far would go unnoticed.
 class Fences {
  public:
   Fences() = default;
