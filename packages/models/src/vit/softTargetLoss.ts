@@ -5,8 +5,8 @@ import * as tf from '@tensorflow/tfjs';
  * Mean cross-entropy of `logits` (B, C) against `targets` (B, C), float32, whose rows are distributions over the classes,
  * such as those of mixup and CutMix. No gradient goes to the targets.
  *
- * @param labelSmoothing e: the targets become (1 - e) of what they are, and e / C for each class
- * @param mask (B) bool: a row where it is false does not count
+ * @param options `labelSmoothing` e: the targets become (1 - e) of what they are, and e / C for each class; `mask` (B) bool:
+ *   a row where it is false does not count
  * @throws ArgumentError where the targets have another shape or dtype.
  */
 export function softTargetLoss(
