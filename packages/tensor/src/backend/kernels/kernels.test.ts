@@ -315,57 +315,6 @@ describeUnless(findAddon().problem, 'native kernels against tfjs-backend-cpu', (
     expectSame((x, y) => tf.matMul(x, y), [ints([3, 4]), ints([4, 2])]);
   });
 
-  it('broadcasts batches of matrices in part, which tfjs-backend-cpu does not', () => {
-    void tf.setBackend(backendName);
-    const product = (a: tf.Tensor, b: tf.Tensor) => [...tf.matMul(a, b).dataSync()];
-    tf.tidy(() => {
-      const a = tf.tensor4d([1, 2, 3, 4], [2, 2, 1, 1]);
-      expect(product(a, tf.tensor4d([10, 100], [2, 1, 1, 1]))).toEqual([10, 20, 300, 400]);
-      const column = tf.tensor4d([1, 2], [2, 1, 1, 1]);
-      expect(product(column, tf.tensor4d([10, 100], [1, 2, 1, 1]))).toEqual([10, 100, 20, 200]);
-    });
-  });
-
-  it('does with arguments that make no sense what tfjs-backend-cpu does, and leaves nothing behind', () => {
-    const x = floats([3, 4]);
-    const given: Op[] = [
-      (t) => tf.pad(t, [[-1, 0], [0, -2]]), // prettier-ignore
-      (t) => tf.pad(t, [[-2, 3], [1, 1]]), // prettier-ignore
-      (t) => tf.transpose(t, [1, 1]),
-      (t) => tf.tile(t, [1.5, 2]),
-      (t) => tf.oneHot(tf.cast(t, 'int32'), 2.5),
-    ];
-    for (const op of given) {
-      const outcome = (backend: string) => {
-        try {
-          return runOn(backend, op, [x]);
-        } catch (error) {
-          return (error as Error).message;
-        }
-      };
-      expect(outcome(backendName)).toEqual(outcome('cpu'));
-    }
-  });
-
-  it('refuses a bias or slopes of more dimensions than the product, a slice and an index outside of the tensor', () => {
-    void tf.setBackend(backendName);
-    const ones = tf.ones([2, 2]);
-    const before = tf.backend().numDataIds();
-    const refused: (() => tf.Tensor | tf.Tensor[])[] = [
-      () => tf.fused.matMul({ a: ones, b: ones, bias: tf.ones([50, 1, 2]) }),
-      () => tf.fused.matMul({ a: ones, b: ones, activation: 'prelu', preluActivationWeights: tf.ones([50, 2, 2]) }),
-      () => tf.slice(ones, [-1, 0], [2, 2]),
-      () => tf.slice(ones, [1, 0], [2, 2]),
-      () => tf.gatherND(ones, tf.tensor2d([[2, 0]], undefined, 'int32')),
-      () => tf.scatterND(tf.tensor2d([[-1]], undefined, 'int32'), tf.ones([1, 2]), [2, 2]),
-      () => tf.concat([ones, tf.ones([2, 3])], 0),
-      () => tf.split(ones, [1, 2], 0),
-    ];
-    for (const call of refused) expect(() => tf.tidy(call)).toThrow();
-    expect(tf.backend().numDataIds()).toBe(before);
-    ones.dispose();
-  });
-
   it('multiplies with bias and activation', () => {
     for (const activation of ['linear', 'relu', 'relu6', 'elu', 'sigmoid', 'leakyrelu'] as const) {
       const op: Op = (a, b, bias) => tf.fused.matMul({ a, b, bias, activation, leakyreluAlpha: 0.3 });
