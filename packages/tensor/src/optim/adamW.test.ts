@@ -94,8 +94,13 @@ describe.each(availableBackends())('AdamW on %s', (backend) => {
   it('handles parameters of very different sizes, empty ones included', () => {
     const sizes = [0, 1, 70_001, 3, 16];
     const names = sizes.map(String);
-    const start = record(names, (name) => tf.randomNormal([Number(name)]));
-    const gradients = record(names, (name) => tf.randomNormal([Number(name)]));
+    const normal = (name: string, seed: number) => tf.randomNormal([Number(name)], 0, 1, 'float32', seed);
+    const start = record(names, (name) => normal(name, 1));
+    // None so near 0 that epsilon would count beside it.
+    const gradients = record(names, (name) => {
+      const drawn = normal(name, 2);
+      return tf.add(drawn, tf.mul(0.1, tf.sign(drawn)));
+    });
     const variables = record(names, (name) => tf.variable(start[name]!));
     new AdamW({ epsilon: 1e-12 }).step(variables, gradients, { learningRate: 0.25 });
     // The first step moves every value by the learning rate, against the sign of its gradient.
