@@ -122,7 +122,7 @@ describe.each(availableBackends())('attention on %s', (backend) => {
   });
 
   it('leaks no tensors, with and without gradients', () => {
-    const inputs = [1, 2, 3].map(() => tf.randomNormal([2, 5, 8])) as Inputs;
+    const inputs = [1, 2, 3].map((seed) => tf.randomNormal([2, 5, 8], 0, 1, 'float32', seed)) as Inputs;
     const before = tf.memory().numTensors;
     tf.tidy(() => void run(inputs, { numHeads: 2 }, tf.ones([2, 5, 8])));
     attention(...inputs, { numHeads: 2 }).dispose();
@@ -188,11 +188,11 @@ describeUnless(findAddon().problem, 'native attention', () => {
       options.push({ numHeads, numKvHeads, causal: false, rope: { style: 'interleaved' } });
     }
     const inputs = [
-      tf.randomNormal([batch, queries, numHeads * size]),
-      tf.randomNormal([batch, keys, numKvHeads * size]),
-      tf.randomNormal([batch, keys, numKvHeads * size]),
+      tf.randomNormal([batch, queries, numHeads * size], 0, 1, 'float32', 1),
+      tf.randomNormal([batch, keys, numKvHeads * size], 0, 1, 'float32', 2),
+      tf.randomNormal([batch, keys, numKvHeads * size], 0, 1, 'float32', 3),
     ] as Inputs;
-    const r = tf.randomNormal([batch, queries, numHeads * size]);
+    const r = tf.randomNormal([batch, queries, numHeads * size], 0, 1, 'float32', 4);
     const mask = tf.greater(tf.randomUniform([batch, keys], 0, 1, 'float32', 7), 0.4);
     for (const option of options.flatMap((option) => [option, { ...option, mask }])) {
       const fused = run(inputs, option, r);
@@ -219,7 +219,7 @@ describeUnless(findAddon().problem, 'native attention', () => {
   });
 
   it('gives the same bits again', () => {
-    const x = tf.randomNormal([1, 150, 64]);
+    const x = tf.randomNormal([1, 150, 64], 0, 1, 'float32', 5);
     const once = run([x, x, x], { numHeads: 2 }, x).map((y) => y.dataSync());
     expect(run([x, x, x], { numHeads: 2 }, x).map((y) => y.dataSync())).toEqual(once);
   });

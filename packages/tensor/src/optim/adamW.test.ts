@@ -55,8 +55,8 @@ describe.each(availableBackends())('AdamW on %s', (backend) => {
   });
 
   it('continues bit for bit from a saved state', () => {
-    const start = tf.randomNormal([7, 5]);
-    const gradients = { w: tf.randomNormal([7, 5]) };
+    const start = tf.randomNormal([7, 5], 0, 1, 'float32', 1);
+    const gradients = { w: tf.randomNormal([7, 5], 0, 1, 'float32', 2) };
     const whole = { w: tf.variable(start) };
     const first = new AdamW();
     for (let i = 0; i < 2; i++) first.step(whole, gradients, { learningRate: 0.01 });

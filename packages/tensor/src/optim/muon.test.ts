@@ -100,8 +100,16 @@ describe.each(availableBackends())('Muon on %s', (backend) => {
   });
 
   it('leaves the others to AdamW, bit for bit', () => {
-    const start = { 'experts.b1': tf.randomNormal([2, 3]), table: tf.randomNormal([4, 2]), w: tf.randomNormal([3, 3]) };
-    const gradients = { 'experts.b1': tf.ones([2, 3]), table: tf.randomNormal([4, 2]), w: tf.ones([3, 3]) };
+    const start = {
+      'experts.b1': tf.randomNormal([2, 3], 0, 1, 'float32', 1),
+      table: tf.randomNormal([4, 2], 0, 1, 'float32', 2),
+      w: tf.randomNormal([3, 3], 0, 1, 'float32', 3),
+    };
+    const gradients = {
+      'experts.b1': tf.ones([2, 3]),
+      table: tf.randomNormal([4, 2], 0, 1, 'float32', 4),
+      w: tf.ones([3, 3]),
+    };
     const variables = () => ({
       'experts.b1': tf.variable(start['experts.b1']),
       table: tf.variable(start.table),
@@ -115,7 +123,10 @@ describe.each(availableBackends())('Muon on %s', (backend) => {
   });
 
   it('moves the experts of a shard as they move in the whole', () => {
-    const [whole, gradient] = [tf.randomNormal([4, 3, 5]), tf.randomNormal([4, 3, 5])];
+    const [whole, gradient] = [
+      tf.randomNormal([4, 3, 5], 0, 1, 'float32', 5),
+      tf.randomNormal([4, 3, 5], 0, 1, 'float32', 6),
+    ];
     const after = (first: number, count: number) => {
       const part = (x: tf.Tensor) => tf.slice(x, [first, 0, 0], [count, 3, 5]);
       const variables = { 'experts.w1': tf.variable(part(whole)) };
@@ -128,8 +139,8 @@ describe.each(availableBackends())('Muon on %s', (backend) => {
   });
 
   it('continues bit for bit from a saved state', () => {
-    const gradients = { w: tf.randomNormal([7, 5]), b: tf.randomNormal([5]) };
-    const whole = { w: tf.variable(tf.randomNormal([7, 5])), b: tf.variable(tf.zeros([5])) };
+    const gradients = { w: tf.randomNormal([7, 5], 0, 1, 'float32', 7), b: tf.randomNormal([5], 0, 1, 'float32', 8) };
+    const whole = { w: tf.variable(tf.randomNormal([7, 5], 0, 1, 'float32', 9)), b: tf.variable(tf.zeros([5])) };
     const first = new Muon();
     for (let i = 0; i < 2; i++) first.step(whole, gradients, { learningRate: 0.01 });
     const resumed = { w: tf.variable(whole.w.clone()), b: tf.variable(whole.b.clone()) };
