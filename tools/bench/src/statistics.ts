@@ -21,3 +21,11 @@ export function deviation(values: readonly number[]): number | undefined {
   const center = mean(values);
   return Math.sqrt(values.reduce((sum, v) => sum + (v - center) ** 2, 0) / (values.length - 1));
 }
+
+/** Mean and deviation of differences, with their sign: `-0.0103 ± 0.0043`; empty of none. */
+export function differencesText(differences: readonly number[], digits: number): string {
+  if (differences.length === 0) return '';
+  const center = mean(differences);
+  const around = deviation(differences)?.toFixed(digits);
+  return `${center < 0 ? '' : '+'}${center.toFixed(digits)}${around === undefined ? '' : ` ± ${around}`}`;
+}

@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { findGloo } from '@scmoe/comm';
 import { describeUnless, type Outcome, startProgramOn, temporaryFolder } from '@scmoe/testing';
 import { cpSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
@@ -7,9 +6,6 @@ import { join } from 'node:path';
 import { openModel } from '../index.js';
 import { quarters } from '../testing/quarters.js';
 import { quartersMain, runQuarters, runQuartersOn } from '../testing/runQuarters.js';
-
-// Runs of two processes, on a machine that may be busy.
-jest.setTimeout(600_000);
 
 const folder = temporaryFolder();
 const options = ['--threads', '1', '--num-experts', '4', '--save-every', '4', '--accumulate', '2'];

@@ -4,7 +4,7 @@ import { Vit } from '@scmoe/models';
 import { useBackend } from '@scmoe/tensor';
 
 import { readRuns } from '../../readRuns.js';
-import { deviation, mean, median } from '../../statistics.js';
+import { deviation, differencesText, mean, median } from '../../statistics.js';
 import { table } from '../../table.js';
 import { thousands } from '../../units.js';
 import { type PictureRun, trainPictures } from './trainPictures.js';
@@ -129,11 +129,7 @@ function picturesTable(
       mean(accuracies).toFixed(2),
       deviation(accuracies)?.toFixed(2) ?? '',
       accuracies.map((accuracy) => accuracy.toFixed(1)).join(' '),
-      name === reference || differences.length === 0
-        ? ''
-        : [`${mean(differences) < 0 ? '' : '+'}${mean(differences).toFixed(2)}`, deviation(differences)?.toFixed(2)]
-            .filter((part) => part !== undefined)
-            .join(' ± '),
+      name === reference ? '' : differencesText(differences, 2),
     ];
     model.dispose();
     return [row];

@@ -3,7 +3,7 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { useBackend } from '@scmoe/tensor';
 
 import { readRuns } from '../../readRuns.js';
-import { deviation, mean } from '../../statistics.js';
+import { deviation, differencesText, mean } from '../../statistics.js';
 import { table } from '../../table.js';
 import { thousands } from '../../units.js';
 import { characters } from './characters.js';
@@ -81,11 +81,7 @@ export function qualityTable(runs: readonly QualityRun[]): string {
         mean(losses).toFixed(4),
         deviation(losses)?.toFixed(4) ?? '',
         losses.map((loss) => loss.toFixed(3)).join(' '),
-        name === reference || differences.length === 0
-          ? ''
-          : [`${mean(differences) < 0 ? '' : '+'}${mean(differences).toFixed(4)}`, deviation(differences)?.toFixed(4)]
-              .filter((part) => part !== undefined)
-              .join(' ± '),
+        name === reference ? '' : differencesText(differences, 4),
       ],
     ];
   });
