@@ -7,8 +7,9 @@ namespace scmoe {
 
 namespace {
 
-/// Products of this many multiplications or fewer are done before oneDNN has looked at its arguments.
-constexpr int64_t kTiny = 512;
+/// Products of this many multiplications or fewer are done before others have looked at their arguments. No more than
+/// kDepth, so that each element is summed in one piece as in the others.
+constexpr int64_t kTiny = 384;
 
 void tiny(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, const float* a, const float* b,
           float* out) {

@@ -4,12 +4,13 @@
 #include <immintrin.h>
 #endif
 
+#include <algorithm>
+
 #include "core/arena.h"
 #include "core/parallel.h"
 #include "core/signals.h"
 #include "cpu/bf16.h"
 #include "cpu/onednn.h"
-#include "cpu/row_invariant.h"
 
 namespace scmoe {
 
@@ -25,6 +26,7 @@ void scaleOnly(int64_t m, int64_t n, float beta, float* c, int64_t ldc) {
 }  // namespace
 
 std::string openOneDnn() { return oneDnn().problem; }
+std::string gemmProblem() { return hasBlockedGemm() ? "" : openOneDnn(); }
 std::string oneDnnVersion() { return oneDnn().version; }
 
 bool hasBf16() {
@@ -35,6 +37,13 @@ bool hasBf16() {
   return false;
 #endif
 }
+
+bool usesBlockedGemm() {
+  static const bool result = hasBlockedGemm() && (oneDnn().sgemm == nullptr || !oneDnn().usesAvx512());
+  return result;
+}
+
+std::string gemmName() { return usesBlockedGemm() ? "AVX2" : oneDnnVersion(); }
 
 void setPrecision(Precision value) { currentPrecision = value; }
 Precision precision() { return currentPrecision; }
@@ -60,9 +69,26 @@ void gemmFloat32(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t
                  int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
   if (m == 0 || n == 0) return;
   if (k == 0) return scaleOnly(m, n, beta, c, ldc);
-  if (!transposeA && rowsDependOnTheirNumber())
-    return rowInvariantGemm(transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  if (usesBlockedGemm()) return blockedGemm(transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   oneDnnSgemm(transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+SharedOperand::SharedOperand(Arena::Scope& scope, int64_t rows, bool transposeB, int64_t n, int64_t k, const float* b,
+                             int64_t ldb)
+    : transposeB_(transposeB), n_(n), k_(k), b_(b), ldb_(ldb) {
+  // A block of few rows packs as it goes, and more than 16 MiB are not copied as a whole.
+  constexpr int64_t kFewestRows = 2 * 96, kLargest = int64_t{4} << 20;
+  if (usesBlockedGemm() && rows >= kFewestRows && n > 0 && k > 0 && n * k <= kLargest)
+    packed_.emplace(scope, transposeB, n, k, b, ldb);
+}
+
+int64_t SharedOperand::blockRows(int64_t columns) const {
+  return packed_ ? 96 : std::clamp<int64_t>((1 << 18) / std::max<int64_t>(columns, 1), 64, 1024);
+}
+
+void SharedOperand::multiply(int64_t m, const float* a, int64_t lda, float* c, int64_t ldc) const {
+  if (packed_) return packed_->multiply(m, a, lda, c, ldc);
+  gemmFloat32(false, transposeB_, m, n_, k_, 1.0f, a, lda, b_, ldb_, 0.0f, c, ldc);
 }
 
 void gemm(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda,

@@ -12,15 +12,10 @@ namespace scmoe {
 
 namespace {
 
-// Rows of a block whose result is still in the second-level cache when the epilogue reads it (1 MiB of float32), but
-// enough rows for the product to run at its full rate.
-int64_t blockRows(int64_t columns) { return std::clamp<int64_t>((1 << 18) / std::max<int64_t>(columns, 1), 64, 1024); }
-
-/// Cuts `rows` into blocks over the team and calls body(firstRow, rowCount). Few rows stay in one piece on the calling
-/// thread, where the product itself may use the team.
+/// Cuts `rows` into blocks of `size` over the team and calls body(firstRow, rowCount). Few rows stay in one piece on
+/// the calling thread, where the product itself may use the team.
 template <typename Body>
-void forRowBlocks(int64_t rows, int64_t columns, const Body& body) {
-  const int64_t size = blockRows(columns);
+void forRowBlocks(int64_t rows, int64_t size, const Body& body) {
   const int64_t smallest = 32;
   if (rows < 2 * smallest || threads() == 1) {
     for (int64_t first = 0; first < rows; first += size) body(first, std::min(size, rows - first));
@@ -42,8 +37,9 @@ void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, cons
     weight16 = scope.take<uint16_t>(dIn * dOut);
     convertToBf16(weight, dIn, dOut, dOut, weight16);
   }
+  const SharedOperand shared(scope, bf16 ? 0 : rows, false, dOut, dIn, weight, dOut);
   float* const product = pre ? pre : y;
-  forRowBlocks(rows, dOut, [&](int64_t first, int64_t count) {
+  forRowBlocks(rows, shared.blockRows(dOut), [&](int64_t first, int64_t count) {
     float* const block = product + first * dOut;
     if (bf16) {
       Arena::Scope own;
@@ -51,7 +47,7 @@ void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, cons
       convertToBf16(x + first * dIn, count, dIn, dIn, x16);
       gemmBf16(false, false, count, dOut, dIn, x16, dIn, weight16, dOut, 0.0f, block, dOut);
     } else {
-      gemmFloat32(false, false, count, dOut, dIn, 1.0f, x + first * dIn, dIn, weight, dOut, 0.0f, block, dOut);
+      shared.multiply(count, x + first * dIn, dIn, block, dOut);
     }
     if (!bias && activation == Activation::kNone) return;
     withActivation(activation, [&](auto chosen) {
@@ -91,11 +87,12 @@ void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, co
     }
   }
   if (pre && !bf16) dPre = scope.take<float>(rows * dOut);
+  const SharedOperand shared(scope, dx && !bf16 ? rows : 0, true, dIn, dOut, weight, dOut);
 
   // One part per thread, each with its own bias sums, added up in order afterwards: the result repeats.
   const int64_t parts = std::max<int64_t>(1, std::min<int64_t>(threads(), rows / 32));
   float* const biasSums = dBias ? scope.take<float>(parts * dOut) : nullptr;
-  const int64_t size = blockRows(dOut);
+  const int64_t size = shared.blockRows(dOut);
   parallelFor(parts, 1, [&](int64_t firstPart, int64_t lastPart) {
     for (int64_t part = firstPart; part < lastPart; ++part) {
       float* const sums = biasSums ? biasSums + part * dOut : nullptr;
@@ -127,8 +124,7 @@ void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, co
           gemmBf16(false, true, count, dIn, dOut, dPre16 + first * dOut, dOut, weight16, dOut, 0.0f, dx + first * dIn,
                    dIn);
         } else {
-          gemmFloat32(false, true, count, dIn, dOut, 1.0f, (pre ? dPre : dy) + first * dOut, dOut, weight, dOut, 0.0f,
-                      dx + first * dIn, dIn);
+          shared.multiply(count, (pre ? dPre : dy) + first * dOut, dOut, dx + first * dIn, dIn);
         }
       }
     }

@@ -51,6 +51,16 @@ OneDnn open() {
 
 }  // namespace
 
+bool OneDnn::usesAvx512() const {
+  constexpr int kAvx512 = 0x20;  // of dnnl_cpu_isa_t
+  if (instructionSets != 0) return (instructionSets & kAvx512) != 0;
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512f");
+#else
+  return false;
+#endif
+}
+
 const OneDnn& oneDnn() {
   static const OneDnn instance = open();
   return instance;

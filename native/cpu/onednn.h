@@ -17,6 +17,9 @@ struct OneDnn {
   std::string version;
   /// The instruction sets that its kernels use here, in its own bits; 0 where it does not say.
   int instructionSets = 0;
+
+  /// Whether its kernels here are those for AVX-512; without its word, whether the CPU has it.
+  bool usesAvx512() const;
 };
 
 /// The library in use: SCMOE_ONEDNN_LIB, then libdnnl.so.3, .2, libdnnl.so.

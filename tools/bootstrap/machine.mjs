@@ -74,18 +74,21 @@ export function inspectMachine(env = process.env) {
   };
 }
 
+const wordsOfMissing = (parts) => parts.filter(([found]) => !found).map(([, ...rest]) => rest);
+
 /** The parts that are missing, in words, in the order in which one would install them. */
 export function missingParts(machine) {
-  const parts = [
+  return wordsOfMissing([
     [machine.compiler, 'compiler', 'a C++ compiler'],
     [machine.cmake, 'cmake', `CMake ${minimumCmake.join('.')} or newer`],
     [machine.make, 'make', 'make'],
-    [machine.oneDnn, 'oneDnn', 'the oneDNN library'],
-  ];
-  return parts.filter(([found]) => !found).map(([, part, words]) => ({ part, words }));
+  ]).map(([part, words]) => ({ part, words }));
 }
 
-/** What is missing of that which only several ranks need, in words. */
+/** What is missing without which less is there, in words, and what is then not. */
 export function missingExtras(machine) {
-  return machine.gloo ? [] : [{ part: 'gloo', words: 'the Gloo library' }];
+  return wordsOfMissing([
+    [machine.oneDnn, 'oneDnn', 'the oneDNN library', 'has no bf16, and products for AVX2 alone'],
+    [machine.gloo, 'gloo', 'the Gloo library', 'runs as one process'],
+  ]).map(([part, words, without]) => ({ part, words, without }));
 }

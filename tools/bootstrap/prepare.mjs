@@ -24,9 +24,9 @@ function prepareNative() {
   if (parts.length + extras.length === 0) return;
 
   // A library that the user names is theirs to provide.
-  const ours = parts.filter(({ part }) => part !== 'oneDnn' || !process.env.SCMOE_ONEDNN_LIB);
-  // One after the other: a package manager that lacks the extras must not fail on the rest.
-  const commands = [ours, extras].map((missing) =>
+  const ours = extras.filter(({ part }) => part !== 'oneDnn' || !process.env.SCMOE_ONEDNN_LIB);
+  // One after the other: a package manager that lacks an extra must not fail on the rest.
+  const commands = [parts, ...ours.map((extra) => [extra])].map((missing) =>
     missing.length > 0 ? installSystemPackages(missing.map(({ part }) => part)) : undefined,
   );
   ({ parts, extras } = lacks());
@@ -37,8 +37,9 @@ function prepareNative() {
     fail(`SCMOE_REQUIRE_NATIVE=1, but this machine lacks ${wordsOf([...parts, ...extras])}.`, advice);
   if (parts.length > 0)
     say(`this machine lacks ${wordsOf(parts)}: it runs on TF.js's wasm or cpu backend, slower. ${advice}`);
-  else if (extras.length > 0)
-    say(`this machine lacks ${wordsOf(extras)}: it runs as one process. ${command ? advice : ''}`.trim());
+  else
+    for (const { words, without } of extras)
+      say(`this machine lacks ${words}: it ${without}. ${command ? advice : ''}`.trim());
 }
 
 /** The browser that some tests drive: without one they are skipped. */

@@ -5,7 +5,8 @@
 
 using namespace scmoe;
 
-SCMOE_EXPORT(oneDnnProblem) { return toJs(call.env(), openOneDnn()); }
+SCMOE_EXPORT(gemmProblem) { return toJs(call.env(), gemmProblem()); }
+SCMOE_EXPORT(gemmName) { return toJs(call.env(), gemmName()); }
 SCMOE_EXPORT(oneDnnVersion) { return toJs(call.env(), oneDnnVersion()); }
 SCMOE_EXPORT(hasBf16) { return toJs(call.env(), hasBf16()); }
 

@@ -1,8 +1,11 @@
 export const runtime = {
   /** Empty, or which instruction sets the kernels use that this CPU lacks. */
   cpuProblem: { '=>': 'text' },
-  /** Empty, or why oneDNN can't be used. */
-  oneDnnProblem: { '=>': 'text' },
+  /** Empty, or why nothing here makes products: neither oneDNN nor kernels of our own. */
+  gemmProblem: { '=>': 'text' },
+  /** Who makes the float32 products, e.g. "oneDNN 2.6.3" or "AVX2". */
+  gemmName: { '=>': 'text' },
+  /** Empty where there is none. */
   oneDnnVersion: { '=>': 'text' },
   hasBf16: { '=>': 'boolean' },
   setBf16: { on: 'boolean' },

@@ -29,13 +29,13 @@ function open(): AddonResult {
     file: 'scmoe_tensor.node',
     moduleUrl: (import.meta as { url?: string }).url,
     what: 'native addon',
-    advice: 'with a C++ compiler, CMake and oneDNN, `npm run build` in the repository makes it',
+    advice: 'with a C++ compiler and CMake, `npm run build` in the repository makes it',
   });
   if (problem !== undefined) return { path, problem };
   sleepBetweenRegions();
   try {
     const addon = callByName<TensorFunctions>(requireFrom(path)(path) as Addon);
-    const problem = addon.cpuProblem() || addon.oneDnnProblem();
+    const problem = addon.cpuProblem() || addon.gemmProblem();
     return problem ? { path, problem } : { addon, path };
   } catch (error) {
     return { path, problem: `the native addon could not be loaded: ${(error as Error).message}` };

@@ -33,9 +33,10 @@ async function useScmoe(threads: number): Promise<Activated> {
   runtime.setThreads({ count: threads });
   const setBf16 = (on: boolean) => {
     runtime.setBf16({ on: on && runtime.hasBf16() });
-    return runtime.hasBf16() ? undefined : 'this CPU has no bf16 instructions';
+    if (runtime.hasBf16()) return undefined;
+    return runtime.oneDnnVersion() === '' ? 'there is no oneDNN' : 'this CPU has no bf16 instructions';
   };
-  return { name: backendName, threads, about: `native kernels, ${runtime.oneDnnVersion()}`, setBf16 };
+  return { name: backendName, threads, about: `native kernels, ${runtime.gemmName()}`, setBf16 };
 }
 
 async function useWasm(): Promise<Activated> {

@@ -14,7 +14,7 @@ const shapes: [number, number, number][] = [
   [1024, 1024, 1024],
 ];
 
-/** Products through the TF.js API (tf.matMul on the scmoe backend) against the same oneDNN call from C++. */
+/** Products through the TF.js API (tf.matMul on the scmoe backend) against the same product called from C++. */
 export async function productsSuite({ rounds = 9, calls = 10 } = {}): Promise<string> {
   const { addon, problem } = findAddon();
   if (!addon) return `left out: ${problem}`;

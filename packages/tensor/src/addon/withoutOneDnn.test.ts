@@ -1,0 +1,20 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+import { describeUnless, fromSource } from '@scmoe/testing';
+import { findAddon } from './loadAddon.js';
+
+const problem = process.arch === 'x64' ? findAddon().problem : 'products of our own are for x86-64';
+
+describeUnless(problem, 'a machine without oneDNN', () => {
+  it('has products all the same, and says that bf16 is not there', () => {
+    const program = join(import.meta.dirname, '..', 'testing', 'productProgram.ts');
+    const env = { ...process.env, NODE_OPTIONS: '', SCMOE_ONEDNN_LIB: 'libdnnl-that-is-not-there.so' };
+    const { stdout, stderr } = spawnSync(process.execPath, [...fromSource, program], { encoding: 'utf8', env });
+    expect(stderr).toBe('');
+    const { line, product } = JSON.parse(stdout) as { line: string; product: number[] };
+    expect(product).toEqual([7, 10, 15, 22]);
+    expect(line).toContain('native kernels, AVX2');
+    expect(line).toContain('float32 instead of bf16 because there is no oneDNN');
+  });
+});
