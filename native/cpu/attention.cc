@@ -89,9 +89,10 @@ void forwardBlock(const AttentionShape& shape, int64_t padded, int64_t firstQuer
       float* out = s.out + i * padded;
       const int64_t depth = seen(i + count - 1);
       if (firstKey == 0)
-        smallProduct<Onto::kNothing>(count, padded / kLanes, depth, weights, kKeyBlock, 1, values, padded, out, padded);
+        smallProduct<Onto::kNothing>(count, padded / kLanes, depth, RowByRow{weights, kKeyBlock}, values, padded, out,
+                                     padded);
       else if (depth > 0)
-        smallProduct<Onto::kScaledSum>(count, padded / kLanes, depth, weights, kKeyBlock, 1, values, padded, out,
+        smallProduct<Onto::kScaledSum>(count, padded / kLanes, depth, RowByRow{weights, kKeyBlock}, values, padded, out,
                                        padded, s.factor + i);
     }
   }
@@ -132,7 +133,7 @@ void decodeHead(const AttentionShape& shape, const RotaryTable* table, const flo
     if (sum == 0) continue;  // all weights are 0
     for (int64_t j = 0; j < width; j += kLanes) store(scores + r * width + j, load(scores + r * width + j) / sum);
   }
-  smallProduct<Onto::kNothing>(rows, size / kLanes, shape.keys, scores, width, 1, v, keyStride, results, size);
+  smallProduct<Onto::kNothing>(rows, size / kLanes, shape.keys, RowByRow{scores, width}, v, keyStride, results, size);
   for (int64_t r = 0; r < rows; ++r) std::memcpy(out + source(r), results + r * size, size * sizeof(float));
 }
 

@@ -70,7 +70,7 @@ void backwardBlock(const AttentionShape& shape, int64_t padded, int64_t firstQue
                   width, s.logsumexp[i], s.delta[i]);
     for (int64_t i = 0; i < rows; i += kTileRows) {
       const int64_t count = std::min<int64_t>(kTileRows, rows - i);
-      smallProduct<Onto::kSum>(count, vectors, seen(i + count - 1), s.dScores + i * kKeyBlock, kKeyBlock, 1,
+      smallProduct<Onto::kSum>(count, vectors, seen(i + count - 1), RowByRow{s.dScores + i * kKeyBlock, kKeyBlock},
                                s.keys + firstKey * padded, padded, s.dQueries + i * padded, padded);
     }
     for (int64_t j = 0; j < width; j += kTileRows) {
@@ -78,9 +78,9 @@ void backwardBlock(const AttentionShape& shape, int64_t padded, int64_t firstQue
       // The first query that sees key j: those above it have weight zero.
       const int64_t first =
           shape.causal ? std::max<int64_t>(0, firstKey + j - (shape.keys - shape.queries) - firstQuery) : 0;
-      smallProduct<Onto::kSum>(count, vectors, rows - first, s.weights + first * kKeyBlock + j, 1, kKeyBlock,
+      smallProduct<Onto::kSum>(count, vectors, rows - first, DepthByDepth{s.weights + first * kKeyBlock + j, kKeyBlock},
                                s.dOut + first * padded, padded, s.dValues + (firstKey + j) * padded, padded);
-      smallProduct<Onto::kSum>(count, vectors, rows - first, s.dScores + first * kKeyBlock + j, 1, kKeyBlock,
+      smallProduct<Onto::kSum>(count, vectors, rows - first, DepthByDepth{s.dScores + first * kKeyBlock + j, kKeyBlock},
                                s.queries + first * padded, padded, s.dKeys + (firstKey + j) * padded, padded);
     }
   }

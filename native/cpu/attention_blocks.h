@@ -99,7 +99,7 @@ inline void scoreBlock(const AttentionShape& shape, int64_t rows, int64_t padded
       const int64_t columns = std::min(kPanel, seen(i + count - 1) - j);
       if (columns <= 0) continue;
       const int64_t vectors = roundUp(columns, kLanes) / kLanes;
-      smallProduct<Onto::kNothing>(count, vectors, shape.size, left + i * padded, padded, 1, panel, kPanel,
+      smallProduct<Onto::kNothing>(count, vectors, shape.size, RowByRow{left + i * padded, padded}, panel, kPanel,
                                    scores + i * kKeyBlock + j, kKeyBlock);
     }
   }

@@ -24,6 +24,16 @@ inline Vec load(const float* from) { return *reinterpret_cast<const UnalignedVec
 inline void store(float* to, Vec value) { *reinterpret_cast<UnalignedVec*>(to) = value; }
 inline Vec broadcast(float value) { return value - Vec{}; }
 
+/// sum += a * b in one multiply-add, where gcc 12 would load b from memory once more for each, and run out of
+/// registers; keepInRegister stops it from folding the load.
+#if defined(__AVX2__) && defined(__FMA__)
+inline void multiplyAdd(Vec a, Vec b, Vec& sum) { asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b)); }
+inline void keepInRegister(Vec& value) { asm("" : "+v"(value)); }
+#else
+inline void multiplyAdd(Vec a, Vec b, Vec& sum) { sum += a * b; }
+inline void keepInRegister(Vec&) {}
+#endif
+
 inline Vec maximum(Vec a, Vec b) { return a > b ? a : b; }
 
 inline float horizontalSum(Vec value) {

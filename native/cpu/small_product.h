@@ -19,11 +19,29 @@ constexpr int tileRows(int vectors) {
   return kTileAccumulators / vectors < kTileRows ? kTileAccumulators / vectors : kTileRows;
 }
 
-/// C (rows, vectors * kLanes) from A (rows, depth), element (i, p) at a[i * aRow + p * aStep], and
-/// B (depth, vectors * kLanes) with rows `bRow` apart.
-template <Onto onto, int rows, int vectors>
-inline void productTile(int64_t depth, const float* a, int64_t aRow, int64_t aStep, const float* b, int64_t bRow,
-                        float* c, int64_t cRow, const float* rowScale) {
+/// A (rows, depth) as it lies, one row `stride` after the other.
+struct RowByRow {
+  const float* first;
+  int64_t stride;
+
+  constexpr int64_t rowStride() const { return stride; }
+  RowByRow below(int rows) const { return {first + rows * stride, stride}; }
+  void advance(int64_t depth) { first += depth; }
+};
+/// A transposed: one depth `stride` after the other.
+struct DepthByDepth {
+  const float* first;
+  int64_t stride;
+
+  static constexpr int64_t rowStride() { return 1; }
+  DepthByDepth below(int rows) const { return {first + rows, stride}; }
+  void advance(int64_t depth) { first += depth * stride; }
+};
+
+/// C (rows, vectors * kLanes) from A (rows, depth) and B (depth, vectors * kLanes) with rows `bRow` apart.
+template <Onto onto, int rows, int vectors, typename Left>
+inline void productTile(int64_t depth, Left a, const float* b, int64_t bRow, float* c, int64_t cRow,
+                        const float* rowScale) {
   Vec sum[rows][vectors];
 #pragma GCC unroll 12
   for (int i = 0; i < rows; ++i)
@@ -33,15 +51,19 @@ inline void productTile(int64_t depth, const float* a, int64_t aRow, int64_t aSt
       if (onto == Onto::kSum) sum[i][j] = load(c + i * cRow + j * kLanes);
       if (onto == Onto::kScaledSum) sum[i][j] = rowScale[i] * load(c + i * cRow + j * kLanes);
     }
-  for (int64_t p = 0; p < depth; ++p) {
+  const int64_t rowStride = a.rowStride();
+  for (; depth > 0; --depth, a.advance(1), b += bRow) {
     Vec right[vectors];
 #pragma GCC unroll 4
-    for (int j = 0; j < vectors; ++j) right[j] = load(b + p * bRow + j * kLanes);
+    for (int j = 0; j < vectors; ++j) {
+      right[j] = load(b + j * kLanes);
+      keepInRegister(right[j]);
+    }
 #pragma GCC unroll 12
     for (int i = 0; i < rows; ++i) {
-      const Vec left = broadcast(a[i * aRow + p * aStep]);
+      const Vec left = broadcast(a.first[i * rowStride]);
 #pragma GCC unroll 4
-      for (int j = 0; j < vectors; ++j) sum[i][j] += left * right[j];
+      for (int j = 0; j < vectors; ++j) multiplyAdd(left, right[j], sum[i][j]);
     }
   }
 #pragma GCC unroll 12
@@ -50,34 +72,31 @@ inline void productTile(int64_t depth, const float* a, int64_t aRow, int64_t aSt
     for (int j = 0; j < vectors; ++j) store(c + i * cRow + j * kLanes, sum[i][j]);
 }
 
-template <Onto onto, int rows, int vectors>
-inline void productRows(int64_t count, int64_t depth, const float* a, int64_t aRow, int64_t aStep, const float* b,
-                        int64_t bRow, float* c, int64_t cRow, const float* rowScale) {
+template <Onto onto, int rows, int vectors, typename Left>
+inline void productRows(int64_t count, int64_t depth, Left a, const float* b, int64_t bRow, float* c, int64_t cRow,
+                        const float* rowScale) {
   while (count >= rows) {
-    productTile<onto, rows, vectors>(depth, a, aRow, aStep, b, bRow, c, cRow, rowScale);
+    productTile<onto, rows, vectors>(depth, a, b, bRow, c, cRow, rowScale);
     count -= rows;
-    a += rows * aRow;
+    a = a.below(rows);
     c += rows * cRow;
     if (onto == Onto::kScaledSum) rowScale += rows;
   }
-  if constexpr (rows > 1)
-    productRows<onto, rows / 2, vectors>(count, depth, a, aRow, aStep, b, bRow, c, cRow, rowScale);
+  if constexpr (rows > 1) productRows<onto, rows / 2, vectors>(count, depth, a, b, bRow, c, cRow, rowScale);
 }
 
 /// As productTile, for any number of rows and vectors.
-template <Onto onto>
-inline void smallProduct(int64_t rows, int64_t vectors, int64_t depth, const float* a, int64_t aRow, int64_t aStep,
-                         const float* b, int64_t bRow, float* c, int64_t cRow, const float* rowScale = nullptr) {
+template <Onto onto, typename Left>
+inline void smallProduct(int64_t rows, int64_t vectors, int64_t depth, Left a, const float* b, int64_t bRow, float* c,
+                         int64_t cRow, const float* rowScale = nullptr) {
   for (; vectors > 0; vectors -= kTileVectors, b += kTileVectors * kLanes, c += kTileVectors * kLanes) {
     switch (vectors) {
-      case 1: productRows<onto, tileRows(1), 1>(rows, depth, a, aRow, aStep, b, bRow, c, cRow, rowScale); break;
+      case 1: productRows<onto, tileRows(1), 1>(rows, depth, a, b, bRow, c, cRow, rowScale); break;
 #if !defined(__AVX__) || defined(__AVX512F__)
-      case 2: productRows<onto, tileRows(2), 2>(rows, depth, a, aRow, aStep, b, bRow, c, cRow, rowScale); break;
-      case 3: productRows<onto, tileRows(3), 3>(rows, depth, a, aRow, aStep, b, bRow, c, cRow, rowScale); break;
+      case 2: productRows<onto, tileRows(2), 2>(rows, depth, a, b, bRow, c, cRow, rowScale); break;
+      case 3: productRows<onto, tileRows(3), 3>(rows, depth, a, b, bRow, c, cRow, rowScale); break;
 #endif
-      default:
-        productRows<onto, tileRows(kTileVectors), kTileVectors>(rows, depth, a, aRow, aStep, b, bRow, c, cRow,
-                                                                rowScale);
+      default: productRows<onto, tileRows(kTileVectors), kTileVectors>(rows, depth, a, b, bRow, c, cRow, rowScale);
     }
   }
 }
