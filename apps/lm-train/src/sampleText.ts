@@ -1,17 +1,20 @@
 import { UserError } from '@scmoe/errors';
-import type { Gpt } from '@scmoe/models';
+import type { Gpt, SamplingOptions } from '@scmoe/models';
 import { streamDecoder, type Tokenizer } from '@scmoe/trainer';
 
-export interface SamplingOptions {
+import { StopFinder } from './StopFinder.js';
+
+export interface SampleTextOptions extends SamplingOptions {
   maxTokens: number;
-  temperature: number;
-  topK?: number;
-  topP?: number;
   seed: number;
+  /** Strings before which the text ends. */
+  stop?: readonly string[];
+  /** The text ends where the model ends a document; else an empty line stands there, and it goes on. */
+  stopAtEnd?: boolean;
 }
 
 /**
- * Continues a prompt and hands each piece of text over as it comes. Where the model ends a document, an empty line.
+ * Continues a prompt and hands each piece of text over as it comes.
  *
  * @throws UserError when the prompt is empty and the vocabulary has no token to start from.
  */
@@ -19,7 +22,7 @@ export async function sampleText(
   model: Gpt,
   tokenizer: Tokenizer,
   prompt: string,
-  { maxTokens, temperature, topK, topP, seed }: SamplingOptions,
+  { maxTokens, seed, stop = [], stopAtEnd = false, ...sampling }: SampleTextOptions,
   onText: (text: string) => void,
 ): Promise<number> {
   const ids = Array.from(tokenizer.encode(Buffer.from(prompt)));
@@ -27,17 +30,22 @@ export async function sampleText(
   if (ids.length === 0 && tokenizer.endOfText !== undefined) ids.push(tokenizer.endOfText);
   if (ids.length === 0) throw new UserError('--prompt: expected at least one character, got none.', { exitCode: 2 });
   const decode = streamDecoder(tokenizer);
+  const finder = new StopFinder(stop);
+  const write = (text: string) => {
+    if (text !== '') onText(text);
+  };
   let numTokens = 0;
   await model.generate(ids, {
+    ...sampling,
     maxNewTokens: maxTokens,
-    temperature,
-    ...(topK !== undefined && { topK }),
-    ...(topP !== undefined && { topP }),
+    stopTokens: stopAtEnd && tokenizer.endOfText !== undefined ? [tokenizer.endOfText] : [],
     seed,
     onToken: (id: number) => {
       numTokens++;
-      onText(id === tokenizer.endOfText ? '\n\n' : decode(id));
+      write(finder.push(id === tokenizer.endOfText ? '\n\n' : decode(id)));
+      return !finder.found;
     },
   });
+  write(finder.push(decode()) + finder.rest());
   return numTokens;
 }

@@ -107,6 +107,13 @@ describe('lm-train', () => {
     expect((await lmTrain(...args)).out).toBe(first.out);
     const cold = await lmTrain(...args, '--temperature', '0', '--top-k', '5', '--top-p', '0.9');
     expect(cold.code).toBe(0);
+
+    const rest = first.out.slice('the '.length);
+    const stop = rest.slice(5, 8);
+    const stopped = await lmTrain(...args, '--stop', stop, '--stop', 'never comes', '--stop-at-end');
+    expect(stopped.out).toBe(`the ${rest.slice(0, rest.indexOf(stop))}\n`);
+    const wrong = await lmTrain(...args, '--presence-penalty', '3');
+    expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('at least -2 and at most 2') as string });
   });
 
   it('refuses a damaged checkpoint, and takes the one before it when told to', async () => {

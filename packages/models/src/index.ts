@@ -1,4 +1,5 @@
-export { checkSampling, sampleToken, type SamplingOptions } from './generation/sampleToken.js';
+export { checkSampling, type SamplingOptions } from './generation/SamplingOptions.js';
+export { TokenSampler } from './generation/TokenSampler.js';
 export { generate, type GenerateOptions, type TokenPredictor } from './generation/generate.js';
 export { Gpt, type GptCache, type GptOptions } from './gpt/Gpt.js';
 export { gptOptions, resolveGpt, type GptConfig, type GptMoeConfig, type ResolvedGpt } from './gpt/GptConfig.js';

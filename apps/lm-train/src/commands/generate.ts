@@ -10,16 +10,11 @@ import {
 import { Command } from 'commander';
 
 import { openLanguageModel } from '../openLanguageModel.js';
-import { sampleText } from '../sampleText.js';
+import { sampleText, type SampleTextOptions } from '../sampleText.js';
 
-interface GenerateOptions extends RuntimeOptions {
-  prompt: string;
-  maxTokens: number;
-  temperature: number;
-  topK?: number;
-  topP?: number;
-  seed: number;
-}
+type GenerateOptions = RuntimeOptions & SampleTextOptions & { prompt: string };
+
+const collected = (text: string, before: string[] = []) => [...before, text];
 
 /** The command that writes text. */
 export function generateCommand(terminal: Terminal): Command {
@@ -35,6 +30,33 @@ export function generateCommand(terminal: Terminal): Command {
       'choose among the likeliest tokens that together have this probability',
       realNumber(0, { exclusive: true, maximum: 1 }),
     )
+    .option(
+      '--min-p <x>',
+      'choose among tokens at least this share as likely as the likeliest',
+      realNumber(0, { maximum: 1 }),
+    )
+    .option(
+      '--typical-p <x>',
+      'choose among the most typical tokens that together have this probability',
+      realNumber(0, { exclusive: true, maximum: 1 }),
+    )
+    .option(
+      '--repetition-penalty <x>',
+      'above 1: tokens of prompt and text become less likely',
+      realNumber(0, { exclusive: true }),
+    )
+    .option(
+      '--frequency-penalty <x>',
+      'taken from the score of a token for each time it was written',
+      realNumber(-2, { maximum: 2 }),
+    )
+    .option(
+      '--presence-penalty <x>',
+      'taken from the score of each token that was written',
+      realNumber(-2, { maximum: 2 }),
+    )
+    .option('--stop <text>', 'end before this text; may be given several times', collected)
+    .option('--stop-at-end', 'end where the model ends a document, instead of going on with another one')
     .option('--seed <n>', 'seed of the choice', wholeNumber(0), 1);
   addOptions(command, runtimeOptions());
   return command.action(async (path: string, options: GenerateOptions) => {
@@ -42,7 +64,11 @@ export function generateCommand(terminal: Terminal): Command {
     const { model, tokenizer } = await openLanguageModel(path, options, aside);
     terminal.out.write(options.prompt);
     const start = performance.now();
-    const numTokens = await sampleText(model, tokenizer, options.prompt, options, (text) => terminal.out.write(text));
+    const { maxTokens, seed, stop, stopAtEnd, temperature, topK, topP, minP, typicalP } = options;
+    const { repetitionPenalty, frequencyPenalty, presencePenalty } = options;
+    const sampling = { temperature, topK, topP, minP, typicalP, repetitionPenalty, frequencyPenalty, presencePenalty };
+    const how = { maxTokens, seed, stop, stopAtEnd, ...sampling };
+    const numTokens = await sampleText(model, tokenizer, options.prompt, how, (text) => terminal.out.write(text));
     terminal.out.write('\n');
     const seconds = (performance.now() - start) / 1000;
     terminal.err.write(`${count(numTokens)} tokens, ${count(numTokens / seconds)} tokens/s\n`);

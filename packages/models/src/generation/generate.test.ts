@@ -89,6 +89,27 @@ describe('generate', () => {
     expect(seen).toEqual(tokens);
   });
 
+  it('ends before a stop token, and after the token at which it is told to', async () => {
+    const tokens = await model.generate(prompt, { maxNewTokens: 8 });
+    const stop = tokens[5]!;
+    const before = tokens.slice(0, tokens.indexOf(stop));
+    expect(await model.generate(prompt, { maxNewTokens: 8, stopTokens: [stop] })).toEqual(before);
+    let left = 3;
+    expect(await model.generate(prompt, { maxNewTokens: 8, onToken: () => --left > 0 })).toEqual(tokens.slice(0, 3));
+    const controller = new AbortController();
+    const { signal } = controller;
+    expect(await model.generate(prompt, { maxNewTokens: 8, signal, onToken: () => void controller.abort() })).toEqual(
+      tokens.slice(0, 1),
+    );
+  });
+
+  it('repeats itself less with a penalty', async () => {
+    const distinct = async (options: object) =>
+      new Set(await model.generate(prompt, { maxNewTokens: 15, temperature: 0, ...options })).size;
+    expect(await distinct({ presencePenalty: 1000 })).toBe(15);
+    expect(await distinct({})).toBeLessThan(15);
+  });
+
   it('generates nothing when asked for nothing', async () => {
     expect(await model.generate(prompt, { maxNewTokens: 0 })).toEqual([]);
   });
@@ -107,6 +128,8 @@ describe('generate', () => {
     ['an empty prompt', [], {}, /prompt: expected at least one token, got none/],
     ['a foreign token', [1, 19], {}, /prompt: expected ids from 0 to 18, got 19/],
     ['a negative number of tokens', [1], { maxNewTokens: -1 }, /maxNewTokens: expected an integer >= 0, got -1/],
+    ['a foreign stop token', [1], { stopTokens: [19] }, /stopTokens: expected ids from 0 to 18, got 19/],
+    ['a bias on a foreign token', [1], { logitBias: { 40: 1 } }, /logitBias: expected ids from 0 to 18, got 40/],
     ['an impossible topP', [1], { topP: 2 }, /topP: expected a probability/],
   ])('rejects %s', async (_, ids, options, message) => {
     await expect(model.generate(ids, { maxNewTokens: 1, ...options })).rejects.toThrow(message);

@@ -2,15 +2,20 @@ import { ArgumentError } from '@scmoe/errors';
 import { RandomStream } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import { checkSampling, sampleToken, type SamplingOptions } from './sampleToken.js';
+import type { SamplingOptions } from './SamplingOptions.js';
+import { TokenSampler } from './TokenSampler.js';
 
 /** Options of `generate`. */
 export interface GenerateOptions extends SamplingOptions {
   maxNewTokens: number;
   /** The same seed, prompt and options give the same text. */
   seed?: number;
-  /** Gets each token as soon as it is chosen. */
-  onToken?: (token: number) => void;
+  /** Tokens that end the text; they are no part of it. */
+  stopTokens?: readonly number[];
+  /** Gets each token as soon as it is chosen; where it gives false the text ends with that token. */
+  onToken?: (token: number) => unknown;
+  /** Ends the text before the next token. */
+  signal?: AbortSignal;
 }
 
 /** A language model as generation sees it. `Cache` holds what the model remembers of the tokens so far. */
@@ -29,10 +34,13 @@ export interface TokenPredictor<Cache extends { length: number }> {
 export async function generate<Cache extends { length: number }>(
   model: TokenPredictor<Cache>,
   prompt: readonly number[],
-  { maxNewTokens, seed = 0, onToken, ...sampling }: GenerateOptions,
+  { maxNewTokens, seed = 0, stopTokens = [], onToken, signal, ...sampling }: GenerateOptions,
 ): Promise<number[]> {
-  checkPrompt(prompt, model.vocabSize);
-  checkSampling(sampling);
+  checkIds('prompt', prompt, model.vocabSize);
+  if (prompt.length === 0) throw new ArgumentError('prompt: expected at least one token, got none');
+  checkIds('stopTokens', stopTokens, model.vocabSize);
+  checkIds('logitBias', Object.keys(sampling.logitBias ?? {}).map(Number), model.vocabSize);
+  const sampler = new TokenSampler(sampling, prompt);
   if (!Number.isInteger(maxNewTokens) || maxNewTokens < 0) {
     throw new ArgumentError(`maxNewTokens: expected an integer >= 0, got ${maxNewTokens}`);
   }
@@ -42,7 +50,7 @@ export async function generate<Cache extends { length: number }>(
   let next = tokens.slice(-model.sequenceLength);
   let past: Cache | undefined;
   try {
-    for (let i = 0; i < maxNewTokens; i++) {
+    for (let i = 0; i < maxNewTokens && signal?.aborted !== true; i++) {
       if (past && past.length + next.length > model.sequenceLength) {
         tf.dispose(past);
         past = undefined;
@@ -51,11 +59,13 @@ export async function generate<Cache extends { length: number }>(
       const { logits, cache } = model.nextToken(next, past);
       tf.dispose(past);
       past = cache;
-      const token = sampleToken((await logits.data()) as Float32Array, sampling, random.uniform());
+      const scores = (await logits.data()) as Float32Array;
       logits.dispose();
+      const token = sampler.next(scores, random.uniform());
+      if (stopTokens.includes(token)) break;
       tokens.push(token);
       next = [token];
-      onToken?.(token);
+      if (onToken?.(token) === false) break;
     }
   } finally {
     tf.dispose(past);
@@ -63,8 +73,8 @@ export async function generate<Cache extends { length: number }>(
   return tokens.slice(prompt.length);
 }
 
-function checkPrompt(prompt: readonly number[], vocabSize: number): void {
-  if (prompt.length === 0) throw new ArgumentError('prompt: expected at least one token, got none');
-  const foreign = prompt.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
-  if (foreign !== undefined) throw new ArgumentError(`prompt: expected ids from 0 to ${vocabSize - 1}, got ${foreign}`);
+function checkIds(what: string, ids: readonly number[], vocabSize: number): void {
+  const foreign = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
+  if (foreign !== undefined)
+    throw new ArgumentError(`${what}: expected ids from 0 to ${vocabSize - 1}, got ${foreign}`);
 }
