@@ -1,6 +1,6 @@
 // What it costs to save beside training: npm run torture:saving, on a machine that does nothing else, with the packages built
-//   --saves <n>      checkpoints (12)
-//   --every <n>      steps behind each, and as many without one (12)
+//   --saves <n>      checkpoints (8)
+//   --every <n>      steps behind each, and as many without one (20)
 //   --width <n>      of the model (384)
 //   --threads <n>    (the machine's cores)
 //   --folder <path>  where the checkpoints lie meanwhile (the folder of temporary files)
@@ -19,8 +19,8 @@ import { backgroundTime } from './backgroundTime.mjs';
 
 const { values } = parseArgs({
   options: {
-    saves: { type: 'string', default: '12' },
-    every: { type: 'string', default: '12' },
+    saves: { type: 'string', default: '8' },
+    every: { type: 'string', default: '20' },
     width: { type: 'string', default: '384' },
     threads: { type: 'string', default: String(availableParallelism()) },
     folder: { type: 'string', default: tmpdir() },
