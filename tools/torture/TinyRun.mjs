@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const root = resolve(import.meta.dirname, '..', '..');
 /** The statuses that a run ends with when it is told to. */
 export const statusOf = { SIGHUP: 129, SIGINT: 130, SIGUSR1: 138, SIGTERM: 143 };
-const rest = { steps: 1_000_000, 'eval-every': 0, 'save-every': 0, 'sample-tokens': 0, threads: 1 };
+const rest = { steps: 1_000_000, 'eval-every': 0, 'save-every': 0, keep: 1, 'sample-tokens': 0, threads: 1 };
 const tiny = { 'd-model': 8, 'num-layers': 2, 'num-heads': 1, 'sequence-length': 16, ...rest };
 
 /** Makes the text that runs in `folder` learn. */
@@ -17,7 +17,7 @@ export function makeText(folder) {
   return text;
 }
 
-/** A run on `ranks` ranks, in `runs`. With `built` it is the built programs; else what lies here, built or not. */
+/** A run on `ranks` ranks, in `runs`, which goes on where there is one. With `built` it is the built programs; else what lies here, built or not. */
 export class TinyRun {
   output = '';
 
@@ -25,7 +25,10 @@ export class TinyRun {
     this.runs = runs;
     const node = built ? [] : ['-C', '@scmoe/source', '--import', join(root, 'tools/testing/src/runSource.mjs')];
     const main = join(root, 'apps/lm-train', built ? 'dist/main.js' : 'src/main.ts');
-    const given = { ...tiny, 'num-experts': Math.max(2, ranks), data: text, 'run-dir': runs, ...options };
+    const [before] = this.folders();
+    const resume = before && { resume: before };
+    const given = { ...tiny, 'num-experts': Math.max(2, ranks), data: text, 'run-dir': runs, ...resume, ...options };
+    this.began = this.steps();
     const flags = Object.entries(given).flatMap(([name, value]) => [`--${name}`, `${value}`]);
     const train = [process.execPath, ...node, main, 'train', ...flags, '--no-progress'];
     const launcher = [process.execPath, ...node, join(root, 'packages/cli/bin/scmoe.mjs'), 'launch'];
@@ -44,9 +47,9 @@ export class TinyRun {
     return this.process.exitCode !== null || this.process.signalCode !== null;
   }
 
-  /** Waits for the first steps; false where they don't come. */
+  /** Waits for some steps; false where they don't come. */
   async trains() {
-    for (const deadline = Date.now() + 240_000; this.steps() < 3; await sleep(20)) {
+    for (const deadline = Date.now() + 240_000; this.steps() < this.began + 3; await sleep(20)) {
       if (this.hasEnded || Date.now() > deadline) return false;
     }
     return true;

@@ -1,16 +1,18 @@
 // Ends runs in the ways in which people and schedulers do it, over and over, and counts what was lost: npm run torture
-//   --tries <n>     of each attack (5)
-//   --minutes <n>   starts no more after so long (15); Ctrl-C does so too
-//   --only <text>   attacks whose group (terminations, strangers) or name has it
-//   --ranks <list>  attacks on so many ranks (1,2,4)
-//   --at-once <n>   runs at the same time (1)
-//   --built         the built programs, which start three times faster; else what lies here, built or not
+//   --tries <n>       of each attack (5)
+//   --minutes <n>     starts no more after so long (15); Ctrl-C does so too
+//   --only <text>     attacks whose group (terminations, strangers) or name has it
+//   --ranks <list>    attacks on so many ranks (1,2,4)
+//   --at-once <n>     runs at the same time (1)
+//   --results <file>  gets a line for each try; those that are there count, so that several sessions add up
+//   --built           the built programs, which start three times faster; else what lies here, built or not
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
+import { Results } from './Results.mjs';
 import { strangers } from './strangers.mjs';
 import { lossOf, terminations } from './terminations.mjs';
 import { makeText, TinyRun } from './TinyRun.mjs';
@@ -22,15 +24,19 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     ranks: { type: 'string', default: '1,2,4' },
     'at-once': { type: 'string', default: '1' },
+    results: { type: 'string' },
     built: { type: 'boolean', default: false },
   },
 });
 const base = mkdtempSync(join(tmpdir(), 'scmoe-torture-'));
 const text = makeText(base);
 
-/** @returns `problem`: what was wrong, where something was lost; and what was measured */
-async function attempt({ ranks, signal, atStart, attack }) {
-  const runs = mkdtempSync(join(base, 'runs-'));
+/**
+ * @param lane folders of runs that go on, by their number of ranks
+ * @returns `problem`: what was wrong, where something was lost; and what was measured
+ */
+async function attempt({ ranks, signal, atStart, attack, goesOn }, lane) {
+  const runs = (goesOn && lane.get(ranks)) ?? mkdtempSync(join(base, 'runs-'));
   const measured = {};
   const began = performance.now();
   const run = new TinyRun({ ranks, runs, text, built: values.built });
@@ -46,7 +52,9 @@ async function attempt({ ranks, signal, atStart, attack }) {
     return lossOf(run, signal, pids);
   };
   const what = await loss().catch((error) => `the attack failed: ${error.stack}`);
-  if (what === undefined) rmSync(runs, { recursive: true });
+  if (goesOn && what === undefined) lane.set(ranks, runs);
+  else lane.delete(ranks);
+  if (!goesOn && what === undefined) rmSync(runs, { recursive: true });
   return { problem: what && `${what}\n${run.output}`, ...measured };
 }
 
@@ -56,21 +64,27 @@ const wanted = values.ranks.split(',').map(Number);
 const chosen = [...terminations, ...strangers].filter(
   ({ group, name, ranks }) => `${group}: ${name}`.includes(values.only) && wanted.includes(ranks),
 );
-const results = chosen.map(({ ranks, name }) => ({ ranks, attack: name, tries: 0, lost: 0 }));
-const measures = chosen.map(() => []);
-const problems = [];
-// Round by round, so that what there is no time for is missing from all alike.
-const queue = Array.from({ length: Number(values.tries) }, () => [...chosen.keys()]).flat();
+const results = new Results(values.results);
+const begun = chosen.map((attack) => results.of(attack).length);
+let lost = 0;
+/** The one that was tried least, so that what there is no time for is missing from all alike; undefined when all were tried enough. */
+function next() {
+  const least = Math.min(...begun);
+  if (least >= Number(values.tries)) return undefined;
+  const at = begun.indexOf(least);
+  begun[at]++;
+  return chosen[at];
+}
 const work = async () => {
-  while (queue.length > 0 && Date.now() < end) {
-    const i = queue.shift();
-    const { problem, ...measured } = await attempt(chosen[i]);
-    measures[i].push(measured);
-    results[i].tries++;
+  const lane = new Map();
+  while (Date.now() < end) {
+    const attack = next();
+    if (attack === undefined) return;
+    const { problem, ...measured } = await attempt(attack, lane);
+    results.add(attack, problem, measured);
     if (problem === undefined) continue;
-    results[i].lost++;
-    problems.push(`${chosen[i].name} on ${chosen[i].ranks}: ${problem}`);
-    console.error(problems.at(-1));
+    lost++;
+    console.error(`${attack.name} on ${attack.ranks}: ${problem}`);
   }
 };
 await Promise.all(Array.from({ length: Number(values['at-once']) }, work));
@@ -91,8 +105,13 @@ const measuredOf = (all) =>
   Object.entries(columns)
     .map(([name, of]) => [name, of(all)])
     .filter(([, value]) => value !== undefined);
-console.table(results.map((result, i) => ({ ...result, ...Object.fromEntries(measuredOf(measures[i])) })));
-const total = (name) => results.reduce((sum, result) => sum + result[name], 0);
+const rows = chosen.map((attack) => {
+  const all = results.of(attack);
+  const counts = { tries: all.length, lost: all.filter(({ problem }) => problem).length };
+  return { ranks: attack.ranks, attack: attack.name, ...counts, ...Object.fromEntries(measuredOf(all)) };
+});
+console.table(rows);
+const total = (name) => rows.reduce((sum, row) => sum + row[name], 0);
 console.log(`${total('lost')} of ${total('tries')} lost`);
 rmSync(base, { recursive: true, force: true });
-process.exitCode = problems.length > 0 ? 1 : 0;
+process.exitCode = lost > 0 ? 1 : 0;

@@ -24,6 +24,12 @@ describe('a process started by', () => {
     expect(otherLauncher(env)).toMatch(/^(Open MPI|MPICH \(PMI\)|Slurm) \(.*=1, .*=2\)$/);
   });
 
+  it('torchrun knows its place, and meets the others beside the port that torchrun itself uses', () => {
+    const found = findPlace({ ...recorded.torchrun.env, ...token });
+    expect(found).toMatchObject({ ...second, source: 'torchrun', rendezvous: { host: 'localhost', port: 34558 } });
+    expect(found.note).toBeUndefined();
+  });
+
   it.each<[Recorded]>([[recorded.sbatch], [recorded.salloc]])('$launcher is alone', ({ env }) => {
     expect(findPlace(env)).toMatchObject({ rank: 0, worldSize: 1, source: 'alone' });
     expect(otherLauncher(env)).toBeUndefined();

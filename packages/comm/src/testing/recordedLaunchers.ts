@@ -45,10 +45,20 @@ const task = (rank: number): Environment => ({
 });
 
 /**
- * Environments as they were recorded on 2026-11-28, each with a program that prints its environment; addresses and
- * folders left out.
+ * Environments as they were recorded on 2026-11-28, torchrun's on the day after, each with a program that prints its
+ * environment; folders and other addresses than torchrun's left out.
  */
 export const recorded = {
+  torchrun: {
+    launcher: 'torchrun of PyTorch 2.13.0 (PyPI): torchrun --nproc-per-node 2 --no-python',
+    env: {
+      ...{ RANK: '1', WORLD_SIZE: '2', LOCAL_RANK: '1', LOCAL_WORLD_SIZE: '2', GROUP_RANK: '0', GROUP_WORLD_SIZE: '1' },
+      ...{ MASTER_ADDR: 'localhost', MASTER_PORT: '34557', ROLE_NAME: 'default', ROLE_RANK: '1', ROLE_WORLD_SIZE: '2' },
+      TORCHELASTIC_RUN_ID: '744567e5-6d98-4aa7-acad-f3fc07b542dc',
+      ...{ TORCHELASTIC_RESTART_COUNT: '0', TORCHELASTIC_MAX_RESTARTS: '0', TORCHELASTIC_USE_AGENT_STORE: 'True' },
+      ...{ TORCHELASTIC_SIGNALS_TO_HANDLE: 'SIGTERM,SIGINT,SIGHUP,SIGQUIT', OMP_NUM_THREADS: '1' },
+    },
+  },
   openMpi4: {
     launcher: 'Open MPI 4.1.4 (Debian 12): mpirun -n 2',
     env: { ...openMpi(1, 2, 1, 2), OMPI_APP_CTX_NUM_PROCS: '2', PMIX_NAMESPACE: '1747976193' },

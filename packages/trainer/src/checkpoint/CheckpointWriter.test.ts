@@ -94,6 +94,28 @@ describe.each([
   });
 });
 
+describe.each(['save', 'finish', 'close'] as const)('a thread that rests beside training', (wait) => {
+  it(`is told to hurry when somebody waits for it in ${wait}()`, async () => {
+    const file = join(folder.path, 'rests.mjs');
+    // It answers when it is told so, and not before.
+    writeFileSync(
+      file,
+      `import { parentPort } from 'node:worker_threads';
+       parentPort.on('message', ({ hurry }) => {
+         if (hurry) Atomics.wait(hurry, 0, 0);
+         parentPort.postMessage({ path: hurry ? 'beside' : 'alone' });
+       });`,
+    );
+    const whole: string[] = [];
+    const writer = openCheckpointWriter(folder.path, { onSaved: ({ path }) => void whole.push(path) }, { file });
+    await writer.save(content(1));
+    await (wait === 'save' ? writer.save(content(2), { beside: false }) : writer[wait]());
+    expect(whole[0]).toBe('beside');
+    await writer.close();
+    expect(whole).toEqual(wait === 'save' ? ['beside', 'alone'] : ['beside']);
+  });
+});
+
 it('a run that saves beside itself computes what one does that saves nothing', async () => {
   const sequence = { ids: Uint16Array.from({ length: 200 }, (_, i) => (i * i) % 6), numBytes: 200 };
   const go = async (

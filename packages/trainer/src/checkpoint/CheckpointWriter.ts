@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { UserError } from '@scmoe/errors';
 
 import type { CheckpointContent } from './CheckpointContent.js';
+import { hurryUp, newHurry } from './Pace.js';
 import type { Retention } from './pruneCheckpoints.js';
 import { SnapshotMemory } from './snapshot.js';
 import { type WriteAnswer, type WriteJob, writeSnapshot } from './writeSnapshot.js';
@@ -34,6 +35,8 @@ export class CheckpointWriter {
   /** The thread has a low priority, which it can't give back. */
   private isSlow = false;
   private pending: Promise<void> | undefined;
+  /** Of the checkpoint that is written beside training. */
+  private hurry: Int32Array | undefined;
   private failure: { error: unknown } | undefined;
 
   /** Use `openCheckpointWriter`. */
@@ -56,7 +59,8 @@ export class CheckpointWriter {
     const snapshot = await this.memory.take(content);
     if (this.isSlow && !beside) await this.endThread();
     this.isSlow = beside;
-    this.pending = this.write({ folder: this.folder, snapshot, retention, pruneFirst, beside })
+    this.hurry = beside ? newHurry() : undefined;
+    this.pending = this.write({ folder: this.folder, snapshot, retention, pruneFirst, hurry: this.hurry })
       .then((path) => onSaved?.({ step: content.step, path }))
       .catch((error: unknown) => void (this.failure ??= { error }));
   }
@@ -72,15 +76,21 @@ export class CheckpointWriter {
    * @throws UserError where a checkpoint could not be written
    */
   async finish(): Promise<void> {
-    await this.pending;
+    await this.written();
     this.pending = undefined;
     this.check();
   }
 
   /** Ends the thread when it has written what it has; says nothing of what could not be written. */
   async close(): Promise<void> {
-    await this.pending;
+    await this.written();
     await this.endThread();
+  }
+
+  /** Nothing else is done until then, so the thread need not step back. */
+  private async written(): Promise<void> {
+    if (this.hurry) hurryUp(this.hurry);
+    await this.pending;
   }
 
   private async endThread(): Promise<void> {
@@ -88,10 +98,10 @@ export class CheckpointWriter {
     this.worker = undefined;
   }
 
-  /** Writes in the thread; where there is none, or it ends without a word (no memory for it), here. */
+  /** Writes in the thread; where there is none, or it ends without a word (no memory for it), here and without a rest. */
   private async write(job: WriteJob): Promise<string> {
     const answer = await this.ask(job);
-    if (answer === undefined) return writeSnapshot(job);
+    if (answer === undefined) return writeSnapshot({ ...job, hurry: undefined });
     if ('path' in answer) return answer.path;
     const { name, message, stack } = answer.failure;
     throw name === 'UserError' ? new UserError(message) : Object.assign(new Error(message), { name, stack });

@@ -4,12 +4,12 @@ import { parentPort } from 'node:worker_threads';
 
 import { type WriteAnswer, type WriteJob, writeSnapshot } from './writeSnapshot.js';
 
-/** What is written beside training takes about a tenth of a core that training wants too, or all that nobody wants. */
+/** What is written beside training gives way to it wherever both want the same core. */
 const lowPriority = 10;
 
 parentPort!.on('message', (job: WriteJob) => {
   // On Linux 0 is this thread alone; elsewhere it would be the process.
-  if (job.beside && process.platform === 'linux') setPriority(0, lowPriority);
+  if (job.hurry && process.platform === 'linux') setPriority(0, lowPriority);
   const answer = writeSnapshot(job).then(
     (path): WriteAnswer => ({ path }),
     (error: unknown): WriteAnswer => {

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, fsyncSync, openSync, writeSync } from 'node:fs';
+import { closeSync, createReadStream, fdatasyncSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { open, writeFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 
 import type { FileEntry } from './CheckpointIndex.js';
+import type { Pace } from './Pace.js';
 
 /** Makes sure that a file, or the names in a folder, would survive a power cut. */
 export async function flush(path: string): Promise<void> {
@@ -23,15 +24,20 @@ export async function writeText(path: string, text: string): Promise<FileEntry> 
   return { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
-const largestWrite = 2 ** 26;
+/** About a millisecond of writing and of SHA-256. */
+const largestWrite = 2 ** 20;
+/** What is flushed in one go beside training: a disk that is given a whole checkpoint at once keeps a core busy with it. */
+const largestFlush = 2 ** 25;
 
 /**
  * Writes a file that would survive a power cut from its pieces, which may lie in shared memory. It blocks: in a thread of its
  * own all is done with that thread's priority, where promises would have the threads of the whole process work for it.
+ *
+ * @param pace of the thread, where something else goes on beside it
  */
-export function writePieces(path: string, pieces: readonly Uint8Array[]): FileEntry {
+export function writePieces(path: string, pieces: readonly Uint8Array[], pace?: Pace): FileEntry {
   const hash = createHash('sha256');
-  let bytes = 0;
+  let [bytes, flushed] = [0, 0];
   const file = openSync(path, 'wx');
   try {
     for (const piece of pieces) {
@@ -40,8 +46,13 @@ export function writePieces(path: string, pieces: readonly Uint8Array[]): FileEn
         const written = writeSync(file, piece, done, Math.min(largestWrite, piece.length - done));
         hash.update(piece.subarray(done, done + written));
         done += written;
+        bytes += written;
+        pace?.rest();
+        if (pace?.isHurried === false && bytes - flushed >= largestFlush) {
+          fdatasyncSync(file);
+          flushed = bytes;
+        }
       }
-      bytes += piece.length;
     }
     fsyncSync(file);
   } finally {

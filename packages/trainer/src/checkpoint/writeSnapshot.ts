@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 
 import { writePieces } from './durableFiles.js';
+import { Pace } from './Pace.js';
 import { pruneCheckpoints, type Retention } from './pruneCheckpoints.js';
 import type { Snapshot } from './snapshot.js';
 import { storeCheckpoint } from './storeCheckpoint.js';
@@ -12,8 +13,8 @@ export interface WriteJob {
   retention: Retention;
   /** Removes old checkpoints before it writes, not afterwards: see `CheckpointWriterOptions`. */
   pruneFirst?: boolean;
-  /** Something else is to be done meanwhile, which goes first. */
-  beside?: boolean;
+  /** Where something else is to be done meanwhile, which goes first: whether somebody waits for the checkpoint yet, see `Pace`. */
+  hurry?: Int32Array;
 }
 
 /** What it answers: the checkpoint's folder, or what went wrong. */
@@ -25,14 +26,15 @@ export type WriteAnswer = { path: string } | { failure: { name: string; message:
  * @returns the checkpoint's folder
  * @throws UserError that says why it can't be written
  */
-export async function writeSnapshot({ folder, snapshot, retention, pruneFirst }: WriteJob): Promise<string> {
+export async function writeSnapshot({ folder, snapshot, retention, pruneFirst, hurry }: WriteJob): Promise<string> {
   const { index, files } = snapshot;
+  const pace = hurry && new Pace(hurry);
   if (pruneFirst) await pruneCheckpoints(folder, retention);
   return storeCheckpoint(folder, {
     index,
     writeFiles: (temporary) => {
       const entries = Object.entries(files).map(([name, pieces]) => {
-        return [name, writePieces(join(temporary, name), pieces)] as const;
+        return [name, writePieces(join(temporary, name), pieces, pace)] as const;
       });
       return Object.fromEntries(entries);
     },
