@@ -7,6 +7,7 @@ import { gatherKernels } from './gather.js';
 import { matMulKernels } from './matMul.js';
 import { argReduceKernels, reduceKernels } from './reduce.js';
 import { reshapeKernels } from './reshape.js';
+import { resizeGradientKernels } from './resizeGradient.js';
 import { rowKernels } from './rows.js';
 import { sliceKernels } from './slice.js';
 import { unaryKernels } from './unary.js';
@@ -25,4 +26,5 @@ export const standardKernels: KernelConfig[] = [
   ...matMulKernels,
   ...rowKernels,
   ...fillKernels,
+  ...resizeGradientKernels,
 ];

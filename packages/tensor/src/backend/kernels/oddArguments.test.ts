@@ -2,6 +2,7 @@ import { describeUnless } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { backendName, findAddon } from '../../index.js';
+import { hasWindows } from './resizeGradient.js';
 
 describeUnless(findAddon().problem, 'native kernels', () => {
   it('broadcasts batches of matrices in part, which tfjs-backend-cpu does not', () => {
@@ -20,6 +21,7 @@ describeUnless(findAddon().problem, 'native kernels', () => {
     ['padding that is negative on one side', (x) => tf.pad(x, [[-2, 3], [1, 1]])], // prettier-ignore
     ['an axis that comes twice', (x) => tf.transpose(x, [1, 1])],
     ['half a repetition', (x) => tf.tile(x, [1.5, 2])],
+    ['a slice of no whole size', (x) => tf.slice(x, [1, 0], [0, 2.5])],
     ['half a class', (x) => tf.oneHot(tf.cast(x, 'int32'), 2.5)],
   ])('do with %s what tfjs-backend-cpu does, and leave nothing behind', (_, op) => {
     const outcome = (backend: string) => {
@@ -34,6 +36,36 @@ describeUnless(findAddon().problem, 'native kernels', () => {
       return { end, left: tf.backend().numDataIds() - before };
     };
     expect(outcome(backendName)).toEqual({ ...outcome('cpu'), left: 0 });
+  });
+
+  it('takes every other row of one column, which tfjs-backend-cpu does not', () => {
+    void tf.setBackend(backendName);
+    tf.tidy(() => {
+      const x = tf.tensor2d([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], [4, 3]);
+      const column = tf.stridedSlice(x, [0, 1], [4, 2], [2, 1], 0, 0, 0, 0, 2);
+      expect([column.shape, [...column.dataSync()]]).toEqual([[2], [2, 8]]);
+    });
+  });
+
+  it('resizes gradients as far as tfjs-backend-cpu can, and refuses the rest', () => {
+    const gradient = (backend: string) => {
+      void tf.setBackend(backend);
+      return tf.tidy(() => {
+        const picture = tf.tensor3d([1, 2, 3, 4], [2, 2, 1]);
+        const resized = (x: tf.Tensor3D) => tf.image.resizeNearestNeighbor(x, [3, 5], true).square().sum();
+        return tf
+          .grad(resized as (x: tf.Tensor) => tf.Scalar)(picture)
+          .arraySync();
+      });
+    };
+    expect(gradient(backendName)).toEqual(gradient('cpu'));
+
+    const images = (height: number, width: number) => ({ shape: [1, height, width, 1] });
+    for (const alignCorners of [true, false]) {
+      expect(hasWindows({ images: images(2, 2), dy: images(9, 9) }, alignCorners)).toBe(true);
+      expect(hasWindows({ images: images(2, 2), dy: images(1, 1) }, alignCorners)).toBe(true);
+      expect(hasWindows({ images: images(2, 2), dy: images(Infinity, 2) }, alignCorners)).toBe(false);
+    }
   });
 
   it('refuses a bias or slopes of more dimensions than the product, a slice and an index outside of the tensor', () => {

@@ -34,6 +34,7 @@ const slice = standardKernel<{ x: tf.TensorInfo }, { begin: number | number[]; s
   (backend, { x }, attributes) => {
     const [begin, size] = tf.slice_util.parseSliceParams(x, attributes.begin, attributes.size) as [number[], number[]];
     tf.slice_util.assertParamsValid(x, begin, size);
+    if (![...begin, ...size].every(Number.isInteger)) return undefined;
     return take(backend, x, begin, size);
   },
 );

@@ -1,9 +1,11 @@
+import { hasWindows } from '../../backend/kernels/resizeGradient.js';
 import type { Call } from './Call.js';
 import { elements } from './Draw.js';
 
-/** Arguments of single kernels that are not drawn. */
+/** Arguments of single kernels that are not drawn: those for which the reference does not end. */
 const leftOut: Record<string, (call: Call) => boolean> = {
-  ResizeNearestNeighborGrad: ({ operands }) => operands['images']!.shape.slice(1, 3).includes(1),
+  ResizeNearestNeighborGrad: ({ operands: { images, dy }, attributes }) =>
+    !hasWindows({ images: images!, dy: dy! }, Boolean(attributes['alignCorners'])),
 };
 
 /** Calls that are made on no backend; infinite attributes are for the functions of `tf`, which look at them first. */
@@ -16,6 +18,9 @@ export function isLeftOut(call: Call): boolean {
 const known: Record<string, (call: Call) => boolean> = {
   // An axis from the end: its shape then holds an undefined. Ours sums.
   Cumsum: ({ attributes }) => (attributes['axis'] as number) < 0,
+  // A dimension that is dropped beside steps of more than one: it reads with too few coordinates. Ours takes what is asked for.
+  StridedSlice: ({ attributes: { shrinkAxisMask, strides } }) =>
+    shrinkAxisMask !== 0 && [strides].flat().some((stride) => stride !== 1),
   // What is not to be sorted may be: ours always is.
   TopK: ({ attributes }) => !attributes['sorted'],
   // It takes matrix i modulo how many there are, whatever the shapes say: right for one matrix, or for none that repeats.
@@ -28,6 +33,7 @@ const known: Record<string, (call: Call) => boolean> = {
 for (const name of ['_FusedMatMul', 'tf.matMul', 'tf.fused.matMul']) known[name] = known['BatchMatMul']!;
 known['tf.cumsum'] = known['Cumsum']!;
 known['tf.topk'] = known['TopK']!;
+known['tf.stridedSlice'] = known['StridedSlice']!;
 
 export function isKnown(call: Call): boolean {
   return known[call.name]?.(call) ?? false;

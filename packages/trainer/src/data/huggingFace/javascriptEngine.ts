@@ -2,19 +2,26 @@ import type { TokenizerEngine } from './TokenizerEngine.js';
 import type { ModelJson, TokenizerJson } from './TokenizerJson.js';
 import { unigramSplitter } from './unigramSplitter.js';
 import { wordMerger } from './wordMerger.js';
+import { wordPieceSplitter } from './wordPieceSplitter.js';
 
 /** What is used of the library, whose own types need a bundler to resolve. */
 interface Library {
   decoder: Decoder | null;
   model: {
+    /** What the library calls: tokens of words by `encode`, unknown ones joined where the model says so. */
+    _call(words: string[]): unknown[];
     encode(words: string[]): string[];
     bpe?(word: string): string[];
+    tokens_to_ids: ReadonlyMap<string, number>;
+    unk_token_id: number;
     end_of_word_suffix?: string;
     continuing_subword_suffix?: string | null;
   };
+  added_tokens_map: ReadonlyMap<string, { id: number }>;
+  post_processor: ((tokens: unknown[], pair: null, addSpecialTokens: boolean) => { tokens: unknown[] }) | null;
   get_vocab(withAddedTokens: boolean): Map<string, number>;
   token_to_id(token: string): number | undefined;
-  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
+  encode_text(text: string): unknown[];
   decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string;
 }
 
@@ -42,17 +49,37 @@ export function javascriptEngine(Tokenizer: JavascriptTokenizers, tokenizer: Tok
   keepByteOrderMarks(library.decoder);
   mergeLongWords(library.model, tokenizer.model);
   splitUnigrams(library.model, tokenizer.model);
+  splitWordPieces(library.model, tokenizer.model);
+  const encode = idEncoder(library);
   const ids = new Set(library.get_vocab(true).values());
   return {
     name: 'javascript',
     maxId: [...ids].reduce((a, b) => Math.max(a, b), -1),
     idOf: (token) => library.token_to_id(token),
-    encode: (text, addSpecialTokens) => library.encode(text, { add_special_tokens: addSpecialTokens }).ids,
+    encode,
     decode: (tokens) =>
       // The library wants at least one id.
       tokens.length === 0
         ? ''
         : library.decode([...tokens], { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
+  };
+}
+
+/**
+ * Encodes without the library's own `encode`, which hands a list of all tokens from step to step and copies it at each. Here
+ * a part of the text that the model has encoded travels as one list of ids among the added tokens.
+ */
+function idEncoder(library: Library): TokenizerEngine['encode'] {
+  const { model, added_tokens_map } = library;
+  const idOf = (token: string) =>
+    added_tokens_map.get(token)?.id ?? model.tokens_to_ids.get(token) ?? model.unk_token_id;
+  const tokensOf = model._call.bind(model) as (words: string[]) => string[];
+  model._call = (words) => [tokensOf(words).map(idOf)];
+  return (text, addSpecialTokens) => {
+    const encoded = library.encode_text(text);
+    const { tokens } = library.post_processor?.(encoded, null, addSpecialTokens) ?? { tokens: encoded };
+    const parts = (tokens as (string | number[])[]).map((part) => (typeof part === 'string' ? [idOf(part)] : part));
+    return parts.length === 1 ? parts[0]! : parts.flat();
   };
 }
 
@@ -80,7 +107,15 @@ function mergeLongWords(model: Library['model'], { merges }: ModelJson): void {
 function splitUnigrams(model: Library['model'], { type, vocab, unk_id }: ModelJson): void {
   if (type !== 'Unigram' || !Array.isArray(vocab) || typeof unk_id !== 'number') return;
   let split: ReturnType<typeof unigramSplitter> | undefined;
-  model.encode = (words) => words.flatMap((word) => (split ??= unigramSplitter(vocab, unk_id))(word));
+  model.encode = (words) => {
+    split ??= unigramSplitter(vocab, unk_id);
+    return words.length === 1 ? split(words[0]!) : words.flatMap(split);
+  };
+}
+
+/** Splits words in time proportional to their length; the library tries every length at every letter. */
+function splitWordPieces(model: Library['model'], { type, ...options }: ModelJson): void {
+  if (type === 'WordPiece') model.encode = wordPieceSplitter(model.tokens_to_ids, options);
 }
 
 /** Decoders of bytes lose a byte-order mark at the beginning of what they decode. */

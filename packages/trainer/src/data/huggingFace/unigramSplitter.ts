@@ -1,12 +1,15 @@
-/** A letter of the vocabulary's tokens, and what can come after it. */
+/** A code unit of the vocabulary's tokens, and what can come after it. */
 interface TrieNode {
-  readonly next: Map<string, TrieNode>;
+  readonly next: Map<number, TrieNode>;
   /** Id of the token that ends here; -1 where none does. */
   id: number;
 }
 
 /** What an unknown letter scores below the least of the vocabulary, as in the reference. */
 const unknownPenalty = 10;
+
+/** More than the sum of two numbers is rounded by, as a share of their sizes. */
+const roundingOfSums = 2 ** -48;
 
 /**
  * The Unigram model (Kudo, arXiv 1804.10959): the pieces of a word whose scores have the largest sum, unknown letters one by
@@ -24,24 +27,26 @@ export function unigramSplitter(
   const scores = vocab.map(([, score]) => score);
   const unknownScore = scores.reduce((least, score) => Math.min(least, score), Infinity) - unknownPenalty;
   scores[unknown] = unknownScore;
+  const largestScore = scores.reduce((largest, score) => Math.max(largest, Math.abs(score)), 0);
   for (const [id, [token]] of vocab.entries()) {
     let node = root;
-    for (const letter of token) {
-      let child = node.next.get(letter);
-      if (child === undefined) node.next.set(letter, (child = { next: new Map(), id: -1 }));
+    for (let i = 0; i < token.length; i++) {
+      const unit = token.charCodeAt(i);
+      let child = node.next.get(unit);
+      if (child === undefined) node.next.set(unit, (child = { next: new Map(), id: -1 }));
       node = child;
     }
     node.id = id;
   }
 
   return (word) => {
-    const letters = Array.from(word);
-    const { length } = letters;
-    // Pieces in the order in which they begin: where each begins, the best sum up to its end, and the piece before it.
+    const { length } = word;
+    // Pieces in the order in which they begin: what each is, the best sum up to its end, and the piece before it.
+    const tokens: number[] = [unknown];
     const begins: number[] = [0];
     const sums: number[] = [0];
     const before: number[] = [-1];
-    // Those that end at a place, in that order: the first and the last of them, and of each piece the next one.
+    // Those that end at a place and may be on the best way, in that order: the first and the last of them, and of each the next.
     const first = new Int32Array(length + 1).fill(-1);
     const last = new Int32Array(length + 1).fill(-1);
     const following: number[] = [-1];
@@ -49,39 +54,49 @@ export function unigramSplitter(
 
     /** The piece that ends at a place with which another one of `score` has the largest sum. */
     const best = (place: number, score: number): number => {
-      let [found, sum] = [first[place]!, sums[first[place]!]! + score];
+      let found = first[place]!;
       for (let piece = following[found]!; piece >= 0; piece = following[piece]!) {
-        const other = sums[piece]! + score;
-        if (other > sum) [found, sum] = [piece, other];
+        if (sums[piece]! + score > sums[found]! + score) found = piece;
       }
       return found;
     };
-    const add = (begin: number, end: number, score: number): void => {
+    const add = (begin: number, end: number, token: number): void => {
+      const score = scores[token]!;
       const previous = best(begin, score);
-      const piece = begins.push(begin) - 1;
-      sums.push(sums[previous]! + score);
+      const sum = sums[previous]! + score;
+      // Most are far from the largest sum up to their end. Of those near to it rounding may make one the same.
+      const ahead = first[end]! < 0 ? Infinity : sum - sums[first[end]!]!;
+      const nearly = (Math.abs(sum) + largestScore) * roundingOfSums;
+      if (ahead < -nearly) return;
+      const piece = tokens.push(token) - 1;
+      begins.push(begin);
+      sums.push(sum);
       before.push(previous);
       following.push(-1);
-      if (first[end]! < 0) first[end] = piece;
+      if (ahead > nearly) first[end] = piece;
       else following[last[end]!] = piece;
       last[end] = piece;
     };
 
-    for (let begin = 0; begin < length; begin++) {
+    for (let begin = 0, next = 0; begin < length; begin = next) {
+      // A pair of surrogates is one letter; no token ends inside of it.
+      next = begin + (word.codePointAt(begin)! > 0xffff ? 2 : 1);
       let hasLetter = false;
-      let node = root.next.get(letters[begin]!);
+      let node = root.next.get(word.charCodeAt(begin));
       for (let end = begin + 1; node !== undefined; end++) {
         if (node.id >= 0) {
-          add(begin, end, scores[node.id]!);
-          hasLetter ||= end === begin + 1;
+          add(begin, end, node.id);
+          hasLetter ||= end === next;
         }
-        node = end < length ? node.next.get(letters[end]!) : undefined;
+        node = end < length ? node.next.get(word.charCodeAt(end)) : undefined;
       }
-      if (!hasLetter) add(begin, begin + 1, unknownScore);
+      if (!hasLetter) add(begin, next, unknown);
     }
     const pieces: string[] = [];
     for (let piece = best(length, 0), end = length; piece > 0; piece = before[piece]!) {
-      pieces.push(letters.slice(begins[piece], end).join(''));
+      const token = tokens[piece]!;
+      // The vocabulary's own text, where it is that: a text that was there before is found at once in tables.
+      pieces.push(token === unknown ? word.slice(begins[piece], end) : vocab[token]![0]);
       end = begins[piece]!;
     }
     return pieces.reverse();

@@ -26,5 +26,14 @@ export function wordMerger(merges: NonNullable<ModelJson['merges']>): ((word: st
   });
   if (names.length > maxTokens - codePoints) return undefined;
   const table = new PairTable(pairs);
-  return (word) => Array.from(bytePairMerge(Int32Array.from(Array.from(word, idOf)), table, made), (id) => names[id]!);
+  return (word) => {
+    // As many places as there could be characters: a list of numbers in place of one of texts.
+    const characters = new Int32Array(word.length);
+    let length = 0;
+    for (const character of word) characters[length++] = idOf(character);
+    const merged = bytePairMerge(characters.subarray(0, length), table, made);
+    const tokens = new Array<string>(merged.length);
+    for (let i = 0; i < merged.length; i++) tokens[i] = names[merged[i]!]!;
+    return tokens;
+  };
 }
