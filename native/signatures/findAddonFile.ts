@@ -1,8 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
-import { requireFrom } from './requireFrom.js';
+import { folderOf, resolveInstalled } from './resolveInstalled.js';
 
 /** Where an addon is, or would be, and why it is not there. */
 export interface AddonFile {
@@ -29,13 +28,12 @@ export interface AddonFileOptions {
  */
 export function findAddonFile({ packageName, file, moduleUrl, what, advice }: AddonFileOptions): AddonFile {
   const name = join('prebuilds', `${process.platform}-${process.arch}`, file);
-  const here = moduleUrl?.startsWith('file:') ? dirname(fileURLToPath(moduleUrl)) : undefined;
+  const here = folderOf(moduleUrl);
   // `src/addon/` and `dist/` sit at different depths under the package's root.
   const above = here === undefined ? [] : [join(here, '..'), join(here, '..', '..')];
   const own = above.find((folder) => isPackage(folder, packageName));
-  const places = [here, process.argv[1] && dirname(process.argv[1]), process.cwd()];
-  const installed = places.map((place) => (place ? installedPackage(packageName, place) : undefined));
-  const roots = [own, ...installed].filter((folder): folder is string => folder !== undefined);
+  const installed = resolveInstalled(`${packageName}/package.json`, moduleUrl).map((manifest) => dirname(manifest));
+  const roots = [...(own === undefined ? [] : [own]), ...installed];
   const found = roots.map((folder) => join(folder, name)).find(existsSync);
   if (found !== undefined) return { path: found };
   const path = join(roots[0] ?? process.cwd(), name);
@@ -53,14 +51,5 @@ function isPackage(folder: string, packageName: string): boolean {
     return name === packageName;
   } catch {
     return false;
-  }
-}
-
-/** The folder of a package as a module in `place` would import it. */
-function installedPackage(packageName: string, place: string): string | undefined {
-  try {
-    return dirname(requireFrom(join(place, 'program.js')).resolve(`${packageName}/package.json`));
-  } catch {
-    return undefined;
   }
 }

@@ -22,20 +22,20 @@ export class Project {
   }
 
   npm(...args) {
-    return this.#run('npm', args);
+    return this.run('npm', ...args);
   }
 
   node(...args) {
-    return this.#run(process.execPath, args);
+    return this.run(process.execPath, ...args);
   }
 
   /** A command that an installed package brings. */
   bin(name, ...args) {
-    return this.#run(join(this.path, 'node_modules', '.bin', name), args);
+    return this.run(join(this.path, 'node_modules', '.bin', name), ...args);
   }
 
-  /** @returns what it has printed, of both kinds @throws Error with that where it fails */
-  async #run(command, args) {
+  /** @returns what a command has printed, of both kinds @throws Error with that where it fails */
+  async run(command, ...args) {
     try {
       const { stdout, stderr } = await run(command, args, { cwd: this.path, env: this.#env, maxBuffer: 2 ** 26 });
       return stdout + stderr;

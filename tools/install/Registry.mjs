@@ -1,6 +1,6 @@
 // A small npm registry on loopback. What is published to it, it serves; any other package it serves as a tarball of what
 // `npm ci` has put into the repository's node_modules. So an installation elsewhere needs no network, and gets the versions
-// of package-lock.json.
+// of package-lock.json. With another registry behind it, that one has any other package, in all its versions.
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -15,10 +15,12 @@ export class Registry {
   #tarballs = new Map();
   #installed;
   #root;
+  #behind;
 
-  /** @param root the repository */
-  constructor(root) {
+  /** @param root the repository @param behind address of the registry behind this one, ended by a slash */
+  constructor(root, { behind } = {}) {
     this.#root = root;
+    this.#behind = behind;
     this.#installed = installedPackages(root);
   }
 
@@ -45,6 +47,8 @@ export class Registry {
         return reply(201, '{}');
       }
       const tarball = /^(.+)\/-\/(.+)\.tgz$/.exec(path);
+      if (this.#behind !== undefined && !this.#published.has(tarball?.[1] ?? path))
+        return response.writeHead(302, { location: this.#behind + request.url.slice(1) }).end();
       const found = tarball ? await this.#tarball(tarball[1], tarball[2]) : this.#describe(path);
       return found === undefined ? reply(404, '{}') : reply(200, tarball ? found : JSON.stringify(found));
     } catch (error) {

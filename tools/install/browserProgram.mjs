@@ -1,6 +1,8 @@
 // What the page of the browser test runs, bundled with the installed packages; the test calls what is on globalThis.
 import { transformerPair } from '@scmoe/layer';
-import { findAddon, randomNormal, readSafetensors, useBackend } from '@scmoe/tensor';
+import { Gpt, loadPretrained } from '@scmoe/models';
+import { AdamW, findAddon, randomNormal, readSafetensors, useBackend } from '@scmoe/tensor';
+import { byteTokenizer, randomTokenBatches, tokenizeCorpus, train } from '@scmoe/trainer';
 import * as tf from '@tensorflow/tfjs';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 
@@ -16,7 +18,7 @@ function makeModel() {
 }
 
 /** Runs the model forward and trains it on a backend. @returns what happened, in plain numbers */
-export async function train(backend) {
+export async function fitPair(backend) {
   const { line } = await useBackend(backend);
   const model = makeModel();
   const x = randomNormal([16, 8, 16], { seed: 2 });
@@ -31,4 +33,26 @@ export async function train(backend) {
   return { line, used: tf.getBackend(), output, gradients, losses: history.loss };
 }
 
-Object.assign(globalThis, { findAddon, readSafetensors, train, useBackend });
+/** Trains a language model on a text by @scmoe/trainer's loop, and lets it go on. @returns the losses and what it writes */
+export async function trainText(backend) {
+  await useBackend(backend);
+  const text = 'abcdefgh'.repeat(40);
+  const tokenizer = byteTokenizer();
+  const tokens = tokenizeCorpus([{ name: 'text', bytes: new TextEncoder().encode(text) }], tokenizer);
+  const moe = { kind: 'scmoe', numExperts: 4 };
+  const size = { numLayers: 2, dModel: 32, numHeads: 4, sequenceLength: 16 };
+  const model = new Gpt({ vocabSize: tokenizer.vocabSize, ...size, moe }, { seed: 1 });
+  const losses = [];
+  await train({
+    model,
+    optimizer: new AdamW(),
+    drawBatch: randomTokenBatches(tokens, { batchSize: 4, sequenceLength: 16, seed: 2 }),
+    learningRate: () => 0.01,
+    steps: 30,
+    onStep: ({ loss }) => void losses.push(loss),
+  });
+  const written = await model.generate([...new TextEncoder().encode('abc')], { maxNewTokens: 8, temperature: 0 });
+  return { losses, written: tokenizer.decode(written) };
+}
+
+Object.assign(globalThis, { findAddon, fitPair, loadPretrained, readSafetensors, trainText, useBackend });

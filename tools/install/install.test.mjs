@@ -39,6 +39,11 @@ const chromium = findChromium();
 const nativeAddon = existsSync(join(root, 'packages', 'tensor', 'prebuilds'));
 const glooAddon = existsSync(join(root, 'packages', 'comm', 'prebuilds'));
 
+/** The packages that run in a browser. */
+const browserPackages = ['errors', 'tensor', 'comm', 'gating', 'scheduler', 'layer', 'models', 'trainer'].map(
+  (name) => `@scmoe/${name}`,
+);
+
 /** What the project with all packages has besides: a strict TypeScript project under Node has Node's types. */
 const wanted = ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm', '@types/node'];
 
@@ -287,12 +292,25 @@ describe('in a browser', () => {
       'errors/dist/index.js',
       'gating/dist/index.js',
       'layer/dist/index.js',
+      'models/dist/index.browser.js',
       'scheduler/dist/index.js',
       'tensor/dist/index.browser.js',
+      'trainer/dist/index.browser.js',
     ]);
     const external = Object.values(bundle.inputs).flatMap((input) => input.imports.filter((each) => each.external));
     assert.deepEqual(external, []);
   });
+
+  for (const name of browserPackages) {
+    it(`bundles ${name} whole, imported and required`, async () => {
+      const { path } = projects.get('all');
+      for (const contents of [`import * as all from '${name}'; globalThis.all = all;`, `require('${name}');`]) {
+        const stdin = { contents, resolveDir: path };
+        const { warnings } = await build({ stdin, bundle: true, write: false, outdir: path, logLevel: 'silent' });
+        assert.deepEqual(warnings, []);
+      }
+    });
+  }
 
   it('bundles the example of docs/browser.md', async () => {
     const { code } = readmeExample(readFileSync(join(root, 'docs', 'browser.md'), 'utf8'));
@@ -314,6 +332,10 @@ describe('in a browser', () => {
         page.evaluate(() => globalThis.readSafetensors('model.safetensors')),
         /readSafetensors needs Node: a browser has no file system/,
       );
+      await assert.rejects(
+        page.evaluate(() => globalThis.loadPretrained('model')),
+        /loadPretrained needs Node: a browser has no file system/,
+      );
     });
   });
 
@@ -321,7 +343,7 @@ describe('in a browser', () => {
     await withPage(chromium, projects.get('all').path, async (page, complaints) => {
       const results = new Map();
       for (const backend of ['cpu', 'wasm', 'webgl'])
-        results.set(backend, await page.evaluate((name) => globalThis.train(name), backend));
+        results.set(backend, await page.evaluate((name) => globalThis.fitPair(name), backend));
       const reference = results.get('cpu');
       for (const [backend, { used, output, gradients, losses }] of results) {
         assert.equal(used, backend);
@@ -330,6 +352,16 @@ describe('in a browser', () => {
         expectNear(losses, reference.losses, `${backend}: losses`);
         assert.ok(losses.at(-1) < 0.7 * losses[0], `${backend}: losses ${losses}`);
       }
+      assert.deepEqual(complaints, []);
+    });
+  });
+
+  it('trains a language model by the loop of @scmoe/trainer, which then goes on with the text', { skip }, async () => {
+    await withPage(chromium, projects.get('all').path, async (page, complaints) => {
+      const { losses, written } = await page.evaluate(() => globalThis.trainText('cpu'));
+      assert.equal(losses.length, 30);
+      assert.ok(losses.at(-1) < 0.2 * losses[0], `losses ${losses}`);
+      assert.equal(written, 'defghabc');
       assert.deepEqual(complaints, []);
     });
   });

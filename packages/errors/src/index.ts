@@ -17,6 +17,7 @@ export {
 export { expectMemory } from './expectMemory.js';
 export { memoryLimit } from './memoryLimit.js';
 export { nameText } from './nameText.js';
+export { needsNode } from './needsNode.js';
 export { expectKnownOptions, optionNames } from './optionNames.js';
 export { plainText } from './plainText.js';
 export { ScmoeError } from './ScmoeError.js';

@@ -43,17 +43,20 @@ export {
 export { resolveVit, vitOptions, type Pooling, type ResolvedVit, type Stem, type VitConfig } from './vit/VitConfig.js';
 export { vitCosts, type VitCosts } from './vit/vitCosts.js';
 export { vitSpecs } from './vit/vitSpecs.js';
-export { readHuggingFace, type JsonObject } from './huggingFace/folder/openFolder.js';
-export type { LoadOptions } from './huggingFace/loadModel.js';
 export { generationTokens, type GenerationTokens } from './huggingFace/config/generationTokens.js';
-export { loadPretrained, savePretrained } from './huggingFace/pretrained.js';
 export {
+  loadPretrained,
+  loadPretrainedLongcatFlash,
   loadPretrainedVit,
+  readHuggingFace,
   readPretrainedVitConfig,
+  savePretrained,
+  savePretrainedLongcatFlash,
   savePretrainedVit,
+  type JsonObject,
+  type LoadOptions,
+  type SaveOptions,
   type VitLoadOptions,
-} from './huggingFace/pretrainedVit.js';
-export { loadPretrainedLongcatFlash, savePretrainedLongcatFlash } from './huggingFace/pretrainedLongcatFlash.js';
+} from './huggingFace/files.js';
 export { PretrainedError } from './huggingFace/PretrainedError.js';
-export type { SaveOptions } from './huggingFace/saveModel.js';
 export { upcycle, type UpcycleOptions } from './upcycle/upcycle.js';

@@ -5,13 +5,11 @@ export { createTokenizer, restoreTokenizer } from './data/createTokenizer.js';
 export { byteTokenizer } from './data/byteTokenizer.js';
 export { characterTokenizer, charactersOf } from './data/characterTokenizer.js';
 export { gpt2Tokenizer } from './data/gpt2Tokenizer.js';
-export {
-  huggingFaceTokenizer,
-  readHuggingFaceTokenizer,
-  type HuggingFaceTokenizerOptions,
-} from './data/huggingFace/huggingFaceTokenizer.js';
+export { huggingFaceTokenizer, type HuggingFaceTokenizerOptions } from './data/huggingFace/huggingFaceTokenizer.js';
+export { readHuggingFaceTokenizer } from './data/huggingFace/readHuggingFaceTokenizer.js';
 export { streamDecoder } from './data/streamDecoder.js';
-export { fingerprint, type TokenSequence, tokenizeCorpus } from './data/tokenizeCorpus.js';
+export { fingerprint } from './data/fingerprint.js';
+export { type TokenSequence, tokenizeCorpus } from './data/tokenizeCorpus.js';
 export { type BatchShape, randomTokenBatches, sequentialTokenBatches, type TokenBatch } from './data/tokenBatches.js';
 
 export {

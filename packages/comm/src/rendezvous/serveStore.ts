@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+
+import { builtFile } from '@scmoe/native/signatures';
 
 import { RendezvousError, type RendezvousFailure } from './RendezvousError.js';
 import { StoreServer, type StoreServerOptions } from './StoreServer.js';
@@ -23,7 +22,7 @@ export interface StoreProgram {
  * A StoreServer on a thread of its own: the thread of the rank that serves it may be blocked in a collective, or in a
  * long computation, while the other ranks need an answer. The process may end while it is open.
  *
- * @param program what the thread runs; where there is none (source that was not built), the store is on this thread
+ * @param program what the thread runs; where there is none (source that was not built, a bundle), the store is on this thread
  * @throws RendezvousError as StoreServer.listen does
  */
 export async function serveStore(
@@ -51,6 +50,6 @@ export async function serveStore(
 }
 
 function builtProgram(): StoreProgram | undefined {
-  const file = join(dirname(fileURLToPath(import.meta.url)), 'storeWorker.js');
-  return existsSync(file) ? { file } : undefined;
+  const file = builtFile('storeWorker.js', (import.meta as { url?: string }).url);
+  return file === undefined ? undefined : { file };
 }

@@ -6,7 +6,8 @@ import * as tf from '@tensorflow/tfjs';
 
 import type { Architecture, PretrainedModel } from './Architecture.js';
 import { ConfigReader } from './config/ConfigReader.js';
-import { readTokenIds, rememberTokenIds } from './config/generationTokens.js';
+import { rememberTokenIds } from './config/generationTokens.js';
+import { readTokenIds } from './config/readTokenIds.js';
 import { configFile } from './folder/fileNames.js';
 import { openFolder, readConfig, type JsonObject, type PretrainedFolder } from './folder/openFolder.js';
 import { readTie } from './layouts/tiedHead.js';

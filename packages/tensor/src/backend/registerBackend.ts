@@ -8,6 +8,12 @@ import { standardKernels } from './kernels/index.js';
 import { ScmoeBackend } from './ScmoeBackend.js';
 
 /**
+ * Above cpu (1), whose kernels it has, and below wasm (2) and tensorflow (3): a program that brings one of these may live on
+ * convolutions, which are JavaScript here, and keeps it until it asks `useBackend` for another.
+ */
+const priority = 1.5;
+
+/**
  * Registers the backend `scmoe` and its kernels with TF.js where the addon can be used, over TF.js's own backend `cpu`;
  * does nothing elsewhere.
  */
@@ -18,5 +24,5 @@ export function registerBackend(): void {
   const configs = [...javaScriptKernels(), ...standardKernels, ...fusedKernels];
   for (const config of new Map(configs.map((config) => [config.kernelName, config])).values())
     tf.registerKernel(config);
-  tf.registerBackend(backendName, () => new ScmoeBackend(), 4);
+  tf.registerBackend(backendName, () => new ScmoeBackend(), priority);
 }

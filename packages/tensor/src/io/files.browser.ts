@@ -1,3 +1,5 @@
+import { needsNode } from '@scmoe/errors';
+
 import type * as files from './files.js';
 
 /** Nothing to register: `file://` means nothing to a page. TF.js's own `indexeddb://` and `downloads://` are there. */
@@ -12,8 +14,4 @@ export const layOutSafetensors: typeof files.layOutSafetensors = () => {
 
 function refuse(name: string): Promise<never> {
   return Promise.reject(needsNode(name));
-}
-
-function needsNode(name: string): Error {
-  return new Error(`${name} needs Node: a browser has no file system`);
 }

@@ -1,7 +1,9 @@
-import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join, sep } from 'node:path';
+
 import { ScmoeError } from '@scmoe/errors';
+import { resolveInstalled } from '@scmoe/native/signatures';
+import * as tf from '@tensorflow/tfjs';
 
 import { findAddon, loadAddon } from '../addon/loadAddon.js';
 import { backendName } from '../backend/kernel.js';
@@ -41,10 +43,13 @@ async function useScmoe(threads: number): Promise<Activated> {
 
 async function useWasm(): Promise<Activated> {
   const packageName = '@tensorflow/tfjs-backend-wasm';
-  const wasm = await importOptional<typeof import('@tensorflow/tfjs-backend-wasm')>(packageName);
+  const wasm = await importOptional<typeof import('@tensorflow/tfjs-backend-wasm')>(packageName).catch((error) => {
+    // A bundle may have it inside.
+    if (tf.findBackendFactory('wasm') === null) throw error;
+  });
   // On Node the module looks for its .wasm files in the working directory until told where they are.
-  const folder = dirname(createRequire(import.meta.url).resolve(`${packageName}/package.json`));
-  wasm.setWasmPaths(join(folder, 'dist') + sep);
+  const [manifest] = resolveInstalled(`${packageName}/package.json`, (import.meta as { url?: string }).url);
+  if (manifest !== undefined) wasm?.setWasmPaths(join(dirname(manifest), 'dist') + sep);
   await makeCurrent('wasm');
   return { name: 'wasm', threads: 1, about: 'WebAssembly, no threads on Node' };
 }
@@ -67,7 +72,8 @@ async function useTensorFlow(threads: number): Promise<Activated> {
 
 async function importOptional<Module>(packageName: string): Promise<Module> {
   try {
-    return (await import(packageName)) as Module;
+    // By Node itself, in a bundle too: a bundler that takes this over finds nothing at run time.
+    return (await import(/* webpackIgnore: true */ /* @vite-ignore */ packageName)) as Module;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const missing = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND';

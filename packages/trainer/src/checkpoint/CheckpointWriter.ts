@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 
 import { UserError } from '@scmoe/errors';
+import { builtFile } from '@scmoe/native/signatures';
 
 import type { CheckpointContent } from './CheckpointContent.js';
 import { hurryUp, newHurry } from './Pace.js';
@@ -131,7 +129,7 @@ export class CheckpointWriter {
  * Opens a writer that saves checkpoints as `<folder>/step-000123/` beside training. It needs memory for one copy of what is
  * saved.
  *
- * @param program what the thread runs, for tests; where this package is not built it has none, and writes without a thread
+ * @param program what the thread runs, for tests; where this package is not built, or is bundled, it has none, and writes without a thread
  */
 export function openCheckpointWriter(
   folder: string,
@@ -142,6 +140,6 @@ export function openCheckpointWriter(
 }
 
 function builtProgram(): WriterProgram | undefined {
-  const file = join(dirname(fileURLToPath(import.meta.url)), 'checkpointWorker.js');
-  return existsSync(file) ? { file } : undefined;
+  const file = builtFile('checkpointWorker.js', (import.meta as { url?: string }).url);
+  return file === undefined ? undefined : { file };
 }

@@ -1,3 +1,4 @@
+import { textOf } from './textOf.js';
 import type { Tokenizer } from './Tokenizer.js';
 
 const endOfText = 256;
@@ -9,6 +10,6 @@ export function byteTokenizer(): Tokenizer {
     vocabSize: endOfText + 1,
     endOfText,
     encode: (bytes) => bytes,
-    decode: (ids) => Buffer.from(ids.filter((id) => id < endOfText)).toString('utf8'),
+    decode: (ids) => textOf(Uint8Array.from(ids.filter((id) => id < endOfText))),
   };
 }

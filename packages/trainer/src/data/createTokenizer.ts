@@ -1,7 +1,8 @@
 import { byteTokenizer } from './byteTokenizer.js';
 import { characterTokenizer, charactersOf } from './characterTokenizer.js';
 import { gpt2Tokenizer } from './gpt2Tokenizer.js';
-import { huggingFaceTokenizer, readHuggingFaceTokenizer } from './huggingFace/huggingFaceTokenizer.js';
+import { huggingFaceTokenizer } from './huggingFace/huggingFaceTokenizer.js';
+import { readHuggingFaceTokenizer } from './huggingFace/readHuggingFaceTokenizer.js';
 import type { TextDocument } from './readCorpus.js';
 import type { Tokenizer, TokenizerDescription } from './Tokenizer.js';
 

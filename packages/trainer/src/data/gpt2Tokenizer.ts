@@ -8,20 +8,23 @@ const endOfTextName = '<|endoftext|>';
 const words =
   /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
+const utf8 = new TextEncoder();
+
 /** GPT-2's byte-pair encoding (r50k): 50,257 tokens, the last of them the end of a document. */
 export async function gpt2Tokenizer(): Promise<Tokenizer> {
   // Loaded on demand: the table takes a quarter of a second, which byte-level runs need not pay.
   const { default: table } = await import('gpt-tokenizer/bpeRanks/r50k_base');
-  const tokens = table.map((token) => Buffer.from(token as string));
-  const names = tokens.map((token) => token.toString('latin1'));
+  const tokens = table.map((token) => (typeof token === 'string' ? utf8.encode(token) : Uint8Array.from(token)));
+  const names = tokens.map(nameOf);
   const ranks = new Map(names.map((name, id) => [name, id]));
   const pairs = PairTable.ofNames(names);
   const byteIds = Array.from({ length: 256 }, (_, byte) => ranks.get(String.fromCharCode(byte))!);
 
   const encodeText = (text: string, ids: number[]) => {
     for (const [word] of text.matchAll(words)) {
-      const bytes = Buffer.from(word);
-      const id = ranks.get(bytes.toString('latin1'));
+      const bytes = utf8.encode(word);
+      // Of a word in ASCII, which most are, the letters are the bytes.
+      const id = ranks.get(bytes.length === word.length ? word : nameOf(bytes));
       if (id !== undefined) ids.push(id);
       // A spread of a million ids is too much for the stack.
       else
@@ -45,6 +48,23 @@ export async function gpt2Tokenizer(): Promise<Tokenizer> {
       });
       return ids;
     },
-    decode: (ids) => Buffer.concat(ids.flatMap((id) => tokens[id] ?? [])).toString('utf8'),
+    decode: (ids) => textOf(joined(ids.flatMap((id) => tokens[id] ?? []))),
   };
+}
+
+/** Bytes as characters of code 0 to 255, to be found in a map. */
+function nameOf(bytes: Uint8Array): string {
+  let name = '';
+  for (const byte of bytes) name += String.fromCharCode(byte);
+  return name;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return bytes;
 }

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-
 import { UserError } from '@scmoe/errors';
 
 import type { TextDocument } from './readCorpus.js';
@@ -40,14 +38,4 @@ function checked(ids: ArrayLike<number>, name: string, vocabSize: number): Array
     throw new UserError(`${name}: token ${i}: expected an id from 0 to ${vocabSize - 1}, got ${id}.`);
   }
   return ids;
-}
-
-/** SHA-256 over the tokens of all splits: two runs saw the same data where it is equal. */
-export function fingerprint(...sequences: TokenSequence[]): string {
-  const hash = createHash('sha256');
-  for (const { ids } of sequences) {
-    hash.update(`${ids.length}:${ids.BYTES_PER_ELEMENT};`);
-    hash.update(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength));
-  }
-  return hash.digest('hex');
 }

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { UserError } from '@scmoe/errors';
 
 import { createTokenizer, restoreTokenizer } from './createTokenizer.js';
+import { fingerprint } from './fingerprint.js';
 import { huggingFaceTokenizer } from './huggingFace/huggingFaceTokenizer.js';
 import { streamDecoder } from './streamDecoder.js';
 import type { Tokenizer } from './Tokenizer.js';
-import { fingerprint, tokenizeCorpus } from './tokenizeCorpus.js';
+import { tokenizeCorpus } from './tokenizeCorpus.js';
 
 const sample = 'interface Größe { größe: "€" | "😀" } <|endoftext|>\n';
 const document = { name: 'sample', bytes: Buffer.from(sample) };

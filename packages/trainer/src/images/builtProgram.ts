@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { builtFile } from '@scmoe/native/signatures';
 
 /** What a thread runs. */
 export interface WorkerProgram {
@@ -10,8 +8,8 @@ export interface WorkerProgram {
   stallMs?: number;
 }
 
-/** A thread's program where this package is built; source has none, and does without threads. */
+/** A thread's program where this package is built; source and bundles have none, and do without threads. */
 export function builtProgram(name: 'batchWorker' | 'decodeWorker'): WorkerProgram | undefined {
-  const file = join(dirname(fileURLToPath(import.meta.url)), `${name}.js`);
-  return existsSync(file) ? { file } : undefined;
+  const file = builtFile(`${name}.js`, (import.meta as { url?: string }).url);
+  return file === undefined ? undefined : { file };
 }

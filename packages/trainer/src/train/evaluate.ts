@@ -1,9 +1,8 @@
-import { setImmediate } from 'node:timers/promises';
-
 import type { Communicator } from '@scmoe/comm';
 import { ArgumentError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
+import { nextTurn } from './nextTurn.js';
 import type { Batch, Trainable } from './Trainable.js';
 
 /** Weighted means over the batches. */
@@ -44,7 +43,7 @@ export async function evaluate<B extends Batch>(
     }
     total += weight;
     tf.dispose(scalars);
-    await setImmediate();
+    await nextTurn();
   };
 
   for (const round of rounds(batches, size)) {

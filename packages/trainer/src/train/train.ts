@@ -1,5 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
-
 import { clipScale } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -10,6 +8,7 @@ import { checkAccumulate, shareOf } from '../parallel/shareOf.js';
 import { accumulateGradients } from './accumulateGradients.js';
 import { DivergedError, type Divergence, findDivergence } from './Divergence.js';
 import { microBatchSeed } from './microBatchSeed.js';
+import { nextTurn } from './nextTurn.js';
 import { reduceStep } from './reduceStep.js';
 import { sumsOfStep } from './sumsOfStep.js';
 import type { Batch, Trainable, WholeStep } from './Trainable.js';
@@ -156,8 +155,7 @@ export async function train<B extends Batch>({
       await save(step);
       savedStep = step;
     }
-    // A turn of the event loop: kernels are synchronous, so without it no signal or timer would ever be heard.
-    await setImmediate();
+    await nextTurn();
     stopping = groups ? values.stop : signal?.aborted === true;
   }
 

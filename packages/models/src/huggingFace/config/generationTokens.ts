@@ -1,9 +1,3 @@
-import { join } from 'node:path';
-
-import { generationFile } from '../folder/fileNames.js';
-import { readJson, type JsonObject } from '../folder/openFolder.js';
-import { PretrainedError } from '../PretrainedError.js';
-
 /** Ids that begin, end and fill texts of a model that generates. */
 export interface GenerationTokens {
   bos?: number;
@@ -12,8 +6,9 @@ export interface GenerationTokens {
   pad?: number;
 }
 
-const keys = ['bos_token_id', 'eos_token_id', 'pad_token_id'] as const;
-type TokenIds = Partial<Record<(typeof keys)[number], unknown>>;
+export const tokenIdKeys = ['bos_token_id', 'eos_token_id', 'pad_token_id'] as const;
+/** Ids in the form in which the files have them. */
+export type TokenIds = Partial<Record<(typeof tokenIdKeys)[number], unknown>>;
 
 /** The ids as they stood in the files of a model that was loaded, for it to be saved with the same ones. */
 const remembered = new WeakMap<object, TokenIds>();
@@ -31,25 +26,6 @@ export function generationTokens(model: object): GenerationTokens {
   };
 }
 
-/** Reads the ids of a folder. @throws PretrainedError naming what is no id. */
-export async function readTokenIds(path: string, config: JsonObject): Promise<TokenIds> {
-  const generation = (await readJson(path, generationFile)) ?? {};
-  const ids: TokenIds = {};
-  for (const key of keys) {
-    const value = generation[key] ?? config[key];
-    if (value === undefined || value === null) continue;
-    const wrong = entriesOf(value).find((id) => !isId(id));
-    if (wrong !== undefined || (key !== 'eos_token_id' && typeof value === 'object')) {
-      const expected = key === 'eos_token_id' ? 'an id, a list or an object of ids' : 'an id';
-      throw new PretrainedError(
-        `${join(path, generationFile)}: ${key}: expected ${expected}, got ${JSON.stringify(value)}`,
-      );
-    }
-    ids[key] = value;
-  }
-  return ids;
-}
-
 /** Notes the ids of a model. */
 export function rememberTokenIds(model: object, ids: TokenIds): void {
   remembered.set(model, ids);
@@ -61,15 +37,10 @@ export function tokenIdsOf(model: object): TokenIds {
 }
 
 /** A number, a list, or an object of them (one for each kind of text): all end a text. */
-function entriesOf(value: unknown): unknown[] {
+export function entriesOf(value: unknown): unknown[] {
   return typeof value === 'object' && value !== null ? Object.values(value) : [value];
 }
 
 function idsOf(value: unknown): number[] {
   return entriesOf(value).filter((id): id is number => typeof id === 'number');
-}
-
-function isId(id: unknown): boolean {
-  // Files of older versions have -1 where there is none.
-  return Number.isSafeInteger(id) && (id as number) >= -1;
 }

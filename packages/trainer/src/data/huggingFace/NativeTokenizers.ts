@@ -1,5 +1,6 @@
-import { createRequire } from 'node:module';
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
+
+import { requireFrom, resolveInstalled } from '@scmoe/native/signatures';
 
 /** States of the one shared number: an answer is awaited, is there, or will never be, for the thread has ended. */
 const awaited = 0;
@@ -60,10 +61,10 @@ export class NativeTokenizers {
 
   private static tryToOpen(): NativeTokenizers | string {
     try {
-      const require = createRequire(import.meta.url);
-      const path = require.resolve('tokenizers');
+      const [path] = resolveInstalled('tokenizers', (import.meta as { url?: string }).url);
+      if (path === undefined) return 'tokenizers is not installed';
       // Here first, for a thread that fails while it starts says nothing.
-      require(path);
+      requireFrom(path)(path);
       return new NativeTokenizers(path);
     } catch (error) {
       return (error as Error).message.split('\n')[0]!;

@@ -1,12 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-
 import { UserError } from '@scmoe/errors';
 
-import { fileError } from '../../fileError.js';
 import { textOf } from '../textOf.js';
 import type { Tokenizer } from '../Tokenizer.js';
-import { engineMaker, engineVariable } from './openEngine.js';
+import { engineMaker, engineOfEnvironment } from './openEngine.js';
 import type { EngineName } from './TokenizerEngine.js';
 import type { TokenizerJson } from './TokenizerJson.js';
 import { withoutControlTokens } from './withoutControlTokens.js';
@@ -40,8 +36,7 @@ export async function huggingFaceTokenizer(
   if (typeof whole.model !== 'object' || whole.model === null) {
     throw new UserError('Not a Hugging Face tokenizer: expected a tokenizer.json with the entry "model".');
   }
-  const engine = options.engine ?? ((process.env[engineVariable] || 'auto') as EngineName | 'auto');
-  const library = await engineMaker(engine);
+  const library = await engineMaker(options.engine ?? engineOfEnvironment());
   const make = (content: TokenizerJson) => explained('Not a Hugging Face tokenizer', () => library(content));
   const safe = withoutControlTokens(whole);
   const asText = make(safe.tokenizer);
@@ -62,21 +57,6 @@ export async function huggingFaceTokenizer(
   };
 }
 
-/** Reads `tokenizer.json` and, where it lies beside it, `tokenizer_config.json`. */
-export async function readHuggingFaceTokenizer(
-  path: string,
-  options?: HuggingFaceTokenizerOptions,
-): Promise<Tokenizer> {
-  const file = basename(path).endsWith('.json') ? path : join(path, 'tokenizer.json');
-  const tokenizer = parseObject(file, await readText(file));
-  const configFile = join(dirname(file), 'tokenizer_config.json');
-  const config = await readFile(configFile, 'utf8').then(
-    (text) => parseObject(configFile, text),
-    () => ({}),
-  );
-  return huggingFaceTokenizer(tokenizer, config, options);
-}
-
 /** An entry of tokenizer_config.json is a token's text, or an object that has it as its content. */
 function nameOf(entry: unknown): unknown {
   return typeof entry === 'object' && entry !== null ? (entry as { content?: unknown }).content : entry;
@@ -90,21 +70,4 @@ function explained<T>(what: string, run: () => T): T {
     if (error instanceof UserError) throw error;
     throw new UserError(`${what}: ${(error as Error).message}`, { cause: error });
   }
-}
-
-function readText(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((error: unknown) => {
-    throw fileError(`read tokenizer ${file}`, error);
-  });
-}
-
-function parseObject(file: string, text: string): object {
-  try {
-    // Editors of some systems begin a file with a byte-order mark.
-    const value: unknown = JSON.parse(text.replace(/^\ufeff/, ''));
-    if (typeof value === 'object' && value !== null) return value;
-  } catch (error) {
-    throw new UserError(`Can't read tokenizer ${file}: ${(error as Error).message}`, { cause: error });
-  }
-  throw new UserError(`Can't read tokenizer ${file}: expected a JSON object.`);
 }

@@ -10,6 +10,12 @@ import { unlikeReference } from './unlikeReference.js';
 /** Variable that says which library reads `tokenizer.json`: `native`, `javascript`, or `auto`. */
 export const engineVariable = 'SCMOE_TOKENIZERS';
 
+/** What the variable says; a browser has none. */
+export function engineOfEnvironment(): EngineName | 'auto' {
+  const value = typeof process === 'undefined' ? undefined : process.env[engineVariable];
+  return (value || 'auto') as EngineName | 'auto';
+}
+
 /** Makes engines by the native library where it loads, else by the one in JavaScript, for what that does as the reference. */
 export async function engineMaker(wanted: EngineName | 'auto'): Promise<(tokenizer: TokenizerJson) => TokenizerEngine> {
   expectOneOf(engineVariable, wanted, ['auto', 'native', 'javascript']);

@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-
 import type { ModelJson, TokenizerJson } from './TokenizerJson.js';
 
 /**
@@ -13,7 +11,7 @@ export function withoutControlTokens(tokenizer: TokenizerJson): {
   names: Map<string, string>;
 } {
   // Drawn anew in each process: a fixed name could be written into a text.
-  const secret = randomUUID();
+  const secret = crypto.getRandomValues(new Uint32Array(4)).join('-');
   const controls = (tokenizer.added_tokens ?? []).filter(({ special }) => special === true);
   const names = new Map(controls.map(({ content }, i) => [content, `\u{f0000}${secret}-${i}\u{f0000}`]));
   if (names.size === 0) return { tokenizer, names };

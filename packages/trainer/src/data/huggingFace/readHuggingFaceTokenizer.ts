@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+import { UserError } from '@scmoe/errors';
+
+import { fileError } from '../../fileError.js';
+import type { Tokenizer } from '../Tokenizer.js';
+import { huggingFaceTokenizer, type HuggingFaceTokenizerOptions } from './huggingFaceTokenizer.js';
+
+/** Reads `tokenizer.json` and, where it lies beside it, `tokenizer_config.json`. */
+export async function readHuggingFaceTokenizer(
+  path: string,
+  options?: HuggingFaceTokenizerOptions,
+): Promise<Tokenizer> {
+  const file = basename(path).endsWith('.json') ? path : join(path, 'tokenizer.json');
+  const tokenizer = parseObject(file, await readText(file));
+  const configFile = join(dirname(file), 'tokenizer_config.json');
+  const config = await readFile(configFile, 'utf8').then(
+    (text) => parseObject(configFile, text),
+    () => ({}),
+  );
+  return huggingFaceTokenizer(tokenizer, config, options);
+}
+
+function readText(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    throw fileError(`read tokenizer ${file}`, error);
+  });
+}
+
+function parseObject(file: string, text: string): object {
+  try {
+    // Editors of some systems begin a file with a byte-order mark.
+    const value: unknown = JSON.parse(text.replace(/^\ufeff/, ''));
+    if (typeof value === 'object' && value !== null) return value;
+  } catch (error) {
+    throw new UserError(`Can't read tokenizer ${file}: ${(error as Error).message}`, { cause: error });
+  }
+  throw new UserError(`Can't read tokenizer ${file}: expected a JSON object.`);
+}
