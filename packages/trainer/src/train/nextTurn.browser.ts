@@ -2,10 +2,13 @@
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
+    // A page's port, of which Node's types have no `onmessage`.
+    Object.assign(port1, {
+      onmessage: () => {
+        port1.close();
+        resolve();
+      },
+    });
     port2.postMessage(undefined);
   });
 }
