@@ -78,7 +78,7 @@ export async function routerLossStep(
   },
 ) {
   const model = routerModel(name);
-  const { loss } = model;
+  const loss = model.loss.bind(model);
   let passes = 0;
   model.loss = (...of) => {
     passes++;
