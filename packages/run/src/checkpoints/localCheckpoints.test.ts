@@ -78,6 +78,31 @@ describeUnless(findGloo().problem, "checkpoints in each rank's own folder", () =
     expect([0, 1].map((rank) => readdirSync(parts(hosts, rank)))).toEqual([[step(12)], [step(12)]]);
   });
 
+  it('that are the best are kept besides, alike on all ranks', async () => {
+    // So fast that the loss is not least at the end.
+    const unwatched = ['loss', 'entropy', 'logits'].flatMap((name) => [`--alarm-${name}`, '0']);
+    const args = [...options, '--checkpoints', 'local', '--eval-every', '4', '--lr', '3', ...unwatched];
+    const steps = async (title: string, ...retention: string[]) => {
+      const hosts = join(folder.path, title);
+      const { code, err, out } = await runOnTwoDisks(hosts, [...args, ...retention]);
+      expect([code, err]).toEqual([0, '']);
+      return [0, 1].map((rank) => {
+        const own = join(hosts, `host${rank}`, 'runs', nameOf(out), 'checkpoints', `rank-${rank}`);
+        return Object.fromEntries(
+          readdirSync(own).map((name) => {
+            const index = JSON.parse(readFileSync(join(own, name, 'checkpoint.json'), 'utf8')) as object;
+            return [name, (index as { validationLoss: number }).validationLoss] as const;
+          }),
+        );
+      });
+    };
+    const [all] = await steps('all', '--keep', '0');
+    const best = Object.keys(all!).reduce((a, b) => (all![b]! < all![a]! ? b : a));
+    expect([step(4), step(8)]).toContain(best);
+    const kept = { [best]: all![best], [step(12)]: all![step(12)] };
+    expect(await steps('best', '--keep', '1', '--keep-best', '1')).toEqual([kept, kept]);
+  });
+
   it('can be put together where they lie beside each other, for one rank', async () => {
     const hosts = after8('joined', without12);
     await expect(openModel(quarters, join(hosts, 'host0', 'runs', name), 'none')).rejects.toThrow(

@@ -1,5 +1,8 @@
 import { hasTerminal, secondInterruptMs, type StopSignalName, stopSignals } from '@scmoe/comm/launch';
 
+/** A longer timer of Node's fires at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
 /** Why a run stopped before its last step: a signal, or its time is up. */
 export type StopReason = StopSignalName | 'time';
 
@@ -57,7 +60,14 @@ export function stopSignal(): StopSignal {
         undo.push(() => void (heard || process.off(name, hear)));
       }
       if (minutes === undefined) return;
-      const timer = setTimeout(() => stop('time'), minutes * 60_000);
+      const due = performance.now() + minutes * 60_000;
+      let timer: NodeJS.Timeout;
+      const wait = (): void => {
+        const leftMs = due - performance.now();
+        if (leftMs <= 0) stop('time');
+        else timer = setTimeout(wait, Math.min(leftMs, longestTimerMs));
+      };
+      wait();
       undo.push(() => clearTimeout(timer));
     },
     dispose: () => undo.splice(0).forEach((action) => action()),

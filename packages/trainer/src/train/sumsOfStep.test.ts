@@ -1,101 +1,12 @@
-import {
-  resolveRouter,
-  resolveRouterLosses,
-  routerLosses,
-  routerSpecs,
-  routeTokens,
-  weightedRouterLosses,
-  type RouterLossName,
-} from '@scmoe/gating';
-import { randomNormal } from '@scmoe/tensor';
+import { join } from 'node:path';
+
+import { StoreServer } from '@scmoe/comm';
+import type { RouterLossName } from '@scmoe/gating';
+import { runRanks } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { describeRanks, withRanks } from '../testing/openRanks.js';
-import type { Optimizer } from '../optimizer/Optimizer.js';
-import type { RankGroups } from '../parallel/RankGroups.js';
-import { train, type StepRecord } from './train.js';
-import type { Trainable } from './Trainable.js';
-
-const width = 5;
-/** Tokens of a micro-batch: two sequences of six. */
-const numTokens = 12;
-const numMicroBatches = 4;
-const router = resolveRouter({ numExperts: 4, topK: 2, noisy: true });
-
-type Tokens = { x: tf.Tensor2D; noise: tf.Tensor2D };
-
-/** The tokens of micro-batches `first` to `first + count - 1`, with the noise of their logits. */
-function tokensOf(first: number, count: number): Tokens {
-  return tf.tidy(() => {
-    const shape = (size: number): [number, number] => [count * numTokens, size];
-    const offset = (size: number) => first * numTokens * size;
-    const x = tf.add<tf.Tensor2D>(randomNormal(shape(width), { seed: 3, offset: offset(width) }), 0.5);
-    return { x, noise: randomNormal(shape(4), { seed: 5, offset: offset(4) }) as tf.Tensor2D };
-  });
-}
-
-/** A router that is trained on one of its losses alone. */
-function routerModel(name: RouterLossName): Trainable<Tokens> {
-  const coefficients = resolveRouterLosses({ noisy: true, loadBalanceCoefficient: 0, [`${name}Coefficient`]: 1 });
-  const variables = Object.fromEntries(
-    Object.entries(routerSpecs(width, router)).map(([parameter, { shape }], i) => [
-      parameter,
-      tf.tidy(() => tf.variable(randomNormal(shape, { seed: 11 + i }))),
-    ]),
-  );
-  return {
-    variables,
-    loss: ({ x, noise }, { whole }) => {
-      const routing = routeTokens(x, variables, router, { noise });
-      const losses = routerLosses([routing], coefficients, { numSequences: x.shape[0] / 6, whole });
-      return { loss: weightedRouterLosses(losses, coefficients)!, metrics: {} };
-    },
-  };
-}
-
-/** Loss and gradients of one step. */
-async function stepOf(
-  name: RouterLossName,
-  {
-    accumulate,
-    perBatch = 1,
-    groups,
-    lossesOver,
-  }: {
-    accumulate: number;
-    perBatch?: number;
-    groups?: RankGroups;
-    lossesOver?: 'microBatch' | 'step';
-  },
-) {
-  const model = routerModel(name);
-  const grads: Record<string, number[]> = {};
-  const optimizer: Optimizer = {
-    name: 'none',
-    stepCount: 0,
-    step: (_, gradients) => {
-      for (const [parameter, gradient] of Object.entries(gradients)) grads[parameter] = [...gradient.dataSync()];
-    },
-    state: () => ({}),
-    loadState: () => undefined,
-  };
-  let record: StepRecord | undefined;
-  const drawBatch = (index: number) => tokensOf(index * perBatch, perBatch);
-  await train({
-    model,
-    optimizer,
-    drawBatch,
-    learningRate: () => 0,
-    steps: 1,
-    accumulate,
-    groups,
-    lossesOver,
-    clip: 0,
-    onStep: (each) => void (record = each),
-  });
-  tf.dispose(model.variables);
-  return { loss: record!.loss, grads };
-}
+import { numMicroBatches, routerLossNames as names, routerLossStep as stepOf } from '../testing/routerLossStep.js';
 
 type Step = Awaited<ReturnType<typeof stepOf>>;
 
@@ -108,7 +19,6 @@ function expectSame(actual: Step, expected: Step) {
   }
 }
 
-const names: RouterLossName[] = ['loadBalance', 'sequenceBalance', 'importance', 'load', 'zLoss'];
 /** Those of which the mean over micro-batches is something else than the loss of all tokens. */
 const nonLinear = names.filter((name) => name !== 'zLoss' && name !== 'sequenceBalance');
 const batch = (name: RouterLossName) => stepOf(name, { accumulate: 1, perBatch: numMicroBatches });
@@ -135,5 +45,21 @@ describeRanks('train with losses over the step, on ranks', () => {
     });
     const expected = await batch(name);
     for (const step of steps) expectSame(step, expected);
+  });
+
+  it('gives one micro-batch on each of two ranks the loss of one batch, without another forward pass', async () => {
+    const program = join(import.meta.dirname, '..', 'testing', 'routerLossProgram.ts');
+    const ranks = await runRanks<Record<string, [Step, Step]>>(program, 2, (token) =>
+      StoreServer.listen({ token, silenceMs: 60_000 }),
+    );
+    for (const name of names) {
+      const expected = await batch(name);
+      for (const steps of ranks) {
+        const [step, again] = steps[name]!;
+        expectSame(step, expected);
+        expect([name, step.passes]).toEqual([name, 1]);
+        expect(again).toEqual(step);
+      }
+    }
   });
 });

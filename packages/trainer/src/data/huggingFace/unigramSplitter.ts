@@ -78,9 +78,10 @@ export function unigramSplitter(
       last[end] = piece;
     };
 
-    for (let begin = 0, next = 0; begin < length; begin = next) {
+    let begin = 0;
+    while (begin < length) {
       // A pair of surrogates is one letter; no token ends inside of it.
-      next = begin + (word.codePointAt(begin)! > 0xffff ? 2 : 1);
+      const next = begin + (word.codePointAt(begin)! > 0xffff ? 2 : 1);
       let hasLetter = false;
       let node = root.next.get(word.charCodeAt(begin));
       for (let end = begin + 1; node !== undefined; end++) {
@@ -91,6 +92,7 @@ export function unigramSplitter(
         node = end < length ? node.next.get(word.charCodeAt(end)) : undefined;
       }
       if (!hasLetter) add(begin, next, unknown);
+      begin = next;
     }
     const pieces: string[] = [];
     for (let piece = best(length, 0), end = length; piece > 0; piece = before[piece]!) {

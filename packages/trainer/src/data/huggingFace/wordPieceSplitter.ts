@@ -29,18 +29,19 @@ export function wordPieceSplitter(
         continue;
       }
       const before = pieces.length;
-      for (let start = 0, end = 0; start < word.length; start = end) {
+      let start = 0;
+      while (start < word.length) {
         const beginning = start > 0 ? prefix : '';
-        end = Math.min(word.length, start + longest);
+        let end = Math.min(word.length, start + longest);
         let piece = beginning + word.slice(start, end);
         while (end > start && (isInside(word, end) || !ids.has(piece))) piece = beginning + word.slice(start, --end);
-        if (end > start) {
-          pieces.push(piece);
-          continue;
+        if (end === start) {
+          pieces.length = before;
+          pieces.push(unknown);
+          break;
         }
-        pieces.length = before;
-        pieces.push(unknown);
-        break;
+        pieces.push(piece);
+        start = end;
       }
     }
     return pieces;
