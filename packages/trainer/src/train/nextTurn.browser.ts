@@ -2,10 +2,12 @@
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
+    const onmessage = () => {
       port1.close();
       resolve();
     };
+    // Node's types, which are those of this package, know of no such property.
+    Object.assign(port1, { onmessage });
     port2.postMessage(undefined);
   });
 }
