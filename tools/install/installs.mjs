@@ -31,8 +31,16 @@ const tool = (name) =>
 
 /** The last line that says what a program or an installation came to. */
 function outcome([installed, printed]) {
-  const warnings = installed.split('\n').filter((line) => /warn.*(peer|@scmoe)|peer/i.test(line)).slice(0, 3);
-  return [...printed.trim().split('\n').slice(-3), ...warnings.map((line) => `  installing: ${line.trim()}`)].join('\n  ');
+  const warnings = installed
+    .split('\n')
+    .filter((line) => /warn.*(peer|@scmoe)|peer/i.test(line))
+    .slice(0, 3);
+  const lines = printed.trim().split('\n');
+  const said = lines.filter((line) => line.startsWith('backend '));
+  return [
+    ...(said.length > 0 ? said : lines.slice(-3)),
+    ...warnings.map((line) => `  installing: ${line.trim()}`),
+  ].join('\n  ');
 }
 
 try {

@@ -70,7 +70,10 @@ const viteConfig = `
 const withVite = (inside) => async (project) => {
   await project.npm('install', ...ours, tfjs('4.22.0'), 'vite@8.4.0');
   project.write('program.mjs', program);
-  project.write('vite.config.mjs', viteConfig.replace('process.env.INSIDE', String(inside)).replace('process.env.OUT', "'out'"));
+  project.write(
+    'vite.config.mjs',
+    viteConfig.replace('process.env.INSIDE', String(inside)).replace('process.env.OUT', "'out'"),
+  );
   const built = await project.bin('vite', 'build', '--ssr', 'program.mjs');
   return [built, await project.node('out/program.mjs')];
 };
@@ -78,7 +81,10 @@ const withVite = (inside) => async (project) => {
 const withViteForBrowser = async (project) => {
   await project.npm('install', ...ours, tfjs('4.22.0'), 'vite@8.4.0');
   project.write('program.mjs', program);
-  project.write('vite.config.mjs', viteConfig.replace('process.env.INSIDE', 'false').replace('process.env.OUT', "'out'"));
+  project.write(
+    'vite.config.mjs',
+    viteConfig.replace('process.env.INSIDE', 'false').replace('process.env.OUT', "'out'"),
+  );
   return [await project.bin('vite', 'build'), 'built'];
 };
 

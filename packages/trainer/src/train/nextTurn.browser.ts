@@ -2,13 +2,12 @@
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
-    // A page's port, of which Node's types have no `onmessage`.
-    Object.assign(port1, {
-      onmessage: () => {
-        port1.close();
-        resolve();
-      },
-    });
+    const onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    // Node's types, which are those of this package, know of no such property.
+    Object.assign(port1, { onmessage });
     port2.postMessage(undefined);
   });
 }
