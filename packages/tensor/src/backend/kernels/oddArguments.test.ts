@@ -38,12 +38,14 @@ describeUnless(findAddon().problem, 'native kernels', () => {
     expect(outcome(backendName)).toEqual({ ...outcome('cpu'), left: 0 });
   });
 
-  it('takes every other row of one column, which tfjs-backend-cpu does not', () => {
+  it('takes every other element of one column or row, which tfjs-backend-cpu does not', () => {
     void tf.setBackend(backendName);
     tf.tidy(() => {
       const x = tf.tensor2d([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], [4, 3]);
       const column = tf.stridedSlice(x, [0, 1], [4, 2], [2, 1], 0, 0, 0, 0, 2);
       expect([column.shape, [...column.dataSync()]]).toEqual([[2], [2, 8]]);
+      const row = tf.stridedSlice(x, [1, 0], [2, 3], [1, 2], 0, 0, 0, 0, 1);
+      expect([row.shape, [...row.dataSync()]]).toEqual([[2], [4, 6]]);
     });
   });
 
