@@ -76,7 +76,7 @@ describe('resolveRouter', () => {
     [{ correctionBias: [0, 0] }, 'correctionBias: expected true or false, got [0,0]'],
     [{ numGroups: 3, topKGroups: 1 }, 'numGroups: expected a divisor of numExperts = 8, got 3'],
     [{ numGroups: 0 }, 'numGroups: expected a positive integer, got 0'],
-    [{ numGroups: 4 }, 'topKGroups: expected a positive integer, got undefined'],
+    [{ numGroups: 4 }, 'topKGroups: expected an integer from 1 to numGroups = 4, got undefined'],
     [{ numGroups: 4, topKGroups: 5 }, 'topKGroups: expected an integer from 1 to numGroups = 4, got 5'],
     [{ topKGroups: 2 }, 'topKGroups: expected an integer from 1 to numGroups = 1, got 2'],
     [{ ...groups, topKGroups: 0 }, 'topKGroups: expected a positive integer, got 0'],

@@ -11,6 +11,9 @@ import { routerOptions, type ResolvedRouter, type RouterConfig } from './routerO
  */
 export function resolveRouter(config: RouterConfig, defaults: { topK?: number } = {}): ResolvedRouter {
   const { routing = 'tokenChoice', topK = defaults.topK ?? 1, numGroups = 1 } = config;
+  // The default of one group is none of several: the message says of how many.
+  const isOpen = Number.isInteger(numGroups) && numGroups > 1 && config.topKGroups === undefined;
+  expectThat(!isOpen, 'topKGroups', `an integer from 1 to numGroups = ${numGroups}`, undefined);
   const router = resolveOptions(config, routerOptions, {
     defaults: {
       topK,
