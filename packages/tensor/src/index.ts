@@ -44,6 +44,7 @@ export {
   type SafetensorsLayout,
   type WritableTensor,
 } from './io/files.js';
+export { nextTurn } from './eventLoop/nextTurn.js';
 export { copyBytes } from './io/copyBytes.js';
 export { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from './io/safetensorsHeader.js';
 export { toFloat32, toTensor, type StoredTensor } from './io/storedTensor.js';

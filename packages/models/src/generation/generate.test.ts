@@ -103,6 +103,12 @@ describe('generate', () => {
     );
   });
 
+  it('lets timers and signals be heard between two tokens', async () => {
+    const signal = AbortSignal.timeout(50);
+    const tokens = await model.generate(prompt, { maxNewTokens: 1_000_000, signal });
+    expect(tokens.length).toBeLessThan(1_000_000);
+  });
+
   it('repeats itself less with a penalty', async () => {
     const distinct = async (options: object) =>
       new Set(await model.generate(prompt, { maxNewTokens: 15, temperature: 0, ...options })).size;

@@ -1,5 +1,5 @@
 import { ArgumentError } from '@scmoe/errors';
-import { RandomStream } from '@scmoe/tensor';
+import { nextTurn, RandomStream } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { SamplingOptions } from './SamplingOptions.js';
@@ -61,6 +61,7 @@ export async function generate<Cache extends { length: number }>(
       past = cache;
       const scores = (await logits.data()) as Float32Array;
       logits.dispose();
+      await nextTurn();
       const token = sampler.next(scores, random.uniform());
       if (stopTokens.includes(token)) break;
       tokens.push(token);

@@ -1,8 +1,8 @@
 import type { Communicator } from '@scmoe/comm';
 import { ArgumentError } from '@scmoe/errors';
+import { nextTurn } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import { nextTurn } from './nextTurn.js';
 import type { Batch, Trainable } from './Trainable.js';
 
 /** Weighted means over the batches. */

@@ -1,4 +1,4 @@
-import { clipScale } from '@scmoe/tensor';
+import { clipScale, nextTurn } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Optimizer } from '../optimizer/Optimizer.js';
@@ -8,7 +8,6 @@ import { checkAccumulate, shareOf } from '../parallel/shareOf.js';
 import { accumulateGradients } from './accumulateGradients.js';
 import { DivergedError, type Divergence, findDivergence } from './Divergence.js';
 import { microBatchSeed } from './microBatchSeed.js';
-import { nextTurn } from './nextTurn.js';
 import { reduceStep } from './reduceStep.js';
 import { sumsOfStep } from './sumsOfStep.js';
 import type { Batch, Trainable, WholeStep } from './Trainable.js';
