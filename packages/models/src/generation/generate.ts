@@ -14,7 +14,7 @@ export interface GenerateOptions extends SamplingOptions {
   stopTokens?: readonly number[];
   /** Gets each token as soon as it is chosen; where it gives false the text ends with that token. */
   onToken?: (token: number) => unknown;
-  /** Ends the text before the next token. */
+  /** Ends the text before the next token. Ranks that generate together have to end at the same one. */
   signal?: AbortSignal;
 }
 
