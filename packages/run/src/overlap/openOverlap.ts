@@ -27,7 +27,7 @@ interface OverlapContext {
  * Opens what decides how the stages execute, and what is written down of it.
  *
  * @returns undefined where there is nothing to decide: no tokens travel and no trace is wanted
- * @throws UserError for options that can't work together
+ * @throws UserError for options that can't work together, and for a trace that can't be written
  */
 export async function openOverlap(
   { overlap, chunks, trace, traceSteps }: OverlapOptions,
@@ -37,7 +37,8 @@ export async function openOverlap(
     throw new UserError(`--chunks: expected 1 with --kind dgmoe, got ${chunks}.`, { exitCode: 2 });
   const travels = groups !== undefined && hasExperts;
   if (!travels && trace === undefined) return undefined;
-  const traceFile = trace === undefined ? undefined : new TraceFile(trace, traceSteps);
+  const rank = groups?.world.rank ?? 0;
+  const traceFile = trace === undefined ? undefined : await TraceFile.open(trace, { numSteps: traceSteps, rank });
   const costs = await openCosts();
   const { threads, size } = { threads: process.env['OMP_NUM_THREADS'] ?? '', size: groups?.experts.size ?? 1 };
   const controller = new OverlapController({
@@ -57,7 +58,7 @@ export async function openOverlap(
   return {
     controller,
     close: async () => {
-      if (travels && overlap === 'auto' && groups.world.rank === 0) await saveCosts(costs);
+      if (travels && overlap === 'auto' && rank === 0) await saveCosts(costs);
       const title = [name, settings.kind, `last ${traceSteps} steps`].filter((part) => part !== undefined).join(', ');
       await traceFile?.write(groups?.world, title);
     },
