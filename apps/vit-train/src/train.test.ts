@@ -83,6 +83,12 @@ describe('vit-train', () => {
     expect([code, err]).toEqual([0, '']);
   });
 
+  it('says of which size shapes can be drawn', async () => {
+    const { code, err } = await vitTrain('prepare', '--image-size', '2000');
+    expect(code).toBe(2);
+    expect(err).toContain('--image-size: the drawn shapes: size: expected a whole number from 8 to 1024, got 2000.');
+  });
+
   it('trains on folders of pictures, which it decodes once', async () => {
     const data = join(folder.path, 'colours');
     await colourFolders(data);

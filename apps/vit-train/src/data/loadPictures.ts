@@ -1,4 +1,5 @@
 import type { Communicator } from '@scmoe/comm';
+import { ArgumentError, UserError } from '@scmoe/errors';
 import { count, megabytes, oncePerHost, type RunData, showCount, type Terminal } from '@scmoe/run';
 import { RandomStream } from '@scmoe/tensor';
 import type { JsonObject } from '@scmoe/trainer';
@@ -56,9 +57,7 @@ export async function loadPictures(
   const wanted = init === undefined || earlier ? undefined : await readPreprocessor(init);
   const normalization = earlier?.normalization ?? normalizationOf(wanted ?? defaultPreprocessing);
   const set =
-    data === undefined
-      ? shapesImages({ seed: 1, size: imageSize })
-      : await oncePerHost(world, () => decode(data, settings, terminal));
+    data === undefined ? drawnShapes(imageSize) : await oncePerHost(world, () => decode(data, settings, terminal));
   const { train, test } = set.test
     ? { train: set.train, test: set.test }
     : holdOut(set.train, { fraction: validationFraction, seed });
@@ -78,6 +77,15 @@ export async function loadPictures(
       set.close();
     },
   };
+}
+
+function drawnShapes(imageSize: number): ImageSet {
+  try {
+    return shapesImages({ seed: 1, size: imageSize });
+  } catch (error) {
+    if (!(error instanceof ArgumentError)) throw error;
+    throw new UserError(`--image-size: the drawn shapes: ${error.message}.`, { exitCode: 2, cause: error });
+  }
 }
 
 /**

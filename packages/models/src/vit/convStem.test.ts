@@ -50,7 +50,7 @@ describe.each(availableBackends())('convStem on %s', (backend) => {
     parameters = Object.fromEntries(
       Object.entries(initial).map(([name, value], i) => [
         name,
-        tf.variable(tf.add(value, tf.randomNormal(value.shape, 0, 0.3, 'float32', i))),
+        tf.variable(tf.add(value, tf.randomNormal(value.shape, 0, 0.3, 'float32', i + 1))),
       ]),
     );
   });

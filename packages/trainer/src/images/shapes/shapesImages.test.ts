@@ -50,6 +50,7 @@ describe('shapesImages', () => {
   it('refuses sizes and options that can not be', () => {
     expect(() => shapesImages({ seed: 1, size: 4 })).toThrow('size: expected a whole number from 8 to 1024, got 4');
     expect(() => shapesImages({ seed: 1, count: 0 })).toThrow(ArgumentError);
+    expect(() => shapesImages({ seed: 1, count: 2 ** 40 })).toThrow(/^count \d+, .* the memory of this machine, got/);
     expect(() => shapesImages({ seed: 1, classes: 3 } as ShapesOptions)).toThrow(/unknown option classes = 3/);
   });
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import { expectInteger, expectKnownOptions, expectWholeNumber, optionNames } from '@scmoe/errors';
+import { expectInteger, expectKnownOptions, expectMemory, expectWholeNumber, optionNames } from '@scmoe/errors';
 import { RandomStream } from '@scmoe/tensor';
 
 import type { ImageSet } from '../ImageSet.js';
@@ -41,6 +41,7 @@ export function shapesImages(options: ShapesOptions): ImageSet {
   const drawn = Object.values(shapes);
   const size = { height: side, width: side };
   const imageBytes = side * side * 3;
+  expectMemory('the pictures', (count + testCount) * imageBytes, { size: side, count, testCount });
   const memory = new SharedArrayBuffer((count + testCount) * imageBytes);
   const all = new Uint8Array(memory);
   const pictures = new RandomStream({ seed, stream: shapesStream });
