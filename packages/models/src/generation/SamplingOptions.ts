@@ -24,7 +24,7 @@ export interface SamplingOptions {
   frequencyPenalty?: number;
   /** Taken from the score of each token that stands in the text so far, the prompt apart. */
   presencePenalty?: number;
-  /** Added to the scores of single tokens, by their ids; -Infinity forbids one. */
+  /** Numbers that are added to the scores of single tokens, by their ids; -Infinity forbids one. */
   logitBias?: Readonly<Record<number, number>>;
 }
 

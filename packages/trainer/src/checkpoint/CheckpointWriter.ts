@@ -33,7 +33,7 @@ export class CheckpointWriter {
   /** The thread has a low priority, which it can't give back. */
   private isSlow = false;
   private pending: Promise<void> | undefined;
-  /** Of the checkpoint that is written beside training. */
+  /** The word to the thread for the checkpoint that is written beside training. */
   private hurry: Int32Array | undefined;
   private failure: { error: unknown } | undefined;
 
