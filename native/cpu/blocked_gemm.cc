@@ -22,8 +22,8 @@ using tile::PlainPanel;
 using tile::PlainRows;
 using tile::Scale;
 
-// A block of A, 96 x 384, stays in the second-level cache, a panel of B, 384 x 16, in the first-level one.
-constexpr int64_t kBlockRows = 96;
+// A panel of B, 384 x 16, stays in the first-level cache.
+constexpr int64_t kBlockRows = PackedColumns::kBlockRows;
 constexpr int64_t kBlockColumns = 64 * kColumns;
 /// Panels that are packed side by side: 256 bytes of each row of B, for a cache line alone comes slowly from memory.
 constexpr int64_t kTogether = 4;

@@ -17,6 +17,9 @@ void blockedGemm(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t
 /// op(B) (k, n) in the order in which products read it, for many products with some rows of A each.
 class PackedColumns {
  public:
+  /// Rows of A that are multiplied together: with 384 of their depth they stay in the second-level cache.
+  static constexpr int64_t kBlockRows = 96;
+
   /// Copies op(B) into memory of `scope`, with all threads. No size is 0.
   PackedColumns(Arena::Scope& scope, bool transposeB, int64_t n, int64_t k, const float* b, int64_t ldb);
 

@@ -77,13 +77,13 @@ SharedOperand::SharedOperand(Arena::Scope& scope, int64_t rows, bool transposeB,
                              int64_t ldb)
     : transposeB_(transposeB), n_(n), k_(k), b_(b), ldb_(ldb) {
   // A block of few rows packs as it goes, and more than 16 MiB are not copied as a whole.
-  constexpr int64_t kFewestRows = 2 * 96, kLargest = int64_t{4} << 20;
+  constexpr int64_t kFewestRows = 2 * PackedColumns::kBlockRows, kLargest = int64_t{4} << 20;
   if (usesBlockedGemm() && rows >= kFewestRows && n > 0 && k > 0 && n * k <= kLargest)
     packed_.emplace(scope, transposeB, n, k, b, ldb);
 }
 
 int64_t SharedOperand::blockRows(int64_t columns) const {
-  return packed_ ? 96 : std::clamp<int64_t>((1 << 18) / std::max<int64_t>(columns, 1), 64, 1024);
+  return packed_ ? PackedColumns::kBlockRows : std::clamp<int64_t>((1 << 18) / std::max<int64_t>(columns, 1), 64, 1024);
 }
 
 void SharedOperand::multiply(int64_t m, const float* a, int64_t lda, float* c, int64_t ldc) const {

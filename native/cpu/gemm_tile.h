@@ -5,17 +5,13 @@
 #define SCMOE_GEMM_TILE 1
 #include <immintrin.h>
 
+#include "cpu/simd.h"
+
 /// The innermost part of blocked_gemm.cc: six rows and sixteen columns of C stay in registers while a depth is summed.
 namespace scmoe::tile {
 
 constexpr int kRows = 6;
 constexpr int kColumns = 16;
-
-/// sum += a * b. Written out, because gcc 12 folds loads of B into its multiply-adds, loads them six times over and
-/// runs out of registers: 86 % of what the CPU can do instead of 99 %.
-[[gnu::always_inline]] inline void multiplyAdd(__m256 a, __m256 b, __m256& sum) {
-  asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b));
-}
 
 /// What becomes of sums: C = alpha * sum + beta * C.
 struct Scale {
@@ -64,7 +60,8 @@ template <int Rows, typename RowLayout, typename PanelLayout>
   const float* lower = a + 3 * rowStride;
   const auto step = [&](int64_t q) __attribute__((always_inline)) {
     __m256 b0 = _mm256_loadu_ps(b + q * ldb), b1 = _mm256_loadu_ps(b + q * ldb + 8);
-    asm("" : "+x"(b0), "+x"(b1));
+    keepInRegister(b0);
+    keepInRegister(b1);
 #pragma GCC unroll 6
     for (int i = 0; i < Rows; ++i) {
       const float* const row = i < 3 ? a + i * rowStride : lower + (i - 3) * rowStride;
