@@ -1,11 +1,17 @@
 #include "signatures/tensor/copy.h"
 #include "bindings/tensor/elements.h"
 #include "cpu/cast.h"
+#include "cpu/copy_past_caches.h"
 #include "cpu/gather.h"
 #include "cpu/select.h"
 #include "cpu/strided_copy.h"
 
 using namespace scmoe;
+
+SCMOE_EXPORT(copyPastCaches) {
+  copyPastCaches(args.source, args.target, args.bytes);
+  return nullptr;
+}
 
 SCMOE_EXPORT(copyStrided) {
   const int bytes = elementBytes(args.source);

@@ -44,10 +44,17 @@ export class ScmoeBackend extends CpuBackend {
     return this.values(tensor) as Int32Array;
   }
 
-  /** The bytes of a tensor, without a copy; undefined where it is elsewhere. Valid until the tensor is disposed: for `copyBytes`. */
-  hostBytes(dataId: tf.DataId): Uint8Array | undefined {
+  /**
+   * Copies the elements of a tensor into memory of the caller's, with all threads: for `copyBytes`.
+   *
+   * @returns the bytes of the tensor, all copied where the target has as many; undefined where it is elsewhere
+   */
+  copyOut(dataId: tf.DataId, target: Uint8Array): number | undefined {
     const values: unknown = this.data.has(dataId) ? this.data.get(dataId).values : undefined;
-    return ArrayBuffer.isView(values) ? new Uint8Array(values.buffer, values.byteOffset, values.byteLength) : undefined;
+    if (!ArrayBuffer.isView(values)) return undefined;
+    const source = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    if (source.length === target.length) loadAddon().copyPastCaches({ bytes: source.length, source, target });
+    return source.length;
   }
 
   /** A new tensor whose content is undefined until a kernel writes it. */

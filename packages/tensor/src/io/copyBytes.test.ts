@@ -21,6 +21,18 @@ describe.each(availableBackends())('copyBytes on %s', (backend) => {
     expect(Array.from(target)).toEqual(Array.from(expected));
   });
 
+  it('copies more than one thread takes, to any address, and nothing beside it', async () => {
+    const tensor = tf.randomUniform([300_001], -1, 1, 'float32', 7);
+    const expected = new Uint8Array((await tensor.data()).slice().buffer);
+    for (const offset of [0, 1, 63]) {
+      const memory = new Uint8Array(new SharedArrayBuffer(expected.length + 128)).fill(171);
+      await copyBytes(tensor, memory.subarray(offset, offset + expected.length));
+      const around = Buffer.concat([Buffer.alloc(offset, 171), expected, Buffer.alloc(128 - offset, 171)]);
+      expect(around.equals(memory)).toBe(true);
+    }
+    tensor.dispose();
+  });
+
   it('refuses memory of another size', async () => {
     await expect(copyBytes(tf.ones([3]), new Uint8Array(8))).rejects.toThrow(
       'target: expected the 12 bytes of the tensor, got 8',

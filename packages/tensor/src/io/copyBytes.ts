@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 
 /** What a backend may have that keeps tensors in this machine's memory. */
 interface HostBackend {
-  hostBytes?(dataId: tf.DataId): Uint8Array | undefined;
+  copyOut?(dataId: tf.DataId, target: Uint8Array): number | undefined;
 }
 
 /**
@@ -14,12 +14,13 @@ interface HostBackend {
  * @throws ArgumentError where it has more or fewer
  */
 export async function copyBytes(tensor: tf.Tensor, target: Uint8Array): Promise<void> {
-  const source = (tf.backend() as HostBackend).hostBytes?.(tensor.dataId) ?? (await bytesOf(tensor));
-  expectThat(target.length === source.length, 'target', `the ${source.length} bytes of the tensor`, target.length);
-  target.set(source);
+  const size = (tf.backend() as HostBackend).copyOut?.(tensor.dataId, target) ?? (await copyData(tensor, target));
+  expectThat(target.length === size, 'target', `the ${size} bytes of the tensor`, target.length);
 }
 
-async function bytesOf(tensor: tf.Tensor): Promise<Uint8Array> {
+/** @returns the bytes of the tensor, all copied where the target has as many */
+async function copyData(tensor: tf.Tensor, target: Uint8Array): Promise<number> {
   const { buffer, byteOffset, byteLength } = await tensor.data();
-  return new Uint8Array(buffer, byteOffset, byteLength);
+  if (target.length === byteLength) target.set(new Uint8Array(buffer, byteOffset, byteLength));
+  return byteLength;
 }
