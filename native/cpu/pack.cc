@@ -78,7 +78,11 @@ void encodeBackward(int64_t tokens, int64_t topK, int64_t d, int64_t numRows, co
 
 void decodeForward(int64_t tokens, int64_t topK, int64_t d, int64_t numRows, const float* rows, const float* weights,
                    const int32_t* slots, float* y) {
-  checkSlots("decode", tokens * topK, numRows, slots);
+  {
+    // What the gradient would refuse: TF.js keeps what it has saved for a gradient that throws.
+    Arena::Scope scope;
+    choiceOfRow(scope, "decode", tokens * topK, numRows, slots);
+  }
   parallelFor(tokens, grainFor(d * 8), [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
       float* const to = y + t * d;

@@ -1,4 +1,9 @@
 // Ways to install and run the packages that are too slow, or need too much, for the install test: each runs the same program.
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { findChromium } from '../bootstrap/chromium.mjs';
+import { withPage } from './withPage.mjs';
 
 /** Imports of all kinds, the backend, and one loss of a small model. */
 export const program = `
@@ -29,6 +34,38 @@ const withManager = (add, version) => async (project, tool) => {
   return [installed, await project.node(project.write('program.mjs', program))];
 };
 
+/** What the program prints in a browser, where one is found. @param folder of the project, in which a bundler has put scripts */
+async function openedPage(project, folder) {
+  const executable = findChromium();
+  if (executable === undefined) return 'built; there is no browser to open it';
+  const path = join(project.path, folder);
+  const index = join(path, 'index.html');
+  if (!existsSync(index)) writeFileSync(index, '<script src="program.cjs"></script>');
+  return withPage(executable, path, async (page, complaints) => {
+    const printed = new Promise((resolve) =>
+      page.on('console', (line) => /^backend/.test(line.text()) && resolve(line.text())),
+    );
+    // The page may have said it before anybody listened.
+    await page.reload();
+    const late = new Promise((resolve) =>
+      setTimeout(() => resolve(`nothing printed ${complaints.join('; ')}`), 60_000).unref(),
+    );
+    return Promise.race([printed, late]);
+  });
+}
+
+/** TF.js requires a package that it does not declare, which a strict linker refuses. */
+async function refusedByPnp(project, tool) {
+  try {
+    await withBerry('pnp')(project, tool);
+  } catch (error) {
+    const [reason] = /[^\n]*tried to access long[^\n]*/.exec(error.message) ?? [];
+    if (reason === undefined) throw error;
+    return ['', `refused: ${reason.trim()}`];
+  }
+  throw new Error('it runs: docs/installs.md says that TF.js has no right to require "long"');
+}
+
 /** npm refuses another version of a peer, and says which one there has to be. */
 async function refusedByNpm(project) {
   try {
@@ -50,7 +87,8 @@ const withBerry = (linker) => async (project, tool) => {
       `npmRegistryServer: ${JSON.stringify(project.registry)}`,
       "unsafeHttpWhitelist: ['*']",
       `nodeLinker: ${linker}`,
-      'enableGlobalCache: false',
+      // What was remembered of an earlier try, packages of the same version and the registry's port, holds no longer.
+      ...['enableGlobalCache: false', 'globalFolder: ./yarn-global'],
       'enableTelemetry: false',
       'npmMinimalAgeGate: 0',
     ].join('\n'),
@@ -81,11 +119,10 @@ const withVite = (inside) => async (project) => {
 const withViteForBrowser = async (project) => {
   await project.npm('install', ...ours, tfjs('4.22.0'), 'vite@8.4.0');
   project.write('program.mjs', program);
-  project.write(
-    'vite.config.mjs',
-    viteConfig.replace('process.env.INSIDE', 'false').replace('process.env.OUT', "'out'"),
-  );
-  return [await project.bin('vite', 'build'), 'built'];
+  project.write('vite.config.mjs', "export default { logLevel: 'warn', build: { outDir: 'out', minify: false } };");
+  const page = '<!doctype html><script type="module" src="/program.mjs"></script>';
+  project.write('index.html', page);
+  return [await project.bin('vite', 'build'), await openedPage(project, 'out')];
 };
 
 const webpackProgram = `
@@ -109,7 +146,12 @@ const withWebpack = (target, format) => async (project) => {
   await project.npm('install', ...ours, tfjs('4.22.0'), 'webpack@5.113.0');
   project.write('program.mjs', program);
   const built = await project.node(project.write('webpack.mjs', webpackProgram), target, format);
-  return [built, target === 'web' ? 'built' : await project.node(`out/program.${format === 'esm' ? 'mjs' : 'cjs'}`)];
+  return [
+    built,
+    target === 'web'
+      ? await openedPage(project, 'out')
+      : await project.node(`out/program.${format === 'esm' ? 'mjs' : 'cjs'}`),
+  ];
 };
 
 /** By name: what installs and runs in a project. Answers what the installation and what the program have printed. */
@@ -119,7 +161,7 @@ export const ways = {
   'pnpm, TF.js 4.21': withManager(['pnpm', 'add'], '4.21.0'),
   'yarn classic': withManager(['yarn', 'add'], '4.22.0'),
   'yarn berry, node-modules': withBerry('node-modules'),
-  'yarn berry, PnP': withBerry('pnp'),
+  'yarn berry, PnP': refusedByPnp,
   Deno: async (project, tool) => {
     project.write('package.json', manifest('4.22.0'));
     const run = [...tool('deno'), 'run', '-A', '--node-modules-dir=auto', project.write('program.mjs', program)];

@@ -83,7 +83,7 @@ const tile = standardKernel<{ x: tf.TensorInfo }, { reps: number[] }>('Tile', (b
 const pad = standardKernel<{ x: tf.TensorInfo }, { paddings: [number, number][]; constantValue: number }>(
   'PadV2',
   (backend, { x }, { paddings, constantValue }) => {
-    if (!isNumeric(x) || x.shape.length > maxRank) return undefined;
+    if (!isNumeric(x) || x.shape.length > maxRank || !paddings.flat().every(Number.isInteger)) return undefined;
     const shape = paddings.map(([before, after], d) => before + x.shape[d]! + after);
     const out = backend.output(shape, x.dtype);
     const strides = stridesOf(shape);

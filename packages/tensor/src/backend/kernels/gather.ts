@@ -11,7 +11,7 @@ const gatherV2 = standardKernel<
 >('GatherV2', (backend, { x, indices }, { axis, batchDims = 0 }) => {
   if (!isNumeric(x) || indices.dtype !== 'int32' || sizeOf(x.shape) === 0) return undefined;
   const along = axisOf(axis, x.shape);
-  if (along === undefined) return undefined;
+  if (along === undefined || !Number.isInteger(batchDims)) return undefined;
   const { batchSize, outerSize, dimSize, sliceSize, outputShape } =
     tf.backend_util.segment_util.collectGatherOpShapeInfo(x, indices, along, batchDims);
   const ids = backend.ints(indices);

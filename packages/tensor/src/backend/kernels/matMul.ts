@@ -72,9 +72,10 @@ const activations: Record<string, UnaryName | undefined> = {
 
 const fusedMatMul = standardKernel<FusedInputs, FusedAttributes>('_FusedMatMul', (backend, inputs, attributes) => {
   const { bias, preluActivationWeights: slopes } = inputs;
-  const { leakyreluAlpha: alpha = 0 } = attributes;
   const activation = attributes.activation ?? 'linear';
+  const alpha = activation === 'leakyrelu' ? attributes.leakyreluAlpha : 0;
   if (!(activation in activations) || (bias && !isFloat(bias)) || (slopes && !isFloat(slopes))) return undefined;
+  if (typeof alpha !== 'number') return undefined;
   const out = matMul(backend, inputs, attributes);
   if (!out) return undefined;
   // In place: the product is ours alone.

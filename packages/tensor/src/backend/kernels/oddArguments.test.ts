@@ -22,6 +22,10 @@ describeUnless(findAddon().problem, 'native kernels', () => {
     ['an axis that comes twice', (x) => tf.transpose(x, [1, 1])],
     ['half a repetition', (x) => tf.tile(x, [1.5, 2])],
     ['a slice of no whole size', (x) => tf.slice(x, [1, 0], [0, 2.5])],
+    ['padding that is a text', (x) => tf.pad(x, [['2', 0], [0, 2]] as unknown as [number, number][])], // prettier-ignore
+    ['a part of no size', (x) => tf.split(x, [null, 4] as unknown as number[], 1)[1]!],
+    ['batches of no number', (x) => tf.gather(x, tf.tensor2d([[0]], [1, 1], 'int32'), 1, NaN)],
+    ['a word for true', (x) => tf.cumsum(x, 1, 'yes' as unknown as boolean)],
     ['half a class', (x) => tf.oneHot(tf.cast(x, 'int32'), 2.5)],
   ])('do with %s what tfjs-backend-cpu does, and leave nothing behind', (_, op) => {
     const outcome = (backend: string) => {

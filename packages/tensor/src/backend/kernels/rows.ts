@@ -18,9 +18,9 @@ const softmax = standardKernel<{ logits: tf.TensorInfo }, { dim: number }>(
   },
 );
 
-const cumsum = standardKernel<{ x: tf.TensorInfo }, { axis: number; exclusive?: boolean; reverse?: boolean }>(
+const cumsum = standardKernel<{ x: tf.TensorInfo }, { axis: number; exclusive?: unknown; reverse?: unknown }>(
   'Cumsum',
-  (backend, { x }, { axis, exclusive = false, reverse = false }) => {
+  (backend, { x }, { axis, ...ways }) => {
     const along = axis < 0 ? axis + x.shape.length : axis;
     if (!isNumeric(x) || along < 0 || along >= x.shape.length) return undefined;
     const out = backend.output(x.shape, x.dtype === 'float32' ? 'float32' : 'int32');
@@ -28,6 +28,8 @@ const cumsum = standardKernel<{ x: tf.TensorInfo }, { axis: number; exclusive?: 
     const inner = sizeOf(x.shape.slice(along + 1));
     const count = x.shape[along]!;
     const values = backend.values(out) as Float32Array | Int32Array;
+    // Whatever is true or false in JavaScript, as the kernel there reads it.
+    const [exclusive, reverse] = [Boolean(ways.exclusive), Boolean(ways.reverse)];
     loadAddon().cumsum({ outer, count, inner, exclusive, reverse, x: backend.values(x), out: values });
     return out;
   },

@@ -92,6 +92,7 @@ const splitV = standardKernel<{ x: tf.TensorInfo }, { numOrSizeSplits: number | 
     const along = axisOf(axis, x.shape);
     if (along === undefined) return undefined;
     const sizes = tf.backend_util.prepareSplitSize(x, numOrSizeSplits, along);
+    if (!sizes.every(Number.isInteger)) return undefined;
     return splitAlong(backend, x, along, sizes);
   },
 );

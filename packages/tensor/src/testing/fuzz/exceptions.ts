@@ -1,3 +1,5 @@
+import * as tf from '@tensorflow/tfjs';
+
 import { hasWindows } from '../../backend/kernels/resizeGradient.js';
 import type { Call } from './Call.js';
 import { elements } from './Draw.js';
@@ -14,27 +16,67 @@ export function isLeftOut(call: Call): boolean {
   return isInfinite || (leftOut[call.name]?.(call) ?? false);
 }
 
-/** Where we give another result than tfjs-backend-cpu 4.22.0, and mean to. */
-const known: Record<string, (call: Call) => boolean> = {
-  // An axis from the end: its shape then holds an undefined. Ours sums.
-  Cumsum: ({ attributes }) => (attributes['axis'] as number) < 0,
-  // A dimension that is dropped beside steps of more than one: it reads with too few coordinates. Ours takes what is asked for.
-  StridedSlice: ({ attributes: { shrinkAxisMask, strides } }) =>
-    shrinkAxisMask !== 0 && [strides].flat().some((stride) => stride !== 1),
+/** Where tfjs-backend-cpu 4.22.0 gives a wrong result: the call of the same meaning that it gets right. */
+const otherWords: Record<string, (call: Call) => Call> = {
+  // An axis from the end: its shape then holds an undefined.
+  Cumsum: (call) => {
+    const axis = call.attributes['axis'] as number;
+    const rank = call.operands['x']!.shape.length;
+    return axis < 0 && Number.isInteger(axis)
+      ? { ...call, attributes: { ...call.attributes, axis: axis + rank } }
+      : call;
+  },
+  StridedSlice: (call) => (call.attributes['shrinkAxisMask'] === 0 ? call : { ...call, run: sliceThenDrop }),
   // What is not to be sorted may be: ours always is.
-  TopK: ({ attributes }) => !attributes['sorted'],
+  TopK: (call) => ({ ...call, attributes: { ...call.attributes, sorted: true } }),
   // It takes matrix i modulo how many there are, whatever the shapes say: right for one matrix, or for none that repeats.
-  BatchMatMul: ({ operands }) => {
-    const [a, b] = [operands['a']!, operands['b']!].map(({ shape }) => shape.slice(0, -2));
-    const counts = [elements(a!), elements(b!)];
-    return a!.join() !== b!.join() && (counts.includes(0) || !counts.includes(1));
+  BatchMatMul: (call) => {
+    const [a, b] = [call.operands['a']!.shape.slice(0, -2), call.operands['b']!.shape.slice(0, -2)];
+    const counts = [elements(a), elements(b)];
+    // Products of whole numbers are that kernel's on our backend, too.
+    if (!['a', 'b'].every((name) => call.operands[name]!.dtype === 'float32')) return call;
+    if (a.join() === b.join() || (counts.includes(1) && !counts.includes(0))) return call;
+    return { ...call, run: (tensors, given) => call.run(repeatMatrices(tensors), given) };
   },
 };
-for (const name of ['_FusedMatMul', 'tf.matMul', 'tf.fused.matMul']) known[name] = known['BatchMatMul']!;
-known['tf.cumsum'] = known['Cumsum']!;
-known['tf.topk'] = known['TopK']!;
-known['tf.stridedSlice'] = known['StridedSlice']!;
+for (const name of ['_FusedMatMul', 'tf.matMul']) otherWords[name] = otherWords['BatchMatMul']!;
+// It flattens the batch before it compares, and refuses what does not fit then.
+otherWords['tf.fused.matMul'] = (call) => {
+  const counts = [call.operands['a']!, call.operands['b']!].map(({ shape }) => elements(shape.slice(0, -2)));
+  return counts.includes(0) && counts.includes(1) ? otherWords['BatchMatMul']!(call) : call;
+};
+otherWords['tf.cumsum'] = otherWords['Cumsum']!;
+otherWords['tf.topk'] = otherWords['TopK']!;
+otherWords['tf.stridedSlice'] = otherWords['StridedSlice']!;
 
-export function isKnown(call: Call): boolean {
-  return known[call.name]?.(call) ?? false;
+/** What `cpu` is asked, for what our backend is asked by `call`. */
+export function referenceOf(call: Call): Call {
+  return otherWords[call.name]?.(call) ?? call;
+}
+
+/** Beside steps of more than one it reads as if a dropped dimension had been the last one: dropped by a reshape. */
+function sliceThenDrop({ x }: Record<string, tf.Tensor>, attributes: Call['attributes']): tf.Tensor {
+  const masks = ['beginMask', 'endMask', 'ellipsisMask', 'newAxisMask', 'shrinkAxisMask'].map(
+    (name) => attributes[name] as number,
+  );
+  const { begin, end, strides } = attributes as Record<string, number[]>;
+  const [beginMask, endMask, ellipsisMask, newAxisMask, shrinkAxisMask] = masks;
+  const info = tf.slice_util.sliceInfo(
+    ...([x!.shape, begin!, end!, strides!] as const),
+    ...([beginMask!, endMask!, ellipsisMask!, newAxisMask!, shrinkAxisMask!] as const),
+  );
+  // An end before the first element counts from the last one unless the mask says that there is none.
+  const toTheEnd = info.end.reduce((mask, last, d) => (last < 0 ? mask | (1 << d) : mask), 0);
+  return tf.reshape(tf.stridedSlice(x!, info.begin, info.end, info.strides, 0, toTheEnd), info.finalShape);
+}
+
+function repeatMatrices(tensors: Record<string, tf.Tensor>): Record<string, tf.Tensor> {
+  const [a, b] = [tensors['a']!, tensors['b']!];
+  const batch = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const repeat = (x: tf.Tensor) => {
+    const shape = [...batch, ...x.shape.slice(-2)];
+    // broadcastTo makes one of none.
+    return elements(shape) === 0 ? tf.zeros(shape, x.dtype) : tf.broadcastTo(x, shape);
+  };
+  return { ...tensors, a: repeat(a), b: repeat(b) };
 }

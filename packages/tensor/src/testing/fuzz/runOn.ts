@@ -5,7 +5,7 @@ import { makeTensor, type Call } from './Call.js';
 export interface Value {
   shape: number[];
   dtype: tf.DataType;
-  values: (number | string)[];
+  values: (number | string | Uint8Array)[];
 }
 
 /** How a call ended on a backend. */
@@ -43,6 +43,6 @@ function valuesOf(call: Call): Value[] {
   return results.map((result) => ({
     shape: result.shape,
     dtype: result.dtype,
-    values: Array.from(result.dataSync() as ArrayLike<number | string>),
+    values: Array.from(result.dataSync() as ArrayLike<number | string | Uint8Array>),
   }));
 }
