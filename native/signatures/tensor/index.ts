@@ -2,6 +2,7 @@ import type { Functions } from '../Signature.js';
 import { adamw } from './adamw.js';
 import { attention } from './attention.js';
 import { binary } from './binary.js';
+import { convolution } from './convolution.js';
 import { copy } from './copy.js';
 import { crossEntropy } from './crossEntropy.js';
 import { dropout } from './dropout.js';
@@ -20,6 +21,7 @@ export const tensorSignatures = {
   adamw,
   attention,
   binary,
+  convolution,
   copy,
   crossEntropy,
   dropout,
@@ -39,6 +41,7 @@ export type TensorFunctions = Functions<
   typeof adamw &
     typeof attention &
     typeof binary &
+    typeof convolution &
     typeof copy &
     typeof crossEntropy &
     typeof dropout &

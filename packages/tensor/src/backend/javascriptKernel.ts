@@ -1,10 +1,11 @@
 import { ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
+import { expectEnd } from './endlessCalls.js';
 import { unguardedKernel, type KernelResult } from './kernel.js';
 import type { ScmoeBackend } from './ScmoeBackend.js';
 
-/** Runs tfjs-backend-cpu's kernel of this name on tensors of the scmoe backend. One that throws leaves nothing allocated. */
+/** Runs tfjs-backend-cpu's kernel of this name on tensors of the scmoe backend. One that throws leaves nothing allocated, and one that would not end is refused. */
 export function runJavaScriptKernel(
   kernelName: string,
   backend: ScmoeBackend,
@@ -13,6 +14,7 @@ export function runJavaScriptKernel(
 ): KernelResult {
   const config = tf.getKernel(kernelName, 'cpu');
   if (!config) throw new ScmoeError(`tfjs-backend-cpu has no kernel ${kernelName}`);
+  expectEnd(kernelName, inputs, attributes);
   return backend.runJavaScriptKernel(() =>
     config.kernelFunc({ inputs: inputs as tf.NamedTensorInfoMap, backend, attrs: attributes as tf.NamedAttrMap }),
   );

@@ -53,6 +53,8 @@ const select = standardKernel<{ condition: tf.TensorInfo; t: tf.TensorInfo; e: t
   (backend, { condition, t, e }) => {
     if (condition.dtype !== 'bool' || !isNumeric(t) || e.dtype !== t.dtype) return undefined;
     if (sizeOf(condition.shape) !== sizeOf(t.shape) || !sameShape(t.shape, e.shape)) return undefined;
+    // A list chooses rows.
+    if (condition.shape.length === 1 && t.shape.length !== 1) return undefined;
     const out = backend.output(t.shape, t.dtype);
     loadAddon().select({
       count: sizeOf(t.shape),

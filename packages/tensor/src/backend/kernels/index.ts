@@ -1,13 +1,15 @@
 import type { KernelConfig } from '@tensorflow/tfjs';
 
 import { arrangeKernels } from './arrange.js';
+import { batchNormKernels } from './batchNorm.js';
 import { addNKernel, binaryKernels } from './binary.js';
+import { convolutionKernels } from './convolution.js';
 import { fillKernels } from './fill.js';
 import { gatherKernels } from './gather.js';
 import { matMulKernels } from './matMul.js';
+import { poolingKernels } from './pooling.js';
 import { argReduceKernels, reduceKernels } from './reduce.js';
 import { reshapeKernels } from './reshape.js';
-import { resizeGradientKernels } from './resizeGradient.js';
 import { rowKernels } from './rows.js';
 import { sliceKernels } from './slice.js';
 import { unaryKernels } from './unary.js';
@@ -26,5 +28,7 @@ export const standardKernels: KernelConfig[] = [
   ...matMulKernels,
   ...rowKernels,
   ...fillKernels,
-  ...resizeGradientKernels,
+  ...convolutionKernels,
+  ...poolingKernels,
+  ...batchNormKernels,
 ];

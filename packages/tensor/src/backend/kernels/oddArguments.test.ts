@@ -2,7 +2,7 @@ import { describeUnless } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { backendName, findAddon } from '../../index.js';
-import { hasWindows } from './resizeGradient.js';
+import { hasEnd } from '../endlessCalls.js';
 
 describeUnless(findAddon().problem, 'native kernels', () => {
   it('broadcasts batches of matrices in part, which tfjs-backend-cpu does not', () => {
@@ -68,10 +68,12 @@ describeUnless(findAddon().problem, 'native kernels', () => {
 
     const images = (height: number, width: number) => ({ shape: [1, height, width, 1] });
     for (const alignCorners of [true, false]) {
-      expect(hasWindows({ images: images(2, 2), dy: images(9, 9) }, alignCorners)).toBe(true);
-      expect(hasWindows({ images: images(2, 2), dy: images(1, 1) }, alignCorners)).toBe(true);
-      expect(hasWindows({ images: images(2, 2), dy: images(Infinity, 2) }, alignCorners)).toBe(false);
+      const ends = (dy: { shape: number[] }) =>
+        hasEnd('ResizeNearestNeighborGrad', { images: images(2, 2), dy }, { alignCorners });
+      expect([ends(images(9, 9)), ends(images(1, 1)), ends(images(Infinity, 2))]).toEqual([true, true, false]);
     }
+    for (const strides of [2, [1, 3], -1]) expect(hasEnd('Conv2DBackpropInput', {}, { strides })).toBe(true);
+    for (const strides of [0, [1, 0], '0']) expect(hasEnd('Conv2DBackpropInput', {}, { strides })).toBe(false);
   });
 
   it('refuses a bias or slopes of more dimensions than the product, a slice and an index outside of the tensor', () => {

@@ -22,7 +22,7 @@ const cumsum = standardKernel<{ x: tf.TensorInfo }, { axis: number; exclusive?: 
   'Cumsum',
   (backend, { x }, { axis, ...ways }) => {
     const along = axis < 0 ? axis + x.shape.length : axis;
-    if (!isNumeric(x) || along < 0 || along >= x.shape.length) return undefined;
+    if (!isNumeric(x) || !Number.isInteger(axis) || along < 0 || along >= x.shape.length) return undefined;
     const out = backend.output(x.shape, x.dtype === 'float32' ? 'float32' : 'int32');
     const outer = sizeOf(x.shape.slice(0, along));
     const inner = sizeOf(x.shape.slice(along + 1));

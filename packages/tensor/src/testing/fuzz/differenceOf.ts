@@ -22,7 +22,7 @@ export function differenceOf(expected: Outcome, actual: Outcome, isOurs: boolean
 }
 
 function valueDifference(theirs: Value, ours: Value, allowed: number): string | undefined {
-  const [expected, actual] = [theirs, ours].map(({ dtype, shape }) => `${dtype} (${shape.join(', ')})`);
+  const [expected, actual] = [theirs, ours].map(({ dtype, shape }) => `${dtype} (${[shape].flat().join(', ')})`);
   if (expected !== actual) return `cpu gives ${expected}, we ${actual}`;
   if (theirs.values.length !== ours.values.length)
     return `cpu gives ${theirs.values.length} elements for ${expected}, we ${ours.values.length}`;
@@ -40,6 +40,6 @@ function valueDifference(theirs: Value, ours: Value, allowed: number): string | 
 
 function shown({ values = [] }: Outcome): string {
   return values
-    .map(({ dtype, shape, values: all }) => `${dtype} (${shape.join(', ')}) [${all.slice(0, 6).join(' ')}]`)
+    .map(({ dtype, shape, values: all }) => `${dtype} (${[shape].flat().join(', ')}) [${all.slice(0, 6).join(' ')}]`)
     .join(' and ');
 }

@@ -1,19 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { hasWindows } from '../../backend/kernels/resizeGradient.js';
+import { hasEnd } from '../../backend/endlessCalls.js';
 import type { Call } from './Call.js';
 import { elements } from './Draw.js';
 
-/** Arguments of single kernels that are not drawn: those for which the reference does not end. */
-const leftOut: Record<string, (call: Call) => boolean> = {
-  ResizeNearestNeighborGrad: ({ operands: { images, dy }, attributes }) =>
-    !hasWindows({ images: images!, dy: dy! }, Boolean(attributes['alignCorners'])),
-};
-
-/** Calls that are made on no backend; infinite attributes are for the functions of `tf`, which look at them first. */
+/**
+ * Calls that are made on no backend: those that don't end on `cpu`, and infinite attributes, but for
+ * the functions of `tf`, which look at them first.
+ */
 export function isLeftOut(call: Call): boolean {
   const isInfinite = !call.name.startsWith('tf.') && Object.values(call.attributes).flat(2).includes(Infinity);
-  return isInfinite || (leftOut[call.name]?.(call) ?? false);
+  return isInfinite || !hasEnd(call.name, call.operands, call.attributes);
 }
 
 /** Where tfjs-backend-cpu 4.22.0 gives a wrong result: the call of the same meaning that it gets right. */

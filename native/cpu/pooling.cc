@@ -1,0 +1,128 @@
+#include "cpu/pooling.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "core/arena.h"
+#include "core/parallel.h"
+
+namespace scmoe {
+
+namespace {
+
+constexpr float kNone = -std::numeric_limits<float>::infinity();
+
+/// Calls body(n, oy, ox, to) for every output pixel, rows of them with all threads.
+template <typename Body>
+void forOutputs(const Window& w, float* y, const Body& body) {
+  if (w.outPixels() * w.channels == 0) return;
+  parallelFor(w.batch * w.outHeight, grainFor(w.outWidth * w.channels * w.taps() * 4), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row)
+      for (int64_t ox = 0; ox < w.outWidth; ++ox)
+        body(row / w.outHeight, row % w.outHeight, ox, y + (row * w.outWidth + ox) * w.channels);
+  });
+}
+
+/// Calls body(pixel, tap) for the input pixels of a window, each the first of its channels.
+template <typename Body>
+void forTaps(const Window& w, int64_t n, int64_t oy, int64_t ox, const Body& body) {
+  for (int64_t fy = 0; fy < w.filterHeight; ++fy) {
+    const int64_t iy = w.inputRow(oy, fy);
+    if (iy < 0 || iy >= w.inHeight) continue;
+    for (int64_t fx = 0; fx < w.filterWidth; ++fx) {
+      const int64_t ix = w.inputColumn(ox, fx);
+      if (ix < 0 || ix >= w.inWidth) continue;
+      body(((n * w.inHeight + iy) * w.inWidth + ix) * w.channels, static_cast<int32_t>(fy * w.filterWidth + fx));
+    }
+  }
+}
+
+/// Calls body(output, tap, to) for every input pixel and each output whose window it is in.
+template <typename Body>
+void forInputs(const Window& w, float* dx, const Body& body) {
+  if (w.inPixels() * w.channels == 0) return;
+  const int64_t line = w.inWidth * w.channels;
+  parallelFor(w.batch * w.inHeight, grainFor(line * w.taps() * 4), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      float* to = dx + row * line;
+      std::memset(to, 0, line * sizeof(float));
+      for (int64_t ix = 0; ix < w.inWidth; ++ix, to += w.channels) {
+        for (int64_t tap = 0; tap < w.taps(); ++tap) {
+          const int64_t oy = w.outputRow(row % w.inHeight, tap / w.filterWidth);
+          const int64_t ox = w.outputColumn(ix, tap % w.filterWidth);
+          if (oy < 0 || ox < 0) continue;
+          body((row / w.inHeight * w.outHeight + oy) * w.outWidth + ox, static_cast<int32_t>(tap), to);
+        }
+      }
+    }
+  });
+}
+
+}  // namespace
+
+void maxPool(const Window& w, const float* x, float* y) {
+  forOutputs(w, y, [&](int64_t n, int64_t oy, int64_t ox, float* to) {
+    std::fill_n(to, w.channels, kNone);
+    forTaps(w, n, oy, ox, [&](int64_t pixel, int32_t) {
+      const float* const from = x + pixel;
+#pragma omp simd
+      for (int64_t c = 0; c < w.channels; ++c) to[c] = from[c] > to[c] ? from[c] : to[c];
+    });
+  });
+}
+
+void maxPoolBackward(const Window& w, const float* x, const float* dy, float* dx) {
+  Arena::Scope scope;
+  const int64_t outputs = w.outPixels();
+  // The tap of the largest value of every output and channel; -1 where no value was larger than none.
+  auto* const taps = scope.take<int32_t>(outputs * w.channels);
+  auto* const largest = scope.take<float>(outputs * w.channels);
+  forOutputs(w, largest, [&](int64_t n, int64_t oy, int64_t ox, float* to) {
+    int32_t* const tapOf = taps + (to - largest);
+    std::fill_n(to, w.channels, kNone);
+    std::fill_n(tapOf, w.channels, -1);
+    forTaps(w, n, oy, ox, [&](int64_t pixel, int32_t tap) {
+      const float* const from = x + pixel;
+#pragma omp simd
+      for (int64_t c = 0; c < w.channels; ++c) {
+        const bool larger = from[c] > to[c];
+        to[c] = larger ? from[c] : to[c];
+        tapOf[c] = larger ? tap : tapOf[c];
+      }
+    });
+  });
+  forInputs(w, dx, [&](int64_t output, int32_t tap, float* to) {
+    const float* const g = dy + output * w.channels;
+    const int32_t* const tapOf = taps + output * w.channels;
+#pragma omp simd
+    for (int64_t c = 0; c < w.channels; ++c) to[c] += tapOf[c] == tap ? g[c] : 0.0f;
+  });
+}
+
+void averagePool(const Window& w, const float* x, float* y) {
+  forOutputs(w, y, [&](int64_t n, int64_t oy, int64_t ox, float* to) {
+    std::fill_n(to, w.channels, 0.0f);
+    int64_t count = 0;
+    forTaps(w, n, oy, ox, [&](int64_t pixel, int32_t) {
+      const float* const from = x + pixel;
+#pragma omp simd
+      for (int64_t c = 0; c < w.channels; ++c) to[c] += from[c];
+      ++count;
+    });
+    const float size = static_cast<float>(count);
+#pragma omp simd
+    for (int64_t c = 0; c < w.channels; ++c) to[c] /= size;
+  });
+}
+
+void averagePoolBackward(const Window& w, const float* dy, float* dx) {
+  const float share = 1.0f / static_cast<float>(w.taps());
+  forInputs(w, dx, [&](int64_t output, int32_t, float* to) {
+    const float* const g = dy + output * w.channels;
+#pragma omp simd
+    for (int64_t c = 0; c < w.channels; ++c) to[c] += g[c] * share;
+  });
+}
+
+}  // namespace scmoe

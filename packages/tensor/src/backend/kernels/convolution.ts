@@ -1,0 +1,161 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { loadAddon } from '../../addon/loadAddon.js';
+import type { ScmoeBackend } from '../ScmoeBackend.js';
+import { isFloat, sameShape } from './dtypes.js';
+import { fusedEnd, type FusedAttributes, type FusedEnd, type FusedInputs } from './fusedEnd.js';
+import { standardKernel } from './standardKernel.js';
+import { windowOf, type Window } from './windowOf.js';
+
+type Shape4 = [number, number, number, number];
+type Steps = number | [number, number];
+type Padding = 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
+
+interface Attributes {
+  strides: Steps;
+  pad: Padding;
+  dilations?: Steps;
+  dataFormat?: 'NHWC' | 'NCHW';
+  dimRoundingMode?: 'floor' | 'round' | 'ceil';
+}
+
+interface Convolution {
+  window: Window;
+  /** Of all channels together. */
+  outChannels: number;
+  outShape: number[];
+}
+
+/** Undefined for what is left to the JavaScript kernel, which also says what is wrong with shapes that don't fit. */
+function convolutionOf(
+  inputShape: readonly number[],
+  filterShape: readonly number[],
+  { strides, pad, dilations, dataFormat, dimRoundingMode }: Attributes,
+  isDepthwise: boolean,
+): Convolution | undefined {
+  if (inputShape.length !== 4 || filterShape.length !== 4 || inputShape[3] !== filterShape[2]) return undefined;
+  const info = tf.backend_util.computeConv2DInfo(
+    ...([inputShape as Shape4, filterShape as Shape4, strides, dilations ?? 1, pad, dimRoundingMode] as const),
+    isDepthwise,
+    isDepthwise ? 'channelsLast' : tf.backend_util.convertConv2DDataFormat(dataFormat!),
+  );
+  if (isDepthwise && !tf.backend_util.eitherStridesOrDilationsAreOne(strides, dilations ?? 1)) return undefined;
+  const window = windowOf(info);
+  return window && { window, outChannels: info.outChannels, outShape: info.outShape };
+}
+
+/**
+ * What a gradient's kernel makes of its attributes. TF.js asks for none with dilations: the dense ones don't look at them, and
+ * the others are left to JavaScript.
+ */
+function backwardOf(
+  inputShape: readonly number[],
+  filterShape: readonly number[],
+  attributes: Attributes,
+  isDepthwise: boolean,
+): Convolution | undefined {
+  const given = isDepthwise ? attributes : { ...attributes, dilations: 1 };
+  const convolution = convolutionOf(inputShape, filterShape, given, isDepthwise);
+  const { dilationHeight = 1, dilationWidth = 1 } = convolution?.window ?? {};
+  return dilationHeight * dilationWidth === 1 ? convolution : undefined;
+}
+
+interface ForwardInputs {
+  x: tf.TensorInfo;
+  filter: tf.TensorInfo;
+}
+
+const greatestOf: Record<string, number> = { relu: Infinity, relu6: 6 };
+
+/** y, with bias and activation block by block where they are of the kind that the addon has. */
+function forward(
+  backend: ScmoeBackend,
+  { x, filter, bias }: ForwardInputs & FusedInputs,
+  attributes: Attributes,
+  isDepthwise: boolean,
+  end?: FusedEnd,
+): tf.TensorInfo | undefined {
+  if (!isFloat(x) || !isFloat(filter)) return undefined;
+  const convolution = convolutionOf(x.shape, filter.shape, attributes, isDepthwise);
+  if (!convolution || end?.fits(convolution.outShape) === false) return undefined;
+  const { window, outChannels, outShape } = convolution;
+  const perChannel = bias?.shape.at(-1) === outChannels && bias.shape.slice(0, -1).every((size) => size === 1);
+  const endsInside = !bias || perChannel;
+  const greatest = endsInside && end ? greatestOf[end.activation] : undefined;
+  const out = backend.output(outShape);
+  const args = {
+    ...window,
+    x: backend.floats(x),
+    filter: backend.floats(filter),
+    bias: bias && perChannel ? backend.floats(bias) : undefined,
+    y: backend.floats(out),
+    ...{ clamps: greatest !== undefined, least: 0, greatest: greatest ?? 0 },
+  };
+  if (isDepthwise) loadAddon().depthwiseForward({ ...args, multiplier: filter.shape[3]! });
+  else loadAddon().convolutionForward({ ...args, outChannels });
+  if (!endsInside) end!.addBias(backend, out);
+  if (greatest === undefined) end?.activate(backend, out);
+  return out;
+}
+
+function plain(kernelName: string, isDepthwise: boolean): tf.KernelConfig {
+  return standardKernel<ForwardInputs, Attributes>(kernelName, (backend, { x, filter }, attributes) =>
+    forward(backend, { x, filter }, attributes, isDepthwise),
+  );
+}
+
+function fused(kernelName: string, isDepthwise: boolean): tf.KernelConfig {
+  return standardKernel<ForwardInputs & FusedInputs, Attributes & FusedAttributes>(
+    kernelName,
+    (backend, inputs, attributes) => {
+      const end = fusedEnd(inputs, attributes);
+      return end && forward(backend, inputs, attributes, isDepthwise, end);
+    },
+  );
+}
+
+function backwardFilter(kernelName: string, isDepthwise: boolean): tf.KernelConfig {
+  return standardKernel<{ x: tf.TensorInfo; dy: tf.TensorInfo }, Attributes & { filterShape: number[] }>(
+    kernelName,
+    (backend, { x, dy }, { filterShape, ...attributes }) => {
+      if (!isFloat(x) || !isFloat(dy)) return undefined;
+      const convolution = backwardOf(x.shape, filterShape, attributes, isDepthwise);
+      if (!convolution || !sameShape(convolution.outShape, dy.shape)) return undefined;
+      const { window, outChannels } = convolution;
+      const out = backend.output(filterShape);
+      const args = { ...window, x: backend.floats(x), dy: backend.floats(dy), dFilter: backend.floats(out) };
+      if (isDepthwise) loadAddon().depthwiseBackwardFilter({ ...args, multiplier: filterShape[3]! });
+      else loadAddon().convolutionBackwardFilter({ ...args, outChannels });
+      return out;
+    },
+  );
+}
+
+function backwardInput(kernelName: string, isDepthwise: boolean): tf.KernelConfig {
+  return standardKernel<{ dy: tf.TensorInfo; filter: tf.TensorInfo }, Attributes & { inputShape: number[] }>(
+    kernelName,
+    (backend, { dy, filter }, { inputShape, ...attributes }) => {
+      if (!isFloat(dy) || !isFloat(filter)) return undefined;
+      const convolution = backwardOf(inputShape, filter.shape, attributes, isDepthwise);
+      if (!convolution || !sameShape(convolution.outShape, dy.shape)) return undefined;
+      const { window, outChannels } = convolution;
+      const out = backend.output(inputShape);
+      const args = { ...window, dy: backend.floats(dy), filter: backend.floats(filter), dx: backend.floats(out) };
+      if (isDepthwise) loadAddon().depthwiseBackwardInput({ ...args, multiplier: filter.shape[3]! });
+      else loadAddon().convolutionBackwardInput({ ...args, outChannels });
+      return out;
+    },
+  );
+}
+
+/** Convolutions of pictures (batch, height, width, channels), their gradients, and those of each channel by itself. */
+export const convolutionKernels: tf.KernelConfig[] = [
+  plain('Conv2D', false),
+  fused('FusedConv2D', false),
+  backwardFilter('Conv2DBackpropFilter', false),
+  backwardInput('Conv2DBackpropInput', false),
+  plain('DepthwiseConv2dNative', true),
+  fused('FusedDepthwiseConv2D', true),
+  backwardFilter('DepthwiseConv2dNativeBackpropFilter', true),
+  backwardInput('DepthwiseConv2dNativeBackpropInput', true),
+];
