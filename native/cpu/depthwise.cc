@@ -16,8 +16,91 @@ inline void addProducts(const float* a, const float* b, int64_t count, float* su
   for (int64_t j = 0; j < count; ++j) sum[j] += a[j] * b[j];
 }
 
-/// Vectors of channels whose sums stay in registers while the taps go by.
-constexpr int kVectors = 32 / kLanes;
+/// One row of outputs: the taps of its filter that are inside, from `firstTap` on, and where they read.
+struct OutputRow {
+  const Window& w;
+  const float* image;
+  const float* filter;
+  int64_t top;                // input row of the first line of the filter, which may be outside
+  int64_t firstTap, lastTap;  // lines of the filter that are inside
+  float* to;
+
+  OutputRow(const Window& window, const float* x, const float* weights, int64_t row, float* y)
+      : w(window),
+        image(x + row / window.outHeight * window.inHeight * window.inWidth * window.channels),
+        filter(weights),
+        top(window.inputRow(row % window.outHeight, 0)),
+        firstTap(top < 0 ? (-top + window.dilationHeight - 1) / window.dilationHeight : 0),
+        lastTap(top >= window.inHeight
+                    ? 0
+                    : std::min(window.filterHeight, (window.inHeight - top - 1) / window.dilationHeight + 1)),
+        to(y) {}
+
+  /// kPixels outputs side by side, kVectors vectors of channels from `c` on; all their taps are inside where not
+  /// kChecked.
+  template <int kPixels, int kVectors, bool kChecked>
+  void sum(int64_t ox, int64_t c) const {
+    Vec sums[kPixels][kVectors] = {};
+    const int64_t left = w.inputColumn(ox, 0), step = w.strideWidth * w.channels;
+    for (int64_t fy = firstTap; fy < lastTap; ++fy) {
+      const float* const line = image + (top + fy * w.dilationHeight) * w.inWidth * w.channels + c;
+      const float* weights = filter + fy * w.filterWidth * w.channels + c;
+      for (int64_t fx = 0; fx < w.filterWidth; ++fx, weights += w.channels) {
+        const int64_t ix = left + fx * w.dilationWidth;
+        if (kChecked && (ix < 0 || ix >= w.inWidth)) continue;
+        const float* const from = line + ix * w.channels;
+        for (int v = 0; v < kVectors; ++v) {
+          const Vec weight = load(weights + v * kLanes);
+          for (int p = 0; p < kPixels; ++p) sums[p][v] += load(from + p * step + v * kLanes) * weight;
+        }
+      }
+    }
+    for (int p = 0; p < kPixels; ++p)
+      for (int v = 0; v < kVectors; ++v) store(to + (ox + p) * w.channels + c + v * kLanes, sums[p][v]);
+  }
+
+  /// All outputs, kVectors vectors of channels from `c` on.
+  template <int kVectors>
+  void sumAll(int64_t c) const {
+    constexpr int kPixels = 4;
+    // Outputs from `inside` to `outside` have all columns of the filter within the picture.
+    const int64_t reach = (w.filterWidth - 1) * w.dilationWidth;
+    const int64_t inside = std::min(w.outWidth, (w.left + w.strideWidth - 1) / w.strideWidth);
+    const int64_t room = w.inWidth - 1 - reach + w.left;
+    const int64_t outside = std::max(inside, std::min(w.outWidth, room < 0 ? 0 : room / w.strideWidth + 1));
+    int64_t ox = 0;
+    for (; ox < inside; ++ox) sum<1, kVectors, true>(ox, c);
+    for (; ox + kPixels <= outside; ox += kPixels) sum<kPixels, kVectors, false>(ox, c);
+    for (; ox < outside; ++ox) sum<1, kVectors, false>(ox, c);
+    for (; ox < w.outWidth; ++ox) sum<1, kVectors, true>(ox, c);
+  }
+
+  /// Fewer channels than a vector has.
+  void sumChannel(int64_t c) const {
+    for (int64_t ox = 0; ox < w.outWidth; ++ox) {
+      float sum = 0.0f;
+      for (int64_t fy = firstTap; fy < lastTap; ++fy) {
+        for (int64_t fx = 0; fx < w.filterWidth; ++fx) {
+          const int64_t ix = w.inputColumn(ox, fx);
+          if (ix < 0 || ix >= w.inWidth) continue;
+          sum += image[((top + fy * w.dilationHeight) * w.inWidth + ix) * w.channels + c] *
+                 filter[(fy * w.filterWidth + fx) * w.channels + c];
+        }
+      }
+      to[ox * w.channels + c] = sum;
+    }
+  }
+
+  void sumChannels() const {
+    constexpr int kTogether = 16 / kLanes > 0 ? 16 / kLanes : 1;
+    int64_t c = 0;
+    for (; c + kTogether * kLanes <= w.channels; c += kTogether * kLanes) sumAll<kTogether>(c);
+    for (; c + kLanes <= w.channels; c += kLanes) sumAll<1>(c);
+    // The last ones once more together with some before them, which come out the same.
+    if (c < w.channels && w.channels >= kLanes) return sumAll<1>(w.channels - kLanes);
+    for (; c < w.channels; ++c) sumChannel(c);
+  }
+};
 
 /// Calls body(pixel, weights) for the taps of an output pixel that are inside, each the first of its channels.
 template <typename Body>
@@ -31,29 +114,6 @@ void forTaps(const Window& w, const float* image, const float* filter, int64_t w
       if (ix < 0 || ix >= w.inWidth) continue;
       body(image + (iy * w.inWidth + ix) * w.channels, filter + (fy * w.filterWidth + fx) * weightsOfTap);
     }
-  }
-}
-
-void forwardPixel(const Window& w, const float* image, const float* filter, int64_t oy, int64_t ox, float* to) {
-  int64_t c = 0;
-  for (; c + kVectors * kLanes <= w.channels; c += kVectors * kLanes) {
-    Vec sums[kVectors] = {};
-    forTaps(w, image + c, filter + c, w.channels, oy, ox, [&](const float* pixel, const float* weights) {
-      for (int v = 0; v < kVectors; ++v) sums[v] += load(pixel + v * kLanes) * load(weights + v * kLanes);
-    });
-    for (int v = 0; v < kVectors; ++v) store(to + c + v * kLanes, sums[v]);
-  }
-  for (; c + kLanes <= w.channels; c += kLanes) {
-    Vec sum = {};
-    forTaps(w, image + c, filter + c, w.channels, oy, ox,
-            [&](const float* pixel, const float* weights) { sum += load(pixel) * load(weights); });
-    store(to + c, sum);
-  }
-  for (; c < w.channels; ++c) {
-    float sum = 0.0f;
-    forTaps(w, image + c, filter + c, w.channels, oy, ox,
-            [&](const float* pixel, const float* weights) { sum += *pixel * *weights; });
-    to[c] = sum;
   }
 }
 
@@ -75,12 +135,12 @@ void depthwiseForward(const Window& w, int64_t multiplier, const float* x, const
   if (w.outPixels() * outChannels == 0) return;
   parallelFor(w.batch * w.outHeight, grainFor(line * w.taps() * 4), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      const float* const image = x + row / w.outHeight * w.inHeight * w.inWidth * w.channels;
       float* const to = y + row * line;
-      for (int64_t ox = 0; ox < w.outWidth; ++ox) {
-        if (multiplier == 1)
-          forwardPixel(w, image, filter, row % w.outHeight, ox, to + ox * outChannels);
-        else
+      if (multiplier == 1) {
+        OutputRow(w, x, filter, row, to).sumChannels();
+      } else {
+        const float* const image = x + row / w.outHeight * w.inHeight * w.inWidth * w.channels;
+        for (int64_t ox = 0; ox < w.outWidth; ++ox)
           forwardPixelWithMultiplier(w, multiplier, image, filter, row % w.outHeight, ox, to + ox * outChannels);
       }
       epilogue.apply(to, w.outWidth, outChannels);

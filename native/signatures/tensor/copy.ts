@@ -1,5 +1,5 @@
 export const copy = {
-  /** For memory that is not read again soon; source and target don't overlap. The target may be shared memory. */
+  /** A copy for memory that is not read again soon; source and target don't overlap. The target may be shared memory. */
   copyPastCaches: { bytes: 'size', source: 'uint8[bytes]', target: 'out uint8[bytes]' },
   /** Source and target don't overlap; offsets in elements. */
   copyStrided: {

@@ -4,18 +4,21 @@ import { parseArgs } from 'node:util';
 import { callerPath } from './callerPath.js';
 import { machineLine } from './machine.js';
 import { enginesSuite } from './suites/engines.js';
+import { graphModelsSuite } from './suites/graphModels.js';
 import { kernelsSuite } from './suites/kernels.js';
 import { madSuite } from './suites/mad/mad.js';
 import { picturesSuite } from './suites/pictures/pictures.js';
 import { productsSuite } from './suites/products.js';
 import { qualitySuite } from './suites/quality/quality.js';
-import { stepSuite, visionSuite } from './suites/step.js';
+import { convnetSuite, stepSuite, visionSuite } from './suites/step.js';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     text: { type: 'string' },
     images: { type: 'string' },
+    models: { type: 'string' },
+    threads: { type: 'string', default: '1' },
     rounds: { type: 'string' },
     seeds: { type: 'string', default: '3' },
     steps: { type: 'string', default: '2000' },
@@ -43,7 +46,12 @@ const suites: Record<string, () => Promise<string>> = {
   kernels: () => kernelsSuite(rounds),
   step: () => stepSuite(steps),
   vision: () => visionSuite(steps),
+  convnet: () => convnetSuite(steps),
   engines: () => enginesSuite(rounds),
+  'graph-models': async () =>
+    options.models === undefined
+      ? 'left out: give GraphModels with --models FOLDER (the table in the documentation is of an npm package)'
+      : graphModelsSuite({ folder: callerPath(options.models), threads: Number(options.threads), ...rounds, ...runs }),
   mad: () =>
     madSuite({
       protocol: options.full ? 'full' : 'quick',
@@ -73,7 +81,7 @@ const suites: Record<string, () => Promise<string>> = {
 if (options.help) {
   console.log(
     `npm run bench [-- ${Object.keys(suites).join('|')} ...] [--rounds N] [--compiled] ` +
-      '[--text FILE] [--images FOLDER] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--full]',
+      '[--text FILE] [--images FOLDER] [--models FOLDER] [--threads N] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--full]',
   );
   process.exit(0);
 }

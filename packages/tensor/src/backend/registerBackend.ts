@@ -9,7 +9,7 @@ import { ScmoeBackend } from './ScmoeBackend.js';
 
 /**
  * Above cpu (1), whose kernels it has, and below wasm (2) and tensorflow (3): a program that brings one of these may live on
- * convolutions, which are JavaScript here, and keeps it until it asks `useBackend` for another.
+ * kernels that are JavaScript here, and keeps it until it asks `useBackend` for another.
  */
 const priority = 1.5;
 

@@ -18,6 +18,7 @@ interface StepPair {
 /** The sizes are the defaults of the programs. */
 const gpt: StepPair = { worker: 'gptStep', peer: 'gpt_torch', unit: 'tokens', unitsPerStep: 8 * 256 };
 const vit: StepPair = { worker: 'vitStep', peer: 'vit_torch', unit: 'pictures', unitsPerStep: 128 };
+const convnet: StepPair = { worker: 'convnetStep', peer: 'convnet_torch', unit: 'pictures', unitsPerStep: 128 };
 
 export interface StepSuiteOptions {
   rounds?: number;
@@ -36,6 +37,11 @@ export function stepSuite(options: StepSuiteOptions): Promise<string> {
 /** The same of the benchmark ViT, on pictures of 32 pixels. */
 export function visionSuite(options: StepSuiteOptions): Promise<string> {
   return compareSteps(vit, options);
+}
+
+/** The same of four convolutions, two poolings and two dense layers in plain TF.js, on digits of 28 pixels, in float32. */
+export function convnetSuite(options: StepSuiteOptions): Promise<string> {
+  return compareSteps(convnet, { ...options, precisions: ['float32'] });
 }
 
 async function compareSteps(

@@ -7,7 +7,8 @@ import { backendName, findAddon } from '../../index.js';
 type Op = (x: tf.Tensor4D, filter: tf.Tensor4D) => tf.Tensor;
 
 let seed = 1;
-const random = (...shape: number[]) => tf.randomNormal<tf.Rank.R4>(shape, 0, 1, 'float32', seed++);
+const random = (...shape: number[]) =>
+  tf.randomNormal<tf.Rank.R4>(shape as [number, number, number, number], 0, 1, 'float32', seed++);
 
 /** Result, and gradients of x and filter for a random dy. */
 function valuesOn(backend: string, op: Op, xShape: number[], filterShape: number[]): Float32Array[] {
@@ -139,7 +140,7 @@ describeUnless(findAddon().problem, 'native convolutions and pooling', () => {
       seed = 1;
       return tf.tidy(() => {
         const first = tf.conv2d(random(1, 4, 6, 6), random(3, 3, 4, 2), 1, 'same', 'NCHW');
-        const empty = tf.conv2d(tf.zeros([0, 6, 6, 4]), random(3, 3, 4, 2), 1, 'same');
+        const empty = tf.conv2d(tf.zeros<tf.Rank.R4>([0, 6, 6, 4]), random(3, 3, 4, 2), 1, 'same');
         return [first.shape, [...first.dataSync()].map((value) => value.toFixed(4)), empty.shape];
       });
     });

@@ -21,12 +21,12 @@ interface Attributes {
 
 interface Convolution {
   window: Window;
-  /** Of all channels together. */
+  /** Channels of the output. */
   outChannels: number;
   outShape: number[];
 }
 
-/** Undefined for what is left to the JavaScript kernel, which also says what is wrong with shapes that don't fit. */
+/** Sizes of a convolution; undefined for what is left to the JavaScript kernel, which also says what is wrong with shapes that don't fit. */
 function convolutionOf(
   inputShape: readonly number[],
   filterShape: readonly number[],
@@ -83,16 +83,19 @@ function forward(
   const endsInside = !bias || perChannel;
   const greatest = endsInside && end ? greatestOf[end.activation] : undefined;
   const out = backend.output(outShape);
-  const args = {
-    ...window,
+  const args = Object.assign(window, {
     x: backend.floats(x),
     filter: backend.floats(filter),
     bias: bias && perChannel ? backend.floats(bias) : undefined,
     y: backend.floats(out),
-    ...{ clamps: greatest !== undefined, least: 0, greatest: greatest ?? 0 },
-  };
-  if (isDepthwise) loadAddon().depthwiseForward({ ...args, multiplier: filter.shape[3]! });
-  else loadAddon().convolutionForward({ ...args, outChannels });
+    clamps: greatest !== undefined,
+    least: 0,
+    greatest: greatest ?? 0,
+    outChannels,
+    multiplier: filter.shape[3]!,
+  });
+  if (isDepthwise) loadAddon().depthwiseForward(args);
+  else loadAddon().convolutionForward(args);
   if (!endsInside) end!.addBias(backend, out);
   if (greatest === undefined) end?.activate(backend, out);
   return out;
@@ -123,9 +126,12 @@ function backwardFilter(kernelName: string, isDepthwise: boolean): tf.KernelConf
       if (!convolution || !sameShape(convolution.outShape, dy.shape)) return undefined;
       const { window, outChannels } = convolution;
       const out = backend.output(filterShape);
-      const args = { ...window, x: backend.floats(x), dy: backend.floats(dy), dFilter: backend.floats(out) };
-      if (isDepthwise) loadAddon().depthwiseBackwardFilter({ ...args, multiplier: filterShape[3]! });
-      else loadAddon().convolutionBackwardFilter({ ...args, outChannels });
+      const args = Object.assign(window, {
+        ...{ x: backend.floats(x), dy: backend.floats(dy), dFilter: backend.floats(out) },
+        ...{ outChannels, multiplier: filterShape[3]! },
+      });
+      if (isDepthwise) loadAddon().depthwiseBackwardFilter(args);
+      else loadAddon().convolutionBackwardFilter(args);
       return out;
     },
   );
@@ -140,9 +146,12 @@ function backwardInput(kernelName: string, isDepthwise: boolean): tf.KernelConfi
       if (!convolution || !sameShape(convolution.outShape, dy.shape)) return undefined;
       const { window, outChannels } = convolution;
       const out = backend.output(inputShape);
-      const args = { ...window, dy: backend.floats(dy), filter: backend.floats(filter), dx: backend.floats(out) };
-      if (isDepthwise) loadAddon().depthwiseBackwardInput({ ...args, multiplier: filter.shape[3]! });
-      else loadAddon().convolutionBackwardInput({ ...args, outChannels });
+      const args = Object.assign(window, {
+        ...{ dy: backend.floats(dy), filter: backend.floats(filter), dx: backend.floats(out) },
+        ...{ outChannels, multiplier: filter.shape[3]! },
+      });
+      if (isDepthwise) loadAddon().depthwiseBackwardInput(args);
+      else loadAddon().convolutionBackwardInput(args);
       return out;
     },
   );

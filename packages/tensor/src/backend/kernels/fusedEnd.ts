@@ -37,7 +37,7 @@ export interface FusedEnd {
   activate: (backend: ScmoeBackend, out: tf.TensorInfo) => void;
 }
 
-/** Undefined for what is left to the JavaScript kernel. */
+/** The end that inputs and attributes ask for; undefined for what is left to the JavaScript kernel. */
 export function fusedEnd(inputs: FusedInputs, attributes: FusedAttributes): FusedEnd | undefined {
   const { bias, preluActivationWeights: slopes } = inputs;
   const activation = attributes.activation ?? 'linear';

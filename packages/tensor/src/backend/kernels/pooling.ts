@@ -19,7 +19,7 @@ interface Pooling {
   outShape: number[];
 }
 
-/** Undefined for what is left to the JavaScript kernel; a window of one pixel is there, too, which copies nothing. */
+/** Sizes of a pooling; undefined for what is left to the JavaScript kernel: a window of one pixel is there, too, which copies nothing. */
 function poolingOf(shape: readonly number[], attributes: Attributes): Pooling | undefined {
   const { filterSize, strides, pad, dimRoundingMode } = attributes;
   if (shape.length !== 4) return undefined;
@@ -35,7 +35,7 @@ const forward = (kernelName: 'MaxPool' | 'AvgPool') =>
     const pooling = isFloat(x) ? poolingOf(x.shape, attributes) : undefined;
     if (!pooling) return undefined;
     const out = backend.output(pooling.outShape);
-    const args = { ...pooling.window, x: backend.floats(x), y: backend.floats(out) };
+    const args = Object.assign(pooling.window, { x: backend.floats(x), y: backend.floats(out) });
     if (kernelName === 'MaxPool') loadAddon().maxPool(args);
     else loadAddon().averagePool(args);
     return out;
@@ -48,7 +48,7 @@ const backward = (kernelName: 'MaxPoolGrad' | 'AvgPoolGrad') =>
       const pooling = isFloat(input) && isFloat(dy) ? poolingOf(input.shape, attributes) : undefined;
       if (!pooling || !sameShape(pooling.outShape, dy.shape)) return undefined;
       const out = backend.output(input.shape);
-      const args = { ...pooling.window, dy: backend.floats(dy), dx: backend.floats(out) };
+      const args = Object.assign(pooling.window, { dy: backend.floats(dy), dx: backend.floats(out) });
       if (kernelName === 'MaxPoolGrad') loadAddon().maxPoolBackward({ ...args, x: backend.floats(input) });
       else loadAddon().averagePoolBackward(args);
       return out;
