@@ -1,4 +1,11 @@
 export type { CapacityOrder, DispatchPlan, DropPolicy, ScoreFunction } from '@scmoe/tensor';
+export { balanceQuantiles } from './balanceQuantiles.js';
+export {
+  correctionBiasOptions,
+  type CorrectionBiasConfig,
+  type ResolvedCorrectionBias,
+} from './config/correctionBiasOptions.js';
+export { expectBiasRule } from './expectBiasRule.js';
 export { expertCapacity, type CapacityOptions } from './config/expertCapacity.js';
 export { resolveRouter } from './config/resolveRouter.js';
 export { routerOptions, type ResolvedRouter, type RouterConfig } from './config/routerOptions.js';
