@@ -30,6 +30,7 @@ export { zLoss } from './losses/zLoss.js';
 export type { OptionSpec, OptionSpecs, OptionsOf, ResolvedOptions } from './options/OptionSpec.js';
 export { allowedText, isAllowed } from './options/allowed.js';
 export { omitOptions, pickOptions } from './options/pickOptions.js';
+export { configOfSettings, flagOf, kebabCase, settingOf } from './options/settingsOf.js';
 export { resolveOptions, type ResolveContext } from './options/resolveOptions.js';
 export type { Routing } from './Routing.js';
 export { jitterTokens } from './router/jitterTokens.js';

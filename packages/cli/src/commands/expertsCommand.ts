@@ -1,0 +1,11 @@
+import type { Terminal } from '@scmoe/comm/launch';
+import { Command } from 'commander';
+
+import { pruneCommand } from './experts/pruneCommand.js';
+
+/** `scmoe experts`: what becomes of the experts of a trained model. */
+export function expertsCommand(terminal: Terminal): Command {
+  return new Command('experts')
+    .description('Looks at the experts of a trained model, and changes them.')
+    .addCommand(pruneCommand(terminal));
+}
