@@ -19,3 +19,8 @@ export { startBackend } from './startBackend.js';
 export { openLanguageModel, type StoredLanguageModel, type StoredParameters } from './stored/openLanguageModel.js';
 export { openStoredExperts, type StoredExperts } from './stored/StoredExperts.js';
 export { openText, type ModelText } from './stored/openText.js';
+export type { ExpertReport, ReportedExpert, ReportedLayer, SpecialToken } from './report/ExpertReport.js';
+export { expertSimilarity, type ExpertMatrices } from './report/expertSimilarity.js';
+export { reportExperts, type ReportOptions } from './report/reportExperts.js';
+export { reportLines } from './report/reportLines.js';
+export { reportPage } from './report/reportPage.js';

@@ -15,6 +15,7 @@ export const balanceVariants: readonly BalanceVariant[] = [
   { name: 'sign 0.001', moe: { correctionBias: true }, bias: { rule: 'sign', updateRate: 1e-3 } },
   { name: 'sign 0.01', moe: { correctionBias: true }, bias: { rule: 'sign', updateRate: 1e-2 } },
   { name: 'quantile 0', moe: { correctionBias: true }, bias: { rule: 'quantile', decay: 0 } },
+  { name: 'quantile 0.25', moe: { correctionBias: true }, bias: { rule: 'quantile', decay: 0.25 } },
   { name: 'quantile 0.5', moe: { correctionBias: true }, bias: { rule: 'quantile', decay: 0.5 } },
   { name: 'quantile 0.9', moe: { correctionBias: true }, bias: { rule: 'quantile', decay: 0.9 } },
 ];

@@ -1,8 +1,8 @@
-import { scmoe, temporaryFiles } from '../../testing/scmoe.js';
+import { scmoe, temporaryFiles } from '../testing/scmoe.js';
 
 const file = temporaryFiles();
 
-describe('scmoe experts prune', () => {
+describe('scmoe experts', () => {
   it.each<[string[], number, RegExp]>([
     [['prune', file('nowhere')], 2, /required option '--prune <n>' not specified[^]*\(--help lists the options\)/],
     [['prune', file('nowhere'), '--prune', '1'], 1, /^scmoe: There is no checkpoint .*nowhere: it does not exist/],
@@ -17,6 +17,8 @@ describe('scmoe experts prune', () => {
       2,
       /expected an earlier checkpoint to compare with/,
     ],
+    [['report', file('nowhere')], 1, /^scmoe: There is no checkpoint .*nowhere: it does not exist/],
+    [['report'], 2, /missing required argument 'model'/],
     [['grow'], 2, /unknown command 'grow'/],
   ])('says what is wrong: %j', async (args, code, message) => {
     const outcome = await scmoe('experts', ...args);
@@ -24,10 +26,12 @@ describe('scmoe experts prune', () => {
     expect(outcome.code).toBe(code);
   });
 
-  it('lists its options', async () => {
-    const { code, out } = await scmoe('experts', 'prune', '--help');
+  it.each([
+    ['prune', ['--out', '--criterion', '--before', '--text', '--ranks', '--mode', '--random-draws']],
+    ['report', ['--text', '--batches', '--output', '--json']],
+  ])('%s lists its options', async (name, options) => {
+    const { code, out } = await scmoe('experts', name, '--help');
     expect(code).toBe(0);
-    for (const option of ['--out', '--criterion', '--before', '--text', '--ranks', '--mode', '--random-draws'])
-      expect(out).toContain(option);
+    for (const option of options) expect(out).toContain(option);
   });
 });
