@@ -85,7 +85,11 @@ describe('reportExperts', () => {
   it('has zero experts and both ways of DGMoE in its counts', async () => {
     await saveModel(at('zero'), { numZeroExperts: 2, steps: 1 });
     const zero = await reportExperts({ model: at('zero'), text: at('text.txt'), batches: 1 });
-    expect(zero.layers[0]!.experts.map(({ isZero }) => isZero)).toEqual([...new Array<boolean>(8).fill(false), true, true]);
+    expect(zero.layers[0]!.experts.map(({ isZero }) => isZero)).toEqual([
+      ...new Array<boolean>(8).fill(false),
+      true,
+      true,
+    ]);
     expect(zero.layers[0]!.similarity).toHaveLength(8);
     expect(reportPage(zero)).toContain('z9');
     await saveModel(at('dgmoe'), { kind: 'dgmoe', topK: 1, steps: 1 });
