@@ -1,17 +1,22 @@
-// Draws the plots of docs/scaling.md: npx nx run @scmoe/scaling:plots
+// Draws the plots of docs/scaling.md and docs/experts.md: npx nx run @scmoe/scaling:plots
 import { mkdirSync, writeFileSync } from 'node:fs';
 
 import { View, parse } from 'vega';
 import { compile } from 'vega-lite';
 
 import { predictedTimelines } from './predictedTimelines.mjs';
+import { balancePlot } from './balancePlot.mjs';
 import { ranksPlot } from './ranksPlot.mjs';
 import { sharePlot } from './sharePlot.mjs';
 
-const folder = new URL('../../docs/scaling/', import.meta.url);
-mkdirSync(folder, { recursive: true });
+const docs = new URL('../../docs/', import.meta.url);
 
-for (const [name, specification] of Object.entries({ share: sharePlot(), ranks: ranksPlot() })) {
+for (const [name, specification] of Object.entries({
+  'scaling/share': sharePlot(),
+  'scaling/ranks': ranksPlot(),
+  'experts/balance': balancePlot(),
+})) {
+  if (specification === undefined) continue;
   const { spec } = compile(specification);
   const svg = await new View(parse(spec), { renderer: 'none' }).toSVG();
   // A hundredth of a pixel is enough, and keeps the files small.
@@ -20,9 +25,11 @@ for (const [name, specification] of Object.entries({ share: sharePlot(), ranks: 
     svg.replace(/\d+\.\d{3,}/g, (number) => Number(number).toFixed(2)),
   );
 }
-write('timeline', predictedTimelines());
+write('scaling/timeline', predictedTimelines());
 
 function write(name, svg) {
-  writeFileSync(new URL(`${name}.svg`, folder), svg);
-  console.log(`docs/scaling/${name}.svg`);
+  const file = new URL(`${name}.svg`, docs);
+  mkdirSync(new URL('.', file), { recursive: true });
+  writeFileSync(file, svg);
+  console.log(`docs/${name}.svg`);
 }

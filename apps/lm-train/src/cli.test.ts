@@ -117,6 +117,7 @@ describe('the options of the model', () => {
 
   it.each([
     ['sigmoid scores with a correction bias', '--score-function sigmoid --correction-bias --bias-update-rate 0.01'],
+    ['quantile balancing', '--correction-bias --bias-update-rule quantile --bias-decay 0.9 --load-balance 0'],
     ['noise, jitter and all losses', '--noisy --jitter 0.1 --sequence-balance 0.1 --importance 0.1 --z-loss 0.001'],
     ['zero experts, scaled', '--num-zero-experts 2 --top-k 2 --routed-scaling-factor 1.5'],
     ['groups', '--num-experts 4 --num-groups 2 --top-k-groups 1'],
@@ -130,6 +131,20 @@ describe('the options of the model', () => {
     const { code, err } = await lmTrain('train', ...options, '--placement', 'every', '--position', 'pos2');
     expect(err).toMatch(/moe.position: expected pos1 with placement 'every', got "pos2"/);
     expect(code).toBe(2);
+    for (const [args, message] of [
+      [[], '--bias-update-rule quantile: expected routers with --correction-bias, got none that has one'],
+      [
+        ['--correction-bias', '--num-zero-experts', '1'],
+        /numZeroExperts: expected 0 with the bias rule 'quantile', got 1/,
+      ],
+      [
+        ['--correction-bias', '--kind', 'dgmoe', '--num-experts', '4'],
+        /kind: expected one whose tokens choose once .*, got "dgmoe"/,
+      ],
+    ] as const) {
+      const quantile = await lmTrain('train', ...options, '--bias-update-rule', 'quantile', ...args);
+      expect([quantile.code, quantile.err]).toEqual([2, expect.stringMatching(message)]);
+    }
     const chunks = await lmTrain('train', ...options, '--kind', 'dgmoe', '--chunks', '2');
     expect([chunks.code, chunks.err]).toEqual([
       2,

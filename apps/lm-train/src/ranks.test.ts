@@ -54,6 +54,8 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
     capacity: ['--capacity-factor', '1', '--kind', 'top2'],
     // Its bias moves by the load of all ranks together.
     bias: ['--correction-bias', '--score-function', 'sigmoid', '--placement', 'every', '--num-zero-experts', '1'],
+    // Its bias moves by the quantiles of all micro-batches of all ranks.
+    quantiles: ['--correction-bias', '--bias-update-rule', 'quantile', '--load-balance', '0', '--kind', 'top2'],
   };
   const alone: Record<string, string> = {};
   beforeAll(async () => {
@@ -66,6 +68,7 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
     ['dropless', 4, ['--expert-parallel', '2']],
     ['capacity', 4, []],
     ['bias', 2, []],
+    ['quantiles', 2, []],
   ];
   it.each(cases)('trains as on one rank: %s on %i ranks %p', async (name, ranks, args) => {
     const { run, outcome } = await trainOn(ranks, ...four, ...variants[name], ...args);

@@ -3,6 +3,7 @@ import { plainText, ScmoeError, UserError } from '@scmoe/errors';
 import { Command, CommanderError } from 'commander';
 
 import { enginesCommand } from './commands/enginesCommand.js';
+import { expertsCommand } from './commands/expertsCommand.js';
 import { flightRecorderCommand } from './commands/flightRecorderCommand.js';
 import { launchCommand } from './commands/launchCommand.js';
 import { simulateCommand } from './commands/simulateCommand.js';
@@ -16,7 +17,7 @@ import { timelineCommand } from './commands/timelineCommand.js';
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
   let exitCode = 0;
   const program = new Command('scmoe')
-    .description('Launches ranks, and shows how their communication overlaps with computation.')
+    .description('Launches ranks, shows how their communication overlaps with computation, and works on experts.')
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
@@ -26,10 +27,15 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     .showHelpAfterError('(--help lists the options)');
   const commands = [
     launchCommand(terminal, (code) => (exitCode = code)),
-    ...[flightRecorderCommand, enginesCommand, timelineCommand, simulateCommand].map((make) => make(terminal)),
+    ...[flightRecorderCommand, enginesCommand, timelineCommand, simulateCommand, expertsCommand].map((make) =>
+      make(terminal),
+    ),
   ];
   // Commands made elsewhere don't inherit these settings by themselves.
-  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+  for (const command of commands) {
+    for (const inner of command.commands) inner.copyInheritedSettings(program);
+    program.addCommand(command.copyInheritedSettings(program));
+  }
   try {
     await program.parseAsync(args, { from: 'user' });
     return exitCode;

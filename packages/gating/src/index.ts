@@ -1,4 +1,11 @@
 export type { CapacityOrder, DispatchPlan, DropPolicy, ScoreFunction } from '@scmoe/tensor';
+export { balanceQuantiles } from './balanceQuantiles.js';
+export {
+  correctionBiasOptions,
+  type CorrectionBiasConfig,
+  type ResolvedCorrectionBias,
+} from './config/correctionBiasOptions.js';
+export { expectBiasRule } from './expectBiasRule.js';
 export { expertCapacity, type CapacityOptions } from './config/expertCapacity.js';
 export { resolveRouter } from './config/resolveRouter.js';
 export { routerOptions, type ResolvedRouter, type RouterConfig } from './config/routerOptions.js';
@@ -23,6 +30,7 @@ export { zLoss } from './losses/zLoss.js';
 export type { OptionSpec, OptionSpecs, OptionsOf, ResolvedOptions } from './options/OptionSpec.js';
 export { allowedText, isAllowed } from './options/allowed.js';
 export { omitOptions, pickOptions } from './options/pickOptions.js';
+export { configOfSettings, flagOf, kebabCase, settingOf } from './options/settingsOf.js';
 export { resolveOptions, type ResolveContext } from './options/resolveOptions.js';
 export type { Routing } from './Routing.js';
 export { jitterTokens } from './router/jitterTokens.js';

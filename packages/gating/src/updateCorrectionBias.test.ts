@@ -61,7 +61,7 @@ describe.each(availableBackends())('updateCorrectionBias on %s', (backend) => {
   });
 
   it.each<[Parameters<typeof updateCorrectionBias>[2], number[], string]>([
-    [{ rule: 'pid' as 'sign' }, [1, 1], 'rule: expected one of sign, proportional, got "pid"'],
+    [{ rule: 'pid' as 'sign' }, [1, 1], 'rule: expected one of sign, proportional, quantile, got "pid"'],
     [{ updateRate: 0 }, [1, 1], 'updateRate: expected a number > 0, got 0'],
     [{ numZeroExperts: 2 }, [1, 1], 'numZeroExperts: expected less than the 2 experts of the bias, got 2'],
     [{}, [1, 1, 1], 'load: expected 2 numbers, as many as the bias has, got 3'],

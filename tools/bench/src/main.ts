@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 
 import { callerPath } from './callerPath.js';
 import { machineLine } from './machine.js';
+import { balanceSuite } from './suites/balance/balance.js';
 import { enginesSuite } from './suites/engines.js';
 import { graphModelsSuite } from './suites/graphModels.js';
 import { kernelsSuite } from './suites/kernels.js';
@@ -62,6 +63,15 @@ const suites: Record<string, () => Promise<string>> = {
     options.text === undefined
       ? 'left out: give a text with --text FILE (the table in the documentation is tinyshakespeare)'
       : qualitySuite({
+          path: callerPath(options.text),
+          seeds: Number(options.seeds),
+          steps: Number(options.steps),
+          ...runs,
+        }),
+  balance: async () =>
+    options.text === undefined
+      ? 'left out: give a text with --text FILE (the table in the documentation is tinyshakespeare)'
+      : balanceSuite({
           path: callerPath(options.text),
           seeds: Number(options.seeds),
           steps: Number(options.steps),

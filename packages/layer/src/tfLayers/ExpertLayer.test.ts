@@ -70,7 +70,7 @@ describe('every layer of experts', () => {
     [
       'an unknown bias rule',
       () => scMoE({ ...experts, biasUpdateRule: 'pid' as 'sign' }),
-      /biasUpdateRule: expected one of sign, proportional, got "pid"/,
+      /biasUpdateRule: expected one of sign, proportional, quantile, got "pid"/,
     ],
     ['a seed that is no number', () => scMoE({ ...experts, seed: NaN }), /seed: expected an integer, got NaN/],
     [

@@ -1,5 +1,6 @@
 import { ArgumentError, expectKnownOptions } from '@scmoe/errors';
 import {
+  correctionBiasOptions,
   resolveOptions,
   resolveRouterLosses,
   routerLosses,
@@ -7,6 +8,7 @@ import {
   weightedRouterLosses,
   type OptionSpecs,
   type OptionsOf,
+  type ResolvedCorrectionBias,
   type ResolvedRouterLosses,
   type Routing,
 } from '@scmoe/gating';
@@ -18,7 +20,7 @@ import type { CostOptions } from '../cost/CostOptions.js';
 import type { LayerCost } from '../cost/OperatorCost.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
-import { correctionBiasOptions, moveBias, resolveBiasUpdate, type ResolvedBiasUpdate } from './correctionBias.js';
+import { moveBias, resolveBiasUpdate } from './correctionBias.js';
 import { configVersion, restoredArgs } from './layerConfig.js';
 
 type LayerArgs = NonNullable<ConstructorParameters<typeof tf.layers.Layer>[0]>;
@@ -71,7 +73,7 @@ export abstract class ExpertLayer<Args extends ExpertLayerArgs> extends tf.layer
   protected inputSize?: number;
   private readonly seed: number;
   private readonly coefficients: ResolvedRouterLosses;
-  private readonly biasUpdate: ResolvedBiasUpdate;
+  private readonly biasUpdate: ResolvedCorrectionBias;
   private readonly variables: Record<string, { read(): tf.Tensor }> = {};
   private keptLosses: tf.Scalar[] = [];
   private numTrainingCalls = 0;

@@ -1,47 +1,47 @@
+import { ArgumentError, expectThat } from '@scmoe/errors';
 import {
+  balanceQuantiles,
+  correctionBiasOptions,
   resolveOptions,
   updateCorrectionBias,
-  type OptionSpecs,
-  type OptionsOf,
-  type ResolvedOptions,
+  type CorrectionBiasConfig,
+  type ResolvedCorrectionBias,
   type Routing,
 } from '@scmoe/gating';
 import type * as tf from '@tensorflow/tfjs';
 
-/** How training moves the correction bias of a router that has one: see `updateCorrectionBias` of @scmoe/gating. */
-export const correctionBiasOptions = {
-  /** Change per training call; 0 leaves the bias alone. */
-  biasUpdateRate: { type: 'number', minimum: 0, default: 1e-3, help: 'change of the correction bias per call' },
-  biasUpdateRule: {
-    type: 'choice',
-    choices: ['sign', 'proportional'],
-    default: 'sign',
-    help: 'how the correction bias moves',
-  },
-  /** How many of a token's topK choices should compute something, for `proportional`; all where it is not given. */
-  expectedTopK: { type: 'number', above: 0, optional: true, help: 'choices of a token that should compute something' },
-} as const satisfies OptionSpecs;
-
-/** How a `tf.layers` class moves the correction bias of its router in training. */
-export interface CorrectionBiasArgs extends OptionsOf<typeof correctionBiasOptions> {}
-export interface ResolvedBiasUpdate extends ResolvedOptions<typeof correctionBiasOptions> {}
+/** How a `tf.layers` class moves the correction bias of its router in training: see `updateCorrectionBias` of @scmoe/gating. */
+export interface CorrectionBiasArgs extends CorrectionBiasConfig {}
 
 /** Checks options and fills in defaults. @throws ArgumentError naming the option, what is allowed and what came. */
-export function resolveBiasUpdate(args: CorrectionBiasArgs): ResolvedBiasUpdate {
-  return resolveOptions(args, correctionBiasOptions);
+export function resolveBiasUpdate(args: CorrectionBiasArgs): ResolvedCorrectionBias {
+  const update = resolveOptions(args, correctionBiasOptions);
+  if (update.biasUpdateRule === 'quantile') {
+    const { numGroups = 1 } = args as { numGroups?: number };
+    expectThat(numGroups === 1, 'numGroups', "1 with biasUpdateRule 'quantile'", numGroups);
+  }
+  return update;
 }
 
 /** Moves the bias by the load of a call; nothing without a rate. */
-export function moveBias(bias: tf.Variable, routings: readonly Routing[], update: ResolvedBiasUpdate): void {
-  const { biasUpdateRate, biasUpdateRule, expectedTopK } = update;
+export function moveBias(bias: tf.Variable, routings: readonly Routing[], update: ResolvedCorrectionBias): void {
+  const { biasUpdateRate, biasUpdateRule, expectedTopK, biasDecay } = update;
   if (biasUpdateRate === 0) return;
-  for (const { load, counts, experts } of routings) {
-    updateCorrectionBias(bias, load, {
+  if (biasUpdateRule === 'quantile' && routings.length > 1)
+    throw new ArgumentError(
+      "biasUpdateRule: expected sign or proportional for DGMoE, whose tokens choose twice, got 'quantile'",
+    );
+  for (const routing of routings) {
+    const { load, counts, experts } = routing;
+    const measured = biasUpdateRule === 'quantile' ? balanceQuantiles(routing, bias) : load;
+    updateCorrectionBias(bias, measured, {
       rule: biasUpdateRule,
       updateRate: biasUpdateRate,
       topK: experts.shape[1],
       expectedTopK,
       numZeroExperts: load.size - counts.size,
+      decay: biasDecay,
     });
+    if (measured !== load) measured.dispose();
   }
 }

@@ -1,8 +1,16 @@
-import type { CorrectionBiasOptions, Routing } from '@scmoe/gating';
+import type { CorrectionBiasConfig, Routing } from '@scmoe/gating';
 import { allExperts, expectParametersFit, type ExpertShard, type ParameterSpecs } from '@scmoe/layer';
 import * as tf from '@tensorflow/tfjs';
 
-import { routerLoads, routerNames, updateCorrectionBiases, type RouterLoads } from './correctionBiases.js';
+import {
+  expectBalanceRule,
+  routerLoads,
+  routerNames,
+  routerQuantiles,
+  updateCorrectionBiases,
+  type BiasUpdate,
+  type RouterLoads,
+} from './correctionBiases.js';
 import { createVariables, type InitialValues } from './createVariables.js';
 import type { ResolvedModelLosses } from './modelLosses.js';
 import type { ModelStage } from './runStage.js';
@@ -87,15 +95,33 @@ export abstract class StagedModel<Config extends object, Resolved extends Resolv
   }
 
   /**
+   * Measures what the rule `quantile` goes by, for every router with a correction bias, by the bias's name: the
+   * `balanceQuantiles` of @scmoe/gating, (N + 1) each. Of the `routings` of one step, or summed over its micro-batches and
+   * ranks before `updateCorrectionBias`. The caller disposes them.
+   *
+   * @throws ArgumentError for routers that the rule does not suit, see `expectBalanceRule`
+   */
+  routerQuantiles(routings: readonly Routing[]): Record<string, tf.Tensor1D> {
+    return routerQuantiles(this.resolved.stages, this.buffers, routings);
+  }
+
+  /**
+   * Makes sure that a rule can move the correction biases of this model: `quantile` has no groups of experts, no zero
+   * experts and no DGMoE.
+   *
+   * @throws ArgumentError naming the option that stands against it
+   */
+  expectBalanceRule(rule: CorrectionBiasConfig['biasUpdateRule']): void {
+    expectBalanceRule(this.resolved.stages, rule);
+  }
+
+  /**
    * Moves the correction biases of the routers towards an even load, once after a step (arXiv 2408.15664). Ranks that
    * train one model have to give the same loads: those of all ranks together.
    *
-   * @param loads as `routerLoads` gives them
+   * @param loads as `routerLoads` gives them, or `routerQuantiles` for the rule `quantile`
    */
-  updateCorrectionBias(
-    loads: RouterLoads,
-    options: Pick<CorrectionBiasOptions, 'rule' | 'updateRate' | 'expectedTopK'> = {},
-  ): void {
+  updateCorrectionBias(loads: RouterLoads, options: BiasUpdate = {}): void {
     updateCorrectionBiases(this.resolved.stages, this.buffers, loads, options);
   }
 

@@ -1,4 +1,12 @@
-import { allowedText, isAllowed, type OptionSpec, type OptionSpecs } from '@scmoe/gating';
+import {
+  allowedText,
+  configOfSettings,
+  flagOf,
+  isAllowed,
+  kebabCase,
+  type OptionSpec,
+  type OptionSpecs,
+} from '@scmoe/gating';
 import { InvalidArgumentError, Option } from 'commander';
 
 /**
@@ -8,25 +16,15 @@ import { InvalidArgumentError, Option } from 'commander';
  * @param defaults values that the program takes where the table has others or none, by name
  */
 export function tableOptions(specs: OptionSpecs, defaults: Readonly<Record<string, unknown>> = {}): Option[] {
-  return flagged(specs).flatMap(([name, spec, flag]) => optionsOfSpec(flag, spec, defaults[name] ?? spec.default));
+  return Object.entries(specs).flatMap(([name, spec]) => {
+    const flag = flagOf(name, spec);
+    return flag === undefined ? [] : optionsOfSpec(flag, spec, defaults[name] ?? spec.default);
+  });
 }
 
 /** The configuration that a table describes, of settings that the options of `tableOptions` have made. */
 export function tableConfig(specs: OptionSpecs, settings: object): Record<string, unknown> {
-  const given: Readonly<Record<string, unknown>> = { ...settings };
-  const config = flagged(specs).map(
-    ([name, , flag]) => [name, given[new Option(`--${flag}`).attributeName()]] as const,
-  );
-  // An explicit undefined would hide a default.
-  return Object.fromEntries(config.filter(([, value]) => value !== undefined));
-}
-
-/** Name, entry and flag of all that has one. Records and lists are for configurations that are written in code. */
-function flagged(specs: OptionSpecs): [name: string, spec: OptionSpec, flag: string][] {
-  return Object.entries(specs).flatMap(([name, spec]): [string, OptionSpec, string][] => {
-    if (spec.flag === false || spec.type === 'record' || spec.type === 'integers') return [];
-    return [[name, spec, spec.flag ?? kebab(name)]];
-  });
+  return configOfSettings(specs, settings);
 }
 
 function optionsOfSpec(flag: string, spec: OptionSpec, initial: unknown): Option[] {
@@ -59,11 +57,7 @@ function numberOf(text: string): number {
   return text.trim() === '' ? NaN : Number(text);
 }
 
-function kebab(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
-
 /** `4 ffnHidden` as `4 --ffn-hidden`: what are names of options in a table are flags in its help. */
 function withFlags(text: string): string {
-  return text.replace(/\b[a-z]+[A-Z]\w*/g, (name) => `--${kebab(name)}`);
+  return text.replace(/\b[a-z]+[A-Z]\w*/g, (name) => `--${kebabCase(name)}`);
 }

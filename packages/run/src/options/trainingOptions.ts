@@ -1,8 +1,11 @@
+import { correctionBiasOptions, type CorrectionBiasConfig } from '@scmoe/gating';
+
 import { type OptionGroup, type OptionRow, optionsOf } from './OptionGroup.js';
 import { realNumber, wholeNumber } from './parsers.js';
+import { tableOptions } from './tableOptions.js';
 
-/** Settings of the training loop, whatever is trained. */
-export interface LoopSettings {
+/** Settings of the training loop, whatever is trained. Those of correction biases may be missing in an older checkpoint. */
+export interface LoopSettings extends CorrectionBiasConfig {
   batchSize: number;
   accumulate?: number;
   /** What the losses of routers are taken of: each micro-batch, or the whole update as one batch. */
@@ -16,7 +19,6 @@ export interface LoopSettings {
   weightDecay: number;
   clip: number;
   averageDecay: number;
-  biasUpdateRate: number;
   seed: number;
   evalEvery: number;
   evalBatches: number;
@@ -78,11 +80,6 @@ export function trainingOptions(samples: string, defaults: Partial<LoopSettings>
       'decay of a moving average of the parameters, which evaluation and the trained model take; 0: none',
       (o) => o.argParser(realNumber(0, { maximum: 0.999999 })).default(0),
     ],
-    [
-      '--bias-update-rate <x>',
-      'how far --correction-bias moves a bias after a step',
-      (o) => o.argParser(realNumber(0, { exclusive: true })).default(0.001),
-    ],
     ['--seed <n>', 'seed of everything random', (o) => o.argParser(wholeNumber(0)).default(1)],
     [
       '--eval-every <n>',
@@ -116,7 +113,7 @@ export function trainingOptions(samples: string, defaults: Partial<LoopSettings>
       (o) => o.choices(['shared', 'local']).default('shared'),
     ],
   ];
-  const options = optionsOf(rows);
+  const options = [...optionsOf(rows), ...tableOptions(correctionBiasOptions)];
   for (const [name, value] of Object.entries(defaults)) {
     options.find((option) => option.attributeName() === name)?.default(value);
   }

@@ -1,41 +1,86 @@
 import type { Communicator } from '@scmoe/comm';
-import type { Routing } from '@scmoe/gating';
+import { UserError } from '@scmoe/errors';
+import {
+  correctionBiasOptions,
+  resolveOptions,
+  type CorrectionBiasConfig,
+  type ResolvedCorrectionBias,
+  type Routing,
+} from '@scmoe/gating';
 import * as tf from '@tensorflow/tfjs';
 
 import type { RunModel } from './RunModel.js';
 
-/** What moves the correction biases of a model's routers after every step, by the load of all its micro-batches on all ranks. */
+/**
+ * What moves the correction biases of a model's routers after every step, by what all its micro-batches on all ranks have
+ * chosen.
+ */
 export class RouterBalancer {
-  private loads: Record<string, tf.Tensor1D> = {};
+  private sums: Record<string, tf.Tensor1D> = {};
 
   constructor(
     private readonly model: RunModel,
-    private readonly updateRate: number,
+    private readonly options: ResolvedCorrectionBias,
   ) {}
 
-  /** Counts the choices of a micro-batch. */
+  /** Measures the choices of a micro-batch. */
   add(routings: readonly Routing[]): void {
-    for (const [name, load] of Object.entries(this.model.routerLoads(routings))) {
-      const before = this.loads[name];
-      this.loads[name] = tf.keep(before ? tf.add(before, load) : load.clone());
-      tf.dispose([load, before ?? []]);
+    const { biasUpdateRate, biasUpdateRule } = this.options;
+    if (biasUpdateRate === 0) return;
+    const measured =
+      biasUpdateRule === 'quantile' ? this.model.routerQuantiles(routings) : this.model.routerLoads(routings);
+    for (const [name, own] of Object.entries(measured)) {
+      const before = this.sums[name];
+      this.sums[name] = tf.keep(before ? tf.add(before, own) : own.clone());
+      tf.dispose([own, before ?? []]);
     }
   }
 
   /** Every rank calls it, after the same step. */
   async update(world: Communicator | undefined): Promise<void> {
-    const loads: Record<string, Float32Array> = {};
-    for (const [name, load] of Object.entries(this.loads)) {
-      const own = (await load.data()) as Float32Array;
-      loads[name] = world ? await world.allReduce(own).done : own;
+    const sums: Record<string, Float32Array> = {};
+    for (const [name, sum] of Object.entries(this.sums)) {
+      const own = (await sum.data()) as Float32Array;
+      sums[name] = world ? await world.allReduce(own).done : own;
     }
     this.reset();
-    if (Object.keys(loads).length > 0) this.model.updateCorrectionBias(loads, { updateRate: this.updateRate });
+    if (Object.keys(sums).length === 0) return;
+    const { biasUpdateRule: rule, biasUpdateRate: updateRate, biasDecay: decay, expectedTopK } = this.options;
+    this.model.updateCorrectionBias(sums, { rule, updateRate, decay, expectedTopK });
   }
 
-  /** Forgets what was counted. */
+  /** Forgets what was measured. */
   reset(): void {
-    tf.dispose(this.loads);
-    this.loads = {};
+    tf.dispose(this.sums);
+    this.sums = {};
+  }
+}
+
+/**
+ * The balancer that the settings of a run describe.
+ *
+ * @throws UserError for a rule that does not suit the model's routers, or that has nothing to move
+ */
+export function createBalancer(model: RunModel, settings: CorrectionBiasConfig): RouterBalancer {
+  // A checkpoint of before there was a rule to choose has none.
+  const { biasUpdateRate, biasUpdateRule, expectedTopK, biasDecay } = settings;
+  const given = Object.entries({ biasUpdateRate, biasUpdateRule, expectedTopK, biasDecay });
+  try {
+    const options = resolveOptions(
+      Object.fromEntries(given.filter(([, value]) => value !== undefined)) as CorrectionBiasConfig,
+      correctionBiasOptions,
+    );
+    if (options.biasUpdateRule === 'quantile' && Object.keys(model.buffers).length === 0)
+      throw new UserError(
+        '--bias-update-rule quantile: expected routers with --correction-bias, got none that has one.',
+        {
+          exitCode: 2,
+        },
+      );
+    model.expectBalanceRule(options.biasUpdateRule);
+    return new RouterBalancer(model, options);
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError(`--bias-update-rule: ${(error as Error).message}`, { exitCode: 2, cause: error });
   }
 }

@@ -1,4 +1,4 @@
-import type { CorrectionBiasOptions, Routing } from '@scmoe/gating';
+import type { CorrectionBiasConfig, CorrectionBiasOptions, Routing } from '@scmoe/gating';
 import type { DispatchOptions } from '@scmoe/models';
 import type { Batch, WholeStep } from '@scmoe/trainer';
 import type * as tf from '@tensorflow/tfjs';
@@ -36,10 +36,14 @@ export interface RunModel<B extends Batch = Batch, Pass extends PassResult = Pas
   loss(batch: B, options: PassOptions): Pass;
   /** Counts the choices of each expert, of every router with a correction bias, by the bias's name. The caller disposes them. */
   routerLoads(routings: readonly Routing[]): Record<string, tf.Tensor1D>;
-  /** Moves the correction biases towards an even load, once after a step, by the loads of all ranks together. */
+  /** What the rule `quantile` goes by, of every router with a correction bias, by the bias's name. The caller disposes it. */
+  routerQuantiles(routings: readonly Routing[]): Record<string, tf.Tensor1D>;
+  /** Makes sure that a rule can move the correction biases. @throws ArgumentError naming the option that stands against it. */
+  expectBalanceRule(rule: CorrectionBiasConfig['biasUpdateRule']): void;
+  /** Moves the correction biases towards an even load, once after a step, by loads or quantiles of all ranks together. */
   updateCorrectionBias(
     loads: Readonly<Record<string, Float32Array>>,
-    options: Pick<CorrectionBiasOptions, 'updateRate'>,
+    options: Pick<CorrectionBiasOptions, 'rule' | 'updateRate' | 'expectedTopK' | 'decay'>,
   ): void;
   /** Counts all parameters, with the experts of all ranks. */
   numParameters(): number;

@@ -10,7 +10,7 @@ import { createOptimizer } from './createOptimizer.js';
 import { expectTrainingFits } from './expectTrainingFits.js';
 import type { Start } from './openStart.js';
 import { RouterMonitor } from './alarms/RouterMonitor.js';
-import { RouterBalancer } from './RouterBalancer.js';
+import { createBalancer, type RouterBalancer } from './RouterBalancer.js';
 import type { RunModel } from './RunModel.js';
 import { trainable } from './trainable.js';
 import type { RunData } from './TrainingProgram.js';
@@ -51,7 +51,7 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
   const dispatcher =
     groups && numExperts > 0 ? new ExpertParallelDispatcher({ communicator: groups.experts, numExperts }) : undefined;
   const overlap = await openOverlap(options, { name: program.name, settings, groups, hasExperts: numExperts > 0 });
-  const balancer = new RouterBalancer(model, settings.biasUpdateRate);
+  const balancer = createBalancer(model, settings);
   const monitor = new RouterMonitor(model.routerNames);
   const trained = trainable(model, {
     dispatcher,

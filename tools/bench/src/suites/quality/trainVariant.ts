@@ -2,11 +2,11 @@ import { Gpt } from '@scmoe/models';
 import { AdamW, clipScale, cosineSchedule, globalNorm, RandomStream, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import { validationLoss, windows } from './characterBatches.js';
 import type { characters } from './characters.js';
 import { qualityConfig, type Variant } from './variants.js';
 
 const batchSize = 12;
-const validationBatch = 64;
 
 export interface QualityRun {
   variant: string;
@@ -58,28 +58,4 @@ export async function trainVariant(
   optimizer.dispose();
   model.dispose();
   return run;
-}
-
-function windows(ids: Int32Array, starts: readonly number[], sequenceLength: number) {
-  const rows = (shift: number) =>
-    tf.tensor2d(
-      Int32Array.from(starts.flatMap((start) => [...ids.subarray(start + shift, start + shift + sequenceLength)])),
-      [starts.length, sequenceLength],
-      'int32',
-    );
-  return { ids: rows(0), targets: rows(1) };
-}
-
-async function validationLoss(model: Gpt, ids: Int32Array): Promise<number> {
-  const { sequenceLength } = model.config;
-  const starts: number[] = [];
-  for (let start = 0; start + sequenceLength + 1 <= ids.length; start += sequenceLength) starts.push(start);
-  let sum = 0;
-  for (let i = 0; i < starts.length; i += validationBatch) {
-    const chunk = starts.slice(i, i + validationBatch);
-    const loss = tf.tidy(() => model.loss(windows(ids, chunk, sequenceLength)).crossEntropy);
-    sum += (await loss.data())[0]! * chunk.length;
-    loss.dispose();
-  }
-  return sum / starts.length;
 }

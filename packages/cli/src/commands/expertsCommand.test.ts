@@ -1,0 +1,37 @@
+import { scmoe, temporaryFiles } from '../testing/scmoe.js';
+
+const file = temporaryFiles();
+
+describe('scmoe experts', () => {
+  it.each<[string[], number, RegExp]>([
+    [['prune', file('nowhere')], 2, /required option '--prune <n>' not specified[^]*\(--help lists the options\)/],
+    [['prune', file('nowhere'), '--prune', '1'], 1, /^scmoe: There is no checkpoint .*nowhere: it does not exist/],
+    [['prune', file('nowhere'), '--prune', '-1'], 2, /Expected a whole number from 0 to 9999999/],
+    [
+      ['prune', file('x'), '--prune', '1', '--criterion', 'age'],
+      2,
+      /Allowed choices are reap, frequency, activationNorm/,
+    ],
+    [
+      ['prune', file('x'), '--prune', '1', '--criterion', 'routerNorm'],
+      2,
+      /expected an earlier checkpoint to compare with/,
+    ],
+    [['report', file('nowhere')], 1, /^scmoe: There is no checkpoint .*nowhere: it does not exist/],
+    [['report'], 2, /missing required argument 'model'/],
+    [['grow'], 2, /unknown command 'grow'/],
+  ])('says what is wrong: %j', async (args, code, message) => {
+    const outcome = await scmoe('experts', ...args);
+    expect(outcome.err).toMatch(message);
+    expect(outcome.code).toBe(code);
+  });
+
+  it.each([
+    ['prune', ['--out', '--criterion', '--before', '--text', '--ranks', '--mode', '--random-draws']],
+    ['report', ['--text', '--batches', '--output', '--json']],
+  ])('%s lists its options', async (name, options) => {
+    const { code, out } = await scmoe('experts', name, '--help');
+    expect(code).toBe(0);
+    for (const option of options) expect(out).toContain(option);
+  });
+});

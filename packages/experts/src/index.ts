@@ -1,0 +1,26 @@
+export { meanOf, type ExpertStatistics } from './measure/ExpertStatistics.js';
+export { measureExperts } from './measure/measureExperts.js';
+export { RecordingDispatcher, type RecordedRouting } from './measure/RecordingDispatcher.js';
+export { chooseExperts, numKept, type KeepOptions, type KeptExperts } from './prune/chooseExperts.js';
+export {
+  needsText,
+  pruneCriteria,
+  randomScores,
+  scoresOfRouters,
+  scoresOfText,
+  type ExpertScores,
+  type PruneCriterion,
+} from './prune/criteria.js';
+export { prunedTensors, type PruneMode } from './prune/prunedTensors.js';
+export { prunedModel, pruneExperts, type PruneOptions, type PruneReport } from './prune/pruneExperts.js';
+export { pruneLines } from './prune/pruneLines.js';
+export { pruneFile, savePruned } from './prune/savePruned.js';
+export { startBackend } from './startBackend.js';
+export { openLanguageModel, type StoredLanguageModel, type StoredParameters } from './stored/openLanguageModel.js';
+export { openStoredExperts, type StoredExperts } from './stored/StoredExperts.js';
+export { openText, type ModelText } from './stored/openText.js';
+export type { ExpertReport, ReportedExpert, ReportedLayer, SpecialToken } from './report/ExpertReport.js';
+export { expertSimilarity, type ExpertMatrices } from './report/expertSimilarity.js';
+export { reportExperts, type ReportOptions } from './report/reportExperts.js';
+export { reportLines } from './report/reportLines.js';
+export { reportPage } from './report/reportPage.js';

@@ -1,0 +1,178 @@
+import { UserError } from '@scmoe/errors';
+import type { Gpt } from '@scmoe/models';
+import {
+  averagesIn,
+  evaluate,
+  sequentialTokenBatches,
+  type JsonObject,
+  type TokenBatch,
+  type TokenSequence,
+} from '@scmoe/trainer';
+
+import { measureExperts } from '../measure/measureExperts.js';
+import { languageModelOf, openLanguageModel } from '../stored/openLanguageModel.js';
+import { openText } from '../stored/openText.js';
+import { openStoredExperts, type StoredExperts } from '../stored/StoredExperts.js';
+import { chooseExperts, numKept, type KeptExperts } from './chooseExperts.js';
+import {
+  needsText,
+  pruneCriteria,
+  randomScores,
+  scoresOfRouters,
+  scoresOfText,
+  type ExpertScores,
+  type PruneCriterion,
+} from './criteria.js';
+import { prunedTensors, type PruneMode } from './prunedTensors.js';
+import { expectAbsent, savePruned } from './savePruned.js';
+
+/** How experts are pruned. */
+export interface PruneOptions {
+  /** A checkpoint, or a run folder, whose newest one is taken. */
+  checkpoint: string;
+  /** Experts to remove of each layer. Fewer go where the rest has to be a multiple of ranks or groups. */
+  prune: number;
+  /** The run folder to write, which must not exist; nothing is written where it is not given. */
+  out?: string;
+  /** `reap` by default; `routerNorm` where `before` is given. */
+  criterion?: PruneCriterion;
+  /** An earlier checkpoint of the same model, for `routerNorm`. */
+  before?: string;
+  /** A text file or folder: its first part to measure experts on, its last to measure losses on; the run's own data by default. */
+  text?: string;
+  /** Batches of each part, spread evenly over it; 0: all. 20 by default. */
+  batches?: number;
+  /** Ranks that are to share the rest of the experts out. */
+  ranks?: number;
+  mode?: PruneMode;
+  /** Random removals of as many, whose losses stand beside; 3 by default. */
+  randomDraws?: number;
+  /** Seed of what is random. */
+  seed?: number;
+}
+
+/** What pruning came to. */
+export interface PruneReport {
+  /** The checkpoint that was pruned. */
+  from: string;
+  criterion: PruneCriterion;
+  mode: PruneMode;
+  numExperts: number;
+  /** Experts of each layer that stay. */
+  numKept: number;
+  kept: KeptExperts;
+  scores: ExpertScores;
+  /** Held-out losses in nats per token, where there is a text. */
+  losses?: { text: string; tokens: number; before: number; after: number; random: number[] };
+  /** The checkpoint that was written. */
+  saved?: string;
+}
+
+/**
+ * Prunes the routed experts of a checkpoint, of every layer as many, and measures what that costs. The checkpoint stays as it
+ * is. Routers, correction biases, the optimizer's state and the settings follow, so that the pruned run goes on training.
+ *
+ * @throws UserError naming what is wrong: a checkpoint without experts or of images for a criterion that reads text, a number
+ *   that leaves too few, an output that exists
+ */
+export async function pruneExperts(options: PruneOptions): Promise<PruneReport> {
+  const { before, criterion = before === undefined ? 'reap' : 'routerNorm', mode = 'remove', seed = 1 } = options;
+  const { out, prune, ranks, batches = 20, randomDraws = 3 } = options;
+  if (!pruneCriteria.includes(criterion))
+    throw new UserError(`criterion: expected one of ${pruneCriteria.join(', ')}, got ${String(criterion)}.`, {
+      exitCode: 2,
+    });
+  if (criterion === 'routerNorm' && before === undefined)
+    throw new UserError('criterion routerNorm: expected an earlier checkpoint to compare with, got none.', {
+      exitCode: 2,
+    });
+  if (out !== undefined) await expectAbsent(out);
+  const stored = await openStoredExperts(options.checkpoint);
+  const { numGroups = 1 } = stored.moe;
+  const { numExperts } = stored.moe;
+  const keep = numKept({ numExperts, prune, numGroups, ranks, least: choicesOf(stored) });
+
+  const language = await openLanguageModel(stored);
+  try {
+    const text = language && (await openText(stored, language.tokenizer, options.text));
+    const batchesOf = (sequence: TokenSequence) => {
+      const { batchSize, sequenceLength } = stored.checkpoint.index.config as {
+        batchSize: number;
+        sequenceLength: number;
+      };
+      return sequentialTokenBatches(sequence, { batchSize, sequenceLength, maxBatches: batches });
+    };
+    if (needsText(criterion) && !(language && text)) throw withoutText(stored, criterion, language !== undefined);
+    const scores = needsText(criterion)
+      ? scoresOfText(criterion as 'reap', await measureExperts(language!.model, batchesOf(text!.calibration)))
+      : criterion === 'random'
+        ? randomScores(stored, seed)
+        : scoresOfRouters(stored, await openStoredExperts(before!));
+    const kept = chooseExperts(scores, { keep, numGroups });
+    const report: PruneReport = {
+      from: stored.checkpoint.path,
+      criterion,
+      mode,
+      numExperts,
+      numKept: keep,
+      kept,
+      scores,
+    };
+    if (language && text) {
+      const lossOf = async (model: Gpt) => (await evaluate(crossEntropyOf(model), batchesOf(text.heldOut))).loss;
+      const without = async (ids: KeptExperts) => {
+        const model = prunedModel(stored, ids, mode);
+        try {
+          return await lossOf(model);
+        } finally {
+          model.dispose();
+        }
+      };
+      const random: number[] = [];
+      for (let draw = 0; draw < randomDraws; draw++) {
+        const drawn = randomScores(stored, seed + 1 + draw);
+        random.push(await without(chooseExperts(drawn, { keep, numGroups })));
+      }
+      const { loss, weight } = await evaluate(crossEntropyOf(language.model), batchesOf(text.heldOut));
+      report.losses = { text: text.path, tokens: weight, before: loss, after: await without(kept), random };
+    }
+    if (out !== undefined)
+      report.saved = await savePruned(stored, kept, { out, mode, report: report as unknown as JsonObject });
+    return report;
+  } finally {
+    language?.model.dispose();
+  }
+}
+
+/** The model of a checkpoint without some of its experts; the caller disposes it. @throws UserError where it is none of text */
+export function prunedModel(stored: StoredExperts, kept: KeptExperts, mode: PruneMode = 'remove'): Gpt {
+  const { checkpoint, moe } = stored;
+  const parameters = { ...checkpoint.parameters, ...averagesIn(checkpoint.optimizerState) };
+  const numKept = mode === 'remove' ? Object.values(kept)[0]!.length : moe.numExperts;
+  const pruned = prunedTensors(parameters, kept, { numExperts: moe.numExperts, mode });
+  return languageModelOf({ checkpoint, moe: { ...moe, numExperts: numKept } }, pruned);
+}
+
+/** The experts that a token chooses, which have to be there; DGMoE's second choice leaves out the first. */
+function choicesOf({ moe: { kind, topK, numZeroExperts = 0 } }: StoredExperts): number {
+  const choices = topK ?? (kind === 'top2' || kind === 'standard' ? 2 : 1);
+  return Math.max(1, (kind === 'dgmoe' ? choices + 1 : choices) - numZeroExperts);
+}
+
+/** A model as `evaluate` takes it. */
+function crossEntropyOf(model: Gpt): Parameters<typeof evaluate<TokenBatch>>[0] {
+  return {
+    variables: model.variables,
+    loss: (batch) => {
+      const { crossEntropy } = model.loss(batch);
+      return { loss: crossEntropy, metrics: {} };
+    },
+  };
+}
+
+function withoutText({ checkpoint }: StoredExperts, criterion: PruneCriterion, isOfText: boolean): UserError {
+  const expected = isOfText
+    ? `a text to measure experts on, got none: the run's own data are not there`
+    : `a language model, got ${checkpoint.path}, a model of other data`;
+  return new UserError(`criterion ${criterion}: expected ${expected}.`, { exitCode: 2 });
+}
