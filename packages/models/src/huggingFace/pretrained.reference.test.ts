@@ -1,7 +1,7 @@
 import { availableBackends, referenceCheckpoint, temporaryFolder, unreadCheckpoints } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
-import type { Gpt } from '../gpt/Gpt.js';
+import { Gpt } from '../gpt/Gpt.js';
 import { CheckpointReference, configIn, weightsIn } from '../testing/CheckpointReference.js';
 import { upcycle } from '../upcycle/upcycle.js';
 import { gpt2 } from './architectures/gpt2.js';
@@ -26,7 +26,7 @@ describe.each(cases)('$family.modelType on $backend', ({ backend, path, family }
   beforeAll(async () => {
     await tf.setBackend(backend);
     reference = await CheckpointReference.read(path);
-    model = await loadPretrained(path);
+    model = await loadPretrained(path, { as: Gpt });
   });
   afterAll(() => {
     model.dispose();
@@ -87,14 +87,14 @@ describe.each(cases)('$family.modelType on $backend', ({ backend, path, family }
     expect(weightsIn(folder.path).equals(weightsIn(path))).toBe(true);
     const [saved, original] = [configIn(folder.path), configIn(path)];
     expect([saved['model_type'], saved['architectures']]).toEqual([original['model_type'], original['architectures']]);
-    const again = await loadPretrained(folder.path);
+    const again = await loadPretrained(folder.path, { as: Gpt });
     expect(again.config).toEqual(model.config);
     again.dispose();
   });
 
   it('is the same in shards', async () => {
     await savePretrained(model, folder.path, { maxShardBytes: 5000 });
-    const again = await loadPretrained(folder.path);
+    const again = await loadPretrained(folder.path, { as: Gpt });
     for (const [key, variable] of Object.entries(model.variables)) {
       expect([key, again.variables[key]!.dataSync()]).toEqual([key, variable.dataSync()]);
     }
@@ -103,7 +103,7 @@ describe.each(cases)('$family.modelType on $backend', ({ backend, path, family }
 
   it('leaves nothing but its variables', async () => {
     const before = tf.memory().numTensors;
-    const another = await loadPretrained(path);
+    const another = await loadPretrained(path, { as: Gpt });
     expect(tf.memory().numTensors - before).toBe(Object.keys(another.variables).length);
     await savePretrained(another, folder.path, { maxShardBytes: 5000 });
     expect(tf.memory().numTensors - before).toBe(Object.keys(another.variables).length);

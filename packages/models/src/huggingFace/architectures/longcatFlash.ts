@@ -16,6 +16,7 @@ import { expectRouter } from './requirements.js';
 export const longcatFlash: Architecture<LongcatFlashConfig, LongcatFlash> = {
   modelType: 'longcat_flash',
   className: 'LongcatFlashForCausalLM',
+  model: LongcatFlash,
   prefix: 'model.',
   readConfig,
   writeConfig,
