@@ -10,6 +10,7 @@ import { rememberTokenIds } from './config/generationTokens.js';
 import { readTokenIds } from './config/readTokenIds.js';
 import { configFile } from './folder/fileNames.js';
 import { openFolder, readConfig, type JsonObject, type PretrainedFolder } from './folder/openFolder.js';
+import { dequantised } from './layouts/dequantised.js';
 import { readTie } from './layouts/tiedHead.js';
 import { PretrainedError } from './PretrainedError.js';
 import { importTensors } from './tensors/importTensors.js';
@@ -40,9 +41,10 @@ export async function loadModel(
   const architecture = forImages(family, images);
   const folder = await openFolder(path);
   try {
-    const published = architecture.published?.(folder) ?? folder;
     const source = join(path, configFile);
-    const reader = new ConfigReader(folder.config, source, published.tensors.size);
+    const plain = dequantised(folder, source);
+    const published = architecture.published?.(plain) ?? plain;
+    const reader = new ConfigReader(plain.config, source, published.tensors.size);
     const given = architecture.readConfig(reader);
     reader.expectNothingElse(ignoreOptions);
     const { config, shown } = await joinTie(published, architecture, given);

@@ -16,6 +16,7 @@ import {
   mixtral,
   pretrainedFolderForEach,
   qwen2Moe,
+  qwen3Moe,
 } from '../testing/pretrainedFolder.js';
 import { loadPretrained, savePretrained } from './pretrained.js';
 import { PretrainedError } from './PretrainedError.js';
@@ -23,6 +24,8 @@ import { PretrainedError } from './PretrainedError.js';
 const { folder, at, readConfig, changeConfig, save } = pretrainedFolderForEach();
 
 beforeAll(() => tf.setBackend(availableBackends()[0]!));
+
+const llama3 = { type: 'llama3', factor: 8, originalLength: 4, lowFrequencyFactor: 1, highFrequencyFactor: 4 } as const;
 
 describe('a saved model', () => {
   it.each<[string, string, GptConfig]>([
@@ -34,6 +37,13 @@ describe('a saved model', () => {
     ],
     ['LLaMA, tied', 'llama', { ...llamaLike, tiedEmbeddings: true }],
     ['LLaMA with biases in attention', 'llama', { ...llamaLike, attentionBias: true }],
+    ['LLaMA with scaled angles', 'llama', { ...llamaLike, ropeScaling: llama3 }],
+    ['LLaMA with heads of another size, of which a part turns', 'llama', { ...llamaLike, headSize: 6, ropeSize: 4 }],
+    ['Mistral with a window', 'mistral', { ...llamaLike, window: 3 }],
+    ['Qwen3 with a window in a layer', 'qwen3', { ...llamaLike, qkNorm: 'perHead', window: 2, windowLayers: [1] }],
+    ['OLMo 2', 'olmo2', { ...llamaLike, qkNorm: 'whole', normPlacement: 'after' }],
+    ['Qwen3-MoE with a dense layer and windows', 'qwen3_moe', { ...qwen3Moe, window: 4 }],
+    ['FlexOlmo', 'flex_olmo', { ...mixtral, qkNorm: 'whole', normPlacement: 'after' }],
     ['Qwen2', 'qwen2', { ...llamaLike, attentionBias: 'qkv' }],
     ['Mixtral', 'mixtral', { ...mixtral, ropeTheta: 5000, normEpsilon: 1e-4 }],
     ['Qwen2-MoE with a dense block', 'qwen2_moe', qwen2Moe],
@@ -185,10 +195,10 @@ describe('a configuration', () => {
     ],
     ['with scaled attention', gpt2, { scale_attn_by_inverse_layer_idx: true }, /inverse_layer_idx: only false is supp/],
     [
-      'with a sliding window',
+      'with a window that is none',
       mixtral,
-      { sliding_window: 4 },
-      /sliding_window: only null, or the whole 6 tokens, is supported, got 4/,
+      { sliding_window: 0 },
+      /sliding_window: expected an integer of at least 1, got 0/,
     ],
     [
       'with a sliding window in use',
@@ -203,34 +213,47 @@ describe('a configuration', () => {
       /layer_types: only "full_attention" is supp/,
     ],
     [
-      'with scaled angles',
+      'with angles of an unknown scaling',
       mixtral,
-      { rope_parameters: { rope_type: 'yarn', factor: 4 } },
-      /rope_parameters: only rope_type "def/,
+      { rope_parameters: { rope_type: 'longrope', short_factor: [1] } },
+      /rope_parameters: only rope_type "default", "linear", "llama3", "yarn" are supported, got {"rope_type":"longrope"/,
     ],
     [
-      'with scaled angles, as of old',
+      'with an unknown setting of scaled angles',
       mixtral,
-      { rope_parameters: null, rope_scaling: { type: 'linear', factor: 2 } },
-      /rope_scaling: only rope_ty/,
+      { rope_parameters: { rope_type: 'yarn', factor: 4, betaFast: 3 } },
+      /rope_parameters: expected no betaFast for rope_type "yarn"/,
     ],
     [
-      'with partial rotation',
+      'with a text for a setting of scaled angles',
       mixtral,
-      { rope_parameters: { rope_theta: 1e4, partial_rotary_factor: 0.5 } },
-      /not partial_rotary_factor/,
+      { rope_parameters: { rope_type: 'yarn', factor: '4' } },
+      /rope_parameters: expected a number for each setting/,
     ],
     [
-      'with heads of another size',
+      'with angles that are scaled by nothing, as of old',
+      mixtral,
+      { rope_parameters: null, rope_scaling: { type: 'linear' } },
+      /rope_scaling: expected a factor/,
+    ],
+    [
+      'with half a pair that turns',
+      mixtral,
+      { rope_parameters: { rope_theta: 1e4, partial_rotary_factor: 0.75 } },
+      /rope.size: expected an even number up to the head size 4, got 3/,
+    ],
+    [
+      'with heads of another size than those of the tensors',
       mixtral,
       { head_dim: 16 },
-      /head_dim: only hidden_size\/num_attention_heads = 4 is supported/,
+      /'model.layers.0.self_attn.q_proj.weight' has shape \(8, 8\), expected \(32, 8\)/,
     ],
+    ['with two numbers of experts', qwen3Moe, { num_experts: 4 }, /num_experts: expected num_local_experts = 3, got 4/],
     [
-      'that is quantised',
+      'that is quantised in an unknown way',
       mixtral,
       { quantization_config: { bits: 4 } },
-      /unknown options, .*: quantization_config = {"bits":4}/,
+      /quantization_config: quant_method: expected "fp8", got null/,
     ],
     [
       'with a choice of no experts',
