@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { jest } from '@jest/globals';
-import { savePretrainedVit, Vit } from '@scmoe/models';
+import { savePretrained, Vit } from '@scmoe/models';
 import { openModel } from '@scmoe/run';
 import { useBackend } from '@scmoe/tensor';
 import { temporaryFolder } from '@scmoe/testing';
@@ -34,7 +34,7 @@ describe('a run that starts from a checkpoint of transformers', () => {
     await colourFolders(data);
     const sizes = { imageSize: 8, patchSize: 4, numLayers: 2, dModel: 16, numHeads: 2, ffnHidden: 24, numClasses: 4 };
     pretrained = new Vit({ ...sizes, placement: 'every' }, { seed: 5 });
-    await savePretrainedVit(pretrained, init);
+    await savePretrained(pretrained, init);
     const normalisation = { image_mean: [0.1, 0.2, 0.3], image_std: [1, 1, 0.5] };
     writeFileSync(join(init, 'preprocessor_config.json'), JSON.stringify(normalisation));
   });

@@ -100,6 +100,7 @@ describe.each(availableBackends())('a mask of tokens on %s', (backend) => {
     it.each([
       [{ numSequences: 2 }, ['loadBalance', 'sequenceBalance', 'importance', 'load', 'zLoss']],
       [{ numSequences: 2, balance: 'allLayers' }, ['loadBalance']],
+      [{ numSequences: 2, balance: 'allLayersByLogits' }, ['loadBalance']],
     ] as [RouterLossContext, string[]][])('has the losses of the tokens alone: %j', (context, names) => {
       const values = parameters();
       const trained = Object.entries(values).filter(([name]) => !isRouterBuffer(name));

@@ -1,9 +1,12 @@
+export { backboneOptions, familyOptions, type BackboneConfig, type ResolvedBackbone } from './config/BackboneConfig.js';
 export {
-  backboneOptions,
-  type BackboneConfig,
-  type ResolvedBackbone,
+  ropeOptions,
+  ropeScalingOptions,
+  type ResolvedRope,
+  type ResolvedRopeScaling,
   type RopeConfig,
-} from './config/BackboneConfig.js';
+  type RopeScalingConfig,
+} from './config/RopeConfig.js';
 export { blockOptions, resolveBlock, type BlockConfig, type ResolvedBlock } from './stages/block/BlockConfig.js';
 export {
   blockMoeOptions,
@@ -103,7 +106,7 @@ export {
   type ResolvedLatentAttention,
 } from './config/LatentAttentionConfig.js';
 export { longcatBlock, LongcatBlock, type LongcatBlockArgs } from './tfLayers/LongcatBlock.js';
-export type { AttentionCache } from './stages/longcat/longcatAttention.js';
+export type { AttentionCache } from './sublayers/blockAttention.js';
 export {
   longcatOptions,
   resolveLongcatBlock,

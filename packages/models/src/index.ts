@@ -46,17 +46,16 @@ export { vitSpecs } from './vit/vitSpecs.js';
 export { generationTokens, type GenerationTokens } from './huggingFace/config/generationTokens.js';
 export {
   loadPretrained,
-  loadPretrainedLongcatFlash,
-  loadPretrainedVit,
   readHuggingFace,
-  readPretrainedVitConfig,
+  readPretrainedConfig,
   savePretrained,
-  savePretrainedLongcatFlash,
-  savePretrainedVit,
+  type AnyPretrained,
+  type ClassifierOptions,
+  type ExpectedModel,
   type JsonObject,
   type LoadOptions,
+  type ModelClass,
   type SaveOptions,
-  type VitLoadOptions,
 } from './huggingFace/files.js';
 export { PretrainedError } from './huggingFace/PretrainedError.js';
 export { upcycle, type UpcycleOptions } from './upcycle/upcycle.js';

@@ -1,5 +1,5 @@
 import { ScmoeError, UserError } from '@scmoe/errors';
-import { loadPretrainedVit, readPretrainedVitConfig, upcycle, type Vit } from '@scmoe/models';
+import { loadPretrained, readPretrainedConfig, upcycle, Vit } from '@scmoe/models';
 import { say, type Terminal } from '@scmoe/run';
 import * as tf from '@tensorflow/tfjs';
 
@@ -13,7 +13,7 @@ import type { Settings } from '../options/Settings.js';
  */
 export async function pretrainedSettings(settings: Settings, given: (name: string) => boolean): Promise<Settings> {
   if (settings.init === undefined) return settings;
-  const config = await asUserError(() => readPretrainedVitConfig(settings.init!));
+  const config = await asUserError(() => readPretrainedConfig(settings.init!, { as: Vit }));
   const { numClasses: _, classNames: __, numChannels: ___, imageSize, placement, ...sizes } = config;
   const fixed = { ...sizes, patchStride: sizes.patchSize, stem: 'patches', pooling: 'class', norm: 'layer' };
   // Pairs need an even number of blocks; whoever asks for them with an odd one is told so.
@@ -41,10 +41,10 @@ export async function startFromPretrained(
   terminal: Terminal,
 ): Promise<void> {
   if (init === undefined) return;
-  const theirs = await asUserError(() => readPretrainedVitConfig(init));
+  const theirs = await asUserError(() => readPretrainedConfig(init, { as: Vit }));
   const hasHead = JSON.stringify(theirs.classNames) === JSON.stringify(classNames);
   const newHead = { numClasses: classNames.length, classNames, seed };
-  const dense = await asUserError(() => loadPretrainedVit(init, { imageSize, ...(!hasHead && { newHead }) }));
+  const dense = await asUserError(() => loadPretrained(init, { as: Vit, imageSize, ...(!hasHead && { newHead }) }));
   const { moe, placement } = model.config;
   const { experts, numExperts } = model;
   const start = await asUserError(() => (numExperts > 0 ? upcycle(dense, moe!, { seed, placement, experts }) : dense));

@@ -25,6 +25,7 @@ const cases: [RouterLossName, Partial<RouterConfig>, Partial<RouterLossContext>]
   ['loadBalance', { topK: 1 }, {}],
   ['loadBalance', { topK: 2, scoreFunction: 'sigmoid', numZeroExperts: 1 }, {}],
   ['loadBalance', { topK: 2 }, { balance: 'allLayers' }],
+  ['loadBalance', { topK: 2, scoreFunction: 'sigmoid' }, { balance: 'allLayersByLogits' }],
   ['sequenceBalance', { topK: 2 }, {}],
   ['importance', { topK: 2 }, {}],
   ['load', { topK: 2, noisy: true }, {}],

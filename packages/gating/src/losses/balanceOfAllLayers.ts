@@ -1,3 +1,4 @@
+import { stopGradient } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Routing } from '../Routing.js';
@@ -32,3 +33,20 @@ export const balanceOfAllLayers: SummedLoss<
     return tf.mul<tf.Scalar>(means, scores.size);
   },
 };
+
+/**
+ * A routing as transformers sees it for this loss whatever the router does (ERNIE 4.5, MiniMax-M2): scores are the softmax of
+ * the logits, and the choices the largest of them, without correction bias or sigmoid.
+ */
+export function byLogits({ logits, experts, mask }: Pick<Routing, 'logits' | 'experts' | 'mask'>): Source {
+  const [tokens, numExperts] = logits.shape;
+  const ofTokens = (x: tf.Tensor): tf.Tensor2D =>
+    (mask ? tf.mul(x, tf.reshape(tf.cast(mask, 'float32'), [-1, 1])) : x) as tf.Tensor2D;
+  const topK = experts.shape[1];
+  const chosen =
+    tokens === 0
+      ? tf.zeros([0, numExperts])
+      : tf.sum(tf.oneHot(tf.topk(stopGradient(logits), topK).indices, numExperts), 1);
+  const load: tf.Tensor1D = tf.sum(ofTokens(tf.cast(chosen, 'float32')), 0);
+  return { scores: ofTokens(tf.softmax(logits)), load, ...(mask && { mask }) };
+}

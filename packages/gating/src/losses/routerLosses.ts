@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { OptionSpecs, OptionsOf, ResolvedOptions } from '../options/OptionSpec.js';
 import { resolveOptions } from '../options/resolveOptions.js';
 import type { Routing } from '../Routing.js';
-import { balanceOfAllLayers } from './balanceOfAllLayers.js';
+import { balanceOfAllLayers, byLogits } from './balanceOfAllLayers.js';
 import { importance } from './importanceLoss.js';
 import { loadBalance } from './loadBalanceLoss.js';
 import { smoothLoad } from './loadLoss.js';
@@ -62,9 +62,9 @@ export interface RouterLossContext {
   numSequences: number;
   /**
    * The load-balance loss: of the first choices of each layer (Switch; the default), or one of all choices of all layers
-   * together (Mixtral and Qwen2-MoE in transformers).
+   * together (Mixtral and Qwen2-MoE in transformers); or that as if the logits alone had chosen, by their softmax.
    */
-  balance?: 'layers' | 'allLayers';
+  balance?: 'layers' | 'allLayers' | 'allLayersByLogits';
   /** Which losses; by default those that have a coefficient. */
   names?: readonly RouterLossName[];
   /** Makes the losses those of the whole batch that this micro-batch is a part of. */
@@ -91,7 +91,7 @@ const losses: Record<RouterLossName, (routings: readonly Routing[], context: Rou
   loadBalance: (routings, { balance = 'layers' }) =>
     balance === 'layers'
       ? each('loadBalance', loadBalance, routings)
-      : each('loadBalance', balanceOfAllLayers, [routings]),
+      : each('loadBalance', balanceOfAllLayers, [balance === 'allLayers' ? routings : routings.map(byLogits)]),
   sequenceBalance: (routings, { numSequences }) =>
     each(
       'sequenceBalance',

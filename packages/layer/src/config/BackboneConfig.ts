@@ -1,14 +1,8 @@
 import { expectThat } from '@scmoe/errors';
 import { resolveOptions, type OptionSpecs, type OptionsOf, type ResolvedOptions } from '@scmoe/gating';
 
-/** Rotation of queries and keys by position (RoPE). */
-export const ropeOptions = {
-  style: { type: 'choice', choices: ['half', 'interleaved'], required: true, help: 'which components turn together' },
-  theta: { type: 'number', above: 0, default: 10000, help: 'base of the angles' },
-} as const satisfies OptionSpecs;
-
-/** Rotation of queries and keys by position (RoPE). */
-export interface RopeConfig extends OptionsOf<typeof ropeOptions> {}
+import { expectLatent, latentOptions, type ResolvedLatentAttention } from './LatentAttentionConfig.js';
+import { expectRope, ropeOptions } from './RopeConfig.js';
 
 /** Form of the feed-forward networks: MLP, shared expert and experts. */
 export const ffnOptions = {
@@ -25,6 +19,40 @@ export const ffnOptions = {
 export const normOptions = {
   norm: { type: 'choice', choices: ['layer', 'rms'], default: 'layer', help: 'normalisation' },
   normEpsilon: { type: 'number', above: 0, derived: '1e-5; 1e-6 with rms', help: 'added to what a norm divides by' },
+} as const satisfies OptionSpecs;
+
+/** Options in which public model families differ from plain multi-head attention and plain residual sums. */
+export const familyOptions = {
+  /** Components of a head; heads need not fill the width of the model. */
+  headSize: { type: 'integer', minimum: 1, derived: 'dModel/numHeads', flag: false, help: 'components of a head' },
+  /** RMSNorm of queries and keys before their rotation: of each head, with one weight for all (`perHead`), or of all together. */
+  qkNorm: {
+    type: 'choice',
+    choices: ['none', 'perHead', 'whole'],
+    default: 'none',
+    flag: false,
+    help: 'RMSNorm of queries and keys: of each head, or of all heads together',
+  },
+  /** Bound on the size of queries, keys and values (OLMoE's `clip_qkv`). */
+  clipQkv: { type: 'number', above: 0, optional: true, flag: false, help: 'bound on queries, keys and values' },
+  /** Factor on q k in place of 1/sqrt(headSize). */
+  attentionScale: { type: 'number', above: 0, optional: true, flag: false, help: 'factor on the scores' },
+  /** Tokens that a token sees, itself included; all before it by default. */
+  window: { type: 'integer', minimum: 1, optional: true, flag: false, help: 'tokens that a token sees' },
+  /** A learned score for each head that no key has (gpt-oss). */
+  attentionSinks: { type: 'boolean', default: false, flag: false, help: 'a learned score beside those of the keys' },
+  /** Sizes of latent attention (MLA), which takes the place of `numKvHeads`, `headSize` and `rope`. */
+  latent: { type: 'record', options: latentOptions, optional: true, flag: false, help: 'sizes of latent attention' },
+  /** Factor on everything that is added to the residual stream (Granite). */
+  residualScale: { type: 'number', above: 0, default: 1, flag: false, help: 'factor on what a branch adds' },
+  /** Norms of what attention, MLP and experts read, or (OLMo 2) of what they add to the residual stream. */
+  normPlacement: {
+    type: 'choice',
+    choices: ['before', 'after'],
+    default: 'before',
+    flag: false,
+    help: 'norms before attention, MLP and experts, or behind them',
+  },
 } as const satisfies OptionSpecs;
 
 /** Options that blocks and pairs of all kinds have: width, attention, norms, and the feed-forward networks' form. */
@@ -48,6 +76,7 @@ export const backboneOptions = {
   ...normOptions,
   /** Share of elements set to zero, in training, on every output that is added to the residual stream. */
   dropout: { type: 'number', minimum: 0, below: 1, default: 0, help: 'dropout rate' },
+  ...familyOptions,
 } as const satisfies OptionSpecs;
 
 /** What blocks and pairs of all kinds have: width, attention, norms, and the feed-forward networks' form. */
@@ -58,21 +87,44 @@ export interface ResolvedBackbone extends ResolvedOptions<typeof backboneOptions
 
 /** A backbone with the defaults filled in. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveBackbone(config: BackboneConfig): ResolvedBackbone {
-  const { dModel, numHeads, activation, norm } = config;
+  const { dModel, numHeads, activation, norm, latent } = config;
   const backbone = resolveOptions(config, backboneOptions, {
     defaults: {
       numKvHeads: numHeads,
       ffnHidden: 4 * dModel,
       ffnBias: defaultFfnBias(activation),
       normEpsilon: defaultEpsilon(norm),
+      headSize: latent ? latent.qkNopeHeadDim + latent.qkRopeHeadDim : wholePart(dModel, numHeads),
     },
   });
-  const { numKvHeads, rope } = backbone;
-  expectThat(dModel % numHeads === 0, 'numHeads', `a divisor of dModel = ${dModel}`, numHeads);
+  const { numKvHeads, rope, headSize, window, causal } = backbone;
+  const fillsModel = config.headSize !== undefined || latent !== undefined || dModel % numHeads === 0;
+  expectThat(fillsModel, 'numHeads', `a divisor of dModel = ${dModel}`, numHeads);
   expectThat(numHeads % numKvHeads === 0, 'numKvHeads', `a divisor of numHeads = ${numHeads}`, numKvHeads);
-  const headSize = dModel / numHeads;
-  expectThat(!rope || headSize % 2 === 0, 'rope', 'an even head size dModel/numHeads', headSize);
+  if (backbone.latent) expectLatentAlone(config, backbone.latent);
+  if (rope) expectRope(rope, headSize);
+  expectThat(window === undefined || causal, 'window', 'none in attention that is not causal', window);
   return backbone;
+}
+
+/** What latent attention has not: it has heads, a rotation and norms of its own. */
+function expectLatentAlone(config: BackboneConfig, latent: ResolvedLatentAttention): void {
+  expectLatent(latent);
+  const { rope, numKvHeads, numHeads } = config;
+  expectThat(rope === undefined, 'rope', "none with attention 'latent', which turns by latent.ropeTheta", rope);
+  const fits = numKvHeads === undefined || numKvHeads === numHeads;
+  expectThat(fits, 'numKvHeads', `numHeads = ${numHeads} with latent attention`, numKvHeads);
+  for (const name of ['headSize', 'clipQkv', 'attentionScale', 'window'] as const)
+    expectThat(config[name] === undefined, name, 'none with latent attention', config[name]);
+  for (const [name, only] of Object.entries({ qkNorm: 'none', attentionSinks: false } as const)) {
+    const value = config[name as 'qkNorm' | 'attentionSinks'] ?? only;
+    expectThat(value === only, name, `${only} with latent attention`, value);
+  }
+}
+
+/** d / h where h divides d; else one, until what comes behind has said that it does not. */
+function wholePart(d: number, h: number): number {
+  return Number.isInteger(d / h) ? d / h : 1;
 }
 
 export function defaultFfnBias(activation: string | undefined): boolean {

@@ -1,6 +1,8 @@
 import { expectKnownOptions, expectThat } from '@scmoe/errors';
 import { resolveOptions, type OptionSpecs, type OptionsOf, type ResolvedOptions } from '@scmoe/gating';
 
+import { expectRope, ropeOptions, type ResolvedRope } from './RopeConfig.js';
+
 /**
  * Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1; LongCat-Flash, arXiv 2509.01322). The names
  * are those of published configurations.
@@ -14,7 +16,10 @@ export const latentOptions = {
   qkNopeHeadDim: { type: 'integer', minimum: 1, required: true, help: 'components of a query that do not turn' },
   qkRopeHeadDim: { type: 'integer', minimum: 1, required: true, help: 'components of a query that turn; even' },
   vHeadDim: { type: 'integer', minimum: 1, required: true, help: 'components of a value' },
-  ropeTheta: { type: 'number', above: 0, default: 10000, help: 'base of the angles' },
+  ropeTheta: ropeOptions.theta,
+  ropeStyle: { ...ropeOptions.style, required: false, default: 'interleaved' },
+  /** Angles for longer texts; of `yarn` with `mscaleAllDim`, the scores get a factor as well. */
+  ropeScaling: ropeOptions.scaling,
   /** Latents times sqrt(dModel / rank), as in LongCat-Flash; DeepSeek's are not scaled. */
   scaleLatents: { type: 'boolean', default: true, help: 'latents times sqrt(dModel / rank)' },
   /** Epsilon of the norms of both latents, whatever the block's norms have. */
@@ -41,7 +46,18 @@ export interface LatentAttentionContext {
 export function resolveLatentAttention(config: LatentAttentionConfig): ResolvedLatentAttention {
   expectKnownOptions('latent', config, Object.keys(latentOptions));
   const resolved = resolveOptions(config, latentOptions, { within: 'latent' });
-  const { qkRopeHeadDim } = resolved;
-  expectThat(qkRopeHeadDim % 2 === 0, 'latent.qkRopeHeadDim', 'an even number', qkRopeHeadDim);
+  expectLatent(resolved);
   return resolved;
+}
+
+/** Checks the rules between the options. @throws ArgumentError naming the option, what is allowed and what came */
+export function expectLatent(latent: ResolvedLatentAttention): void {
+  const { qkRopeHeadDim } = latent;
+  expectThat(qkRopeHeadDim % 2 === 0, 'latent.qkRopeHeadDim', 'an even number', qkRopeHeadDim);
+  expectRope(latentRope(latent), qkRopeHeadDim, 'latent.rope');
+}
+
+/** The rotation of the components that turn. */
+export function latentRope({ ropeStyle, ropeTheta, ropeScaling }: ResolvedLatentAttention): ResolvedRope {
+  return { style: ropeStyle, theta: ropeTheta, ...(ropeScaling && { scaling: ropeScaling }) };
 }

@@ -17,7 +17,7 @@ export function expertBlockSpecs(
   shard?: ExpertShard,
 ): ParameterSpecs {
   return {
-    // Gives u, which standard and shared-expert blocks gate on, and which feeds shared expert and mix.
+    // Gives u, which standard and shared-expert blocks gate on, and which feeds shared expert and mix; or the norm of the sum.
     ...under('normMoe', normSpecs(d, norm)),
     ...(moe.shortcut?.norm === 'own' && under('normShortcut', normSpecs(d, norm))),
     ...sublayerSpecs(d, moe, shard),
@@ -39,16 +39,17 @@ export function outputOperator<Values extends OutputValues>(
   { summands, sum }: MoeSublayer<Values>,
   { dropout, place }: { dropout?: ResidualDropout; place: number },
 ): Operator<Values> {
-  const drop = residualDropout(config.dropout, dropout);
+  const drop = residualDropout(config, dropout);
+  const name = postNorm ? 'normPost' : config.normPlacement === 'after' ? 'normMoe' : undefined;
   return operatorsOver<OutputValues>().computation({
     kind: 'output',
     inputs: ['c', ...summands],
     outputs: ['y'],
     run: ({ c, ...values }) => {
       const added = sum(values);
-      const normed = postNorm ? normalize(added, below(parameters, 'normPost'), config) : added;
+      const normed = name ? normalize(added, below(parameters, name), config) : added;
       return { y: tf.add(c, drop(normed, place)) };
     },
-    cost: (of) => [...(postNorm ? [of.norm(config.norm)] : []), of.sum(1 + summands.length)],
+    cost: (of) => [...(name ? [of.norm(config.norm)] : []), of.sum(1 + summands.length)],
   }) as unknown as Operator<Values>;
 }

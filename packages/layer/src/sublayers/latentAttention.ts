@@ -2,11 +2,12 @@ import type { KernelCost } from '@scmoe/scheduler';
 import { attention, linear, rmsNorm, rotateComposed } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import type { LatentAttentionContext } from '../config/LatentAttentionConfig.js';
+import { latentRope, type LatentAttentionContext } from '../config/LatentAttentionConfig.js';
 import type { CostContext } from '../cost/CostContext.js';
 import { below, parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { normSpecs } from './normalize.js';
+import { latentScoreFactor, rotationOf } from './rotation.js';
 
 /**
  * What later tokens need of those so far, (B, S, kvLoraRank + qkRopeHeadDim): the latent of keys and values, normalised
@@ -117,7 +118,7 @@ function queriesOf(
   { numHeads, latent }: LatentAttentionContext,
   firstPosition: number,
 ): Queries {
-  const { qLoraRank, qkNopeHeadDim, qkRopeHeadDim, latentNormEpsilon: epsilon, ropeTheta } = latent;
+  const { qLoraRank, qkNopeHeadDim, qkRopeHeadDim, latentNormEpsilon: epsilon } = latent;
   const weight = (name: string) => parameter<tf.Tensor2D>(parameters, name);
   const project = () => {
     if (qLoraRank === undefined) return linear(x, weight('wq'));
@@ -127,7 +128,7 @@ function queriesOf(
   const [batch, length] = x.shape;
   const perHead = tf.reshape(project(), [batch, length, numHeads, qkNopeHeadDim + qkRopeHeadDim]);
   const [nope, rope] = tf.split(perHead, [qkNopeHeadDim, qkRopeHeadDim], -1) as [tf.Tensor4D, tf.Tensor4D];
-  return { nope, rope: rotateComposed(rope, firstPosition, { style: 'interleaved', theta: ropeTheta }) };
+  return { nope, rope: rotateComposed(rope, firstPosition, rotationOf(latentRope(latent), qkRopeHeadDim)) };
 }
 
 function latentsOf(
@@ -136,7 +137,7 @@ function latentsOf(
   { dModel, latent }: LatentAttentionContext,
   firstPosition: number,
 ): tf.Tensor3D {
-  const { kvLoraRank, qkRopeHeadDim, latentNormEpsilon: epsilon, scaleLatents, ropeTheta } = latent;
+  const { kvLoraRank, qkRopeHeadDim, latentNormEpsilon: epsilon, scaleLatents } = latent;
   const down = linear(x, parameter<tf.Tensor2D>(parameters, 'wkvDown'), parameters['bkvDown']) as tf.Tensor3D;
   const [compressed, key] = tf.split(down, [kvLoraRank, qkRopeHeadDim], -1) as [tf.Tensor3D, tf.Tensor3D];
   const weight = parameter(below(parameters, 'normKv'), 'weight');
@@ -144,7 +145,7 @@ function latentsOf(
   const scaled = scaleLatents ? tf.mul(weight, Math.sqrt(dModel / kvLoraRank)) : weight;
   const [batch, length] = x.shape;
   const oneHead: tf.Tensor4D = tf.reshape(key, [batch, length, 1, qkRopeHeadDim]);
-  const turned = rotateComposed(oneHead, firstPosition, { style: 'interleaved', theta: ropeTheta });
+  const turned = rotateComposed(oneHead, firstPosition, rotationOf(latentRope(latent), qkRopeHeadDim));
   return tf.concat([rmsNorm(compressed, scaled, { epsilon }) as tf.Tensor3D, tf.reshape(turned, key.shape)], -1);
 }
 
@@ -218,9 +219,10 @@ function attendToLatents(
   return tf.reshape(project(ofLatents, toValues, false), [batch, length, numHeads * vHeadDim]);
 }
 
-/** 1/sqrt(nope + rope), and the factor on the queries, of which every score has one. */
+/** 1/sqrt(nope + rope), the factor on the queries, of which every score has one, and that of scaled angles. */
 function scoreScale({ dModel, latent }: LatentAttentionContext): number {
-  const { qLoraRank, qkNopeHeadDim, qkRopeHeadDim, scaleLatents } = latent;
+  const { qLoraRank, qkNopeHeadDim, qkRopeHeadDim, scaleLatents, ropeScaling } = latent;
   const ofLatent = scaleLatents && qLoraRank !== undefined ? Math.sqrt(dModel / qLoraRank) : 1;
-  return ofLatent / Math.sqrt(qkNopeHeadDim + qkRopeHeadDim);
+  const ofAngles = ropeScaling ? latentScoreFactor(ropeScaling) : 1;
+  return (ofLatent * ofAngles) / Math.sqrt(qkNopeHeadDim + qkRopeHeadDim);
 }

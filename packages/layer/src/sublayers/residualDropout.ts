@@ -1,6 +1,7 @@
 import { dropout } from '@scmoe/tensor';
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 
+import type { ResolvedBackbone } from '../config/BackboneConfig.js';
 import { dropSamples, type StochasticDepth } from './stochasticDepth.js';
 
 /** Switches dropout on: masks depend on the seed and on the streams from `firstStream` on. */
@@ -12,14 +13,18 @@ export interface ResidualDropout {
 }
 
 /**
- * What training does by chance to what is added to the residual stream, for each place of a layer (from 0 on, a stream each):
- * dropout of elements, then of samples; or the identity where there is none.
+ * What happens to what is added to the residual stream, for each place of a layer (from 0 on, a stream each): its scale, and
+ * what training does by chance, dropout of elements, then of samples; or the identity where there is none of them.
  */
-export function residualDropout(rate: number, options: ResidualDropout | undefined) {
+export function residualDropout(
+  { dropout: rate, residualScale }: Pick<ResolvedBackbone, 'dropout' | 'residualScale'>,
+  options: ResidualDropout | undefined,
+) {
   return <T extends tf.Tensor>(x: T, place: number): T => {
-    if (!options) return x;
+    const scaled = residualScale === 1 ? x : tf.mul<T>(x, residualScale);
+    if (!options) return scaled;
     const { seed, firstStream, stochasticDepth: depth } = options;
-    const dropped = rate > 0 ? (dropout(x, { rate, seed, stream: firstStream + place }) as T) : x;
+    const dropped = rate > 0 ? (dropout(scaled, { rate, seed, stream: firstStream + place }) as T) : scaled;
     return depth
       ? dropSamples(dropped, { rate: depth.rates[place]!, seed, stream: depth.firstStream + place })
       : dropped;

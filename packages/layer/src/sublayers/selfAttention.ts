@@ -1,32 +1,35 @@
-import { attention, linear } from '@scmoe/tensor';
+import { attention, linear, rmsNorm } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { ResolvedBackbone } from '../config/BackboneConfig.js';
-import { parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
-import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
+import { below, parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
+import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
+import { normSpecs } from './normalize.js';
+import { rotationOf } from './rotation.js';
 
-/** Keys and values of all tokens so far, before the rotation by position: (B, S, numKvHeads * headSize) each. */
+/**
+ * Keys and values of all tokens so far, before the rotation by position and behind norm and clipping: (B, S,
+ * numKvHeads * headSize) each.
+ */
 export type KeyValues = {
   keys: tf.Tensor3D;
   values: tf.Tensor3D;
 };
 
 export function attentionSpecs(config: ResolvedBackbone): ParameterSpecs {
-  const { dModel: d, numHeads, numKvHeads, attentionBias } = config;
-  const kv = (d / numHeads) * numKvHeads;
-  const weights: ParameterSpecs = {
-    wq: { shape: [d, d], initial: 'normal' },
+  const { dModel: d, numHeads, numKvHeads, headSize, attentionBias, qkNorm, attentionSinks } = config;
+  const [all, kv] = [headSize * numHeads, headSize * numKvHeads];
+  const bias = (name: string, size: number): ParameterSpecs => ({ [name]: { shape: [size], initial: 'zeros' } });
+  const norm = (name: string, size: number) => under(name, normSpecs(qkNorm === 'perHead' ? headSize : size, 'rms'));
+  return {
+    wq: { shape: [d, all], initial: 'normal' },
     wk: { shape: [d, kv], initial: 'normal' },
     wv: { shape: [d, kv], initial: 'normal' },
-    wo: { shape: [d, d], initial: 'residual' },
-  };
-  if (!attentionBias) return weights;
-  return {
-    ...weights,
-    bq: { shape: [d], initial: 'zeros' },
-    bk: { shape: [kv], initial: 'zeros' },
-    bv: { shape: [kv], initial: 'zeros' },
-    ...(attentionBias !== 'qkv' && { bo: { shape: [d], initial: 'zeros' } }),
+    wo: { shape: [all, d], initial: 'residual' },
+    ...(attentionBias !== false && { ...bias('bq', all), ...bias('bk', kv), ...bias('bv', kv) }),
+    ...(attentionBias === true && bias('bo', d)),
+    ...(qkNorm !== 'none' && { ...norm('normQ', all), ...norm('normK', kv) }),
+    ...(attentionSinks && bias('sinks', numHeads)),
   };
 }
 
@@ -45,18 +48,44 @@ export interface AttentionContext<Cache> {
 export function selfAttention(
   x: tf.Tensor3D,
   parameters: ParameterRecord,
-  { numHeads, numKvHeads, causal, rope }: ResolvedBackbone,
+  config: ResolvedBackbone,
   { past, mask }: AttentionContext<KeyValues> = {},
 ): { output: tf.Tensor3D; all: KeyValues } {
+  const { numHeads, numKvHeads, headSize, causal, rope, attentionScale: scale, window } = config;
   const project = (name: string, input: tf.Tensor) =>
     linear(input, parameter<tf.Tensor2D>(parameters, `w${name}`), parameters[`b${name}`]) as tf.Tensor3D;
 
-  const queries = project('q', x);
-  const keys = project('k', x);
-  const values = project('v', x);
+  const queries = clipped(normed(project('q', x), below(parameters, 'normQ'), config), config);
+  const keys = clipped(normed(project('k', x), below(parameters, 'normK'), config), config);
+  const values = clipped(project('v', x), config);
   const all = past
     ? { keys: tf.concat([past.keys, keys], 1), values: tf.concat([past.values, values], 1) }
     : { keys, values };
-  const heads = attention(queries, all.keys, all.values, { numHeads, numKvHeads, causal, rope, mask });
+  const heads = attention(queries, all.keys, all.values, {
+    numHeads,
+    numKvHeads,
+    causal,
+    rope: rope && rotationOf(rope, headSize),
+    mask,
+    scale,
+    window,
+    sinks: parameters['sinks'],
+  });
   return { output: project('o', heads), all };
+}
+
+/** Queries or keys (B, S, heads * D), normalised head by head with one weight (D) for all, or all components together. */
+function normed(
+  x: tf.Tensor3D,
+  parameters: ParameterRecord,
+  { qkNorm, headSize, normEpsilon: epsilon }: ResolvedBackbone,
+): tf.Tensor3D {
+  if (qkNorm === 'none') return x;
+  const weight = parameter<tf.Tensor1D>(parameters, 'weight');
+  if (qkNorm === 'whole') return rmsNorm(x, weight, { epsilon }) as tf.Tensor3D;
+  return tf.reshape(rmsNorm(tf.reshape(x, [-1, headSize]), weight, { epsilon }), x.shape);
+}
+
+function clipped(x: tf.Tensor3D, { clipQkv }: ResolvedBackbone): tf.Tensor3D {
+  return clipQkv === undefined ? x : tf.clipByValue(x, -clipQkv, clipQkv);
 }

@@ -1,6 +1,13 @@
 import { expectKnownOptions, expectThat } from '@scmoe/errors';
-import { pickOptions, resolveOptions, type OptionSpecs, type OptionsOf } from '@scmoe/gating';
-import { backboneOptions, type BackboneConfig } from '@scmoe/layer';
+import {
+  omitOptions,
+  pickOptions,
+  resolveOptions,
+  type OptionSpecs,
+  type OptionsOf,
+  type ResolvedOptions,
+} from '@scmoe/gating';
+import { backboneOptions, ropeOptions, type BackboneConfig } from '@scmoe/layer';
 
 import {
   moeOptions,
@@ -14,12 +21,25 @@ import {
 export type GptMoeConfig = MoeConfig;
 
 const { causal: _, rope: __, ...backbone } = backboneOptions;
+const { theta, style, size, scaling } = ropeOptions;
 
-/** All options of a GPT: sizes, position encoding, norms, and what its blocks are. */
-export const gptOptions = {
+/** Rotation of queries and keys by position, where `positionEncoding` is `rotary`. */
+const rotaryOptions = {
+  ropeTheta: { ...theta, help: 'base of the angles of rotary positions' },
+  /** Which components of a head turn together. */
+  ropeStyle: { ...style, required: false, default: 'half', flag: false },
+  /** Components of each head that turn, the first ones; all by default. */
+  ropeSize: { ...size, flag: false },
+  ropeScaling: scaling,
+} as const satisfies OptionSpecs;
+
+const sizeOptions = {
   vocabSize: { type: 'integer', minimum: 1, required: true, flag: false, help: 'tokens of the vocabulary' },
   numLayers: { type: 'integer', minimum: 1, required: true, help: 'blocks; in pairs an even number' },
-  ...backbone,
+} as const satisfies OptionSpecs;
+
+/** What comes before the first block and behind the last. */
+const outerOptions = {
   /** Longest sequence, in tokens. */
   sequenceLength: { type: 'integer', minimum: 1, required: true, help: 'tokens per sequence' },
   positionEncoding: {
@@ -28,9 +48,21 @@ export const gptOptions = {
     default: 'learned',
     help: 'position encoding',
   },
-  ropeTheta: { type: 'number', above: 0, default: 10000, help: 'base of the angles of rotary positions' },
+  ...rotaryOptions,
+  /** Factor on the embeddings, and what the logits are divided by (Granite). */
+  embeddingScale: { type: 'number', above: 0, default: 1, flag: false, help: 'factor on the embeddings' },
+  logitsDivisor: { type: 'number', above: 0, default: 1, flag: false, help: 'what the logits are divided by' },
   /** Token embedding and output head share one matrix. */
   tiedEmbeddings: { type: 'boolean', default: true, help: 'token embedding and output head share one matrix' },
+} as const satisfies OptionSpecs;
+
+/** All options of a GPT: sizes, position encoding, norms, and what its blocks are. */
+export const gptOptions = {
+  ...sizeOptions,
+  ...backbone,
+  ...outerOptions,
+  /** Blocks, counted from 0, whose attention has the `window`; all by default. Not in pairs. */
+  windowLayers: { type: 'integers', minimum: 0, optional: true, flag: false, help: 'blocks that have the window' },
   placement: placementOption,
   /** `{kind: 'dense'}` where it is not given. */
   moe: { type: 'record', options: moeOptions, optional: true, flag: false, help: 'experts' },
@@ -47,33 +79,29 @@ export interface ResolvedGpt extends ResolvedStages {
   sequenceLength: number;
   positionEncoding: 'learned' | 'rotary';
   tiedEmbeddings: boolean;
+  embeddingScale: number;
+  logitsDivisor: number;
 }
 
 /** A GPT with the defaults filled in. @throws ArgumentError naming the option, what is allowed and what came. */
 export function resolveGpt(config: GptConfig): ResolvedGpt {
   expectKnownOptions('GPT', config, Object.keys(gptOptions));
-  const { vocabSize, numLayers, sequenceLength, positionEncoding, ropeTheta, tiedEmbeddings } = gptOptions;
-  const own = resolveOptions(config, {
-    vocabSize,
-    numLayers,
-    sequenceLength,
-    positionEncoding,
-    ropeTheta,
-    tiedEmbeddings,
-  });
-  const { placement, moe } = config;
+  const own = resolveOptions(config, { ...sizeOptions, ...outerOptions });
+  const { placement, moe, windowLayers } = config;
   const { routing = 'tokenChoice' } = moe ?? {};
   const causal = "tokenChoice (with 'expertChoice' a token's experts depend on later tokens)";
   expectThat(routing === 'tokenChoice', 'moe.routing', causal, routing);
-  const stages = resolveStages({ numLayers: own.numLayers, placement, moe, backbone: backboneOf(config, own) });
-  const { ropeTheta: _, ...rest } = own;
-  return { ...rest, dModel: config.dModel, ...stages };
+  const { numLayers } = own;
+  const stages = resolveStages({ numLayers, placement, moe, windowLayers, backbone: backboneOf(config, own) });
+  return { ...omitOptions(own, rotaryOptions), dModel: config.dModel, ...stages };
 }
 
-function backboneOf(config: GptConfig, own: { positionEncoding: string; ropeTheta: number }): BackboneConfig {
-  return {
-    ...pickOptions(config, backbone),
-    rope: own.positionEncoding === 'rotary' ? { style: 'half', theta: own.ropeTheta } : undefined,
-    causal: true,
-  };
+function backboneOf(config: GptConfig, outer: ResolvedOptions<typeof outerOptions>): BackboneConfig {
+  const { positionEncoding, ropeStyle: style, ropeTheta: theta, ropeSize: size, ropeScaling: scaling } = outer;
+  const { latent } = config;
+  const isRotary = positionEncoding === 'rotary';
+  expectThat(isRotary || !latent, 'positionEncoding', 'rotary with latent attention', positionEncoding);
+  // What turns in latent attention, and how, stands among its own options.
+  const rope = isRotary && !latent ? { style, theta, size, scaling } : undefined;
+  return { ...pickOptions(config, backbone), rope, causal: true };
 }

@@ -16,12 +16,28 @@ export interface PretrainedModel<Config> {
   dispose(): void;
 }
 
+/** A class of models. */
+export type ModelClass<Model> = abstract new (...args: never[]) => Model;
+
+/** How images may differ from those that a classifier was trained on. */
+export interface ClassifierOptions {
+  /** A fresh classifier in place of the checkpoint's, which may have none: for images of other classes. */
+  newHead?: { numClasses: number; classNames?: readonly string[]; seed: number };
+  /** Side of the images where they are of another size than the checkpoint's, whose positions are interpolated. */
+  imageSize?: number;
+}
+
+/** Any family: those who only load and save a model need not know of which kind it is. */
+export type AnyArchitecture = Architecture<object, PretrainedModel<object>>;
+
 /** A public model family: how its configuration and its tensors are written in the folders of transformers. */
 export interface Architecture<Config, Model extends PretrainedModel<Config>> {
   /** `model_type` of its config.json. */
   readonly modelType: string;
   /** Its class in transformers: `architectures` of its config.json. */
   readonly className: string;
+  /** The class here whose models it loads and saves. */
+  readonly model: ModelClass<Model>;
   /** Reads a config.json. @throws PretrainedError where an option is missing or not supported. */
   readConfig(config: ConfigReader): Config;
   /** Writes a config.json. @throws ArgumentError naming the option that this family has not. */
@@ -36,6 +52,8 @@ export interface Architecture<Config, Model extends PretrainedModel<Config>> {
   published?(folder: PretrainedFolder): PretrainedFolder;
   /** Where embedding and head may be one: their names, whether they are, and the configuration in which they are not. */
   readonly tie?: { readonly names: TiedNames; isTied(config: Config): boolean; untied(config: Config): Config };
+  /** The family for other images than the checkpoint's; those whose models are no classifiers of images have none. */
+  classifier?(options: ClassifierOptions): Architecture<Config, Model>;
   /** Tensors in checkpoints that a model does not need. */
   isUnused?(name: string, config: Config): boolean;
   /** What of those transformers misses where a checkpoint has it not: names and shapes. Written as zeros. */

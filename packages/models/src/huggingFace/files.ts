@@ -1,7 +1,7 @@
 /** Everything here that needs a file system, in one place: files.browser.ts stands for it in a browser. */
 export { readHuggingFace, type JsonObject } from './folder/openFolder.js';
 export type { LoadOptions } from './loadModel.js';
-export { loadPretrained, savePretrained } from './pretrained.js';
-export { loadPretrainedLongcatFlash, savePretrainedLongcatFlash } from './pretrainedLongcatFlash.js';
-export { loadPretrainedVit, readPretrainedVitConfig, savePretrainedVit, type VitLoadOptions } from './pretrainedVit.js';
+export type { ClassifierOptions, ModelClass } from './Architecture.js';
+export type { AnyPretrained } from './families.js';
+export { loadPretrained, readPretrainedConfig, savePretrained, type ExpectedModel } from './pretrained.js';
 export type { SaveOptions } from './saveModel.js';

@@ -36,7 +36,7 @@ describe('a folder that others wrote', () => {
   const embeddingOf = (type: string) => (type === 'gpt2' ? 'transformer.wte.weight' : 'model.embed_tokens.weight');
 
   async function loaded(): Promise<{ values: Float32Array; isTied: boolean | undefined }> {
-    const model = await loadPretrained(folder.path);
+    const model = await loadPretrained(folder.path, { as: Gpt });
     const found = { values: logitsOf(model), isTied: model.config.tiedEmbeddings };
     model.dispose();
     return found;
@@ -98,7 +98,7 @@ describe('a folder that others wrote', () => {
       [{ text: 5, turn: 6 }, [5, 6]],
     ] as const) {
       generation({ eos_token_id: eos });
-      const model = await loadPretrained(folder.path);
+      const model = await loadPretrained(folder.path, { as: Gpt });
       expect(generationTokens(model)).toEqual({ bos: 1, eos: ids, pad: 0 });
       await savePretrained(model, at('again'), { modelType: 'llama' });
       const written = ['config.json', 'generation_config.json'].map(
@@ -157,7 +157,7 @@ describe('a folder that others wrote', () => {
       mlp_bias: null,
     };
     writeFileSync(at('config.json'), `\ufeff${JSON.stringify(config)}`);
-    (await loadPretrained(folder.path)).dispose();
+    (await loadPretrained(folder.path, { as: Gpt })).dispose();
     writeFileSync(at('config.json'), `{"model_type": ${'['.repeat(1e5)}${']'.repeat(1e5)}}`);
     await expect(loadPretrained(folder.path)).rejects.toThrow(/config.json is not valid JSON: /);
   });

@@ -1,22 +1,23 @@
 import { join } from 'node:path';
 
-import { ArgumentError } from '@scmoe/errors';
+import { ArgumentError, expectThat } from '@scmoe/errors';
 import { expectParametersFit, type ExpertShard } from '@scmoe/layer';
 import * as tf from '@tensorflow/tfjs';
 
-import type { Architecture, PretrainedModel } from './Architecture.js';
+import type { AnyArchitecture, Architecture, ClassifierOptions, PretrainedModel } from './Architecture.js';
 import { ConfigReader } from './config/ConfigReader.js';
 import { rememberTokenIds } from './config/generationTokens.js';
 import { readTokenIds } from './config/readTokenIds.js';
 import { configFile } from './folder/fileNames.js';
 import { openFolder, readConfig, type JsonObject, type PretrainedFolder } from './folder/openFolder.js';
+import { dequantised } from './layouts/dequantised.js';
 import { readTie } from './layouts/tiedHead.js';
 import { PretrainedError } from './PretrainedError.js';
 import { importTensors } from './tensors/importTensors.js';
 import { linkTensors, type TensorLink } from './tensors/linkTensors.js';
 
-/** What a model that is loaded may ignore, and which experts it holds. */
-export interface LoadOptions {
+/** What a model that is loaded may ignore, which experts it holds, and which images it shall classify. */
+export interface LoadOptions extends ClassifierOptions {
   /** Which of the experts this rank holds; no others are read. Default: all. */
   experts?: ExpertShard;
   /** Options of config.json that are unknown here but change nothing. */
@@ -30,18 +31,20 @@ export interface LoadOptions {
  * @throws PretrainedError naming the model type, the options or the tensors that do not fit; SafetensorsError where a file
  *   is damaged.
  */
-export async function loadModel<Config, Model extends PretrainedModel<Config>>(
+export async function loadModel(
   path: string,
-  architectures: readonly Architecture<Config, Model>[],
-  { experts, ignoreOptions }: LoadOptions = {},
-): Promise<Model> {
+  architectures: readonly AnyArchitecture[],
+  { experts, ignoreOptions, ...images }: LoadOptions = {},
+): Promise<PretrainedModel<object>> {
   // Before the weights are opened: theirs may be in a format of that family alone.
-  const architecture = architectureOf(path, await readConfig(path), architectures);
+  const family = architectureOf(path, await readConfig(path), architectures);
+  const architecture = forImages(family, images);
   const folder = await openFolder(path);
   try {
-    const published = architecture.published?.(folder) ?? folder;
     const source = join(path, configFile);
-    const reader = new ConfigReader(folder.config, source, published.tensors.size);
+    const plain = dequantised(folder, source);
+    const published = architecture.published?.(plain) ?? plain;
+    const reader = new ConfigReader(plain.config, source, published.tensors.size);
     const given = architecture.readConfig(reader);
     reader.expectNothingElse(ignoreOptions);
     const { config, shown } = await joinTie(published, architecture, given);
@@ -65,6 +68,19 @@ export async function loadModel<Config, Model extends PretrainedModel<Config>>(
   } finally {
     await folder.close();
   }
+}
+
+/** The family for the images that are asked for. @throws ArgumentError where it has no use for them */
+function forImages(family: AnyArchitecture, images: ClassifierOptions): AnyArchitecture {
+  const [asked] = Object.entries(images).filter(([, value]) => value !== undefined);
+  if (!asked) return family;
+  expectThat(
+    family.classifier !== undefined,
+    asked[0],
+    `none for a model of type ${family.modelType}, which classifies no images`,
+    asked[1],
+  );
+  return family.classifier(images);
 }
 
 /** What the model itself says of a configuration, as an error of the file. */
@@ -93,7 +109,8 @@ async function joinTie<Config>(
   return { config: tie.untied(config), shown: tied };
 }
 
-function architectureOf<Of extends { modelType: string; className: string }>(
+/** The family of a folder, by its `model_type`. @throws PretrainedError where it is none of `architectures` */
+export function architectureOf<Of extends { modelType: string; className: string }>(
   path: string,
   config: JsonObject,
   architectures: readonly Of[],

@@ -1,32 +1,54 @@
+import { cpSync, existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+
+import { readSafetensors } from '@scmoe/tensor';
 import { availableBackends, referenceCheckpoint, temporaryFolder, unreadCheckpoints } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
-import type { Gpt } from '../gpt/Gpt.js';
-import { CheckpointReference, configIn, weightsIn } from '../testing/CheckpointReference.js';
+import { Gpt } from '../gpt/Gpt.js';
+import { CheckpointReference, configIn, tensorsIn } from '../testing/CheckpointReference.js';
 import { upcycle } from '../upcycle/upcycle.js';
-import { gpt2 } from './architectures/gpt2.js';
-import { mixtral } from './architectures/mixtral.js';
-import { qwen2Moe } from './architectures/qwen2Moe.js';
+import { families } from './families.js';
 import { loadPretrained, savePretrained } from './pretrained.js';
 import { PretrainedError } from './PretrainedError.js';
 import { linkTensors } from './tensors/linkTensors.js';
 
+/** A configuration in the spelling of transformers 4, as most that are published have it. */
+const publishedConfig = 'config.published.json';
+
+/** Folders of language models with what transformers computes from them; `others` are the same weights in other layouts. */
 const checkpoints = [
-  { path: referenceCheckpoint('gpt2'), family: gpt2 },
-  { path: referenceCheckpoint('mixtral'), family: mixtral },
-  { path: referenceCheckpoint('qwen2_moe'), family: qwen2Moe },
-];
+  { path: referenceCheckpoint('gpt2') },
+  { path: referenceCheckpoint('mixtral') },
+  { path: referenceCheckpoint('qwen2_moe') },
+  {
+    path: referenceCheckpoint('qwen3_moe'),
+    others: [referenceCheckpoint('qwen3_moe-fused'), referenceCheckpoint('qwen3_moe-sharded')],
+  },
+  { path: referenceCheckpoint('olmoe') },
+  { path: referenceCheckpoint('granitemoe'), others: [referenceCheckpoint('granitemoe-fused')] },
+  { path: referenceCheckpoint('ernie4_5_moe') },
+  { path: referenceCheckpoint('deepseek_v3'), others: [referenceCheckpoint('deepseek_v3-fused')] },
+  { path: referenceCheckpoint('deepseek_v3-yarn') },
+].map((each) => ({
+  others: [],
+  ...each,
+  name: basename(each.path),
+  type: configIn(each.path)['model_type'] as string,
+}));
 const cases = availableBackends().flatMap((backend) => checkpoints.map((checkpoint) => ({ backend, ...checkpoint })));
 
-describe.each(cases)('$family.modelType on $backend', ({ backend, path, family }) => {
+describe.each(cases)('$name on $backend', ({ backend, path, others, type }) => {
   const folder = temporaryFolder();
+  const at = (name: string) => join(folder.path, name);
+  const family = families.find(({ modelType }) => modelType === type)!;
   let reference: CheckpointReference;
   let model: Gpt;
 
   beforeAll(async () => {
     await tf.setBackend(backend);
     reference = await CheckpointReference.read(path);
-    model = await loadPretrained(path);
+    model = await loadPretrained(path, { as: Gpt });
   });
   afterAll(() => {
     model.dispose();
@@ -43,18 +65,19 @@ describe.each(cases)('$family.modelType on $backend', ({ backend, path, family }
       reference.expectClose('crossEntropy', crossEntropy);
       reference.expectClose('loss', loss);
       if (reference.tensors['output.auxLoss']) reference.expectClose('auxLoss', loadBalance);
-      else expect(loadBalance.dataSync()[0]).toBe(0);
+      else if (model.numExperts === 0) expect(loadBalance.dataSync()[0]).toBe(0);
     });
   });
 
   it('chooses the experts, with their weights', () => {
     tf.tidy(() => {
       const { routings } = model.forward(reference.textBatch().ids);
-      const layers = Object.keys(reference.tensors).filter((key) => /^output.moe\d+.experts$/.test(key));
+      const layers = reference.sparseLayers();
       expect(routings).toHaveLength(layers.length);
-      routings.forEach(({ experts, weights }, layer) => {
-        expect(experts.arraySync()).toEqual(reference.tensors[`output.moe${layer}.experts`]!.arraySync());
-        reference.expectClose(`moe${layer}.weights`, weights);
+      routings.forEach(({ experts, weights }, i) => {
+        const layer = `moe${layers[i]!}`;
+        expect(experts.arraySync()).toEqual(reference.tensors[`output.${layer}.experts`]!.arraySync());
+        reference.expectClose(`${layer}.weights`, weights);
       });
     });
   });
@@ -65,11 +88,10 @@ describe.each(cases)('$family.modelType on $backend', ({ backend, path, family }
     const links = linkTensors(family.rules(model.config), family.specs(model.config, {}));
     const loss = () => model.loss(reference.textBatch()).loss;
     const { variables } = model;
-    const others = await reference.expectGradients({ variables, loss }, links, { zero: /c_attn\.bias$/ });
-    expect(others).toEqual({});
+    expect(await reference.expectGradients({ variables, loss }, links, { zero: /c_attn\.bias$/ })).toEqual({});
   });
 
-  if (family === gpt2) {
+  if (type === 'gpt2') {
     it.each([
       ['every', { kind: 'top2', numExperts: 4 }],
       ['every', { kind: 'scmoe', numExperts: 4 }],
@@ -84,31 +106,73 @@ describe.each(cases)('$family.modelType on $backend', ({ backend, path, family }
 
   it('is saved as it was, bit for bit', async () => {
     await savePretrained(model, folder.path);
-    expect(weightsIn(folder.path).equals(weightsIn(path))).toBe(true);
+    expect(await tensorsIn(folder.path)).toEqual(await tensorsIn(path));
     const [saved, original] = [configIn(folder.path), configIn(path)];
     expect([saved['model_type'], saved['architectures']]).toEqual([original['model_type'], original['architectures']]);
-    const again = await loadPretrained(folder.path);
+    const again = await loadPretrained(folder.path, { as: Gpt });
     expect(again.config).toEqual(model.config);
     again.dispose();
   });
 
   it('is the same in shards', async () => {
-    await savePretrained(model, folder.path, { maxShardBytes: 5000 });
-    const again = await loadPretrained(folder.path);
-    for (const [key, variable] of Object.entries(model.variables)) {
-      expect([key, again.variables[key]!.dataSync()]).toEqual([key, variable.dataSync()]);
-    }
+    await savePretrained(model, at('shards'), { maxShardBytes: 5000 });
+    const again = await loadPretrained(at('shards'), { as: Gpt });
+    expectSameWeights(again, model);
     again.dispose();
   });
 
+  for (const other of others)
+    it(`is the same in the layout of ${basename(other)}`, async () => {
+      const again = await loadPretrained(other, { as: Gpt });
+      expect(again.config).toEqual(model.config);
+      expectSameWeights(again, model);
+      again.dispose();
+    });
+
+  if (existsSync(join(path, publishedConfig))) {
+    it('is the same in the spelling of transformers 4', async () => {
+      cpSync(join(path, publishedConfig), at('published/config.json'));
+      cpSync(join(path, 'model.safetensors'), at('published/model.safetensors'));
+      const again = await loadPretrained(at('published'), { as: Gpt });
+      expect(again.config).toEqual(model.config);
+      again.dispose();
+    });
+  }
+
   it('leaves nothing but its variables', async () => {
     const before = tf.memory().numTensors;
-    const another = await loadPretrained(path);
-    expect(tf.memory().numTensors - before).toBe(Object.keys(another.variables).length);
-    await savePretrained(another, folder.path, { maxShardBytes: 5000 });
-    expect(tf.memory().numTensors - before).toBe(Object.keys(another.variables).length);
+    const another = await loadPretrained(path, { as: Gpt });
+    const own = Object.keys({ ...another.variables, ...another.buffers }).length;
+    expect(tf.memory().numTensors - before).toBe(own);
+    await savePretrained(another, at('shards'), { maxShardBytes: 5000 });
+    expect(tf.memory().numTensors - before).toBe(own);
     another.dispose();
     expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+/** Compares all parameters and buffers, number by number. */
+function expectSameWeights(one: Gpt, other: Gpt): void {
+  const valuesOf = ({ variables, buffers }: Gpt) =>
+    Object.fromEntries(Object.entries({ ...variables, ...buffers }).map(([key, each]) => [key, each.dataSync()]));
+  expect(valuesOf(one)).toEqual(valuesOf(other));
+}
+
+describe('a folder of 8-bit weights', () => {
+  const folder = temporaryFolder();
+  const path = referenceCheckpoint('deepseek_v3-fp8');
+
+  it('gives the numbers that transformers decodes, to the bit, and its logits', async () => {
+    await tf.setBackend(availableBackends()[0]!);
+    const model = await loadPretrained(path, { as: Gpt });
+    await savePretrained(model, folder.path);
+    const { tensors: decoded } = await readSafetensors(join(path, 'dequantised.safetensors'));
+    expect(await tensorsIn(folder.path)).toEqual(decoded);
+    const reference = await CheckpointReference.read(path);
+    tf.tidy(() => reference.expectClose('logits', model.forward(reference.textBatch().ids).logits));
+    await reference.expectGreedy(model);
+    reference.dispose();
+    model.dispose();
   });
 });
 

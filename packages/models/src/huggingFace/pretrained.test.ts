@@ -16,6 +16,7 @@ import {
   mixtral,
   pretrainedFolderForEach,
   qwen2Moe,
+  qwen3Moe,
 } from '../testing/pretrainedFolder.js';
 import { loadPretrained, savePretrained } from './pretrained.js';
 import { PretrainedError } from './PretrainedError.js';
@@ -23,6 +24,8 @@ import { PretrainedError } from './PretrainedError.js';
 const { folder, at, readConfig, changeConfig, save } = pretrainedFolderForEach();
 
 beforeAll(() => tf.setBackend(availableBackends()[0]!));
+
+const llama3 = { type: 'llama3', factor: 8, originalLength: 4, lowFrequencyFactor: 1, highFrequencyFactor: 4 } as const;
 
 describe('a saved model', () => {
   it.each<[string, string, GptConfig]>([
@@ -34,6 +37,13 @@ describe('a saved model', () => {
     ],
     ['LLaMA, tied', 'llama', { ...llamaLike, tiedEmbeddings: true }],
     ['LLaMA with biases in attention', 'llama', { ...llamaLike, attentionBias: true }],
+    ['LLaMA with scaled angles', 'llama', { ...llamaLike, ropeScaling: llama3 }],
+    ['LLaMA with heads of another size, of which a part turns', 'llama', { ...llamaLike, headSize: 6, ropeSize: 4 }],
+    ['Mistral with a window', 'mistral', { ...llamaLike, window: 3 }],
+    ['Qwen3 with a window in a layer', 'qwen3', { ...llamaLike, qkNorm: 'perHead', window: 2, windowLayers: [1] }],
+    ['OLMo 2', 'olmo2', { ...llamaLike, qkNorm: 'whole', normPlacement: 'after' }],
+    ['Qwen3-MoE with a dense layer and windows', 'qwen3_moe', { ...qwen3Moe, window: 4 }],
+    ['FlexOlmo', 'flex_olmo', { ...mixtral, qkNorm: 'whole', normPlacement: 'after' }],
     ['Qwen2', 'qwen2', { ...llamaLike, attentionBias: 'qkv' }],
     ['Mixtral', 'mixtral', { ...mixtral, ropeTheta: 5000, normEpsilon: 1e-4 }],
     ['Qwen2-MoE with a dense block', 'qwen2_moe', qwen2Moe],
@@ -46,7 +56,7 @@ describe('a saved model', () => {
     const model = new Gpt(config, { seed: 1 });
     await savePretrained(model, folder.path);
     expect(readConfig()['model_type']).toBe(type);
-    const again = await loadPretrained(folder.path);
+    const again = await loadPretrained(folder.path, { as: Gpt });
     expect(logitsOf(again)).toEqual(logitsOf(model));
     expect(again.numParameters()).toBe(model.numParameters());
     model.dispose();
@@ -56,7 +66,7 @@ describe('a saved model', () => {
   it('is of the family that is asked for, where that has all that it has', async () => {
     await save({ ...llamaLike }, { modelType: 'mistral' });
     expect(readConfig()['architectures']).toEqual(['MistralForCausalLM']);
-    (await loadPretrained(folder.path)).dispose();
+    (await loadPretrained(folder.path, { as: Gpt })).dispose();
     await expect(save(gpt2, { modelType: 'mistral' })).rejects.toThrow(
       /has. mistral: attentionBias: expected false, got true/,
     );
@@ -68,7 +78,7 @@ describe('a saved model', () => {
     expect(readConfig()['dtype']).toBe('bfloat16');
     const { tensors } = await readSafetensors(at('model.safetensors'));
     expect(new Set(Object.values(tensors).map(({ dtype }) => dtype))).toEqual(new Set(['BF16']));
-    const [model, exact] = [await loadPretrained(folder.path), new Gpt(mixtral, { seed: 1 })];
+    const [model, exact] = [await loadPretrained(folder.path, { as: Gpt }), new Gpt(mixtral, { seed: 1 })];
     const [rounded, expected] = [logitsOf(model), logitsOf(exact)];
     rounded.forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(0.01));
     model.dispose();
@@ -78,7 +88,7 @@ describe('a saved model', () => {
   it("trains with what transformers' Mixtral jitters: the input of the experts as well", async () => {
     await save({ ...mixtral, moe: { kind: 'standard', numExperts: 1, topK: 1, normalizeWeights: true } });
     changeConfig({ router_jitter_noise: 0.5 });
-    const model = await loadPretrained(folder.path);
+    const model = await loadPretrained(folder.path, { as: Gpt });
     expect(model.config.moe).toMatchObject({ jitter: 0.5, jitterExperts: true });
     // The weight of a single expert is 1 whatever the router reads: what differs comes from the expert.
     const logits = (options: object) => tf.tidy(() => model.forward(ids, options).logits.dataSync<'float32'>().slice());
@@ -100,7 +110,7 @@ describe('a saved model', () => {
     await save(config);
     const [whole, half] = [
       new Gpt(config, { seed: 1 }),
-      await loadPretrained(folder.path, { experts: { rank: 1, size: 2 } }),
+      await loadPretrained(folder.path, { as: Gpt, experts: { rank: 1, size: 2 } }),
     ];
     const expected = tf.tidy(() => whole.variables['block1.experts.up']!.slice([2], [2]).dataSync());
     expect(half.variables['block1.experts.up']!.dataSync()).toEqual(expected);
@@ -154,12 +164,7 @@ describe('a saved model', () => {
 
 describe('a configuration', () => {
   const cases: [string, GptConfig, Json, RegExp][] = [
-    [
-      'of an unknown model',
-      gpt2,
-      { model_type: 'gpt9' },
-      /model_type: expected one of gpt2, .*, qwen2_moe, got "gpt9"/,
-    ],
+    ['of an unknown model', gpt2, { model_type: 'gpt9' }, /model_type: expected one of gpt2, .*, vit, got "gpt9"/],
     ['without a type', gpt2, { model_type: undefined }, /model_type: expected one of .*, got null/],
     [
       'of a classifier',
@@ -190,10 +195,10 @@ describe('a configuration', () => {
     ],
     ['with scaled attention', gpt2, { scale_attn_by_inverse_layer_idx: true }, /inverse_layer_idx: only false is supp/],
     [
-      'with a sliding window',
+      'with a window that is none',
       mixtral,
-      { sliding_window: 4 },
-      /sliding_window: only null, or the whole 6 tokens, is supported, got 4/,
+      { sliding_window: 0 },
+      /sliding_window: expected an integer of at least 1, got 0/,
     ],
     [
       'with a sliding window in use',
@@ -208,34 +213,47 @@ describe('a configuration', () => {
       /layer_types: only "full_attention" is supp/,
     ],
     [
-      'with scaled angles',
+      'with angles of an unknown scaling',
       mixtral,
-      { rope_parameters: { rope_type: 'yarn', factor: 4 } },
-      /rope_parameters: only rope_type "def/,
+      { rope_parameters: { rope_type: 'longrope', short_factor: [1] } },
+      /rope_parameters: only rope_type "default", "linear", "llama3", "yarn" are supported, got {"rope_type":"longrope"/,
     ],
     [
-      'with scaled angles, as of old',
+      'with an unknown setting of scaled angles',
       mixtral,
-      { rope_parameters: null, rope_scaling: { type: 'linear', factor: 2 } },
-      /rope_scaling: only rope_ty/,
+      { rope_parameters: { rope_type: 'yarn', factor: 4, betaFast: 3 } },
+      /rope_parameters: expected no betaFast for rope_type "yarn"/,
     ],
     [
-      'with partial rotation',
+      'with a text for a setting of scaled angles',
       mixtral,
-      { rope_parameters: { rope_theta: 1e4, partial_rotary_factor: 0.5 } },
-      /not partial_rotary_factor/,
+      { rope_parameters: { rope_type: 'yarn', factor: '4' } },
+      /rope_parameters: expected a number for each setting/,
     ],
     [
-      'with heads of another size',
+      'with angles that are scaled by nothing, as of old',
+      mixtral,
+      { rope_parameters: null, rope_scaling: { type: 'linear' } },
+      /rope_scaling: expected a factor/,
+    ],
+    [
+      'with half a pair that turns',
+      mixtral,
+      { rope_parameters: { rope_theta: 1e4, partial_rotary_factor: 0.75 } },
+      /rope.size: expected an even number up to the head size 4, got 3/,
+    ],
+    [
+      'with heads of another size than those of the tensors',
       mixtral,
       { head_dim: 16 },
-      /head_dim: only hidden_size\/num_attention_heads = 4 is supported/,
+      /'model.layers.0.self_attn.q_proj.weight' has shape \(8, 8\), expected \(32, 8\)/,
     ],
+    ['with two numbers of experts', qwen3Moe, { num_experts: 4 }, /num_experts: expected num_local_experts = 3, got 4/],
     [
-      'that is quantised',
+      'that is quantised in an unknown way',
       mixtral,
       { quantization_config: { bits: 4 } },
-      /unknown options, .*: quantization_config = {"bits":4}/,
+      /quantization_config: quant_method: expected "fp8", got null/,
     ],
     [
       'with a choice of no experts',
@@ -256,7 +274,7 @@ describe('a configuration', () => {
     await save(qwen2Moe);
     changeConfig({ sliding_window: 4, future_note: 'x', gate_bias: false, torch_dtype: 'float32', _name_or_path: 'a' });
     await expect(loadPretrained(folder.path)).rejects.toThrow(/: future_note = "x"\. /);
-    const model = await loadPretrained(folder.path, { ignoreOptions: ['future_note'] });
+    const model = await loadPretrained(folder.path, { as: Gpt, ignoreOptions: ['future_note'] });
     model.dispose();
   });
 
@@ -264,7 +282,7 @@ describe('a configuration', () => {
     await save({ ...mixtral, ropeTheta: 5000 });
     const { rope_parameters: _, ...old } = readConfig();
     writeFileSync(at('config.json'), JSON.stringify({ ...old, rope_scaling: null }));
-    const model = await loadPretrained(folder.path);
+    const model = await loadPretrained(folder.path, { as: Gpt });
     expect(model.config.ropeTheta).toBe(5000);
     model.dispose();
   });
@@ -276,7 +294,7 @@ describe('tensors', () => {
     const { tensors } = await readSafetensors(at('model.safetensors'));
     const { 'transformer.h.1.ln_1.bias': moved, ...rest } = tensors;
     await writeSafetensors(at('model.safetensors'), { ...rest, 'transformer.h.2.ln_1.bias': moved! });
-    const loaded = loadPretrained(folder.path);
+    const loaded = loadPretrained(folder.path, { as: Gpt });
     await expect(loaded).rejects.toThrow(PretrainedError);
     await expect(loaded).rejects.toThrow(
       /'transformer.h.1.ln_1.bias' is missing; 'transformer.h.2.ln_1.bias' is not expected/,
@@ -292,7 +310,7 @@ describe('tensors', () => {
     );
     const mask = { dtype: 'F32' as const, shape: [1], data: Float32Array.of(1) };
     await writeSafetensors(at('model.safetensors'), { ...bare, 'h.0.attn.bias': mask, 'h.1.attn.bias': mask });
-    const again = await loadPretrained(folder.path);
+    const again = await loadPretrained(folder.path, { as: Gpt });
     expect(logitsOf(again)).toEqual(logitsOf(model));
     model.dispose();
     again.dispose();

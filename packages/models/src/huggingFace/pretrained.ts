@@ -1,24 +1,47 @@
-import type { Gpt } from '../gpt/Gpt.js';
-import { llama, mistral, qwen2 } from './architectures/denseLlamaLike.js';
-import { gpt2 } from './architectures/gpt2.js';
-import { mixtral } from './architectures/mixtral.js';
-import { qwen2Moe } from './architectures/qwen2Moe.js';
-import { loadModel, type LoadOptions } from './loadModel.js';
+import { join } from 'node:path';
+
+import type { AnyArchitecture, ModelClass, PretrainedModel } from './Architecture.js';
+import { ConfigReader } from './config/ConfigReader.js';
+import { families, type AnyPretrained } from './families.js';
+import { configFile } from './folder/fileNames.js';
+import { readConfig } from './folder/openFolder.js';
+import { architectureOf, loadModel, type LoadOptions } from './loadModel.js';
 import { saveModel, type SaveOptions } from './saveModel.js';
 
-/** Families of language models that `Gpt` covers. */
-const families = [gpt2, llama, mistral, qwen2, mixtral, qwen2Moe];
+/** Which models a folder may hold. */
+export interface ExpectedModel<Model> {
+  /** Class of the model, or one above it: a folder of another is refused. Default: any. */
+  as?: ModelClass<Model>;
+}
 
 /**
- * Loads a language model from a folder of Hugging Face transformers (`config.json` and safetensors, in one file or in
- * shards): GPT-2, LLaMA, Mistral, Qwen2, Mixtral or Qwen2-MoE, by its `model_type`. Numbers of any floating-point type become float32, tensor by
- * tensor. Its logits are those of transformers. Dropout is off whatever the checkpoint was trained with.
+ * Loads a model from a folder of Hugging Face transformers (`config.json` and safetensors, in one file or in shards), by
+ * its `model_type`: a `Gpt`, `LongcatFlash` or `Vit`. Numbers of any floating-point type become float32, tensor by tensor;
+ * of the experts, those of `experts` alone are read. Its logits are those of transformers, for images with their channels
+ * last, scaled as the `preprocessor_config.json` of the folder says. Dropout is off whatever it was trained with.
  *
  * @throws PretrainedError naming the model type, the options or the tensors that do not fit; SafetensorsError where a file
  *   is damaged.
  */
-export function loadPretrained(folder: string, options?: LoadOptions): Promise<Gpt> {
-  return loadModel(folder, families, options);
+export async function loadPretrained<Model extends AnyPretrained = AnyPretrained>(
+  folder: string,
+  { as, ...options }: LoadOptions & ExpectedModel<Model> = {},
+): Promise<Model> {
+  return (await loadModel(folder, familiesOf(as), options)) as Model;
+}
+
+/**
+ * Reads the configuration that `loadPretrained` gives a model of the folder.
+ *
+ * @throws PretrainedError naming the model type or the options that do not fit
+ */
+export async function readPretrainedConfig<Model extends AnyPretrained = AnyPretrained>(
+  folder: string,
+  { as }: ExpectedModel<Model> = {},
+): Promise<Model['config']> {
+  const config = await readConfig(folder);
+  const family = architectureOf(folder, config, familiesOf(as));
+  return family.readConfig(new ConfigReader(config, join(folder, configFile))) as Model['config'];
 }
 
 /**
@@ -26,6 +49,12 @@ export function loadPretrained(folder: string, options?: LoadOptions): Promise<G
  *
  * @throws ArgumentError where none has, saying what each has not.
  */
-export function savePretrained(model: Gpt, folder: string, options?: SaveOptions): Promise<void> {
-  return saveModel(model, folder, families, options);
+export function savePretrained(model: AnyPretrained, folder: string, options?: SaveOptions): Promise<void> {
+  const own = families.filter((family) => model instanceof family.model);
+  return saveModel(model as PretrainedModel<object>, folder, own, options);
+}
+
+function familiesOf<Model extends AnyPretrained>(as: ModelClass<Model> | undefined): readonly AnyArchitecture[] {
+  if (as === undefined) return families;
+  return families.filter(({ model }) => (model as unknown) === as || model.prototype instanceof as);
 }

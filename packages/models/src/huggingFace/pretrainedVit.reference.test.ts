@@ -2,9 +2,9 @@ import { availableBackends, referenceCheckpoint, temporaryFolder } from '@scmoe/
 import * as tf from '@tensorflow/tfjs';
 
 import { CheckpointReference, configIn, weightsIn } from '../testing/CheckpointReference.js';
-import type { Vit } from '../vit/Vit.js';
+import { Vit } from '../vit/Vit.js';
 import { vit } from './architectures/vit.js';
-import { loadPretrainedVit, savePretrainedVit } from './pretrainedVit.js';
+import { loadPretrained, savePretrained } from './pretrained.js';
 import { linkTensors } from './tensors/linkTensors.js';
 
 describe.each(availableBackends())('a ViT of transformers on %s', (backend) => {
@@ -21,7 +21,7 @@ describe.each(availableBackends())('a ViT of transformers on %s', (backend) => {
       pixels: tf.transpose(reference.tensors['input.pixels'] as tf.Tensor4D, [0, 2, 3, 1]),
       labels: reference.tensors['input.labels'] as tf.Tensor1D,
     };
-    model = await loadPretrainedVit(path);
+    model = await loadPretrained(path, { as: Vit });
   });
   afterAll(() => {
     model.dispose();
@@ -47,22 +47,22 @@ describe.each(availableBackends())('a ViT of transformers on %s', (backend) => {
   });
 
   it('is saved as it was, bit for bit', async () => {
-    await savePretrainedVit(model, folder.path);
+    await savePretrained(model, folder.path);
     expect(weightsIn(folder.path).equals(weightsIn(path))).toBe(true);
     // What only other models read, and what says how it was drawn, is left to transformers' defaults.
     const left = ['transformers_version', 'pooler_act', 'pooler_output_size', 'encoder_stride', 'initializer_range'];
     const rest = Object.entries(configIn(path)).filter(([key]) => !left.includes(key));
     expect(configIn(folder.path)).toEqual(Object.fromEntries(rest));
-    const again = await loadPretrainedVit(folder.path);
+    const again = await loadPretrained(folder.path, { as: Vit });
     expect(again.config).toEqual(model.config);
     again.dispose();
   });
 
   it('leaves nothing but its variables', async () => {
     const before = tf.memory().numTensors;
-    const another = await loadPretrainedVit(path);
+    const another = await loadPretrained(path, { as: Vit });
     expect(tf.memory().numTensors - before).toBe(Object.keys(another.variables).length);
-    await savePretrainedVit(another, folder.path);
+    await savePretrained(another, folder.path);
     expect(tf.memory().numTensors - before).toBe(Object.keys(another.variables).length);
     another.dispose();
     expect(tf.memory().numTensors).toBe(before);

@@ -8,7 +8,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { Vit } from '../vit/Vit.js';
 import type { VitConfig } from '../vit/VitConfig.js';
-import { loadPretrainedVit, readPretrainedVitConfig, savePretrainedVit } from './pretrainedVit.js';
+import { loadPretrained, readPretrainedConfig, savePretrained } from './pretrained.js';
 import { PretrainedError } from './PretrainedError.js';
 
 const folder = temporaryFolderForEach();
@@ -31,7 +31,7 @@ const changeConfig = (change: Json) => writeFileSync(at('config.json'), JSON.str
 async function save(change: Partial<VitConfig> = {}): Promise<void> {
   const model = new Vit({ ...config, ...change }, { seed: 1 });
   try {
-    await savePretrainedVit(model, folder.path);
+    await savePretrained(model, folder.path);
   } finally {
     model.dispose();
   }
@@ -49,12 +49,12 @@ beforeAll(() => tf.setBackend(availableBackends()[0]!));
 describe('a saved ViT', () => {
   it('is loaded for images of another size, with the same patches at the corners of a larger square', async () => {
     await save();
-    const model = await loadPretrainedVit(folder.path, { imageSize: 16 });
-    expect(model.config).toEqual({ ...(await readPretrainedVitConfig(folder.path)), imageSize: 16 });
+    const model = await loadPretrained(folder.path, { as: Vit, imageSize: 16 });
+    expect(model.config).toEqual({ ...(await readPretrainedConfig(folder.path, { as: Vit })), imageSize: 16 });
     expect(model.variables['positions']!.shape).toEqual([17, 8]);
     const pixels = tf.randomNormal<tf.Rank.R4>([2, 16, 16, 3], 0, 1, 'float32', 3);
     expect(model.forward(pixels).logits.shape).toEqual([2, 3]);
-    await expect(loadPretrainedVit(folder.path, { imageSize: 10 })).rejects.toThrow(
+    await expect(loadPretrained(folder.path, { as: Vit, imageSize: 10 })).rejects.toThrow(
       /^imageSize: expected a multiple of patchSize = 4, got 10$/,
     );
     model.dispose();
@@ -66,8 +66,8 @@ describe('a saved ViT', () => {
     ['tanh-GELU, one channel', { activation: 'gelu_tanh', numChannels: 1, normEpsilon: 1e-6 }],
   ])('computes the same when it is loaded: %s', async (_, change) => {
     const model = new Vit({ ...config, ...change }, { seed: 1 });
-    await savePretrainedVit(model, folder.path);
-    const again = await loadPretrainedVit(folder.path);
+    await savePretrained(model, folder.path);
+    const again = await loadPretrained(folder.path, { as: Vit });
     expect(logits(again)).toEqual(logits(model));
     expect(again.numParameters()).toBe(model.numParameters());
     model.dispose();
@@ -78,7 +78,7 @@ describe('a saved ViT', () => {
     const classNames = ['zebra', 'ape', 'cat'];
     await save({ classNames });
     expect(readConfig()['label2id']).toEqual({ zebra: 0, ape: 1, cat: 2 });
-    const model = await loadPretrainedVit(folder.path);
+    const model = await loadPretrained(folder.path, { as: Vit });
     expect(model.config.classNames).toEqual(classNames);
     model.dispose();
   });
@@ -93,7 +93,7 @@ describe('a saved ViT', () => {
     expect(Object.entries(readConfig()['label2id'] as Json).sort(([, a], [, b]) => Number(a) - Number(b))).toEqual(
       classNames.map((name, i) => [name, i]),
     );
-    const model = await loadPretrainedVit(folder.path);
+    const model = await loadPretrained(folder.path, { as: Vit });
     expect(model.config.classNames).toEqual(classNames);
     model.dispose();
   });
@@ -117,8 +117,8 @@ describe('a checkpoint', () => {
   it('gives all but the classifier to a model of other classes', async () => {
     await save({ classNames: ['a', 'b', 'c'] });
     const [old, fresh] = [
-      await loadPretrainedVit(folder.path),
-      await loadPretrainedVit(folder.path, { newHead: { numClasses: 5, seed: 2 } }),
+      await loadPretrained(folder.path, { as: Vit }),
+      await loadPretrained(folder.path, { as: Vit, newHead: { numClasses: 5, seed: 2 } }),
     ];
     expect(fresh.config.numClasses).toBe(5);
     expect(fresh.config.classNames).toBeUndefined();
@@ -139,11 +139,11 @@ describe('a checkpoint', () => {
       'pooler.dense.bias': pooler,
     });
     changeConfig({ architectures: ['ViTModel'], id2label: undefined, label2id: undefined });
-    await expect(loadPretrainedVit(folder.path)).rejects.toThrow(
+    await expect(loadPretrained(folder.path, { as: Vit })).rejects.toThrow(
       /'classifier.weight' is missing; 'classifier.bias' is/,
     );
     const before = tf.memory().numTensors;
-    const model = await loadPretrainedVit(folder.path, { newHead: { numClasses: 3, seed: 1 } });
+    const model = await loadPretrained(folder.path, { as: Vit, newHead: { numClasses: 3, seed: 1 } });
     expect(tf.memory().numTensors - before).toBe(Object.keys(model.variables).length);
     const whole = new Vit({ ...config, normEpsilon: 1e-5 }, { seed: 1 });
     expect(logits(model)).toEqual(logits(whole));
@@ -175,7 +175,7 @@ describe('a checkpoint', () => {
   ])('%s is refused', async (_, change, message) => {
     await save();
     changeConfig(change);
-    const loaded = loadPretrainedVit(folder.path);
+    const loaded = loadPretrained(folder.path, { as: Vit });
     await expect(loaded).rejects.toThrow(PretrainedError);
     await expect(loaded).rejects.toThrow(message);
   });
@@ -184,18 +184,18 @@ describe('a checkpoint', () => {
 describe('a ViT that others wrote', () => {
   const file = () => at('model.safetensors');
   const expectSame = async (model: Vit) => {
-    const loaded = await loadPretrainedVit(folder.path);
+    const loaded = await loadPretrained(folder.path, { as: Vit });
     expect(logits(loaded)).toEqual(logits(model));
     loaded.dispose();
   };
 
   it('may give rows and columns of images and patches, where they are equal', async () => {
     const model = new Vit(config, { seed: 1 });
-    await savePretrainedVit(model, folder.path);
+    await savePretrained(model, folder.path);
     changeConfig({ image_size: [8, 8], patch_size: [4, 4] });
     await expectSame(model);
     changeConfig({ image_size: [8, 16] });
-    await expect(loadPretrainedVit(folder.path)).rejects.toThrow(
+    await expect(loadPretrained(folder.path, { as: Vit })).rejects.toThrow(
       /image_size: expected an integer, or two that are equal, got \[8,16\]$/,
     );
     model.dispose();
@@ -203,7 +203,7 @@ describe('a ViT that others wrote', () => {
 
   it('may have the names of the modules in memory, as transformers 5 saves them', async () => {
     const model = new Vit(config, { seed: 1 });
-    await savePretrainedVit(model, folder.path);
+    await savePretrained(model, folder.path);
     const { tensors } = await readSafetensors(file());
     const inMemory = (name: string) =>
       name
@@ -222,11 +222,11 @@ describe('a ViT that others wrote', () => {
     for (const [name, variable] of Object.entries(model.variables)) {
       if (/attn\.b[qkv]$/.test(name)) tf.tidy(() => variable.assign(tf.zerosLike(variable)));
     }
-    await savePretrainedVit(model, folder.path);
+    await savePretrained(model, folder.path);
     const { tensors } = await readSafetensors(file());
     const isBias = (name: string) => /attention\.attention\.\w+\.bias$/.test(name);
     await writeSafetensors(file(), Object.fromEntries(Object.entries(tensors).filter(([name]) => !isBias(name))));
-    await expect(loadPretrainedVit(folder.path)).rejects.toThrow(/query.bias' is missing/);
+    await expect(loadPretrained(folder.path, { as: Vit })).rejects.toThrow(/query.bias' is missing/);
     changeConfig({ qkv_bias: false });
     await expectSame(model);
     model.dispose();

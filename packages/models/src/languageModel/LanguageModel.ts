@@ -192,7 +192,9 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
   }
 
   private embed(ids: tf.Tensor2D, start: number, mask?: tf.Tensor2D): tf.Tensor3D {
-    const tokens = embedding(ids, parameter<tf.Tensor2D>(this.variables, 'embedding')) as tf.Tensor3D;
+    const { embeddingScale = 1 } = this.resolved;
+    const found = embedding(ids, parameter<tf.Tensor2D>(this.variables, 'embedding')) as tf.Tensor3D;
+    const tokens: tf.Tensor3D = embeddingScale === 1 ? found : tf.mul(found, embeddingScale);
     if (this.resolved.positionEncoding === 'rotary') return tokens;
     const positions = parameter<tf.Tensor2D>(this.variables, 'positions');
     if (!mask) return tf.add(tokens, tf.slice(positions, [start, 0], [ids.shape[1], this.resolved.dModel]));
@@ -203,10 +205,12 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
 
   /** (..., dModel) -> (T, vocabSize) */
   private scores(hidden: tf.Tensor): tf.Tensor2D {
-    const rows: tf.Tensor2D = tf.reshape(hidden, [-1, this.resolved.dModel]);
+    const { dModel, tiedEmbeddings, logitsDivisor = 1 } = this.resolved;
+    // A factor on what the head reads is one on the logits, of which there are more.
+    const read = logitsDivisor === 1 ? hidden : tf.div(hidden, logitsDivisor);
+    const rows: tf.Tensor2D = tf.reshape(read, [-1, dModel]);
     const variables: ParameterRecord = this.variables;
-    if (!this.resolved.tiedEmbeddings)
-      return linear(rows, parameter<tf.Tensor2D>(variables, 'head.weight')) as tf.Tensor2D;
+    if (!tiedEmbeddings) return linear(rows, parameter<tf.Tensor2D>(variables, 'head.weight')) as tf.Tensor2D;
     return tf.matMul(rows, parameter<tf.Tensor2D>(variables, 'embedding'), false, true);
   }
 

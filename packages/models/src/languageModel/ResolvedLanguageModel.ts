@@ -10,6 +10,9 @@ export interface ResolvedLanguageModel {
   sequenceLength: number;
   positionEncoding: 'learned' | 'rotary';
   tiedEmbeddings: boolean;
+  /** Factor on the embeddings, and what the logits are divided by; 1 by default. */
+  embeddingScale?: number;
+  logitsDivisor?: number;
   norm: 'layer' | 'rms';
   normEpsilon: number;
   dropout: number;

@@ -19,7 +19,7 @@ export interface LanguageModelCosts {
 /**
  * Sizes of a language model from its configuration alone. FLOPs as in PaLM, appendix B: 6 for each active parameter (a multiply and
  * an add forward, twice that backward), lookups of embeddings and positions left out, plus attention's
- * 12 * width of its heads * sequenceLength for each, which counts the whole square although a causal kernel computes half of it.
+ * 12 * width of its heads * sequenceLength (or its window) for each, which counts the whole square although a causal kernel computes half of it.
  */
 export function languageModelCosts(config: ResolvedLanguageModel): LanguageModelCosts {
   const { vocabSize, dModel, numLayers, sequenceLength, tiedEmbeddings, stages } = config;
@@ -31,7 +31,7 @@ export function languageModelCosts(config: ResolvedLanguageModel): LanguageModel
   const numActiveParameters = numParameters - idleParameters(stages, specs);
   // A tied embedding is the head's matrix as well, and multiplies there.
   const lookedUp = count((name) => name === 'positions' || (name === 'embedding' && !tiedEmbeddings));
-  const attention = 12 * sequenceLength * stages.reduce((sum, stage) => sum + attentionWidth(stage), 0);
+  const attention = 12 * stages.reduce((sum, stage) => sum + attentionWidth(stage) * seenBy(stage, sequenceLength), 0);
   return {
     numParameters,
     numActiveParameters,
@@ -42,8 +42,14 @@ export function languageModelCosts(config: ResolvedLanguageModel): LanguageModel
 
 /** Components of all heads of all attentions of a stage; of latent ones the mean of those of keys and values. */
 function attentionWidth({ kind, config }: ModelStage): number {
-  if (kind === 'block') return config.dModel;
-  if (kind === 'pair' || !config.latent) return 2 * config.dModel;
-  const { qkNopeHeadDim, qkRopeHeadDim, vHeadDim } = config.latent;
-  return config.numHeads * (qkNopeHeadDim + qkRopeHeadDim + vHeadDim);
+  const attentions = kind === 'block' ? 1 : 2;
+  const { numHeads, headSize, latent } = config;
+  if (!latent) return attentions * numHeads * headSize;
+  const { qkNopeHeadDim, qkRopeHeadDim, vHeadDim } = latent;
+  return (attentions * numHeads * (qkNopeHeadDim + qkRopeHeadDim + vHeadDim)) / 2;
+}
+
+/** Tokens that a token's attention covers: those of the sequence, or of a window. */
+function seenBy({ config: { window = Infinity } }: ModelStage, sequenceLength: number): number {
+  return Math.min(window, sequenceLength);
 }

@@ -5,10 +5,10 @@ import { availableBackends, referenceCheckpoint, temporaryFolder } from '@scmoe/
 import * as tf from '@tensorflow/tfjs';
 
 import { longcatFlash } from '../huggingFace/architectures/longcatFlash.js';
-import { loadPretrainedLongcatFlash, savePretrainedLongcatFlash } from '../huggingFace/pretrainedLongcatFlash.js';
+import { loadPretrained, savePretrained } from '../huggingFace/pretrained.js';
 import { linkTensors } from '../huggingFace/tensors/linkTensors.js';
 import { CheckpointReference, configIn } from '../testing/CheckpointReference.js';
-import type { LongcatFlash } from './LongcatFlash.js';
+import { LongcatFlash } from './LongcatFlash.js';
 
 describe.each(availableBackends())('LongCat-Flash as transformers computes it, on %s', (backend) => {
   const folder = temporaryFolder();
@@ -19,7 +19,7 @@ describe.each(availableBackends())('LongCat-Flash as transformers computes it, o
   beforeAll(async () => {
     await tf.setBackend(backend);
     reference = await CheckpointReference.read(path);
-    model = await loadPretrainedLongcatFlash(path);
+    model = await loadPretrained(path, { as: LongcatFlash });
   });
   afterAll(() => {
     model.dispose();
@@ -65,7 +65,7 @@ describe.each(availableBackends())('LongCat-Flash as transformers computes it, o
   });
 
   it('is saved as it was, and read back', async () => {
-    await savePretrainedLongcatFlash(model, folder.path);
+    await savePretrained(model, folder.path);
     const [saved, original] = await Promise.all(
       [folder.path, path].map((at) => readSafetensors(join(at, 'model.safetensors'))),
     );
@@ -77,14 +77,14 @@ describe.each(availableBackends())('LongCat-Flash as transformers computes it, o
     const { bos_token_id: _, rope_theta: legacy, ...written } = configIn(folder.path);
     expect(configIn(path)).toMatchObject(written);
     expect(legacy).toBe(10000);
-    const again = await loadPretrainedLongcatFlash(folder.path);
+    const again = await loadPretrained(folder.path, { as: LongcatFlash });
     expect(again.config).toEqual(model.config);
     again.dispose();
   });
 
   it('has a share of the experts on each of two ranks', async () => {
     for (const rank of [0, 1]) {
-      const shard = await loadPretrainedLongcatFlash(path, { experts: { rank, size: 2 } });
+      const shard = await loadPretrained(path, { as: LongcatFlash, experts: { rank, size: 2 } });
       const whole = model.variables['block1.experts.down']!;
       const expected = tf.slice(whole, 3 * rank, 3);
       expect(shard.variables['block1.experts.down']!.dataSync()).toEqual(expected.dataSync());

@@ -16,7 +16,7 @@ import * as tf from '@tensorflow/tfjs';
 import { useModel } from '../testing/useModel.js';
 import { LongcatFlash } from './LongcatFlash.js';
 import { resolveLongcatFlash, type LongcatFlashConfig } from './LongcatFlashConfig.js';
-import { loadPretrainedLongcatFlash, savePretrainedLongcatFlash } from '../huggingFace/pretrainedLongcatFlash.js';
+import { loadPretrained, savePretrained } from '../huggingFace/pretrained.js';
 
 const small: LongcatFlashConfig = {
   vocabSize: 17,
@@ -148,7 +148,7 @@ describe('a LongCat-Flash in a folder', () => {
 
   async function save(config: LongcatFlashConfig = small): Promise<LongcatFlash> {
     const model = new LongcatFlash(config, { seed: 4 });
-    await savePretrainedLongcatFlash(model, folder.path);
+    await savePretrained(model, folder.path);
     return model;
   }
 
@@ -169,7 +169,7 @@ describe('a LongCat-Flash in a folder', () => {
     ['without zero experts', { moe: { ...small.moe, numZeroExperts: 0 } }],
   ])('is what it was: %s', async (_, change) => {
     const model = await save({ ...small, ...change });
-    const again = await loadPretrainedLongcatFlash(folder.path);
+    const again = await loadPretrained(folder.path, { as: LongcatFlash });
     expect(resolveLongcatFlash(again.config)).toEqual(resolveLongcatFlash(model.config));
     for (const [name, variable] of Object.entries({ ...model.variables, ...model.buffers })) {
       const found = again.variables[name] ?? again.buffers[name];
@@ -192,7 +192,7 @@ describe('a LongCat-Flash in a folder', () => {
       tensors['model.mtp.norm.weight'] = { dtype: 'F32', shape: [1], data: new Float32Array(1) };
     });
     changeConfig({ router_bias: true });
-    (await loadPretrainedLongcatFlash(folder.path)).dispose();
+    (await loadPretrained(folder.path, { as: LongcatFlash })).dispose();
   });
 
   it('names tensors that are missing, unexpected or of another shape', async () => {
@@ -202,7 +202,7 @@ describe('a LongCat-Flash in a folder', () => {
       tensors['model.layers.0.mlp.experts.6.up_proj.weight'] = { dtype: 'F32', shape: [1], data: new Float32Array(1) };
       tensors['lm_head.weight'] = { dtype: 'F32', shape: [1, 2], data: new Float32Array(2) };
     });
-    const message = await loadPretrainedLongcatFlash(folder.path).then(
+    const message = await loadPretrained(folder.path, { as: LongcatFlash }).then(
       () => 'loaded',
       (error: unknown) => (error as Error).message,
     );
@@ -214,7 +214,7 @@ describe('a LongCat-Flash in a folder', () => {
   it('may have its angles where older versions had them', async () => {
     (await save()).dispose();
     changeConfig({ rope_parameters: undefined, rope_theta: 500 });
-    const model = await loadPretrainedLongcatFlash(folder.path);
+    const model = await loadPretrained(folder.path, { as: LongcatFlash });
     expect(model.config.latent.ropeTheta).toBe(500);
     model.dispose();
   });
@@ -233,7 +233,7 @@ describe('a LongCat-Flash in a folder', () => {
   ])('is refused with %s', async (_, change, message) => {
     (await save()).dispose();
     changeConfig(change);
-    await expect(loadPretrainedLongcatFlash(folder.path)).rejects.toThrow(message);
+    await expect(loadPretrained(folder.path, { as: LongcatFlash })).rejects.toThrow(message);
   });
 
   it.each<[string, Partial<LongcatFlashConfig>, RegExp]>([
@@ -242,7 +242,7 @@ describe('a LongCat-Flash in a folder', () => {
     ['latents that are not scaled', { latent: { ...small.latent, scaleLatents: false } }, /latent.scaleLatents/],
   ])('is not written with %s', async (_, change, message) => {
     const model = new LongcatFlash({ ...small, ...change }, { seed: 4 });
-    await expect(savePretrainedLongcatFlash(model, folder.path)).rejects.toThrow(message);
+    await expect(savePretrained(model, folder.path)).rejects.toThrow(message);
     model.dispose();
   });
 });

@@ -17,13 +17,14 @@ import * as tf from '@tensorflow/tfjs';
 export const modelLossOptions = {
   /**
    * The load-balance loss: `layers`, of each layer's first choices (Switch); or `allLayers`, one of all choices of all
-   * layers together (Mixtral and Qwen2-MoE in transformers).
+   * layers together (Mixtral and Qwen2-MoE in transformers); `allLayersByLogits` as if the softmax of the logits alone had
+   * chosen (ERNIE 4.5, MiniMax-M2).
    */
   balance: {
     type: 'choice',
-    choices: ['layers', 'allLayers'],
+    choices: ['layers', 'allLayers', 'allLayersByLogits'],
     default: 'layers',
-    help: "the load-balance loss of each layer's first choices, or one of all choices of all layers",
+    help: "the load-balance loss of each layer's first choices, or one of all choices of all layers, as routed or by the logits alone",
   },
   ...routerLossOptions,
 } as const satisfies OptionSpecs;

@@ -61,6 +61,8 @@ export interface StagesConfig {
   numLayers: number;
   placement?: Placement;
   moe?: MoeConfig;
+  /** Blocks that have the window of the backbone, where not all have it. */
+  windowLayers?: readonly number[];
   /** What all blocks have alike. */
   backbone: BackboneConfig;
 }
@@ -84,6 +86,7 @@ const namedKinds: Partial<Record<MoeConfig['kind'], { kind: BlockKind; topK: num
 export function resolveStages({
   numLayers,
   moe = { kind: 'dense' },
+  windowLayers,
   backbone,
   ...config
 }: StagesConfig): ResolvedStages {
@@ -93,7 +96,9 @@ export function resolveStages({
   resolveOptions(moe, { kind }, { within: 'moe' });
   expectKnownOptions('moe', moe, Object.keys(moeOptions));
   const routerLosses = resolveModelLosses(moe);
-  const stages = placement === 'pairs' ? pairs(numLayers, backbone, moe) : blocks(numLayers, backbone, moe);
+  expectWindowLayers(windowLayers, { numLayers, placement, window: backbone.window });
+  const stages =
+    placement === 'pairs' ? pairs(numLayers, backbone, moe) : blocks(numLayers, backbone, moe, windowLayers);
   const { norm, normEpsilon, dropout } = stages[0]!.config;
   return { placement, norm, normEpsilon, dropout, routerLosses, stages };
 }
@@ -114,7 +119,12 @@ function pairs(numLayers: number, backbone: BackboneConfig, moe: MoeConfig): Sta
   }));
 }
 
-function blocks(numLayers: number, backbone: BackboneConfig, moe: MoeConfig): Stage[] {
+function blocks(
+  numLayers: number,
+  { window, ...backbone }: BackboneConfig,
+  moe: MoeConfig,
+  windowLayers: readonly number[] | undefined,
+): Stage[] {
   const hasExperts = withExperts(moe, numLayers, () => true);
   for (const option of ['position', 'firstPosition'] as const) {
     expectThat((moe[option] ?? 'pos1') === 'pos1', `moe.${option}`, "pos1 with placement 'every'", moe[option]);
@@ -124,8 +134,23 @@ function blocks(numLayers: number, backbone: BackboneConfig, moe: MoeConfig): St
   return Array.from({ length: numLayers }, (_, index) => ({
     kind: 'block',
     name: `block${index}`,
-    config: resolveBlock({ ...backbone, ...(hasExperts(index) ? experts : { kind: 'dense' }) }),
+    config: resolveBlock({
+      ...backbone,
+      ...((windowLayers?.includes(index) ?? true) && { window }),
+      ...(hasExperts(index) ? experts : { kind: 'dense' }),
+    }),
   }));
+}
+
+function expectWindowLayers(
+  layers: readonly number[] | undefined,
+  { numLayers, placement, window }: { numLayers: number; placement: Placement; window?: number },
+): void {
+  if (layers === undefined) return;
+  expectThat(window !== undefined, 'windowLayers', 'none without a window', layers);
+  expectThat(placement === 'every', 'windowLayers', "none with placement 'pairs', whose blocks are alike", layers);
+  const odd = layers.find((layer) => layer >= numLayers);
+  expectThat(odd === undefined, 'windowLayers', `blocks from 0 to ${numLayers - 1}`, odd);
 }
 
 /** What of `moe` goes to pairs and blocks: all but the losses and the choice of the blocks. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
-import { readSafetensors, toTensor, valueAndGrads } from '@scmoe/tensor';
+import { readSafetensors, toTensor, valueAndGrads, type StoredTensor } from '@scmoe/tensor';
 import { relativeError } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
@@ -49,11 +49,23 @@ export class CheckpointReference {
     return { ids, targets };
   }
 
-  /** Compares how the beginnings of the texts go on when the likeliest token is always taken. */
+  /** Compares how the texts, or their beginnings, go on when the likeliest token is always taken. */
   async expectGreedy(model: Pick<LanguageModel<ResolvedLanguageModel>, 'generate'>): Promise<void> {
-    const rows = (await (this.tensors['input.ids'] as tf.Tensor2D).array()).map((row) => row.slice(0, 4));
-    const greedy = await Promise.all(rows.map((row) => model.generate(row, { maxNewTokens: 6, temperature: 0 })));
-    expect(greedy).toEqual(await this.tensors['output.greedy']!.array());
+    const expected = (await this.tensors['output.greedy']!.array()) as number[][];
+    const maxNewTokens = expected[0]!.length;
+    const rows = await (this.tensors['input.ids'] as tf.Tensor2D).array();
+    const prompts = rows.map((row) => row.slice(0, promptLength(this.#path) ?? row.length));
+    const greedy = await Promise.all(prompts.map((row) => model.generate(row, { maxNewTokens, temperature: 0 })));
+    expect(greedy).toEqual(expected);
+  }
+
+  /** Numbers of the layers that have experts, in their order. */
+  sparseLayers(): number[] {
+    const numbers = Object.keys(this.tensors).map((key) => /^output\.moe(\d+)\.experts$/.exec(key)?.[1]);
+    return numbers
+      .filter((each) => each !== undefined)
+      .map(Number)
+      .sort((a, b) => a - b);
   }
 
   /**
@@ -98,6 +110,20 @@ export class CheckpointReference {
 /** The configuration that a checkpoint's folder has. */
 export function configIn(path: string): Record<string, unknown> {
   return JSON.parse(readFileSync(join(path, 'config.json'), 'utf8')) as Record<string, unknown>;
+}
+
+/** Tokens of each text that the greedy continuation follows, as the index of the checkpoints says; all by default. */
+function promptLength(path: string): number | undefined {
+  const index = JSON.parse(readFileSync(join(path, '..', 'index.json'), 'utf8')) as {
+    checkpoints: { name: string; promptLength?: number }[];
+  };
+  return index.checkpoints.find(({ name }) => name === basename(path))?.promptLength;
+}
+
+/** All tensors of a checkpoint's folder by name: types, shapes and values. */
+export async function tensorsIn(path: string): Promise<Record<string, StoredTensor>> {
+  const { tensors } = await readSafetensors(join(path, 'model.safetensors'));
+  return tensors;
 }
 
 /** The weights file of a checkpoint's folder, as bytes. */

@@ -56,7 +56,7 @@ export async function runGpt(
   { experts, dispatcher }: { experts?: ExpertShard; dispatcher?: Dispatcher } = {},
 ): Promise<GptOutcome> {
   const options = { seed: 4, experts };
-  const model = 'latent' in config ? new LongcatFlash(config, options) : new Gpt(config, options);
+  const model = isLongcatFlash(config) ? new LongcatFlash(config, options) : new Gpt(config, options);
   const batch = microBatch(batchIndex);
   const { value, grads } = valueAndGrads(() => model.loss(batch, { dispatcher }).loss, model.variables);
   const generated = await model.generate([1 + batchIndex, 2, 3], { maxNewTokens: 6, temperature: 0, dispatcher });
@@ -69,4 +69,9 @@ export async function runGpt(
   tf.dispose([value, grads, batch.ids, batch.targets]);
   model.dispose();
   return outcome;
+}
+
+/** Of the models here, LongCat-Flash alone has latent attention. */
+function isLongcatFlash(config: GptConfig | LongcatFlashConfig): config is LongcatFlashConfig {
+  return config.latent !== undefined;
 }

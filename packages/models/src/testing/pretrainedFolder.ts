@@ -30,6 +30,13 @@ export const qwen2Moe: GptConfig = {
   moe: { kind: 'shared', numExperts: 3, expertHidden: 4, sharedHidden: 5, blocks: [1] },
 };
 
+/** A small Qwen3-MoE, with experts in its second block. */
+export const qwen3Moe: GptConfig = {
+  ...llamaLike,
+  qkNorm: 'perHead',
+  moe: { kind: 'top2', numExperts: 3, expertHidden: 4, blocks: [1] },
+};
+
 /** Contents of a JSON file. */
 export type Json = Record<string, unknown>;
 

@@ -1,6 +1,6 @@
 import { expectKnownOptions, expectThat } from '@scmoe/errors';
-import { pickOptions, resolveOptions, type OptionSpecs, type OptionsOf } from '@scmoe/gating';
-import { backboneOptions } from '@scmoe/layer';
+import { omitOptions, pickOptions, resolveOptions, type OptionSpecs, type OptionsOf } from '@scmoe/gating';
+import { backboneOptions, familyOptions } from '@scmoe/layer';
 
 import { numConvolutions } from './numConvolutions.js';
 import { moeOptions, placementOption, resolveStages, type ResolvedStages } from '../stages/resolveStages.js';
@@ -53,7 +53,9 @@ const imageOptions = {
   },
 } as const satisfies OptionSpecs;
 
-const { causal: _, rope: __, ...backbone } = backboneOptions;
+const { causal: _, rope: __, ...ofLanguage } = backboneOptions;
+/** What public families of language models differ in, no vision transformer has. */
+const backbone = omitOptions(ofLanguage, familyOptions);
 
 /** All options of a ViT, but for the names of its classes. */
 export const vitOptions = {

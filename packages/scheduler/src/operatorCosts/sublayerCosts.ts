@@ -5,6 +5,10 @@ import type { TokenCosts } from './TokenCosts.js';
 export interface SelfAttentionSizes {
   numHeads: number;
   numKvHeads: number;
+  /** Components of a head; d / numHeads by default. */
+  headSize?: number;
+  /** Norms of queries and keys. */
+  qkNorm?: 'none' | 'perHead' | 'whole';
   causal: boolean;
   /** Biases of all projections, or of those of queries, keys and values alone. */
   attentionBias: boolean | 'qkv';
@@ -16,17 +20,18 @@ export interface SelfAttentionSizes {
  */
 export function selfAttentionCost(
   of: TokenCosts,
-  { numHeads, numKvHeads, causal, attentionBias }: SelfAttentionSizes,
+  { numHeads, numKvHeads, headSize = of.d / numHeads, qkNorm = 'none', causal, attentionBias }: SelfAttentionSizes,
 ): KernelCost[] {
   const { d, batch, sequenceLength: length } = of;
-  const headSize = d / numHeads;
+  const [queries, keys] = [headSize * numHeads, headSize * numKvHeads];
   const bias = attentionBias !== false;
   return [
-    of.linear(d, d, { bias, innerOutput: true }),
-    of.linear(d, headSize * numKvHeads, { bias, innerInput: true }),
-    of.linear(d, headSize * numKvHeads, { bias, innerInput: true }),
+    of.linear(d, queries, { bias, innerOutput: true }),
+    of.linear(d, keys, { bias, innerInput: true }),
+    of.linear(d, keys, { bias, innerInput: true }),
+    ...(qkNorm === 'none' ? [] : [of.norm('rms', queries), of.norm('rms', keys)]),
     of.kernels.attention({ batch, length, numHeads, numKvHeads, headSize, causal }),
-    of.linear(d, d, { bias: attentionBias === true, innerInput: true }),
+    of.linear(queries, d, { bias: attentionBias === true, innerInput: true }),
   ];
 }
 

@@ -5,12 +5,13 @@ export class SafetensorsError extends ScmoeError {
   override readonly name = 'SafetensorsError';
 }
 
-/** Element types of the format and the arrays that hold them; 16-bit floats are kept as their bits. */
+/** Element types of the format and the arrays that hold them; floats of 16 and 8 bits are kept as their bits. */
 export const arrayTypes = {
   F64: Float64Array,
   F32: Float32Array,
   F16: Uint16Array,
   BF16: Uint16Array,
+  F8_E4M3: Uint8Array,
   I64: BigInt64Array,
   I32: Int32Array,
   I16: Int16Array,
@@ -24,7 +25,7 @@ export const arrayTypes = {
 
 /** Element types of the safetensors format, under its own names. */
 export type SafetensorsDtype = keyof typeof arrayTypes;
-/** The arrays that hold them on the host; F16 and BF16 as their bits in a Uint16Array. */
+/** The arrays that hold them on the host; F16 and BF16 as their bits in a Uint16Array, F8_E4M3 in a Uint8Array. */
 export type SafetensorsArray =
   | Float64Array
   | Float32Array

@@ -1,6 +1,7 @@
 import { ArgumentError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
+import { e4m3ToFloat32 } from './float8.js';
 import { bf16ToFloat32, f16ToFloat32 } from './halfPrecision.js';
 import type { SafetensorsArray, SafetensorsDtype } from './safetensorsHeader.js';
 
@@ -8,11 +9,11 @@ import type { SafetensorsArray, SafetensorsDtype } from './safetensorsHeader.js'
 export interface StoredTensor {
   dtype: SafetensorsDtype;
   shape: number[];
-  /** Elements in row-major order; F16 and BF16 as their bits. */
+  /** Elements in row-major order; F16, BF16 and F8_E4M3 as their bits. */
   data: SafetensorsArray;
 }
 
-/** A stored tensor's elements as float32, from F32, BF16, F16 or F64. */
+/** A stored tensor's elements as float32, from F32, BF16, F16, F8_E4M3 or F64. */
 export function toFloat32({ dtype, data }: StoredTensor): Float32Array {
   switch (dtype) {
     case 'F32':
@@ -21,6 +22,8 @@ export function toFloat32({ dtype, data }: StoredTensor): Float32Array {
       return bf16ToFloat32(data as Uint16Array);
     case 'F16':
       return f16ToFloat32(data as Uint16Array);
+    case 'F8_E4M3':
+      return e4m3ToFloat32(data as Uint8Array);
     case 'F64':
       return Float32Array.from(data as Float64Array);
     default:

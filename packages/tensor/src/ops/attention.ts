@@ -1,8 +1,10 @@
-import { expectFinite, expectOneOf, expectPositiveInteger, expectThat } from '@scmoe/errors';
+import { expectFinite, expectPositiveInteger, expectThat } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { expectDtype, expectRank, expectShape, shapeText } from './check.js';
-import { rotateComposed, type Rope } from './rope.js';
+import { withSinks } from './attentionSinks.js';
+import { inWindows } from './attentionWindow.js';
+import { expectRope, isPlainRope, rotateComposed, type Rope } from './rope.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const attentionKernel = 'ScmoeAttention';
@@ -26,6 +28,13 @@ export interface AttentionOptions {
    * gives 0, with gradients of 0, as PyTorch's `scaled_dot_product_attention` does.
    */
   mask?: tf.Tensor;
+  /** Keys that a query sees, its own the last of them; all before it by default. With `causal` alone. */
+  window?: number;
+  /**
+   * (H): one more score in every row of a head's softmax, not scaled and never masked, whose share goes nowhere, so that the
+   * others sum to less than 1 (gpt-oss, arXiv 2508.10925).
+   */
+  sinks?: tf.Tensor;
 }
 
 /** What the kernels receive: every option decided. */
@@ -41,7 +50,8 @@ export interface AttentionAttributes {
 /**
  * Multi-head attention, softmax(scale * q kᵀ + mask) v for each head (Vaswani et al., arXiv 1706.03762, equation 1).
  * Head h owns columns hD ... hD + D - 1. The native kernel keeps no S x Sk matrix: for its gradient it saves the
- * logsumexp of each row (Dao et al., FlashAttention, arXiv 2205.14135).
+ * logsumexp of each row (Dao et al., FlashAttention, arXiv 2205.14135). Angles of rope that are not the plain ones are
+ * applied before it; of a window that hides something the rows are computed in blocks, with a matrix for each.
  *
  * @param q (B, S, H * D)
  * @param k (B, Sk, Hkv * D)
@@ -51,8 +61,33 @@ export interface AttentionAttributes {
  */
 export function attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: AttentionOptions): tf.Tensor3D {
   const attributes = validated(q, k, v, options);
-  const { mask } = options;
-  if (!hasFused(attentionKernel)) return attentionComposed(q, k, v, attributes, mask);
+  const { mask, rope, window = Infinity, sinks } = options;
+  const [keys, size] = [k.shape[1]!, q.shape[2]! / attributes.numHeads];
+  const hides = window < keys && q.size > 0;
+  const isTurnedBefore = rope !== undefined && (hides || sinks !== undefined || !isPlainRope(rope, size));
+  if (hides || sinks || isTurnedBefore) {
+    const { ropeStyle: _, ropeTheta: __, ...given } = attributes;
+    return tf.tidy(() => {
+      const turned = isTurnedBefore ? turn(q, k, rope, given) : { q, k };
+      const attend = (each: typeof turned & { v: tf.Tensor; mask?: tf.Tensor }) => {
+        const own = { ...given, mask: each.mask };
+        return sinks
+          ? withSinks(each.q, each.k, each.v, sinks, own, attention)
+          : attention(each.q, each.k, each.v, own);
+      };
+      if (!hides) return attend({ ...turned, v, mask });
+      return inWindows({ ...turned, v, mask }, window, (blockQ, blockK, blockV, { mask: blockMask, isWhole }) =>
+        isWhole
+          ? attend({ q: blockQ, k: blockK, v: blockV, mask: blockMask })
+          : attentionComposed(blockQ, blockK, blockV, attributesWithoutRope(attributes), {
+              mask: blockMask,
+              window,
+              sinks,
+            }),
+      );
+    });
+  }
+  if (!hasFused(attentionKernel)) return attentionComposed(q, k, v, attributes, { mask });
   const results = mask
     ? runFused(maskedAttentionKernel, { q, k, v, mask }, attributes)
     : runFused(attentionKernel, { q, k, v }, attributes);
@@ -67,7 +102,7 @@ export function attentionComposed(
   k: tf.Tensor,
   v: tf.Tensor,
   { numHeads, numKvHeads, causal, ropeStyle, ropeTheta, scale }: AttentionAttributes,
-  mask?: tf.Tensor,
+  { mask, window = Infinity, sinks }: Pick<AttentionOptions, 'mask' | 'window' | 'sinks'> = {},
 ): tf.Tensor3D {
   return tf.tidy(() => {
     const [batch, queries, width] = q.shape as [number, number, number];
@@ -89,9 +124,10 @@ export function attentionComposed(
     const qHeads = tf.reshape(split(q, numHeads, keys - queries), grouped);
     const scores = tf.mul(tf.matMul(qHeads, split(k, numKvHeads, 0), false, true), scale);
     const perQuery = tf.reshape(scores, [batch, numHeads, queries, keys]);
-    const isHidden = causal ? causallyHidden(queries, keys) : undefined;
+    const isHidden = causal ? causallyHidden(queries, keys, window) : undefined;
+    const softmax = sinks ? (each: tf.Tensor) => sunkSoftmax(each, sinks) : (each: tf.Tensor) => tf.softmax(each);
     const weights = tf.reshape(
-      mask ? maskedSoftmax(perQuery, mask, isHidden) : tf.softmax(isHidden ? hide(perQuery, isHidden) : perQuery),
+      mask ? maskedSoftmax(perQuery, mask, softmax, isHidden) : softmax(isHidden ? hide(perQuery, isHidden) : perQuery),
       scores.shape,
     );
     const out = tf.matMul(weights, split(v, numKvHeads, undefined));
@@ -122,10 +158,22 @@ for (const [kernelName, inputsToSave] of [
 }
 
 /** Softmax of scores (B, H, S, Sk) over the keys that are seen, 0 for the others: all 0 where none is. */
-function maskedSoftmax(scores: tf.Tensor, mask: tf.Tensor, isHidden?: tf.Tensor): tf.Tensor {
+function maskedSoftmax(
+  scores: tf.Tensor,
+  mask: tf.Tensor,
+  softmax: (scores: tf.Tensor) => tf.Tensor,
+  isHidden?: tf.Tensor,
+): tf.Tensor {
   const isToken = tf.reshape(mask, [mask.shape[0], 1, 1, mask.shape[1]!]);
   const isSeen = isHidden ? tf.logicalAnd(isToken, tf.logicalNot(isHidden)) : isToken;
-  return tf.where(isSeen, tf.softmax(tf.where(isSeen, scores, lowest)), 0);
+  return tf.where(isSeen, softmax(tf.where(isSeen, scores, lowest)), 0);
+}
+
+/** Softmax of scores (B, H, S, Sk) beside one sink for each head, whose share is left out. */
+function sunkSoftmax(scores: tf.Tensor, sinks: tf.Tensor): tf.Tensor {
+  const [batch, heads, queries, keys] = scores.shape as [number, number, number, number];
+  const column = tf.mul(tf.ones([batch, 1, queries, 1]), tf.reshape(sinks, [1, heads, 1, 1]));
+  return tf.slice(tf.softmax(tf.concat([scores, column], 3)), [0, 0, 0, 0], [-1, -1, -1, keys]);
 }
 
 /** What makes a softmax exactly 0 beside any other score. */
@@ -136,16 +184,36 @@ function hide(scores: tf.Tensor, isHidden: tf.Tensor): tf.Tensor {
 }
 
 /** (S, Sk) bool: where query i may not see key j. */
-function causallyHidden(queries: number, keys: number): tf.Tensor2D {
+function causallyHidden(queries: number, keys: number, window: number): tf.Tensor2D {
   const position = tf.expandDims(tf.range(keys - queries, keys), 1);
-  return tf.greater(tf.range(0, keys), position);
+  const isLater: tf.Tensor2D = tf.greater(tf.range(0, keys), position);
+  if (window >= keys) return isLater;
+  return tf.logicalOr(isLater, tf.lessEqual(tf.range(0, keys), tf.sub(position, window)));
+}
+
+/** Queries and keys turned by their positions, in their own shapes. */
+function turn(
+  q: tf.Tensor,
+  k: tf.Tensor,
+  rope: Rope,
+  { numHeads, numKvHeads }: Pick<AttentionAttributes, 'numHeads' | 'numKvHeads'>,
+): { q: tf.Tensor; k: tf.Tensor } {
+  const turned = (x: tf.Tensor, heads: number, firstPosition: number) => {
+    const perHead: tf.Tensor4D = tf.reshape(x, [x.shape[0], x.shape[1]!, heads, x.shape[2]! / heads]);
+    return tf.reshape(rotateComposed(perHead, firstPosition, rope), x.shape);
+  };
+  return { q: turned(q, numHeads, k.shape[1]! - q.shape[1]!), k: turned(k, numKvHeads, 0) };
+}
+
+function attributesWithoutRope(attributes: AttentionAttributes): AttentionAttributes {
+  return { ...attributes, ropeStyle: 'none' };
 }
 
 function validated(
   q: tf.Tensor,
   k: tf.Tensor,
   v: tf.Tensor,
-  { numHeads, numKvHeads = numHeads, causal = true, rope, scale, mask }: AttentionOptions,
+  { numHeads, numKvHeads = numHeads, causal = true, rope, scale, mask, window, sinks }: AttentionOptions,
 ): AttentionAttributes {
   for (const [name, x] of Object.entries({ q, k, v })) {
     expectDtype('attention', name, x, 'float32');
@@ -170,17 +238,22 @@ function validated(
   const fits = queries <= keys || !(causal || rope);
   const reason = causal ? 'under a causal mask' : 'with rope';
   expectThat(fits, 'attention: q', `at most ${keys} queries, one a key, ${reason}`, queries);
-  if (rope) expectOneOf('attention: rope.style', rope.style, ['half', 'interleaved']);
-  expectThat(!rope || size % 2 === 0, 'attention: the head size', 'an even number for rope', size);
-  const theta = rope?.theta ?? 10000;
-  expectThat(theta > 0, 'attention: rope.theta', 'a number > 0', theta);
+  if (rope) expectRope('attention', rope, size);
+  if (window !== undefined) {
+    expectPositiveInteger('attention: window', window);
+    expectThat(causal, 'attention: window', 'none without a causal mask', window);
+  }
+  if (sinks) {
+    expectDtype('attention', 'sinks', sinks, 'float32');
+    expectShape('attention', 'sinks', sinks, [numHeads], 'for as many heads');
+  }
   if (scale !== undefined) expectFinite('attention: scale', scale);
   return {
     numHeads,
     numKvHeads,
     causal,
     ropeStyle: rope?.style ?? 'none',
-    ropeTheta: theta,
+    ropeTheta: rope?.theta ?? 10000,
     scale: scale ?? 1 / Math.sqrt(size),
   };
 }

@@ -1,40 +1,84 @@
+import { expectFinite, expectOneOf, expectThat } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
-/** How rotary position embedding pairs the D components of a head. */
+/** How rotary position embedding pairs the components of a head that turn. */
 export type RopeStyle = 'half' | 'interleaved';
 
 /** Rotary position embedding (Su et al., RoFormer, arXiv 2104.09864). */
 export interface Rope {
-  /** `half` turns component i with i + D/2 (GPT-NeoX, Llama), `interleaved` 2i with 2i + 1 (the paper, LongCat). */
+  /** `half` turns component i with i + R/2 of R (GPT-NeoX, Llama), `interleaved` 2i with 2i + 1 (the paper, LongCat). */
   style: RopeStyle;
-  /** Base of the angles: position * theta^(-2i/D); 10000 by default. */
+  /** Base of the angles: position * theta^(-2i/R); 10000 by default. */
   theta?: number;
+  /** R, the components of each head that turn, the first ones; all by default. */
+  size?: number;
+  /** Angle from one position to the next of each pair, R/2 of them, in place of theta^(-2i/R): for scaled angles. */
+  frequencies?: readonly number[];
+  /** Factor on the components that turn; 1 by default. */
+  factor?: number;
 }
 
 /**
  * Turns each pair of components of each head by the angle of its position, made of plain TF.js ops.
  *
- * @param x (B, S, H, D) with even D
+ * @param x (B, S, H, D)
  * @param firstPosition position of x[:, 0]
  * @returns (B, S, H, D)
  */
-export function rotateComposed(x: tf.Tensor4D, firstPosition: number, { style, theta = 10000 }: Rope): tf.Tensor4D {
+export function rotateComposed(x: tf.Tensor4D, firstPosition: number, rope: Rope): tf.Tensor4D {
+  const { style, size = x.shape[3], factor = 1 } = rope;
   return tf.tidy(() => {
-    const [batch, length, heads, size] = x.shape;
+    const [batch, length, heads, width] = x.shape;
     const half = size / 2;
+    const frequencies = rope.frequencies ?? plainFrequencies(size, rope.theta);
     const angles = Float64Array.from(
       { length: length * half },
-      (_, i) => (firstPosition + Math.floor(i / half)) * theta ** (-(i % half) / half),
+      (_, i) => (firstPosition + Math.floor(i / half)) * frequencies[i % half]!,
     );
     // Pairs lie along the last axis or along the one before it; the tables fit either way.
     const interleaved = style === 'interleaved';
     const tableShape = interleaved ? [length, 1, half, 1] : [length, 1, 1, half];
-    const cos = tf.tensor(Float32Array.from(angles, Math.cos), tableShape);
-    const sin = tf.tensor(Float32Array.from(angles, Math.sin), tableShape);
+    const cos = tf.tensor(
+      Float32Array.from(angles, (angle) => factor * Math.cos(angle)),
+      tableShape,
+    );
+    const sin = tf.tensor(
+      Float32Array.from(angles, (angle) => factor * Math.sin(angle)),
+      tableShape,
+    );
     const axis = interleaved ? 4 : 3;
-    const pairs = tf.reshape(x, interleaved ? [batch, length, heads, half, 2] : [batch, length, heads, 2, half]);
+    const [turning, still] = size < width ? tf.split(x, [size, width - size], 3) : [x];
+    const pairs = tf.reshape(turning!, interleaved ? [batch, length, heads, half, 2] : [batch, length, heads, 2, half]);
     const [first, second] = tf.split(pairs, 2, axis) as [tf.Tensor, tf.Tensor];
-    const turned = [tf.sub(tf.mul(first, cos), tf.mul(second, sin)), tf.add(tf.mul(second, cos), tf.mul(first, sin))];
-    return tf.reshape(tf.concat(turned, axis), x.shape);
+    const turned = tf.concat(
+      [tf.sub(tf.mul(first, cos), tf.mul(second, sin)), tf.add(tf.mul(second, cos), tf.mul(first, sin))],
+      axis,
+    );
+    const whole: tf.Tensor4D = tf.reshape(turned, [batch, length, heads, size]);
+    return still ? tf.concat<tf.Tensor4D>([whole, still as tf.Tensor4D], 3) : whole;
   });
+}
+
+/** Angles from one position to the next, theta^(-2i/R) of each of the R/2 pairs. */
+function plainFrequencies(size: number, theta = 10000): number[] {
+  return Array.from({ length: size / 2 }, (_, i) => theta ** ((-2 * i) / size));
+}
+
+/** Whether kernels turn so by themselves: all components, by the angles of the paper. */
+export function isPlainRope({ size, frequencies, factor = 1 }: Rope, headSize: number): boolean {
+  return (size === undefined || size === headSize) && frequencies === undefined && factor === 1;
+}
+
+/** Checks a rotation of heads of D components. @throws ArgumentError naming what does not fit */
+export function expectRope(where: string, { style, theta, size, frequencies, factor }: Rope, headSize: number): void {
+  expectOneOf(`${where}: rope.style`, style, ['half', 'interleaved']);
+  expectThat(theta === undefined || theta > 0, `${where}: rope.theta`, 'a number > 0', theta);
+  if (factor !== undefined) expectFinite(`${where}: rope.factor`, factor);
+  if (size === undefined)
+    expectThat(headSize % 2 === 0, `${where}: the head size`, 'an even number for rope', headSize);
+  const turning = size ?? headSize;
+  const fits = Number.isInteger(turning) && turning > 0 && turning % 2 === 0 && turning <= headSize;
+  expectThat(fits, `${where}: rope.size`, `an even number up to the head size ${headSize}`, size);
+  const count = frequencies?.length ?? turning / 2;
+  expectThat(count === turning / 2, `${where}: rope.frequencies`, `${turning / 2}, one for each pair`, count);
 }

@@ -1,4 +1,4 @@
-import { expectKnownOptions } from '@scmoe/errors';
+import { expectKnownOptions, expectThat } from '@scmoe/errors';
 import { resolveOptions, type OptionSpecs, type OptionsOf } from '@scmoe/gating';
 
 import { backboneOptions, resolveBackbone, type ResolvedBackbone } from '../../config/BackboneConfig.js';
@@ -37,5 +37,9 @@ export function resolveBlock(config: BlockConfig): ResolvedBlock {
   expectKnownOptions('block', config, Object.keys(blockOptions));
   const backbone = resolveBackbone(config);
   const moe = resolveMoe(config, backbone, { position: 'pos1', sharedNormOf: own.sharedNormOf });
+  if (backbone.normPlacement === 'after') {
+    const isPlain = !moe?.shortcut && !moe?.postNorm;
+    expectThat(isPlain, 'normPlacement', 'before with a shortcut or a norm on the sum of the experts', 'after');
+  }
   return { kind: own.kind, ...backbone, moe };
 }

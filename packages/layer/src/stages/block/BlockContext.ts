@@ -1,10 +1,10 @@
 import type { ResidualDropout } from '../../sublayers/residualDropout.js';
-import type { KeyValues } from '../../sublayers/selfAttention.js';
+import type { AttentionCache } from '../../sublayers/blockAttention.js';
 import type { MoeContext } from '../../moe/moeSublayer.js';
 
 /** Keys and values of the tokens so far. */
 export type BlockCache = {
-  attention: KeyValues;
+  attention: AttentionCache;
 };
 
 /** What a pass through a block depends on besides parameters and configuration. */

@@ -1,10 +1,9 @@
-import { selfAttentionCost } from '@scmoe/scheduler';
 import * as tf from '@tensorflow/tfjs';
 
 import { feedForward, feedForwardCost } from '../../sublayers/feedForward.js';
 import { normalize } from '../../sublayers/normalize.js';
 import { residualDropout } from '../../sublayers/residualDropout.js';
-import { selfAttention, type KeyValues } from '../../sublayers/selfAttention.js';
+import { blockAttention, blockAttentionCost, type AttentionCache } from '../../sublayers/blockAttention.js';
 import { shortcutNorm } from '../../sublayers/shortcutNorm.js';
 import type { ResolvedBlock } from './BlockConfig.js';
 import { moeSublayer, type SublayerValues } from '../../moe/moeSublayer.js';
@@ -22,7 +21,7 @@ export interface BlockValues extends SublayerValues {
   u: tf.Tensor3D;
   /** Output of the block. */
   y: tf.Tensor3D;
-  keyValues: KeyValues;
+  keyValues: AttentionCache;
 }
 
 /**
@@ -36,19 +35,26 @@ export function blockOperators(
 ): Operator<BlockValues>[] {
   const { computation } = operatorsOver<BlockValues>();
   const { moe } = config;
-  const drop = residualDropout(config.dropout, context.dropout);
+  const drop = residualDropout(config, context.dropout);
+  const isAfter = config.normPlacement === 'after';
+  const norm = (name: string, x: tf.Tensor3D) => normalize(x, below(parameters, name), config);
   const attention = computation({
     kind: 'attention',
     inputs: ['x'],
     outputs: ['c', 'u', 'keyValues'],
     run: ({ x }) => {
-      const normed = normalize(x, below(parameters, 'normAttn'), config);
+      const read = isAfter ? x : norm('normAttn', x);
       const { past, mask } = context;
-      const { output, all } = selfAttention(normed, below(parameters, 'attn'), config, { past: past?.attention, mask });
-      const c: tf.Tensor3D = tf.add(x, drop(output, 0));
-      return { c, u: normalize(c, below(parameters, moe ? 'normMoe' : 'normMlp'), config), keyValues: all };
+      const { output, all } = blockAttention(read, below(parameters, 'attn'), config, { past: past?.attention, mask });
+      const c: tf.Tensor3D = tf.add(x, drop(isAfter ? norm('normAttn', output) : output, 0));
+      return { c, u: isAfter ? c : norm(moe ? 'normMoe' : 'normMlp', c), keyValues: all };
     },
-    cost: (of) => [of.norm(config.norm), ...selfAttentionCost(of, config), of.norm(config.norm)],
+    cost: (of) => {
+      const norms = [of.norm(config.norm)];
+      return isAfter
+        ? [...blockAttentionCost(of, config), ...norms]
+        : [...norms, ...blockAttentionCost(of, config), ...norms];
+    },
   });
   if (!moe) {
     const mlp = computation({
@@ -57,16 +63,20 @@ export function blockOperators(
       outputs: ['y'],
       run: ({ c, u }) => {
         const output = feedForward(u, below(parameters, 'mlp'), config.activation, { bias: config.ffnBias });
-        return { y: tf.add(c, drop(output, 1)) };
+        return { y: tf.add(c, drop(isAfter ? norm('normMlp', output) : output, 1)) };
       },
-      cost: (of) => feedForwardCost(of, config.ffnHidden, config),
+      cost: (of) => [...feedForwardCost(of, config.ffnHidden, config), ...(isAfter ? [of.norm(config.norm)] : [])],
     });
     return [attention, mlp];
   }
 
   const tap = moe.shortcut ? 'x' : 'u';
-  const norm = shortcutNorm(parameters, config, moe);
-  const sublayer = moeSublayer<BlockValues>(parameters, moe, { tap, norm }, context);
+  const sublayer = moeSublayer<BlockValues>(
+    parameters,
+    moe,
+    { tap, norm: shortcutNorm(parameters, config, moe) },
+    context,
+  );
   return [
     ...(tap === 'x' ? sublayer.routed : []),
     attention,

@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 
 import { feedForwardSpecs } from '../../sublayers/feedForward.js';
 import { normSpecs } from '../../sublayers/normalize.js';
-import { attentionSpecs } from '../../sublayers/selfAttention.js';
+import { blockAttentionSpecs } from '../../sublayers/blockAttention.js';
 import { resolveBlock, type BlockConfig, type ResolvedBlock } from './BlockConfig.js';
 import type { ShardOptions } from '../../moe/expertShard.js';
 import { initializeParameters, type InitializationOptions } from '../../parameters/initializeParameters.js';
@@ -17,7 +17,7 @@ export function blockSpecs(config: ResolvedBlock, { experts }: ShardOptions = {}
   const { dModel: d, norm, activation, ffnBias, ffnHidden, moe } = config;
   return {
     ...under('normAttn', normSpecs(d, norm)),
-    ...under('attn', attentionSpecs(config)),
+    ...under('attn', blockAttentionSpecs(config)),
     ...(moe
       ? expertBlockSpecs(config, moe, experts)
       : {

@@ -1,4 +1,4 @@
-import { expectKnownOptions, expectPositiveInteger, expectThat } from '@scmoe/errors';
+import { expectKnownOptions, expectThat } from '@scmoe/errors';
 import { resolveOptions, resolveRouter, routerOptions, type OptionSpecs, type OptionsOf } from '@scmoe/gating';
 
 import {
@@ -7,11 +7,6 @@ import {
   type BackboneConfig,
   type ResolvedBackbone,
 } from '../../config/BackboneConfig.js';
-import {
-  latentOptions,
-  resolveLatentAttention,
-  type ResolvedLatentAttention,
-} from '../../config/LatentAttentionConfig.js';
 import { expertOptions, type ResolvedExperts } from '../../config/MoeConfig.js';
 
 /** All options of a LongCat block. */
@@ -26,8 +21,6 @@ export const longcatOptions = {
     derived: 'latent where latent is given',
     help: 'attention with keys and values of every head, or latent',
   },
-  /** Sizes of both attentions where they are latent; it takes the place of `numKvHeads` and `rope`. */
-  latent: { type: 'record', options: latentOptions, optional: true, flag: false, help: 'sizes of latent attention' },
 } as const satisfies OptionSpecs;
 
 /** Attention of a LongCat block: with keys and values of every head, or latent (MLA). */
@@ -42,8 +35,6 @@ export interface LongcatBlockConfig extends OptionsOf<typeof longcatOptions> {}
 
 /** A LongCat block with every option decided. */
 export interface ResolvedLongcatBlock extends ResolvedBackbone {
-  /** Absent for multi-head attention. */
-  latent?: ResolvedLatentAttention;
   moe: ResolvedExperts;
 }
 
@@ -56,15 +47,17 @@ export function resolveLongcatBlock(config: LongcatBlockConfig): ResolvedLongcat
   const { latent } = config;
   const kind = { attention: longcatOptions.attention };
   const { attention } = resolveOptions(config, kind, { defaults: { attention: latent ? 'latent' : 'multiHead' } });
-  const backbone = attention === 'latent' ? latentBackbone(config) : resolveBackbone(withDefaults(config));
-  if (attention === 'multiHead') expectThat(latent === undefined, 'latent', "none with attention 'multiHead'", latent);
+  if (attention === 'latent')
+    expectThat(latent !== undefined, 'latent', "the sizes of latent attention for attention 'latent'", latent);
+  else expectThat(latent === undefined, 'latent', "none with attention 'multiHead'", latent);
+  const backbone = resolveBackbone(withDefaults(config));
+  expectThat(backbone.normPlacement === 'before', 'normPlacement', 'before in a LongCat block', backbone.normPlacement);
   const { activation, ffnBias, ffnHidden } = backbone;
   const { expertHidden } = resolveOptions(config, expertOptions, { defaults: { expertHidden: ffnHidden } });
   const { normalizeWeights = false, correctionBias = true } = config;
   const router = resolveRouter({ ...config, normalizeWeights, correctionBias }, { topK: 2 });
   return {
     ...backbone,
-    latent: latent && resolveLatentAttention(latent),
     moe: { ...router, activation, ffnBias, expertHidden, dual: false },
   };
 }
@@ -75,17 +68,3 @@ const withDefaults = (config: LongcatBlockConfig): BackboneConfig => ({
   norm: config.norm ?? 'rms',
   attentionBias: config.attentionBias ?? false,
 });
-
-function latentBackbone(config: LongcatBlockConfig): ResolvedBackbone {
-  const { latent, numHeads, numKvHeads, rope } = config;
-  expectThat(latent !== undefined, 'latent', "the sizes of latent attention for attention 'latent'", latent);
-  expectThat(rope === undefined, 'rope', "none with attention 'latent', which turns by latent.ropeTheta", rope);
-  expectThat(numKvHeads === undefined, 'numKvHeads', "none with attention 'latent'", numKvHeads);
-  expectPositiveInteger('numHeads', numHeads);
-  // Latent heads have sizes of their own: they need not divide dModel.
-  return {
-    ...resolveBackbone({ ...withDefaults(config), numHeads: 1, numKvHeads: 1 }),
-    numHeads,
-    numKvHeads: numHeads,
-  };
-}

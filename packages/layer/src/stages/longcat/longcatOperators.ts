@@ -7,7 +7,7 @@ import { moeSublayer, type MoeContext, type SublayerValues } from '../../moe/moe
 import type { CostContext } from '../../cost/CostContext.js';
 import { below, type ParameterRecord } from '../../parameters/ParameterRecord.js';
 import { operatorsOver, type Computation, type Operator } from '../../plan/Operator.js';
-import { longcatAttention, longcatAttentionCost, type AttentionCache } from './longcatAttention.js';
+import { blockAttention, blockAttentionCost, type AttentionCache } from '../../sublayers/blockAttention.js';
 import type { ResolvedLongcatBlock } from './LongcatBlockConfig.js';
 
 /** Everything that the operators of a LongCat block read and write, by name. All activations are (B, S, d). */
@@ -57,13 +57,13 @@ export function longcatOperators(
   const { computation } = operatorsOver<LongcatValues>();
   const norm = (name: string, x: tf.Tensor3D) => normalize(x, below(parameters, name), config);
   const attend = (index: 1 | 2, x: tf.Tensor3D) =>
-    longcatAttention(norm(`normAttn${index}`, x), below(parameters, `attn${index}`), config, {
+    blockAttention(norm(`normAttn${index}`, x), below(parameters, `attn${index}`), config, {
       past: context.past?.[`attention${index}`],
       mask: context.mask,
     });
   const mlp = (index: 1 | 2, x: tf.Tensor3D) =>
     feedForward(x, below(parameters, `mlp${index}`), config.activation, { bias: config.ffnBias });
-  const drop = residualDropout(config.dropout, context.dropout);
+  const drop = residualDropout(config, context.dropout);
   const mlpCost = (of: CostContext) => feedForwardCost(of, config.ffnHidden, config);
 
   const attention1 = computation({
@@ -76,7 +76,7 @@ export function longcatOperators(
       const a: tf.Tensor3D = tf.add(x, drop(output, 0));
       return { a, u: norm('normMlp1', a), keyValues1: all };
     },
-    cost: (of) => [of.norm(config.norm), ...longcatAttentionCost(of, config), of.norm(config.norm)],
+    cost: (of) => [of.norm(config.norm), ...blockAttentionCost(of, config), of.norm(config.norm)],
   });
   const mlp1 = computation({
     name: 'mlp1',
@@ -95,7 +95,7 @@ export function longcatOperators(
       const { output, all } = attend(2, b);
       return { c: tf.add(b, drop(output, 2)), keyValues2: all };
     },
-    cost: (of) => [of.norm(config.norm), ...longcatAttentionCost(of, config)],
+    cost: (of) => [of.norm(config.norm), ...blockAttentionCost(of, config)],
   });
   const mlp2 = computation({
     name: 'mlp2',

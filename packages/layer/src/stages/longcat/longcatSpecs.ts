@@ -1,12 +1,12 @@
 import type * as tf from '@tensorflow/tfjs';
 
 import { feedForwardSpecs } from '../../sublayers/feedForward.js';
+import { blockAttentionSpecs } from '../../sublayers/blockAttention.js';
 import { normSpecs } from '../../sublayers/normalize.js';
 import type { ShardOptions } from '../../moe/expertShard.js';
 import { sublayerSpecs } from '../../moe/moeSublayer.js';
 import { initializeParameters, type InitializationOptions } from '../../parameters/initializeParameters.js';
 import { expectParametersFit, under, type ParameterSpecs } from '../../parameters/ParameterSpec.js';
-import { longcatAttentionSpecs } from './longcatAttention.js';
 import { resolveLongcatBlock, type LongcatBlockConfig, type ResolvedLongcatBlock } from './LongcatBlockConfig.js';
 
 /**
@@ -17,7 +17,7 @@ export function longcatSpecs(config: ResolvedLongcatBlock, { experts }: ShardOpt
   const { dModel: d, norm, activation, ffnBias, ffnHidden, moe } = config;
   const half = (index: 1 | 2): ParameterSpecs => ({
     ...under(`normAttn${index}`, normSpecs(d, norm)),
-    ...under(`attn${index}`, longcatAttentionSpecs(config)),
+    ...under(`attn${index}`, blockAttentionSpecs(config)),
     ...under(`normMlp${index}`, normSpecs(d, norm)),
     ...under(`mlp${index}`, feedForwardSpecs(d, ffnHidden, activation, { bias: ffnBias })),
   });

@@ -1,4 +1,4 @@
-import { expectKnownOptions } from '@scmoe/errors';
+import { expectKnownOptions, expectThat } from '@scmoe/errors';
 import { resolveOptions, type OptionSpecs, type OptionsOf } from '@scmoe/gating';
 
 import { backboneOptions, resolveBackbone, type ResolvedBackbone } from '../../config/BackboneConfig.js';
@@ -48,5 +48,6 @@ export function resolvePair(config: PairConfig): ResolvedPair {
   );
   expectKnownOptions('pair', config, Object.keys(pairOptions));
   const backbone = resolveBackbone(config);
+  expectThat(backbone.normPlacement === 'before', 'normPlacement', 'before in pairs', backbone.normPlacement);
   return { kind: own.kind, ...backbone, moe: resolveMoe(config, backbone, own) };
 }

@@ -1,11 +1,11 @@
 import type { ResidualDropout } from '../../sublayers/residualDropout.js';
-import type { KeyValues } from '../../sublayers/selfAttention.js';
+import type { AttentionCache } from '../../sublayers/blockAttention.js';
 import type { MoeContext } from '../../moe/moeSublayer.js';
 
 /** Keys and values of the tokens so far, of both attentions of a pair. */
 export type PairCache = {
-  attention1: KeyValues;
-  attention2: KeyValues;
+  attention1: AttentionCache;
+  attention2: AttentionCache;
 };
 
 /** What a pass through a pair depends on besides parameters and configuration. */

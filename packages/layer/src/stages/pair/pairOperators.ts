@@ -1,11 +1,10 @@
-import { selfAttentionCost } from '@scmoe/scheduler';
 import * as tf from '@tensorflow/tfjs';
 
 import { outputOperator } from '../../moe/expertBlock.js';
 import { feedForward, feedForwardCost } from '../../sublayers/feedForward.js';
 import { normalize } from '../../sublayers/normalize.js';
 import { residualDropout } from '../../sublayers/residualDropout.js';
-import { selfAttention, type KeyValues } from '../../sublayers/selfAttention.js';
+import { blockAttention, blockAttentionCost, type AttentionCache } from '../../sublayers/blockAttention.js';
 import { shortcutNorm } from '../../sublayers/shortcutNorm.js';
 import type { Position, ResolvedMoe } from '../../config/BlockMoeConfig.js';
 import type { ResolvedPair } from './PairConfig.js';
@@ -26,8 +25,8 @@ export interface PairValues extends SublayerValues {
   u: tf.Tensor3D;
   /** Output of the pair. */
   y: tf.Tensor3D;
-  keyValues1: KeyValues;
-  keyValues2: KeyValues;
+  keyValues1: AttentionCache;
+  keyValues2: AttentionCache;
 }
 
 /** An activation of a pair that gate and experts can read. */
@@ -77,7 +76,7 @@ const { computation } = operatorsOver<PairValues>();
 
 function backboneOperators(parameters: ParameterRecord, config: ResolvedPair, context: PairContext) {
   const norm = (name: string, x: tf.Tensor3D) => normalize(x, below(parameters, name), config);
-  const drop = residualDropout(config.dropout, context.dropout);
+  const drop = residualDropout(config, context.dropout);
   const { mask } = context;
   return [
     computation({
@@ -87,10 +86,13 @@ function backboneOperators(parameters: ParameterRecord, config: ResolvedPair, co
       outputs: ['a', 'keyValues1'],
       run: ({ x }) => {
         const past = context.past?.attention1;
-        const { output, all } = selfAttention(norm('normAttn1', x), below(parameters, 'attn1'), config, { past, mask });
+        const { output, all } = blockAttention(norm('normAttn1', x), below(parameters, 'attn1'), config, {
+          past,
+          mask,
+        });
         return { a: tf.add(x, drop(output, 0)), keyValues1: all };
       },
-      cost: (of) => [of.norm(config.norm), ...selfAttentionCost(of, config)],
+      cost: (of) => [of.norm(config.norm), ...blockAttentionCost(of, config)],
     }),
     computation({
       name: 'mlp1',
@@ -112,17 +114,20 @@ function backboneOperators(parameters: ParameterRecord, config: ResolvedPair, co
       outputs: ['c', 'u', 'keyValues2'],
       run: ({ b }) => {
         const past = context.past?.attention2;
-        const { output, all } = selfAttention(norm('normAttn2', b), below(parameters, 'attn2'), config, { past, mask });
+        const { output, all } = blockAttention(norm('normAttn2', b), below(parameters, 'attn2'), config, {
+          past,
+          mask,
+        });
         const c: tf.Tensor3D = tf.add(b, drop(output, 2));
         return { c, u: norm(config.moe ? 'normMoe' : 'normMlp2', c), keyValues2: all };
       },
-      cost: (of) => [of.norm(config.norm), ...selfAttentionCost(of, config), of.norm(config.norm)],
+      cost: (of) => [of.norm(config.norm), ...blockAttentionCost(of, config), of.norm(config.norm)],
     }),
   ] as const;
 }
 
 function secondMlp(parameters: ParameterRecord, config: ResolvedPair, context: PairContext): Computation<PairValues> {
-  const drop = residualDropout(config.dropout, context.dropout);
+  const drop = residualDropout(config, context.dropout);
   return computation({
     name: 'mlp2',
     kind: 'mlp',

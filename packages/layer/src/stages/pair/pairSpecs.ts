@@ -1,4 +1,4 @@
-import { attentionSpecs } from '../../sublayers/selfAttention.js';
+import { blockAttentionSpecs } from '../../sublayers/blockAttention.js';
 import { feedForwardSpecs } from '../../sublayers/feedForward.js';
 import { normSpecs } from '../../sublayers/normalize.js';
 import { resolvePair, type PairConfig, type ResolvedPair } from './PairConfig.js';
@@ -17,11 +17,11 @@ export function pairSpecs(config: ResolvedPair, { experts }: ShardOptions = {}):
   const mlp = feedForwardSpecs(d, ffnHidden, activation, { bias: ffnBias });
   return {
     ...under('normAttn1', normSpecs(d, norm)),
-    ...under('attn1', attentionSpecs(config)),
+    ...under('attn1', blockAttentionSpecs(config)),
     ...under('normMlp', normSpecs(d, norm)),
     ...under('mlp', mlp),
     ...under('normAttn2', normSpecs(d, norm)),
-    ...under('attn2', attentionSpecs(config)),
+    ...under('attn2', blockAttentionSpecs(config)),
     ...(moe
       ? expertBlockSpecs(config, moe, experts)
       : { ...under('normMlp2', normSpecs(d, norm)), ...under('mlp2', mlp) }),

@@ -3,7 +3,7 @@ import { expectThat } from '@scmoe/errors';
 import { Float } from '../config/Float.js';
 import { same, transposed } from '../tensors/TensorRule.js';
 import { gptArchitecture } from './gptArchitecture.js';
-import { backboneOf, denseOnly } from './requirements.js';
+import { backboneOf, denseOnly, expectFamily } from './requirements.js';
 
 const activations = { gelu_new: 'gelu_tanh', gelu_pytorch_tanh: 'gelu_tanh', gelu: 'gelu' } as const;
 
@@ -40,6 +40,7 @@ export const gpt2 = gptArchitecture({
 
   writeConfig(config) {
     denseOnly(config);
+    expectFamily(config);
     const { numHeads, numKvHeads, ffnHidden, ffnBias, activation, attentionBias, dropout } = backboneOf(config);
     expectThat(config.positionEncoding === 'learned', 'positionEncoding', 'learned', config.positionEncoding);
     expectThat(config.norm === 'layer', 'norm', 'layer', config.norm);

@@ -23,6 +23,7 @@ export interface GptFamily extends Pick<
 export function gptArchitecture(family: GptFamily): Architecture<GptConfig, Gpt> {
   return {
     ...family,
+    model: Gpt,
     writeConfig: (config) => family.writeConfig(resolveGpt(config)),
     specs: (config, options) => gptSpecs(resolveGpt(config), options),
     rules: (config) => layerRules(family.rules, config),

@@ -6,16 +6,18 @@ import { longcatFlashSpecs } from '../../longcatFlash/longcatFlashSpecs.js';
 import type { Architecture } from '../Architecture.js';
 import type { ConfigReader } from '../config/ConfigReader.js';
 import { Float } from '../config/Float.js';
-import { ropeTheta } from '../config/ropeTheta.js';
+import { readRope, writeRope } from '../config/rope.js';
 import type { JsonObject } from '../folder/openFolder.js';
 import { splitExperts } from '../layouts/splitExperts.js';
 import { same, transposed, type TensorRule } from '../tensors/TensorRule.js';
+import { latentRules } from './latentAttention.js';
 import { expectRouter } from './requirements.js';
 
 /** LongCat-Flash (arXiv 2509.01322), `longcat_flash` in transformers. */
 export const longcatFlash: Architecture<LongcatFlashConfig, LongcatFlash> = {
   modelType: 'longcat_flash',
   className: 'LongcatFlashForCausalLM',
+  model: LongcatFlash,
   prefix: 'model.',
   readConfig,
   writeConfig,
@@ -74,7 +76,7 @@ function readConfig(config: ConfigReader): LongcatFlashConfig {
       qkNopeHeadDim,
       qkRopeHeadDim,
       vHeadDim: config.integer('v_head_dim', 128),
-      ropeTheta: ropeTheta(config, 1e7),
+      ropeTheta: plainTheta(config),
     },
     ffnHidden: config.integer('ffn_hidden_size', 12288),
     sequenceLength: config.integer('max_position_embeddings', 131072),
@@ -90,14 +92,25 @@ function readConfig(config: ConfigReader): LongcatFlashConfig {
   };
 }
 
+/** @throws PretrainedError where the angles are scaled, or not all of a head's turn */
+function plainTheta(config: ConfigReader): number {
+  const { theta, partial, scaling } = readRope(config, { theta: 1e7 });
+  const key = config.take('rope_scaling') === undefined ? 'rope_parameters' : 'rope_scaling';
+  if (scaling) config.fail(key, 'only rope_type "default" is supported');
+  if (partial !== 1) config.fail(key, 'only angles for all of qk_rope_head_dim are supported');
+  return theta;
+}
+
 function writeConfig(config: LongcatFlashConfig): JsonObject {
   const { block, vocabSize, sequenceLength, normEpsilon } = resolveLongcatFlash(config);
   const { dModel, numHeads, ffnHidden, attentionBias, moe } = block;
   const latent = block.latent!;
   expectThat(attentionBias !== 'qkv', 'attentionBias', 'true or false', attentionBias);
   expectRouter(moe, router);
-  const { qLoraRank, scaleLatents, latentNormEpsilon } = latent;
+  const { qLoraRank, scaleLatents, latentNormEpsilon, ropeStyle, ropeScaling } = latent;
   expectThat(qLoraRank !== undefined, 'latent.qLoraRank', 'a latent of the queries', qLoraRank);
+  expectThat(ropeStyle === 'interleaved', 'latent.ropeStyle', 'interleaved', ropeStyle);
+  expectThat(!ropeScaling, 'latent.ropeScaling', 'none', ropeScaling);
   expectThat(scaleLatents, 'latent.scaleLatents', 'true', scaleLatents);
   expectThat(latentNormEpsilon === 1e-6, 'latent.latentNormEpsilon', '1e-6', latentNormEpsilon);
   return {
@@ -122,9 +135,7 @@ function writeConfig(config: LongcatFlashConfig): JsonObject {
     qk_nope_head_dim: latent.qkNopeHeadDim,
     qk_rope_head_dim: latent.qkRopeHeadDim,
     rms_norm_eps: new Float(normEpsilon),
-    // Where transformers 5 looks, and where versions before it do.
-    rope_parameters: { rope_theta: new Float(latent.ropeTheta), rope_type: 'default' },
-    rope_theta: new Float(latent.ropeTheta),
+    ...writeRope({ theta: latent.ropeTheta, partial: 1 }),
     routed_scaling_factor: new Float(moe.routedScalingFactor),
     tie_word_embeddings: false,
     v_head_dim: latent.vHeadDim,
@@ -142,21 +153,9 @@ const router = {
 } as const;
 
 const halves = [1, 2] as const;
-const attentions: TensorRule[] = halves.flatMap((half) => {
-  const [ours, theirs] = [`block{layer}.attn${half}`, `model.layers.{layer}.self_attn.${half - 1}`];
-  return [
-    transposed(`${ours}.wqDown`, `${theirs}.q_a_proj.weight`),
-    same(`${ours}.bqDown`, `${theirs}.q_a_proj.bias`),
-    same(`${ours}.normQ.weight`, `${theirs}.q_a_layernorm.weight`),
-    transposed(`${ours}.wqUp`, `${theirs}.q_b_proj.weight`),
-    transposed(`${ours}.wkvDown`, `${theirs}.kv_a_proj_with_mqa.weight`),
-    same(`${ours}.bkvDown`, `${theirs}.kv_a_proj_with_mqa.bias`),
-    same(`${ours}.normKv.weight`, `${theirs}.kv_a_layernorm.weight`),
-    transposed(`${ours}.wkvUp`, `${theirs}.kv_b_proj.weight`),
-    transposed(`${ours}.wo`, `${theirs}.o_proj.weight`),
-    same(`${ours}.bo`, `${theirs}.o_proj.bias`),
-  ];
-});
+const attentions = halves.flatMap((half) =>
+  latentRules(`block{layer}.attn${half}`, `model.layers.{layer}.self_attn.${half - 1}`),
+);
 const projections = ['gate', 'up', 'down'] as const;
 
 const rules: readonly TensorRule[] = [

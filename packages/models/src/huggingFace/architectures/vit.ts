@@ -12,6 +12,7 @@ import { renameTensors } from '../layouts/renameTensors.js';
 import { PretrainedError } from '../PretrainedError.js';
 import { same, transposed, type TensorRule } from '../tensors/TensorRule.js';
 import { layerRules } from './layerRules.js';
+import { vitClassifier } from './vitClassifier.js';
 
 const activations = { gelu: 'gelu', gelu_new: 'gelu_tanh', gelu_pytorch_tanh: 'gelu_tanh', silu: 'silu' } as const;
 
@@ -19,6 +20,7 @@ const activations = { gelu: 'gelu', gelu_new: 'gelu_tanh', gelu_pytorch_tanh: 'g
 export const vit: Architecture<VitConfig, Vit> = {
   modelType: 'vit',
   className: 'ViTForImageClassification',
+  model: Vit,
   prefix: 'vit.',
 
   readConfig(config) {
@@ -69,6 +71,7 @@ export const vit: Architecture<VitConfig, Vit> = {
   create: (config, parameters, { experts }) => new Vit(config, { parameters, experts }),
   // The bare backbone pools the class token for tasks that a classifier does not have.
   isUnused: (name) => /^(vit\.)?pooler\./.test(name),
+  classifier: (options) => vitClassifier(vit, options),
 };
 
 /** A side, or the same for rows and columns, which transformers may write as a list. */

@@ -77,6 +77,25 @@ export class ConfigReader {
     for (const key of keys) this.known.add(key);
   }
 
+  /** Whether the option is there, with a value or null. */
+  has(key: string): boolean {
+    return this.json[key] !== undefined;
+  }
+
+  /** Whether the option is there and null, which says something else where a missing one has a default. */
+  isNull(key: string): boolean {
+    return this.json[key] === null;
+  }
+
+  /** The first of several names of one option that is there, or the first of all. @throws PretrainedError where they differ */
+  nameOf(...keys: [string, ...string[]]): string {
+    const [first = keys[0], ...others] = keys.filter((key) => this.take(key) !== undefined);
+    for (const other of others)
+      if (this.json[other] !== this.json[first])
+        this.fail(other, `expected ${first} = ${JSON.stringify(this.json[first])}`);
+    return first;
+  }
+
   /** Its value as it stands there; undefined where it is absent or null. */
   take(key: string): unknown {
     this.known.add(key);

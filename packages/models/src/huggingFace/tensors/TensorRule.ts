@@ -3,12 +3,16 @@
  * `{block}` and the like stand for a number that is the same on both sides.
  */
 export interface TensorRule {
-  /** Names in the model. Several lie side by side along the last axis of one of theirs (GPT-2's c_attn). */
+  /** Names in the model. Several lie side by side along the last axis of one of theirs, which is turned afterwards (c_attn). */
   readonly ours: string | readonly string[];
   /** The name in the checkpoint. With `{expert}`: one tensor for each entry of ours along its first axis. */
   readonly theirs: string;
-  /** Theirs is (out, in) where ours is (in, out). */
+  /** Theirs is (out, in) where ours is (in, out); of stacked experts (E, out, in) and (E, in, out). */
   readonly transposed?: boolean;
+  /** Several of ours take turns along the last axis, element by element, and do not lie side by side. */
+  readonly interleaved?: boolean;
+  /** Theirs has one axis more, of one entry, in front of ours. */
+  readonly leadingOne?: boolean;
   /** Shape of theirs, where it has other axes than ours (after the transposition) with the elements in the same order. */
   readonly shape?: readonly number[];
 }

@@ -33,7 +33,10 @@ export async function importTensors(
       const parts: tf.Tensor[] = [];
       for (const theirs of link.theirs) {
         const data = toFloat32(await folder.read(place(theirs.name)));
-        parts.push(tf.tensor(data, [...theirs.shape], 'float32'));
+        const { first, count } = link.part ?? { first: 0, count: theirs.shape[0]! };
+        const size = data.length / theirs.shape[0]!;
+        const own = data.subarray(first * size, (first + count) * size);
+        parts.push(tf.tensor(own, [count, ...theirs.shape.slice(1)], 'float32'));
       }
       Object.assign(tensors, toOurs(link, parts));
       tf.dispose(parts);
@@ -46,19 +49,30 @@ export async function importTensors(
 }
 
 /** Theirs, one or one for each expert, in our names and layout. */
-function toOurs({ ours, stacked, transposed }: TensorLink, theirs: tf.Tensor[]): Record<string, tf.Tensor> {
+function toOurs(
+  { ours, stacked, transposed, interleaved }: TensorLink,
+  theirs: tf.Tensor[],
+): Record<string, tf.Tensor> {
   return tf.tidy(() => {
-    const oriented = theirs.map((tensor) => {
-      if (!transposed) return tensor;
-      const columns = ours.reduce((sum, { shape }) => sum + shape.at(-1)!, 0);
-      return tf.transpose(tf.reshape(tensor, [columns, -1]));
-    });
+    const sizes = ours.map(({ shape }) => shape.at(-1)!);
+    const columns = sizes.reduce((sum, size) => sum + size, 0);
+    const leading = stacked ? [] : ours[0]!.shape.slice(0, -2);
+    const oriented = theirs.map((tensor) =>
+      transposed ? swapped(tf.reshape(tensor, [...leading, columns, -1])) : tensor,
+    );
     const whole = stacked ? tf.stack(oriented) : oriented[0]!;
     if (ours.length === 1) return { [ours[0]!.name]: tf.reshape(whole, [...ours[0]!.shape]) };
-    const sizes = ours.map(({ shape }) => shape.at(-1)!);
-    const split = tf.split(whole, sizes, -1);
+    const split = interleaved
+      ? tf.unstack(tf.reshape(whole, [...whole.shape.slice(0, -1), -1, ours.length]), -1)
+      : tf.split(whole, sizes, -1);
     return Object.fromEntries(ours.map(({ name }, i) => [name, split[i]!]));
   });
+}
+
+/** The last two axes in each other's place. */
+function swapped(x: tf.Tensor): tf.Tensor {
+  const axes = x.shape.map((_, axis) => axis);
+  return tf.transpose(x, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
 }
 
 function checkTensors(

@@ -15,8 +15,12 @@ export interface TensorLink {
   readonly ours: readonly TensorPlace[];
   /** One, or one for each expert that this rank has. */
   readonly theirs: readonly TensorPlace[];
+  /** Theirs is one for each expert. */
   readonly stacked: boolean;
   readonly transposed: boolean;
+  readonly interleaved: boolean;
+  /** Where theirs is one for all experts and this rank has a part: its entries along the first axis. */
+  readonly part?: { readonly first: number; readonly count: number };
   /** Names of theirs that other ranks have: experts that are not here. */
   readonly elsewhere: readonly string[];
 }
@@ -49,8 +53,10 @@ function link(rule: TensorRule, numbers: Numbers, specs: ParameterSpecs): Tensor
   const names = [rule.ours].flat().map((pattern) => fill(pattern, numbers));
   const ours = names.map((name) => ({ name, shape: specs[name]!.shape }));
   const stacked = rule.theirs.includes('{expert}');
-  const shape = rule.shape ?? shapeOfTheirs(ours, { stacked, transposed: rule.transposed ?? false });
-  const { first, of } = specs[names[0]!]!.part ?? { first: 0, of: ours[0]!.shape[0]! };
+  const plain = shapeOfTheirs(ours, { stacked, transposed: rule.transposed ?? false });
+  const shape = rule.shape ?? (rule.leadingOne ? [1, ...plain] : plain);
+  const { part } = specs[names[0]!]!;
+  const { first, of } = part ?? { first: 0, of: ours[0]!.shape[0]! };
   const count = ours[0]!.shape[0]!;
   const every = stacked
     ? Array.from({ length: of }, (_, expert) => fill(rule.theirs, { ...numbers, expert: String(expert) }))
@@ -58,9 +64,11 @@ function link(rule: TensorRule, numbers: Numbers, specs: ParameterSpecs): Tensor
   const here = stacked ? every.slice(first, first + count) : every;
   return {
     ours,
-    theirs: here.map((name) => ({ name, shape })),
+    theirs: here.map((name) => ({ name, shape: part && !stacked ? [of, ...shape.slice(1)] : shape })),
     stacked,
     transposed: rule.transposed ?? false,
+    interleaved: rule.interleaved ?? false,
+    ...(part && !stacked && { part: { first, count } }),
     elsewhere: every.filter((name) => !here.includes(name)),
   };
 }
@@ -71,7 +79,7 @@ function shapeOfTheirs(
 ): number[] {
   const shape = stacked ? ours[0]!.shape.slice(1) : [...ours[0]!.shape];
   shape[shape.length - 1] = ours.reduce((sum, place) => sum + place.shape.at(-1)!, 0);
-  return transposed ? shape.reverse() : shape;
+  return transposed ? [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!] : shape;
 }
 
 /** `block{block}.attn.wq` as an expression that finds the numbers. */

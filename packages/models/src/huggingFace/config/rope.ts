@@ -1,0 +1,146 @@
+import type { RopeScalingConfig } from '@scmoe/layer';
+
+import type { ConfigReader } from './ConfigReader.js';
+import { Float } from './Float.js';
+import type { JsonObject } from '../folder/openFolder.js';
+
+/** Rotary positions as configurations have them. */
+export interface RopeSettings {
+  theta: number;
+  /** Share of each head that turns. */
+  partial: number;
+  scaling?: RopeScalingConfig;
+}
+
+/** Names of the settings of scaled angles, in configurations and here. */
+const scalingNames = {
+  linear: { factor: 'factor' },
+  llama3: {
+    factor: 'factor',
+    original_max_position_embeddings: 'originalLength',
+    low_freq_factor: 'lowFrequencyFactor',
+    high_freq_factor: 'highFrequencyFactor',
+  },
+  yarn: {
+    factor: 'factor',
+    original_max_position_embeddings: 'originalLength',
+    beta_fast: 'betaFast',
+    beta_slow: 'betaSlow',
+    truncate: 'truncate',
+    attention_factor: 'attentionFactor',
+    mscale: 'mscale',
+    mscale_all_dim: 'mscaleAllDim',
+  },
+} as const satisfies Record<RopeScalingConfig['type'], Record<string, keyof RopeScalingConfig>>;
+
+/**
+ * Reads the rotary positions. Since transformers 5 all stands in `rope_parameters`; before that `rope_theta` and
+ * `partial_rotary_factor` stood at the top, beside `rope_scaling`, which in transformers 5 takes the place of the whole
+ * `rope_parameters` where it is not null. What is within goes before what is at the top.
+ *
+ * @param defaults what the family has where nothing is said, also of scaled angles
+ * @throws PretrainedError naming the key, and what in it is not known
+ */
+export function readRope(
+  config: ConfigReader,
+  { theta, partial = 1, scaling }: { theta: number; partial?: number; scaling?: RopeScalingConfig },
+): RopeSettings {
+  const atTop = {
+    theta: config.positive('rope_theta', theta),
+    partial: config.positive('partial_rotary_factor', partial),
+  };
+  const [parameters, legacy] = [config.take('rope_parameters'), config.take('rope_scaling')];
+  const key = legacy === undefined ? 'rope_parameters' : 'rope_scaling';
+  const given = legacy ?? parameters;
+  if (given === undefined) return { ...atTop, ...(scaling && { scaling }) };
+  if (typeof given !== 'object' || Array.isArray(given)) config.fail(key, 'expected an object');
+  const { rope_theta: own, partial_rotary_factor: part, rope_type, type, ...rest } = given as Record<string, unknown>;
+  const found = {
+    theta: positive(config, key, 'rope_theta', own) ?? atTop.theta,
+    partial: positive(config, key, 'partial_rotary_factor', part) ?? atTop.partial,
+  };
+  const kind = rope_type ?? type ?? 'default';
+  const set = Object.entries(rest).filter(([, value]) => value !== null);
+  if (kind === 'default') {
+    if (set.length > 0) config.fail(key, `expected no ${set.map(([name]) => name).join(', ')} for rope_type "default"`);
+    return found;
+  }
+  if (!isScaling(kind))
+    config.fail(
+      key,
+      `only rope_type "default", ${Object.keys(scalingNames)
+        .map((each) => JSON.stringify(each))
+        .join(', ')} are supported`,
+    );
+  return { ...found, scaling: readScaling(config, key, kind, set) };
+}
+
+function readScaling(
+  config: ConfigReader,
+  key: string,
+  type: RopeScalingConfig['type'],
+  set: readonly [string, unknown][],
+): RopeScalingConfig {
+  const names: Readonly<Record<string, keyof RopeScalingConfig>> = scalingNames[type];
+  const unknown = set.filter(([name]) => !(name in names)).map(([name]) => name);
+  if (unknown.length > 0) config.fail(key, `expected no ${unknown.join(', ')} for rope_type "${type}"`);
+  const scaling: Record<string, unknown> = Object.fromEntries(set.map(([name, value]) => [names[name]!, value]));
+  for (const [name, value] of Object.entries(scaling)) {
+    const isRight = typeof value === (name === 'truncate' ? 'boolean' : 'number');
+    if (!isRight) config.fail(key, `expected ${name === 'truncate' ? 'true or false' : 'a number'} for each setting`);
+  }
+  const longest = config.integer('max_position_embeddings');
+  if (type === 'yarn') scaling['originalLength'] ??= longest;
+  if (type === 'yarn') scaling['factor'] ??= longest / (scaling['originalLength'] as number);
+  if (scaling['factor'] === undefined) config.fail(key, 'expected a factor');
+  if (type === 'llama3' && Object.keys(scaling).length < 4)
+    config.fail(key, `expected ${Object.keys(names).join(', ')}`);
+  return {
+    type,
+    ...(type === 'yarn' && { betaFast: 32, betaSlow: 1, truncate: true }),
+    ...scaling,
+  } as RopeScalingConfig;
+}
+
+/** What of {@link readRope} is an option of a model with heads of this size. */
+export function ropeOptionsOf({ theta, partial, scaling }: RopeSettings, headSize: number) {
+  const size = Math.trunc(headSize * partial);
+  return {
+    ropeTheta: theta,
+    ...(size !== headSize && { ropeSize: size }),
+    ...(scaling && { ropeScaling: scaling }),
+  };
+}
+
+/** The same settings where transformers 5 looks, and where versions before it do. */
+export function writeRope({ theta, partial, scaling }: RopeSettings): JsonObject {
+  const part = partial === 1 ? {} : { partial_rotary_factor: new Float(partial) };
+  const scaled = scaling && scalingJson(scaling);
+  return {
+    rope_parameters: { ...(scaled ?? { rope_type: 'default' }), rope_theta: new Float(theta), ...part },
+    rope_theta: new Float(theta),
+    ...part,
+    ...(scaled && { rope_scaling: scaled }),
+  };
+}
+
+function scalingJson(scaling: RopeScalingConfig): JsonObject {
+  const given: Readonly<Record<string, unknown>> = { ...scaling };
+  const settings = Object.entries(scalingNames[scaling.type]).flatMap(([theirs, ours]): [string, unknown][] => {
+    const value = given[ours];
+    // A weight of 0 is none.
+    if (value === undefined || (ours.startsWith('mscale') && value === 0)) return [];
+    return [[theirs, typeof value === 'number' && ours !== 'originalLength' ? new Float(value) : value]];
+  });
+  return { rope_type: scaling.type, ...(Object.fromEntries(settings) as JsonObject) };
+}
+
+function isScaling(kind: unknown): kind is RopeScalingConfig['type'] {
+  return typeof kind === 'string' && Object.hasOwn(scalingNames, kind);
+}
+
+function positive(config: ConfigReader, key: string, name: string, value: unknown): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!(typeof value === 'number' && value > 0)) config.fail(key, `expected a ${name} > 0`);
+  return value;
+}

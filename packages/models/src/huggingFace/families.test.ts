@@ -1,0 +1,41 @@
+import { availableBackends } from '@scmoe/testing';
+import * as tf from '@tensorflow/tfjs';
+
+import { Gpt } from '../gpt/Gpt.js';
+import { LongcatFlash } from '../longcatFlash/LongcatFlash.js';
+import { gpt2, mixtral, pretrainedFolderForEach } from '../testing/pretrainedFolder.js';
+import { Vit } from '../vit/Vit.js';
+import { loadPretrained, readPretrainedConfig } from './pretrained.js';
+
+const { folder, save } = pretrainedFolderForEach();
+
+beforeAll(() => tf.setBackend(availableBackends()[0]!));
+
+describe('loadPretrained', () => {
+  it('loads every family by its model type, and only what is asked for', async () => {
+    await save(gpt2);
+    const model = await loadPretrained(folder.path);
+    expect(model).toBeInstanceOf(Gpt);
+    model.dispose();
+    await expect(loadPretrained(folder.path, { as: Vit })).rejects.toThrow(
+      /config\.json: model_type: expected one of vit, got "gpt2"$/,
+    );
+    await expect(readPretrainedConfig(folder.path, { as: LongcatFlash })).rejects.toThrow(
+      /config\.json: model_type: expected one of longcat_flash, got "gpt2"$/,
+    );
+  });
+
+  it('refuses images for a model that has no use for them', async () => {
+    await save(gpt2);
+    await expect(loadPretrained(folder.path, { imageSize: 32 })).rejects.toThrow(
+      'imageSize: expected none for a model of type gpt2, which classifies no images, got 32',
+    );
+  });
+
+  it('gives the configuration without the weights', async () => {
+    await save(mixtral);
+    const model = await loadPretrained(folder.path);
+    expect(await readPretrainedConfig(folder.path)).toEqual(model.config);
+    model.dispose();
+  });
+});

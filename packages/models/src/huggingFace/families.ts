@@ -1,0 +1,29 @@
+import type { Gpt } from '../gpt/Gpt.js';
+import type { LongcatFlash } from '../longcatFlash/LongcatFlash.js';
+import type { Vit } from '../vit/Vit.js';
+import type { AnyArchitecture } from './Architecture.js';
+import { llama, mistral, qwen2, qwen3 } from './architectures/denseLlamaLike.js';
+import { deepseekV2, deepseekV3, glm4MoeLite } from './architectures/deepseek.js';
+import { ernie45Moe } from './architectures/ernie.js';
+import { dots1, glm4Moe, solarOpen } from './architectures/glm4Moe.js';
+import { gpt2 } from './architectures/gpt2.js';
+import { graniteMoe, graniteMoeShared } from './architectures/granite.js';
+import { longcatFlash } from './architectures/longcatFlash.js';
+import { minimaxM2 } from './architectures/minimax.js';
+import { mixtral } from './architectures/mixtral.js';
+import { flexOlmo, olmo2, olmoe } from './architectures/olmo.js';
+import { qwen2Moe } from './architectures/qwen2Moe.js';
+import { qwen3Moe } from './architectures/qwen3Moe.js';
+import { vit } from './architectures/vit.js';
+
+/** A model of any family whose folders can be loaded and saved. */
+export type AnyPretrained = Gpt | LongcatFlash | Vit;
+
+const dense = [gpt2, llama, mistral, qwen2, qwen3, olmo2];
+const sparse = [
+  ...[mixtral, qwen2Moe, qwen3Moe, olmoe, flexOlmo, graniteMoe, graniteMoeShared, ernie45Moe, minimaxM2],
+  ...[glm4Moe, dots1, solarOpen, deepseekV3, deepseekV2, glm4MoeLite],
+];
+
+/** All families. A model is saved as the first that has everything that the model has. */
+export const families: readonly AnyArchitecture[] = [...dense, ...sparse, longcatFlash, vit];
