@@ -1,4 +1,5 @@
 import type { ResidualDropout } from '../../sublayers/residualDropout.js';
+import type { Packed } from '../../sublayers/PackedSequences.js';
 import type { KeyValues } from '../../sublayers/selfAttention.js';
 import type { MoeContext } from '../../moe/moeSublayer.js';
 
@@ -11,7 +12,7 @@ export type PairCache = {
 /** What a pass through a pair depends on besides parameters and configuration. */
 export interface PairContext extends MoeContext {
   /** Tokens that x continues. */
-  past?: PairCache;
+  past?: PairCache | Packed<PairCache>;
   /** Switches dropout on; takes `dropoutStreams` streams. */
   dropout?: ResidualDropout;
 }
