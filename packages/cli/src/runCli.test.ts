@@ -29,14 +29,17 @@ describe('--help', () => {
     const { code, out } = await scmoe('--help');
     expect(code).toBe(0);
     const commands = [...out.matchAll(/^ {2}([a-z-]+)(?= )/gm)].map(([, name]) => name);
-    expect(commands).toEqual(['launch', 'flight-recorder', 'engines', 'timeline', 'simulate', 'help']);
+    expect(commands).toEqual(['launch', 'flight-recorder', 'engines', 'timeline', 'simulate', 'serve', 'help']);
   });
 
-  it.each(['launch', 'flight-recorder', 'engines', 'timeline', 'simulate'])('of %s lists its options', async (name) => {
-    const { code, out } = await scmoe(name, '--help');
-    expect(code).toBe(0);
-    expect(out).toContain(`Usage: scmoe ${name}`);
-  });
+  it.each(['launch', 'flight-recorder', 'engines', 'timeline', 'simulate', 'serve'])(
+    'of %s lists its options',
+    async (name) => {
+      const { code, out } = await scmoe(name, '--help');
+      expect(code).toBe(0);
+      expect(out).toContain(`Usage: scmoe ${name}`);
+    },
+  );
 });
 
 describe('the program', () => {

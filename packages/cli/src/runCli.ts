@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { enginesCommand } from './commands/enginesCommand.js';
 import { flightRecorderCommand } from './commands/flightRecorderCommand.js';
 import { launchCommand } from './commands/launchCommand.js';
+import { serveCommand } from './commands/serveCommand.js';
 import { simulateCommand } from './commands/simulateCommand.js';
 import { timelineCommand } from './commands/timelineCommand.js';
 
@@ -16,7 +17,7 @@ import { timelineCommand } from './commands/timelineCommand.js';
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
   let exitCode = 0;
   const program = new Command('scmoe')
-    .description('Launches ranks, and shows how their communication overlaps with computation.')
+    .description('Launches ranks, shows how their communication overlaps with computation, and serves models.')
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
@@ -26,7 +27,9 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     .showHelpAfterError('(--help lists the options)');
   const commands = [
     launchCommand(terminal, (code) => (exitCode = code)),
-    ...[flightRecorderCommand, enginesCommand, timelineCommand, simulateCommand].map((make) => make(terminal)),
+    ...[flightRecorderCommand, enginesCommand, timelineCommand, simulateCommand, serveCommand].map((make) =>
+      make(terminal),
+    ),
   ];
   // Commands made elsewhere don't inherit these settings by themselves.
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
