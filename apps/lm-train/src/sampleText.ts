@@ -1,8 +1,6 @@
 import { UserError } from '@scmoe/errors';
-import type { Gpt, SamplingOptions } from '@scmoe/models';
+import { type Gpt, type SamplingOptions, StopFinder } from '@scmoe/models';
 import { streamDecoder, type Tokenizer } from '@scmoe/trainer';
-
-import { StopFinder } from './StopFinder.js';
 
 export interface SampleTextOptions extends SamplingOptions {
   maxTokens: number;

@@ -29,10 +29,19 @@ describe('--help', () => {
     const { code, out } = await scmoe('--help');
     expect(code).toBe(0);
     const commands = [...out.matchAll(/^ {2}([a-z-]+)(?= )/gm)].map(([, name]) => name);
-    expect(commands).toEqual(['launch', 'flight-recorder', 'engines', 'timeline', 'simulate', 'experts', 'help']);
+    expect(commands).toEqual([
+      'launch',
+      'flight-recorder',
+      'engines',
+      'timeline',
+      'simulate',
+      'experts',
+      'serve',
+      'help',
+    ]);
   });
 
-  it.each(['launch', 'flight-recorder', 'engines', 'timeline', 'simulate', 'experts'])(
+  it.each(['launch', 'flight-recorder', 'engines', 'timeline', 'simulate', 'experts', 'serve'])(
     'of %s lists its options',
     async (name) => {
       const { code, out } = await scmoe(name, '--help');

@@ -6,6 +6,7 @@ import { enginesCommand } from './commands/enginesCommand.js';
 import { expertsCommand } from './commands/expertsCommand.js';
 import { flightRecorderCommand } from './commands/flightRecorderCommand.js';
 import { launchCommand } from './commands/launchCommand.js';
+import { serveCommand } from './commands/serveCommand.js';
 import { simulateCommand } from './commands/simulateCommand.js';
 import { timelineCommand } from './commands/timelineCommand.js';
 
@@ -17,7 +18,9 @@ import { timelineCommand } from './commands/timelineCommand.js';
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
   let exitCode = 0;
   const program = new Command('scmoe')
-    .description('Launches ranks, shows how their communication overlaps with computation, and works on experts.')
+    .description(
+      'Launches ranks, shows how their communication overlaps with computation, works on experts, and serves models.',
+    )
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
@@ -27,8 +30,8 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     .showHelpAfterError('(--help lists the options)');
   const commands = [
     launchCommand(terminal, (code) => (exitCode = code)),
-    ...[flightRecorderCommand, enginesCommand, timelineCommand, simulateCommand, expertsCommand].map((make) =>
-      make(terminal),
+    ...[flightRecorderCommand, enginesCommand, timelineCommand, simulateCommand, expertsCommand, serveCommand].map(
+      (make) => make(terminal),
     ),
   ];
   // Commands made elsewhere don't inherit these settings by themselves.

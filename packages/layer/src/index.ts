@@ -59,6 +59,7 @@ export { pairOperators, type PairValues } from './stages/pair/pairOperators.js';
 export { initializePair, pairSpecs } from './stages/pair/pairSpecs.js';
 export { runPair, type PairResult, type RunPairOptions } from './stages/pair/runPair.js';
 export { normalize, normSpecs, type NormOptions } from './sublayers/normalize.js';
+export { PackedSequences, type Packed } from './sublayers/PackedSequences.js';
 export type { KeyValues } from './sublayers/selfAttention.js';
 export {
   initializeParameter,

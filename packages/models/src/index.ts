@@ -1,6 +1,18 @@
 export { checkSampling, type SamplingOptions } from './generation/SamplingOptions.js';
 export { TokenSampler } from './generation/TokenSampler.js';
-export { generate, type GenerateOptions, type TokenPredictor } from './generation/generate.js';
+export { generate } from './generation/generate.js';
+export type { GenerateOptions, TextOptions } from './generation/GenerateOptions.js';
+export { GeneratedText, type EndReason, type GeneratedEnd, type GeneratedToken } from './generation/GeneratedText.js';
+export {
+  GenerationEngine,
+  type GenerationEngineOptions,
+  type GenerationStatistics,
+} from './generation/GenerationEngine.js';
+export { QueueFullError, SequenceLengthError } from './generation/generationErrors.js';
+export { logProbabilities, type TokenLogProbabilities } from './generation/logProbabilities.js';
+export { SequenceCache } from './generation/SequenceCache.js';
+export type { SequencePart, SequencePredictor } from './generation/SequencePredictor.js';
+export { StopFinder } from './generation/StopFinder.js';
 export { Gpt, type GptCache, type GptOptions } from './gpt/Gpt.js';
 export { gptOptions, resolveGpt, type GptConfig, type GptMoeConfig, type ResolvedGpt } from './gpt/GptConfig.js';
 export { gptCosts, type GptCosts } from './gpt/gptCosts.js';

@@ -14,6 +14,14 @@ export { philox4x32 } from './random/philox.js';
 export { RandomStream, type RandomStreamState } from './random/RandomStream.js';
 export { randomNormal, randomUniform, type RandomNormalOptions, type RandomOptions } from './random/randomTensors.js';
 export { attention, attentionComposed, type AttentionOptions } from './ops/attention.js';
+export { KeyValueCache } from './cache/KeyValueCache.js';
+export {
+  cachedAttention,
+  positionsOf,
+  rotateRows,
+  type CachedAttentionOptions,
+  type CachedPart,
+} from './ops/cachedAttention.js';
 export { rotateComposed, type Rope, type RopeStyle } from './ops/rope.js';
 export { AdamW, type AdamWOptions, type AdamWStepOptions } from './optim/adamW.js';
 export { clipScale } from './optim/clipScale.js';

@@ -12,6 +12,7 @@ export {
   type StartedProgram,
   startProgram,
   startProgramOn,
+  startScmoe,
 } from './programs.js';
 export {
   itMatchesReference,

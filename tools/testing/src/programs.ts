@@ -4,6 +4,7 @@ import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 import { builtProgram } from './builtProgram.js';
+import { fromSource } from './fromSource.js';
 
 /** What a program has written, and how it ended: `code` is null where a signal ended it. */
 export interface Outcome {
@@ -39,6 +40,11 @@ export function startProgram(
 }
 
 const scmoe = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'packages', 'cli', 'bin', 'scmoe.mjs');
+
+/** Starts the command `scmoe` as a process of its own, from source. */
+export function startScmoe(args: readonly string[]): StartedProgram {
+  return start([...fromSource, scmoe, ...args], '');
+}
 
 /** How `startProgramOn` starts the ranks. */
 export interface RanksOptions {

@@ -1,5 +1,14 @@
 import type { KernelCost } from '@scmoe/scheduler';
-import { attention, linear, rmsNorm, rotateComposed } from '@scmoe/tensor';
+import {
+  attention,
+  cachedAttention,
+  linear,
+  positionsOf,
+  rmsNorm,
+  rotateComposed,
+  rotateRows,
+  type CachedPart,
+} from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { latentRope, type LatentAttentionContext } from '../config/LatentAttentionConfig.js';
@@ -7,6 +16,7 @@ import type { CostContext } from '../cost/CostContext.js';
 import { below, parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { normSpecs } from './normalize.js';
+import { PackedSequences } from './PackedSequences.js';
 import { latentScoreFactor, rotationOf } from './rotation.js';
 
 /**
@@ -64,12 +74,13 @@ export function latentAttention(
   x: tf.Tensor3D,
   parameters: ParameterRecord,
   context: LatentAttentionContext,
-  past?: KeyValueLatents,
+  past?: KeyValueLatents | PackedSequences,
   { mask }: { mask?: tf.Tensor } = {},
 ): { output: tf.Tensor3D; all: KeyValueLatents } {
-  const firstPosition = past?.latents.shape[1] ?? 0;
-  const queries = queriesOf(x, parameters, context, firstPosition);
-  const present = latentsOf(x, parameters, context, firstPosition);
+  if (past instanceof PackedSequences) return packedLatentAttention(x, parameters, context, past);
+  const turn = turnFrom(past?.latents.shape[1] ?? 0, context);
+  const queries = queriesOf(x, parameters, context, turn);
+  const present = latentsOf(x, parameters, context, turn);
   const latents: tf.Tensor3D = past ? tf.concat([past.latents, present], 1) : present;
   const heads = past
     ? attendToLatents(queries, latents, parameters, context)
@@ -109,6 +120,70 @@ export function latentAttentionCost(
   ];
 }
 
+/**
+ * The same for packed sequences, x (1, T, d). The tokens that begin a sequence, several at once, see no others: for them keys
+ * and values of every head are made, which is less work; all others look at the latents. Which it is depends on the
+ * sequence alone, so what it gets doesn't depend on the others.
+ */
+function packedLatentAttention(
+  x: tf.Tensor3D,
+  parameters: ParameterRecord,
+  context: LatentAttentionContext,
+  { parts }: PackedSequences,
+): { output: tf.Tensor3D; all: KeyValueLatents } {
+  const turn = turnAt(positionsOf(parts), context);
+  const queries = queriesOf(x, parameters, context, turn);
+  const latents = latentsOf(x, parameters, context, turn);
+  const rows = <Row extends tf.Tensor>(of: Row, first: number, count: number): Row =>
+    count === of.shape[1]
+      ? of
+      : tf.slice(of, [0, first, ...of.shape.slice(2).map(() => 0)], [1, count, ...of.shape.slice(2)]);
+  // Neighbours that look at the latents are one group.
+  const groups: { first: number; count: number; begins: boolean; parts: CachedPart[] }[] = [];
+  let first = 0;
+  for (const part of parts) {
+    const begins = part.cache.length === 0 && part.count > 1;
+    const last = groups.at(-1);
+    if (last && !begins && !last.begins) {
+      last.parts.push(part);
+      last.count += part.count;
+    } else {
+      groups.push({ first, count: part.count, begins, parts: [part] });
+    }
+    first += part.count;
+  }
+  const heads = groups.map((group) => {
+    const own = {
+      nope: rows(queries.nope, group.first, group.count),
+      rope: rows(queries.rope, group.first, group.count),
+    };
+    const ownLatents = rows(latents, group.first, group.count);
+    if (!group.begins) return attendToLatents(own, ownLatents, parameters, context, group.parts);
+    group.parts[0]!.cache.append(ownLatents, undefined, { first: 0, count: group.count });
+    return attendToKeys(own, ownLatents, parameters, context);
+  });
+  const all = heads.length > 1 ? tf.concat(heads, 1) : heads[0]!;
+  const output = linear(all, parameter<tf.Tensor2D>(parameters, 'wo'), parameters['bo']) as tf.Tensor3D;
+  return { output, all: { latents } };
+}
+
+/** Turns (B, S, H, rope) by the positions of its tokens. */
+type Turn = (x: tf.Tensor4D) => tf.Tensor4D;
+
+function turnFrom(firstPosition: number, { latent }: LatentAttentionContext): Turn {
+  const rope = rotationOf(latentRope(latent), latent.qkRopeHeadDim);
+  return (x) => rotateComposed(x, firstPosition, rope);
+}
+
+function turnAt(positions: Int32Array, { latent }: LatentAttentionContext): Turn {
+  const rope = rotationOf(latentRope(latent), latent.qkRopeHeadDim);
+  return (x) => {
+    const [batch, length, heads, size] = x.shape;
+    const rows: tf.Tensor3D = tf.reshape(x, [batch, length, heads * size]);
+    return tf.reshape(rotateRows(rows, heads, positions, rope), x.shape);
+  };
+}
+
 /** Per head, in two parts: (B, S, H, nope) and, turned by position, (B, S, H, rope). */
 type Queries = { nope: tf.Tensor4D; rope: tf.Tensor4D };
 
@@ -116,7 +191,7 @@ function queriesOf(
   x: tf.Tensor3D,
   parameters: ParameterRecord,
   { numHeads, latent }: LatentAttentionContext,
-  firstPosition: number,
+  turn: Turn,
 ): Queries {
   const { qLoraRank, qkNopeHeadDim, qkRopeHeadDim, latentNormEpsilon: epsilon } = latent;
   const weight = (name: string) => parameter<tf.Tensor2D>(parameters, name);
@@ -128,14 +203,14 @@ function queriesOf(
   const [batch, length] = x.shape;
   const perHead = tf.reshape(project(), [batch, length, numHeads, qkNopeHeadDim + qkRopeHeadDim]);
   const [nope, rope] = tf.split(perHead, [qkNopeHeadDim, qkRopeHeadDim], -1) as [tf.Tensor4D, tf.Tensor4D];
-  return { nope, rope: rotateComposed(rope, firstPosition, rotationOf(latentRope(latent), qkRopeHeadDim)) };
+  return { nope, rope: turn(rope) };
 }
 
 function latentsOf(
   x: tf.Tensor3D,
   parameters: ParameterRecord,
   { dModel, latent }: LatentAttentionContext,
-  firstPosition: number,
+  turn: Turn,
 ): tf.Tensor3D {
   const { kvLoraRank, qkRopeHeadDim, latentNormEpsilon: epsilon, scaleLatents } = latent;
   const down = linear(x, parameter<tf.Tensor2D>(parameters, 'wkvDown'), parameters['bkvDown']) as tf.Tensor3D;
@@ -145,7 +220,7 @@ function latentsOf(
   const scaled = scaleLatents ? tf.mul(weight, Math.sqrt(dModel / kvLoraRank)) : weight;
   const [batch, length] = x.shape;
   const oneHead: tf.Tensor4D = tf.reshape(key, [batch, length, 1, qkRopeHeadDim]);
-  const turned = rotateComposed(oneHead, firstPosition, rotationOf(latentRope(latent), qkRopeHeadDim));
+  const turned = turn(oneHead);
   return tf.concat([rmsNorm(compressed, scaled, { epsilon }) as tf.Tensor3D, tf.reshape(turned, key.shape)], -1);
 }
 
@@ -189,12 +264,16 @@ function attendToKeys(
   return tf.reshape(ofValues, [batch, length, numHeads * vHeadDim]);
 }
 
-/** The same over the latents: one key head, which is its own value, and up-projections on the side of the queries. */
+/**
+ * The same over the latents: one key head, which is its own value, and up-projections on the side of the queries. With parts,
+ * `latents` are those of the new tokens, which are appended to the caches.
+ */
 function attendToLatents(
   { nope, rope }: Queries,
   latents: tf.Tensor3D,
   parameters: ParameterRecord,
   context: LatentAttentionContext,
+  parts?: readonly CachedPart[],
 ): tf.Tensor3D {
   const { numHeads, causal, latent } = context;
   const { kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim } = latent;
@@ -211,9 +290,12 @@ function attendToLatents(
     return tf.transpose(tf.reshape<tf.Rank.R4>(product, [numHeads, batch, length, -1]), [1, 2, 0, 3]);
   };
   const queries = tf.concat([project(nope, toKeys, true), rope], -1);
-  const flat = tf.reshape(queries, [batch, length, numHeads * size]);
+  const flat: tf.Tensor3D = tf.reshape(queries, [batch, length, numHeads * size]);
   // The columns of the shared key are values as well here; what comes of them is left out.
-  const out = attention(flat, latents, latents, { numHeads, numKvHeads: 1, causal, scale: scoreScale(context) });
+  const options = { numHeads, numKvHeads: 1, scale: scoreScale(context) };
+  const out = parts
+    ? cachedAttention(flat, latents, undefined, parts, options)
+    : attention(flat, latents, latents, { ...options, causal });
   const perHead = tf.reshape<tf.Rank.R4>(out, [batch, length, numHeads, size]);
   const ofLatents: tf.Tensor4D = tf.slice(perHead, [0, 0, 0, 0], [-1, -1, -1, kvLoraRank]);
   return tf.reshape(project(ofLatents, toValues, false), [batch, length, numHeads * vHeadDim]);

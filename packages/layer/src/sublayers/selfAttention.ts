@@ -1,10 +1,11 @@
-import { attention, linear, rmsNorm } from '@scmoe/tensor';
+import { attention, cachedAttention, linear, rmsNorm } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { ResolvedBackbone } from '../config/BackboneConfig.js';
 import { below, parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { normSpecs } from './normalize.js';
+import { PackedSequences } from './PackedSequences.js';
 import { rotationOf } from './rotation.js';
 
 /**
@@ -35,15 +36,16 @@ export function attentionSpecs(config: ResolvedBackbone): ParameterSpecs {
 
 /** What self-attention sees besides x. */
 export interface AttentionContext<Cache> {
-  /** Keys and values of the tokens that x continues. */
-  past?: Cache;
+  /** Keys and values of the tokens that x continues; or the caches of several sequences whose tokens x (1, T, d) has. */
+  past?: Cache | PackedSequences;
   /** (B, S) bool: false for padding, which no token sees. Without a past alone. */
   mask?: tf.Tensor;
 }
 
 /**
  * Multi-head self-attention: x (B, S, d) -> output (B, S, d). With the keys and values of `past` tokens the S tokens
- * continue them; `all` holds those of past and present.
+ * continue them; `all` holds those of past and present. With packed sequences the T tokens are appended to their caches, and
+ * `all` holds those of the T tokens alone.
  */
 export function selfAttention(
   x: tf.Tensor3D,
@@ -58,19 +60,22 @@ export function selfAttention(
   const queries = clipped(normed(project('q', x), below(parameters, 'normQ'), config), config);
   const keys = clipped(normed(project('k', x), below(parameters, 'normK'), config), config);
   const values = clipped(project('v', x), config);
-  const all = past
-    ? { keys: tf.concat([past.keys, keys], 1), values: tf.concat([past.values, values], 1) }
-    : { keys, values };
-  const heads = attention(queries, all.keys, all.values, {
+  const of = {
     numHeads,
     numKvHeads,
-    causal,
     rope: rope && rotationOf(rope, headSize),
-    mask,
     scale,
     window,
     sinks: parameters['sinks'],
-  });
+  };
+  if (past instanceof PackedSequences) {
+    const heads = cachedAttention(queries, keys, values, past.parts, of);
+    return { output: project('o', heads), all: { keys, values } };
+  }
+  const all = past
+    ? { keys: tf.concat([past.keys, keys], 1), values: tf.concat([past.values, values], 1) }
+    : { keys, values };
+  const heads = attention(queries, all.keys, all.values, { ...of, causal, mask });
   return { output: project('o', heads), all };
 }
 

@@ -1,12 +1,17 @@
 import { ArgumentError } from '@scmoe/errors';
 import type { Routing, WholeBatch } from '@scmoe/gating';
 import { below, normalize, parameter, tidyRecord, type ParameterRecord } from '@scmoe/layer';
-import { dropout, embedding, linear, softmaxCrossEntropy } from '@scmoe/tensor';
+import { dropout, embedding, linear, softmaxCrossEntropy, withoutRecording } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import { generate, type GenerateOptions } from '../generation/generate.js';
+import { generate } from '../generation/generate.js';
+import type { GenerateOptions } from '../generation/GenerateOptions.js';
+import { GenerationEngine, type GenerationEngineOptions } from '../generation/GenerationEngine.js';
+import { SequenceCache } from '../generation/SequenceCache.js';
+import type { SequencePart, SequencePredictor } from '../generation/SequencePredictor.js';
 import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/modelLosses.js';
-import type { StageCache } from '../stages/runStage.js';
+import { attentionsOf, type StageCache } from '../stages/runStage.js';
+import { packedPast } from '../stages/packedPast.js';
 import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
 import { StagedModel, type ModelOptions } from '../stages/StagedModel.js';
 import { languageModelCosts, type LanguageModelCosts } from './languageModelCosts.js';
@@ -126,31 +131,60 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
     promptIds: readonly number[],
     { dispatcher, overlap, ...options }: GenerateOptions & DispatchOptions,
   ): Promise<number[]> {
-    const { vocabSize, sequenceLength } = this.resolved;
-    return generate<ModelCache>(
-      { vocabSize, sequenceLength, nextToken: (ids, past) => this.nextTokenLogits(ids, { past, dispatcher, overlap }) },
-      promptIds,
-      options,
-    );
+    return generate(this.predictor({ dispatcher, overlap }), promptIds, options);
+  }
+
+  /**
+   * Generates several texts at once, which join and leave as they come and go. `close` it to free its memory; the model has
+   * to outlive it.
+   * @throws ArgumentError naming the option that there is not or that can't be
+   */
+  generationEngine({
+    dispatcher,
+    overlap,
+    ...options
+  }: GenerationEngineOptions & DispatchOptions = {}): GenerationEngine {
+    return new GenerationEngine(this.predictor({ dispatcher, overlap }), options);
+  }
+
+  /**
+   * The model as generation sees it: tokens that continue several sequences, in one pass, to the scores of the next ones. Each
+   * sequence gets the scores, bit for bit, that it gets alone.
+   */
+  predictor(dispatch: DispatchOptions = {}): SequencePredictor {
+    const { vocabSize, sequenceLength, stages } = this.resolved;
+    return {
+      vocabSize,
+      sequenceLength,
+      createCache: () => SequenceCache.empty(stages.map(attentionsOf)),
+      advance: (parts) => this.advance(parts, dispatch),
+    };
   }
 
   protected costs(): LanguageModelCosts {
     return languageModelCosts(this.resolved);
   }
 
-  /** Scores (vocabSize) of the token after the last of `ids`, and the cache that includes them. */
-  private nextTokenLogits(
-    ids: readonly number[],
-    options: Pick<ForwardOptions, 'past' | keyof DispatchOptions>,
-  ): { logits: tf.Tensor1D; cache: ModelCache } {
-    return tidyRecord(() => {
-      const { hidden, cache } = this.hidden(tf.tensor2d([ids as number[]], undefined, 'int32'), {
-        ...options,
-        keepCache: true,
-      });
-      const last = tf.slice(hidden, [0, ids.length - 1, 0], [1, 1, this.resolved.dModel]);
-      return { logits: tf.reshape(this.scores(last), [-1]), cache: cache! };
-    });
+  /** Scores (P, vocabSize) of the token after each part that wants them; the caches have all tokens of the parts then. */
+  private advance(parts: readonly SequencePart[], dispatch: DispatchOptions): tf.Tensor2D | undefined {
+    const { sequenceLength, stages, dModel } = this.resolved;
+    for (const { ids, cache } of parts) this.checkLength(cache.length + ids.length, sequenceLength);
+    checkDispatcher(stages, this.experts, dispatch.dispatcher);
+    const ids = Int32Array.from(parts.flatMap((part) => part.ids));
+    const places = Int32Array.from(parts.flatMap((part) => part.ids.map((_, i) => part.cache.length + i)));
+    let end = 0;
+    const ends = parts.map((part) => (end += part.ids.length) - 1).filter((_, index) => parts[index]!.wantsScores);
+    return withoutRecording(() =>
+      tf.tidy(() => {
+        const x = this.embedAt(tf.tensor2d(ids, [1, ids.length], 'int32'), places);
+        const { y } = runStages(x, stages, this.all, { past: packedPast(parts), ...dispatch });
+        if (ends.length === 0) return undefined as unknown as tf.Tensor2D;
+        // The final norm works on rows: those that are asked for are enough.
+        const rows: tf.Tensor2D = tf.reshape(y, [ids.length, dModel]);
+        const last = ends.length === ids.length ? rows : tf.gather(rows, tf.tensor1d(ends, 'int32'));
+        return this.scores(normalize(tf.expandDims(last, 0), below(this.variables, 'normFinal'), this.resolved));
+      }),
+    );
   }
 
   /** Output of the last block, normalised: (B, S, dModel). */
@@ -203,6 +237,14 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
     return tf.add(tokens, embedding(places, positions));
   }
 
+  /** Tokens (1, T) at these positions of their sequences. */
+  private embedAt(ids: tf.Tensor2D, places: Int32Array): tf.Tensor3D {
+    const tokens = embedding(ids, parameter<tf.Tensor2D>(this.variables, 'embedding')) as tf.Tensor3D;
+    if (this.resolved.positionEncoding === 'rotary') return tokens;
+    const positions = parameter<tf.Tensor2D>(this.variables, 'positions');
+    return tf.add(tokens, embedding(tf.tensor2d(places, [1, places.length], 'int32'), positions));
+  }
+
   /** (..., dModel) -> (T, vocabSize) */
   private scores(hidden: tf.Tensor): tf.Tensor2D {
     const { dModel, tiedEmbeddings, logitsDivisor = 1 } = this.resolved;
@@ -226,10 +268,11 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
         `mask: expected bool of the shape of ids, (${ids.shape.join(', ')}), got ${mask.dtype} (${mask.shape.join(', ')})`,
       );
     }
-    if (start + ids.shape[1] > sequenceLength) {
-      throw new ArgumentError(
-        `ids: expected at most sequenceLength = ${sequenceLength} tokens, got ${start + ids.shape[1]}`,
-      );
-    }
+    this.checkLength(start + ids.shape[1], sequenceLength);
+  }
+
+  private checkLength(length: number, sequenceLength: number): void {
+    if (length <= sequenceLength) return;
+    throw new ArgumentError(`ids: expected at most sequenceLength = ${sequenceLength} tokens, got ${length}`);
   }
 }

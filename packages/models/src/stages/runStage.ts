@@ -14,7 +14,10 @@ import {
   type BlockContext,
   type StageExecution,
   type LongcatCache,
+  type LongcatContext,
+  type Packed,
   type PairCache,
+  type PairContext,
   type ParameterRecord,
   type ParameterSpecs,
   type ResolvedLongcatBlock,
@@ -30,8 +33,16 @@ export type ModelStage =
 
 export type StageCache = PairCache | BlockCache | LongcatCache;
 
+/** Packed sequences in the place of what each attention of a stage remembers. */
+export type PackedStage = Packed<PairCache> | Packed<BlockCache> | Packed<LongcatCache>;
+
+/** Names of the attentions of a stage. */
+export function attentionsOf({ kind }: ModelStage): readonly string[] {
+  return kind === 'block' ? ['attention'] : ['attention1', 'attention2'];
+}
+
 export interface RunStageOptions extends Omit<BlockContext, 'past' | 'chunks'>, Partial<StageExecution> {
-  past?: StageCache;
+  past?: StageCache | PackedStage;
   keepCache?: boolean;
 }
 
@@ -99,12 +110,12 @@ export function runStage(
 ): StageResult {
   const own = below(parameters, stage.name);
   if (stage.kind === 'longcat') {
-    const result = runLongcatBlock(x, own, stage.config, { ...options, past: past as LongcatCache | undefined });
+    const result = runLongcatBlock(x, own, stage.config, { ...options, past: past as LongcatContext['past'] });
     return { y: result.y, routings: [result.routing], cache: result.cache };
   }
   const { y, routing, currentRouting, cache } =
     stage.kind === 'pair'
-      ? runPair(x, own, stage.config, { ...options, past: past as PairCache | undefined })
-      : runBlock(x, own, stage.config, { ...options, past: past as BlockCache | undefined });
+      ? runPair(x, own, stage.config, { ...options, past: past as PairContext['past'] })
+      : runBlock(x, own, stage.config, { ...options, past: past as BlockContext['past'] });
   return { y, routings: [routing, currentRouting].filter((each) => each !== undefined), cache };
 }

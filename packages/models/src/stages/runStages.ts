@@ -9,7 +9,7 @@ import {
 } from '@scmoe/layer';
 import type * as tf from '@tensorflow/tfjs';
 
-import { runStage, stageRandomness, type ModelStage, type StageCache } from './runStage.js';
+import { runStage, stageRandomness, type ModelStage, type PackedStage, type StageCache } from './runStage.js';
 
 /** How tokens come to their experts, and in what order the operators run meanwhile. */
 export interface DispatchOptions {
@@ -23,7 +23,7 @@ export interface RunStagesOptions extends DispatchOptions {
   /** (B, S) bool: false for padding. */
   mask?: tf.Tensor;
   /** Caches of the tokens that x continues, one for each stage. */
-  past?: readonly StageCache[];
+  past?: readonly (StageCache | PackedStage)[];
   keepCache?: boolean;
   /** Return the output of every stage. */
   keepHiddenStates?: boolean;

@@ -1,5 +1,6 @@
 import type { ResidualDropout } from '../../sublayers/residualDropout.js';
 import type { AttentionCache } from '../../sublayers/blockAttention.js';
+import type { Packed } from '../../sublayers/PackedSequences.js';
 import type { MoeContext } from '../../moe/moeSublayer.js';
 
 /** Keys and values of the tokens so far. */
@@ -10,7 +11,7 @@ export type BlockCache = {
 /** What a pass through a block depends on besides parameters and configuration. */
 export interface BlockContext extends MoeContext {
   /** Tokens that x continues. */
-  past?: BlockCache;
+  past?: BlockCache | Packed<BlockCache>;
   /** Switches dropout on; takes `blockDropoutStreams` streams. */
   dropout?: ResidualDropout;
 }

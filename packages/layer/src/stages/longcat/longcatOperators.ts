@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { feedForward, feedForwardCost } from '../../sublayers/feedForward.js';
 import { normalize } from '../../sublayers/normalize.js';
+import type { Packed } from '../../sublayers/PackedSequences.js';
 import { residualDropout, type ResidualDropout } from '../../sublayers/residualDropout.js';
 import { moeSublayer, type MoeContext, type SublayerValues } from '../../moe/moeSublayer.js';
 import type { CostContext } from '../../cost/CostContext.js';
@@ -36,7 +37,7 @@ export type LongcatCache = {
 /** What a pass through a LongCat block depends on besides parameters and configuration. */
 export interface LongcatContext extends MoeContext {
   /** Tokens that x continues. */
-  past?: LongcatCache;
+  past?: LongcatCache | Packed<LongcatCache>;
   /** Switches dropout on; takes `longcatDropoutStreams` streams. */
   dropout?: ResidualDropout;
 }

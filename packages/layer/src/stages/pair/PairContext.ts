@@ -1,5 +1,6 @@
 import type { ResidualDropout } from '../../sublayers/residualDropout.js';
 import type { AttentionCache } from '../../sublayers/blockAttention.js';
+import type { Packed } from '../../sublayers/PackedSequences.js';
 import type { MoeContext } from '../../moe/moeSublayer.js';
 
 /** Keys and values of the tokens so far, of both attentions of a pair. */
@@ -11,7 +12,7 @@ export type PairCache = {
 /** What a pass through a pair depends on besides parameters and configuration. */
 export interface PairContext extends MoeContext {
   /** Tokens that x continues. */
-  past?: PairCache;
+  past?: PairCache | Packed<PairCache>;
   /** Switches dropout on; takes `dropoutStreams` streams. */
   dropout?: ResidualDropout;
 }

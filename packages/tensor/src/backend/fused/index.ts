@@ -1,6 +1,7 @@
 import type { KernelConfig } from '@tensorflow/tfjs';
 
 import { attentionKernels } from './attention.js';
+import { cachedAttentionKernels } from './cachedAttention.js';
 import { dropoutKernels } from './dropout.js';
 import { embeddingKernels } from './embedding.js';
 import { groupedFfnKernels } from './groupedFfn.js';
@@ -14,6 +15,7 @@ import { swigluKernels } from './swiglu.js';
 /** Native kernels of the fused operations in `src/ops`, forward and backward. */
 export const fusedKernels: KernelConfig[] = [
   ...attentionKernels,
+  ...cachedAttentionKernels,
   ...crossEntropyKernels,
   ...dropoutKernels,
   ...embeddingKernels,

@@ -1,0 +1,241 @@
+import { expectKnownOptions, expectPositiveInteger, expectWholeNumber, optionNames, ScmoeError } from '@scmoe/errors';
+import { nextTurn } from '@scmoe/tensor';
+
+import { ActiveSequence } from './ActiveSequence.js';
+import type { GeneratedText } from './GeneratedText.js';
+import { checkTextOptions, type TextOptions } from './GenerateOptions.js';
+import { QueueFullError, SequenceLengthError } from './generationErrors.js';
+import { PrefixCache } from './PrefixCache.js';
+import type { SequencePart, SequencePredictor } from './SequencePredictor.js';
+
+/** How many texts are generated at once, and in what portions prompts are read. */
+export interface GenerationEngineOptions {
+  /** The most texts that are generated at once; others wait. Default: 32. */
+  maxSequences?: number;
+  /** The most texts that wait; one more is refused. Default: no limit. */
+  maxWaiting?: number;
+  /**
+   * Prompts are read in chunks of this many tokens, counted from their beginning, so that the texts of others go on between
+   * them. Default: 512.
+   */
+  chunkTokens?: number;
+  /** Tokens of beginnings of prompts whose keys and values are kept for prompts that begin alike. Default: 0, none. */
+  prefixCacheTokens?: number;
+  /**
+   * What happens where the model can look at no more tokens: `end` ends the text, and refuses a prompt as long as that;
+   * `slide` reads the later half of the sequence again and goes on. Default: end.
+   */
+  beyondSequence?: 'end' | 'slide';
+}
+
+/** What an engine does, and has done. */
+export interface GenerationStatistics {
+  /** Texts that take part in steps now, and those that wait. */
+  numRunning: number;
+  numWaiting: number;
+  /** Bytes of keys and values of running texts, with room, and of beginnings that are kept. */
+  cacheBytes: number;
+  prefixCacheBytes: number;
+  /**
+   * Sums since the engine was made: passes of the model, tokens of the prompts that joined, those of them that were taken over
+   * from other prompts, and tokens written.
+   */
+  numSteps: number;
+  numPromptTokens: number;
+  numReusedTokens: number;
+  numGeneratedTokens: number;
+}
+
+const engineOptionNames = optionNames<GenerationEngineOptions>({
+  maxSequences: true,
+  maxWaiting: true,
+  chunkTokens: true,
+  prefixCacheTokens: true,
+  beyondSequence: true,
+});
+
+/**
+ * Generates several texts at once with continuous batching (Orca, Yu et al., OSDI 2022): each step is one pass of the model
+ * over the next token of every text and a chunk of a prompt, and texts join and leave between steps. A text has the same
+ * tokens whoever else is there: attention and the choice of experts look at one sequence alone, and rows of products don't
+ * depend on each other. Where the products are our own the scores are the same bit for bit; oneDNN's, with AVX-512, may sum a
+ * row in another order when there are more rows: scores are then the same within float32 rounding.
+ *
+ * It works while texts are on their way, a turn of the event loop between steps.
+ */
+export class GenerationEngine {
+  private readonly maxSequences: number;
+  private readonly maxWaiting: number;
+  private readonly chunkTokens: number;
+  private readonly slides: boolean;
+  private readonly prefixes: PrefixCache;
+  private readonly waiting: ActiveSequence[] = [];
+  private running: ActiveSequence[] = [];
+  private isClosed = false;
+  private loop: Promise<void> | undefined;
+  private readonly sums = { numSteps: 0, numPromptTokens: 0, numReusedTokens: 0, numGeneratedTokens: 0 };
+
+  /** @throws ArgumentError naming the option that there is not or that can't be */
+  constructor(
+    private readonly model: SequencePredictor,
+    options: GenerationEngineOptions = {},
+  ) {
+    expectKnownOptions('GenerationEngine', options, engineOptionNames);
+    const { maxSequences = 32, maxWaiting, chunkTokens = 512, prefixCacheTokens = 0, beyondSequence = 'end' } = options;
+    expectPositiveInteger('maxSequences', maxSequences);
+    if (maxWaiting !== undefined) expectWholeNumber('maxWaiting', maxWaiting);
+    expectPositiveInteger('chunkTokens', chunkTokens);
+    expectWholeNumber('prefixCacheTokens', prefixCacheTokens);
+    this.maxSequences = maxSequences;
+    this.maxWaiting = maxWaiting ?? Infinity;
+    this.chunkTokens = chunkTokens;
+    this.slides = beyondSequence === 'slide';
+    this.prefixes = new PrefixCache(prefixCacheTokens, chunkTokens);
+  }
+
+  /** What is going on, and what was done since the engine was made. */
+  get statistics(): GenerationStatistics {
+    return {
+      numRunning: this.running.length,
+      numWaiting: this.waiting.length,
+      cacheBytes: this.running.reduce((sum, { cache }) => sum + (cache?.numBytes ?? 0), 0),
+      prefixCacheBytes: this.prefixes.numBytes,
+      ...this.sums,
+    };
+  }
+
+  /**
+   * Continues a prompt. The text comes as the result is read, in steps with all other texts.
+   *
+   * @throws SequenceLengthError where the prompt fills the longest sequence of the model; QueueFullError where too many texts
+   *   wait; ArgumentError for an empty prompt, an id outside of the vocabulary, an unknown or impossible option
+   */
+  start(prompt: readonly number[], options: TextOptions): GeneratedText {
+    const { vocabSize, sequenceLength } = this.model;
+    checkTextOptions(prompt, options, vocabSize);
+    if (this.isClosed) throw new ScmoeError('The generator is closed: it takes no more prompts.');
+    if (!this.slides && prompt.length >= sequenceLength) throw new SequenceLengthError(prompt.length, sequenceLength);
+    const sequence = new ActiveSequence(prompt, options);
+    if (options.maxNewTokens === 0) {
+      sequence.finish('maxNewTokens');
+      return sequence.text;
+    }
+    const numTexts = this.running.length + this.waiting.length;
+    if (numTexts >= this.maxSequences + this.maxWaiting) throw new QueueFullError(this.maxWaiting);
+    this.waiting.push(sequence);
+    this.loop ??= this.run();
+    return sequence.text;
+  }
+
+  /** Ends all texts, frees all memory and takes no more prompts. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    await this.loop;
+    this.prefixes.dispose();
+  }
+
+  private async run(): Promise<void> {
+    // Texts that are started together take part in the first step together.
+    await Promise.resolve();
+    while (this.waiting.length + this.running.length > 0) {
+      this.removeEnded();
+      this.admit();
+      if (this.running.length > 0) await this.step();
+      await nextTurn();
+    }
+    this.loop = undefined;
+  }
+
+  private removeEnded(): void {
+    const isOver = (sequence: ActiveSequence) => {
+      if (sequence.text.hasEnded) return true;
+      if (!this.isClosed && !sequence.isAborted) return false;
+      sequence.finish('aborted');
+      return true;
+    };
+    this.running = this.running.filter((sequence) => !isOver(sequence));
+    const stillWaiting = this.waiting.filter((sequence) => !isOver(sequence));
+    this.waiting.splice(0, this.waiting.length, ...stillWaiting);
+  }
+
+  private admit(): void {
+    while (this.waiting.length > 0 && this.running.length < this.maxSequences) {
+      const sequence = this.waiting.shift()!;
+      if (this.slides && sequence.length > this.model.sequenceLength) sequence.keepLast(this.model.sequenceLength);
+      const known = this.prefixes.take(sequence.tokensFrom(0, sequence.length));
+      this.sums.numPromptTokens += sequence.text.numPromptTokens;
+      this.sums.numReusedTokens += known?.length ?? 0;
+      sequence.cache = known ?? this.model.createCache();
+      this.running.push(sequence);
+    }
+  }
+
+  /** One pass of the model: the next token of every text, and the next chunk of the prompt that came first. */
+  private async step(): Promise<void> {
+    const taking: { sequence: ActiveSequence; part: SequencePart }[] = [];
+    let promptTokens = 0;
+    for (const sequence of this.running) {
+      if (!this.makeRoom(sequence)) continue;
+      const isPrompt = sequence.isPrefilling;
+      if (isPrompt && promptTokens > 0 && promptTokens >= this.chunkTokens) continue;
+      const part = this.nextPart(sequence);
+      // Short prompts share a step up to the size of a chunk; whole ones, for a cut depends on the sequence alone.
+      if (isPrompt && promptTokens > 0 && promptTokens + part.ids.length > this.chunkTokens) continue;
+      if (isPrompt) promptTokens += part.ids.length;
+      taking.push({ sequence, part });
+    }
+    if (taking.length === 0) return;
+    this.sums.numSteps++;
+    try {
+      const parts = taking.map(({ part }) => part);
+      const scores = this.model.advance(parts);
+      if (!scores) return;
+      const values = (await scores.data()) as Float32Array;
+      scores.dispose();
+      this.takeTokens(
+        taking.filter(({ part }) => part.wantsScores).map(({ sequence }) => sequence),
+        values,
+      );
+    } catch (error) {
+      for (const { sequence } of taking) sequence.fail(error);
+    }
+  }
+
+  /** Whether the model can look at one token more of the sequence; ends the text where it can't. */
+  private makeRoom(sequence: ActiveSequence): boolean {
+    const { sequenceLength } = this.model;
+    if (sequence.length <= sequenceLength) return true;
+    if (this.slides) {
+      sequence.keepLast(Math.ceil(sequenceLength / 2));
+      return true;
+    }
+    sequence.finish('sequenceLength');
+    return false;
+  }
+
+  /** The tokens that the sequence brings to the next step: up to the end of a chunk. */
+  private nextPart(sequence: ActiveSequence): SequencePart {
+    const cache = sequence.cache!;
+    const begin = cache.length;
+    const endOfChunk = begin - (begin % this.chunkTokens) + this.chunkTokens;
+    const end = Math.min(sequence.length, endOfChunk);
+    return { ids: sequence.tokensFrom(begin, end), cache, wantsScores: end === sequence.length };
+  }
+
+  private takeTokens(sequences: readonly ActiveSequence[], scores: Float32Array): void {
+    const { vocabSize } = this.model;
+    sequences.forEach((sequence, row) => {
+      try {
+        const { numPromptTokens } = sequence.text;
+        if (sequence.length === numPromptTokens)
+          this.prefixes.add(sequence.tokensFrom(0, numPromptTokens), sequence.cache!);
+        const reason = sequence.take(scores.subarray(row * vocabSize, (row + 1) * vocabSize));
+        if (reason !== 'stopToken') this.sums.numGeneratedTokens++;
+        if (reason !== undefined) sequence.finish(reason);
+      } catch (error) {
+        // Scores that are no numbers, or a decoder that throws: the text of others goes on.
+        sequence.fail(error);
+      }
+    });
+  }
+}

@@ -1,0 +1,16 @@
+import { PackedSequences } from '@scmoe/layer';
+
+import type { SequencePart } from '../generation/SequencePredictor.js';
+import type { PackedStage } from './runStage.js';
+
+/** What the attentions of each stage know of the sequences that a pass continues together. */
+export function packedPast(parts: readonly Pick<SequencePart, 'ids' | 'cache'>[]): PackedStage[] {
+  const stages = parts[0]?.cache.stages ?? [];
+  return stages.map((attentions, stage) => {
+    const packed = Object.keys(attentions).map((name) => {
+      const own = parts.map(({ ids, cache }) => ({ cache: cache.stages[stage]![name]!, count: ids.length }));
+      return [name, new PackedSequences(own)] as const;
+    });
+    return Object.fromEntries(packed) as unknown as PackedStage;
+  });
+}
