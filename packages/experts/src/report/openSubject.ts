@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
-import { loadPretrained, loadPretrainedLongcatFlash, PretrainedError, type LanguageModel } from '@scmoe/models';
+import { LanguageModel, loadPretrained, PretrainedError } from '@scmoe/models';
 import {
   readCorpus,
   readHuggingFaceTokenizer,
@@ -98,7 +98,7 @@ async function openPublic(path: string, type: string, text?: string): Promise<Re
 
 async function loadPublic(path: string, type: string): Promise<LanguageModel<object>> {
   try {
-    return await (type === 'longcat_flash' ? loadPretrainedLongcatFlash(path) : loadPretrained(path));
+    return await loadPretrained(path, { as: LanguageModel });
   } catch (error) {
     if (!(error instanceof PretrainedError)) throw error;
     throw new UserError(error.message, { cause: error });

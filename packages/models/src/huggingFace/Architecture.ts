@@ -17,7 +17,11 @@ export interface PretrainedModel<Config> {
 }
 
 /** A class of models. */
-export type ModelClass<Model> = abstract new (...args: never[]) => Model;
+export interface ModelClass<Model> {
+  readonly name: string;
+  readonly prototype: Model;
+  [Symbol.hasInstance](value: unknown): boolean;
+}
 
 /** How images may differ from those that a classifier was trained on. */
 export interface ClassifierOptions {

@@ -23,11 +23,11 @@ export interface ExpectedModel<Model> {
  * @throws PretrainedError naming the model type, the options or the tensors that do not fit; SafetensorsError where a file
  *   is damaged.
  */
-export async function loadPretrained<Model extends AnyPretrained = AnyPretrained>(
+export async function loadPretrained<Model = AnyPretrained>(
   folder: string,
   { as, ...options }: LoadOptions & ExpectedModel<Model> = {},
-): Promise<Model> {
-  return (await loadModel(folder, familiesOf(as), options)) as Model;
+): Promise<Extract<AnyPretrained, Model>> {
+  return (await loadModel(folder, familiesOf(as), options)) as Extract<AnyPretrained, Model>;
 }
 
 /**
@@ -35,13 +35,13 @@ export async function loadPretrained<Model extends AnyPretrained = AnyPretrained
  *
  * @throws PretrainedError naming the model type or the options that do not fit
  */
-export async function readPretrainedConfig<Model extends AnyPretrained = AnyPretrained>(
+export async function readPretrainedConfig<Model = AnyPretrained>(
   folder: string,
   { as }: ExpectedModel<Model> = {},
-): Promise<Model['config']> {
+): Promise<Extract<AnyPretrained, Model>['config']> {
   const config = await readConfig(folder);
   const family = architectureOf(folder, config, familiesOf(as));
-  return family.readConfig(new ConfigReader(config, join(folder, configFile))) as Model['config'];
+  return family.readConfig(new ConfigReader(config, join(folder, configFile))) as Extract<AnyPretrained, Model>['config'];
 }
 
 /**
@@ -54,7 +54,7 @@ export function savePretrained(model: AnyPretrained, folder: string, options?: S
   return saveModel(model as PretrainedModel<object>, folder, own, options);
 }
 
-function familiesOf<Model extends AnyPretrained>(as: ModelClass<Model> | undefined): readonly AnyArchitecture[] {
+function familiesOf(as: ModelClass<unknown> | undefined): readonly AnyArchitecture[] {
   if (as === undefined) return families;
-  return families.filter(({ model }) => (model as unknown) === as || model.prototype instanceof as);
+  return families.filter(({ model }) => (model as unknown) === as || (model.prototype as unknown) instanceof as);
 }

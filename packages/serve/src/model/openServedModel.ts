@@ -8,8 +8,8 @@ import {
   generationTokens,
   Gpt,
   gptOptions,
+  LanguageModel,
   loadPretrained,
-  loadPretrainedLongcatFlash,
   moeOptions,
   type GptConfig,
   type LongcatFlash,
@@ -55,8 +55,7 @@ export async function openServedModel(
 /** A folder of transformers. */
 async function openPublic(folder: string, modelType: unknown): Promise<Omit<ServedModel, 'name'>> {
   const tokenizer = await readHuggingFaceTokenizer(folder);
-  const model: Gpt | LongcatFlash =
-    modelType === 'longcat_flash' ? await loadPretrainedLongcatFlash(folder) : await loadPretrained(folder);
+  const model = await loadPretrained(folder, { as: LanguageModel });
   const ends = [...generationTokens(model).eos, ...(tokenizer.endOfText === undefined ? [] : [tokenizer.endOfText])];
   return { model, tokenizer, endTokens: knownTokens(model, ends), addSpecialTokens: true };
 }
