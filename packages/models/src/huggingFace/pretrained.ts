@@ -41,7 +41,10 @@ export async function readPretrainedConfig<Model = AnyPretrained>(
 ): Promise<Extract<AnyPretrained, Model>['config']> {
   const config = await readConfig(folder);
   const family = architectureOf(folder, config, familiesOf(as));
-  return family.readConfig(new ConfigReader(config, join(folder, configFile))) as Extract<AnyPretrained, Model>['config'];
+  return family.readConfig(new ConfigReader(config, join(folder, configFile))) as Extract<
+    AnyPretrained,
+    Model
+  >['config'];
 }
 
 /**
