@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { folderOf, resolveInstalled } from './resolveInstalled.js';
+import { workingDirectory } from './workingDirectory.js';
 
 /** Where an addon is, or would be, and why it is not there. */
 export interface AddonFile {
@@ -36,7 +37,7 @@ export function findAddonFile({ packageName, file, moduleUrl, what, advice }: Ad
   const roots = [...(own === undefined ? [] : [own]), ...installed];
   const found = roots.map((folder) => join(folder, name)).find(existsSync);
   if (found !== undefined) return { path: found };
-  const path = join(roots[0] ?? process.cwd(), name);
+  const path = join(roots[0] ?? workingDirectory() ?? '', name);
   if (roots.length > 0)
     return { path, problem: `there is no ${what} for ${process.platform}-${process.arch}; ${advice}` };
   return {

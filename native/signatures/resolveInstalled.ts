@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { requireFrom } from './requireFrom.js';
+import { workingDirectory } from './workingDirectory.js';
 
 /**
  * Files that `require` would take for `request`, each once: as the module itself finds it, then the program, then the
@@ -11,7 +12,7 @@ import { requireFrom } from './requireFrom.js';
  */
 export function resolveInstalled(request: string, moduleUrl: string | undefined): string[] {
   const program = process.argv[1];
-  const places = [folderOf(moduleUrl), program && dirname(program), process.cwd()];
+  const places = [folderOf(moduleUrl), program && dirname(program), workingDirectory()];
   const found = places.map((place) => (place ? resolveFrom(place, request) : undefined));
   return [...new Set(found.filter((file) => file !== undefined))];
 }

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 
-import { builtFile } from '@scmoe/native/signatures';
+import { builtFile, threadLimits } from '@scmoe/native/signatures';
 
 import { RendezvousError, type RendezvousFailure } from './RendezvousError.js';
 import { StoreServer, type StoreServerOptions } from './StoreServer.js';
@@ -30,7 +30,11 @@ export async function serveStore(
   program: StoreProgram | undefined = builtProgram(),
 ): Promise<ServedStore> {
   if (program === undefined) return (await StoreServer.listen(options)).unref();
-  const worker = new Worker(program.file, { workerData: options, execArgv: program.execArgv });
+  const worker = new Worker(program.file, {
+    workerData: options,
+    execArgv: program.execArgv,
+    resourceLimits: threadLimits,
+  });
   const answer = await new Promise<StoreWorkerAnswer>((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);

@@ -25,6 +25,10 @@ export async function runCommandLine(
   terminal: Terminal,
 ): Promise<number> {
   let exitCode = 0;
+  if (!hasWorkingDirectory()) {
+    terminal.err.write(`${name}: the working directory is gone: change to one that is there.\n`);
+    return 1;
+  }
   const program = new Command(name)
     .description(description)
     .exitOverride()
@@ -47,6 +51,15 @@ export async function runCommandLine(
     if (!(error instanceof UserError)) throw error;
     terminal.err.write(`${name}: ${plainText(error.message)}\n`);
     return error.exitCode;
+  }
+}
+
+/** What removes a folder leaves the shells and programs that are in it without one; paths can't be told from there. */
+function hasWorkingDirectory(): boolean {
+  try {
+    return process.cwd() !== '';
+  } catch {
+    return false;
   }
 }
 

@@ -37,7 +37,9 @@ export async function joinRanks({ expertParallel, rankTimeout }: RankOptions, te
     }
     return { rank, size, groups: undefined, terminal, line: note, close: () => world.close() };
   }
-  const groups = await createRankGroups(world, { expertParallel });
+  const groups = await createRankGroups(world, { expertParallel }).catch((error: unknown) => {
+    throw asUserError(error);
+  });
   const shared = groups.experts.size;
   return {
     rank,

@@ -117,3 +117,16 @@ describe('a built file beside a module', () => {
     expect(builtFile('worker.js', 'https://host/index.js')).toBeUndefined();
   });
 });
+
+it('is found where the working directory is gone', () => {
+  const addon = install('without-directory');
+  const cwd = jest.spyOn(process, 'cwd').mockImplementation(() => {
+    throw new Error('uv_cwd');
+  });
+  try {
+    expect(find(pathToFileURL(join(root, 'without-directory', 'dist', 'index.js')).href)).toEqual({ path: addon });
+    expect(find(undefined).problem).toMatch(/not installed beside it/);
+  } finally {
+    cwd.mockRestore();
+  }
+});

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 
 import { UserError } from '@scmoe/errors';
-import { builtFile } from '@scmoe/native/signatures';
+import { builtFile, threadLimits } from '@scmoe/native/signatures';
 
 import type { CheckpointContent } from './CheckpointContent.js';
 import { hurryUp, newHurry } from './Pace.js';
@@ -107,7 +107,10 @@ export class CheckpointWriter {
 
   private ask(job: WriteJob): Promise<WriteAnswer | undefined> {
     if (this.program === undefined) return Promise.resolve(undefined);
-    const worker = (this.worker ??= new Worker(this.program.file, { execArgv: this.program.execArgv }));
+    const worker = (this.worker ??= new Worker(this.program.file, {
+      execArgv: this.program.execArgv,
+      resourceLimits: threadLimits,
+    }));
     // While it writes the process does not end; while it waits it may.
     worker.ref();
     return new Promise((resolve) => {

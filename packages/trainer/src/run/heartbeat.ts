@@ -1,5 +1,7 @@
 import { Worker } from 'node:worker_threads';
 
+import { threadLimits } from '@scmoe/native/signatures';
+
 const program = `
 const { closeSync, openSync, readFileSync, writeSync } = require('node:fs');
 const { workerData: { path, text, everyMs } } = require('node:worker_threads');
@@ -23,7 +25,12 @@ setInterval(() => {
  * @param text what the file holds; one that holds something else by now is another's, and is left alone
  */
 export function startHeartbeat(path: string, text: string, everyMs: number): () => void {
-  const worker = new Worker(program, { eval: true, execArgv: [], workerData: { path, text, everyMs } });
+  const worker = new Worker(program, {
+    eval: true,
+    execArgv: [],
+    workerData: { path, text, everyMs },
+    resourceLimits: threadLimits,
+  });
   worker.unref();
   // Without one the run goes on: on this machine the process itself is the sign of life.
   worker.on('error', () => undefined);

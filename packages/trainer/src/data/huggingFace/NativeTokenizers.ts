@@ -1,6 +1,6 @@
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
 
-import { requireFrom, resolveInstalled } from '@scmoe/native/signatures';
+import { requireFrom, resolveInstalled, threadLimits } from '@scmoe/native/signatures';
 
 /** States of the one shared number: an answer is awaited, is there, or will never be, for the thread has ended. */
 const awaited = 0;
@@ -75,7 +75,13 @@ export class NativeTokenizers {
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
     const workerData = { path, port: port2, state: this.state };
-    const worker = new Worker(program, { eval: true, execArgv: [], workerData, transferList: [port2] });
+    const worker = new Worker(program, {
+      eval: true,
+      execArgv: [],
+      workerData,
+      transferList: [port2],
+      resourceLimits: threadLimits,
+    });
     // A thread that ends tells it to the call that waits.
     worker.on('error', () => undefined);
     worker.unref();

@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 
 import { UserError } from '@scmoe/errors';
+import { threadLimits } from '@scmoe/native/signatures';
 
 import type { WorkerProgram } from '../builtProgram.js';
 import type { BatchPlan, BatchSettings } from './BatchPlan.js';
@@ -51,6 +52,7 @@ export class BatchWorkers {
         workerData: { ...start, failures: port2 },
         transferList: [port2],
         execArgv: program.execArgv,
+        resourceLimits: threadLimits,
       });
       const thread: Thread = { worker, failures: port1, said: new Map(), beat: numSlots + i, isAlive: true };
       const end = () => void (thread.isAlive = false);

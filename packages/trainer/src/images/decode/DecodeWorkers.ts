@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 
 import { UserError } from '@scmoe/errors';
+import { threadLimits } from '@scmoe/native/signatures';
 
 import type { WorkerProgram } from '../builtProgram.js';
 import type { RgbImage } from '../RgbImage.js';
@@ -52,7 +53,7 @@ export class DecodeWorkers {
   }
 
   private start(options: ReadPictureOptions, { file, execArgv }: WorkerProgram): Thread {
-    const worker = new Worker(file, { workerData: options, execArgv });
+    const worker = new Worker(file, { workerData: options, execArgv, resourceLimits: threadLimits });
     const thread: Thread = { worker, waiting: new Map() };
     worker.on('message', (answer: DecodeAnswer) => {
       const { resolve, reject } = thread.waiting.get(answer.id)!;
