@@ -12,9 +12,8 @@ export {
   type PruneCriterion,
 } from './prune/criteria.js';
 export { prunedTensors, type PruneMode } from './prune/prunedTensors.js';
-export { prunedModel, pruneExperts, type PruneOptions, type PruneReport } from './prune/pruneExperts.js';
+export { prunedModel, pruneExperts, pruneFile, type PruneOptions, type PruneReport } from './prune/pruneExperts.js';
 export { pruneLines } from './prune/pruneLines.js';
-export { pruneFile, savePruned } from './prune/savePruned.js';
 export { startBackend } from './startBackend.js';
 export { openLanguageModel, type StoredLanguageModel, type StoredParameters } from './stored/openLanguageModel.js';
 export { openStoredExperts, type StoredExperts } from './stored/StoredExperts.js';
@@ -24,3 +23,14 @@ export { expertSimilarity, type ExpertMatrices } from './report/expertSimilarity
 export { reportExperts, type ReportOptions } from './report/reportExperts.js';
 export { reportLines } from './report/reportLines.js';
 export { reportPage } from './report/reportPage.js';
+export {
+  placeExperts,
+  placementFile,
+  placeObjectives,
+  type PlaceObjective,
+  type PlaceOptions,
+  type PlaceReport,
+} from './place/placeExperts.js';
+export { placeAtHome, placeByLoad, placedTraffic, type PlacedTraffic, type Placement } from './place/placements.js';
+export { placeLines } from './place/placeLines.js';
+export { saveExperts, type SaveOptions } from './stored/saveExperts.js';

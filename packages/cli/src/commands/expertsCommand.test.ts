@@ -19,6 +19,8 @@ describe('scmoe experts', () => {
     ],
     [['report', file('nowhere')], 1, /^scmoe: There is no checkpoint .*nowhere: it does not exist/],
     [['report'], 2, /missing required argument 'model'/],
+    [['place', file('x')], 2, /required option '--texts <paths...>' not specified/],
+    [['place', file('x'), '--texts', 'a'], 2, /texts: expected one for each of at least 2 ranks, got 1/],
     [['grow'], 2, /unknown command 'grow'/],
   ])('says what is wrong: %j', async (args, code, message) => {
     const outcome = await scmoe('experts', ...args);
@@ -28,6 +30,7 @@ describe('scmoe experts', () => {
 
   it.each([
     ['prune', ['--out', '--criterion', '--before', '--text', '--ranks', '--mode', '--random-draws']],
+    ['place', ['--texts', '--objective', '--out', '--batches']],
     ['report', ['--text', '--batches', '--output', '--json']],
   ])('%s lists its options', async (name, options) => {
     const { code, out } = await scmoe('experts', name, '--help');

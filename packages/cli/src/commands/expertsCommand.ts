@@ -1,6 +1,7 @@
 import type { Terminal } from '@scmoe/comm/launch';
 import { Command } from 'commander';
 
+import { placeCommand } from './experts/placeCommand.js';
 import { pruneCommand } from './experts/pruneCommand.js';
 import { reportCommand } from './experts/reportCommand.js';
 
@@ -9,5 +10,6 @@ export function expertsCommand(terminal: Terminal): Command {
   return new Command('experts')
     .description('Looks at the experts of a trained model, and changes them.')
     .addCommand(reportCommand(terminal))
-    .addCommand(pruneCommand(terminal));
+    .addCommand(pruneCommand(terminal))
+    .addCommand(placeCommand(terminal));
 }

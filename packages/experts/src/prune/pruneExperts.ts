@@ -12,6 +12,7 @@ import {
 import { measureExperts } from '../measure/measureExperts.js';
 import { languageModelOf, openLanguageModel } from '../stored/openLanguageModel.js';
 import { openText } from '../stored/openText.js';
+import { expectAbsent, saveExperts } from '../stored/saveExperts.js';
 import { openStoredExperts, type StoredExperts } from '../stored/StoredExperts.js';
 import { chooseExperts, numKept, type KeptExperts } from './chooseExperts.js';
 import {
@@ -24,7 +25,9 @@ import {
   type PruneCriterion,
 } from './criteria.js';
 import { prunedTensors, type PruneMode } from './prunedTensors.js';
-import { expectAbsent, savePruned } from './savePruned.js';
+
+/** The file of a pruned run that says what was pruned, and why. */
+export const pruneFile = 'prune.json';
 
 /** How experts are pruned. */
 export interface PruneOptions {
@@ -136,8 +139,10 @@ export async function pruneExperts(options: PruneOptions): Promise<PruneReport> 
       const { loss, weight } = await evaluate(crossEntropyOf(language.model), batchesOf(text.heldOut));
       report.losses = { text: text.path, tokens: weight, before: loss, after: await without(kept), random };
     }
-    if (out !== undefined)
-      report.saved = await savePruned(stored, kept, { out, mode, report: report as unknown as JsonObject });
+    if (out !== undefined) {
+      const written = { order: kept, out, mode, file: pruneFile, report: report as unknown as JsonObject };
+      report.saved = await saveExperts(stored, written);
+    }
     return report;
   } finally {
     language?.model.dispose();

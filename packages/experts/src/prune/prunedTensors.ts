@@ -10,7 +10,8 @@ export type PruneMode = 'remove' | 'zero';
 
 /**
  * Parameters, or the state of an optimizer (`<slot>.<parameter>`), without the experts that go: those of the experts, the
- * routers' columns, the correction biases. All others are handed on as they are; what is stored is not changed.
+ * routers' columns, the correction biases. Those that stay come in the order that is given, which may be another than before.
+ * All others are handed on as they are; what is stored is not changed.
  *
  * @param numExperts with a feed-forward network, before; the routers' columns of zero experts, which come after, stay
  */

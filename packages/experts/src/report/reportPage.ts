@@ -12,7 +12,7 @@ table.numbers th { font-weight: 600; } table.numbers td.words, table.numbers th.
 .bar i { position: absolute; inset: 0 auto 0 0; background: #2f6f9f; } .bar b { position: absolute; top: -2px; bottom: -2px; width: 2px; background: #d62839; }
 tr.dead td { color: #b3261e; } tr.zero td { color: #7b8794; }
 code { background: #f0f2f4; border-radius: 3px; padding: 0 .3em; margin-right: .15em; white-space: pre; }
-.pair { display: flex; flex-wrap: wrap; gap: 2rem; margin-top: 1rem; } figure { margin: 0; } figcaption { font-weight: 600; margin-bottom: .3rem; max-width: 34em; }
+.pair { display: flex; flex-wrap: wrap; gap: 2rem; margin-top: 1rem; } figure { margin: 0; } figcaption { font-weight: 600; margin-bottom: .3rem; max-width: 30em; }
 table.heat td { width: 28px; height: 24px; text-align: center; font-size: 11px; border: 1px solid #e4e7eb; } table.heat td.own { background: #f0f2f4; }
 table.heat th { font-weight: normal; font-size: 11px; color: #52606d; padding: 0 .4em; }
 `;

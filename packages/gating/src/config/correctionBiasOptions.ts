@@ -27,7 +27,7 @@ export const correctionBiasOptions = {
     type: 'number',
     minimum: 0,
     below: 1,
-    default: 0.5,
+    default: 0,
     help: 'share of a correction bias that a step keeps, for the rule quantile',
   },
 } as const satisfies OptionSpecs;

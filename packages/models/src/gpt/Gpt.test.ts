@@ -139,6 +139,36 @@ describe('Gpt', () => {
     });
   });
 
+  it('moves biases to where the load is even, by quantiles', () => {
+    const moe: GptMoeConfig = { kind: 'top2', numExperts: 4, correctionBias: true };
+    withModel({ ...small, moe }, (model) => {
+      model.expectBalanceRule('quantile');
+      const batch = ids(4, 12);
+      const largest = () =>
+        Math.max(
+          ...Object.values(model.routerLoads(model.forward(batch).routings)).flatMap((load) => load.arraySync()),
+        );
+      const before = largest();
+      for (let step = 0; step < 5; step++)
+        tf.tidy(() => {
+          const quantiles = model.routerQuantiles(model.forward(batch).routings);
+          expect(Object.keys(quantiles)).toEqual(Object.keys(model.buffers));
+          // Of four experts, and a count of the batch.
+          for (const own of Object.values(quantiles)) expect([own.size, own.dataSync()[4]]).toEqual([5, 1]);
+          model.updateCorrectionBias(quantiles, { rule: 'quantile' });
+        });
+      // 48 tokens of 2 choices each over 4 experts: 24 is even.
+      expect(before).toBeGreaterThan(30);
+      expect(largest()).toBeLessThan(29);
+    });
+    const dual: GptMoeConfig = { kind: 'dgmoe', numExperts: 4, correctionBias: true };
+    withModel({ ...small, moe: dual }, (model) => {
+      expect(() => model.expectBalanceRule('sign')).not.toThrow();
+      for (const use of [() => model.expectBalanceRule('quantile'), () => model.routerQuantiles([])])
+        expect(use).toThrow('kind: expected one whose tokens choose once with the bias rule \'quantile\', got "dgmoe"');
+    });
+  });
+
   it('is noisy in training alone, by the seed of the step', () => {
     withModel({ ...small, moe: { ...scmoe, noisy: true } }, (model) => {
       const batch = { ids: ids(2, 12), targets: ids(2, 12, 2) };

@@ -5,35 +5,42 @@ import { UserError } from '@scmoe/errors';
 import { fileError, makeFolder, runFolderAt, saveCheckpoint, type JsonObject } from '@scmoe/trainer';
 import * as tf from '@tensorflow/tfjs';
 
-import { tensorsOf } from '../stored/openLanguageModel.js';
-import type { StoredExperts } from '../stored/StoredExperts.js';
-import type { KeptExperts } from './chooseExperts.js';
-import { prunedTensors, type PruneMode } from './prunedTensors.js';
+import { prunedTensors, type PruneMode } from '../prune/prunedTensors.js';
+import { tensorsOf } from './openLanguageModel.js';
+import type { StoredExperts } from './StoredExperts.js';
 
-/** The file of a pruned run that says what was pruned, and why. */
-export const pruneFile = 'prune.json';
+/** What is written of a checkpoint. */
+export interface SaveOptions {
+  /** The experts of each layer that the new one has, in their order there. */
+  order: Record<string, number[]>;
+  /** A folder that does not exist yet. */
+  out: string;
+  /** What becomes of the other experts; they are removed by default. */
+  mode?: PruneMode;
+  /** The name of the file that says what was done, and what it says. */
+  file: string;
+  report: JsonObject;
+}
 
 /**
- * Writes a run folder with the pruned checkpoint, to evaluate, to sample from and to train on, and with the report as
- * `prune.json`. All is written beside it and renamed: the folder is whole or absent. What is pruned stays as it is.
+ * Writes a run folder with a checkpoint that has other experts, or the same in another order: to evaluate, to sample from and
+ * to train on. All is written beside it and renamed: the folder is whole or absent. What it is made from stays as it is.
  *
- * @param out a folder that does not exist yet
  * @returns the folder of the checkpoint
  * @throws UserError where the folder exists, or can't be written
  */
-export async function savePruned(
+export async function saveExperts(
   { checkpoint, moe }: StoredExperts,
-  kept: KeptExperts,
-  { out, mode, report }: { out: string; mode: PruneMode; report: JsonObject },
+  { order, out, mode = 'remove', file, report }: SaveOptions,
 ): Promise<string> {
   await expectAbsent(out);
   const { step, config: given, dataFingerprint, optimizer } = checkpoint.index;
-  const numExperts = mode === 'remove' ? Object.values(kept)[0]!.length : moe.numExperts;
+  const numExperts = mode === 'remove' ? Object.values(order)[0]!.length : moe.numExperts;
   const config = { ...given, numExperts };
   const temporary = `${resolve(out)}.tmp-${process.pid}`;
-  const pruned = { numExperts: moe.numExperts, mode };
-  const parameters = tensorsOf(prunedTensors(checkpoint.parameters, kept, pruned));
-  const state = tensorsOf(prunedTensors(checkpoint.optimizerState, kept, pruned));
+  const selection = { numExperts: moe.numExperts, mode };
+  const parameters = tensorsOf(prunedTensors(checkpoint.parameters, order, selection));
+  const state = tensorsOf(prunedTensors(checkpoint.optimizerState, order, selection));
   try {
     await makeFolder(temporary);
     const saved = await saveCheckpoint(runFolderAt(temporary).checkpointsFolder, {
@@ -45,7 +52,7 @@ export async function savePruned(
       optimizer: { ...optimizer, state },
     });
     await writeJson(join(temporary, 'config.json'), config);
-    await writeJson(join(temporary, pruneFile), report);
+    await writeJson(join(temporary, file), report);
     await rename(temporary, out);
     return saved.replace(temporary, resolve(out));
   } catch (error) {
