@@ -15,7 +15,7 @@ export class ActiveSequence {
 
   /** Prompt and text. */
   private readonly tokens: number[];
-  /** Of `tokens`, the first that is in the cache; more than 0 after the sequence was read again from its later half. */
+  /** Index of the first of `tokens` that is in the cache; more than 0 after the sequence was read again from its later half. */
   private start = 0;
   private numNew = 0;
   private readonly sampler: TokenSampler;

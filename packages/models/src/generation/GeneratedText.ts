@@ -5,7 +5,7 @@ export interface GeneratedToken {
   token: number;
   /** The text that can be written with this token; '' where it completes none, or no `decode` was given. */
   text: string;
-  /** With the option `logProbabilities`. */
+  /** How likely it was, with the option `logProbabilities`. */
   logProbabilities?: TokenLogProbabilities;
 }
 
@@ -79,13 +79,13 @@ export class GeneratedText implements AsyncIterable<GeneratedToken> {
     }
   }
 
-  /** For the generator: hands a token over. */
+  /** Hands a token over to the reader; for the generator. */
   push(token: GeneratedToken): void {
     this.unread.push(token);
     this.wake?.();
   }
 
-  /** For the generator: the text has ended. */
+  /** Says that the text has ended; for the generator. */
   finish(end: GeneratedEnd): void {
     if (this.ended) return;
     this.ended = { value: end };
@@ -93,7 +93,7 @@ export class GeneratedText implements AsyncIterable<GeneratedToken> {
     this.wake?.();
   }
 
-  /** For the generator: the text can't go on. */
+  /** Says that the text can't go on; for the generator. */
   fail(error: unknown): void {
     if (this.ended) return;
     this.ended = { error };

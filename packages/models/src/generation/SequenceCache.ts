@@ -2,7 +2,7 @@ import { KeyValueCache } from '@scmoe/tensor';
 
 /** Keys and values of one sequence in every attention of a model, with room for more. Holds tensors: `dispose` it. */
 export class SequenceCache {
-  /** Of each stage of the model, by the names of its attentions. */
+  /** Caches of each stage of the model, by the names of its attentions. */
   readonly stages: readonly Readonly<Record<string, KeyValueCache>>[];
 
   constructor(stages: readonly Readonly<Record<string, KeyValueCache>>[]) {

@@ -4,7 +4,7 @@ import type { SequenceCache } from './SequenceCache.js';
 
 /** Tokens that continue one sequence. */
 export interface SequencePart {
-  /** At least one. */
+  /** The tokens, at least one. */
   ids: readonly number[];
   /** What the sequence has so far; the tokens are appended to it. */
   cache: SequenceCache;

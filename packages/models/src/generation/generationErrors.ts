@@ -16,7 +16,7 @@ export class SequenceLengthError extends ArgumentError {
   }
 }
 
-/** As many texts wait as may wait. */
+/** A text that is one too many: as many wait as may wait. */
 export class QueueFullError extends ScmoeError {
   override readonly name: string = 'QueueFullError';
 

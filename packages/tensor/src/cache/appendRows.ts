@@ -46,10 +46,13 @@ export function appendRows(
   });
 }
 
-/** `rows`, or a copy with at least `needed` rows and as many more as were there. */
+/**
+ * `rows`, or a copy with at least `needed` rows: a power of two of them, so that there are few sizes, and what one sequence has
+ * given back serves the next.
+ */
 function withRoom(rows: tf.Tensor2D | undefined, at: number, needed: number, width: number): tf.Tensor2D {
   if (rows && rows.shape[0] >= needed) return rows;
-  const total = Math.max(leastRows, needed, 2 * at);
+  const total = Math.max(leastRows, 2 ** Math.ceil(Math.log2(needed)));
   const grown = tf.tidy(() => {
     if (!rows || at === 0) return tf.keep(tf.zeros<tf.Rank.R2>([total, width]));
     return tf.keep(tf.concat([tf.slice(rows, [0, 0], [at, width]), tf.zeros<tf.Rank.R2>([total - at, width])], 0));

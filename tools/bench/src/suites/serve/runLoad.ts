@@ -1,6 +1,6 @@
 /** What clients are to do, and against whom. */
 export interface LoadOptions {
-  /** With its `/v1`. */
+  /** Address of the API, with its `/v1`. */
   url: string;
   model: string;
   apiKey: string;
@@ -20,7 +20,7 @@ export interface LoadResult {
   refused: number;
   /** Everything else, with how often it came. */
   errors: Map<string, number>;
-  /** Of streams, in ms. */
+  /** Times of streams, in ms. */
   firstTokenMs: number[];
   totalMs: number[];
   /** Resident bytes of the server in the course of time; none where it doesn't tell. */
