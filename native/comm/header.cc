@@ -82,6 +82,15 @@ void checkHeaders(const std::vector<std::vector<char>>& headers) {
                       namesOf({rank}) + " speaks another version of this protocol: use the same release on every rank",
                       {rank});
     if (isSame(first, header)) continue;
+    const bool firstLeft = operationOf(first) == Operation::kClose;
+    if (firstLeft != (operationOf(header) == Operation::kClose)) {
+      const int gone = firstLeft ? 0 : rank, left = firstLeft ? rank : 0;
+      throw CommError(FailureKind::kMismatch,
+                      "rank " + std::to_string(gone) + " has left by close() while rank " + std::to_string(left) +
+                          " called " + describe(firstLeft ? header : first) + " (collective " +
+                          std::to_string(first.sequence) + "): its own last words say why",
+                      {gone});
+    }
     throw CommError(FailureKind::kMismatch,
                     "ranks disagree on collective " + std::to_string(first.sequence) + ": rank 0 called " +
                         describe(first) + ", rank " + std::to_string(rank) + " called " + describe(header),

@@ -48,6 +48,13 @@ TEST(both_sides_are_in_the_message) {
   CHECK(contains(text, "rank 2 called broadcast(root 1, int32, 10 elements)"));
 }
 
+TEST(a_rank_that_has_left_is_the_one_to_ask) {
+  const Request sum = requestOf(Operation::kAllReduce), close = requestOf(Operation::kClose, 0);
+  const std::string words = " called allReduce(sum, float32, 4 elements) (collective 7): its own last words say why";
+  CHECK(disagreement({close, sum}) == "rank 0 has left by close() while rank 1" + words);
+  CHECK(disagreement({sum, sum, close}) == "rank 2 has left by close() while rank 0" + words);
+}
+
 TEST(every_field_counts) {
   const Request base = requestOf(Operation::kAllReduce);
   Request changed = base;

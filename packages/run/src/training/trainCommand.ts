@@ -1,3 +1,6 @@
+import { setTimeout } from 'node:timers/promises';
+
+import { CommError } from '@scmoe/comm';
 import { Command } from 'commander';
 
 import type { MakeCommand } from '../cli/runCommandLine.js';
@@ -12,6 +15,9 @@ import { settingGroups } from './settingGroups.js';
 import { stopSignal } from './stopSignal.js';
 import type { TrainCommandOptions } from './TrainCommandOptions.js';
 import type { ProgramTypes, TrainingProgram } from './TrainingProgram.js';
+
+/** How long a rank stays that has failed by what another did. */
+const secondToGoMs = 1000;
 
 /** The `train` command of a program: its own options and those that every program has. */
 export function trainCommand<Types extends ProgramTypes>(program: TrainingProgram<Types>): MakeCommand {
@@ -29,13 +35,17 @@ export function trainCommand<Types extends ProgramTypes>(program: TrainingProgra
       const stop = stopSignal();
       outliveOutput(terminal, program.name, stop);
       const ranks = await joinRanks(options, terminal);
+      let failedByOthers = false;
       try {
         setExitCode(await runTraining(program, command, options, ranks, stop));
       } catch (error) {
+        failedByOthers = error instanceof CommError || (error as Error).cause instanceof CommError;
         throw asUserError(error);
       } finally {
         // After a failure too: ranks that fail for the same reason then leave together, each with its own words.
         await ranks.close();
+        // A launcher names the rank that ends first: that should be one which has failed by itself.
+        if (failedByOthers) await setTimeout(secondToGoMs);
         // A process that was told to end does so with that status, whatever comes while it goes.
         const reason = stop.reason();
         if (reason === undefined || reason === 'time') stop.dispose();
