@@ -8,8 +8,8 @@ import type { Routing } from './Routing.js';
 const nobody = -1e30;
 
 /**
- * By how much the scores of each expert have to be lowered for an even load in this batch: what the rule `quantile` of
- * `updateCorrectionBias` goes by. With a token's threshold its (k + 1)-th largest of score + bias, an expert is chosen by
+ * Measures by how much the scores of each expert have to be lowered for an even load in this batch: what the rule `quantile`
+ * of `updateCorrectionBias` goes by. With a token's threshold its (k + 1)-th largest of score + bias, an expert is chosen by
  * those tokens whose score lies above threshold + correction; floor(T k / M) do so if the correction is the
  * (floor(T k / M) + 1)-th largest of score - threshold. Nothing is read on the host, and no gradient flows. Masked tokens
  * count nowhere.

@@ -105,7 +105,7 @@ function empty(
   };
 }
 
-/** As a share of the entropy of even scores; that of a single expert is 1. */
+/** The entropy of scores as a share of that of even ones; that of a single expert is 1. */
 function entropyOf(scores: Float32Array): number {
   const total = scores.reduce((sum, score) => sum + score, 0);
   if (!(total > 0)) return 0;

@@ -1,7 +1,7 @@
 /** A token that goes to an expert more often than to others. */
 export interface SpecialToken {
   id: number;
-  /** As the tokenizer decodes it by itself. */
+  /** The token as the tokenizer decodes it by itself. */
   text: string;
   /** How often it went there. */
   count: number;

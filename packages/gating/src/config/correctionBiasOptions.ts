@@ -22,7 +22,7 @@ export const correctionBiasOptions = {
     optional: true,
     help: 'choices of a token that should compute something, for the rule proportional',
   },
-  /** For `quantile`: the share of a bias that a step keeps. */
+  /** The share of a bias that a step keeps, for `quantile`. */
   biasDecay: {
     type: 'number',
     minimum: 0,

@@ -83,7 +83,7 @@ export const routerOptions = {
   correctionBias: {
     type: 'boolean',
     default: false,
-    help: 'balance by a bias on the choice, moved after each step by --bias-update-rate',
+    help: 'balance by a bias on the choice, moved after each step as --bias-update-rule says',
   },
   /** Experts stand in so many groups, of which a token uses `topKGroups`. */
   numGroups: {
