@@ -3,7 +3,7 @@ import type { LoadResult } from './runLoad.js';
 
 /** What came of a load, as a table. */
 export function loadReport(result: LoadResult): string {
-  const { seconds, answers, tokens, left, refused, errors, firstTokenMs, totalMs, memory } = result;
+  const { seconds, answers, tokens, left, cut, refused, errors, firstTokenMs, totalMs, memory } = result;
   const failed = [...errors].map(([what, times]) => `${times} x ${what}`);
   const mebibytes = memory.map(({ second, bytes }) => `${(bytes / 2 ** 20).toFixed(0)} (${second.toFixed(0)} s)`);
   return table(
@@ -12,6 +12,7 @@ export function loadReport(result: LoadResult): string {
       ['answers', `${answers}, ${(answers / seconds).toFixed(1)} a second`],
       ['tokens written', `${tokens}, ${(tokens / seconds).toFixed(1)} a second`],
       ['given up by clients', String(left)],
+      ['under way at the end', String(cut)],
       ['429', String(refused)],
       ['errors', failed.length > 0 ? failed.join('; ') : 'none'],
       ['first token of a stream, ms', quantiles(firstTokenMs)],

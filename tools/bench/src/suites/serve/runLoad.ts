@@ -16,6 +16,8 @@ export interface LoadResult {
   tokens: number;
   /** Requests that their client gave up in the middle, on purpose. */
   left: number;
+  /** Requests that were under way when the time was over. */
+  cut: number;
   /** Refusals because of too many requests. */
   refused: number;
   /** Everything else, with how often it came. */
@@ -36,6 +38,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
       answers: 0,
       tokens: 0,
       left: 0,
+      cut: 0,
       refused: 0,
       errors: new Map(),
       firstTokenMs: [],
@@ -46,18 +49,26 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const begin = performance.now();
   const isOver = () => performance.now() - begin > 1000 * seconds;
   const watch = watchMemory(options, result, begin, isOver);
+  const end = new AbortController();
+  const timer = setTimeout(() => end.abort(), 1000 * seconds);
   await Promise.all(
     Array.from({ length: clients }, async (_, client) => {
-      for (let turn = 0; !isOver(); turn++) await ask(options, client, turn, result);
+      for (let turn = 0; !end.signal.aborted; turn++) await ask(options, { client, turn }, result, end.signal);
     }),
   );
+  clearTimeout(timer);
   result.seconds = (performance.now() - begin) / 1000;
   await watch;
   return result;
 }
 
 /** Prompts and lengths that depend on client and turn alone: every server gets the same. */
-async function ask(options: LoadOptions, client: number, turn: number, result: LoadResult): Promise<void> {
+async function ask(
+  options: LoadOptions,
+  { client, turn }: { client: number; turn: number },
+  result: LoadResult,
+  end: AbortSignal,
+): Promise<void> {
   const number = client * 7919 + turn * 104_729;
   const stream = number % 2 === 0;
   const leaves = stream && (number / 2) % 20 === 0;
@@ -72,6 +83,8 @@ async function ask(options: LoadOptions, client: number, turn: number, result: L
   };
   const begin = performance.now();
   const controller = new AbortController();
+  const cut = () => controller.abort();
+  end.addEventListener('abort', cut);
   try {
     const response = await fetch(`${options.url}/completions`, {
       method: 'POST',
@@ -101,13 +114,17 @@ async function ask(options: LoadOptions, client: number, turn: number, result: L
     result.tokens += tokens;
     result.totalMs.push(performance.now() - begin);
   } catch (error) {
-    if (controller.signal.aborted) result.left++;
-    else
-      count(
-        result,
-        `${(error as Error).message} ${((error as Error).cause as Error | undefined)?.message ?? ''}`.trim(),
-      );
+    if (end.aborted) result.cut++;
+    else if (controller.signal.aborted) result.left++;
+    else count(result, messageOf(error as Error));
+  } finally {
+    end.removeEventListener('abort', cut);
   }
+}
+
+/** The message of an error, with that of its cause: `fetch failed` alone says little. */
+function messageOf({ message, cause }: Error): string {
+  return cause instanceof Error ? `${message}: ${cause.message}` : message;
 }
 
 /** Tokens that the stream's usage tells; undefined where its reader left. @throws where it ends otherwise than it should */
