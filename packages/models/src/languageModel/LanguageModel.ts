@@ -226,9 +226,7 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
   }
 
   private embed(ids: tf.Tensor2D, start: number, mask?: tf.Tensor2D): tf.Tensor3D {
-    const { embeddingScale = 1 } = this.resolved;
-    const found = embedding(ids, parameter<tf.Tensor2D>(this.variables, 'embedding')) as tf.Tensor3D;
-    const tokens: tf.Tensor3D = embeddingScale === 1 ? found : tf.mul(found, embeddingScale);
+    const tokens = this.embedTokens(ids);
     if (this.resolved.positionEncoding === 'rotary') return tokens;
     const positions = parameter<tf.Tensor2D>(this.variables, 'positions');
     if (!mask) return tf.add(tokens, tf.slice(positions, [start, 0], [ids.shape[1], this.resolved.dModel]));
@@ -237,9 +235,15 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
     return tf.add(tokens, embedding(places, positions));
   }
 
+  private embedTokens(ids: tf.Tensor2D): tf.Tensor3D {
+    const { embeddingScale = 1 } = this.resolved;
+    const found = embedding(ids, parameter<tf.Tensor2D>(this.variables, 'embedding')) as tf.Tensor3D;
+    return embeddingScale === 1 ? found : tf.mul(found, embeddingScale);
+  }
+
   /** Tokens (1, T) at these positions of their sequences. */
   private embedAt(ids: tf.Tensor2D, places: Int32Array): tf.Tensor3D {
-    const tokens = embedding(ids, parameter<tf.Tensor2D>(this.variables, 'embedding')) as tf.Tensor3D;
+    const tokens = this.embedTokens(ids);
     if (this.resolved.positionEncoding === 'rotary') return tokens;
     const positions = parameter<tf.Tensor2D>(this.variables, 'positions');
     return tf.add(tokens, embedding(tf.tensor2d(places, [1, places.length], 'int32'), positions));
