@@ -1,4 +1,4 @@
-"""python -m generate make FOLDER | check [--thorough] | list-checkpoints"""
+"""python -m generate make FOLDER | check [--thorough] | make-checkpoints FOLDER [NAME...] | list-checkpoints"""
 
 import argparse
 from pathlib import Path
@@ -19,11 +19,19 @@ def main():
     making.add_argument("--seed", type=int, default=SEED, help="other draws of the same cases (default: %(default)s)")
     checking = commands.add_parser("check", help="check the values and checkpoints of the repository")
     checking.add_argument("--thorough", action="store_true", help="differentiate whole blocks numerically: 2 min more")
+    drawing = commands.add_parser("make-checkpoints", help="draw checkpoints of families of transformers")
+    drawing.add_argument("folder", type=Path)
+    drawing.add_argument("names", nargs="*", help="all by default")
     commands.add_parser("list-checkpoints", help="write the index of the repository's checkpoints")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.command == "make":
         print(f"{len(make(options.folder, options.seed))} cases in {options.folder}")
+        return
+    if options.command == "make-checkpoints":
+        from .make_checkpoints import make_checkpoints
+
+        make_checkpoints(options.folder, options.names)
         return
     if options.command == "list-checkpoints":
         list_checkpoints(ROOT / "checkpoints")

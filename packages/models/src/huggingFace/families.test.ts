@@ -1,13 +1,17 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
 import { availableBackends } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { Gpt } from '../gpt/Gpt.js';
 import { LongcatFlash } from '../longcatFlash/LongcatFlash.js';
-import { gpt2, mixtral, pretrainedFolderForEach } from '../testing/pretrainedFolder.js';
+import { gpt2, llamaLike, mixtral, pretrainedFolderForEach } from '../testing/pretrainedFolder.js';
 import { Vit } from '../vit/Vit.js';
-import { loadPretrained, readPretrainedConfig } from './pretrained.js';
+import { families } from './families.js';
+import { loadPretrained, readPretrainedConfig, savePretrained } from './pretrained.js';
 
-const { folder, save } = pretrainedFolderForEach();
+const { folder, save, readConfig } = pretrainedFolderForEach();
 
 beforeAll(() => tf.setBackend(availableBackends()[0]!));
 
@@ -37,5 +41,31 @@ describe('loadPretrained', () => {
     const model = await loadPretrained(folder.path);
     expect(await readPretrainedConfig(folder.path)).toEqual(model.config);
     model.dispose();
+  });
+});
+
+describe('a model that was loaded', () => {
+  it('is saved as the family that it was loaded as', async () => {
+    await save({ ...llamaLike }, { modelType: 'mistral' });
+    const model = await loadPretrained(folder.path, { as: Gpt });
+    await savePretrained(model, folder.path);
+    expect(readConfig()['model_type']).toBe('mistral');
+    model.dispose();
+  });
+
+  it('is saved as another where that is asked for', async () => {
+    await save({ ...llamaLike }, { modelType: 'mistral' });
+    const model = await loadPretrained(folder.path, { as: Gpt });
+    await savePretrained(model, folder.path, { modelType: 'llama' });
+    expect(readConfig()['model_type']).toBe('llama');
+    model.dispose();
+  });
+});
+
+describe('docs/families.md', () => {
+  it('lists the families that there are, each once', () => {
+    const text = readFileSync(fileURLToPath(new URL('../../../../docs/families.md', import.meta.url)), 'utf8');
+    const listed = [...text.matchAll(/^\| `(\w+)` +\| `(\w+)`/gm)].map(([, type, model]) => `${type} ${model}`);
+    expect(listed.sort()).toEqual(families.map(({ modelType, model }) => `${modelType} ${model.name}`).sort());
   });
 });

@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { AnyArchitecture, Architecture, ClassifierOptions, PretrainedModel } from './Architecture.js';
 import { ConfigReader } from './config/ConfigReader.js';
 import { rememberTokenIds } from './config/generationTokens.js';
+import { rememberFamily } from './config/loadedFrom.js';
 import { readTokenIds } from './config/readTokenIds.js';
 import { configFile } from './folder/fileNames.js';
 import { openFolder, readConfig, type JsonObject, type PretrainedFolder } from './folder/openFolder.js';
@@ -61,6 +62,7 @@ export async function loadModel(
       const ids = await readTokenIds(path, folder.config);
       const model = architecture.create(config, tensors, { experts });
       rememberTokenIds(model, ids);
+      rememberFamily(model, architecture.modelType);
       return model;
     } finally {
       tf.dispose(tensors);

@@ -1,7 +1,7 @@
 import { cpSync, existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-import { readSafetensors } from '@scmoe/tensor';
+import { readSafetensors, writeSafetensors, type StoredTensor } from '@scmoe/tensor';
 import { availableBackends, referenceCheckpoint, temporaryFolder, unreadCheckpoints } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
@@ -30,6 +30,19 @@ const checkpoints = [
   { path: referenceCheckpoint('ernie4_5_moe') },
   { path: referenceCheckpoint('deepseek_v3'), others: [referenceCheckpoint('deepseek_v3-fused')] },
   { path: referenceCheckpoint('deepseek_v3-yarn') },
+  { path: referenceCheckpoint('llama') },
+  { path: referenceCheckpoint('mistral') },
+  { path: referenceCheckpoint('qwen2') },
+  { path: referenceCheckpoint('qwen3') },
+  { path: referenceCheckpoint('olmo2') },
+  { path: referenceCheckpoint('flex_olmo') },
+  { path: referenceCheckpoint('granitemoeshared') },
+  { path: referenceCheckpoint('deepseek_v2') },
+  { path: referenceCheckpoint('glm4_moe') },
+  { path: referenceCheckpoint('glm4_moe_lite') },
+  { path: referenceCheckpoint('solar_open') },
+  { path: referenceCheckpoint('dots1') },
+  { path: referenceCheckpoint('minimax_m2') },
 ].map((each) => ({
   others: [],
   ...each,
@@ -37,6 +50,18 @@ const checkpoints = [
   type: configIn(each.path)['model_type'] as string,
 }));
 const cases = availableBackends().flatMap((backend) => checkpoints.map((checkpoint) => ({ backend, ...checkpoint })));
+
+/** Where names of a family differ when its experts are fused, as transformers keeps them in memory. */
+const fusedNames: Readonly<Record<string, readonly [string, string]>> = {
+  ...Object.fromEntries(
+    ['qwen2_moe', 'olmoe', 'flex_olmo', 'glm4_moe', 'dots1', 'solar_open', 'deepseek_v2', 'glm4_moe_lite'].map(
+      (type): [string, readonly [string, string]] => [type, ['', '']],
+    ),
+  ),
+  ernie4_5_moe: ['.mlp.moe_statics.', '.mlp.gate.moe_statics.'],
+  mixtral: ['.block_sparse_moe.', '.mlp.'],
+  minimax_m2: ['.block_sparse_moe.', '.mlp.'],
+};
 
 describe.each(cases)('$name on $backend', ({ backend, path, others, type }) => {
   const folder = temporaryFolder();
@@ -129,6 +154,16 @@ describe.each(cases)('$name on $backend', ({ backend, path, others, type }) => {
       again.dispose();
     });
 
+  if (fusedNames[type]) {
+    it('is the same with its experts fused', async () => {
+      cpSync(join(path, 'config.json'), at('fused/config.json'));
+      await writeSafetensors(at('fused/model.safetensors'), fused(await tensorsIn(path), fusedNames[type]!));
+      const again = await loadPretrained(at('fused'), { as: Gpt });
+      expectSameWeights(again, model);
+      again.dispose();
+    });
+  }
+
   if (existsSync(join(path, publishedConfig))) {
     it('is the same in the spelling of transformers 4', async () => {
       cpSync(join(path, publishedConfig), at('published/config.json'));
@@ -150,6 +185,39 @@ describe.each(cases)('$name on $backend', ({ backend, path, others, type }) => {
     expect(tf.memory().numTensors).toBe(before);
   });
 });
+
+/** Tensors with the experts of a layer in two, (E, 2f, d) and (E, d, f), gate first. */
+function fused(
+  tensors: Awaited<ReturnType<typeof tensorsIn>>,
+  [from, to]: readonly [string, string],
+): Awaited<ReturnType<typeof tensorsIn>> {
+  const result = { ...tensors };
+  for (const first of Object.keys(tensors)) {
+    const [, experts, name] = /^(.*\.experts)\.0\.(w1|gate_proj)\.weight$/.exec(first) ?? [];
+    if (!experts) continue;
+    const [up, down] = name === 'w1' ? ['w3', 'w2'] : ['up_proj', 'down_proj'];
+    const take = (expert: number, projection: string) => {
+      const key = `${experts}.${expert}.${projection}.weight`;
+      const found = result[key];
+      delete result[key];
+      return found;
+    };
+    const pairs: StoredTensor[] = [];
+    const downs: StoredTensor[] = [];
+    for (let expert = 0, gate; (gate = take(expert, name!)); expert++) {
+      pairs.push(gate, take(expert, up)!);
+      downs.push(take(expert, down)!);
+    }
+    const [f, d] = pairs[0]!.shape as [number, number];
+    result[`${experts}.gate_up_proj`] = { dtype: 'F32', shape: [downs.length, 2 * f, d], data: joinedData(pairs) };
+    result[`${experts}.down_proj`] = { dtype: 'F32', shape: [downs.length, d, f], data: joinedData(downs) };
+  }
+  return Object.fromEntries(Object.entries(result).map(([key, value]) => [key.replace(from, to), value]));
+}
+
+function joinedData(parts: readonly StoredTensor[]): Float32Array {
+  return Float32Array.from(parts.flatMap(({ data }) => [...(data as Float32Array)]));
+}
 
 /** Compares all parameters and buffers, number by number. */
 function expectSameWeights(one: Gpt, other: Gpt): void {

@@ -48,7 +48,8 @@ export async function readPretrainedConfig<Model = AnyPretrained>(
 }
 
 /**
- * Saves a model as a folder that transformers loads: as the first family that has all that it has, or as `modelType`.
+ * Saves a model as a folder that transformers loads: as `modelType`, or as the family that it was loaded as, or the first that
+ * has all that it has.
  *
  * @throws ArgumentError where none has, saying what each has not.
  */

@@ -4,13 +4,14 @@ import type { DeferredTensor } from '@scmoe/tensor';
 
 import type { Architecture, PretrainedModel } from './Architecture.js';
 import { tokenIdsOf } from './config/generationTokens.js';
+import { familyLoadedFrom } from './config/loadedFrom.js';
 import { writeFolder, type WriteFolderOptions } from './folder/writeFolder.js';
 import { exportTensors } from './tensors/exportTensors.js';
 import { linkTensors } from './tensors/linkTensors.js';
 
 /** The form in which a model is written. */
 export interface SaveOptions extends WriteFolderOptions {
-  /** The family that it is written as. Default: the first that has everything that the model has. */
+  /** The family that it is written as. Default: the one that it was loaded as, or the first that has everything that it has. */
   modelType?: string;
   /** Numbers as they are, or rounded to half their size. */
   dtype?: 'float32' | 'bfloat16';
@@ -18,7 +19,7 @@ export interface SaveOptions extends WriteFolderOptions {
 
 /**
  * Saves a model as a folder that transformers loads: `config.json` and safetensors, in shards above `maxShardBytes`. The
- * family is the first of `architectures` that has everything that the model has.
+ * family is the one that the model was loaded as, or the first of `architectures` that has everything that it has.
  *
  * @throws ArgumentError where none has, saying what each has not; Error where the model has only a share of its
  *   experts.
@@ -29,7 +30,7 @@ export async function saveModel<Config, Model extends PretrainedModel<Config>>(
   architectures: readonly Architecture<Config, Model>[],
   { dtype = 'float32', modelType, ...options }: SaveOptions = {},
 ): Promise<void> {
-  const { architecture, config, links } = familyOf(model.config, chosen(architectures, modelType));
+  const { architecture, config, links } = familyOf(model.config, loadedFirst(model, chosen(architectures, modelType)));
   const parameters = { ...model.variables, ...model.buffers };
   // A model with a share of the experts has not all that a checkpoint needs.
   checkParameters(parameters, architecture.specs(model.config, {}));
@@ -56,6 +57,13 @@ function chosen<Of extends { modelType: string }>(architectures: readonly Of[], 
   const names = architectures.map((each) => each.modelType);
   expectThat(found.length > 0, 'modelType', `one of ${names.join(', ')}`, modelType);
   return found;
+}
+
+/** The same families, the one first that the model was loaded as. */
+function loadedFirst<Of extends { modelType: string }>(model: object, architectures: readonly Of[]): Of[] {
+  const loaded = familyLoadedFrom(model);
+  const isLoaded = ({ modelType }: Of) => modelType === loaded;
+  return [...architectures.filter(isLoaded), ...architectures.filter((each) => !isLoaded(each))];
 }
 
 function familyOf<Config, Model extends PretrainedModel<Config>>(

@@ -1,6 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 
-import type { AttentionOptions } from './attention.js';
+/** What of an attention sinks have to know. */
+interface SunkAttention {
+  numHeads: number;
+  numKvHeads: number;
+  scale: number;
+  mask?: tf.Tensor;
+}
 
 /**
  * Attention whose softmax has one score more in every row, the sink of its head, for an attention that has none: the sink
@@ -9,15 +15,15 @@ import type { AttentionOptions } from './attention.js';
  *
  * @param sinks (H), not scaled
  */
-export function withSinks(
+export function withSinks<Options extends SunkAttention>(
   q: tf.Tensor,
   k: tf.Tensor,
   v: tf.Tensor,
   sinks: tf.Tensor,
-  { scale, mask, ...options }: AttentionOptions & { numKvHeads: number; scale: number },
-  attend: (q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: AttentionOptions) => tf.Tensor3D,
+  options: Options,
+  attend: (q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: Options) => tf.Tensor3D,
 ): tf.Tensor3D {
-  const { numHeads, numKvHeads } = options;
+  const { numHeads, numKvHeads, scale, mask } = options;
   const [batch, queries, width] = q.shape as [number, number, number];
   const [size, keys] = [width / numHeads, k.shape[1]!];
   const perHead = (x: tf.Tensor, heads: number): tf.Tensor4D => tf.reshape(x, [batch, x.shape[1]!, heads, size]);
@@ -30,7 +36,7 @@ export function withSinks(
     joined(tf.concat<tf.Tensor4D>([perHead(q, numHeads), ofQueries as tf.Tensor4D], 3)),
     joined(tf.concat<tf.Tensor4D>([tf.cast<tf.Tensor4D>(unit as tf.Tensor4D, 'float32'), withZero(k)], 1)),
     joined(tf.concat<tf.Tensor4D>([tf.zeros([batch, 1, numKvHeads, size + 1]), withZero(v)], 1)),
-    { ...options, scale, mask: mask && tf.concat([tf.ones([batch, 1], 'bool'), mask as tf.Tensor2D], 1) },
+    { ...options, mask: mask && tf.concat([tf.ones([batch, 1], 'bool'), mask as tf.Tensor2D], 1) },
   );
   const perQuery = tf.reshape<tf.Rank.R4>(out, [batch, queries, numHeads, size + 1]);
   return tf.reshape(tf.slice(perQuery, [0, 0, 0, 0], [-1, -1, -1, size]), [batch, queries, width]);

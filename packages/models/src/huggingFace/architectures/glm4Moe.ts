@@ -32,7 +32,7 @@ export const glm4Moe = gptArchitecture({
     expectThat(attentionBias !== true, 'attentionBias', '"qkv" or false', attentionBias);
     expectThat(qkNorm !== 'whole', 'qkNorm', 'perHead or none', qkNorm);
     return {
-      ...writeLlamaLike(config, { qkNorm: null }),
+      ...writeLlamaLike(config, { qkNorm: null }, { partialRotary: 0.5 }),
       ...writeBiasedExperts(config),
       attention_bias: attentionBias === 'qkv',
       first_k_dense_replace: firstDense(config),
@@ -56,6 +56,8 @@ export const solarOpen = gptArchitecture({
       ffnKey: 'moe_intermediate_size',
     });
     const experts = { ...router, numExperts: 128, topK: 8, expertHidden: 1280, numShared: 1, normalizeWeights: true };
+    // No layer is dense, whatever these say.
+    config.skip('intermediate_size');
     config.only('first_k_dense_replace', 0);
     config.only('use_qk_norm', false);
     return {

@@ -3,7 +3,7 @@ import { expectThat } from '@scmoe/errors';
 import type { GptConfig, ResolvedGpt } from '../../gpt/GptConfig.js';
 import type { ConfigReader } from '../config/ConfigReader.js';
 import { Float } from '../config/Float.js';
-import { readRope, ropeOptionsOf, writeRope, type RopeSettings } from '../config/rope.js';
+import { readRope, ropeOptionsOf, shareOf, writeRope, type RopeSettings } from '../config/rope.js';
 import type { JsonObject } from '../folder/openFolder.js';
 import type { TiedNames } from '../layouts/tiedHead.js';
 import { same, transposed, type TensorRule } from '../tensors/TensorRule.js';
@@ -54,12 +54,13 @@ export function readLlamaLike(config: ConfigReader, defaults: LlamaLikeDefaults)
  * The same options as {@link readLlamaLike} reads.
  *
  * @param own what else the family has, as of {@link expectFamily}
+ * @param rotary how its heads turn: which components together, and which share where nothing is said
  * @throws ArgumentError where the model has something else.
  */
 export function writeLlamaLike(
   config: ResolvedGpt,
   own: FamilyFeatures = {},
-  { ropeStyle = 'half' }: { ropeStyle?: 'half' | 'interleaved' } = {},
+  { ropeStyle = 'half', partialRotary }: { ropeStyle?: 'half' | 'interleaved'; partialRotary?: number } = {},
 ): JsonObject {
   const { numHeads, numKvHeads, headSize, ffnHidden, ffnBias, activation, rope } = backboneOf(config);
   expectThat(config.positionEncoding === 'rotary', 'positionEncoding', 'rotary', config.positionEncoding);
@@ -81,7 +82,7 @@ export function writeLlamaLike(
     num_hidden_layers: config.numLayers,
     num_key_value_heads: numKvHeads,
     rms_norm_eps: new Float(config.normEpsilon),
-    ...(rope && writeRope({ ...rope, partial: (rope.size ?? headSize) / headSize })),
+    ...(rope && writeRope({ ...rope, partial: shareOf(rope.size ?? headSize, headSize) }, { fallback: partialRotary })),
     tie_word_embeddings: config.tiedEmbeddings,
     vocab_size: config.vocabSize,
   };

@@ -26,6 +26,7 @@ export const minimaxM2 = gptArchitecture({
       headSize,
       partialRotary: turning / headSize,
     });
+    config.only('router_jitter_noise', 0);
     config.skip(
       'attention_bias',
       'scoring_func',

@@ -112,9 +112,22 @@ export function ropeOptionsOf({ theta, partial, scaling }: RopeSettings, headSiz
   };
 }
 
-/** The same settings where transformers 5 looks, and where versions before it do. */
-export function writeRope({ theta, partial, scaling }: RopeSettings): JsonObject {
-  const part = partial === 1 ? {} : { partial_rotary_factor: new Float(partial) };
+/** The share of a head that so many components are, which gives them again when it is multiplied and cut. */
+export function shareOf(size: number, headSize: number): number {
+  const share = size / headSize;
+  return Math.trunc(headSize * share) === size ? share : (size + 0.5) / headSize;
+}
+
+/**
+ * The same settings where transformers 5 looks, and where versions before it do.
+ *
+ * @param fallback the share of each head that turns where the configuration does not say it
+ */
+export function writeRope(
+  { theta, partial, scaling }: RopeSettings,
+  { fallback = 1 }: { fallback?: number } = {},
+): JsonObject {
+  const part = partial === fallback ? {} : { partial_rotary_factor: new Float(partial) };
   const scaled = scaling && scalingJson(scaling);
   return {
     rope_parameters: { ...(scaled ?? { rope_type: 'default' }), rope_theta: new Float(theta), ...part },
@@ -132,7 +145,7 @@ function scalingJson(scaling: RopeScalingConfig): JsonObject {
     if (value === undefined || (ours.startsWith('mscale') && value === 0)) return [];
     return [[theirs, typeof value === 'number' && ours !== 'originalLength' ? new Float(value) : value]];
   });
-  return { rope_type: scaling.type, ...(Object.fromEntries(settings) as JsonObject) };
+  return { rope_type: scaling.type, ...Object.fromEntries<unknown>(settings) };
 }
 
 function isScaling(kind: unknown): kind is RopeScalingConfig['type'] {
