@@ -1,6 +1,7 @@
 import { expectOneOf, UserError } from '@scmoe/errors';
 
 import { javascriptEngine, openJavascriptTokenizers } from './javascriptEngine.js';
+import { longWordsElsewhere } from './longWordsElsewhere.js';
 import { nativeEngine } from './nativeEngine.js';
 import { NativeTokenizers } from './NativeTokenizers.js';
 import type { EngineName, TokenizerEngine } from './TokenizerEngine.js';
@@ -16,13 +17,21 @@ export function engineOfEnvironment(): EngineName | 'auto' {
   return (value || 'auto') as EngineName | 'auto';
 }
 
-/** Makes engines by the native library where it loads, else by the one in JavaScript, for what that does as the reference. */
+/** Makes engines by the native library where it loads, but for very long words, else by the one in JavaScript, for what that does as the reference. */
 export async function engineMaker(wanted: EngineName | 'auto'): Promise<(tokenizer: TokenizerJson) => TokenizerEngine> {
   expectOneOf(engineVariable, wanted, ['auto', 'native', 'javascript']);
   const native = wanted === 'javascript' ? `${engineVariable}=javascript` : NativeTokenizers.open();
-  if (typeof native !== 'string') return (tokenizer) => nativeEngine(native, tokenizer);
-  if (wanted === 'native') throw new UserError(`The native tokenizers can't be used: ${native}.`);
+  if (wanted === 'native') {
+    if (typeof native !== 'string') return (tokenizer) => nativeEngine(native, tokenizer);
+    throw new UserError(`The native tokenizers can't be used: ${native}.`);
+  }
   const library = await openJavascriptTokenizers();
+  if (typeof native !== 'string') {
+    return (tokenizer) =>
+      longWordsElsewhere(nativeEngine(native, tokenizer), () =>
+        unlikeReference(tokenizer) === undefined ? javascriptEngine(library, tokenizer) : undefined,
+      );
+  }
   return (tokenizer) => {
     const difference = unlikeReference(tokenizer);
     if (difference === undefined) return javascriptEngine(library, tokenizer);
