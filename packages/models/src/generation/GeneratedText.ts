@@ -64,6 +64,7 @@ export class GeneratedText implements AsyncIterable<GeneratedToken> {
     this.isLeft = true;
   }
 
+  /** Gives the tokens as they come; for one reader. @throws what keeps the text from going on */
   async *[Symbol.asyncIterator](): AsyncGenerator<GeneratedToken, void> {
     try {
       for (;;) {

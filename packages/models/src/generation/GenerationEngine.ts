@@ -54,6 +54,9 @@ const engineOptionNames = optionNames<GenerationEngineOptions>({
   beyondSequence: true,
 });
 
+/** A connection takes one turn of the event loop to be accepted, one to be read and one to be answered. */
+const turnsBetweenSteps = 3;
+
 /**
  * Generates several texts at once with continuous batching (Orca, Yu et al., OSDI 2022): each step is one pass of the model
  * over the next token of every text and a chunk of a prompt, and texts join and leave between steps. A text has the same
@@ -61,7 +64,7 @@ const engineOptionNames = optionNames<GenerationEngineOptions>({
  * depend on each other. Where the products are our own the scores are the same bit for bit; oneDNN's, with AVX-512, may sum a
  * row in another order when there are more rows: scores are then the same within float32 rounding.
  *
- * It works while texts are on their way, a turn of the event loop between steps.
+ * It works while texts are on their way, some turns of the event loop between steps.
  */
 export class GenerationEngine {
   private readonly maxSequences: number;
@@ -141,7 +144,7 @@ export class GenerationEngine {
       this.removeEnded();
       this.admit();
       if (this.running.length > 0) await this.step();
-      await nextTurn();
+      for (let turn = 0; turn < turnsBetweenSteps; turn++) await nextTurn();
     }
     this.loop = undefined;
   }

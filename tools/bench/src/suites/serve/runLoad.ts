@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /** What clients are to do, and against whom. */
 export interface LoadOptions {
   /** Address of the API, with its `/v1`. */
@@ -50,6 +52,8 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const isOver = () => performance.now() - begin > 1000 * seconds;
   const watch = watchMemory(options, result, begin, isOver);
   const end = new AbortController();
+  // A listener for each client.
+  setMaxListeners(clients, end.signal);
   const timer = setTimeout(() => end.abort(), 1000 * seconds);
   await Promise.all(
     Array.from({ length: clients }, async (_, client) => {
