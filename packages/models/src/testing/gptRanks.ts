@@ -71,7 +71,7 @@ export async function runGpt(
   return outcome;
 }
 
-/** Of the models here, LongCat-Flash alone has latent attention. */
+/** LongCat-Flash is the one with latent attention, of the models here. */
 function isLongcatFlash(config: GptConfig | LongcatFlashConfig): config is LongcatFlashConfig {
   return config.latent !== undefined;
 }

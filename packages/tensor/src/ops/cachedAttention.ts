@@ -29,8 +29,9 @@ export interface CachedAttentionOptions {
   rope?: Rope;
   /** Factor on q k; 1 / sqrt(D) by default. */
   scale?: number;
-  /** As `attention` has them: keys that a query sees, and one more score in every row of a head. */
+  /** Keys that a query sees, as in `attention`. */
   window?: number;
+  /** (H): one more score in every row of a head, as in `attention`. */
   sinks?: tf.Tensor;
 }
 
