@@ -12,6 +12,7 @@ import { SelfEngine } from '../engine/SelfEngine.js';
 import { isEveryAddress } from '../place/addresses.js';
 import { findPlace } from '../place/findPlace.js';
 import type { Place } from '../place/Place.js';
+import { allowedSilenceMs } from '../rendezvous/allowedSilenceMs.js';
 import { joinRendezvous } from '../rendezvous/joinRendezvous.js';
 import { agreeOnEngine } from './agreeOnEngine.js';
 import { chooseEngine } from './chooseEngine.js';
@@ -36,7 +37,7 @@ export interface InitOptions {
   listenHost?: string;
   /** Number of the GPU, for nccl, among those that this process sees. Default: the local rank, or the only one. */
   device?: number;
-  /** A rendezvous server that says nothing for so long counts as gone, in milliseconds. */
+  /** A rendezvous server that says nothing for so long counts as gone, in milliseconds. Default 10 s, for one on this machine 60 s. */
   silenceMs?: number;
   /** How long close waits for the other ranks to close as well, in milliseconds. */
   closeGraceMs?: number;
@@ -156,7 +157,7 @@ function settingsOf({ rank, rendezvous }: Place, options: InitOptions): EngineSe
   return {
     ...(rendezvous && { watch: { host: host!, port: rendezvous.port, token: rendezvous.token } }),
     serverRank: rendezvous?.servedBy === 'rank 0' ? 0 : -1,
-    silenceMs: options.silenceMs ?? 10_000,
+    silenceMs: options.silenceMs ?? allowedSilenceMs(host),
     recordFolder: options.flightRecorderFolder ?? process.env['SCMOE_FLIGHT_RECORDER_DIR'] ?? '',
     recordCapacity: options.flightRecorderCapacity ?? 256,
     closeGraceMs: options.closeGraceMs ?? 2000,

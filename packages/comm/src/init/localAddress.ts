@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os';
 
 import { ScmoeError } from '@scmoe/errors';
 
-import { isLoopback } from '../place/findRendezvous.js';
+import { isLoopback } from '../place/addresses.js';
 
 /**
  * The address of this machine that faces `host`: what other machines on that side reach it by. Nothing is sent.

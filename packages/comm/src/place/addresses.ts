@@ -22,3 +22,8 @@ export function everyAddress(host: string): string {
 export function isEveryAddress(bind: string): boolean {
   return bind === '0.0.0.0' || bind === '::';
 }
+
+/** Whether nothing outside of this machine reaches an address. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}

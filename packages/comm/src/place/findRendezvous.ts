@@ -1,8 +1,6 @@
-import { isIP } from 'node:net';
-
 import { tokenPattern } from '../rendezvous/token.js';
 import type { RendezvousAddress } from './Place.js';
-import { everyAddress, withoutBrackets } from './addresses.js';
+import { everyAddress, isLoopback, withoutBrackets } from './addresses.js';
 import { parseEndpoint } from './parseEndpoint.js';
 import { PlaceError } from './PlaceError.js';
 import type { Ranks } from './Ranks.js';
@@ -68,9 +66,4 @@ function masterPort(variables: Variables): number {
 function passOn({ source, localWorldSize, worldSize }: Ranks, name: string): string {
   const isNeeded = localWorldSize < worldSize && /^(Open MPI|PMIx)/.test(source);
   return isNeeded ? `, and handed to the other hosts: mpirun -x ${name}` : '';
-}
-
-/** Whether nothing outside of this machine reaches an address. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }

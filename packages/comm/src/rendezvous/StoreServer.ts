@@ -1,6 +1,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
 import { endpointText } from '../place/addresses.js';
+import { allowedSilenceMs } from './allowedSilenceMs.js';
 import { KeyValues } from './KeyValues.js';
 import { defaultLimits, maxFirstLineBytes, type StoreLimits } from './limits.js';
 import { RendezvousError } from './RendezvousError.js';
@@ -197,7 +198,8 @@ export class StoreServer {
     if (words.length !== 3 || !tokenPattern.test(group) || !(rank < size)) {
       return 'expected scmoe-watch 1 <token> <group> <rank> <size> with 0 <= rank < size';
     }
-    return serveWatch(socket, room.groups, { group, rank, size, silenceMs: this.#limits.silenceMs });
+    const silenceMs = this.#limits.silenceMs ?? allowedSilenceMs(socket.remoteAddress);
+    return serveWatch(socket, room.groups, { group, rank, size, silenceMs });
   }
 }
 

@@ -1,3 +1,4 @@
+import { allowedSilenceMs } from './allowedSilenceMs.js';
 import { dial, type Dialled, type StoreAddress } from './dial.js';
 import { lineText } from './LineReader.js';
 import { watchLines } from './watchLines.js';
@@ -44,7 +45,10 @@ export class WatchClient {
 
   private constructor(
     dialled: Dialled,
-    { onNotice, silenceMs = 10_000 }: Pick<WatchClientOptions, 'onNotice' | 'silenceMs'>,
+    {
+      onNotice,
+      silenceMs = allowedSilenceMs(dialled.socket.remoteAddress),
+    }: Pick<WatchClientOptions, 'onNotice' | 'silenceMs'>,
   ) {
     this.#dialled = dialled;
     const { socket, rest } = dialled;

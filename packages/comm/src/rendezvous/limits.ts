@@ -12,8 +12,8 @@ export interface StoreLimits {
   maxPendingConnections: number;
   /** Time in which a connection has to give its token, in milliseconds. Default 10 s. */
   handshakeMs: number;
-  /** A watched rank that sends nothing for so long is dead, in milliseconds. Default 10 s. */
-  silenceMs: number;
+  /** A watched rank that sends nothing for so long is dead, in milliseconds. Default 10 s, for one on this machine 60 s. */
+  silenceMs?: number;
 }
 
 export const defaultLimits: StoreLimits = {
@@ -23,7 +23,6 @@ export const defaultLimits: StoreLimits = {
   maxConnections: 8192,
   maxPendingConnections: 256,
   handshakeMs: 10_000,
-  silenceMs: 10_000,
 };
 
 /** Bytes of the line that opens a connection. */
