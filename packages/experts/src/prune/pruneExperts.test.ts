@@ -208,6 +208,17 @@ describe('pruneExperts', () => {
     expect(pruneLines(report).at(-1)).toBe('nothing was written');
   });
 
+  it('prunes a model of images by what needs no text', async () => {
+    const images = await saveModel(run('images'), { dataDescription: { numClasses: 4 }, steps: 1 });
+    const report = await pruneExperts({ checkpoint: images, prune: 2, criterion: 'random', out: run('fewer images') });
+    expect(report.losses).toBeUndefined();
+    const { moe, checkpoint } = await openStoredExperts(run('fewer images'));
+    expect([moe.numExperts, checkpoint.dataDescription]).toEqual([6, { numClasses: 4 }]);
+    await expect(pruneExperts({ checkpoint: images, prune: 2, text: textFile() })).rejects.toThrow(
+      /criterion reap: expected a language model, got .*images.*, a model of other data/,
+    );
+  });
+
   it('goes by what experts do with the text: loads, norms, and both with the weights', async () => {
     const of = (criterion: 'frequency' | 'activationNorm' | 'reap') =>
       pruneExperts({ checkpoint: run('model'), prune: 2, criterion, text: textFile(), batches: 2, randomDraws: 0 });

@@ -39,8 +39,15 @@ export async function saveModel(
   {
     steps = 2,
     change,
+    dataDescription,
     ...given
-  }: { steps?: number; change?: (variables: Record<string, tf.Variable>) => void; [setting: string]: unknown } = {},
+  }: {
+    steps?: number;
+    change?: (variables: Record<string, tf.Variable>) => void;
+    /** That of bytes by default. */
+    dataDescription?: JsonObject;
+    [setting: string]: unknown;
+  } = {},
 ): Promise<string> {
   const config = { ...settings, ...given } as JsonObject;
   const model = gptOf(config);
@@ -60,7 +67,7 @@ export async function saveModel(
     step: steps,
     config,
     dataFingerprint: 'a test',
-    dataDescription: { tokenizer: description as unknown as JsonObject, vocabSize },
+    dataDescription: dataDescription ?? { tokenizer: description as unknown as JsonObject, vocabSize },
     parameters: { ...model.variables, ...model.buffers },
     optimizer: { name: optimizer.name, stepCount: steps, state: optimizer.state() },
   });
