@@ -38,18 +38,17 @@ const publicWindow = 512;
  * @throws UserError where there is no such model, it has no experts, or there is no text
  */
 export async function openSubject(path: string, text?: string): Promise<ReportSubject> {
-  const type = await modelType(path);
-  return type === undefined ? openRun(path, text) : openPublic(path, type, text);
+  return (await isPublic(path)) ? openPublic(path, text) : openRun(path, text);
 }
 
-/** The `model_type` of a folder's configuration, which run folders have not. */
-async function modelType(path: string): Promise<string | undefined> {
+/** Whether a folder's configuration has a `model_type`, which run folders have not. */
+async function isPublic(path: string): Promise<boolean> {
   const text = await readFile(join(path, 'config.json'), 'utf8').catch(() => '{}');
   try {
     const { model_type: type } = JSON.parse(text) as { model_type?: unknown };
-    return typeof type === 'string' ? type : undefined;
+    return typeof type === 'string';
   } catch {
-    return undefined;
+    return false;
   }
 }
 
@@ -73,13 +72,13 @@ async function openRun(path: string, given?: string): Promise<ReportSubject> {
   }
 }
 
-async function openPublic(path: string, type: string, text?: string): Promise<ReportSubject> {
+async function openPublic(path: string, text?: string): Promise<ReportSubject> {
   if (text === undefined)
     throw new UserError(`${path}: expected a text for a public model, got none.`, { exitCode: 2 });
   const tokenizer = await readHuggingFaceTokenizer(path);
   const { documents } = await readCorpus(text);
   const sequence = tokenizeCorpus(documents, tokenizer);
-  const model = await loadPublic(path, type);
+  const model = await loadPublic(path);
   if (model.numExperts === 0) {
     model.dispose();
     throw new UserError(`${path}: expected a model with routed experts, got one of none.`);
@@ -96,7 +95,7 @@ async function openPublic(path: string, type: string, text?: string): Promise<Re
   };
 }
 
-async function loadPublic(path: string, type: string): Promise<LanguageModel<object>> {
+async function loadPublic(path: string): Promise<LanguageModel<object>> {
   try {
     return await loadPretrained(path, { as: LanguageModel });
   } catch (error) {

@@ -46,14 +46,13 @@ export async function openServedModel(
   folder: string,
   { name = basename(resolve(folder)), chatTemplateFile }: OpenOptions = {},
 ): Promise<ServedModel> {
-  const modelType = await modelTypeOf(folder);
-  const opened = modelType === undefined ? await openRun(folder) : await openPublic(folder, modelType);
+  const opened = (await isPublic(folder)) ? await openPublic(folder) : await openRun(folder);
   const template = await readChatTemplate(folder, opened.tokenizer, chatTemplateFile);
   return { name, ...opened, ...(template && { chatTemplate: template }) };
 }
 
 /** A folder of transformers. */
-async function openPublic(folder: string, modelType: unknown): Promise<Omit<ServedModel, 'name'>> {
+async function openPublic(folder: string): Promise<Omit<ServedModel, 'name'>> {
   const tokenizer = await readHuggingFaceTokenizer(folder);
   const model = await loadPretrained(folder, { as: LanguageModel });
   const ends = [...generationTokens(model).eos, ...(tokenizer.endOfText === undefined ? [] : [tokenizer.endOfText])];
@@ -103,10 +102,10 @@ function knownTokens(model: Gpt | LongcatFlash, tokens: readonly number[]): numb
   return [...new Set(tokens)].filter((token) => token >= 0 && token < vocabSize);
 }
 
-/** What `config.json` calls the family of a model of transformers; a run folder's says nothing of that. */
-async function modelTypeOf(folder: string): Promise<unknown> {
+/** Whether `config.json` names the family of a model of transformers; a run folder's says nothing of that. */
+async function isPublic(folder: string): Promise<boolean> {
   const config: unknown = await readFile(join(folder, 'config.json'), 'utf8')
     .then((text) => JSON.parse(text) as unknown)
     .catch(() => undefined);
-  return (config as { model_type?: unknown } | null | undefined)?.model_type;
+  return (config as { model_type?: unknown } | null | undefined)?.model_type !== undefined;
 }
