@@ -1,4 +1,4 @@
-import { ArgumentError, expectWholeNumber } from '@scmoe/errors';
+import { ArgumentError, expectThat, expectWholeNumber } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { shapeText } from '../ops/check.js';
@@ -41,9 +41,15 @@ export class KeyValueCache {
    * Writes `count` tokens behind those that are there: rows `first` to `first + count` of keys and values (1, T, kvWidth).
    *
    * @param values undefined where keys are their own values, in every append alike
-   * @throws ArgumentError where the widths are not those of the tokens before
+   * @throws ArgumentError where there are not as many tokens, or their widths are not those of the tokens before
    */
   append(keys: tf.Tensor3D, values: tf.Tensor3D | undefined, { first, count }: { first: number; count: number }): void {
+    expectWholeNumber('append: first', first);
+    expectWholeNumber('append: count', count);
+    for (const rows of values ? [keys, values] : [keys]) {
+      const fits = rows.rank === 3 && rows.shape[0] === 1 && first + count <= rows.shape[1];
+      expectThat(fits, 'append', `(1, T, width) with at least ${first + count} tokens`, rows.shape);
+    }
     const isOther = this.numTokens > 0 && (this.valueRows === undefined) !== (values === undefined);
     if (isOther) throw new ArgumentError('append: expected values beside the keys always or never');
     const at = this.numTokens;

@@ -1,4 +1,4 @@
-import { ArgumentError, expectFinite, expectPositiveInteger, expectThat } from '@scmoe/errors';
+import { ArgumentError, expectFinite, expectPositiveInteger, expectThat, expectWholeNumber } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { withoutRecording } from '../autodiff/recording.js';
@@ -107,9 +107,17 @@ export function positionsOf(parts: readonly CachedPart[]): Int32Array {
  * @param x (1, T, H * D) with even D
  * @param positions of the T tokens
  * @returns (1, T, H * D)
+ * @throws ArgumentError naming the argument when shapes, dtypes or options do not fit
  */
 export function rotateRows(x: tf.Tensor3D, numHeads: number, positions: Int32Array, rope: Rope): tf.Tensor3D {
-  const [, length, width] = x.shape;
+  expectDtype('rotateRows', 'x', x, 'float32');
+  expectRank('rotateRows', 'x', x, 3, '(1, tokens, width)');
+  const [batch, length, width] = x.shape;
+  expectPositiveInteger('rotateRows: numHeads', numHeads);
+  expectThat(batch === 1 && width % numHeads === 0, 'rotateRows: x', `(1, T, ${numHeads} * D)`, x.shape);
+  expectThat(positions.length === length, 'rotateRows: positions', `${length} of them`, positions.length);
+  for (const position of positions) expectWholeNumber('rotateRows: positions', position);
+  expectRope('rotateRows', rope, width / numHeads);
   const { style, theta = 10000 } = rope;
   if (hasFused(rotateRowsKernel) && isPlainRope(rope, width / numHeads)) {
     const attributes: RotateRowsAttributes = { numHeads, style, theta, positions };

@@ -1,6 +1,7 @@
 import type { Generator } from './Call.js';
 import { arrangementCalls } from './calls/arrangements.js';
 import { backwardCalls } from './calls/backwardKernels.js';
+import { cacheCalls } from './calls/caches.js';
 import { convolutionCalls } from './calls/convolutions.js';
 import { elementwiseCalls } from './calls/elementwise.js';
 import { functionCalls } from './calls/functions.js';
@@ -23,5 +24,6 @@ export const generators: readonly Generator[] = [
   ...textCalls,
   ...functionCalls,
   ...fusedOpCalls,
+  ...cacheCalls,
   ...backwardCalls,
 ];

@@ -1,0 +1,86 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { KeyValueCache } from '../../../cache/KeyValueCache.js';
+import { cachedAttention, rotateRows } from '../../../ops/cachedAttention.js';
+import type { Rope } from '../../../ops/rope.js';
+import type { Generator, Operands } from '../Call.js';
+import type { Draw } from '../Draw.js';
+
+interface Attributes {
+  numHeads: number;
+  numKvHeads: number;
+  rope: Rope | undefined;
+  /** Tokens of each sequence in the first pass and in the second. */
+  passes: [number[], number[]];
+}
+
+function drawSequences(draw: Draw): { operands: Operands; attributes: Attributes } {
+  const numKvHeads = draw.int(1, 2);
+  const numHeads = numKvHeads * draw.int(1, 3);
+  const size = 2 * draw.int(1, 5);
+  const counts = () => draw.list(2, () => draw.pick([1, 1, 2, 5, 40]));
+  const passes: [number[], number[]] = [counts(), counts()];
+  const tokens = passes.flat().reduce((sum, count) => sum + count, 0);
+  const rope: Rope | undefined = draw.pick([undefined, { style: 'half' }, { style: 'interleaved', theta: 100 }]);
+  const row = (width: number) => draw.floats([1, tokens, width]);
+  return {
+    operands: { q: row(numHeads * size), k: row(numKvHeads * size), v: row(numKvHeads * size) },
+    attributes: { numHeads, numKvHeads, rope, passes },
+  };
+}
+
+/** Two sequences that two passes continue: the second one finds what the first has left in their caches. */
+function twoPasses({ q, k, v }: Record<string, tf.Tensor>, { passes, ...options }: Attributes): tf.Tensor[] {
+  const caches = [new KeyValueCache(), new KeyValueCache()];
+  try {
+    let first = 0;
+    return passes.map((counts) => {
+      const count = counts.reduce((sum, each) => sum + each, 0);
+      const rows = (x: tf.Tensor) => tf.slice(x, [0, first, 0], [1, count, x.shape[2]!]) as tf.Tensor3D;
+      const parts = counts.map((each, i) => ({ cache: caches[i]!, count: each }));
+      const out = cachedAttention(rows(q!), rows(k!), rows(v!), parts, options);
+      first += count;
+      return out;
+    });
+  } finally {
+    for (const cache of caches) cache.dispose();
+  }
+}
+
+/** Functions that no gradient goes through: attention with caches, and the rotation of rows. */
+export const cacheCalls: Generator[] = [
+  ...['ScmoeCachedAttention', 'ScmoeWriteRows'].map((kernel) => ({
+    kernel,
+    draw: (draw: Draw) => {
+      const { operands, attributes } = drawSequences(draw);
+      return {
+        name: 'cachedAttention',
+        operands,
+        attributes: { ...attributes },
+        isOurs: true,
+        run: (tensors: Record<string, tf.Tensor>, given: object) => twoPasses(tensors, given as Attributes),
+      };
+    },
+  })),
+  {
+    kernel: 'ScmoeRotateRows',
+    draw: (draw) => {
+      const [numHeads, size, tokens] = [draw.int(1, 3), 2 * draw.int(1, 4), draw.int(1, 6)];
+      const style = draw.pick(['half', 'interleaved'] as const);
+      return {
+        name: 'rotateRows',
+        operands: { x: draw.floats([1, tokens, numHeads * size]) },
+        attributes: { numHeads, style, positions: draw.list(tokens, () => draw.int(0, 300)) },
+        isOurs: true,
+        run: ({ x }, given) => {
+          const {
+            numHeads: heads,
+            positions,
+            style: pairs,
+          } = given as { numHeads: number; positions: number[]; style: 'half' };
+          return rotateRows(x as tf.Tensor3D, heads, Int32Array.from(positions), { style: pairs });
+        },
+      };
+    },
+  },
+];
