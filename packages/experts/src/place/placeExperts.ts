@@ -14,6 +14,7 @@ import { placeAtHome, placeByLoad, placedTraffic, type PlacedTraffic, type Place
  * the fullest rank computes as little as it can.
  */
 export const placeObjectives = ['home', 'load'] as const;
+/** What a placement is to make small. */
 export type PlaceObjective = (typeof placeObjectives)[number];
 
 /** How experts are placed. */

@@ -5,6 +5,7 @@ import type { ExpertScores } from './criteria.js';
 /** Ids of the experts that each layer keeps, in ascending order, by the name of the layer. */
 export type KeptExperts = Record<string, number[]>;
 
+/** How many experts are kept of each layer. */
 export interface KeepOptions {
   numExperts: number;
   /** Experts to remove of each layer; fewer go where the rest would not divide. */

@@ -12,6 +12,7 @@ import type { StoredExperts } from '../stored/StoredExperts.js';
  * 2405.16646). `random`: by the seed.
  */
 export const pruneCriteria = ['reap', 'frequency', 'activationNorm', 'routerNorm', 'random'] as const;
+/** What says which experts go. */
 export type PruneCriterion = (typeof pruneCriteria)[number];
 
 /** Scores (N) of each layer's experts, by the name of the layer. */

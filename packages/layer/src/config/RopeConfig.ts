@@ -29,6 +29,7 @@ export const ropeScalingOptions = {
 
 /** Angles changed for texts longer than those of the pretraining. */
 export interface RopeScalingConfig extends OptionsOf<typeof ropeScalingOptions> {}
+/** The same with every option decided. */
 export interface ResolvedRopeScaling extends ResolvedOptions<typeof ropeScalingOptions> {}
 
 /** Rotation of queries and keys by position (RoPE). */
@@ -48,6 +49,7 @@ export const ropeOptions = {
 
 /** Rotation of queries and keys by position (RoPE). */
 export interface RopeConfig extends OptionsOf<typeof ropeOptions> {}
+/** The same with every option decided. */
 export interface ResolvedRope extends ResolvedOptions<typeof ropeOptions> {}
 
 /** Checks the rules between the options of a rotation. @throws ArgumentError naming the option, what is allowed and what came */

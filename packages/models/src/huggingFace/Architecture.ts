@@ -20,6 +20,7 @@ export interface PretrainedModel<Config> {
 export interface ModelClass<Model> {
   readonly name: string;
   readonly prototype: Model;
+  /** Whether a value is one of its models. */
   [Symbol.hasInstance](value: unknown): boolean;
 }
 
