@@ -1,5 +1,6 @@
 #include "cpu/convolution.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/arena.h"

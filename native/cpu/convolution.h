@@ -1,4 +1,5 @@
 #pragma once
+#include "cpu/epilogue.h"
 #include "cpu/window.h"
 
 /// Convolutions of pictures as products: the pixels under the filter side by side in a row, block after block so that

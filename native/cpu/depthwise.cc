@@ -102,28 +102,15 @@ struct OutputRow {
   }
 };
 
-/// Calls body(pixel, weights) for the taps of an output pixel that are inside, each the first of its channels.
-template <typename Body>
-void forTaps(const Window& w, const float* image, const float* filter, int64_t weightsOfTap, int64_t oy, int64_t ox,
-             const Body& body) {
-  for (int64_t fy = 0; fy < w.filterHeight; ++fy) {
-    const int64_t iy = w.inputRow(oy, fy);
-    if (iy < 0 || iy >= w.inHeight) continue;
-    for (int64_t fx = 0; fx < w.filterWidth; ++fx) {
-      const int64_t ix = w.inputColumn(ox, fx);
-      if (ix < 0 || ix >= w.inWidth) continue;
-      body(image + (iy * w.inWidth + ix) * w.channels, filter + (fy * w.filterWidth + fx) * weightsOfTap);
-    }
-  }
-}
-
 /// Several filters for each channel: seldom, and without a vector's help.
-void forwardPixelWithMultiplier(const Window& w, int64_t multiplier, const float* image, const float* filter,
+void forwardPixelWithMultiplier(const Window& w, int64_t multiplier, const float* x, const float* filter, int64_t n,
                                 int64_t oy, int64_t ox, float* to) {
-  std::fill_n(to, w.channels * multiplier, 0.0f);
-  forTaps(w, image, filter, w.channels * multiplier, oy, ox, [&](const float* pixel, const float* weights) {
+  const int64_t outChannels = w.channels * multiplier;
+  std::fill_n(to, outChannels, 0.0f);
+  forTaps(w, n, oy, ox, [&](int64_t pixel, int64_t tap) {
+    const float *const from = x + pixel, *const weights = filter + tap * outChannels;
     for (int64_t c = 0; c < w.channels; ++c)
-      for (int64_t m = 0; m < multiplier; ++m) to[c * multiplier + m] += pixel[c] * weights[c * multiplier + m];
+      for (int64_t m = 0; m < multiplier; ++m) to[c * multiplier + m] += from[c] * weights[c * multiplier + m];
   });
 }
 
@@ -139,9 +126,9 @@ void depthwiseForward(const Window& w, int64_t multiplier, const float* x, const
       if (multiplier == 1) {
         OutputRow(w, x, filter, row, to).sumChannels();
       } else {
-        const float* const image = x + row / w.outHeight * w.inHeight * w.inWidth * w.channels;
         for (int64_t ox = 0; ox < w.outWidth; ++ox)
-          forwardPixelWithMultiplier(w, multiplier, image, filter, row % w.outHeight, ox, to + ox * outChannels);
+          forwardPixelWithMultiplier(w, multiplier, x, filter, row / w.outHeight, row % w.outHeight, ox,
+                                     to + ox * outChannels);
       }
       epilogue.apply(to, w.outWidth, outChannels);
     }

@@ -1,4 +1,5 @@
 #pragma once
+#include "cpu/epilogue.h"
 #include "cpu/window.h"
 
 /// Convolutions of each channel by itself, with `multiplier` filters: (filterHeight, filterWidth, channels,

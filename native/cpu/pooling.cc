@@ -24,20 +24,6 @@ void forOutputs(const Window& w, float* y, const Body& body) {
   });
 }
 
-/// Calls body(pixel, tap) for the input pixels of a window, each the first of its channels.
-template <typename Body>
-void forTaps(const Window& w, int64_t n, int64_t oy, int64_t ox, const Body& body) {
-  for (int64_t fy = 0; fy < w.filterHeight; ++fy) {
-    const int64_t iy = w.inputRow(oy, fy);
-    if (iy < 0 || iy >= w.inHeight) continue;
-    for (int64_t fx = 0; fx < w.filterWidth; ++fx) {
-      const int64_t ix = w.inputColumn(ox, fx);
-      if (ix < 0 || ix >= w.inWidth) continue;
-      body(((n * w.inHeight + iy) * w.inWidth + ix) * w.channels, static_cast<int32_t>(fy * w.filterWidth + fx));
-    }
-  }
-}
-
 /// Calls body(output, tap, to) for every input pixel and each output whose window it is in.
 template <typename Body>
 void forInputs(const Window& w, float* dx, const Body& body) {
@@ -64,7 +50,7 @@ void forInputs(const Window& w, float* dx, const Body& body) {
 void maxPool(const Window& w, const float* x, float* y) {
   forOutputs(w, y, [&](int64_t n, int64_t oy, int64_t ox, float* to) {
     std::fill_n(to, w.channels, kNone);
-    forTaps(w, n, oy, ox, [&](int64_t pixel, int32_t) {
+    forTaps(w, n, oy, ox, [&](int64_t pixel, int64_t) {
       const float* const from = x + pixel;
 #pragma omp simd
       for (int64_t c = 0; c < w.channels; ++c) to[c] = from[c] > to[c] ? from[c] : to[c];
@@ -82,7 +68,8 @@ void maxPoolBackward(const Window& w, const float* x, const float* dy, float* dx
     int32_t* const tapOf = taps + (to - largest);
     std::fill_n(to, w.channels, kNone);
     std::fill_n(tapOf, w.channels, -1);
-    forTaps(w, n, oy, ox, [&](int64_t pixel, int32_t tap) {
+    forTaps(w, n, oy, ox, [&](int64_t pixel, int64_t number) {
+      const auto tap = static_cast<int32_t>(number);
       const float* const from = x + pixel;
 #pragma omp simd
       for (int64_t c = 0; c < w.channels; ++c) {
@@ -104,7 +91,7 @@ void averagePool(const Window& w, const float* x, float* y) {
   forOutputs(w, y, [&](int64_t n, int64_t oy, int64_t ox, float* to) {
     std::fill_n(to, w.channels, 0.0f);
     int64_t count = 0;
-    forTaps(w, n, oy, ox, [&](int64_t pixel, int32_t) {
+    forTaps(w, n, oy, ox, [&](int64_t pixel, int64_t) {
       const float* const from = x + pixel;
 #pragma omp simd
       for (int64_t c = 0; c < w.channels; ++c) to[c] += from[c];

@@ -1,5 +1,4 @@
 #pragma once
-#include <algorithm>
 #include <cstdint>
 
 namespace scmoe {
@@ -40,28 +39,19 @@ struct Window {
   }
 };
 
-/// What becomes of the values of a convolution: a bias per channel, then the nearest value from least to greatest.
-struct Epilogue {
-  const float* bias;  // may be null
-  bool clamps;
-  float least, greatest;
-
-  /// In place, on some rows of `columns` values.
-  void apply(float* values, int64_t rows, int64_t columns) const {
-    if (!bias && !clamps) return;
-    for (int64_t i = 0; i < rows; ++i, values += columns) {
-      if (bias) {
-#pragma omp simd
-        for (int64_t j = 0; j < columns; ++j) values[j] += bias[j];
-      }
-      if (!clamps) continue;
-#pragma omp simd
-      for (int64_t j = 0; j < columns; ++j) {
-        const float value = values[j];  // NaN stays
-        values[j] = value < least ? least : value > greatest ? greatest : value;
-      }
+/// Calls body(pixel, tap) for the taps of output pixel (oy, ox) that are inside: where in picture n the channels of the
+/// input pixel begin, and the number of the tap.
+template <typename Body>
+void forTaps(const Window& w, int64_t n, int64_t oy, int64_t ox, const Body& body) {
+  for (int64_t fy = 0; fy < w.filterHeight; ++fy) {
+    const int64_t iy = w.inputRow(oy, fy);
+    if (iy < 0 || iy >= w.inHeight) continue;
+    for (int64_t fx = 0; fx < w.filterWidth; ++fx) {
+      const int64_t ix = w.inputColumn(ox, fx);
+      if (ix < 0 || ix >= w.inWidth) continue;
+      body(((n * w.inHeight + iy) * w.inWidth + ix) * w.channels, fy * w.filterWidth + fx);
     }
   }
-};
+}
 
 }  // namespace scmoe

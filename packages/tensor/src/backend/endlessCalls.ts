@@ -1,6 +1,5 @@
 import { expectThat } from '@scmoe/errors';
 
-/** Calls of TF.js's JavaScript kernels that would not end, and that their functions let through. */
 type Sizes = Readonly<Record<string, { shape: readonly number[] } | undefined>>;
 type Given = Readonly<Record<string, unknown>>;
 
@@ -31,6 +30,7 @@ const windows: Condition = {
   got: ({ images, dy }) => [images?.shape, dy?.shape],
 };
 
+/** Conditions under which calls of TF.js's JavaScript kernels end, by the kernel; its functions let the others through. */
 const conditions: Record<string, Condition | undefined> = {
   Conv2DBackpropFilter: steps,
   Conv2DBackpropInput: steps,
