@@ -52,6 +52,7 @@ export {
   type SafetensorsLayout,
   type WritableTensor,
 } from './io/files.js';
+export { toWeightFormat, weightFormats, type WeightFormat } from './weights/weightFormat.js';
 export { nextTurn } from './eventLoop/nextTurn.js';
 export { copyBytes } from './io/copyBytes.js';
 export { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from './io/safetensorsHeader.js';

@@ -1,7 +1,15 @@
 import { ArgumentError } from '@scmoe/errors';
 import type { Routing, WholeBatch } from '@scmoe/gating';
 import { below, normalize, parameter, tidyRecord, type ParameterRecord } from '@scmoe/layer';
-import { dropout, embedding, linear, softmaxCrossEntropy, withoutRecording } from '@scmoe/tensor';
+import {
+  dropout,
+  embedding,
+  linear,
+  softmaxCrossEntropy,
+  toWeightFormat,
+  withoutRecording,
+  type WeightFormat,
+} from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { generate } from '../generation/generate.js';
@@ -14,6 +22,7 @@ import { attentionsOf, type StageCache } from '../stages/runStage.js';
 import { packedPast } from '../stages/packedPast.js';
 import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
 import { StagedModel, type ModelOptions } from '../stages/StagedModel.js';
+import { isStorable } from './isStorable.js';
 import { languageModelCosts, type LanguageModelCosts } from './languageModelCosts.js';
 import { languageModelSpecs } from './languageModelSpecs.js';
 import type { ResolvedLanguageModel } from './ResolvedLanguageModel.js';
@@ -159,6 +168,25 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
       createCache: () => SequenceCache.empty(stages.map(attentionsOf)),
       advance: (parts) => this.advance(parts, dispatch),
     };
+  }
+
+  /**
+   * Rounds the matrices of attentions, MLPs, experts and an untied head to a format of fewer bytes, for inference: `bfloat16`
+   * loses nothing of a checkpoint that is stored so. The model is a model of the rounded numbers then, wherever it is used;
+   * training makes float32 of what it changes.
+   *
+   * @throws ArgumentError where int8 is to hold a number that is not finite, naming the parameter
+   */
+  storeWeights(format: WeightFormat): void {
+    if (format === 'float32') return;
+    for (const [name, variable] of Object.entries(this.variables)) {
+      if (!isStorable(name, this.variables)) continue;
+      try {
+        tf.tidy(() => variable.assign(toWeightFormat(variable, format)));
+      } catch (error) {
+        throw new ArgumentError(`${name}: ${(error as Error).message}`, { cause: error });
+      }
+    }
   }
 
   protected costs(): LanguageModelCosts {

@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../addon/loadAddon.js';
+import { scaleBlocks } from '../weights/roundToFormat.js';
 import { BufferPool, type PoolStatistics } from './BufferPool.js';
 import { CpuBackend } from './CpuBackend.js';
+import { StoredWeight, type WeightSizes } from './StoredWeight.js';
 
 export type NumericType = 'float32' | 'int32' | 'bool';
 export type NumericArray = Float32Array | Int32Array | Uint8Array;
@@ -40,6 +42,14 @@ export class ScmoeBackend extends CpuBackend {
     return this.values(tensor) as Float32Array;
   }
 
+  /** The weights as they are stored, where all of them are in fewer bytes than float32. */
+  stored<Weights extends tf.TensorInfo[]>(...weights: Weights): { [I in keyof Weights]: StoredWeight } | undefined {
+    const entries: unknown[] = weights.map(({ dataId }) => this.data.get(dataId));
+    // A reshaped weight has the same data, whose scales are those of other columns.
+    const isStored = entries.every((entry, i) => entry instanceof StoredWeight && entry.hasShape(weights[i]!.shape));
+    return isStored ? (entries as { [I in keyof Weights]: StoredWeight }) : undefined;
+  }
+
   ints(tensor: tf.TensorInfo): Int32Array {
     return this.values(tensor) as Int32Array;
   }
@@ -65,6 +75,20 @@ export class ScmoeBackend extends CpuBackend {
     this.data.set(dataId, { values: this.allocateArray(size, dtype), dtype, refCount: 1 });
     this.made?.push(dataId);
     return { dataId, shape: shape as number[], dtype };
+  }
+
+  /** A new tensor for a weight in fewer bytes, whose content is undefined until a kernel writes it. */
+  storedOutput(shape: readonly number[], sizes: WeightSizes, { isInt8 }: { isInt8: boolean }): tf.TensorInfo {
+    const length = sizes.count * sizes.dIn * sizes.dOut;
+    const numScales = sizes.count * scaleBlocks(sizes.dIn) * sizes.dOut;
+    const weight = isInt8
+      ? new Uint8Array(this.pool.acquire(length), 0, length)
+      : new Uint16Array(this.pool.acquire(length * 2), 0, length);
+    const scales = isInt8 ? (this.allocateArray(numScales, 'float32') as Float32Array) : undefined;
+    const dataId = {};
+    this.data.set(dataId, new StoredWeight(sizes, weight, scales));
+    this.made?.push(dataId);
+    return { dataId, shape: shape as number[], dtype: 'float32' };
   }
 
   /** The same elements under another shape, without a copy: one more reference to the data. */
@@ -162,9 +186,10 @@ export class ScmoeBackend extends CpuBackend {
   override disposeData(dataId: tf.DataId, force = false): boolean {
     if (!this.data.has(dataId)) return true;
     if (this.made?.includes(dataId)) this.made.splice(this.made.lastIndexOf(dataId), 1);
-    const { values } = this.data.get(dataId) as { values: unknown };
+    const entry = this.data.get(dataId) as StoredWeight | { values: unknown };
+    const buffers = entry instanceof StoredWeight ? entry.buffers : bufferOf(entry.values);
     if (!super.disposeData(dataId, force)) return false;
-    if (ArrayBuffer.isView(values)) this.free(values.buffer as ArrayBuffer);
+    for (const buffer of buffers) this.free(buffer);
     return true;
   }
 
@@ -195,6 +220,10 @@ export class ScmoeBackend extends CpuBackend {
         return new Uint8Array(this.pool.acquire(length), 0, length);
     }
   }
+}
+
+function bufferOf(values: unknown): ArrayBuffer[] {
+  return ArrayBuffer.isView(values) ? [values.buffer as ArrayBuffer] : [];
 }
 
 function isNumeric(dtype: tf.DataType): dtype is NumericType {

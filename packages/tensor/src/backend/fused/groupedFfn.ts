@@ -11,6 +11,7 @@ import {
 } from '../../ops/groupedFfn.js';
 import { kernel } from '../kernel.js';
 import type { ScmoeBackend } from '../ScmoeBackend.js';
+import { swigluArguments } from './swigluArguments.js';
 
 interface Rows {
   rows: TensorInfo;
@@ -41,6 +42,24 @@ export const groupedFfnKernels = [
       const { w1, b1, w2, b2 } = inputs;
       const group = groupOf(backend, inputs, w1, capacity);
       const y = backend.output([group.rows, group.d]);
+      const stored = keepForGradient ? undefined : backend.stored(w1, w2);
+      if (stored) {
+        const [first, second] = stored;
+        loadAddon().storedGroupedFfn({
+          ...group,
+          blocksIn: first.blocks,
+          blocksHidden: second.blocks,
+          activation: activation as Activation,
+          w1: first.weight,
+          w1Scales: first.scales,
+          b1: b1 && backend.floats(b1),
+          w2: second.weight,
+          w2Scales: second.scales,
+          b2: b2 && backend.floats(b2),
+          y: backend.floats(y),
+        });
+        return [y];
+      }
       const kept = () => backend.output([group.rows, group.f]);
       const [pre, hidden] = keepForGradient ? [kept(), kept()] : [];
       loadAddon().groupedFfnForward({
@@ -88,6 +107,11 @@ export const groupedFfnKernels = [
     const { gate, up, down } = inputs;
     const group = groupOf(backend, inputs, gate, capacity);
     const y = backend.output([group.rows, group.d]);
+    const stored = keepForGradient ? undefined : backend.stored(gate, up, down);
+    if (stored) {
+      loadAddon().storedGroupedSwiglu({ ...group, ...swigluArguments(stored), y: backend.floats(y) });
+      return [y];
+    }
     const kept = () => backend.output([group.rows, group.f]);
     const [gated, raised] = keepForGradient ? [kept(), kept()] : [];
     loadAddon().groupedSwigluForward({

@@ -10,6 +10,7 @@ import { normKernels } from './norms.js';
 import { optimizerKernels } from './optimizer.js';
 import { routingKernels } from './routing.js';
 import { crossEntropyKernels } from './softmaxCrossEntropy.js';
+import { storeWeightKernels } from './storeWeight.js';
 import { swigluKernels } from './swiglu.js';
 
 /** Native kernels of the fused operations in `src/ops`, forward and backward. */
@@ -24,5 +25,6 @@ export const fusedKernels: KernelConfig[] = [
   ...normKernels,
   ...optimizerKernels,
   ...routingKernels,
+  ...storeWeightKernels,
   ...swigluKernels,
 ];

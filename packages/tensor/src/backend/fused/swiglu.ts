@@ -4,6 +4,7 @@ import { loadAddon } from '../../addon/loadAddon.js';
 import { swigluBackwardKernel, swigluKernel, type SwigluAttributes } from '../../ops/swiglu.js';
 import { kernel } from '../kernel.js';
 import { rowsOf } from './elements.js';
+import { swigluArguments } from './swigluArguments.js';
 
 interface Forward {
   x: TensorInfo;
@@ -17,6 +18,13 @@ export const swigluKernels = [
     const [d, f] = gate.shape as [number, number];
     const rows = rowsOf(x);
     const y = backend.output(x.shape);
+    const stored = keepForGradient ? undefined : backend.stored(gate, up, down);
+    if (stored) {
+      const oneExpert = { numExperts: 1, capacity: 0, counts: Int32Array.of(rows), rows, d, f };
+      const arrays = { x: backend.floats(x), y: backend.floats(y) };
+      loadAddon().storedGroupedSwiglu({ ...oneExpert, ...swigluArguments(stored), ...arrays });
+      return [y];
+    }
     const [gated, raised] = keepForGradient ? [backend.output([rows, f]), backend.output([rows, f])] : [];
     loadAddon().swigluForward({
       rows,
