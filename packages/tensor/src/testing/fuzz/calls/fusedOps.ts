@@ -13,6 +13,7 @@ import { rmsNorm } from '../../../ops/rmsNorm.js';
 import { route, type RouteOptions } from '../../../ops/route.js';
 import { softmaxCrossEntropy } from '../../../ops/softmaxCrossEntropy.js';
 import { swiglu } from '../../../ops/swiglu.js';
+import { toWeightFormat, weightFormats, type WeightFormat } from '../../../weights/weightFormat.js';
 import { AdamW } from '../../../optim/adamW.js';
 import { globalNorm } from '../../../optim/globalNorm.js';
 import type { Attributes, Call, Generator, Operands } from '../Call.js';
@@ -64,6 +65,18 @@ export const fusedOpCalls: Generator[] = [
       return differentiated('linear', operands, attributes, ({ x, weight, bias }, options) =>
         linear(x!, weight!, bias, options),
       );
+    },
+  },
+  {
+    kernel: 'ScmoeStoreWeight',
+    draw: (draw) => {
+      const [dIn, dOut] = [draw.int(1, 70), draw.int(1, 20)];
+      const operands = { x: draw.floats([draw.int(1, 10), dIn]), weight: draw.floats([dIn, dOut]) };
+      const attributes = { format: draw.pick(weightFormats) };
+      return plain('toWeightFormat', operands, attributes, ({ x, weight }, { format }: { format: WeightFormat }) => {
+        const stored = toWeightFormat(weight!, format);
+        return [stored, linear(x!, stored)];
+      });
     },
   },
   {
