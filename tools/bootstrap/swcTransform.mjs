@@ -3,7 +3,17 @@
 // of Node's own, and a model of a few thousand random numbers seconds.
 import { createTransformer as createSwcTransformer } from '@swc/jest';
 
-const globals = ['Math', 'Number', 'Array', 'Object', 'Float32Array', 'Float64Array', 'Int32Array', 'Uint8Array', 'Uint32Array'];
+const globals = [
+  'Math',
+  'Number',
+  'Array',
+  'Object',
+  'Float32Array',
+  'Float64Array',
+  'Int32Array',
+  'Uint8Array',
+  'Uint32Array',
+];
 // On the first line: all others keep their numbers.
 const prelude = `const { ${globals.join(', ')} } = globalThis; `;
 
