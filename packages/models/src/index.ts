@@ -39,6 +39,13 @@ export type { RouterLoads } from './stages/correctionBiases.js';
 export { moeOptions, placementOption, type MoeConfig, type Placement, type Stage } from './stages/resolveStages.js';
 export { modelLossOptions, type LossResult, type ModelLossConfig, type RouterLosses } from './stages/modelLosses.js';
 export type { ModelStage } from './stages/runStage.js';
+export {
+  keptExchanges,
+  recomputeModes,
+  type KeptExchanges,
+  type RecomputeMode,
+  type RecomputeOptions,
+} from './stages/recompute.js';
 export type { DispatchOptions } from './stages/runStages.js';
 export { StagedModel, type ModelOptions, type ResolvedModel } from './stages/StagedModel.js';
 export { measureClasses, type ClassMeasures } from './vit/measureClasses.js';

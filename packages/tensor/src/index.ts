@@ -10,10 +10,11 @@ export { backendName } from './backend/kernel.js';
 export { findAddon } from './addon/loadAddon.js';
 export { useBackend, type BackendOptions, type BackendReport, type Precision } from './useBackend/useBackend.js';
 export { valueAndGrads, type ValueAndGradsOptions } from './autodiff/valueAndGrads.js';
+export { isRunningAgain, memo, recomputed, type Memo, type RecomputedOptions } from './autodiff/recomputed.js';
 export { philox4x32 } from './random/philox.js';
 export { RandomStream, type RandomStreamState } from './random/RandomStream.js';
 export { randomNormal, randomUniform, type RandomNormalOptions, type RandomOptions } from './random/randomTensors.js';
-export { attention, attentionComposed, type AttentionOptions } from './ops/attention.js';
+export { attention, attentionComposed, attentionKernels, type AttentionOptions } from './ops/attention.js';
 export { KeyValueCache } from './cache/KeyValueCache.js';
 export {
   cachedAttention,

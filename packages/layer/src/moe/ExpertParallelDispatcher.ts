@@ -8,7 +8,7 @@ import {
 } from '@scmoe/comm';
 import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
-import { decode, encode } from '@scmoe/tensor';
+import { decode, encode, memo, type Memo } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Dispatcher, ExpertBatch } from './Dispatcher.js';
@@ -23,8 +23,8 @@ export interface ExpertParallelOptions extends ExchangeOptions {
   numExperts: number;
 }
 
-/** Rows on their way, and whose they are. */
-type Travelling = { exchange: InFlight; routing: Routing };
+/** Rows on their way, whose they are, and where what comes of them is kept for a second pass. */
+type Travelling = { exchange: InFlight; routing: Routing; place?: Memo<tf.Tensor2D> };
 
 /** How the rows of one routing travel, and in which order they lie at the experts. */
 interface Journey {
@@ -89,13 +89,10 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
         `dispatch on ${this.here()}: expected a routing over ${this.numExperts} experts, as this dispatcher was made for, got one over ${counts.size}`,
       );
     }
-    const journey = capacity > 0 ? this.evenJourney(packed, capacity) : this.askForRows(routing);
+    const journey = capacity > 0 ? this.evenJourney(packed, capacity) : once(() => this.askForRows(routing));
     this.journeys.set(counts.dataId, journey);
     const { sendCounts, recvCounts } = journey;
-    return {
-      exchange: startAllToAllV(filledRows(packed, sendCounts), sendCounts, recvCounts, this.communicator, this.options),
-      routing,
-    };
+    return this.start(filledRows(packed, sendCounts), sendCounts, recvCounts, routing);
   }
 
   /**
@@ -103,9 +100,9 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
    *
    * @throws CommError where the exchange failed; with this rank's side where the ranks disagree on the capacity
    */
-  finishDispatch({ exchange, routing }: Travelling): ExpertBatch {
+  finishDispatch({ exchange, routing, place }: Travelling): ExpertBatch {
     const { capacity, counts, places, elements } = this.journeyOf(routing);
-    const came = this.explained(routing, () => finishAllToAllV(exchange), elements);
+    const came = this.explained(routing, () => finish(exchange, place), elements);
     if (capacity > 0) {
       return {
         rows: swapBlocks(came, this.communicator.size, this.expertsHere),
@@ -122,15 +119,27 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
       capacity > 0
         ? swapBlocks(rows, this.expertsHere, this.communicator.size)
         : moveRows(rows, places && inverseOf(places));
-    return { exchange: startAllToAllV(leaving, recvCounts, sendCounts, this.communicator, this.options), routing };
+    return this.start(leaving, recvCounts, sendCounts, routing);
   }
 
-  finishCombine({ exchange }: Travelling): tf.Tensor2D {
-    return finishAllToAllV(exchange);
+  finishCombine({ exchange, place }: Travelling): tf.Tensor2D {
+    return finish(exchange, place);
   }
 
   decode(rows: tf.Tensor2D, { weights, slots }: Routing): tf.Tensor2D {
     return decode(rows, weights, slots);
+  }
+
+  /** What has come in a first pass does not travel in the second. */
+  private start(
+    rows: tf.Tensor2D,
+    sendCounts: readonly number[],
+    recvCounts: readonly number[],
+    routing: Routing,
+  ): Travelling {
+    const place = memo<tf.Tensor2D>({ isLarge: true });
+    const options = { ...this.options, ...(place?.value && { arrived: place.value }) };
+    return { exchange: startAllToAllV(rows, sendCounts, recvCounts, this.communicator, options), routing, place };
   }
 
   /** The same number of rows from each rank for each expert. */
@@ -187,6 +196,21 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
 
 /** How ranks part that disagree: the rank that sees it first tells the others that it gives up. */
 const disagreements: ReadonlySet<string> = new Set(['SCMOE_COMM_MISMATCH', 'SCMOE_COMM_ABORTED']);
+
+function finish(exchange: InFlight, place: Memo<tf.Tensor2D> | undefined): tf.Tensor2D {
+  const came = finishAllToAllV(exchange);
+  if (place && !place.value) place.leave(came);
+  return came;
+}
+
+/** In a part of a pass that runs twice, what the first time has given. */
+function once<Value>(compute: () => Value): Value {
+  const place = memo<Value>({ isLarge: false });
+  if (place?.value !== undefined) return place.value;
+  const value = compute();
+  place?.leave(value);
+  return value;
+}
 
 /** The rows that travel: choices of zero-computation experts have room in the buffer, at its end, and leave it empty. */
 function filledRows(packed: tf.Tensor2D, sendCounts: readonly number[]): tf.Tensor2D {

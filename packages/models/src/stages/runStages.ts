@@ -9,10 +9,11 @@ import {
 } from '@scmoe/layer';
 import type * as tf from '@tensorflow/tfjs';
 
+import { runRecomputed, type RecomputeOptions } from './recompute.js';
 import { runStage, stageRandomness, type ModelStage, type PackedStage, type StageCache } from './runStage.js';
 
-/** How tokens come to their experts, and in what order the operators run meanwhile. */
-export interface DispatchOptions {
+/** How tokens come to their experts, in what order the operators run meanwhile, and what of them is kept for gradients. */
+export interface DispatchOptions extends RecomputeOptions {
   /** Brings tokens to their experts and back. Default: all experts are here. A shard of experts needs one. */
   dispatcher?: Dispatcher;
   /** Says in which order the operators of each stage run, and in how many chunks tokens travel. Default: sequentially. */
@@ -52,23 +53,29 @@ export function runStages(
   options: RunStagesOptions,
 ): StagesResult {
   const { past, keepCache = false, keepHiddenStates = false, training = false, seed, dispatcher, overlap } = options;
+  const { recompute, keepExchanges } = options;
   const { stochasticDepth = 0, mask } = options;
   let y = x;
   const routings: Routing[] = [];
   const caches: StageCache[] = [];
   const hiddenStates: tf.Tensor3D[] = [];
   stages.forEach((stage, index) => {
-    const result = runStage(stage, y, parameters, {
+    const execution = {
       past: past?.[index],
       keepCache,
       dispatcher,
-      mask,
       ...overlap?.stage(index, { training }),
       // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
       // than in the whole sequence. Generation therefore drops nothing.
       dropless: keepCache || past !== undefined,
       ...(seed !== undefined && stageRandomness(stage, { index, numStages: stages.length, seed, stochasticDepth })),
-    });
+    };
+    const result = runRecomputed(
+      ({ x: input, mask }, own) => runStage(stage, input, parameters, { ...own, mask }),
+      { x: y, mask },
+      execution,
+      { recompute, keepExchanges },
+    );
     y = result.y;
     routings.push(...result.routings);
     if (result.cache) caches.push(result.cache);

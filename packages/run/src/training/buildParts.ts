@@ -56,6 +56,8 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
   const trained = trainable(model, {
     dispatcher,
     overlap: overlap?.controller,
+    recompute: options.recompute,
+    keepExchanges: options.keepExchanges,
     balancer,
     monitor,
     measure: program.measure,

@@ -2,11 +2,12 @@ import type { TensorInfo } from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
 import { linearBackwardKernel, linearKernel, type LinearAttributes } from '../../ops/linear.js';
+import { costlyKernel } from '../costlyKernel.js';
 import { kernel } from '../kernel.js';
 import { rowsOf } from './elements.js';
 
 export const linearKernels = [
-  kernel<{ x: TensorInfo; weight: TensorInfo; bias?: TensorInfo }, LinearAttributes>(
+  costlyKernel<{ x: TensorInfo; weight: TensorInfo; bias?: TensorInfo }, LinearAttributes>(
     linearKernel,
     (backend, { x, weight, bias }, { activation, float32, keepForGradient }) => {
       const [dIn, dOut] = weight.shape as [number, number];

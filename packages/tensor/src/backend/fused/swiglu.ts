@@ -2,6 +2,7 @@ import type { TensorInfo } from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
 import { swigluBackwardKernel, swigluKernel, type SwigluAttributes } from '../../ops/swiglu.js';
+import { costlyKernel } from '../costlyKernel.js';
 import { kernel } from '../kernel.js';
 import { rowsOf } from './elements.js';
 import { swigluArguments } from './swigluArguments.js';
@@ -14,7 +15,7 @@ interface Forward {
 }
 
 export const swigluKernels = [
-  kernel<Forward, SwigluAttributes>(swigluKernel, (backend, { x, gate, up, down }, { keepForGradient }) => {
+  costlyKernel<Forward, SwigluAttributes>(swigluKernel, (backend, { x, gate, up, down }, { keepForGradient }) => {
     const [d, f] = gate.shape as [number, number];
     const rows = rowsOf(x);
     const y = backend.output(x.shape);
