@@ -66,6 +66,7 @@ export {
   initializeParameters,
   type InitializationOptions,
 } from './parameters/initializeParameters.js';
+export { freezeWeight, isProjected, project, type FrozenWeight, type LowRank } from './adapters/project.js';
 export { below, parameter, type ParameterRecord } from './parameters/ParameterRecord.js';
 export {
   checkParameters,

@@ -1,3 +1,5 @@
+export type { AdaptedMatrix, AdapterPlan } from './adapters/AdapterPlan.js';
+export { adapterTargets, type AdapterOptions, type AdapterTarget } from './adapters/planAdapter.js';
 export { checkSampling, type SamplingOptions } from './generation/SamplingOptions.js';
 export { TokenSampler } from './generation/TokenSampler.js';
 export { generate } from './generation/generate.js';
@@ -64,16 +66,20 @@ export { vitCosts, type VitCosts } from './vit/vitCosts.js';
 export { vitSpecs } from './vit/vitSpecs.js';
 export { generationTokens, type GenerationTokens } from './huggingFace/config/generationTokens.js';
 export {
+  loadAdapter,
   loadPretrained,
   readHuggingFace,
   readPretrainedConfig,
+  saveAdapter,
   savePretrained,
+  type AdapterLayout,
   type AnyPretrained,
   type ClassifierOptions,
   type ExpectedModel,
   type JsonObject,
   type LoadOptions,
   type ModelClass,
+  type SaveAdapterOptions,
   type SaveOptions,
 } from './huggingFace/files.js';
 export { PretrainedError } from './huggingFace/PretrainedError.js';

@@ -37,12 +37,17 @@ export interface ResolvedModel {
 export abstract class StagedModel<Config extends object, Resolved extends ResolvedModel> {
   /** Parameters by name, all trained by gradient: `block0.attn1.wq`, `normFinal.weight`. */
   readonly variables: Record<string, tf.Variable>;
-  /** State that no gradient trains, by name: `block0.router.correctionBias`. Part of the model like the variables. */
+  /**
+   * State that no gradient trains, by name: `block0.router.correctionBias`, and what was frozen. Part of the model like the
+   * variables.
+   */
   readonly buffers: Record<string, tf.Variable>;
   /** Which of the experts are here. */
   readonly experts: ExpertShard;
   /** Variables and buffers. */
   protected readonly all: Record<string, tf.Variable>;
+  /** What the configuration says of them. */
+  protected readonly specs: ParameterSpecs;
 
   protected constructor(
     readonly config: Config,
@@ -51,9 +56,9 @@ export abstract class StagedModel<Config extends object, Resolved extends Resolv
     { experts = allExperts, ...initial }: ModelOptions,
   ) {
     this.experts = { rank: experts.rank, size: experts.size };
-    const specs = specsOf(resolved, { experts });
-    expectParametersFit(specs, config);
-    const { variables, buffers, all } = createVariables(specs, initial, resolved);
+    this.specs = specsOf(resolved, { experts });
+    expectParametersFit(this.specs, config);
+    const { variables, buffers, all } = createVariables(this.specs, initial, resolved);
     this.variables = variables;
     this.buffers = buffers;
     this.all = all;
