@@ -12,7 +12,13 @@ import type { SequencePart, SequencePredictor } from '../generation/SequencePred
 import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/modelLosses.js';
 import { attentionsOf, type StageCache } from '../stages/runStage.js';
 import { packedPast } from '../stages/packedPast.js';
-import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
+import {
+  checkDispatcher,
+  checkExpertSource,
+  runStages,
+  seedOfStep,
+  type DispatchOptions,
+} from '../stages/runStages.js';
 import { StagedModel, type ModelOptions } from '../stages/StagedModel.js';
 import { languageModelCosts, type LanguageModelCosts } from './languageModelCosts.js';
 import { languageModelSpecs } from './languageModelSpecs.js';
@@ -170,6 +176,8 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
     const { sequenceLength, stages, dModel } = this.resolved;
     for (const { ids, cache } of parts) this.checkLength(cache.length + ids.length, sequenceLength);
     checkDispatcher(stages, this.experts, dispatch.dispatcher);
+    checkExpertSource(this.expertSource, dispatch);
+    const { expertSource } = this;
     const ids = Int32Array.from(parts.flatMap((part) => part.ids));
     const places = Int32Array.from(parts.flatMap((part) => part.ids.map((_, i) => part.cache.length + i)));
     let end = 0;
@@ -177,7 +185,7 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
     return withoutRecording(() =>
       tf.tidy(() => {
         const x = this.embedAt(tf.tensor2d(ids, [1, ids.length], 'int32'), places);
-        const { y } = runStages(x, stages, this.all, { past: packedPast(parts), ...dispatch });
+        const { y } = runStages(x, stages, this.all, { past: packedPast(parts), expertSource, ...dispatch });
         if (ends.length === 0) return undefined as unknown as tf.Tensor2D;
         // The final norm works on rows: those that are asked for are enough.
         const rows: tf.Tensor2D = tf.reshape(y, [ids.length, dModel]);
@@ -204,6 +212,7 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
     this.checkIds(ids, start, mask);
     const { stages, dropout: rate } = this.resolved;
     checkDispatcher(stages, this.experts, dispatch.dispatcher);
+    checkExpertSource(this.expertSource, { training, ...dispatch });
     const seed = training ? seedOfStep(stages, dropoutSeed) : undefined;
 
     let x = this.embed(ids, start, mask);
@@ -215,6 +224,7 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
       keepHiddenStates,
       training,
       seed,
+      expertSource: this.expertSource,
       ...dispatch,
     });
     return {
