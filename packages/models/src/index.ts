@@ -40,6 +40,7 @@ export { isHiddenMatrix } from './stages/isHiddenMatrix.js';
 export type { RouterLoads } from './stages/correctionBiases.js';
 export { moeOptions, placementOption, type MoeConfig, type Placement, type Stage } from './stages/resolveStages.js';
 export { modelLossOptions, type LossResult, type ModelLossConfig, type RouterLosses } from './stages/modelLosses.js';
+export type { ModelExpertSource, StageExperts } from './stages/ModelExpertSource.js';
 export type { ModelStage } from './stages/runStage.js';
 export {
   keptExchanges,

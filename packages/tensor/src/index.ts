@@ -56,9 +56,10 @@ export {
 export { toWeightFormat, weightFormats, type WeightFormat } from './weights/weightFormat.js';
 export { nextTurn } from './eventLoop/nextTurn.js';
 export { copyBytes } from './io/copyBytes.js';
+export { tensorOver } from './io/tensorOver.js';
 export { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from './io/safetensorsHeader.js';
 export { toFloat32, toTensor, type StoredTensor } from './io/storedTensor.js';
-export { withoutRecording } from './autodiff/recording.js';
+export { isRecording, withoutRecording } from './autodiff/recording.js';
 export { stopGradient } from './autodiff/stopGradient.js';
 export {
   constantSchedule,

@@ -20,7 +20,13 @@ import type { SequencePart, SequencePredictor } from '../generation/SequencePred
 import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/modelLosses.js';
 import { attentionsOf, type StageCache } from '../stages/runStage.js';
 import { packedPast } from '../stages/packedPast.js';
-import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
+import {
+  checkDispatcher,
+  checkExpertSource,
+  runStages,
+  seedOfStep,
+  type DispatchOptions,
+} from '../stages/runStages.js';
 import type { ModelOptions } from '../stages/StagedModel.js';
 import { isStorable } from './isStorable.js';
 import { languageModelCosts, type LanguageModelCosts } from './languageModelCosts.js';
@@ -198,6 +204,8 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     const { sequenceLength, stages, dModel } = this.resolved;
     for (const { ids, cache } of parts) this.checkLength(cache.length + ids.length, sequenceLength);
     checkDispatcher(stages, this.experts, dispatch.dispatcher);
+    checkExpertSource(this.expertSource, dispatch);
+    const { expertSource } = this;
     const ids = Int32Array.from(parts.flatMap((part) => part.ids));
     const places = Int32Array.from(parts.flatMap((part) => part.ids.map((_, i) => part.cache.length + i)));
     let end = 0;
@@ -206,7 +214,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
       tf.tidy(() => {
         const x = this.embedAt(tf.tensor2d(ids, [1, ids.length], 'int32'), places);
         const { parameters } = this.parametersOfPass();
-        const { y } = runStages(x, stages, parameters, { past: packedPast(parts), ...dispatch });
+        const { y } = runStages(x, stages, parameters, { past: packedPast(parts), expertSource, ...dispatch });
         if (ends.length === 0) return undefined as unknown as tf.Tensor2D;
         // The final norm works on rows: those that are asked for are enough.
         const rows: tf.Tensor2D = tf.reshape(y, [ids.length, dModel]);
@@ -234,6 +242,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     this.checkIds(ids, start, mask);
     const { stages, dropout: rate } = this.resolved;
     checkDispatcher(stages, this.experts, dispatch.dispatcher);
+    checkExpertSource(this.expertSource, { training, ...dispatch });
     const seed = training ? seedOfStep(stages, dropoutSeed) : undefined;
 
     const { parameters, expectAllUsed } = this.parametersOfPass({ training, seed: dropoutSeed });
@@ -246,6 +255,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
       keepHiddenStates,
       training,
       seed,
+      expertSource: this.expertSource,
       ...dispatch,
     });
     expectAllUsed();

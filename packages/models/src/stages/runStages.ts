@@ -1,6 +1,7 @@
 import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import {
+  ExpertParallelDispatcher,
   expertShard,
   type Dispatcher,
   type ExpertShard,
@@ -9,6 +10,7 @@ import {
 } from '@scmoe/layer';
 import type * as tf from '@tensorflow/tfjs';
 
+import type { ModelExpertSource } from './ModelExpertSource.js';
 import { runRecomputed, type RecomputeOptions } from './recompute.js';
 import { runStage, stageRandomness, type ModelStage, type PackedStage, type StageCache } from './runStage.js';
 
@@ -21,6 +23,8 @@ export interface DispatchOptions extends RecomputeOptions {
 }
 
 export interface RunStagesOptions extends DispatchOptions {
+  /** Computes the routed experts, where they are not among the parameters. */
+  expertSource?: ModelExpertSource;
   /** (B, S) bool: false for padding. */
   mask?: tf.Tensor;
   /** Caches of the tokens that x continues, one for each stage. */
@@ -54,7 +58,7 @@ export function runStages(
 ): StagesResult {
   const { past, keepCache = false, keepHiddenStates = false, training = false, seed, dispatcher, overlap } = options;
   const { recompute, keepExchanges } = options;
-  const { stochasticDepth = 0, mask } = options;
+  const { stochasticDepth = 0, mask, expertSource } = options;
   let y = x;
   const routings: Routing[] = [];
   const caches: StageCache[] = [];
@@ -64,6 +68,7 @@ export function runStages(
       past: past?.[index],
       keepCache,
       dispatcher,
+      ...(expertSource && stage.config.moe && expertSource.stage(index, { stages, parameters })),
       ...overlap?.stage(index, { training }),
       // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
       // than in the whole sequence. Generation therefore drops nothing.
@@ -100,6 +105,24 @@ export function checkDispatcher(
   throw new ArgumentError(
     `dispatcher: expected one over the ${experts.size} ranks that share the experts out, got none; experts ${first} to ${first + count - 1} of ${moe.numExperts} are here`,
   );
+}
+
+/**
+ * Checks that a model whose experts are elsewhere is asked for nothing but inference on this rank.
+ *
+ * @throws ArgumentError where it is to be trained, or its tokens would travel to other ranks
+ */
+export function checkExpertSource(
+  source: ModelExpertSource | undefined,
+  { training = false, dispatcher }: { training?: boolean; dispatcher?: Dispatcher },
+): void {
+  if (!source) return;
+  if (training)
+    throw new ArgumentError('training: expected none of a model whose experts are not among its parameters');
+  if (dispatcher instanceof ExpertParallelDispatcher)
+    throw new ArgumentError(
+      'dispatcher: expected none over ranks for a model whose experts are not among its parameters',
+    );
 }
 
 /** The seed of a training step, where anything in it is random. @throws ArgumentError where there should be one and is none. */

@@ -30,6 +30,8 @@ export class ScmoeBackend extends CpuBackend {
   private readonly pool = sharedPool();
   /** Freed buffers that must not be handed out yet; undefined where there is no need to wait. */
   private held: ArrayBuffer[] | undefined;
+  /** Data in memory of others, which is not the pool's to take back. */
+  private readonly borrowed = new WeakSet<tf.DataId>();
   /** References to data that the kernel that runs now has made and not given up; undefined outside of kernels. */
   private made: tf.DataId[] | undefined;
 
@@ -65,6 +67,14 @@ export class ScmoeBackend extends CpuBackend {
     const source = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     if (source.length === target.length) loadAddon().copyPastCaches({ bytes: source.length, source, target });
     return source.length;
+  }
+
+  /** A tensor over memory of the caller's, which it neither copies nor frees: for `tensorOver`. */
+  borrow(values: Float32Array, shape: number[]): tf.TensorInfo {
+    const dataId = {};
+    this.data.set(dataId, { values, dtype: 'float32', refCount: 1 });
+    this.borrowed.add(dataId);
+    return { dataId, shape, dtype: 'float32' };
   }
 
   /** A new tensor whose content is undefined until a kernel writes it. */
@@ -189,6 +199,7 @@ export class ScmoeBackend extends CpuBackend {
     const entry = this.data.get(dataId) as StoredWeight | { values: unknown };
     const buffers = entry instanceof StoredWeight ? entry.buffers : bufferOf(entry.values);
     if (!super.disposeData(dataId, force)) return false;
+    if (this.borrowed.has(dataId)) return true;
     for (const buffer of buffers) this.free(buffer);
     return true;
   }
