@@ -41,6 +41,7 @@ export {
   softmaxCrossEntropyComposed,
   type CrossEntropyOptions,
 } from './ops/softmaxCrossEntropy.js';
+export { splitRows, splitRowsComposed } from './ops/splitRows.js';
 export { swiglu, swigluComposed } from './ops/swiglu.js';
 export {
   layOutSafetensors,

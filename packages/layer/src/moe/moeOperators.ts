@@ -123,12 +123,9 @@ export function expertOperators(
       kind: 'expert',
       inputs: ['batch'],
       outputs: ['computed'],
-      run: ({ batch }) => {
-        if (source) return { computed: source.compute(batch) };
-        const { rows, counts, capacity } = batch;
-        const weights = expertWeights(below(parameters, 'experts'), activation);
-        return { computed: groupedFfn(rows, counts, weights, { activation, capacity }) };
-      },
+      run: ({ batch }) => ({
+        computed: source ? source.compute(batch) : runExperts(batch, below(parameters, 'experts'), activation),
+      }),
       cost: (of) => {
         const { filled, arrived, numExpertsHere } = expertRows(config, of);
         const { expertHidden: hidden, ffnBias: bias } = config;
@@ -158,6 +155,15 @@ export function expertOperators(
       cost: (of) => [of.kernels.decode(packing(of))],
     }),
   ];
+}
+
+/** What experts make of their rows; `experts` are the stacked weights of as many as the batch has counts of. */
+export function runExperts(
+  { rows, counts, capacity }: ExpertBatch,
+  experts: ParameterRecord,
+  activation: ExpertActivation,
+): tf.Tensor2D {
+  return groupedFfn(rows, counts, expertWeights(experts, activation), { activation, capacity });
 }
 
 /** The stacked weights as the grouped FFN takes them; biases where there are any. */

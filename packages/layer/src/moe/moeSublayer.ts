@@ -14,6 +14,7 @@ import { relabel } from '../plan/relabel.js';
 import type { Dispatcher } from './Dispatcher.js';
 import { chunkOperators } from './chunkOperators.js';
 import type { ExpertShard } from './expertShard.js';
+import { expectExpertChunks } from './expertParts.js';
 import type { ExpertSource } from './ExpertSource.js';
 import { LocalDispatcher } from './LocalDispatcher.js';
 import { expertOperators, gate, gateCost, routedSpecs, type MoeValues } from './moeOperators.js';
@@ -45,8 +46,13 @@ export interface MoeContext {
   mask?: tf.Tensor;
   /** Lifts the capacity limit whatever the configuration says. */
   dropless?: boolean;
-  /** Number of exchanges in which the tokens travel, each way; 1 by default. For DGMoE 1 alone. */
+  /** Number of parts in which the tokens travel, each way; 1 by default. For DGMoE 1 alone. */
   chunks?: number;
+  /**
+   * Number of parts of each rank's experts whose tokens travel apart, each way (EPS-MoE); it divides the experts of a rank,
+   * and changes no bit of outputs and gradients. 1 by default. With `chunks` there are as many exchanges as both multiply to.
+   */
+  expertChunks?: number;
   /**
    * How the router behaves in training: `training` switches its noise and jitter on, which depend on `seed` and on the
    * streams from `stream` on (`routerStreams` of them, DGMoE twice as many); `replay` repeats earlier choices.
@@ -90,8 +96,13 @@ export function moeSublayer<Values extends SublayerValues>(
   { tap, norm }: { tap: keyof Values & string; norm?: InputNorm },
   context: MoeContext,
 ): MoeSublayer<Values> {
-  const { dispatcher = new LocalDispatcher(), dropless, mask, router, chunks = 1, source } = context;
-  if (config.dual && chunks !== 1) throw new ArgumentError(`chunks: expected 1 for DGMoE, got ${chunks}`);
+  const { dispatcher = new LocalDispatcher(), dropless, mask, router, chunks = 1, expertChunks = 1, source } = context;
+  for (const [name, number] of Object.entries({ chunks, expertChunks })) {
+    if (config.dual && number !== 1) throw new ArgumentError(`${name}: expected 1 for DGMoE, got ${number}`);
+  }
+  if (source && expertChunks > 1)
+    throw new ArgumentError(`expertChunks: expected 1 for experts that are no parameters, got ${expertChunks}`);
+  expectExpertChunks(expertChunks, config.numExperts, dispatcher.numRanks);
   const gateOfTap = computation({
     kind: 'gate',
     inputs: [tap as 'u'],
@@ -109,7 +120,14 @@ export function moeSublayer<Values extends SublayerValues>(
     cost: (of) => [...(norm ? norm.cost(of) : []), ...gateCost(of, config)],
   });
   const whole = expertOperators(parameters, config, dispatcher, source);
-  const experts = chunkOperators(whole, chunks) as Operator<SublayerValues>[];
+  const experts = chunkOperators(whole, {
+    chunks,
+    expertChunks,
+    dispatcher,
+    experts: below(parameters, 'experts'),
+    activation: config.activation,
+    source,
+  }) as Operator<SublayerValues>[];
   const sublayer = config.dual
     ? twoWays(gateOfTap, gateOfCurrent(parameters, config, context), experts)
     : oneWay(gateOfTap, experts, config.shared && sharedExpert(parameters, config, config.shared));

@@ -69,7 +69,7 @@ export function runStages(
       keepCache,
       dispatcher,
       ...(expertSource && stage.config.moe && expertSource.stage(index, { stages, parameters })),
-      ...overlap?.stage(index, { training }),
+      ...overlap?.stage(index, { training, continues: past !== undefined }),
       // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
       // than in the whole sequence. Generation therefore drops nothing.
       dropless: keepCache || past !== undefined,

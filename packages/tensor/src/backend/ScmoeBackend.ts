@@ -32,6 +32,8 @@ export class ScmoeBackend extends CpuBackend {
   private held: ArrayBuffer[] | undefined;
   /** Data in memory of others, which is not the pool's to take back. */
   private readonly borrowed = new WeakSet<tf.DataId>();
+  /** How many tensors beside the first use a buffer: views are given up in any order. */
+  private readonly viewsOf = new Map<ArrayBuffer, number>();
   /** References to data that the kernel that runs now has made and not given up; undefined outside of kernels. */
   private made: tf.DataId[] | undefined;
 
@@ -105,6 +107,18 @@ export class ScmoeBackend extends CpuBackend {
   alias(tensor: tf.TensorInfo, shape: readonly number[] = tensor.shape): tf.TensorInfo {
     this.incRef(tensor.dataId);
     return { dataId: tensor.dataId, shape: shape as number[], dtype: tensor.dtype };
+  }
+
+  /** Elements from `offset` on under a shape of their own, without a copy; the memory stays as long as one of both tensors. */
+  view(tensor: tf.TensorInfo, offset: number, shape: readonly number[]): tf.TensorInfo {
+    const size = shape.reduce((product, n) => product * n, 1);
+    const values = this.values(tensor).subarray(offset, offset + size);
+    const buffer = values.buffer as ArrayBuffer;
+    this.viewsOf.set(buffer, (this.viewsOf.get(buffer) ?? 0) + 1);
+    const dataId = {};
+    this.data.set(dataId, { values, dtype: tensor.dtype, refCount: 1 });
+    this.made?.push(dataId);
+    return { dataId, shape: shape as number[], dtype: tensor.dtype };
   }
 
   /** Runs a kernel, or an attempt at one. Where it throws, what it allocated and held until then is given up. */
@@ -205,6 +219,12 @@ export class ScmoeBackend extends CpuBackend {
   }
 
   private free(buffer: ArrayBuffer): void {
+    const others = this.viewsOf.get(buffer) ?? 0;
+    if (others > 0) {
+      if (others === 1) this.viewsOf.delete(buffer);
+      else this.viewsOf.set(buffer, others - 1);
+      return;
+    }
     if (this.held) this.held.push(buffer);
     else this.pool.release(buffer);
   }

@@ -9,6 +9,7 @@ import { linearKernels } from './linear.js';
 import { normKernels } from './norms.js';
 import { optimizerKernels } from './optimizer.js';
 import { routingKernels } from './routing.js';
+import { splitRowsKernels } from './splitRows.js';
 import { crossEntropyKernels } from './softmaxCrossEntropy.js';
 import { storeWeightKernels } from './storeWeight.js';
 import { swigluKernels } from './swiglu.js';
@@ -25,6 +26,7 @@ export const fusedKernels: KernelConfig[] = [
   ...normKernels,
   ...optimizerKernels,
   ...routingKernels,
+  ...splitRowsKernels,
   ...storeWeightKernels,
   ...swigluKernels,
 ];
