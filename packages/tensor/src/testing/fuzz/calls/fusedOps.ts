@@ -12,6 +12,7 @@ import { linear } from '../../../ops/linear.js';
 import { rmsNorm } from '../../../ops/rmsNorm.js';
 import { route, type RouteOptions } from '../../../ops/route.js';
 import { softmaxCrossEntropy } from '../../../ops/softmaxCrossEntropy.js';
+import { splitRows } from '../../../ops/splitRows.js';
 import { swiglu } from '../../../ops/swiglu.js';
 import { toWeightFormat, weightFormats, type WeightFormat } from '../../../weights/weightFormat.js';
 import { AdamW } from '../../../optim/adamW.js';
@@ -64,6 +65,16 @@ export const fusedOpCalls: Generator[] = [
       const attributes = { activation: draw.pick(activations), float32: draw.chance(0.5) };
       return differentiated('linear', operands, attributes, ({ x, weight, bias }, options) =>
         linear(x!, weight!, bias, options),
+      );
+    },
+  },
+  {
+    kernel: 'ScmoeSplitRows',
+    draw: (draw) => {
+      const parts = draw.int(2, 4);
+      const operands = { x: draw.floats([parts * draw.int(0, 5), ...draw.shape(draw.int(0, 2))]) };
+      return differentiated('splitRows', operands, { parts }, ({ x }, { parts: given }: { parts: number }) =>
+        splitRows(x!, given),
       );
     },
   },
