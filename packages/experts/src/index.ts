@@ -33,4 +33,15 @@ export {
 } from './place/placeExperts.js';
 export { placeAtHome, placeByLoad, placedTraffic, type PlacedTraffic, type Placement } from './place/placements.js';
 export { placeLines } from './place/placeLines.js';
+export {
+  convertExperts,
+  convertFile,
+  convertFormats,
+  convertMethods,
+  type ConvertFormat,
+  type ConvertMethod,
+  type ConvertOptions,
+  type ConvertReport,
+} from './convert/convertExperts.js';
+export { convertLines } from './convert/convertLines.js';
 export { saveExperts, type SaveOptions } from './stored/saveExperts.js';

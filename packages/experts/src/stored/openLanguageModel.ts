@@ -1,6 +1,6 @@
 import { ArgumentError, UserError } from '@scmoe/errors';
 import { configOfSettings } from '@scmoe/gating';
-import { Gpt, gptOptions, type GptConfig } from '@scmoe/models';
+import { Gpt, gptOptions, type GptConfig, type MoeConfig } from '@scmoe/models';
 import { averagesIn, restoreTokenizer, type Tokenizer, type TokenizerDescription } from '@scmoe/trainer';
 import * as tf from '@tensorflow/tfjs';
 
@@ -34,7 +34,10 @@ export async function openLanguageModel(stored: StoredExperts): Promise<StoredLa
  *
  * @throws UserError where settings and parameters do not fit each other
  */
-export function languageModelOf({ checkpoint, moe }: Omit<StoredExperts, 'layers'>, parameters: StoredParameters): Gpt {
+export function languageModelOf(
+  { checkpoint, moe }: Pick<StoredExperts, 'checkpoint'> & { moe: MoeConfig },
+  parameters: StoredParameters,
+): Gpt {
   const { path, index, dataDescription } = checkpoint;
   const config = {
     ...configOfSettings(gptOptions, index.config),
