@@ -19,9 +19,11 @@ export const program: TrainingProgram<LanguageTypes> = {
   settings: [modelOptions(), ...expertOptions(), dataOptions()],
   flags: sampleOptions(),
 
-  loadData: (settings, described) => {
+  loadData: async (settings, described) => {
     const tokenizer = described ? (described['tokenizer'] as unknown as TokenizerDescription) : settings.tokenizer;
-    return loadData({ ...settings, tokenizer });
+    const data = await loadData({ ...settings, tokenizer });
+    // Its model may know more tokens than the tokenizer: public embeddings are padded.
+    return described ? { ...data, description: described } : data;
   },
   createModel: (settings, described, options) => {
     const { vocabSize } = described as unknown as DataDescription;

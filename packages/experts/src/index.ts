@@ -38,6 +38,17 @@ export {
 } from './place/placeExperts.js';
 export { placeAtHome, placeByLoad, placedTraffic, type PlacedTraffic, type Placement } from './place/placements.js';
 export { placeLines } from './place/placeLines.js';
+export {
+  convertExperts,
+  convertFile,
+  convertFormats,
+  convertMethods,
+  type ConvertFormat,
+  type ConvertMethod,
+  type ConvertOptions,
+  type ConvertReport,
+} from './convert/convertExperts.js';
+export { convertLines } from './convert/convertLines.js';
 export { saveExperts, type SaveOptions } from './stored/saveExperts.js';
 export { packExperts, packLines } from './store/packExperts.js';
 export { writeExpertStore, type LayerExperts, type PackedModel, type WrittenStore } from './store/writeExpertStore.js';

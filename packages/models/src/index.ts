@@ -84,4 +84,5 @@ export {
   type SaveOptions,
 } from './huggingFace/files.js';
 export { PretrainedError } from './huggingFace/PretrainedError.js';
+export type { ExpertChannels } from './upcycle/ExpertChannels.js';
 export { upcycle, type UpcycleOptions } from './upcycle/upcycle.js';

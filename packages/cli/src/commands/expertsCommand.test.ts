@@ -21,6 +21,11 @@ describe('scmoe experts', () => {
     [['report'], 2, /missing required argument 'model'/],
     [['place', file('x')], 2, /required option '--texts <paths...>' not specified/],
     [['place', file('x'), '--texts', 'a'], 2, /texts: expected one for each of at least 2 ranks, got 1/],
+    [['convert'], 2, /missing required argument 'model'/],
+    [['convert', file('nowhere')], 1, /^scmoe: There is no checkpoint .*nowhere: it does not exist/],
+    [['convert', file('x'), '--kind', 'dgmoe'], 2, /Allowed choices are top1, top2, standard, shared, scmoe/],
+    [['convert', file('x'), '--reinitialize', '2'], 2, /--reinitialize/],
+    [['convert', file('x'), '--domains', 'a'], 2, /domains: expected a text for each of at least 2 experts, got 1/],
     [['grow'], 2, /unknown command 'grow'/],
   ])('says what is wrong: %j', async (args, code, message) => {
     const outcome = await scmoe('experts', ...args);
@@ -31,6 +36,7 @@ describe('scmoe experts', () => {
   it.each([
     ['prune', ['--out', '--criterion', '--before', '--text', '--ranks', '--mode', '--random-draws']],
     ['place', ['--texts', '--objective', '--out', '--batches']],
+    ['convert', ['--out', '--method', '--kind', '--noise', '--reinitialize', '--domains', '--width', '--format']],
     ['report', ['--text', '--batches', '--output', '--json']],
   ])('%s lists its options', async (name, options) => {
     const { code, out } = await scmoe('experts', name, '--help');

@@ -65,3 +65,16 @@ export function oneOf<Choice extends string>(...choices: readonly Choice[]): (te
     return found;
   };
 }
+
+/** Parses a number in [minimum, maximum]. */
+export function realNumber(minimum: number, maximum = Infinity): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= minimum && value <= maximum) return value;
+    throw new InvalidArgumentError(
+      maximum === Infinity
+        ? `Expected a number of at least ${minimum}.`
+        : `Expected a number from ${minimum} to ${maximum}.`,
+    );
+  };
+}

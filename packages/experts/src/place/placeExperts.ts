@@ -5,7 +5,8 @@ import type { ExpertStatistics } from '../measure/ExpertStatistics.js';
 import { measureExperts } from '../measure/measureExperts.js';
 import { openLanguageModel } from '../stored/openLanguageModel.js';
 import { openText, type ModelText } from '../stored/openText.js';
-import { expectAbsent, saveExperts } from '../stored/saveExperts.js';
+import { saveExperts } from '../stored/saveExperts.js';
+import { expectAbsent } from '../stored/saveRun.js';
 import { openStoredExperts } from '../stored/StoredExperts.js';
 import { placeAtHome, placeByLoad, placedTraffic, type PlacedTraffic, type Placement } from './placements.js';
 

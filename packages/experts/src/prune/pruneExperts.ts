@@ -1,18 +1,13 @@
 import { UserError } from '@scmoe/errors';
 import type { Gpt } from '@scmoe/models';
-import {
-  averagesIn,
-  evaluate,
-  sequentialTokenBatches,
-  type JsonObject,
-  type TokenBatch,
-  type TokenSequence,
-} from '@scmoe/trainer';
+import { averagesIn, evaluate, sequentialTokenBatches, type JsonObject, type TokenSequence } from '@scmoe/trainer';
 
+import { crossEntropyOf } from '../measure/crossEntropyOf.js';
 import { measureExperts } from '../measure/measureExperts.js';
 import { languageModelOf, openLanguageModel } from '../stored/openLanguageModel.js';
 import { openText } from '../stored/openText.js';
-import { expectAbsent, saveExperts } from '../stored/saveExperts.js';
+import { saveExperts } from '../stored/saveExperts.js';
+import { expectAbsent } from '../stored/saveRun.js';
 import { openStoredExperts, type StoredExperts } from '../stored/StoredExperts.js';
 import { chooseExperts, numKept, type KeptExperts } from './chooseExperts.js';
 import {
@@ -162,17 +157,6 @@ export function prunedModel(stored: StoredExperts, kept: KeptExperts, mode: Prun
 function choicesOf({ moe: { kind, topK, numZeroExperts = 0 } }: StoredExperts): number {
   const choices = topK ?? (kind === 'top2' || kind === 'standard' ? 2 : 1);
   return Math.max(1, (kind === 'dgmoe' ? choices + 1 : choices) - numZeroExperts);
-}
-
-/** A model as `evaluate` takes it. */
-function crossEntropyOf(model: Gpt): Parameters<typeof evaluate<TokenBatch>>[0] {
-  return {
-    variables: model.variables,
-    loss: (batch) => {
-      const { crossEntropy } = model.loss(batch);
-      return { loss: crossEntropy, metrics: {} };
-    },
-  };
 }
 
 function withoutText({ checkpoint }: StoredExperts, criterion: PruneCriterion, isOfText: boolean): UserError {

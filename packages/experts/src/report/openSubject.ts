@@ -1,8 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-
 import { UserError } from '@scmoe/errors';
-import { LanguageModel, loadPretrained, PretrainedError } from '@scmoe/models';
+import { LanguageModel, loadPretrained } from '@scmoe/models';
 import {
   readCorpus,
   readHuggingFaceTokenizer,
@@ -14,6 +11,7 @@ import {
 import { openLanguageModel } from '../stored/openLanguageModel.js';
 import { openStoredExperts } from '../stored/StoredExperts.js';
 import { openText } from '../stored/openText.js';
+import { asUserError, isPublicFolder } from '../stored/publicFolder.js';
 
 /** A model that is reported on, with a text for it. The caller disposes the model. */
 export interface ReportSubject {
@@ -38,18 +36,7 @@ const publicWindow = 512;
  * @throws UserError where there is no such model, it has no experts, or there is no text
  */
 export async function openSubject(path: string, text?: string): Promise<ReportSubject> {
-  return (await isPublic(path)) ? openPublic(path, text) : openRun(path, text);
-}
-
-/** Whether a folder's configuration has a `model_type`, which run folders have not. */
-async function isPublic(path: string): Promise<boolean> {
-  const text = await readFile(join(path, 'config.json'), 'utf8').catch(() => '{}');
-  try {
-    const { model_type: type } = JSON.parse(text) as { model_type?: unknown };
-    return typeof type === 'string';
-  } catch {
-    return false;
-  }
+  return (await isPublicFolder(path)) ? openPublic(path, text) : openRun(path, text);
 }
 
 async function openRun(path: string, given?: string): Promise<ReportSubject> {
@@ -78,7 +65,7 @@ async function openPublic(path: string, text?: string): Promise<ReportSubject> {
   const tokenizer = await readHuggingFaceTokenizer(path);
   const { documents } = await readCorpus(text);
   const sequence = tokenizeCorpus(documents, tokenizer);
-  const model = await loadPublic(path);
+  const model = await asUserError(() => loadPretrained(path, { as: LanguageModel }));
   if (model.numExperts === 0) {
     model.dispose();
     throw new UserError(`${path}: expected a model with routed experts, got one of none.`);
@@ -93,13 +80,4 @@ async function openPublic(path: string, text?: string): Promise<ReportSubject> {
     batchSize: 1,
     sequenceLength: Math.min(sequenceLength, publicWindow, sequence.ids.length - 1),
   };
-}
-
-async function loadPublic(path: string): Promise<LanguageModel<object>> {
-  try {
-    return await loadPretrained(path, { as: LanguageModel });
-  } catch (error) {
-    if (!(error instanceof PretrainedError)) throw error;
-    throw new UserError(error.message, { cause: error });
-  }
 }

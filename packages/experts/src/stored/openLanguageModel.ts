@@ -1,7 +1,7 @@
 import { ArgumentError, UserError } from '@scmoe/errors';
 import { configOfSettings } from '@scmoe/gating';
 import { isExpertParameter } from '@scmoe/layer';
-import { Gpt, gptOptions, type GptConfig, type ModelExpertSource } from '@scmoe/models';
+import { Gpt, gptOptions, type GptConfig, type MoeConfig, type ModelExpertSource } from '@scmoe/models';
 import { averagesIn, restoreTokenizer, type Tokenizer, type TokenizerDescription } from '@scmoe/trainer';
 import * as tf from '@tensorflow/tfjs';
 
@@ -45,7 +45,7 @@ export async function openLanguageModel(
  * @throws UserError where settings and parameters do not fit each other
  */
 export function languageModelOf(
-  { checkpoint, moe }: Omit<StoredExperts, 'layers'>,
+  { checkpoint, moe }: Pick<StoredExperts, 'checkpoint'> & { moe: MoeConfig },
   parameters: StoredParameters,
   { expertSource }: OpenModelOptions = {},
 ): Gpt {

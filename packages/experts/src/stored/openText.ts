@@ -11,6 +11,22 @@ export interface ModelText {
 }
 
 /**
+ * Reads a text file or folder for any model and cuts it in two, the first part for calibration.
+ *
+ * @param validationFraction share of each document that is held out
+ * @throws UserError when there is no usable text
+ */
+export async function readText(
+  path: string,
+  tokenizer: Tokenizer,
+  { validationFraction = 0.1 }: { validationFraction?: number } = {},
+): Promise<ModelText> {
+  const { documents } = await readCorpus(path);
+  const { train, validation } = splitCorpus(documents, { validationFraction });
+  return { path, calibration: tokenizeCorpus(train, tokenizer), heldOut: tokenizeCorpus(validation, tokenizer) };
+}
+
+/**
  * Reads a text file or folder and cuts it in two, as the run has cut its own data: what the run has trained on is for
  * calibration, what it has validated on is held out.
  *
@@ -19,24 +35,17 @@ export interface ModelText {
  * @throws UserError when there is no usable text
  */
 export async function openText(
-  { checkpoint }: StoredExperts,
+  { checkpoint }: Pick<StoredExperts, 'checkpoint'>,
   tokenizer: Tokenizer,
   path?: string,
 ): Promise<ModelText | undefined> {
-  const { data, validationFraction = 0.1 } = checkpoint.index.config as { data?: string; validationFraction?: number };
+  const { data, validationFraction } = checkpoint.index.config as { data?: string; validationFraction?: number };
   const from = path ?? data;
   if (from === undefined) return undefined;
-  let corpus;
   try {
-    corpus = await readCorpus(from);
+    return await readText(from, tokenizer, { validationFraction });
   } catch (error) {
     if (path === undefined && error instanceof UserError) return undefined;
     throw error;
   }
-  const { train, validation } = splitCorpus(corpus.documents, { validationFraction });
-  return {
-    path: from,
-    calibration: tokenizeCorpus(train, tokenizer),
-    heldOut: tokenizeCorpus(validation, tokenizer),
-  };
 }

@@ -1,3 +1,4 @@
+import { expectThat } from '@scmoe/errors';
 import {
   initializeParameter,
   parameter,
@@ -9,7 +10,15 @@ import * as tf from '@tensorflow/tfjs';
 
 import { layerName } from '../stages/layerName.js';
 import type { Placement, ResolvedStages, Stage } from '../stages/resolveStages.js';
+import { channelScales, type ExpertChannels } from './ExpertChannels.js';
+import { expertStack, hiddenAxes, type Variation } from './expertStack.js';
 import { outputScales, type OutputScales } from './outputScales.js';
+
+/** What experts are made of besides copies of the MLP. */
+export interface ExpertSource extends Variation {
+  /** Channels of the MLP that experts have in place of all, by the name of the block with experts: `block1`. */
+  channels?: Readonly<Record<string, ExpertChannels>>;
+}
 
 /**
  * Deviation of a router whose weights are not normalised: its scores are alike to 1e-4 of themselves or better, and still
@@ -22,7 +31,7 @@ const outputParameters = ['w2', 'b2', 'down', 'downBias'];
 
 /**
  * The parameters of a model with experts, made from those of a dense one: every expert is a copy of the MLP that it replaces,
- * routers are fresh, everything else is taken over. What the caller gets it disposes, or leaves to a tidy.
+ * varied or cut to channels of it, routers are fresh, everything else is taken over. What the caller gets it disposes, or leaves to a tidy.
  *
  * @param specs of the new model's parameters, with all experts or those of a shard
  * @throws ArgumentError where the new kind can't start as the dense model.
@@ -31,10 +40,18 @@ export function upcycledParameters(
   dense: { variables: ParameterRecord; placement: Placement },
   to: ResolvedStages,
   specs: ParameterSpecs,
-  { seed }: { seed: number },
+  { seed, channels, ...variation }: ExpertSource & { seed: number },
 ): Record<string, tf.Tensor> {
+  const blocks = to.stages.filter(({ config }) => config.moe);
+  if (channels)
+    expectThat(
+      blocks.every(({ name }) => channels[name]),
+      'channels',
+      `those of ${namesOf(blocks)}`,
+      Object.keys(channels),
+    );
   const scales = new Map(
-    to.stages.flatMap((stage) => (stage.config.moe ? [[stage.name, outputScales(stage.config)] as const] : [])),
+    blocks.map(({ name, config }) => [name, channels ? channelScales(config, channels[name]!) : outputScales(config)]),
   );
   const denseNames = namesInDense(to.stages, dense.placement);
   const parameters: Record<string, tf.Tensor> = {};
@@ -42,7 +59,10 @@ export function upcycledParameters(
     const [, block = '', ofExperts] = /^(block\d+)\.((?:router|mix|experts|shared)\..*)$/.exec(name) ?? [];
     const mlp = (weight: string) => parameter(dense.variables, `${denseNames(block, 'experts')}.${weight}`);
     parameters[name] = ofExperts
-      ? expertParameter(ofExperts, spec, { name, seed, mlp, scales: scales.get(block)! })
+      ? expertParameter(ofExperts, spec, {
+          ...{ block, seed, mlp, variation },
+          ...{ scales: scales.get(block)!, channels: channels?.[block] },
+        })
       : parameter(dense.variables, nameInDense(name, denseNames));
   }
   return parameters;
@@ -78,22 +98,45 @@ function namesInDense(stages: readonly Stage[], placement: Placement | undefined
   return (block, part) => names.get(`${block}.${part}`)!;
 }
 
+interface Origin {
+  block: string;
+  seed: number;
+  /** A parameter of the MLP. */
+  mlp: (weight: string) => tf.Tensor;
+  scales: OutputScales;
+  channels: ExpertChannels | undefined;
+  variation: Variation;
+}
+
 function expertParameter(
   part: string,
   spec: ParameterSpec,
-  { name, seed, mlp, scales }: { name: string; seed: number; mlp: (weight: string) => tf.Tensor; scales: OutputScales },
+  { block, seed, mlp, scales, ...source }: Origin,
 ): tf.Tensor {
   const [kind, weight] = part.split('.') as [string, string];
+  const { channels, variation } = source;
   switch (kind) {
     case 'router':
-      return initializeParameter(name, spec, { seed, ...(scales.evenScores && { standardDeviation: evenDeviation }) });
+      return initializeParameter(`${block}.${part}`, spec, {
+        seed,
+        ...(scales.evenScores && { standardDeviation: evenDeviation }),
+      });
     case 'mix':
       return tf.zeros(spec.shape);
-    case 'shared':
-      return outputParameters.includes(weight) ? tf.mul(mlp(weight), scales.shared) : mlp(weight);
+    case 'shared': {
+      const copy = outputParameters.includes(weight) ? tf.mul(mlp(weight), scales.shared) : mlp(weight);
+      const axis = hiddenAxes[weight];
+      return channels?.shared && axis !== undefined ? tf.gather(copy, [...channels.shared], axis) : copy;
+    }
     default: {
+      // What the MLP adds whatever its channels do is the shared expert's, where there is one.
+      if (channels?.shared && hiddenAxes[weight] === undefined) return tf.zeros(spec.shape);
       const copy = outputParameters.includes(weight) ? tf.mul(mlp(weight), scales.routed) : mlp(weight);
-      return tf.tile(tf.expandDims(copy, 0), [spec.shape[0]!, ...copy.shape.map(() => 1)]);
+      return expertStack(copy, spec, { block, weight, seed, channels: channels?.experts, ...variation });
     }
   }
+}
+
+function namesOf(stages: readonly Stage[]): string {
+  return stages.map(({ name }) => name).join(', ');
 }

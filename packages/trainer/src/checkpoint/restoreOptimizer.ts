@@ -5,7 +5,7 @@ import type { Optimizer } from '../optimizer/Optimizer.js';
 import type { Checkpoint } from './loadCheckpoint.js';
 
 /**
- * Gives the optimizer its state back.
+ * Gives the optimizer its state back; one of before the first update, which has none, leaves it as new.
  *
  * @throws UserError when the state is of other variables or of another optimizer.
  */
@@ -19,6 +19,8 @@ export function restoreOptimizer(
       `The checkpoint is of another optimizer: expected ${optimizer.name}, got ${index.optimizer.name}.`,
     );
   }
+  // Before the first update there is nothing to give back: it begins as a new one.
+  if (index.optimizer.stepCount === 0 && Object.keys(optimizerState).length === 0) return;
   const without = new Set(Object.keys(variables));
   for (const [key, { shape, dtype, data }] of Object.entries(optimizerState)) {
     const name = key.slice(key.indexOf('.') + 1);
