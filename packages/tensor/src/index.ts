@@ -54,7 +54,8 @@ export {
   type SafetensorsLayout,
   type WritableTensor,
 } from './io/files.js';
-export { toWeightFormat, weightFormats, type WeightFormat } from './weights/weightFormat.js';
+export { toWeightFormat } from './weights/toWeightFormat.js';
+export { weightFormats, type WeightFormat } from './weights/roundToFormat.js';
 export { nextTurn } from './eventLoop/nextTurn.js';
 export { copyBytes } from './io/copyBytes.js';
 export { tensorOver } from './io/tensorOver.js';

@@ -5,7 +5,7 @@ export type EvictionPolicy = 'belady' | 'lru';
 interface Entry {
   key: number;
   lastUsed: number;
-  /** In use: it must stay. */
+  /** Whether it is in use and must stay. */
   pins: number;
 }
 

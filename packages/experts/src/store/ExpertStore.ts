@@ -60,7 +60,7 @@ export type ExpertWeights = Record<string, tf.Tensor>;
 export class ExpertStore {
   private readonly reader: ExpertReader;
   private readonly cache: ExpertCache;
-  /** Of each slot: why it was read, until it is used. */
+  /** The reason why each slot was read, until it is used. */
   private readonly reasons: (ReadReason | undefined)[];
   private readonly weights: (ExpertWeights | undefined)[];
   /** Why each expert is to be read that is known to come. */

@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
 import { UserError } from '@scmoe/errors';
 import { fileError, makeFolder } from '@scmoe/trainer';
 
-import { expectAbsent } from '../stored/saveExperts.js';
+import { expectAbsent } from '../stored/saveRun.js';
 import { dataFile, formatHeader, headerFile, type ExpertStoreHeader, type PackedTensor } from './ExpertStoreHeader.js';
 
 /** A page: what a disk reads at least, and what direct reads have to begin and end at. */

@@ -9,7 +9,7 @@ export interface LowRank {
   readonly b: tf.Tensor2D;
   /** Share of what A reads that is set to zero, in training. */
   readonly dropout?: { readonly rate: number; readonly seed: number; readonly stream: number };
-  /** Called whenever the adapter has been applied. */
+  /** A function that is called whenever the adapter has been applied. */
   readonly onUse?: () => void;
 }
 

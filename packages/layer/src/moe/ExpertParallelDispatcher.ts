@@ -243,7 +243,7 @@ function finish(exchange: InFlight, place: Memo<tf.Tensor2D> | undefined): tf.Te
   return came;
 }
 
-/** In a part of a pass that runs twice, what the first time has given. */
+/** The value that the first time has given, in a part of a pass that runs twice. */
 function once<Value>(compute: () => Value): Value {
   const place = memo<Value>({ isLarge: false });
   if (place?.value !== undefined) return place.value;

@@ -10,7 +10,7 @@ import type { Dispatcher } from './Dispatcher.js';
 import type { ExpertSource } from './ExpertSource.js';
 import { runExperts, type MoeValues } from './moeOperators.js';
 
-/** In which parts tokens travel, and what the experts of each of them need. */
+/** The parts in which tokens travel, and what the experts of each of them need. */
 export interface ChunkOperatorsOptions {
   /** Parts of the tokens, or of the slots with a capacity. */
   chunks: number;

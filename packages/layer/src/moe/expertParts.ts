@@ -42,7 +42,7 @@ export function placedExperts({ experts, counts, load }: Routing, places: Int32A
   return tf.gather(tf.tensor1d(table, 'int32'), tf.add(experts, integer(1))) as tf.Tensor as tf.Tensor2D;
 }
 
-/** With a capacity C: slots (T, k) where the C rows of each expert lie at its place; which of them are filled stays the same. */
+/** Slots (T, k) with a capacity C where the C rows of each expert lie at its place; which of them are filled stays the same. */
 export function placedSlots({ slots, capacity }: Routing, places: Int32Array): tf.Tensor2D {
   const isKept = tf.greaterEqual(slots, integer(0));
   const kept = tf.maximum(slots, integer(0));

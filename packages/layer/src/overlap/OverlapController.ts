@@ -248,7 +248,7 @@ export class OverlapController {
     return (mode === 'auto' && plans?.[training ? 'training' : 'inference']) || null;
   }
 
-  /** In how many parts the rows travel: as they were chosen, or given. */
+  /** The number of parts in which the rows travel, as they were chosen, or given. */
   private cutOf(choice: PlanChoice): ChunkCut {
     const { chunks, expertChunks } = { ...uncut, ...this.fixed, ...choice };
     return { chunks, expertChunks };

@@ -17,7 +17,7 @@ export interface OverlapReport {
   report: StageReport[];
   /** Whether each step was observed. */
   observing: boolean[];
-  /** In how many parts the rows of a pass travel that continues sequences, at the end. */
+  /** The number of parts in which the rows of a pass travel that continues sequences, at the end. */
   decoding: { chunks: number; expertChunks: number };
 }
 

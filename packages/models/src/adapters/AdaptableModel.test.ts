@@ -26,7 +26,7 @@ function adapted(options: Partial<Parameters<Gpt['planAdapter']>[0]> = {}): Gpt 
   return model;
 }
 
-/** As if it had been trained. */
+/** Makes the adapter one that was trained. */
 function moveB(model: Gpt): void {
   for (const [name, variable] of Object.entries(model.variables))
     if (name.endsWith('loraB')) variable.assign(tf.randomNormal(variable.shape, 0, 0.3, 'float32', 5));

@@ -24,7 +24,7 @@ export type KeptExchanges = (typeof keptExchanges)[number];
 export interface RecomputeOptions {
   /** Default: `off`. */
   recompute?: RecomputeMode;
-  /** With `block`. Default: `all`. */
+  /** What becomes of exchanges, with `block`. Default: `all`. */
   keepExchanges?: KeptExchanges;
 }
 

@@ -47,9 +47,9 @@ export interface GptOutcome extends TrainingOutcome {
 
 /** What one rank tells. */
 export interface GptRankReport {
-  /** Of `rankCases`. */
+  /** The name of one of `rankCases`. */
   outcomes: Record<string, GptOutcome>;
-  /** Of `recomputeCases`. */
+  /** The name of one of `recomputeCases`. */
   recomputed: GptOutcome[];
 }
 

@@ -7,7 +7,7 @@ export const chunkAxes = { chunks: tokenAxis, expertChunks: expertAxis } as cons
 
 export type ChunkAxisName = keyof typeof chunkAxes;
 
-/** In how many parts the rows are cut along each axis; together they make the product of the numbers. */
+/** The number of parts in which the rows are cut along each axis; together they make the product of the numbers. */
 export type ChunkCut = { readonly [Name in ChunkAxisName]: number };
 
 /** The number of parts of a cut along some of the axes. */

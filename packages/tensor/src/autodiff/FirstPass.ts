@@ -94,7 +94,7 @@ export class FirstPass {
     return this.calls.filter(({ isConstant }) => !isConstant);
   }
 
-  /** From the last operation to the first: one is needed when the tape saves an output, or a needed one reads it. */
+  /** Goes from the last operation to the first: one is needed when the tape saves an output, or a needed one reads it. */
   private decide(): Fate[] {
     const needed = new Set(this.calls.flatMap(({ saved }) => saved));
     const fates = [...this.calls].reverse().map(({ inputs, outputs, kept, isConstant }) => {

@@ -21,7 +21,7 @@ const numBlocks = 3;
 type Weights = Record<string, tf.Variable>;
 type Wrap = typeof recomputed;
 
-/** As `recomputed`, but nothing is computed twice. */
+/** Runs a function as `recomputed`, but nothing is computed twice. */
 const once: Wrap = (inputs, body) => body(inputs);
 
 function makeWeights(): Weights {

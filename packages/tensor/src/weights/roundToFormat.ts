@@ -1,7 +1,13 @@
 import { ArgumentError } from '@scmoe/errors';
 
 import { bf16ToFloat32, float32ToBf16 } from '../io/halfPrecision.js';
-import type { WeightFormat } from './weightFormat.js';
+
+/**
+ * How the numbers of a weight lie in memory: as they are, or in 2 bytes each (bfloat16), or in 1 and a scale in float32 for
+ * every 32 of a column (int8, the blocks of llama.cpp's Q8_0).
+ */
+export const weightFormats = ['float32', 'bfloat16', 'int8'] as const;
+export type WeightFormat = (typeof weightFormats)[number];
 
 /** Rows of a column that share a scale in int8. */
 export const scaleRows = 32;

@@ -70,7 +70,7 @@ export function readAdapterConfig(config: JsonObject, source: string): AdapterCo
   };
 }
 
-/** As PEFT: a pattern is a regular expression that matches the end of a path, from a dot on or all of it. */
+/** Whether a pattern, as PEFT has it, matches: a regular expression for the end of a path, from a dot on or all of it. */
 function matches(pattern: string, path: string): boolean {
   try {
     return new RegExp(`^(.*\\.)?(${pattern})$`).test(path);

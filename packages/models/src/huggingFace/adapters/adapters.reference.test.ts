@@ -11,7 +11,7 @@ import { loadPretrained } from '../pretrained.js';
 import { loadAdapter, saveAdapter } from './adapters.js';
 import { fromFused, fromLinear, type Factors } from './factors.js';
 
-/** As of whole checkpoints: units of a tensor's largest magnitude. */
+/** Tolerances as of whole checkpoints, in units of a tensor's largest magnitude. */
 const tolerance = 1e-4;
 
 const baseOf = {

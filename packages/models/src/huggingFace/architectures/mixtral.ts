@@ -20,7 +20,7 @@ export const mixtralExpertRules: readonly TensorRule[] = [
   transposed('block{layer}.experts.down', `${block}.experts.{expert}.w2.weight`),
 ];
 
-/** In memory the block is `mlp`. */
+/** The block's name in memory is `mlp`. */
 export const mixtralModuleName = (name: string) => name.replace('.block_sparse_moe.', '.mlp.');
 
 /** Mixtral (arXiv 2401.04088): in every layer top-k experts, the weights of the chosen ones normalised. */

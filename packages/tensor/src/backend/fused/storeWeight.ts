@@ -2,7 +2,7 @@ import type { TensorInfo } from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
 import { notFiniteError, scaleBlocks } from '../../weights/roundToFormat.js';
-import { storeWeightKernel, type StoreWeightAttributes } from '../../weights/weightFormat.js';
+import { storeWeightKernel, type StoreWeightAttributes } from '../../weights/toWeightFormat.js';
 import { kernel } from '../kernel.js';
 import { elements } from './elements.js';
 

@@ -4,16 +4,9 @@ import * as tf from '@tensorflow/tfjs';
 import { withoutRecording } from '../autodiff/recording.js';
 import { expectDtype } from '../ops/check.js';
 import { hasFused, runFusedOne } from '../ops/runFused.js';
-import { roundToFormat } from './roundToFormat.js';
+import { roundToFormat, weightFormats, type WeightFormat } from './roundToFormat.js';
 
 export const storeWeightKernel = 'ScmoeStoreWeight';
-
-/**
- * How the numbers of a weight lie in memory: as they are, or in 2 bytes each (bfloat16), or in 1 and a scale in float32 for
- * every 32 of a column (int8, the blocks of llama.cpp's Q8_0).
- */
-export const weightFormats = ['float32', 'bfloat16', 'int8'] as const;
-export type WeightFormat = (typeof weightFormats)[number];
 
 export interface StoreWeightAttributes {
   format: Exclude<WeightFormat, 'float32'>;
