@@ -49,22 +49,22 @@ export async function openServedModel(
   folder: string,
   { name = basename(resolve(folder)), chatTemplateFile, weightFormat = 'float32' }: OpenOptions = {},
 ): Promise<ServedModel> {
-  const opened = (await isPublic(folder)) ? await openPublic(folder) : await openRun(folder);
-  opened.model.storeWeights(weightFormat);
+  const open = (await isPublic(folder)) ? openPublic : openRun;
+  const opened = await open(folder, weightFormat);
   const template = await readChatTemplate(folder, opened.tokenizer, chatTemplateFile);
   return { name, ...opened, ...(template && { chatTemplate: template }) };
 }
 
 /** A folder of transformers. */
-async function openPublic(folder: string): Promise<Omit<ServedModel, 'name'>> {
+async function openPublic(folder: string, weightFormat: WeightFormat): Promise<Omit<ServedModel, 'name'>> {
   const tokenizer = await readHuggingFaceTokenizer(folder);
-  const model = await loadPretrained(folder, { as: LanguageModel });
+  const model = await loadPretrained(folder, { as: LanguageModel, weightFormat });
   const ends = [...generationTokens(model).eos, ...(tokenizer.endOfText === undefined ? [] : [tokenizer.endOfText])];
   return { model, tokenizer, endTokens: knownTokens(model, ends), addSpecialTokens: true };
 }
 
 /** A run folder or checkpoint of ours. */
-async function openRun(path: string): Promise<Omit<ServedModel, 'name'>> {
+async function openRun(path: string, weightFormat: WeightFormat): Promise<Omit<ServedModel, 'name'>> {
   const checkpoint = await loadWholeCheckpoint(await findCheckpoint(path), { isSharded: isExpertParameter });
   const described = checkpoint.dataDescription as { tokenizer?: TokenizerDescription; vocabSize?: number };
   if (typeof described.tokenizer !== 'object' || typeof described.vocabSize !== 'number')
@@ -73,6 +73,7 @@ async function openRun(path: string): Promise<Omit<ServedModel, 'name'>> {
   const model = modelOf(checkpoint, described.vocabSize);
   const parameters = { ...checkpoint.parameters, ...averagesIn(checkpoint.optimizerState) };
   restoreVariables({ ...model.variables, ...model.buffers }, parameters);
+  model.storeWeights(weightFormat);
   const ends = tokenizer.endOfText === undefined ? [] : [tokenizer.endOfText];
   // Documents of a run are encoded without what a tokenizer would put around them.
   return { model, tokenizer, endTokens: knownTokens(model, ends), addSpecialTokens: false };
