@@ -12,7 +12,8 @@ export {
   type PruneCriterion,
 } from './prune/criteria.js';
 export { prunedTensors, type PruneMode } from './prune/prunedTensors.js';
-export { prunedModel, pruneExperts, pruneFile, type PruneOptions, type PruneReport } from './prune/pruneExperts.js';
+export { prunedModel } from './prune/prunedModel.js';
+export { pruneExperts, pruneFile, type PruneOptions, type PruneReport } from './prune/pruneExperts.js';
 export { pruneLines } from './prune/pruneLines.js';
 export { startBackend } from './startBackend.js';
 export { openLanguageModel, type StoredLanguageModel, type StoredParameters } from './stored/openLanguageModel.js';
