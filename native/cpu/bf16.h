@@ -13,6 +13,13 @@ inline uint16_t toBf16(float value) {
   return static_cast<uint16_t>((isNan ? (bits | 0x400000) : rounded) >> 16);
 }
 
+inline float fromBf16(uint16_t value) {
+  const uint32_t bits = static_cast<uint32_t>(value) << 16;
+  float result;
+  std::memcpy(&result, &bits, 4);
+  return result;
+}
+
 /// (rows, columns) with row length `stride` into packed bf16 rows. Runs on the caller's team.
 void convertToBf16(const float* source, int64_t rows, int64_t columns, int64_t stride, uint16_t* target);
 

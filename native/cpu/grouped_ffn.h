@@ -2,15 +2,9 @@
 #include <cstdint>
 
 #include "cpu/activation.h"
+#include "cpu/expert_rows.h"
 
 namespace scmoe {
-
-/// The packed buffer of N experts: expert e reads counts[e] rows from e * capacity on, or from the sum of the earlier
-/// counts where capacity is 0.
-struct ExpertRows {
-  int64_t numExperts, rows, d, f, capacity;
-  const int32_t* counts;
-};
 
 /// y (R, d) = activation(x w1 + b1) w2 + b2 of each row's expert; rows of no expert give zero. pre and hidden (R, f)
 /// are the hidden layer before and after the activation; null where nobody will ask for the gradient. Biases may be

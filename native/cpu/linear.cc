@@ -28,6 +28,30 @@ void forRowBlocks(int64_t rows, int64_t size, const Body& body) {
 
 }  // namespace
 
+void finishRows(int64_t rows, int64_t dOut, const float* bias, Activation activation, float* product, float* y) {
+  if (!bias && activation == Activation::kNone) return;
+  withActivation(activation, [&](auto chosen) {
+    for (int64_t i = 0; i < rows; ++i) {
+      float* const from = product + i * dOut;
+      float* const to = y + i * dOut;
+      if (bias && product != y) {
+#pragma omp simd
+        for (int64_t j = 0; j < dOut; ++j) {
+          const float value = from[j] + bias[j];
+          from[j] = value;
+          to[j] = activate<chosen.value>(value);
+        }
+      } else if (bias) {
+#pragma omp simd
+        for (int64_t j = 0; j < dOut; ++j) to[j] = activate<chosen.value>(to[j] + bias[j]);
+      } else {
+#pragma omp simd
+        for (int64_t j = 0; j < dOut; ++j) to[j] = activate<chosen.value>(from[j]);
+      }
+    }
+  });
+}
+
 void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* weight, const float* bias,
                    Activation activation, bool float32, float* y, float* pre) {
   const bool bf16 = !float32 && precision() == Precision::kBf16;
@@ -49,27 +73,7 @@ void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, cons
     } else {
       shared.multiply(count, x + first * dIn, dIn, block, dOut);
     }
-    if (!bias && activation == Activation::kNone) return;
-    withActivation(activation, [&](auto chosen) {
-      for (int64_t i = 0; i < count; ++i) {
-        float* const from = block + i * dOut;
-        float* const to = y + (first + i) * dOut;
-        if (bias && pre) {
-#pragma omp simd
-          for (int64_t j = 0; j < dOut; ++j) {
-            const float value = from[j] + bias[j];
-            from[j] = value;
-            to[j] = activate<chosen.value>(value);
-          }
-        } else if (bias) {
-#pragma omp simd
-          for (int64_t j = 0; j < dOut; ++j) to[j] = activate<chosen.value>(to[j] + bias[j]);
-        } else {
-#pragma omp simd
-          for (int64_t j = 0; j < dOut; ++j) to[j] = activate<chosen.value>(from[j]);
-        }
-      }
-    });
+    finishRows(count, dOut, bias, activation, block, y + first * dOut);
   });
 }
 

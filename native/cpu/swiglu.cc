@@ -8,6 +8,13 @@
 
 namespace scmoe {
 
+void multiplySilu(int64_t count, const float* gated, const float* raised, float* hidden) {
+  parallelFor(count, grainFor(12), [&](int64_t begin, int64_t end) {
+#pragma omp simd
+    for (int64_t i = begin; i < end; ++i) hidden[i] = activate<Activation::kSilu>(gated[i]) * raised[i];
+  });
+}
+
 void swigluForward(int64_t rows, int64_t d, int64_t f, const float* x, const float* gate, const float* up,
                    const float* down, float* y, float* gated, float* raised) {
   Arena::Scope scope;
@@ -16,10 +23,7 @@ void swigluForward(int64_t rows, int64_t d, int64_t f, const float* x, const flo
   gemm(false, false, rows, f, d, 1.0f, x, d, gate, f, 0.0f, gated, f);
   gemm(false, false, rows, f, d, 1.0f, x, d, up, f, 0.0f, raised, f);
   auto* const hidden = scope.take<float>(rows * f);
-  parallelFor(rows * f, grainFor(12), [&](int64_t begin, int64_t end) {
-#pragma omp simd
-    for (int64_t i = begin; i < end; ++i) hidden[i] = activate<Activation::kSilu>(gated[i]) * raised[i];
-  });
+  multiplySilu(rows * f, gated, raised, hidden);
   gemm(false, false, rows, d, f, 1.0f, hidden, f, down, d, 0.0f, y, d);
 }
 

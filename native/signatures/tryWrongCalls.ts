@@ -8,7 +8,7 @@ import { rightArguments, wrongCalls, type WrongCall } from './wrongCalls.js';
 type Run = (args: Record<string, unknown>) => unknown;
 
 export interface TryOptions {
-  /** What some int32 arrays have to hold for a right call. */
+  /** What some int32 arrays have to hold, and some sizes have to be, for a right call. */
   fills?: Record<string, number>;
   /** Arguments that are not tried with extreme values that may succeed: a very large one would be taken at its word. */
   taken?: readonly string[];

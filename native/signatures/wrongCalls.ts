@@ -21,7 +21,11 @@ const typedArrays = {
 } satisfies Record<Dtype, unknown>;
 const otherArrays = [Float32Array, Int32Array, Uint8Array, Uint16Array, Int8Array, Float64Array, Uint8ClampedArray];
 
-/** Arguments with which a function does a little work without complaint. @param fills what int32 arrays hold, if not 0 */
+/**
+ * Arguments with which a function does a little work without complaint.
+ *
+ * @param fills what int32 arrays hold, if not 0, and what sizes are, if not 2
+ */
 export function rightArguments(signature: Signature, fills: Record<string, number> = {}): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   for (const argument of inOrder(parseSignature(signature)))
@@ -193,7 +197,7 @@ function rightValue(argument: Argument, known: Record<string, unknown>, fills: R
     case 'size': {
       const low = argument.low === undefined ? 0 : evaluate(argument.low, known);
       const high = argument.high === undefined ? Infinity : evaluate(argument.high, known);
-      return Math.min(Math.max(2, low), high);
+      return Math.min(Math.max(fills[name] ?? 2, low), high);
     }
     case 'integer':
       return 2;

@@ -33,7 +33,8 @@ function report(results) {
 }
 
 function runScript(name) {
-  const { status } = spawnSync('npm', ['run', '--silent', name], { cwd: root, stdio: 'inherit' });
+  const env = { ...process.env, NX_DAEMON: 'false' };
+  const { status } = spawnSync('npm', ['run', '--silent', name], { cwd: root, stdio: 'inherit', env });
   process.exitCode = status ?? 1;
 }
 

@@ -11,13 +11,16 @@ const readJson = (name) => JSON.parse(readFileSync(join(folder, name), 'utf8'));
 
 const { cases } = readJson('values/index.json');
 const { checkpoints } = readJson('checkpoints/index.json');
+const { adapters } = readJson('adapters/index.json');
 const unread = readJson('unread.json');
 
-/** Path below tools/reference and SHA-256 of every file that the two indexes name. */
+/** Path below tools/reference and SHA-256 of every file that the indexes name. */
 const files = new Map([
   ...cases.map(({ name, kind, sha256 }) => [`values/${kind}/${name}.safetensors`, sha256]),
-  ...checkpoints.flatMap(({ name, sha256 }) =>
-    Object.entries(sha256).map(([file, sum]) => [`checkpoints/${name}/${file}`, sum]),
+  ...Object.entries({ checkpoints, adapters }).flatMap(([folder, entries]) =>
+    entries.flatMap(({ name, sha256 }) =>
+      Object.entries(sha256).map(([file, sum]) => [`${folder}/${name}/${file}`, sum]),
+    ),
   ),
 ]);
 
@@ -55,7 +58,8 @@ function testFiles(at) {
 
 describe('the reference values', () => {
   test('are the files that the indexes name, unchanged', () => {
-    assert.deepEqual([...filesBelow('values'), ...filesBelow('checkpoints')].sort(), [...files.keys()].sort());
+    const found = ['values', 'checkpoints', 'adapters'].flatMap(filesBelow);
+    assert.deepEqual(found.sort(), [...files.keys()].sort());
     for (const [path, sum] of files) {
       const actual = createHash('sha256')
         .update(readFileSync(join(folder, path)))

@@ -13,6 +13,7 @@ import { norm } from './norm.js';
 import { reduce } from './reduce.js';
 import { rows } from './rows.js';
 import { runtime } from './runtime.js';
+import { storedWeight } from './storedWeight.js';
 import { swiglu } from './swiglu.js';
 import { unary } from './unary.js';
 
@@ -32,6 +33,7 @@ export const tensorSignatures = {
   reduce,
   rows,
   runtime,
+  storedWeight,
   swiglu,
   unary,
 } as const;
@@ -52,6 +54,7 @@ export type TensorFunctions = Functions<
     typeof reduce &
     typeof rows &
     typeof runtime &
+    typeof storedWeight &
     typeof swiglu &
     typeof unary
 >;

@@ -16,7 +16,12 @@ export { prunedModel } from './prune/prunedModel.js';
 export { pruneExperts, pruneFile, type PruneOptions, type PruneReport } from './prune/pruneExperts.js';
 export { pruneLines } from './prune/pruneLines.js';
 export { startBackend } from './startBackend.js';
-export { openLanguageModel, type StoredLanguageModel, type StoredParameters } from './stored/openLanguageModel.js';
+export {
+  openLanguageModel,
+  type OpenModelOptions,
+  type StoredLanguageModel,
+  type StoredParameters,
+} from './stored/openLanguageModel.js';
 export { openStoredExperts, type StoredExperts } from './stored/StoredExperts.js';
 export { openText, type ModelText } from './stored/openText.js';
 export type { ExpertReport, ReportedExpert, ReportedLayer, SpecialToken } from './report/ExpertReport.js';
@@ -57,3 +62,17 @@ export {
 } from './convert/convertExperts.js';
 export { convertLines } from './convert/convertLines.js';
 export { saveExperts, type SaveOptions } from './stored/saveExperts.js';
+export { packExperts, packLines } from './store/packExperts.js';
+export { writeExpertStore, type LayerExperts, type PackedModel, type WrittenStore } from './store/writeExpertStore.js';
+export { openExpertStore } from './store/openExpertStore.js';
+export {
+  ExpertStore,
+  type ExpertStoreOptions,
+  type ExpertStoreStatistics,
+  type ExpertWeights,
+  type ReadReason,
+} from './store/ExpertStore.js';
+export type { ExpertStoreHeader, PackedTensor } from './store/ExpertStoreHeader.js';
+export { ExpertStoreError } from './store/ExpertStoreError.js';
+export { ExpertCache, type EvictionPolicy } from './store/ExpertCache.js';
+export { prefetches, storedExperts, type Prefetch } from './store/storedExperts.js';

@@ -47,6 +47,7 @@ export {
 export { transformerPair, TransformerPair, type TransformerPairArgs } from './tfLayers/TransformerPair.js';
 export { transformerStack, type TransformerStackArgs } from './tfLayers/transformerStack.js';
 export type { Dispatcher, ExpertBatch } from './moe/Dispatcher.js';
+export type { ExpertSource } from './moe/ExpertSource.js';
 export { ExpertParallelDispatcher, type ExpertParallelOptions } from './moe/ExpertParallelDispatcher.js';
 export { allExperts, expertShard, isExpertParameter, type ExpertShard, type ShardOptions } from './moe/expertShard.js';
 export { LocalDispatcher } from './moe/LocalDispatcher.js';
@@ -66,6 +67,7 @@ export {
   initializeParameters,
   type InitializationOptions,
 } from './parameters/initializeParameters.js';
+export { freezeWeight, isProjected, project, type FrozenWeight, type LowRank } from './adapters/project.js';
 export { below, parameter, type ParameterRecord } from './parameters/ParameterRecord.js';
 export {
   checkParameters,

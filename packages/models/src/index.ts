@@ -1,3 +1,5 @@
+export type { AdaptedMatrix, AdapterPlan } from './adapters/AdapterPlan.js';
+export { adapterTargets, type AdapterOptions, type AdapterTarget } from './adapters/planAdapter.js';
 export { checkSampling, type SamplingOptions } from './generation/SamplingOptions.js';
 export { TokenSampler } from './generation/TokenSampler.js';
 export { generate } from './generation/generate.js';
@@ -38,7 +40,15 @@ export { isHiddenMatrix } from './stages/isHiddenMatrix.js';
 export type { RouterLoads } from './stages/correctionBiases.js';
 export { moeOptions, placementOption, type MoeConfig, type Placement, type Stage } from './stages/resolveStages.js';
 export { modelLossOptions, type LossResult, type ModelLossConfig, type RouterLosses } from './stages/modelLosses.js';
+export type { ModelExpertSource, StageExperts } from './stages/ModelExpertSource.js';
 export type { ModelStage } from './stages/runStage.js';
+export {
+  keptExchanges,
+  recomputeModes,
+  type KeptExchanges,
+  type RecomputeMode,
+  type RecomputeOptions,
+} from './stages/recompute.js';
 export type { DispatchOptions } from './stages/runStages.js';
 export { StagedModel, type ModelOptions, type ResolvedModel } from './stages/StagedModel.js';
 export { measureClasses, type ClassMeasures } from './vit/measureClasses.js';
@@ -57,16 +67,20 @@ export { vitCosts, type VitCosts } from './vit/vitCosts.js';
 export { vitSpecs } from './vit/vitSpecs.js';
 export { generationTokens, type GenerationTokens } from './huggingFace/config/generationTokens.js';
 export {
+  loadAdapter,
   loadPretrained,
   readHuggingFace,
   readPretrainedConfig,
+  saveAdapter,
   savePretrained,
+  type AdapterLayout,
   type AnyPretrained,
   type ClassifierOptions,
   type ExpectedModel,
   type JsonObject,
   type LoadOptions,
   type ModelClass,
+  type SaveAdapterOptions,
   type SaveOptions,
 } from './huggingFace/files.js';
 export { PretrainedError } from './huggingFace/PretrainedError.js';

@@ -1,5 +1,13 @@
-export { agreeOnSlots, type BroadcastText } from './choose/agreeOnSlots.js';
-export { chooseSlots, type ChosenSlots, type StageCosts } from './choose/chooseSlots.js';
+export { chunkAxes, describeCut, type ChunkAxisName, type ChunkCut } from './axes/chunkAxes.js';
+export type { ChunkAxis, ChunkContext, ChunkOverhead } from './axes/ChunkAxis.js';
+export { agreeOnPlans, type BroadcastText } from './choose/agreeOnPlans.js';
+export {
+  choosePlans,
+  type ChoosePlansOptions,
+  type ChosenPlans,
+  type PlanChoice,
+  type StageCosts,
+} from './choose/choosePlans.js';
 export {
   planOverlap,
   type OverlapDecision,
@@ -8,7 +16,8 @@ export {
   type RankCosts,
 } from './choose/planOverlap.js';
 export type { DirectionChoice, OverlapChoice, PlanKind } from './choose/OverlapChoice.js';
-export { chunkCosts, type ChunkCostOptions, type ChunkOverhead } from './costs/chunkCosts.js';
+export { chunkCosts, type ChunkCostOptions } from './costs/chunkCosts.js';
+export { wholeCosts } from './costs/wholeCosts.js';
 export { CostModel, type CostKey, type CostModelOptions, type Recorded } from './costs/CostModel.js';
 export { median } from './costs/median.js';
 export type { OperatorCosts } from './costs/OperatorCosts.js';
@@ -19,6 +28,7 @@ export { OperatorGraph, type RoutedPath } from './graph/OperatorGraph.js';
 export { isExchangeKind, type OperatorKind, type OperatorNode } from './graph/OperatorNode.js';
 export { communicationShare, hiddenFraction } from './metrics/overlapMetrics.js';
 export { checkPlan } from './plan/checkPlan.js';
+export { johnsonOrder, type PartCosts } from './plan/johnsonOrder.js';
 export { mirrorPlan, mirrorStep } from './plan/mirrorPlan.js';
 export { overlappedPlan, type OverlapOptions } from './plan/overlappedPlan.js';
 export type { Plan, Step } from './plan/Plan.js';

@@ -10,10 +10,11 @@ export { backendName } from './backend/kernel.js';
 export { findAddon } from './addon/loadAddon.js';
 export { useBackend, type BackendOptions, type BackendReport, type Precision } from './useBackend/useBackend.js';
 export { valueAndGrads, type ValueAndGradsOptions } from './autodiff/valueAndGrads.js';
+export { isRunningAgain, memo, recomputed, type Memo, type RecomputedOptions } from './autodiff/recomputed.js';
 export { philox4x32 } from './random/philox.js';
 export { RandomStream, type RandomStreamState } from './random/RandomStream.js';
 export { randomNormal, randomUniform, type RandomNormalOptions, type RandomOptions } from './random/randomTensors.js';
-export { attention, attentionComposed, type AttentionOptions } from './ops/attention.js';
+export { attention, attentionComposed, attentionKernels, type AttentionOptions } from './ops/attention.js';
 export { KeyValueCache } from './cache/KeyValueCache.js';
 export {
   cachedAttention,
@@ -29,7 +30,7 @@ export { globalNorm } from './optim/globalNorm.js';
 export { isWeight } from './optim/isWeight.js';
 export { Muon, type MuonOptions } from './optim/muon.js';
 export { orthogonalize } from './optim/orthogonalize.js';
-export { activations, type Activation, type ExpertActivation } from './ops/activation.js';
+export { activateComposed, activations, type Activation, type ExpertActivation } from './ops/activation.js';
 export { dropout, dropoutComposed, type DropoutOptions } from './ops/dropout.js';
 export { embedding, embeddingComposed } from './ops/embedding.js';
 export { layerNorm, layerNormComposed, type NormOptions } from './ops/layerNorm.js';
@@ -40,6 +41,7 @@ export {
   softmaxCrossEntropyComposed,
   type CrossEntropyOptions,
 } from './ops/softmaxCrossEntropy.js';
+export { splitRows, splitRowsComposed } from './ops/splitRows.js';
 export { swiglu, swigluComposed } from './ops/swiglu.js';
 export {
   layOutSafetensors,
@@ -52,11 +54,14 @@ export {
   type SafetensorsLayout,
   type WritableTensor,
 } from './io/files.js';
+export { toWeightFormat } from './weights/toWeightFormat.js';
+export { weightFormats, type WeightFormat } from './weights/roundToFormat.js';
 export { nextTurn } from './eventLoop/nextTurn.js';
 export { copyBytes } from './io/copyBytes.js';
+export { tensorOver } from './io/tensorOver.js';
 export { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from './io/safetensorsHeader.js';
 export { toFloat32, toTensor, type StoredTensor } from './io/storedTensor.js';
-export { withoutRecording } from './autodiff/recording.js';
+export { isRecording, withoutRecording } from './autodiff/recording.js';
 export { stopGradient } from './autodiff/stopGradient.js';
 export {
   constantSchedule,

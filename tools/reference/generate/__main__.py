@@ -1,4 +1,4 @@
-"""python -m generate make FOLDER | check [--thorough] | make-checkpoints FOLDER [NAME...] | list-checkpoints"""
+"""python -m generate make FOLDER | check [--thorough] | make-checkpoints FOLDER [NAME...] | list-checkpoints | make-adapters FOLDER"""
 
 import argparse
 from pathlib import Path
@@ -23,6 +23,8 @@ def main():
     drawing.add_argument("folder", type=Path)
     drawing.add_argument("names", nargs="*", help="all by default")
     commands.add_parser("list-checkpoints", help="write the index of the repository's checkpoints")
+    adapting = commands.add_parser("make-adapters", help="draw low-rank adapters of the checkpoints with peft")
+    adapting.add_argument("folder", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.command == "make":
@@ -32,6 +34,11 @@ def main():
         from .make_checkpoints import make_checkpoints
 
         make_checkpoints(options.folder, options.names)
+        return
+    if options.command == "make-adapters":
+        from .make_adapters import make_adapters
+
+        make_adapters(ROOT / "checkpoints", options.folder)
         return
     if options.command == "list-checkpoints":
         list_checkpoints(ROOT / "checkpoints")

@@ -16,6 +16,17 @@ export function referenceCheckpoint(name: string): string {
   throw new Error(`reference checkpoint: expected one of ${readdirSync(folder).join(', ')}, got ${name}`);
 }
 
+/**
+ * Path of the reference adapter `name`, a folder as PEFT saves it, with what PEFT computes with it.
+ *
+ * @throws Error where there is no such adapter.
+ */
+export function referenceAdapter(name: string): string {
+  const path = join(root, 'adapters', name);
+  if (existsSync(path)) return path;
+  throw new Error(`reference adapter: expected one of ${readdirSync(join(root, 'adapters')).join(', ')}, got ${name}`);
+}
+
 /** Names of the reference checkpoints that no test reads, each with the reason. */
 export function unreadCheckpoints(): Record<string, string> {
   return JSON.parse(readFileSync(join(root, 'unread.json'), 'utf8')) as Record<string, string>;

@@ -7,12 +7,13 @@ import {
   type Terminal,
   wholeNumber,
 } from '@scmoe/run';
-import { Command } from 'commander';
+import { weightFormats, type WeightFormat } from '@scmoe/tensor';
+import { Command, Option } from 'commander';
 
 import { openLanguageModel } from '../openLanguageModel.js';
 import { sampleText, type SampleTextOptions } from '../sampleText.js';
 
-type GenerateOptions = RuntimeOptions & SampleTextOptions & { prompt: string };
+type GenerateOptions = RuntimeOptions & SampleTextOptions & { prompt: string; weightFormat: WeightFormat };
 
 const collected = (text: string, before: string[] = []) => [...before, text];
 
@@ -57,11 +58,17 @@ export function generateCommand(terminal: Terminal): Command {
     )
     .option('--stop <text>', 'end before this text; may be given several times', collected)
     .option('--stop-at-end', 'end where the model ends a document, instead of going on with another one')
-    .option('--seed <n>', 'seed of the choice', wholeNumber(0), 1);
+    .option('--seed <n>', 'seed of the choice', wholeNumber(0), 1)
+    .addOption(
+      new Option('--weight-format <type>', 'how matrices lie in memory: rounded to fewer bytes they are read sooner')
+        .choices(weightFormats)
+        .default('float32'),
+    );
   addOptions(command, runtimeOptions());
   return command.action(async (path: string, options: GenerateOptions) => {
     const aside = { ...terminal, out: terminal.err };
     const { model, tokenizer } = await openLanguageModel(path, options, aside);
+    model.storeWeights(options.weightFormat);
     terminal.out.write(options.prompt);
     const start = performance.now();
     const { maxTokens, seed, stop, stopAtEnd, temperature, topK, topP, minP, typicalP } = options;

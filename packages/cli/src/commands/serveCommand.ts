@@ -23,6 +23,7 @@ interface ServeFlags {
   backend: string;
   threads?: number;
   precision: 'float32' | 'bf16';
+  weightFormat: 'float32' | 'bfloat16' | 'int8';
 }
 
 /** `scmoe serve`: an HTTP server over a model, for clients of OpenAI's API. */
@@ -67,7 +68,16 @@ export function serveCommand(terminal: Terminal): Command {
     .addOption(
       new Option('--precision <type>', 'operands of matrix products').choices(['float32', 'bf16']).default('float32'),
     )
+    .addOption(
+      new Option('--weight-format <type>', 'how matrices lie in memory: rounded to fewer bytes they are read sooner')
+        .choices(['float32', 'bfloat16', 'int8'])
+        .default('float32'),
+    )
     .action((folder: string, flags: ServeFlags) => serve(folder, flags, terminal));
+}
+
+function weightsText({ weightFormat }: ServeFlags): string {
+  return weightFormat === 'float32' ? '' : `, weights in ${weightFormat}`;
 }
 
 /** Serves until a signal says to end: the first lets requests come to their ends, the second doesn't. */
@@ -90,11 +100,14 @@ async function serve(folder: string, flags: ServeFlags, terminal: Terminal): Pro
   const served = await openServedModel(folder, {
     ...(name !== undefined && { name }),
     ...(chatTemplate !== undefined && { chatTemplateFile: chatTemplate }),
+    weightFormat: flags.weightFormat,
   });
   const server = await startServer(served, options);
   const told = signals();
   try {
-    say(`model: ${served.name}${served.chatTemplate ? '' : ', without a chat template: completions only'}`);
+    say(
+      `model: ${served.name}${weightsText(flags)}${served.chatTemplate ? '' : ', without a chat template: completions only'}`,
+    );
     say(`key: ${apiKey === undefined ? 'none is asked for' : 'asked for'}`);
     // The one line that programs look for.
     terminal.out.write(`${server.url}\n`);

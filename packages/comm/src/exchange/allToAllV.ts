@@ -10,6 +10,15 @@ export interface ExchangeOptions {
   as?: 'bf16';
 }
 
+/** Options of one exchange. */
+export interface StartOptions extends ExchangeOptions {
+  /**
+   * (sum of recvCounts, d): what the other ranks have sent already, where a forward pass runs a second time for the sake of
+   * its gradient. Nothing travels then but the gradients.
+   */
+  arrived?: tf.Tensor2D;
+}
+
 /** An exchange on its way. A plain object, so that tf.tidy finds its tensor. */
 export type InFlight = {
   /** Stands for the exchange on the tape; holds no data. */
@@ -21,7 +30,7 @@ export type InFlight = {
 };
 
 // By data, not by tensor: a tape may clone a gradient, and a clone has the same data.
-const works = new WeakMap<tf.DataId, Work<tf.Tensor>>();
+const works = new WeakMap<tf.DataId, Pick<Work<tf.Tensor>, 'wait'>>();
 
 /**
  * Starts to send rows to the ranks that own them, and returns while they are on their way.
@@ -39,7 +48,7 @@ export function startAllToAllV(
   sendCounts: Counts,
   recvCounts: Counts,
   communicator: Communicator,
-  options: ExchangeOptions = {},
+  { arrived, ...options }: StartOptions = {},
 ): InFlight {
   if (rows.shape.length !== 2 || rows.dtype !== 'float32') {
     throw new ArgumentError(
@@ -47,7 +56,9 @@ export function startAllToAllV(
     );
   }
   const start = tf.customGrad<tf.Tensor1D>((x) => ({
-    value: begin(x as tf.Tensor, sendCounts, recvCounts, communicator, options),
+    value: arrived
+      ? ticketOf({ wait: () => arrived.clone() })
+      : begin(x as tf.Tensor, sendCounts, recvCounts, communicator, options),
     gradFunc: (dTicket: tf.Tensor) => end(dTicket, 'the gradient of startAllToAllV'),
   }));
   return { ticket: start(rows), sendCounts, recvCounts, communicator, options };
@@ -74,7 +85,10 @@ function begin(
   communicator: Communicator,
   options: ExchangeOptions,
 ): tf.Tensor1D {
-  const work = communicator.allToAllV(rows, { sendCounts, recvCounts }, options);
+  return ticketOf(communicator.allToAllV(rows, { sendCounts, recvCounts }, options));
+}
+
+function ticketOf(work: Pick<Work<tf.Tensor>, 'wait'>): tf.Tensor1D {
   // One element: a gradient has its tensor's shape, and an empty one could be taken for an absent one.
   const ticket = tf.tensor1d([0]);
   works.set(ticket.dataId, work);

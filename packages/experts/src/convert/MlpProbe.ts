@@ -1,5 +1,5 @@
 import type { Routing } from '@scmoe/gating';
-import { LocalDispatcher, type Dispatcher, type ExpertBatch } from '@scmoe/layer';
+import { LocalDispatcher } from '@scmoe/layer';
 import { resolveGpt, upcycle, type Gpt } from '@scmoe/models';
 import { linear } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
@@ -52,33 +52,12 @@ export class MlpProbe {
 }
 
 /** The dispatcher of one rank, which keeps what goes to the experts. */
-class InputDispatcher implements Dispatcher<ExpertBatch, { rows: tf.Tensor2D }> {
+class InputDispatcher extends LocalDispatcher {
   private inputs: tf.Tensor2D[] = [];
-  private readonly local = new LocalDispatcher();
 
-  encode(tokens: tf.Tensor2D, routing: Routing): tf.Tensor2D {
+  override encode(tokens: tf.Tensor2D, routing: Routing): tf.Tensor2D {
     this.inputs.push(tf.keep(tokens.clone()));
-    return this.local.encode(tokens, routing);
-  }
-
-  startDispatch(packed: tf.Tensor2D, routing: Routing): ExpertBatch {
-    return this.local.startDispatch(packed, routing);
-  }
-
-  finishDispatch(inFlight: ExpertBatch): ExpertBatch {
-    return this.local.finishDispatch(inFlight);
-  }
-
-  startCombine(rows: tf.Tensor2D): { rows: tf.Tensor2D } {
-    return this.local.startCombine(rows);
-  }
-
-  finishCombine(inFlight: { rows: tf.Tensor2D }): tf.Tensor2D {
-    return this.local.finishCombine(inFlight);
-  }
-
-  decode(rows: tf.Tensor2D, routing: Routing): tf.Tensor2D {
-    return this.local.decode(rows, routing);
+    return super.encode(tokens, routing);
   }
 
   /** What was kept since it was last asked, layer by layer. */

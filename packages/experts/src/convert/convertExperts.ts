@@ -34,15 +34,15 @@ export interface ConvertOptions {
   moe?: Partial<MoeConfig>;
   /** Arrangement of the blocks; the dense model's by default. */
   placement?: Placement;
-  /** Of copies: what is added to each, in units of the weights' own deviation. */
+  /** Noise that is added to each copy, in units of the weights' own deviation. */
   noise?: number;
-  /** Of copies: share of each one's channels that are drawn anew. */
+  /** Share of each copy's channels that are drawn anew. */
   reinitialize?: number;
-  /** Of channels: a text of each domain; its first part to choose channels by, its last to measure losses on. */
+  /** A text of each domain, for experts of channels; its first part to choose channels by, its last to measure losses on. */
   domains?: readonly string[];
-  /** Of channels: share of the MLP's width that a domain has; a half by default. */
+  /** Share of the MLP's width that a domain has, for experts of channels; a half by default. */
   width?: number;
-  /** Of channels: how many are the shared expert's; by default all that the domains have in common in every layer. */
+  /** Channels of the shared expert, for experts of channels; by default all that the domains have in common in every layer. */
   sharedWidth?: number;
   /** A run folder by default. */
   format?: ConvertFormat;
@@ -69,7 +69,7 @@ export interface ConvertReport {
   /** Width of the MLPs. */
   denseWidth: number;
   parameters: { dense: number; converted: number; active: number };
-  /** Of channels: by layer, mean divergence in nats between what a router should say and even scores, and what it says. */
+  /** The mean divergence in nats, layer by layer, between what a router should say and even scores, and what it says; for experts of channels. */
   routers?: Record<string, { before: number; after: number }>;
   /** Held-out losses in nats per token, of each text. */
   losses: { text: string; tokens: number; dense: number; converted: number }[];

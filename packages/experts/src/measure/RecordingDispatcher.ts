@@ -21,8 +21,12 @@ export type RecordedRouting = {
  * their own, before they are weighted and summed.
  */
 export class RecordingDispatcher implements Dispatcher<ExpertBatch, { rows: tf.Tensor2D }> {
+  readonly numRanks = 1;
   private recorded: RecordedRouting[] = [];
   private readonly local = new LocalDispatcher();
+
+  /** Nothing travels. */
+  prepare(): void {}
 
   encode(tokens: tf.Tensor2D, routing: Routing): tf.Tensor2D {
     return this.local.encode(tokens, routing);

@@ -1,6 +1,7 @@
 import { ArgumentError, UserError } from '@scmoe/errors';
 import { configOfSettings } from '@scmoe/gating';
-import { Gpt, gptOptions, type GptConfig, type MoeConfig } from '@scmoe/models';
+import { isExpertParameter } from '@scmoe/layer';
+import { Gpt, gptOptions, type GptConfig, type MoeConfig, type ModelExpertSource } from '@scmoe/models';
 import { averagesIn, restoreTokenizer, type Tokenizer, type TokenizerDescription } from '@scmoe/trainer';
 import * as tf from '@tensorflow/tfjs';
 
@@ -15,18 +16,27 @@ export interface StoredLanguageModel {
   tokenizer: Tokenizer;
 }
 
+/** Where the experts of a model are. */
+export interface OpenModelOptions {
+  /** Computes the experts: those of the checkpoint are left out. Default: they are the checkpoint's. */
+  expertSource?: ModelExpertSource;
+}
+
 /**
  * Makes the language model of a checkpoint. Where the run has averaged its parameters, it has the averages.
  *
  * @returns undefined for a checkpoint of another model: one of images
  * @throws UserError where settings and parameters do not fit each other
  */
-export async function openLanguageModel(stored: StoredExperts): Promise<StoredLanguageModel | undefined> {
+export async function openLanguageModel(
+  stored: StoredExperts,
+  options: OpenModelOptions = {},
+): Promise<StoredLanguageModel | undefined> {
   const { checkpoint } = stored;
   const description = checkpoint.dataDescription['tokenizer'] as unknown as TokenizerDescription | undefined;
   if (!description) return undefined;
   const parameters = { ...checkpoint.parameters, ...averagesIn(checkpoint.optimizerState) };
-  return { model: languageModelOf(stored, parameters), tokenizer: await restoreTokenizer(description) };
+  return { model: languageModelOf(stored, parameters, options), tokenizer: await restoreTokenizer(description) };
 }
 
 /**
@@ -37,6 +47,7 @@ export async function openLanguageModel(stored: StoredExperts): Promise<StoredLa
 export function languageModelOf(
   { checkpoint, moe }: Pick<StoredExperts, 'checkpoint'> & { moe: MoeConfig },
   parameters: StoredParameters,
+  { expertSource }: OpenModelOptions = {},
 ): Gpt {
   const { path, index, dataDescription } = checkpoint;
   const config = {
@@ -44,9 +55,10 @@ export function languageModelOf(
     vocabSize: dataDescription['vocabSize'] as number,
     moe,
   } as unknown as GptConfig;
-  const tensors = tensorsOf(parameters);
+  const held = Object.entries(parameters).filter(([name]) => !expertSource || !isExpertParameter(name));
+  const tensors = tensorsOf(Object.fromEntries(held));
   try {
-    return new Gpt(config, { parameters: tensors });
+    return new Gpt(config, { parameters: tensors, ...(expertSource && { expertSource }) });
   } catch (error) {
     if (!(error instanceof ArgumentError)) throw error;
     throw new UserError(`${path}: ${error.message}`, { cause: error });

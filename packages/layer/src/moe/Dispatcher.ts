@@ -19,6 +19,13 @@ export type ExpertBatch = {
  * What a start returns is the dispatcher's own affair, but a plain object: its tensors have to be found by tf.tidy.
  */
 export interface Dispatcher<Dispatched extends object = object, Combined extends object = object> {
+  /** Ranks that share the experts out, each with a run of as many by global id; 1 where all are here. */
+  readonly numRanks: number;
+  /**
+   * Hears of the parts in which a routing travels, in their order, before the first of them starts: what has to be known
+   * of all of them then goes in one exchange. A routing that travels whole needs no word.
+   */
+  prepare(parts: readonly Routing[]): void;
   /** Tokens (T, d) into expert order: (numRows, d). */
   encode(tokens: tf.Tensor2D, routing: Routing): tf.Tensor2D;
   /** Sends the rows of encode to the ranks of their experts; returns at once. */

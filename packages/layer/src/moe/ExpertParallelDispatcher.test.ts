@@ -10,7 +10,16 @@ import * as tf from '@tensorflow/tfjs';
 import { resolveMoeLayer } from '../tfLayers/moeLayerOptions.js';
 import { overlapped } from '../plan/overlapped.js';
 import { availableBackends } from '@scmoe/testing';
-import { layerCases, pairConfig, rankCases, runCase, runLayerCase, type RankOutcome } from '../testing/rankCases.js';
+import {
+  divisorsOf,
+  expertChunkCases,
+  layerCases,
+  pairConfig,
+  rankCases,
+  runCase,
+  runLayerCase,
+  type RankOutcome,
+} from '../testing/rankCases.js';
 import type { RankReport } from '../testing/rankProgram.js';
 import { describeRanks, runRanks } from '../testing/ranks.js';
 import { ExpertParallelDispatcher } from './ExpertParallelDispatcher.js';
@@ -181,6 +190,31 @@ describeRanks('experts shared out over ranks', () => {
       },
     );
 
+    it.each(Object.entries(expertChunkCases))(
+      'give every bit the same however many chunks their experts make, with one exchange of counts: %s',
+      (name) => {
+        for (const chunks of [1, 2]) {
+          for (const expertChunks of divisorsOf(8 / ranks)) {
+            reports.forEach(({ expertChunks: outcomes }, rank) => {
+              const { values, tensorsLeft, collectives } = outcomes[name]![`${chunks} x ${expertChunks}`]!;
+              expect([rank, expertChunks, values]).toEqual([
+                rank,
+                expertChunks,
+                outcomes[name]![`${chunks} x 1`]!.values,
+              ]);
+              expect(tensorsLeft).toBe(0);
+              // Dispatch and combine of each part, forwards and backwards; 5 tokens have 3 slots of an expert.
+              const rows = Array<string>(4 * chunks * expertChunks).fill('allToAllV');
+              expect(collectives).toEqual(name === 'capacity' ? rows : ['allToAll', ...rows]);
+            });
+          }
+        }
+        // It is shown for experts without rows too.
+        const load = reports.map(({ expertChunks }) => expertChunks[name]!['1 x 1']!.counts);
+        if (name === 'dropless') expect(load.flat()).toContain(0);
+      },
+    );
+
     it('fail where they disagree on the capacity, each with both sides and its own', () => {
       const capacities = [2, 1];
       reports.forEach(({ failures }, rank) => {
@@ -295,6 +329,21 @@ describe('ExpertParallelDispatcher', () => {
     expect(() => new ExpertParallelDispatcher({ communicator: group(0, 2), numExperts: 0 })).toThrow(
       'numExperts: expected a positive integer, got 0',
     );
+  });
+
+  it('refuses to cut the experts of a rank unevenly, by name of the option', async () => {
+    const communicator = await init({ engine: 'self' });
+    const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: 4 });
+    for (const expertChunks of [3, 8, 0, 1.5]) {
+      expect(() => runLayerCase({ pair: pairConfig }, { from: 0, to: 1 }, { dispatcher, expertChunks })).toThrow(
+        `expertChunks: expected a divisor of the 4 experts of a rank (all on one rank), got ${expertChunks}`,
+      );
+    }
+    const dual = layerCases['DGMoE pair']!;
+    expect(() => runLayerCase(dual, { from: 0, to: 1 }, { expertChunks: 2 })).toThrow(
+      'expertChunks: expected 1 for DGMoE, got 2',
+    );
+    await communicator.close();
   });
 
   it('refuses a routing over another number of experts, and one that it has not dispatched', () => {

@@ -8,11 +8,11 @@ import {
 } from '@scmoe/comm';
 import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
-import { decode, encode } from '@scmoe/tensor';
+import { decode, encode, memo, type Memo } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Dispatcher, ExpertBatch } from './Dispatcher.js';
-import { expertOrder, inverseOf, rowsPerRank } from './expertOrder.js';
+import { byPart, byRank, expertOrder, inverseOf, rowsPerRank } from './expertOrder.js';
 import { expertShard } from './expertShard.js';
 
 /** Options of `ExpertParallelDispatcher`. */
@@ -23,8 +23,8 @@ export interface ExpertParallelOptions extends ExchangeOptions {
   numExperts: number;
 }
 
-/** Rows on their way, and whose they are. */
-type Travelling = { exchange: InFlight; routing: Routing };
+/** Rows on their way, whose they are, and where what comes of them is kept for a second pass. */
+type Travelling = { exchange: InFlight; routing: Routing; elements?: number; place?: Memo<tf.Tensor2D> };
 
 /** How the rows of one routing travel, and in which order they lie at the experts. */
 interface Journey {
@@ -33,8 +33,6 @@ interface Journey {
   recvCounts: readonly number[];
   /** Rows that each expert has room for, as in ExpertBatch. */
   capacity: number;
-  /** Numbers for each rank; with a capacity. */
-  elements?: number;
   /** Rows of each expert here, and the places of what came; without a capacity. */
   counts?: Int32Array;
   places?: Int32Array;
@@ -49,7 +47,8 @@ interface Journey {
  * C has to be the same on all ranks. An expert of W ranks computes W * C rows. Those that were not filled are zero when
  * they go; what comes back for them is never read by decode, so that their gradient is zero as well.
  *
- * Without one, the row counts are read on the host and exchanged first, then exactly the rows that there are.
+ * Without one, the row counts are read on the host and exchanged first, then exactly the rows that there are. Those of all
+ * parts of a routing go in one exchange.
  *
  * `as: 'bf16'` halves what travels, in both directions and in the backward pass.
  *
@@ -58,17 +57,20 @@ interface Journey {
  * @throws ArgumentError where the ranks do not divide the experts
  */
 export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelling> {
+  readonly numRanks: number;
   private readonly communicator: Communicator;
   private readonly numExperts: number;
-  private readonly expertsHere: number;
   private readonly options: ExchangeOptions;
   // What combine has to know of its dispatch. One entry a layer in progress, gone with its routing.
   private readonly journeys = new WeakMap<tf.DataId, Journey>();
+  // Whose journey is known and not begun.
+  private readonly prepared = new WeakSet<tf.DataId>();
 
   constructor({ communicator, numExperts, as }: ExpertParallelOptions) {
     this.communicator = communicator;
     this.numExperts = numExperts;
-    this.expertsHere = expertShard(numExperts, communicator).count;
+    this.numRanks = communicator.size;
+    expertShard(numExperts, communicator); // says where the ranks do not divide the experts
     this.options = as === undefined ? {} : { as };
   }
 
@@ -77,24 +79,49 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
   }
 
   /**
+   * Takes in which parts a routing travels. Each is a routing over all experts, or over as many of each rank.
+   *
+   * @throws ArgumentError for a part over experts that the ranks do not share evenly; CommError where the exchange of row
+   *   counts failed
+   */
+  prepare(parts: readonly Routing[]): void {
+    const { numRanks, numExperts } = this;
+    for (const { counts } of parts) {
+      if (counts.size % numRanks === 0 && numExperts % counts.size === 0) continue;
+      throw new ArgumentError(
+        `prepare on ${this.here()}: expected parts over equal shares of ${numExperts} experts, got one over ${counts.size}`,
+      );
+    }
+    const journeys =
+      parts[0]!.capacity > 0 ? parts.map((part) => this.evenJourney(part)) : once(() => this.askForRows(parts));
+    parts.forEach(({ counts: { dataId } }, i) => {
+      this.journeys.set(dataId, journeys[i]!);
+      this.prepared.add(dataId);
+    });
+  }
+
+  /**
    * Starts to send packed rows.
    *
-   * @throws ArgumentError for a routing over another number of experts; CommError where the exchange of row counts
-   *   failed
+   * @throws ArgumentError for a routing over another number of experts that was not prepared; CommError where the exchange
+   *   of row counts failed
    */
   startDispatch(packed: tf.Tensor2D, routing: Routing): Travelling {
     const { counts, capacity } = routing;
-    if (counts.size !== this.numExperts) {
-      throw new ArgumentError(
-        `dispatch on ${this.here()}: expected a routing over ${this.numExperts} experts, as this dispatcher was made for, got one over ${counts.size}`,
-      );
+    if (!this.prepared.has(counts.dataId)) {
+      if (counts.size !== this.numExperts) {
+        throw new ArgumentError(
+          `dispatch on ${this.here()}: expected a routing over ${this.numExperts} experts, as this dispatcher was made for, got one over ${counts.size}`,
+        );
+      }
+      this.prepare([routing]);
     }
-    const journey = capacity > 0 ? this.evenJourney(packed, capacity) : this.askForRows(routing);
-    this.journeys.set(counts.dataId, journey);
-    const { sendCounts, recvCounts } = journey;
+    this.prepared.delete(counts.dataId);
+    const { sendCounts, recvCounts } = this.journeyOf(routing);
+    const rows = filledRows(packed, sendCounts);
     return {
-      exchange: startAllToAllV(filledRows(packed, sendCounts), sendCounts, recvCounts, this.communicator, this.options),
-      routing,
+      ...this.start(rows, sendCounts, recvCounts, routing),
+      ...(capacity > 0 && { elements: sendCounts[0]! * packed.shape[1] }),
     };
   }
 
@@ -103,13 +130,14 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
    *
    * @throws CommError where the exchange failed; with this rank's side where the ranks disagree on the capacity
    */
-  finishDispatch({ exchange, routing }: Travelling): ExpertBatch {
-    const { capacity, counts, places, elements } = this.journeyOf(routing);
-    const came = this.explained(routing, () => finishAllToAllV(exchange), elements);
+  finishDispatch({ exchange, routing, elements, place }: Travelling): ExpertBatch {
+    const { capacity, counts, places } = this.journeyOf(routing);
+    const came = this.explained(routing, () => finish(exchange, place), elements);
     if (capacity > 0) {
+      const expertsHere = this.expertsHere(routing);
       return {
-        rows: swapBlocks(came, this.communicator.size, this.expertsHere),
-        counts: tf.fill([this.expertsHere], capacity, 'int32'),
+        rows: swapBlocks(came, this.numRanks, expertsHere),
+        counts: tf.fill([expertsHere], capacity, 'int32'),
         capacity,
       };
     }
@@ -120,41 +148,62 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
     const { sendCounts, recvCounts, capacity, places } = this.journeyOf(routing);
     const leaving =
       capacity > 0
-        ? swapBlocks(rows, this.expertsHere, this.communicator.size)
+        ? swapBlocks(rows, this.expertsHere(routing), this.numRanks)
         : moveRows(rows, places && inverseOf(places));
-    return { exchange: startAllToAllV(leaving, recvCounts, sendCounts, this.communicator, this.options), routing };
+    return this.start(leaving, recvCounts, sendCounts, routing);
   }
 
-  finishCombine({ exchange }: Travelling): tf.Tensor2D {
-    return finishAllToAllV(exchange);
+  finishCombine({ exchange, place }: Travelling): tf.Tensor2D {
+    return finish(exchange, place);
   }
 
   decode(rows: tf.Tensor2D, { weights, slots }: Routing): tf.Tensor2D {
     return decode(rows, weights, slots);
   }
 
-  /** The same number of rows from each rank for each expert. */
-  private evenJourney(packed: tf.Tensor2D, capacity: number): Journey {
-    const { size } = this.communicator;
-    const even = new Array<number>(size).fill(this.expertsHere * capacity);
-    const elements = this.expertsHere * capacity * packed.shape[1];
-    return { sendCounts: even, recvCounts: even, capacity: size * capacity, elements };
+  /** What has come in a first pass does not travel in the second. */
+  private start(
+    rows: tf.Tensor2D,
+    sendCounts: readonly number[],
+    recvCounts: readonly number[],
+    routing: Routing,
+  ): Travelling {
+    const place = memo<tf.Tensor2D>({ isLarge: true });
+    const options = { ...this.options, ...(place?.value && { arrived: place.value }) };
+    return { exchange: startAllToAllV(rows, sendCounts, recvCounts, this.communicator, options), routing, place };
   }
 
-  /** Tells the other ranks how many rows each of their experts gets from here, and hears the same from them. */
-  private askForRows(routing: Routing): Journey {
-    const { communicator, expertsHere } = this;
-    const sent = Int32Array.from(routing.counts.dataSync());
-    const received = this.explained(routing, () => communicator.allToAll(sent).wait());
-    const { counts, fromRanks, places } = expertOrder(received, communicator.size);
-    return {
-      sendCounts: rowsPerRank(sent, communicator.size),
-      recvCounts: fromRanks,
-      capacity: 0,
-      counts,
-      // With one rank, or one expert on each, the rows come in the order of the experts.
-      places: communicator.size > 1 && expertsHere > 1 ? places : undefined,
-    };
+  /** Experts of a routing that each rank has. */
+  private expertsHere({ counts }: Routing): number {
+    return counts.size / this.numRanks;
+  }
+
+  /** The same number of rows from each rank for each expert. */
+  private evenJourney(routing: Routing): Journey {
+    const even = new Array<number>(this.numRanks).fill(this.expertsHere(routing) * routing.capacity);
+    return { sendCounts: even, recvCounts: even, capacity: this.numRanks * routing.capacity };
+  }
+
+  /** Tells the other ranks how many rows of each part each of their experts gets from here, and hears the same from them. */
+  private askForRows(parts: readonly Routing[]): Journey[] {
+    const { communicator, numRanks } = this;
+    const sent = parts.map(({ counts }) => Int32Array.from(counts.dataSync()));
+    const received = this.explained(parts[0]!, () => communicator.allToAll(byRank(sent, numRanks)).wait());
+    return byPart(
+      received,
+      parts.map((part) => this.expertsHere(part)),
+      numRanks,
+    ).map((ofPart, i) => {
+      const { counts, fromRanks, places } = expertOrder(ofPart, numRanks);
+      return {
+        sendCounts: rowsPerRank(sent[i]!, numRanks),
+        recvCounts: fromRanks,
+        capacity: 0,
+        counts,
+        // With one rank, or one expert on each, the rows come in the order of the experts.
+        places: numRanks > 1 && counts.length > 1 ? places : undefined,
+      };
+    });
   }
 
   private journeyOf({ counts }: Routing): Journey {
@@ -187,6 +236,21 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
 
 /** How ranks part that disagree: the rank that sees it first tells the others that it gives up. */
 const disagreements: ReadonlySet<string> = new Set(['SCMOE_COMM_MISMATCH', 'SCMOE_COMM_ABORTED']);
+
+function finish(exchange: InFlight, place: Memo<tf.Tensor2D> | undefined): tf.Tensor2D {
+  const came = finishAllToAllV(exchange);
+  if (place && !place.value) place.leave(came);
+  return came;
+}
+
+/** The value that the first time has given, in a part of a pass that runs twice. */
+function once<Value>(compute: () => Value): Value {
+  const place = memo<Value>({ isLarge: false });
+  if (place?.value !== undefined) return place.value;
+  const value = compute();
+  place?.leave(value);
+  return value;
+}
 
 /** The rows that travel: choices of zero-computation experts have room in the buffer, at its end, and leave it empty. */
 function filledRows(packed: tf.Tensor2D, sendCounts: readonly number[]): tf.Tensor2D {

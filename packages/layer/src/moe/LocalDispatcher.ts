@@ -6,6 +6,11 @@ import type { Dispatcher, ExpertBatch } from './Dispatcher.js';
 
 /** The dispatcher of one rank that holds all experts: nothing travels. */
 export class LocalDispatcher implements Dispatcher<ExpertBatch, { rows: tf.Tensor2D }> {
+  readonly numRanks = 1;
+
+  /** Nothing to know. */
+  prepare(): void {}
+
   encode(tokens: tf.Tensor2D, { slots, numRows }: Routing): tf.Tensor2D {
     return encode(tokens, slots, { numRows });
   }

@@ -1,19 +1,42 @@
 import { chunkName } from '@scmoe/scheduler';
+import { splitRows, type ExpertActivation } from '@scmoe/tensor';
 import type * as tf from '@tensorflow/tfjs';
 
 import { sumOfCosts } from '../cost/OperatorCost.js';
+import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { Computation, Exchange, Operator, OperatorCosting } from '../plan/Operator.js';
 import { chunkRouting, type ChunkedRouting } from './chunkRouting.js';
-import type { MoeValues } from './moeOperators.js';
+import type { Dispatcher } from './Dispatcher.js';
+import type { ExpertSource } from './ExpertSource.js';
+import { runExperts, type MoeValues } from './moeOperators.js';
+
+/** The parts in which tokens travel, and what the experts of each of them need. */
+export interface ChunkOperatorsOptions {
+  /** Parts of the tokens, or of the slots with a capacity. */
+  chunks: number;
+  /** Parts of the experts of each rank. */
+  expertChunks: number;
+  dispatcher: Dispatcher;
+  /** The experts' stacked weights, of all that are on this rank. */
+  experts: ParameterRecord;
+  activation: ExpertActivation;
+  /** Computes them in their place where they are no parameters. Not in parts of the experts. */
+  source?: ExpertSource;
+}
 
 /**
  * The five operators of `expertOperators` for tokens that travel in several exchanges: `encode`, then `dispatch#i`,
- * `expert#i` and `combine#i` of each chunk, then `decode`. A chunk's expert can work while others travel.
+ * `expert#i` and `combine#i` of each part, then `decode`. A part's experts can work while others travel. Parts are those
+ * of `chunkRouting`.
  *
- * Every rank has the same chunks. Where a capacity has fewer slots than there are chunks, the last ones carry nothing.
+ * Every rank has the same parts. Where a capacity has fewer slots than there are chunks, the last ones carry nothing.
  */
-export function chunkOperators(operators: readonly Operator<MoeValues>[], chunks: number): Operator<MoeValues>[] {
-  if (chunks === 1) return [...operators];
+export function chunkOperators(
+  operators: readonly Operator<MoeValues>[],
+  { chunks, expertChunks, dispatcher, experts, activation, source }: ChunkOperatorsOptions,
+): Operator<MoeValues>[] {
+  const numParts = chunks * expertChunks;
+  if (numParts === 1) return [...operators];
   const [encode, dispatch, expert, combine, decode] = operators as [
     Computation<MoeValues>,
     Exchange<MoeValues>,
@@ -21,18 +44,21 @@ export function chunkOperators(operators: readonly Operator<MoeValues>[], chunks
     Exchange<MoeValues>,
     Computation<MoeValues>,
   ];
-  const numbers = Array.from({ length: chunks }, (_, i) => i);
+  const numbers = Array.from({ length: numParts }, (_, i) => i);
   const of = (name: string) => numbers.map((i) => chunkName(name, i));
 
   const encodeAll = computation({
     ...encode,
-    outputs: ['chunked', ...of('packed')],
+    outputs: ['chunked', 'expertWeights', ...of('packed')],
     run: (values) => {
-      const chunked = chunkRouting(values['routing'] as MoeValues['routing'], chunks);
+      const routing = values['routing'] as MoeValues['routing'];
+      const chunked = chunkRouting(routing, { chunks, expertChunks, ranks: dispatcher.numRanks });
+      dispatcher.prepare(chunked.parts);
       const { packed } = encode.run({ ...(values as unknown as MoeValues), routing: chunked.whole });
       const pieces = chunked.cut(packed!);
-      // Of chunks that carry nothing there is null, for a value must be there.
-      return { chunked, ...record('packed', numbers, (i) => pieces[i] ?? null) };
+      // Of parts that carry nothing there is null, for a value must be there.
+      const packedParts = record('packed', numbers, (i) => pieces[i] ?? null);
+      return { chunked, expertWeights: weightsOfParts(experts, expertChunks), ...packedParts };
     },
   });
   const decodeAll = computation({
@@ -46,31 +72,43 @@ export function chunkOperators(operators: readonly Operator<MoeValues>[], chunks
     },
   });
 
-  const perChunk = (i: number) => [
-    exchange(dispatch, i, { from: 'packed', to: 'batch', cost: share(dispatch.cost, chunks) }),
+  const perPart = (i: number) => [
+    exchange(dispatch, i, { from: 'packed', to: 'batch', cost: share(dispatch.cost, numParts) }),
     computation({
       name: chunkName('expert', i),
       kind: 'expert',
-      inputs: [chunkName('batch', i)],
+      inputs: [chunkName('batch', i), 'expertWeights'],
       outputs: [chunkName('computed', i)],
       run: (values) => {
         const batch = values[chunkName('batch', i)] as MoeValues['batch'] | null;
-        return { [chunkName('computed', i)]: batch && expert.run({ batch } as MoeValues).computed };
+        const own = (values['expertWeights'] as ParameterRecord[])[i % expertChunks]!;
+        const compute = (rows: MoeValues['batch']) =>
+          source ? source.compute(rows) : runExperts(rows, own, activation);
+        return { [chunkName('computed', i)]: batch && compute(batch) };
       },
-      cost: share(expert.cost, chunks),
+      cost: share(expert.cost, numParts),
     }),
-    exchange(combine, i, { from: 'computed', to: 'returned', cost: share(combine.cost, chunks) }),
+    exchange(combine, i, { from: 'computed', to: 'returned', cost: share(combine.cost, numParts) }),
   ];
-  return [encodeAll, ...numbers.flatMap(perChunk), decodeAll];
+  return [encodeAll, ...numbers.flatMap(perPart), decodeAll];
+}
+
+/** The weights of the experts of each part. Their gradients come together in one piece, each computed once for a chunk. */
+function weightsOfParts(experts: ParameterRecord, parts: number): ParameterRecord[] {
+  if (parts === 1) return [experts];
+  const split = Object.entries(experts).map(([name, stacked]) => [name, splitRows(stacked, parts)] as const);
+  return Array.from({ length: parts }, (_, part) =>
+    Object.fromEntries(split.map(([name, pieces]) => [name, pieces[part]!])),
+  );
 }
 
 /** An even share of what the whole costs. The weights of the experts are counted once, whoever reads them first. */
-function share(cost: OperatorCosting | undefined, chunks: number): OperatorCosting | undefined {
+function share(cost: OperatorCosting | undefined, parts: number): OperatorCosting | undefined {
   return (
     cost &&
     ((of) => {
       const whole = Object.entries(sumOfCosts(cost(of)));
-      return [Object.fromEntries(whole.map(([name, value]) => [name, value / chunks]))];
+      return [Object.fromEntries(whole.map(([name, value]) => [name, value / parts]))];
     })
   );
 }

@@ -43,7 +43,7 @@ describe.each(availableBackends())('chunkRouting on %s', (backend) => {
   it.each(cases)('cuts rows and puts them together again: %s', (_, count, capacityFactor, chunks) => {
     const x = tokens(count);
     const routing = route(x, capacityFactor);
-    const { whole, parts, cut, join } = chunkRouting(routing, chunks);
+    const { whole, parts, cut, join } = chunkRouting(routing, { chunks });
     const packed = encode(x, whole.slots, { numRows: whole.numRows });
     const pieces = cut(packed);
     expect(pieces.map(({ shape }) => shape)).toEqual(parts.map(({ numRows }) => [numRows, d]));
@@ -57,7 +57,7 @@ describe.each(availableBackends())('chunkRouting on %s', (backend) => {
   it.each(cases)('hands every expert the rows that it had, in their order: %s', (_, count, capacityFactor, chunks) => {
     const x = tokens(count);
     const routing = route(x, capacityFactor);
-    const { whole, parts, cut } = chunkRouting(routing, chunks);
+    const { whole, parts, cut } = chunkRouting(routing, { chunks });
     const pieces = cut(encode(x, whole.slots, { numRows: whole.numRows }));
     const perPart = parts.map((part, i) => filled(pieces[i]!, part));
     const expected = filled(encode(x, routing.slots, { numRows: routing.numRows }), routing);
@@ -69,7 +69,7 @@ describe.each(availableBackends())('chunkRouting on %s', (backend) => {
     const x = tokens(9);
     const router = resolveRouter({ numExperts: 3, numZeroExperts: 1, topK: 2 });
     const routing = routeTokens(x, { weight: randomNormal([d, 4], { seed: 6 }) }, router);
-    const { whole, parts, cut, join } = chunkRouting(routing, 2);
+    const { whole, parts, cut, join } = chunkRouting(routing, { chunks: 2 });
     const rows = join(cut(encode(x, whole.slots, { numRows: whole.numRows })));
     const plain = encode(x, routing.slots, { numRows: routing.numRows });
     expect(decode(rows, whole.weights, whole.slots).arraySync()).toEqual(
@@ -79,14 +79,35 @@ describe.each(availableBackends())('chunkRouting on %s', (backend) => {
     expect(tf.addN(counts).arraySync()).toEqual(routing.counts.arraySync());
   });
 
+  it.each(cases)('cuts the experts of each of two ranks as well: %s', (_, count, capacityFactor, chunks) => {
+    const x = tokens(count);
+    const routing = route(x, capacityFactor);
+    const { whole, parts, cut, join } = chunkRouting(routing, { chunks, expertChunks: 2, ranks: 2 });
+    const packed = encode(x, whole.slots, { numRows: whole.numRows });
+    const pieces = cut(packed);
+    expect(pieces.map(({ shape }) => shape)).toEqual(parts.map(({ numRows }) => [numRows, d]));
+    expect(join(pieces).arraySync()).toEqual(packed.arraySync());
+    const plain = encode(x, routing.slots, { numRows: routing.numRows });
+    expect(decode(join(pieces), whole.weights, whole.slots).arraySync()).toEqual(
+      decode(plain, routing.weights, routing.slots).arraySync(),
+    );
+    // Experts 0 and 1 are on the first rank: part 0 of a chunk has the first of each rank, part 1 the second.
+    const perPart = parts.map((part, i) => filled(pieces[i]!, part));
+    const expected = filled(plain, routing);
+    [0, 2, 1, 3].forEach((expert, place) => {
+      const own = perPart.filter((_, i) => i % 2 === Math.floor(place / 2)).flatMap((part) => part[place % 2]!);
+      expect([expert, own]).toEqual([expert, expected[expert]]);
+    });
+  });
+
   it('has as many parts on a rank without tokens', () => {
-    expect(chunkRouting(route(tokens(0), 0), 3).parts).toHaveLength(3);
+    expect(chunkRouting(route(tokens(0), 0), { chunks: 3 }).parts).toHaveLength(3);
   });
 
   it('lets gradients through to the tokens and the weights', () => {
     const x = tokens(9);
     const loss = (chunks: number) => (given: tf.Tensor) => {
-      const { whole, cut, join } = chunkRouting(route(given as tf.Tensor2D, 0), chunks);
+      const { whole, cut, join } = chunkRouting(route(given as tf.Tensor2D, 0), { chunks });
       const pieces = cut(encode(given, whole.slots, { numRows: whole.numRows }));
       return tf.sum(tf.square(decode(join(pieces), whole.weights, whole.slots)));
     };
@@ -95,7 +116,7 @@ describe.each(availableBackends())('chunkRouting on %s', (backend) => {
   });
 
   it.each([0, -1, 1.5])('refuses %d chunks', (chunks) => {
-    expect(() => chunkRouting(route(tokens(4), 0), chunks)).toThrow(
+    expect(() => chunkRouting(route(tokens(4), 0), { chunks })).toThrow(
       `chunks: expected a positive integer, got ${chunks}`,
     );
   });

@@ -1,4 +1,4 @@
-import { expertOrder, inverseOf, rowsPerRank } from './expertOrder.js';
+import { byPart, byRank, expertOrder, inverseOf, rowsPerRank } from './expertOrder.js';
 
 /** Rows as they come, rank by rank and expert by expert, each named by both. */
 const arriving = (received: number[], experts: number) =>
@@ -11,6 +11,15 @@ describe('rowsPerRank', () => {
     expect(rowsPerRank([1, 2, 3, 0, 0, 7], 3)).toEqual([3, 3, 7]);
     expect(rowsPerRank([1, 2, 3, 0, 0, 7], 1)).toEqual([13]);
     expect(rowsPerRank(Int32Array.of(0, 0), 2)).toEqual([0, 0]);
+  });
+});
+
+describe('byRank and byPart', () => {
+  it('put together what goes to each rank, and take apart what came from each', () => {
+    // Two parts over two ranks, of two experts and of one on each.
+    const parts = [Int32Array.of(1, 2, 3, 4), Int32Array.of(5, 6)];
+    expect([...byRank(parts, 2)]).toEqual([1, 2, 5, 3, 4, 6]);
+    expect(byPart(byRank(parts, 2), [2, 1], 2)).toEqual(parts);
   });
 });
 

@@ -9,6 +9,30 @@ export function rowsPerRank(counts: ArrayLike<number>, ranks: number): number[] 
   return rows;
 }
 
+/** Counts of parts, each (ranks, experts of the part on a rank) flat, as one list for each rank: part by part. */
+export function byRank(parts: readonly Int32Array[], ranks: number): Int32Array {
+  const all: number[] = [];
+  for (let rank = 0; rank < ranks; rank++) {
+    for (const part of parts) {
+      const here = part.length / ranks;
+      all.push(...part.subarray(rank * here, (rank + 1) * here));
+    }
+  }
+  return Int32Array.from(all);
+}
+
+/** What `byRank` put together: (ranks, experts here) flat of each part, which has `expertsHere` of them on a rank. */
+export function byPart(all: ArrayLike<number>, expertsHere: readonly number[], ranks: number): Int32Array[] {
+  const parts = expertsHere.map((here) => new Int32Array(ranks * here));
+  let next = 0;
+  for (let rank = 0; rank < ranks; rank++) {
+    parts.forEach((part, i) => {
+      for (let e = 0; e < expertsHere[i]!; e++) part[rank * expertsHere[i]! + e] = all[next++]!;
+    });
+  }
+  return parts;
+}
+
 /** Where rows that came rank by rank, and within a rank expert by expert, stand when they are put expert by expert. */
 export interface ExpertOrder {
   /** Rows of each expert here, from all ranks. */

@@ -17,6 +17,7 @@ import { below, parameter, type ParameterRecord } from '../parameters/ParameterR
 import { under, type ParameterSpec, type ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { operatorsOver, type Operator } from '../plan/Operator.js';
 import type { Dispatcher, ExpertBatch } from './Dispatcher.js';
+import type { ExpertSource } from './ExpertSource.js';
 import { expertRows } from './expertRows.js';
 import { allExperts, shardSpecs, type ExpertShard } from './expertShard.js';
 
@@ -80,11 +81,16 @@ export function gateCost(
   return noisy ? [...products, of.linear(of.d, all, { innerInput: true, innerOutput: true })] : products;
 }
 
-/** The five operators from routed tokens to their routed output; `gate` comes before, in the hands of the layer. */
+/**
+ * The five operators from routed tokens to their routed output; `gate` comes before, in the hands of the layer.
+ *
+ * @param source computes the experts where they are not among the parameters
+ */
 export function expertOperators(
   parameters: ParameterRecord,
   config: ResolvedExperts,
   dispatcher: Dispatcher,
+  source?: ExpertSource,
 ): Operator<MoeValues>[] {
   const { computation, exchange } = operatorsOver<MoeValues>();
   const { activation } = config;
@@ -117,11 +123,8 @@ export function expertOperators(
       kind: 'expert',
       inputs: ['batch'],
       outputs: ['computed'],
-      run: ({ batch: { rows, counts, capacity } }) => ({
-        computed: groupedFfn(rows, counts, expertWeights(below(parameters, 'experts'), activation), {
-          activation,
-          capacity,
-        }),
+      run: ({ batch }) => ({
+        computed: source ? source.compute(batch) : runExperts(batch, below(parameters, 'experts'), activation),
       }),
       cost: (of) => {
         const { filled, arrived, numExpertsHere } = expertRows(config, of);
@@ -152,6 +155,15 @@ export function expertOperators(
       cost: (of) => [of.kernels.decode(packing(of))],
     }),
   ];
+}
+
+/** What experts make of their rows; `experts` are the stacked weights of as many as the batch has counts of. */
+export function runExperts(
+  { rows, counts, capacity }: ExpertBatch,
+  experts: ParameterRecord,
+  activation: ExpertActivation,
+): tf.Tensor2D {
+  return groupedFfn(rows, counts, expertWeights(experts, activation), { activation, capacity });
 }
 
 /** The stacked weights as the grouped FFN takes them; biases where there are any. */

@@ -14,6 +14,8 @@ import { relabel } from '../plan/relabel.js';
 import type { Dispatcher } from './Dispatcher.js';
 import { chunkOperators } from './chunkOperators.js';
 import type { ExpertShard } from './expertShard.js';
+import { expectExpertChunks } from './expertParts.js';
+import type { ExpertSource } from './ExpertSource.js';
 import { LocalDispatcher } from './LocalDispatcher.js';
 import { expertOperators, gate, gateCost, routedSpecs, type MoeValues } from './moeOperators.js';
 
@@ -44,13 +46,20 @@ export interface MoeContext {
   mask?: tf.Tensor;
   /** Lifts the capacity limit whatever the configuration says. */
   dropless?: boolean;
-  /** Number of exchanges in which the tokens travel, each way; 1 by default. For DGMoE 1 alone. */
+  /** Number of parts in which the tokens travel, each way; 1 by default. For DGMoE 1 alone. */
   chunks?: number;
+  /**
+   * Number of parts of each rank's experts whose tokens travel apart, each way (EPS-MoE); it divides the experts of a rank,
+   * and changes no bit of outputs and gradients. 1 by default. With `chunks` there are as many exchanges as both multiply to.
+   */
+  expertChunks?: number;
   /**
    * How the router behaves in training: `training` switches its noise and jitter on, which depend on `seed` and on the
    * streams from `stream` on (`routerStreams` of them, DGMoE twice as many); `replay` repeats earlier choices.
    */
   router?: Omit<RouteContext, 'excluded' | 'dropless' | 'mask'>;
+  /** Computes the routed experts where they are not among the parameters. Default: they are. */
+  source?: ExpertSource;
 }
 
 /** The operators of a layer's experts, in groups as a sequential plan has them, and how their results add up. */
@@ -87,8 +96,13 @@ export function moeSublayer<Values extends SublayerValues>(
   { tap, norm }: { tap: keyof Values & string; norm?: InputNorm },
   context: MoeContext,
 ): MoeSublayer<Values> {
-  const { dispatcher = new LocalDispatcher(), dropless, mask, router, chunks = 1 } = context;
-  if (config.dual && chunks !== 1) throw new ArgumentError(`chunks: expected 1 for DGMoE, got ${chunks}`);
+  const { dispatcher = new LocalDispatcher(), dropless, mask, router, chunks = 1, expertChunks = 1, source } = context;
+  for (const [name, number] of Object.entries({ chunks, expertChunks })) {
+    if (config.dual && number !== 1) throw new ArgumentError(`${name}: expected 1 for DGMoE, got ${number}`);
+  }
+  if (source && expertChunks > 1)
+    throw new ArgumentError(`expertChunks: expected 1 for experts that are no parameters, got ${expertChunks}`);
+  expectExpertChunks(expertChunks, config.numExperts, dispatcher.numRanks);
   const gateOfTap = computation({
     kind: 'gate',
     inputs: [tap as 'u'],
@@ -97,15 +111,23 @@ export function moeSublayer<Values extends SublayerValues>(
       const tapped = inputs[tap as 'u'];
       const clean = norm ? norm.apply(tapped) : tapped;
       const way = { ...router, dropless, mask };
-      if (!config.jitterExperts) return { s: clean, routing: gate(clean, parameters, config, way) };
       // What the experts read as well has its jitter already when the router reads it.
-      const s = jitterTokens(clean, config, way);
-      return { s, routing: gate(s, parameters, { ...config, jitter: 0 }, way) };
+      const s = config.jitterExperts ? jitterTokens(clean, config, way) : clean;
+      const routing = gate(s, parameters, config.jitterExperts ? { ...config, jitter: 0 } : config, way);
+      source?.routeKnown(routing, s);
+      return { s, routing };
     },
     cost: (of) => [...(norm ? norm.cost(of) : []), ...gateCost(of, config)],
   });
-  const whole = expertOperators(parameters, config, dispatcher);
-  const experts = chunkOperators(whole, chunks) as Operator<SublayerValues>[];
+  const whole = expertOperators(parameters, config, dispatcher, source);
+  const experts = chunkOperators(whole, {
+    chunks,
+    expertChunks,
+    dispatcher,
+    experts: below(parameters, 'experts'),
+    activation: config.activation,
+    source,
+  }) as Operator<SublayerValues>[];
   const sublayer = config.dual
     ? twoWays(gateOfTap, gateOfCurrent(parameters, config, context), experts)
     : oneWay(gateOfTap, experts, config.shared && sharedExpert(parameters, config, config.shared));
@@ -148,7 +170,7 @@ function twoWays(
 function gateOfCurrent(
   parameters: ParameterRecord,
   config: ResolvedExperts,
-  { dropless, mask, router }: MoeContext,
+  { dropless, mask, router, source }: MoeContext,
 ): Computation<SublayerValues> {
   if (router?.replay)
     throw new ArgumentError('router.replay: expected none with DGMoE, whose trace would be of two choices');
@@ -160,7 +182,9 @@ function gateOfCurrent(
     outputs: ['currentRouting'],
     run: ({ u, routing }) => {
       const excluded = stopGradient(routing.experts); // an id is no path for a gradient
-      return { currentRouting: gate(u, parameters, config, { ...router, stream, dropless, mask, excluded }) };
+      const currentRouting = gate(u, parameters, config, { ...router, stream, dropless, mask, excluded });
+      source?.routeKnown(currentRouting, u);
+      return { currentRouting };
     },
     cost: (of) => gateCost(of, config),
   });

@@ -60,9 +60,18 @@ describeRanks('plans of two ranks', () => {
     }
   });
 
-  it('change no bit, chunks aside', () => {
-    for (const { off, given, chunked, measured, remembered } of ranks) {
-      for (const { values } of [off, given, measured, remembered]) {
+  it('cut the experts where that is predicted to gain, the same on both ranks, and decode sequentially', () => {
+    for (const { cut } of ranks) {
+      expect(cut.report[0]).toMatchObject({ chunks: 1, expertChunks: 2 });
+      expect(cut.changes).toEqual([0]);
+      expect(cut.decoding).toEqual({ chunks: 1, expertChunks: 1 });
+      expect(ranks[0]!.off.decoding).toEqual({ chunks: 1, expertChunks: 1 });
+    }
+  });
+
+  it('change no bit, chunks of the tokens aside', () => {
+    for (const { off, given, chunked, measured, remembered, cut } of ranks) {
+      for (const { values } of [off, given, measured, remembered, cut]) {
         for (const step of values) expect(step).toEqual(off.values[0]);
       }
       expect(chunked.values[0]!['y']).toEqual(off.values[0]!['y']);
@@ -77,6 +86,8 @@ describe('OverlapController', () => {
     [{ mode: 1.5 }, /^overlap: /],
     [{ mode: 'fast' as 'auto' }, /^overlap: .*got "fast"$/],
     [{ chunks: 0 }, /^chunks: expected a positive integer, got 0$/],
+    [{ expertChunks: 0 }, /^expertChunks: expected a positive integer, got 0$/],
+    [{ expertsPerRank: 0 }, /^expertsPerRank: expected a positive integer, got 0$/],
     [{ measuredSteps: 0 }, /^measuredSteps: expected a positive integer, got 0$/],
     [{ warmupSteps: -1 }, /^warmupSteps: /],
     [{ refreshSteps: 0.5 }, /^refreshSteps: /],
@@ -95,6 +106,6 @@ describe('OverlapController', () => {
       controller.stage(0, { training: true }).plan(pairOperators({}, config));
       await controller.stepDone();
     }
-    expect(controller.report()).toEqual([{ stage: 0, slot: null }]);
+    expect(controller.report()).toEqual([{ stage: 0, slot: null, chunks: 1, expertChunks: 1 }]);
   });
 });

@@ -1,15 +1,19 @@
 import type { Communicator } from '@scmoe/comm';
 import { expectPositiveInteger, expectThat } from '@scmoe/errors';
 import {
-  agreeOnSlots,
-  chooseSlots,
+  agreeOnPlans,
+  choosePlans,
   CostModel,
   median,
   sequentialPlan,
-  type ChosenSlots,
+  wholeCosts,
+  type ChosenPlans,
+  type ChunkContext,
+  type ChunkCut,
   type CostKey,
   type OperatorGraph,
   type Plan,
+  type PlanChoice,
   type StageCosts,
 } from '@scmoe/scheduler';
 
@@ -31,8 +35,15 @@ export type OverlapMode = 'auto' | 'off' | number;
 /** How plans are chosen, by whom, and from what. */
 export interface OverlapOptions {
   mode?: OverlapMode;
-  /** Number of exchanges in which the tokens travel, each way. Chunks, unlike slots, change last bits of expert gradients. */
-  chunks?: number;
+  /**
+   * Number of chunks of the tokens, or `auto`: 1 to 4, chosen with the slot. These, unlike slots and chunks of the experts, change
+   * last bits of expert gradients.
+   */
+  chunks?: number | 'auto';
+  /** Number of chunks of each rank's experts, which changes no bit; by default chosen with the slot, where that is chosen. */
+  expertChunks?: number | 'auto';
+  /** Experts that each rank holds. Default 1, which can't be cut. */
+  expertsPerRank?: number;
   /** The ranks that have to follow one plan; by default this one alone. */
   world?: Communicator;
   /** Where the tokens travel: it knows how long the exchanges took. */
@@ -58,6 +69,8 @@ export interface StageExecution {
   /** Orders the stage's operators. */
   plan: <Values>(operators: readonly Operator<Values>[]) => Plan;
   chunks: number;
+  /** Parts of each rank's experts; 1 where there is none. */
+  expertChunks?: number;
   observer?: PlanObserver;
 }
 
@@ -66,28 +79,39 @@ export interface StageReport extends Partial<StageTimes> {
   stage: number;
   /** The overlap slot; null: sequential. */
   slot: number | null;
-  /** What the slot was chosen by; absent where it was given. */
+  chunks: number;
+  expertChunks: number;
+  /** What the plan was chosen by; absent where it was given. */
   predictedMs?: number;
   sequentialMs?: number;
+  /** How much longer steps took than was predicted, as a share of that; absent where either is unknown. */
+  predictionError?: number;
 }
 
 interface PlannedStage {
   /** Absent where nothing travels, or twice (DGMoE): such a stage runs sequentially. */
   graph?: OperatorGraph;
-  slots?: ChosenSlots;
+  plans?: ChosenPlans;
 }
 
 /**
  * Chooses the plan of every stage of a model by the times of its operators, measured in the first steps of training and
  * again from time to time. All ranks follow the plans that rank 0 chooses.
  *
- * The backward pass mirrors the forward pass, so that a slot in training is the best for both together; inference has its
- * own. A slot changes no bit of the outputs and gradients: a run can be repeated bit for bit although times differ. Chunks
- * are taken only where they are asked for.
+ * The backward pass mirrors the forward pass, so that a plan in training is the best for both together; inference has its
+ * own. Neither a slot nor chunks of the experts change a bit of the outputs and gradients: a run can be repeated bit for bit
+ * although times differ. Chunks of the tokens are taken only where they are asked for. Where steps take longer than predicted,
+ * the other plans are taken to be as much off, so that a plan that loses against the sequential one is given up.
+ *
+ * A pass that continues sequences, such as decoding, runs sequentially: the measured times say nothing of its few tokens, and
+ * what there is to hide is latency, of which chunks pay more. Whether it does is the same on all ranks; how many tokens each has
+ * is not.
  */
 export class OverlapController {
   private readonly mode: OverlapMode;
-  private readonly chunks: number;
+  /** Numbers of parts that were given. */
+  private readonly fixed: Partial<ChunkCut>;
+  private readonly context: ChunkContext;
   private readonly options: Pick<OverlapOptions, 'world' | 'experts' | 'onStep'>;
   private readonly costs: CostModel;
   private readonly keyOfWork: Pick<CostKey, 'machine' | 'shape'>;
@@ -104,6 +128,8 @@ export class OverlapController {
   constructor({
     mode = 'auto',
     chunks = 1,
+    expertChunks = mode === 'auto' ? 'auto' : 1,
+    expertsPerRank = 1,
     warmupSteps = 2,
     measuredSteps = 5,
     refreshSteps = 200,
@@ -114,12 +140,19 @@ export class OverlapController {
   }: OverlapOptions = {}) {
     const isSlot = typeof mode === 'number' && Number.isInteger(mode) && mode >= 0;
     expectThat(mode === 'auto' || mode === 'off' || isSlot, 'overlap', "'auto', 'off' or a slot >= 0", mode);
-    expectPositiveInteger('chunks', chunks);
+    for (const [name, number] of Object.entries({ chunks, expertChunks })) {
+      if (number !== 'auto') expectPositiveInteger(name, number);
+    }
+    expectPositiveInteger('expertsPerRank', expertsPerRank);
     expectThat(Number.isInteger(warmupSteps) && warmupSteps >= 0, 'warmupSteps', 'an integer >= 0', warmupSteps);
     expectPositiveInteger('measuredSteps', measuredSteps);
     expectThat(Number.isInteger(refreshSteps) && refreshSteps >= 0, 'refreshSteps', 'an integer >= 0', refreshSteps);
     this.mode = mode;
-    this.chunks = chunks;
+    this.fixed = {
+      ...(chunks !== 'auto' && { chunks }),
+      ...(expertChunks !== 'auto' && { expertChunks }),
+    };
+    this.context = { expertsPerRank, fixed: this.fixed };
     this.options = options;
     this.costs = costs;
     this.keyOfWork = { machine, shape };
@@ -129,14 +162,22 @@ export class OverlapController {
   /**
    * How stage number `index` of the model runs this pass.
    *
+   * @param options.continues whether the pass continues sequences: then it is sequential, unless a slot was given
+   *
    * The plan throws ArgumentError where a slot was given that the stage does not have.
    */
-  stage(index: number, { training = false }: { training?: boolean } = {}): StageExecution {
+  stage(
+    index: number,
+    { training = false, continues = false }: { training?: boolean; continues?: boolean } = {},
+  ): StageExecution {
     const isMeasured = this.mode !== 'off' && this.schedule.isObserving;
     const isObserved = training && (isMeasured || this.options.onStep !== undefined);
+    const stage = this.stages.get(index) ?? {};
+    this.stages.set(index, stage);
+    const choice = continues && this.mode === 'auto' ? null : this.choiceOf(stage, training);
     return {
-      chunks: this.chunks,
-      plan: (operators) => this.planOf(index, operators, training),
+      ...this.cutOf(choice),
+      plan: (operators) => this.planOf(stage, operators, choice),
       ...(isObserved && { observer: this.recorder.observer(index) }),
     };
   }
@@ -175,40 +216,53 @@ export class OverlapController {
   /** Every stage whose tokens travel. */
   report(): StageReport[] {
     const stages = [...this.stages].filter(([, { graph }]) => graph).sort(([a], [b]) => a - b);
-    return stages.map(([stage, { slots }]) => {
+    return stages.map(([stage, planned]) => {
       const times = this.measured.map((events) => stageTimes(events, stage));
       const of = (name: keyof StageTimes) => median(times.map((time) => time[name]));
-      const { mode } = this;
+      const choice = this.choiceOf(planned, true);
+      const { predictedMs, sequentialMs } = planned.plans ?? {};
+      const totalMs = times.length > 0 ? of('totalMs') : undefined;
       return {
         stage,
-        slot: typeof mode === 'number' ? mode : (slots?.training ?? null),
-        ...(slots && { predictedMs: slots.predictedMs, sequentialMs: slots.sequentialMs }),
-        ...(times.length > 0 && {
-          totalMs: of('totalMs'),
+        slot: choice?.slot ?? null,
+        ...this.cutOf(choice),
+        ...(predictedMs !== undefined && { predictedMs, sequentialMs }),
+        ...(totalMs !== undefined && {
+          totalMs,
           communicationMs: of('communicationMs'),
           exposedMs: of('exposedMs'),
         }),
+        ...(predictedMs && totalMs !== undefined && { predictionError: totalMs / predictedMs - 1 }),
       };
     });
   }
 
-  private planOf<Values>(index: number, operators: readonly Operator<Values>[], training: boolean): Plan {
-    let stage = this.stages.get(index);
-    if (!stage) this.stages.set(index, (stage = { graph: plannable(operators) }));
+  private planOf<Values>(stage: PlannedStage, operators: readonly Operator<Values>[], choice: PlanChoice): Plan {
+    if (!('graph' in stage)) stage.graph = plannable(operators);
+    return stage.graph && choice ? overlapped(choice.slot, choice)(operators) : sequentialPlan(operators);
+  }
+
+  private choiceOf({ plans }: PlannedStage, training: boolean): PlanChoice {
     const { mode } = this;
-    const slot = typeof mode === 'number' ? mode : stage.slots?.[training ? 'training' : 'inference'];
-    return stage.graph && mode !== 'off' && typeof slot === 'number'
-      ? overlapped(slot)(operators)
-      : sequentialPlan(operators);
+    if (typeof mode === 'number') return { slot: mode, ...uncut, ...this.fixed };
+    return (mode === 'auto' && plans?.[training ? 'training' : 'inference']) || null;
+  }
+
+  /** The number of parts in which the rows travel, as they were chosen, or given. */
+  private cutOf(choice: PlanChoice): ChunkCut {
+    const { chunks, expertChunks } = { ...uncut, ...this.fixed, ...choice };
+    return { chunks, expertChunks };
   }
 
   /** Medians of what was observed, over all ranks. */
   private async measuredCosts(): Promise<Map<number, StageCosts>> {
     const costs = new Map<number, StageCosts>();
     for (const [index, graph] of this.plannedGraphs()) {
+      const cut = this.cutOf(this.choiceOf(this.stages.get(index)!, true));
       const of = (phase: 'forward' | 'backward') => {
         const steps = this.measured.map((events) => operatorCosts(events, index, phase, graph));
-        return Object.fromEntries(graph.names.map((name) => [name, median(steps.map((step) => step[name]!))]));
+        const sums = Object.fromEntries(graph.names.map((name) => [name, median(steps.map((step) => step[name]!))]));
+        return wholeCosts(graph, sums, { ...this.context, ...cut });
       };
       const [forward, backward] = [
         await gatherCosts(this.options.world, graph, of('forward')),
@@ -246,26 +300,43 @@ export class OverlapController {
   private async choose(costs: Map<number, StageCosts> | undefined): Promise<boolean> {
     const { world } = this.options;
     const graphs = this.plannedGraphs();
-    const own =
-      costs && graphs.map(([index, graph]) => chooseSlots(graph, costs.get(index)!, this.stages.get(index)!.slots));
+    const own = costs && graphs.map(([index, graph]) => this.chosenBy(costs.get(index)!, index, graph));
     const all = graphs.map(([, graph]) => graph);
-    const chosen = world ? await agreeOnSlots(all, own, (text) => broadcastText(world, text)) : own;
+    const chosen = world ? await agreeOnPlans(all, own, (text) => broadcastText(world, text)) : own;
     if (!chosen) return false;
     let changed = !this.hasChosen && graphs.length > 0;
     this.hasChosen = true;
     graphs.forEach(([index], i) => {
       const stage = this.stages.get(index)!;
       const { training, inference } = chosen[i]!;
-      changed ||= training !== stage.slots?.training || inference !== stage.slots.inference;
-      stage.slots = chosen[i]!;
+      changed ||= !isSame(training, stage.plans?.training) || !isSame(inference, stage.plans?.inference);
+      stage.plans = chosen[i]!;
     });
     return changed;
+  }
+
+  private chosenBy(costs: StageCosts, index: number, graph: OperatorGraph): ChosenPlans {
+    const { plans: current } = this.stages.get(index)!;
+    const times = this.measured.map((events) => stageTimes(events, index).totalMs);
+    return choosePlans(graph, costs, {
+      ...this.context,
+      // As far as chunks of the tokens are chosen at all.
+      maxChunks: 4,
+      current,
+      measuredMs: times.length > 0 ? median(times) : undefined,
+    });
   }
 
   private plannedGraphs(): [number, OperatorGraph][] {
     const stages = [...this.stages].sort(([a], [b]) => a - b);
     return stages.flatMap(([index, { graph }]): [number, OperatorGraph][] => (graph ? [[index, graph]] : []));
   }
+}
+
+const uncut: ChunkCut = { chunks: 1, expertChunks: 1 };
+
+function isSame(one: PlanChoice, other: PlanChoice | undefined): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** What can be planned of a stage: one way through the experts, and something to do beside it. */

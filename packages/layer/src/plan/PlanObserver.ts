@@ -1,7 +1,7 @@
 import type { Step } from '@scmoe/scheduler';
 
-/** The pass in which a step runs. */
-export type Phase = 'forward' | 'backward';
+/** The pass in which a step runs; `recompute` where a backward pass computes it once more. */
+export type Phase = 'forward' | 'recompute' | 'backward';
 
 /**
  * Hears when the steps of a plan begin and end, in the order in which they do. The backward pass of a plan is its mirror:

@@ -1,4 +1,5 @@
 import { mirrorStep, type Step } from '@scmoe/scheduler';
+import { isRunningAgain } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { PlanObserver } from './PlanObserver.js';
@@ -14,10 +15,13 @@ export function observeStep<In extends object, Out extends object>(
   run: (inputs: In) => Out,
 ): Out {
   const back = mirrorStep(step);
-  observer.begin(step, 'forward');
+  const phase = isRunningAgain() ? 'recompute' : 'forward';
+  // What travels a second time, if anything does, is not what the first pass waited for.
+  const tells = phase === 'forward' || step.action === 'run';
+  if (tells) observer.begin(step, phase);
   const through = withMarks(inputs, () => observer.end(back, 'backward'));
   const outputs = withMarks(run(through), () => observer.begin(back, 'backward'));
-  observer.end(step, 'forward');
+  if (tells) observer.end(step, phase);
   return outputs;
 }
 

@@ -1,4 +1,11 @@
-import { graphOf, overlappedPlan, unchunkedName, type OperatorGraph, type Plan } from '@scmoe/scheduler';
+import {
+  graphOf,
+  overlappedPlan,
+  unchunkedName,
+  type OperatorGraph,
+  type OverlapOptions,
+  type Plan,
+} from '@scmoe/scheduler';
 
 import type { Operator } from './Operator.js';
 
@@ -17,14 +24,14 @@ export function operatorGraph<Values>(operators: readonly Operator<Values>[]): O
 /**
  * A plan for operators whose tokens travel while the backbone works: they leave as early and are waited for as late as
  * they can, and the expert comes after `slot` of the backbone operators beside it (paper, section 3.3). Operators in
- * chunks get a plan in chunks.
+ * chunks, along whatever axis, get a plan in chunks, which go in `order`.
  *
- * @throws ArgumentError where the operators have no such slot, or no exchange (or two: DGMoE)
+ * @throws ArgumentError where the operators have no such slot, or no exchange (or two: DGMoE), or the order is not theirs
  */
-export function overlapped(slot: number) {
+export function overlapped(slot: number, { order }: Pick<OverlapOptions, 'order'> = {}) {
   return <Values>(operators: readonly Operator<Values>[]): Plan => {
     const chunks = operators.filter(({ kind }) => kind === 'dispatch').length;
-    return overlappedPlan(operatorGraph(operators), { slot, chunks });
+    return overlappedPlan(operatorGraph(operators), { slot, chunks, ...(order && { order }) });
   };
 }
 

@@ -3,6 +3,7 @@ import { sequentialPlan, type Plan } from '@scmoe/scheduler';
 import { executePlan } from './executePlan.js';
 import type { Operator } from './Operator.js';
 import type { PlanObserver } from './PlanObserver.js';
+import { recomputedOperators } from './recomputedOperators.js';
 import { tidyRecord } from './tidyRecord.js';
 
 /** The order in which operators run, and who hears of it. */
@@ -11,14 +12,17 @@ export interface RunOptions<Values> {
   plan?: (operators: readonly Operator<Values>[]) => Plan;
   /** Hears of every step of the plan. */
   observer?: PlanObserver;
+  /** A backward pass computes the inside of each operator once more instead of keeping it: see `recomputedOperators`. */
+  recompute?: boolean;
 }
 
 /** Runs the operators from the values given and frees all that `results` does not pick of what they produce. */
 export function runOperators<Values extends object, Results extends object>(
   operators: readonly Operator<Values>[],
   initial: Partial<Values>,
-  { plan = sequentialPlan, observer }: RunOptions<Values>,
+  { plan = sequentialPlan, observer, recompute = false }: RunOptions<Values>,
   results: (values: Partial<Values>) => Results,
 ): Results {
-  return tidyRecord(() => results(executePlan(plan(operators), operators, initial, { observer })));
+  const run = recompute ? recomputedOperators(operators) : operators;
+  return tidyRecord(() => results(executePlan(plan(operators), run, initial, { observer })));
 }

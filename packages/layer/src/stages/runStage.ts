@@ -51,7 +51,7 @@ export function runStage<Config extends { dModel: number }, Context extends obje
   x: tf.Tensor3D,
   parameters: ParameterRecord,
   config: Config,
-  { plan, observer, keepCache = false, ...context }: Context & RunStageOptions<Values>,
+  { plan, observer, recompute, keepCache = false, ...context }: Context & RunStageOptions<Values>,
 ): StageResult<Cache> {
   if (x.rank !== 3 || x.shape[2] !== config.dModel)
     throw new ArgumentError(
@@ -62,7 +62,7 @@ export function runStage<Config extends { dModel: number }, Context extends obje
   if (mask && (past || keepCache))
     throw new ArgumentError('mask: expected none where keys and values are kept, whose padding would be forgotten');
   const operators = operatorsOf(parameters, config, context as unknown as Context);
-  return runOperators(operators, { x } as Partial<Values>, { plan, observer }, (values) => {
+  return runOperators(operators, { x } as Partial<Values>, { plan, observer, recompute }, (values) => {
     const { y, routing, currentRouting } = values as Partial<StageValues>;
     return { y: y!, routing, currentRouting, cache: keepCache ? cacheOf(values) : undefined };
   });

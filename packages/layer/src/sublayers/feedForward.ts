@@ -1,7 +1,8 @@
 import { mlpCost, type KernelCost } from '@scmoe/scheduler';
-import { linear, swiglu, type ExpertActivation } from '@scmoe/tensor';
+import { activateComposed, linear, swiglu, type ExpertActivation } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import { isFrozen, project } from '../adapters/project.js';
 import type { CostContext } from '../cost/CostContext.js';
 import { parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
@@ -45,14 +46,19 @@ export function feedForward<T extends tf.Tensor>(
 ): T {
   const weight = (name: string) => parameter<tf.Tensor2D>(parameters, name);
   const offset = (name: string) => (bias ? parameter<tf.Tensor1D>(parameters, name) : undefined);
+  // Of a frozen weight the activation reads the sum with its adapter, which the fused product has not.
+  const activated = (name: string, biasName: string, by: Exclude<ExpertActivation, 'swiglu'>) =>
+    isFrozen(weight(name))
+      ? activateComposed(project(x, weight(name), offset(biasName)), by)
+      : linear(x, weight(name), offset(biasName), { activation: by });
   if (activation !== 'swiglu') {
-    const hidden = linear(x, weight('w1'), offset('b1'), { activation });
-    return linear(hidden, weight('w2'), offset('b2')) as T;
+    return project(activated('w1', 'b1', activation), weight('w2'), offset('b2')) as T;
   }
-  if (!bias) return swiglu(x, weight('gate'), weight('up'), weight('down')) as T;
-  const gated = linear(x, weight('gate'), offset('gateBias'), { activation: 'silu' });
-  const raised = linear(x, weight('up'), offset('upBias'));
-  return linear(tf.mul(gated, raised), weight('down'), offset('downBias')) as T;
+  const [gate, up, down] = [weight('gate'), weight('up'), weight('down')];
+  if (!bias && !isFrozen(gate, up, down)) return swiglu(x, gate, up, down) as T;
+  const gated = activated('gate', 'gateBias', 'silu');
+  const raised = project(x, up, offset('upBias'));
+  return project(tf.mul(gated, raised), down, offset('downBias')) as T;
 }
 
 /** What an MLP of hidden width f costs. */

@@ -11,6 +11,7 @@ import {
 } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import { project as projectBy } from '../adapters/project.js';
 import { latentRope, type LatentAttentionContext } from '../config/LatentAttentionConfig.js';
 import type { CostContext } from '../cost/CostContext.js';
 import { below, parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
@@ -85,7 +86,7 @@ export function latentAttention(
   const heads = past
     ? attendToLatents(queries, latents, parameters, context)
     : attendToKeys(queries, latents, parameters, context, mask);
-  const output = linear(heads, parameter<tf.Tensor2D>(parameters, 'wo'), parameters['bo']) as tf.Tensor3D;
+  const output = projectBy(heads, parameter<tf.Tensor2D>(parameters, 'wo'), parameters['bo']) as tf.Tensor3D;
   return { output, all: { latents } };
 }
 
@@ -163,7 +164,7 @@ function packedLatentAttention(
     return attendToKeys(own, ownLatents, parameters, context);
   });
   const all = heads.length > 1 ? tf.concat(heads, 1) : heads[0]!;
-  const output = linear(all, parameter<tf.Tensor2D>(parameters, 'wo'), parameters['bo']) as tf.Tensor3D;
+  const output = projectBy(all, parameter<tf.Tensor2D>(parameters, 'wo'), parameters['bo']) as tf.Tensor3D;
   return { output, all: { latents } };
 }
 
@@ -196,9 +197,9 @@ function queriesOf(
   const { qLoraRank, qkNopeHeadDim, qkRopeHeadDim, latentNormEpsilon: epsilon } = latent;
   const weight = (name: string) => parameter<tf.Tensor2D>(parameters, name);
   const project = () => {
-    if (qLoraRank === undefined) return linear(x, weight('wq'));
-    const down = linear(x, weight('wqDown'), parameters['bqDown']);
-    return linear(rmsNorm(down, parameter(below(parameters, 'normQ'), 'weight'), { epsilon }), weight('wqUp'));
+    if (qLoraRank === undefined) return projectBy(x, weight('wq'));
+    const down = projectBy(x, weight('wqDown'), parameters['bqDown']);
+    return projectBy(rmsNorm(down, parameter(below(parameters, 'normQ'), 'weight'), { epsilon }), weight('wqUp'));
   };
   const [batch, length] = x.shape;
   const perHead = tf.reshape(project(), [batch, length, numHeads, qkNopeHeadDim + qkRopeHeadDim]);
@@ -213,7 +214,7 @@ function latentsOf(
   turn: Turn,
 ): tf.Tensor3D {
   const { kvLoraRank, qkRopeHeadDim, latentNormEpsilon: epsilon, scaleLatents } = latent;
-  const down = linear(x, parameter<tf.Tensor2D>(parameters, 'wkvDown'), parameters['bkvDown']) as tf.Tensor3D;
+  const down = projectBy(x, parameter<tf.Tensor2D>(parameters, 'wkvDown'), parameters['bkvDown']) as tf.Tensor3D;
   const [compressed, key] = tf.split(down, [kvLoraRank, qkRopeHeadDim], -1) as [tf.Tensor3D, tf.Tensor3D];
   const weight = parameter(below(parameters, 'normKv'), 'weight');
   // The factor on the normalised latent is one on the weight of its norm, which is smaller.

@@ -1,6 +1,7 @@
-import { attention, cachedAttention, linear, rmsNorm } from '@scmoe/tensor';
+import { attention, cachedAttention, rmsNorm } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import { project as projectBy } from '../adapters/project.js';
 import type { ResolvedBackbone } from '../config/BackboneConfig.js';
 import { below, parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
@@ -55,7 +56,7 @@ export function selfAttention(
 ): { output: tf.Tensor3D; all: KeyValues } {
   const { numHeads, numKvHeads, headSize, causal, rope, attentionScale: scale, window } = config;
   const project = (name: string, input: tf.Tensor) =>
-    linear(input, parameter<tf.Tensor2D>(parameters, `w${name}`), parameters[`b${name}`]) as tf.Tensor3D;
+    projectBy(input, parameter<tf.Tensor2D>(parameters, `w${name}`), parameters[`b${name}`]) as tf.Tensor3D;
 
   const queries = clipped(normed(project('q', x), below(parameters, 'normQ'), config), config);
   const keys = clipped(normed(project('k', x), below(parameters, 'normK'), config), config);

@@ -17,6 +17,8 @@ export interface OverlapReport {
   report: StageReport[];
   /** Whether each step was observed. */
   observing: boolean[];
+  /** The number of parts in which the rows of a pass travel that continues sequences, at the end. */
+  decoding: { chunks: number; expertChunks: number };
 }
 
 /** Times by which `slot` of a pos2 pair is the best: backbone operators are long enough on either side of it alone. */
@@ -29,6 +31,18 @@ function costsFor(slot: number): CostModel {
       // Either exchange is as long as what is on its side.
       const beside = name === 'dispatch' ? slot : window.length - slot;
       const ms = isExchange ? 10 * beside : window.includes(name) ? 10 : 1;
+      costs.record({ machine: 'test', shape: 'test', direction }, `0 ${name}`, ms);
+    }
+  }
+  return costs;
+}
+
+/** Times of exchanges that are as long as the experts' work, and much longer than all else: half of it hides the other. */
+function costsForParts(): CostModel {
+  const costs = new CostModel({ warmupSteps: 0 });
+  for (const direction of ['forward', 'backward'] as const) {
+    for (const name of stageGraph('pos2').names) {
+      const ms = ['dispatch', 'expert', 'combine'].includes(name) ? 1000 : 1;
       costs.record({ machine: 'test', shape: 'test', direction }, `0 ${name}`, ms);
     }
   }
@@ -52,7 +66,8 @@ async function train(world: Communicator, options: OverlapOptions, steps: number
     if (await overlap.stepDone()) changes.push(step);
     slots.push(overlap.report()[0]!.slot);
   }
-  return { slots, changes, values, report: overlap.report(), observing };
+  const { chunks, expertChunks = 1 } = overlap.stage(0, { continues: true });
+  return { slots, changes, values, report: overlap.report(), observing, decoding: { chunks, expertChunks } };
 }
 
 await useBackend('auto', { threads: 1 });
@@ -64,6 +79,7 @@ const reports = {
   observed: await train(world, { mode: 1, warmupSteps: 1, measuredSteps: 2, onStep: () => observedSteps++ }, 4),
   chunked: await train(world, { mode: 1, chunks: 2 }, 2),
   measured: await train(world, { warmupSteps: 1, measuredSteps: 2, refreshSteps: 3 }, 12),
+  cut: await train(world, { costs: costsForParts(), expertsPerRank: 2, refreshSteps: 0, warmupSteps: 100 }, 2),
   // Each rank would choose another slot by what it remembers.
   remembered: await train(world, { costs: costsFor(world.rank === 0 ? 2 : 1), refreshSteps: 0, warmupSteps: 100 }, 3),
 };

@@ -228,13 +228,31 @@ export const layerCases: Record<string, LayerCase> = {
   },
 };
 
+/** Pairs with experts enough to be cut on each rank. Of 5 tokens and 8 experts, some experts have no row at all. */
+export const expertChunkCases: Record<string, LayerCase> = {
+  dropless: { pair: { ...pairConfig, numExperts: 8 } },
+  capacity: { pair: { ...pairConfig, numExperts: 8, capacityFactor: 2 } },
+  'zero experts, swiglu': { pair: { ...pairConfig, numExperts: 8, numZeroExperts: 3, activation: 'swiglu' } },
+  padded: { pair: { ...pairConfig, numExperts: 8 }, padded: true },
+};
+
+export function divisorsOf(n: number): number[] {
+  return Array.from({ length: n }, (_, i) => i + 1).filter((i) => n % i === 0);
+}
+
 type PlanOf = <Values>(operators: readonly Operator<Values>[]) => Plan;
 
 /** The same for pairs and blocks on sequences of 5, one a rank, through valueAndGrads and with a plan. */
 export function runLayerCase(
   layer: LayerCase,
   { from, to, experts }: { from: number; to: number; experts?: ExpertShard },
-  options: { plan?: PlanOf; chunks?: number; observer?: PlanObserver; dispatcher?: Dispatcher } = {},
+  options: {
+    plan?: PlanOf;
+    chunks?: number;
+    expertChunks?: number;
+    observer?: PlanObserver;
+    dispatcher?: Dispatcher;
+  } = {},
   communicator?: Communicator,
 ): RankOutcome {
   return outcome(communicator, () => {

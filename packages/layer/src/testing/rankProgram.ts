@@ -9,13 +9,25 @@ import { ExpertParallelDispatcher } from '../moe/ExpertParallelDispatcher.js';
 import { overlapped } from '../plan/overlapped.js';
 import { availableBackends, sendResult } from '@scmoe/testing';
 import { overlappedPlan } from './overlappedPlan.js';
-import { layerCases, rankCases, runCase, runLayerCase, type Choices, type RankOutcome } from './rankCases.js';
+import {
+  divisorsOf,
+  expertChunkCases,
+  layerCases,
+  rankCases,
+  runCase,
+  runLayerCase,
+  type Choices,
+  type LayerCase,
+  type RankOutcome,
+} from './rankCases.js';
 import type { RunPairOptions } from '../stages/pair/runPair.js';
 
 /** What a rank sends: outcomes by backend and case, those of the plans, and how disagreements ended. */
 export interface RankReport {
   cases: Record<string, Record<string, RankOutcome>>;
   plans: Record<string, RankOutcome>;
+  /** Outcomes of the pairs with more experts, by case and then by chunks and chunks of the experts: `2 x 4`. */
+  expertChunks: Record<string, Record<string, RankOutcome>>;
   failures: Record<string, { code?: string; message: string }>;
 }
 
@@ -49,6 +61,20 @@ function planOutcomes(communicator: Communicator): Record<string, RankOutcome> {
     }
   }
   return outcomes;
+}
+
+function expertChunkOutcomes(communicator: Communicator): RankReport['expertChunks'] {
+  const { rank, size } = communicator;
+  const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: 8 });
+  const place = { from: rank, to: rank + 1, experts: { rank, size } };
+  const cuts = [1, 2].flatMap((chunks) => divisorsOf(8 / size).map((expertChunks) => ({ chunks, expertChunks })));
+  const outcomes = (config: LayerCase) =>
+    cuts.map(({ chunks, expertChunks }) => {
+      const options = { plan: overlapped(1), chunks, expertChunks, dispatcher };
+      return [`${chunks} x ${expertChunks}`, runLayerCase(config, place, options, communicator)];
+    });
+  const cases = Object.entries(expertChunkCases);
+  return Object.fromEntries(cases.map(([name, config]) => [name, Object.fromEntries(outcomes(config))]));
 }
 
 /** Each in a group of its own, which is of no use after it. */
@@ -98,6 +124,7 @@ async function main(): Promise<void> {
   const report: RankReport = {
     cases,
     plans: planOutcomes(world),
+    expertChunks: expertChunkOutcomes(world),
     failures: {
       'another capacity on rank 0': await failureOf(world, 1, rank === 0 ? 16 : 8),
       'no capacity on rank 0': await failureOf(world, rank === 0 ? 0 : 1, 8),

@@ -6,7 +6,7 @@ import { useBackend } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { expectSameTraining } from '../testing/expectSameTraining.js';
-import { gptCases, microBatch, rankCases, runGpt, type GptOutcome } from '../testing/gptRanks.js';
+import { gptCases, microBatch, rankCases, recomputeCases, runGpt, type GptRankReport } from '../testing/gptRanks.js';
 import { describeRanks, runRanks } from '../testing/ranks.js';
 import { Gpt } from './Gpt.js';
 import { resolveGpt, type GptConfig } from './GptConfig.js';
@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 
 describeRanks('a model whose experts two ranks share out', () => {
-  let reports: Record<string, GptOutcome>[];
+  let reports: GptRankReport[];
   beforeAll(async () => {
     reports = await runRanks(join(import.meta.dirname, '..', 'testing', 'gptRankProgram.ts'), ranks);
   });
@@ -28,12 +28,19 @@ describeRanks('a model whose experts two ranks share out', () => {
   it.each(Object.entries(rankCases))(
     'trains as one rank does on the micro-batches of both: %s',
     async (name, config) => {
-      const outcomes = reports.map((report) => report[name]!);
+      const outcomes = reports.map((report) => report.outcomes[name]!);
       const alone = [await runGpt(config, 0), await runGpt(config, 1)];
       expectSameTraining(outcomes, alone);
       expect(outcomes.map(({ generated }) => generated)).toEqual(alone.map(({ generated }) => generated));
     },
   );
+
+  it('trains to the same bits where its steps compute twice', () => {
+    const [first] = Object.keys(rankCases) as [string];
+    for (const { outcomes, recomputed } of reports) {
+      expect(recomputed).toEqual(recomputeCases.map(() => outcomes[first]));
+    }
+  });
 });
 
 describe('a shard of a Gpt', () => {

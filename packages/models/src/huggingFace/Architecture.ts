@@ -55,6 +55,8 @@ export interface Architecture<Config, Model extends PretrainedModel<Config>> {
   readonly prefix?: string;
   /** Shows a folder in another layout, such as that of the modules in memory, in the one that `rules` are for. */
   published?(folder: PretrainedFolder): PretrainedFolder;
+  /** Name of a tensor among the modules in memory, where it has another there: what adapters go by. */
+  moduleName?(name: string): string;
   /** Where embedding and head may be one: their names, whether they are, and the configuration in which they are not. */
   readonly tie?: { readonly names: TiedNames; isTied(config: Config): boolean; untied(config: Config): Config };
   /** The family for other images than the checkpoint's; those whose models are no classifiers of images have none. */

@@ -2,6 +2,8 @@ import { needsNode } from '@scmoe/errors';
 
 import type * as files from './files.js';
 
+export const loadAdapter: typeof files.loadAdapter = () => refuse('loadAdapter');
+export const saveAdapter: typeof files.saveAdapter = () => refuse('saveAdapter');
 export const loadPretrained: typeof files.loadPretrained = () => refuse('loadPretrained');
 export const readHuggingFace: typeof files.readHuggingFace = () => refuse('readHuggingFace');
 export const readPretrainedConfig: typeof files.readPretrainedConfig = () => refuse('readPretrainedConfig');

@@ -5,3 +5,5 @@ export type { ClassifierOptions, ModelClass } from './Architecture.js';
 export type { AnyPretrained } from './families.js';
 export { loadPretrained, readPretrainedConfig, savePretrained, type ExpectedModel } from './pretrained.js';
 export type { SaveOptions } from './saveModel.js';
+export { loadAdapter, saveAdapter, type SaveAdapterOptions } from './adapters/adapters.js';
+export type { AdapterLayout } from './adapters/writeAdapter.js';

@@ -1,9 +1,17 @@
 import { ArgumentError } from '@scmoe/errors';
 import type { Routing, WholeBatch } from '@scmoe/gating';
-import { below, normalize, parameter, tidyRecord, type ParameterRecord } from '@scmoe/layer';
-import { dropout, embedding, linear, softmaxCrossEntropy, withoutRecording } from '@scmoe/tensor';
+import { below, freezeWeight, normalize, parameter, project, tidyRecord } from '@scmoe/layer';
+import {
+  dropout,
+  embedding,
+  softmaxCrossEntropy,
+  toWeightFormat,
+  withoutRecording,
+  type WeightFormat,
+} from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import { AdaptableModel } from '../adapters/AdaptableModel.js';
 import { generate } from '../generation/generate.js';
 import type { GenerateOptions } from '../generation/GenerateOptions.js';
 import { GenerationEngine, type GenerationEngineOptions } from '../generation/GenerationEngine.js';
@@ -12,8 +20,15 @@ import type { SequencePart, SequencePredictor } from '../generation/SequencePred
 import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/modelLosses.js';
 import { attentionsOf, type StageCache } from '../stages/runStage.js';
 import { packedPast } from '../stages/packedPast.js';
-import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
-import { StagedModel, type ModelOptions } from '../stages/StagedModel.js';
+import {
+  checkDispatcher,
+  checkExpertSource,
+  runStages,
+  seedOfStep,
+  type DispatchOptions,
+} from '../stages/runStages.js';
+import type { ModelOptions } from '../stages/StagedModel.js';
+import { isStorable } from './isStorable.js';
 import { languageModelCosts, type LanguageModelCosts } from './languageModelCosts.js';
 import { languageModelSpecs } from './languageModelSpecs.js';
 import type { ResolvedLanguageModel } from './ResolvedLanguageModel.js';
@@ -71,7 +86,7 @@ const ignored = -100;
  * What causal language models share: an embedding, blocks one after the other, a norm and a head; their losses, and
  * generation. A family is a class of its own that says how its configuration becomes blocks.
  */
-export abstract class LanguageModel<Config extends object> extends StagedModel<Config, ResolvedLanguageModel> {
+export abstract class LanguageModel<Config extends object> extends AdaptableModel<Config, ResolvedLanguageModel> {
   protected constructor(config: Config, resolved: ResolvedLanguageModel, options: ModelOptions) {
     super(config, resolved, languageModelSpecs, options);
   }
@@ -161,6 +176,25 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
     };
   }
 
+  /**
+   * Rounds the matrices of attentions, MLPs, experts and an untied head to a format of fewer bytes, for inference: `bfloat16`
+   * loses nothing of a checkpoint that is stored so. The model is a model of the rounded numbers then, wherever it is used;
+   * training makes float32 of what it changes.
+   *
+   * @throws ArgumentError where int8 is to hold a number that is not finite, naming the parameter
+   */
+  storeWeights(format: WeightFormat): void {
+    if (format === 'float32') return;
+    for (const [name, variable] of Object.entries(this.variables)) {
+      if (!isStorable(name, this.variables)) continue;
+      try {
+        tf.tidy(() => variable.assign(toWeightFormat(variable, format)));
+      } catch (error) {
+        throw new ArgumentError(`${name}: ${(error as Error).message}`, { cause: error });
+      }
+    }
+  }
+
   protected costs(): LanguageModelCosts {
     return languageModelCosts(this.resolved);
   }
@@ -170,6 +204,8 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
     const { sequenceLength, stages, dModel } = this.resolved;
     for (const { ids, cache } of parts) this.checkLength(cache.length + ids.length, sequenceLength);
     checkDispatcher(stages, this.experts, dispatch.dispatcher);
+    checkExpertSource(this.expertSource, dispatch);
+    const { expertSource } = this;
     const ids = Int32Array.from(parts.flatMap((part) => part.ids));
     const places = Int32Array.from(parts.flatMap((part) => part.ids.map((_, i) => part.cache.length + i)));
     let end = 0;
@@ -177,12 +213,14 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
     return withoutRecording(() =>
       tf.tidy(() => {
         const x = this.embedAt(tf.tensor2d(ids, [1, ids.length], 'int32'), places);
-        const { y } = runStages(x, stages, this.all, { past: packedPast(parts), ...dispatch });
+        const { parameters } = this.parametersOfPass();
+        const { y } = runStages(x, stages, parameters, { past: packedPast(parts), expertSource, ...dispatch });
         if (ends.length === 0) return undefined as unknown as tf.Tensor2D;
         // The final norm works on rows: those that are asked for are enough.
         const rows: tf.Tensor2D = tf.reshape(y, [ids.length, dModel]);
         const last = ends.length === ids.length ? rows : tf.gather(rows, tf.tensor1d(ends, 'int32'));
-        return this.scores(normalize(tf.expandDims(last, 0), below(this.variables, 'normFinal'), this.resolved));
+        const normed = normalize(tf.expandDims(last, 0), below(this.all, 'normFinal'), this.resolved);
+        return this.scores(normed);
       }),
     );
   }
@@ -204,21 +242,25 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
     this.checkIds(ids, start, mask);
     const { stages, dropout: rate } = this.resolved;
     checkDispatcher(stages, this.experts, dispatch.dispatcher);
+    checkExpertSource(this.expertSource, { training, ...dispatch });
     const seed = training ? seedOfStep(stages, dropoutSeed) : undefined;
 
+    const { parameters, expectAllUsed } = this.parametersOfPass({ training, seed: dropoutSeed });
     let x = this.embed(ids, start, mask);
     if (seed !== undefined && rate > 0) x = dropout(x, { rate, seed, stream: 0 }) as tf.Tensor3D;
-    const { y, routings, caches, hiddenStates } = runStages(x, stages, this.all, {
+    const { y, routings, caches, hiddenStates } = runStages(x, stages, parameters, {
       mask,
       past: past?.stages,
       keepCache,
       keepHiddenStates,
       training,
       seed,
+      expertSource: this.expertSource,
       ...dispatch,
     });
+    expectAllUsed();
     return {
-      hidden: normalize(y, below(this.variables, 'normFinal'), this.resolved),
+      hidden: normalize(y, below(this.all, 'normFinal'), this.resolved),
       routings,
       ...(caches && { cache: { length: start + ids.shape[1], stages: caches } }),
       ...(hiddenStates && { hiddenStates }),
@@ -228,7 +270,7 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
   private embed(ids: tf.Tensor2D, start: number, mask?: tf.Tensor2D): tf.Tensor3D {
     const tokens = this.embedTokens(ids);
     if (this.resolved.positionEncoding === 'rotary') return tokens;
-    const positions = parameter<tf.Tensor2D>(this.variables, 'positions');
+    const positions = parameter<tf.Tensor2D>(this.all, 'positions');
     if (!mask) return tf.add(tokens, tf.slice(positions, [start, 0], [ids.shape[1], this.resolved.dModel]));
     // Of each token among those of its sequence, as without the padding.
     const places = tf.cumsum(tf.cast(mask, 'int32'), 1, true);
@@ -237,7 +279,7 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
 
   private embedTokens(ids: tf.Tensor2D): tf.Tensor3D {
     const { embeddingScale = 1 } = this.resolved;
-    const found = embedding(ids, parameter<tf.Tensor2D>(this.variables, 'embedding')) as tf.Tensor3D;
+    const found = embedding(ids, parameter<tf.Tensor2D>(this.all, 'embedding')) as tf.Tensor3D;
     return embeddingScale === 1 ? found : tf.mul(found, embeddingScale);
   }
 
@@ -245,7 +287,7 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
   private embedAt(ids: tf.Tensor2D, places: Int32Array): tf.Tensor3D {
     const tokens = this.embedTokens(ids);
     if (this.resolved.positionEncoding === 'rotary') return tokens;
-    const positions = parameter<tf.Tensor2D>(this.variables, 'positions');
+    const positions = parameter<tf.Tensor2D>(this.all, 'positions');
     return tf.add(tokens, embedding(tf.tensor2d(places, [1, places.length], 'int32'), positions));
   }
 
@@ -255,9 +297,9 @@ export abstract class LanguageModel<Config extends object> extends StagedModel<C
     // A factor on what the head reads is one on the logits, of which there are more.
     const read = logitsDivisor === 1 ? hidden : tf.div(hidden, logitsDivisor);
     const rows: tf.Tensor2D = tf.reshape(read, [-1, dModel]);
-    const variables: ParameterRecord = this.variables;
-    if (!tiedEmbeddings) return linear(rows, parameter<tf.Tensor2D>(variables, 'head.weight')) as tf.Tensor2D;
-    return tf.matMul(rows, parameter<tf.Tensor2D>(variables, 'embedding'), false, true);
+    if (tiedEmbeddings) return tf.matMul(rows, parameter<tf.Tensor2D>(this.all, 'embedding'), false, true);
+    const weight = parameter<tf.Tensor2D>(this.all, 'head.weight');
+    return project(rows, 'head.weight' in this.buffers ? freezeWeight(weight) : weight) as tf.Tensor2D;
   }
 
   private checkIds(ids: tf.Tensor2D, start: number, mask?: tf.Tensor2D): void {

@@ -1,5 +1,12 @@
+import { ArgumentError } from '@scmoe/errors';
 import type { CorrectionBiasConfig, Routing } from '@scmoe/gating';
-import { allExperts, expectParametersFit, type ExpertShard, type ParameterSpecs } from '@scmoe/layer';
+import {
+  allExperts,
+  expectParametersFit,
+  isExpertParameter,
+  type ExpertShard,
+  type ParameterSpecs,
+} from '@scmoe/layer';
 import * as tf from '@tensorflow/tfjs';
 
 import {
@@ -13,12 +20,18 @@ import {
 } from './correctionBiases.js';
 import { createVariables, type InitialValues } from './createVariables.js';
 import type { ResolvedModelLosses } from './modelLosses.js';
+import type { ModelExpertSource } from './ModelExpertSource.js';
 import type { ModelStage } from './runStage.js';
 
 /** Where the parameters of a model come from, and which experts it holds. */
 export type ModelOptions = InitialValues & {
   /** Which of the experts this rank holds. Default: all. */
   experts?: ExpertShard;
+  /**
+   * Computes the routed experts, from a disk for one: the model has no parameters of them then, and is for inference.
+   * Default: they are parameters like all others.
+   */
+  expertSource?: ModelExpertSource;
 };
 
 /** What a model is made of, as far as all models are alike. */
@@ -37,23 +50,34 @@ export interface ResolvedModel {
 export abstract class StagedModel<Config extends object, Resolved extends ResolvedModel> {
   /** Parameters by name, all trained by gradient: `block0.attn1.wq`, `normFinal.weight`. */
   readonly variables: Record<string, tf.Variable>;
-  /** State that no gradient trains, by name: `block0.router.correctionBias`. Part of the model like the variables. */
+  /**
+   * State that no gradient trains, by name: `block0.router.correctionBias`, and what was frozen. Part of the model like the
+   * variables.
+   */
   readonly buffers: Record<string, tf.Variable>;
   /** Which of the experts are here. */
   readonly experts: ExpertShard;
+  /** What computes the routed experts, where they are not among the variables. */
+  protected readonly expertSource: ModelExpertSource | undefined;
   /** Variables and buffers. */
   protected readonly all: Record<string, tf.Variable>;
+  /** What the configuration says of them. */
+  protected readonly specs: ParameterSpecs;
 
   protected constructor(
     readonly config: Config,
     protected readonly resolved: Resolved,
     specsOf: (resolved: Resolved, options: { experts: ExpertShard }) => ParameterSpecs,
-    { experts = allExperts, ...initial }: ModelOptions,
+    { experts = allExperts, expertSource, ...initial }: ModelOptions,
   ) {
     this.experts = { rank: experts.rank, size: experts.size };
+    this.expertSource = expertSource;
+    if (expertSource && experts.size > 1)
+      throw new ArgumentError(`experts: expected none shared out beside expertSource, got ${experts.size} ranks`);
     const specs = specsOf(resolved, { experts });
-    expectParametersFit(specs, config);
-    const { variables, buffers, all } = createVariables(specs, initial, resolved);
+    this.specs = expertSource ? withoutExperts(specs) : specs;
+    expectParametersFit(this.specs, config);
+    const { variables, buffers, all } = createVariables(this.specs, initial, resolved);
     this.variables = variables;
     this.buffers = buffers;
     this.all = all;
@@ -131,4 +155,8 @@ export abstract class StagedModel<Config extends object, Resolved extends Resolv
   }
 
   protected abstract costs(): { numParameters: number; numActiveParameters: number };
+}
+
+function withoutExperts(specs: ParameterSpecs): ParameterSpecs {
+  return Object.fromEntries(Object.entries(specs).filter(([name]) => !isExpertParameter(name)));
 }

@@ -44,6 +44,8 @@ export function attentionsOf({ kind }: ModelStage): readonly string[] {
 export interface RunStageOptions extends Omit<BlockContext, 'past' | 'chunks'>, Partial<StageExecution> {
   past?: StageCache | PackedStage;
   keepCache?: boolean;
+  /** The inside of its operators is computed once more for the backward pass. */
+  recompute?: boolean;
 }
 
 export type StageResult = {

@@ -1,6 +1,7 @@
 import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import {
+  ExpertParallelDispatcher,
   expertShard,
   type Dispatcher,
   type ExpertShard,
@@ -9,10 +10,12 @@ import {
 } from '@scmoe/layer';
 import type * as tf from '@tensorflow/tfjs';
 
+import type { ModelExpertSource } from './ModelExpertSource.js';
+import { runRecomputed, type RecomputeOptions } from './recompute.js';
 import { runStage, stageRandomness, type ModelStage, type PackedStage, type StageCache } from './runStage.js';
 
-/** How tokens come to their experts, and in what order the operators run meanwhile. */
-export interface DispatchOptions {
+/** How tokens come to their experts, in what order the operators run meanwhile, and what of them is kept for gradients. */
+export interface DispatchOptions extends RecomputeOptions {
   /** Brings tokens to their experts and back. Default: all experts are here. A shard of experts needs one. */
   dispatcher?: Dispatcher;
   /** Says in which order the operators of each stage run, and in how many chunks tokens travel. Default: sequentially. */
@@ -20,6 +23,8 @@ export interface DispatchOptions {
 }
 
 export interface RunStagesOptions extends DispatchOptions {
+  /** Computes the routed experts, where they are not among the parameters. */
+  expertSource?: ModelExpertSource;
   /** (B, S) bool: false for padding. */
   mask?: tf.Tensor;
   /** Caches of the tokens that x continues, one for each stage. */
@@ -52,23 +57,30 @@ export function runStages(
   options: RunStagesOptions,
 ): StagesResult {
   const { past, keepCache = false, keepHiddenStates = false, training = false, seed, dispatcher, overlap } = options;
-  const { stochasticDepth = 0, mask } = options;
+  const { recompute, keepExchanges } = options;
+  const { stochasticDepth = 0, mask, expertSource } = options;
   let y = x;
   const routings: Routing[] = [];
   const caches: StageCache[] = [];
   const hiddenStates: tf.Tensor3D[] = [];
   stages.forEach((stage, index) => {
-    const result = runStage(stage, y, parameters, {
+    const execution = {
       past: past?.[index],
       keepCache,
       dispatcher,
-      mask,
-      ...overlap?.stage(index, { training }),
+      ...(expertSource && stage.config.moe && expertSource.stage(index, { stages, parameters })),
+      ...overlap?.stage(index, { training, continues: past !== undefined }),
       // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
       // than in the whole sequence. Generation therefore drops nothing.
       dropless: keepCache || past !== undefined,
       ...(seed !== undefined && stageRandomness(stage, { index, numStages: stages.length, seed, stochasticDepth })),
-    });
+    };
+    const result = runRecomputed(
+      ({ x: input, mask }, own) => runStage(stage, input, parameters, { ...own, mask }),
+      { x: y, mask },
+      execution,
+      { recompute, keepExchanges },
+    );
     y = result.y;
     routings.push(...result.routings);
     if (result.cache) caches.push(result.cache);
@@ -93,6 +105,24 @@ export function checkDispatcher(
   throw new ArgumentError(
     `dispatcher: expected one over the ${experts.size} ranks that share the experts out, got none; experts ${first} to ${first + count - 1} of ${moe.numExperts} are here`,
   );
+}
+
+/**
+ * Checks that a model whose experts are elsewhere is asked for nothing but inference on this rank.
+ *
+ * @throws ArgumentError where it is to be trained, or its tokens would travel to other ranks
+ */
+export function checkExpertSource(
+  source: ModelExpertSource | undefined,
+  { training = false, dispatcher }: { training?: boolean; dispatcher?: Dispatcher },
+): void {
+  if (!source) return;
+  if (training)
+    throw new ArgumentError('training: expected none of a model whose experts are not among its parameters');
+  if (dispatcher instanceof ExpertParallelDispatcher)
+    throw new ArgumentError(
+      'dispatcher: expected none over ranks for a model whose experts are not among its parameters',
+    );
 }
 
 /** The seed of a training step, where anything in it is random. @throws ArgumentError where there should be one and is none. */

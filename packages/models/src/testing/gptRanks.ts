@@ -6,6 +6,7 @@ import { Gpt } from '../gpt/Gpt.js';
 import type { GptConfig } from '../gpt/GptConfig.js';
 import { LongcatFlash } from '../longcatFlash/LongcatFlash.js';
 import type { LongcatFlashConfig } from '../longcatFlash/LongcatFlashConfig.js';
+import type { RecomputeOptions } from '../stages/recompute.js';
 import type { TrainingOutcome } from './expectSameTraining.js';
 
 const small = { vocabSize: 17, numLayers: 4, dModel: 16, numHeads: 2, sequenceLength: 12, ffnHidden: 24 };
@@ -22,6 +23,13 @@ export const gptCases: Record<string, GptConfig> = {
   },
 };
 
+/** Ways of a training step that compute twice; of the first case of `rankCases`. */
+export const recomputeCases: readonly RecomputeOptions[] = [
+  { recompute: 'selective' },
+  { recompute: 'block' },
+  { recompute: 'block', keepExchanges: 'off' },
+];
+
 /** Models whose experts two ranks share out. */
 export const rankCases: Record<string, GptConfig | LongcatFlashConfig> = {
   ...gptCases,
@@ -35,6 +43,14 @@ export const rankCases: Record<string, GptConfig | LongcatFlashConfig> = {
 
 export interface GptOutcome extends TrainingOutcome {
   generated: number[];
+}
+
+/** What one rank tells. */
+export interface GptRankReport {
+  /** The name of one of `rankCases`. */
+  outcomes: Record<string, GptOutcome>;
+  /** The name of one of `recomputeCases`. */
+  recomputed: GptOutcome[];
 }
 
 /** Micro-batch `index`: ids and targets (2, 6). */
@@ -53,12 +69,16 @@ export function microBatch(index: number): { ids: tf.Tensor2D; targets: tf.Tenso
 export async function runGpt(
   config: GptConfig | LongcatFlashConfig,
   batchIndex: number,
-  { experts, dispatcher }: { experts?: ExpertShard; dispatcher?: Dispatcher } = {},
+  {
+    experts,
+    dispatcher,
+    recomputing,
+  }: { experts?: ExpertShard; dispatcher?: Dispatcher; recomputing?: RecomputeOptions } = {},
 ): Promise<GptOutcome> {
   const options = { seed: 4, experts };
   const model = isLongcatFlash(config) ? new LongcatFlash(config, options) : new Gpt(config, options);
   const batch = microBatch(batchIndex);
-  const { value, grads } = valueAndGrads(() => model.loss(batch, { dispatcher }).loss, model.variables);
+  const { value, grads } = valueAndGrads(() => model.loss(batch, { dispatcher, ...recomputing }).loss, model.variables);
   const generated = await model.generate([1 + batchIndex, 2, 3], { maxNewTokens: 6, temperature: 0, dispatcher });
   const outcome = {
     loss: value.dataSync()[0]!,

@@ -15,7 +15,7 @@ export interface Variation {
   reinitialize?: number;
 }
 
-/** On which axis of an MLP's parameter its hidden channels are; its output bias has none. */
+/** The axis of an MLP's parameter on which its hidden channels are; its output bias has none. */
 export const hiddenAxes: Readonly<Record<string, number | undefined>> = {
   ...{ w1: 1, gate: 1, up: 1 },
   ...{ b1: 0, gateBias: 0, upBias: 0, w2: 0, down: 0 },

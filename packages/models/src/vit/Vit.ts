@@ -5,7 +5,13 @@ import { dropout, linear, softmaxCrossEntropy } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/modelLosses.js';
-import { checkDispatcher, runStages, seedOfStep, type DispatchOptions } from '../stages/runStages.js';
+import {
+  checkDispatcher,
+  checkExpertSource,
+  runStages,
+  seedOfStep,
+  type DispatchOptions,
+} from '../stages/runStages.js';
 import { StagedModel, type ModelOptions } from '../stages/StagedModel.js';
 import { attentionShares } from './attentionShares.js';
 import { convStem } from './convStem.js';
@@ -172,6 +178,7 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
   ): { logits: tf.Tensor2D; routings: Routing[]; hiddenStates?: tf.Tensor3D[] } {
     this.checkPixels(pixels);
     checkDispatcher(this.resolved.stages, this.experts, dispatch.dispatcher);
+    checkExpertSource(this.expertSource, { training, ...dispatch });
     const { stages, dropout: rate, pooling, dModel, stochasticDepth } = this.resolved;
     const seed = training ? seedOfStep(stages, dropoutSeed, { stochasticDepth }) : undefined;
 
@@ -179,6 +186,7 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
     let x = this.embed(pixels);
     if (seed !== undefined && rate > 0) x = dropout(x, { rate, seed, stream: 0 }) as tf.Tensor3D;
     const { y, routings, hiddenStates } = runStages(x, stages, this.all, {
+      expertSource: this.expertSource,
       ...dispatch,
       mask,
       training,

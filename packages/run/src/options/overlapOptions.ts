@@ -6,7 +6,8 @@ import type { OptionRow } from './OptionGroup.js';
 /** The order in which the operators of a stage run beside its exchanges, and what is written down of it. */
 export interface OverlapOptions {
   overlap: 'auto' | 'off' | number;
-  chunks: number;
+  chunks: number | 'auto';
+  expertChunks: number | 'auto';
   trace?: string;
   traceSteps: number;
 }
@@ -18,10 +19,26 @@ export const overlapRows: OptionRow[] = [
     "how tokens travel while the backbone works: 'auto' measures and chooses, 'off', or how many backbone operators come before the experts",
     (o) => o.argParser(overlap).default('auto'),
   ],
-  ['--chunks <n>', 'exchanges in which the tokens travel, each way', (o) => o.argParser(wholeNumber(1)).default(1)],
+  [
+    '--chunks <n>',
+    "chunks in which the tokens travel, each way; 'auto' chooses 1 to 4 of them, by which last bits of expert gradients change",
+    (o) => o.argParser(chunks).default(1),
+  ],
+  [
+    '--expert-chunks <n>',
+    "chunks of each rank's experts whose tokens travel apart, a divisor of those; changes no bit (default with --overlap auto: auto)",
+    (o) => o.argParser(chunks).default('auto'),
+  ],
   ['--trace <file>', 'write what every rank did when, for scmoe timeline, Perfetto or chrome://tracing'],
   ['--trace-steps <n>', 'steps in the trace, the last ones', (o) => o.argParser(wholeNumber(1)).default(2)],
 ];
+
+function chunks(text: string): number | 'auto' {
+  if (text === 'auto') return text;
+  const number = Number(text);
+  if (text.trim() !== '' && Number.isSafeInteger(number) && number >= 1) return number;
+  throw new InvalidArgumentError("Expected 'auto' or a whole number of at least 1.");
+}
 
 function overlap(text: string): OverlapOptions['overlap'] {
   if (text === 'auto' || text === 'off') return text;

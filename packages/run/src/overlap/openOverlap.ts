@@ -20,7 +20,8 @@ interface OverlapContext {
   name: string;
   settings: RunSettings;
   groups: RankGroups | undefined;
-  hasExperts: boolean;
+  /** 0 where the model has none. */
+  numExperts: number;
 }
 
 /**
@@ -30,12 +31,23 @@ interface OverlapContext {
  * @throws UserError for options that can't work together, and for a trace that can't be written
  */
 export async function openOverlap(
-  { overlap, chunks, trace, traceSteps }: OverlapOptions,
-  { name, settings, groups, hasExperts }: OverlapContext,
+  { overlap, chunks, expertChunks, trace, traceSteps }: OverlapOptions,
+  { name, settings, groups, numExperts }: OverlapContext,
 ): Promise<Overlap | undefined> {
-  if (settings.kind === 'dgmoe' && chunks > 1)
-    throw new UserError(`--chunks: expected 1 with --kind dgmoe, got ${chunks}.`, { exitCode: 2 });
-  const travels = groups !== undefined && hasExperts;
+  for (const [flag, number] of [
+    ['--chunks', chunks],
+    ['--expert-chunks', expertChunks],
+  ] as const) {
+    if (settings.kind === 'dgmoe' && number !== 'auto' && number > 1)
+      throw new UserError(`${flag}: expected 1 with --kind dgmoe, got ${number}.`, { exitCode: 2 });
+  }
+  const travels = groups !== undefined && numExperts > 0;
+  const expertsPerRank = travels ? numExperts / groups.experts.size : 1;
+  if (travels && expertChunks !== 'auto' && expertsPerRank % expertChunks !== 0)
+    throw new UserError(
+      `--expert-chunks: expected a divisor of the ${expertsPerRank} experts of a rank, got ${expertChunks}.`,
+      { exitCode: 2 },
+    );
   if (!travels && trace === undefined) return undefined;
   const rank = groups?.world.rank ?? 0;
   const traceFile = trace === undefined ? undefined : await TraceFile.open(trace, { numSteps: traceSteps, rank });
@@ -44,6 +56,8 @@ export async function openOverlap(
   const controller = new OverlapController({
     mode: travels ? overlap : 'off',
     chunks,
+    expertChunks: overlap === 'auto' || expertChunks !== 'auto' ? expertChunks : 1,
+    expertsPerRank,
     costs,
     machine: describeMachine([
       `threads ${threads}`,

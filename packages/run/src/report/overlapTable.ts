@@ -1,24 +1,38 @@
 import type { StageReport } from '@scmoe/layer';
+import { describeCut } from '@scmoe/scheduler';
 
 import { tableLines } from './tableLines.js';
 
 /**
  * What became of the exchanges of each stage in a step: how long they took, how much of it was waited for, and what the
  * plan was predicted to take. Times in ms, `-` where nobody has watched (`--overlap off` without a trace, or too few
- * steps); H is 1 - waited / communication, for a sequential plan waits for all of it.
+ * steps); `off by` is how much longer steps took than was predicted; H is 1 - waited / communication, for a sequential plan waits for all of it.
  */
 export function overlapTable(stages: readonly StageReport[]): string[] {
   const ms = (value: number | undefined) => (value === undefined ? '-' : value.toFixed(1));
-  const header = ['stage', 'slot', 'communication', 'waited', 'H', 'stage time', 'predicted', 'sequential'];
-  const rows = stages.map(({ stage, slot, communicationMs, exposedMs, totalMs, predictedMs, sequentialMs }) => [
+  const header = [
+    'stage',
+    'slot',
+    'chunks',
+    'communication',
+    'waited',
+    'H',
+    'stage time',
+    'predicted',
+    'off by',
+    'sequential',
+  ];
+  const rows = stages.map(({ stage, slot, communicationMs, exposedMs, totalMs, predictedMs, ...rest }) => [
     String(stage),
     slot === null ? 'none' : String(slot),
+    describeCut(rest) || '1',
     ms(communicationMs),
     ms(exposedMs),
     communicationMs ? (1 - exposedMs! / communicationMs).toFixed(2) : '-',
     ms(totalMs),
     ms(predictedMs),
-    ms(sequentialMs),
+    rest.predictionError === undefined ? '-' : `${(100 * rest.predictionError).toFixed(0)} %`,
+    ms(rest.sequentialMs),
   ]);
   return tableLines([header, ...rows]);
 }

@@ -50,12 +50,14 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
   const { numExperts } = model;
   const dispatcher =
     groups && numExperts > 0 ? new ExpertParallelDispatcher({ communicator: groups.experts, numExperts }) : undefined;
-  const overlap = await openOverlap(options, { name: program.name, settings, groups, hasExperts: numExperts > 0 });
+  const overlap = await openOverlap(options, { name: program.name, settings, groups, numExperts });
   const balancer = createBalancer(model, settings);
   const monitor = new RouterMonitor(model.routerNames);
   const trained = trainable(model, {
     dispatcher,
     overlap: overlap?.controller,
+    recompute: options.recompute,
+    keepExchanges: options.keepExchanges,
     balancer,
     monitor,
     measure: program.measure,

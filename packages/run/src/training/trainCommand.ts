@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import type { MakeCommand } from '../cli/runCommandLine.js';
 import { addOptions } from '../options/OptionGroup.js';
 import { folderName } from '../options/parsers.js';
+import { memoryOptions } from '../options/memoryOptions.js';
 import { rankOptions } from '../options/rankOptions.js';
 import { runtimeOptions } from '../options/runtimeOptions.js';
 import { asUserError, joinRanks } from '../ranks/joinRanks.js';
@@ -30,7 +31,7 @@ export function trainCommand<Types extends ProgramTypes>(program: TrainingProgra
       .option('--fallback', 'when the checkpoint to resume is damaged, take the newest whole one before it')
       .option('--no-progress', 'plain lines instead of a progress bar');
     const groups = [...settingGroups(program), ...(program.flags ? [program.flags] : [])];
-    for (const group of [...groups, runtimeOptions(), rankOptions()]) addOptions(command, group);
+    for (const group of [...groups, runtimeOptions(), memoryOptions(), rankOptions()]) addOptions(command, group);
     return command.action(async (options: TrainCommandOptions) => {
       const stop = stopSignal();
       outliveOutput(terminal, program.name, stop);

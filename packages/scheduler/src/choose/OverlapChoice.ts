@@ -1,18 +1,20 @@
+import type { ChunkCut } from '../axes/chunkAxes.js';
 import type { Plan } from '../plan/Plan.js';
 
 /** What a plan does with its exchanges. */
 export type PlanKind = 'sequential' | 'overlapped' | 'chunked' | 'pipelined';
 
 /** A plan and what it is predicted to take. */
-export interface OverlapChoice {
+export interface OverlapChoice extends ChunkCut {
   /**
-   * What the plan does. `overlapped`: one chunk; `chunked`: several, beside a window; `pipelined`: several, where there
-   * is no window.
+   * What the plan does. `overlapped`: in one part; `chunked`: in several, beside a window; `pipelined`: in several, where
+   * there is no window.
    */
   readonly kind: PlanKind;
   /** Operators of the window before the expert, counted in the order of the forward pass for both directions. */
   readonly slot: number;
-  readonly chunks: number;
+  /** The order of unequal parts; absent where they go as they are numbered. */
+  readonly order?: readonly number[] | undefined;
   /** The plan itself; for a backward pass its steps name the operators whose gradients they compute. */
   readonly plan: Plan;
   readonly predictedMs: number;

@@ -1,29 +1,60 @@
+import { cutsOf, numPartsOf, type ChunkCut } from '../axes/chunkAxes.js';
+import type { ChunkContext } from '../axes/ChunkAxis.js';
+import { chunkCosts } from '../costs/chunkCosts.js';
+import type { OperatorCosts } from '../costs/OperatorCosts.js';
+import { chunkName } from '../graph/chunkNames.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
+import { johnsonOrder } from '../plan/johnsonOrder.js';
 import { overlappedPlan } from '../plan/overlappedPlan.js';
 import { sequentialPlan } from '../plan/sequentialPlan.js';
 import type { Plan } from '../plan/Plan.js';
 import type { PlanKind } from './OverlapChoice.js';
 
 /** A plan of the forward pass that can be chosen. */
-export interface Candidate {
+export interface Candidate extends ChunkCut {
   readonly kind: PlanKind;
   readonly slot: number;
-  readonly chunks: number;
+  /** The order of unequal parts; absent where they go as they are numbered. */
+  readonly order?: readonly number[] | undefined;
   readonly plan: Plan;
 }
 
-/** Sequential first, then every slot with 1, 2, ... chunks. A graph that routes no tokens has the sequential plan alone. */
-export function candidatePlans(graph: OperatorGraph, maxChunks: number): readonly Candidate[] {
-  const candidates: Candidate[] = [{ kind: 'sequential', slot: 0, chunks: 1, plan: sequentialPlan(graph.operators) }];
+/**
+ * Sequential first, then every slot with every combination of parts along the axes. A graph that routes no tokens has the
+ * sequential plan alone.
+ *
+ * @param costs by which unequal parts are ordered
+ */
+export function candidatePlans(
+  graph: OperatorGraph,
+  context: ChunkContext,
+  costs: OperatorCosts,
+): readonly Candidate[] {
+  const sequential = { kind: 'sequential', slot: 0, chunks: 1, expertChunks: 1 } as const;
+  const candidates: Candidate[] = [{ ...sequential, plan: sequentialPlan(graph.operators) }];
   if (!graph.routed) return candidates;
   const hasWindow = graph.window.length > 0;
-  for (let chunks = 1; chunks <= maxChunks; chunks++) {
-    // Without a window, one chunk is the sequential plan.
-    if (chunks === 1 && !hasWindow) continue;
-    const kind = chunks === 1 ? 'overlapped' : hasWindow ? 'chunked' : 'pipelined';
+  for (const cut of cutsOf(context)) {
+    const isWhole = numPartsOf(cut) === 1;
+    // Without a window, one part is the sequential plan.
+    if (isWhole && !hasWindow) continue;
+    const kind = isWhole ? 'overlapped' : hasWindow ? 'chunked' : 'pipelined';
+    const order =
+      context.expertShares && !isWhole ? orderOf(graph, chunkCosts(graph, costs, { ...context, ...cut })) : undefined;
     for (let slot = 0; slot < graph.numSlots; slot++) {
-      candidates.push({ kind, slot, chunks, plan: overlappedPlan(graph, { slot, chunks }) });
+      const plan = overlappedPlan(graph, { slot, ...cut, ...(order && { order }) });
+      candidates.push({ kind, slot, ...cut, ...(order && { order }), plan });
     }
   }
   return candidates;
+}
+
+function orderOf({ routed }: OperatorGraph, costs: OperatorCosts): readonly number[] {
+  const { dispatch, expert, combine } = routed!;
+  const parts: { dispatchMs: number; expertMs: number; combineMs: number }[] = [];
+  for (let i = 0; costs[chunkName(expert, i)] !== undefined; i++) {
+    const of = (name: string) => costs[chunkName(name, i)]!;
+    parts.push({ dispatchMs: of(dispatch), expertMs: of(expert), combineMs: of(combine) });
+  }
+  return johnsonOrder(parts);
 }

@@ -1,6 +1,8 @@
-import { expectWholeNumber } from '@scmoe/errors';
+import { expectPositiveInteger, expectThat, expectWholeNumber } from '@scmoe/errors';
 
-import { chunkCosts, type ChunkOverhead } from '../costs/chunkCosts.js';
+import { numPartsOf } from '../axes/chunkAxes.js';
+import { defaultOverhead, type ChunkContext } from '../axes/ChunkAxis.js';
+import { chunkCosts } from '../costs/chunkCosts.js';
 import { checkCosts, type OperatorCosts } from '../costs/OperatorCosts.js';
 import { slowestOf } from '../costs/slowestOf.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
@@ -23,13 +25,7 @@ export interface PlanCosts {
 }
 
 /** Which plans are compared, and what else their times depend on. */
-export interface PlanOverlapOptions {
-  /** The largest number of chunks to consider. Default 4; 1 forbids chunking. */
-  readonly maxChunks?: number;
-  /** Tokens of the batch on this rank: chunks are whole tokens, and never more than there are tokens. */
-  readonly numTokens?: number;
-  /** What each chunk costs on top of its share of the work. Default 0.05 ms for each computation and exchange. */
-  readonly overhead?: ChunkOverhead;
+export interface PlanOverlapOptions extends ChunkContext {
   /** How much slower computing is beside an exchange, as for `simulatePlan`. Default 0. */
   readonly interference?: number;
 }
@@ -37,7 +33,7 @@ export interface PlanOverlapOptions {
 /** The best plans by predicted time, for each pass and for both together. */
 export interface OverlapDecision {
   readonly forward: DirectionChoice;
-  /** The best mirrored plan for the backward pass, which may differ from the forward plan in slot and chunks. */
+  /** The best mirrored plan for the backward pass, which may differ from the forward plan in slot and parts. */
   readonly backward: DirectionChoice | undefined;
   /**
    * The best forward plan where the backward pass has to be its exact mirror, as on a tape: smallest sum of both. Equal to
@@ -47,19 +43,29 @@ export interface OverlapDecision {
 }
 
 /**
- * Chooses the plan with the smallest predicted time over all slots and numbers of chunks, for the forward and the backward
- * pass each by itself, and for both together.
+ * Chooses the plan with the smallest predicted time over all slots and numbers of parts along every axis, for the forward and
+ * the backward pass each by itself, and for both together.
  *
- * Times that differ by less than a billionth are a tie, which goes to the sequential plan, then to fewer chunks, then to
- * the slot that leaves the most slack beside the tighter exchange, then to the lower slot.
+ * Times that differ by less than a billionth are a tie, which goes to the sequential plan, then to fewer parts, then to
+ * fewer chunks of the tokens, then to the slot that leaves the most slack beside the tighter exchange, then to the lower slot.
  *
  * @throws ArgumentError for costs that are missing, unknown, negative or not finite
  */
 export function planOverlap(graph: OperatorGraph, costs: PlanCosts, options: PlanOverlapOptions = {}): OverlapDecision {
-  const { maxChunks = 4, numTokens } = options;
+  const { maxChunks = 4, numTokens, expertsPerRank = 1, expertShares } = options;
   expectChunks('maxChunks', maxChunks);
+  expectPositiveInteger('expertsPerRank', expertsPerRank);
   if (numTokens !== undefined) expectWholeNumber('numTokens', numTokens);
-  const candidates = candidatePlans(graph, Math.min(maxChunks, Math.max(1, numTokens ?? maxChunks)));
+  if (expertShares)
+    expectThat(
+      expertShares.length === expertsPerRank,
+      'expertShares',
+      `${expertsPerRank} of them, as expertsPerRank says`,
+      expertShares.length,
+    );
+  const slowest = slowestOf(ranksOf(costs.forward));
+  checkCosts(graph, slowest);
+  const candidates = candidatePlans(graph, options, slowest);
 
   const forwardTimes = predictAll(graph, candidates, costs.forward, options);
   const backwardTimes = costs.backward && predictAll(graph, candidates, costs.backward, { ...options, mirrored: true });
@@ -97,24 +103,22 @@ function predictAll(
   candidates: readonly Candidate[],
   costs: RankCosts,
   {
-    numTokens,
-    overhead = defaultOverhead,
     interference = 0,
     mirrored = false,
+    overhead = defaultOverhead,
+    ...context
   }: PlanOverlapOptions & { mirrored?: boolean },
 ): readonly Prediction[] {
   const ranks = ranksOf(costs);
   for (const rank of ranks) checkCosts(graph, rank);
-  return candidates.map(({ plan, chunks }) =>
+  return candidates.map(({ plan, chunks, expertChunks }) =>
     simulatePlan(
       mirrored ? mirrorPlan(plan) : plan,
-      ranks.map((rank) => chunkCosts(graph, rank, { chunks, overhead, numTokens })),
+      ranks.map((rank) => chunkCosts(graph, rank, { ...context, overhead, chunks, expertChunks })),
       { interference },
     ),
   );
 }
-
-const defaultOverhead: ChunkOverhead = { computeMs: 0.05, communicationMs: 0.05 };
 
 function chooseDirection(
   graph: OperatorGraph,
@@ -163,6 +167,7 @@ function ranking(
       (a, b) =>
         rounded[a]! - rounded[b]! ||
         isOverlapped(a) - isOverlapped(b) ||
+        numPartsOf(candidates[a]!) - numPartsOf(candidates[b]!) ||
         candidates[a]!.chunks - candidates[b]!.chunks ||
         slack[b]! - slack[a]! ||
         candidates[a]!.slot - candidates[b]!.slot,

@@ -1,4 +1,4 @@
-import type { ChunkOverhead } from '../costs/chunkCosts.js';
+import type { ChunkOverhead } from '../axes/ChunkAxis.js';
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
 import type { StageKind } from '../graph/stageGraphs.js';
 
@@ -9,7 +9,12 @@ export type Direction = 'forward' | 'backward';
 export interface Machine {
   /** Times of the operators of a stage that sends each token to `topK` experts, in ms. */
   costs(stage: StageKind, topK: number, direction: Direction): OperatorCosts;
+  /** What each chunk of the tokens costs on top of its share of the work. */
   readonly chunkOverhead: ChunkOverhead;
+  /** The same for a chunk of the experts, where that is another. */
+  readonly expertChunkOverhead?: ChunkOverhead | undefined;
+  /** Experts that a rank holds; 1 where that is not known. */
+  readonly expertsPerRank?: number | undefined;
   /** How much slower computing is beside an exchange, as for `simulatePlan`. */
   readonly interference: number;
   /** What a training step takes for each pair besides forward and backward: optimizer, averaging of gradients. */

@@ -29,6 +29,7 @@ export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: numbe
   return {
     updateMs: () => 0,
     interference,
+    expertsPerRank: model.expertsPerRank,
     // A chunk launches its operators and pays the latency of its messages once more.
     chunkOverhead: { computeMs: operatorMs, communicationMs: allToAllMs(0, ranks, cluster) },
     costs: (stage: StageKind, topK: number, direction: Direction): OperatorCosts => {

@@ -13,7 +13,10 @@ export interface ComparisonRow extends PairPrediction {
 export interface CompareOptions {
   /** Block pairs of the model. Default 1. */
   readonly pairs?: number;
-  /** The largest number of chunks for the stages that overlap with their window. Default 1: as in the paper. */
+  /**
+   * The largest number of chunks for the stages that overlap with their window; where it is more than 1 the experts of a rank
+   * may be cut as well. Default 1: as in the paper.
+   */
   readonly maxChunks?: number;
   /** The same for the pipelined stage, which has nothing but chunks. Default 4. */
   readonly pipelineChunks?: number;
@@ -27,12 +30,10 @@ export function compareContenders(
   { pairs = 1, maxChunks = 1, pipelineChunks = 4, numTokens }: CompareOptions = {},
 ): readonly ComparisonRow[] {
   const tokens = numTokens === undefined ? {} : { numTokens };
-  const predicted = contenders.map((contender) =>
-    predictPair(machine, contender, kind, {
-      maxChunks: contender.mode === 'pipelined' ? pipelineChunks : maxChunks,
-      ...tokens,
-    }),
-  );
+  const predicted = contenders.map((contender) => {
+    const most = contender.mode === 'pipelined' ? pipelineChunks : maxChunks;
+    return predictPair(machine, contender, kind, { maxChunks: most, cutsExperts: most > 1, ...tokens });
+  });
   return contenders.map((contender, i) => {
     const { stepMs, communicationMs, exposedMs, ...choice } = predicted[i]!;
     return {

@@ -6,7 +6,7 @@ import {
   expectWholeNumber,
 } from '@scmoe/errors';
 
-import type { ChunkOverhead } from '../costs/chunkCosts.js';
+import type { ChunkOverhead } from '../axes/ChunkAxis.js';
 import { checkCosts, type OperatorCosts } from '../costs/OperatorCosts.js';
 import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
 import type { Direction, Machine } from './Machine.js';
@@ -32,12 +32,17 @@ export interface MeasuredCosts {
   readonly tokensPerRank: number;
   /** What each chunk of a stage costs on top of its share of the work. */
   readonly chunkOverhead: ChunkOverhead;
+  /** The same for a chunk of the experts, where that was measured. */
+  readonly expertChunkOverhead?: ChunkOverhead;
+  /** Experts that a rank holds. Default 1. */
+  readonly expertsPerRank?: number;
   readonly stages: readonly MeasuredStage[];
 }
 
 /** Checks what may come from a file. @throws ArgumentError where it is not that, or a cost is missing, unknown or no time */
 export function checkMeasuredCosts(content: MeasuredCosts): void {
-  const { format, pairs, tokensPerRank, chunkOverhead, stages } = (content as Partial<MeasuredCosts> | null) ?? {};
+  const { format, pairs, tokensPerRank, chunkOverhead, expertChunkOverhead, expertsPerRank, stages } =
+    (content as Partial<MeasuredCosts> | null) ?? {};
   if (format !== 'scmoe-measured-costs' || !Array.isArray(stages)) {
     throw new ArgumentError(
       `not measured costs: expected format "scmoe-measured-costs", got ${JSON.stringify(format)}`,
@@ -45,9 +50,9 @@ export function checkMeasuredCosts(content: MeasuredCosts): void {
   }
   expectPositiveInteger('pairs', pairs!);
   expectWholeNumber('tokensPerRank', tokensPerRank!);
-  expectRecord('chunkOverhead', chunkOverhead);
-  expectNonNegative('chunkOverhead.computeMs', chunkOverhead.computeMs);
-  expectNonNegative('chunkOverhead.communicationMs', chunkOverhead.communicationMs);
+  if (expertsPerRank !== undefined) expectPositiveInteger('expertsPerRank', expertsPerRank);
+  checkOverhead('chunkOverhead', chunkOverhead);
+  if (expertChunkOverhead !== undefined) checkOverhead('expertChunkOverhead', expertChunkOverhead);
   for (const each of stages as readonly MeasuredStage[]) {
     expectRecord('stage', each);
     const { stage, topK, forward, backward, updateMs } = each;
@@ -58,6 +63,12 @@ export function checkMeasuredCosts(content: MeasuredCosts): void {
     }
     expectNonNegative(`updateMs of ${stage}`, updateMs);
   }
+}
+
+function checkOverhead(what: string, overhead: ChunkOverhead | undefined): void {
+  expectRecord(what, overhead);
+  expectNonNegative(`${what}.computeMs`, overhead.computeMs);
+  expectNonNegative(`${what}.communicationMs`, overhead.communicationMs);
 }
 
 /** Says whose costs an error is about. */
@@ -86,6 +97,8 @@ export function measuredMachine(measured: MeasuredCosts): Machine {
   return {
     interference: 0,
     chunkOverhead: measured.chunkOverhead,
+    expertChunkOverhead: measured.expertChunkOverhead,
+    expertsPerRank: measured.expertsPerRank,
     updateMs: (stage, topK) => find(stage, topK).updateMs,
     costs: (stage: StageKind, topK: number, direction: Direction) => find(stage, topK)[direction],
   };

@@ -21,15 +21,25 @@ export interface PairPrediction {
   /** The overlap slot of the forward pass. */
   readonly slot: number;
   readonly chunks: number;
+  readonly expertChunks: number;
 }
 
 /** Which pair, on which machine, under which plan. */
 export interface PredictPairOptions {
-  /** The largest number of chunks that a plan may use. Default 4. */
+  /** The largest number of chunks of the tokens that a plan may use. Default 4. */
   readonly maxChunks?: number;
+  /** Whether a plan may cut the experts of a rank. Default true. */
+  readonly cutsExperts?: boolean;
   readonly numTokens?: number;
   /** Take this plan in both directions (mirrored in the backward pass) instead of the best. */
-  readonly plan?: { readonly slot: number; readonly chunks: number };
+  readonly plan?: GivenPlan;
+}
+
+interface GivenPlan {
+  readonly slot: number;
+  readonly chunks: number;
+  /** Default 1. */
+  readonly expertChunks?: number;
 }
 
 /**
@@ -40,7 +50,7 @@ export function predictPair(
   machine: Machine,
   contender: Contender,
   kind: RunKind,
-  { plan, ...options }: PredictPairOptions = {},
+  { plan, cutsExperts = true, ...options }: PredictPairOptions = {},
 ): PairPrediction {
   const { stage, topK } = contender;
   const graph = stageGraph(stage);
@@ -53,6 +63,8 @@ export function predictPair(
       ...options,
       ...(plan && { maxChunks: plan.chunks }),
       overhead: machine.chunkOverhead,
+      expertOverhead: machine.expertChunkOverhead,
+      expertsPerRank: cutsExperts ? machine.expertsPerRank : 1,
       interference: machine.interference,
     },
   );
@@ -63,7 +75,7 @@ export function predictPair(
   // Sequential plans expose all that travels.
   const communicationMs = sum(({ costs }) => sumCosts(graph, costs).communicationMs);
   const exposedMs = sum(({ choice }) => choice.exposedMs);
-  const { slot, chunks } = passes[0]!.choice;
+  const { slot, chunks, expertChunks } = passes[0]!.choice;
   return {
     stepMs: sum(({ choice }) => choice.predictedMs) + (kind === 'train' ? machine.updateMs(stage, topK) : 0),
     communicationMs,
@@ -71,24 +83,28 @@ export function predictPair(
     hiddenFraction: hiddenFraction({ overlappedMs: exposedMs, sequentialMs: communicationMs }),
     slot,
     chunks,
+    expertChunks,
   };
 }
 
 /** The plan that the contender runs, out of those that were compared. */
-function pick(
-  best: DirectionChoice,
-  { mode, stage }: Contender,
-  plan: { readonly slot: number; readonly chunks: number } | undefined,
-): OverlapChoice {
+function pick(best: DirectionChoice, { mode, stage }: Contender, plan: GivenPlan | undefined): OverlapChoice {
   if (mode === 'sequential') return best.candidates.find(({ kind }) => kind === 'sequential')!;
   if (!plan) return best;
-  const { slot, chunks } = plan;
+  const { slot, chunks, expertChunks = 1 } = plan;
   const found = best.candidates.find(
-    (candidate) => candidate.kind !== 'sequential' && candidate.slot === slot && candidate.chunks === chunks,
+    (candidate) =>
+      candidate.kind !== 'sequential' &&
+      candidate.slot === slot &&
+      candidate.chunks === chunks &&
+      candidate.expertChunks === expertChunks,
   );
   if (!found) {
     const last = stageGraph(stage).numSlots - 1;
-    throw new ArgumentError(`no plan with slot ${slot} and ${chunks} chunks for ${stage}: slots are 0 to ${last}`);
+    const cut = expertChunks === 1 ? '' : `, ${expertChunks} expert chunks`;
+    throw new ArgumentError(
+      `no plan with slot ${slot} and ${chunks} chunks${cut} for ${stage}: slots are 0 to ${last}`,
+    );
   }
   return found;
 }

@@ -1,35 +1,44 @@
 import { ArgumentError, expectWholeNumber } from '@scmoe/errors';
 
+import { numPartsOf, type ChunkCut } from '../axes/chunkAxes.js';
 import { chunkName } from '../graph/chunkNames.js';
 import type { OperatorGraph, RoutedPath } from '../graph/OperatorGraph.js';
 import { expectChunks } from './expectChunks.js';
 import { run, start, wait, type Plan } from './Plan.js';
 
-/** Where the expert comes, and in how many chunks tokens travel. */
-export interface OverlapOptions {
+/** Where the expert comes, and in how many parts along each axis the rows travel: by default in one, and operators keep their names. */
+export interface OverlapOptions extends Partial<ChunkCut> {
   /** How many operators of the window run before the expert: 0 to `graph.numSlots - 1`. */
   readonly slot: number;
-  /** Number of parts that the token axis is cut into. Default 1: not cut, and operators keep their names. */
-  readonly chunks?: number;
+  /** The order in which the parts go, a permutation of their numbers; by default as they are numbered. */
+  readonly order?: readonly number[];
 }
 
 /**
  * Routes tokens as early as the dependencies allow and decodes as late; `slot` operators of the window run while tokens
  * travel to the experts, the others while they travel back (paper, section 3.3).
  *
- * With `chunks`, all dispatches are issued first, so that chunk i + 1 travels while chunk i is with the experts, and a
- * chunk's combine is issued as soon as its expert is done.
+ * With several parts, all dispatches are issued first, so that the next one travels while one is with the experts, and a
+ * part's combine is issued as soon as its expert is done.
  *
- * @throws ArgumentError where the graph routes no tokens or has no such slot
+ * @throws ArgumentError where the graph routes no tokens or has no such slot, or the order is none of the parts
  */
-export function overlappedPlan(graph: OperatorGraph, { slot, chunks = 1 }: OverlapOptions): Plan {
+export function overlappedPlan(
+  graph: OperatorGraph,
+  { slot, chunks = 1, expertChunks = 1, order }: OverlapOptions,
+): Plan {
   const routed = routedPathOf(graph);
   expectWholeNumber('slot', slot);
   expectChunks('chunks', chunks);
+  expectChunks('expertChunks', expertChunks);
+  const numParts = numPartsOf({ chunks, expertChunks });
+  const numbers = order ?? Array.from({ length: numParts }, (_, part) => part);
+  if (numbers.length !== numParts || new Set(numbers).size !== numParts || numbers.some((part) => !(part in numbers)))
+    throw new ArgumentError(`order: expected each of 0 to ${numParts - 1} once, got ${numbers.join(', ')}`);
   if (slot >= graph.numSlots) {
     throw new ArgumentError(`slot: expected 0 to ${graph.numSlots - 1} for this graph, got ${slot}`);
   }
-  const parts = Array.from({ length: chunks }, (_, i) => (name: string) => (chunks === 1 ? name : chunkName(name, i)));
+  const parts = numbers.map((part) => (name: string) => (numParts === 1 ? name : chunkName(name, part)));
   const before = graph.ancestors(routed.encode);
   const window = graph.window.map(({ name }) => name);
   const placed = new Set([...before, ...window, routed.encode, routed.dispatch, routed.expert, routed.combine]);

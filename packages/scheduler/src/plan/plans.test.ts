@@ -35,6 +35,19 @@ describe('plans', () => {
     );
   });
 
+  it('sends the parts of both axes in the order that is asked for', () => {
+    const plan = overlappedPlan(stageGraph('standard'), { slot: 0, chunks: 2, expertChunks: 2, order: [2, 0, 3, 1] });
+    const parts = [2, 0, 3, 1];
+    expect(plan.filter(({ operator }) => operator.startsWith('expert')).map(({ operator }) => operator)).toEqual(
+      parts.map((part) => `expert#${part}`),
+    );
+    expect(collectiveOrder(plan)).toEqual([
+      ...parts.map((part) => `dispatch#${part}`),
+      ...parts.map((part) => `combine#${part}`),
+    ]);
+    checkPlan(chunkNodes(stageGraph('standard'), 4), plan);
+  });
+
   it('mirrored starts with the gradient of combine and waits last for that of dispatch', () => {
     expect(text(mirrorPlan(overlappedPlan(pos2, { slot: 1 })))).toBe(
       'output, decode, start combine, sharedExpert, attention2, wait combine, expert, start dispatch, ' +
@@ -75,6 +88,13 @@ describe('plans', () => {
     ['half a slot', { slot: 0.5 }, /slot: expected an integer >= 0, got 0.5/],
     ['no chunks', { slot: 0, chunks: 0 }, /chunks: expected a positive integer, got 0/],
     ['chunks without end', { slot: 0, chunks: 1e9 }, /chunks: expected a whole number from 1 to 256, got 1000000000/],
+    ['half a chunk of experts', { slot: 0, expertChunks: 1.5 }, /expertChunks: expected a positive integer, got 1.5/],
+    ['a part twice', { slot: 0, chunks: 2, order: [1, 1] }, /order: expected each of 0 to 1 once, got 1, 1/],
+    [
+      'parts that there are not',
+      { slot: 0, chunks: 2, order: [1, 2] },
+      /order: expected each of 0 to 1 once, got 1, 2/,
+    ],
   ])('reject %s', (_, options, message) => {
     expect(() => overlappedPlan(pos2, options)).toThrow(message);
   });

@@ -14,6 +14,7 @@ import {
   type GptConfig,
   type LongcatFlash,
 } from '@scmoe/models';
+import type { WeightFormat } from '@scmoe/tensor';
 import {
   averagesIn,
   type Checkpoint,
@@ -34,6 +35,8 @@ export interface OpenOptions {
   name?: string;
   /** File with a chat template in place of the folder's own. */
   chatTemplateFile?: string;
+  /** What the matrices are rounded to and kept in. Default: float32, as they are. */
+  weightFormat?: WeightFormat;
 }
 
 /**
@@ -44,9 +47,10 @@ export interface OpenOptions {
  */
 export async function openServedModel(
   folder: string,
-  { name = basename(resolve(folder)), chatTemplateFile }: OpenOptions = {},
+  { name = basename(resolve(folder)), chatTemplateFile, weightFormat = 'float32' }: OpenOptions = {},
 ): Promise<ServedModel> {
   const opened = (await isPublic(folder)) ? await openPublic(folder) : await openRun(folder);
+  opened.model.storeWeights(weightFormat);
   const template = await readChatTemplate(folder, opened.tokenizer, chatTemplateFile);
   return { name, ...opened, ...(template && { chatTemplate: template }) };
 }

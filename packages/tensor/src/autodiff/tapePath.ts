@@ -16,11 +16,11 @@ export interface PathNode {
 }
 
 /**
- * The operations through which `result` depends on `sources`, in the order they ran. Linear in the length of the tape.
+ * The operations through which `results` depend on `sources`, in the order they ran. Linear in the length of the tape.
  *
  * Only float32 tensors carry a gradient: nothing is followed through integers and booleans.
  */
-export function tapePath(tape: TapeNode[], sources: Iterable<tf.Tensor>, result: tf.Tensor): PathNode[] {
+export function tapePath(tape: TapeNode[], sources: Iterable<tf.Tensor>, results: Iterable<tf.Tensor>): PathNode[] {
   const reached = new Set<number>();
   for (const source of sources) reached.add(source.id);
   const forward: PathNode[] = [];
@@ -31,7 +31,8 @@ export function tapePath(tape: TapeNode[], sources: Iterable<tf.Tensor>, result:
     for (const output of node.outputs) if (output.dtype === 'float32') reached.add(output.id);
   }
 
-  const needed = new Set([result.id]);
+  const needed = new Set<number>();
+  for (const result of results) needed.add(result.id);
   const path: PathNode[] = [];
   for (const step of forward.reverse()) {
     if (!step.node.outputs.some((output) => needed.has(output.id))) continue;

@@ -1,6 +1,8 @@
 import { ArgumentError, ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
+import { willRunAgain, type RecomputedNode } from './recomputed.js';
+import { recordingOn } from './recording.js';
 import { tapePath, type PathNode, type TapeNode } from './tapePath.js';
 
 /** Options of `valueAndGrads`. */
@@ -43,30 +45,45 @@ export function valueAndGrads(
         `loss: expected a float32 scalar, got ${value.dtype} of shape [${value.shape.join(', ')}]`,
       );
     }
-    const path = tapePath(tape, Object.values(variables), value);
+    const path = tapePath(tape, Object.values(variables), [value]);
     const uses = countUses(path, nameOf);
-    const unused = Object.keys(variables).filter((name) => !uses.has(variables[name]!.id));
-    if (unused.length > 0 && !allowUnused) {
-      throw new ArgumentError(
-        `loss: expected to depend on every variable, got no path to ${unused.map((name) => `'${name}'`).join(', ')}`,
-      );
-    }
+    const zerosFor = (unused: string[]) => {
+      if (unused.length > 0 && !allowUnused) {
+        throw new ArgumentError(
+          `loss: expected to depend on every variable, got no path to ${unused.map((name) => `'${name}'`).join(', ')}`,
+        );
+      }
+      for (const name of unused) {
+        const zeros = tf.zerosLike(variables[name]!);
+        gradients.set(variables[name]!.id, zeros);
+        onGrad?.(name, zeros);
+      }
+    };
+    zerosFor(Object.keys(variables).filter((name) => !uses.has(variables[name]!.id)));
     freeSavedOffPath(tape, path);
-    for (const name of unused) {
-      const zeros = tf.zerosLike(variables[name]!);
-      gradients.set(variables[name]!.id, zeros);
-      onGrad?.(name, zeros);
-    }
 
     gradients.set(value.id, tf.onesLike(value));
     for (let step = path.pop(); step; step = path.pop()) {
-      for (const input of backpropagate(step, gradients)) {
+      const { node, inputs } = step;
+      let used: tf.Tensor[];
+      if (isRecomputed(node)) {
+        const again = runAgain(node, inputs, gradients, tape);
+        for (const [id, count] of countUses(again, nameOf)) uses.set(id, uses.get(id)! + count);
+        path.push(...again);
+        used = inputs.map(([, input]) => input);
+      } else {
+        used = backpropagate(step, gradients);
+      }
+      for (const input of used) {
         const left = uses.get(input.id);
         if (left === undefined) continue;
         uses.set(input.id, left - 1);
-        if (left === 1) onGrad?.(nameOf.get(input.id)!, gradients.get(input.id)!);
+        const gradient = gradients.get(input.id);
+        if (left === 1 && gradient) onGrad?.(nameOf.get(input.id)!, gradient);
       }
     }
+    // What a part that was computed twice reads, but not on the way to the loss.
+    zerosFor(Object.keys(variables).filter((name) => !gradients.has(variables[name]!.id)));
   } catch (error) {
     tf.dispose([value, ...gradients.values()]);
     throw error;
@@ -96,23 +113,20 @@ function record(loss: () => tf.Tensor): { value: tf.Tensor; tape: TapeNode[] } {
   if (state.gradientDepth > 0) {
     throw new ScmoeError('valueAndGrads can not be called while another gradient is being recorded');
   }
-  const tape: TapeNode[] = [];
-  state.activeTape = tape as typeof state.activeTape;
-  state.gradientDepth++;
+  const tape = willRunAgain([]);
   try {
-    const value = tf.tidy('forward', () => {
-      const result = loss();
-      if (!(result instanceof tf.Tensor)) throw new ArgumentError(`loss: expected a tensor, got ${describe(result)}`);
-      // A variable or another tensor from outside must not be handed to the caller as if it were ours.
-      return result.scopeId === state.activeScope.id ? result : result.clone();
-    });
+    const value = recordingOn(tape, () =>
+      tf.tidy('forward', () => {
+        const result = loss();
+        if (!(result instanceof tf.Tensor)) throw new ArgumentError(`loss: expected a tensor, got ${describe(result)}`);
+        // A variable or another tensor from outside must not be handed to the caller as if it were ours.
+        return result.scopeId === state.activeScope.id ? result : result.clone();
+      }),
+    );
     return { value, tape };
   } catch (error) {
     for (const node of tape) tf.dispose(node.saved ?? []);
     throw error;
-  } finally {
-    state.gradientDepth--;
-    state.activeTape = null as unknown as typeof state.activeTape;
   }
 }
 
@@ -128,6 +142,39 @@ function countUses(path: PathNode[], nameOf: Map<number, string>): Map<number, n
 function freeSavedOffPath(tape: TapeNode[], path: PathNode[]): void {
   const onPath = new Set(path.map(({ node }) => node));
   for (const node of tape) if (!onPath.has(node)) tf.dispose(node.saved ?? []);
+}
+
+function isRecomputed(node: TapeNode): node is RecomputedNode {
+  return 'runAgain' in node;
+}
+
+/**
+ * Runs a part again that has kept its inputs alone, and hands the gradients of its outputs to those of the second pass.
+ *
+ * @param tape gets what is recorded, for whoever frees it in the end
+ * @returns the operations through which those gradients go back to `inputs`
+ */
+function runAgain(
+  node: RecomputedNode,
+  inputs: PathNode['inputs'],
+  gradients: Map<number, tf.Tensor>,
+  tape: TapeNode[],
+): PathNode[] {
+  const again = node.runAgain();
+  tape.push(...again.tape);
+  tf.dispose(node.saved ?? []);
+  const reached = again.outputs.filter((output, i) => {
+    const { id } = node.outputs[i]!;
+    const gradient = gradients.get(id);
+    if (!gradient) return false;
+    gradients.delete(id);
+    gradients.set(output.id, gradient);
+    return true;
+  });
+  const sources = inputs.map(([, input]) => input);
+  const path = tapePath(again.tape, sources, reached);
+  freeSavedOffPath(again.tape, path);
+  return path;
 }
 
 /**

@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../addon/loadAddon.js';
+import { scaleBlocks } from '../weights/roundToFormat.js';
 import { BufferPool, type PoolStatistics } from './BufferPool.js';
 import { CpuBackend } from './CpuBackend.js';
+import { StoredWeight, type WeightSizes } from './StoredWeight.js';
 
 export type NumericType = 'float32' | 'int32' | 'bool';
 export type NumericArray = Float32Array | Int32Array | Uint8Array;
@@ -28,6 +30,10 @@ export class ScmoeBackend extends CpuBackend {
   private readonly pool = sharedPool();
   /** Freed buffers that must not be handed out yet; undefined where there is no need to wait. */
   private held: ArrayBuffer[] | undefined;
+  /** Data in memory of others, which is not the pool's to take back. */
+  private readonly borrowed = new WeakSet<tf.DataId>();
+  /** How many tensors beside the first use a buffer: views are given up in any order. */
+  private readonly viewsOf = new Map<ArrayBuffer, number>();
   /** References to data that the kernel that runs now has made and not given up; undefined outside of kernels. */
   private made: tf.DataId[] | undefined;
 
@@ -38,6 +44,14 @@ export class ScmoeBackend extends CpuBackend {
 
   floats(tensor: tf.TensorInfo): Float32Array {
     return this.values(tensor) as Float32Array;
+  }
+
+  /** The weights as they are stored, where all of them are in fewer bytes than float32. */
+  stored<Weights extends tf.TensorInfo[]>(...weights: Weights): { [I in keyof Weights]: StoredWeight } | undefined {
+    const entries: unknown[] = weights.map(({ dataId }) => this.data.get(dataId));
+    // A reshaped weight has the same data, whose scales are those of other columns.
+    const isStored = entries.every((entry, i) => entry instanceof StoredWeight && entry.hasShape(weights[i]!.shape));
+    return isStored ? (entries as { [I in keyof Weights]: StoredWeight }) : undefined;
   }
 
   ints(tensor: tf.TensorInfo): Int32Array {
@@ -57,6 +71,14 @@ export class ScmoeBackend extends CpuBackend {
     return source.length;
   }
 
+  /** A tensor over memory of the caller's, which it neither copies nor frees: for `tensorOver`. */
+  borrow(values: Float32Array, shape: number[]): tf.TensorInfo {
+    const dataId = {};
+    this.data.set(dataId, { values, dtype: 'float32', refCount: 1 });
+    this.borrowed.add(dataId);
+    return { dataId, shape, dtype: 'float32' };
+  }
+
   /** A new tensor whose content is undefined until a kernel writes it. */
   output(shape: readonly number[], dtype: NumericType = 'float32'): tf.TensorInfo {
     let size = 1;
@@ -67,10 +89,36 @@ export class ScmoeBackend extends CpuBackend {
     return { dataId, shape: shape as number[], dtype };
   }
 
+  /** A new tensor for a weight in fewer bytes, whose content is undefined until a kernel writes it. */
+  storedOutput(shape: readonly number[], sizes: WeightSizes, { isInt8 }: { isInt8: boolean }): tf.TensorInfo {
+    const length = sizes.count * sizes.dIn * sizes.dOut;
+    const numScales = sizes.count * scaleBlocks(sizes.dIn) * sizes.dOut;
+    const weight = isInt8
+      ? new Uint8Array(this.pool.acquire(length), 0, length)
+      : new Uint16Array(this.pool.acquire(length * 2), 0, length);
+    const scales = isInt8 ? (this.allocateArray(numScales, 'float32') as Float32Array) : undefined;
+    const dataId = {};
+    this.data.set(dataId, new StoredWeight(sizes, weight, scales));
+    this.made?.push(dataId);
+    return { dataId, shape: shape as number[], dtype: 'float32' };
+  }
+
   /** The same elements under another shape, without a copy: one more reference to the data. */
   alias(tensor: tf.TensorInfo, shape: readonly number[] = tensor.shape): tf.TensorInfo {
     this.incRef(tensor.dataId);
     return { dataId: tensor.dataId, shape: shape as number[], dtype: tensor.dtype };
+  }
+
+  /** Elements from `offset` on under a shape of their own, without a copy; the memory stays as long as one of both tensors. */
+  view(tensor: tf.TensorInfo, offset: number, shape: readonly number[]): tf.TensorInfo {
+    const size = shape.reduce((product, n) => product * n, 1);
+    const values = this.values(tensor).subarray(offset, offset + size);
+    const buffer = values.buffer as ArrayBuffer;
+    this.viewsOf.set(buffer, (this.viewsOf.get(buffer) ?? 0) + 1);
+    const dataId = {};
+    this.data.set(dataId, { values, dtype: tensor.dtype, refCount: 1 });
+    this.made?.push(dataId);
+    return { dataId, shape: shape as number[], dtype: tensor.dtype };
   }
 
   /** Runs a kernel, or an attempt at one. Where it throws, what it allocated and held until then is given up. */
@@ -162,13 +210,21 @@ export class ScmoeBackend extends CpuBackend {
   override disposeData(dataId: tf.DataId, force = false): boolean {
     if (!this.data.has(dataId)) return true;
     if (this.made?.includes(dataId)) this.made.splice(this.made.lastIndexOf(dataId), 1);
-    const { values } = this.data.get(dataId) as { values: unknown };
+    const entry = this.data.get(dataId) as StoredWeight | { values: unknown };
+    const buffers = entry instanceof StoredWeight ? entry.buffers : bufferOf(entry.values);
     if (!super.disposeData(dataId, force)) return false;
-    if (ArrayBuffer.isView(values)) this.free(values.buffer as ArrayBuffer);
+    if (this.borrowed.has(dataId)) return true;
+    for (const buffer of buffers) this.free(buffer);
     return true;
   }
 
   private free(buffer: ArrayBuffer): void {
+    const others = this.viewsOf.get(buffer) ?? 0;
+    if (others > 0) {
+      if (others === 1) this.viewsOf.delete(buffer);
+      else this.viewsOf.set(buffer, others - 1);
+      return;
+    }
     if (this.held) this.held.push(buffer);
     else this.pool.release(buffer);
   }
@@ -195,6 +251,10 @@ export class ScmoeBackend extends CpuBackend {
         return new Uint8Array(this.pool.acquire(length), 0, length);
     }
   }
+}
+
+function bufferOf(values: unknown): ArrayBuffer[] {
+  return ArrayBuffer.isView(values) ? [values.buffer as ArrayBuffer] : [];
 }
 
 function isNumeric(dtype: tf.DataType): dtype is NumericType {

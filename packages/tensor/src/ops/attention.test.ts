@@ -169,6 +169,8 @@ describeUnless(findAddon().problem, 'native attention', () => {
     [1, 1, 1, 1, 1, 1],
     [2, 1, 37, 3, 3, 16], // decoding
     [1, 2, 130, 4, 2, 64], // two queries against a cache, a shared key head
+    [2, 1, 300, 8, 1, 24], // one key head for eight, keys in several blocks of 128
+    [1, 4, 257, 8, 4, 40], // the last block has one key, which one query sees
     [2, 1, 9, 4, 1, 5],
     [1, 3, 3, 2, 2, 7],
     [2, 47, 47, 2, 1, 32],

@@ -10,6 +10,8 @@ import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js
 export const attentionKernel = 'ScmoeAttention';
 /** The same with a mask among its inputs, which is apart because TF.js can't save an input that may be absent. */
 export const maskedAttentionKernel = 'ScmoeMaskedAttention';
+/** Native kernels of attention, for `keep` of `recomputed`: they cost the more for what they give the longer the sequence. */
+export const attentionKernels: ReadonlySet<string> = new Set([attentionKernel, maskedAttentionKernel]);
 export const attentionBackwardKernel = 'ScmoeAttentionBackward';
 
 /** Options of `attention`. */

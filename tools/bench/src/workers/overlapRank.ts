@@ -5,13 +5,13 @@ import { parseArgs } from 'node:util';
 
 import { init } from '@scmoe/comm';
 import { ExpertParallelDispatcher, OverlapController, overlapped, spansOf } from '@scmoe/layer';
-import { CostModel, stageGraph, sequentialPlan } from '@scmoe/scheduler';
+import { CostModel, stageGraph, sequentialPlan, type PlanChoice } from '@scmoe/scheduler';
 import { AdamW, useBackend, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { benchLayers, type LayerName } from '../suites/overlap/layers.js';
 import type { Level, Mode, OverlapShape } from '../suites/overlap/OverlapShape.js';
-import type { PlanChoice, ProfileAnswer, Question, TimeAnswer, TraceAnswer } from '../suites/overlap/protocol.js';
+import type { ProfileAnswer, Question, TimeAnswer, TraceAnswer } from '../suites/overlap/protocol.js';
 import { median } from '../statistics.js';
 import { modelSubject } from './overlap/modelSubject.js';
 import { pairSubject } from './overlap/pairSubject.js';
@@ -68,6 +68,7 @@ function following(plan: PlanChoice): Execution['overlap'] {
   return {
     stage: () => ({
       chunks: plan?.chunks ?? 1,
+      expertChunks: plan?.expertChunks ?? 1,
       plan: (operators) => (plan ? overlapped(plan.slot)(operators) : sequentialPlan(operators)),
     }),
   };
@@ -134,6 +135,7 @@ async function trace({ level, layer, plan }: Extract<Question, { ask: 'trace' }>
     experts: world,
     mode: plan?.slot ?? 'off',
     chunks: plan?.chunks ?? 1,
+    expertChunks: plan?.expertChunks ?? 1,
     onStep: (events) => (spans = spansOf(events, world.rank)),
   });
   for (let i = 0; i < 2; i++) {

@@ -10,7 +10,7 @@ import { layerRules } from './layerRules.js';
 /** What a family of language models has of its own. */
 export interface GptFamily extends Pick<
   Architecture<GptConfig, Gpt>,
-  'modelType' | 'className' | 'readConfig' | 'prefix' | 'isUnused' | 'published'
+  'modelType' | 'className' | 'readConfig' | 'prefix' | 'isUnused' | 'published' | 'moduleName'
 > {
   writeConfig(config: ResolvedGpt): JsonObject;
   /** Names of embedding and head. */

@@ -41,6 +41,11 @@ function published(folder: PretrainedFolder): PretrainedFolder {
   );
 }
 
+function moduleName(name: string): string {
+  const found = Object.entries(namesInMemory).find(([, theirs]) => name.endsWith(`.block_sparse_moe.${theirs}`));
+  return found ? `${name.slice(0, -found[1].length)}${found[0]}` : name;
+}
+
 /** Granite 3 MoE: LLaMA with experts in every layer, and factors on embeddings, scores, branches and logits. */
 export const graniteMoe = gptArchitecture({
   ...llamaLikeFamily,
@@ -49,6 +54,7 @@ export const graniteMoe = gptArchitecture({
   readConfig: (config) => ({ ...readGranite(config), moe: { kind: 'standard', ...readExperts(config) } }),
   writeConfig: (config) => writeGranite(config, 'standard'),
   published,
+  moduleName,
   rules,
 });
 
@@ -69,6 +75,7 @@ export const graniteMoeShared = gptArchitecture({
     return { ...writeGranite(config, 'shared'), shared_intermediate_size: hidden };
   },
   published,
+  moduleName,
   rules,
 });
 

@@ -4,7 +4,7 @@ import type { PretrainedFolder } from '../folder/openFolder.js';
 import { renameTensors } from '../layouts/renameTensors.js';
 import { splitExperts } from '../layouts/splitExperts.js';
 import { same } from '../tensors/TensorRule.js';
-import { mixtralExpertRules } from './mixtral.js';
+import { mixtralExpertRules, mixtralModuleName } from './mixtral.js';
 import { readBalance, writeBalance } from './experts.js';
 import { gptArchitecture } from './gptArchitecture.js';
 import { llamaLikeFamily, llamaLikeRules, readLlamaLike, writeLlamaLike } from './llamaLike.js';
@@ -73,6 +73,7 @@ export const minimaxM2 = gptArchitecture({
       renameTensors(folder, (name) => name.replace(/(layers\.\d+)\.mlp\./, '$1.block_sparse_moe.')),
       { gate: 'w1', up: 'w3', down: 'w2' },
     ),
+  moduleName: mixtralModuleName,
   rules: [
     ...llamaLikeRules,
     ...mixtralExpertRules,

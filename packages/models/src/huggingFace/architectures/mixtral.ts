@@ -20,6 +20,9 @@ export const mixtralExpertRules: readonly TensorRule[] = [
   transposed('block{layer}.experts.down', `${block}.experts.{expert}.w2.weight`),
 ];
 
+/** The block's name in memory is `mlp`. */
+export const mixtralModuleName = (name: string) => name.replace('.block_sparse_moe.', '.mlp.');
+
 /** Mixtral (arXiv 2401.04088): in every layer top-k experts, the weights of the chosen ones normalised. */
 export const mixtral = gptArchitecture({
   ...llamaLikeFamily,
@@ -69,5 +72,6 @@ export const mixtral = gptArchitecture({
       { gate: 'w1', up: 'w3', down: 'w2' },
     ),
 
+  moduleName: mixtralModuleName,
   rules: [...llamaLikeRules, ...mixtralExpertRules],
 });

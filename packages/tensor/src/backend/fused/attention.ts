@@ -7,6 +7,7 @@ import {
   maskedAttentionKernel,
   type AttentionAttributes,
 } from '../../ops/attention.js';
+import { costlyKernel } from '../costlyKernel.js';
 import { kernel } from '../kernel.js';
 import type { ScmoeBackend } from '../ScmoeBackend.js';
 
@@ -33,7 +34,7 @@ function common(backend: ScmoeBackend, { q, k, v, mask }: Inputs, attributes: At
 }
 
 const forward = (name: string) =>
-  kernel<Inputs, AttentionAttributes>(name, (backend, inputs, attributes) => {
+  costlyKernel<Inputs, AttentionAttributes>(name, (backend, inputs, attributes) => {
     const [batch, queries] = inputs.q.shape as [number, number];
     const out = backend.output(inputs.q.shape);
     const logsumexp = backend.output([batch, attributes.numHeads, queries]);

@@ -9,8 +9,10 @@ import {
   groupedSwigluKernel,
   type GroupedFfnAttributes,
 } from '../../ops/groupedFfn.js';
+import { costlyKernel } from '../costlyKernel.js';
 import { kernel } from '../kernel.js';
 import type { ScmoeBackend } from '../ScmoeBackend.js';
+import { swigluArguments } from './swigluArguments.js';
 
 interface Rows {
   rows: TensorInfo;
@@ -35,12 +37,30 @@ function groupOf(backend: ScmoeBackend, { rows, counts }: Rows, weight: TensorIn
 }
 
 export const groupedFfnKernels = [
-  kernel<Rows & TwoLayer, GroupedFfnAttributes>(
+  costlyKernel<Rows & TwoLayer, GroupedFfnAttributes>(
     groupedFfnKernel,
     (backend, inputs, { activation, capacity, keepForGradient }) => {
       const { w1, b1, w2, b2 } = inputs;
       const group = groupOf(backend, inputs, w1, capacity);
       const y = backend.output([group.rows, group.d]);
+      const stored = keepForGradient ? undefined : backend.stored(w1, w2);
+      if (stored) {
+        const [first, second] = stored;
+        loadAddon().storedGroupedFfn({
+          ...group,
+          blocksIn: first.blocks,
+          blocksHidden: second.blocks,
+          activation: activation as Activation,
+          w1: first.weight,
+          w1Scales: first.scales,
+          b1: b1 && backend.floats(b1),
+          w2: second.weight,
+          w2Scales: second.scales,
+          b2: b2 && backend.floats(b2),
+          y: backend.floats(y),
+        });
+        return [y];
+      }
       const kept = () => backend.output([group.rows, group.f]);
       const [pre, hidden] = keepForGradient ? [kept(), kept()] : [];
       loadAddon().groupedFfnForward({
@@ -84,23 +104,31 @@ export const groupedFfnKernels = [
       return [dx, dW1, dB1, dW2, dB2];
     },
   ),
-  kernel<Rows & Swiglu, GroupedFfnAttributes>(groupedSwigluKernel, (backend, inputs, { capacity, keepForGradient }) => {
-    const { gate, up, down } = inputs;
-    const group = groupOf(backend, inputs, gate, capacity);
-    const y = backend.output([group.rows, group.d]);
-    const kept = () => backend.output([group.rows, group.f]);
-    const [gated, raised] = keepForGradient ? [kept(), kept()] : [];
-    loadAddon().groupedSwigluForward({
-      ...group,
-      gate: backend.floats(gate),
-      up: backend.floats(up),
-      down: backend.floats(down),
-      y: backend.floats(y),
-      gated: gated && backend.floats(gated),
-      raised: raised && backend.floats(raised),
-    });
-    return gated && raised ? [y, gated, raised] : [y];
-  }),
+  costlyKernel<Rows & Swiglu, GroupedFfnAttributes>(
+    groupedSwigluKernel,
+    (backend, inputs, { capacity, keepForGradient }) => {
+      const { gate, up, down } = inputs;
+      const group = groupOf(backend, inputs, gate, capacity);
+      const y = backend.output([group.rows, group.d]);
+      const stored = keepForGradient ? undefined : backend.stored(gate, up, down);
+      if (stored) {
+        loadAddon().storedGroupedSwiglu({ ...group, ...swigluArguments(stored), y: backend.floats(y) });
+        return [y];
+      }
+      const kept = () => backend.output([group.rows, group.f]);
+      const [gated, raised] = keepForGradient ? [kept(), kept()] : [];
+      loadAddon().groupedSwigluForward({
+        ...group,
+        gate: backend.floats(gate),
+        up: backend.floats(up),
+        down: backend.floats(down),
+        y: backend.floats(y),
+        gated: gated && backend.floats(gated),
+        raised: raised && backend.floats(raised),
+      });
+      return gated && raised ? [y, gated, raised] : [y];
+    },
+  ),
   kernel<Rows & Swiglu & { dOut: TensorInfo; gated: TensorInfo; raised: TensorInfo }, GroupedFfnAttributes>(
     groupedSwigluBackwardKernel,
     (backend, inputs, { capacity }) => {

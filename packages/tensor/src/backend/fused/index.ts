@@ -9,7 +9,9 @@ import { linearKernels } from './linear.js';
 import { normKernels } from './norms.js';
 import { optimizerKernels } from './optimizer.js';
 import { routingKernels } from './routing.js';
+import { splitRowsKernels } from './splitRows.js';
 import { crossEntropyKernels } from './softmaxCrossEntropy.js';
+import { storeWeightKernels } from './storeWeight.js';
 import { swigluKernels } from './swiglu.js';
 
 /** Native kernels of the fused operations in `src/ops`, forward and backward. */
@@ -24,5 +26,7 @@ export const fusedKernels: KernelConfig[] = [
   ...normKernels,
   ...optimizerKernels,
   ...routingKernels,
+  ...splitRowsKernels,
+  ...storeWeightKernels,
   ...swigluKernels,
 ];

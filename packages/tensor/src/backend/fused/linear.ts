@@ -2,15 +2,32 @@ import type { TensorInfo } from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
 import { linearBackwardKernel, linearKernel, type LinearAttributes } from '../../ops/linear.js';
+import { costlyKernel } from '../costlyKernel.js';
 import { kernel } from '../kernel.js';
 import { rowsOf } from './elements.js';
 
 export const linearKernels = [
-  kernel<{ x: TensorInfo; weight: TensorInfo; bias?: TensorInfo }, LinearAttributes>(
+  costlyKernel<{ x: TensorInfo; weight: TensorInfo; bias?: TensorInfo }, LinearAttributes>(
     linearKernel,
     (backend, { x, weight, bias }, { activation, float32, keepForGradient }) => {
       const [dIn, dOut] = weight.shape as [number, number];
       const y = backend.output([...x.shape.slice(0, -1), dOut]);
+      const stored = keepForGradient ? undefined : backend.stored(weight);
+      if (stored) {
+        loadAddon().storedLinear({
+          rows: rowsOf(y),
+          dIn,
+          dOut,
+          blocks: stored[0].blocks,
+          activation,
+          x: backend.floats(x),
+          weight: stored[0].weight,
+          scales: stored[0].scales,
+          bias: bias && backend.floats(bias),
+          y: backend.floats(y),
+        });
+        return [y];
+      }
       const pre = keepForGradient && activation !== 'none' ? backend.output(y.shape) : undefined;
       loadAddon().linearForward({
         rows: rowsOf(y),

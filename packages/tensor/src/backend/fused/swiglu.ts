@@ -2,8 +2,10 @@ import type { TensorInfo } from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
 import { swigluBackwardKernel, swigluKernel, type SwigluAttributes } from '../../ops/swiglu.js';
+import { costlyKernel } from '../costlyKernel.js';
 import { kernel } from '../kernel.js';
 import { rowsOf } from './elements.js';
+import { swigluArguments } from './swigluArguments.js';
 
 interface Forward {
   x: TensorInfo;
@@ -13,10 +15,17 @@ interface Forward {
 }
 
 export const swigluKernels = [
-  kernel<Forward, SwigluAttributes>(swigluKernel, (backend, { x, gate, up, down }, { keepForGradient }) => {
+  costlyKernel<Forward, SwigluAttributes>(swigluKernel, (backend, { x, gate, up, down }, { keepForGradient }) => {
     const [d, f] = gate.shape as [number, number];
     const rows = rowsOf(x);
     const y = backend.output(x.shape);
+    const stored = keepForGradient ? undefined : backend.stored(gate, up, down);
+    if (stored) {
+      const oneExpert = { numExperts: 1, capacity: 0, counts: Int32Array.of(rows), rows, d, f };
+      const arrays = { x: backend.floats(x), y: backend.floats(y) };
+      loadAddon().storedGroupedSwiglu({ ...oneExpert, ...swigluArguments(stored), ...arrays });
+      return [y];
+    }
     const [gated, raised] = keepForGradient ? [backend.output([rows, f]), backend.output([rows, f])] : [];
     loadAddon().swigluForward({
       rows,

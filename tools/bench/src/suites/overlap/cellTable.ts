@@ -1,4 +1,4 @@
-import type { MeasuredCosts } from '@scmoe/scheduler';
+import { describeCut, type MeasuredCosts, type PlanChoice } from '@scmoe/scheduler';
 
 import { median } from '../../statistics.js';
 import { table } from '../../table.js';
@@ -7,7 +7,6 @@ import type { LayerName } from './layers.js';
 import { computeKey, stepKey, type Steps } from './measureCell.js';
 import type { Mode } from './OverlapShape.js';
 import { candidatesOf, chosenPlan, communicationMs, predictedMs } from './plans.js';
-import type { PlanChoice } from './protocol.js';
 import { rows, type Row } from './rows.js';
 
 const header = [
@@ -36,7 +35,7 @@ export function cellTable(steps: Steps, costs: MeasuredCosts, mode: Mode): strin
     return 1000 * median(steps.get(stepKey(layer, plan))!.map((seconds, round) => seconds - alone[round]!));
   };
   const baseline = msOf(stepKey('top2', null));
-  const isRepeated = (row: Row) => row.schedule === 'chunked' && (chosenPlan(row, costs, mode)?.chunks ?? 1) === 1;
+  const isRepeated = (row: Row) => row.schedule === 'chunked' && describeCut(chosenPlan(row, costs, mode) ?? {}) === '';
   const cells = rows
     .filter((row) => !isRepeated(row))
     .map((row) => {
@@ -83,8 +82,9 @@ function bestText(row: Row, steps: Steps, step: number): string {
 
 function planText(plan: PlanChoice, schedule: Row['schedule']): string {
   if (!plan) return schedule === 'sequential' ? 'sequential' : 'sequential (chosen)';
-  if (schedule === 'pipelined') return `${plan.chunks} chunks`;
-  return schedule === 'chunked' ? `slot ${plan.slot}, ${plan.chunks} chunks` : `slot ${plan.slot}`;
+  const parts = describeCut(plan);
+  if (schedule === 'pipelined') return parts;
+  return parts ? `slot ${plan.slot}, ${parts}` : `slot ${plan.slot}`;
 }
 
 const signed = (percent: number) => `${percent < 0 ? '-' : '+'}${Math.abs(percent).toFixed(1)}`;

@@ -1,14 +1,12 @@
-import type { ChunkOverhead, OperatorCosts, Span } from '@scmoe/scheduler';
+import type { ChunkCut, ChunkOverhead, OperatorCosts, Span } from '@scmoe/scheduler';
 
 import type { RankGroup } from '../../ranks/RankGroup.js';
 import { median } from '../../statistics.js';
 import type { Level } from './OverlapShape.js';
 import type { TraceAnswer } from './protocol.js';
 
-const chunks = 4;
-
 /**
- * What a chunk costs on top of its share of the work, from pipelined steps of the top-2 layer: there the ranks compute
+ * What a part of a cut costs on top of its share of the work, from pipelined steps of the top-2 layer: there the ranks compute
  * while they have to agree on the next exchange, which makes it later than where they wait for it.
  *
  * @param whole times of the layer's operators in one piece, forward
@@ -17,19 +15,20 @@ export async function chunkOverhead(
   group: RankGroup,
   level: Level,
   whole: OperatorCosts,
-  steps: number,
+  { cut, steps }: { cut: ChunkCut; steps: number },
 ): Promise<ChunkOverhead> {
+  const parts = cut.chunks * cut.expertChunks;
   const compute: number[] = [];
   const communication: number[] = [];
-  const question = JSON.stringify({ ask: 'trace', level, layer: 'top2', plan: { slot: 0, chunks } });
+  const question = JSON.stringify({ ask: 'trace', level, layer: 'top2', plan: { slot: 0, ...cut } });
   for (let step = 0; step < steps; step++) {
     const ranks = (await group.ask<TraceAnswer>(question)).map(({ spans }) => spans.filter(isFirstLayerForward));
     const slowest = (name: string) => Math.max(...ranks.map((spans) => sum(spans, `0 ${name}#`)));
     // Who comes early waits: the quickest rank says what moving took.
     const quickest = (name: string) => Math.min(...ranks.map((spans) => sum(spans, `0 ${name}#`)));
-    compute.push((slowest('expert') - whole['expert']!) / chunks);
+    compute.push((slowest('expert') - whole['expert']!) / parts);
     const exchanges = quickest('dispatch') + quickest('combine') - whole['dispatch']! - whole['combine']!;
-    communication.push(exchanges / (2 * chunks));
+    communication.push(exchanges / (2 * parts));
   }
   return { computeMs: Math.max(0, median(compute)), communicationMs: Math.max(0, median(communication)) };
 }

@@ -1,8 +1,8 @@
-import { drawTimeline, type Trace } from '@scmoe/scheduler';
+import { drawTimeline, type Trace, type PlanChoice } from '@scmoe/scheduler';
 
 import type { RankGroup } from '../../ranks/RankGroup.js';
 import type { LayerName } from './layers.js';
-import type { PlanChoice, TraceAnswer } from './protocol.js';
+import type { TraceAnswer } from './protocol.js';
 
 /** A step to draw. */
 export interface DrawnStep {

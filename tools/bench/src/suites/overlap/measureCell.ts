@@ -1,11 +1,10 @@
-import type { MeasuredCosts } from '@scmoe/scheduler';
+import type { MeasuredCosts, PlanChoice } from '@scmoe/scheduler';
 
 import { alternate, type Timed } from '../../alternate.js';
 import type { RankGroup } from '../../ranks/RankGroup.js';
 import { layerNames, type LayerName } from './layers.js';
 import type { Level, Mode } from './OverlapShape.js';
 import { candidatesOf, chosenPlan } from './plans.js';
-import type { PlanChoice } from './protocol.js';
 import { rows } from './rows.js';
 
 /** Seconds of single steps by what ran: see `stepKey` and `computeKey`. */

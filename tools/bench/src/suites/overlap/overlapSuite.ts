@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 
 import type { NetworkLab } from '@scmoe/netlab';
-import type { MeasuredCosts } from '@scmoe/scheduler';
+import type { MeasuredCosts, PlanChoice } from '@scmoe/scheduler';
 
 import { RankGroup } from '../../ranks/RankGroup.js';
 import { table } from '../../table.js';
@@ -14,7 +14,6 @@ import type { Level, Mode, OverlapShape } from './OverlapShape.js';
 import { peerContenders, peerProgram, peerTable } from './peer.js';
 import { chosenPlan } from './plans.js';
 import { profileLayers } from './profileLayers.js';
-import type { PlanChoice } from './protocol.js';
 
 const worker = fileURLToPath(new URL('./workers/overlapRank.js', import.meta.url));
 const profiledSteps = 3;
@@ -63,6 +62,7 @@ export async function* overlapSuite(
       const what = level === 'pair' ? 'Block pair' : `Model of ${shape.pairs} pairs`;
       const costs = await profileLayers(group, level, shape, {
         steps: profiledSteps,
+        ranks: lab.ranks,
         title: `${what.toLowerCase()} at a communication share of ${percent}`,
       });
       yield* cells({ level, target, costs, title: `${what}, share ${percent}` });

@@ -1,12 +1,13 @@
 import { fileURLToPath } from 'node:url';
 
+import type { PlanChoice } from '@scmoe/scheduler';
+
 import type { Timed } from '../../alternate.js';
 import type { RankGroup } from '../../ranks/RankGroup.js';
 import { median } from '../../statistics.js';
 import { table } from '../../table.js';
 import { stepKey, type Steps } from './measureCell.js';
 import type { Mode } from './OverlapShape.js';
-import type { PlanChoice } from './protocol.js';
 
 export const peerProgram = fileURLToPath(new URL('../peers/overlap_torch.py', import.meta.url));
 

@@ -1,21 +1,33 @@
-import { stageGraph, planOverlap, predictPair, type MeasuredCosts, measuredMachine } from '@scmoe/scheduler';
+import {
+  stageGraph,
+  planOverlap,
+  predictPair,
+  type MeasuredCosts,
+  measuredMachine,
+  type PlanChoice,
+} from '@scmoe/scheduler';
 
 import { benchLayers, type LayerName } from './layers.js';
 import type { Mode } from './OverlapShape.js';
-import type { PlanChoice } from './protocol.js';
 import type { Row } from './rows.js';
 
-/** Chunks that the pipelined layer may be cut into. */
+/** Chunks that tokens may be cut into. */
 const maxChunks = 4;
 
-/** The plans of a row that are tried to find the best: all of one chunk, all of slot 0; of both together only the chosen. */
+/** The plans of a row that are tried to find the best: all of one part, some of slot 0; of both together only the chosen. */
 export function candidatesOf({ layer, schedule }: Row): PlanChoice[] {
   if (schedule === 'sequential') return [null];
   if (schedule === 'chunked') return [];
-  if (schedule === 'pipelined') return Array.from({ length: maxChunks - 1 }, (_, i) => ({ slot: 0, chunks: i + 2 }));
+  if (schedule === 'pipelined') return pipelinedCuts.map((cut) => ({ slot: 0, ...cut }));
   const { numSlots } = stageGraph(benchLayers[layer].graph);
-  return Array.from({ length: numSlots }, (_, slot) => ({ slot, chunks: 1 }));
+  return Array.from({ length: numSlots }, (_, slot) => ({ slot, chunks: 1, expertChunks: 1 }));
 }
+
+const pipelinedCuts = [
+  ...Array.from({ length: maxChunks - 1 }, (_, i) => ({ chunks: i + 2, expertChunks: 1 })),
+  { chunks: 1, expertChunks: 2 },
+  { chunks: 2, expertChunks: 2 },
+];
 
 /** The plan that the scheduler chooses for a row by measured times: forward alone, or for both passes together. */
 export function chosenPlan({ layer, schedule }: Row, costs: MeasuredCosts, mode: Mode): PlanChoice {
@@ -27,13 +39,15 @@ export function chosenPlan({ layer, schedule }: Row, costs: MeasuredCosts, mode:
     mode === 'infer' ? { forward } : { forward, backward },
     {
       maxChunks: schedule === 'overlapped' ? 1 : maxChunks,
+      expertsPerRank: schedule === 'overlapped' ? 1 : costs.expertsPerRank,
+      expertOverhead: costs.expertChunkOverhead,
       numTokens: costs.tokensPerRank,
       overhead: costs.chunkOverhead,
     },
   );
   const best = mode === 'infer' ? alone : mirrored;
   // Where nothing is gained, the choice is the sequential plan.
-  return best.kind === 'sequential' ? null : { slot: best.slot, chunks: best.chunks };
+  return best.kind === 'sequential' ? null : { slot: best.slot, chunks: best.chunks, expertChunks: best.expertChunks };
 }
 
 /** Step time of a row under a plan in ms, by the simulator. */

@@ -11,7 +11,7 @@ export async function profileLayers(
   group: RankGroup,
   level: Level,
   shape: OverlapShape,
-  { steps, title }: { steps: number; title: string },
+  { steps, title, ranks }: { steps: number; title: string; ranks: number },
 ): Promise<MeasuredCosts> {
   const pairs = level === 'pair' ? 1 : shape.pairs;
   const passes: MeasuredStage[][] = [];
@@ -27,13 +27,19 @@ export async function profileLayers(
     }
   }
   const stages = passes.reduce((a, b) => a.map((stage, i) => quickest(stage, b[i]!)));
+  const expertsPerRank = shape.numExperts / ranks;
   const whole = stages[layerNames.indexOf('top2')]!.forward;
   return {
     format: 'scmoe-measured-costs',
     title,
     pairs,
     tokensPerRank: shape.batchSize * shape.sequenceLength,
-    chunkOverhead: await chunkOverhead(group, level, whole, steps),
+    chunkOverhead: await chunkOverhead(group, level, whole, { cut: { chunks: 4, expertChunks: 1 }, steps }),
+    expertChunkOverhead: await chunkOverhead(group, level, whole, {
+      cut: { chunks: 1, expertChunks: expertsPerRank },
+      steps,
+    }),
+    expertsPerRank,
     stages,
   };
 }

@@ -1,10 +1,7 @@
-import type { OperatorCosts, Span } from '@scmoe/scheduler';
+import type { OperatorCosts, PlanChoice, Span } from '@scmoe/scheduler';
 
 import type { LayerName } from './layers.js';
 import type { Level, Mode } from './OverlapShape.js';
-
-/** Where the expert comes and in how many chunks tokens travel; null is the sequential plan. */
-export type PlanChoice = { slot: number; chunks: number } | null;
 
 /** A line of JSON to every rank. */
 export type Question =

@@ -4,7 +4,7 @@ import type { LayerName } from './layers.js';
 export interface Row {
   name: string;
   layer: LayerName;
-  /** How it is run. `chunked`: overlapped, and the tokens may be cut into chunks as well. */
+  /** How it is run. `overlapped`: in one part; `chunked`: overlapped, and tokens and experts may be cut as well. */
   schedule: 'sequential' | 'pipelined' | 'overlapped' | 'chunked';
 }
 
@@ -15,10 +15,10 @@ const row = (name: string, layer: LayerName, ...schedules: Row['schedule'][]): R
 export const rows: readonly Row[] = [
   ...row('top-2', 'top2', 'sequential', 'pipelined'),
   ...row('top-1', 'top1', 'sequential'),
-  ...row('shared expert', 'shared', 'sequential', 'overlapped'),
-  // Chunks where the window may be too short for the exchanges.
+  // Parts where the window may be too short for the exchanges.
+  ...row('shared expert', 'shared', 'sequential', 'overlapped', 'chunked'),
   ...row('ScMoE pos1', 'pos1', 'sequential', 'overlapped', 'chunked'),
-  ...row('ScMoE pos2', 'pos2', 'sequential', 'overlapped'),
+  ...row('ScMoE pos2', 'pos2', 'sequential', 'overlapped', 'chunked'),
   ...row('ScMoE pos3', 'pos3', 'sequential', 'overlapped'),
   ...row('ScMoE-2 pos2', 'scmoe2', 'sequential', 'overlapped', 'chunked'),
   ...row('LongCat', 'longcat', 'sequential', 'overlapped'),

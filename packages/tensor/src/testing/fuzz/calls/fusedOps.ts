@@ -12,7 +12,10 @@ import { linear } from '../../../ops/linear.js';
 import { rmsNorm } from '../../../ops/rmsNorm.js';
 import { route, type RouteOptions } from '../../../ops/route.js';
 import { softmaxCrossEntropy } from '../../../ops/softmaxCrossEntropy.js';
+import { splitRows } from '../../../ops/splitRows.js';
 import { swiglu } from '../../../ops/swiglu.js';
+import { weightFormats, type WeightFormat } from '../../../weights/roundToFormat.js';
+import { toWeightFormat } from '../../../weights/toWeightFormat.js';
 import { AdamW } from '../../../optim/adamW.js';
 import { globalNorm } from '../../../optim/globalNorm.js';
 import type { Attributes, Call, Generator, Operands } from '../Call.js';
@@ -64,6 +67,28 @@ export const fusedOpCalls: Generator[] = [
       return differentiated('linear', operands, attributes, ({ x, weight, bias }, options) =>
         linear(x!, weight!, bias, options),
       );
+    },
+  },
+  {
+    kernel: 'ScmoeSplitRows',
+    draw: (draw) => {
+      const parts = draw.int(2, 4);
+      const operands = { x: draw.floats([parts * draw.int(0, 5), ...draw.shape(draw.int(0, 2))]) };
+      return differentiated('splitRows', operands, { parts }, ({ x }, { parts: given }: { parts: number }) =>
+        splitRows(x!, given),
+      );
+    },
+  },
+  {
+    kernel: 'ScmoeStoreWeight',
+    draw: (draw) => {
+      const [dIn, dOut] = [draw.int(1, 70), draw.int(1, 20)];
+      const operands = { x: draw.floats([draw.int(1, 10), dIn]), weight: draw.floats([dIn, dOut]) };
+      const attributes = { format: draw.pick(weightFormats) };
+      return plain('toWeightFormat', operands, attributes, ({ x, weight }, { format }: { format: WeightFormat }) => {
+        const stored = toWeightFormat(weight!, format);
+        return [stored, linear(x!, stored)];
+      });
     },
   },
   {

@@ -1,0 +1,49 @@
+import { bytesText } from '@scmoe/errors';
+import { isExpertParameter } from '@scmoe/layer';
+import { averagesIn } from '@scmoe/trainer';
+
+import { openStoredExperts } from '../stored/StoredExperts.js';
+import { writeExpertStore, type LayerExperts, type WrittenStore } from './writeExpertStore.js';
+
+/**
+ * Packs the experts of a checkpoint into a new folder, from which a model reads those that it needs while it runs. Where the
+ * run has averaged its parameters, they are the averages. The checkpoint stays as it is, and is needed for all else.
+ *
+ * @param checkpoint a checkpoint, a run folder or its `checkpoints/`, of any program of ours
+ * @param out a folder that does not exist yet
+ * @throws UserError where there is no checkpoint, it has no experts, or the folder exists or can't be written
+ */
+export async function packExperts({
+  checkpoint: path,
+  out,
+}: {
+  checkpoint: string;
+  out: string;
+}): Promise<WrittenStore> {
+  const { checkpoint, layers } = await openStoredExperts(path);
+  const averages = averagesIn(checkpoint.optimizerState);
+  const parameters = { ...checkpoint.parameters, ...averages };
+  const weightsOf = (layer: string): LayerExperts => {
+    const prefix = `${layer}.experts.`;
+    const own = Object.entries(parameters).filter(([name]) => name.startsWith(prefix));
+    return Object.fromEntries(
+      own.map(([name, { shape, data }]) => [name.slice(prefix.length), { shape, data: data as Float32Array }]),
+    );
+  };
+  const { step, files } = checkpoint.index;
+  const source = {
+    step,
+    model: files['model.safetensors']!.sha256,
+    averages: Object.keys(averages).some(isExpertParameter),
+  };
+  return writeExpertStore(out, { layers: [...layers], source, weightsOf });
+}
+
+/** What was packed, in lines. */
+export function packLines({ header, bytes }: WrittenStore): string[] {
+  const { layers, numExperts, stride, source } = header;
+  return [
+    `packed: ${layers.length} layers of ${numExperts} experts, ${bytesText(stride)} each, ${bytesText(bytes)} in all`,
+    `of step ${source.step}${source.averages ? ', moving averages' : ''}`,
+  ];
+}

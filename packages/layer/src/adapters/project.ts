@@ -1,0 +1,60 @@
+import { dropout, linear } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+/** The two matrices of a low-rank adapter (LoRA, arXiv 2106.09685): beside x W there is x A B. */
+export interface LowRank {
+  /** (dIn, rank) */
+  readonly a: tf.Tensor2D;
+  /** (rank, dOut), with the factor alpha / rank in it. */
+  readonly b: tf.Tensor2D;
+  /** Share of what A reads that is set to zero, in training. */
+  readonly dropout?: { readonly rate: number; readonly seed: number; readonly stream: number };
+  /** A function that is called whenever the adapter has been applied. */
+  readonly onUse?: () => void;
+}
+
+/** A weight that no gradient is taken of, perhaps with an adapter beside it. */
+export type FrozenWeight = tf.Tensor2D & { frozen?: { readonly lowRank?: LowRank } };
+
+/** A handle of a weight that `project` takes for frozen; the caller disposes it, or a tidy. */
+export function freezeWeight(weight: tf.Tensor, lowRank?: LowRank): FrozenWeight {
+  return Object.assign(tf.clone(weight) as FrozenWeight, { frozen: { ...(lowRank && { lowRank }) } });
+}
+
+/** Whether one of these weights is frozen: then nothing may take its gradient, or leave its adapter out. */
+export function isFrozen(...weights: readonly tf.Tensor[]): boolean {
+  return weights.some((weight) => (weight as FrozenWeight).frozen !== undefined);
+}
+
+/**
+ * x W + bias, and x A B where the weight has an adapter. Of a frozen weight no gradient is computed, which saves a third of
+ * the work of a training step: the fused product would compute it whether somebody wants it or not.
+ *
+ * @param x (..., dIn) float32
+ * @param weight (dIn, dOut)
+ * @returns (..., dOut)
+ */
+export function project(x: tf.Tensor, weight: tf.Tensor2D, bias?: tf.Tensor): tf.Tensor {
+  const { frozen } = weight as FrozenWeight;
+  if (!frozen) return linear(x, weight, bias);
+  const { lowRank } = frozen;
+  const [dIn, dOut] = weight.shape;
+  const rows: tf.Tensor2D = tf.reshape(x, [-1, dIn]);
+  const product = tf.matMul(rows, weight);
+  const base = bias ? tf.add<tf.Tensor>(product, bias) : product;
+  const sum = lowRank ? tf.add<tf.Tensor>(base, ofAdapter(rows, lowRank)) : base;
+  return tf.reshape(sum, [...x.shape.slice(0, -1), dOut]);
+}
+
+function ofAdapter(rows: tf.Tensor2D, { a, b, dropout: drop, onUse }: LowRank): tf.Tensor {
+  onUse?.();
+  return linear(linear(drop ? dropout(rows, drop) : rows, a), b);
+}
+
+/** Weights by which `project` multiplies, by the ends of their names: those of attentions, MLPs and shared experts. */
+const projected = /(^|\.)(attn\d?\.w(q|k|v|o|qDown|qUp|kvDown)|(mlp\d?|shared)\.(gate|up|down|w1|w2)|head\.weight)$/;
+
+/** Whether a parameter, by its name in a block or a model, is a matrix that is always used through `project`. */
+export function isProjected(name: string): boolean {
+  return projected.test(name);
+}

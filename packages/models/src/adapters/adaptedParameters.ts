@@ -1,0 +1,58 @@
+import { freezeWeight, isProjected, type ParameterRecord } from '@scmoe/layer';
+import * as tf from '@tensorflow/tfjs';
+
+import { factorNames, isAdapterParameter, type AdapterPlan } from './AdapterPlan.js';
+
+/** Streams of the adapters' dropout, apart from those of layers, routers and stochastic depth. */
+const firstStream = 0x10_0000;
+
+export interface AdaptedOptions {
+  plan: AdapterPlan | undefined;
+  isFrozen: (name: string) => boolean;
+  /** Seed of this step's dropout; undefined outside of training. */
+  seed: number | undefined;
+}
+
+/** The parameters of one pass. */
+export interface AdaptedParameters {
+  parameters: ParameterRecord;
+  /** Makes sure, behind the pass, that every adapter was applied. */
+  readonly expectAllUsed: () => void;
+}
+
+/**
+ * What layers are given of a model some of whose parameters are frozen. Matrices that are used through `project` have their
+ * adapter beside them, and those of experts and routers, which kernels read as they are, are W + factor A B: PEFT does so
+ * as well. Called in a tidy.
+ */
+export function adaptedParameters(all: ParameterRecord, { plan, isFrozen, seed }: AdaptedOptions): AdaptedParameters {
+  const { matrices = {}, dropout: rate = 0 } = plan ?? {};
+  const places = new Map(Object.keys(matrices).map((name, place) => [name, place]));
+  const unused = new Set<string>();
+  const parameters: Record<string, tf.Tensor> = {};
+  for (const [name, tensor] of Object.entries(all)) {
+    if (isAdapterParameter(name)) continue;
+    const adapted = matrices[name];
+    const projects = tensor.rank === 2 && isProjected(name);
+    if (!adapted) {
+      parameters[name] = projects && isFrozen(name) ? freezeWeight(tensor) : tensor;
+      continue;
+    }
+    const names = factorNames(name);
+    const a = all[names.a] as tf.Tensor2D;
+    const b = tf.mul<tf.Tensor2D>(all[names.b]!, adapted.factor);
+    if (!projects) {
+      parameters[name] = tf.add(tensor, tf.matMul(a, b));
+      continue;
+    }
+    unused.add(name);
+    const drops = seed !== undefined && rate > 0;
+    const dropout = drops ? { rate, seed, stream: firstStream + places.get(name)! } : undefined;
+    const onUse = () => unused.delete(name);
+    parameters[name] = freezeWeight(tensor, { a, b, onUse, ...(dropout && { dropout }) });
+  }
+  const expectAllUsed = () => {
+    if (unused.size > 0) throw new Error(`the adapters of ${[...unused].join(', ')} were not applied`);
+  };
+  return { parameters, expectAllUsed };
+}

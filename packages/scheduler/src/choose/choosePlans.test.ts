@@ -1,0 +1,66 @@
+import { stageGraph } from '../graph/stageGraphs.js';
+
+import { choosePlans } from './choosePlans.js';
+
+const graph = stageGraph('pos2');
+const slot = (slot: number) => ({ slot, chunks: 1, expertChunks: 1 });
+const times = (change: Record<string, number> = {}) => ({
+  ...Object.fromEntries(graph.names.map((name) => [name, 1])),
+  ...change,
+});
+
+describe('choosePlans', () => {
+  it('takes the slot in which both ways are hidden', () => {
+    // mlp1 covers the way out, attention2 and sharedExpert the way back.
+    const costs = times({ mlp1: 4, attention2: 2, sharedExpert: 2, dispatch: 4, combine: 4 });
+    const plans = choosePlans(graph, { forward: costs, backward: costs });
+    expect(plans).toMatchObject({ training: slot(1), inference: slot(1) });
+    expect(plans.sequentialMs - plans.predictedMs).toBeCloseTo(2 * 8);
+  });
+
+  it('has one slot for forward and backward pass, and another for inference where that is better', () => {
+    const forward = times({ mlp1: 1, attention2: 3, sharedExpert: 3, dispatch: 4, combine: 2 });
+    const backward = times({ mlp1: 60, attention2: 10, sharedExpert: 10, dispatch: 40, combine: 20 });
+    expect(choosePlans(graph, { forward, backward })).toMatchObject({ training: slot(1), inference: slot(2) });
+  });
+
+  it('stays sequential where nothing travels', () => {
+    const costs = times({ dispatch: 0, combine: 0 });
+    expect(choosePlans(graph, { forward: costs, backward: costs })).toMatchObject({ training: null, inference: null });
+  });
+
+  it('keeps the slot in use unless another is clearly better', () => {
+    const nearly = times({ mlp1: 4, attention2: 4, sharedExpert: 3.9, dispatch: 4, combine: 4 });
+    const current = { training: slot(2), inference: slot(2), predictedMs: 0, sequentialMs: 0 };
+    expect(choosePlans(graph, { forward: nearly, backward: nearly }, { current })).toMatchObject({
+      training: slot(2),
+      inference: slot(2),
+    });
+    const clearly = times({ mlp1: 4, attention2: 2, sharedExpert: 2, dispatch: 4, combine: 4 });
+    expect(choosePlans(graph, { forward: clearly, backward: clearly }, { current })).toMatchObject({
+      training: slot(1),
+    });
+  });
+
+  it('cuts the experts where their exchanges are longer than the window, and tokens where it may', () => {
+    const costs = times({ dispatch: 20, combine: 20, expert: 16 });
+    const ofExperts = choosePlans(graph, { forward: costs, backward: costs }, { expertsPerRank: 4 });
+    expect(ofExperts.training).toMatchObject({ chunks: 1 });
+    expect(ofExperts.training!.expertChunks).toBeGreaterThan(1);
+    const alone = choosePlans(graph, { forward: costs, backward: costs });
+    expect(alone.training).toMatchObject({ chunks: 1, expertChunks: 1 });
+    expect(ofExperts.predictedMs).toBeLessThan(alone.predictedMs);
+    const ofTokens = choosePlans(graph, { forward: costs, backward: costs }, { maxChunks: 4 });
+    expect(ofTokens.training!.chunks).toBeGreaterThan(1);
+  });
+
+  it('goes back to the sequential plan where steps took longer than that would', () => {
+    const costs = times({ mlp1: 4, attention2: 2, sharedExpert: 2, dispatch: 4, combine: 4 });
+    const current = choosePlans(graph, { forward: costs, backward: costs });
+    const { sequentialMs } = current;
+    const after = (stepMs: number) =>
+      choosePlans(graph, { forward: costs, backward: costs }, { current, measuredMs: stepMs });
+    expect(after(0.9 * sequentialMs)).toMatchObject({ training: slot(1), inference: slot(1) });
+    expect(after(1.1 * sequentialMs)).toMatchObject({ training: null, inference: null });
+  });
+});
