@@ -12,7 +12,8 @@ export {
   type PruneCriterion,
 } from './prune/criteria.js';
 export { prunedTensors, type PruneMode } from './prune/prunedTensors.js';
-export { prunedModel, pruneExperts, pruneFile, type PruneOptions, type PruneReport } from './prune/pruneExperts.js';
+export { prunedModel } from './prune/prunedModel.js';
+export { pruneExperts, pruneFile, type PruneOptions, type PruneReport } from './prune/pruneExperts.js';
 export { pruneLines } from './prune/pruneLines.js';
 export { startBackend } from './startBackend.js';
 export {
@@ -37,6 +38,17 @@ export {
   type PlaceReport,
 } from './place/placeExperts.js';
 export { placeAtHome, placeByLoad, placedTraffic, type PlacedTraffic, type Placement } from './place/placements.js';
+export { measurePlacement, type PlacedExperts, type PlacementMeasures } from './place/measurePlacement.js';
+export { keptAlong, placeAlong } from './place/placeAlong.js';
+export { countsWithin, placeTogether } from './place/placeTogether.js';
+export {
+  alongProblem,
+  placeOnLevels,
+  togetherProblem,
+  trafficProblem,
+  type PlaceProblem,
+} from './place/PlaceProblem.js';
+export { traceRoutes, type LayerRoutes } from './measure/traceRoutes.js';
 export { placeLines } from './place/placeLines.js';
 export {
   convertExperts,

@@ -35,7 +35,7 @@ describe('scmoe experts', () => {
 
   it.each([
     ['prune', ['--out', '--criterion', '--before', '--text', '--ranks', '--mode', '--random-draws']],
-    ['place', ['--texts', '--objective', '--out', '--batches']],
+    ['place', ['--texts', '--objective', '--nodes', '--out', '--batches']],
     ['convert', ['--out', '--method', '--kind', '--noise', '--reinitialize', '--domains', '--width', '--format']],
     ['report', ['--text', '--batches', '--output', '--json']],
   ])('%s lists its options', async (name, options) => {

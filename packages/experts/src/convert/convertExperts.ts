@@ -282,7 +282,8 @@ async function save(
   { out, format, report }: { out: string; format: ConvertFormat; report: object },
 ): Promise<string> {
   const written = { out, file: convertFile, report: report as JsonObject };
-  if (format === 'transformers') return savePublic(model, { from: dense.checkpoint ? '' : dense.path, ...written });
+  if (format === 'transformers')
+    return savePublic(model, { ...(!dense.checkpoint && { from: dense.path }), ...written });
   const { description } = tokenizerOf(dense);
   const { index, dataDescription } = dense.checkpoint ?? {};
   return saveRun({

@@ -18,6 +18,7 @@ import {
   startBackend,
   type PlaceReport,
 } from '../index.js';
+import { everyPlacement } from '../testing/everyPlacement.js';
 import type { RankOutcome } from '../testing/placedRanks.js';
 import { saveModel } from '../testing/savedModel.js';
 
@@ -40,25 +41,6 @@ const draw = (ranks: number, numExperts: number, seed: number) => {
   const own = new RandomStream({ seed });
   return Array.from({ length: ranks }, () => Array.from({ length: numExperts }, () => own.int(50)));
 };
-
-/** Every way to share experts out to ranks, of each rank as many, as placements. */
-function* everyPlacement(experts: readonly number[], size: number): Generator<number[]> {
-  if (experts.length === 0) yield [];
-  else
-    for (const first of subsets(experts, size))
-      for (const rest of everyPlacement(
-        experts.filter((e) => !first.includes(e)),
-        size,
-      ))
-        yield [...first, ...rest];
-}
-
-function* subsets(of: readonly number[], size: number): Generator<number[]> {
-  if (size === 0) yield [];
-  else
-    for (const [i, first] of of.entries())
-      for (const rest of subsets(of.slice(i + 1), size - 1)) yield [first, ...rest];
-}
 
 describe('placements', () => {
   const cases = [
@@ -175,7 +157,11 @@ describe('placeExperts', () => {
     for (const [options, message] of [
       [{ texts: [at('first.txt')] }, 'texts: expected one for each of at least 2 ranks, got 1'],
       [{ texts: three }, 'texts: expected as many as divide the 8 experts, one for each rank, got 3'],
-      [{ texts: texts(), objective: 'luck' as 'load' }, 'objective: expected one of home, load, got luck'],
+      [
+        { texts: texts(), objective: 'luck' as 'load' },
+        'objective: expected one of home, load, coChoice, interLayer, got luck',
+      ],
+      [{ texts: texts(), nodes: 3 }, 'nodes: expected a divisor of the 2 ranks, got 3'],
       [{ texts: [at('first.txt'), at('none.txt')] }, /Can't read data .*none.txt/],
       [{ texts: texts(), out: at('run') }, /expected a folder that does not exist yet, got one that does/],
     ] as const)

@@ -35,12 +35,18 @@ export function scoresOfText(
   return Object.fromEntries(statistics.map((layer) => [layer.layer, of(layer)]));
 }
 
+/** Something with routers. */
+type WithRouters = { checkpoint: { path: string; parameters: StoredParameters } };
+
 /**
  * Scores by how much the routers have changed, without any data.
  *
  * @throws UserError where `before` is of another model
  */
-export function scoresOfRouters(after: StoredExperts, before: StoredExperts): ExpertScores {
+export function scoresOfRouters(
+  after: WithRouters & Pick<StoredExperts, 'moe' | 'layers'>,
+  before: WithRouters,
+): ExpertScores {
   const { numExperts } = after.moe;
   return Object.fromEntries(
     after.layers.map((layer) => {
@@ -58,7 +64,7 @@ export function scoresOfRouters(after: StoredExperts, before: StoredExperts): Ex
 }
 
 /** Scores that are drawn. */
-export function randomScores({ layers, moe }: Omit<StoredExperts, 'checkpoint'>, seed: number): ExpertScores {
+export function randomScores({ layers, moe }: Pick<StoredExperts, 'moe' | 'layers'>, seed: number): ExpertScores {
   const random = new RandomStream({ seed });
   return Object.fromEntries(
     layers.map((layer) => [layer, Array.from({ length: moe.numExperts }, () => random.uniform())]),

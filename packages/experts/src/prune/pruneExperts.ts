@@ -1,14 +1,10 @@
 import { UserError } from '@scmoe/errors';
 import type { Gpt } from '@scmoe/models';
-import { averagesIn, evaluate, sequentialTokenBatches, type JsonObject, type TokenSequence } from '@scmoe/trainer';
+import { evaluate, type JsonObject, type TokenSequence } from '@scmoe/trainer';
 
 import { crossEntropyOf } from '../measure/crossEntropyOf.js';
 import { measureExperts } from '../measure/measureExperts.js';
-import { languageModelOf, openLanguageModel } from '../stored/openLanguageModel.js';
-import { openText } from '../stored/openText.js';
-import { saveExperts } from '../stored/saveExperts.js';
 import { expectAbsent } from '../stored/saveRun.js';
-import { openStoredExperts, type StoredExperts } from '../stored/StoredExperts.js';
 import { chooseExperts, numKept, type KeptExperts } from './chooseExperts.js';
 import {
   needsText,
@@ -19,18 +15,19 @@ import {
   type ExpertScores,
   type PruneCriterion,
 } from './criteria.js';
-import { prunedTensors, type PruneMode } from './prunedTensors.js';
+import type { PruneMode } from './prunedTensors.js';
+import { openPruneSubject, type PruneSubject } from './PruneSubject.js';
 
 /** The file of a pruned run that says what was pruned, and why. */
 export const pruneFile = 'prune.json';
 
 /** How experts are pruned. */
 export interface PruneOptions {
-  /** A checkpoint, or a run folder, whose newest one is taken. */
+  /** A checkpoint, or a run folder, whose newest one is taken; or a folder of Hugging Face transformers. */
   checkpoint: string;
   /** Experts to remove of each layer. Fewer go where the rest has to be a multiple of ranks or groups. */
   prune: number;
-  /** The run folder to write, which must not exist; nothing is written where it is not given. */
+  /** The folder to write, of the same form, which must not exist; nothing is written where it is not given. */
   out?: string;
   /** `reap` by default; `routerNorm` where `before` is given. */
   criterion?: PruneCriterion;
@@ -62,7 +59,7 @@ export interface PruneReport {
   scores: ExpertScores;
   /** Held-out losses in nats per token, where there is a text. */
   losses?: { text: string; tokens: number; before: number; after: number; random: number[] };
-  /** The checkpoint that was written. */
+  /** What was written: the checkpoint, or the public folder. */
   saved?: string;
 }
 
@@ -85,30 +82,22 @@ export async function pruneExperts(options: PruneOptions): Promise<PruneReport> 
       exitCode: 2,
     });
   if (out !== undefined) await expectAbsent(out);
-  const stored = await openStoredExperts(options.checkpoint);
-  const { numGroups = 1 } = stored.moe;
-  const { numExperts } = stored.moe;
-  const keep = numKept({ numExperts, prune, numGroups, ranks, least: choicesOf(stored) });
-
-  const language = await openLanguageModel(stored);
+  const subject = await openPruneSubject(options.checkpoint);
+  const { language } = subject;
   try {
-    const text = language && (await openText(stored, language.tokenizer, options.text));
-    const batchesOf = (sequence: TokenSequence) => {
-      const { batchSize, sequenceLength } = stored.checkpoint.index.config as {
-        batchSize: number;
-        sequenceLength: number;
-      };
-      return sequentialTokenBatches(sequence, { batchSize, sequenceLength, maxBatches: batches });
-    };
-    if (needsText(criterion) && !(language && text)) throw withoutText(stored, criterion, language !== undefined);
+    const { numExperts, numGroups = 1 } = subject.moe;
+    const keep = numKept({ numExperts, prune, numGroups, ranks, least: choicesOf(subject) });
+    const text = await subject.text(options.text);
+    const batchesOf = (sequence: TokenSequence) => subject.batches(sequence, batches);
+    if (needsText(criterion) && !(language && text)) throw withoutText(subject, criterion, language !== undefined);
     const scores = needsText(criterion)
       ? scoresOfText(criterion as 'reap', await measureExperts(language!.model, batchesOf(text!.calibration)))
       : criterion === 'random'
-        ? randomScores(stored, seed)
-        : scoresOfRouters(stored, await openStoredExperts(before!));
+        ? randomScores(subject, seed)
+        : scoresOfRouters(subject, await beforeOf(before!));
     const kept = chooseExperts(scores, { keep, numGroups });
     const report: PruneReport = {
-      from: stored.checkpoint.path,
+      from: subject.checkpoint.path,
       criterion,
       mode,
       numExperts,
@@ -119,7 +108,7 @@ export async function pruneExperts(options: PruneOptions): Promise<PruneReport> 
     if (language && text) {
       const lossOf = async (model: Gpt) => (await evaluate(crossEntropyOf(model), batchesOf(text.heldOut))).loss;
       const without = async (ids: KeptExperts) => {
-        const model = prunedModel(stored, ids, mode);
+        const model = subject.without(ids, mode);
         try {
           return await lossOf(model);
         } finally {
@@ -128,15 +117,15 @@ export async function pruneExperts(options: PruneOptions): Promise<PruneReport> 
       };
       const random: number[] = [];
       for (let draw = 0; draw < randomDraws; draw++) {
-        const drawn = randomScores(stored, seed + 1 + draw);
+        const drawn = randomScores(subject, seed + 1 + draw);
         random.push(await without(chooseExperts(drawn, { keep, numGroups })));
       }
       const { loss, weight } = await evaluate(crossEntropyOf(language.model), batchesOf(text.heldOut));
       report.losses = { text: text.path, tokens: weight, before: loss, after: await without(kept), random };
     }
     if (out !== undefined) {
-      const written = { order: kept, out, mode, file: pruneFile, report: report as unknown as JsonObject };
-      report.saved = await saveExperts(stored, written);
+      const written = { out, mode, file: pruneFile, report: report as unknown as JsonObject };
+      report.saved = await subject.save(kept, written);
     }
     return report;
   } finally {
@@ -144,22 +133,20 @@ export async function pruneExperts(options: PruneOptions): Promise<PruneReport> 
   }
 }
 
-/** The model of a checkpoint without some of its experts; the caller disposes it. @throws UserError where it is none of text */
-export function prunedModel(stored: StoredExperts, kept: KeptExperts, mode: PruneMode = 'remove'): Gpt {
-  const { checkpoint, moe } = stored;
-  const parameters = { ...checkpoint.parameters, ...averagesIn(checkpoint.optimizerState) };
-  const numKept = mode === 'remove' ? Object.values(kept)[0]!.length : moe.numExperts;
-  const pruned = prunedTensors(parameters, kept, { numExperts: moe.numExperts, mode });
-  return languageModelOf({ checkpoint, moe: { ...moe, numExperts: numKept } }, pruned);
+/** The parameters of an earlier model, of which nothing else is needed. */
+async function beforeOf(path: string): Promise<Pick<PruneSubject, 'checkpoint'>> {
+  const { checkpoint, language } = await openPruneSubject(path);
+  language?.model.dispose();
+  return { checkpoint };
 }
 
 /** The experts that a token chooses, which have to be there; DGMoE's second choice leaves out the first. */
-function choicesOf({ moe: { kind, topK, numZeroExperts = 0 } }: StoredExperts): number {
+function choicesOf({ moe: { kind, topK, numZeroExperts = 0 } }: PruneSubject): number {
   const choices = topK ?? (kind === 'top2' || kind === 'standard' ? 2 : 1);
   return Math.max(1, (kind === 'dgmoe' ? choices + 1 : choices) - numZeroExperts);
 }
 
-function withoutText({ checkpoint }: StoredExperts, criterion: PruneCriterion, isOfText: boolean): UserError {
+function withoutText({ checkpoint }: PruneSubject, criterion: PruneCriterion, isOfText: boolean): UserError {
   const expected = isOfText
     ? `a text to measure experts on, got none: the run's own data are not there`
     : `a language model, got ${checkpoint.path}, a model of other data`;

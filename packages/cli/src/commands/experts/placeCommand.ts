@@ -7,6 +7,7 @@ import { wholeNumber } from '../parsers.js';
 interface Options {
   readonly texts: readonly string[];
   readonly objective: PlaceObjective;
+  readonly nodes: number;
   readonly out?: string;
   readonly batches: number;
   readonly threads?: number;
@@ -19,10 +20,14 @@ export function placeCommand(terminal: Terminal): Command {
     .argument('<checkpoint>', 'checkpoint or run folder')
     .requiredOption('--texts <paths...>', 'text file or folder of each rank, in the order of the ranks')
     .addOption(
-      new Option('--objective <name>', 'home: rows stay on the rank of their token; load: the fullest rank has little')
-        .choices(['home', 'load'])
+      new Option(
+        '--objective <name>',
+        'home: rows stay on the rank of their token; load: the fullest rank has little; coChoice: experts chosen together are together; interLayer: tokens stay on a rank from layer to layer',
+      )
+        .choices(['home', 'load', 'coChoice', 'interLayer'])
         .default('home'),
     )
+    .option('--nodes <n>', 'nodes that the ranks are on, as many on each: experts go to nodes first', wholeNumber(1), 1)
     .option('-o, --out <folder>', 'run folder to write if there is a gain; it must not exist (default: only measures)')
     .option('--batches <n>', 'batches of each part of a text, spread evenly over it; 0: all', wholeNumber(0), 20)
     .option('--threads <n>', 'threads (default: one for each core)', wholeNumber(1, 1024))

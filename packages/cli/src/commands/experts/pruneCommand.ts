@@ -22,9 +22,9 @@ interface Options {
 export function pruneCommand(terminal: Terminal): Command {
   return new Command('prune')
     .description('Takes experts out of a checkpoint, of every layer as many, and measures what that costs.')
-    .argument('<checkpoint>', 'checkpoint or run folder')
+    .argument('<checkpoint>', 'checkpoint or run folder, or a folder of Hugging Face transformers')
     .requiredOption('--prune <n>', 'experts to remove of each layer', wholeNumber(0))
-    .option('-o, --out <folder>', 'run folder to write, which must not exist (default: only measures)')
+    .option('-o, --out <folder>', 'folder to write, of the same form, which must not exist (default: only measures)')
     .addOption(
       // Written out: the package that has the list is loaded when the command runs.
       new Option('--criterion <name>', 'what experts are kept by (default: reap; routerNorm with --before)').choices([
