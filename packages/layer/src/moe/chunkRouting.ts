@@ -156,7 +156,7 @@ function splitInto<X extends tf.Tensor>(x: X, parts: number): X[] {
 }
 
 function concatenated<X extends tf.Tensor>(parts: readonly X[], axis = 0): X {
-  return parts.length === 1 ? parts[0]! : (tf.concat([...parts], axis));
+  return parts.length === 1 ? parts[0]! : tf.concat([...parts], axis);
 }
 
 /** (rows, d) with zeros below. */
