@@ -1,5 +1,4 @@
 import { isHiddenMatrix } from '../stages/isHiddenMatrix.js';
-import type * as tf from '@tensorflow/tfjs';
 
 /**
  * Whether a parameter of a language model may be kept in fewer bytes than float32: the matrices that kernels read as they are
