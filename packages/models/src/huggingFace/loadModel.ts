@@ -131,6 +131,10 @@ export function architectureOf<Of extends { modelType: string; className: string
   const source = join(path, configFile);
   if (!found) {
     const supported = architectures.map(({ modelType }) => modelType).join(', ');
+    if (config['auto_map'] !== undefined)
+      throw new PretrainedError(
+        `${source}: auto_map: ${JSON.stringify(type ?? null)} is a model of remote code, which is never run; expected model_type to be one of ${supported}`,
+      );
     throw new PretrainedError(
       `${source}: model_type: expected one of ${supported}, got ${JSON.stringify(type ?? null)}`,
     );

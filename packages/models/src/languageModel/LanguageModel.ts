@@ -185,8 +185,8 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
    */
   storeWeights(format: WeightFormat): void {
     if (format === 'float32') return;
-    const names = new Set(Object.keys(this.variables));
-    for (const [name, variable] of Object.entries(this.variables)) {
+    const names = new Set(Object.keys(this.all));
+    for (const [name, variable] of Object.entries(this.all)) {
       if (!isStorable(name, { rank: variable.rank, names })) continue;
       try {
         tf.tidy(() => variable.assign(toWeightFormat(variable, format)));
