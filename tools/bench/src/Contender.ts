@@ -11,7 +11,7 @@ interface Done {
   seconds: number;
   loss: number;
   peakBytes?: number;
-  /** Of tensors alone: between steps, and the most that there were. */
+  /** Bytes of tensors alone: between steps, and the most that there were. */
   heldBytes?: number;
   peakTensorBytes?: number;
   /** Kernel calls of one step. */
