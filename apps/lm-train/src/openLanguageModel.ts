@@ -1,4 +1,10 @@
-import { openTrainedModel, type RuntimeOptions, type Terminal, type TrainedModel } from '@scmoe/run';
+import {
+  openTrainedModel,
+  type OpenedExperts,
+  type RuntimeOptions,
+  type Terminal,
+  type TrainedModel,
+} from '@scmoe/run';
 import { restoreTokenizer, type Tokenizer } from '@scmoe/trainer';
 
 import type { DataDescription } from './data/loadData.js';
@@ -15,7 +21,8 @@ export async function openLanguageModel(
   path: string,
   options: RuntimeOptions,
   terminal: Terminal,
+  experts?: OpenedExperts,
 ): Promise<TrainedModel<LanguageTypes> & { tokenizer: Tokenizer }> {
-  const trained = await openTrainedModel(program, path, options, terminal);
+  const trained = await openTrainedModel(program, path, options, terminal, experts);
   return { ...trained, tokenizer: await restoreTokenizer(descriptionIn(trained).tokenizer) };
 }

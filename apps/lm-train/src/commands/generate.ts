@@ -10,9 +10,10 @@ import {
 import { Command } from 'commander';
 
 import { openLanguageModel } from '../openLanguageModel.js';
+import { expertStore, type ExpertStoreFlags } from '../options/expertStoreOptions.js';
 import { sampleText, type SampleTextOptions } from '../sampleText.js';
 
-type GenerateOptions = RuntimeOptions & SampleTextOptions & { prompt: string };
+type GenerateOptions = RuntimeOptions & SampleTextOptions & ExpertStoreFlags & { prompt: string };
 
 const collected = (text: string, before: string[] = []) => [...before, text];
 
@@ -58,10 +59,12 @@ export function generateCommand(terminal: Terminal): Command {
     .option('--stop <text>', 'end before this text; may be given several times', collected)
     .option('--stop-at-end', 'end where the model ends a document, instead of going on with another one')
     .option('--seed <n>', 'seed of the choice', wholeNumber(0), 1);
+  addOptions(command, expertStore.options);
   addOptions(command, runtimeOptions());
   return command.action(async (path: string, options: GenerateOptions) => {
     const aside = { ...terminal, out: terminal.err };
-    const { model, tokenizer } = await openLanguageModel(path, options, aside);
+    const experts = await expertStore.open(options);
+    const { model, tokenizer } = await openLanguageModel(path, options, aside, experts);
     terminal.out.write(options.prompt);
     const start = performance.now();
     const { maxTokens, seed, stop, stopAtEnd, temperature, topK, topP, minP, typicalP } = options;
@@ -72,5 +75,7 @@ export function generateCommand(terminal: Terminal): Command {
     terminal.out.write('\n');
     const seconds = (performance.now() - start) / 1000;
     terminal.err.write(`${count(numTokens)} tokens, ${count(numTokens / seconds)} tokens/s\n`);
+    if (experts) terminal.err.write(`${experts.summary()}\n`);
+    await experts?.close();
   });
 }

@@ -21,6 +21,8 @@ describe('scmoe experts', () => {
     [['report'], 2, /missing required argument 'model'/],
     [['place', file('x')], 2, /required option '--texts <paths...>' not specified/],
     [['place', file('x'), '--texts', 'a'], 2, /texts: expected one for each of at least 2 ranks, got 1/],
+    [['pack', file('nowhere')], 2, /required option '-o, --out <folder>' not specified/],
+    [['pack', file('nowhere'), '-o', file('x')], 1, /^scmoe: There is no checkpoint .*nowhere: it does not exist/],
     [['grow'], 2, /unknown command 'grow'/],
   ])('says what is wrong: %j', async (args, code, message) => {
     const outcome = await scmoe('experts', ...args);
@@ -31,6 +33,7 @@ describe('scmoe experts', () => {
   it.each([
     ['prune', ['--out', '--criterion', '--before', '--text', '--ranks', '--mode', '--random-draws']],
     ['place', ['--texts', '--objective', '--out', '--batches']],
+    ['pack', ['--out']],
     ['report', ['--text', '--batches', '--output', '--json']],
   ])('%s lists its options', async (name, options) => {
     const { code, out } = await scmoe('experts', name, '--help');

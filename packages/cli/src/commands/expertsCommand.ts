@@ -1,6 +1,7 @@
 import type { Terminal } from '@scmoe/comm/launch';
 import { Command } from 'commander';
 
+import { packCommand } from './experts/packCommand.js';
 import { placeCommand } from './experts/placeCommand.js';
 import { pruneCommand } from './experts/pruneCommand.js';
 import { reportCommand } from './experts/reportCommand.js';
@@ -11,5 +12,6 @@ export function expertsCommand(terminal: Terminal): Command {
     .description('Looks at the experts of a trained model, and changes them.')
     .addCommand(reportCommand(terminal))
     .addCommand(pruneCommand(terminal))
-    .addCommand(placeCommand(terminal));
+    .addCommand(placeCommand(terminal))
+    .addCommand(packCommand(terminal));
 }

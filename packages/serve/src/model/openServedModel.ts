@@ -13,6 +13,7 @@ import {
   moeOptions,
   type GptConfig,
   type LongcatFlash,
+  type ModelExpertSource,
 } from '@scmoe/models';
 import {
   averagesIn,
@@ -34,6 +35,15 @@ export interface OpenOptions {
   name?: string;
   /** File with a chat template in place of the folder's own. */
   chatTemplateFile?: string;
+  /** The experts of a run or checkpoint, where they are not taken from it but from a disk while the model runs. */
+  experts?: ServedExperts;
+}
+
+/** The experts of a model beside its checkpoint: a store that @scmoe/experts has opened. */
+export interface ServedExperts {
+  source: ModelExpertSource;
+  /** @throws UserError where they are those of another checkpoint */
+  expectPackedFrom(checkpoint: Checkpoint): void;
 }
 
 /**
@@ -44,9 +54,14 @@ export interface OpenOptions {
  */
 export async function openServedModel(
   folder: string,
-  { name = basename(resolve(folder)), chatTemplateFile }: OpenOptions = {},
+  { name = basename(resolve(folder)), chatTemplateFile, experts }: OpenOptions = {},
 ): Promise<ServedModel> {
-  const opened = (await isPublic(folder)) ? await openPublic(folder) : await openRun(folder);
+  const isOfOthers = await isPublic(folder);
+  if (isOfOthers && experts)
+    throw new UserError(
+      `${folder}: expected a run or checkpoint of lm-train beside a store of experts, got a public model.`,
+    );
+  const opened = isOfOthers ? await openPublic(folder) : await openRun(folder, experts);
   const template = await readChatTemplate(folder, opened.tokenizer, chatTemplateFile);
   return { name, ...opened, ...(template && { chatTemplate: template }) };
 }
@@ -60,13 +75,17 @@ async function openPublic(folder: string): Promise<Omit<ServedModel, 'name'>> {
 }
 
 /** A run folder or checkpoint of ours. */
-async function openRun(path: string): Promise<Omit<ServedModel, 'name'>> {
-  const checkpoint = await loadWholeCheckpoint(await findCheckpoint(path), { isSharded: isExpertParameter });
+async function openRun(path: string, experts?: ServedExperts): Promise<Omit<ServedModel, 'name'>> {
+  const checkpoint = await loadWholeCheckpoint(await findCheckpoint(path), {
+    isSharded: isExpertParameter,
+    ...(experts && { skip: isExpertParameter }),
+  });
+  experts?.expectPackedFrom(checkpoint);
   const described = checkpoint.dataDescription as { tokenizer?: TokenizerDescription; vocabSize?: number };
   if (typeof described.tokenizer !== 'object' || typeof described.vocabSize !== 'number')
     throw new UserError(`${checkpoint.path}: expected the checkpoint of a language model, with its tokenizer.`);
   const tokenizer = await restoreTokenizer(described.tokenizer);
-  const model = modelOf(checkpoint, described.vocabSize);
+  const model = modelOf(checkpoint, described.vocabSize, experts);
   const parameters = { ...checkpoint.parameters, ...averagesIn(checkpoint.optimizerState) };
   restoreVariables({ ...model.variables, ...model.buffers }, parameters);
   const ends = tokenizer.endOfText === undefined ? [] : [tokenizer.endOfText];
@@ -75,7 +94,7 @@ async function openRun(path: string): Promise<Omit<ServedModel, 'name'>> {
 }
 
 /** A GPT of the settings of lm-train, which have the names of its options. */
-function modelOf({ path, index, parameters }: Checkpoint, vocabSize: number): Gpt {
+function modelOf({ path, index, parameters }: Checkpoint, vocabSize: number, experts?: ServedExperts): Gpt {
   const settings = index.config as Record<string, unknown>;
   const numValues = Object.values(parameters).reduce((sum, { data }) => sum + data.length, 0);
   const numTensors = Object.keys(parameters).length;
@@ -90,7 +109,7 @@ function modelOf({ path, index, parameters }: Checkpoint, vocabSize: number): Gp
     moe: pickOptions(settings, moeOptions),
   } as unknown as GptConfig;
   try {
-    return new Gpt(config, { seed: 0, maxValues: numValues });
+    return new Gpt(config, { seed: 0, maxValues: numValues, ...(experts && { expertSource: experts.source }) });
   } catch (error) {
     throw new UserError(`${path}: the model can't be built: ${(error as Error).message}`, { cause: error });
   }
