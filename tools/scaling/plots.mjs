@@ -6,6 +6,7 @@ import { compile } from 'vega-lite';
 
 import { predictedTimelines } from './predictedTimelines.mjs';
 import { balancePlot } from './balancePlot.mjs';
+import { expertStorePlot } from './expertStorePlot.mjs';
 import { ranksPlot } from './ranksPlot.mjs';
 import { sharePlot } from './sharePlot.mjs';
 
@@ -15,6 +16,7 @@ for (const [name, specification] of Object.entries({
   'scaling/share': sharePlot(),
   'scaling/ranks': ranksPlot(),
   'experts/balance': balancePlot(),
+  'experts/store': expertStorePlot(),
 })) {
   if (specification === undefined) continue;
   const { spec } = compile(specification);

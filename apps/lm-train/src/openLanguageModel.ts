@@ -1,5 +1,14 @@
+import { UserError } from '@scmoe/errors';
 import { generationTokens, isPretrainedFolder, LanguageModel, loadAdapter, loadPretrained } from '@scmoe/models';
-import { openTrainedModel, type RuntimeOptions, say, startBackend, type Terminal, type OpenedModel } from '@scmoe/run';
+import {
+  openTrainedModel,
+  type OpenedExperts,
+  type OpenedModel,
+  type RuntimeOptions,
+  say,
+  startBackend,
+  type Terminal,
+} from '@scmoe/run';
 import { type JsonObject, readHuggingFaceTokenizer, restoreTokenizer, type Tokenizer } from '@scmoe/trainer';
 
 import type { DataDescription } from './data/loadData.js';
@@ -32,11 +41,13 @@ export async function openLanguageModel(
   path: string,
   options: OpenOptions,
   terminal: Terminal,
+  experts?: OpenedExperts,
 ): Promise<OpenedLanguageModel> {
   const isPublic = path !== 'latest' && (await isPretrainedFolder(path));
+  if (isPublic && experts) throw storeOfPublicModel(path);
   const trained = isPublic
     ? await openPretrained(path, options, terminal)
-    : await openTrainedModel(program, path, options, terminal);
+    : await openTrainedModel(program, path, options, terminal, experts);
   const { model } = trained;
   model.mergeAdapter();
   const tokenizer = await restoreTokenizer(descriptionIn(trained).tokenizer);
@@ -64,4 +75,11 @@ export async function openPretrained(
   const settings = { batchSize: 4, sequenceLength: Math.min(sequenceLength, 256), validationFraction: 0.1 };
   const checkpoint = { path, dataDescription: description as unknown as JsonObject };
   return { model, settings: settings as Settings, checkpoint };
+}
+
+function storeOfPublicModel(path: string): UserError {
+  return new UserError(
+    `${path}: expected a run or checkpoint of lm-train beside a store of experts, got a folder of transformers.`,
+    { exitCode: 2 },
+  );
 }

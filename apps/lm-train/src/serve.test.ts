@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { packExperts } from '@scmoe/experts';
 import { startScmoe, temporaryFolder } from '@scmoe/testing';
 
 import { lmTrain } from './testing/lmTrain.js';
@@ -9,7 +10,10 @@ import { tinyRun } from './testing/tinyRun.js';
 const folder = temporaryFolder();
 
 describe('a trained run', () => {
-  it('is served by scmoe serve with the texts that generate writes, until a signal ends it', async () => {
+  it.each([
+    ['', false],
+    [', its experts on a disk', true],
+  ])('is served by scmoe serve with the texts that generate writes, until a signal ends it%s', async (_, isPacked) => {
     const { options, runs } = tinyRun(folder.path);
     expect(await lmTrain('train', ...options)).toMatchObject({ code: 0 });
     const sampling = ['--max-tokens', '7', '--temperature', '0', '--threads', '1', '--stop-at-end'];
@@ -19,9 +23,12 @@ describe('a trained run', () => {
     const keyFile = join(folder.path, 'key');
     writeFileSync(keyFile, 'sk-of-a-test\n', { mode: 0o600 });
     const run = /checkpoint: (.*)\n/.exec(written.err)![1]!;
+    const packed = join(folder.path, 'packed');
+    if (isPacked) await packExperts({ checkpoint: run, out: packed });
     const server = startScmoe([
       'serve',
       run,
+      ...(isPacked ? ['--expert-store', packed, '--expert-cache-mib', '1'] : []),
       '--port',
       '0',
       '--name',
@@ -49,6 +56,7 @@ describe('a trained run', () => {
     server.process.kill('SIGTERM');
     const { code, err } = await server.done;
     expect(err).toContain('model: mine, without a chat template: completions only');
+    expect(err.includes('read ahead, 0 on demand')).toBe(isPacked);
     expect(code).toBe(0);
   });
 });

@@ -1,6 +1,7 @@
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
+import { packExperts } from '@scmoe/experts';
 import { readMetricsFile } from '@scmoe/trainer';
 
 import { temporaryFolder } from '@scmoe/testing';
@@ -114,6 +115,21 @@ describe('lm-train', () => {
     expect(stopped.out).toBe(`the ${rest.slice(0, rest.indexOf(stop))}\n`);
     const wrong = await lmTrain(...args, '--presence-penalty', '3');
     expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('at least -2 and at most 2') as string });
+  });
+
+  it('writes and measures with its experts on a disk what it does with all in memory', async () => {
+    const packed = join(folder.path, 'packed');
+    await packExperts({ checkpoint: run, out: packed });
+    const store = ['--expert-store', packed, '--expert-cache-mib', '1', '--threads', '1'];
+    const generate = ['generate', run, '--prompt', 'the ', '--max-tokens', '20'];
+    const text = await lmTrain(...generate, ...store);
+    expect(text.out).toBe((await lmTrain(...generate, '--threads', '1')).out);
+    expect(text.err).toMatch(/experts: \d+ uses, \d+ of them in a cache of [\d.]+ KiB; \d+ read ahead, 0 on demand/);
+    const measured = await lmTrain('eval', run, ...store);
+    const loss = (out: string) => /loss .*/.exec(out)![0];
+    expect(loss(measured.out)).toBe(loss((await lmTrain('eval', run, '--threads', '1')).out));
+    const nowhere = await lmTrain('eval', run, '--expert-store', join(folder.path, 'nowhere'));
+    expect(nowhere).toMatchObject({ code: 1, err: expect.stringContaining('experts.json') as string });
   });
 
   it('refuses a damaged checkpoint, and takes the one before it when told to', async () => {

@@ -64,6 +64,7 @@ export { convertLines } from './convert/convertLines.js';
 export { saveExperts, type SaveOptions } from './stored/saveExperts.js';
 export { packExperts, packLines } from './store/packExperts.js';
 export { writeExpertStore, type LayerExperts, type PackedModel, type WrittenStore } from './store/writeExpertStore.js';
+export { openModelExperts, type ModelExperts } from './store/openModelExperts.js';
 export { openExpertStore } from './store/openExpertStore.js';
 export {
   ExpertStore,

@@ -22,7 +22,7 @@ export type { CheckpointPart } from './checkpoint/CheckpointPart.js';
 export { pruneCheckpoints, type Retention } from './checkpoint/pruneCheckpoints.js';
 export { readIndex } from './checkpoint/readIndex.js';
 export { saveCheckpoint } from './checkpoint/saveCheckpoint.js';
-export { type Checkpoint, loadCheckpoint } from './checkpoint/loadCheckpoint.js';
+export { type Checkpoint, loadCheckpoint, type LoadOptions } from './checkpoint/loadCheckpoint.js';
 export { loadWholeCheckpoint, type LoadWholeOptions } from './checkpoint/loadWholeCheckpoint.js';
 export {
   checkpointName,

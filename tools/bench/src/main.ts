@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { callerPath } from './callerPath.js';
 import { machineLine } from './machine.js';
 import { balanceSuite } from './suites/balance/balance.js';
+import { expertStoreSuite } from './suites/expertStore/expertStore.js';
 import { enginesSuite } from './suites/engines.js';
 import { graphModelsSuite } from './suites/graphModels.js';
 import { kernelsSuite } from './suites/kernels.js';
@@ -30,6 +31,8 @@ const { values: options, positionals } = parseArgs({
     full: { type: 'boolean', default: false },
     compiled: { type: 'boolean', default: false },
     precision: { type: 'string' },
+    rates: { type: 'string', default: '250,500,1000,2000' },
+    direct: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
@@ -85,6 +88,17 @@ const suites: Record<string, () => Promise<string>> = {
           steps: Number(options.steps),
           ...runs,
         }),
+  'expert-store': async () =>
+    options.models === undefined || options.text === undefined
+      ? 'left out: give run folders scmoe and standard with --models FOLDER, and the text they were trained on with --text FILE'
+      : expertStoreSuite({
+          models: callerPath(options.models),
+          path: callerPath(options.text),
+          rates: options.rates.split(',').map(Number),
+          direct: options.direct,
+          ...rounds,
+          ...runs,
+        }),
   pictures: async () =>
     options.images === undefined
       ? 'left out: give pictures with --images FOLDER (the table in the documentation is CIFAR-10)'
@@ -99,7 +113,7 @@ const suites: Record<string, () => Promise<string>> = {
 if (options.help) {
   console.log(
     `npm run bench [-- ${Object.keys(suites).join('|')} ...] [--rounds N] [--compiled] ` +
-      '[--text FILE] [--images FOLDER] [--models FOLDER] [--threads N] [--sequences N,N] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--full]',
+      '[--text FILE] [--images FOLDER] [--models FOLDER] [--threads N] [--sequences N,N] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--rates MB/S,MB/S] [--direct] [--full]',
   );
   process.exit(0);
 }

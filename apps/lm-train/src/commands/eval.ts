@@ -1,8 +1,9 @@
 import { isPretrainedFolder } from '@scmoe/models';
-import { evalCommand } from '@scmoe/run';
+import { evalCommand, type ExpertsElsewhere } from '@scmoe/run';
 
 import { loadData } from '../data/loadData.js';
 import { descriptionIn, openPretrained } from '../openLanguageModel.js';
+import { expertStore } from '../options/expertStoreOptions.js';
 import { program } from '../program.js';
 
 /** The command that measures a trained model. */
@@ -18,6 +19,7 @@ export const evaluation = evalCommand(program, {
       // Text that is named here is all for measuring; only the run's own data has a part that was trained on.
       validationFraction: path === undefined ? trained.settings.validationFraction : 1,
     }),
+  experts: expertStore as ExpertsElsewhere,
   show: ({ loss, metrics }) => [
     `perplexity ${Math.exp(loss).toFixed(3)}`,
     `bits per byte ${metrics['bitsPerByte']!.toFixed(4)}`,

@@ -11,10 +11,12 @@ import { weightFormats, type WeightFormat } from '@scmoe/tensor';
 import { Command, Option } from 'commander';
 
 import { openLanguageModel } from '../openLanguageModel.js';
+import { expertStore, type ExpertStoreFlags } from '../options/expertStoreOptions.js';
 import { sampleText, type SampleTextOptions } from '../sampleText.js';
 
 type GenerateOptions = RuntimeOptions &
-  SampleTextOptions & { prompt: string; adapter?: string; weightFormat: WeightFormat };
+  SampleTextOptions &
+  ExpertStoreFlags & { prompt: string; adapter?: string; weightFormat: WeightFormat };
 
 const collected = (text: string, before: string[] = []) => [...before, text];
 
@@ -66,10 +68,13 @@ export function generateCommand(terminal: Terminal): Command {
         .choices(weightFormats)
         .default('float32'),
     );
+  addOptions(command, expertStore.options);
   addOptions(command, runtimeOptions());
   return command.action(async (path: string, options: GenerateOptions) => {
     const aside = { ...terminal, out: terminal.err };
-    const { model, tokenizer, endTokens, addSpecialTokens } = await openLanguageModel(path, options, aside);
+    const experts = await expertStore.open(options);
+    const opened = await openLanguageModel(path, options, aside, experts);
+    const { model, tokenizer, endTokens, addSpecialTokens } = opened;
     model.storeWeights(options.weightFormat);
     terminal.out.write(options.prompt);
     const start = performance.now();
@@ -81,5 +86,7 @@ export function generateCommand(terminal: Terminal): Command {
     terminal.out.write('\n');
     const seconds = (performance.now() - start) / 1000;
     terminal.err.write(`${count(numTokens)} tokens, ${count(numTokens / seconds)} tokens/s\n`);
+    if (experts) terminal.err.write(`${experts.summary()}\n`);
+    await experts?.close();
   });
 }

@@ -26,6 +26,8 @@ describe('scmoe experts', () => {
     [['convert', file('x'), '--kind', 'dgmoe'], 2, /Allowed choices are top1, top2, standard, shared, scmoe/],
     [['convert', file('x'), '--reinitialize', '2'], 2, /--reinitialize/],
     [['convert', file('x'), '--domains', 'a'], 2, /domains: expected a text for each of at least 2 experts, got 1/],
+    [['pack', file('nowhere')], 2, /required option '-o, --out <folder>' not specified/],
+    [['pack', file('nowhere'), '-o', file('x')], 1, /^scmoe: There is no checkpoint .*nowhere: it does not exist/],
     [['grow'], 2, /unknown command 'grow'/],
   ])('says what is wrong: %j', async (args, code, message) => {
     const outcome = await scmoe('experts', ...args);
@@ -37,6 +39,7 @@ describe('scmoe experts', () => {
     ['prune', ['--out', '--criterion', '--before', '--text', '--ranks', '--mode', '--random-draws']],
     ['place', ['--texts', '--objective', '--nodes', '--out', '--batches']],
     ['convert', ['--out', '--method', '--kind', '--noise', '--reinitialize', '--domains', '--width', '--format']],
+    ['pack', ['--out']],
     ['report', ['--text', '--batches', '--output', '--json']],
   ])('%s lists its options', async (name, options) => {
     const { code, out } = await scmoe('experts', name, '--help');

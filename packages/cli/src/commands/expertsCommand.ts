@@ -2,6 +2,7 @@ import type { Terminal } from '@scmoe/comm/launch';
 import { Command } from 'commander';
 
 import { convertCommand } from './experts/convertCommand.js';
+import { packCommand } from './experts/packCommand.js';
 import { placeCommand } from './experts/placeCommand.js';
 import { pruneCommand } from './experts/pruneCommand.js';
 import { reportCommand } from './experts/reportCommand.js';
@@ -13,5 +14,6 @@ export function expertsCommand(terminal: Terminal): Command {
     .addCommand(reportCommand(terminal))
     .addCommand(pruneCommand(terminal))
     .addCommand(placeCommand(terminal))
-    .addCommand(convertCommand(terminal));
+    .addCommand(convertCommand(terminal))
+    .addCommand(packCommand(terminal));
 }

@@ -24,6 +24,9 @@ interface ServeFlags {
   threads?: number;
   precision: 'float32' | 'bf16';
   weightFormat: 'float32' | 'bfloat16' | 'int8';
+  expertStore?: string;
+  expertCacheMib: number;
+  expertPrefetch: 'known' | 'guess' | 'none';
 }
 
 /** `scmoe serve`: an HTTP server over a model, for clients of OpenAI's API. */
@@ -73,6 +76,13 @@ export function serveCommand(terminal: Terminal): Command {
         .choices(['float32', 'bfloat16', 'int8'])
         .default('float32'),
     )
+    .option('--expert-store <folder>', 'read the experts from what `scmoe experts pack` has written of this checkpoint')
+    .option('--expert-cache-mib <n>', 'memory for experts of a store', wholeNumber(1), 256)
+    .addOption(
+      new Option('--expert-prefetch <when>', 'read experts when their route is known, guessed as well, or needed')
+        .choices(['known', 'guess', 'none'])
+        .default('known'),
+    )
     .action((folder: string, flags: ServeFlags) => serve(folder, flags, terminal));
 }
 
@@ -97,7 +107,9 @@ async function serve(folder: string, flags: ServeFlags, terminal: Terminal): Pro
   // Before the model is loaded, which takes its time.
   checkServerOptions(options);
   say(await startBackend(flags));
+  const experts = await openExperts(flags);
   const served = await openServedModel(folder, {
+    ...(experts && { experts }),
     ...(name !== undefined && { name }),
     ...(chatTemplate !== undefined && { chatTemplateFile: chatTemplate }),
     weightFormat: flags.weightFormat,
@@ -117,9 +129,17 @@ async function serve(folder: string, flags: ServeFlags, terminal: Terminal): Pro
     void told.second.then(() => server.close({ graceMs: 0 }));
     await closed;
     served.model.dispose();
+    if (experts) say(experts.summary());
+    await experts?.close();
   } finally {
     told.stop();
   }
+}
+
+async function openExperts({ expertStore, expertCacheMib, expertPrefetch: prefetch }: ServeFlags) {
+  if (expertStore === undefined) return undefined;
+  const { openModelExperts } = await import('@scmoe/experts');
+  return openModelExperts(expertStore, { cacheBytes: expertCacheMib * 2 ** 20, prefetch });
 }
 
 function port(): Option {

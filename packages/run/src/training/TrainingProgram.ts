@@ -1,5 +1,6 @@
 import type { Communicator } from '@scmoe/comm';
 import type { ExpertShard, StageReport } from '@scmoe/layer';
+import type { ModelExpertSource } from '@scmoe/models';
 import type { Batch, EvaluationResult, JsonObject, RunFolder, Trainable } from '@scmoe/trainer';
 import type * as tf from '@tensorflow/tfjs';
 
@@ -34,6 +35,8 @@ export interface ModelOptions {
   maxValues?: number;
   /** This rank's place among those that share the experts; all of them are here where there is none. */
   experts?: ExpertShard;
+  /** Computes the experts, which are no parameters of the model then. */
+  expertSource?: ModelExpertSource;
 }
 
 /** A model in words and numbers. */

@@ -1,3 +1,4 @@
+import { UserError } from '@scmoe/errors';
 import type { EvaluationResult } from '@scmoe/trainer';
 import { Command } from 'commander';
 
@@ -7,6 +8,7 @@ import { addOptions } from '../options/OptionGroup.js';
 import { wholeNumber } from '../options/parsers.js';
 import { runtimeOptions, type RuntimeOptions } from '../options/runtimeOptions.js';
 import { count } from '../report/format.js';
+import type { ExpertsElsewhere } from './ExpertsElsewhere.js';
 import type { OpenedModel } from './openModel.js';
 import { openTrainedModel } from './openTrainedModel.js';
 import { trainable } from './trainable.js';
@@ -28,6 +30,8 @@ export interface EvalCommandOptions<Types extends ProgramTypes> {
   openData: (opened: OpenedModel<Types>, path: string | undefined, terminal: Terminal) => Promise<Types['data']>;
   /** What is shown between the loss and the number of samples: `top1 93.10 %`. */
   show: (result: EvaluationResult) => string[];
+  /** Where the experts of a model may be beside its checkpoint. Default: nowhere. */
+  experts?: ExpertsElsewhere;
 }
 
 interface CommandOptions extends RuntimeOptions {
@@ -39,7 +43,7 @@ interface CommandOptions extends RuntimeOptions {
 /** The `eval` command of a program, which measures a trained model as validation does in training. */
 export function evalCommand<Types extends ProgramTypes>(
   program: TrainingProgram<Types>,
-  { description, dataHelp, openData, openOther, show }: EvalCommandOptions<Types>,
+  { description, dataHelp, openData, openOther, show, experts: elsewhere }: EvalCommandOptions<Types>,
 ): MakeCommand {
   const { name: samples, unit } = program.samples;
   return (terminal) => {
@@ -49,10 +53,17 @@ export function evalCommand<Types extends ProgramTypes>(
       .option('--data <path>', dataHelp)
       .option('--eval-batches <n>', 'batches, spread evenly over the data; 0: all of them', wholeNumber(0), 0)
       .option('--batch-size <n>', `${samples} per batch (default: the run's)`, wholeNumber(1));
+    if (elsewhere) addOptions(command, elsewhere.options);
     addOptions(command, runtimeOptions());
     return command.action(async (path: string, options: CommandOptions) => {
+      const experts = await elsewhere?.open(options);
       const other = await openOther?.(path, options, terminal);
-      const trained = other ?? (await openTrainedModel(program, path, options, terminal));
+      if (other && experts)
+        throw new UserError(
+          `${path}: expected a run or checkpoint of ${program.name} beside a store of experts, got another folder.`,
+          { exitCode: 2 },
+        );
+      const trained = other ?? (await openTrainedModel(program, path, options, terminal, experts));
       const data = await openData(trained, options.data, terminal);
       say(terminal, `data: ${data.line}`);
       const { evalBatches, batchSize = trained.settings.batchSize } = options;
@@ -61,7 +72,9 @@ export function evalCommand<Types extends ProgramTypes>(
       const result = await program.evaluate(trainable(trained.model, { measure }), data, settings);
       const numbers = [`loss ${result.loss.toFixed(4)}`, ...show(result), `${unit} ${count(result.weight)}`];
       say(terminal, numbers.join('  '));
+      if (experts) say(terminal, experts.summary());
       await data.close?.();
+      await experts?.close();
     });
   };
 }

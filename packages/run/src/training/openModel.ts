@@ -11,6 +11,7 @@ import {
 import { checkSizes, numValues } from '../options/checkSizes.js';
 import { checkStored } from '../options/checkStored.js';
 import { buildModel } from './buildModel.js';
+import type { OpenedExperts } from './ExpertsElsewhere.js';
 import { settingGroups } from './settingGroups.js';
 import type { ProgramTypes, TrainingProgram } from './TrainingProgram.js';
 
@@ -32,21 +33,28 @@ export interface TrainedModel<Types extends ProgramTypes> extends OpenedModel<Ty
  * Loads the model of a checkpoint or run folder; `latest` is the newest one under `runDir`. Where the run has averaged its
  * parameters, the model has the averages.
  *
+ * @param experts its experts, where they are not taken from the checkpoint
  * @throws UserError when there is no such checkpoint, or it is damaged or of another program.
  */
 export async function openModel<Types extends ProgramTypes>(
   program: TrainingProgram<Types>,
   path: string,
   runDir: string,
+  experts?: OpenedExperts,
 ): Promise<TrainedModel<Types>> {
   const found = path === 'latest' ? await findLatestCheckpoint(runDir) : await findCheckpoint(path);
-  const checkpoint = await loadWholeCheckpoint(found, { isSharded: isExpertParameter });
+  const checkpoint = await loadWholeCheckpoint(found, {
+    isSharded: isExpertParameter,
+    ...(experts && { skip: isExpertParameter }),
+  });
+  experts?.expectPackedFrom(checkpoint);
   checkStored(checkpoint, settingGroups(program));
   checkSizes(checkpoint, settingGroups(program));
   const settings: Types['settings'] = checkpoint.index.config as unknown as Types['settings'];
   const model = buildModel(program, settings, checkpoint.dataDescription, {
     seed: settings.seed,
     maxValues: numValues(checkpoint),
+    ...(experts && { expertSource: experts.source }),
   });
   const parameters = { ...checkpoint.parameters, ...averagesIn(checkpoint.optimizerState) };
   restoreVariables({ ...model.variables, ...model.buffers }, parameters);

@@ -1,5 +1,6 @@
 import { say, type Terminal } from '../cli/Terminal.js';
 import type { RuntimeOptions } from '../options/runtimeOptions.js';
+import type { OpenedExperts } from './ExpertsElsewhere.js';
 import { openModel, type TrainedModel } from './openModel.js';
 import { startBackend } from './startBackend.js';
 import type { ProgramTypes, TrainingProgram } from './TrainingProgram.js';
@@ -15,9 +16,10 @@ export async function openTrainedModel<Types extends ProgramTypes>(
   path: string,
   options: RuntimeOptions,
   terminal: Terminal,
+  experts?: OpenedExperts,
 ): Promise<TrainedModel<Types>> {
   say(terminal, await startBackend(options));
-  const trained = await openModel(program, path, options.runDir);
+  const trained = await openModel(program, path, options.runDir, experts);
   say(terminal, `checkpoint: ${trained.checkpoint.path}`);
   return trained;
 }

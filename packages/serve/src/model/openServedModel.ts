@@ -15,6 +15,7 @@ import {
   type GptConfig,
   type LanguageModelDescription,
   type LongcatFlash,
+  type ModelExpertSource,
 } from '@scmoe/models';
 import type { WeightFormat } from '@scmoe/tensor';
 import {
@@ -39,6 +40,15 @@ export interface OpenOptions {
   chatTemplateFile?: string;
   /** What the matrices are rounded to and kept in. Default: float32, as they are. */
   weightFormat?: WeightFormat;
+  /** The experts of a run or checkpoint, where they are not taken from it but from a disk while the model runs. */
+  experts?: ServedExperts;
+}
+
+/** The experts of a model beside its checkpoint: a store that @scmoe/experts has opened. */
+export interface ServedExperts {
+  source: ModelExpertSource;
+  /** @throws UserError where they are those of another checkpoint */
+  expectPackedFrom(checkpoint: Checkpoint): void;
 }
 
 /**
@@ -49,10 +59,14 @@ export interface OpenOptions {
  */
 export async function openServedModel(
   folder: string,
-  { name = basename(resolve(folder)), chatTemplateFile, weightFormat = 'float32' }: OpenOptions = {},
+  { name = basename(resolve(folder)), chatTemplateFile, weightFormat = 'float32', experts }: OpenOptions = {},
 ): Promise<ServedModel> {
-  const open = (await isPretrainedFolder(folder)) ? openPublic : openRun;
-  const opened = await open(folder, weightFormat);
+  const isPublic = await isPretrainedFolder(folder);
+  if (isPublic && experts)
+    throw new UserError(
+      `${folder}: expected a run or checkpoint of lm-train beside a store of experts, got a public model.`,
+    );
+  const opened = isPublic ? await openPublic(folder, weightFormat) : await openRun(folder, { weightFormat, experts });
   const template = await readChatTemplate(folder, opened.tokenizer, chatTemplateFile);
   return { name, ...opened, ...(template && { chatTemplate: template }) };
 }
@@ -66,8 +80,15 @@ async function openPublic(folder: string, weightFormat: WeightFormat): Promise<O
 }
 
 /** A run folder or checkpoint of ours. */
-async function openRun(path: string, weightFormat: WeightFormat): Promise<Omit<ServedModel, 'name'>> {
-  const checkpoint = await loadWholeCheckpoint(await findCheckpoint(path), { isSharded: isExpertParameter });
+async function openRun(
+  path: string,
+  { weightFormat, experts }: { weightFormat: WeightFormat; experts: ServedExperts | undefined },
+): Promise<Omit<ServedModel, 'name'>> {
+  const checkpoint = await loadWholeCheckpoint(await findCheckpoint(path), {
+    isSharded: isExpertParameter,
+    ...(experts && { skip: isExpertParameter }),
+  });
+  experts?.expectPackedFrom(checkpoint);
   const described = checkpoint.dataDescription as {
     tokenizer?: TokenizerDescription;
     vocabSize?: number;
@@ -76,7 +97,7 @@ async function openRun(path: string, weightFormat: WeightFormat): Promise<Omit<S
   if (typeof described.tokenizer !== 'object' || typeof described.vocabSize !== 'number')
     throw new UserError(`${checkpoint.path}: expected the checkpoint of a language model, with its tokenizer.`);
   const tokenizer = await restoreTokenizer(described.tokenizer);
-  const model = modelOf(checkpoint, described.vocabSize, described.model);
+  const model = modelOf(checkpoint, described.vocabSize, { described: described.model, experts });
   const parameters = { ...checkpoint.parameters, ...averagesIn(checkpoint.optimizerState) };
   restoreVariables({ ...model.variables, ...model.buffers }, parameters);
   model.mergeAdapter();
@@ -90,7 +111,7 @@ async function openRun(path: string, weightFormat: WeightFormat): Promise<Omit<S
 function modelOf(
   { path, index, parameters }: Checkpoint,
   vocabSize: number,
-  described?: LanguageModelDescription,
+  { described, experts }: { described: LanguageModelDescription | undefined; experts: ServedExperts | undefined },
 ): Gpt | LongcatFlash {
   const settings = index.config as Record<string, unknown>;
   const numValues = Object.values(parameters).reduce((sum, { data }) => sum + data.length, 0);
@@ -106,7 +127,7 @@ function modelOf(
     moe: pickOptions(settings, moeOptions),
   } as unknown as GptConfig;
   try {
-    const initial = { seed: 0, maxValues: numValues };
+    const initial = { seed: 0, maxValues: numValues, ...(experts && { expertSource: experts.source }) };
     return described ? createLanguageModel(described, initial) : new Gpt(config, initial);
   } catch (error) {
     throw new UserError(`${path}: the model can't be built: ${(error as Error).message}`, { cause: error });

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
-import { readSafetensors, SafetensorsError } from '@scmoe/tensor';
+import { openSafetensors, type readSafetensors, SafetensorsError } from '@scmoe/tensor';
 
 import { fileError } from '../fileError.js';
 import { type CheckpointIndex, dataFile, type JsonObject, modelFile, optimizerFile } from './CheckpointIndex.js';
@@ -23,19 +23,25 @@ export interface Checkpoint {
   optimizerState: StoredTensors;
 }
 
+/** Options of `loadCheckpoint`. */
+export interface LoadOptions {
+  /**
+   * When the checkpoint is damaged, take the newest earlier one of the same run that is whole, and report what was wrong
+   * with each that was passed over. Default: a damaged checkpoint is an error.
+   */
+  fallback?: (problem: UserError) => void;
+  /** Tensors that are left out, by their names: those that are in no memory but on a disk, for one. Default: none. */
+  skip?: (name: string) => boolean;
+}
+
 /**
  * Loads the checkpoint in a `step-000123` folder after it has verified the checksum of every file.
  *
- * @param fallback when the checkpoint is damaged, take the newest earlier one of the same run that is whole, and report
- *   what was wrong with each that was passed over; without it a damaged checkpoint is an error
  * @throws UserError when the checkpoint is damaged, incomplete, or of another program.
  */
-export async function loadCheckpoint(
-  path: string,
-  { fallback }: { fallback?: (problem: UserError) => void } = {},
-): Promise<Checkpoint> {
+export async function loadCheckpoint(path: string, { fallback, skip }: LoadOptions = {}): Promise<Checkpoint> {
   try {
-    return await load(path);
+    return await load(path, skip);
   } catch (error) {
     const earlier = error instanceof UserError ? await checkpointBefore(path) : undefined;
     if (!earlier) throw error;
@@ -43,11 +49,11 @@ export async function loadCheckpoint(
       throw new UserError(`${(error as UserError).message} The checkpoint before it is ${earlier}`, { cause: error });
     }
     fallback(error as UserError);
-    return loadCheckpoint(earlier, { fallback });
+    return loadCheckpoint(earlier, { fallback, skip });
   }
 }
 
-async function load(path: string): Promise<Checkpoint> {
+async function load(path: string, skip?: (name: string) => boolean): Promise<Checkpoint> {
   const index = await readIndex(path);
   const named = stepOf(path);
   if (named !== undefined && named !== index.step) {
@@ -58,8 +64,8 @@ async function load(path: string): Promise<Checkpoint> {
     path,
     index,
     dataDescription: await readDescription(join(path, dataFile)),
-    parameters: await readTensors(join(path, modelFile)),
-    optimizerState: await readTensors(join(path, optimizerFile)),
+    parameters: await readTensors(join(path, modelFile), skip),
+    optimizerState: await readTensors(join(path, optimizerFile), skip),
   };
 }
 
@@ -74,12 +80,20 @@ async function readDescription(file: string): Promise<JsonObject> {
   throw new UserError(`Can't read ${file}: expected an object, got something else.`);
 }
 
-async function readTensors(file: string): Promise<StoredTensors> {
+async function readTensors(path: string, skip = (_: string) => false): Promise<StoredTensors> {
   try {
-    return (await readSafetensors(file)).tensors;
+    const file = await openSafetensors(path);
+    try {
+      const names = file.entries.map(({ name }) => name).filter((name) => !skip(name));
+      const tensors: [string, StoredTensors[string]][] = [];
+      for (const name of names) tensors.push([name, await file.read(name)]);
+      return Object.fromEntries(tensors);
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     if (error instanceof SafetensorsError) throw new UserError(`Can't read ${error.message}.`, { cause: error });
-    throw fileError(`read ${file}`, error);
+    throw fileError(`read ${path}`, error);
   }
 }
 

@@ -4,15 +4,19 @@ import { dirname, join as joinPath, resolve } from 'node:path';
 import { UserError } from '@scmoe/errors';
 
 import type { CheckpointPart } from './CheckpointPart.js';
-import { type Checkpoint, checkpointBefore, loadCheckpoint, type StoredTensors } from './loadCheckpoint.js';
+import {
+  type Checkpoint,
+  checkpointBefore,
+  loadCheckpoint,
+  type LoadOptions,
+  type StoredTensors,
+} from './loadCheckpoint.js';
 import { checkpointName, partFolder } from './listCheckpoints.js';
 
 /** Options of `loadWholeCheckpoint`. */
-export interface LoadWholeOptions {
+export interface LoadWholeOptions extends LoadOptions {
   /** Whether ranks share a tensor out along its first axis, by its name: those of the experts. */
   isSharded: (name: string) => boolean;
-  /** Takes an earlier checkpoint, and hears why, as in `loadCheckpoint`. */
-  fallback?: (problem: UserError) => void;
 }
 
 /**
@@ -23,8 +27,8 @@ export interface LoadWholeOptions {
  * @throws UserError when it is damaged, incomplete, or of another program, naming the rank whose part is missing
  */
 export async function loadWholeCheckpoint(path: string, options: LoadWholeOptions): Promise<Checkpoint> {
-  const { fallback } = options;
-  const own = await loadCheckpoint(path, { fallback });
+  const { fallback, skip } = options;
+  const own = await loadCheckpoint(path, { fallback, skip });
   const { part } = own.index;
   if (part === undefined) return own;
   try {
@@ -40,7 +44,7 @@ export async function loadWholeCheckpoint(path: string, options: LoadWholeOption
 async function joinParts(
   own: Checkpoint,
   { rank, size, expertParallel, id }: CheckpointPart,
-  { isSharded }: LoadWholeOptions,
+  { isSharded, skip }: LoadWholeOptions,
 ): Promise<Checkpoint> {
   const { part: _, ...index } = own.index;
   const folder = dirname(dirname(resolve(own.path)));
@@ -56,7 +60,7 @@ async function joinParts(
           "Copy it there from that rank's host, or go on with as many ranks, each of which finds its own.",
       );
     }
-    const part = member === rank ? own : await loadCheckpoint(path);
+    const part = member === rank ? own : await loadCheckpoint(path, { skip });
     if (part.index.part?.id !== id) throw new UserError(`Checkpoint ${what}, and ${path} is of another checkpoint.`);
     parts.push(part);
   }
