@@ -1,4 +1,4 @@
-import type { Gpt } from '@scmoe/models';
+import type { LanguageModel } from '@scmoe/models';
 import type { TokenBatch } from '@scmoe/trainer';
 
 import type { LanguageData } from './data/loadData.js';
@@ -7,7 +7,7 @@ import type { Settings } from './options/Settings.js';
 
 /** The types of lm-train. */
 export interface LanguageTypes {
-  model: Gpt;
+  model: LanguageModel<object>;
   data: LanguageData;
   settings: Settings;
   batch: TokenBatch;

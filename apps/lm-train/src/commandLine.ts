@@ -1,6 +1,7 @@
 import { type CommandLine, trainCommand } from '@scmoe/run';
 
 import { evaluation } from './commands/eval.js';
+import { exportCommand } from './commands/export.js';
 import { generateCommand } from './commands/generate.js';
 import { program } from './program.js';
 
@@ -8,5 +9,5 @@ import { program } from './program.js';
 export const commandLine: CommandLine = {
   name: program.name,
   description: 'Trains, evaluates and samples GPT-style language models with shortcut-connected mixtures of experts.',
-  commands: [trainCommand(program), evaluation, generateCommand],
+  commands: [trainCommand(program), evaluation, generateCommand, exportCommand],
 };

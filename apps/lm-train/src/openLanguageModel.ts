@@ -1,21 +1,67 @@
-import { openTrainedModel, type RuntimeOptions, type Terminal, type TrainedModel } from '@scmoe/run';
-import { restoreTokenizer, type Tokenizer } from '@scmoe/trainer';
+import { generationTokens, isPretrainedFolder, LanguageModel, loadAdapter, loadPretrained } from '@scmoe/models';
+import { openTrainedModel, type RuntimeOptions, say, startBackend, type Terminal, type OpenedModel } from '@scmoe/run';
+import { type JsonObject, readHuggingFaceTokenizer, restoreTokenizer, type Tokenizer } from '@scmoe/trainer';
 
 import type { DataDescription } from './data/loadData.js';
 import type { LanguageTypes } from './LanguageTypes.js';
+import type { Settings } from './options/Settings.js';
+import { asUserError } from './pretrained/asUserError.js';
 import { program } from './program.js';
 
 /** What the checkpoint of a model keeps of its data. */
-export function descriptionIn({ checkpoint }: TrainedModel<LanguageTypes>): DataDescription {
+export function descriptionIn({ checkpoint }: OpenedModel<LanguageTypes>): DataDescription {
   return checkpoint.dataDescription as unknown as DataDescription;
 }
 
-/** Loads the model of a checkpoint or run folder with its tokenizer, and says what it took. */
+/** How a model is opened. */
+export interface OpenOptions extends RuntimeOptions {
+  /** Folder of PEFT with an adapter, which is merged; for folders of transformers. */
+  adapter?: string;
+}
+
+/** A model with its tokenizer, and which tokens end and begin its texts. */
+export interface OpenedLanguageModel extends OpenedModel<LanguageTypes> {
+  tokenizer: Tokenizer;
+  endTokens: readonly number[];
+  /** Whether prompts begin with what the tokenizer puts before a text. */
+  addSpecialTokens: boolean;
+}
+
+/** Loads the model of a checkpoint or run folder, or of a folder of transformers, with its tokenizer, and says what it took. */
 export async function openLanguageModel(
   path: string,
-  options: RuntimeOptions,
+  options: OpenOptions,
   terminal: Terminal,
-): Promise<TrainedModel<LanguageTypes> & { tokenizer: Tokenizer }> {
-  const trained = await openTrainedModel(program, path, options, terminal);
-  return { ...trained, tokenizer: await restoreTokenizer(descriptionIn(trained).tokenizer) };
+): Promise<OpenedLanguageModel> {
+  const isPublic = path !== 'latest' && (await isPretrainedFolder(path));
+  const trained = isPublic
+    ? await openPretrained(path, options, terminal)
+    : await openTrainedModel(program, path, options, terminal);
+  const { model } = trained;
+  model.mergeAdapter();
+  const tokenizer = await restoreTokenizer(descriptionIn(trained).tokenizer);
+  const own = tokenizer.endOfText === undefined ? [] : [tokenizer.endOfText];
+  return { ...trained, tokenizer, endTokens: [...generationTokens(model).eos, ...own], addSpecialTokens: isPublic };
+}
+
+/** A folder of transformers, with the settings that measuring it needs. */
+export async function openPretrained(
+  path: string,
+  options: OpenOptions,
+  terminal: Terminal,
+): Promise<OpenedModel<LanguageTypes>> {
+  say(terminal, await startBackend(options));
+  const { model, tokenizer } = await asUserError(async () => {
+    const found = await readHuggingFaceTokenizer(path);
+    const loaded = await loadPretrained(path, { as: LanguageModel });
+    if (options.adapter !== undefined) await loadAdapter(loaded, options.adapter);
+    return { model: loaded as LanguageModel<object>, tokenizer: found };
+  });
+  const from = options.adapter === undefined ? '' : `, with the adapters of ${options.adapter}`;
+  say(terminal, `model: ${path}${from}`);
+  const description: DataDescription = { tokenizer: tokenizer.description, vocabSize: tokenizer.vocabSize };
+  const { sequenceLength } = model.config as { sequenceLength: number };
+  const settings = { batchSize: 4, sequenceLength: Math.min(sequenceLength, 256), validationFraction: 0.1 };
+  const checkpoint = { path, dataDescription: description as unknown as JsonObject };
+  return { model, settings: settings as Settings, checkpoint };
 }

@@ -1,14 +1,18 @@
-import { Gpt } from '@scmoe/models';
+import { createLanguageModel, Gpt, type GptConfig } from '@scmoe/models';
 import { expertOptions, expertsInWords, type TrainingProgram } from '@scmoe/run';
-import { randomTokenBatches, type TokenizerDescription } from '@scmoe/trainer';
+import { randomTokenBatches } from '@scmoe/trainer';
 
 import { type DataDescription, loadData } from './data/loadData.js';
 import { evaluateLanguage } from './evaluateLanguage.js';
 import type { LanguageTypes } from './LanguageTypes.js';
 import { gptConfig } from './model/gptConfig.js';
 import { dataOptions } from './options/dataOptions.js';
+import { fineTuneOptions } from './options/fineTuneOptions.js';
 import { modelOptions } from './options/modelOptions.js';
 import { sampleOptions } from './options/sampleOptions.js';
+import { pretrainedSettings } from './pretrained/pretrainedSettings.js';
+import { startFromPretrained } from './pretrained/startFromPretrained.js';
+import { trainedModel } from './pretrained/trainedModel.js';
 import { reportResult } from './report/reportResult.js';
 
 /** What is special to training a language model. */
@@ -16,24 +20,31 @@ export const program: TrainingProgram<LanguageTypes> = {
   name: 'lm-train',
   runName: 'lm',
   samples: { name: 'sequences', unit: 'tokens', unitsEach: ({ sequenceLength }) => sequenceLength },
-  settings: [modelOptions(), ...expertOptions(), dataOptions()],
+  settings: [modelOptions(), ...expertOptions(), dataOptions(), fineTuneOptions()],
   flags: sampleOptions(),
 
+  completeSettings: pretrainedSettings,
+  initialize: (model, settings, _, terminal) => startFromPretrained(model, settings, terminal),
   loadData: async (settings, described) => {
-    const tokenizer = described ? (described['tokenizer'] as unknown as TokenizerDescription) : settings.tokenizer;
-    const data = await loadData({ ...settings, tokenizer });
+    const { tokenizer = settings.tokenizer, model = await trainedModel(settings) } = (described ??
+      {}) as Partial<DataDescription>;
+    const data = await loadData({ ...settings, tokenizer, model });
     // Its model may know more tokens than the tokenizer: public embeddings are padded.
     return described ? { ...data, description: described } : data;
   },
   createModel: (settings, described, options) => {
-    const { vocabSize } = described as unknown as DataDescription;
-    return new Gpt(gptConfig(settings, vocabSize), options);
+    const { vocabSize, model } = described as unknown as DataDescription;
+    return model ? createLanguageModel(model, options) : new Gpt(gptConfig(settings, vocabSize), options);
   },
   describe: (model, settings) => {
-    const { kind, numLayers, dModel, numHeads, sequenceLength } = settings;
-    const sizes = `${numLayers} blocks of width ${dModel}, ${numHeads} heads, sequence ${sequenceLength}`;
+    const { numLayers, dModel, numHeads } = model.config as Pick<GptConfig, 'numLayers' | 'dModel' | 'numHeads'>;
+    const sizes = `${numLayers} blocks of width ${dModel}, ${numHeads} heads, sequence ${settings.sequenceLength}`;
+    const experts = model.numExperts > 0 ? `, ${model.numExperts} experts` : '';
+    const isPublic = settings.init !== undefined;
     return {
-      line: `${kind} GPT, ${sizes}${expertsInWords(settings)}`,
+      line: isPublic
+        ? `${settings.init}, ${sizes}${experts}`
+        : `${settings.kind} GPT, ${sizes}${expertsInWords(settings)}`,
       flopsPerUnit: model.flopsPerToken(),
       leastBytesPerUnit: model.leastBytesPerToken(),
     };

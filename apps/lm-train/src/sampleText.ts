@@ -1,5 +1,5 @@
 import { UserError } from '@scmoe/errors';
-import { type Gpt, type SamplingOptions, StopFinder } from '@scmoe/models';
+import { type LanguageModel, type SamplingOptions, StopFinder } from '@scmoe/models';
 import { streamDecoder, type Tokenizer } from '@scmoe/trainer';
 
 export interface SampleTextOptions extends SamplingOptions {
@@ -7,6 +7,10 @@ export interface SampleTextOptions extends SamplingOptions {
   seed: number;
   /** Strings before which the text ends. */
   stop?: readonly string[];
+  /** Tokens that end a document; by default that of the tokenizer. */
+  endTokens?: readonly number[];
+  /** Whether the prompt begins with what the tokenizer puts before a text; by default it does not. */
+  addSpecialTokens?: boolean;
   /** The text ends where the model ends a document; else an empty line stands there, and it goes on. */
   stopAtEnd?: boolean;
 }
@@ -17,13 +21,14 @@ export interface SampleTextOptions extends SamplingOptions {
  * @throws UserError when the prompt is empty and the vocabulary has no token to start from.
  */
 export async function sampleText(
-  model: Gpt,
+  model: Pick<LanguageModel<object>, 'generate'>,
   tokenizer: Tokenizer,
   prompt: string,
-  { maxTokens, seed, stop = [], stopAtEnd = false, ...sampling }: SampleTextOptions,
+  { maxTokens, seed, stop = [], stopAtEnd = false, endTokens, addSpecialTokens, ...sampling }: SampleTextOptions,
   onText: (text: string) => void,
 ): Promise<number> {
-  const ids = Array.from(tokenizer.encode(Buffer.from(prompt)));
+  const ends = endTokens ?? (tokenizer.endOfText === undefined ? [] : [tokenizer.endOfText]);
+  const ids = Array.from(tokenizer.encode(Buffer.from(prompt), { addSpecialTokens }));
   // In training every document follows the end of another one, so that token starts a new text.
   if (ids.length === 0 && tokenizer.endOfText !== undefined) ids.push(tokenizer.endOfText);
   if (ids.length === 0) throw new UserError('--prompt: expected at least one character, got none.', { exitCode: 2 });
@@ -36,11 +41,11 @@ export async function sampleText(
   await model.generate(ids, {
     ...sampling,
     maxNewTokens: maxTokens,
-    stopTokens: stopAtEnd && tokenizer.endOfText !== undefined ? [tokenizer.endOfText] : [],
+    stopTokens: stopAtEnd ? [...ends] : [],
     seed,
     onToken: (id: number) => {
       numTokens++;
-      write(finder.push(id === tokenizer.endOfText ? '\n\n' : decode(id)));
+      write(finder.push(ends.includes(id) ? '\n\n' : decode(id)));
       return !finder.found;
     },
   });

@@ -1,11 +1,11 @@
-import { openTrainedModel, type RuntimeOptions, type Terminal, type TrainedModel } from '@scmoe/run';
+import { openTrainedModel, type RuntimeOptions, type Terminal, type OpenedModel, type TrainedModel } from '@scmoe/run';
 
 import type { DataDescription } from './data/loadPictures.js';
 import { program } from './program.js';
 import type { VisionTypes } from './VisionTypes.js';
 
 /** What the checkpoint of a model keeps of its data. */
-export function descriptionIn({ checkpoint }: TrainedModel<VisionTypes>): DataDescription {
+export function descriptionIn({ checkpoint }: OpenedModel<VisionTypes>): DataDescription {
   return checkpoint.dataDescription as unknown as DataDescription;
 }
 

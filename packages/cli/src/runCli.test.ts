@@ -34,6 +34,7 @@ describe('--help', () => {
       'flight-recorder',
       'engines',
       'timeline',
+      'plan',
       'simulate',
       'experts',
       'serve',

@@ -6,6 +6,7 @@ import { enginesCommand } from './commands/enginesCommand.js';
 import { expertsCommand } from './commands/expertsCommand.js';
 import { flightRecorderCommand } from './commands/flightRecorderCommand.js';
 import { launchCommand } from './commands/launchCommand.js';
+import { planCommand } from './commands/planCommand.js';
 import { serveCommand } from './commands/serveCommand.js';
 import { simulateCommand } from './commands/simulateCommand.js';
 import { timelineCommand } from './commands/timelineCommand.js';
@@ -30,9 +31,15 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     .showHelpAfterError('(--help lists the options)');
   const commands = [
     launchCommand(terminal, (code) => (exitCode = code)),
-    ...[flightRecorderCommand, enginesCommand, timelineCommand, simulateCommand, expertsCommand, serveCommand].map(
-      (make) => make(terminal),
-    ),
+    ...[
+      flightRecorderCommand,
+      enginesCommand,
+      timelineCommand,
+      planCommand,
+      simulateCommand,
+      expertsCommand,
+      serveCommand,
+    ].map((make) => make(terminal)),
   ];
   // Commands made elsewhere don't inherit these settings by themselves.
   for (const command of commands) {

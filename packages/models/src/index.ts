@@ -66,7 +66,11 @@ export { resolveVit, vitOptions, type Pooling, type ResolvedVit, type Stem, type
 export { vitCosts, type VitCosts } from './vit/vitCosts.js';
 export { vitSpecs } from './vit/vitSpecs.js';
 export { generationTokens, type GenerationTokens } from './huggingFace/config/generationTokens.js';
+export { createLanguageModel } from './huggingFace/description/createLanguageModel.js';
+export type { LanguageModelDescription } from './huggingFace/description/LanguageModelDescription.js';
 export {
+  describePretrained,
+  isPretrainedFolder,
   loadAdapter,
   loadPretrained,
   readHuggingFace,
@@ -77,6 +81,7 @@ export {
   type AnyPretrained,
   type ClassifierOptions,
   type ExpectedModel,
+  type FineTuneOptions,
   type JsonObject,
   type LoadOptions,
   type ModelClass,

@@ -30,7 +30,7 @@ export { type CountDisplay, showCount } from './report/showCount.js';
 export { tableLines } from './report/tableLines.js';
 
 export { evalCommand, type EvalCommandOptions } from './training/evalCommand.js';
-export { openModel, type TrainedModel } from './training/openModel.js';
+export { openModel, type OpenedModel, type TrainedModel } from './training/openModel.js';
 export { openTrainedModel } from './training/openTrainedModel.js';
 export type { PassOptions, PassResult, RunModel } from './training/RunModel.js';
 export { runTraining } from './training/runTraining.js';

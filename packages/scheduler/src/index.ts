@@ -15,6 +15,8 @@ export {
   type PlanOverlapOptions,
   type RankCosts,
 } from './choose/planOverlap.js';
+export { explainChoice } from './choose/explainChoice.js';
+export { rankPlans, type RankedPlan, type RankPlansOptions } from './choose/rankPlans.js';
 export type { DirectionChoice, OverlapChoice, PlanKind } from './choose/OverlapChoice.js';
 export { chunkCosts, type ChunkCostOptions } from './costs/chunkCosts.js';
 export { wholeCosts } from './costs/wholeCosts.js';

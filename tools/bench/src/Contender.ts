@@ -11,6 +11,9 @@ interface Done {
   seconds: number;
   loss: number;
   peakBytes?: number;
+  /** Bytes of tensors alone: between steps, and the most that there were. */
+  heldBytes?: number;
+  peakTensorBytes?: number;
   /** Kernel calls of one step. */
   kernelCalls?: number;
 }

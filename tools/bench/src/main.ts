@@ -8,6 +8,7 @@ import { enginesSuite } from './suites/engines.js';
 import { graphModelsSuite } from './suites/graphModels.js';
 import { kernelsSuite } from './suites/kernels.js';
 import { madSuite } from './suites/mad/mad.js';
+import { memorySuite } from './suites/memory.js';
 import { picturesSuite } from './suites/pictures/pictures.js';
 import { productsSuite } from './suites/products.js';
 import { qualitySuite } from './suites/quality/quality.js';
@@ -20,6 +21,7 @@ const { values: options, positionals } = parseArgs({
     images: { type: 'string' },
     models: { type: 'string' },
     threads: { type: 'string', default: '1' },
+    sequences: { type: 'string' },
     rounds: { type: 'string' },
     seeds: { type: 'string', default: '3' },
     steps: { type: 'string', default: '2000' },
@@ -48,6 +50,12 @@ const suites: Record<string, () => Promise<string>> = {
   step: () => stepSuite(steps),
   vision: () => visionSuite(steps),
   convnet: () => convnetSuite(steps),
+  memory: () =>
+    memorySuite({
+      ...rounds,
+      threads: options.threads,
+      ...(options.sequences !== undefined && { sequences: options.sequences.split(',').map(Number) }),
+    }),
   engines: () => enginesSuite(rounds),
   'graph-models': async () =>
     options.models === undefined
@@ -91,7 +99,7 @@ const suites: Record<string, () => Promise<string>> = {
 if (options.help) {
   console.log(
     `npm run bench [-- ${Object.keys(suites).join('|')} ...] [--rounds N] [--compiled] ` +
-      '[--text FILE] [--images FOLDER] [--models FOLDER] [--threads N] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--full]',
+      '[--text FILE] [--images FOLDER] [--models FOLDER] [--threads N] [--sequences N,N] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--full]',
   );
   process.exit(0);
 }

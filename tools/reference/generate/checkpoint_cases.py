@@ -64,6 +64,10 @@ CASES = {
     | WIDTHS
     | ROUTED
     | {"first_k_dense_replace": 1, "sliding_window": 5, "max_window_layers": 1, "norm_topk_prob": True},
+    "hy_v3": COMMON
+    | WIDTHS
+    | {"head_dim": 10, "num_experts": 6, "num_experts_per_tok": 2, "num_shared_experts": 2}
+    | {"router_scaling_factor": 1.5, "mlp_layer_types": ["sparse", "dense"], "attention_bias": True},
     "minimax_m2": COMMON
     | {"intermediate_size": 10, "head_dim": 10, "num_local_experts": 6, "num_experts_per_tok": 3}
     | {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.6}},

@@ -1,12 +1,15 @@
+import { isPretrainedFolder } from '@scmoe/models';
 import { evalCommand } from '@scmoe/run';
 
 import { loadData } from '../data/loadData.js';
-import { descriptionIn } from '../openLanguageModel.js';
+import { descriptionIn, openPretrained } from '../openLanguageModel.js';
 import { program } from '../program.js';
 
 /** The command that measures a trained model. */
 export const evaluation = evalCommand(program, {
   description: 'Measure how well a trained model predicts text.',
+  openOther: async (path, options, terminal) =>
+    path !== 'latest' && (await isPretrainedFolder(path)) ? openPretrained(path, options, terminal) : undefined,
   dataHelp: "text file or folder, all of it (default: the validation split of the run's data)",
   openData: (trained, path) =>
     loadData({

@@ -13,7 +13,8 @@ import { Command, Option } from 'commander';
 import { openLanguageModel } from '../openLanguageModel.js';
 import { sampleText, type SampleTextOptions } from '../sampleText.js';
 
-type GenerateOptions = RuntimeOptions & SampleTextOptions & { prompt: string; weightFormat: WeightFormat };
+type GenerateOptions = RuntimeOptions &
+  SampleTextOptions & { prompt: string; adapter?: string; weightFormat: WeightFormat };
 
 const collected = (text: string, before: string[] = []) => [...before, text];
 
@@ -21,7 +22,8 @@ const collected = (text: string, before: string[] = []) => [...before, text];
 export function generateCommand(terminal: Terminal): Command {
   const command = new Command('generate')
     .description('Write text with a trained model, token by token. Only the text goes to the standard output.')
-    .argument('[checkpoint]', "checkpoint or run folder, or 'latest'", 'latest')
+    .argument('[checkpoint]', "checkpoint or run folder, a folder of transformers, or 'latest'", 'latest')
+    .option('--adapter <folder>', 'with a folder of transformers: adapters of PEFT')
     .option('--prompt <text>', 'text to go on from (default: the start of a document)', '')
     .option('--max-tokens <n>', 'tokens to write at most', wholeNumber(1), 500)
     .option('--temperature <x>', 'sharpness of the choice; 0: always the likeliest token', realNumber(0), 0.8)
@@ -67,14 +69,14 @@ export function generateCommand(terminal: Terminal): Command {
   addOptions(command, runtimeOptions());
   return command.action(async (path: string, options: GenerateOptions) => {
     const aside = { ...terminal, out: terminal.err };
-    const { model, tokenizer } = await openLanguageModel(path, options, aside);
+    const { model, tokenizer, endTokens, addSpecialTokens } = await openLanguageModel(path, options, aside);
     model.storeWeights(options.weightFormat);
     terminal.out.write(options.prompt);
     const start = performance.now();
     const { maxTokens, seed, stop, stopAtEnd, temperature, topK, topP, minP, typicalP } = options;
     const { repetitionPenalty, frequencyPenalty, presencePenalty } = options;
     const sampling = { temperature, topK, topP, minP, typicalP, repetitionPenalty, frequencyPenalty, presencePenalty };
-    const how = { maxTokens, seed, stop, stopAtEnd, ...sampling };
+    const how = { maxTokens, seed, stop, stopAtEnd, endTokens, addSpecialTokens, ...sampling };
     const numTokens = await sampleText(model, tokenizer, options.prompt, how, (text) => terminal.out.write(text));
     terminal.out.write('\n');
     const seconds = (performance.now() - start) / 1000;

@@ -1,3 +1,5 @@
+import { UserError } from '@scmoe/errors';
+import type { LanguageModelDescription } from '@scmoe/models';
 import { count, megabytes, type RunData } from '@scmoe/run';
 import {
   type Corpus,
@@ -19,6 +21,8 @@ import { readDefaultData } from './defaultData.js';
 export interface DataDescription {
   tokenizer: TokenizerDescription;
   vocabSize: number;
+  /** The model of a run that started from one of transformers; of others it follows from the settings. */
+  model?: LanguageModelDescription;
 }
 
 /** Text as tokens, to train on and to validate with. */
@@ -38,15 +42,24 @@ export async function loadData({
   data,
   tokenizer: chosen,
   validationFraction,
+  model,
 }: {
   data?: string | undefined;
   tokenizer: string | TokenizerDescription;
   /** Share of the text that is not trained on; 1: all of it. */
   validationFraction: number;
+  /** The model that the tokens are for, where it is there before them. */
+  model?: LanguageModelDescription;
 }): Promise<LanguageData> {
   const corpus = data === undefined ? await readDefaultData() : await readCorpus(data);
   const tokenizer =
     typeof chosen === 'string' ? await createTokenizer(chosen, corpus.documents) : await restoreTokenizer(chosen);
+  const { vocabSize = Infinity } = (model?.config ?? {}) as { vocabSize?: number };
+  if (tokenizer.vocabSize > vocabSize)
+    throw new UserError(
+      `tokenizer: expected one with at most the ${vocabSize} tokens of the model, got ${tokenizer.vocabSize}.`,
+      { exitCode: 2 },
+    );
   const split =
     validationFraction === 1
       ? { train: [], validation: corpus.documents }
@@ -62,6 +75,7 @@ export async function loadData({
     description: {
       tokenizer: tokenizer.description,
       vocabSize: tokenizer.vocabSize,
+      ...(model && { model }),
     } satisfies DataDescription as unknown as JsonObject,
     line:
       `${source}: ${count(corpus.documents.length)} ${corpus.documents.length === 1 ? 'file' : 'files'}, ` +

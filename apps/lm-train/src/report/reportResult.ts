@@ -20,6 +20,8 @@ export async function reportResult(result: TrainingResult<LanguageTypes>): Promi
   const inWords = (loss: number, split: 'training' | 'validation') =>
     `${bitsPerByte(loss, split === 'training' ? data.train : data.validation).toFixed(3)} bits per byte`;
   say(terminal, '', ...resultLines(result, { inWords, load }));
+  // All is saved: text is written faster by plain matrices.
+  model.mergeAdapter();
   if (flags.sampleTokens > 0) await writeSample(result);
   say(terminal, '', '', ...nextLines(result, { 'more text': `generate ${folder.path}` }));
 }

@@ -1,18 +1,16 @@
 import type { RunKind } from '@scmoe/scheduler';
 
+import type { MachineOptions } from './machineCases.js';
+
 /** The options of `scmoe simulate` as commander reads them. */
-export interface SimulateOptions {
-  readonly costs?: string;
-  readonly share?: number;
-  readonly cluster: string;
-  readonly model: string;
-  readonly ranks: readonly number[];
+export interface SimulateOptions extends MachineOptions {
   readonly mode: RunKind;
   readonly maxChunks: number;
   readonly stage?: string;
   readonly topK: number;
   readonly slot?: number;
   readonly chunks: number;
+  readonly expertChunks: number;
   readonly json?: boolean;
   readonly timeline?: string;
 }

@@ -3,7 +3,7 @@ import { RandomStream } from '@scmoe/tensor';
 import { assign } from './assign.js';
 import type { Placement } from './placements.js';
 
-/** Of each kind of start. */
+/** Tries of each kind of start. */
 const restarts = 8;
 
 /** What goes from an expert of one layer to one of the next: (N, N) for each pair of layers. */

@@ -11,7 +11,7 @@ import { Vit } from '../vit/Vit.js';
 import { families } from './families.js';
 import { loadPretrained, readPretrainedConfig, savePretrained } from './pretrained.js';
 
-const { folder, save, readConfig } = pretrainedFolderForEach();
+const { changeConfig, folder, save, readConfig } = pretrainedFolderForEach();
 
 beforeAll(() => tf.setBackend(availableBackends()[0]!));
 
@@ -26,6 +26,14 @@ describe('loadPretrained', () => {
     );
     await expect(readPretrainedConfig(folder.path, { as: LongcatFlash })).rejects.toThrow(
       /config\.json: model_type: expected one of longcat_flash, got "gpt2"$/,
+    );
+  });
+
+  it('says that code of a folder is not run', async () => {
+    await save(gpt2);
+    changeConfig({ model_type: 'own', auto_map: { AutoModelForCausalLM: 'modeling_own.OwnForCausalLM' } });
+    await expect(loadPretrained(folder.path)).rejects.toThrow(
+      /config\.json: auto_map: "own" is a model of remote code, which is never run; expected model_type to be one of gpt2, /,
     );
   });
 

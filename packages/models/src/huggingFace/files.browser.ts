@@ -2,6 +2,8 @@ import { needsNode } from '@scmoe/errors';
 
 import type * as files from './files.js';
 
+export const describePretrained: typeof files.describePretrained = () => refuse('describePretrained');
+export const isPretrainedFolder: typeof files.isPretrainedFolder = () => refuse('isPretrainedFolder');
 export const loadAdapter: typeof files.loadAdapter = () => refuse('loadAdapter');
 export const saveAdapter: typeof files.saveAdapter = () => refuse('saveAdapter');
 export const loadPretrained: typeof files.loadPretrained = () => refuse('loadPretrained');

@@ -7,3 +7,5 @@ export { loadPretrained, readPretrainedConfig, savePretrained, type ExpectedMode
 export type { SaveOptions } from './saveModel.js';
 export { loadAdapter, saveAdapter, type SaveAdapterOptions } from './adapters/adapters.js';
 export type { AdapterLayout } from './adapters/writeAdapter.js';
+export { describePretrained, type FineTuneOptions } from './description/describePretrained.js';
+export { isPretrainedFolder } from './description/isPretrainedFolder.js';

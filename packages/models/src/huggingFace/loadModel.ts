@@ -2,6 +2,7 @@ import { join } from 'node:path';
 
 import { ArgumentError, expectThat } from '@scmoe/errors';
 import { expectParametersFit, type ExpertShard } from '@scmoe/layer';
+import type { WeightFormat } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { AnyArchitecture, Architecture, ClassifierOptions, PretrainedModel } from './Architecture.js';
@@ -14,6 +15,7 @@ import { openFolder, readConfig, type JsonObject, type PretrainedFolder } from '
 import { dequantised } from './layouts/dequantised.js';
 import { readTie } from './layouts/tiedHead.js';
 import { PretrainedError } from './PretrainedError.js';
+import { isStorable } from '../languageModel/isStorable.js';
 import { importTensors } from './tensors/importTensors.js';
 import { linkTensors, type TensorLink } from './tensors/linkTensors.js';
 
@@ -23,6 +25,11 @@ export interface LoadOptions extends ClassifierOptions {
   experts?: ExpertShard;
   /** Options of config.json that are unknown here but change nothing. */
   ignoreOptions?: readonly string[];
+  /**
+   * What the matrices of a language model are rounded to and kept in, one after the other as they are read: see
+   * `LanguageModel.storeWeights`. Default: float32.
+   */
+  weightFormat?: WeightFormat;
 }
 
 /**
@@ -35,7 +42,7 @@ export interface LoadOptions extends ClassifierOptions {
 export async function loadModel(
   path: string,
   architectures: readonly AnyArchitecture[],
-  { experts, ignoreOptions, ...images }: LoadOptions = {},
+  { experts, ignoreOptions, weightFormat = 'float32', ...images }: LoadOptions = {},
 ): Promise<PretrainedModel<object>> {
   // Before the weights are opened: theirs may be in a format of that family alone.
   const family = architectureOf(path, await readConfig(path), architectures);
@@ -54,7 +61,9 @@ export async function loadModel(
       expectParametersFit(specs, reader.sizes);
       return linkTensors(architecture.rules(config), specs);
     });
+    const names = new Set(links.flatMap(({ ours }) => ours.map(({ name }) => name)));
     const tensors = await importTensors(shown, links, {
+      formatOf: (name, { rank }) => (isStorable(name, { rank, names }) ? weightFormat : 'float32'),
       prefix: architecture.prefix,
       isUnused: (name) => architecture.isUnused?.(name, config) ?? false,
     });
@@ -122,6 +131,10 @@ export function architectureOf<Of extends { modelType: string; className: string
   const source = join(path, configFile);
   if (!found) {
     const supported = architectures.map(({ modelType }) => modelType).join(', ');
+    if (config['auto_map'] !== undefined)
+      throw new PretrainedError(
+        `${source}: auto_map: ${JSON.stringify(type ?? null)} is a model of remote code, which is never run; expected model_type to be one of ${supported}`,
+      );
     throw new PretrainedError(
       `${source}: model_type: expected one of ${supported}, got ${JSON.stringify(type ?? null)}`,
     );

@@ -43,6 +43,7 @@ const checkpoints = [
   { path: referenceCheckpoint('solar_open') },
   { path: referenceCheckpoint('dots1') },
   { path: referenceCheckpoint('minimax_m2') },
+  { path: referenceCheckpoint('hy_v3') },
 ].map((each) => ({
   others: [],
   ...each,

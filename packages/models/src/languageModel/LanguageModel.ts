@@ -185,8 +185,9 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
    */
   storeWeights(format: WeightFormat): void {
     if (format === 'float32') return;
-    for (const [name, variable] of Object.entries(this.variables)) {
-      if (!isStorable(name, this.variables)) continue;
+    const names = new Set(Object.keys(this.all));
+    for (const [name, variable] of Object.entries(this.all)) {
+      if (!isStorable(name, { rank: variable.rank, names })) continue;
       try {
         tf.tidy(() => variable.assign(toWeightFormat(variable, format)));
       } catch (error) {

@@ -1,9 +1,10 @@
-import { describeUnless } from '@scmoe/testing';
+import { describeUnless, temporaryFolderForEach } from '@scmoe/testing';
 import { findAddon, useBackend } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { Gpt } from '../gpt/Gpt.js';
 import type { GptConfig } from '../gpt/GptConfig.js';
+import { loadPretrained, savePretrained } from '../huggingFace/files.js';
 
 const config: GptConfig = {
   vocabSize: 40,
@@ -17,7 +18,14 @@ const config: GptConfig = {
   tiedEmbeddings: false,
   moe: { kind: 'scmoe', numExperts: 4 },
 };
+const mixtral: GptConfig = {
+  ...config,
+  placement: 'every',
+  attentionBias: false,
+  moe: { kind: 'top2', numExperts: 4, normalizeWeights: true },
+};
 const prompt = [3, 1, 4, 1, 5];
+const folder = temporaryFolderForEach();
 const options = { maxNewTokens: 12, temperature: 0 };
 
 describeUnless(findAddon().problem, 'weights in fewer bytes', () => {
@@ -43,6 +51,20 @@ describeUnless(findAddon().problem, 'weights in fewer bytes', () => {
     model.dispose();
     rounded.dispose();
     expect(used()).toBe(0);
+  });
+
+  it('are rounded while a checkpoint is read, to the same numbers', async () => {
+    const model = new Gpt(mixtral, { seed: 3 });
+    await savePretrained(model, folder.path, { modelType: 'mixtral' });
+    model.storeWeights('int8');
+    const { bytesInUse } = tf.memory() as unknown as { bytesInUse: number };
+    const loaded = await loadPretrained(folder.path, { as: Gpt, weightFormat: 'int8' });
+    const used = (tf.memory() as unknown as { bytesInUse: number }).bytesInUse - bytesInUse;
+    expect(used).toBeLessThan(0.5 * 4 * loaded.numParameters());
+    for (const [name, variable] of Object.entries(model.variables))
+      expect([name, loaded.variables[name]!.dataSync()]).toEqual([name, variable.dataSync()]);
+    loaded.dispose();
+    model.dispose();
   });
 
   it('leave tables and routers as they are', () => {

@@ -30,7 +30,9 @@ export function checkStored({ path, index: { config } }: Checkpoint, groups: rea
     const parsed = parseValue(
       where,
       option,
-      Array.isArray(value) ? value.map((item) => JSON.stringify(item)).join() : value,
+      Array.isArray(value)
+        ? value.map((item) => (typeof item === 'string' ? item : JSON.stringify(item))).join()
+        : value,
     );
     // A path may have been relative once.
     const isText = typeof parsed === 'string' && typeof value === 'string';

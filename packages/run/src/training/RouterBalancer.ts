@@ -2,6 +2,7 @@ import type { Communicator } from '@scmoe/comm';
 import { UserError } from '@scmoe/errors';
 import {
   correctionBiasOptions,
+  isRouterBuffer,
   resolveOptions,
   type CorrectionBiasConfig,
   type ResolvedCorrectionBias,
@@ -70,7 +71,7 @@ export function createBalancer(model: RunModel, settings: CorrectionBiasConfig):
       Object.fromEntries(given.filter(([, value]) => value !== undefined)) as CorrectionBiasConfig,
       correctionBiasOptions,
     );
-    if (options.biasUpdateRule === 'quantile' && Object.keys(model.buffers).length === 0)
+    if (options.biasUpdateRule === 'quantile' && !Object.keys(model.buffers).some(isRouterBuffer))
       throw new UserError(
         '--bias-update-rule quantile: expected routers with --correction-bias, got none that has one.',
         {

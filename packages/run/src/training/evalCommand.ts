@@ -7,7 +7,7 @@ import { addOptions } from '../options/OptionGroup.js';
 import { wholeNumber } from '../options/parsers.js';
 import { runtimeOptions, type RuntimeOptions } from '../options/runtimeOptions.js';
 import { count } from '../report/format.js';
-import type { TrainedModel } from './openModel.js';
+import type { OpenedModel } from './openModel.js';
 import { openTrainedModel } from './openTrainedModel.js';
 import { trainable } from './trainable.js';
 import type { ProgramTypes, TrainingProgram } from './TrainingProgram.js';
@@ -18,12 +18,14 @@ export interface EvalCommandOptions<Types extends ProgramTypes> {
   description: string;
   /** Help of `--data`. */
   dataHelp: string;
+  /** Opens what is no run of ours; undefined where it is one. */
+  openOther?: (path: string, options: RuntimeOptions, terminal: Terminal) => Promise<OpenedModel<Types> | undefined>;
   /**
    * Opens the data to measure on: those at a path that the command line names, or those of the run.
    *
    * @throws UserError when they can't be used with this model
    */
-  openData: (trained: TrainedModel<Types>, path: string | undefined, terminal: Terminal) => Promise<Types['data']>;
+  openData: (opened: OpenedModel<Types>, path: string | undefined, terminal: Terminal) => Promise<Types['data']>;
   /** What is shown between the loss and the number of samples: `top1 93.10 %`. */
   show: (result: EvaluationResult) => string[];
 }
@@ -37,7 +39,7 @@ interface CommandOptions extends RuntimeOptions {
 /** The `eval` command of a program, which measures a trained model as validation does in training. */
 export function evalCommand<Types extends ProgramTypes>(
   program: TrainingProgram<Types>,
-  { description, dataHelp, openData, show }: EvalCommandOptions<Types>,
+  { description, dataHelp, openData, openOther, show }: EvalCommandOptions<Types>,
 ): MakeCommand {
   const { name: samples, unit } = program.samples;
   return (terminal) => {
@@ -49,7 +51,8 @@ export function evalCommand<Types extends ProgramTypes>(
       .option('--batch-size <n>', `${samples} per batch (default: the run's)`, wholeNumber(1));
     addOptions(command, runtimeOptions());
     return command.action(async (path: string, options: CommandOptions) => {
-      const trained = await openTrainedModel(program, path, options, terminal);
+      const other = await openOther?.(path, options, terminal);
+      const trained = other ?? (await openTrainedModel(program, path, options, terminal));
       const data = await openData(trained, options.data, terminal);
       say(terminal, `data: ${data.line}`);
       const { evalBatches, batchSize = trained.settings.batchSize } = options;

@@ -14,11 +14,17 @@ import { buildModel } from './buildModel.js';
 import { settingGroups } from './settingGroups.js';
 import type { ProgramTypes, TrainingProgram } from './TrainingProgram.js';
 
-/** A trained model and where it comes from. */
-export interface TrainedModel<Types extends ProgramTypes> {
+/** A model that can be used, and where it comes from. */
+export interface OpenedModel<Types extends ProgramTypes> {
   /** The model with all experts. */
   model: Types['model'];
   settings: Types['settings'];
+  /** Where it lies, and what is kept there of the data. */
+  checkpoint: Pick<Checkpoint, 'path' | 'dataDescription'>;
+}
+
+/** A model that was trained here. */
+export interface TrainedModel<Types extends ProgramTypes> extends OpenedModel<Types> {
   checkpoint: Checkpoint;
 }
 

@@ -15,6 +15,8 @@ export interface Machine {
   readonly expertChunkOverhead?: ChunkOverhead | undefined;
   /** Experts that a rank holds; 1 where that is not known. */
   readonly expertsPerRank?: number | undefined;
+  /** How far predictions from these times were off the steps that were measured, as a share; absent where none was. */
+  readonly predictionError?: number | undefined;
   /** How much slower computing is beside an exchange, as for `simulatePlan`. */
   readonly interference: number;
   /** What a training step takes for each pair besides forward and backward: optimizer, averaging of gradients. */

@@ -36,13 +36,16 @@ export interface MeasuredCosts {
   readonly expertChunkOverhead?: ChunkOverhead;
   /** Experts that a rank holds. Default 1. */
   readonly expertsPerRank?: number;
+  /** Largest share by which steps that were measured beside these times differ from what is predicted from them. */
+  readonly predictionError?: number;
   readonly stages: readonly MeasuredStage[];
 }
 
 /** Checks what may come from a file. @throws ArgumentError where it is not that, or a cost is missing, unknown or no time */
 export function checkMeasuredCosts(content: MeasuredCosts): void {
-  const { format, pairs, tokensPerRank, chunkOverhead, expertChunkOverhead, expertsPerRank, stages } =
+  const { format, pairs, tokensPerRank, chunkOverhead, stages, ...optional } =
     (content as Partial<MeasuredCosts> | null) ?? {};
+  const { expertChunkOverhead, expertsPerRank, predictionError } = optional;
   if (format !== 'scmoe-measured-costs' || !Array.isArray(stages)) {
     throw new ArgumentError(
       `not measured costs: expected format "scmoe-measured-costs", got ${JSON.stringify(format)}`,
@@ -51,6 +54,7 @@ export function checkMeasuredCosts(content: MeasuredCosts): void {
   expectPositiveInteger('pairs', pairs!);
   expectWholeNumber('tokensPerRank', tokensPerRank!);
   if (expertsPerRank !== undefined) expectPositiveInteger('expertsPerRank', expertsPerRank);
+  if (predictionError !== undefined) expectNonNegative('predictionError', predictionError);
   checkOverhead('chunkOverhead', chunkOverhead);
   if (expertChunkOverhead !== undefined) checkOverhead('expertChunkOverhead', expertChunkOverhead);
   for (const each of stages as readonly MeasuredStage[]) {
@@ -99,6 +103,7 @@ export function measuredMachine(measured: MeasuredCosts): Machine {
     chunkOverhead: measured.chunkOverhead,
     expertChunkOverhead: measured.expertChunkOverhead,
     expertsPerRank: measured.expertsPerRank,
+    predictionError: measured.predictionError,
     updateMs: (stage, topK) => find(stage, topK).updateMs,
     costs: (stage: StageKind, topK: number, direction: Direction) => find(stage, topK)[direction],
   };

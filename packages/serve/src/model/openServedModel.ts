@@ -1,17 +1,19 @@
-import { readFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
 import { pickOptions } from '@scmoe/gating';
 import { isExpertParameter } from '@scmoe/layer';
 import {
+  createLanguageModel,
   generationTokens,
   Gpt,
   gptOptions,
+  isPretrainedFolder,
   LanguageModel,
   loadPretrained,
   moeOptions,
   type GptConfig,
+  type LanguageModelDescription,
   type LongcatFlash,
 } from '@scmoe/models';
 import type { WeightFormat } from '@scmoe/tensor';
@@ -49,37 +51,47 @@ export async function openServedModel(
   folder: string,
   { name = basename(resolve(folder)), chatTemplateFile, weightFormat = 'float32' }: OpenOptions = {},
 ): Promise<ServedModel> {
-  const opened = (await isPublic(folder)) ? await openPublic(folder) : await openRun(folder);
-  opened.model.storeWeights(weightFormat);
+  const open = (await isPretrainedFolder(folder)) ? openPublic : openRun;
+  const opened = await open(folder, weightFormat);
   const template = await readChatTemplate(folder, opened.tokenizer, chatTemplateFile);
   return { name, ...opened, ...(template && { chatTemplate: template }) };
 }
 
 /** A folder of transformers. */
-async function openPublic(folder: string): Promise<Omit<ServedModel, 'name'>> {
+async function openPublic(folder: string, weightFormat: WeightFormat): Promise<Omit<ServedModel, 'name'>> {
   const tokenizer = await readHuggingFaceTokenizer(folder);
-  const model = await loadPretrained(folder, { as: LanguageModel });
+  const model = await loadPretrained(folder, { as: LanguageModel, weightFormat });
   const ends = [...generationTokens(model).eos, ...(tokenizer.endOfText === undefined ? [] : [tokenizer.endOfText])];
   return { model, tokenizer, endTokens: knownTokens(model, ends), addSpecialTokens: true };
 }
 
 /** A run folder or checkpoint of ours. */
-async function openRun(path: string): Promise<Omit<ServedModel, 'name'>> {
+async function openRun(path: string, weightFormat: WeightFormat): Promise<Omit<ServedModel, 'name'>> {
   const checkpoint = await loadWholeCheckpoint(await findCheckpoint(path), { isSharded: isExpertParameter });
-  const described = checkpoint.dataDescription as { tokenizer?: TokenizerDescription; vocabSize?: number };
+  const described = checkpoint.dataDescription as {
+    tokenizer?: TokenizerDescription;
+    vocabSize?: number;
+    model?: LanguageModelDescription;
+  };
   if (typeof described.tokenizer !== 'object' || typeof described.vocabSize !== 'number')
     throw new UserError(`${checkpoint.path}: expected the checkpoint of a language model, with its tokenizer.`);
   const tokenizer = await restoreTokenizer(described.tokenizer);
-  const model = modelOf(checkpoint, described.vocabSize);
+  const model = modelOf(checkpoint, described.vocabSize, described.model);
   const parameters = { ...checkpoint.parameters, ...averagesIn(checkpoint.optimizerState) };
   restoreVariables({ ...model.variables, ...model.buffers }, parameters);
-  const ends = tokenizer.endOfText === undefined ? [] : [tokenizer.endOfText];
+  model.mergeAdapter();
+  model.storeWeights(weightFormat);
+  const ends = [...generationTokens(model).eos, ...(tokenizer.endOfText === undefined ? [] : [tokenizer.endOfText])];
   // Documents of a run are encoded without what a tokenizer would put around them.
   return { model, tokenizer, endTokens: knownTokens(model, ends), addSpecialTokens: false };
 }
 
-/** A GPT of the settings of lm-train, which have the names of its options. */
-function modelOf({ path, index, parameters }: Checkpoint, vocabSize: number): Gpt {
+/** The model that a run has started from, or a GPT of the settings of lm-train, which have the names of its options. */
+function modelOf(
+  { path, index, parameters }: Checkpoint,
+  vocabSize: number,
+  described?: LanguageModelDescription,
+): Gpt | LongcatFlash {
   const settings = index.config as Record<string, unknown>;
   const numValues = Object.values(parameters).reduce((sum, { data }) => sum + data.length, 0);
   const numTensors = Object.keys(parameters).length;
@@ -94,7 +106,8 @@ function modelOf({ path, index, parameters }: Checkpoint, vocabSize: number): Gp
     moe: pickOptions(settings, moeOptions),
   } as unknown as GptConfig;
   try {
-    return new Gpt(config, { seed: 0, maxValues: numValues });
+    const initial = { seed: 0, maxValues: numValues };
+    return described ? createLanguageModel(described, initial) : new Gpt(config, initial);
   } catch (error) {
     throw new UserError(`${path}: the model can't be built: ${(error as Error).message}`, { cause: error });
   }
@@ -104,12 +117,4 @@ function modelOf({ path, index, parameters }: Checkpoint, vocabSize: number): Gp
 function knownTokens(model: Gpt | LongcatFlash, tokens: readonly number[]): number[] {
   const { vocabSize } = model.predictor();
   return [...new Set(tokens)].filter((token) => token >= 0 && token < vocabSize);
-}
-
-/** Whether `config.json` names the family of a model of transformers; a run folder's says nothing of that. */
-async function isPublic(folder: string): Promise<boolean> {
-  const config: unknown = await readFile(join(folder, 'config.json'), 'utf8')
-    .then((text) => JSON.parse(text) as unknown)
-    .catch(() => undefined);
-  return (config as { model_type?: unknown } | null | undefined)?.model_type !== undefined;
 }

@@ -1,6 +1,7 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 
 import { unrecorded } from './recording.js';
+import { isOperation, savedNumbers } from './Tape.js';
 import type { TapeNode } from './tapePath.js';
 
 /** One recorded operation of a first pass: what it was, and what came out. */
@@ -74,7 +75,8 @@ export class FirstPass {
     return this.calls.flatMap(({ kept = [] }) => kept);
   }
 
-  private add({ kernelName, inputs, outputs, saved = [] }: TapeNode, isConstant: boolean): void {
+  private add(node: TapeNode, isConstant: boolean): void {
+    const { kernelName, inputs, outputs, saved = [] } = node;
     const given = Object.values(inputs).filter((input) => input !== undefined);
     for (const input of given) {
       if (!isConstant && input.id < this.firstId && input.dtype === 'float32') this.read.set(input.id, input);
@@ -83,7 +85,7 @@ export class FirstPass {
       kernelName,
       inputs: given.map(({ dataId }) => dataId),
       outputs: outputs.map(({ dataId, shape, dtype }) => ({ dataId, shape, dtype })),
-      saved: saved.map(({ dataId }) => dataId),
+      saved: savedNumbers(node).map(({ dataId }) => dataId),
       kept: this.keeps.has(kernelName) && !isConstant ? outputs.map(keptClone) : undefined,
       isConstant,
     });
@@ -110,11 +112,6 @@ export class FirstPass {
       .filter(({ isConstant }) => !isConstant)
       .map(({ fate }) => fate);
   }
-}
-
-/** Whether what the engine records now is an operation, and not the handle of a tensor that one of them saves. */
-export function isOperation(): boolean {
-  return tf.engine().state.kernelDepth === 0;
 }
 
 /** The same data under a handle of its own, which no tidy frees. */

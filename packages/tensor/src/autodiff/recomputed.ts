@@ -1,8 +1,9 @@
 import { ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
-import { FirstPass, isOperation, keptClone, type Fate } from './FirstPass.js';
+import { FirstPass, keptClone, type Fate } from './FirstPass.js';
 import { isRecording, recordingOn } from './recording.js';
+import { Tape } from './Tape.js';
 import type { TapeNode } from './tapePath.js';
 import { mapTensors, tensorsIn } from './tensorsIn.js';
 
@@ -34,21 +35,12 @@ export interface Memo<Value> {
 interface Pass {
   readonly region: Region;
   /** The tape of the second pass; undefined in the first. */
-  readonly again?: TapeNode[];
+  readonly again?: Tape;
   numMemos: number;
 }
 
 /** The pass through a part that runs now. */
 let running: Pass | undefined;
-/** Tapes of `valueAndGrads`, which knows what to do with a `RecomputedNode`; TF.js's own gradients do not. */
-const knowing = new WeakSet<TapeNode[]>();
-
-/** Takes note that whoever walks this tape will run its parts again. */
-export function willRunAgain(tape: TapeNode[]): TapeNode[] {
-  knowing.add(tape);
-  return tape;
-}
-
 /**
  * `body(inputs)`, of which a gradient by `valueAndGrads` keeps the inputs alone: what else it needs is computed once more
  * when the backward pass comes there. The gradients are the same, bit for bit, for it is the same operations in the same
@@ -67,8 +59,9 @@ export function recomputed<Inputs extends object, Result extends object>(
   body: (inputs: Inputs) => Result,
   { keep = new Set(), keepLarge = () => true }: RecomputedOptions = {},
 ): Result {
-  const tape = tf.engine().state.activeTape as unknown as TapeNode[];
-  if (running || !isRecording() || !knowing.has(tape)) return body(inputs);
+  const tape = tf.engine().state.activeTape as unknown;
+  // TF.js's own gradients, with a tape of their own, would not know what to do with such a part.
+  if (running || !isRecording() || !(tape instanceof Tape)) return body(inputs);
   const region = new Region(body as unknown as (inputs: object) => object, inputs, keep, keepLarge);
   const { node, result } = region.runFirst();
   tape.push(node);
@@ -167,16 +160,15 @@ class Region {
     const before = tensorsIn(this.inputs);
     tensorsIn(given).forEach((clone, i) => original.set(clone.id, before[i]!));
     for (const tensor of this.first!.read.values()) this.expectThere(tensor, before);
-    const tape: TapeNode[] = [];
+    const tape = new Tape();
     let outputs: tf.Tensor[] = [];
-    const operations = { push: (...nodes: TapeNode[]) => (isOperation() ? tape.push(...nodes) : tape.length) };
     const run = () =>
       tf.tidy(() => {
         const made = tensorsIn(this.body(given));
         outputs = this.places.map((place) => made[place]!);
       });
     try {
-      this.in({ again: tape, numMemos: 0 }, () => recordingOn(operations, run));
+      this.in({ again: tape, numMemos: 0 }, () => recordingOn(tape, run));
       const length = Math.max(tape.length, this.first!.kernelNames.length);
       for (let i = 0; i < length; i++) this.expectSame(i, tape[i]?.kernelName);
     } catch (error) {
@@ -188,7 +180,7 @@ class Region {
       const inputs = Object.entries(node.inputs).map(([name, input]) => [name, original.get(input?.id) ?? input]);
       node.inputs = Object.fromEntries(inputs) as TapeNode['inputs'];
     }
-    return { tape, outputs };
+    return { tape: tape, outputs };
   }
 
   private in<Result>(pass: Omit<Pass, 'region'>, run: () => Result): Result {

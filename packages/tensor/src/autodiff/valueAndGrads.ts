@@ -1,8 +1,9 @@
 import { ArgumentError, ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
-import { willRunAgain, type RecomputedNode } from './recomputed.js';
+import type { RecomputedNode } from './recomputed.js';
 import { recordingOn } from './recording.js';
+import { Tape } from './Tape.js';
 import { tapePath, type PathNode, type TapeNode } from './tapePath.js';
 
 /** Options of `valueAndGrads`. */
@@ -113,7 +114,7 @@ function record(loss: () => tf.Tensor): { value: tf.Tensor; tape: TapeNode[] } {
   if (state.gradientDepth > 0) {
     throw new ScmoeError('valueAndGrads can not be called while another gradient is being recorded');
   }
-  const tape = willRunAgain([]);
+  const tape = new Tape();
   try {
     const value = recordingOn(tape, () =>
       tf.tidy('forward', () => {
@@ -123,7 +124,7 @@ function record(loss: () => tf.Tensor): { value: tf.Tensor; tape: TapeNode[] } {
         return result.scopeId === state.activeScope.id ? result : result.clone();
       }),
     );
-    return { value, tape };
+    return { value, tape: tape };
   } catch (error) {
     for (const node of tape) tf.dispose(node.saved ?? []);
     throw error;

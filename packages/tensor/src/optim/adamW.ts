@@ -3,6 +3,7 @@ import {
   expectFinite,
   expectNonNegative,
   expectPositive,
+  expectPositiveInteger,
   expectThat,
   expectWholeNumber,
 } from '@scmoe/errors';
@@ -11,6 +12,7 @@ import * as tf from '@tensorflow/tfjs';
 import { expectDtype, expectShape } from '../ops/check.js';
 import { hasFused, runFused } from '../ops/runFused.js';
 import { isWeight } from './isWeight.js';
+import { defaultTileValues, inTiles } from './tiles.js';
 
 export const adamWKernel = 'ScmoeAdamW';
 
@@ -22,6 +24,11 @@ export interface AdamWOptions {
   weightDecay?: number;
   /** Which variables decay; by default weights and tables, not biases and norms: see `isWeight`. */
   decay?: (name: string, variable: tf.Variable) => boolean;
+  /**
+   * Numbers of a parameter that are updated at a time, which bounds what an update makes on the way: 2^20 by default. The
+   * native AdamW writes over parameters and moments in place, and makes nothing.
+   */
+  tileValues?: number;
 }
 
 /** Options of one update. */
@@ -58,7 +65,7 @@ interface Moments {
 
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2), one kernel call for all
- * parameters:
+ * parameters where it is native:
  *
  *     g = gradScale * g;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g²
  *     p = p (1 - learningRate * weightDecay) - learningRate * m̂ / (sqrt(v̂) + epsilon)
@@ -73,19 +80,29 @@ export class AdamW {
   private readonly epsilon: number;
   private readonly weightDecay: number;
   private readonly decay: (name: string, variable: tf.Variable) => boolean;
+  private readonly tileValues: number;
   private readonly moments = new Map<string, Moments>();
   private steps = 0;
 
-  constructor({ beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.1, decay = isWeight }: AdamWOptions = {}) {
+  constructor({
+    beta1 = 0.9,
+    beta2 = 0.95,
+    epsilon = 1e-8,
+    weightDecay = 0.1,
+    decay = isWeight,
+    tileValues = defaultTileValues,
+  }: AdamWOptions = {}) {
     for (const [name, beta] of Object.entries({ beta1, beta2 }))
       expectThat(beta >= 0 && beta < 1, `AdamW: ${name}`, 'a number >= 0 and < 1', beta);
     expectPositive('AdamW: epsilon', epsilon);
     expectNonNegative('AdamW: weightDecay', weightDecay);
+    expectPositiveInteger('AdamW: tileValues', tileValues);
     this.beta1 = beta1;
     this.beta2 = beta2;
     this.epsilon = epsilon;
     this.weightDecay = weightDecay;
     this.decay = decay;
+    this.tileValues = tileValues;
   }
 
   /** Steps taken so far, those before a resumed state included. */
@@ -121,17 +138,24 @@ export class AdamW {
       stepSize: learningRate / (1 - this.beta1 ** t),
       rootCorrection: 1 / Math.sqrt(1 - this.beta2 ** t),
     };
-    const updated = hasFused(adamWKernel)
-      ? adamWFused(slots, attributes, gradScale)
-      : adamWComposed(slots, attributes, gradScale);
-    for (const [i, name] of names.entries()) {
-      const [parameter, m, v] = [updated[i]!, updated[names.length + i]!, updated[2 * names.length + i]!];
+    const renew = (i: number, [parameter, m, v]: readonly [tf.Tensor, tf.Tensor, tf.Tensor]) => {
+      const name = names[i]!;
       variables[name]!.assign(parameter);
       parameter.dispose();
       slots[i]!.m.dispose();
       slots[i]!.v.dispose();
       this.moments.set(name, { m: tf.keep(m), v: tf.keep(v) });
+    };
+    if (!hasFused(adamWKernel)) {
+      // One parameter after the other: none waits with its new values until all have theirs.
+      slots.forEach((slot, i) =>
+        renew(i, adamWComposed(slot, i, attributes, { gradScale, tileValues: this.tileValues })),
+      );
+      return;
     }
+    const updated = adamWFused(slots, attributes, gradScale);
+    const { length } = names;
+    names.forEach((_, i) => renew(i, [updated[i]!, updated[length + i]!, updated[2 * length + i]!]));
   }
 
   /** The moments as `m.<name>` and `v.<name>`: handles that later steps do not change, the caller's to dispose. */
@@ -197,17 +221,27 @@ function adamWFused(slots: AdamWSlot[], attributes: AdamWAttributes, gradScale?:
   return runFused(adamWKernel, inputs, attributes);
 }
 
-/** The same from plain TF.js ops. */
-export function adamWComposed(slots: AdamWSlot[], attributes: AdamWAttributes, gradScale?: tf.Tensor): tf.Tensor[] {
-  const { keep, beta1, beta2, epsilon, stepSize, rootCorrection } = attributes;
-  return tf.tidy(() => {
-    const updated = slots.map(({ parameter, gradient, m, v }, i) => {
-      const g = gradScale ? tf.mul(gradient, tf.reshape(gradScale, [])) : gradient;
-      const newM = tf.add(tf.mul(m, beta1), tf.mul(g, 1 - beta1));
-      const newV = tf.add(tf.mul(v, beta2), tf.mul(tf.square(g), 1 - beta2));
-      const change = tf.div(tf.mul(newM, stepSize), tf.add(tf.mul(tf.sqrt(newV), rootCorrection), epsilon));
-      return { parameter: tf.sub(tf.mul(parameter, keep[i]!), change), m: newM, v: newV };
-    });
-    return [...updated.map((u) => u.parameter), ...updated.map((u) => u.m), ...updated.map((u) => u.v)];
-  });
+/**
+ * The update of parameter number `index` from plain TF.js ops, in tiles: it makes ten times as much on the way as it keeps.
+ *
+ * @returns the new parameter, m and v
+ */
+export function adamWComposed(
+  { parameter, gradient, m, v }: AdamWSlot,
+  index: number,
+  { keep, beta1, beta2, epsilon, stepSize, rootCorrection }: AdamWAttributes,
+  { gradScale, tileValues }: { gradScale?: tf.Tensor; tileValues: number },
+): [tf.Tensor, tf.Tensor, tf.Tensor] {
+  const update = (...[ownParameter, ownGradient, ownM, ownV]: [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]) => {
+    const g = gradScale ? tf.mul(ownGradient, tf.reshape(gradScale, [])) : ownGradient;
+    const newM = tf.add(tf.mul(ownM, beta1), tf.mul(g, 1 - beta1));
+    const newV = tf.add(tf.mul(ownV, beta2), tf.mul(tf.square(g), 1 - beta2));
+    const change = tf.div(tf.mul(newM, stepSize), tf.add(tf.mul(tf.sqrt(newV), rootCorrection), epsilon));
+    return [tf.sub(tf.mul(ownParameter, keep[index]!), change), newM, newV];
+  };
+  return inTiles([parameter, gradient, m, v], update as (...tiles: tf.Tensor[]) => tf.Tensor[], tileValues) as [
+    tf.Tensor,
+    tf.Tensor,
+    tf.Tensor,
+  ];
 }

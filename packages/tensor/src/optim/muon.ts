@@ -5,6 +5,7 @@ import { expectShape } from '../ops/check.js';
 import { AdamW, type AdamWOptions, type AdamWStepOptions } from './adamW.js';
 import { isWeight } from './isWeight.js';
 import { orthogonalize } from './orthogonalize.js';
+import { defaultTileValues, inTiles } from './tiles.js';
 
 /** Options of `Muon`; those of AdamW are for the parameters that are no matrices. */
 export interface MuonOptions extends AdamWOptions {
@@ -38,6 +39,7 @@ export class Muon {
   private readonly weightDecay: number;
   private readonly decay: (name: string, variable: tf.Variable) => boolean;
   private readonly matrices: (name: string, variable: tf.Variable) => boolean;
+  private readonly tileValues: number;
   private readonly adamW: AdamW;
   private readonly momenta = new Map<string, tf.Tensor>();
   private steps = 0;
@@ -47,6 +49,7 @@ export class Muon {
     matrices = isWeight,
     weightDecay = 0.1,
     decay = isWeight,
+    tileValues = defaultTileValues,
     ...rest
   }: MuonOptions = {}) {
     if (!(momentum >= 0 && momentum < 1))
@@ -55,7 +58,8 @@ export class Muon {
     this.matrices = matrices;
     this.weightDecay = weightDecay;
     this.decay = decay;
-    this.adamW = new AdamW({ ...rest, weightDecay, decay });
+    this.tileValues = tileValues;
+    this.adamW = new AdamW({ ...rest, weightDecay, decay, tileValues });
   }
 
   /** Steps taken so far, those before a resumed state included. */
@@ -126,13 +130,23 @@ export class Muon {
     const [rows, columns] = variable.shape.slice(-2) as [number, number];
     const keep = this.decay(name, variable) ? 1 - learningRate * this.weightDecay : 1;
     const stepSize = learningRate * updateScale * Math.sqrt(Math.max(rows, columns));
-    const momentum = tf.tidy(() => {
-      const g = gradScale ? tf.mul(gradient, tf.reshape(gradScale, [])) : gradient;
-      const next = before ? tf.add(tf.mul(before, this.momentum), g) : g.clone();
-      const update = orthogonalize(tf.add(g, tf.mul(next, this.momentum)));
-      variable.assign(tf.sub(tf.mul(variable, keep), tf.mul(update, stepSize)));
-      return next;
-    });
+    const scale = gradScale && tf.reshape(gradScale, []);
+    const update = (parameter: tf.Tensor, gradient: tf.Tensor, earlier?: tf.Tensor) => {
+      const g = scale ? tf.mul(gradient, scale) : gradient;
+      const next = earlier ? tf.add(tf.mul(earlier, this.momentum), g) : g.clone();
+      const direction = orthogonalize(tf.add(g, tf.mul(next, this.momentum)));
+      return [tf.sub(tf.mul(parameter, keep), tf.mul(direction, stepSize)), next];
+    };
+    // The matrices of a stack move each by itself; one that stands alone can't be cut.
+    const all = [variable, gradient, ...(before ? [before] : [])];
+    const values = variable.rank > 2 ? this.tileValues : Infinity;
+    const [parameter, momentum] = inTiles(all, update as (...tiles: tf.Tensor[]) => tf.Tensor[], values) as [
+      tf.Tensor,
+      tf.Tensor,
+    ];
+    scale?.dispose();
+    variable.assign(parameter);
+    parameter.dispose();
     before?.dispose();
     this.momenta.set(name, tf.keep(momentum));
   }

@@ -1,7 +1,7 @@
 // One process that trains (or runs forward) the benchmark's GPT on our tensor core and answers `run N` with one JSON line.
 import { parseArgs } from 'node:util';
 
-import { Gpt } from '@scmoe/models';
+import { Gpt, type RecomputeMode } from '@scmoe/models';
 import { AdamW, RandomStream, useBackend } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -21,6 +21,7 @@ const { values: options } = parseArgs({
     batch: { type: 'string', default: '8' },
     experts: { type: 'string', default: '8' },
     vocab: { type: 'string', default: '256' },
+    recompute: { type: 'string', default: 'off' },
   },
 });
 
@@ -48,5 +49,6 @@ const random = new RandomStream({ seed: 1 });
 const draw = () => Int32Array.from({ length: batch * sequenceLength }, () => random.int(vocabSize));
 const ids = tf.tensor2d(draw(), [batch, sequenceLength], 'int32');
 const targets = tf.tensor2d(draw(), [batch, sequenceLength], 'int32');
-const lossOf = () => model.loss({ ids, targets }).loss;
+const recompute = options.recompute as RecomputeMode;
+const lossOf = () => model.loss({ ids, targets }, { recompute }).loss;
 await serveSteps({ model, optimizer, lossOf, mode: options.mode, started });

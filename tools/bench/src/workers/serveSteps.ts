@@ -45,9 +45,16 @@ export async function serveSteps({ model, optimizer, lossOf, mode, started }: St
     const begin = performance.now();
     for (let i = 0; i < Number(count); i++) loss = await step();
     const seconds = (performance.now() - begin) / 1000;
-    console.log(JSON.stringify({ seconds, loss, kernelCalls, peakBytes: process.resourceUsage().maxRSS * 1024 }));
+    const peakBytes = process.resourceUsage().maxRSS * 1024;
+    console.log(JSON.stringify({ seconds, loss, kernelCalls, peakBytes, ...tensorBytes() }));
   }
   process.exit(0);
+}
+
+/** Bytes of tensors: between steps, and the most that there were. */
+function tensorBytes(): { heldBytes: number; peakTensorBytes?: number } {
+  const { numBytes, peakBytesInUse } = tf.memory() as tf.MemoryInfo & { peakBytesInUse?: number };
+  return { heldBytes: numBytes, ...(peakBytesInUse !== undefined && { peakTensorBytes: peakBytesInUse }) };
 }
 
 /** Kernel calls of one step: counted at the engine, not timed. */

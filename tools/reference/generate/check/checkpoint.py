@@ -16,6 +16,9 @@ transformers.logging.disable_progress_bar()
 # The plain forms: what sdpa and the grouped experts compute differs from them in the last bits.
 PLAIN = {"attn_implementation": "eager", "experts_implementation": "eager", "dtype": torch.float32}
 
+# Buffers of routers, under the names that files have.
+BIASES = ("e_score_correction_bias", "mlp.expert_bias")
+
 
 def load(folder, config=None):
     """The model of a folder, in float32."""
@@ -101,4 +104,4 @@ def gradients_on_disk(model, loss):
     with tempfile.TemporaryDirectory() as scratch:
         holder.save_pretrained(scratch)
         tensors = load_file(Path(scratch) / "model.safetensors")
-    return {name: tensor for name, tensor in tensors.items() if not name.endswith("e_score_correction_bias")}
+    return {name: tensor for name, tensor in tensors.items() if not name.endswith(BIASES)}

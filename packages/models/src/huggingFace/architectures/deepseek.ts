@@ -136,7 +136,7 @@ function readGroups(config: ConfigReader) {
 }
 
 /** Layers that `mlp_layer_types` calls sparse; by default all but the first. */
-function readLayerTypes(config: ConfigReader, { numLayers }: Pick<GptConfig, 'numLayers'>): number[] {
+export function readLayerTypes(config: ConfigReader, { numLayers }: Pick<GptConfig, 'numLayers'>): number[] {
   const types =
     config.take('mlp_layer_types') ?? layersWhere(numLayers, () => true).map((i) => (i === 0 ? 'dense' : 'sparse'));
   const isList =
@@ -145,7 +145,7 @@ function readLayerTypes(config: ConfigReader, { numLayers }: Pick<GptConfig, 'nu
   return layersWhere(numLayers, (layer) => (types as unknown[])[layer] === 'sparse');
 }
 
-function writeLayerTypes(config: ResolvedGpt): JsonObject {
+export function writeLayerTypes(config: ResolvedGpt): JsonObject {
   const sparse = sparseLayers(config);
   return {
     mlp_layer_types: layersWhere(config.numLayers, () => true).map((i) => (sparse.includes(i) ? 'sparse' : 'dense')),

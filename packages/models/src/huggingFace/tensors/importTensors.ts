@@ -1,4 +1,4 @@
-import { toFloat32 } from '@scmoe/tensor';
+import { toFloat32, toWeightFormat, type WeightFormat } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { PretrainedFolder } from '../folder/openFolder.js';
@@ -12,6 +12,8 @@ export interface ImportOptions {
    * Prefix of all names in the checkpoint, where they may also be written without it (as a bare backbone was saved).
    */
   prefix?: string;
+  /** What each of our tensors is rounded to and kept in. Default: float32. */
+  formatOf?: (name: string, tensor: tf.Tensor) => WeightFormat;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface ImportOptions {
 export async function importTensors(
   folder: PretrainedFolder,
   links: readonly TensorLink[],
-  { isUnused = () => false, prefix = '' }: ImportOptions = {},
+  { isUnused = () => false, prefix = '', formatOf = () => 'float32' }: ImportOptions = {},
 ): Promise<Record<string, tf.Tensor>> {
   const place = (name: string) => (folder.tensors.has(name) ? name : name.slice(startsWith(name, prefix)));
   checkTensors(folder, links, { isUnused, place });
@@ -38,7 +40,11 @@ export async function importTensors(
         const own = data.subarray(first * size, (first + count) * size);
         parts.push(tf.tensor(own, [count, ...theirs.shape.slice(1)], 'float32'));
       }
-      Object.assign(tensors, toOurs(link, parts));
+      for (const [name, tensor] of Object.entries(toOurs(link, parts))) {
+        const format = formatOf(name, tensor);
+        tensors[name] = format === 'float32' ? tensor : toWeightFormat(tensor, format);
+        if (tensors[name] !== tensor) tensor.dispose();
+      }
       tf.dispose(parts);
     }
   } catch (error) {

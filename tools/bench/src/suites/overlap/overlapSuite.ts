@@ -13,6 +13,7 @@ import { measureCell } from './measureCell.js';
 import type { Level, Mode, OverlapShape } from './OverlapShape.js';
 import { peerContenders, peerProgram, peerTable } from './peer.js';
 import { chosenPlan } from './plans.js';
+import { predictionError } from './predictionError.js';
 import { profileLayers } from './profileLayers.js';
 
 const worker = fileURLToPath(new URL('./workers/overlapRank.js', import.meta.url));
@@ -121,7 +122,8 @@ export async function* overlapSuite(
       const drawn = level === 'pair' && {
         timeline: { name, content: await drawSteps(group, stepsToDraw(plans.pos2)) },
       };
-      yield { ...section, costs: { name, content: costs }, ...drawn };
+      const content = { ...costs, predictionError: predictionError(steps, costs, mode) };
+      yield { ...section, costs: { name, content }, ...drawn };
     }
   }
 }

@@ -1,0 +1,28 @@
+import { LanguageModel, loadAdapter, loadPretrained } from '@scmoe/models';
+import { count, say, type Terminal } from '@scmoe/run';
+
+import type { Settings } from '../options/Settings.js';
+import { asUserError } from './asUserError.js';
+
+/** Gives a model the parameters of the one in the folder `init`, and of the adapters in `adapter`, and says so. */
+export async function startFromPretrained(
+  model: LanguageModel<object>,
+  { init, adapter }: Settings,
+  terminal: Terminal,
+): Promise<void> {
+  if (init === undefined) return;
+  const { experts } = model;
+  const loaded = await asUserError(() => loadPretrained(init, { as: LanguageModel, experts }));
+  if (adapter !== undefined) await asUserError(() => loadAdapter(loaded, adapter));
+  const own = { ...model.variables, ...model.buffers };
+  for (const [name, value] of Object.entries({ ...loaded.variables, ...loaded.buffers })) {
+    // Each is freed as soon as it is taken over, so that the model is there once and not twice.
+    own[name]!.assign(value);
+    value.dispose();
+  }
+  const numTrained = Object.values(model.variables).reduce((sum, { size }) => sum + size, 0);
+  const matrices = Object.keys(model.adapter?.matrices ?? {}).length;
+  const what = matrices > 0 ? `adapters of ${count(matrices)} matrices` : 'all of it';
+  const from = adapter === undefined ? init : `${init} with the adapters of ${adapter}`;
+  say(terminal, `start: ${from}; trained: ${what}, ${count(numTrained)} parameters on this rank`);
+}

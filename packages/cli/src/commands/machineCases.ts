@@ -1,0 +1,67 @@
+import { ArgumentError } from '@scmoe/errors';
+import { clusterMachine, measuredMachine, shareMachine, type Machine } from '@scmoe/scheduler';
+import type { Command } from 'commander';
+
+import { clusterNames, modelNames, readCluster, readMeasuredCosts, readModel } from './descriptions.js';
+import { share, wholeNumbers } from './parsers.js';
+
+/** The options that say whose times are predicted. */
+export interface MachineOptions {
+  readonly costs?: string;
+  readonly share?: number;
+  readonly cluster: string;
+  readonly model: string;
+  readonly ranks: readonly number[];
+}
+
+/** A machine to predict for. */
+export interface MachineCase {
+  readonly title: string;
+  readonly ranks: number | undefined;
+  readonly machine: Machine;
+  readonly pairs: number;
+  readonly numTokens: number | undefined;
+}
+
+/** Adds the options of `MachineOptions`. */
+export function machineOptions(command: Command): Command {
+  return command
+    .option('--cluster <name|file>', `${clusterNames.join(', ')}, or a JSON file`, 'nvlink')
+    .option('--model <name|file>', `${modelNames.join(', ')}, or a JSON file`, 'gpt2-medium')
+    .option('--ranks <list>', 'numbers of ranks, such as 2,8,64', wholeNumbers(1), [8])
+    .option('--share <share>', 'instead of model and cluster: measured share of communication in the top-2 MoE', share)
+    .option(
+      '--costs <file>',
+      'instead of those: measured times of every stage, as `npm run bench:overlap` writes them',
+    );
+}
+
+/** The machines that the options describe, one for each number of ranks. @throws ArgumentError where they contradict each other */
+export function machineCases({
+  costs,
+  share: communicationShare,
+  cluster,
+  model,
+  ranks,
+}: MachineOptions): readonly MachineCase[] {
+  if (costs !== undefined) {
+    if (communicationShare !== undefined)
+      throw new ArgumentError('--costs and --share: expected one of them, got both');
+    const measured = readMeasuredCosts(costs);
+    const { title, pairs, tokensPerRank } = measured;
+    return [{ title, ranks: undefined, machine: measuredMachine(measured), pairs, numTokens: tokensPerRank }];
+  }
+  if (communicationShare !== undefined) {
+    const machine = shareMachine({ communicationShare });
+    return [{ title: 'block pair, in units of an MLP', ranks: undefined, machine, pairs: 1, numTokens: undefined }];
+  }
+  const shape = readModel(model);
+  const described = readCluster(cluster);
+  return ranks.map((number) => ({
+    title: `${model} on ${number} ranks, ${cluster}`,
+    ranks: number,
+    machine: clusterMachine(shape, described, number),
+    pairs: shape.pairs,
+    numTokens: shape.tokensPerRank,
+  }));
+}

@@ -1,0 +1,82 @@
+import { writeFileSync } from 'node:fs';
+
+import { stageGraph } from '@scmoe/scheduler';
+
+import { scmoe, temporaryFiles } from '../testing/scmoe.js';
+
+const file = temporaryFiles();
+
+interface Plan {
+  slot: number | null;
+  chunks: number;
+  expertChunks: number;
+  stepMs: number;
+  hiddenFraction: number;
+}
+
+const measured = (change: object = {}) => {
+  const computations = Object.fromEntries(stageGraph('pos2').names.map((name) => [name, 1]));
+  const costs = { ...computations, dispatch: 8, combine: 8, expert: 8 };
+  return {
+    format: 'scmoe-measured-costs',
+    title: 'our lab',
+    pairs: 2,
+    tokensPerRank: 64,
+    expertsPerRank: 4,
+    chunkOverhead: { computeMs: 0.5, communicationMs: 0.2 },
+    expertChunkOverhead: { computeMs: 0.1, communicationMs: 0.2 },
+    stages: [{ stage: 'pos2', topK: 1, forward: costs, backward: costs, updateMs: 0 }],
+    ...change,
+  };
+};
+
+describe('scmoe plan', () => {
+  it('ranks every slot with every number of parts along every axis', async () => {
+    writeFileSync(file('costs.json'), JSON.stringify(measured()));
+    const { out } = await scmoe('plan', '--costs', file('costs.json'), '--mode', 'infer', '--json', '--top', '999');
+    const [{ plans, combinations }] = JSON.parse(out) as [{ plans: Plan[]; combinations: number }];
+    // 4 slots x 1 to 4 chunks x 1, 2 or 4 chunks of the experts, and the sequential plan.
+    expect([plans.length, combinations]).toEqual([49, 49]);
+    const times = plans.map(({ stepMs }) => stepMs);
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+    // Chunks of the experts cost less, so that no plan with chunks of the tokens is ahead of the best without.
+    expect(plans[0]).toMatchObject({ chunks: 1 });
+    expect(plans[0]!.expertChunks).toBeGreaterThan(1);
+    expect(plans.find(({ slot }) => slot === null)!.hiddenFraction).toBe(0);
+  });
+
+  it('says what each hides and why the first wins', async () => {
+    writeFileSync(file('costs.json'), JSON.stringify(measured()));
+    const { out, code } = await scmoe('plan', '--costs', file('costs.json'));
+    expect(code).toBe(0);
+    expect(out).toContain('our lab: pos2, top-1, train; 49 combinations');
+    expect(out.match(/^slot \d.*x .*%.*expert/gm)!.length).toBe(20);
+    expect(out).toMatch(
+      /^slot \d, \d expert chunks is [\d.]+ % ahead of slot .*: [\d.]+ ms (less|more) are (waited for|computed)/m,
+    );
+    expect(out).toContain('no error is known');
+  });
+
+  it('tells a lead from what predictions were off', async () => {
+    writeFileSync(file('costs.json'), JSON.stringify(measured({ predictionError: 0.3 })));
+    const { out } = await scmoe('plan', '--costs', file('costs.json'));
+    expect(out).toMatch(/up to 30.0 % off, so that either may be the quicker/);
+    expect(out).toContain('differ from predictions by at most 30%');
+  });
+
+  it('compares stages on a described cluster', async () => {
+    const { out } = await scmoe('plan', '--cluster', 'pcie', '--ranks', '4', '--stage', 'standard,pos2', '--top', '60');
+    expect(out).toMatch(/^pos2, slot \d/m);
+    expect(out).toMatch(/^standard, /m);
+  });
+
+  it.each([
+    [['--stage', 'pos9'], /unknown stage 'pos9'; there are standard,/],
+    [['--top-k', '0'], /Expected a whole number from 1/],
+    [['--costs', 'a.json', '--share', '0.5'], /--costs and --share: expected one of them, got both/],
+  ])('says what is wrong with %j', async (args, message) => {
+    const { err, code } = await scmoe('plan', ...args);
+    expect(err).toMatch(message);
+    expect(code).toBeGreaterThan(0);
+  });
+});

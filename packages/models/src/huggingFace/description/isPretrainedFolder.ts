@@ -1,0 +1,12 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { configFile } from '../folder/fileNames.js';
+
+/** Whether the `config.json` of a folder names the family of a model of transformers; that of a run of ours does not. */
+export async function isPretrainedFolder(folder: string): Promise<boolean> {
+  const config: unknown = await readFile(join(folder, configFile), 'utf8')
+    .then((text) => JSON.parse(text) as unknown)
+    .catch(() => undefined);
+  return (config as { model_type?: unknown } | null | undefined)?.model_type !== undefined;
+}
