@@ -141,11 +141,13 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
   });
 
   it('goes on with another number of ranks', async () => {
-    const { run } = await trainOn(2, ...four, '--save-every', '10');
+    // Six experts are three for each of two ranks, and unequal shares for four.
+    const { run } = await trainOn(2, ...four, '--num-experts', '6', '--save-every', '10');
     for (const ranks of [1, 4]) {
       const other = join(folder.path, `on-${ranks}`);
       cpSync(checkpoint(run, 10), checkpoint(other, 10), { recursive: true });
-      await trainOn(ranks, '--resume', other, '--threads', '1', '--sample-tokens', '0');
+      const { outcome } = await trainOn(ranks, '--resume', other, '--threads', '1', '--sample-tokens', '0');
+      if (ranks === 4) expect(outcome.out).toMatch(/^experts: 6 on 4 ranks, 1, 2, 1, 2: a step waits for those with/m);
       expect(await parameterError(other, run)).toBeLessThan(5e-4);
     }
   });

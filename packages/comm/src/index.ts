@@ -11,6 +11,7 @@ export type {
   ReduceOptions,
   Reduction,
 } from './communicator/Communicator.js';
+export { runOfRank } from './communicator/runOfRank.js';
 export type { Work } from './communicator/Work.js';
 export { CommError, type CommErrorCode } from './communicator/CommError.js';
 export { fromBf16, toBf16 } from './data/bf16.js';

@@ -49,7 +49,14 @@ export { transformerStack, type TransformerStackArgs } from './tfLayers/transfor
 export type { Dispatcher, ExpertBatch } from './moe/Dispatcher.js';
 export type { ExpertSource } from './moe/ExpertSource.js';
 export { ExpertParallelDispatcher, type ExpertParallelOptions } from './moe/ExpertParallelDispatcher.js';
-export { allExperts, expertShard, isExpertParameter, type ExpertShard, type ShardOptions } from './moe/expertShard.js';
+export {
+  allExperts,
+  expertShard,
+  expertShares,
+  isExpertParameter,
+  type ExpertShard,
+  type ShardOptions,
+} from './moe/expertShard.js';
 export { LocalDispatcher } from './moe/LocalDispatcher.js';
 export { moeLayerOperators, moeSpecs, type MoeLayerValues, type ResolvedMoeLayer } from './moe/moeLayerOperators.js';
 export type { MoeContext } from './moe/moeSublayer.js';

@@ -28,7 +28,11 @@ export function placeOnLevels(problem: PlaceProblem, { ranks, nodes }: { ranks: 
   return onNodes.map((_, layer) => parts.flatMap((part) => part[layer]!));
 }
 
-/** @param traffic (layers, P, N) rows of each rank's tokens to each expert. */
+/**
+ * Keeping rows at home, or the fullest rank empty.
+ *
+ * @param traffic (layers, P, N) rows of each rank's tokens to each expert
+ */
 export function trafficProblem(traffic: readonly number[][][], objective: 'home' | 'load'): PlaceProblem {
   const place = objective === 'home' ? placeAtHome : placeByLoad;
   return {
@@ -46,7 +50,11 @@ export function trafficProblem(traffic: readonly number[][][], objective: 'home'
   };
 }
 
-/** @param counts (layers, N, N) tokens that chose two experts together. */
+/**
+ * Keeping experts together that tokens choose together.
+ *
+ * @param counts (layers, N, N) tokens that chose two experts together
+ */
 export function togetherProblem(counts: readonly number[][][]): PlaceProblem {
   return {
     solve: (groups) => counts.map((own) => placeTogether(own, groups)),
@@ -54,7 +62,11 @@ export function togetherProblem(counts: readonly number[][][]): PlaceProblem {
   };
 }
 
-/** @param affinities (layers - 1, N, N) tokens from an expert of a layer to one of the next. */
+/**
+ * Keeping tokens on their rank from layer to layer.
+ *
+ * @param affinities (layers - 1, N, N) tokens from an expert of a layer to one of the next
+ */
 export function alongProblem(affinities: readonly number[][][], numExperts: number): PlaceProblem {
   return {
     solve: (groups) => placeAlong(affinities, numExperts, groups),

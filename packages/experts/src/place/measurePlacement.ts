@@ -19,7 +19,11 @@ export interface PlacedExperts {
   nodes: number;
 }
 
-/** @param routes of each rank's text, layer by layer */
+/**
+ * Counts what a placement makes of traced routes.
+ *
+ * @param routes of each rank's text, layer by layer
+ */
 export function measurePlacement(
   routes: readonly (readonly LayerRoutes[])[],
   { placements, ranks, nodes }: PlacedExperts,

@@ -8,7 +8,7 @@ import { sumOfCosts, type LayerCost } from './OperatorCost.js';
  * experts, those of zero computation included, which is what training aims at. A number stands for so many tokens in one
  * sequence on one rank.
  *
- * @throws ArgumentError where the tokens are no whole sequences, or the ranks do not divide the experts
+ * @throws ArgumentError where the tokens are no whole sequences, or there are fewer experts than ranks
  */
 export function layerCost<Values>(
   operators: readonly Operator<Values>[],

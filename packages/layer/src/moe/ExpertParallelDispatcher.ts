@@ -13,11 +13,11 @@ import * as tf from '@tensorflow/tfjs';
 
 import type { Dispatcher, ExpertBatch } from './Dispatcher.js';
 import { byPart, byRank, expertOrder, inverseOf, rowsPerRank } from './expertOrder.js';
-import { expertShard } from './expertShard.js';
+import { expertShares } from './expertShard.js';
 
 /** Options of `ExpertParallelDispatcher`. */
 export interface ExpertParallelOptions extends ExchangeOptions {
-  /** The ranks that share the experts out: rank r has the r-th run of numExperts / size experts, by global id. */
+  /** The ranks that share the experts out: rank r has the r-th run of them by global id, as `expertShard` says. */
   communicator: Communicator;
   /** Experts of all ranks together, over which every rank routes its tokens. */
   numExperts: number;
@@ -54,12 +54,16 @@ interface Journey {
  *
  * The gradient of an expert is the sum over the tokens of all ranks, that of any other parameter over this rank's alone.
  *
- * @throws ArgumentError where the ranks do not divide the experts
+ * Where the ranks do not divide the experts, some have one more than others.
+ *
+ * @throws ArgumentError where there are fewer experts than ranks
  */
 export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelling> {
   readonly numRanks: number;
   private readonly communicator: Communicator;
   private readonly numExperts: number;
+  /** Experts of each rank. */
+  private readonly shares: readonly number[];
   private readonly options: ExchangeOptions;
   // What combine has to know of its dispatch. One entry a layer in progress, gone with its routing.
   private readonly journeys = new WeakMap<tf.DataId, Journey>();
@@ -70,7 +74,7 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
     this.communicator = communicator;
     this.numExperts = numExperts;
     this.numRanks = communicator.size;
-    expertShard(numExperts, communicator); // says where the ranks do not divide the experts
+    this.shares = expertShares(numExperts, communicator.size);
     this.options = as === undefined ? {} : { as };
   }
 
@@ -79,7 +83,8 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
   }
 
   /**
-   * Takes in which parts a routing travels. Each is a routing over all experts, or over as many of each rank.
+   * Takes in which parts a routing travels. Each is a routing over all experts, or, where the ranks have as many each, over as
+   * many of each rank.
    *
    * @throws ArgumentError for a part over experts that the ranks do not share evenly; CommError where the exchange of row
    *   counts failed
@@ -87,7 +92,9 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
   prepare(parts: readonly Routing[]): void {
     const { numRanks, numExperts } = this;
     for (const { counts } of parts) {
-      if (counts.size % numRanks === 0 && numExperts % counts.size === 0) continue;
+      const isWhole = counts.size === numExperts;
+      if (isWhole || (numExperts % numRanks === 0 && counts.size % numRanks === 0 && numExperts % counts.size === 0))
+        continue;
       throw new ArgumentError(
         `prepare on ${this.here()}: expected parts over equal shares of ${numExperts} experts, got one over ${counts.size}`,
       );
@@ -121,7 +128,7 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
     const rows = filledRows(packed, sendCounts);
     return {
       ...this.start(rows, sendCounts, recvCounts, routing),
-      ...(capacity > 0 && { elements: sendCounts[0]! * packed.shape[1] }),
+      ...(capacity > 0 && { elements: Math.max(...sendCounts) * packed.shape[1] }),
     };
   }
 
@@ -174,29 +181,36 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
   }
 
   /** Experts of a routing that each rank has. */
-  private expertsHere({ counts }: Routing): number {
-    return counts.size / this.numRanks;
+  private sharesOf({ counts }: Routing): readonly number[] {
+    if (counts.size === this.numExperts) return this.shares;
+    return new Array<number>(this.numRanks).fill(counts.size / this.numRanks);
+  }
+
+  /** Those that this rank has. */
+  private expertsHere(routing: Routing): number {
+    return this.sharesOf(routing)[this.communicator.rank]!;
   }
 
   /** The same number of rows from each rank for each expert. */
   private evenJourney(routing: Routing): Journey {
-    const even = new Array<number>(this.numRanks).fill(this.expertsHere(routing) * routing.capacity);
-    return { sendCounts: even, recvCounts: even, capacity: this.numRanks * routing.capacity };
+    const { capacity } = routing;
+    return {
+      sendCounts: this.sharesOf(routing).map((experts) => experts * capacity),
+      recvCounts: new Array<number>(this.numRanks).fill(this.expertsHere(routing) * capacity),
+      capacity: this.numRanks * capacity,
+    };
   }
 
   /** Tells the other ranks how many rows of each part each of their experts gets from here, and hears the same from them. */
   private askForRows(parts: readonly Routing[]): Journey[] {
     const { communicator, numRanks } = this;
     const sent = parts.map(({ counts }) => Int32Array.from(counts.dataSync()));
-    const received = this.explained(parts[0]!, () => communicator.allToAll(byRank(sent, numRanks)).wait());
-    return byPart(
-      received,
-      parts.map((part) => this.expertsHere(part)),
-      numRanks,
-    ).map((ofPart, i) => {
+    const shares = parts.map((part) => this.sharesOf(part));
+    const received = this.explained(parts[0]!, () => communicator.allToAll(byRank(sent, shares)).wait());
+    return byPart(received, shares, communicator.rank).map((ofPart, i) => {
       const { counts, fromRanks, places } = expertOrder(ofPart, numRanks);
       return {
-        sendCounts: rowsPerRank(sent[i]!, numRanks),
+        sendCounts: rowsPerRank(sent[i]!, shares[i]!),
         recvCounts: fromRanks,
         capacity: 0,
         counts,

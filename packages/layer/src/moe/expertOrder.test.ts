@@ -8,9 +8,10 @@ const arriving = (received: number[], experts: number) =>
 
 describe('rowsPerRank', () => {
   it('adds up the experts of each rank', () => {
-    expect(rowsPerRank([1, 2, 3, 0, 0, 7], 3)).toEqual([3, 3, 7]);
-    expect(rowsPerRank([1, 2, 3, 0, 0, 7], 1)).toEqual([13]);
-    expect(rowsPerRank(Int32Array.of(0, 0), 2)).toEqual([0, 0]);
+    expect(rowsPerRank([1, 2, 3, 0, 0, 7], [2, 2, 2])).toEqual([3, 3, 7]);
+    expect(rowsPerRank([1, 2, 3, 0, 0, 7], [6])).toEqual([13]);
+    expect(rowsPerRank(Int32Array.of(0, 0), [1, 1])).toEqual([0, 0]);
+    expect(rowsPerRank([1, 2, 3, 4, 5], [1, 2, 2])).toEqual([1, 5, 9]);
   });
 });
 
@@ -18,8 +19,20 @@ describe('byRank and byPart', () => {
   it('put together what goes to each rank, and take apart what came from each', () => {
     // Two parts over two ranks, of two experts and of one on each.
     const parts = [Int32Array.of(1, 2, 3, 4), Int32Array.of(5, 6)];
-    expect([...byRank(parts, 2)]).toEqual([1, 2, 5, 3, 4, 6]);
-    expect(byPart(byRank(parts, 2), [2, 1], 2)).toEqual(parts);
+    const shares = [
+      [2, 2],
+      [1, 1],
+    ];
+    expect([...byRank(parts, shares)]).toEqual([1, 2, 5, 3, 4, 6]);
+    expect(byPart([1, 2, 5, 3, 4, 6], shares, 0)).toEqual(parts);
+  });
+
+  it('have as many numbers for every rank where it has fewer experts than another', () => {
+    const shares = [[1, 2]];
+    expect([...byRank([Int32Array.of(7, 8, 9)], shares)]).toEqual([7, 0, 8, 9]);
+    // Rank 0 got the first list of both ranks, rank 1 the second ones.
+    expect(byPart([7, 0, 4, 0], shares, 0)).toEqual([Int32Array.of(7, 4)]);
+    expect(byPart([8, 9, 5, 6], shares, 1)).toEqual([Int32Array.of(8, 9, 5, 6)]);
   });
 });
 

@@ -1,36 +1,52 @@
 /**
- * Rows for each rank, where rank r has the r-th run of as many experts.
+ * Rows for each rank.
+ *
  * @param counts rows of each expert, by global id
+ * @param shares experts of each rank, one run after the other
  */
-export function rowsPerRank(counts: ArrayLike<number>, ranks: number): number[] {
-  const perRank = counts.length / ranks;
-  const rows = new Array<number>(ranks).fill(0);
-  for (let expert = 0; expert < counts.length; expert++) rows[Math.floor(expert / perRank)]! += counts[expert]!;
-  return rows;
+export function rowsPerRank(counts: ArrayLike<number>, shares: readonly number[]): number[] {
+  let next = 0;
+  return shares.map((share) => {
+    let rows = 0;
+    for (const end = next + share; next < end; next++) rows += counts[next]!;
+    return rows;
+  });
 }
 
-/** Counts of parts, each (ranks, experts of the part on a rank) flat, as one list for each rank: part by part. */
-export function byRank(parts: readonly Int32Array[], ranks: number): Int32Array {
+/**
+ * Counts of parts as one list of equal length for each rank: part by part. Where a rank has fewer experts than another, zeros
+ * stand for those that it has not.
+ *
+ * @param parts (experts) by global id
+ * @param shares of each part: experts of each rank
+ */
+export function byRank(parts: readonly Int32Array[], shares: readonly (readonly number[])[]): Int32Array {
   const all: number[] = [];
-  for (let rank = 0; rank < ranks; rank++) {
-    for (const part of parts) {
-      const here = part.length / ranks;
-      all.push(...part.subarray(rank * here, (rank + 1) * here));
-    }
-  }
+  shares[0]!.forEach((_, rank) =>
+    parts.forEach((part, i) => {
+      const [own, begin] = [shares[i]![rank]!, sum(shares[i]!.slice(0, rank))];
+      all.push(...part.subarray(begin, begin + own), ...new Array<number>(Math.max(...shares[i]!) - own).fill(0));
+    }),
+  );
   return Int32Array.from(all);
 }
 
-/** What `byRank` put together: (ranks, experts here) flat of each part, which has `expertsHere` of them on a rank. */
-export function byPart(all: ArrayLike<number>, expertsHere: readonly number[], ranks: number): Int32Array[] {
-  const parts = expertsHere.map((here) => new Int32Array(ranks * here));
+/** What came from all ranks of what each has put together with `byRank`: of each part (ranks, experts of `rank`) flat. */
+export function byPart(all: ArrayLike<number>, shares: readonly (readonly number[])[], rank: number): Int32Array[] {
+  const ranks = shares[0]!.length;
+  const parts = shares.map((own) => new Int32Array(ranks * own[rank]!));
   let next = 0;
-  for (let rank = 0; rank < ranks; rank++) {
-    parts.forEach((part, i) => {
-      for (let e = 0; e < expertsHere[i]!; e++) part[rank * expertsHere[i]! + e] = all[next++]!;
+  for (let from = 0; from < ranks; from++) {
+    shares.forEach((own, i) => {
+      for (let e = 0; e < own[rank]!; e++) parts[i]![from * own[rank]! + e] = all[next + e]!;
+      next += Math.max(...own);
     });
   }
   return parts;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 /** Where rows that came rank by rank, and within a rank expert by expert, stand when they are put expert by expert. */
@@ -51,7 +67,7 @@ export function expertOrder(received: ArrayLike<number>, ranks: number): ExpertO
 
   const next = new Int32Array(experts); // first free row of each expert
   for (let expert = 1; expert < experts; expert++) next[expert] = next[expert - 1]! + counts[expert - 1]!;
-  const fromRanks = rowsPerRank(received, ranks);
+  const fromRanks = rowsPerRank(received, new Array<number>(ranks).fill(experts));
   const places = new Int32Array(fromRanks.reduce((sum, rows) => sum + rows, 0));
   let row = 0;
   for (let i = 0; i < received.length; i++) {

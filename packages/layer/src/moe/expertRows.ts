@@ -2,7 +2,7 @@ import { expertCapacity } from '@scmoe/gating';
 
 import type { ResolvedExperts } from '../config/MoeConfig.js';
 import type { ResolvedCostOptions } from '../cost/CostOptions.js';
-import { expertShard } from './expertShard.js';
+import { expertShares } from './expertShard.js';
 
 /** Rows of one rank on the way to its experts and back, for choices that are even over all experts. */
 export interface ExpertRows {
@@ -24,19 +24,21 @@ export interface ExpertRows {
 
 export function expertRows(config: ResolvedExperts, { tokens, worldSize }: ResolvedCostOptions): ExpertRows {
   const { numExperts, numZeroExperts, topK, routing } = config;
-  const { count: numExpertsHere } = expertShard(numExperts, { rank: 0, size: worldSize });
+  // The rank with most of them is what a step waits for.
+  const numExpertsHere = Math.max(...expertShares(numExperts, worldSize));
+  const ofEvenShare = (numExpertsHere * worldSize) / numExperts;
   const capacity = expertCapacity({ ...config, numTokens: tokens });
   const chosen = (tokens * topK * numExperts) / (numExperts + numZeroExperts);
   const packed = capacity > 0 ? numExperts * capacity : tokens * topK;
   const alone = worldSize === 1;
   // With a capacity whole buffers travel, and experts on several ranks compute them as they come.
-  const arrived = capacity > 0 || alone ? packed : chosen;
+  const arrived = (capacity > 0 || alone ? packed : chosen) * ofEvenShare;
   const away = (worldSize - 1) / worldSize;
   const countsTravel = !alone && capacity === 0;
   return {
     topK: routing === 'expertChoice' ? numExperts : topK,
     packed,
-    filled: capacity > 0 && !alone ? packed : Math.min(chosen, packed),
+    filled: (capacity > 0 && !alone ? packed : Math.min(chosen, packed)) * ofEvenShare,
     arrived,
     reordered: countsTravel && numExpertsHere > 1 ? arrived : 0,
     sent: arrived * away,

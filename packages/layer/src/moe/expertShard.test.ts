@@ -19,9 +19,22 @@ describe('expertShard', () => {
     expect(expertShard(4, { rank: 3, size: 4 })).toEqual({ first: 3, count: 1 });
   });
 
+  it('gives some one more than others where the ranks do not divide them', () => {
+    const shards = [0, 1, 2, 3].map((rank) => expertShard(6, { rank, size: 4 }));
+    expect(shards).toEqual([
+      { first: 0, count: 1 },
+      { first: 1, count: 2 },
+      { first: 3, count: 1 },
+      { first: 4, count: 2 },
+    ]);
+  });
+
   it.each([
-    [6, { rank: 0, size: 4 }, 'numExperts: expected a multiple of the 4 ranks that share the experts out, got 6'],
-    [2, { rank: 0, size: 4 }, 'numExperts: expected a multiple of the 4 ranks that share the experts out, got 2'],
+    [
+      2,
+      { rank: 0, size: 4 },
+      'numExperts: expected at least one for each of the 4 ranks that share the experts out, got 2',
+    ],
     [6, { rank: 2, size: 2 }, 'experts.rank: expected a rank of the expert-parallel group, 0 to 1, got 2'],
     [6, { rank: -1, size: 2 }, 'experts.rank: expected a rank of the expert-parallel group, 0 to 1, got -1'],
     [6, { rank: 0.5, size: 2 }, 'experts.rank: expected a rank of the expert-parallel group, 0 to 1, got 0.5'],
@@ -51,7 +64,7 @@ describe('parameters of a shard', () => {
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
 
-  it.each([2, 3, 6])('are those of its experts in the whole, for %d ranks: gelu and swiglu', (size) => {
+  it.each([2, 3, 4, 6])('are those of its experts in the whole, for %d ranks: gelu and swiglu', (size) => {
     for (const activation of ['gelu', 'swiglu'] as const) {
       const whole = initializePair({ ...config, activation }, { seed: 5 });
       for (let rank = 0; rank < size; rank++) {

@@ -1,3 +1,4 @@
+import { runOfRank } from '@scmoe/comm';
 import { expectPositiveInteger, expectThat } from '@scmoe/errors';
 
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
@@ -18,20 +19,28 @@ export interface ShardOptions {
 export const allExperts: ExpertShard = { rank: 0, size: 1 };
 
 /**
- * Which experts a rank holds, by their global ids: `first` and the `count - 1` after it. Every rank has as many, in the
- * order of the ranks.
+ * Which experts a rank holds, by their global ids: `first` and the `count - 1` after it, in the order of the ranks. Every rank
+ * has as many, or, where the ranks do not divide the experts, one more or less than others.
  *
- * @throws ArgumentError where the ranks do not divide the experts, or the rank is outside its group
+ * @throws ArgumentError where there are fewer experts than ranks, or the rank is outside its group
  */
 export function expertShard(numExperts: number, { rank, size }: ExpertShard): { first: number; count: number } {
   expectPositiveInteger('numExperts', numExperts);
   expectPositiveInteger('experts.size', size);
   const isRank = Number.isInteger(rank) && rank >= 0 && rank < size;
   expectThat(isRank, 'experts.rank', `a rank of the expert-parallel group, 0 to ${size - 1}`, rank);
-  const divides = numExperts % size === 0;
-  expectThat(divides, 'numExperts', `a multiple of the ${size} ranks that share the experts out`, numExperts);
-  const count = numExperts / size;
-  return { first: rank * count, count };
+  expectThat(
+    numExperts >= size,
+    'numExperts',
+    `at least one for each of the ${size} ranks that share the experts out`,
+    numExperts,
+  );
+  return runOfRank(numExperts, { rank, size });
+}
+
+/** How many experts each rank holds: as many everywhere, or one more on some. @throws as `expertShard` */
+export function expertShares(numExperts: number, size: number): number[] {
+  return Array.from({ length: size }, (_, rank) => expertShard(numExperts, { rank, size }).count);
 }
 
 /**

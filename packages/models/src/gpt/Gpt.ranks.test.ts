@@ -100,9 +100,9 @@ describe('a shard of a Gpt', () => {
 
   it.each([
     [
-      'ranks that do not divide the experts',
-      { rank: 0, size: 4 },
-      /numExperts: expected a multiple of the 4 ranks .* got 6/,
+      'fewer experts than ranks',
+      { rank: 0, size: 7 },
+      /numExperts: expected at least one for each of the 7 ranks .* got 6/,
     ],
     ['a rank outside its group', { rank: 3, size: 3 }, /experts.rank: expected a rank of .* 0 to 2, got 3/],
     ['a group of no rank', { rank: 0, size: 0 }, /experts.size: expected a positive integer, got 0/],

@@ -23,6 +23,12 @@ export const gptCases: Record<string, GptConfig> = {
   },
 };
 
+/** Models whose experts two ranks can't share evenly. */
+const unequalCases: Record<string, GptConfig> = {
+  'top-2 of 5, dropless': { ...small, moe: { kind: 'top2', numExperts: 5 } },
+  'scmoe of 3, capacity 1': { ...small, moe: { kind: 'scmoe', numExperts: 3, capacityFactor: 1 } },
+};
+
 /** Ways of a training step that compute twice; of the first case of `rankCases`. */
 export const recomputeCases: readonly RecomputeOptions[] = [
   { recompute: 'selective' },
@@ -33,6 +39,7 @@ export const recomputeCases: readonly RecomputeOptions[] = [
 /** Models whose experts two ranks share out. */
 export const rankCases: Record<string, GptConfig | LongcatFlashConfig> = {
   ...gptCases,
+  ...unequalCases,
   'LongCat-Flash': {
     ...small,
     numLayers: 2,

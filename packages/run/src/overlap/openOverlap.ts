@@ -42,12 +42,15 @@ export async function openOverlap(
       throw new UserError(`${flag}: expected 1 with --kind dgmoe, got ${number}.`, { exitCode: 2 });
   }
   const travels = groups !== undefined && numExperts > 0;
-  const expertsPerRank = travels ? numExperts / groups.experts.size : 1;
-  if (travels && expertChunks !== 'auto' && expertsPerRank % expertChunks !== 0)
-    throw new UserError(
-      `--expert-chunks: expected a divisor of the ${expertsPerRank} experts of a rank, got ${expertChunks}.`,
-      { exitCode: 2 },
-    );
+  // Unequal shares can't be cut into parts of as many experts on each rank.
+  const isEven = travels && numExperts % groups.experts.size === 0;
+  const expertsPerRank = isEven ? numExperts / groups.experts.size : 1;
+  if (travels && expertChunks !== 'auto' && expertsPerRank % expertChunks !== 0) {
+    const expected = isEven
+      ? `a divisor of the ${expertsPerRank} experts of a rank`
+      : `1 where ranks have unequal shares of the experts (${numExperts} over ${groups.experts.size} ranks)`;
+    throw new UserError(`--expert-chunks: expected ${expected}, got ${expertChunks}.`, { exitCode: 2 });
+  }
   if (!travels && trace === undefined) return undefined;
   const rank = groups?.world.rank ?? 0;
   const traceFile = trace === undefined ? undefined : await TraceFile.open(trace, { numSteps: traceSteps, rank });

@@ -1,4 +1,4 @@
-import { ExpertParallelDispatcher } from '@scmoe/layer';
+import { ExpertParallelDispatcher, expertShares } from '@scmoe/layer';
 import { AveragedOptimizer, type Batch, type EvaluationResult, type Optimizer, type Trainable } from '@scmoe/trainer';
 
 import { say } from '../cli/Terminal.js';
@@ -72,6 +72,7 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
   const unitsPerStep = settings.batchSize * settings.accumulate * program.samples.unitsEach(settings);
   const { line, flopsPerUnit, leastBytesPerUnit } = program.describe(model, settings);
   expectTrainingFits(model, settings, { unit, unitsEach: program.samples.unitsEach(settings), leastBytesPerUnit });
+  if (groups && numExperts > 0) say(terminal, ...sharesLine(numExperts, groups.experts.size));
   say(terminal, ...modelLines(model, line, { unit, unitsPerStep, flopsPerUnit }));
   return {
     data,
@@ -86,4 +87,11 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
       optimizer instanceof AveragedOptimizer ? optimizer.withAverages(model.variables, evaluate) : evaluate(),
     unitsPerStep,
   };
+}
+
+/** What the ranks have of the experts, where they can't have as many each. */
+function sharesLine(numExperts: number, ranks: number): string[] {
+  if (numExperts % ranks === 0) return [];
+  const shares = expertShares(numExperts, ranks);
+  return [`experts: ${numExperts} on ${ranks} ranks, ${shares.join(', ')}: a step waits for those with most`];
 }

@@ -1,5 +1,5 @@
 import type { Communicator } from '@scmoe/comm';
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 
 /**
  * The whole of what the ranks of an expert group hold in parts: sharded tensors joined along their first axis, in the
@@ -14,10 +14,27 @@ export async function gatherSharded(
   { group, isSharded }: { group: Communicator; isSharded: (name: string) => boolean },
 ): Promise<Record<string, tf.Tensor>> {
   const whole: Record<string, tf.Tensor> = {};
+  const sharded = group.size > 1 ? Object.entries(tensors).find(([name]) => isSharded(name)) : undefined;
+  const shares = sharded && [...(await group.allGather(Int32Array.of(sharded[1].shape[0])).done)];
   for (const [name, tensor] of Object.entries(tensors)) {
-    const joined = isSharded(name) && group.size > 1 ? await group.allGather(tensor).done : tensor.clone();
+    const joined = shares && isSharded(name) ? await gatherShares(tensor, shares, group) : tensor.clone();
     if (group.rank === 0) whole[name] = joined;
     else joined.dispose();
   }
   return whole;
+}
+
+/** Parts of several lengths travel as long as the longest, and are cut after. */
+async function gatherShares(tensor: tf.Tensor, shares: readonly number[], group: Communicator): Promise<tf.Tensor> {
+  const longest = Math.max(...shares);
+  if (shares.every((share) => share === longest)) return group.allGather(tensor).done;
+  const missing = longest - tensor.shape[0];
+  const padded = tf.tidy(() =>
+    tf.pad(tensor, [[0, missing], ...tensor.shape.slice(1).map((): [number, number] => [0, 0])]),
+  );
+  const gathered = await group.allGather(padded).done;
+  padded.dispose();
+  const joined = tf.tidy(() => tf.concat(shares.map((share, rank) => tf.slice(gathered, rank * longest, share))));
+  gathered.dispose();
+  return joined;
 }

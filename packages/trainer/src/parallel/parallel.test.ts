@@ -45,8 +45,8 @@ describe('shareOf', () => {
 describe('shardStored', () => {
   it('names what can not be shared out', () => {
     const stored: StoredTensors = { 'experts.w1': { dtype: 'F32', shape: [3, 1], data: new Float32Array(3) } };
-    expect(() => shardStored(stored, { rank: 0, size: 2, isSharded })).toThrow(
-      'experts.w1: expected a number of experts that 2 ranks can share, got 3',
+    expect(() => shardStored(stored, { rank: 0, size: 4, isSharded })).toThrow(
+      'experts.w1: expected at least one expert for each of 4 ranks, got 3',
     );
   });
 });
@@ -139,7 +139,8 @@ describeRanks('several ranks', () => {
       'm.block0.experts.w1': { dtype: 'F32', shape: [4, 6], data: data.slice().reverse() },
       'head.weight': { dtype: 'F32', shape: [5], data: data.slice(0, 5) },
     };
-    for (const size of [2, 4]) {
+    // Three ranks have unequal shares of the four entries.
+    for (const size of [2, 3, 4]) {
       const whole = await withRanks(size, {
         use: (groups) =>
           Promise.all(

@@ -11,7 +11,7 @@ import { expertBlockSpecs } from '../../moe/expertBlock.js';
 
 /**
  * Names, shapes and starting points of all parameters of a block.
- * @throws ArgumentError where the ranks that share the experts out do not divide them.
+ * @throws ArgumentError where more ranks share the experts out than there are experts.
  */
 export function blockSpecs(config: ResolvedBlock, { experts }: ShardOptions = {}): ParameterSpecs {
   const { dModel: d, norm, activation, ffnBias, ffnHidden, moe } = config;

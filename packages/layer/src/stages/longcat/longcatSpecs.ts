@@ -11,7 +11,7 @@ import { resolveLongcatBlock, type LongcatBlockConfig, type ResolvedLongcatBlock
 
 /**
  * Names, shapes and starting points of all parameters of a LongCat block.
- * @throws ArgumentError where the ranks that share the experts out do not divide them.
+ * @throws ArgumentError where more ranks share the experts out than there are experts.
  */
 export function longcatSpecs(config: ResolvedLongcatBlock, { experts }: ShardOptions = {}): ParameterSpecs {
   const { dModel: d, norm, activation, ffnBias, ffnHidden, moe } = config;

@@ -10,7 +10,7 @@ import type * as tf from '@tensorflow/tfjs';
 
 /**
  * Names, shapes and starting points of all parameters of a pair.
- * @throws ArgumentError where the ranks that share the experts out do not divide them.
+ * @throws ArgumentError where more ranks share the experts out than there are experts.
  */
 export function pairSpecs(config: ResolvedPair, { experts }: ShardOptions = {}): ParameterSpecs {
   const { dModel: d, norm, activation, ffnBias, ffnHidden, moe } = config;
