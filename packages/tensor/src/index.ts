@@ -48,6 +48,7 @@ export {
   registerFileHandlers,
   writeSafetensors,
   type DeferredTensor,
+  type ElementRange,
   type SafetensorsFile,
   type SafetensorsLayout,
   type WritableTensor,
