@@ -66,7 +66,7 @@ export async function openPretrained(
     const found = await readHuggingFaceTokenizer(path);
     const loaded = await loadPretrained(path, { as: LanguageModel });
     if (options.adapter !== undefined) await loadAdapter(loaded, options.adapter);
-    return { model: loaded as LanguageModel<object>, tokenizer: found };
+    return { model: loaded, tokenizer: found };
   });
   const from = options.adapter === undefined ? '' : `, with the adapters of ${options.adapter}`;
   say(terminal, `model: ${path}${from}`);

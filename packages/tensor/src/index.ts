@@ -50,6 +50,7 @@ export {
   registerFileHandlers,
   writeSafetensors,
   type DeferredTensor,
+  type ElementRange,
   type SafetensorsFile,
   type SafetensorsLayout,
   type WritableTensor,

@@ -1,4 +1,4 @@
-"""python -m generate make FOLDER | check [--thorough] | make-checkpoints FOLDER [NAME...] | list-checkpoints | make-adapters FOLDER"""
+"""python -m generate make FOLDER | check [--thorough] | make-checkpoints FOLDER [NAME...] | list-checkpoints | make-adapters FOLDER | make-templates"""
 
 import argparse
 from pathlib import Path
@@ -25,6 +25,7 @@ def main():
     commands.add_parser("list-checkpoints", help="write the index of the repository's checkpoints")
     adapting = commands.add_parser("make-adapters", help="draw low-rank adapters of the checkpoints with peft")
     adapting.add_argument("folder", type=Path)
+    commands.add_parser("make-templates", help="render the chat templates of the repository again")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.command == "make":
@@ -34,6 +35,11 @@ def main():
         from .make_checkpoints import make_checkpoints
 
         make_checkpoints(options.folder, options.names)
+        return
+    if options.command == "make-templates":
+        from .make_templates import make_templates
+
+        make_templates(ROOT / "templates.json")
         return
     if options.command == "make-adapters":
         from .make_adapters import make_adapters

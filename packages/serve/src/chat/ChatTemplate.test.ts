@@ -75,7 +75,7 @@ describe('ChatTemplate', () => {
     const source =
       '{{ bos_token }}{{ messages | length }}{% if tools is none %}-{% endif %}{{ add_generation_prompt }}';
     const template = new ChatTemplate(source, await createTokenizer('byte', []), { bos_token: '<s>' });
-    expect(Buffer.from(template.encode(user('x'))).toString()).toBe('<s>1-true');
+    expect(Buffer.from(template.encode(user('x'))).toString()).toBe('<s>1-True');
   });
 
   it('says what a template refuses, and where one can not be read', async () => {

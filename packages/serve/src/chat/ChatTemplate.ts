@@ -4,6 +4,8 @@ import type { Tokenizer } from '@scmoe/trainer';
 
 import type { ChatMessage } from '../api/chatRequest.js';
 import { controlTokens } from './controlTokens.js';
+import { pythonFunctions } from './pythonFunctions.js';
+import { withPythonMeaning } from './withPythonMeaning.js';
 
 /** Messages that a template refuses, or a template that is none; the message is the template's own where it has one. */
 export class ChatTemplateError extends ScmoeError {
@@ -33,6 +35,8 @@ export class ChatTemplate {
     try {
       // The engine takes \r\n for two lines, of which it trims one.
       this.template = new Template(source.replace(/\r\n/g, '\n'));
+      // Its type is in a file that TypeScript does not find.
+      withPythonMeaning((this.template as unknown as { readonly parsed: object }).parsed);
     } catch (error) {
       throw new ChatTemplateError(`Can't read the chat template: ${(error as Error).message}`, { cause: error });
     }
@@ -63,6 +67,7 @@ export class ChatTemplate {
         tools: null,
         documents: null,
         ...this.tokens,
+        ...pythonFunctions,
       });
     } catch (error) {
       throw new ChatTemplateError(`The chat template refuses these messages: ${(error as Error).message}`, {

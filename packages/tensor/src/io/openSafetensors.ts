@@ -16,10 +16,20 @@ export interface SafetensorsFile {
   /** Names, types and shapes of its tensors, in the order in which they lie in the file. */
   readonly entries: readonly SafetensorsEntry[];
   readonly metadata: Record<string, string>;
-  /** Reads one tensor. @throws SafetensorsError where there is none of this name, or the file was cut short since. */
-  read(name: string): Promise<StoredTensor>;
+  /**
+   * Reads one tensor, or of its elements those of a range: a tensor of one axis.
+   *
+   * @throws SafetensorsError where there is none of this name, or no such elements, or the file was cut short since.
+   */
+  read(name: string, elements?: ElementRange): Promise<StoredTensor>;
   /** Lets the file go. */
   close(): Promise<void>;
+}
+
+/** Elements of a tensor, in row-major order. */
+export interface ElementRange {
+  readonly begin: number;
+  readonly count: number;
 }
 
 type OnBytes = (bytes: Uint8Array) => void;
@@ -49,14 +59,21 @@ export async function openSafetensors(
       entries,
       metadata,
       close: () => file.close(),
-      read: (name) =>
+      read: (name, elements) =>
         namingFile(path, async () => {
           const entry = byName.get(name);
           if (!entry) throw new SafetensorsError(`there is no tensor '${name}'`);
           const { dtype, shape, begin } = entry;
-          const data = new arrayTypes[dtype](elementCount(shape));
-          await read(file, new Uint8Array(data.buffer), start + begin, onBytes);
-          return { dtype, shape, data };
+          const total = elementCount(shape);
+          const range = elements ?? { begin: 0, count: total };
+          if (!(range.begin >= 0 && range.count >= 0 && range.begin + range.count <= total))
+            throw new SafetensorsError(
+              `'${name}' has ${total} elements, none from ${range.begin} to ${range.begin + range.count - 1}`,
+            );
+          const data = new arrayTypes[dtype](range.count);
+          const first = start + begin + range.begin * data.BYTES_PER_ELEMENT;
+          await read(file, new Uint8Array(data.buffer), first, onBytes);
+          return { dtype, shape: elements ? [range.count] : shape, data };
         }),
     };
   } catch (error) {

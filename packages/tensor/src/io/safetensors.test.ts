@@ -146,6 +146,12 @@ describe('a safetensors file', () => {
     ]);
     expect((await file.read('b')).data).toEqual(Float32Array.of(3));
     expect((await file.read('a')).data).toEqual(Float32Array.of(1, 2));
+    expect(await file.read('a', { begin: 1, count: 1 })).toEqual({
+      dtype: 'F32',
+      shape: [1],
+      data: Float32Array.of(2),
+    });
+    await expect(file.read('a', { begin: 1, count: 2 })).rejects.toThrow("'a' has 2 elements, none from 1 to 2");
     await expect(file.read('c')).rejects.toThrow(`${path()}: there is no tensor 'c'`);
     await file.close();
 

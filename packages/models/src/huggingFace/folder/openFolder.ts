@@ -1,7 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
-import { openSafetensors, type SafetensorsDtype, type SafetensorsFile, type StoredTensor } from '@scmoe/tensor';
+import {
+  openSafetensors,
+  type ElementRange,
+  type SafetensorsDtype,
+  type SafetensorsFile,
+  type StoredTensor,
+} from '@scmoe/tensor';
 
 import { PretrainedError } from '../PretrainedError.js';
 import { configFile, indexFile, weightsFile } from './fileNames.js';
@@ -15,8 +21,8 @@ export interface PretrainedFolder {
   readonly config: JsonObject;
   /** Type and shape of every tensor. */
   readonly tensors: ReadonlyMap<string, { dtype: SafetensorsDtype; shape: readonly number[] }>;
-  /** Reads one tensor. */
-  read(name: string): Promise<StoredTensor>;
+  /** Reads one tensor, or of its elements, in row-major order, those of a range. */
+  read(name: string, elements?: ElementRange): Promise<StoredTensor>;
   close(): Promise<void>;
 }
 
@@ -38,10 +44,10 @@ export async function openFolder(path: string): Promise<PretrainedFolder> {
     const owners = ownersOf(path, files);
     if (weightMap) checkWeightMap(path, weightMap, owners);
     const tensors = new Map(files.flatMap(({ entries }) => entries.map((entry) => [entry.name, entry] as const)));
-    const read = (name: string) => {
+    const read = (name: string, elements?: ElementRange) => {
       const file = owners.get(name);
       if (!file) throw new PretrainedError(`${path}: there is no tensor '${name}'`);
-      return file.read(name);
+      return file.read(name, elements);
     };
     return { path, config, tensors, read, close };
   } catch (error) {

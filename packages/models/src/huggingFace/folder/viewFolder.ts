@@ -1,4 +1,4 @@
-import type { SafetensorsDtype, StoredTensor } from '@scmoe/tensor';
+import type { ElementRange, SafetensorsDtype, StoredTensor } from '@scmoe/tensor';
 
 import type { PretrainedFolder } from './openFolder.js';
 
@@ -6,19 +6,23 @@ import type { PretrainedFolder } from './openFolder.js';
 export interface ViewedTensor {
   dtype: SafetensorsDtype;
   shape: readonly number[];
-  read(): Promise<StoredTensor>;
+  read(elements?: ElementRange): Promise<StoredTensor>;
 }
 
 /** The same folder with other tensors: under other names, in other pieces. It shares the files of the one that it shows. */
 export function viewFolder(folder: PretrainedFolder, tensors: ReadonlyMap<string, ViewedTensor>): PretrainedFolder {
-  return { ...folder, tensors, read: (name) => tensors.get(name)?.read() ?? folder.read(name) };
+  return {
+    ...folder,
+    tensors,
+    read: (name, elements) => tensors.get(name)?.read(elements) ?? folder.read(name, elements),
+  };
 }
 
 /** All tensors of a folder, as a view begins. */
 export function tensorsOf(folder: PretrainedFolder): Map<string, ViewedTensor> {
   const viewed = [...folder.tensors].map(([name, { dtype, shape }]): [string, ViewedTensor] => [
     name,
-    { dtype, shape, read: () => folder.read(name) },
+    { dtype, shape, read: (elements) => folder.read(name, elements) },
   ]);
   return new Map(viewed);
 }

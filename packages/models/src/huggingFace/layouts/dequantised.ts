@@ -1,4 +1,4 @@
-import { toFloat32, type StoredTensor } from '@scmoe/tensor';
+import { toFloat32, type ElementRange, type StoredTensor } from '@scmoe/tensor';
 
 import { ConfigReader } from '../config/ConfigReader.js';
 import type { JsonObject, PretrainedFolder } from '../folder/openFolder.js';
@@ -31,10 +31,12 @@ export function dequantised(folder: PretrainedFolder, source: string): Pretraine
       );
     }
     tensors.delete(scales);
-    const read = async (): Promise<StoredTensor> => {
+    const read = async (elements?: ElementRange): Promise<StoredTensor> => {
       const data = toFloat32(await folder.read(name));
       scaleBlocks(data, shape[1]!, toFloat32(await folder.read(scales)), [rows, columns]);
-      return { dtype: 'F32', shape: [...shape], data };
+      if (!elements) return { dtype: 'F32', shape: [...shape], data };
+      const { begin, count } = elements;
+      return { dtype: 'F32', shape: [count], data: data.subarray(begin, begin + count) };
     };
     const whole: ViewedTensor = { dtype: 'F32', shape, read };
     tensors.set(name, whole);

@@ -1,4 +1,4 @@
-import type { StoredTensor } from '@scmoe/tensor';
+import type { ElementRange, StoredTensor } from '@scmoe/tensor';
 
 import type { PretrainedFolder } from '../folder/openFolder.js';
 import { tensorsOf, viewFolder, type ViewedTensor } from '../folder/viewFolder.js';
@@ -13,13 +13,11 @@ export interface ExpertNames {
 /**
  * Shows the experts of a folder one by one where it has them fused, as transformers 5 keeps them in memory and saves them
  * again whenever it loaded them so: `gate_up_proj` (experts, 2 width, model), gate first, and `down_proj` (experts, model,
- * width), without `.weight`. The layout is told by these names alone. Only one fused tensor is in memory at a time.
+ * width), without `.weight`. The layout is told by these names alone. Of a fused tensor no more is read than the experts that
+ * are asked for.
  */
 export function splitExperts(folder: PretrainedFolder, names: ExpertNames): PretrainedFolder {
   const tensors = tensorsOf(folder);
-  let last: { name: string; tensor: Promise<StoredTensor> } | undefined;
-  const readFused = (name: string) =>
-    (last?.name === name ? last : (last = { name, tensor: folder.read(name) })).tensor;
   for (const [name, { dtype, shape }] of folder.tensors) {
     const match = /^(.*\.experts)\.(gate_up_proj|down_proj)$/.exec(name);
     const isPair = match?.[2] === 'gate_up_proj';
@@ -32,11 +30,13 @@ export function splitExperts(folder: PretrainedFolder, names: ExpertNames): Pret
     for (let expert = 0; expert < numExperts; expert++) {
       parts.forEach((part, i) => {
         const begin = (expert * parts.length + i) * size;
-        const read = async (): Promise<StoredTensor> => {
-          const { data } = await readFused(name);
-          return { dtype, shape: [rows / parts.length, columns], data: data.subarray(begin, begin + size) };
+        const shape = [rows / parts.length, columns];
+        const read = async (elements?: ElementRange): Promise<StoredTensor> => {
+          const range = { begin: begin + (elements?.begin ?? 0), count: elements?.count ?? size };
+          const stored = await folder.read(name, range);
+          return elements ? stored : { ...stored, shape };
         };
-        const piece: ViewedTensor = { dtype, shape: [rows / parts.length, columns], read };
+        const piece: ViewedTensor = { dtype, shape, read };
         tensors.set(`${match[1]!}.${expert}.${part}.weight`, piece);
       });
     }

@@ -34,11 +34,13 @@ export async function importTensors(
     for (const link of links) {
       const parts: tf.Tensor[] = [];
       for (const theirs of link.theirs) {
-        const data = toFloat32(await folder.read(place(theirs.name)));
-        const { first, count } = link.part ?? { first: 0, count: theirs.shape[0]! };
-        const size = data.length / theirs.shape[0]!;
-        const own = data.subarray(first * size, (first + count) * size);
-        parts.push(tf.tensor(own, [count, ...theirs.shape.slice(1)], 'float32'));
+        const [length = 1, ...rest] = theirs.shape;
+        const size = rest.reduce((product, axis) => product * axis, 1);
+        // Of stacked experts no others are read than those that are here.
+        const { first, count } = link.part ?? { first: 0, count: length };
+        const elements = link.part && { begin: first * size, count: count * size };
+        const data = toFloat32(await folder.read(place(theirs.name), elements));
+        parts.push(tf.tensor(data, [count, ...rest], 'float32'));
       }
       for (const [name, tensor] of Object.entries(toOurs(link, parts))) {
         const format = formatOf(name, tensor);
