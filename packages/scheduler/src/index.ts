@@ -19,6 +19,7 @@ export { explainChoice } from './choose/explainChoice.js';
 export { rankPlans, type RankedPlan, type RankPlansOptions } from './choose/rankPlans.js';
 export type { DirectionChoice, OverlapChoice, PlanKind } from './choose/OverlapChoice.js';
 export { chunkCosts, type ChunkCostOptions } from './costs/chunkCosts.js';
+export { separateParts, type SeparatedCosts } from './costs/separateParts.js';
 export { wholeCosts } from './costs/wholeCosts.js';
 export { CostModel, type CostKey, type CostModelOptions, type Recorded } from './costs/CostModel.js';
 export { median } from './costs/median.js';

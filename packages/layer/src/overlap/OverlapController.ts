@@ -5,12 +5,15 @@ import {
   choosePlans,
   CostModel,
   median,
+  separateParts,
   sequentialPlan,
   wholeCosts,
   type ChosenPlans,
   type ChunkContext,
   type ChunkCut,
+  type ChunkOverhead,
   type CostKey,
+  type OperatorCosts,
   type OperatorGraph,
   type Plan,
   type PlanChoice,
@@ -92,6 +95,10 @@ interface PlannedStage {
   /** Absent where nothing travels, or twice (DGMoE): such a stage runs sequentially. */
   graph?: OperatorGraph;
   plans?: ChosenPlans;
+  /** Times in one part, when that was last measured or known. */
+  whole?: StageCosts;
+  /** What a part costs on top of its share of the work, once there were parts. */
+  overhead?: ChunkOverhead;
 }
 
 /**
@@ -100,8 +107,9 @@ interface PlannedStage {
  *
  * The backward pass mirrors the forward pass, so that a plan in training is the best for both together; inference has its
  * own. Neither a slot nor chunks of the experts change a bit of the outputs and gradients: a run can be repeated bit for bit
- * although times differ. Chunks of the tokens are taken only where they are asked for. Where steps take longer than predicted,
- * the other plans are taken to be as much off, so that a plan that loses against the sequential one is given up.
+ * although times differ. Chunks of the tokens are taken only where they are asked for. What a part costs on top of its share is
+ * learned from the first steps in parts, and where steps take longer than predicted, the other plans are taken to be as much off:
+ * a plan that loses against the sequential one is given up.
  *
  * A pass that continues sequences, such as decoding, runs sequentially: the measured times say nothing of its few tokens, and
  * what there is to hide is latency, of which chunks pay more. Whether it does is the same on all ranks; how many tokens each has
@@ -258,23 +266,40 @@ export class OverlapController {
   private async measuredCosts(): Promise<Map<number, StageCosts>> {
     const costs = new Map<number, StageCosts>();
     for (const [index, graph] of this.plannedGraphs()) {
-      const cut = this.cutOf(this.choiceOf(this.stages.get(index)!, true));
       const of = (phase: 'forward' | 'backward') => {
         const steps = this.measured.map((events) => operatorCosts(events, index, phase, graph));
-        const sums = Object.fromEntries(graph.names.map((name) => [name, median(steps.map((step) => step[name]!))]));
-        return wholeCosts(graph, sums, { ...this.context, ...cut });
+        return Object.fromEntries(graph.names.map((name) => [name, median(steps.map((step) => step[name]!))]));
       };
       const [forward, backward] = [
         await gatherCosts(this.options.world, graph, of('forward')),
         await gatherCosts(this.options.world, graph, of('backward')),
       ];
-      costs.set(index, { forward, backward });
-      for (const [direction, times] of Object.entries({ forward, backward })) {
+      const inOnePart = this.inOnePart(index, graph, { forward, backward });
+      costs.set(index, inOnePart);
+      for (const [direction, times] of Object.entries({ ...inOnePart })) {
         const key = { ...this.keyOfWork, direction: direction as 'forward' | 'backward' };
         for (const [name, ms] of Object.entries(times)) this.costs.record(key, `${index} ${name}`, ms);
       }
     }
     return costs;
+  }
+
+  /** What was measured as it would be in one part; what a part costs besides is remembered. */
+  private inOnePart(index: number, graph: OperatorGraph, sums: StageCosts): StageCosts {
+    const stage = this.stages.get(index)!;
+    const cut = this.cutOf(this.choiceOf(stage, true));
+    const numParts = cut.chunks * cut.expertChunks;
+    if (numParts === 1) return (stage.whole = sums);
+    const { whole } = stage;
+    if (!whole) {
+      const of = (times: OperatorCosts) => wholeCosts(graph, times, { ...this.context, ...cut });
+      return { forward: of(sums.forward), backward: of(sums.backward) };
+    }
+    const forward = separateParts(graph, whole.forward, sums.forward, numParts);
+    const backward = separateParts(graph, whole.backward, sums.backward, numParts);
+    const mean = (name: keyof ChunkOverhead) => (forward.overhead[name] + backward.overhead[name]) / 2;
+    stage.overhead = { computeMs: mean('computeMs'), communicationMs: mean('communicationMs') };
+    return { forward: forward.costs, backward: backward.costs };
   }
 
   /** Times of earlier runs, where there are some of every stage. */
@@ -292,6 +317,7 @@ export class OverlapController {
       const [forward, backward] = [of('forward'), of('backward')];
       if (!forward || !backward) return undefined;
       costs.set(index, { forward, backward });
+      this.stages.get(index)!.whole = { forward, backward };
     }
     return costs;
   }
@@ -316,10 +342,11 @@ export class OverlapController {
   }
 
   private chosenBy(costs: StageCosts, index: number, graph: OperatorGraph): ChosenPlans {
-    const { plans: current } = this.stages.get(index)!;
+    const { plans: current, overhead } = this.stages.get(index)!;
     const times = this.measured.map((events) => stageTimes(events, index).totalMs);
     return choosePlans(graph, costs, {
       ...this.context,
+      ...(overhead && { overhead }),
       // As far as chunks of the tokens are chosen at all.
       maxChunks: 4,
       current,

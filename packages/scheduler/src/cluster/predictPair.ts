@@ -32,14 +32,7 @@ export interface PredictPairOptions {
   readonly cutsExperts?: boolean;
   readonly numTokens?: number;
   /** Take this plan in both directions (mirrored in the backward pass) instead of the best. */
-  readonly plan?: GivenPlan;
-}
-
-interface GivenPlan {
-  readonly slot: number;
-  readonly chunks: number;
-  /** Default 1. */
-  readonly expertChunks?: number;
+  readonly plan?: { readonly slot: number; readonly chunks: number; readonly expertChunks?: number };
 }
 
 /**
@@ -88,7 +81,7 @@ export function predictPair(
 }
 
 /** The plan that the contender runs, out of those that were compared. */
-function pick(best: DirectionChoice, { mode, stage }: Contender, plan: GivenPlan | undefined): OverlapChoice {
+function pick(best: DirectionChoice, { mode, stage }: Contender, plan: PredictPairOptions['plan']): OverlapChoice {
   if (mode === 'sequential') return best.candidates.find(({ kind }) => kind === 'sequential')!;
   if (!plan) return best;
   const { slot, chunks, expertChunks = 1 } = plan;
