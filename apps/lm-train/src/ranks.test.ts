@@ -98,9 +98,11 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
     const [off, ...others] = outcomes.map(({ run }) => fileOf(run, steps, 'model.safetensors'));
     for (const other of others) expect(other.equals(off!)).toBe(true);
     // Not watched where nothing is to be chosen; or of slot 2, in numbers of one step.
-    expect(outcomes[0]!.outcome.out).toMatch(/communication of a step, ms\n +stage +slot .*\n +0 +none( +-){6}\n/);
-    expect(outcomes[1]!.outcome.out).toMatch(/\n +0 +2 +\d+\.\d +\d+\.\d +-?\d+\.\d\d +\d+\.\d +- +-\n/);
-    expect(outcomes[2]!.outcome.out).toMatch(/\n +0 +(none|\d) .* \d+\.\d +\d+\.\d\n/);
+    expect(outcomes[0]!.outcome.out).toMatch(
+      /communication of a step, ms\n +stage +slot +chunks .*\n +0 +none +1( +-){7}\n/,
+    );
+    expect(outcomes[1]!.outcome.out).toMatch(/\n +0 +2 +1 +\d+\.\d +\d+\.\d +-?\d+\.\d\d +\d+\.\d( +-){3}\n/);
+    expect(outcomes[2]!.outcome.out).toMatch(/\n +0 +(none|\d) +\d .* \d+\.\d +(-|[+-]?\d+ ?%) +\d+\.\d\n/);
   });
 
   it('writes what all ranks did when, with --trace', async () => {

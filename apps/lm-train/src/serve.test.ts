@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { packExperts } from '@scmoe/experts';
 import { startScmoe, temporaryFolder } from '@scmoe/testing';
 
 import { lmTrain } from './testing/lmTrain.js';
@@ -24,7 +23,7 @@ describe('a trained run', () => {
     writeFileSync(keyFile, 'sk-of-a-test\n', { mode: 0o600 });
     const run = /checkpoint: (.*)\n/.exec(written.err)![1]!;
     const packed = join(folder.path, 'packed');
-    if (isPacked) await packExperts({ checkpoint: run, out: packed });
+    if (isPacked) await (await import('@scmoe/experts')).packExperts({ checkpoint: run, out: packed });
     const server = startScmoe([
       'serve',
       run,

@@ -1,7 +1,6 @@
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
-import { packExperts } from '@scmoe/experts';
 import { readMetricsFile } from '@scmoe/trainer';
 
 import { temporaryFolder } from '@scmoe/testing';
@@ -119,7 +118,7 @@ describe('lm-train', () => {
 
   it('writes and measures with its experts on a disk what it does with all in memory', async () => {
     const packed = join(folder.path, 'packed');
-    await packExperts({ checkpoint: run, out: packed });
+    await (await import('@scmoe/experts')).packExperts({ checkpoint: run, out: packed });
     const store = ['--expert-store', packed, '--expert-cache-mib', '1', '--threads', '1'];
     const generate = ['generate', run, '--prompt', 'the ', '--max-tokens', '20'];
     const text = await lmTrain(...generate, ...store);

@@ -19,7 +19,7 @@ export const evaluation = evalCommand(program, {
       // Text that is named here is all for measuring; only the run's own data has a part that was trained on.
       validationFraction: path === undefined ? trained.settings.validationFraction : 1,
     }),
-  experts: expertStore as ExpertsElsewhere,
+  experts: expertStore,
   show: ({ loss, metrics }) => [
     `perplexity ${Math.exp(loss).toFixed(3)}`,
     `bits per byte ${metrics['bitsPerByte']!.toFixed(4)}`,

@@ -35,11 +35,11 @@ interface Line {
   experts: 'memory' | 'all cached' | 'on demand' | 'exact' | 'guess';
   /** Mean over the tokens of the median over the rounds, ms: each round reads the same text, and misses the same experts. */
   ms: number;
-  /** Of it, standing still for a read. */
+  /** The part of it that stood still for a read. */
   waitMs: number;
   /** Per token. */
   bytesRead: number;
-  /** Of the uses that found no expert in memory, those for which it was on its way when its route was known. */
+  /** Share of the uses without an expert in memory for which it was on its way when its route was known. */
   covered: number;
   /** Reads that nobody used, for each that somebody did. */
   wasted: number;
@@ -155,7 +155,7 @@ interface Contender {
   kind: 'scmoe' | 'standard';
   experts: Line['experts'];
   contender: Opened;
-  /** Of each round. */
+  /** What each round took. */
   took: Took[];
 }
 
