@@ -1,5 +1,5 @@
 import { isPretrainedFolder } from '@scmoe/models';
-import { evalCommand, type ExpertsElsewhere } from '@scmoe/run';
+import { evalCommand } from '@scmoe/run';
 
 import { loadData } from '../data/loadData.js';
 import { descriptionIn, openPretrained } from '../openLanguageModel.js';

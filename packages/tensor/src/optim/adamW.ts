@@ -239,9 +239,5 @@ export function adamWComposed(
     const change = tf.div(tf.mul(newM, stepSize), tf.add(tf.mul(tf.sqrt(newV), rootCorrection), epsilon));
     return [tf.sub(tf.mul(ownParameter, keep[index]!), change), newM, newV];
   };
-  return inTiles([parameter, gradient, m, v], update, tileValues) as [
-    tf.Tensor,
-    tf.Tensor,
-    tf.Tensor,
-  ];
+  return inTiles([parameter, gradient, m, v], update, tileValues) as [tf.Tensor, tf.Tensor, tf.Tensor];
 }

@@ -140,10 +140,7 @@ export class Muon {
     // The matrices of a stack move each by itself; one that stands alone can't be cut.
     const all = [variable, gradient, ...(before ? [before] : [])];
     const values = variable.rank > 2 ? this.tileValues : Infinity;
-    const [parameter, momentum] = inTiles(all, update, values) as [
-      tf.Tensor,
-      tf.Tensor,
-    ];
+    const [parameter, momentum] = inTiles(all, update, values) as [tf.Tensor, tf.Tensor];
     scale?.dispose();
     variable.assign(parameter);
     parameter.dispose();
