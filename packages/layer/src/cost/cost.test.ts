@@ -264,6 +264,13 @@ describe('the cost of a layer', () => {
     }
   });
 
+  it('is that of the rank with most experts where shares are unequal', () => {
+    // 4 experts on 3 ranks: 1, 1 and 2 of them, half as much again as an even share.
+    const [even, most] = [2, 3].map((worldSize) => ofPair({}).cost({ tokens, worldSize }).operators['expert']!);
+    expect(most!.forwardFlops).toBeCloseTo(1.5 * even!.forwardFlops);
+    expect(most!.backwardFlops).toBeCloseTo(1.5 * even!.backwardFlops);
+  });
+
   it('counts a product as two operations for each weight and token, three times that with its gradients', () => {
     // 32 tokens through (12, 20) and (20, 12).
     const { mlp1 } = ofPair({}).cost(32).operators;
@@ -294,11 +301,7 @@ describe('the cost of a layer', () => {
   it.each<[string, number | CostOptions, RegExp]>([
     ['no token', 0, /^tokens: expected a positive integer, got 0$/],
     ['half a sequence', { tokens: 12, sequenceLength: 8 }, /^tokens: expected whole sequences of 8, got 12$/],
-    [
-      'ranks that do not divide the experts',
-      { tokens, worldSize: 3 },
-      /^numExperts: expected a multiple of the 3 ranks/,
-    ],
+    ['more ranks than experts', { tokens, worldSize: 5 }, /^numExperts: expected .*5 ranks/],
     ['numbers without size', { tokens, bytesPerElement: 0 }, /^bytesPerElement: expected a number > 0, got 0$/],
   ])('is refused for %s', (_, options, message) => {
     expect(() => ofPair({}).cost(options)).toThrow(message);
