@@ -16,10 +16,12 @@ export const convertFile = 'convert.json';
 
 /** What experts are made of. `copies`: each is the whole MLP. `channels`: each has the channels that matter for a domain. */
 export const convertMethods = ['copies', 'channels'] as const;
+/** One of `convertMethods`. */
 export type ConvertMethod = (typeof convertMethods)[number];
 
 /** What is written: a run folder to train on with lm-train, or a folder of Hugging Face transformers. */
 export const convertFormats = ['run', 'transformers'] as const;
+/** One of `convertFormats`. */
 export type ConvertFormat = (typeof convertFormats)[number];
 
 /** How a dense model becomes one with experts. */

@@ -57,9 +57,9 @@ export class ExpertCache {
   }
 
   /**
-   * Gives an expert a slot: an empty one, or that of another one, which goes.
+   * Gives an expert a slot: an empty one, or that of another one, which goes. One that is wanted `ahead` is not needed yet:
+   * nothing goes for it that is known to come.
    *
-   * @param options.ahead it is not needed yet: nothing goes for it that is known to come
    * @returns undefined where none can be given now
    */
   place(key: number, { ahead = false }: { ahead?: boolean } = {}): number | undefined {

@@ -15,6 +15,7 @@ export interface ModelExperts {
   expectPackedFrom(checkpoint: Pick<Checkpoint, 'path' | 'index'>): void;
   /** What was read so far, in one line. */
   summary(): string;
+  /** Ends the reading, and frees all memory. */
   close(): Promise<void>;
 }
 

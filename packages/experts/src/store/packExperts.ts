@@ -8,9 +8,8 @@ import { writeExpertStore, type LayerExperts, type WrittenStore } from './writeE
 /**
  * Packs the experts of a checkpoint into a new folder, from which a model reads those that it needs while it runs. Where the
  * run has averaged its parameters, they are the averages. The checkpoint stays as it is, and is needed for all else.
+ * `checkpoint` is one, a run folder or its `checkpoints/`, of any program of ours; `out` a folder that does not exist yet.
  *
- * @param checkpoint a checkpoint, a run folder or its `checkpoints/`, of any program of ours
- * @param out a folder that does not exist yet
  * @throws UserError where there is no checkpoint, it has no experts, or the folder exists or can't be written
  */
 export async function packExperts({

@@ -23,6 +23,7 @@ import type { ExpertStore } from './ExpertStore.js';
  * `none` when they are needed.
  */
 export type Prefetch = 'known' | 'guess' | 'none';
+/** Every value of `Prefetch`. */
 export const prefetches = ['known', 'guess', 'none'] as const;
 
 /** The stages of a model as its parameters name them, and those parameters. */

@@ -168,9 +168,8 @@ export class OverlapController {
   }
 
   /**
-   * How stage number `index` of the model runs this pass.
-   *
-   * @param options.continues whether the pass continues sequences: then it is sequential, unless a slot was given
+   * How stage number `index` of the model runs this pass. One that `continues` sequences is sequential, unless a slot was
+   * given.
    *
    * The plan throws ArgumentError where a slot was given that the stage does not have.
    */

@@ -14,6 +14,7 @@ const parts = {
 
 /** A part of a model that adapters can be for: `router` is left out unless it is named. */
 export type AdapterTarget = keyof typeof parts;
+/** Every part that adapters can be for. */
 export const adapterTargets = Object.keys(parts) as AdapterTarget[];
 
 /** Options of a fresh adapter. */

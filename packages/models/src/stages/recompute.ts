@@ -11,6 +11,7 @@ import type { RunStageOptions, StageResult } from './runStage.js';
  * `block`: the inputs of the stages (a block, or a pair of them) alone.
  */
 export const recomputeModes = ['off', 'selective', 'block'] as const;
+/** One of `recomputeModes`. */
 export type RecomputeMode = (typeof recomputeModes)[number];
 
 /**
@@ -18,6 +19,7 @@ export type RecomputeMode = (typeof recomputeModes)[number];
  * `exposed`, those of stages whose plan has nothing to do beside one of them; `off`, none.
  */
 export const keptExchanges = ['off', 'exposed', 'all'] as const;
+/** One of `keptExchanges`. */
 export type KeptExchanges = (typeof keptExchanges)[number];
 
 /** What is computed twice to save memory; values and gradients are the same, bit for bit. */

@@ -5,6 +5,7 @@ import { tokenAxis } from './tokenAxis.js';
 /** Every axis along which the rows of a stage can be cut; part numbers run through the last one first. */
 export const chunkAxes = { chunks: tokenAxis, expertChunks: expertAxis } as const satisfies Record<string, ChunkAxis>;
 
+/** The name of an axis. */
 export type ChunkAxisName = keyof typeof chunkAxes;
 
 /** The number of parts in which the rows are cut along each axis; together they make the product of the numbers. */

@@ -3,9 +3,7 @@ import type { RankedPlan } from './rankPlans.js';
 
 /**
  * Why the first of two plans wins, in one sentence: by how much, and whether because less is waited for or because less is computed.
- *
- * @param options.error how far predictions were off, as a share of a step: a lead within it is none
- * @param options.format writes a time
+ * A lead within `error`, how far predictions were off as a share of a step, is none; `format` writes a time.
  */
 export function explainChoice(
   first: RankedPlan,

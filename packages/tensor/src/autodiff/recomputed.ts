@@ -75,9 +75,7 @@ export function isRunningAgain(): boolean {
 
 /**
  * A place where the first pass leaves a result for the second, which asks for its memos in the same order. Undefined where
- * there is nobody to leave it to: what is asked for has to be done.
- *
- * @param options.isLarge whether it is kept only where the part keeps such results
+ * there is nobody to leave it to: what is asked for has to be done. A result that `isLarge` is left only where the part keeps such.
  */
 export function memo<Value>({ isLarge }: { isLarge: boolean }): Memo<Value> | undefined {
   if (!running || (isLarge && !running.region.keepsLarge)) return undefined;

@@ -7,6 +7,7 @@ import { bf16ToFloat32, float32ToBf16 } from '../io/halfPrecision.js';
  * every 32 of a column (int8, the blocks of llama.cpp's Q8_0).
  */
 export const weightFormats = ['float32', 'bfloat16', 'int8'] as const;
+/** One of `weightFormats`. */
 export type WeightFormat = (typeof weightFormats)[number];
 
 /** Rows of a column that share a scale in int8. */
