@@ -11,8 +11,8 @@ namespace scmoe {
 void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* weight, const float* bias,
                    Activation activation, bool float32, float* y, float* pre);
 
-/// What linearForward makes of a product (rows, dOut): y = activation(product + bias). `product` gets the bias where it is
-/// not y itself.
+/// What linearForward makes of a product (rows, dOut): y = activation(product + bias). `product` gets the bias where it
+/// is not y itself.
 void finishRows(int64_t rows, int64_t dOut, const float* bias, Activation activation, float* product, float* y);
 
 /// Gradients of linearForward: dx (rows, dIn), dWeight (dIn, dOut), dBias (dOut); each may be null.
