@@ -42,7 +42,7 @@ export async function packExperts({
 export function packLines({ header, bytes }: WrittenStore): string[] {
   const { layers, numExperts, stride, source } = header;
   return [
-    `packed: ${layers.length} layers of ${numExperts} experts, ${bytesText(stride)} each, ${bytesText(bytes)} in all`,
+    `packed: ${layers.length} ${layers.length === 1 ? 'layer' : 'layers'} of ${numExperts} experts, ${bytesText(stride)} each, ${bytesText(bytes)} in all`,
     `of step ${source.step}${source.averages ? ', moving averages' : ''}`,
   ];
 }
