@@ -1,4 +1,4 @@
-import { UserError } from '@scmoe/errors';
+import { asUserError, UserError } from '@scmoe/errors';
 import { generationTokens, isPretrainedFolder, LanguageModel, loadAdapter, loadPretrained } from '@scmoe/models';
 import {
   openTrainedModel,
@@ -14,7 +14,6 @@ import { type JsonObject, readHuggingFaceTokenizer, restoreTokenizer, type Token
 import type { DataDescription } from './data/loadData.js';
 import type { LanguageTypes } from './LanguageTypes.js';
 import type { Settings } from './options/Settings.js';
-import { asUserError } from './pretrained/asUserError.js';
 import { program } from './program.js';
 
 /** What the checkpoint of a model keeps of its data. */

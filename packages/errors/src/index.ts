@@ -1,4 +1,5 @@
 export { ArgumentError } from './ArgumentError.js';
+export { asUserError } from './asUserError.js';
 export { bytesText } from './bytesText.js';
 export {
   expectBetween,

@@ -1,14 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { UserError } from '@scmoe/errors';
+import { asUserError, UserError } from '@scmoe/errors';
 import { type AdapterLayout, type AnyPretrained, saveAdapter, savePretrained } from '@scmoe/models';
 import { addOptions, openTrainedModel, runtimeOptions, type RuntimeOptions, say, type Terminal } from '@scmoe/run';
 import { type TokenizerDescription } from '@scmoe/trainer';
 import { Command, Option } from 'commander';
 
 import { descriptionIn } from '../openLanguageModel.js';
-import { asUserError } from '../pretrained/asUserError.js';
 import { program } from '../program.js';
 
 interface ExportOptions extends RuntimeOptions {

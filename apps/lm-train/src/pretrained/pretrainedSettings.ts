@@ -1,10 +1,9 @@
-import { UserError } from '@scmoe/errors';
+import { asUserError, UserError } from '@scmoe/errors';
 import { LanguageModel, readPretrainedConfig } from '@scmoe/models';
 import { expertOptions, type OptionGroup } from '@scmoe/run';
 
 import { modelOptions } from '../options/modelOptions.js';
 import type { Settings } from '../options/Settings.js';
-import { asUserError } from './asUserError.js';
 
 /** What may be given beside `--init` of the options that make a model: what training alone depends on. */
 const free = ['sequenceLength', 'dropout', 'loadBalance', 'sequenceBalance', 'zLoss', 'importance'];

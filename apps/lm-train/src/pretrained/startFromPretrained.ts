@@ -1,8 +1,8 @@
+import { asUserError } from '@scmoe/errors';
 import { LanguageModel, loadAdapter, loadPretrained } from '@scmoe/models';
 import { count, say, type Terminal } from '@scmoe/run';
 
 import type { Settings } from '../options/Settings.js';
-import { asUserError } from './asUserError.js';
 
 /** Gives a model the parameters of the one in the folder `init`, and of the adapters in `adapter`, and says so. */
 export async function startFromPretrained(

@@ -1,9 +1,9 @@
+import { asUserError } from '@scmoe/errors';
 import { describePretrained, gptOptions, type LanguageModelDescription, modelLossOptions } from '@scmoe/models';
 import { tableConfig } from '@scmoe/run';
 
 import { adapterOptions } from '../options/fineTuneOptions.js';
 import type { Settings } from '../options/Settings.js';
-import { asUserError } from './asUserError.js';
 
 /** The model of `--init` as it is trained: its own configuration, with the dropout and the losses that the settings have. */
 export async function trainedModel(settings: Settings): Promise<LanguageModelDescription | undefined> {

@@ -1,4 +1,4 @@
-import { ScmoeError, UserError } from '@scmoe/errors';
+import { asUserError, UserError } from '@scmoe/errors';
 import { loadPretrained, readPretrainedConfig, upcycle, Vit } from '@scmoe/models';
 import { say, type Terminal } from '@scmoe/run';
 import * as tf from '@tensorflow/tfjs';
@@ -13,7 +13,7 @@ import type { Settings } from '../options/Settings.js';
  */
 export async function pretrainedSettings(settings: Settings, given: (name: string) => boolean): Promise<Settings> {
   if (settings.init === undefined) return settings;
-  const config = await asUserError(() => readPretrainedConfig(settings.init!, { as: Vit }));
+  const config = await asUserError(() => readPretrainedConfig(settings.init!, { as: Vit }), '--init');
   const { numClasses: _, classNames: __, numChannels: ___, imageSize, placement, ...sizes } = config;
   const fixed = { ...sizes, patchStride: sizes.patchSize, stem: 'patches', pooling: 'class', norm: 'layer' };
   // Pairs need an even number of blocks; whoever asks for them with an odd one is told so.
@@ -41,13 +41,19 @@ export async function startFromPretrained(
   terminal: Terminal,
 ): Promise<void> {
   if (init === undefined) return;
-  const theirs = await asUserError(() => readPretrainedConfig(init, { as: Vit }));
+  const theirs = await asUserError(() => readPretrainedConfig(init, { as: Vit }), '--init');
   const hasHead = JSON.stringify(theirs.classNames) === JSON.stringify(classNames);
   const newHead = { numClasses: classNames.length, classNames, seed };
-  const dense = await asUserError(() => loadPretrained(init, { as: Vit, imageSize, ...(!hasHead && { newHead }) }));
+  const dense = await asUserError(
+    () => loadPretrained(init, { as: Vit, imageSize, ...(!hasHead && { newHead }) }),
+    '--init',
+  );
   const { moe, placement } = model.config;
   const { experts, numExperts } = model;
-  const start = await asUserError(() => (numExperts > 0 ? upcycle(dense, moe!, { seed, placement, experts }) : dense));
+  const start = await asUserError(
+    () => (numExperts > 0 ? upcycle(dense, moe!, { seed, placement, experts }) : dense),
+    '--init',
+  );
   tf.tidy(() => {
     for (const [name, variable] of Object.entries(model.variables)) variable.assign(start.variables[name]!);
   });
@@ -63,14 +69,4 @@ export async function startFromPretrained(
   ];
   say(terminal, `start: ${notes.filter((note) => note !== false).join('; ')}`);
   for (const used of new Set([dense, start])) used.dispose();
-}
-
-/** A folder that is not as it should be is its user's to mend. */
-async function asUserError<T>(work: () => T | Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof UserError || !(error instanceof ScmoeError)) throw error;
-    throw new UserError(`--init: ${error.message}`, { cause: error });
-  }
 }

@@ -1,10 +1,10 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { UserError } from '@scmoe/errors';
+import { asUserError, UserError } from '@scmoe/errors';
 import { configOfSettings } from '@scmoe/gating';
 import { isExpertParameter } from '@scmoe/layer';
-import { Gpt, loadPretrained, moeOptions, type MoeConfig } from '@scmoe/models';
+import { Gpt, loadPretrained, moeOptions, type MoeConfig, isPretrainedFolder } from '@scmoe/models';
 import {
   averagesIn,
   findCheckpoint,
@@ -17,7 +17,6 @@ import {
 } from '@scmoe/trainer';
 
 import { languageModelOf } from '../stored/openLanguageModel.js';
-import { asUserError, isPublicFolder } from '../stored/publicFolder.js';
 
 /** A dense language model that is stored somewhere. The caller disposes the model. */
 export interface DenseModel {
@@ -36,7 +35,7 @@ export interface DenseModel {
  * @throws UserError where there is none, or it has experts
  */
 export async function openDense(path: string): Promise<DenseModel> {
-  const dense = (await isPublicFolder(path)) ? await openPublic(path) : await openRun(path);
+  const dense = (await isPretrainedFolder(path)) ? await openPublic(path) : await openRun(path);
   if (dense.model.numExperts === 0) return dense;
   dense.model.dispose();
   throw new UserError(`${dense.path}: expected a dense model, got one with experts.`, { exitCode: 2 });

@@ -1,11 +1,11 @@
-import { UserError } from '@scmoe/errors';
+import { asUserError, UserError } from '@scmoe/errors';
 import { upcycle, type Gpt, type GptConfig, type MoeConfig, type Placement } from '@scmoe/models';
 import { evaluate, sequentialTokenBatches, type JsonObject, type Tokenizer, type TokenSequence } from '@scmoe/trainer';
 import * as tf from '@tensorflow/tfjs';
 
 import { crossEntropyOf } from '../measure/crossEntropyOf.js';
 import { readText, type ModelText } from '../stored/openText.js';
-import { asUserError, savePublic } from '../stored/publicFolder.js';
+import { savePublic } from '../stored/publicFolder.js';
 import { expectAbsent, saveRun } from '../stored/saveRun.js';
 import { channelExperts, type ChannelExperts } from './channelExperts.js';
 import { openDense, type DenseModel } from './DenseModel.js';

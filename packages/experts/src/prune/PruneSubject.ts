@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
-import { UserError } from '@scmoe/errors';
-import { Gpt, loadPretrained, type MoeConfig } from '@scmoe/models';
+import { asUserError, UserError } from '@scmoe/errors';
+import { Gpt, loadPretrained, type MoeConfig, isPretrainedFolder } from '@scmoe/models';
 import { readHuggingFaceTokenizer, sequentialTokenBatches, type JsonObject, type TokenSequence } from '@scmoe/trainer';
 import * as tf from '@tensorflow/tfjs';
 
@@ -12,7 +12,7 @@ import {
   type StoredParameters,
 } from '../stored/openLanguageModel.js';
 import { openText, readText, type ModelText } from '../stored/openText.js';
-import { asUserError, isPublicFolder, readJson, savePublic } from '../stored/publicFolder.js';
+import { readJson, savePublic } from '../stored/publicFolder.js';
 import { saveExperts } from '../stored/saveExperts.js';
 import { openStoredExperts, type StoredExperts } from '../stored/StoredExperts.js';
 import type { KeptExperts } from './chooseExperts.js';
@@ -37,7 +37,7 @@ export interface PruneSubject {
 
 /** @throws UserError where there is no model with experts */
 export async function openPruneSubject(path: string): Promise<PruneSubject> {
-  return (await isPublicFolder(path)) ? openPublic(path) : ofRun(await openStoredExperts(path));
+  return (await isPretrainedFolder(path)) ? openPublic(path) : ofRun(await openStoredExperts(path));
 }
 
 async function ofRun(stored: StoredExperts): Promise<PruneSubject> {

@@ -1,5 +1,5 @@
-import { UserError } from '@scmoe/errors';
-import { LanguageModel, loadPretrained } from '@scmoe/models';
+import { asUserError, UserError } from '@scmoe/errors';
+import { LanguageModel, loadPretrained, isPretrainedFolder } from '@scmoe/models';
 import {
   readCorpus,
   readHuggingFaceTokenizer,
@@ -11,7 +11,6 @@ import {
 import { openLanguageModel } from '../stored/openLanguageModel.js';
 import { openStoredExperts } from '../stored/StoredExperts.js';
 import { openText } from '../stored/openText.js';
-import { asUserError, isPublicFolder } from '../stored/publicFolder.js';
 
 /** A model that is reported on, with a text for it. The caller disposes the model. */
 export interface ReportSubject {
@@ -36,7 +35,7 @@ const publicWindow = 512;
  * @throws UserError where there is no such model, it has no experts, or there is no text
  */
 export async function openSubject(path: string, text?: string): Promise<ReportSubject> {
-  return (await isPublicFolder(path)) ? openPublic(path, text) : openRun(path, text);
+  return (await isPretrainedFolder(path)) ? openPublic(path, text) : openRun(path, text);
 }
 
 async function openRun(path: string, given?: string): Promise<ReportSubject> {

@@ -1,32 +1,11 @@
 import { copyFile, readFile, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
-import { ScmoeError, UserError } from '@scmoe/errors';
+import { asUserError, UserError } from '@scmoe/errors';
 import { savePretrained, type AnyPretrained } from '@scmoe/models';
 import { fileError, makeFolder, type JsonObject } from '@scmoe/trainer';
 
 import { writeJson } from './saveRun.js';
-
-/** Whether a folder is one of Hugging Face transformers: its configuration has a `model_type`, which run folders have not. */
-export async function isPublicFolder(path: string): Promise<boolean> {
-  const text = await readFile(join(path, 'config.json'), 'utf8').catch(() => '{}');
-  try {
-    const { model_type: type } = JSON.parse(text) as { model_type?: unknown };
-    return typeof type === 'string';
-  } catch {
-    return false;
-  }
-}
-
-/** A folder or an option that is not as it should be is its user's to mend. */
-export async function asUserError<T>(work: () => T | Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof UserError || !(error instanceof ScmoeError)) throw error;
-    throw new UserError(error.message, { cause: error });
-  }
-}
 
 /** Where a public folder is written, and how. */
 export interface PublicOptions {
