@@ -49,6 +49,15 @@ struct Parts {
         largest(scope.take<float>(blocks * rows)),
         sum(scope.take<float>(blocks * rows)),
         values(scope.take<float>(blocks * rows * size)) {}
+
+  /// Those behind the first `blocks`.
+  Parts behind(int64_t blocks) const {
+    Parts rest = *this;
+    rest.largest += blocks * rows;
+    rest.sum += blocks * rows;
+    rest.values += blocks * rows * size;
+    return rest;
+  }
 };
 
 /// Rows of a sequence: those of a key head lie together, its query heads one after the other.
@@ -176,19 +185,13 @@ void attentionOfFewQueries(const AttentionShape& shape, const RotaryTable* table
   parallelFor(shape.batch * blocks, grainFor(kBlock * keyStride * 8), [&](int64_t begin, int64_t end) {
     for (int64_t index = begin; index < end; ++index) {
       const int64_t b = index / blocks, offset = b * shape.keys * keyStride;
-      Parts own = parts;
-      own.largest += b * blocks * rows.total;
-      own.sum += b * blocks * rows.total;
-      own.values += b * blocks * rows.total * size;
+      const Parts own = parts.behind(b * blocks);
       takeBlock(shape, rows, table, queries + b * rows.total * size, k + offset, v + offset,
                 mask ? mask + b * shape.keys : nullptr, index % blocks, own);
     }
   });
   for (int64_t b = 0; b < shape.batch; ++b) {
-    Parts own = parts;
-    own.largest += b * blocks * rows.total;
-    own.sum += b * blocks * rows.total;
-    own.values += b * blocks * rows.total * size;
+    const Parts own = parts.behind(b * blocks);
     for (int64_t r = 0; r < rows.total; ++r) {
       combineRow(own, blocks, r, result + r * size, logsumexp + b * rows.total + r);
       std::memcpy(out + b * shape.queries * stride + place(r), result + r * size, size * sizeof(float));
