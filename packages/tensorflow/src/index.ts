@@ -13,3 +13,5 @@ export type {
   TensorFlowBinding,
   TensorHandle,
 } from './binding/TensorFlowBinding.js';
+export { findTensorFlow, type FoundTensorFlow, type InstalledTensorFlow } from './install/findTensorFlow.js';
+export { openTensorFlow } from './install/openTensorFlow.js';

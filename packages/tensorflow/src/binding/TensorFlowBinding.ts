@@ -35,17 +35,20 @@ export interface Executor {
 export interface Device {
   /** `/job:localhost/replica:0/task:0/device:GPU:0` */
   readonly name: string;
+  /** `CPU`, `GPU` */
   readonly type: string;
-  /** What TensorFlow says of it; of a GPU its model and `compute capability: 9.0`. */
+  /** The memory that TensorFlow may take there. */
   readonly memoryBytes: number;
 }
 
-/** How TensorFlow runs. Read once, before the first operation of a process. */
+/** How TensorFlow runs. Read once, when a process opens it. */
 export interface ContextOptions {
-  /** Threads within an operation. Default: what the machine lets this process use. */
+  /** Threads within an operation. Default: as many as the machine has cores. */
   threads?: number;
-  /** The GPU to take, by its number among those that TensorFlow sees; none to stay on the CPU. Default: the first, if any. */
+  /** The GPU to take, by its number among those that CUDA shows; none to stay on the CPU. Default: that of `LOCAL_RANK`, if any. */
   gpu?: number | 'none';
+  /** Products of float32 in TF32, with 10 bits of mantissa, on GPUs that can. Default false. */
+  tf32?: boolean;
 }
 
 /** A result of an operation in a graph; what is not known before it runs is undefined, or -1 for one size. */
@@ -100,8 +103,11 @@ export interface Graph {
   /**
    * Makes a function of the graph, which `execute` then runs by its name; with the attribute `_XlaMustCompile: true` it is
    * compiled by XLA, once for each combination of shapes.
+   *
+   * @returns its name: the one that was asked for, with a number. TensorFlow keeps what it has made of a function by its name,
+   *   and goes on with that for another function of the same name, when the first was removed: so no name comes twice.
    */
-  toFunction(options: GraphFunctionOptions): void;
+  toFunction(options: GraphFunctionOptions): string;
 
   /** Lets go of the graph; functions that were made of it stay. */
   delete(): void;
@@ -134,6 +140,6 @@ export interface TensorFlowBinding extends Executor {
 
   createGraph(): Graph;
 
-  /** Forgets a function that was made of a graph, and what was compiled of it. */
+  /** Forgets a function that was made of a graph. */
   removeFunction(name: string): void;
 }

@@ -1,4 +1,4 @@
-/** The types of elements that are used here, by the names of TensorFlow, with the numbers of its DataType (types.proto). */
+/** The types of elements that are used here, by name, with the numbers of TensorFlow's DataType (types.proto). */
 export const dataTypes = {
   float32: 1,
   float64: 2,
@@ -21,7 +21,7 @@ export const dataTypes = {
 /** A type of elements. */
 export type DataType = keyof typeof dataTypes;
 
-/** What the elements of a tensor lie in, on the side of JavaScript: bfloat16 and float16 as their bits. */
+/** What elements lie in on the side of JavaScript: bfloat16 and float16 as their bits, complex64 as pairs. */
 export type TensorData =
   | Float32Array
   | Float64Array
@@ -33,9 +33,32 @@ export type TensorData =
   | BigInt64Array
   | BigUint64Array;
 
+type TensorDataClass = { new (buffer: ArrayBuffer): TensorData; readonly BYTES_PER_ELEMENT: number };
+
+const classes: Partial<Record<DataType, TensorDataClass>> = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int32: Int32Array,
+  uint8: Uint8Array,
+  int8: Int8Array,
+  complex64: Float32Array,
+  int64: BigInt64Array,
+  bool: Uint8Array,
+  bfloat16: Uint16Array,
+  uint16: Uint16Array,
+  float16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
+};
+
 const names = new Map<number, DataType>(Object.entries(dataTypes).map(([name, code]) => [code, name as DataType]));
 
 /** The name of a type of TensorFlow's; undefined for one that is not used here. */
 export function dataTypeOf(code: number): DataType | undefined {
   return names.get(code);
+}
+
+/** The class of arrays for elements of this type; undefined where JavaScript has none (string, resource). */
+export function dataClassOf(dtype: DataType): TensorDataClass | undefined {
+  return classes[dtype];
 }
