@@ -12,14 +12,14 @@ export interface GgufTensor {
   readonly shape: readonly number[];
   readonly type: ElementType;
   /** Reads all of its elements, or in row-major order those of a range. */
-  read(elements?: ElementRange): Promise<StoredTensor>;
+  readonly read: (elements?: ElementRange) => Promise<StoredTensor>;
 }
 
 /** The files of one model in GGUF, whose headers were read. Close them. */
 export interface GgufFiles {
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly tensors: ReadonlyMap<string, GgufTensor>;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**
@@ -34,7 +34,7 @@ export async function openGgufFiles(path: string): Promise<GgufFiles> {
   try {
     const tensors = new Map<string, GgufTensor>();
     let metadata: Record<string, unknown> | undefined;
-    for (const part of await partsOf(path)) {
+    for (const part of partsOf(path)) {
       const file = await open(part, 'r');
       opened.push(file);
       const header = await readHeader(part);
@@ -62,7 +62,7 @@ async function readHeader(path: string) {
   return { metadata: metadata as Record<string, unknown>, tensorInfos, start: Number(tensorDataOffset) };
 }
 
-async function partsOf(path: string): Promise<string[]> {
+function partsOf(path: string): string[] {
   const [, prefix, first, count] = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/.exec(path) ?? [];
   if (count === undefined) return [path];
   if (Number(first) !== 1)

@@ -46,10 +46,10 @@ export class GgufMetadata {
   /** A number, or undefined where there is none. */
   optional(key: string): number | undefined {
     const value = this.take(key);
-    const list = (Array.isArray(value) ? value : [value]).map((each) =>
+    const list = (Array.isArray(value) ? (value as unknown[]) : [value]).map((each) =>
       typeof each === 'bigint' ? Number(each) : each,
     );
-    const [first] = list as unknown[];
+    const [first] = list;
     if (list.some((each) => each !== first)) this.fail(this.nameOf(key), 'the same number for all layers', value);
     return typeof first === 'number' ? shortest(first) : undefined;
   }

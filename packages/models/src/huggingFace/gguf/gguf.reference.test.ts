@@ -82,7 +82,7 @@ describe('a file of GGUF', () => {
 
   it('is a model of transformers to those who ask', async () => {
     expect(await isPretrainedFolder(referenceGguf('types'))).toBe(true);
-    const { numLayers, moe } = (await readPretrainedConfig(referenceGguf('types'), { as: Gpt })) as GptConfig;
+    const { numLayers, moe } = await readPretrainedConfig<Gpt>(referenceGguf('types'), { as: Gpt });
     expect([numLayers, moe?.numExperts]).toEqual([2, 3]);
   });
 

@@ -36,9 +36,9 @@ export async function openGguf(path: string): Promise<PretrainedFolder> {
 
 /** The `config.json` that transformers has for a model in GGUF. @throws PretrainedError as `openGguf` */
 export async function readGgufConfig(path: string): Promise<JsonObject> {
-  const { config, close } = await openGguf(path);
-  await close();
-  return config;
+  const opened = await openGguf(path);
+  await opened.close();
+  return opened.config;
 }
 
 function architectureOf(metadata: GgufMetadata): GgufArchitecture {
