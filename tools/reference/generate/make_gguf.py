@@ -27,6 +27,7 @@ CASES = {
     "granitemoeshared": (ARCH.GRANITE_MOE, True),
     "glm4_moe": (ARCH.GLM4_MOE, False),
     "minimax_m2": (ARCH.MINIMAXM2, False),
+    "gpt_oss-mxfp4": (ARCH.GPT_OSS, False),
 }
 Q = gguf.GGMLQuantizationType
 TYPES = [Q.F32, Q.F16, Q.BF16, Q.Q8_0, Q.MXFP4]
@@ -36,7 +37,8 @@ def make_gguf(checkpoints, folder):
     """Writes all files into folders that are not there yet, and the index."""
     for name, (arch, permuted) in CASES.items():
         config = json.loads((checkpoints / name / "config.json").read_text())
-        tensors = load_file(checkpoints / name / "model.safetensors")
+        floats = "dequantised.safetensors" if name.endswith("-mxfp4") else "model.safetensors"
+        tensors = load_file(checkpoints / name / floats)
         path = new_folder(folder, name)
         write(path / "model.gguf", arch, config, converted(arch, config, tensors, permuted), lambda _: Q.F16)
     write_types(new_folder(folder, "types"))
@@ -80,6 +82,14 @@ def converted(arch, config, tensors, permuted):
         expert = re.match(r"(.*\.experts\.)(\d+)\.(\w+)\.weight$", name)
         if expert:
             stacks.setdefault(expert[1] + expert[3] + ".weight", []).append((int(expert[2]), tensor))
+        elif arch is ARCH.GPT_OSS and ".experts." in name:
+            # (E, in, out), columns of gate and up in turns -> (E, out, in), apart.
+            layer, kind = name.split(".")[2], "bias" if name.endswith("_bias") else "weight"
+            turned = tensor.swapaxes(1, 2) if tensor.ndim == 3 else tensor
+            if "down_proj" in name:
+                result[f"blk.{layer}.ffn_down_exps.{kind}"] = turned
+            else:
+                result |= {f"blk.{layer}.ffn_gate_exps.{kind}": turned[:, ::2], f"blk.{layer}.ffn_up_exps.{kind}": turned[:, 1::2]}
         elif name.endswith("input_linear.weight"):
             # Gate and up, which a file has apart.
             gate, up = np.split(tensor, 2, axis=-2)
@@ -87,7 +97,8 @@ def converted(arch, config, tensors, permuted):
             kind = "shexp" if ".shared_mlp." in name else "exps"
             result |= {f"blk.{layer}.ffn_gate_{kind}.weight": gate, f"blk.{layer}.ffn_up_{kind}.weight": up}
         else:
-            result[renamed(table, name.replace("e_score_correction_bias", "e_score_correction.bias"))] = tensor
+            plain = name.replace("e_score_correction_bias", "e_score_correction.bias").replace("sinks", "sinks.weight")
+            result[renamed(table, plain)] = tensor
     for name, experts in stacks.items():
         result[renamed(table, name)] = np.stack([tensor for _, tensor in sorted(experts, key=lambda each: each[0])])
     return result
@@ -160,6 +171,14 @@ def describe(writer, arch, config):
         writer.add_expert_group_used_count(config["topk_group"])
         writer.add_expert_weights_scale(config["routed_scaling_factor"])
         writer.add_expert_weights_norm(config["norm_topk_prob"])
+    if arch is ARCH.GPT_OSS:
+        writer.add_expert_feed_forward_length(config["intermediate_size"])
+        writer.add_sliding_window(config["sliding_window"])
+        writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+        writer.add_rope_scaling_factor(rope["factor"])
+        writer.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
+        writer.add_rope_scaling_yarn_beta_fast(rope["beta_fast"])
+        writer.add_rope_scaling_yarn_beta_slow(rope["beta_slow"])
     if arch is ARCH.MINIMAXM2:
         writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
     writer.add_tokenizer_model("gpt2")

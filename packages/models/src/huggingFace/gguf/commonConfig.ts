@@ -65,6 +65,6 @@ function yarnOf(metadata: GgufMetadata): JsonObject {
     beta_fast: metadata.number('rope.scaling.yarn_beta_fast', 32),
     beta_slow: metadata.number('rope.scaling.yarn_beta_slow', 1),
     attention_factor:
-      metadata.optional('rope.scaling.attn_factor') ?? metadata.optional('rope.scaling.yarn_attn_factor'),
+      metadata.optional('rope.scaling.attn_factor') ?? metadata.optional('rope.scaling.yarn_attn_factor') ?? null,
   };
 }

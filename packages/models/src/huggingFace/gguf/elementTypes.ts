@@ -1,5 +1,7 @@
 import { toFloat32, type StoredTensor } from '@scmoe/tensor';
 
+import { e2m1 } from '../layouts/e2m1.js';
+
 /** How numbers of one type of GGML lie in a file: in blocks of so many elements and bytes. */
 export interface ElementType {
   readonly name: string;
@@ -41,9 +43,6 @@ function decodeQ8(bytes: Uint8Array): Float32Array {
   }
   return values;
 }
-
-/** The numbers of 4-bit floats with 2 exponent bits and a mantissa bit (E2M1), by their code. */
-export const e2m1 = Float32Array.of(0, 0.5, 1, 1.5, 2, 3, 4, 6, -0, -0.5, -1, -1.5, -2, -3, -4, -6);
 
 /** Blocks of an exponent and 32 codes of 4 bits: byte i has the elements i (low half) and i + 16 (high half). */
 function decodeMxfp4(bytes: Uint8Array): Float32Array {

@@ -8,6 +8,8 @@ export interface GgufArchitecture {
   config(metadata: GgufMetadata): JsonObject;
   /** Rows of queries and keys were put in the order in which neighbours turn together. */
   isPermuted?: boolean;
+  /** Experts are (E, in, out) in memory, columns of gate and up taking turns, and have biases. */
+  hasInterleavedExperts?: boolean;
   /** Names in memory of what llama.cpp calls so, where they are not those of most families. */
   names?: Readonly<Record<string, string>>;
 }
@@ -207,6 +209,23 @@ const minimaxM2: GgufArchitecture = {
   names: { exp_probs_b: 'mlp.e_score_correction_bias' },
 };
 
+const gptOss: GgufArchitecture = {
+  config(metadata) {
+    const { expertHidden, ...experts } = expertsIn(metadata, 'num_local_experts');
+    const { rope_parameters: rope } = ropeConfig(metadata) as { rope_parameters: object };
+    return {
+      ...{ model_type: 'gpt_oss', ...commonConfig(metadata), ...experts },
+      // What the family has of it, and no file says.
+      rope_parameters: { ...rope, truncate: false },
+      intermediate_size: expertHidden,
+      attention_bias: biasOf(metadata, 'q'),
+      sliding_window: metadata.integer('attention.sliding_window'),
+    };
+  },
+  hasInterleavedExperts: true,
+  names: { ffn_gate_inp: 'mlp.router' },
+};
+
 /** The architectures that are read, by `general.architecture`. */
 export const ggufArchitectures: Readonly<Record<string, GgufArchitecture>> = {
   llama,
@@ -220,4 +239,5 @@ export const ggufArchitectures: Readonly<Record<string, GgufArchitecture>> = {
   glm4moe: glm4Moe,
   dots1,
   'minimax-m2': minimaxM2,
+  'gpt-oss': gptOss,
 };

@@ -1,6 +1,7 @@
 import { toFloat32, type ElementRange } from '@scmoe/tensor';
 
 import { PretrainedError } from '../PretrainedError.js';
+import { rangeOfMatrices, transposeInto } from '../layouts/matrices.js';
 import type { ViewedTensor } from '../folder/viewFolder.js';
 import type { GgufTensor } from './GgufFile.js';
 import type { GgufArchitecture } from './ggufArchitectures.js';
@@ -27,7 +28,10 @@ const names: Readonly<Record<string, string>> = {
   ffn_down_shexp: 'mlp.shared_experts.down_proj',
 };
 /** Those whose whole name is theirs. */
-const wholeNames: Readonly<Record<string, string>> = { exp_probs_b: 'mlp.gate.e_score_correction_bias' };
+const wholeNames: Readonly<Record<string, string>> = {
+  exp_probs_b: 'mlp.gate.e_score_correction_bias',
+  attn_sinks: 'self_attn.sinks',
+};
 const outerNames: Readonly<Record<string, string>> = {
   'token_embd.weight': 'model.embed_tokens.weight',
   'output_norm.weight': 'model.norm.weight',
@@ -49,7 +53,7 @@ export interface HeadCounts {
 export function viewTensors(
   path: string,
   tensors: ReadonlyMap<string, GgufTensor>,
-  { isPermuted = false, names: own = {} }: GgufArchitecture,
+  { isPermuted = false, hasInterleavedExperts = false, names: own = {} }: GgufArchitecture,
   heads: HeadCounts,
 ): Map<string, ViewedTensor> {
   const viewed = new Map<string, ViewedTensor>();
@@ -58,15 +62,21 @@ export function viewTensors(
     const [, layer, part, kind] = /^blk\.(\d+)\.(\w+)\.(weight|bias)$/.exec(name) ?? [];
     const add = (theirs: string, view: ViewedTensor) => viewed.set(`model.layers.${layer}.${theirs}`, view);
     const other = (suffix: string) => {
-      const found = tensors.get(`blk.${layer}.${suffix}.weight`);
+      const found = tensors.get(`blk.${layer}.${suffix}.${kind}`);
       if (!found)
-        throw new PretrainedError(`${path}: expected a tensor 'blk.${layer}.${suffix}.weight' beside '${name}'`);
+        throw new PretrainedError(`${path}: expected a tensor 'blk.${layer}.${suffix}.${kind}' beside '${name}'`);
       return found;
     };
     if (layer === undefined || part === undefined) {
       const theirs = outerNames[name];
       if (theirs === undefined) throw new PretrainedError(`${path}: the tensor '${name}' is not known`);
       viewed.set(theirs, plainView(tensor));
+    } else if (hasInterleavedExperts && /_exps$/.test(part)) {
+      const suffix = kind === 'bias' ? '_bias' : '';
+      if (part === 'ffn_gate_exps')
+        add(`mlp.experts.gate_up_proj${suffix}`, transposedView([tensor, other('ffn_up_exps')]));
+      else if (part === 'ffn_down_exps') add(`mlp.experts.down_proj${suffix}`, transposedView([tensor]));
+      else if (part !== 'ffn_up_exps') throw new PretrainedError(`${path}: the tensor '${name}' is not known`);
     } else if (part === 'ffn_gate_up_exps') add(`${own['experts'] ?? 'mlp.experts'}.gate_up_proj`, plainView(tensor));
     else if (part === 'ffn_gate_exps')
       add(`${own['experts'] ?? 'mlp.experts'}.gate_up_proj`, fusedView(path, tensor, other('ffn_up_exps')));
@@ -116,6 +126,27 @@ function fusedView(path: string, gate: GgufTensor, up: GgufTensor): ViewedTensor
     return { dtype: 'F32' as const, shape: count === all ? shape : [count], data: joined(parts, count) };
   };
   return { dtype, shape, read };
+}
+
+/**
+ * Stacked matrices the other way round, (E, out, in) -> (E, in, out), columns of several taking turns; or biases (E, out), which
+ * have no other way round.
+ */
+function transposedView(parts: readonly GgufTensor[]): ViewedTensor {
+  const [experts, rows, columns = 1] = parts[0]!.shape as [number, number, number?];
+  const size = rows * columns;
+  const shape = [experts, columns, parts.length * rows] as const;
+  const read = async (elements?: ElementRange) => {
+    const stored = await rangeOfMatrices(shape, elements, async (expert, target) => {
+      for (const [offset, part] of parts.entries()) {
+        const source = toFloat32(await part.read({ begin: expert * size, count: size }));
+        transposeInto(target, source, { rows, columns }, { step: parts.length, offset });
+      }
+    });
+    return elements ? stored : { ...stored, shape: shown };
+  };
+  const shown = parts[0]!.shape.length === 2 ? [experts, shape[2]] : [...shape];
+  return { dtype: 'F32', shape: shown, read };
 }
 
 function joined(parts: readonly Float32Array[], count: number): Float32Array {
