@@ -125,7 +125,7 @@ export function moeSublayer<Values extends SublayerValues>(
     expertChunks,
     dispatcher,
     experts: below(parameters, 'experts'),
-    activation: config.activation,
+    form: config,
     source,
   }) as Operator<SublayerValues>[];
   const sublayer = config.dual
@@ -202,7 +202,7 @@ const currentValues = {
 
 function sharedExpert(
   parameters: ParameterRecord,
-  { activation, ffnBias }: ResolvedExperts,
+  { activation, ffnBias, clampedGlu }: ResolvedExperts,
   { hidden, mix }: NonNullable<ResolvedExperts['shared']>,
 ): Computation<SublayerValues> {
   return computation({
@@ -211,7 +211,7 @@ function sharedExpert(
     outputs: ['shared'],
     run: ({ u }) => ({
       shared: {
-        output: feedForward(u, below(parameters, 'shared'), activation, { bias: ffnBias }),
+        output: feedForward(u, below(parameters, 'shared'), activation, { bias: ffnBias, clampedGlu }),
         coefficients: mixCoefficients(u, below(parameters, 'mix'), mix),
       },
     }),
