@@ -102,7 +102,7 @@ describe('the options of the model', () => {
     return out;
   };
 
-  it.each(['dense', 'top1', 'top2', 'standard', 'shared', 'scmoe', 'dgmoe'])('select kind %s', async (kind) => {
+  it.each(['dense', 'top1', 'top2', 'standard', 'shared', 'scmoe', 'dgmoe', 'farskip'])('select kind %s', async (kind) => {
     expect(await built('--kind', kind)).toContain(`model: ${kind} GPT`);
   });
 

@@ -3,10 +3,12 @@ import type { Routing } from '@scmoe/gating';
 import {
   ExpertParallelDispatcher,
   expertShard,
+  joinPending,
   type Dispatcher,
   type ExpertShard,
   type OverlapController,
   type ParameterRecord,
+  type Pending,
 } from '@scmoe/layer';
 import type * as tf from '@tensorflow/tfjs';
 
@@ -47,6 +49,8 @@ export type StagesResult = {
   routings: Routing[];
   caches?: StageCache[];
   hiddenStates?: tf.Tensor3D[];
+  /** What the last stage read; with `keepHiddenStates`. In FarSkip connectivity it lacks what was pending. */
+  lastInput?: tf.Tensor3D;
 };
 
 /** One pass of x (B, S, d) through all blocks of a model; `parameters` are those of the whole model. */
@@ -60,6 +64,8 @@ export function runStages(
   const { recompute, keepExchanges } = options;
   const { stochasticDepth = 0, mask, expertSource } = options;
   let y = x;
+  let pending: Pending | undefined;
+  let lastInput = x;
   const routings: Routing[] = [];
   const caches: StageCache[] = [];
   const hiddenStates: tf.Tensor3D[] = [];
@@ -73,20 +79,29 @@ export function runStages(
       // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
       // than in the whole sequence. Generation therefore drops nothing.
       dropless: keepCache || past !== undefined,
+      // What is looked at, and what is computed again without the stage behind it, waits for all that is its own.
+      settle: keepHiddenStates || recompute === 'block',
       ...(seed !== undefined && stageRandomness(stage, { index, numStages: stages.length, seed, stochasticDepth })),
     };
+    lastInput = y;
     const result = runRecomputed(
-      ({ x: input, mask }, own) => runStage(stage, input, parameters, { ...own, mask }),
-      { x: y, mask },
+      ({ x: input, ...beside }, own) => runStage(stage, input, parameters, { ...own, ...beside }),
+      { x: y, mask, pending },
       execution,
       { recompute, keepExchanges },
     );
     y = result.y;
+    pending = result.pending;
     routings.push(...result.routings);
     if (result.cache) caches.push(result.cache);
-    if (keepHiddenStates) hiddenStates.push(y);
+    if (keepHiddenStates) hiddenStates.push(joinPending(y, pending));
   });
-  return { y, routings, ...(keepCache && { caches }), ...(keepHiddenStates && { hiddenStates }) };
+  return {
+    y: joinPending(y, pending),
+    routings,
+    ...(keepCache && { caches }),
+    ...(keepHiddenStates && { hiddenStates, lastInput }),
+  };
 }
 
 /**
