@@ -6,6 +6,8 @@ registerBackend();
 registerGradients();
 registerFileHandlers();
 
+export { canCapture, captureKernels, type CaptureInputs, type CaptureResult } from './capture/captureKernels.js';
+export { CapturedKernels } from './capture/CapturedKernels.js';
 export { backendName } from './backend/kernel.js';
 export { findAddon } from './addon/loadAddon.js';
 export { useBackend, type BackendOptions, type BackendReport, type Precision } from './useBackend/useBackend.js';

@@ -27,3 +27,4 @@ export { runRanks, sendResult, type ServeStore } from './runRanks.js';
 export { itOnSmallDisk, withSmallDisk } from './smallDisk.js';
 export { listeningAddresses, sendStrangers, type Address, type Strangers } from './strangers.mjs';
 export { temporaryFolder, temporaryFolderForEach } from './temporaryFolder.js';
+export { useTestTensorFlow } from './useTestTensorFlow.js';

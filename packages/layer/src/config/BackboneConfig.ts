@@ -59,6 +59,17 @@ export const familyOptions = {
   latent: { type: 'record', options: latentOptions, optional: true, flag: false, help: 'sizes of latent attention' },
   /** Factor on everything that is added to the residual stream (Granite). */
   residualScale: { type: 'number', above: 0, default: 1, flag: false, help: 'factor on what a branch adds' },
+  /**
+   * What the parts of a block read: each all that was added before it (`regular`), or what does not have to be waited for
+   * (`farskip`, FarSkip-Collective, arXiv 2511.11505): attention the residual stream without what the routed experts before it
+   * add, MLP and experts the block's input.
+   */
+  connectivity: {
+    type: 'choice',
+    choices: ['regular', 'farskip'],
+    derived: 'farskip with kind farskip, else regular',
+    help: 'what attention, MLP and experts read: all that was added before, or (farskip) what they need not wait for',
+  },
   /** Norms of what attention, MLP and experts read, or (OLMo 2) of what they add to the residual stream. */
   normPlacement: {
     type: 'choice',
@@ -108,6 +119,7 @@ export function resolveBackbone(config: BackboneConfig): ResolvedBackbone {
       ffnHidden: 4 * dModel,
       ffnBias: defaultFfnBias(activation),
       normEpsilon: defaultEpsilon(norm),
+      connectivity: 'regular',
       headSize: latent ? latent.qkNopeHeadDim + latent.qkRopeHeadDim : wholePart(dModel, numHeads),
     },
   });

@@ -39,6 +39,8 @@ export interface ResolvedExperts extends ResolvedRouter {
   shared?: { hidden: number; mix: Mix };
   /** Every token visits an expert with its shortcut and another with its current activation (DGMoE). */
   dual: boolean;
+  /** Whether a router before the first layer chooses for all: there is none in the layer then. */
+  routedAhead?: boolean;
 }
 
 /** The router of DGMoE, which picks one expert for the shortcut and another for the current activation. */

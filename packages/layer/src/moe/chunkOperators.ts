@@ -22,6 +22,8 @@ export interface ChunkOperatorsOptions {
   form: ExpertForm;
   /** Computes them in their place where they are no parameters. Not in parts of the experts. */
   source?: ExpertSource;
+  /** The parts, where they were known before the layer: the dispatcher has heard of them. */
+  ahead?: ChunkedRouting;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface ChunkOperatorsOptions {
  */
 export function chunkOperators(
   operators: readonly Operator<MoeValues>[],
-  { chunks, expertChunks, dispatcher, experts, form, source }: ChunkOperatorsOptions,
+  { chunks, expertChunks, dispatcher, experts, form, source, ahead }: ChunkOperatorsOptions,
 ): Operator<MoeValues>[] {
   const numParts = chunks * expertChunks;
   if (numParts === 1) return [...operators];
@@ -52,8 +54,8 @@ export function chunkOperators(
     outputs: ['chunked', 'expertWeights', ...of('packed')],
     run: (values) => {
       const routing = values['routing'] as MoeValues['routing'];
-      const chunked = chunkRouting(routing, { chunks, expertChunks, ranks: dispatcher.numRanks });
-      dispatcher.prepare(chunked.parts);
+      const chunked = ahead ?? chunkRouting(routing, { chunks, expertChunks, ranks: dispatcher.numRanks });
+      if (!ahead) dispatcher.prepare(chunked.parts);
       const { packed } = encode.run({ ...(values as unknown as MoeValues), routing: chunked.whole });
       const pieces = chunked.cut(packed!);
       // Of parts that carry nothing there is null, for a value must be there.
