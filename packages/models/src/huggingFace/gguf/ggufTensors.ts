@@ -59,6 +59,12 @@ export function viewTensors(
   const viewed = new Map<string, ViewedTensor>();
   for (const [name, tensor] of tensors) {
     if (name === 'rope_freqs.weight') continue;
+    // A layer that predicts a further token has them; it is left out as a whole.
+    const nextn = /^blk\.(\d+)\.nextn\.(.+)$/.exec(name);
+    if (nextn) {
+      viewed.set(`model.layers.${nextn[1]}.${nextn[2]}`, plainView(tensor));
+      continue;
+    }
     const [, layer, part, kind] = /^blk\.(\d+)\.(\w+)\.(weight|bias)$/.exec(name) ?? [];
     const add = (theirs: string, view: ViewedTensor) => viewed.set(`model.layers.${layer}.${theirs}`, view);
     const other = (suffix: string) => {
