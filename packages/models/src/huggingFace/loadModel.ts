@@ -66,6 +66,7 @@ export async function loadModel(
       prefix: architecture.prefix,
       isUnused: (name) => architecture.isUnused?.(name, config) ?? false,
     });
+    sayWhatIsLeftOut(path, shown.tensors.keys(), config);
     try {
       const ids = await readTokenIds(path, folder.config);
       const model = architecture.create(config, tensors, { experts });
@@ -117,6 +118,18 @@ async function joinTie<Config>(
       'the model has both, not tied, as in transformers.',
   );
   return { config: tie.untied(config), shown: tied };
+}
+
+/** Warns of layers that predict tokens after the next one, which nothing here has. */
+function sayWhatIsLeftOut(path: string, names: Iterable<string>, { numLayers }: { numLayers?: number }): void {
+  const left = [...names].filter((name) => {
+    const layer = Number(/(?:^|\.)layers\.(\d+)\./.exec(name)?.[1] ?? -1);
+    return /(^|\.)mtp[._]/.test(name) || (numLayers !== undefined && layer >= numLayers);
+  });
+  if (left.length === 0) return;
+  process.emitWarning(
+    `${path}: ${left.length} tensors of layers that predict further tokens are left out, '${left[0]}' for one.`,
+  );
 }
 
 /** The family of a folder, by its `model_type`. @throws PretrainedError where it is none of `architectures` */
