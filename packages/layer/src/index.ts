@@ -61,7 +61,10 @@ export {
 } from './moe/expertShard.js';
 export { LocalDispatcher } from './moe/LocalDispatcher.js';
 export { moeLayerOperators, moeSpecs, type MoeLayerValues, type ResolvedMoeLayer } from './moe/moeLayerOperators.js';
+export { gateSpecs } from './moe/moeOperators.js';
 export type { MoeContext } from './moe/moeSublayer.js';
+export type { RouteAhead } from './moe/RouteAhead.js';
+export { chunkRouting, type ChunkedRouting, type ChunkOptions } from './moe/chunkRouting.js';
 export { runMoe, type MoeResult, type RunMoeOptions } from './moe/runMoe.js';
 export { dropoutStreams, type PairCache, type PairContext } from './stages/pair/PairContext.js';
 export type { RunStageOptions, StageResult } from './stages/runStage.js';

@@ -21,6 +21,12 @@ export const normOptions = {
   normEpsilon: { type: 'number', above: 0, derived: '1e-5; 1e-6 with rms', help: 'added to what a norm divides by' },
 } as const satisfies OptionSpecs;
 
+const clampedGluOptions = {
+  /** Most that the gate may be, and bound on the size of what it multiplies. */
+  limit: { type: 'number', above: 0, required: true, help: 'bound on gate and up' },
+  alpha: { type: 'number', above: 0, default: 1.702, help: 'what the gate is multiplied with within its sigmoid' },
+} as const satisfies OptionSpecs;
+
 /** Options in which public model families differ from plain multi-head attention and plain residual sums. */
 export const familyOptions = {
   /** Components of a head; heads need not fill the width of the model. */
@@ -41,6 +47,14 @@ export const familyOptions = {
   window: { type: 'integer', minimum: 1, optional: true, flag: false, help: 'tokens that a token sees' },
   /** A learned score for each head that no key has (gpt-oss). */
   attentionSinks: { type: 'boolean', default: false, flag: false, help: 'a learned score beside those of the keys' },
+  /** The form of `swiglu` that gpt-oss has: bounds on gate and up, and a steeper sigmoid. */
+  clampedGlu: {
+    type: 'record',
+    options: clampedGluOptions,
+    optional: true,
+    flag: false,
+    help: "bounds and steepness of gpt-oss's gate",
+  },
   /** Sizes of latent attention (MLA), which takes the place of `numKvHeads`, `headSize` and `rope`. */
   latent: { type: 'record', options: latentOptions, optional: true, flag: false, help: 'sizes of latent attention' },
   /** Factor on everything that is added to the residual stream (Granite). */
@@ -109,7 +123,9 @@ export function resolveBackbone(config: BackboneConfig): ResolvedBackbone {
       headSize: latent ? latent.qkNopeHeadDim + latent.qkRopeHeadDim : wholePart(dModel, numHeads),
     },
   });
-  const { numKvHeads, rope, headSize, window, causal } = backbone;
+  const { numKvHeads, rope, headSize, window, causal, clampedGlu } = backbone;
+  const isGated = clampedGlu === undefined || activation === 'swiglu';
+  expectThat(isGated, 'clampedGlu', `none with activation '${backbone.activation}'`, clampedGlu);
   const fillsModel = config.headSize !== undefined || latent !== undefined || dModel % numHeads === 0;
   expectThat(fillsModel, 'numHeads', `a divisor of dModel = ${dModel}`, numHeads);
   expectThat(numHeads % numKvHeads === 0, 'numKvHeads', `a divisor of numHeads = ${numHeads}`, numKvHeads);

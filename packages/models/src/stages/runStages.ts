@@ -13,8 +13,16 @@ import {
 import type * as tf from '@tensorflow/tfjs';
 
 import type { ModelExpertSource } from './ModelExpertSource.js';
+import { layerRoutes } from './layerRoutes.js';
 import { runRecomputed, type RecomputeOptions } from './recompute.js';
-import { runStage, stageRandomness, type ModelStage, type PackedStage, type StageCache } from './runStage.js';
+import {
+  runStage,
+  stageRandomness,
+  type ModelStage,
+  type PackedStage,
+  type RunStageOptions,
+  type StageCache,
+} from './runStage.js';
 
 /** How tokens come to their experts, in what order the operators run meanwhile, and what of them is kept for gradients. */
 export interface DispatchOptions extends RecomputeOptions {
@@ -27,6 +35,8 @@ export interface DispatchOptions extends RecomputeOptions {
 export interface RunStagesOptions extends DispatchOptions {
   /** Computes the routed experts, where they are not among the parameters. */
   expertSource?: ModelExpertSource;
+  /** Where the tokens go in every stage that has experts; where no stage has a router. */
+  routing?: Routing;
   /** (B, S) bool: false for padding. */
   mask?: tf.Tensor;
   /** Caches of the tokens that x continues, one for each stage. */
@@ -45,7 +55,7 @@ export interface RunStagesOptions extends DispatchOptions {
 export type StagesResult = {
   /** (B, S, d) */
   y: tf.Tensor3D;
-  /** Routing of each stage that has experts; of DGMoE, which chooses twice, two. */
+  /** Routing of each stage that has experts; of DGMoE, which chooses twice, two; where it was given, that one. */
   routings: Routing[];
   caches?: StageCache[];
   hiddenStates?: tf.Tensor3D[];
@@ -62,15 +72,15 @@ export function runStages(
 ): StagesResult {
   const { past, keepCache = false, keepHiddenStates = false, training = false, seed, dispatcher, overlap } = options;
   const { recompute, keepExchanges } = options;
-  const { stochasticDepth = 0, mask, expertSource } = options;
+  const { stochasticDepth = 0, mask, expertSource, routing } = options;
   let y = x;
   let pending: Pending | undefined;
   let lastInput = x;
-  const routings: Routing[] = [];
+  const routings: Routing[] = routing ? [routing] : [];
   const caches: StageCache[] = [];
   const hiddenStates: tf.Tensor3D[] = [];
-  stages.forEach((stage, index) => {
-    const execution = {
+  const executions = stages.map((stage, index): RunStageOptions => {
+    return {
       past: past?.[index],
       keepCache,
       dispatcher,
@@ -83,16 +93,21 @@ export function runStages(
       settle: keepHiddenStates || recompute === 'block',
       ...(seed !== undefined && stageRandomness(stage, { index, numStages: stages.length, seed, stochasticDepth })),
     };
+  });
+  const withExperts = executions.map((execution, index) => (stages[index]!.config.moe ? execution : undefined));
+  const routes = routing && layerRoutes(routing, withExperts, dispatcher);
+  if (routing) expertSource?.routeAhead?.(routing, { stages, parameters });
+  stages.forEach((stage, index) => {
     lastInput = y;
     const result = runRecomputed(
       ({ x: input, ...beside }, own) => runStage(stage, input, parameters, { ...own, ...beside }),
-      { x: y, mask, pending },
-      execution,
+      { x: y, mask, ahead: routes?.[index], pending },
+      executions[index]!,
       { recompute, keepExchanges },
     );
     y = result.y;
     pending = result.pending;
-    routings.push(...result.routings);
+    if (!routing) routings.push(...result.routings);
     if (result.cache) caches.push(result.cache);
     if (keepHiddenStates) hiddenStates.push(joinPending(y, pending));
   });

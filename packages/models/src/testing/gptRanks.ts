@@ -33,6 +33,16 @@ const unequalCases: Record<string, GptConfig> = {
 /** A student in FarSkip connectivity, its stages overlapped, of a teacher that every rank has whole. */
 export const distilledCase = gptCases['farskip, dropless, in every block']!;
 
+/** Models with one router before the first block. */
+const aheadCases: Record<string, GptConfig> = {
+  'router ahead, top-2, dropless': { ...small, routerAhead: true, moe: { kind: 'top2', numExperts: 4 } },
+  'router ahead, scmoe, capacity 1': {
+    ...small,
+    routerAhead: true,
+    moe: { kind: 'scmoe', numExperts: 4, capacityFactor: 1 },
+  },
+};
+
 /** Ways of a training step that compute twice; of the first case of `rankCases`. */
 export const recomputeCases: readonly RecomputeOptions[] = [
   { recompute: 'selective' },
@@ -44,6 +54,7 @@ export const recomputeCases: readonly RecomputeOptions[] = [
 export const rankCases: Record<string, GptConfig | LongcatFlashConfig> = {
   ...gptCases,
   ...unequalCases,
+  ...aheadCases,
   'LongCat-Flash': {
     ...small,
     numLayers: 2,

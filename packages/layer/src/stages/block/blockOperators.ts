@@ -76,7 +76,10 @@ export function blockOperators(
       inputs: ['c', 'u'],
       outputs: ['y'],
       run: ({ c, u }) => {
-        const output = feedForward(u, below(parameters, 'mlp'), config.activation, { bias: config.ffnBias });
+        const output = feedForward(u, below(parameters, 'mlp'), config.activation, {
+          bias: config.ffnBias,
+          clampedGlu: config.clampedGlu,
+        });
         return { y: tf.add(c, drop(isAfter ? norm('normMlp', output) : output, 1)) };
       },
       cost: (of) => [...feedForwardCost(of, config.ffnHidden, config), ...(isAfter ? [of.norm(config.norm)] : [])],

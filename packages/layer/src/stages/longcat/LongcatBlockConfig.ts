@@ -54,13 +54,13 @@ export function resolveLongcatBlock(config: LongcatBlockConfig): ResolvedLongcat
   const backbone = resolveBackbone(withDefaults(config));
   expectThat(backbone.normPlacement === 'before', 'normPlacement', 'before in a LongCat block', backbone.normPlacement);
   expectRegular(backbone, 'in a LongCat block, whose gate has a shortcut already');
-  const { activation, ffnBias, ffnHidden } = backbone;
+  const { activation, ffnBias, ffnHidden, clampedGlu } = backbone;
   const { expertHidden } = resolveOptions(config, expertOptions, { defaults: { expertHidden: ffnHidden } });
   const { normalizeWeights = false, correctionBias = true } = config;
   const router = resolveRouter({ ...config, normalizeWeights, correctionBias }, { topK: 2 });
   return {
     ...backbone,
-    moe: { ...router, activation, ffnBias, expertHidden, dual: false },
+    moe: { ...router, activation, ffnBias, ...(clampedGlu && { clampedGlu }), expertHidden, dual: false },
   };
 }
 

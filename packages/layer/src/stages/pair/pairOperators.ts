@@ -127,6 +127,7 @@ function backboneOperators(parameters: ParameterRecord, config: ResolvedPair, co
       run: ({ a }) => {
         const output = feedForward(norm('normMlp', a), below(parameters, 'mlp'), config.activation, {
           bias: config.ffnBias,
+          clampedGlu: config.clampedGlu,
         });
         return { b: tf.add(a, drop(output, 1)) };
       },
@@ -159,7 +160,16 @@ function secondMlp(parameters: ParameterRecord, config: ResolvedPair, context: P
     inputs: ['c', 'u'],
     outputs: ['y'],
     run: ({ c, u }) => ({
-      y: tf.add(c, drop(feedForward(u, below(parameters, 'mlp2'), config.activation, { bias: config.ffnBias }), 3)),
+      y: tf.add(
+        c,
+        drop(
+          feedForward(u, below(parameters, 'mlp2'), config.activation, {
+            bias: config.ffnBias,
+            clampedGlu: config.clampedGlu,
+          }),
+          3,
+        ),
+      ),
     }),
     cost: (of) => feedForwardCost(of, config.ffnHidden, config),
   });
