@@ -29,6 +29,8 @@ export { blockDropoutStreams, type BlockCache, type BlockContext } from './stage
 export { blockOperators, type BlockValues } from './stages/block/blockOperators.js';
 export { blockSpecs, initializeBlock } from './stages/block/blockSpecs.js';
 export { runBlock, type BlockResult, type RunBlockOptions } from './stages/block/runBlock.js';
+export { joinPending, type FarSkipContext, type Pending } from './stages/farSkip/Pending.js';
+export { LateValue } from './plan/LateValue.js';
 export { mixtureOfExperts, MixtureOfExperts } from './tfLayers/MixtureOfExperts.js';
 export type { CorrectionBiasArgs } from './tfLayers/correctionBias.js';
 export { dgMoE, DgMoE } from './tfLayers/DgMoE.js';

@@ -126,7 +126,10 @@ class StoredLayer implements ExpertSource {
   private computeExpert(expert: number, rows: tf.Tensor2D): tf.Tensor2D {
     return this.store.with(this.layer, expert, (weights) => {
       const experts = weights as unknown as SwigluExperts | TwoLayerExperts;
-      return groupedFfn(rows, tf.tensor1d([rows.shape[0]], 'int32'), experts, { activation: this.moe.activation });
+      return groupedFfn(rows, tf.tensor1d([rows.shape[0]], 'int32'), experts, {
+        activation: this.moe.activation,
+        clampedGlu: this.moe.clampedGlu,
+      });
     });
   }
 

@@ -1,6 +1,6 @@
 import { expectThat } from '@scmoe/errors';
 import { resolveRouter, type OptionSpecs, type ResolvedRouter, type RouterConfig } from '@scmoe/gating';
-import type { ExpertActivation } from '@scmoe/tensor';
+import type { ClampedGlu, ExpertActivation } from '@scmoe/tensor';
 
 /** Options of the experts themselves, beside those of their router. */
 export const expertOptions = {
@@ -31,6 +31,8 @@ export const mixes = sharedExpertOptions.mix.choices;
 export interface ResolvedExperts extends ResolvedRouter {
   activation: ExpertActivation;
   ffnBias: boolean;
+  /** The form of `swiglu` that gpt-oss has. Absent: the plain one. */
+  clampedGlu?: ClampedGlu;
   /** Hidden width of one routed expert. */
   expertHidden: number;
   /** Absent where there is no shared expert. */

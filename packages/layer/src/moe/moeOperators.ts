@@ -135,7 +135,7 @@ export function expertOperators(
       inputs: ['batch'],
       outputs: ['computed'],
       run: ({ batch }) => ({
-        computed: source ? source.compute(batch) : runExperts(batch, below(parameters, 'experts'), activation),
+        computed: source ? source.compute(batch) : runExperts(batch, below(parameters, 'experts'), config),
       }),
       cost: (of) => {
         const { filled, arrived, numExpertsHere } = expertRows(config, of);
@@ -168,13 +168,16 @@ export function expertOperators(
   ];
 }
 
+/** What experts do between their products. */
+export type ExpertForm = Pick<ResolvedExperts, 'activation' | 'clampedGlu'>;
+
 /** What experts make of their rows; `experts` are the stacked weights of as many as the batch has counts of. */
 export function runExperts(
   { rows, counts, capacity }: ExpertBatch,
   experts: ParameterRecord,
-  activation: ExpertActivation,
+  { activation, clampedGlu }: ExpertForm,
 ): tf.Tensor2D {
-  return groupedFfn(rows, counts, expertWeights(experts, activation), { activation, capacity });
+  return groupedFfn(rows, counts, expertWeights(experts, activation), { activation, capacity, clampedGlu });
 }
 
 /** The stacked weights as the grouped FFN takes them; biases where there are any. */

@@ -131,7 +131,7 @@ export function moeSublayer<Values extends SublayerValues>(
     expertChunks,
     dispatcher,
     experts: below(parameters, 'experts'),
-    activation: config.activation,
+    form: config,
     source,
     ahead: ahead?.chunked,
   }) as Operator<SublayerValues>[];
@@ -214,7 +214,7 @@ const currentValues = {
 
 function sharedExpert(
   parameters: ParameterRecord,
-  { activation, ffnBias }: ResolvedExperts,
+  { activation, ffnBias, clampedGlu }: ResolvedExperts,
   { hidden, mix }: NonNullable<ResolvedExperts['shared']>,
 ): Computation<SublayerValues> {
   return computation({
@@ -223,7 +223,7 @@ function sharedExpert(
     outputs: ['shared'],
     run: ({ u }) => ({
       shared: {
-        output: feedForward(u, below(parameters, 'shared'), activation, { bias: ffnBias }),
+        output: feedForward(u, below(parameters, 'shared'), activation, { bias: ffnBias, clampedGlu }),
         coefficients: mixCoefficients(u, below(parameters, 'mix'), mix),
       },
     }),

@@ -2,21 +2,25 @@ import { ArgumentError } from '@scmoe/errors';
 import type { Routing, WholeBatch } from '@scmoe/gating';
 import { below, freezeWeight, normalize, parameter, project, tidyRecord, type ParameterRecord } from '@scmoe/layer';
 import {
+  canCapture,
   dropout,
   embedding,
   softmaxCrossEntropy,
   toWeightFormat,
   withoutRecording,
+  type CaptureInputs,
   type WeightFormat,
 } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { AdaptableModel } from '../adapters/AdaptableModel.js';
+import { CapturedSteps, eagerInputs } from '../generation/CapturedSteps.js';
 import { generate } from '../generation/generate.js';
 import type { GenerateOptions } from '../generation/GenerateOptions.js';
 import { GenerationEngine, type GenerationEngineOptions } from '../generation/GenerationEngine.js';
 import { SequenceCache } from '../generation/SequenceCache.js';
 import type { SequencePart, SequencePredictor, TokenRoute } from '../generation/SequencePredictor.js';
+import { tokensOf } from '../generation/tokensOf.js';
 import { readAhead, routeAhead } from '../routerAhead/runRouterAhead.js';
 import type { ResolvedRouterAhead } from '../routerAhead/RouterAheadConfig.js';
 import { routedRows } from '../routerAhead/routedRows.js';
@@ -91,6 +95,12 @@ const ignored = -100;
  * generation. A family is a class of its own that says how its configuration becomes blocks.
  */
 export abstract class LanguageModel<Config extends object> extends AdaptableModel<Config, ResolvedLanguageModel> {
+  /** Steps of generation, as the kernels that they call. */
+  private readonly steps = new CapturedSteps(
+    (parts, inputs) => this.scoresAfter(parts, inputs)!,
+    () => Object.values(this.all),
+  );
+
   protected constructor(config: Config, resolved: ResolvedLanguageModel, options: ModelOptions) {
     super(config, resolved, languageModelSpecs, options);
   }
@@ -202,23 +212,42 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     }
   }
 
+  override dispose(): void {
+    this.steps.dispose();
+    super.dispose();
+  }
+
   protected costs(): LanguageModelCosts {
     return languageModelCosts(this.resolved);
   }
 
   /** Scores (P, vocabSize) of the token after each part that wants them; the caches have all tokens of the parts then. */
   private advance(parts: readonly SequencePart[], dispatch: DispatchOptions): tf.Tensor2D | undefined {
-    const { sequenceLength, stages, dModel } = this.resolved;
+    const { sequenceLength, stages } = this.resolved;
     for (const { ids, cache } of parts) this.checkLength(cache.length + ids.length, sequenceLength);
     checkDispatcher(stages, this.experts, dispatch.dispatcher);
     checkExpertSource(this.expertSource, dispatch);
+    const isLocal = !dispatch.dispatcher && !dispatch.overlap && !this.expertSource;
+    const isStep = parts.every(({ ids, wantsScores, route }) => ids.length === 1 && wantsScores && !route);
+    return isLocal && isStep && canCapture()
+      ? this.steps.advance(parts)
+      : this.scoresAfter(parts, eagerInputs, dispatch);
+  }
+
+  /** The same without captured steps; tokens and their places are the inputs, in this order. */
+  private scoresAfter(
+    parts: readonly SequencePart[],
+    inputs: CaptureInputs,
+    dispatch: DispatchOptions = {},
+  ): tf.Tensor2D | undefined {
+    const { stages, dModel } = this.resolved;
     const { expertSource } = this;
     const { routerAhead } = this.resolved;
     let end = 0;
     const ends = parts.map((part) => (end += part.ids.length) - 1).filter((_, index) => parts[index]!.wantsScores);
     return withoutRecording(() =>
       tf.tidy(() => {
-        const x = this.embedParts(parts);
+        const x = this.embedParts(parts, inputs);
         const { parameters } = this.parametersOfPass();
         const routing =
           routerAhead &&
@@ -348,18 +377,18 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
   }
 
   /** The tokens of all parts, one behind the other: (1, T, dModel). */
-  private embedParts(parts: readonly Pick<SequencePart, 'ids' | 'cache'>[]): tf.Tensor3D {
-    const ids = Int32Array.from(parts.flatMap((part) => part.ids));
-    const places = Int32Array.from(parts.flatMap((part) => part.ids.map((_, i) => part.cache.length + i)));
-    return this.embedAt(tf.tensor2d(ids, [1, ids.length], 'int32'), places);
+  private embedParts(parts: readonly Pick<SequencePart, 'ids' | 'cache'>[], { input } = eagerInputs): tf.Tensor3D {
+    const { ids, places } = tokensOf(parts);
+    const shape: [number, number] = [1, ids.length];
+    return this.embedAt(input<tf.Rank.R2>(ids, shape), () => input<tf.Rank.R2>(places, shape));
   }
 
   /** Tokens (1, T) at these positions of their sequences. */
-  private embedAt(ids: tf.Tensor2D, places: Int32Array): tf.Tensor3D {
+  private embedAt(ids: tf.Tensor2D, places: () => tf.Tensor2D): tf.Tensor3D {
     const tokens = this.embedTokens(ids);
     if (this.resolved.positionEncoding === 'rotary') return tokens;
     const positions = parameter<tf.Tensor2D>(this.all, 'positions');
-    return tf.add(tokens, embedding(tf.tensor2d(places, [1, places.length], 'int32'), positions));
+    return tf.add(tokens, embedding(places(), positions));
   }
 
   /** (..., dModel) -> (T, vocabSize) */

@@ -1,5 +1,5 @@
 import { expectOneOf } from '@scmoe/errors';
-import type { Operator, RouteAhead, StageExecution } from '@scmoe/layer';
+import type { Operator, Pending, RouteAhead, StageExecution } from '@scmoe/layer';
 import { recomputed } from '@scmoe/tensor';
 import type * as tf from '@tensorflow/tfjs';
 
@@ -34,7 +34,7 @@ type Plan = ReturnType<StageExecution['plan']>;
 
 /** A stage's pass, as a function of what it reads besides its parameters. */
 export type StagePass = (
-  inputs: { x: tf.Tensor3D; mask?: tf.Tensor; ahead?: RouteAhead },
+  inputs: { x: tf.Tensor3D; mask?: tf.Tensor; ahead?: RouteAhead; pending?: Pending },
   options: RunStageOptions,
 ) => StageResult;
 

@@ -3,10 +3,12 @@ import type { Routing } from '@scmoe/gating';
 import {
   ExpertParallelDispatcher,
   expertShard,
+  joinPending,
   type Dispatcher,
   type ExpertShard,
   type OverlapController,
   type ParameterRecord,
+  type Pending,
 } from '@scmoe/layer';
 import type * as tf from '@tensorflow/tfjs';
 
@@ -57,6 +59,8 @@ export type StagesResult = {
   routings: Routing[];
   caches?: StageCache[];
   hiddenStates?: tf.Tensor3D[];
+  /** What the last stage read; with `keepHiddenStates`. In FarSkip connectivity it lacks what was pending. */
+  lastInput?: tf.Tensor3D;
 };
 
 /** One pass of x (B, S, d) through all blocks of a model; `parameters` are those of the whole model. */
@@ -70,6 +74,8 @@ export function runStages(
   const { recompute, keepExchanges } = options;
   const { stochasticDepth = 0, mask, expertSource, routing } = options;
   let y = x;
+  let pending: Pending | undefined;
+  let lastInput = x;
   const routings: Routing[] = routing ? [routing] : [];
   const caches: StageCache[] = [];
   const hiddenStates: tf.Tensor3D[] = [];
@@ -83,6 +89,8 @@ export function runStages(
       // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
       // than in the whole sequence. Generation therefore drops nothing.
       dropless: keepCache || past !== undefined,
+      // What is looked at, and what is computed again without the stage behind it, waits for all that is its own.
+      settle: keepHiddenStates || recompute === 'block',
       ...(seed !== undefined && stageRandomness(stage, { index, numStages: stages.length, seed, stochasticDepth })),
     };
   });
@@ -90,18 +98,25 @@ export function runStages(
   const routes = routing && layerRoutes(routing, withExperts, dispatcher);
   if (routing) expertSource?.routeAhead?.(routing, { stages, parameters });
   stages.forEach((stage, index) => {
+    lastInput = y;
     const result = runRecomputed(
-      ({ x: input, mask, ahead }, own) => runStage(stage, input, parameters, { ...own, mask, ahead }),
-      { x: y, mask, ahead: routes?.[index] },
+      ({ x: input, ...beside }, own) => runStage(stage, input, parameters, { ...own, ...beside }),
+      { x: y, mask, ahead: routes?.[index], pending },
       executions[index]!,
       { recompute, keepExchanges },
     );
     y = result.y;
+    pending = result.pending;
     if (!routing) routings.push(...result.routings);
     if (result.cache) caches.push(result.cache);
-    if (keepHiddenStates) hiddenStates.push(y);
+    if (keepHiddenStates) hiddenStates.push(joinPending(y, pending));
   });
-  return { y, routings, ...(keepCache && { caches }), ...(keepHiddenStates && { hiddenStates }) };
+  return {
+    y: joinPending(y, pending),
+    routings,
+    ...(keepCache && { caches }),
+    ...(keepHiddenStates && { hiddenStates, lastInput }),
+  };
 }
 
 /**

@@ -21,6 +21,7 @@ export const gptCases: Record<string, GptConfig> = {
     positionEncoding: 'rotary',
     tiedEmbeddings: false,
   },
+  'farskip, dropless, in every block': { ...small, placement: 'every', moe: { kind: 'farskip', numExperts: 4 } },
 };
 
 /** Models whose experts two ranks can't share evenly. */
