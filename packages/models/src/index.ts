@@ -73,6 +73,7 @@ export {
   isPretrainedFolder,
   loadAdapter,
   loadPretrained,
+  openPretrainedExperts,
   readHuggingFace,
   readPretrainedConfig,
   saveAdapter,
@@ -85,6 +86,7 @@ export {
   type JsonObject,
   type LoadOptions,
   type ModelClass,
+  type PretrainedExperts,
   type SaveAdapterOptions,
   type SaveOptions,
 } from './huggingFace/files.js';

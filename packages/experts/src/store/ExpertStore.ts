@@ -9,6 +9,7 @@ import * as tf from '@tensorflow/tfjs';
 import { ExpertCache, type EvictionPolicy } from './ExpertCache.js';
 import { ExpertReader } from './ExpertReader.js';
 import { dataFile, type ExpertStoreHeader } from './ExpertStoreHeader.js';
+import { folderFingerprint } from './folderFingerprint.js';
 import { ExpertStoreError } from './ExpertStoreError.js';
 
 /** How experts are read and kept. */
@@ -123,6 +124,18 @@ export class ExpertStore {
     if (files['model.safetensors']?.sha256 === source.model) return;
     throw new UserError(
       `${this.folder} has the experts of another checkpoint, of step ${source.step}: expected those of ${path}, of step ${step}. Pack them with \`scmoe experts pack\`.`,
+    );
+  }
+
+  /**
+   * Makes sure that the experts are those of a folder of Hugging Face transformers.
+   *
+   * @throws UserError where they were packed from another one, or it can't be read
+   */
+  async expectPackedFromFolder(path: string): Promise<void> {
+    if ((await folderFingerprint(path)) === this.header.source.model) return;
+    throw new UserError(
+      `${this.folder} has the experts of another model: expected those of ${path}. Pack them with \`scmoe experts pack\`.`,
     );
   }
 
