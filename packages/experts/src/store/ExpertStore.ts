@@ -146,17 +146,16 @@ export class ExpertStore {
    * @param layer its number among the layers of the store
    */
   routeKnown(layer: number, experts: readonly number[], reason: ReadReason = 'known'): void {
-    const { numExperts } = this.header;
-    const [first, end] = [layer * numExperts, (layer + 1) * numExperts];
-    this.cache.forget((key) => key >= first && key < end);
-    const keys = experts.map((expert) => first + expert);
-    for (const key of keys) {
-      this.why.set(key, reason);
-      const slot = this.cache.find(key);
-      // What has failed before may have been mended since.
-      if (slot !== undefined && this.reader.hasFailed(slot)) this.forget(slot);
-    }
-    this.cache.expect(keys);
+    this.expect(layer, experts, reason);
+    this.readAhead();
+  }
+
+  /**
+   * Says it of several layers, in the order of use, before anything is read: what one of them has in memory does not make room
+   * for another then.
+   */
+  routesKnown(routes: readonly { layer: number; experts: readonly number[] }[]): void {
+    for (const { layer, experts } of routes) this.expect(layer, experts, 'known');
     this.readAhead();
   }
 
@@ -182,6 +181,20 @@ export class ExpertStore {
     this.weights.forEach((weights) => tf.dispose(weights));
     this.weights.fill(undefined);
     await this.reader.close();
+  }
+
+  private expect(layer: number, experts: readonly number[], reason: ReadReason): void {
+    const { numExperts } = this.header;
+    const [first, end] = [layer * numExperts, (layer + 1) * numExperts];
+    this.cache.forget((key) => key >= first && key < end);
+    const keys = experts.map((expert) => first + expert);
+    for (const key of keys) {
+      this.why.set(key, reason);
+      const slot = this.cache.find(key);
+      // What has failed before may have been mended since.
+      if (slot !== undefined && this.reader.hasFailed(slot)) this.forget(slot);
+    }
+    this.cache.expect(keys);
   }
 
   /** The slot of an expert that is there, in use. */
