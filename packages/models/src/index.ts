@@ -75,6 +75,7 @@ export {
   isPretrainedFolder,
   loadAdapter,
   loadPretrained,
+  openPretrainedExperts,
   readHuggingFace,
   readPretrainedConfig,
   saveAdapter,
@@ -87,6 +88,7 @@ export {
   type JsonObject,
   type LoadOptions,
   type ModelClass,
+  type PretrainedExperts,
   type SaveAdapterOptions,
   type SaveOptions,
 } from './huggingFace/files.js';
