@@ -3,6 +3,7 @@ import type { Routing } from '@scmoe/gating';
 import {
   ExpertParallelDispatcher,
   expertShard,
+  isJointGate,
   type Dispatcher,
   type ExpertShard,
   type OverlapController,
@@ -63,17 +64,23 @@ export function runStages(
   const routings: Routing[] = [];
   const caches: StageCache[] = [];
   const hiddenStates: tf.Tensor3D[] = [];
+  const numTokens = x.shape[0] * x.shape[1];
+  // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
+  // than in the whole sequence. Generation therefore drops nothing.
+  const dropless = keepCache || past !== undefined;
   stages.forEach((stage, index) => {
+    const random =
+      seed === undefined ? {} : stageRandomness(stage, { index, numStages: stages.length, seed, stochasticDepth });
+    const { moe } = stage.config;
+    const jointGate = moe && isJointGate(moe, { dropless, ...random });
     const execution = {
       past: past?.[index],
       keepCache,
       dispatcher,
       ...(expertSource && stage.config.moe && expertSource.stage(index, { stages, parameters })),
-      ...overlap?.stage(index, { training, continues: past !== undefined }),
-      // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
-      // than in the whole sequence. Generation therefore drops nothing.
-      dropless: keepCache || past !== undefined,
-      ...(seed !== undefined && stageRandomness(stage, { index, numStages: stages.length, seed, stochasticDepth })),
+      ...overlap?.stage(index, { training, continues: past !== undefined, numTokens, jointGate }),
+      dropless,
+      ...random,
     };
     const result = runRecomputed(
       ({ x: input, mask }, own) => runStage(stage, input, parameters, { ...own, mask }),
