@@ -16,7 +16,7 @@ export type SplitMode = (typeof splitModes)[number];
 
 /** What says whether a pass can be split. */
 export interface SplitPass {
-  config: Pick<ResolvedBackbone, 'causal' | 'latent'> & { moe?: ResolvedExperts };
+  config: Pick<ResolvedBackbone, 'causal' | 'connectivity' | 'latent'> & { moe?: ResolvedExperts };
   mask?: tf.Tensor;
   /** Whether the pass continues sequences. */
   continues: boolean;
@@ -47,6 +47,9 @@ function obstacleTo(
 ): string | undefined {
   const [numSequences, numTokens] = x.shape;
   if (config.moe!.dual) return `expected none for DGMoE, which chooses twice, got '${axis}'`;
+  if (config.connectivity === 'farskip')
+    return `expected none with FarSkip connectivity, whose experts travel behind the next stage already, got '${axis}'`;
+  if (config.moe!.routedAhead) return `expected none for experts whose route is made ahead, got '${axis}'`;
   if (continues) return `expected none for a pass that continues sequences, got '${axis}'`;
   if (hasSource) return `expected none for experts that are no parameters, got '${axis}'`;
   if (axis === 'batch')

@@ -231,6 +231,13 @@ describe('a stage on two halves', () => {
       { split: 'tokens' as 'batch' },
       /^split: expected one of auto, batch, sequence, got "tokens"$/,
     ],
+    [
+      'FarSkip',
+      { ...plain, kind: 'shared', connectivity: 'farskip' },
+      [2, 2],
+      { split: 'batch' },
+      /^split: expected none with FarSkip/,
+    ],
     ['DGMoE', { ...plain, kind: 'dgmoe' }, [2, 2], { split: 'batch' }, /^split: expected none for DGMoE/],
     [
       'sequences that see later tokens',

@@ -7,6 +7,7 @@ import type { MoeContext } from '../moe/moeSublayer.js';
 import type { SublayerValues } from '../moe/moeSublayer.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { Operator } from '../plan/Operator.js';
+import type { FarSkipContext, Pending } from './farSkip/Pending.js';
 import { runOperators, type RunOptions } from '../plan/runOperators.js';
 import { isJointGate } from '../split/isJointGate.js';
 import { runSplit } from '../split/runSplit.js';
@@ -17,12 +18,14 @@ export interface StageForm<Config, Context, Values, Cache> {
   /** What messages call it. */
   readonly name: string;
   readonly operators: (parameters: ParameterRecord, config: Config, context: Context) => Operator<Values>[];
+  /** The value of `Values` that the next stage adds to y, where there is one. */
+  readonly pendingOf?: (config: Config) => (keyof Values & string) | undefined;
   /** What the attentions know of all tokens so far. */
   readonly cacheOf: (values: Partial<Values>) => Cache;
 }
 
 /** How a stage runs, beside the context of its pass. */
-export interface RunStageOptions<Values> extends RunOptions<Values> {
+export interface RunStageOptions<Values> extends Omit<RunOptions<Values>, 'late'> {
   /** Return what the attentions know of all tokens, for a pass that continues this one. */
   keepCache?: boolean;
   /**
@@ -30,12 +33,16 @@ export interface RunStageOptions<Values> extends RunOptions<Values> {
    * computes. Outputs, drops and random numbers are those of the whole; a weight's gradient is a sum over the halves.
    */
   split?: SplitMode;
+  /** Wait for what is pending before the stage ends. Default: where the plan has its end to wait for it, the next stage does. */
+  settle?: boolean;
 }
 
 /** What a pass through a stage gives. */
 export type StageResult<Cache> = {
-  /** (B, S, d) */
+  /** (B, S, d); without what is `pending`. */
   y: tf.Tensor3D;
+  /** What is left to add to y, in FarSkip connectivity. */
+  pending?: Pending;
   /** Absent for `dense`. */
   routing?: Routing;
   /** Routing of the current activation; `dgmoe` alone. */
@@ -57,22 +64,22 @@ interface StageValues extends SublayerValues {
  */
 export function runStage<
   Config extends SplitPass['config'] & { dModel: number },
-  Context extends MoeContext & { past?: object },
+  Context extends MoeContext & FarSkipContext & { past?: object },
   Values extends StageValues,
   Cache extends object,
 >(
-  { name, operators: operatorsOf, cacheOf }: StageForm<Config, Context, Values, Cache>,
+  { name, operators: operatorsOf, cacheOf, pendingOf }: StageForm<Config, Context, Values, Cache>,
   x: tf.Tensor3D,
   parameters: ParameterRecord,
   config: Config,
-  { plan, observer, recompute, keepCache = false, split, ...given }: Context & RunStageOptions<Values>,
+  { plan, observer, recompute, keepCache = false, settle = false, split, ...others }: Context & RunStageOptions<Values>,
 ): StageResult<Cache> {
   if (x.rank !== 3 || x.shape[2] !== config.dModel)
     throw new ArgumentError(
       `${name} input: expected shape (batch, sequence, ${config.dModel}), got (${x.shape.join(', ')})`,
     );
-  const context = given as unknown as Context;
-  const { mask, past } = context;
+  const context = others as unknown as Context;
+  const { mask, past, pending } = context;
   checkMask(mask, x);
   if (mask && (past || keepCache))
     throw new ArgumentError('mask: expected none where keys and values are kept, whose padding would be forgotten');
@@ -84,8 +91,12 @@ export function runStage<
     return runSplit<Context, Values, Cache>(x, { ...stage, operators }, { plan, observer, recompute, keepCache });
   }
   const operators = operatorsOf(parameters, config, context);
-  return runOperators(operators, { x } as Partial<Values>, { plan, observer, recompute }, (values) => {
+  const left = pendingOf?.(config);
+  const late = settle ? undefined : left;
+  const given = { x, ...(pending && { pending }) } as Partial<Values>;
+  return runOperators(operators, given, { plan, observer, recompute, late }, (values) => {
     const { y, routing, currentRouting } = values as Partial<StageValues>;
-    return { y: y!, routing, currentRouting, cache: keepCache ? cacheOf(values) : undefined };
+    const own = left && { pending: values[left] as Pending };
+    return { y: y!, ...own, routing, currentRouting, cache: keepCache ? cacheOf(values) : undefined };
   });
 }

@@ -132,13 +132,16 @@ describe('a stage in halves', () => {
     }
   });
 
-  it('is not tried unless it may be, nor of one token', () => {
+  it('is not tried unless it may be, nor of one token, nor where a stage leaves something to the next', () => {
     const costs = costsOf(standard, { dispatch: 100, combine: 100 });
     const halvesOf = (options: object) =>
       planOverlap(standard, { forward: costs }, { maxChunks: 1, overhead: noOverhead, ...options }).forward.halves;
     expect(halvesOf({ maxHalves: 2 })).toBe(2);
     expect(halvesOf({})).toBe(1);
     expect(halvesOf({ maxHalves: 2, numTokens: 1 })).toBe(1);
+    const farSkip = stageGraph('farskip');
+    const { forward } = planOverlap(farSkip, { forward: costsOf(farSkip, {}) }, { maxHalves: 2 });
+    expect(forward.candidates.some(({ halves }) => halves > 1)).toBe(false);
   });
 
   it('stands among the combinations of a cluster by its name', () => {

@@ -34,7 +34,10 @@ export function candidatePlans(
   const candidates: Candidate[] = [{ ...sequential, plan: sequentialPlan(graph.operators) }];
   if (!graph.routed) return candidates;
   const hasWindow = graph.window.length > 0;
+  // What a stage leaves to the next one is of the whole.
+  const leavesPending = graph.operators.some(({ kind }) => kind === 'join');
   for (const cut of cutsOf(context)) {
+    if (leavesPending && cut.halves > 1) continue;
     const isWhole = numPartsOf(cut) === 1;
     // Without a window, one part is the sequential plan.
     if (isWhole && !hasWindow) continue;
