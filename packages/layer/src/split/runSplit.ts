@@ -42,12 +42,15 @@ export function runSplit<Context extends StageContext, Values extends object, Ca
 ): SplitResult<Cache> {
   return tidyRecord(() => {
     const halves = halvesOf(axis, x.shape);
+    const { dispatcher, chunks = 1, expertChunks = 1 } = context;
     const split = splitOperators<Values>({
       halves,
       operatorsOf: (half, keyValues) => {
         const past = keyValues && cacheOf(keyValues);
         return operators({ ...contextOf(context, halves[half]!), ...(past && { past }) });
       },
+      // The second half would have to wait for what the first has sent before it could tell how much it sends.
+      ...(chunks * expertChunks === 1 && dispatcher && { prepare: (routings) => dispatcher.prepare(routings) }),
       ...(jointGate && { gate: operators(context).find(({ kind }) => kind === 'gate')! }),
     });
     const initial = Object.fromEntries(halves.map((half, h) => [halfName('x', h), takePart(x, half)]));

@@ -13,6 +13,8 @@ export interface SplitOperatorsOptions<Values> {
   halves: readonly PartOfBatch[];
   /** The gate of the whole, where one sees both halves. */
   gate?: Operator<Values>;
+  /** Hears of the routings that such a gate makes, one for each half, where they travel in one part. */
+  prepare?: (routings: readonly Routing[]) => void;
 }
 
 /**
@@ -23,6 +25,7 @@ export function splitOperators<Values extends object>({
   operatorsOf,
   halves,
   gate,
+  prepare,
 }: SplitOperatorsOptions<Values>): Operator<Values>[] {
   const isCutSequence = halves[0]!.axis === 'sequence';
   const both = [0, 1].map((half) =>
@@ -33,7 +36,7 @@ export function splitOperators<Values extends object>({
     ),
   );
   return both[0]!.flatMap((first, i) =>
-    gate && first.kind === 'gate' ? [jointGate(gate, halves)] : [first, both[1]![i]!],
+    gate && first.kind === 'gate' ? [jointGate(gate, halves, prepare)] : [first, both[1]![i]!],
   );
 }
 
@@ -76,7 +79,11 @@ function continued<Values>(
 }
 
 /** One gate over both halves, whose routing is cut. */
-function jointGate<Values>(gate: Operator<Values>, halves: readonly PartOfBatch[]): Operator<Values> {
+function jointGate<Values>(
+  gate: Operator<Values>,
+  halves: readonly PartOfBatch[],
+  prepare: SplitOperatorsOptions<Values>['prepare'],
+): Operator<Values> {
   const tap = gate.inputs[0]!;
   const inputs = halves.map((_, half) => halfName(tap, half));
   const run = (values: AnyRecord) => {
@@ -87,9 +94,11 @@ function jointGate<Values>(gate: Operator<Values>, halves: readonly PartOfBatch[
     const { s, routing } = (gate as unknown as { run: (values: AnyRecord) => { s: tf.Tensor; routing: Routing } }).run({
       [tap]: tapped,
     });
+    const routings = halves.map((half) => routingOfHalf(routing, half));
+    prepare?.(routings);
     const ofHalves = halves.flatMap((half, h): [string, unknown][] => [
       [halfName('s', h), takePart(s, half)],
-      [halfName('routing', h), routingOfHalf(routing, half)],
+      [halfName('routing', h), routings[h]],
     ]);
     return { routing, ...Object.fromEntries(ofHalves) };
   };

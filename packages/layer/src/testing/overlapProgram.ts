@@ -78,11 +78,13 @@ function halvesOfBatch(world: Communicator): Record<string, { whole: RankOutcome
   const { rank, size } = world;
   const place = { from: 2 * rank, to: 2 * rank + 2, experts: { rank, size } };
   const dispatcher = new ExpertParallelDispatcher({ communicator: world, numExperts: pairConfig.numExperts! });
-  const outcomes = [0, 0.75].map((capacityFactor) => {
+  const both = { chunks: 2, expertChunks: 2 };
+  const cases = [0, 0.75].flatMap((capacityFactor) => [{}, both].map((parts) => ({ capacityFactor, parts })));
+  const outcomes = cases.map(({ capacityFactor, parts }) => {
     const layer = { pair: { ...pairConfig, capacityFactor } };
     const run = (split?: 'batch') =>
-      runLayerCase(layer, place, { plan: overlapped(1), chunks: 2, expertChunks: 2, dispatcher, split }, world);
-    return [`capacity ${capacityFactor}`, { whole: run(), halves: run('batch') }];
+      runLayerCase(layer, place, { plan: overlapped(1), ...parts, dispatcher, split }, world);
+    return [`capacity ${capacityFactor}${parts === both ? ' in chunks' : ''}`, { whole: run(), halves: run('batch') }];
   });
   return Object.fromEntries(outcomes) as Record<string, { whole: RankOutcome; halves: RankOutcome }>;
 }
