@@ -1,7 +1,8 @@
-import type { MeasuredCosts, MeasuredStage, OperatorCosts } from '@scmoe/scheduler';
+import { uncut, type MeasuredCosts, type MeasuredStage, type OperatorCosts } from '@scmoe/scheduler';
 
 import type { RankGroup } from '../../ranks/RankGroup.js';
 import { chunkOverhead } from './chunkOverhead.js';
+import { halfOverhead } from './halfOverhead.js';
 import { benchLayers, type LayerName } from './layers.js';
 import type { Level, OverlapShape } from './OverlapShape.js';
 import type { ProfileAnswer } from './protocol.js';
@@ -34,11 +35,12 @@ export async function profileLayers(
     title,
     pairs,
     tokensPerRank: shape.batchSize * shape.sequenceLength,
-    chunkOverhead: await chunkOverhead(group, level, whole, { cut: { chunks: 4, expertChunks: 1 }, steps }),
+    chunkOverhead: await chunkOverhead(group, level, whole, { cut: { ...uncut, chunks: 4 }, steps }),
     expertChunkOverhead: await chunkOverhead(group, level, whole, {
-      cut: { chunks: 1, expertChunks: expertsPerRank },
+      cut: { ...uncut, expertChunks: expertsPerRank },
       steps,
     }),
+    halfOverhead: await halfOverhead(group, level, whole, { steps }),
     expertsPerRank,
     stages,
   };

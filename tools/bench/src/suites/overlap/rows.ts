@@ -6,8 +6,11 @@ import { benchLayers, layerNames, type LayerName } from './layers.js';
 export interface Row {
   name: string;
   layer: LayerName;
-  /** How it is run. `overlapped`: in one part; `chunked`: overlapped, and tokens and experts may be cut as well. */
-  schedule: 'sequential' | 'pipelined' | 'overlapped' | 'chunked';
+  /**
+   * How it is run. `overlapped`: in one part; `chunked`: overlapped, and tokens and experts may be cut as well; `split`: on two
+   * halves of the batch, which may be cut as well.
+   */
+  schedule: 'sequential' | 'pipelined' | 'overlapped' | 'chunked' | 'split';
 }
 
 const row = (name: string, layer: LayerName, ...schedules: Row['schedule'][]): Row[] =>
@@ -15,10 +18,10 @@ const row = (name: string, layer: LayerName, ...schedules: Row['schedule'][]): R
 
 /** What is compared. The first is what speed-ups are against. */
 export const rows: readonly Row[] = [
-  ...row('top-2', 'top2', 'sequential', 'pipelined'),
+  ...row('top-2', 'top2', 'sequential', 'pipelined', 'split'),
   ...row('top-1', 'top1', 'sequential'),
   // Parts where the window may be too short for the exchanges.
-  ...row('shared expert', 'shared', 'sequential', 'overlapped', 'chunked'),
+  ...row('shared expert', 'shared', 'sequential', 'overlapped', 'chunked', 'split'),
   ...row('ScMoE pos1', 'pos1', 'sequential', 'overlapped', 'chunked'),
   ...row('ScMoE pos2', 'pos2', 'sequential', 'overlapped', 'chunked'),
   ...row('ScMoE pos3', 'pos3', 'sequential', 'overlapped'),
