@@ -1,4 +1,4 @@
-import { dropout } from '@scmoe/tensor';
+import { dropout, type Seed } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 /** Switches stochastic depth on: masks depend on the seed and on the streams from `firstStream` on. */
@@ -15,7 +15,7 @@ export interface StochasticDepth {
  */
 export function dropSamples<T extends tf.Tensor>(
   x: T,
-  { rate, seed, stream }: { rate: number; seed: number; stream: number },
+  { rate, seed, stream }: { rate: number; seed: Seed; stream: number },
 ): T {
   if (rate === 0) return x;
   const factors = dropout(tf.ones([x.shape[0], ...x.shape.slice(1).map(() => 1)]), { rate, seed, stream });
