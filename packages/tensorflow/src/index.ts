@@ -15,3 +15,6 @@ export type {
 } from './binding/TensorFlowBinding.js';
 export { findTensorFlow, type FoundTensorFlow, type InstalledTensorFlow } from './install/findTensorFlow.js';
 export { openTensorFlow } from './install/openTensorFlow.js';
+export { backendName } from './backend/kernel.js';
+export { registerBackend } from './backend/registerBackend.js';
+export { TensorFlowBackend, type Argument, type ProductPrecision } from './backend/TensorFlowBackend.js';
