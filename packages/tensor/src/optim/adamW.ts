@@ -61,7 +61,7 @@ export interface AdamWRates {
 export interface AdamWUpdateOptions {
   /** What `advance` gives, as a tensor (3). */
   rates: tf.Tensor;
-  /** As in `AdamWStepOptions`. */
+  /** The scalar of `AdamWStepOptions`. */
   gradScale?: tf.Tensor;
 }
 
@@ -214,7 +214,8 @@ export class AdamW {
       loaded.set(name, { m, v });
     }
     this.dispose();
-    for (const [name, { m, v }] of loaded) this.moments.set(name, { m: tf.variable(m, false), v: tf.variable(v, false) });
+    for (const [name, { m, v }] of loaded)
+      this.moments.set(name, { m: tf.variable(m, false), v: tf.variable(v, false) });
     this.steps = stepCount;
   }
 
@@ -289,8 +290,14 @@ function adamWFused(slots: AdamWSlot[], attributes: AdamWAttributes, gradScale?:
 export function adamWComposed(
   { parameter, gradient, m, v }: AdamWSlot<tf.Tensor>,
   index: number,
-  { keep, beta1, beta2, epsilon, stepSize, rootCorrection }: AdamWRates &
-    Pick<AdamWAttributes, 'beta1' | 'beta2' | 'epsilon'>,
+  {
+    keep,
+    beta1,
+    beta2,
+    epsilon,
+    stepSize,
+    rootCorrection,
+  }: AdamWRates & Pick<AdamWAttributes, 'beta1' | 'beta2' | 'epsilon'>,
   { gradScale, tileValues }: { gradScale?: tf.Tensor; tileValues: number },
 ): [tf.Tensor, tf.Tensor, tf.Tensor] {
   const update = (...[ownParameter, ownGradient, ownM, ownV]: [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]) => {

@@ -88,7 +88,11 @@ function check({ seed, stream, offset }: Required<RandomOptions>): void {
   expectWholeNumber('offset', offset);
 }
 
-function onDevice(kernelName: string, seed: Seed, attributes: RandomUniformAttributes | RandomNormalAttributes): tf.Tensor {
+function onDevice(
+  kernelName: string,
+  seed: Seed,
+  attributes: RandomUniformAttributes | RandomNormalAttributes,
+): tf.Tensor {
   return tf.tidy(() => {
     const input = seed instanceof tf.Tensor ? seed : seedTensor(seed);
     return runFusedOne(kernelName, { seed: input }, attributes);
