@@ -98,4 +98,5 @@ export {
   type SwigluExperts,
   type TwoLayerExperts,
 } from './ops/groupedFfn.js';
+export { hasStaticShapes, withStaticShapes } from './ops/staticShapes.js';
 export { route, type Route, type RouteOptions, type ScoreFunction } from './ops/route.js';

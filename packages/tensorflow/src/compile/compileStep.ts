@@ -6,6 +6,7 @@ import {
   expectWholeNumber,
   ScmoeError,
 } from '@scmoe/errors';
+import { withStaticShapes } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { TensorFlowBackend } from '../backend/TensorFlowBackend.js';
@@ -158,7 +159,7 @@ class StepCompiler {
     const paths = args.leaves.map(({ path }) => path);
     let result: unknown;
     try {
-      result = this.step(...(args.rebuild(own) as never[]));
+      result = withStaticShapes(() => this.step(...(args.rebuild(own) as never[])));
       const { tensors: outputs, rebuild } = resultsOf(result);
       expectArgumentsAlive(own, paths);
       const isOutside = (tensor: tf.Tensor) => own.includes(tensor) || tensor instanceof tf.Variable;

@@ -1,4 +1,5 @@
 import { ScmoeError } from '@scmoe/errors';
+import { withStaticShapes } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { firstVariableId, Recorder } from '../recording/Recorder.js';
@@ -75,7 +76,11 @@ export function recordStep(
     const inputs = tensors.map(({ dtype, shape }, i) =>
       asTensor(backend.adopt(recorder.argument(i, dtype as DataType, shape))),
     );
-    const { tensors: outputs, form, rebuild } = resultsOf(step(...(args.rebuild(inputs) as never[])));
+    const {
+      tensors: outputs,
+      form,
+      rebuild,
+    } = resultsOf(withStaticShapes(() => step(...(args.rebuild(inputs) as never[]))));
     expectArgumentsAlive(
       inputs,
       args.leaves.map(({ path }) => path),
