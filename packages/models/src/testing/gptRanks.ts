@@ -21,12 +21,23 @@ export const gptCases: Record<string, GptConfig> = {
     positionEncoding: 'rotary',
     tiedEmbeddings: false,
   },
+  'farskip, dropless, in every block': { ...small, placement: 'every', moe: { kind: 'farskip', numExperts: 4 } },
 };
 
 /** Models whose experts two ranks can't share evenly. */
 const unequalCases: Record<string, GptConfig> = {
   'top-2 of 5, dropless': { ...small, moe: { kind: 'top2', numExperts: 5 } },
   'scmoe of 3, capacity 1': { ...small, moe: { kind: 'scmoe', numExperts: 3, capacityFactor: 1 } },
+};
+
+/** Models with one router before the first block. */
+const aheadCases: Record<string, GptConfig> = {
+  'router ahead, top-2, dropless': { ...small, routerAhead: true, moe: { kind: 'top2', numExperts: 4 } },
+  'router ahead, scmoe, capacity 1': {
+    ...small,
+    routerAhead: true,
+    moe: { kind: 'scmoe', numExperts: 4, capacityFactor: 1 },
+  },
 };
 
 /** Ways of a training step that compute twice; of the first case of `rankCases`. */
@@ -40,6 +51,7 @@ export const recomputeCases: readonly RecomputeOptions[] = [
 export const rankCases: Record<string, GptConfig | LongcatFlashConfig> = {
   ...gptCases,
   ...unequalCases,
+  ...aheadCases,
   'LongCat-Flash': {
     ...small,
     numLayers: 2,
