@@ -10,6 +10,7 @@ import {
   withoutRecording,
   type CaptureInputs,
   type WeightFormat,
+  type Seed,
 } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -54,7 +55,7 @@ export interface ForwardOptions extends DispatchOptions {
   /** Switches dropout and the routers' noise and jitter on. */
   training?: boolean;
   /** Seed of this step's dropout masks and router noise. */
-  dropoutSeed?: number;
+  dropoutSeed?: Seed;
   /**
    * Bool (B, S): false for padding, wherever it is in a sequence. Tokens do not attend to it, learned positions do not count
    * it, it goes to no expert, and what it should predict does not count. Not beside `past` and `keepCache`.

@@ -1,12 +1,13 @@
 import type { CorrectionBiasConfig, CorrectionBiasOptions, Routing } from '@scmoe/gating';
 import type { DispatchOptions } from '@scmoe/models';
+import type { Seed } from '@scmoe/tensor';
 import type { Batch, WholeStep } from '@scmoe/trainer';
 import type * as tf from '@tensorflow/tfjs';
 
 /** How a model runs a pass over a batch. */
 export interface PassOptions extends DispatchOptions {
   training?: boolean;
-  dropoutSeed?: number;
+  dropoutSeed?: Seed;
   /** Makes losses of the routers those of the whole step. */
   whole?: WholeStep;
 }
