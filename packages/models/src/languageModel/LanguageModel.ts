@@ -11,7 +11,6 @@ import {
   type CaptureInputs,
   type Seed,
   type WeightFormat,
-  type Seed,
 } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
