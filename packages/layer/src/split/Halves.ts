@@ -27,11 +27,11 @@ export function halvesOf(axis: SplitAxis, [numSequences, numTokens]: readonly nu
 export function takePart<X extends tf.Tensor>(x: X, { axis, first, count }: PartOfBatch): X {
   const dim = axisNumber(axis);
   const begin = x.shape.map((_, i) => (i === dim ? first : 0));
-  return tf.slice(
+  return tf.slice<tf.Rank, X>(
     x,
     begin,
     x.shape.map((size, i) => (i === dim ? count : size)),
-  ) as X;
+  );
 }
 
 /** The part of rows (B * S, ...), one for each token. */

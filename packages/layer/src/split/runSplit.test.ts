@@ -164,7 +164,7 @@ describe('a stage on two halves', () => {
       const { parameters, resolved } = stageOf({ pair: { ...sizes, kind, topK: 2 } });
       const x = input();
       const isLast = tf.oneHot(tf.tensor1d([shape[1] - 1], 'int32'), shape[1]).reshape([1, shape[1], 1]);
-      const changed = tf.add(x, tf.mul(isLast, 3)) as tf.Tensor3D;
+      const changed = tf.add<tf.Tensor3D>(x, tf.mul(isLast, 3));
       const before = (given: tf.Tensor3D) => {
         const { y } = runPair(given, parameters, resolved as ReturnType<typeof resolvePair>, {
           split,

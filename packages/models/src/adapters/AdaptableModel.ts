@@ -78,10 +78,7 @@ export abstract class AdaptableModel<Config extends object, Resolved extends Res
    * @param seed of the adapters' dropout, in training
    * @throws ArgumentError where there should be one and is none
    */
-  protected parametersOfPass({
-    training = false,
-    seed,
-  }: { training?: boolean; seed?: Seed } = {}): AdaptedParameters {
+  protected parametersOfPass({ training = false, seed }: { training?: boolean; seed?: Seed } = {}): AdaptedParameters {
     const isPlain = Object.keys(this.buffers).every(isRouterBuffer);
     if (isPlain) return { parameters: this.all, expectAllUsed: () => undefined };
     const drops = training && (this.plan?.dropout ?? 0) > 0;

@@ -54,7 +54,7 @@ export function expertBlocks(rows: tf.Tensor2D, counts: tf.Tensor1D): ExpertBloc
   const slot = tf.where(isOwned, place, tf.zerosLike(place)) as tf.Tensor1D;
   const owned = tf.cast(tf.expandDims(isOwned, 1), 'float32');
   return {
-    rows: tf.mul<tf.Tensor3D>(tf.gather(rows, source as tf.Tensor2D), filled),
+    rows: tf.mul<tf.Tensor3D>(tf.gather(rows, source), filled),
     experts,
     unpack: (result) => {
       const flat = tf.reshape(result, [numBlocks * size, result.shape[2]!]);
