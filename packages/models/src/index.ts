@@ -23,6 +23,7 @@ export {
   LanguageModel,
   type ForwardOptions,
   type ForwardResult,
+  type LanguageModelLossResult,
   type ModelCache,
 } from './languageModel/LanguageModel.js';
 export { languageModelCosts, type LanguageModelCosts } from './languageModel/languageModelCosts.js';

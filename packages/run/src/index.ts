@@ -37,7 +37,7 @@ export type { PassOptions, PassResult, RunModel } from './training/RunModel.js';
 export { runTraining } from './training/runTraining.js';
 export { startBackend } from './training/startBackend.js';
 export { trainable } from './training/trainable.js';
-export { trainCommand } from './training/trainCommand.js';
+export { trainCommand, type TrainCommandForm } from './training/trainCommand.js';
 export type { TrainCommandOptions } from './training/TrainCommandOptions.js';
 export type {
   ModelDescription,

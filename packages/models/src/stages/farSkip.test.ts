@@ -30,6 +30,7 @@ const cases: Record<string, GptConfig> = {
     norm: 'rms',
     moe: { kind: 'top2', numExperts: 4, blocks: [0, 2] },
   },
+  'in pairs, one router before all': { ...small, routerAhead: true, moe: { kind: 'farskip', numExperts: 4 } },
 };
 
 /** Loss and gradients of one step. */
