@@ -59,7 +59,10 @@ interface Result {
 export async function routerAheadSuite({ models, path, resultsPath }: RouterAheadOptions): Promise<string> {
   console.log(await startBackend({ threads: 1 }));
   const results: Result[] = [];
-  for (const name of readdirSync(models).sort()) {
+  // A run that was ended leaves a folder of its own behind.
+  for (const name of readdirSync(models)
+    .filter((each) => !each.startsWith('.'))
+    .sort()) {
     const folder = mkdtempSync(join(models, '.packed-'));
     try {
       for (const result of await measureModel(join(models, name), { name, path, packed: join(folder, 'experts') })) {
