@@ -1,4 +1,4 @@
-import { dropout } from '@scmoe/tensor';
+import { dropout, type Seed } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { ResolvedBackbone } from '../config/BackboneConfig.js';
@@ -8,7 +8,7 @@ import { dropSamples, type StochasticDepth } from './stochasticDepth.js';
 
 /** Switches dropout on: masks depend on the seed and on the streams from `firstStream` on. */
 export interface ResidualDropout {
-  seed: number;
+  seed: Seed;
   firstStream: number;
   /** Beside the dropout of elements, that of samples. */
   stochasticDepth?: StochasticDepth;

@@ -1,4 +1,4 @@
-import { dropout } from '@scmoe/tensor';
+import { dropout, type Seed } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { takePart, type PartOfBatch } from '../split/Halves.js';
@@ -17,7 +17,7 @@ export interface StochasticDepth {
  */
 export function dropSamples<T extends tf.Tensor>(
   x: T,
-  { rate, seed, stream, part }: { rate: number; seed: number; stream: number; part?: PartOfBatch },
+  { rate, seed, stream, part }: { rate: number; seed: Seed; stream: number; part?: PartOfBatch },
 ): T {
   if (rate === 0) return x;
   const numSamples = part ? part.of[0] : x.shape[0];

@@ -11,6 +11,7 @@ import {
   type ParameterRecord,
   type Pending,
 } from '@scmoe/layer';
+import type { Seed } from '@scmoe/tensor';
 import type * as tf from '@tensorflow/tfjs';
 
 import type { ModelExpertSource } from './ModelExpertSource.js';
@@ -48,7 +49,7 @@ export interface RunStagesOptions extends DispatchOptions {
   /** Whether a gradient is taken of this pass. */
   training?: boolean;
   /** Switches dropout, stochastic depth and the routers' noise on. Stream 0 of it is the model's own. */
-  seed?: number;
+  seed?: Seed;
   /** Chance that a sample goes without what a branch of the last block adds, as `stageRandomness` says. Default: 0. */
   stochasticDepth?: number;
 }
@@ -165,9 +166,9 @@ export function checkExpertSource(
 /** The seed of a training step, where anything in it is random. @throws ArgumentError where there should be one and is none. */
 export function seedOfStep(
   stages: readonly ModelStage[],
-  dropoutSeed: number | undefined,
+  dropoutSeed: Seed | undefined,
   { stochasticDepth = 0 }: { stochasticDepth?: number } = {},
-): number | undefined {
+): Seed | undefined {
   const rate = stages[0]!.config.dropout;
   const isRandom =
     rate > 0 || stochasticDepth > 0 || stages.some(({ config: { moe } }) => moe && (moe.noisy || moe.jitter > 0));

@@ -1,4 +1,6 @@
-import type { LayerName } from './layers.js';
+import type { MeasuredCosts } from '@scmoe/scheduler';
+
+import { benchLayers, layerNames, type LayerName } from './layers.js';
 
 /** A row of the table: a layer and how it is run. */
 export interface Row {
@@ -23,6 +25,21 @@ export const rows: readonly Row[] = [
   ...row('ScMoE pos1', 'pos1', 'sequential', 'overlapped', 'chunked'),
   ...row('ScMoE pos2', 'pos2', 'sequential', 'overlapped', 'chunked'),
   ...row('ScMoE pos3', 'pos3', 'sequential', 'overlapped'),
+  ...row('FarSkip', 'farskip', 'sequential', 'overlapped'),
   ...row('ScMoE-2 pos2', 'scmoe2', 'sequential', 'overlapped', 'chunked'),
   ...row('LongCat', 'longcat', 'sequential', 'overlapped'),
 ];
+
+/** The layers that were profiled. */
+export function layersOf({ stages }: MeasuredCosts): LayerName[] {
+  return layerNames.filter((name) => {
+    const { graph, topK } = benchLayers[name];
+    return stages.some((one) => one.stage === graph && one.topK === topK);
+  });
+}
+
+/** The rows of the layers that were profiled. */
+export function rowsOf(costs: MeasuredCosts): Row[] {
+  const layers = layersOf(costs);
+  return rows.filter(({ layer }) => layers.includes(layer));
+}
