@@ -6,15 +6,20 @@ const clusters = {
   pcie: 'PCIe, 100 Gbit/s a node',
   ethernet: 'NVLink, 200 Gbit/s a node',
   nvlink: 'NVLink, 400 Gbit/s a card',
+  ethernet25: 'a card a node, 25 Gbit/s Ethernet',
+};
+const machines = {
+  ...clusterPresets,
+  ethernet25: { ...clusterPresets.pcie, ranksPerNode: 1, interNode: { alphaUs: 40, betaGBs: 2.8 } },
 };
 const ranks = [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
 const model = modelPresets['llama2-7b'];
 
-/** Speed-up and hidden fraction against the number of ranks, on three clusters. */
+/** Speed-up and hidden fraction against the number of ranks, on four clusters. */
 export function ranksPlot() {
   const values = Object.entries(clusters).flatMap(([name, cluster]) =>
     ranks.flatMap((number) =>
-      compareContenders(clusterMachine(model, clusterPresets[name], number), 'train', {
+      compareContenders(clusterMachine(model, machines[name], number), 'train', {
         maxChunks: 4,
         numTokens: model.tokensPerRank,
       })

@@ -2,11 +2,14 @@
 export const drawn = {
   'top-2': '#7b8794',
   'top-2 pipelined': '#1f2933',
+  'top-2 split': '#a8743f',
   'shared expert': '#59a14f',
+  'shared expert split': '#2c6e49',
   'ScMoE-2': '#8e6bb0',
   'ScMoE pos1': '#76b7e0',
   'ScMoE pos2': '#d62839',
   'ScMoE pos3': '#f2a33a',
+  FarSkip: '#e377c2',
 };
 
 export const colour = {

@@ -6,15 +6,18 @@ export interface Contender {
   readonly stage: StageKind;
   /** Routed experts of a token; a shared expert comes on top. */
   readonly topK: number;
-  readonly mode: 'sequential' | 'pipelined' | 'overlapped';
+  /** `pipelined` has nothing but chunks; `split` may run on two halves of the batch as well. */
+  readonly mode: 'sequential' | 'pipelined' | 'overlapped' | 'split';
 }
 
 /** The first is what speed-ups are against: the standard top-2 layer, not pipelined. */
 export const contenders: readonly [Contender, ...Contender[]] = [
   { name: 'top-2', stage: 'standard', topK: 2, mode: 'sequential' },
   { name: 'top-2 pipelined', stage: 'standard', topK: 2, mode: 'pipelined' },
+  { name: 'top-2 split', stage: 'standard', topK: 2, mode: 'split' },
   { name: 'shared expert', stage: 'shared', topK: 1, mode: 'sequential' },
   { name: 'shared expert overlapped', stage: 'shared', topK: 1, mode: 'overlapped' },
+  { name: 'shared expert split', stage: 'shared', topK: 1, mode: 'split' },
   { name: 'ScMoE pos2 sequential', stage: 'pos2', topK: 1, mode: 'sequential' },
   { name: 'ScMoE pos1', stage: 'pos1', topK: 1, mode: 'overlapped' },
   { name: 'ScMoE pos2', stage: 'pos2', topK: 1, mode: 'overlapped' },

@@ -18,7 +18,7 @@ export interface CompareOptions {
    * may be cut as well. Default 1: as in the paper.
    */
   readonly maxChunks?: number;
-  /** The same for the pipelined stage, which has nothing but chunks. Default 4. */
+  /** The same for the pipelined stage, which has nothing but chunks, and for those that may be split. Default 4. */
   readonly pipelineChunks?: number;
   readonly numTokens?: number | undefined;
 }
@@ -32,8 +32,14 @@ export function compareContenders(
   const tokens = numTokens === undefined ? {} : { numTokens };
   const known = contenders.filter(({ stage, topK }, i) => i === 0 || (machine.knows?.(stage, topK) ?? true));
   const predicted = known.map((contender) => {
-    const most = contender.mode === 'pipelined' ? pipelineChunks : maxChunks;
-    return predictPair(machine, contender, kind, { maxChunks: most, cutsExperts: most > 1, ...tokens });
+    const isSplit = contender.mode === 'split';
+    const most = contender.mode === 'pipelined' || isSplit ? pipelineChunks : maxChunks;
+    return predictPair(machine, contender, kind, {
+      maxChunks: most,
+      cutsExperts: most > 1,
+      maxHalves: isSplit ? 2 : 1,
+      ...tokens,
+    });
   });
   return known.map((contender, i) => {
     const { stepMs, communicationMs, exposedMs, ...choice } = predicted[i]!;
