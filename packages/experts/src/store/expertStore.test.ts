@@ -159,6 +159,22 @@ describe('a model whose experts are in a store', () => {
     expect(store.statistics).toMatchObject({ readOnDemand: 0, readGuessed: 0, wasted: 0 });
   });
 
+  it('keeps what a later layer needs of it, and so reads less than one that hears layer by layer', async () => {
+    const readsOf = async (options: Partial<ExpertStoreOptions> & { prefetch?: Prefetch }) => {
+      const { model, store } = await openPacked('ahead', { numExperts: 5, ...options });
+      await model.generate([97], { maxNewTokens: 30, seed: 1 });
+      return store.statistics.reads;
+    };
+    expect(await readsOf({})).toBeLessThan(await readsOf({ prefetch: 'none', policy: 'lru' }));
+    // The same token twice, and room for all but one expert of a pass: the first is read again, for which the last goes.
+    const { model, store } = await openPacked('ahead', { numExperts: 5 });
+    const pass = () => tf.tidy(() => void model.forward(tf.tensor2d([[97]], undefined, 'int32')));
+    pass();
+    const { reads } = store.statistics;
+    pass();
+    expect([reads, store.statistics.reads - reads]).toEqual([6, 2]);
+  });
+
   it('covers only some of the misses by guessing, and wastes reads on others', async () => {
     const { model, store } = await openPacked('standard', { prefetch: 'guess', numExperts: 6 });
     await model.generate([97], { maxNewTokens: 25, seed: 1 });

@@ -9,6 +9,8 @@ import { placeTensor } from './placeTensor.js';
 export interface ImportOptions {
   /** Names in the checkpoint that are neither needed nor an error. */
   isUnused?: (name: string) => boolean;
+  /** Tensors that have to be there and are not read. */
+  unread?: readonly TensorLink[];
   /**
    * Prefix of all names in the checkpoint, where they may also be written without it (as a bare backbone was saved).
    */
@@ -26,10 +28,10 @@ export interface ImportOptions {
 export async function importTensors(
   folder: PretrainedFolder,
   links: readonly TensorLink[],
-  { isUnused = () => false, prefix = '', formatOf = () => 'float32' }: ImportOptions = {},
+  { isUnused = () => false, unread = [], prefix = '', formatOf = () => 'float32' }: ImportOptions = {},
 ): Promise<Record<string, tf.Tensor>> {
   const place = (name: string) => (folder.tensors.has(name) ? name : name.slice(startsWith(name, prefix)));
-  checkTensors(folder, links, { isUnused, place });
+  checkTensors(folder, [...links, ...unread], { isUnused, place });
   const tensors: Record<string, tf.Tensor> = {};
   try {
     const scratch = scratchMemory();
