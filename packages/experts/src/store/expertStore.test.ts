@@ -146,10 +146,10 @@ describe('a model whose experts are in a store', () => {
   it('begins all reads of all layers before the first, where the router is ahead of them', async () => {
     const { model, store } = await openPacked('ahead', { numExperts: 24 });
     const readsBefore: number[] = [];
-    const { with: use } = store;
+    const use = store.with.bind(store);
     store.with = (layer, expert, compute) => {
       readsBefore[layer] ??= store.statistics.reads;
-      return use.call(store, layer, expert, compute) as never;
+      return use(layer, expert, compute);
     };
     tf.tidy(() => void model.forward(tf.tensor2d([[97]], undefined, 'int32')));
     // One token, two experts of each of three layers.

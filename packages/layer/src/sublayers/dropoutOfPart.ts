@@ -1,4 +1,4 @@
-import { randomUniform } from '@scmoe/tensor';
+import { randomUniform, type Seed } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { PartOfBatch } from '../split/Halves.js';
@@ -9,7 +9,7 @@ import type { PartOfBatch } from '../split/Halves.js';
  */
 export function dropoutOfPart(
   x: tf.Tensor,
-  { rate, seed, stream, part }: { rate: number; seed: number; stream: number; part: PartOfBatch },
+  { rate, seed, stream, part }: { rate: number; seed: Seed; stream: number; part: PartOfBatch },
 ): tf.Tensor {
   return tf.tidy(() => {
     const [numSequences, numTokens] = part.of;

@@ -44,6 +44,7 @@ interface StoreCounts {
 interface Result {
   model: string;
   way: Way;
+  numLayers: number;
   numExperts: number;
   tokens: number;
   /** Mean over the steps that are full. */
@@ -107,9 +108,9 @@ async function measureModel(
     }));
     const tokens = texts.reduce((sum, text) => sum + text.length, 0);
     const uniqueExperts = meanOf(full.map((experts) => experts.length));
-    results.push({
-      ...{ model: name, way, numExperts: header.numExperts, tokens, uniqueExperts, longestWait, store, layer },
-    });
+    const { layers, numExperts } = header;
+    const sizes = { numLayers: layers.length, numExperts, tokens };
+    results.push({ model: name, way, ...sizes, uniqueExperts, longestWait, store, layer });
   }
   model.dispose();
   return results;
@@ -148,12 +149,27 @@ function resultText(results: readonly Result[]): string {
       [way, 'one layer: all steps known', ...ofLayer('optimal')],
     ];
   });
+  const readRows = (Object.keys(ways) as Way[]).flatMap((way) =>
+    (['lru', 'belady'] as const).map((policy) => [
+      way,
+      policy === 'lru' ? 'LRU, on demand' : 'Belady, route ahead',
+      ...caches.map((numCached) => {
+        const perToken = of(way).map(({ store, tokens, numLayers }) => {
+          const { reads } = store.find((s) => s.numCached === numCached && s.policy === policy)!;
+          return reads / tokens / numLayers;
+        });
+        return meanOf(perToken).toFixed(2);
+      }),
+    ]),
+  );
   const { numExperts } = results[0]!;
   return [
     `${numTexts} texts of ${maxNewTokens} tokens, ${stepTexts} a step; ${new Set(results.map(({ model }) => model)).size} models of ${numExperts} experts`,
     table(['texts of a step', 'unique experts a step (each model)', 'longest wait, steps'], rows),
     `hits of uses, where each layer has room for so many of its ${numExperts} experts`,
     table(['texts of a step', 'cache', ...caches.map(String)], hitRows),
+    'experts read for a token and layer',
+    table(['texts of a step', 'cache of the store', ...caches.map(String)], readRows),
   ].join('\n\n');
 }
 
