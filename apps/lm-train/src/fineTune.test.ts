@@ -1,4 +1,4 @@
-import { cpSync, readFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { useBackend, readSafetensors } from '@scmoe/tensor';
@@ -135,6 +135,21 @@ describe('fine-tuning a folder of transformers', () => {
     expect(tuned.out).toMatch(/start: \S+model\.gguf; trained: adapters of 14 matrices/);
     const other = await lmTrain('eval', runOf(tuned.out), '--data', text, '--tokenizer', words);
     expect(other.err).toMatch('expected no --tokenizer, for a run has its own');
+  });
+
+  it('answers what a user says, in the chat template of the folder or one that is named', async () => {
+    const how = ['--max-tokens', '4', '--temperature', '0'];
+    const bare = await lmTrain('generate', base, '--chat', '--prompt', 'hi', ...how);
+    expect(bare.err).toMatch(/base: expected a chat template, .* or named by --chat-template <file>/);
+    expect(bare.code).toBe(2);
+    const file = join(folder.path, 'template.jinja');
+    writeFileSync(file, '{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}');
+    const chat = await lmTrain('generate', base, '--chat', '--prompt', 'hi', '--chat-template', file, ...how);
+    // What the user says is shown, and not what stands around it.
+    const whole = await lmTrain('generate', base, '--prompt', '<user>hi', '--stop-at-end', ...how);
+    expect([chat.code, `<user>${chat.out}`]).toEqual([0, whole.out]);
+    const alone = await lmTrain('generate', base, '--chat-template', file);
+    expect(alone.err).toMatch('chatTemplate: expected --chat beside it');
   });
 
   it('needs a folder for adapters', async () => {

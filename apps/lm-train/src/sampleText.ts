@@ -16,19 +16,20 @@ export interface SampleTextOptions extends SamplingOptions {
 }
 
 /**
- * Continues a prompt and hands each piece of text over as it comes.
+ * Continues a prompt, text or tokens, and hands each piece of text over as it comes.
  *
  * @throws UserError when the prompt is empty and the vocabulary has no token to start from.
  */
 export async function sampleText(
   model: Pick<LanguageModel<object>, 'generate'>,
   tokenizer: Tokenizer,
-  prompt: string,
+  prompt: string | readonly number[],
   { maxTokens, seed, stop = [], stopAtEnd = false, endTokens, addSpecialTokens, ...sampling }: SampleTextOptions,
   onText: (text: string) => void,
 ): Promise<number> {
   const ends = endTokens ?? (tokenizer.endOfText === undefined ? [] : [tokenizer.endOfText]);
-  const ids = Array.from(tokenizer.encode(Buffer.from(prompt), { addSpecialTokens }));
+  const ids =
+    typeof prompt === 'string' ? Array.from(tokenizer.encode(Buffer.from(prompt), { addSpecialTokens })) : [...prompt];
   // In training every document follows the end of another one, so that token starts a new text.
   if (ids.length === 0 && tokenizer.endOfText !== undefined) ids.push(tokenizer.endOfText);
   if (ids.length === 0) throw new UserError('--prompt: expected at least one character, got none.', { exitCode: 2 });

@@ -1,3 +1,4 @@
+import { UserError } from '@scmoe/errors';
 import {
   addOptions,
   count,
@@ -8,7 +9,9 @@ import {
   wholeNumber,
 } from '@scmoe/run';
 import { weightFormats, type WeightFormat } from '@scmoe/tensor';
+import type { Tokenizer } from '@scmoe/trainer';
 import { Command, Option } from 'commander';
+import { dirname } from 'node:path';
 
 import { openLanguageModel } from '../openLanguageModel.js';
 import { tokenizerOption } from '../options/tokenizerOption.js';
@@ -17,7 +20,14 @@ import { sampleText, type SampleTextOptions } from '../sampleText.js';
 
 type GenerateOptions = RuntimeOptions &
   SampleTextOptions &
-  ExpertStoreFlags & { prompt: string; adapter?: string; tokenizer?: string; weightFormat: WeightFormat };
+  ExpertStoreFlags & {
+    prompt: string;
+    chat?: boolean;
+    chatTemplate?: string;
+    adapter?: string;
+    tokenizer?: string;
+    weightFormat: WeightFormat;
+  };
 
 const collected = (text: string, before: string[] = []) => [...before, text];
 
@@ -33,6 +43,11 @@ export function generateCommand(terminal: Terminal): Command {
     .option('--adapter <folder>', 'with a folder of transformers: adapters of PEFT')
     .addOption(tokenizerOption())
     .option('--prompt <text>', 'text to go on from (default: the start of a document)', '')
+    .option(
+      '--chat',
+      "the prompt is what a user says: the model's chat template is put around it, and the answer ends where it does",
+    )
+    .option('--chat-template <file>', "with --chat: Jinja template in place of the folder's own")
     .option('--max-tokens <n>', 'tokens to write at most', wholeNumber(1), 500)
     .option('--temperature <x>', 'sharpness of the choice; 0: always the likeliest token', realNumber(0), 0.8)
     .option('--top-k <n>', 'choose among the k likeliest tokens', wholeNumber(1))
@@ -81,18 +96,41 @@ export function generateCommand(terminal: Terminal): Command {
     const experts = await expertStore.open(options);
     const opened = await openLanguageModel(path, options, aside, experts);
     const { model, tokenizer, endTokens, addSpecialTokens } = opened;
+    const prompt = await promptOf(path, tokenizer, options);
     model.storeWeights(options.weightFormat);
     terminal.out.write(options.prompt);
     const start = performance.now();
-    const { maxTokens, seed, stop, stopAtEnd, temperature, topK, topP, minP, typicalP } = options;
+    const { maxTokens, seed, stop, chat = false, stopAtEnd = chat, temperature, topK, topP, minP, typicalP } = options;
     const { repetitionPenalty, frequencyPenalty, presencePenalty } = options;
     const sampling = { temperature, topK, topP, minP, typicalP, repetitionPenalty, frequencyPenalty, presencePenalty };
     const how = { maxTokens, seed, stop, stopAtEnd, endTokens, addSpecialTokens, ...sampling };
-    const numTokens = await sampleText(model, tokenizer, options.prompt, how, (text) => terminal.out.write(text));
+    const numTokens = await sampleText(model, tokenizer, prompt, how, (text) => terminal.out.write(text));
     terminal.out.write('\n');
     const seconds = (performance.now() - start) / 1000;
     terminal.err.write(`${count(numTokens)} tokens, ${count(numTokens / seconds)} tokens/s\n`);
     if (experts) terminal.err.write(`${experts.summary()}\n`);
     await experts?.close();
   });
+}
+
+/** The tokens of a chat's first turn, or the prompt as it is. @throws UserError where there is no template */
+async function promptOf(
+  path: string,
+  tokenizer: Tokenizer,
+  { prompt, chat = false, chatTemplate }: Pick<GenerateOptions, 'prompt' | 'chat' | 'chatTemplate'>,
+): Promise<string | number[]> {
+  if (!chat) {
+    if (chatTemplate === undefined) return prompt;
+    throw new UserError('chatTemplate: expected --chat beside it.', { exitCode: 2 });
+  }
+  // The server's, which is loaded where it is asked for.
+  const { readChatTemplate } = await import('@scmoe/serve');
+  const folder = path.endsWith('.gguf') ? dirname(path) : path;
+  const template = await readChatTemplate(folder, tokenizer, chatTemplate);
+  if (!template)
+    throw new UserError(
+      `${path}: expected a chat template, in chat_template.jinja or tokenizer_config.json, or named by --chat-template <file>.`,
+      { exitCode: 2 },
+    );
+  return template.encode([{ role: 'user', content: prompt }]);
 }
