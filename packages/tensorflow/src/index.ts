@@ -18,3 +18,4 @@ export { openTensorFlow } from './install/openTensorFlow.js';
 export { backendName } from './backend/kernel.js';
 export { registerBackend } from './backend/registerBackend.js';
 export { TensorFlowBackend, type Argument, type ProductPrecision } from './backend/TensorFlowBackend.js';
+export { diagnoseTensorFlow, type Diagnosis } from './install/diagnoseTensorFlow.js';

@@ -93,10 +93,10 @@ export class TensorFlowBackend extends tf.KernelBackend {
     return this.#store({ shape, dtype, refCount: 1, values, handle: undefined });
   }
 
-  /** The same tensor once more. */
-  alias(tensor: tf.TensorInfo): tf.TensorInfo {
-    this.incRef(tensor.dataId);
-    return tensor;
+  /** The same elements once more. Not the argument itself: TF.js would take it for a result of its own. */
+  alias({ dataId, shape, dtype }: tf.TensorInfo): tf.TensorInfo {
+    this.incRef(dataId);
+    return { dataId, shape, dtype };
   }
 
   /** The number by which the executor knows a tensor; values that are on the side of JavaScript alone are handed over. */
