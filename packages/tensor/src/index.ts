@@ -6,6 +6,8 @@ registerBackend();
 registerGradients();
 registerFileHandlers();
 
+export { canCapture, captureKernels, type CaptureInputs, type CaptureResult } from './capture/captureKernels.js';
+export { CapturedKernels } from './capture/CapturedKernels.js';
 export { backendName } from './backend/kernel.js';
 export { findAddon } from './addon/loadAddon.js';
 export { useBackend, type BackendOptions, type BackendReport, type Precision } from './useBackend/useBackend.js';
@@ -13,7 +15,17 @@ export { valueAndGrads, type ValueAndGradsOptions } from './autodiff/valueAndGra
 export { isRunningAgain, memo, recomputed, type Memo, type RecomputedOptions } from './autodiff/recomputed.js';
 export { philox4x32 } from './random/philox.js';
 export { RandomStream, type RandomStreamState } from './random/RandomStream.js';
-export { randomNormal, randomUniform, type RandomNormalOptions, type RandomOptions } from './random/randomTensors.js';
+export {
+  randomNormal,
+  randomNormalKernel,
+  randomUniform,
+  randomUniformKernel,
+  type RandomNormalAttributes,
+  type RandomNormalOptions,
+  type RandomOptions,
+  type RandomUniformAttributes,
+} from './random/randomTensors.js';
+export { seedTensor, type Seed } from './random/Seed.js';
 export { attention, attentionComposed, attentionKernels, type AttentionOptions } from './ops/attention.js';
 export { KeyValueCache } from './cache/KeyValueCache.js';
 export {
@@ -24,13 +36,20 @@ export {
   type CachedPart,
 } from './ops/cachedAttention.js';
 export { rotateComposed, type Rope, type RopeStyle } from './ops/rope.js';
-export { AdamW, type AdamWOptions, type AdamWStepOptions } from './optim/adamW.js';
+export { AdamW, type AdamWOptions, type AdamWStepOptions, type AdamWUpdateOptions } from './optim/adamW.js';
 export { clipScale } from './optim/clipScale.js';
 export { globalNorm } from './optim/globalNorm.js';
 export { isWeight } from './optim/isWeight.js';
 export { Muon, type MuonOptions } from './optim/muon.js';
 export { orthogonalize } from './optim/orthogonalize.js';
-export { activateComposed, activations, type Activation, type ExpertActivation } from './ops/activation.js';
+export {
+  activateComposed,
+  activations,
+  gluComposed,
+  type Activation,
+  type ClampedGlu,
+  type ExpertActivation,
+} from './ops/activation.js';
 export { dropout, dropoutComposed, type DropoutOptions } from './ops/dropout.js';
 export { embedding, embeddingComposed } from './ops/embedding.js';
 export { layerNorm, layerNormComposed, type NormOptions } from './ops/layerNorm.js';
@@ -51,6 +70,7 @@ export {
   writeSafetensors,
   type DeferredTensor,
   type ElementRange,
+  type ReadMemory,
   type SafetensorsFile,
   type SafetensorsLayout,
   type WritableTensor,
@@ -88,4 +108,5 @@ export {
   type SwigluExperts,
   type TwoLayerExperts,
 } from './ops/groupedFfn.js';
+export { hasStaticShapes, withStaticShapes } from './ops/staticShapes.js';
 export { route, type Route, type RouteOptions, type ScoreFunction } from './ops/route.js';

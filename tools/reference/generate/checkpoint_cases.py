@@ -31,7 +31,6 @@ LLAMA3 = {
     "high_freq_factor": 4.0,
     "original_max_position_embeddings": 16,
 }
-
 CASES = {
     "llama": COMMON | {"intermediate_size": 28, "head_dim": 10, "attention_bias": True, "rope_parameters": LLAMA3},
     "mistral": COMMON | {"intermediate_size": 28, "sliding_window": 5},
@@ -68,6 +67,12 @@ CASES = {
     | WIDTHS
     | {"head_dim": 10, "num_experts": 6, "num_experts_per_tok": 2, "num_shared_experts": 2}
     | {"router_scaling_factor": 1.5, "mlp_layer_types": ["sparse", "dense"], "attention_bias": True},
+    "gpt_oss-mxfp4": COMMON
+    | {"hidden_size": 32, "intermediate_size": 32, "head_dim": 8, "sliding_window": 5}
+    | {"num_local_experts": 4, "num_experts_per_tok": 2},
+    "hunyuan_v1_moe": COMMON
+    | {"intermediate_size": 10, "head_dim": 10, "attention_bias": True, "num_experts": 6, "moe_topk": [2, 2]}
+    | {"rope_parameters": {"rope_type": "dynamic", "rope_theta": 50.0, "alpha": 20.0, "factor": 1.0}},
     "minimax_m2": COMMON
     | {"intermediate_size": 10, "head_dim": 10, "num_local_experts": 6, "num_experts_per_tok": 3}
     | {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.6}},

@@ -21,7 +21,7 @@ export {
   type Reference,
   type ReferenceConfig,
 } from './reference.js';
-export { referenceAdapter, referenceCheckpoint, unreadCheckpoints } from './referenceCheckpoint.js';
+export { referenceAdapter, referenceCheckpoint, referenceGguf, unreadCheckpoints } from './referenceCheckpoint.js';
 export { referenceTokenizers, type TokenizedText } from './referenceTokenizers.js';
 export { runRanks, sendResult, type ServeStore } from './runRanks.js';
 export { itOnSmallDisk, withSmallDisk } from './smallDisk.js';

@@ -12,6 +12,7 @@ interface ServeFlags {
   name?: string;
   apiKeyFile?: string;
   chatTemplate?: string;
+  tokenizer?: string;
   maxSequences: number;
   maxWaiting: number;
   maxTokens?: number;
@@ -19,6 +20,8 @@ interface ServeFlags {
   timeout: number;
   chunkTokens: number;
   prefixCacheTokens: number;
+  stepTexts?: number;
+  maxWaitSteps?: number;
   gracePeriod: number;
   backend: string;
   threads?: number;
@@ -33,7 +36,10 @@ interface ServeFlags {
 export function serveCommand(terminal: Terminal): Command {
   return new Command('serve')
     .description("Serves a language model over HTTP, for clients of OpenAI's API.")
-    .argument('<folder>', 'a run folder or checkpoint of lm-train, or a folder of Hugging Face transformers')
+    .argument(
+      '<folder>',
+      'a run folder or checkpoint of lm-train, a folder of Hugging Face transformers, or a file of GGUF',
+    )
     .addOption(
       new Option('--host <address>', 'address to listen on; any but loopback needs an API key').default('127.0.0.1'),
     )
@@ -41,6 +47,7 @@ export function serveCommand(terminal: Terminal): Command {
     .option('--name <name>', 'name under which clients ask for the model (default: that of the folder)')
     .option('--api-key-file <file>', 'file with the key that clients bring (default: $SCMOE_API_KEY, or no key)')
     .option('--chat-template <file>', "Jinja template of chats in place of the folder's own")
+    .option('--tokenizer <path>', 'tokenizer.json in place of the one of a folder, or beside a file of GGUF')
     .option('--max-sequences <n>', 'texts generated at once', wholeNumber(1), 16)
     .option('--max-waiting <n>', 'texts that wait; further requests get status 429', wholeNumber(0), 256)
     .option(
@@ -60,6 +67,16 @@ export function serveCommand(terminal: Terminal): Command {
       'tokens of beginnings of prompts to keep for others alike',
       wholeNumber(0),
       16_384,
+    )
+    .option(
+      '--step-texts <n>',
+      'texts of a step, put together by their experts, with a router ahead (default: all)',
+      wholeNumber(1),
+    )
+    .option(
+      '--max-wait-steps <n>',
+      'steps that a text waits for others, with --step-texts (default: 8)',
+      wholeNumber(0),
     )
     .addOption(
       new Option('--grace-period <s>', 'time for requests under way when the server is told to end')
@@ -95,7 +112,19 @@ async function serve(folder: string, flags: ServeFlags, terminal: Terminal): Pro
   const say = (line: string) => terminal.err.write(`${line}\n`);
   // What other commands have no use for is loaded here: models, tokenizers, the HTTP server.
   const { checkServerOptions, openServedModel, startBackend, startServer } = await import('@scmoe/serve');
-  const { host, port, name, chatTemplate, maxSequences, maxWaiting, maxTokens, chunkTokens, prefixCacheTokens } = flags;
+  const {
+    host,
+    port,
+    name,
+    chatTemplate,
+    tokenizer,
+    maxSequences,
+    maxWaiting,
+    maxTokens,
+    chunkTokens,
+    prefixCacheTokens,
+  } = flags;
+  const { stepTexts, maxWaitSteps } = flags;
   const apiKey = await apiKeyOf(flags);
   const options = {
     ...{ host, port, maxSequences, maxWaiting, chunkTokens, prefixCacheTokens },
@@ -103,6 +132,8 @@ async function serve(folder: string, flags: ServeFlags, terminal: Terminal): Pro
     requestTimeoutMs: flags.timeout,
     ...(apiKey !== undefined && { apiKey }),
     ...(maxTokens !== undefined && { maxTokens }),
+    ...(stepTexts !== undefined && { stepTexts }),
+    ...(maxWaitSteps !== undefined && { maxWaitSteps }),
   };
   // Before the model is loaded, which takes its time.
   checkServerOptions(options);
@@ -112,6 +143,7 @@ async function serve(folder: string, flags: ServeFlags, terminal: Terminal): Pro
     ...(experts && { experts }),
     ...(name !== undefined && { name }),
     ...(chatTemplate !== undefined && { chatTemplateFile: chatTemplate }),
+    ...(tokenizer !== undefined && { tokenizerPath: tokenizer }),
     weightFormat: flags.weightFormat,
   });
   const server = await startServer(served, options);

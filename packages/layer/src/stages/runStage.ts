@@ -3,30 +3,46 @@ import type { Routing } from '@scmoe/gating';
 import type * as tf from '@tensorflow/tfjs';
 
 import { checkMask } from '../moe/checkMask.js';
+import type { MoeContext } from '../moe/moeSublayer.js';
 import type { SublayerValues } from '../moe/moeSublayer.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { Operator } from '../plan/Operator.js';
+import type { FarSkipContext, Pending } from './farSkip/Pending.js';
 import { runOperators, type RunOptions } from '../plan/runOperators.js';
+import { isJointGate } from '../split/isJointGate.js';
+import { runSplit } from '../split/runSplit.js';
+import { splitAxisOf, type SplitMode, type SplitPass } from '../split/SplitAxis.js';
 
 /** What the stages of a kind have in common: how their operators are made, and what of their values is remembered. */
 export interface StageForm<Config, Context, Values, Cache> {
   /** What messages call it. */
   readonly name: string;
   readonly operators: (parameters: ParameterRecord, config: Config, context: Context) => Operator<Values>[];
+  /** The value of `Values` that the next stage adds to y, where there is one. */
+  readonly pendingOf?: (config: Config) => (keyof Values & string) | undefined;
   /** What the attentions know of all tokens so far. */
   readonly cacheOf: (values: Partial<Values>) => Cache;
 }
 
 /** How a stage runs, beside the context of its pass. */
-export interface RunStageOptions<Values> extends RunOptions<Values> {
+export interface RunStageOptions<Values> extends Omit<RunOptions<Values>, 'late'> {
   /** Return what the attentions know of all tokens, for a pass that continues this one. */
   keepCache?: boolean;
+  /**
+   * Runs the stage on two halves of the batch or of every sequence, so that what one half sends travels while the other
+   * computes. Outputs, drops and random numbers are those of the whole; a weight's gradient is a sum over the halves.
+   */
+  split?: SplitMode;
+  /** Wait for what is pending before the stage ends. Default: where the plan has its end to wait for it, the next stage does. */
+  settle?: boolean;
 }
 
 /** What a pass through a stage gives. */
 export type StageResult<Cache> = {
-  /** (B, S, d) */
+  /** (B, S, d); without what is `pending`. */
   y: tf.Tensor3D;
+  /** What is left to add to y, in FarSkip connectivity. */
+  pending?: Pending;
   /** Absent for `dense`. */
   routing?: Routing;
   /** Routing of the current activation; `dgmoe` alone. */
@@ -44,26 +60,43 @@ interface StageValues extends SublayerValues {
  * One pass of x (B, S, d) through a stage. Routing and capacity see all B * S tokens at once.
  *
  * @throws ArgumentError where x has another shape than (B, S, dModel) or a mask another than (B, S), a parameter is
- *   missing, or the plan is none of the operators
+ *   missing, the plan is none of the operators, or the pass can't be split as asked
  */
-export function runStage<Config extends { dModel: number }, Context extends object, Values extends StageValues, Cache>(
-  { name, operators: operatorsOf, cacheOf }: StageForm<Config, Context, Values, Cache>,
+export function runStage<
+  Config extends SplitPass['config'] & { dModel: number },
+  Context extends MoeContext & FarSkipContext & { past?: object },
+  Values extends StageValues,
+  Cache extends object,
+>(
+  { name, operators: operatorsOf, cacheOf, pendingOf }: StageForm<Config, Context, Values, Cache>,
   x: tf.Tensor3D,
   parameters: ParameterRecord,
   config: Config,
-  { plan, observer, recompute, keepCache = false, ...context }: Context & RunStageOptions<Values>,
+  { plan, observer, recompute, keepCache = false, settle = false, split, ...others }: Context & RunStageOptions<Values>,
 ): StageResult<Cache> {
   if (x.rank !== 3 || x.shape[2] !== config.dModel)
     throw new ArgumentError(
       `${name} input: expected shape (batch, sequence, ${config.dModel}), got (${x.shape.join(', ')})`,
     );
-  const { mask, past } = context as { mask?: tf.Tensor; past?: object };
+  const context = others as unknown as Context;
+  const { mask, past, pending } = context;
   checkMask(mask, x);
   if (mask && (past || keepCache))
     throw new ArgumentError('mask: expected none where keys and values are kept, whose padding would be forgotten');
-  const operators = operatorsOf(parameters, config, context as unknown as Context);
-  return runOperators(operators, { x } as Partial<Values>, { plan, observer, recompute }, (values) => {
+  const pass = { config, mask, continues: past !== undefined, hasSource: context.source !== undefined };
+  const axis = split && splitAxisOf(split, x, pass);
+  if (axis) {
+    const stage = { axis, jointGate: isJointGate(config.moe!, context), cacheOf, context };
+    const operators = (own: Context) => operatorsOf(parameters, config, own);
+    return runSplit<Context, Values, Cache>(x, { ...stage, operators }, { plan, observer, recompute, keepCache });
+  }
+  const operators = operatorsOf(parameters, config, context);
+  const left = pendingOf?.(config);
+  const late = settle ? undefined : left;
+  const given = { x, ...(pending && { pending }) } as Partial<Values>;
+  return runOperators(operators, given, { plan, observer, recompute, late }, (values) => {
     const { y, routing, currentRouting } = values as Partial<StageValues>;
-    return { y: y!, routing, currentRouting, cache: keepCache ? cacheOf(values) : undefined };
+    const own = left && { pending: values[left] as Pending };
+    return { y: y!, ...own, routing, currentRouting, cache: keepCache ? cacheOf(values) : undefined };
   });
 }

@@ -1,3 +1,4 @@
+import type { ResolvedRouterAhead } from '../routerAhead/RouterAheadConfig.js';
 import type { ResolvedModelLosses } from '../stages/modelLosses.js';
 import type { ModelStage } from '../stages/runStage.js';
 
@@ -18,4 +19,6 @@ export interface ResolvedLanguageModel {
   dropout: number;
   routerLosses: ResolvedModelLosses;
   stages: readonly ModelStage[];
+  /** The router before the first block; absent where each block has its own. */
+  routerAhead?: ResolvedRouterAhead;
 }

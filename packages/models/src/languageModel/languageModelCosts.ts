@@ -22,7 +22,7 @@ export interface LanguageModelCosts {
  * 12 * width of its heads * sequenceLength (or its window) for each, which counts the whole square although a causal kernel computes half of it.
  */
 export function languageModelCosts(config: ResolvedLanguageModel): LanguageModelCosts {
-  const { vocabSize, dModel, numLayers, sequenceLength, tiedEmbeddings, stages } = config;
+  const { vocabSize, dModel, numLayers, sequenceLength, tiedEmbeddings, stages, routerAhead } = config;
   const specs = languageModelSpecs(config);
   const count = (accept: (name: string) => boolean) =>
     countParameters(Object.fromEntries(Object.entries(specs).filter(([name]) => accept(name))));
@@ -31,7 +31,9 @@ export function languageModelCosts(config: ResolvedLanguageModel): LanguageModel
   const numActiveParameters = numParameters - idleParameters(stages, specs);
   // A tied embedding is the head's matrix as well, and multiplies there.
   const lookedUp = count((name) => name === 'positions' || (name === 'embedding' && !tiedEmbeddings));
-  const attention = 12 * stages.reduce((sum, stage) => sum + attentionWidth(stage) * seenBy(stage, sequenceLength), 0);
+  const attending = [...stages, ...(routerAhead ? [routerAhead.stage] : [])];
+  const attention =
+    12 * attending.reduce((sum, stage) => sum + attentionWidth(stage) * seenBy(stage, sequenceLength), 0);
   return {
     numParameters,
     numActiveParameters,

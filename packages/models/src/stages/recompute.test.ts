@@ -32,6 +32,7 @@ const cases: Record<string, GptConfig> = {
     numLayers: 2,
     moe: { kind: 'scmoe', numExperts: 4, position: 'pos3', capacityFactor: 1 },
   },
+  'farskip, in pairs': { ...small, moe: { kind: 'farskip', numExperts: 4 } },
   dgmoe: { ...small, numLayers: 2, moe: { kind: 'dgmoe', numExperts: 4 } },
 };
 

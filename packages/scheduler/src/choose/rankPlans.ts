@@ -6,11 +6,15 @@ import { unchunkedName } from '../graph/chunkNames.js';
 import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
 import { hiddenFraction } from '../metrics/overlapMetrics.js';
 import { simulatePlan, type Span } from '../predict/simulatePlan.js';
+import { steadyPlan } from '../predict/steadyPlan.js';
 import type { OverlapChoice } from './OverlapChoice.js';
 import { planOverlap, type PlanOverlapOptions } from './planOverlap.js';
 
 /** What is ranked, and where it runs. */
-export interface RankPlansOptions extends Pick<PlanOverlapOptions, 'maxChunks' | 'numTokens'> {
+export interface RankPlansOptions extends Pick<
+  PlanOverlapOptions,
+  'maxChunks' | 'maxHalves' | 'jointGate' | 'numTokens'
+> {
   readonly machine: Machine;
   /** The kinds of stages that are compared: one, where the model is given. */
   readonly stages: readonly StageKind[];
@@ -53,6 +57,7 @@ function rankStage(
     ...limits,
     overhead: machine.chunkOverhead,
     expertOverhead: machine.expertChunkOverhead,
+    halfOverhead: machine.halfOverhead,
     expertsPerRank: machine.expertsPerRank,
   };
   const costs = machine.costs(stage, topK, 'forward');
@@ -61,7 +66,11 @@ function rankStage(
   const backwardOf = new Map(backward?.candidates.map((choice) => [nameOf(choice), choice]));
   const rows = forward.candidates.map((choice): RankedPlan & { exposedMs: number } => {
     const back = backwardOf.get(nameOf(choice));
-    const { spans } = simulatePlan(choice.plan, chunkCosts(graph, costs, { ...context, ...choice }), { interference });
+    const { spans } = simulatePlan(
+      steadyPlan(graph, choice.plan),
+      chunkCosts(graph, costs, { ...context, ...choice }),
+      { interference },
+    );
     return {
       stage,
       choice,

@@ -9,10 +9,14 @@ export type Direction = 'forward' | 'backward';
 export interface Machine {
   /** Times of the operators of a stage that sends each token to `topK` experts, in ms. */
   costs(stage: StageKind, topK: number, direction: Direction): OperatorCosts;
+  /** Whether there are times of a stage; of all where it does not say. */
+  knows?(stage: StageKind, topK: number): boolean;
   /** What each chunk of the tokens costs on top of its share of the work. */
   readonly chunkOverhead: ChunkOverhead;
   /** The same for a chunk of the experts, where that is another. */
   readonly expertChunkOverhead?: ChunkOverhead | undefined;
+  /** What every operator of a half of the batch costs on top of its share, where that is another. */
+  readonly halfOverhead?: ChunkOverhead | undefined;
   /** Experts that a rank holds; 1 where that is not known. */
   readonly expertsPerRank?: number | undefined;
   /** How far predictions from these times were off the steps that were measured, as a share; absent where none was. */

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import type { Attributes } from '../binding/Attribute.js';
 import { dataClassOf, type DataType, type TensorData } from '../binding/dataTypes.js';
-import type { Executor, OperationInput, TensorHandle } from '../binding/TensorFlowBinding.js';
+import type { Executor, OperationInput, TensorFlowBinding, TensorHandle } from '../binding/TensorFlowBinding.js';
 import { Constants } from './Constants.js';
 
 /** What the backend knows of a tensor: its values on the side of JavaScript, or a tensor of an executor. */
@@ -13,6 +13,10 @@ interface Entry {
   refCount: number;
   values: tf.backend_util.BackendValues | undefined;
   handle: { readonly id: number; readonly executor: Executor } | undefined;
+  /** Gives a tensor of TensorFlow when somebody asks for the value. */
+  readonly fetch?: () => number;
+  /** Whether it was there before the recording that now takes the operations. */
+  readonly isReal: boolean;
 }
 
 /** An argument of an operation: a tensor, the id of a constant, or a list of these. */
@@ -34,9 +38,10 @@ export class TensorFlowBackend extends tf.KernelBackend {
   /** What the kernel that runs now has made; undefined outside of kernels. */
   #made: tf.DataId[] | undefined;
 
-  constructor(executor: Executor) {
+  /** @param tensorFlow what runs operations unless `withExecutor` says otherwise */
+  constructor(readonly tensorFlow: TensorFlowBinding) {
     super();
-    this.#executor = executor;
+    this.#executor = tensorFlow;
     this.#data = new tf.DataStorage<Entry>(this, tf.engine());
   }
 
@@ -88,6 +93,19 @@ export class TensorFlowBackend extends tf.KernelBackend {
     return this.#store({ shape, dtype: tfTypeOf(dtype), refCount: 1, values: undefined, handle: { id, executor } });
   }
 
+  /** A tensor of TF.js whose value is fetched when somebody asks: `fetch` gives a tensor of TensorFlow, then the backend's. */
+  lazy(dtype: tf.DataType, shape: readonly number[], fetch: () => number): tf.TensorInfo {
+    return this.#store({ shape, dtype, refCount: 1, values: undefined, handle: undefined, fetch });
+  }
+
+  /** Lets go of what was fetched for a lazy tensor, if anything: the next to ask fetches anew. */
+  forget({ dataId }: tf.TensorInfo): void {
+    const entry = this.#data.get(dataId);
+    if (entry.fetch === undefined || entry.handle === undefined) return;
+    this.tensorFlow.delete(entry.handle.id);
+    entry.handle = undefined;
+  }
+
   /** A tensor of TF.js with these values. */
   fromValues(shape: readonly number[], dtype: tf.DataType, values: tf.backend_util.BackendValues): tf.TensorInfo {
     return this.#store({ shape, dtype, refCount: 1, values, handle: undefined });
@@ -102,17 +120,16 @@ export class TensorFlowBackend extends tf.KernelBackend {
   /** The number by which the executor knows a tensor; values that are on the side of JavaScript alone are handed over. */
   idOf(tensor: tf.TensorInfo): number {
     const entry = this.#data.get(tensor.dataId);
-    if (entry.handle !== undefined) return entry.handle.id;
-    const { values, shape } = entry;
-    if (values === undefined || entry.dtype === 'string')
-      throw new ScmoeError(`backend tensorflow: expected a tensor of numbers, got one of ${entry.dtype}`);
     // What is small is a scalar that a program makes anew at every step: one constant serves all of them.
-    if (values.length <= Constants.mostElements && entry.dtype !== 'complex64')
-      return this.constant(entry.dtype, shape, values as unknown as number[]);
-    const { id } = this.#executor.createTensor(entry.dtype, shape, dataOf(entry.dtype, values));
-    entry.handle = { id, executor: this.#executor };
-    entry.values = undefined;
-    return id;
+    if (entry.handle === undefined && isSmall(entry)) {
+      return this.constant(entry.dtype, entry.shape, entry.values as unknown as number[]);
+    }
+    return this.#handleOf(entry).id;
+  }
+
+  /** The number of a tensor of its own, never of a constant that is kept: what is small and other at every step would fill their place. */
+  ownIdOf(tensor: tf.TensorInfo): number {
+    return this.#handleOf(this.#data.get(tensor.dataId)).id;
   }
 
   /** Runs a kernel: what it makes on the way is freed, and all of it where it throws. */
@@ -146,7 +163,7 @@ export class TensorFlowBackend extends tf.KernelBackend {
     dtype: tf.DataType,
     refCount: number,
   ): void {
-    this.#data.set(dataId, { shape, dtype, refCount, values, handle: undefined });
+    this.#data.set(dataId, { shape, dtype, refCount, values, handle: undefined, isReal: true });
   }
 
   override read(dataId: tf.DataId): Promise<tf.backend_util.BackendValues> {
@@ -154,9 +171,16 @@ export class TensorFlowBackend extends tf.KernelBackend {
   }
 
   override readSync(dataId: tf.DataId): tf.backend_util.BackendValues {
-    const { values, handle } = this.#data.get(dataId);
-    if (handle === undefined) return values!;
-    return handle.executor.read(handle.id) as tf.backend_util.BackendValues;
+    return this.readFor('the step', dataId);
+  }
+
+  /** Reads a tensor; a recording, which refuses, says for whom. */
+  readFor(reader: string, dataId: tf.DataId): tf.backend_util.BackendValues {
+    const entry = this.#data.get(dataId);
+    if (entry.values !== undefined) return entry.values;
+    // A recording refuses, whatever is read.
+    const { id } = this.#handleOf(entry);
+    return this.#executor.read(id, reader) as tf.backend_util.BackendValues;
   }
 
   override disposeData(dataId: tf.DataId, force = false): boolean {
@@ -207,6 +231,19 @@ export class TensorFlowBackend extends tf.KernelBackend {
     for (const executor of [this.#executor]) this.#constants.get(executor)?.delete();
   }
 
+  #handleOf(entry: Entry): NonNullable<Entry['handle']> {
+    if (entry.handle !== undefined) return entry.handle;
+    const { values, shape, dtype, fetch, isReal } = entry;
+    if (fetch !== undefined) return (entry.handle = { id: fetch(), executor: this.tensorFlow });
+    if (values === undefined || dtype === 'string')
+      throw new ScmoeError(`backend tensorflow: expected a tensor of numbers, got one of ${dtype}`);
+    // What was there before a recording is no constant of it.
+    const executor = isReal ? this.tensorFlow : this.#executor;
+    const { id } = executor.createTensor(dtype, shape, dataOf(dtype, values));
+    entry.values = undefined;
+    return (entry.handle = { id, executor });
+  }
+
   #argument(input: Argument): OperationInput {
     if (typeof input === 'number') return input;
     if (!Array.isArray(input)) return this.idOf(input as tf.TensorInfo);
@@ -215,9 +252,9 @@ export class TensorFlowBackend extends tf.KernelBackend {
     );
   }
 
-  #store(entry: Entry): tf.TensorInfo {
+  #store(entry: Omit<Entry, 'isReal'>): tf.TensorInfo {
     const dataId = {};
-    this.#data.set(dataId, entry);
+    this.#data.set(dataId, { ...entry, isReal: this.#executor === this.tensorFlow });
     this.#made?.push(dataId);
     return { dataId, shape: entry.shape as number[], dtype: entry.dtype };
   }
@@ -227,6 +264,11 @@ export class TensorFlowBackend extends tf.KernelBackend {
     if (constants === undefined) this.#constants.set(this.#executor, (constants = new Constants(this.#executor)));
     return constants;
   }
+}
+
+function isSmall(entry: Entry): entry is Entry & { dtype: Exclude<tf.NumericDataType, 'complex64'> } {
+  const { values, dtype } = entry;
+  return values !== undefined && values.length <= Constants.mostElements && dtype !== 'complex64' && dtype !== 'string';
 }
 
 function tfTypeOf(dtype: DataType): tf.DataType {

@@ -43,14 +43,14 @@ export function orOnHost(config: tf.KernelConfig): tf.KernelConfig {
 
 function runOnHost(
   backend: TensorFlowBackend,
-  { kernelFunc }: tf.KernelConfig,
+  { kernelName, kernelFunc }: tf.KernelConfig,
   inputs: Named,
   attrs: tf.NamedAttrMap,
 ): tf.TensorInfo | tf.TensorInfo[] {
   const cpu = tf.engine().findBackend('cpu') as CpuBackend;
   const given = Object.entries(inputs).map(([name, input]) => {
     if (input == null) return [name, input] as const;
-    const copies = [input].flat().map((one) => toHost(backend, cpu, one));
+    const copies = [input].flat().map((one) => toHost(backend, cpu, one, kernelName));
     return [name, Array.isArray(input) ? copies : copies[0]!] as const;
   });
   const copied = given.flatMap(([, copy]) => copy ?? []);
@@ -66,8 +66,13 @@ function runOnHost(
   return Array.isArray(made) ? results : results[0]!;
 }
 
-function toHost(backend: TensorFlowBackend, cpu: CpuBackend, { dataId, shape, dtype }: tf.TensorInfo): tf.TensorInfo {
-  const values = backend.readSync(dataId);
+function toHost(
+  backend: TensorFlowBackend,
+  cpu: CpuBackend,
+  { dataId, shape, dtype }: tf.TensorInfo,
+  kernelName: string,
+): tf.TensorInfo {
+  const values = backend.readFor(`${kernelName}, which runs on the host here,`, dataId);
   if (dtype !== 'complex64') return cpu.makeTensorInfo(shape, dtype, values);
   const parts = tf.backend_util.splitRealAndImagArrays(values as Float32Array);
   const [real, imag] = [parts.real, parts.imag].map((part) => cpu.makeTensorInfo(shape, 'float32', part));

@@ -63,7 +63,10 @@ export function longcatOperators(
       mask: context.mask,
     });
   const mlp = (index: 1 | 2, x: tf.Tensor3D) =>
-    feedForward(x, below(parameters, `mlp${index}`), config.activation, { bias: config.ffnBias });
+    feedForward(x, below(parameters, `mlp${index}`), config.activation, {
+      bias: config.ffnBias,
+      clampedGlu: config.clampedGlu,
+    });
   const drop = residualDropout(config, context.dropout);
   const mlpCost = (of: CostContext) => feedForwardCost(of, config.ffnHidden, config);
 

@@ -19,6 +19,8 @@ export interface LlamaLikeDefaults {
   partialRotary?: number;
   ropeScaling?: RopeSettings['scaling'];
   tied?: boolean;
+  /** Whether angles may be those of `dynamic` with an `alpha` (Hunyuan). */
+  hasRopeAlpha?: boolean;
   /** Key of the MLP's width. */
   ffnKey?: string;
 }
@@ -41,7 +43,10 @@ export function readLlamaLike(config: ConfigReader, defaults: LlamaLikeDefaults)
     sequenceLength: config.integer('max_position_embeddings'),
     ffnHidden: config.integer(defaults.ffnKey ?? 'intermediate_size'),
     positionEncoding: 'rotary',
-    ...ropeOptionsOf(readRope(config, { theta, partial, scaling }), headSize),
+    ...ropeOptionsOf(
+      readRope(config, { theta, partial, scaling, ...(defaults.hasRopeAlpha && { headSize }) }),
+      headSize,
+    ),
     tiedEmbeddings: config.boolean('tie_word_embeddings', defaults.tied ?? false),
     norm: 'rms',
     normEpsilon: config.positive('rms_norm_eps', defaults.normEpsilon),
@@ -54,19 +59,23 @@ export function readLlamaLike(config: ConfigReader, defaults: LlamaLikeDefaults)
  * The same options as {@link readLlamaLike} reads.
  *
  * @param own what else the family has, as of {@link expectFamily}
- * @param rotary how its heads turn: which components together, and which share where nothing is said
+ * @param form how its heads turn: which components together, and which share where nothing is said; whether MLPs have biases
  * @throws ArgumentError where the model has something else.
  */
 export function writeLlamaLike(
   config: ResolvedGpt,
   own: FamilyFeatures = {},
-  { ropeStyle = 'half', partialRotary }: { ropeStyle?: 'half' | 'interleaved'; partialRotary?: number } = {},
+  {
+    ropeStyle = 'half',
+    partialRotary,
+    ffnBias: hasBias = false,
+  }: { ropeStyle?: 'half' | 'interleaved'; partialRotary?: number; ffnBias?: boolean } = {},
 ): JsonObject {
   const { numHeads, numKvHeads, headSize, ffnHidden, ffnBias, activation, rope } = backboneOf(config);
   expectThat(config.positionEncoding === 'rotary', 'positionEncoding', 'rotary', config.positionEncoding);
   expectThat(config.norm === 'rms', 'norm', 'rms', config.norm);
   expectThat(activation === 'swiglu', 'activation', 'swiglu', activation);
-  expectThat(!ffnBias, 'ffnBias', 'false', ffnBias);
+  expectThat(ffnBias === hasBias, 'ffnBias', String(hasBias), ffnBias);
   expectFamily(config, { headSize: null, ...own });
   if (rope) expectThat(rope.style === ropeStyle, 'ropeStyle', ropeStyle, rope.style);
   return {

@@ -4,6 +4,7 @@ import { binaryKernels } from './binary.js';
 import { complexKernels } from './complex.js';
 import { indexingKernels } from './indexing.js';
 import { productKernels } from './products.js';
+import { randomKernels } from './random.js';
 import { reductionKernels } from './reductions.js';
 import { shapeKernels } from './shapes.js';
 import { unaryKernels } from './unary.js';
@@ -12,6 +13,7 @@ import { unaryKernels } from './unary.js';
 export const operationKernels: readonly tf.KernelConfig[] = [
   ...unaryKernels,
   ...binaryKernels,
+  ...randomKernels,
   ...reductionKernels,
   ...shapeKernels,
   ...indexingKernels,
