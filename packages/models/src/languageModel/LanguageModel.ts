@@ -346,7 +346,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
       seed,
       recompute,
       keepExchanges,
-    }: Pick<ForwardOptions, 'mask' | 'past' | 'keepCache' | 'recompute' | 'keepExchanges'> & { seed?: number },
+    }: Pick<ForwardOptions, 'mask' | 'past' | 'keepCache' | 'recompute' | 'keepExchanges'> & { seed?: Seed },
   ): { routing: Routing; caches: StageCache[] } {
     const { length } = this.resolved.stages;
     // Streams of its own, behind those of the blocks.
