@@ -70,6 +70,7 @@ export {
   writeSafetensors,
   type DeferredTensor,
   type ElementRange,
+  type ReadMemory,
   type SafetensorsFile,
   type SafetensorsLayout,
   type WritableTensor,

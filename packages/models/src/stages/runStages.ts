@@ -3,6 +3,7 @@ import type { Routing } from '@scmoe/gating';
 import {
   ExpertParallelDispatcher,
   expertShard,
+  isJointGate,
   joinPending,
   type Dispatcher,
   type ExpertShard,
@@ -80,19 +81,25 @@ export function runStages(
   const routings: Routing[] = routing ? [routing] : [];
   const caches: StageCache[] = [];
   const hiddenStates: tf.Tensor3D[] = [];
+  const numTokens = x.shape[0] * x.shape[1];
+  // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
+  // than in the whole sequence. Generation therefore drops nothing.
+  const dropless = keepCache || past !== undefined;
   const executions = stages.map((stage, index): RunStageOptions => {
+    const random =
+      seed === undefined ? {} : stageRandomness(stage, { index, numStages: stages.length, seed, stochasticDepth });
+    const { moe } = stage.config;
+    const jointGate = moe && isJointGate(moe, { dropless, ...random });
     return {
       past: past?.[index],
       keepCache,
       dispatcher,
       ...(expertSource && stage.config.moe && expertSource.stage(index, { stages, parameters })),
-      ...overlap?.stage(index, { training, continues: past !== undefined }),
-      // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
-      // than in the whole sequence. Generation therefore drops nothing.
-      dropless: keepCache || past !== undefined,
+      ...overlap?.stage(index, { training, continues: past !== undefined, numTokens, jointGate }),
+      dropless,
       // What is looked at, and what is computed again without the stage behind it, waits for all that is its own.
       settle: keepHiddenStates || recompute === 'block',
-      ...(seed !== undefined && stageRandomness(stage, { index, numStages: stages.length, seed, stochasticDepth })),
+      ...random,
     };
   });
   const withExperts = executions.map((execution, index) => (stages[index]!.config.moe ? execution : undefined));

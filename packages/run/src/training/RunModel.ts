@@ -19,6 +19,8 @@ export interface PassResult {
   crossEntropy: tf.Scalar;
   loadBalance: tf.Scalar;
   routings: readonly Routing[];
+  /** Further scalars worth recording, in training and evaluation. */
+  metrics?: Readonly<Record<string, tf.Scalar>>;
 }
 
 /** All that a run asks of a model: every `StagedModel` of @scmoe/models that has a loss is one, such as `Gpt` and `Vit`. */

@@ -8,7 +8,7 @@ export interface SelfAttentionSizes {
   /** Components of a head; d / numHeads by default. */
   headSize?: number;
   /** Norms of queries and keys. */
-  qkNorm?: 'none' | 'perHead' | 'whole';
+  qkNorm?: 'none' | 'perHead' | 'perHeadTurned' | 'whole';
   causal: boolean;
   /** Biases of all projections, or of those of queries, keys and values alone. */
   attentionBias: boolean | 'qkv';

@@ -19,6 +19,8 @@ export interface LlamaLikeDefaults {
   partialRotary?: number;
   ropeScaling?: RopeSettings['scaling'];
   tied?: boolean;
+  /** Whether angles may be those of `dynamic` with an `alpha` (Hunyuan). */
+  hasRopeAlpha?: boolean;
   /** Key of the MLP's width. */
   ffnKey?: string;
 }
@@ -41,7 +43,10 @@ export function readLlamaLike(config: ConfigReader, defaults: LlamaLikeDefaults)
     sequenceLength: config.integer('max_position_embeddings'),
     ffnHidden: config.integer(defaults.ffnKey ?? 'intermediate_size'),
     positionEncoding: 'rotary',
-    ...ropeOptionsOf(readRope(config, { theta, partial, scaling }), headSize),
+    ...ropeOptionsOf(
+      readRope(config, { theta, partial, scaling, ...(defaults.hasRopeAlpha && { headSize }) }),
+      headSize,
+    ),
     tiedEmbeddings: config.boolean('tie_word_embeddings', defaults.tied ?? false),
     norm: 'rms',
     normEpsilon: config.positive('rms_norm_eps', defaults.normEpsilon),

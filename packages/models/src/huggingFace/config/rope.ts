@@ -12,6 +12,14 @@ export interface RopeSettings {
   scaling?: RopeScalingConfig;
 }
 
+/** What a family has of rotary positions where its configuration says nothing. */
+interface RopeDefaults {
+  theta: number;
+  partial?: number;
+  scaling?: RopeScalingConfig;
+  headSize?: number;
+}
+
 /** Names of the settings of scaled angles, in configurations and here. */
 const scalingNames = {
   linear: { factor: 'factor' },
@@ -38,13 +46,11 @@ const scalingNames = {
  * `partial_rotary_factor` stood at the top, beside `rope_scaling`, which in transformers 5 takes the place of the whole
  * `rope_parameters` where it is not null. What is within goes before what is at the top.
  *
- * @param defaults what the family has where nothing is said, also of scaled angles
+ * @param defaults what the family has where nothing is said, also of scaled angles; with `headSize`, angles may be those of
+ *   `dynamic` with an `alpha`, which are plain ones of another base, theta alpha^(D / (D - 2))
  * @throws PretrainedError naming the key, and what in it is not known
  */
-export function readRope(
-  config: ConfigReader,
-  { theta, partial = 1, scaling }: { theta: number; partial?: number; scaling?: RopeScalingConfig },
-): RopeSettings {
+export function readRope(config: ConfigReader, { theta, partial = 1, scaling, headSize }: RopeDefaults): RopeSettings {
   const atTop = {
     theta: config.positive('rope_theta', theta),
     partial: config.positive('partial_rotary_factor', partial),
@@ -60,6 +66,10 @@ export function readRope(
     partial: positive(config, key, 'partial_rotary_factor', part) ?? atTop.partial,
   };
   const kind = rope_type ?? type ?? 'default';
+  const alpha =
+    kind === 'dynamic' && headSize !== undefined ? positive(config, key, 'alpha', rest['alpha']) : undefined;
+  // Hunyuan's: one base for all lengths, which says what other settings would.
+  if (alpha !== undefined) return { ...found, theta: found.theta * alpha ** (headSize! / (headSize! - 2)) };
   const set = Object.entries(rest).filter(([, value]) => value !== null);
   if (kind === 'default') {
     if (set.length > 0) config.fail(key, `expected no ${set.map(([name]) => name).join(', ')} for rope_type "default"`);
