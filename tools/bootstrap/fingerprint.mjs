@@ -3,10 +3,15 @@
 // (docs/decisions.md#machine-in-cache-key).
 import { existsSync, realpathSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { inspectMachine } from './machine.mjs';
+import { testTensorFlow } from './tensorFlow.mjs';
 
 const { compiler, cmake, oneDnn, gloo } = inspectMachine();
 const parts = [process.platform, process.arch, process.version, cpus()[0]?.model, compiler, cmake];
 const libraries = [oneDnn, gloo].map((library) => (library && existsSync(library) ? realpathSync(library) : library));
-console.log([...parts, ...libraries].map((part) => part ?? 'none').join(' | '));
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const tensorFlow = process.env.SCMOE_TENSORFLOW || testTensorFlow(root);
+console.log([...parts, ...libraries, tensorFlow].map((part) => part ?? 'none').join(' | '));

@@ -4,6 +4,7 @@ import { inspectMachine, missingExtras, missingParts, nodeProblem } from './mach
 import { installDependencies } from './dependencies.mjs';
 import { fail, say } from './say.mjs';
 import { installSystemPackages } from './systemPackages.mjs';
+import { prepareTensorFlow } from './tensorFlow.mjs';
 
 /** The parts that only pay on platforms where the native kernels build. */
 function prepareNative() {
@@ -52,11 +53,12 @@ function prepareBrowser() {
   );
 }
 
-/** @param options `browser`: what comes is a run of tests that wants a browser */
-export function prepare(root, { browser = false } = {}) {
+/** @param options `browser`, `tensorFlow`: what comes is a run of tests that wants them */
+export function prepare(root, { browser = false, tensorFlow = false } = {}) {
   const problem = nodeProblem();
   if (problem) fail(problem);
   prepareNative();
   if (browser) prepareBrowser();
+  if (tensorFlow) prepareTensorFlow(root);
   installDependencies(root);
 }

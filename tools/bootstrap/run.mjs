@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 import { nx } from './nx.mjs';
 import { prepare } from './prepare.mjs';
+import { wantsTensorFlow } from './tensorFlow.mjs';
 import { wantsBrowser } from './wantsBrowser.mjs';
 import { clearResults, readResults, summarize, tellFailures } from './results.mjs';
 import { fail, say } from './say.mjs';
@@ -39,6 +40,6 @@ function runScript(name) {
 }
 
 const args = process.argv.slice(2);
-prepare(root, { browser: wantsBrowser(args) });
+prepare(root, { browser: wantsBrowser(args), tensorFlow: wantsTensorFlow(args) });
 if (args[0] === '--script') runScript(args[1]);
 else await runTargets(args);

@@ -1,5 +1,6 @@
-// Runs TF.js's own conformance suite (@tensorflow/tfjs-core/dist/tests) against the built @scmoe/tensor.
-// Usage: node run.mjs [--filter <text in the spec's name>]. Fails on any failed spec, and when specs went missing.
+// Runs TF.js's own conformance suite (@tensorflow/tfjs-core/dist/tests) against the built @scmoe/tensor, or @scmoe/tensorflow.
+// Usage: node run.mjs [--backend scmoe|tensorflow] [--filter <text in the spec's name>]. Fails on any failed spec, and when specs
+// went missing.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -11,15 +12,20 @@ import Jasmine from 'jasmine';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const require = createRequire(import.meta.url);
-const { values: options } = parseArgs({ options: { filter: { type: 'string' } } });
+const { values: options } = parseArgs({
+  options: { backend: { type: 'string', default: 'scmoe' }, filter: { type: 'string' } },
+});
 
 /** TF.js 4.22.0 has 4,232 specs; fewer than this means that bundling lost some. */
 const fewestSpecs = 4200;
 
-const { findAddon, backendName } = require('@scmoe/tensor');
-const native = findAddon();
-if (!native.addon) {
-  console.log(`conformance: skipped, the scmoe backend is not available: ${native.problem}`);
+const backendName = options.backend;
+const packageName = { scmoe: '@scmoe/tensor', tensorflow: '@scmoe/tensorflow' }[backendName];
+if (packageName === undefined) throw new Error(`--backend: expected scmoe or tensorflow, got ${backendName}`);
+const backendPackage = require(packageName);
+const problem = backendName === 'scmoe' ? backendPackage.findAddon().problem : backendPackage.findTensorFlow().problem;
+if (problem !== undefined) {
+  console.log(`conformance: skipped, the ${backendName} backend is not available: ${problem}`);
   leaveCounts({ passed: 0, failed: 0, skipped: 1 });
   process.exit(0);
 }
@@ -34,7 +40,7 @@ await esbuild.build({
   mainFields: ['module', 'main'],
   // tfjs-core declares itself free of side effects, but its tests register themselves when they are imported.
   ignoreAnnotations: true,
-  external: ['jasmine-core', '@scmoe/tensor'],
+  external: ['jasmine-core', packageName],
   logLevel: 'error',
 });
 
@@ -95,7 +101,7 @@ function entry(backend) {
     require('@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops');
     require('@tensorflow/tfjs-core/dist/register_all_gradients');
     const { setTestEnvs } = require('@tensorflow/tfjs-core/dist/jasmine_util');
-    require('@scmoe/tensor');
+    require(${JSON.stringify(packageName)})${backend === 'tensorflow' ? '.registerBackend()' : ''};
     const backendName = ${JSON.stringify(backend)};
     setTestEnvs([{ name: 'test-' + backendName, backendName, flags: {}, isDataSync: true }]);
     require('@tensorflow/tfjs-core/dist/tests');

@@ -9,6 +9,7 @@ import { launchCommand } from './commands/launchCommand.js';
 import { planCommand } from './commands/planCommand.js';
 import { serveCommand } from './commands/serveCommand.js';
 import { simulateCommand } from './commands/simulateCommand.js';
+import { tensorFlowCommand } from './commands/tensorFlowCommand.js';
 import { timelineCommand } from './commands/timelineCommand.js';
 
 /**
@@ -39,6 +40,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
       simulateCommand,
       expertsCommand,
       serveCommand,
+      tensorFlowCommand,
     ].map((make) => make(terminal)),
   ];
   // Commands made elsewhere don't inherit these settings by themselves.

@@ -18,4 +18,5 @@ export { openTensorFlow } from './install/openTensorFlow.js';
 export { backendName } from './backend/kernel.js';
 export { registerBackend } from './backend/registerBackend.js';
 export { TensorFlowBackend, type Argument, type ProductPrecision } from './backend/TensorFlowBackend.js';
+export { diagnoseTensorFlow, type Diagnosis } from './install/diagnoseTensorFlow.js';
 export { compileStep, type CompiledStep, type CompileStepOptions, type StepArgument } from './compile/compileStep.js';

@@ -54,10 +54,27 @@ async function useWasm(): Promise<Activated> {
   return { name: 'wasm', threads: 1, about: 'WebAssembly, no threads on Node' };
 }
 
+/** What is used of @scmoe/tensorflow, which stands above this package and is loaded only where it is asked for. */
+interface TensorFlowPackage {
+  registerBackend(options: { threads: number }): { version: string; device: { type: string } };
+}
+
 async function useTensorFlow(threads: number): Promise<Activated> {
+  const packageName = '@scmoe/tensorflow';
+  const problems: string[] = [];
+  try {
+    const { version, device } = (await importOptional<TensorFlowPackage>(packageName)).registerBackend({ threads });
+    await makeCurrent('tensorflow');
+    const setBf16 = (on: boolean) => {
+      (tf.backend() as { products?: string }).products = on ? 'bf16' : 'float32';
+      return undefined;
+    };
+    return { name: 'tensorflow', threads, about: `TensorFlow ${version}, ${device.type}`, setBf16 };
+  } catch (error) {
+    problems.push((error as Error).message);
+  }
   // TensorFlow reads these when it is loaded; what the user has set himself stays.
   process.env['TF_NUM_INTRAOP_THREADS'] ??= String(threads);
-  const problems: string[] = [];
   for (const packageName of ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']) {
     try {
       await importOptional(packageName);

@@ -66,10 +66,12 @@ describe('useBackend', () => {
     await expect(useBackend('cuda')).rejects.toThrow(/backend: expected one of auto, scmoe, wasm, cpu.*, got 'cuda'/);
   });
 
-  it('says which packages are missing when tensorflow is asked for and not installed', async () => {
+  it('says what is missing when tensorflow is asked for and not installed', async () => {
+    process.env['SCMOE_TENSORFLOW'] = '/nowhere';
     await expect(useBackend('tensorflow')).rejects.toThrow(
-      /'tensorflow' can't be used: @tensorflow\/tfjs-node-gpu is not installed; @tensorflow\/tfjs-node is not installed/,
+      /'tensorflow' can't be used: .*; @tensorflow\/tfjs-node-gpu is not installed; @tensorflow\/tfjs-node is not installed/,
     );
+    delete process.env['SCMOE_TENSORFLOW'];
   });
 
   it('rejects impossible options', async () => {

@@ -36,8 +36,8 @@ export interface BackendReport {
  * in a browser `webgl`, else `wasm` where the page imports that package, else `cpu`.
  * Convolutions in three dimensions, resizing and Fourier transforms have no native kernel: for a program that lives on them
  * `wasm` may be the faster one.
- * `tensorflow` takes `@tensorflow/tfjs-node-gpu` or `@tensorflow/tfjs-node`, whichever the project has installed. Any
- * other backend registered with TF.js can be named too. Where bf16 is asked for and can't be had, products run in
+ * `tensorflow` takes `@scmoe/tensorflow`, else `@tensorflow/tfjs-node-gpu` or `@tensorflow/tfjs-node`, whichever the project has
+ * installed. Any other backend registered with TF.js can be named too. Where bf16 is asked for and can't be had, products run in
  * float32 and the report says why.
  *
  * @throws ArgumentError where the backend is unknown or an option is bad, ScmoeError where the backend can't be used.

@@ -111,7 +111,7 @@ export class TensorFlowBackend extends tf.KernelBackend {
     return this.#store({ shape, dtype, refCount: 1, values, handle: undefined });
   }
 
-  /** The same tensor once more. */
+  /** The same elements once more. Not the argument itself: TF.js would take it for a result of its own. */
   alias({ dataId, shape, dtype }: tf.TensorInfo): tf.TensorInfo {
     this.incRef(dataId);
     return { dataId, shape, dtype };

@@ -24,6 +24,23 @@ export function hostKernels(): tf.KernelConfig[] {
     );
 }
 
+/** The same kernel, but for tensors of strings, which stay on the side of JavaScript. */
+export function orOnHost(config: tf.KernelConfig): tf.KernelConfig {
+  const onHost = tf.getKernel(config.kernelName, 'cpu');
+  if (!onHost) return config;
+  const withStrings = kernel<Named, tf.NamedAttrMap>(config.kernelName, (backend, inputs, attributes) =>
+    runOnHost(backend, onHost, inputs, attributes),
+  );
+  const hasStrings = (inputs: Named) =>
+    Object.values(inputs)
+      .flat()
+      .some((input) => input?.dtype === 'string');
+  return {
+    ...config,
+    kernelFunc: (args) => (hasStrings(args.inputs as unknown as Named) ? withStrings : config).kernelFunc(args),
+  };
+}
+
 function runOnHost(
   backend: TensorFlowBackend,
   { kernelName, kernelFunc }: tf.KernelConfig,
@@ -37,7 +54,9 @@ function runOnHost(
     return [name, Array.isArray(input) ? copies : copies[0]!] as const;
   });
   const copied = given.flatMap(([, copy]) => copy ?? []);
-  const made = kernelFunc({ inputs: Object.fromEntries(given) as tf.NamedTensorInfoMap, backend: cpu, attrs });
+  // Concat, Pack, AddN and Einsum are given an array.
+  const named = Array.isArray(inputs) ? given.map(([, copy]) => copy) : Object.fromEntries(given);
+  const made = kernelFunc({ inputs: named as tf.NamedTensorInfoMap, backend: cpu, attrs });
   const results = [made].flat().map((result) => {
     const values = cpu.readSync(result.dataId);
     return backend.fromValues(result.shape, result.dtype, values);

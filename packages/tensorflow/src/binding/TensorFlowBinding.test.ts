@@ -1,13 +1,11 @@
-import { describeUnless } from '@scmoe/testing';
-
 import { openTensorFlow } from '../install/openTensorFlow.js';
-import { tensorFlowProblem } from '../testing/tensorFlowProblem.js';
+import { describeWithTensorFlow } from '../testing/describeWithTensorFlow.js';
 import { attribute } from './Attribute.js';
 import type { Graph, TensorFlowBinding, TensorHandle } from './TensorFlowBinding.js';
 
 const { type } = attribute;
 
-describeUnless(tensorFlowProblem(), 'the binding of TensorFlow', () => {
+describeWithTensorFlow('the binding of TensorFlow', () => {
   let tensorFlow: TensorFlowBinding;
   let before: number;
 
