@@ -120,10 +120,10 @@ export function groupedFfnComposed(
     }
     if (hasStaticShapes()) {
       const blocks = expertBlocks(rows as tf.Tensor2D, counts as tf.Tensor1D);
-      const own = Object.fromEntries(weights.map(([name, stacked]) => [name, tf.gather(stacked, blocks.experts)]));
-      return blocks.unpack(
-        feedForward(blocks.rows, own as unknown as TwoLayerExperts | SwigluExperts, activation, clampedGlu),
-      );
+      const own = Object.fromEntries(
+        weights.map(([name, stacked]) => [name, tf.gather(stacked, blocks.experts)]),
+      ) as unknown as TwoLayerExperts | SwigluExperts;
+      return blocks.unpack(feedForward(blocks.rows, own, activation, clampedGlu));
     }
     const perExpert = counts.dataSync();
     const outputs: tf.Tensor[] = [];
