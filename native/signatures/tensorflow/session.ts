@@ -1,7 +1,7 @@
 /** An operation and what it is given. */
 export const operationCall = {
   operation: 'text',
-  /** For each: one byte and the name of that many, four bytes (little-endian) and a serialized AttrValue of that many. */
+  /** One after another: a byte and a name of that many, four bytes (little-endian) and a serialized AttrValue of that many. */
   attributes: 'uint8[numAttributeBytes]',
   numAttributeBytes: 'size',
   inputs: 'int32[numInputs]',
@@ -23,7 +23,7 @@ export const session = {
   /** The device on which operations run from now on, by its name. */
   tfSetDevice: { name: 'text' },
   tfCreate: { dtype: 'size 1..127', dims: 'sizes[]', data: 'uint8[numBytes]', numBytes: 'size', '=>': 'number' },
-  /** Without a copy: the array is held until TensorFlow lets go of its memory, which begins at a multiple of 64. */
+  /** Copies nothing: the array is held until TensorFlow lets go of its memory, which begins at a multiple of 64. */
   tfCreateOver: { dtype: 'size 1..127', dims: 'sizes[]', data: 'uint8[numBytes]', numBytes: 'size', '=>': 'number' },
   /** Gives the number of outputs. */
   tfExecute: { ...operationCall, ...description, '=>': 'number' },

@@ -5,7 +5,7 @@ import type { Executor } from '../binding/TensorFlowBinding.js';
 export class Constants {
   /** Tensors with more elements than this are not looked for. */
   static readonly mostElements = 16;
-  /** As many are kept; then the one that was not asked for the longest goes. */
+  /** The number that is kept; then the one that was not asked for the longest goes. */
   static readonly #most = 4096;
   readonly #ids = new Map<string, number>();
 

@@ -40,7 +40,7 @@ export function encodeCall(
 
 const isSingle = (input: OperationInput): input is number => typeof input === 'number';
 
-/** For each: one byte and the name of that many, four bytes and the value of that many. */
+/** Puts names and values one after another, each behind its length. */
 function packAttributes(attributes: Attributes): Uint8Array {
   const parts = Object.entries(attributes).map(([name, value]) => [bytesOfName(name), attributeBytes(value)] as const);
   if (parts.length === 0) return noAttributes;
