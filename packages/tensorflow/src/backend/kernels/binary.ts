@@ -39,7 +39,7 @@ export const binaryKernels: tf.KernelConfig[] = [
     kernel<Inputs<'a' | 'b'>>(name, (backend, { a, b }) => {
       if (a.dtype === 'float32') return backend.run(operation, [a, b]);
       const exact = [a, b].map((x) => castTo(backend, x, 'float64'));
-      return castTo(backend, backend.run(operation, exact), a.dtype as 'int32');
+      return castTo(backend, backend.run(operation, exact), a.dtype);
     }),
   ),
   ...['LogicalAnd', 'LogicalOr'].map((name) =>

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
 
-import type { DataType } from '../../binding/dataTypes.js';
 import { attribute } from '../../binding/Attribute.js';
 import { kernel, type Inputs } from '../kernel.js';
 import { castTo } from './castTo.js';
@@ -22,7 +21,7 @@ export const indexingKernels: tf.KernelConfig[] = [
     backend.run('TensorScatterUpdate', [tensor, castTo(backend, indices, 'int32'), updates]),
   ),
   kernel<Inputs<'indices'>, tf.OneHotAttrs>('OneHot', (backend, { indices }, { depth, onValue, offValue, dtype }) => {
-    const constant = (value: number) => backend.constant(dtype as DataType, [], [value]);
+    const constant = (value: number) => backend.constant(dtype, [], [value]);
     return backend.run('OneHot', [
       castTo(backend, indices, 'int32'),
       backend.int(depth),

@@ -26,10 +26,10 @@ export const shapeKernels: tf.KernelConfig[] = [
   }),
   kernel<Inputs<'x'>, tf.CastAttrs>('Cast', (backend, { x }, { dtype }) => {
     if (x.dtype === dtype) return backend.alias(x);
-    if (dtype === 'bool') return backend.run('NotEqual', [x, backend.constant(x.dtype as DataType, [], [0])]);
+    if (dtype === 'bool') return backend.run('NotEqual', [x, backend.constant(x.dtype, [], [0])]);
     // Through float32 and not past it: TensorFlow takes the real part, and has no way from bool to complex64.
     const from = x.dtype === 'complex64' ? backend.run('Real', [x]) : x;
-    return from.dtype === dtype ? from : castTo(backend, from, dtype as DataType);
+    return from.dtype === dtype ? from : castTo(backend, from, dtype);
   }),
   kernel<Inputs<'x'>, tf.TransposeAttrs>('Transpose', (backend, { x }, { perm }) =>
     backend.run('Transpose', [x, backend.ints(perm)]),
@@ -48,7 +48,7 @@ export const shapeKernels: tf.KernelConfig[] = [
     return backend.runAll('Unpack', [value], { axis: attribute.int(at), num: attribute.int(value.shape[at]!) });
   }),
   kernel<Inputs<'x'>, tf.SliceAttrs>('Slice', (backend, { x }, { begin, size }) => {
-    const [from, sizes] = tf.slice_util.parseSliceParams(x as tf.Tensor, begin, size);
+    const [from, sizes] = tf.slice_util.parseSliceParams(x, begin, size);
     return backend.run('Slice', [x, backend.ints(from!), backend.ints(sizes!)]);
   }),
   kernel<Inputs<'x'>, tf.StridedSliceAttrs>('StridedSlice', (backend, { x }, { begin, end, strides, ...masks }) =>
@@ -64,7 +64,7 @@ export const shapeKernels: tf.KernelConfig[] = [
     backend.run('PadV2', [
       x,
       backend.constant('int32', [paddings.length, 2], paddings.flat()),
-      backend.constant(x.dtype as DataType, [], [constantValue]),
+      backend.constant(x.dtype, [], [constantValue]),
     ]),
   ),
   kernel<Inputs<'x'>, tf.MirrorPadAttrs>('MirrorPad', (backend, { x }, { paddings, mode }) =>
@@ -84,7 +84,7 @@ export const shapeKernels: tf.KernelConfig[] = [
   }),
   kernel<Inputs<'x'>, tf.SplitVAttrs>('SplitV', (backend, { x }, { numOrSizeSplits, axis }) => {
     const [at] = tf.util.parseAxisParam(axis, x.shape) as [number];
-    const sizes = tf.backend_util.prepareSplitSize(x as tf.Tensor, numOrSizeSplits, at);
+    const sizes = tf.backend_util.prepareSplitSize(x, numOrSizeSplits, at);
     return backend.runAll('SplitV', [x, backend.ints(sizes), backend.int(at)], {
       num_split: attribute.int(sizes.length),
     });
