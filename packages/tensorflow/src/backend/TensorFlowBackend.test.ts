@@ -22,7 +22,7 @@ describeWithTensorFlow('backend tensorflow', () => {
 
   it('gathers and one-hot encodes by indices that nobody reads on the way', () => {
     const table = tf.tensor2d([1, 2, 3, 4, 5, 6], [3, 2]);
-    const indices = tf.tensor1d([2, 0], 'int32').add(tf.scalar(0, 'int32')) as tf.Tensor1D;
+    const indices = tf.tensor1d([2, 0], 'int32').add<tf.Tensor1D>(tf.scalar(0, 'int32'));
     const { executor } = backend();
     const read = jest.spyOn(executor, 'read');
     const [rows, hot] = [tf.gather(table, indices), tf.oneHot(indices, 3)];

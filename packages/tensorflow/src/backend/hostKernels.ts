@@ -37,7 +37,7 @@ export function orOnHost(config: tf.KernelConfig): tf.KernelConfig {
       .some((input) => input?.dtype === 'string');
   return {
     ...config,
-    kernelFunc: (args) => (hasStrings(args.inputs as unknown as Named) ? withStrings : config).kernelFunc(args),
+    kernelFunc: (args) => (hasStrings(args.inputs) ? withStrings : config).kernelFunc(args),
   };
 }
 
