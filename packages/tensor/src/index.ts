@@ -15,6 +15,7 @@ export { philox4x32 } from './random/philox.js';
 export { RandomStream, type RandomStreamState } from './random/RandomStream.js';
 export { randomNormal, randomUniform, type RandomNormalOptions, type RandomOptions } from './random/randomTensors.js';
 export { attention, attentionComposed, attentionKernels, type AttentionOptions } from './ops/attention.js';
+export { RecurrentCache } from './cache/RecurrentCache.js';
 export { KeyValueCache } from './cache/KeyValueCache.js';
 export {
   cachedAttention,
@@ -23,6 +24,13 @@ export {
   type CachedAttentionOptions,
   type CachedPart,
 } from './ops/cachedAttention.js';
+export {
+  gatedDeltaRule,
+  type GatedDeltaInputs,
+  type GatedDeltaOptions,
+  type GatedDeltaResult,
+} from './ops/gatedDeltaRule.js';
+export { causalConvolution } from './ops/causalConvolution.js';
 export { rotateComposed, type Rope, type RopeStyle } from './ops/rope.js';
 export { AdamW, type AdamWOptions, type AdamWStepOptions } from './optim/adamW.js';
 export { clipScale } from './optim/clipScale.js';
