@@ -71,7 +71,7 @@ export async function loadModel(
       const ids = await readTokenIds(path, folder.config);
       const model = architecture.create(config, tensors, { experts });
       rememberTokenIds(model, ids);
-      rememberFamily(model, architecture.modelType);
+      rememberFamily(model, architecture.savedAs ?? architecture.modelType);
       return model;
     } finally {
       tf.dispose(tensors);

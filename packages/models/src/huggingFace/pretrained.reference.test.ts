@@ -44,6 +44,8 @@ const checkpoints = [
   { path: referenceCheckpoint('dots1') },
   { path: referenceCheckpoint('minimax_m2') },
   { path: referenceCheckpoint('hy_v3') },
+  { path: referenceCheckpoint('qwen3_next'), others: [referenceCheckpoint('qwen3_next-fused')] },
+  { path: referenceCheckpoint('qwen3_5_moe_text') },
 ].map((each) => ({
   others: [],
   ...each,
@@ -55,9 +57,17 @@ const cases = availableBackends().flatMap((backend) => checkpoints.map((checkpoi
 /** Where names of a family differ when its experts are fused, as transformers keeps them in memory. */
 const fusedNames: Readonly<Record<string, readonly [string, string]>> = {
   ...Object.fromEntries(
-    ['qwen2_moe', 'olmoe', 'flex_olmo', 'glm4_moe', 'dots1', 'solar_open', 'deepseek_v2', 'glm4_moe_lite'].map(
-      (type): [string, readonly [string, string]] => [type, ['', '']],
-    ),
+    [
+      'qwen2_moe',
+      'olmoe',
+      'flex_olmo',
+      'glm4_moe',
+      'dots1',
+      'solar_open',
+      'deepseek_v2',
+      'glm4_moe_lite',
+      'qwen3_5_moe_text',
+    ].map((type): [string, readonly [string, string]] => [type, ['', '']]),
   ),
   ernie4_5_moe: ['.mlp.moe_statics.', '.mlp.gate.moe_statics.'],
   mixtral: ['.block_sparse_moe.', '.mlp.'],

@@ -18,7 +18,7 @@ import { GenerationEngine, type GenerationEngineOptions } from '../generation/Ge
 import { SequenceCache } from '../generation/SequenceCache.js';
 import type { SequencePart, SequencePredictor } from '../generation/SequencePredictor.js';
 import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/modelLosses.js';
-import { attentionsOf, type StageCache } from '../stages/runStage.js';
+import { sequenceCachesOf, type StageCache } from '../stages/runStage.js';
 import { packedPast } from '../stages/packedPast.js';
 import {
   checkDispatcher,
@@ -171,7 +171,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     return {
       vocabSize,
       sequenceLength,
-      createCache: () => SequenceCache.empty(stages.map(attentionsOf)),
+      createCache: () => new SequenceCache(stages.map(sequenceCachesOf)),
       advance: (parts) => this.advance(parts, dispatch),
     };
   }

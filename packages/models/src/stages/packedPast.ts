@@ -1,5 +1,7 @@
 import { PackedSequences } from '@scmoe/layer';
 
+import type { KeyValueCache, RecurrentCache } from '@scmoe/tensor';
+
 import type { SequencePart } from '../generation/SequencePredictor.js';
 import type { PackedStage } from './runStage.js';
 
@@ -9,7 +11,7 @@ export function packedPast(parts: readonly Pick<SequencePart, 'ids' | 'cache'>[]
   return stages.map((attentions, stage) => {
     const packed = Object.keys(attentions).map((name) => {
       const own = parts.map(({ ids, cache }) => ({ cache: cache.stages[stage]![name]!, count: ids.length }));
-      return [name, new PackedSequences(own)] as const;
+      return [name, new PackedSequences<KeyValueCache | RecurrentCache>(own)] as const;
     });
     return Object.fromEntries(packed) as unknown as PackedStage;
   });

@@ -16,7 +16,7 @@ export interface GptFamily extends Pick<
   /** Names of embedding and head. */
   tied: TiedNames;
   /** `block{layer}` begins the names of a layer. */
-  rules: readonly TensorRule[];
+  rules: readonly TensorRule[] | ((config: GptConfig) => readonly TensorRule[]);
 }
 
 /** A family whose models are `Gpt`s. */
@@ -26,7 +26,7 @@ export function gptArchitecture(family: GptFamily): Architecture<GptConfig, Gpt>
     model: Gpt,
     writeConfig: (config) => family.writeConfig(resolveGpt(config)),
     specs: (config, options) => gptSpecs(resolveGpt(config), options),
-    rules: (config) => layerRules(family.rules, config),
+    rules: (config) => layerRules(typeof family.rules === 'function' ? family.rules(config) : family.rules, config),
     tie: {
       names: family.tied,
       isTied: ({ tiedEmbeddings }) => tiedEmbeddings === true,

@@ -1,4 +1,5 @@
 import { expectThat } from '@scmoe/errors';
+import type { NormKind } from '@scmoe/layer';
 
 import type { GptConfig, ResolvedGpt } from '../../gpt/GptConfig.js';
 import type { ConfigReader } from '../config/ConfigReader.js';
@@ -18,6 +19,9 @@ export interface LlamaLikeDefaults {
   /** Share of each head that turns. */
   partialRotary?: number;
   ropeScaling?: RopeSettings['scaling'];
+  /** Settings of the rotation that have no effect. */
+  ropeIgnored?: readonly string[];
+  norm?: NormKind;
   tied?: boolean;
   /** Key of the MLP's width. */
   ffnKey?: string;
@@ -30,7 +34,7 @@ export function readLlamaLike(config: ConfigReader, defaults: LlamaLikeDefaults)
   const dModel = config.integer('hidden_size');
   const numHeads = config.integer('num_attention_heads');
   const headSize = config.integer('head_dim', defaults.headSize ?? dModel / numHeads);
-  const { ropeTheta: theta, partialRotary: partial, ropeScaling: scaling } = defaults;
+  const { ropeTheta: theta, partialRotary: partial, ropeScaling: scaling, ropeIgnored: ignored } = defaults;
   return {
     vocabSize: config.integer('vocab_size'),
     numLayers: config.count('num_hidden_layers'),
@@ -41,9 +45,9 @@ export function readLlamaLike(config: ConfigReader, defaults: LlamaLikeDefaults)
     sequenceLength: config.integer('max_position_embeddings'),
     ffnHidden: config.integer(defaults.ffnKey ?? 'intermediate_size'),
     positionEncoding: 'rotary',
-    ...ropeOptionsOf(readRope(config, { theta, partial, scaling }), headSize),
+    ...ropeOptionsOf(readRope(config, { theta, partial, scaling, ignored }), headSize),
     tiedEmbeddings: config.boolean('tie_word_embeddings', defaults.tied ?? false),
-    norm: 'rms',
+    norm: defaults.norm ?? 'rms',
     normEpsilon: config.positive('rms_norm_eps', defaults.normEpsilon),
     activation: 'swiglu',
     placement: 'every',
@@ -54,17 +58,21 @@ export function readLlamaLike(config: ConfigReader, defaults: LlamaLikeDefaults)
  * The same options as {@link readLlamaLike} reads.
  *
  * @param own what else the family has, as of {@link expectFamily}
- * @param rotary how its heads turn: which components together, and which share where nothing is said
+ * @param form how its heads turn: which components together, and which share where nothing is said; and its norms
  * @throws ArgumentError where the model has something else.
  */
 export function writeLlamaLike(
   config: ResolvedGpt,
   own: FamilyFeatures = {},
-  { ropeStyle = 'half', partialRotary }: { ropeStyle?: 'half' | 'interleaved'; partialRotary?: number } = {},
+  {
+    ropeStyle = 'half',
+    partialRotary,
+    norm = 'rms',
+  }: { ropeStyle?: 'half' | 'interleaved'; partialRotary?: number; norm?: NormKind } = {},
 ): JsonObject {
   const { numHeads, numKvHeads, headSize, ffnHidden, ffnBias, activation, rope } = backboneOf(config);
   expectThat(config.positionEncoding === 'rotary', 'positionEncoding', 'rotary', config.positionEncoding);
-  expectThat(config.norm === 'rms', 'norm', 'rms', config.norm);
+  expectThat(config.norm === norm, 'norm', norm, config.norm);
   expectThat(activation === 'swiglu', 'activation', 'swiglu', activation);
   expectThat(!ffnBias, 'ffnBias', 'false', ffnBias);
   expectFamily(config, { headSize: null, ...own });

@@ -38,12 +38,17 @@ const scalingNames = {
  * `partial_rotary_factor` stood at the top, beside `rope_scaling`, which in transformers 5 takes the place of the whole
  * `rope_parameters` where it is not null. What is within goes before what is at the top.
  *
- * @param defaults what the family has where nothing is said, also of scaled angles
+ * @param defaults what the family has where nothing is said, also of scaled angles; `ignored` are settings without effect on text
  * @throws PretrainedError naming the key, and what in it is not known
  */
 export function readRope(
   config: ConfigReader,
-  { theta, partial = 1, scaling }: { theta: number; partial?: number; scaling?: RopeScalingConfig },
+  {
+    theta,
+    partial = 1,
+    scaling,
+    ignored = [],
+  }: { theta: number; partial?: number; scaling?: RopeScalingConfig; ignored?: readonly string[] },
 ): RopeSettings {
   const atTop = {
     theta: config.positive('rope_theta', theta),
@@ -60,7 +65,7 @@ export function readRope(
     partial: positive(config, key, 'partial_rotary_factor', part) ?? atTop.partial,
   };
   const kind = rope_type ?? type ?? 'default';
-  const set = Object.entries(rest).filter(([, value]) => value !== null);
+  const set = Object.entries(rest).filter(([name, value]) => value !== null && !ignored.includes(name));
   if (kind === 'default') {
     if (set.length > 0) config.fail(key, `expected no ${set.map(([name]) => name).join(', ')} for rope_type "default"`);
     return found;

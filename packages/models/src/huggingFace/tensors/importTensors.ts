@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import type { PretrainedFolder } from '../folder/openFolder.js';
 import { PretrainedError } from '../PretrainedError.js';
+import { splitColumns } from './columns.js';
 import type { TensorLink, TensorPlace } from './linkTensors.js';
 
 export interface ImportOptions {
@@ -57,10 +58,7 @@ export async function importTensors(
 }
 
 /** Theirs, one or one for each expert, in our names and layout. */
-function toOurs(
-  { ours, stacked, transposed, interleaved }: TensorLink,
-  theirs: tf.Tensor[],
-): Record<string, tf.Tensor> {
+function toOurs({ ours, stacked, transposed, groups }: TensorLink, theirs: tf.Tensor[]): Record<string, tf.Tensor> {
   return tf.tidy(() => {
     const sizes = ours.map(({ shape }) => shape.at(-1)!);
     const columns = sizes.reduce((sum, size) => sum + size, 0);
@@ -70,9 +68,7 @@ function toOurs(
     );
     const whole = stacked ? tf.stack(oriented) : oriented[0]!;
     if (ours.length === 1) return { [ours[0]!.name]: tf.reshape(whole, [...ours[0]!.shape]) };
-    const split = interleaved
-      ? tf.unstack(tf.reshape(whole, [...whole.shape.slice(0, -1), -1, ours.length]), -1)
-      : tf.split(whole, sizes, -1);
+    const split = splitColumns(whole, sizes, groups);
     return Object.fromEntries(ours.map(({ name }, i) => [name, split[i]!]));
   });
 }
