@@ -5,6 +5,7 @@ import { binary } from './binary.js';
 import { convolution } from './convolution.js';
 import { copy } from './copy.js';
 import { crossEntropy } from './crossEntropy.js';
+import { deltaRule } from './deltaRule.js';
 import { dropout } from './dropout.js';
 import { embedding } from './embedding.js';
 import { linear } from './linear.js';
@@ -25,6 +26,7 @@ export const tensorSignatures = {
   convolution,
   copy,
   crossEntropy,
+  deltaRule,
   dropout,
   embedding,
   linear,
@@ -46,6 +48,7 @@ export type TensorFunctions = Functions<
     typeof convolution &
     typeof copy &
     typeof crossEntropy &
+    typeof deltaRule &
     typeof dropout &
     typeof embedding &
     typeof linear &

@@ -6,7 +6,7 @@ export {
   type ResolvedBackbone,
 } from './config/BackboneConfig.js';
 export type { GatedDeltaConfig, GatedDeltaContext, ResolvedGatedDelta } from './config/GatedDeltaConfig.js';
-export { gatedDelta, gatedDeltaSpecs, type DeltaState } from './sublayers/gatedDelta.js';
+export { gatedDelta, gatedDeltaSpecs } from './sublayers/gatedDelta.js';
 export {
   ropeOptions,
   ropeScalingOptions,

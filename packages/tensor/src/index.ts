@@ -30,6 +30,8 @@ export {
   type GatedDeltaOptions,
   type GatedDeltaResult,
 } from './ops/gatedDeltaRule.js';
+export { cachedDeltaRule, type RecurrentPart } from './ops/cachedDeltaRule.js';
+export { deltaHeads, type DeltaRows, type DeltaSizes, type DeltaState } from './ops/deltaHeads.js';
 export { causalConvolution } from './ops/causalConvolution.js';
 export { rotateComposed, type Rope, type RopeStyle } from './ops/rope.js';
 export { AdamW, type AdamWOptions, type AdamWStepOptions } from './optim/adamW.js';

@@ -1,12 +1,12 @@
 import { selfAttentionCost, type KernelCost } from '@scmoe/scheduler';
-import type { RecurrentCache } from '@scmoe/tensor';
+import type { DeltaState, RecurrentCache } from '@scmoe/tensor';
 import type * as tf from '@tensorflow/tfjs';
 
 import type { ResolvedBackbone } from '../config/BackboneConfig.js';
 import type { CostContext } from '../cost/CostContext.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
-import { gatedDelta, gatedDeltaCost, gatedDeltaSpecs, type DeltaState } from './gatedDelta.js';
+import { gatedDelta, gatedDeltaCost, gatedDeltaSpecs } from './gatedDelta.js';
 import { latentAttention, latentAttentionCost, latentAttentionSpecs, type KeyValueLatents } from './latentAttention.js';
 import type { PackedSequences } from './PackedSequences.js';
 import { attentionSpecs, selfAttention, type AttentionContext, type KeyValues } from './selfAttention.js';

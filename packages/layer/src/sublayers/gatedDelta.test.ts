@@ -1,12 +1,12 @@
 import { availableBackends, expectGradientsMatch, relativeError } from '@scmoe/testing';
-import { RecurrentCache } from '@scmoe/tensor';
+import { RecurrentCache, type DeltaState } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { costContext } from '../cost/CostContext.js';
 import type { GatedDeltaContext } from '../config/GatedDeltaConfig.js';
 import { initializeParameters } from '../parameters/initializeParameters.js';
 import { resolveBlock, type BlockConfig } from '../stages/block/BlockConfig.js';
-import { gatedDelta, gatedDeltaCost, gatedDeltaSpecs, type DeltaState } from './gatedDelta.js';
+import { gatedDelta, gatedDeltaCost, gatedDeltaSpecs } from './gatedDelta.js';
 import { PackedSequences } from './PackedSequences.js';
 
 const dModel = 6;

@@ -1,5 +1,13 @@
 import type { KernelCost } from '@scmoe/scheduler';
-import { activateComposed, causalConvolution, gatedDeltaRule, rmsNorm, type RecurrentCache } from '@scmoe/tensor';
+import {
+  activateComposed,
+  cachedDeltaRule,
+  deltaHeads,
+  rmsNorm,
+  type DeltaRows,
+  type DeltaState,
+  type RecurrentCache,
+} from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { project as projectBy } from '../adapters/project.js';
@@ -10,15 +18,6 @@ import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { closeGaps } from './closeGaps.js';
 import { normSpecs } from './normalize.js';
 import { PackedSequences } from './PackedSequences.js';
-
-/**
- * What later tokens need of those so far, whose number does not change its sizes: the state of each value head, (B, Hv, K, V),
- * and what the convolution read of the last tokens, (B, taps - 1, channels).
- */
-export type DeltaState = { state: tf.Tensor4D; taps: tf.Tensor3D };
-
-/** The epsilon under the root by which queries and keys are divided to make their length 1. */
-const lengthEpsilon = 1e-6;
 
 /**
  * Projections to queries, keys, values, the gate of the output, and the two numbers of each value head that say what a token
@@ -48,7 +47,7 @@ export function gatedDeltaSpecs({ dModel: d, gatedDelta }: GatedDeltaContext): P
 /**
  * Gated delta network (arXiv 2412.06464, section 3.4): x (B, S, d) -> output (B, S, d). A short convolution and SiLU of
  * queries, keys and values; queries and keys of length 1; the gated delta rule; a norm of each head, times SiLU of a gate. With
- * `past` the S tokens continue those before; `all` is what those after them need.
+ * `past` the S tokens continue those before; `all` is what those after them need. Packed sequences have that in their caches.
  *
  * A token where `mask` (B, S), bool, is false is none: neither state nor convolution know of it; without a past alone.
  */
@@ -70,24 +69,18 @@ function ofTokens(
   context: GatedDeltaContext,
   past?: DeltaState | PackedSequences<RecurrentCache>,
 ): { output: tf.Tensor3D; all: DeltaState } {
-  const inputs = inputsOf(x, parameters);
-  const rule = (rows: DeltaRows, own?: DeltaState) => ofRows(rows, parameters, context, own);
-  const { heads, all } = past instanceof PackedSequences ? packed(inputs, past, rule) : rule(inputs, past);
   const { normEpsilon: epsilon, gatedDelta: sizes } = context;
+  const inputs = inputsOf(x, parameters);
+  const convolution = parameter<tf.Tensor2D>(parameters, 'conv');
+  const { heads, all } =
+    past instanceof PackedSequences
+      ? cachedDeltaRule(inputs, convolution, sizes, past.parts)
+      : deltaHeads(inputs, convolution, sizes, past);
   const weight = parameter(below(parameters, 'norm'), 'weight');
   const normed = rmsNorm(tf.reshape(heads, [-1, sizes.valueHeadDim]), weight, { epsilon });
   const gate = activateComposed(projectBy(x, parameter<tf.Tensor2D>(parameters, 'wg')), 'silu');
   const gated: tf.Tensor3D = tf.mul(tf.reshape(normed, gate.shape), gate);
   return { output: projectBy(gated, parameter<tf.Tensor2D>(parameters, 'wo')) as tf.Tensor3D, all };
-}
-
-/** What the projections give of each token. */
-interface DeltaRows {
-  /** Queries, keys and values side by side (B, S, channels), before the convolution. */
-  mixed: tf.Tensor3D;
-  /** (B, S, Hv) */
-  beta: tf.Tensor3D;
-  logDecay: tf.Tensor3D;
 }
 
 function inputsOf(x: tf.Tensor3D, parameters: ParameterRecord): DeltaRows {
@@ -98,62 +91,6 @@ function inputsOf(x: tf.Tensor3D, parameters: ParameterRecord): DeltaRows {
     beta: tf.sigmoid(project('wBeta')),
     logDecay: tf.neg(tf.mul(tf.exp(parameter(parameters, 'logRate')), step)),
   };
-}
-
-/** Convolution and rule: (B, S, Hv, V), and what later tokens need. */
-function ofRows(
-  { mixed, beta, logDecay }: DeltaRows,
-  parameters: ParameterRecord,
-  { gatedDelta: sizes }: GatedDeltaContext,
-  past?: DeltaState,
-): { heads: tf.Tensor4D; all: DeltaState } {
-  const { numKeyHeads, numValueHeads, keyHeadDim, valueHeadDim } = sizes;
-  const { keys, values } = widthsOf(sizes);
-  const [batch, length] = mixed.shape;
-  const { output, past: taps } = causalConvolution(mixed, parameter<tf.Tensor2D>(parameters, 'conv'), past?.taps);
-  const [q, k, v] = tf.split<tf.Tensor3D>(activateComposed(output, 'silu'), [keys, keys, values], -1);
-  const ofKeys = (rows: tf.Tensor3D, size: number): tf.Tensor4D =>
-    tf.reshape(unit(tf.reshape(rows, [-1, keyHeadDim]), size), [batch, length, numKeyHeads, keyHeadDim]);
-  const result = gatedDeltaRule(
-    {
-      q: ofKeys(q!, 1 / Math.sqrt(keyHeadDim)),
-      k: ofKeys(k!, 1),
-      v: tf.reshape(v!, [batch, length, numValueHeads, valueHeadDim]),
-      logDecay,
-      beta,
-    },
-    { state: past?.state, scale: 1 },
-  );
-  return { heads: result.output, all: { taps, state: result.state } };
-}
-
-/** Each row x / sqrt(sum(x²) + epsilon), times a factor: an RMSNorm whose weight is the factor on every component. */
-function unit(rows: tf.Tensor, factor: number): tf.Tensor {
-  const size = rows.shape[1]!;
-  const weight = tf.fill([size], factor / Math.sqrt(size));
-  return rmsNorm(rows, weight, { epsilon: lengthEpsilon / size });
-}
-
-/**
- * The same for packed sequences. Each sequence by itself: what it gets does not depend on the others. `all` is that of the last.
- */
-function packed(
-  { mixed, beta, logDecay }: DeltaRows,
-  { parts }: PackedSequences<RecurrentCache>,
-  rule: (rows: DeltaRows, past?: DeltaState) => { heads: tf.Tensor4D; all: DeltaState },
-): { heads: tf.Tensor4D; all: DeltaState } {
-  let first = 0;
-  const results = parts.map(({ cache, count }) => {
-    const rows = (x: tf.Tensor3D): tf.Tensor3D => tf.slice(x, [0, first, 0], [1, count, x.shape[2]]);
-    const [state, taps] = [cache.get<tf.Tensor4D>('state'), cache.get<tf.Tensor3D>('taps')];
-    const past = state && taps ? { state, taps } : undefined;
-    const result = rule({ mixed: rows(mixed), beta: rows(beta), logDecay: rows(logDecay) }, past);
-    cache.advance(count, result.all);
-    first += count;
-    return result;
-  });
-  const heads = results.map((result) => result.heads);
-  return { heads: heads.length > 1 ? tf.concat(heads, 1) : heads[0]!, all: results.at(-1)!.all };
 }
 
 /** What it costs without a past. The state behind the last token is a result of the operator. */

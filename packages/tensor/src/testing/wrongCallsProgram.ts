@@ -4,6 +4,6 @@ import { tensorSignatures, tryWrongCalls } from '@scmoe/native/signatures/tables
 import { loadAddon } from '../addon/loadAddon.js';
 
 const signatures = Object.assign({}, ...Object.values(tensorSignatures)) as Parameters<typeof tryWrongCalls>[1];
-// Two rows of a weight have one block of scales.
-const fills = { slots: -1, blocks: 1, blocksIn: 1, blocksHidden: 1 };
+// Two rows of a weight have one block of scales; two heads of two queries, keys and values have twelve components.
+const fills = { slots: -1, blocks: 1, blocksIn: 1, blocksHidden: 1, perToken: 12 };
 tryWrongCalls(loadAddon(), signatures, { fills, taken: ['bytes'] });
