@@ -205,6 +205,7 @@ AnyArray<void> Call::typedArray(napi_value value, const char* name, std::initial
   result.length = static_cast<int64_t>(length);
   result.value = value;
   fences_.add(env_, value, result.data, length * bytesOf(result.type));
+  if (Capture* capture = currentCapture()) capture->keep(value);
   return result;
 }
 

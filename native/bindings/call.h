@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bindings/capture.h"
 #include "bindings/fences.h"
 #include "bindings/length.h"
 #include "core/error.h"
@@ -39,6 +40,8 @@ class Call {
  public:
   /// @param function its name, for messages @param arguments how many its signature has
   Call(napi_env env, napi_callback_info info, const char* function, size_t arguments);
+  /// A call whose arguments have been read before.
+  Call(napi_env env, const char* function) : env_(env), function_(function), values_{} {}
 
   napi_env env() const { return env_; }
   napi_value value(size_t index) const { return values_[index]; }
@@ -115,12 +118,34 @@ struct Export {
   Export(const char* name, const char* const* arguments, size_t count, napi_callback callback);
 };
 
-/// A C++ exception becomes a JavaScript Error; a nullptr result becomes undefined.
+/// A call of `Function` with the arguments of its first time.
 template <typename Arguments, napi_value (*Function)(const Call&, const Arguments&)>
+class CapturedCallOf final : public CapturedCall {
+ public:
+  CapturedCallOf(Arguments arguments, CapturedResult first) : arguments_(std::move(arguments)), first_(first) {}
+
+  void run(napi_env env) const override {
+    const Call call(env, Arguments::kFunction);
+    expectSame(env, Arguments::kFunction, first_, Function(call, arguments_));
+  }
+
+ private:
+  Arguments arguments_;
+  CapturedResult first_;
+};
+
+/// A C++ exception becomes a JavaScript Error; a nullptr result becomes undefined.
+template <typename Arguments, napi_value (*Function)(const Call&, const Arguments&), bool isCaptured = true>
 napi_value boundCall(napi_env env, napi_callback_info info) {
   try {
     const Call call(env, info, Arguments::kFunction, Arguments::kCount);
-    return Function(call, Arguments(call));
+    Arguments arguments(call);
+    napi_value result = Function(call, arguments);
+    if constexpr (isCaptured)
+      if (Capture* capture = currentCapture())
+        capture->add(
+            std::make_unique<CapturedCallOf<Arguments, Function>>(std::move(arguments), resultOf(env, result)));
+    return result;
   } catch (...) {
     throwToJs(env);
     return nullptr;
@@ -130,10 +155,13 @@ napi_value boundCall(napi_env env, napi_callback_info info) {
 }  // namespace scmoe
 
 /// SCMOE_EXPORT(name) { ...uses `args`, the struct signatures::name, and `call`...; return nullptr; }
-#define SCMOE_EXPORT(name)                                                                                             \
-  static napi_value bound_##name(const ::scmoe::Call& call, const ::scmoe::signatures::name& args);                    \
-  static const ::scmoe::Export export_##name(::scmoe::signatures::name::kFunction, ::scmoe::signatures::name::names(), \
-                                             ::scmoe::signatures::name::kCount,                                        \
-                                             &::scmoe::boundCall<::scmoe::signatures::name, &bound_##name>);           \
-  static napi_value bound_##name([[maybe_unused]] const ::scmoe::Call& call,                                           \
+/// While a capture is being made the call is part of it; what only answers a question is exported as ..._UNCAPTURED.
+#define SCMOE_EXPORT(name) SCMOE_EXPORT_AS(name, true)
+#define SCMOE_EXPORT_UNCAPTURED(name) SCMOE_EXPORT_AS(name, false)
+#define SCMOE_EXPORT_AS(name, isCaptured)                                                                          \
+  static napi_value bound_##name(const ::scmoe::Call& call, const ::scmoe::signatures::name& args);                \
+  static const ::scmoe::Export export_##name(                                                                      \
+      ::scmoe::signatures::name::kFunction, ::scmoe::signatures::name::names(), ::scmoe::signatures::name::kCount, \
+      &::scmoe::boundCall<::scmoe::signatures::name, &bound_##name, isCaptured>);                                  \
+  static napi_value bound_##name([[maybe_unused]] const ::scmoe::Call& call,                                       \
                                  [[maybe_unused]] const ::scmoe::signatures::name& args)

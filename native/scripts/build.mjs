@@ -1,11 +1,11 @@
-// Builds the addons and stages them where @scmoe/tensor and @scmoe/comm look for them. Without a compiler or CMake it
+// Builds the addons and stages them where @scmoe/tensor, @scmoe/comm and @scmoe/tensorflow look for them. Without a compiler or CMake it
 // says so in one line and succeeds: the packages then run on TF.js's own backends, in one process. The same where only
 // Gloo is missing: no ranks in several processes then. SCMOE_REQUIRE_NATIVE=1 makes either an error.
 import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { buildFolder, compile, compileGloo, compileNccl, compileProblem } from './cmake.mjs';
+import { buildFolder, compile, compileGloo, compileNccl, compileProblem, compileTensorFlow } from './cmake.mjs';
 
 const repository = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const isRequired = process.env.SCMOE_REQUIRE_NATIVE === '1';
@@ -39,11 +39,12 @@ if (problem) {
 await compile();
 stage('scmoe_native.node', stagedAt('tensor', 'scmoe_tensor.node'));
 
-const ncclProblem = compileNccl();
-if (ncclProblem) {
-  console.error(`native: ${ncclProblem}.`);
+const lacking = compileNccl() ?? compileTensorFlow();
+if (lacking) {
+  console.error(`native: ${lacking}.`);
   process.exit(1);
 }
+stage('scmoe_tensorflow.node', stagedAt('tensorflow', 'scmoe_tensorflow.node'));
 stage('scmoe_comm_nccl.node', stagedAt('comm', 'scmoe_comm_nccl.node'));
 stageStandins();
 

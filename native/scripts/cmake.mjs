@@ -90,6 +90,15 @@ export function compileNccl() {
 }
 
 /**
+ * Builds the addon that opens TensorFlow, which needs nothing; after `compile`.
+ *
+ * @returns why that does not work, or undefined
+ */
+export function compileTensorFlow() {
+  return build('scmoe_tensorflow') ? undefined : 'the TensorFlow addon did not compile; the compiler says why above';
+}
+
+/**
  * Builds the addon of the Gloo engine, after `compile`.
  *
  * @returns why it can't be built here, or undefined

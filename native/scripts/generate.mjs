@@ -28,8 +28,11 @@ const enumNamespace = { Operation: 'comm::', DType: 'comm::', Reduction: 'comm::
 
 /** Generates all headers; those that have not changed keep their time, so that nothing is compiled for them. */
 export async function generate(buildFolder) {
-  const { tensorSignatures, commSignatures, parseSignature } = await load(join(buildFolder, 'generated', 'js'));
-  for (const [addon, tables] of Object.entries({ tensor: tensorSignatures, comm: commSignatures }))
+  const { tensorSignatures, commSignatures, tensorFlowSignatures, parseSignature } = await load(
+    join(buildFolder, 'generated', 'js'),
+  );
+  const addons = { tensor: tensorSignatures, comm: commSignatures, tensorflow: tensorFlowSignatures };
+  for (const [addon, tables] of Object.entries(addons))
     for (const [name, table] of Object.entries(tables)) {
       const functions = Object.entries(table).map(([f, signature]) => [f, parse(f, signature, parseSignature)]);
       const file = `${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}.h`;
@@ -46,7 +49,8 @@ async function load(folder) {
   }
   write(join(folder, 'package.json'), '{ "type": "module" }\n');
   const part = (file) => import(pathToFileURL(join(folder, file)));
-  return { ...(await part('tensor/index.js')), ...(await part('comm/index.js')), ...(await part('parseSignature.js')) };
+  const tables = await Promise.all(['tensor', 'comm', 'tensorflow'].map((addon) => part(`${addon}/index.js`)));
+  return Object.assign({}, ...tables, await part('parseSignature.js'));
 }
 
 function parse(name, signature, parseSignature) {

@@ -24,7 +24,7 @@ const otherArrays = [Float32Array, Int32Array, Uint8Array, Uint16Array, Int8Arra
 /**
  * Arguments with which a function does a little work without complaint.
  *
- * @param fills what int32 arrays hold, if not 0, and what sizes are, if not 2
+ * @param fills what int32 arrays hold, if not 0, and what sizes and integers are, if not 2
  */
 export function rightArguments(signature: Signature, fills: Record<string, number> = {}): Record<string, unknown> {
   const values: Record<string, unknown> = {};
@@ -200,7 +200,7 @@ function rightValue(argument: Argument, known: Record<string, unknown>, fills: R
       return Math.min(Math.max(fills[name] ?? 2, low), high);
     }
     case 'integer':
-      return 2;
+      return fills[name] ?? 2;
     case 'number':
       return 0.5;
     case 'boolean':

@@ -9,7 +9,7 @@
 
 #include "comm/error.h"
 #include "comm/nccl/nccl_engine.h"
-#include "comm/nccl/shared_library.h"
+#include "core/shared_library.h"
 #include "test/check.h"
 
 /// Ranks on threads of one process, over the libraries that stand in for NCCL and the CUDA driver.

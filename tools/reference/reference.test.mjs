@@ -12,12 +12,13 @@ const readJson = (name) => JSON.parse(readFileSync(join(folder, name), 'utf8'));
 const { cases } = readJson('values/index.json');
 const { checkpoints } = readJson('checkpoints/index.json');
 const { adapters } = readJson('adapters/index.json');
+const { gguf } = readJson('gguf/index.json');
 const unread = readJson('unread.json');
 
 /** Path below tools/reference and SHA-256 of every file that the indexes name. */
 const files = new Map([
   ...cases.map(({ name, kind, sha256 }) => [`values/${kind}/${name}.safetensors`, sha256]),
-  ...Object.entries({ checkpoints, adapters }).flatMap(([folder, entries]) =>
+  ...Object.entries({ checkpoints, adapters, gguf }).flatMap(([folder, entries]) =>
     entries.flatMap(({ name, sha256 }) =>
       Object.entries(sha256).map(([file, sum]) => [`${folder}/${name}/${file}`, sum]),
     ),
@@ -58,7 +59,7 @@ function testFiles(at) {
 
 describe('the reference values', () => {
   test('are the files that the indexes name, unchanged', () => {
-    const found = ['values', 'checkpoints', 'adapters'].flatMap(filesBelow);
+    const found = ['values', 'checkpoints', 'adapters', 'gguf'].flatMap(filesBelow);
     assert.deepEqual(found.sort(), [...files.keys()].sort());
     for (const [path, sum] of files) {
       const actual = createHash('sha256')

@@ -102,9 +102,12 @@ describe('the options of the model', () => {
     return out;
   };
 
-  it.each(['dense', 'top1', 'top2', 'standard', 'shared', 'scmoe', 'dgmoe'])('select kind %s', async (kind) => {
-    expect(await built('--kind', kind)).toContain(`model: ${kind} GPT`);
-  });
+  it.each(['dense', 'top1', 'top2', 'standard', 'shared', 'scmoe', 'dgmoe', 'farskip'])(
+    'select kind %s',
+    async (kind) => {
+      expect(await built('--kind', kind)).toContain(`model: ${kind} GPT`);
+    },
+  );
 
   it.each(['pos1', 'pos2', 'pos3'])('select position %s', async (position) => {
     const out = await built('--kind', 'scmoe', '--position', position, '--first-position', 'pos1', '--post-norm');

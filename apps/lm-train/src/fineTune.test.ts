@@ -2,10 +2,10 @@ import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { useBackend, readSafetensors } from '@scmoe/tensor';
-import { temporaryFolder } from '@scmoe/testing';
+import { referenceGguf, temporaryFolder } from '@scmoe/testing';
 
 import { lmTrain } from './testing/lmTrain.js';
-import { tinyPretrained } from './testing/tinyPretrained.js';
+import { tinyPretrained, tinyWords } from './testing/tinyPretrained.js';
 import { tinyRun } from './testing/tinyRun.js';
 
 const folder = temporaryFolder();
@@ -102,6 +102,39 @@ describe('fine-tuning a folder of transformers', () => {
     const { code, err } = await lmTrain('train', ...options, ...wrong);
     expect(err).toMatch(message);
     expect(code).toBeGreaterThan(0);
+  });
+
+  it('takes a file of GGUF, with the tokenizer beside it or one that is named', async () => {
+    const file = join(folder.path, 'gguf', 'model.gguf');
+    cpSync(referenceGguf('types'), file);
+    const alone = await lmTrain('generate', file, '--prompt', 'a');
+    expect(alone.err).toMatch(/model\.gguf: expected the tokenizer\.json of the model beside it, .*--tokenizer <path>/);
+    expect(alone.code).toBe(2);
+    const words = join(folder.path, 'words', 'tokenizer.json');
+    tinyWords(words);
+    const how = ['--prompt', 'a b', '--max-tokens', '3', '--temperature', '0'];
+    const named = await lmTrain('generate', file, '--tokenizer', words, ...how);
+    expect([named.code, named.out.slice(0, 3)]).toEqual([0, 'a b']);
+    cpSync(words, join(folder.path, 'gguf', 'tokenizer.json'));
+    expect((await lmTrain('generate', file, ...how)).out).toBe(named.out);
+    const measured = await lmTrain('eval', file, '--data', text, '--eval-batches', '1');
+    expect(lossOf(measured.out)).toBeGreaterThan(0);
+    const tuned = await lmTrain(
+      'train',
+      ...options,
+      '--init',
+      file,
+      '--steps',
+      '1',
+      '--lora-rank',
+      '2',
+      '--sequence-length',
+      '16',
+    );
+    expect([tuned.code, tuned.err]).toEqual([0, '']);
+    expect(tuned.out).toMatch(/start: \S+model\.gguf; trained: adapters of 14 matrices/);
+    const other = await lmTrain('eval', runOf(tuned.out), '--data', text, '--tokenizer', words);
+    expect(other.err).toMatch('expected no --tokenizer, for a run has its own');
   });
 
   it('needs a folder for adapters', async () => {

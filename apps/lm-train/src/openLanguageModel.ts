@@ -25,6 +25,8 @@ export function descriptionIn({ checkpoint }: OpenedModel<LanguageTypes>): DataD
 export interface OpenOptions extends RuntimeOptions {
   /** Folder of PEFT with an adapter, which is merged; for folders of transformers. */
   adapter?: string;
+  /** Path of a tokenizer.json in place of the folder's own, or of the one beside a file of GGUF. */
+  tokenizer?: string;
 }
 
 /** A model with its tokenizer, and which tokens end and begin its texts. */
@@ -35,7 +37,7 @@ export interface OpenedLanguageModel extends OpenedModel<LanguageTypes> {
   addSpecialTokens: boolean;
 }
 
-/** Loads the model of a checkpoint or run folder, or of a folder of transformers, with its tokenizer, and says what it took. */
+/** Loads the model of a checkpoint or run folder, of a folder of transformers, or of a file of GGUF, with its tokenizer, and says what it took. */
 export async function openLanguageModel(
   path: string,
   options: OpenOptions,
@@ -44,6 +46,7 @@ export async function openLanguageModel(
 ): Promise<OpenedLanguageModel> {
   const isPublic = path !== 'latest' && (await isPretrainedFolder(path));
   if (isPublic && experts) throw storeOfPublicModel(path);
+  expectTokenizerFor(path, { isPublic, ...options });
   const trained = isPublic
     ? await openPretrained(path, options, terminal)
     : await openTrainedModel(program, path, options, terminal, experts);
@@ -54,7 +57,7 @@ export async function openLanguageModel(
   return { ...trained, tokenizer, endTokens: [...generationTokens(model).eos, ...own], addSpecialTokens: isPublic };
 }
 
-/** A folder of transformers, with the settings that measuring it needs. */
+/** A folder of transformers or a file of GGUF, with the settings that measuring it needs. */
 export async function openPretrained(
   path: string,
   options: OpenOptions,
@@ -62,7 +65,7 @@ export async function openPretrained(
 ): Promise<OpenedModel<LanguageTypes>> {
   say(terminal, await startBackend(options));
   const { model, tokenizer } = await asUserError(async () => {
-    const found = await readHuggingFaceTokenizer(path);
+    const found = await readHuggingFaceTokenizer(options.tokenizer ?? path);
     const loaded = await loadPretrained(path, { as: LanguageModel });
     if (options.adapter !== undefined) await loadAdapter(loaded, options.adapter);
     return { model: loaded, tokenizer: found };
@@ -74,6 +77,15 @@ export async function openPretrained(
   const settings = { batchSize: 4, sequenceLength: Math.min(sequenceLength, 256), validationFraction: 0.1 };
   const checkpoint = { path, dataDescription: description as unknown as JsonObject };
   return { model, settings: settings as Settings, checkpoint };
+}
+
+/** @throws UserError where a tokenizer is named for a run, which has its own */
+export function expectTokenizerFor(
+  path: string,
+  { isPublic, tokenizer }: Pick<OpenOptions, 'tokenizer'> & { isPublic: boolean },
+): void {
+  if (isPublic || tokenizer === undefined) return;
+  throw new UserError(`${path}: expected no --tokenizer, for a run has its own.`, { exitCode: 2 });
 }
 
 function storeOfPublicModel(path: string): UserError {

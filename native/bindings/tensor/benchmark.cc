@@ -9,7 +9,7 @@
 using namespace scmoe;
 
 /// Warm, and without JavaScript between the calls: what the products of the backend are compared with.
-SCMOE_EXPORT(benchmarkProduct) {
+SCMOE_EXPORT_UNCAPTURED(benchmarkProduct) {
   const int64_t m = args.m, n = args.n, k = args.k;
   const auto repeats = static_cast<size_t>(args.repeats);
   const size_t bytes = static_cast<size_t>(m * k + k * n + m * n) * sizeof(float);

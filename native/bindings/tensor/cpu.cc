@@ -5,7 +5,7 @@ using namespace scmoe;
 
 /// Empty string, or which instruction sets the kernels use that this CPU lacks. Bindings are compiled without -march,
 /// so this runs where a kernel would end the process with an illegal instruction.
-SCMOE_EXPORT(cpuProblem) {
+SCMOE_EXPORT_UNCAPTURED(cpuProblem) {
   std::string missing;
 #if defined(__x86_64__)
   __builtin_cpu_init();

@@ -5,25 +5,25 @@
 
 using namespace scmoe;
 
-SCMOE_EXPORT(gemmProblem) { return toJs(call.env(), gemmProblem()); }
-SCMOE_EXPORT(gemmName) { return toJs(call.env(), gemmName()); }
-SCMOE_EXPORT(oneDnnVersion) { return toJs(call.env(), oneDnnVersion()); }
-SCMOE_EXPORT(hasBf16) { return toJs(call.env(), hasBf16()); }
+SCMOE_EXPORT_UNCAPTURED(gemmProblem) { return toJs(call.env(), gemmProblem()); }
+SCMOE_EXPORT_UNCAPTURED(gemmName) { return toJs(call.env(), gemmName()); }
+SCMOE_EXPORT_UNCAPTURED(oneDnnVersion) { return toJs(call.env(), oneDnnVersion()); }
+SCMOE_EXPORT_UNCAPTURED(hasBf16) { return toJs(call.env(), hasBf16()); }
 
-SCMOE_EXPORT(setThreads) {
+SCMOE_EXPORT_UNCAPTURED(setThreads) {
   setThreads(static_cast<int>(args.count));
   return nullptr;
 }
-SCMOE_EXPORT(getThreads) { return toJs(call.env(), static_cast<double>(threads())); }
+SCMOE_EXPORT_UNCAPTURED(getThreads) { return toJs(call.env(), static_cast<double>(threads())); }
 
-SCMOE_EXPORT(setBf16) {
+SCMOE_EXPORT_UNCAPTURED(setBf16) {
   setPrecision(args.on ? Precision::kBf16 : Precision::kFloat32);
   return nullptr;
 }
 
 static void release(napi_env, void* data, void*) { alignedFree(data); }
 
-SCMOE_EXPORT(allocate) {
+SCMOE_EXPORT_UNCAPTURED(allocate) {
   const auto bytes = static_cast<size_t>(args.bytes);
   void* memory = alignedAllocate(bytes);
   napi_value result;

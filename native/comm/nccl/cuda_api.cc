@@ -1,7 +1,7 @@
 #include "comm/nccl/cuda_api.h"
 
 #include "comm/error.h"
-#include "comm/nccl/shared_library.h"
+#include "core/shared_library.h"
 
 namespace scmoe::comm {
 

@@ -1,6 +1,6 @@
 #include "comm/nccl/nccl_api.h"
 
-#include "comm/nccl/shared_library.h"
+#include "core/shared_library.h"
 
 namespace scmoe::comm {
 

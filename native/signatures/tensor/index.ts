@@ -2,6 +2,7 @@ import type { Functions } from '../Signature.js';
 import { adamw } from './adamw.js';
 import { attention } from './attention.js';
 import { binary } from './binary.js';
+import { capture } from './capture.js';
 import { convolution } from './convolution.js';
 import { copy } from './copy.js';
 import { crossEntropy } from './crossEntropy.js';
@@ -23,6 +24,7 @@ export const tensorSignatures = {
   adamw,
   attention,
   binary,
+  capture,
   convolution,
   copy,
   crossEntropy,
@@ -45,6 +47,7 @@ export type TensorFunctions = Functions<
   typeof adamw &
     typeof attention &
     typeof binary &
+    typeof capture &
     typeof convolution &
     typeof copy &
     typeof crossEntropy &

@@ -37,6 +37,8 @@ export { blockDropoutStreams, type BlockCache, type BlockContext } from './stage
 export { blockOperators, type BlockValues } from './stages/block/blockOperators.js';
 export { blockSpecs, initializeBlock } from './stages/block/blockSpecs.js';
 export { runBlock, type BlockResult, type RunBlockOptions } from './stages/block/runBlock.js';
+export { joinPending, type FarSkipContext, type Pending } from './stages/farSkip/Pending.js';
+export { LateValue } from './plan/LateValue.js';
 export { mixtureOfExperts, MixtureOfExperts } from './tfLayers/MixtureOfExperts.js';
 export type { CorrectionBiasArgs } from './tfLayers/correctionBias.js';
 export { dgMoE, DgMoE } from './tfLayers/DgMoE.js';
@@ -67,7 +69,10 @@ export {
 } from './moe/expertShard.js';
 export { LocalDispatcher } from './moe/LocalDispatcher.js';
 export { moeLayerOperators, moeSpecs, type MoeLayerValues, type ResolvedMoeLayer } from './moe/moeLayerOperators.js';
+export { gateSpecs } from './moe/moeOperators.js';
 export type { MoeContext } from './moe/moeSublayer.js';
+export type { RouteAhead } from './moe/RouteAhead.js';
+export { chunkRouting, type ChunkedRouting, type ChunkOptions } from './moe/chunkRouting.js';
 export { runMoe, type MoeResult, type RunMoeOptions } from './moe/runMoe.js';
 export { dropoutStreams, type PairCache, type PairContext } from './stages/pair/PairContext.js';
 export type { RunStageOptions, StageResult } from './stages/runStage.js';

@@ -6,6 +6,8 @@ registerBackend();
 registerGradients();
 registerFileHandlers();
 
+export { canCapture, captureKernels, type CaptureInputs, type CaptureResult } from './capture/captureKernels.js';
+export { CapturedKernels } from './capture/CapturedKernels.js';
 export { backendName } from './backend/kernel.js';
 export { findAddon } from './addon/loadAddon.js';
 export { useBackend, type BackendOptions, type BackendReport, type Precision } from './useBackend/useBackend.js';
@@ -40,7 +42,14 @@ export { globalNorm } from './optim/globalNorm.js';
 export { isWeight } from './optim/isWeight.js';
 export { Muon, type MuonOptions } from './optim/muon.js';
 export { orthogonalize } from './optim/orthogonalize.js';
-export { activateComposed, activations, type Activation, type ExpertActivation } from './ops/activation.js';
+export {
+  activateComposed,
+  activations,
+  gluComposed,
+  type Activation,
+  type ClampedGlu,
+  type ExpertActivation,
+} from './ops/activation.js';
 export { dropout, dropoutComposed, type DropoutOptions } from './ops/dropout.js';
 export { embedding, embeddingComposed } from './ops/embedding.js';
 export { layerNorm, layerNormComposed, type NormOptions } from './ops/layerNorm.js';

@@ -1,4 +1,4 @@
-"""python -m generate make FOLDER | check [--thorough] | make-checkpoints FOLDER [NAME...] | list-checkpoints | make-adapters FOLDER | make-templates"""
+"""python -m generate make FOLDER | check [--thorough] | make-checkpoints FOLDER [NAME...] | list-checkpoints | make-adapters FOLDER | make-gguf FOLDER | make-templates"""
 
 import argparse
 from pathlib import Path
@@ -25,6 +25,8 @@ def main():
     commands.add_parser("list-checkpoints", help="write the index of the repository's checkpoints")
     adapting = commands.add_parser("make-adapters", help="draw low-rank adapters of the checkpoints with peft")
     adapting.add_argument("folder", type=Path)
+    packing = commands.add_parser("make-gguf", help="write checkpoints as files of GGUF with gguf-py")
+    packing.add_argument("folder", type=Path)
     commands.add_parser("make-templates", help="render the chat templates of the repository again")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -45,6 +47,11 @@ def main():
         from .make_adapters import make_adapters
 
         make_adapters(ROOT / "checkpoints", options.folder)
+        return
+    if options.command == "make-gguf":
+        from .make_gguf import make_gguf
+
+        make_gguf(ROOT / "checkpoints", options.folder)
         return
     if options.command == "list-checkpoints":
         list_checkpoints(ROOT / "checkpoints")

@@ -10,7 +10,7 @@ import torch
 import transformers
 from safetensors.torch import save_file
 
-from . import store
+from . import mxfp4, store
 from .check.checkpoint import PLAIN, compute, gradients_on_disk, greedy, load
 from .checkpoint_cases import CASES
 
@@ -26,7 +26,8 @@ def make_checkpoints(folder, names):
         make_checkpoint(name, CASES[name], folder / name)
 
 
-def make_checkpoint(model_type, settings, path):
+def make_checkpoint(name, settings, path):
+    model_type, is_packed = name.removesuffix("-mxfp4"), name.endswith("-mxfp4")
     config = transformers.AutoConfig.for_model(model_type, **settings)
     if hasattr(config, "router_aux_loss_coef"):
         config.router_aux_loss_coef = 0.0
@@ -35,6 +36,7 @@ def make_checkpoint(model_type, settings, path):
         torch.manual_seed(seed)
         model = model_class._from_config(config, **PLAIN).eval()
         draw_weights(model)
+        packed = is_packed and mxfp4.draw_packed(model)
         ids = torch.randint(3, config.vocab_size, (2, 14))
         if is_robust(model, ids):
             break
@@ -43,6 +45,8 @@ def make_checkpoint(model_type, settings, path):
     model.save_pretrained(path)
     # As it is read from the files.
     write_reference(load(path), ids, path)
+    if is_packed:
+        mxfp4.pack(path, packed)
 
 
 def draw_weights(model):

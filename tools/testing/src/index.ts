@@ -21,9 +21,10 @@ export {
   type Reference,
   type ReferenceConfig,
 } from './reference.js';
-export { referenceAdapter, referenceCheckpoint, unreadCheckpoints } from './referenceCheckpoint.js';
+export { referenceAdapter, referenceCheckpoint, referenceGguf, unreadCheckpoints } from './referenceCheckpoint.js';
 export { referenceTokenizers, type TokenizedText } from './referenceTokenizers.js';
 export { runRanks, sendResult, type ServeStore } from './runRanks.js';
 export { itOnSmallDisk, withSmallDisk } from './smallDisk.js';
 export { listeningAddresses, sendStrangers, type Address, type Strangers } from './strangers.mjs';
 export { temporaryFolder, temporaryFolderForEach } from './temporaryFolder.js';
+export { useTestTensorFlow } from './useTestTensorFlow.js';

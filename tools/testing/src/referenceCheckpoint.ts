@@ -27,6 +27,17 @@ export function referenceAdapter(name: string): string {
   throw new Error(`reference adapter: expected one of ${readdirSync(join(root, 'adapters')).join(', ')}, got ${name}`);
 }
 
+/**
+ * Path of the reference file of GGUF `name`, as gguf-py writes it.
+ *
+ * @throws Error where there is no such file.
+ */
+export function referenceGguf(name: string): string {
+  const path = join(root, 'gguf', name, 'model.gguf');
+  if (existsSync(path)) return path;
+  throw new Error(`reference GGUF: expected one of ${readdirSync(join(root, 'gguf')).join(', ')}, got ${name}`);
+}
+
 /** Names of the reference checkpoints that no test reads, each with the reason. */
 export function unreadCheckpoints(): Record<string, string> {
   return JSON.parse(readFileSync(join(root, 'unread.json'), 'utf8')) as Record<string, string>;

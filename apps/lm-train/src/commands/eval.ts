@@ -2,15 +2,20 @@ import { isPretrainedFolder } from '@scmoe/models';
 import { evalCommand } from '@scmoe/run';
 
 import { loadData } from '../data/loadData.js';
-import { descriptionIn, openPretrained } from '../openLanguageModel.js';
+import { descriptionIn, expectTokenizerFor, openPretrained, type OpenOptions } from '../openLanguageModel.js';
 import { expertStore } from '../options/expertStoreOptions.js';
+import { tokenizerOption } from '../options/tokenizerOption.js';
 import { program } from '../program.js';
 
 /** The command that measures a trained model. */
 export const evaluation = evalCommand(program, {
   description: 'Measure how well a trained model predicts text.',
-  openOther: async (path, options, terminal) =>
-    path !== 'latest' && (await isPretrainedFolder(path)) ? openPretrained(path, options, terminal) : undefined,
+  openOther: async (path, options: OpenOptions, terminal) => {
+    const isPublic = path !== 'latest' && (await isPretrainedFolder(path));
+    expectTokenizerFor(path, { isPublic, ...options });
+    return isPublic ? openPretrained(path, options, terminal) : undefined;
+  },
+  options: [tokenizerOption()],
   dataHelp: "text file or folder, all of it (default: the validation split of the run's data)",
   openData: (trained, path) =>
     loadData({

@@ -11,12 +11,13 @@ import { weightFormats, type WeightFormat } from '@scmoe/tensor';
 import { Command, Option } from 'commander';
 
 import { openLanguageModel } from '../openLanguageModel.js';
+import { tokenizerOption } from '../options/tokenizerOption.js';
 import { expertStore, type ExpertStoreFlags } from '../options/expertStoreOptions.js';
 import { sampleText, type SampleTextOptions } from '../sampleText.js';
 
 type GenerateOptions = RuntimeOptions &
   SampleTextOptions &
-  ExpertStoreFlags & { prompt: string; adapter?: string; weightFormat: WeightFormat };
+  ExpertStoreFlags & { prompt: string; adapter?: string; tokenizer?: string; weightFormat: WeightFormat };
 
 const collected = (text: string, before: string[] = []) => [...before, text];
 
@@ -24,8 +25,13 @@ const collected = (text: string, before: string[] = []) => [...before, text];
 export function generateCommand(terminal: Terminal): Command {
   const command = new Command('generate')
     .description('Write text with a trained model, token by token. Only the text goes to the standard output.')
-    .argument('[checkpoint]', "checkpoint or run folder, a folder of transformers, or 'latest'", 'latest')
+    .argument(
+      '[checkpoint]',
+      "checkpoint or run folder, a folder of transformers, a file of GGUF, or 'latest'",
+      'latest',
+    )
     .option('--adapter <folder>', 'with a folder of transformers: adapters of PEFT')
+    .addOption(tokenizerOption())
     .option('--prompt <text>', 'text to go on from (default: the start of a document)', '')
     .option('--max-tokens <n>', 'tokens to write at most', wholeNumber(1), 500)
     .option('--temperature <x>', 'sharpness of the choice; 0: always the likeliest token', realNumber(0), 0.8)

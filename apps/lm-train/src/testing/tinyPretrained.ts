@@ -1,5 +1,5 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 import { Gpt, savePretrained } from '@scmoe/models';
 
@@ -55,4 +55,20 @@ export async function tinyPretrained(folder: string): Promise<void> {
   };
   writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer));
   writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ eos_token: '</s>' }));
+}
+
+/** Writes a tokenizer of 40 words: a and b, and whatever else is one. */
+export function tinyWords(path: string): void {
+  const words = Array.from({ length: 40 }, (_, id) => ['a', 'b', '</s>'][id] ?? `w${id}`);
+  const tokenizer = {
+    version: '1.0',
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: { type: 'Whitespace' },
+    post_processor: null,
+    decoder: null,
+    model: { type: 'WordLevel', vocab: Object.fromEntries(words.map((word, id) => [word, id])), unk_token: 'a' },
+  };
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, JSON.stringify(tokenizer));
 }

@@ -12,6 +12,7 @@ interface ServeFlags {
   name?: string;
   apiKeyFile?: string;
   chatTemplate?: string;
+  tokenizer?: string;
   maxSequences: number;
   maxWaiting: number;
   maxTokens?: number;
@@ -33,7 +34,10 @@ interface ServeFlags {
 export function serveCommand(terminal: Terminal): Command {
   return new Command('serve')
     .description("Serves a language model over HTTP, for clients of OpenAI's API.")
-    .argument('<folder>', 'a run folder or checkpoint of lm-train, or a folder of Hugging Face transformers')
+    .argument(
+      '<folder>',
+      'a run folder or checkpoint of lm-train, a folder of Hugging Face transformers, or a file of GGUF',
+    )
     .addOption(
       new Option('--host <address>', 'address to listen on; any but loopback needs an API key').default('127.0.0.1'),
     )
@@ -41,6 +45,7 @@ export function serveCommand(terminal: Terminal): Command {
     .option('--name <name>', 'name under which clients ask for the model (default: that of the folder)')
     .option('--api-key-file <file>', 'file with the key that clients bring (default: $SCMOE_API_KEY, or no key)')
     .option('--chat-template <file>', "Jinja template of chats in place of the folder's own")
+    .option('--tokenizer <path>', 'tokenizer.json in place of the one of a folder, or beside a file of GGUF')
     .option('--max-sequences <n>', 'texts generated at once', wholeNumber(1), 16)
     .option('--max-waiting <n>', 'texts that wait; further requests get status 429', wholeNumber(0), 256)
     .option(
@@ -95,7 +100,18 @@ async function serve(folder: string, flags: ServeFlags, terminal: Terminal): Pro
   const say = (line: string) => terminal.err.write(`${line}\n`);
   // What other commands have no use for is loaded here: models, tokenizers, the HTTP server.
   const { checkServerOptions, openServedModel, startBackend, startServer } = await import('@scmoe/serve');
-  const { host, port, name, chatTemplate, maxSequences, maxWaiting, maxTokens, chunkTokens, prefixCacheTokens } = flags;
+  const {
+    host,
+    port,
+    name,
+    chatTemplate,
+    tokenizer,
+    maxSequences,
+    maxWaiting,
+    maxTokens,
+    chunkTokens,
+    prefixCacheTokens,
+  } = flags;
   const apiKey = await apiKeyOf(flags);
   const options = {
     ...{ host, port, maxSequences, maxWaiting, chunkTokens, prefixCacheTokens },
@@ -112,6 +128,7 @@ async function serve(folder: string, flags: ServeFlags, terminal: Terminal): Pro
     ...(experts && { experts }),
     ...(name !== undefined && { name }),
     ...(chatTemplate !== undefined && { chatTemplateFile: chatTemplate }),
+    ...(tokenizer !== undefined && { tokenizerPath: tokenizer }),
     weightFormat: flags.weightFormat,
   });
   const server = await startServer(served, options);

@@ -60,7 +60,7 @@ export class RecordingDispatcher implements Dispatcher<ExpertBatch, { rows: tf.T
     return this.local.decode(rows, routing);
   }
 
-  /** Gives what was recorded since it was last asked, in the order of the model's `routerNames`. */
+  /** Gives what was recorded since it was last asked, in the order of the model's `expertPasses`. */
   take(): RecordedRouting[] {
     const taken = this.recorded;
     this.recorded = [];

@@ -15,8 +15,7 @@ export async function measureExperts(
   batches: Iterable<{ batch: TokenBatch }>,
 ): Promise<ExpertStatistics[]> {
   const dispatcher = new RecordingDispatcher();
-  // `block1.router (2 of 2)`
-  const layers = model.routerNames.map((name) => name.replace(/\.router( \(.*\))?$/, ''));
+  const layers = model.expertPasses;
   const counters = new Map<string, LayerCounter>();
   for (const { batch } of batches) {
     const { routings, logits, loadBalance } = model.forward(batch.ids, { dispatcher });

@@ -28,8 +28,7 @@ export async function traceRoutes(
 ): Promise<LayerRoutes[]> {
   const { numExperts } = model;
   const dispatcher = new RecordingDispatcher();
-  // `block1.router (2 of 2)`
-  const layers = model.routerNames.map((name) => name.replace(/\.router( \(.*\))?$/, ''));
+  const layers = model.expertPasses;
   const routings = layers.map(() => [] as Routes[]);
   for (const { batch } of batches) {
     const { routings: passed, logits, loadBalance } = model.forward(batch.ids, { dispatcher });

@@ -170,6 +170,10 @@ describe('placeExperts', () => {
     await expect(placeExperts({ checkpoint: at('groups'), texts: texts() })).rejects.toThrow(
       /expected experts in one group, whose order means nothing, got 4/,
     );
+    await saveModel(at('ahead'), { routerAhead: true, steps: 1 });
+    await expect(placeExperts({ checkpoint: at('ahead'), texts: texts() })).rejects.toThrow(
+      /expected a router in each layer, whose experts can be placed by themselves, got none in block0: one before/,
+    );
   });
 
   it('leaves no tensor behind', async () => {

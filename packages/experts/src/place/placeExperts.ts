@@ -6,7 +6,7 @@ import { openLanguageModel } from '../stored/openLanguageModel.js';
 import { openText, type ModelText } from '../stored/openText.js';
 import { saveExperts } from '../stored/saveExperts.js';
 import { expectAbsent } from '../stored/saveRun.js';
-import { openStoredExperts } from '../stored/StoredExperts.js';
+import { expectOwnRouters, openStoredExperts } from '../stored/StoredExperts.js';
 import { affinitiesOf, coChoicesOf, trafficOf } from './counts.js';
 import { measurePlacement, type PlacementMeasures } from './measurePlacement.js';
 import type { Placement } from './placements.js';
@@ -84,6 +84,7 @@ export async function placeExperts({
     throw wrong(`nodes: expected a divisor of the ${ranks} ranks, got ${nodes}.`);
   if (out !== undefined) await expectAbsent(out);
   const stored = await openStoredExperts(checkpoint);
+  expectOwnRouters(stored, 'placed');
   const { numExperts, numGroups = 1 } = stored.moe;
   if (numExperts % ranks !== 0)
     throw wrong(`texts: expected as many as divide the ${numExperts} experts, one for each rank, got ${ranks}.`);

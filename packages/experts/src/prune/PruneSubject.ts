@@ -14,7 +14,7 @@ import {
 import { openText, readText, type ModelText } from '../stored/openText.js';
 import { readJson, savePublic } from '../stored/publicFolder.js';
 import { saveExperts } from '../stored/saveExperts.js';
-import { openStoredExperts, type StoredExperts } from '../stored/StoredExperts.js';
+import { expectOwnRouters, openStoredExperts, type StoredExperts } from '../stored/StoredExperts.js';
 import type { KeptExperts } from './chooseExperts.js';
 import { prunedModel } from './prunedModel.js';
 import { prunedTensors, type PruneMode } from './prunedTensors.js';
@@ -37,7 +37,10 @@ export interface PruneSubject {
 
 /** @throws UserError where there is no model with experts */
 export async function openPruneSubject(path: string): Promise<PruneSubject> {
-  return (await isPretrainedFolder(path)) ? openPublic(path) : ofRun(await openStoredExperts(path));
+  if (await isPretrainedFolder(path)) return openPublic(path);
+  const stored = await openStoredExperts(path);
+  expectOwnRouters(stored, 'pruned');
+  return ofRun(stored);
 }
 
 async function ofRun(stored: StoredExperts): Promise<PruneSubject> {

@@ -277,6 +277,10 @@ describe('pruneExperts', () => {
     await expect(pruneExperts({ checkpoint: dense, prune: 1 })).rejects.toThrow(
       /expected a model with routed experts, got one of none/,
     );
+    const ahead = await saveModel(run('ahead'), { routerAhead: true, steps: 1 });
+    await expect(pruneExperts({ checkpoint: ahead, prune: 1, criterion: 'random' })).rejects.toThrow(
+      /expected a router in each layer, whose experts can be pruned by themselves, got none in block0/,
+    );
     const other = await saveModel(run('other'), { numExperts: 4, steps: 1 });
     await expect(pruneExperts({ checkpoint, before: other, prune: 1 })).rejects.toThrow(
       /expected a router \(16, 8\) of block0, as .* has, got \(16, 4\)/,

@@ -19,7 +19,7 @@ import type { ExpertStore } from './ExpertStore.js';
 
 /**
  * When experts are read: `known` as soon as their route is known, which in a layer with a shortcut is an attention and an MLP
- * before they are needed; `guess` besides those that the router of the next layer would choose for what this one has read;
+ * before they are needed, and with a router ahead before the first block; `guess` besides those that the router of the next layer would choose for what this one has read;
  * `none` when they are needed.
  */
 export type Prefetch = 'known' | 'guess' | 'none';
@@ -43,16 +43,23 @@ export function storedExperts(
   { prefetch = 'known' }: { prefetch?: Prefetch } = {},
 ): ModelExpertSource {
   expectOneOf('prefetch', prefetch, prefetches);
-  const made = new Map<number, StageExperts>();
+  const made = new Map<number, StageExperts & { source: StoredLayer }>();
+  const stageOf = (index: number, model: Model) => {
+    const found = made.get(index);
+    if (found) return found;
+    const source = new StoredLayer(store, prefetch, index, model);
+    // DGMoE has two ways through its experts, and no plan but the sequential one.
+    const stage = { source, ...(!source.moe.dual && { plan: latePlan() }) };
+    made.set(index, stage);
+    return stage;
+  };
   return {
-    stage(index, model) {
-      const found = made.get(index);
-      if (found) return found;
-      const source = new StoredLayer(store, prefetch, index, model);
-      // DGMoE has two ways through its experts, and no plan but the sequential one.
-      const stage = { source, ...(!source.moe.dual && { plan: latePlan() }) };
-      made.set(index, stage);
-      return stage;
+    stage: stageOf,
+    routeAhead: (routing, model) => {
+      const experts = chosen(routing.counts);
+      // In the order of use, which is what Belady's choice goes by.
+      for (const [index, { config }] of model.stages.entries())
+        if (config.moe) stageOf(index, model).source.routed(experts);
     },
   };
 }
@@ -80,10 +87,15 @@ class StoredLayer implements ExpertSource {
   }
 
   routeKnown(routing: Routing, s: tf.Tensor): void {
-    if (this.prefetch === 'none') return;
-    this.store.routeKnown(this.layer, chosen(routing.counts));
-    this.isKnown = true;
+    this.routed(chosen(routing.counts));
     if (this.prefetch === 'guess' && this.next) this.guess(s, this.next);
+  }
+
+  /** Hears which experts the tokens of this pass need. */
+  routed(experts: readonly number[]): void {
+    if (this.prefetch === 'none') return;
+    this.store.routeKnown(this.layer, experts);
+    this.isKnown = true;
   }
 
   compute({ rows, counts, capacity }: ExpertBatch): tf.Tensor2D {
@@ -114,7 +126,10 @@ class StoredLayer implements ExpertSource {
   private computeExpert(expert: number, rows: tf.Tensor2D): tf.Tensor2D {
     return this.store.with(this.layer, expert, (weights) => {
       const experts = weights as unknown as SwigluExperts | TwoLayerExperts;
-      return groupedFfn(rows, tf.tensor1d([rows.shape[0]], 'int32'), experts, { activation: this.moe.activation });
+      return groupedFfn(rows, tf.tensor1d([rows.shape[0]], 'int32'), experts, {
+        activation: this.moe.activation,
+        clampedGlu: this.moe.clampedGlu,
+      });
     });
   }
 

@@ -20,9 +20,7 @@ export interface StoredExperts {
  */
 export async function openStoredExperts(path: string): Promise<StoredExperts> {
   const checkpoint = await loadWholeCheckpoint(await findCheckpoint(path), { isSharded: isExpertParameter });
-  const layers = Object.keys(checkpoint.parameters).flatMap(
-    (name) => /^(.*)\.router\.(weight|similarity)$/.exec(name)?.[1] ?? [],
-  );
+  const layers = layersWithExperts(Object.keys(checkpoint.parameters));
   if (layers.length === 0)
     throw new UserError(`${checkpoint.path}: expected a model with routed experts, got one of none.`);
   const moe = configOfSettings(moeOptions, checkpoint.index.config) as unknown as MoeConfig;
@@ -32,6 +30,30 @@ export async function openStoredExperts(path: string): Promise<StoredExperts> {
       `${checkpoint.path}: checkpoint.json: config: numExperts: expected ${numExperts}, as many as it stores, got ${moe.numExperts}.`,
     );
   return { checkpoint, moe: { ...moe, numExperts }, layers };
+}
+
+/** The layers with experts, by the names of a model's parameters: what stands before `.experts`. */
+export function layersWithExperts(names: readonly string[]): string[] {
+  return [...new Set(names.flatMap((name) => /^(.*)\.experts\.[^.]+$/.exec(name)?.[1] ?? []))];
+}
+
+/**
+ * Makes sure that every layer has a router of its own.
+ *
+ * @param what what has to be done, to each layer by itself
+ * @throws UserError where one router chooses for all of them
+ */
+export function expectOwnRouters(
+  { checkpoint, layers }: Pick<StoredExperts, 'checkpoint' | 'layers'>,
+  what: string,
+): void {
+  const { path, parameters } = checkpoint;
+  const without = layers.find((layer) => !Object.keys(parameters).some((name) => name.startsWith(`${layer}.router.`)));
+  if (without === undefined) return;
+  throw new UserError(
+    `${path}: expected a router in each layer, whose experts can be ${what} by themselves, got none in ${without}: one before the first block chooses for all (--router-ahead).`,
+    { exitCode: 2 },
+  );
 }
 
 function storedExperts({ path, parameters }: Checkpoint, layer: string): number {

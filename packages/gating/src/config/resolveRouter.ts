@@ -21,6 +21,8 @@ export function resolveRouter(config: RouterConfig, defaults: { topK?: number } 
       topKGroups: numGroups === 1 ? 1 : undefined,
     },
   });
+  const hasPlace = !router.logitBias || router.logits === 'linear';
+  expectThat(hasPlace, 'logitBias', `false with logits '${router.logits}'`, router.logitBias);
   checkTopK(router);
   checkGroups(router);
   if (router.routing === 'expertChoice') checkExpertChoice(router);

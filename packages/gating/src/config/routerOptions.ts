@@ -65,6 +65,8 @@ export const routerOptions = {
   },
   /** Width of that projection. */
   cosineWidth: { type: 'integer', minimum: 1, default: 256, help: 'width that tokens are projected to for the cosine' },
+  /** Add a learned number per expert to the logits of a linear gate (gpt-oss). */
+  logitBias: { type: 'boolean', default: false, flag: false, help: 'learned biases of the logits' },
   /** Bound on the size of the logits, b tanh(logit / b), as in Grok (`router_logit_softcapping`); 0: none. */
   logitSoftCap: { type: 'number', minimum: 0, default: 0, help: 'bound b on the logits, b tanh(logit / b); 0: none' },
   /** Add normal noise of a learned size to the logits in training. */

@@ -13,6 +13,12 @@ describe('routerSpecs', () => {
     });
   });
 
+  it('has a number for every expert with biases of the logits', () => {
+    expect(routerSpecs(16, resolveRouter({ numExperts: 6, logitBias: true }))).toMatchObject({
+      bias: { shape: [6], initial: 'zeros' },
+    });
+  });
+
   it('has a projection, a vector for every expert and a temperature for a cosine gate', () => {
     expect(routerSpecs(16, resolveRouter({ numExperts: 6, logits: 'cosine', cosineWidth: 4 }))).toEqual({
       'projection.weight': { shape: [16, 4], initial: 'normal' },

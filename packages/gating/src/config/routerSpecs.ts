@@ -10,17 +10,20 @@ export interface RouterParameterSpec {
 export const routerStreams = 2;
 
 /**
- * The parameters of a router for tokens of width d, by name: `weight` (d, M) of a linear gate; `projection.weight`
+ * The parameters of a router for tokens of width d, by name: `weight` (d, M) of a linear gate, with a `bias` (M) or none; `projection.weight`
  * (d, w), `projection.bias` (w), `similarity` (w, M) and `temperature` (1) of a cosine gate; `noise` (d, M) of a noisy
  * one, which starts at zero: noise of size softplus(0) = 0.69 for every expert; `correctionBias` (M). M counts all
  * experts, also those that compute nothing.
  */
 export function routerSpecs(d: number, router: ResolvedRouter): Record<string, RouterParameterSpec> {
-  const { logits: gate, cosineWidth, noisy, correctionBias, numExperts, numZeroExperts } = router;
+  const { logits: gate, cosineWidth, noisy, logitBias, correctionBias, numExperts, numZeroExperts } = router;
   const all = numExperts + numZeroExperts;
   return {
     ...(gate === 'linear'
-      ? { weight: { shape: [d, all], initial: 'normal' } }
+      ? {
+          weight: { shape: [d, all], initial: 'normal' },
+          ...(logitBias && { bias: { shape: [all], initial: 'zeros' } }),
+        }
       : {
           'projection.weight': { shape: [d, cosineWidth], initial: 'normal' },
           'projection.bias': { shape: [cosineWidth], initial: 'zeros' },

@@ -27,7 +27,8 @@ export function routerLogits(
 ): RouterLogits {
   const { logits: form, noisy, logitSoftCap } = router;
   const x = jitterTokens(tokens, router, randomness);
-  const unbounded = form === 'cosine' ? cosineLogits(x, parameters) : product(x, parameters['weight']!);
+  const unbounded =
+    form === 'cosine' ? cosineLogits(x, parameters) : product(x, parameters['weight']!, parameters['bias']);
   const clean = logitSoftCap > 0 ? softCapped(unbounded, logitSoftCap) : unbounded;
   const noise = noisy ? noiseOf(clean.shape, randomness) : undefined;
   if (!noise) return { logits: clean };

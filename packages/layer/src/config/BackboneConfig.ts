@@ -27,6 +27,12 @@ export const normOptions = {
   },
 } as const satisfies OptionSpecs;
 
+const clampedGluOptions = {
+  /** Most that the gate may be, and bound on the size of what it multiplies. */
+  limit: { type: 'number', above: 0, required: true, help: 'bound on gate and up' },
+  alpha: { type: 'number', above: 0, default: 1.702, help: 'what the gate is multiplied with within its sigmoid' },
+} as const satisfies OptionSpecs;
+
 /** Options in which public model families differ from plain multi-head attention and plain residual sums. */
 export const familyOptions = {
   /** Components of a head; heads need not fill the width of the model. */
@@ -49,6 +55,14 @@ export const familyOptions = {
   attentionSinks: { type: 'boolean', default: false, flag: false, help: 'a learned score beside those of the keys' },
   /** The heads' results times sigmoid of a projection of what attention reads, before that to the output (Qwen3-Next). */
   outputGate: { type: 'boolean', default: false, flag: false, help: 'a gate on what attention gives' },
+  /** The form of `swiglu` that gpt-oss has: bounds on gate and up, and a steeper sigmoid. */
+  clampedGlu: {
+    type: 'record',
+    options: clampedGluOptions,
+    optional: true,
+    flag: false,
+    help: "bounds and steepness of gpt-oss's gate",
+  },
   /** Sizes of latent attention (MLA), which takes the place of `numKvHeads`, `headSize` and `rope`. */
   latent: { type: 'record', options: latentOptions, optional: true, flag: false, help: 'sizes of latent attention' },
   /** Sizes of a gated delta network, which takes the place of attention. */
@@ -61,6 +75,17 @@ export const familyOptions = {
   },
   /** Factor on everything that is added to the residual stream (Granite). */
   residualScale: { type: 'number', above: 0, default: 1, flag: false, help: 'factor on what a branch adds' },
+  /**
+   * What the parts of a block read: each all that was added before it (`regular`), or what does not have to be waited for
+   * (`farskip`, FarSkip-Collective, arXiv 2511.11505): attention the residual stream without what the routed experts before it
+   * add, MLP and experts the block's input.
+   */
+  connectivity: {
+    type: 'choice',
+    choices: ['regular', 'farskip'],
+    derived: 'farskip with kind farskip, else regular',
+    help: 'what attention, MLP and experts read: all that was added before, or (farskip) what they need not wait for',
+  },
   /** Norms of what attention, MLP and experts read, or (OLMo 2) of what they add to the residual stream. */
   normPlacement: {
     type: 'choice',
@@ -110,10 +135,13 @@ export function resolveBackbone(config: BackboneConfig): ResolvedBackbone {
       ffnHidden: 4 * dModel,
       ffnBias: defaultFfnBias(activation),
       normEpsilon: defaultEpsilon(norm),
+      connectivity: 'regular',
       headSize: latent ? latent.qkNopeHeadDim + latent.qkRopeHeadDim : wholePart(dModel, numHeads),
     },
   });
-  const { numKvHeads, rope, headSize, window, causal } = backbone;
+  const { numKvHeads, rope, headSize, window, causal, clampedGlu } = backbone;
+  const isGated = clampedGlu === undefined || activation === 'swiglu';
+  expectThat(isGated, 'clampedGlu', `none with activation '${backbone.activation}'`, clampedGlu);
   const fillsModel = config.headSize !== undefined || latent !== undefined || dModel % numHeads === 0;
   expectThat(fillsModel, 'numHeads', `a divisor of dModel = ${dModel}`, numHeads);
   expectThat(numHeads % numKvHeads === 0, 'numKvHeads', `a divisor of numHeads = ${numHeads}`, numKvHeads);

@@ -84,7 +84,7 @@ export interface ResolvedMoe extends ResolvedExperts {
  */
 export function resolveMoe(
   config: BlockMoeConfig,
-  { ffnHidden, activation, ffnBias, causal }: ResolvedBackbone,
+  { ffnHidden, activation, ffnBias, clampedGlu, causal }: ResolvedBackbone,
   { position, sharedNormOf }: { position: Position; sharedNormOf: 'mlp' | 'sharedExpert' },
 ): ResolvedMoe | undefined {
   const defaults = { expertHidden: ffnHidden, sharedHidden: ffnHidden };
@@ -104,6 +104,7 @@ export function resolveMoe(
     ...router,
     activation,
     ffnBias,
+    ...(clampedGlu && { clampedGlu }),
     expertHidden,
     postNorm,
     dual: kind === 'dgmoe',

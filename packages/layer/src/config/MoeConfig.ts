@@ -1,6 +1,6 @@
 import { expectThat } from '@scmoe/errors';
 import { resolveRouter, type OptionSpecs, type ResolvedRouter, type RouterConfig } from '@scmoe/gating';
-import type { ExpertActivation } from '@scmoe/tensor';
+import type { ClampedGlu, ExpertActivation } from '@scmoe/tensor';
 
 /** Options of the experts themselves, beside those of their router. */
 export const expertOptions = {
@@ -31,12 +31,16 @@ export const mixes = sharedExpertOptions.mix.choices;
 export interface ResolvedExperts extends ResolvedRouter {
   activation: ExpertActivation;
   ffnBias: boolean;
+  /** The form of `swiglu` that gpt-oss has. Absent: the plain one. */
+  clampedGlu?: ClampedGlu;
   /** Hidden width of one routed expert. */
   expertHidden: number;
   /** Absent where there is no shared expert. */
   shared?: { hidden: number; mix: Mix };
   /** Every token visits an expert with its shortcut and another with its current activation (DGMoE). */
   dual: boolean;
+  /** Whether a router before the first layer chooses for all: there is none in the layer then. */
+  routedAhead?: boolean;
 }
 
 /** The router of DGMoE, which picks one expert for the shortcut and another for the current activation. */

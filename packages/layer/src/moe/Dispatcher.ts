@@ -23,7 +23,8 @@ export interface Dispatcher<Dispatched extends object = object, Combined extends
   readonly numRanks: number;
   /**
    * Hears of the parts in which a routing travels, in their order, before the first of them starts: what has to be known
-   * of all of them then goes in one exchange. A routing that travels whole needs no word.
+   * of all of them then goes in one exchange, also where they travel in several layers. A routing that travels whole, in one
+   * layer, needs no word.
    */
   prepare(parts: readonly Routing[]): void;
   /** Tokens (T, d) into expert order: (numRows, d). */

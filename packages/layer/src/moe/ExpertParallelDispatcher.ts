@@ -67,7 +67,7 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
   private readonly options: ExchangeOptions;
   // What combine has to know of its dispatch. One entry a layer in progress, gone with its routing.
   private readonly journeys = new WeakMap<tf.DataId, Journey>();
-  // Whose journey is known and not begun.
+  // Whose journey was asked for beforehand: it holds for every dispatch of that routing.
   private readonly prepared = new WeakSet<tf.DataId>();
 
   constructor({ communicator, numExperts, as }: ExpertParallelOptions) {
@@ -83,13 +83,18 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
   }
 
   /**
-   * Takes in which parts a routing travels. Each is a routing over all experts, or, where the ranks have as many each, over as
-   * many of each rank.
+   * Takes in which parts a routing travels, once or in several layers. Each is a routing over all experts, or, where the ranks
+   * have as many each, over as many of each rank.
    *
    * @throws ArgumentError for a part over experts that the ranks do not share evenly; CommError where the exchange of row
    *   counts failed
    */
   prepare(parts: readonly Routing[]): void {
+    this.plan(parts);
+    for (const { counts } of parts) this.prepared.add(counts.dataId);
+  }
+
+  private plan(parts: readonly Routing[]): void {
     const { numRanks, numExperts } = this;
     for (const { counts } of parts) {
       const isWhole = counts.size === numExperts;
@@ -101,10 +106,7 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
     }
     const journeys =
       parts[0]!.capacity > 0 ? parts.map((part) => this.evenJourney(part)) : once(() => this.askForRows(parts));
-    parts.forEach(({ counts: { dataId } }, i) => {
-      this.journeys.set(dataId, journeys[i]!);
-      this.prepared.add(dataId);
-    });
+    parts.forEach(({ counts: { dataId } }, i) => this.journeys.set(dataId, journeys[i]!));
   }
 
   /**
@@ -121,9 +123,8 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
           `dispatch on ${this.here()}: expected a routing over ${this.numExperts} experts, as this dispatcher was made for, got one over ${counts.size}`,
         );
       }
-      this.prepare([routing]);
+      this.plan([routing]);
     }
-    this.prepared.delete(counts.dataId);
     const { sendCounts, recvCounts } = this.journeyOf(routing);
     const rows = filledRows(packed, sendCounts);
     return {

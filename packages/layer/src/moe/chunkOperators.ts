@@ -1,5 +1,5 @@
 import { chunkName } from '@scmoe/scheduler';
-import { splitRows, type ExpertActivation } from '@scmoe/tensor';
+import { splitRows } from '@scmoe/tensor';
 import type * as tf from '@tensorflow/tfjs';
 
 import { sumOfCosts } from '../cost/OperatorCost.js';
@@ -8,7 +8,7 @@ import type { Computation, Exchange, Operator, OperatorCosting } from '../plan/O
 import { chunkRouting, type ChunkedRouting } from './chunkRouting.js';
 import type { Dispatcher } from './Dispatcher.js';
 import type { ExpertSource } from './ExpertSource.js';
-import { runExperts, type MoeValues } from './moeOperators.js';
+import { runExperts, type ExpertForm, type MoeValues } from './moeOperators.js';
 
 /** The parts in which tokens travel, and what the experts of each of them need. */
 export interface ChunkOperatorsOptions {
@@ -19,9 +19,11 @@ export interface ChunkOperatorsOptions {
   dispatcher: Dispatcher;
   /** The experts' stacked weights, of all that are on this rank. */
   experts: ParameterRecord;
-  activation: ExpertActivation;
+  form: ExpertForm;
   /** Computes them in their place where they are no parameters. Not in parts of the experts. */
   source?: ExpertSource;
+  /** The parts, where they were known before the layer: the dispatcher has heard of them. */
+  ahead?: ChunkedRouting;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface ChunkOperatorsOptions {
  */
 export function chunkOperators(
   operators: readonly Operator<MoeValues>[],
-  { chunks, expertChunks, dispatcher, experts, activation, source }: ChunkOperatorsOptions,
+  { chunks, expertChunks, dispatcher, experts, form, source, ahead }: ChunkOperatorsOptions,
 ): Operator<MoeValues>[] {
   const numParts = chunks * expertChunks;
   if (numParts === 1) return [...operators];
@@ -52,8 +54,8 @@ export function chunkOperators(
     outputs: ['chunked', 'expertWeights', ...of('packed')],
     run: (values) => {
       const routing = values['routing'] as MoeValues['routing'];
-      const chunked = chunkRouting(routing, { chunks, expertChunks, ranks: dispatcher.numRanks });
-      dispatcher.prepare(chunked.parts);
+      const chunked = ahead ?? chunkRouting(routing, { chunks, expertChunks, ranks: dispatcher.numRanks });
+      if (!ahead) dispatcher.prepare(chunked.parts);
       const { packed } = encode.run({ ...(values as unknown as MoeValues), routing: chunked.whole });
       const pieces = chunked.cut(packed!);
       // Of parts that carry nothing there is null, for a value must be there.
@@ -82,8 +84,7 @@ export function chunkOperators(
       run: (values) => {
         const batch = values[chunkName('batch', i)] as MoeValues['batch'] | null;
         const own = (values['expertWeights'] as ParameterRecord[])[i % expertChunks]!;
-        const compute = (rows: MoeValues['batch']) =>
-          source ? source.compute(rows) : runExperts(rows, own, activation);
+        const compute = (rows: MoeValues['batch']) => (source ? source.compute(rows) : runExperts(rows, own, form));
         return { [chunkName('computed', i)]: batch && compute(batch) };
       },
       cost: share(expert.cost, numParts),

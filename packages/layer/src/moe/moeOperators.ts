@@ -36,22 +36,32 @@ export interface MoeValues {
   routed: tf.Tensor;
 }
 
-/** The router scores all experts on every rank; of the experts themselves there are those of the shard. */
+/** The router, if it is the layer's own, scores all experts on every rank; of the experts themselves there are those of the shard. */
 export function routedSpecs(
   d: number,
-  routed: ResolvedRouter & { expertHidden: number; activation: ExpertActivation; ffnBias?: boolean },
+  routed: ResolvedRouter & {
+    expertHidden: number;
+    activation: ExpertActivation;
+    ffnBias?: boolean;
+    routedAhead?: boolean;
+  },
   shard: ExpertShard = allExperts,
 ): ParameterSpecs {
-  const { numExperts, expertHidden, activation, ffnBias } = routed;
+  const { numExperts, expertHidden, activation, ffnBias, routedAhead = false } = routed;
   const experts = feedForwardSpecs(d, expertHidden, activation, { numExperts, bias: ffnBias });
-  const router = Object.entries(routerSpecs(d, routed)).map(([name, spec]): [string, ParameterSpec] => [
+  return {
+    ...(!routedAhead && under('router', gateSpecs(d, routed))),
+    ...under('experts', shardSpecs(experts, numExperts, shard)),
+  };
+}
+
+/** Parameters of a router for tokens of width d. */
+export function gateSpecs(d: number, router: ResolvedRouter): ParameterSpecs {
+  const specs = Object.entries(routerSpecs(d, router)).map(([name, spec]): [string, ParameterSpec] => [
     name,
     isRouterBuffer(name) ? { ...spec, buffer: true } : spec,
   ]);
-  return {
-    ...under('router', Object.fromEntries(router)),
-    ...under('experts', shardSpecs(experts, numExperts, shard)),
-  };
+  return Object.fromEntries(specs);
 }
 
 /** Scores and choices for tokens s (..., d), which are numbered through all leading axes, as are those of a mask (...). */
@@ -65,11 +75,12 @@ export function gate(
   return routeTokens(asTokens(s), below(parameters, 'router'), router, { ...context, mask: ofTokens });
 }
 
-/** The logits' products. A noisy router makes its noise in training alone. */
+/** The logits' products; none of a layer without a router. A noisy router makes its noise in training alone. */
 export function gateCost(
   of: CostContext,
-  { logits, noisy, cosineWidth, numExperts, numZeroExperts }: ResolvedRouter,
+  { logits, noisy, cosineWidth, numExperts, numZeroExperts, routedAhead }: ResolvedRouter & { routedAhead?: boolean },
 ): KernelCost[] {
+  if (routedAhead) return [];
   const all = numExperts + numZeroExperts;
   const products =
     logits === 'cosine'
@@ -124,7 +135,7 @@ export function expertOperators(
       inputs: ['batch'],
       outputs: ['computed'],
       run: ({ batch }) => ({
-        computed: source ? source.compute(batch) : runExperts(batch, below(parameters, 'experts'), activation),
+        computed: source ? source.compute(batch) : runExperts(batch, below(parameters, 'experts'), config),
       }),
       cost: (of) => {
         const { filled, arrived, numExpertsHere } = expertRows(config, of);
@@ -157,13 +168,16 @@ export function expertOperators(
   ];
 }
 
+/** What experts do between their products. */
+export type ExpertForm = Pick<ResolvedExperts, 'activation' | 'clampedGlu'>;
+
 /** What experts make of their rows; `experts` are the stacked weights of as many as the batch has counts of. */
 export function runExperts(
   { rows, counts, capacity }: ExpertBatch,
   experts: ParameterRecord,
-  activation: ExpertActivation,
+  { activation, clampedGlu }: ExpertForm,
 ): tf.Tensor2D {
-  return groupedFfn(rows, counts, expertWeights(experts, activation), { activation, capacity });
+  return groupedFfn(rows, counts, expertWeights(experts, activation), { activation, capacity, clampedGlu });
 }
 
 /** The stacked weights as the grouped FFN takes them; biases where there are any. */

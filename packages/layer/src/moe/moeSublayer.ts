@@ -17,6 +17,7 @@ import type { ExpertShard } from './expertShard.js';
 import { expectExpertChunks } from './expertParts.js';
 import type { ExpertSource } from './ExpertSource.js';
 import { LocalDispatcher } from './LocalDispatcher.js';
+import type { RouteAhead } from './RouteAhead.js';
 import { expertOperators, gate, gateCost, routedSpecs, type MoeValues } from './moeOperators.js';
 
 /** What the operators of an expert sublayer read and write, by name. */
@@ -60,6 +61,8 @@ export interface MoeContext {
   router?: Omit<RouteContext, 'excluded' | 'dropless' | 'mask'>;
   /** Computes the routed experts where they are not among the parameters. Default: they are. */
   source?: ExpertSource;
+  /** Where the tokens go, of a layer whose route is made ahead. */
+  ahead?: RouteAhead;
 }
 
 /** The operators of a layer's experts, in groups as a sequential plan has them, and how their results add up. */
@@ -97,6 +100,7 @@ export function moeSublayer<Values extends SublayerValues>(
   context: MoeContext,
 ): MoeSublayer<Values> {
   const { dispatcher = new LocalDispatcher(), dropless, mask, router, chunks = 1, expertChunks = 1, source } = context;
+  const ahead = config.routedAhead ? expectAhead(context.ahead) : undefined;
   for (const [name, number] of Object.entries({ chunks, expertChunks })) {
     if (config.dual && number !== 1) throw new ArgumentError(`${name}: expected 1 for DGMoE, got ${number}`);
   }
@@ -110,6 +114,8 @@ export function moeSublayer<Values extends SublayerValues>(
     run: (inputs) => {
       const tapped = inputs[tap as 'u'];
       const clean = norm ? norm.apply(tapped) : tapped;
+      // A source has heard of the whole route before the first layer.
+      if (ahead) return { s: clean, routing: ahead.routing };
       const way = { ...router, dropless, mask };
       // What the experts read as well has its jitter already when the router reads it.
       const s = config.jitterExperts ? jitterTokens(clean, config, way) : clean;
@@ -125,8 +131,9 @@ export function moeSublayer<Values extends SublayerValues>(
     expertChunks,
     dispatcher,
     experts: below(parameters, 'experts'),
-    activation: config.activation,
+    form: config,
     source,
+    ahead: ahead?.chunked,
   }) as Operator<SublayerValues>[];
   const sublayer = config.dual
     ? twoWays(gateOfTap, gateOfCurrent(parameters, config, context), experts)
@@ -136,6 +143,11 @@ export function moeSublayer<Values extends SublayerValues>(
 }
 
 const { computation } = operatorsOver<SublayerValues>();
+
+function expectAhead(ahead: RouteAhead | undefined): RouteAhead {
+  if (ahead) return ahead;
+  throw new ArgumentError('ahead: expected the route of the tokens for experts without a router, got none');
+}
 
 function oneWay(
   gate: Operator<SublayerValues>,
@@ -202,7 +214,7 @@ const currentValues = {
 
 function sharedExpert(
   parameters: ParameterRecord,
-  { activation, ffnBias }: ResolvedExperts,
+  { activation, ffnBias, clampedGlu }: ResolvedExperts,
   { hidden, mix }: NonNullable<ResolvedExperts['shared']>,
 ): Computation<SublayerValues> {
   return computation({
@@ -211,7 +223,7 @@ function sharedExpert(
     outputs: ['shared'],
     run: ({ u }) => ({
       shared: {
-        output: feedForward(u, below(parameters, 'shared'), activation, { bias: ffnBias }),
+        output: feedForward(u, below(parameters, 'shared'), activation, { bias: ffnBias, clampedGlu }),
         coefficients: mixCoefficients(u, below(parameters, 'mix'), mix),
       },
     }),

@@ -2,6 +2,7 @@ import { sequentialPlan, type Plan } from '@scmoe/scheduler';
 import * as tf from '@tensorflow/tfjs';
 
 import { executePlan } from './executePlan.js';
+import type { LateValue } from './LateValue.js';
 import { operatorsOver } from './Operator.js';
 import type { PlanObserver } from './PlanObserver.js';
 
@@ -56,6 +57,30 @@ const overlapped: Plan = [start('dispatch'), run('mlp'), wait('dispatch'), run('
 
 describe('executePlan', () => {
   const x = tf.scalar(3);
+
+  it('leaves to whoever reads a late value the steps that bring it, and frees the rest', () => {
+    const log: string[] = [];
+    const before = tf.memory().numTensors;
+    tf.tidy(() => {
+      const late: Plan = [start('dispatch'), run('mlp'), wait('dispatch')];
+      const [dispatch, mlp] = operators(log) as [ReturnType<typeof operators>[0], ReturnType<typeof operators>[1]];
+      const { sent, meanwhile } = tf.tidy(
+        () => executePlan(late, [dispatch, mlp], { x }, { late: 'sent' }) as unknown as tf.NamedTensorMap,
+      ) as unknown as { sent: LateValue<tf.Tensor>; meanwhile: tf.Scalar };
+      expect(log).toEqual(['start', 'mlp']);
+      const reads = computation({
+        kind: 'output',
+        inputs: ['sent', 'meanwhile'],
+        outputs: ['y'],
+        run: ({ sent, meanwhile }) => ({ y: tf.add<tf.Scalar>(sent, meanwhile) }),
+      });
+      const given = { sent, meanwhile } as unknown as Values;
+      expect(executePlan([run('output')], [reads], given).y!.dataSync()[0]).toBe(10);
+      expect(executePlan([run('output')], [reads], given).y!.dataSync()[0]).toBe(10);
+      expect(log).toEqual(['start', 'mlp', 'finish']);
+    });
+    expect(tf.memory().numTensors).toBe(before);
+  });
 
   it('follows the plan: other operators run between start and wait', () => {
     const log: string[] = [];

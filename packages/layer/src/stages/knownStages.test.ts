@@ -1,4 +1,5 @@
 import { clusterMachine, stageGraph, stageKinds, type StageKind, type OperatorGraph } from '@scmoe/scheduler';
+import * as tf from '@tensorflow/tfjs';
 
 import type { CostOptions } from '../cost/CostOptions.js';
 import type { LayerCost } from '../cost/OperatorCost.js';
@@ -36,6 +37,9 @@ function ofPair(change: Partial<PairConfig>): Known {
 }
 const everyBlock = resolveBlock({ ...shape, kind: 'scmoe', mix: 'add' });
 const longcat = resolveLongcatBlock(shape);
+/** A stage in FarSkip connectivity, behind one that leaves something pending. */
+const farSkip = { ...shape, kind: 'shared', mix: 'add', connectivity: 'farskip' } as const;
+const behind = { pending: tf.zeros<tf.Rank.R3>([1, 1, 1]) };
 const known: Record<StageKind, Known> = {
   standard: ofPair({ kind: 'standard' }),
   shared: ofPair({ kind: 'shared' }),
@@ -45,6 +49,14 @@ const known: Record<StageKind, Known> = {
   everyBlock: {
     graph: operatorGraph(blockOperators({}, everyBlock)),
     cost: (options) => blockCost(everyBlock, options),
+  },
+  farskip: {
+    graph: operatorGraph(pairOperators({}, resolvePair(farSkip), behind)),
+    cost: (options) => pairCost(resolvePair(farSkip), options),
+  },
+  farskipEvery: {
+    graph: operatorGraph(blockOperators({}, resolveBlock(farSkip), behind)),
+    cost: (options) => blockCost(resolveBlock(farSkip), options),
   },
   longcat: { graph: operatorGraph(longcatOperators({}, longcat)), cost: (options) => longcatCost(longcat, options) },
 };

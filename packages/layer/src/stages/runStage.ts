@@ -6,6 +6,7 @@ import { checkMask } from '../moe/checkMask.js';
 import type { SublayerValues } from '../moe/moeSublayer.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { Operator } from '../plan/Operator.js';
+import type { FarSkipContext, Pending } from './farSkip/Pending.js';
 import { runOperators, type RunOptions } from '../plan/runOperators.js';
 
 /** What the stages of a kind have in common: how their operators are made, and what of their values is remembered. */
@@ -13,20 +14,26 @@ export interface StageForm<Config, Context, Values, Cache> {
   /** What messages call it. */
   readonly name: string;
   readonly operators: (parameters: ParameterRecord, config: Config, context: Context) => Operator<Values>[];
+  /** The value of `Values` that the next stage adds to y, where there is one. */
+  readonly pendingOf?: (config: Config) => (keyof Values & string) | undefined;
   /** What the attentions know of all tokens so far. */
   readonly cacheOf: (values: Partial<Values>) => Cache;
 }
 
 /** How a stage runs, beside the context of its pass. */
-export interface RunStageOptions<Values> extends RunOptions<Values> {
+export interface RunStageOptions<Values> extends Omit<RunOptions<Values>, 'late'> {
   /** Return what the attentions know of all tokens, for a pass that continues this one. */
   keepCache?: boolean;
+  /** Wait for what is pending before the stage ends. Default: where the plan has its end to wait for it, the next stage does. */
+  settle?: boolean;
 }
 
 /** What a pass through a stage gives. */
 export type StageResult<Cache> = {
-  /** (B, S, d) */
+  /** (B, S, d); without what is `pending`. */
   y: tf.Tensor3D;
+  /** What is left to add to y, in FarSkip connectivity. */
+  pending?: Pending;
   /** Absent for `dense`. */
   routing?: Routing;
   /** Routing of the current activation; `dgmoe` alone. */
@@ -47,23 +54,27 @@ interface StageValues extends SublayerValues {
  *   missing, or the plan is none of the operators
  */
 export function runStage<Config extends { dModel: number }, Context extends object, Values extends StageValues, Cache>(
-  { name, operators: operatorsOf, cacheOf }: StageForm<Config, Context, Values, Cache>,
+  { name, operators: operatorsOf, cacheOf, pendingOf }: StageForm<Config, Context, Values, Cache>,
   x: tf.Tensor3D,
   parameters: ParameterRecord,
   config: Config,
-  { plan, observer, recompute, keepCache = false, ...context }: Context & RunStageOptions<Values>,
+  { plan, observer, recompute, keepCache = false, settle = false, ...context }: Context & RunStageOptions<Values>,
 ): StageResult<Cache> {
   if (x.rank !== 3 || x.shape[2] !== config.dModel)
     throw new ArgumentError(
       `${name} input: expected shape (batch, sequence, ${config.dModel}), got (${x.shape.join(', ')})`,
     );
-  const { mask, past } = context as { mask?: tf.Tensor; past?: object };
+  const { mask, past, pending } = context as { mask?: tf.Tensor; past?: object } & FarSkipContext;
   checkMask(mask, x);
   if (mask && (past || keepCache))
     throw new ArgumentError('mask: expected none where keys and values are kept, whose padding would be forgotten');
   const operators = operatorsOf(parameters, config, context as unknown as Context);
-  return runOperators(operators, { x } as Partial<Values>, { plan, observer, recompute }, (values) => {
+  const left = pendingOf?.(config);
+  const late = settle ? undefined : left;
+  const given = { x, ...(pending && { pending }) } as Partial<Values>;
+  return runOperators(operators, given, { plan, observer, recompute, late }, (values) => {
     const { y, routing, currentRouting } = values as Partial<StageValues>;
-    return { y: y!, routing, currentRouting, cache: keepCache ? cacheOf(values) : undefined };
+    const own = left && { pending: values[left] as Pending };
+    return { y: y!, ...own, routing, currentRouting, cache: keepCache ? cacheOf(values) : undefined };
   });
 }

@@ -26,7 +26,7 @@ export function blockAttention(
   parameters: ParameterRecord,
   config: ResolvedBackbone,
   context: AttentionContext<AttentionCache> = {},
-): { output: tf.Tensor3D; all: AttentionCache } {
+): { output: tf.Tensor3D; all: AttentionCache | undefined } {
   const { latent, gatedDelta: sizes } = config;
   if (sizes) {
     const { past, mask } = context as { past?: DeltaState | PackedSequences<RecurrentCache>; mask?: tf.Tensor };

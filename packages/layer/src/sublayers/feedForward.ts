@@ -1,5 +1,5 @@
 import { mlpCost, type KernelCost } from '@scmoe/scheduler';
-import { activateComposed, linear, swiglu, type ExpertActivation } from '@scmoe/tensor';
+import { activateComposed, gluComposed, linear, swiglu, type ClampedGlu, type ExpertActivation } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { isFrozen, project } from '../adapters/project.js';
@@ -10,6 +10,8 @@ import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
 export interface FeedForwardOptions {
   /** Default: yes, with `swiglu` no. */
   bias?: boolean;
+  /** The form of `swiglu` that gpt-oss has. Default: the plain one. */
+  clampedGlu?: ClampedGlu;
 }
 
 /** Parameters of an MLP of width d with hidden width f; with `numExperts`, of that many, stacked on axis 0. */
@@ -42,7 +44,7 @@ export function feedForward<T extends tf.Tensor>(
   x: T,
   parameters: ParameterRecord,
   activation: ExpertActivation,
-  { bias = activation !== 'swiglu' }: FeedForwardOptions = {},
+  { bias = activation !== 'swiglu', clampedGlu }: FeedForwardOptions = {},
 ): T {
   const weight = (name: string) => parameter<tf.Tensor2D>(parameters, name);
   const offset = (name: string) => (bias ? parameter<tf.Tensor1D>(parameters, name) : undefined);
@@ -55,9 +57,13 @@ export function feedForward<T extends tf.Tensor>(
     return project(activated('w1', 'b1', activation), weight('w2'), offset('b2')) as T;
   }
   const [gate, up, down] = [weight('gate'), weight('up'), weight('down')];
-  if (!bias && !isFrozen(gate, up, down)) return swiglu(x, gate, up, down) as T;
-  const gated = activated('gate', 'gateBias', 'silu');
+  if (!bias && !clampedGlu && !isFrozen(gate, up, down)) return swiglu(x, gate, up, down) as T;
   const raised = project(x, up, offset('upBias'));
+  if (clampedGlu) {
+    const clamped = gluComposed(project(x, gate, offset('gateBias')), raised, clampedGlu);
+    return project(clamped, down, offset('downBias')) as T;
+  }
+  const gated = activated('gate', 'gateBias', 'silu');
   return project(tf.mul(gated, raised), down, offset('downBias')) as T;
 }
 

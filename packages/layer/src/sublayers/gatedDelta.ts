@@ -47,7 +47,7 @@ export function gatedDeltaSpecs({ dModel: d, gatedDelta }: GatedDeltaContext): P
 /**
  * Gated delta network (arXiv 2412.06464, section 3.4): x (B, S, d) -> output (B, S, d). A short convolution and SiLU of
  * queries, keys and values; queries and keys of length 1; the gated delta rule; a norm of each head, times SiLU of a gate. With
- * `past` the S tokens continue those before; `all` is what those after them need. Packed sequences have that in their caches.
+ * `past` the S tokens continue those before; `all` is what those after them need, but of packed sequences, which have it in their caches.
  *
  * A token where `mask` (B, S), bool, is false is none: neither state nor convolution know of it; without a past alone.
  */
@@ -56,7 +56,7 @@ export function gatedDelta(
   parameters: ParameterRecord,
   context: GatedDeltaContext,
   { past, mask }: { past?: DeltaState | PackedSequences<RecurrentCache>; mask?: tf.Tensor } = {},
-): { output: tf.Tensor3D; all: DeltaState } {
+): { output: tf.Tensor3D; all: DeltaState | undefined } {
   if (!mask) return ofTokens(x, parameters, context, past);
   const { close, open } = closeGaps(mask);
   const { output, all } = ofTokens(close(x), parameters, context);
@@ -68,13 +68,13 @@ function ofTokens(
   parameters: ParameterRecord,
   context: GatedDeltaContext,
   past?: DeltaState | PackedSequences<RecurrentCache>,
-): { output: tf.Tensor3D; all: DeltaState } {
+): { output: tf.Tensor3D; all: DeltaState | undefined } {
   const { normEpsilon: epsilon, gatedDelta: sizes } = context;
   const inputs = inputsOf(x, parameters);
   const convolution = parameter<tf.Tensor2D>(parameters, 'conv');
   const { heads, all } =
     past instanceof PackedSequences
-      ? cachedDeltaRule(inputs, convolution, sizes, past.parts)
+      ? { heads: cachedDeltaRule(inputs, convolution, sizes, past.parts), all: undefined }
       : deltaHeads(inputs, convolution, sizes, past);
   const weight = parameter(below(parameters, 'norm'), 'weight');
   const normed = rmsNorm(tf.reshape(heads, [-1, sizes.valueHeadDim]), weight, { epsilon });

@@ -132,7 +132,7 @@ function packedLatentAttention(
   context: LatentAttentionContext,
   { parts }: PackedSequences,
 ): { output: tf.Tensor3D; all: KeyValueLatents } {
-  const turn = turnAt(positionsOf(parts), context);
+  const turn = turnAt(() => positionsOf(parts), context);
   const queries = queriesOf(x, parameters, context, turn);
   const latents = latentsOf(x, parameters, context, turn);
   const rows = <Row extends tf.Tensor>(of: Row, first: number, count: number): Row =>
@@ -176,7 +176,7 @@ function turnFrom(firstPosition: number, { latent }: LatentAttentionContext): Tu
   return (x) => rotateComposed(x, firstPosition, rope);
 }
 
-function turnAt(positions: Int32Array, { latent }: LatentAttentionContext): Turn {
+function turnAt(positions: () => Int32Array, { latent }: LatentAttentionContext): Turn {
   const rope = rotationOf(latentRope(latent), latent.qkRopeHeadDim);
   return (x) => {
     const [batch, length, heads, size] = x.shape;

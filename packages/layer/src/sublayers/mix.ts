@@ -27,6 +27,21 @@ export function mixCoefficientsCost(of: CostContext, mix: Mix): KernelCost[] {
   return mix === 'add' ? [] : [of.linear(of.d, mix === 'cg1' ? 1 : 2, { innerInput: true })];
 }
 
+/** c_s * shared alone, (..., d): what needs no routed output. */
+export function mixShared<T extends tf.Tensor>(shared: T, coefficients: tf.Tensor | undefined): T {
+  return coefficients ? tf.mul(shared, coefficientOf(coefficients, 0)) : shared;
+}
+
+/** c_r * routed alone, (..., d). */
+export function mixRouted<T extends tf.Tensor>(routed: T, coefficients: tf.Tensor | undefined): T {
+  return coefficients?.shape.at(-1) === 2 ? tf.mul(routed, coefficientOf(coefficients, 1)) : routed;
+}
+
+/** One of the coefficients (..., 1 or 2), as (..., 1). */
+function coefficientOf(coefficients: tf.Tensor, index: number): tf.Tensor {
+  return coefficients.shape.at(-1) === 1 ? coefficients : tf.split(coefficients, 2, -1)[index]!;
+}
+
 /** c_s * shared + c_r * routed, both (..., d). */
 export function mixOutputs<T extends tf.Tensor>(shared: T, routed: T, coefficients: tf.Tensor | undefined): T {
   if (!coefficients) return tf.add(shared, routed);

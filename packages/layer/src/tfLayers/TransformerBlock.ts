@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { runBlock } from '../stages/block/runBlock.js';
 import { blockSpecs } from '../stages/block/blockSpecs.js';
 import { blockOptions, resolveBlock, type BlockConfig, type ResolvedBlock } from '../stages/block/BlockConfig.js';
+import { expectRegular } from '../stages/farSkip/expectFarSkip.js';
 import type { CostOptions } from '../cost/CostOptions.js';
 import type { LayerCost } from '../cost/OperatorCost.js';
 import { blockCost } from '../stages/block/blockCost.js';
@@ -22,6 +23,7 @@ export class TransformerBlock extends ExpertLayer<TransformerBlockArgs> {
   constructor(args: TransformerBlockArgs) {
     super(args, blockOptions);
     this.config = resolveBlock({ ...this.blockOptions(), dModel: provisionalWidth(args) });
+    expectRegular(this.config, 'in a layer of tf.layers, which hands on one tensor');
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Kwargs): tf.Tensor {

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { pairOptions, resolvePair, type PairConfig, type ResolvedPair } from '../stages/pair/PairConfig.js';
 import { pairSpecs } from '../stages/pair/pairSpecs.js';
 import { runPair } from '../stages/pair/runPair.js';
+import { expectRegular } from '../stages/farSkip/expectFarSkip.js';
 import type { CostOptions } from '../cost/CostOptions.js';
 import type { LayerCost } from '../cost/OperatorCost.js';
 import { pairCost } from '../stages/pair/pairCost.js';
@@ -21,6 +22,7 @@ export class TransformerPair extends ExpertLayer<TransformerPairArgs> {
   constructor(args: TransformerPairArgs) {
     super(args, pairOptions);
     this.config = resolvePair({ ...this.blockOptions(), dModel: provisionalWidth(args) });
+    expectRegular(this.config, 'in a layer of tf.layers, which hands on one tensor');
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Kwargs): tf.Tensor {

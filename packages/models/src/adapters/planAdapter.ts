@@ -1,6 +1,7 @@
 import { ArgumentError, expectOneOf, expectPositiveInteger, expectThat } from '@scmoe/errors';
 import type { ParameterSpecs } from '@scmoe/layer';
 
+import { routerAheadName } from '../routerAhead/RouterAheadConfig.js';
 import type { AdaptedMatrix, AdapterPlan } from './AdapterPlan.js';
 
 /** What adapters can be for: parts of a model, by the names of their matrices. */
@@ -31,6 +32,11 @@ export interface AdapterOptions {
   rslora?: boolean;
 }
 
+/** What stands before the first block is a router's, attention and all. */
+function isPartOf(target: AdapterTarget, name: string): boolean {
+  return target === 'router' || !name.startsWith(`${routerAheadName}.`);
+}
+
 /**
  * Plans an adapter for a model of these parameters.
  *
@@ -45,7 +51,7 @@ export function planAdapter(specs: ParameterSpecs, options: AdapterOptions): Ada
   const factor = alpha / (rslora ? Math.sqrt(rank) : rank);
   const matrices: Record<string, AdaptedMatrix> = {};
   for (const target of targets ?? adapterTargets.filter((each) => each !== 'router')) {
-    const own = Object.keys(specs).filter((name) => parts[target].test(name));
+    const own = Object.keys(specs).filter((name) => parts[target].test(name) && isPartOf(target, name));
     // What was not asked for by name may be missing: a model without experts has none to adapt.
     if (own.length === 0 && targets)
       throw new ArgumentError(`lora.targets: expected parts that the model has, got '${target}'`);

@@ -45,6 +45,11 @@ export class SequenceCache {
     );
   }
 
+  /** Forgets the tokens from `length` on. @throws ArgumentError where there are not as many */
+  truncate(length: number): void {
+    for (const cache of this.all()) cache.truncate(length);
+  }
+
   /** Frees all keys and values; the cache is empty then. */
   dispose(): void {
     for (const cache of this.all()) cache.dispose();

@@ -10,6 +10,16 @@ export interface SequencePart {
   cache: SequenceCache;
   /** Whether the scores of the token after the last one are asked for; not within a prompt. */
   wantsScores: boolean;
+  /** What `readRoutes` gave for these tokens; without it the model routes them itself. */
+  route?: TokenRoute;
+}
+
+/** Where the next tokens of a sequence go, before the model computes them. */
+export interface TokenRoute {
+  /** The experts of its tokens, each once, in every layer. */
+  experts: readonly number[];
+  /** What the router has made of the tokens, for `advance`. */
+  state: Float32Array;
 }
 
 /** A language model as generation sees it. */
@@ -24,4 +34,9 @@ export interface SequencePredictor {
    * in their order; undefined where none does. The caller disposes them.
    */
   advance(parts: readonly SequencePart[]): tf.Tensor2D | undefined;
+  /**
+   * Routes the next tokens of sequences, in a model with a router ahead; others have no such method. The tokens of a sequence are
+   * then those of its next part in `advance`, which is given their route.
+   */
+  readRoutes?(parts: readonly Pick<SequencePart, 'ids' | 'cache'>[]): Promise<TokenRoute[]>;
 }

@@ -51,7 +51,7 @@ describe('resolveGpt', () => {
       { positionEncoding: 'alibi' },
       /^positionEncoding: expected one of learned, rotary, got "alibi"$/,
     ],
-    ['an unknown kind', { moe: { kind: 'top9' } }, /^moe.kind: expected one of dense, .*, top2, got "top9"$/],
+    ['an unknown kind', { moe: { kind: 'top9' } }, /^moe.kind: expected one of dense, .*, top2, farskip, got "top9"$/],
     [
       'more choices than experts',
       { moe: { kind: 'scmoe', numExperts: 2, topK: 3 } },

@@ -10,6 +10,12 @@ import {
 import { backboneOptions, ropeOptions, type BackboneConfig } from '@scmoe/layer';
 
 import {
+  resolveRouterAhead,
+  routerAheadOptions,
+  withoutRouters,
+  type ResolvedRouterAhead,
+} from '../routerAhead/RouterAheadConfig.js';
+import {
   moeOptions,
   placementOption,
   resolveStages,
@@ -74,6 +80,7 @@ export const gptOptions = {
   placement: placementOption,
   /** `{kind: 'dense'}` where it is not given. */
   moe: { type: 'record', options: moeOptions, optional: true, flag: false, help: 'experts' },
+  ...routerAheadOptions,
 } as const satisfies OptionSpecs;
 
 /** A GPT: sizes, position encoding, norms, and what its blocks are. */
@@ -89,6 +96,7 @@ export interface ResolvedGpt extends ResolvedStages {
   tiedEmbeddings: boolean;
   embeddingScale: number;
   logitsDivisor: number;
+  routerAhead?: ResolvedRouterAhead;
 }
 
 /** A GPT with the defaults filled in. @throws ArgumentError naming the option, what is allowed and what came. */
@@ -100,15 +108,17 @@ export function resolveGpt(config: GptConfig): ResolvedGpt {
   const causal = "tokenChoice (with 'expertChoice' a token's experts depend on later tokens)";
   expectThat(routing === 'tokenChoice', 'moe.routing', causal, routing);
   const { numLayers } = own;
-  const stages = resolveStages({
-    numLayers,
-    placement,
-    moe,
-    windowLayers,
-    deltaLayers,
-    backbone: backboneOf(config, own),
-  });
-  return { ...omitOptions(own, rotaryOptions), dModel: config.dModel, ...stages };
+  const ofBlocks = backboneOf(config, own);
+  const resolved = resolveStages({ numLayers, placement, moe, windowLayers, deltaLayers, backbone: ofBlocks });
+  const rope = own.positionEncoding === 'rotary' ? ({ style: 'half', theta: own.ropeTheta } as const) : undefined;
+  const ahead = pickOptions(config, routerAheadOptions);
+  const routerAhead = resolveRouterAhead(ahead, { stages: resolved.stages, backbone: ofBlocks, rope });
+  return {
+    ...omitOptions(own, rotaryOptions),
+    dModel: config.dModel,
+    ...resolved,
+    ...(routerAhead && { routerAhead, stages: withoutRouters(resolved.stages) }),
+  };
 }
 
 function backboneOf(config: GptConfig, outer: ResolvedOptions<typeof outerOptions>): BackboneConfig {

@@ -1,5 +1,3 @@
-import { join } from 'node:path';
-
 import { ArgumentError, expectThat } from '@scmoe/errors';
 import { expectParametersFit, type ExpertShard } from '@scmoe/layer';
 import type { WeightFormat } from '@scmoe/tensor';
@@ -10,10 +8,11 @@ import { ConfigReader } from './config/ConfigReader.js';
 import { rememberTokenIds } from './config/generationTokens.js';
 import { rememberFamily } from './config/loadedFrom.js';
 import { readTokenIds } from './config/readTokenIds.js';
-import { configFile } from './folder/fileNames.js';
-import { openFolder, readConfig, type JsonObject, type PretrainedFolder } from './folder/openFolder.js';
+import { configFile, configSource } from './folder/fileNames.js';
+import type { JsonObject, PretrainedFolder } from './folder/openFolder.js';
 import { dequantised } from './layouts/dequantised.js';
 import { readTie } from './layouts/tiedHead.js';
+import { openModel, readModelConfig } from './openModel.js';
 import { PretrainedError } from './PretrainedError.js';
 import { isStorable } from '../languageModel/isStorable.js';
 import { importTensors } from './tensors/importTensors.js';
@@ -45,11 +44,11 @@ export async function loadModel(
   { experts, ignoreOptions, weightFormat = 'float32', ...images }: LoadOptions = {},
 ): Promise<PretrainedModel<object>> {
   // Before the weights are opened: theirs may be in a format of that family alone.
-  const family = architectureOf(path, await readConfig(path), architectures);
+  const family = architectureOf(path, await readModelConfig(path), architectures);
   const architecture = forImages(family, images);
-  const folder = await openFolder(path);
+  const folder = await openModel(path);
   try {
-    const source = join(path, configFile);
+    const source = configSource(path);
     const plain = dequantised(folder, source);
     const published = architecture.published?.(plain) ?? plain;
     const reader = new ConfigReader(plain.config, source, published.tensors.size);
@@ -128,7 +127,7 @@ export function architectureOf<Of extends { modelType: string; className: string
 ): Of {
   const { model_type: type, architectures: classes } = config;
   const found = architectures.find(({ modelType }) => modelType === type);
-  const source = join(path, configFile);
+  const source = configSource(path);
   if (!found) {
     const supported = architectures.map(({ modelType }) => modelType).join(', ');
     if (config['auto_map'] !== undefined)

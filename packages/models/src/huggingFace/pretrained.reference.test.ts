@@ -38,6 +38,7 @@ const checkpoints = [
   { path: referenceCheckpoint('flex_olmo') },
   { path: referenceCheckpoint('granitemoeshared') },
   { path: referenceCheckpoint('deepseek_v2') },
+  { path: referenceCheckpoint('gpt_oss') },
   { path: referenceCheckpoint('glm4_moe') },
   { path: referenceCheckpoint('glm4_moe_lite') },
   { path: referenceCheckpoint('solar_open') },
@@ -237,9 +238,11 @@ function expectSameWeights(one: Gpt, other: Gpt): void {
   expect(valuesOf(one)).toEqual(valuesOf(other));
 }
 
-describe('a folder of 8-bit weights', () => {
+describe.each([
+  ['8-bit weights', referenceCheckpoint('deepseek_v3-fp8')],
+  ['4-bit experts', referenceCheckpoint('gpt_oss-mxfp4')],
+])('a folder of %s', (_, path) => {
   const folder = temporaryFolder();
-  const path = referenceCheckpoint('deepseek_v3-fp8');
 
   it('gives the numbers that transformers decodes, to the bit, and its logits', async () => {
     await tf.setBackend(availableBackends()[0]!);
@@ -252,6 +255,22 @@ describe('a folder of 8-bit weights', () => {
     await reference.expectGreedy(model);
     reference.dispose();
     model.dispose();
+  });
+
+  it('is read for one rank with its experts alone', async () => {
+    const [whole, part] = [
+      await loadPretrained(path, { as: Gpt }),
+      await loadPretrained(path, { as: Gpt, experts: { rank: 1, size: 2 } }),
+    ];
+    for (const [name, own] of Object.entries(part.variables)) {
+      const all = whole.variables[name]!;
+      const isShared = own.shape[0] === all.shape[0];
+      const theirs = isShared ? all.dataSync() : all.dataSync().slice(all.size - own.size);
+      expect([name, own.dataSync()]).toEqual([name, theirs]);
+    }
+    expect(Object.keys(part.variables)).toEqual(Object.keys(whole.variables));
+    whole.dispose();
+    part.dispose();
   });
 });
 

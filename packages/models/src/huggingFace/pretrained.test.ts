@@ -253,7 +253,7 @@ describe('a configuration', () => {
       'that is quantised in an unknown way',
       mixtral,
       { quantization_config: { bits: 4 } },
-      /quantization_config: quant_method: expected "fp8", got null/,
+      /quantization_config: quant_method: expected one of fp8, mxfp4, got null/,
     ],
     [
       'with a choice of no experts',

@@ -1,11 +1,9 @@
-import { join } from 'node:path';
-
 import type { AnyArchitecture, ModelClass, PretrainedModel } from './Architecture.js';
 import { ConfigReader } from './config/ConfigReader.js';
 import { families, type AnyPretrained } from './families.js';
-import { configFile } from './folder/fileNames.js';
-import { readConfig } from './folder/openFolder.js';
+import { configSource } from './folder/fileNames.js';
 import { architectureOf, loadModel, type LoadOptions } from './loadModel.js';
+import { readModelConfig } from './openModel.js';
 import { saveModel, type SaveOptions } from './saveModel.js';
 
 /** Which models a folder may hold. */
@@ -16,7 +14,7 @@ export interface ExpectedModel<Model> {
 
 /**
  * Loads a model from a folder of Hugging Face transformers (`config.json` and safetensors, in one file or in shards), by
- * its `model_type`: a `Gpt`, `LongcatFlash` or `Vit`. Numbers of any floating-point type become float32, tensor by tensor;
+ * its `model_type`, or from a file of GGUF: a `Gpt`, `LongcatFlash` or `Vit`. Numbers of any floating-point type become float32, tensor by tensor;
  * of the experts, those of `experts` alone are read. Its logits are those of transformers, for images with their channels
  * last, scaled as the `preprocessor_config.json` of the folder says. Dropout is off whatever it was trained with.
  *
@@ -39,12 +37,9 @@ export async function readPretrainedConfig<Model = AnyPretrained>(
   folder: string,
   { as }: ExpectedModel<Model> = {},
 ): Promise<Extract<AnyPretrained, Model>['config']> {
-  const config = await readConfig(folder);
+  const config = await readModelConfig(folder);
   const family = architectureOf(folder, config, familiesOf(as));
-  return family.readConfig(new ConfigReader(config, join(folder, configFile))) as Extract<
-    AnyPretrained,
-    Model
-  >['config'];
+  return family.readConfig(new ConfigReader(config, configSource(folder))) as Extract<AnyPretrained, Model>['config'];
 }
 
 /**

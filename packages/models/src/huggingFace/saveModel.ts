@@ -70,7 +70,7 @@ function familyOf<Config, Model extends PretrainedModel<Config>>(
   config: Config,
   architectures: readonly Architecture<Config, Model>[],
 ) {
-  const reasons: string[] = [];
+  const reasons: { modelType: string; message: string }[] = [];
   for (const architecture of architectures) {
     try {
       const json = architecture.writeConfig(config);
@@ -78,10 +78,17 @@ function familyOf<Config, Model extends PretrainedModel<Config>>(
       return { architecture, config: json, links };
     } catch (error) {
       if (!(error instanceof ArgumentError)) throw error;
-      reasons.push(`${architecture.modelType}: ${error.message}`);
+      reasons.push({ modelType: architecture.modelType, message: error.message });
     }
   }
-  throw new ArgumentError(`no public format has what this model has. ${reasons.join('. ')}`);
+  throw new ArgumentError(`no public format has what this model has. ${inWords(reasons)}`);
+}
+
+/** What stands against each family, or against all of them alike. */
+function inWords(reasons: readonly { modelType: string; message: string }[]): string {
+  const isSame = reasons.every(({ message }) => message === reasons[0]!.message);
+  if (isSame && reasons.length > 1) return reasons[0]!.message;
+  return reasons.map(({ modelType, message }) => `${modelType}: ${message}`).join('. ');
 }
 
 function zeros(

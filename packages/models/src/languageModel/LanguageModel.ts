@@ -1,24 +1,31 @@
 import { ArgumentError } from '@scmoe/errors';
 import type { Routing, WholeBatch } from '@scmoe/gating';
-import { below, freezeWeight, normalize, parameter, project, tidyRecord } from '@scmoe/layer';
+import { below, freezeWeight, normalize, parameter, project, tidyRecord, type ParameterRecord } from '@scmoe/layer';
 import {
+  canCapture,
   dropout,
   embedding,
   softmaxCrossEntropy,
   toWeightFormat,
   withoutRecording,
+  type CaptureInputs,
   type WeightFormat,
 } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { AdaptableModel } from '../adapters/AdaptableModel.js';
+import { CapturedSteps, eagerInputs } from '../generation/CapturedSteps.js';
 import { generate } from '../generation/generate.js';
 import type { GenerateOptions } from '../generation/GenerateOptions.js';
 import { GenerationEngine, type GenerationEngineOptions } from '../generation/GenerationEngine.js';
 import { SequenceCache } from '../generation/SequenceCache.js';
-import type { SequencePart, SequencePredictor } from '../generation/SequencePredictor.js';
+import type { SequencePart, SequencePredictor, TokenRoute } from '../generation/SequencePredictor.js';
+import { tokensOf } from '../generation/tokensOf.js';
+import { readAhead, routeAhead } from '../routerAhead/runRouterAhead.js';
+import type { ResolvedRouterAhead } from '../routerAhead/RouterAheadConfig.js';
+import { routedRows } from '../routerAhead/routedRows.js';
 import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/modelLosses.js';
-import { sequenceCachesOf, type StageCache } from '../stages/runStage.js';
+import { sequenceCachesOf, stageRandomness, type StageCache } from '../stages/runStage.js';
 import { packedPast } from '../stages/packedPast.js';
 import {
   checkDispatcher,
@@ -37,6 +44,7 @@ import type { ResolvedLanguageModel } from './ResolvedLanguageModel.js';
 export type ModelCache = {
   /** Tokens so far. */
   length: number;
+  /** Caches of each block or pair; behind them that of the router ahead, where there is one. */
   stages: StageCache[];
 };
 
@@ -71,7 +79,7 @@ export type ForwardResult = {
   logits: tf.Tensor3D;
   /** Load-balance loss of all layers. */
   loadBalance: tf.Scalar;
-  /** Routing of each block or pair that has experts; of DGMoE, which chooses twice, two. */
+  /** Routing of each block or pair that has experts; of DGMoE, which chooses twice, two; of a router ahead, one for all. */
   routings: Routing[];
   /** Activations (B, S, dModel) after each block or pair, before the final norm; with `keepHiddenStates`. */
   hiddenStates?: tf.Tensor3D[];
@@ -87,6 +95,12 @@ const ignored = -100;
  * generation. A family is a class of its own that says how its configuration becomes blocks.
  */
 export abstract class LanguageModel<Config extends object> extends AdaptableModel<Config, ResolvedLanguageModel> {
+  /** Steps of generation, as the kernels that they call. */
+  private readonly steps = new CapturedSteps(
+    (parts, inputs) => this.scoresAfter(parts, inputs)!,
+    () => Object.values(this.all),
+  );
+
   protected constructor(config: Config, resolved: ResolvedLanguageModel, options: ModelOptions) {
     super(config, resolved, languageModelSpecs, options);
   }
@@ -167,12 +181,14 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
    * sequence gets the scores, bit for bit, that it gets alone.
    */
   predictor(dispatch: DispatchOptions = {}): SequencePredictor {
-    const { vocabSize, sequenceLength, stages } = this.resolved;
+    const { vocabSize, sequenceLength, stages, routerAhead } = this.resolved;
+    const attending = [...stages, ...(routerAhead ? [routerAhead.stage] : [])];
     return {
       vocabSize,
       sequenceLength,
-      createCache: () => new SequenceCache(stages.map(sequenceCachesOf)),
+      createCache: () => new SequenceCache(attending.map(sequenceCachesOf)),
       advance: (parts) => this.advance(parts, dispatch),
+      ...(routerAhead && { readRoutes: (parts) => this.readRoutes(parts, routerAhead) }),
     };
   }
 
@@ -196,34 +212,80 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     }
   }
 
+  override dispose(): void {
+    this.steps.dispose();
+    super.dispose();
+  }
+
   protected costs(): LanguageModelCosts {
     return languageModelCosts(this.resolved);
   }
 
   /** Scores (P, vocabSize) of the token after each part that wants them; the caches have all tokens of the parts then. */
   private advance(parts: readonly SequencePart[], dispatch: DispatchOptions): tf.Tensor2D | undefined {
-    const { sequenceLength, stages, dModel } = this.resolved;
+    const { sequenceLength, stages } = this.resolved;
     for (const { ids, cache } of parts) this.checkLength(cache.length + ids.length, sequenceLength);
     checkDispatcher(stages, this.experts, dispatch.dispatcher);
     checkExpertSource(this.expertSource, dispatch);
+    const isLocal = !dispatch.dispatcher && !dispatch.overlap && !this.expertSource;
+    const isStep = parts.every(({ ids, wantsScores, route }) => ids.length === 1 && wantsScores && !route);
+    return isLocal && isStep && canCapture()
+      ? this.steps.advance(parts)
+      : this.scoresAfter(parts, eagerInputs, dispatch);
+  }
+
+  /** The same without captured steps; tokens and their places are the inputs, in this order. */
+  private scoresAfter(
+    parts: readonly SequencePart[],
+    inputs: CaptureInputs,
+    dispatch: DispatchOptions = {},
+  ): tf.Tensor2D | undefined {
+    const { stages, dModel } = this.resolved;
     const { expertSource } = this;
-    const ids = Int32Array.from(parts.flatMap((part) => part.ids));
-    const places = Int32Array.from(parts.flatMap((part) => part.ids.map((_, i) => part.cache.length + i)));
+    const { routerAhead } = this.resolved;
     let end = 0;
     const ends = parts.map((part) => (end += part.ids.length) - 1).filter((_, index) => parts[index]!.wantsScores);
     return withoutRecording(() =>
       tf.tidy(() => {
-        const x = this.embedAt(tf.tensor2d(ids, [1, ids.length], 'int32'), places);
+        const x = this.embedParts(parts, inputs);
         const { parameters } = this.parametersOfPass();
-        const { y } = runStages(x, stages, parameters, { past: packedPast(parts), expertSource, ...dispatch });
+        const routing =
+          routerAhead &&
+          routeAhead(routedRows(x, parts, routerAhead, parameters), routerAhead, parameters, { dropless: true });
+        const past = packedPast(parts);
+        const { y } = runStages(x, stages, parameters, { past, expertSource, routing, ...dispatch });
         if (ends.length === 0) return undefined as unknown as tf.Tensor2D;
         // The final norm works on rows: those that are asked for are enough.
-        const rows: tf.Tensor2D = tf.reshape(y, [ids.length, dModel]);
-        const last = ends.length === ids.length ? rows : tf.gather(rows, tf.tensor1d(ends, 'int32'));
+        const numTokens = x.shape[1];
+        const rows: tf.Tensor2D = tf.reshape(y, [numTokens, dModel]);
+        const last = ends.length === numTokens ? rows : tf.gather(rows, tf.tensor1d(ends, 'int32'));
         const normed = normalize(tf.expandDims(last, 0), below(this.all, 'normFinal'), this.resolved);
         return this.scores(normed);
       }),
     );
+  }
+
+  /** Routes tokens of sequences as `SequencePredictor` says; the router's attention has seen them then. */
+  private async readRoutes(
+    parts: readonly Pick<SequencePart, 'ids' | 'cache'>[],
+    routerAhead: ResolvedRouterAhead,
+  ): Promise<TokenRoute[]> {
+    const { rows, experts } = withoutRecording(() =>
+      tidyRecord(() => {
+        const { parameters } = this.parametersOfPass();
+        const rows = routedRows(this.embedParts(parts), parts, routerAhead, parameters);
+        return { rows, experts: routeAhead(rows, routerAhead, parameters, { dropless: true }).experts };
+      }),
+    );
+    const [states, chosen] = await Promise.all([rows.data<'float32'>(), experts.data<'int32'>()]);
+    tf.dispose([rows, experts]);
+    const { width, router } = routerAhead;
+    let token = 0;
+    return parts.map(({ ids }) => {
+      const [begin, end] = [token, (token += ids.length)];
+      const own = chosen.slice(begin * router.topK, end * router.topK);
+      return { experts: [...new Set(own)], state: states.slice(begin * width, end * width) };
+    });
   }
 
   /** Output of the last block, normalised: (B, S, dModel). */
@@ -241,7 +303,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
   ): { hidden: tf.Tensor3D; routings: Routing[]; cache?: ModelCache; hiddenStates?: tf.Tensor3D[] } {
     const start = past?.length ?? 0;
     this.checkIds(ids, start, mask);
-    const { stages, dropout: rate } = this.resolved;
+    const { stages, dropout: rate, routerAhead } = this.resolved;
     checkDispatcher(stages, this.experts, dispatch.dispatcher);
     checkExpertSource(this.expertSource, { training, ...dispatch });
     const seed = training ? seedOfStep(stages, dropoutSeed) : undefined;
@@ -249,8 +311,11 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     const { parameters, expectAllUsed } = this.parametersOfPass({ training, seed: dropoutSeed });
     let x = this.embed(ids, start, mask);
     if (seed !== undefined && rate > 0) x = dropout(x, { rate, seed, stream: 0 }) as tf.Tensor3D;
+    const ahead =
+      routerAhead && this.routeOfPass(x, routerAhead, parameters, { mask, past, keepCache, seed, ...dispatch });
     const { y, routings, caches, hiddenStates } = runStages(x, stages, parameters, {
       mask,
+      routing: ahead?.routing,
       past: past?.stages,
       keepCache,
       keepHiddenStates,
@@ -263,9 +328,36 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     return {
       hidden: normalize(y, below(this.all, 'normFinal'), this.resolved),
       routings,
-      ...(caches && { cache: { length: start + ids.shape[1], stages: caches } }),
+      ...(caches && { cache: { length: start + ids.shape[1], stages: [...caches, ...(ahead?.caches ?? [])] } }),
       ...(hiddenStates && { hiddenStates }),
     };
+  }
+
+  /** Where the tokens x (B, S, dModel) of a pass go in all blocks. */
+  private routeOfPass(
+    x: tf.Tensor3D,
+    routerAhead: ResolvedRouterAhead,
+    parameters: ParameterRecord,
+    {
+      mask,
+      past,
+      keepCache = false,
+      seed,
+      recompute,
+      keepExchanges,
+    }: Pick<ForwardOptions, 'mask' | 'past' | 'keepCache' | 'recompute' | 'keepExchanges'> & { seed?: number },
+  ): { routing: Routing; caches: StageCache[] } {
+    const { length } = this.resolved.stages;
+    // Streams of its own, behind those of the blocks.
+    const order = { index: length, numStages: length + 1, stochasticDepth: 0 };
+    const random = seed === undefined ? undefined : stageRandomness(routerAhead.stage, { ...order, seed });
+    const { rows, cache } = readAhead(x, routerAhead, parameters, {
+      ...{ mask, past: past?.stages[length], keepCache, recompute, keepExchanges, dropout: random?.dropout },
+    });
+    // As in runStages: what generation continues must not have been dropped.
+    const dropless = keepCache || past !== undefined;
+    const routing = routeAhead(rows, routerAhead, parameters, { mask, dropless, ...random?.router });
+    return { routing, caches: cache ? [cache] : [] };
   }
 
   private embed(ids: tf.Tensor2D, start: number, mask?: tf.Tensor2D): tf.Tensor3D {
@@ -284,12 +376,19 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     return embeddingScale === 1 ? found : tf.mul(found, embeddingScale);
   }
 
+  /** The tokens of all parts, one behind the other: (1, T, dModel). */
+  private embedParts(parts: readonly Pick<SequencePart, 'ids' | 'cache'>[], { input } = eagerInputs): tf.Tensor3D {
+    const { ids, places } = tokensOf(parts);
+    const shape: [number, number] = [1, ids.length];
+    return this.embedAt(input<tf.Rank.R2>(ids, shape), () => input<tf.Rank.R2>(places, shape));
+  }
+
   /** Tokens (1, T) at these positions of their sequences. */
-  private embedAt(ids: tf.Tensor2D, places: Int32Array): tf.Tensor3D {
+  private embedAt(ids: tf.Tensor2D, places: () => tf.Tensor2D): tf.Tensor3D {
     const tokens = this.embedTokens(ids);
     if (this.resolved.positionEncoding === 'rotary') return tokens;
     const positions = parameter<tf.Tensor2D>(this.all, 'positions');
-    return tf.add(tokens, embedding(tf.tensor2d(places, [1, places.length], 'int32'), positions));
+    return tf.add(tokens, embedding(places(), positions));
   }
 
   /** (..., dModel) -> (T, vocabSize) */

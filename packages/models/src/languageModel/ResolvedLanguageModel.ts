@@ -1,5 +1,6 @@
 import type { NormKind } from '@scmoe/layer';
 
+import type { ResolvedRouterAhead } from '../routerAhead/RouterAheadConfig.js';
 import type { ResolvedModelLosses } from '../stages/modelLosses.js';
 import type { ModelStage } from '../stages/runStage.js';
 
@@ -20,4 +21,6 @@ export interface ResolvedLanguageModel {
   dropout: number;
   routerLosses: ResolvedModelLosses;
   stages: readonly ModelStage[];
+  /** The router before the first block; absent where each block has its own. */
+  routerAhead?: ResolvedRouterAhead;
 }

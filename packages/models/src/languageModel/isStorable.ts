@@ -1,3 +1,4 @@
+import { routerAheadName } from '../routerAhead/RouterAheadConfig.js';
 import { isHiddenMatrix } from '../stages/isHiddenMatrix.js';
 
 /**
@@ -9,7 +10,7 @@ import { isHiddenMatrix } from '../stages/isHiddenMatrix.js';
  */
 export function isStorable(name: string, { rank, names }: { rank: number; names: ReadonlySet<string> }): boolean {
   if (name === 'head.weight') return true;
-  if (!isHiddenMatrix(name, { rank })) return false;
+  if (!isHiddenMatrix(name, { rank }) || name.startsWith(`${routerAheadName}.`)) return false;
   const [, owner, own] = /^(.*\.)?([^.]*)$/.exec(name)!;
   return own !== 'wkvUp' && !names.has(`${owner ?? ''}gateBias`);
 }

@@ -23,7 +23,7 @@ export interface LanguageModelCosts {
  * A gated delta network has 18 for each element of its states instead: it takes from them, adds to them and reads them.
  */
 export function languageModelCosts(config: ResolvedLanguageModel): LanguageModelCosts {
-  const { vocabSize, dModel, numLayers, sequenceLength, tiedEmbeddings, stages } = config;
+  const { vocabSize, dModel, numLayers, sequenceLength, tiedEmbeddings, stages, routerAhead } = config;
   const specs = languageModelSpecs(config);
   const count = (accept: (name: string) => boolean) =>
     countParameters(Object.fromEntries(Object.entries(specs).filter(([name]) => accept(name))));
@@ -32,7 +32,8 @@ export function languageModelCosts(config: ResolvedLanguageModel): LanguageModel
   const numActiveParameters = numParameters - idleParameters(stages, specs);
   // A tied embedding is the head's matrix as well, and multiplies there.
   const lookedUp = count((name) => name === 'positions' || (name === 'embedding' && !tiedEmbeddings));
-  const attention = stages.reduce((sum, stage) => sum + attentionFlops(stage, sequenceLength), 0);
+  const attending = [...stages, ...(routerAhead ? [routerAhead.stage] : [])];
+  const attention = attending.reduce((sum, stage) => sum + attentionFlops(stage, sequenceLength), 0);
   return {
     numParameters,
     numActiveParameters,

@@ -1,3 +1,4 @@
+import type { Routing } from '@scmoe/gating';
 import type { ExpertSource, ParameterRecord, StageExecution } from '@scmoe/layer';
 
 import type { ModelStage } from './runStage.js';
@@ -17,4 +18,10 @@ export interface ModelExpertSource {
    * @param model its stages, and its parameters without experts
    */
   stage(index: number, model: { stages: readonly ModelStage[]; parameters: ParameterRecord }): StageExperts;
+  /**
+   * Hears where the tokens of a pass go in every layer, before the first: of a model with a router ahead.
+   *
+   * @param model as for `stage`
+   */
+  routeAhead?(routing: Routing, model: { stages: readonly ModelStage[]; parameters: ParameterRecord }): void;
 }

@@ -12,7 +12,6 @@ import * as tf from '@tensorflow/tfjs';
 import {
   expectBalanceRule,
   routerLoads,
-  routerNames,
   routerQuantiles,
   updateCorrectionBiases,
   type BiasUpdate,
@@ -20,7 +19,9 @@ import {
 } from './correctionBiases.js';
 import { createVariables, type InitialValues } from './createVariables.js';
 import type { ResolvedModelLosses } from './modelLosses.js';
+import { expertPasses, modelRouters, routerNames, type ModelRouter } from './modelRouters.js';
 import type { ModelExpertSource } from './ModelExpertSource.js';
+import type { ResolvedRouterAhead } from '../routerAhead/RouterAheadConfig.js';
 import type { ModelStage } from './runStage.js';
 
 /** Where the parameters of a model come from, and which experts it holds. */
@@ -39,6 +40,7 @@ export interface ResolvedModel {
   numLayers: number;
   stages: readonly ModelStage[];
   routerLosses: ResolvedModelLosses;
+  routerAhead?: ResolvedRouterAhead;
 }
 
 /**
@@ -88,9 +90,14 @@ export abstract class StagedModel<Config extends object, Resolved extends Resolv
     return this.resolved.stages.find(({ config }) => config.moe)?.config.moe?.numExperts ?? 0;
   }
 
-  /** What the routings of a pass are of, in their order: `block1.router`, `block1.router (2 of 2)`. */
+  /** What the routings of a pass are of, in their order: `block1.router`, `block1.router (2 of 2)`; `routerAhead.router`. */
   get routerNames(): string[] {
-    return routerNames(this.resolved.stages);
+    return routerNames(this.routers());
+  }
+
+  /** The blocks or pairs through whose experts tokens go in a pass, in that order; one of DGMoE, whose tokens go twice, twice. */
+  get expertPasses(): string[] {
+    return expertPasses(this.resolved.stages);
   }
 
   /** Coefficients of the losses of the routers, those of all the model's layers; 0 where a loss is off. */
@@ -115,7 +122,7 @@ export abstract class StagedModel<Config extends object, Resolved extends Resolv
    * caller disposes them.
    */
   routerLoads(routings: readonly Routing[]): Record<string, tf.Tensor1D> {
-    return routerLoads(this.resolved.stages, this.buffers, routings);
+    return routerLoads(this.routers(), this.buffers, routings);
   }
 
   /**
@@ -126,7 +133,7 @@ export abstract class StagedModel<Config extends object, Resolved extends Resolv
    * @throws ArgumentError for routers that the rule does not suit, see `expectBalanceRule`
    */
   routerQuantiles(routings: readonly Routing[]): Record<string, tf.Tensor1D> {
-    return routerQuantiles(this.resolved.stages, this.buffers, routings);
+    return routerQuantiles(this.routers(), this.buffers, routings);
   }
 
   /**
@@ -136,7 +143,7 @@ export abstract class StagedModel<Config extends object, Resolved extends Resolv
    * @throws ArgumentError naming the option that stands against it
    */
   expectBalanceRule(rule: CorrectionBiasConfig['biasUpdateRule']): void {
-    expectBalanceRule(this.resolved.stages, rule);
+    expectBalanceRule(this.routers(), rule);
   }
 
   /**
@@ -146,12 +153,16 @@ export abstract class StagedModel<Config extends object, Resolved extends Resolv
    * @param loads as `routerLoads` gives them, or `routerQuantiles` for the rule `quantile`
    */
   updateCorrectionBias(loads: RouterLoads, options: BiasUpdate = {}): void {
-    updateCorrectionBiases(this.resolved.stages, this.buffers, loads, options);
+    updateCorrectionBiases(this.routers(), this.buffers, loads, options);
   }
 
   /** Frees all variables and buffers. */
   dispose(): void {
     tf.dispose(this.all);
+  }
+
+  private routers(): ModelRouter[] {
+    return modelRouters(this.resolved);
   }
 
   protected abstract costs(): { numParameters: number; numActiveParameters: number };

@@ -10,7 +10,13 @@ export function packedPast(parts: readonly Pick<SequencePart, 'ids' | 'cache'>[]
   const stages = parts[0]?.cache.stages ?? [];
   return stages.map((attentions, stage) => {
     const packed = Object.keys(attentions).map((name) => {
-      const own = parts.map(({ ids, cache }) => ({ cache: cache.stages[stage]![name]!, count: ids.length }));
+      // Looked up when it is asked for: a captured step is made again with other caches in the same parts.
+      const own = parts.map((part) => ({
+        get cache() {
+          return part.cache.stages[stage]![name]!;
+        },
+        count: part.ids.length,
+      }));
       return [name, new PackedSequences<KeyValueCache | RecurrentCache>(own)] as const;
     });
     return Object.fromEntries(packed) as unknown as PackedStage;

@@ -33,6 +33,7 @@ const cases: Record<string, GptConfig> = {
     moe: { kind: 'scmoe', numExperts: 4, position: 'pos3', capacityFactor: 1 },
   },
   'gated delta networks and attention': { ...small, ...hybrid, moe: { kind: 'top2', numExperts: 4 } },
+  'farskip, in pairs': { ...small, moe: { kind: 'farskip', numExperts: 4 } },
   dgmoe: { ...small, numLayers: 2, moe: { kind: 'dgmoe', numExperts: 4 } },
 };
 

@@ -1,5 +1,5 @@
 import { expectOneOf } from '@scmoe/errors';
-import type { Operator, StageExecution } from '@scmoe/layer';
+import type { Operator, Pending, RouteAhead, StageExecution } from '@scmoe/layer';
 import { recomputed } from '@scmoe/tensor';
 import type * as tf from '@tensorflow/tfjs';
 
@@ -33,7 +33,10 @@ export interface RecomputeOptions {
 type Plan = ReturnType<StageExecution['plan']>;
 
 /** A stage's pass, as a function of what it reads besides its parameters. */
-export type StagePass = (inputs: { x: tf.Tensor3D; mask?: tf.Tensor }, options: RunStageOptions) => StageResult;
+export type StagePass = (
+  inputs: { x: tf.Tensor3D; mask?: tf.Tensor; ahead?: RouteAhead; pending?: Pending },
+  options: RunStageOptions,
+) => StageResult;
 
 /**
  * One pass through a stage that keeps no more for its gradient than `recompute` says.

@@ -36,10 +36,10 @@ export type Placement = (typeof placementOption.choices)[number];
 /** Options of a model's experts: those of pairs, where the experts are, and the routers' losses. */
 export const moeOptions = {
   ...blockMoeOptions,
-  /** What blocks with experts have in place of an MLP; `top1` and `top2` are `standard` with that topK. */
+  /** What blocks with experts have in place of an MLP; `top1` and `top2` are `standard` with that topK, `farskip` is `shared` in FarSkip connectivity. */
   kind: {
     ...blockMoeOptions.kind,
-    choices: [...blockMoeOptions.kind.choices, 'top1', 'top2'],
+    choices: [...blockMoeOptions.kind.choices, 'top1', 'top2', 'farskip'],
   },
   position: { ...positionOption, derived: 'pos2; pos1 with placement every' },
   sharedNormOf: pairOptions.sharedNormOf,
@@ -81,9 +81,10 @@ export interface ResolvedStages {
 }
 
 /** Kinds by the names that papers give them, which only a model has. */
-const namedKinds: Partial<Record<MoeConfig['kind'], { kind: BlockKind; topK: number }>> = {
+const namedKinds: Partial<Record<MoeConfig['kind'], { kind: BlockKind; topK?: number }>> = {
   top1: { kind: 'standard', topK: 1 },
   top2: { kind: 'standard', topK: 2 },
+  farskip: { kind: 'shared' },
 };
 
 /** The blocks of a model. @throws ArgumentError naming the option, what is allowed and what came. */
@@ -92,7 +93,7 @@ export function resolveStages({
   moe = { kind: 'dense' },
   windowLayers,
   deltaLayers,
-  backbone,
+  backbone: given,
   ...config
 }: StagesConfig): ResolvedStages {
   expectNumLayers(numLayers);
@@ -101,6 +102,8 @@ export function resolveStages({
   resolveOptions(moe, { kind }, { within: 'moe' });
   expectKnownOptions('moe', moe, Object.keys(moeOptions));
   const routerLosses = resolveModelLosses(moe);
+  const { connectivity = moe.kind === 'farskip' ? 'farskip' : 'regular' } = given;
+  const backbone = { ...given, connectivity };
   const of = { numLayers, placement };
   expectLayers('windowLayers', windowLayers, { ...of, needed: 'a window', has: backbone.window !== undefined });
   const hasDelta = backbone.gatedDelta !== undefined;
@@ -175,6 +178,7 @@ function expertOptions(moe: MoeConfig): Omit<PairConfig, keyof BackboneConfig | 
   const named = namedKinds[name];
   if (!named) return { ...rest, kind: name as BlockKind };
   const { kind, topK } = named;
+  if (topK === undefined) return { ...rest, kind };
   if (moe.topK !== undefined) expectThat(moe.topK === topK, `moe.topK of '${name}'`, `${topK}`, moe.topK);
   return { ...rest, kind, topK };
 }

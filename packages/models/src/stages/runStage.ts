@@ -19,6 +19,7 @@ import {
   type PairCache,
   type PairContext,
   type ParameterRecord,
+  type Pending,
   type ParameterSpecs,
   type ResolvedLongcatBlock,
   type ShardOptions,
@@ -47,13 +48,17 @@ export function sequenceCachesOf({ kind, config }: ModelStage): Record<string, K
 export interface RunStageOptions extends Omit<BlockContext, 'past' | 'chunks'>, Partial<StageExecution> {
   past?: StageCache | PackedStage;
   keepCache?: boolean;
+  /** Wait for what is pending before the stage ends. */
+  settle?: boolean;
   /** The inside of its operators is computed once more for the backward pass. */
   recompute?: boolean;
 }
 
 export type StageResult = {
-  /** (B, S, d) */
+  /** (B, S, d); without what is `pending`. */
   y: tf.Tensor3D;
+  /** What the next stage adds, or who reads y. */
+  pending?: Pending;
   /** None for a dense stage, two for DGMoE, which chooses twice. */
   routings: Routing[];
   cache?: StageCache;
@@ -118,9 +123,9 @@ export function runStage(
     const result = runLongcatBlock(x, own, stage.config, { ...options, past: past as LongcatContext['past'] });
     return { y: result.y, routings: [result.routing], cache: result.cache };
   }
-  const { y, routing, currentRouting, cache } =
+  const { y, pending, routing, currentRouting, cache } =
     stage.kind === 'pair'
       ? runPair(x, own, stage.config, { ...options, past: past as PairContext['past'] })
       : runBlock(x, own, stage.config, { ...options, past: past as BlockContext['past'] });
-  return { y, routings: [routing, currentRouting].filter((each) => each !== undefined), cache };
+  return { y, pending, routings: [routing, currentRouting].filter((each) => each !== undefined), cache };
 }

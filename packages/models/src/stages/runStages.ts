@@ -3,16 +3,26 @@ import type { Routing } from '@scmoe/gating';
 import {
   ExpertParallelDispatcher,
   expertShard,
+  joinPending,
   type Dispatcher,
   type ExpertShard,
   type OverlapController,
   type ParameterRecord,
+  type Pending,
 } from '@scmoe/layer';
 import type * as tf from '@tensorflow/tfjs';
 
 import type { ModelExpertSource } from './ModelExpertSource.js';
+import { layerRoutes } from './layerRoutes.js';
 import { runRecomputed, type RecomputeOptions } from './recompute.js';
-import { runStage, stageRandomness, type ModelStage, type PackedStage, type StageCache } from './runStage.js';
+import {
+  runStage,
+  stageRandomness,
+  type ModelStage,
+  type PackedStage,
+  type RunStageOptions,
+  type StageCache,
+} from './runStage.js';
 
 /** How tokens come to their experts, in what order the operators run meanwhile, and what of them is kept for gradients. */
 export interface DispatchOptions extends RecomputeOptions {
@@ -25,6 +35,8 @@ export interface DispatchOptions extends RecomputeOptions {
 export interface RunStagesOptions extends DispatchOptions {
   /** Computes the routed experts, where they are not among the parameters. */
   expertSource?: ModelExpertSource;
+  /** Where the tokens go in every stage that has experts; where no stage has a router. */
+  routing?: Routing;
   /** (B, S) bool: false for padding. */
   mask?: tf.Tensor;
   /** Caches of the tokens that x continues, one for each stage. */
@@ -43,10 +55,12 @@ export interface RunStagesOptions extends DispatchOptions {
 export type StagesResult = {
   /** (B, S, d) */
   y: tf.Tensor3D;
-  /** Routing of each stage that has experts; of DGMoE, which chooses twice, two. */
+  /** Routing of each stage that has experts; of DGMoE, which chooses twice, two; where it was given, that one. */
   routings: Routing[];
   caches?: StageCache[];
   hiddenStates?: tf.Tensor3D[];
+  /** What the last stage read; with `keepHiddenStates`. In FarSkip connectivity it lacks what was pending. */
+  lastInput?: tf.Tensor3D;
 };
 
 /** One pass of x (B, S, d) through all blocks of a model; `parameters` are those of the whole model. */
@@ -58,13 +72,15 @@ export function runStages(
 ): StagesResult {
   const { past, keepCache = false, keepHiddenStates = false, training = false, seed, dispatcher, overlap } = options;
   const { recompute, keepExchanges } = options;
-  const { stochasticDepth = 0, mask, expertSource } = options;
+  const { stochasticDepth = 0, mask, expertSource, routing } = options;
   let y = x;
-  const routings: Routing[] = [];
+  let pending: Pending | undefined;
+  let lastInput = x;
+  const routings: Routing[] = routing ? [routing] : [];
   const caches: StageCache[] = [];
   const hiddenStates: tf.Tensor3D[] = [];
-  stages.forEach((stage, index) => {
-    const execution = {
+  const executions = stages.map((stage, index): RunStageOptions => {
+    return {
       past: past?.[index],
       keepCache,
       dispatcher,
@@ -73,20 +89,34 @@ export function runStages(
       // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
       // than in the whole sequence. Generation therefore drops nothing.
       dropless: keepCache || past !== undefined,
+      // What is looked at, and what is computed again without the stage behind it, waits for all that is its own.
+      settle: keepHiddenStates || recompute === 'block',
       ...(seed !== undefined && stageRandomness(stage, { index, numStages: stages.length, seed, stochasticDepth })),
     };
+  });
+  const withExperts = executions.map((execution, index) => (stages[index]!.config.moe ? execution : undefined));
+  const routes = routing && layerRoutes(routing, withExperts, dispatcher);
+  if (routing) expertSource?.routeAhead?.(routing, { stages, parameters });
+  stages.forEach((stage, index) => {
+    lastInput = y;
     const result = runRecomputed(
-      ({ x: input, mask }, own) => runStage(stage, input, parameters, { ...own, mask }),
-      { x: y, mask },
-      execution,
+      ({ x: input, ...beside }, own) => runStage(stage, input, parameters, { ...own, ...beside }),
+      { x: y, mask, ahead: routes?.[index], pending },
+      executions[index]!,
       { recompute, keepExchanges },
     );
     y = result.y;
-    routings.push(...result.routings);
+    pending = result.pending;
+    if (!routing) routings.push(...result.routings);
     if (result.cache) caches.push(result.cache);
-    if (keepHiddenStates) hiddenStates.push(y);
+    if (keepHiddenStates) hiddenStates.push(joinPending(y, pending));
   });
-  return { y, routings, ...(keepCache && { caches }), ...(keepHiddenStates && { hiddenStates }) };
+  return {
+    y: joinPending(y, pending),
+    routings,
+    ...(keepCache && { caches }),
+    ...(keepHiddenStates && { hiddenStates, lastInput }),
+  };
 }
 
 /**

@@ -21,6 +21,7 @@ export const gptCases: Record<string, GptConfig> = {
     positionEncoding: 'rotary',
     tiedEmbeddings: false,
   },
+  'farskip, dropless, in every block': { ...small, placement: 'every', moe: { kind: 'farskip', numExperts: 4 } },
 };
 
 /** What a model has whose first block is a gated delta network and whose second has gated attention. */
@@ -41,6 +42,16 @@ const unequalCases: Record<string, GptConfig> = {
   'scmoe of 3, capacity 1': { ...small, moe: { kind: 'scmoe', numExperts: 3, capacityFactor: 1 } },
 };
 
+/** Models with one router before the first block. */
+const aheadCases: Record<string, GptConfig> = {
+  'router ahead, top-2, dropless': { ...small, routerAhead: true, moe: { kind: 'top2', numExperts: 4 } },
+  'router ahead, scmoe, capacity 1': {
+    ...small,
+    routerAhead: true,
+    moe: { kind: 'scmoe', numExperts: 4, capacityFactor: 1 },
+  },
+};
+
 /** Ways of a training step that compute twice; of the first case of `rankCases`. */
 export const recomputeCases: readonly RecomputeOptions[] = [
   { recompute: 'selective' },
@@ -57,6 +68,7 @@ export const rankCases: Record<string, GptConfig | LongcatFlashConfig> = {
     ...hybrid,
     moe: { kind: 'shared', mix: 'cg1', numExperts: 4, topK: 2 },
   },
+  ...aheadCases,
   'LongCat-Flash': {
     ...small,
     numLayers: 2,

@@ -22,7 +22,9 @@ export interface OutputScales {
  *
  * @throws ArgumentError where no copies add up to the MLP.
  */
-export function outputScales({ kind, moe, ffnHidden }: ResolvedPair | ResolvedBlock): OutputScales {
+export function outputScales({ kind, connectivity, moe, ffnHidden }: ResolvedPair | ResolvedBlock): OutputScales {
+  const regular = 'regular (in another one no block starts as the dense one; a trained model can be given it)';
+  expectThat(connectivity === 'regular', 'connectivity', regular, connectivity);
   const { topK, numExperts, normalizeWeights, scoreFunction, routedScalingFactor, expertHidden, shared } = moe!;
   if (kind === 'dgmoe') {
     throw new ArgumentError(

@@ -153,6 +153,7 @@ describe('upcycle', () => {
       /moe.expertHidden: expected the MLP's 24, got 12/,
     ],
     ['a smaller shared expert', { kind: 'shared', numExperts: 4, sharedHidden: 12 }, /moe.sharedHidden: expected the/],
+    ['FarSkip connectivity', { kind: 'farskip', numExperts: 4 }, /^connectivity: expected regular/],
     ['zero experts', { kind: 'top2', numExperts: 4, numZeroExperts: 1 }, /moe.numZeroExperts: expected 0/],
     [
       'raw weights of a cosine gate',

@@ -156,11 +156,10 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
     return tf.tidy(() => {
       const { stages, pooling } = this.resolved;
       const last = stages.at(-1)!;
-      const { hiddenStates } = this.classify(pixels, { ...dispatch, keepHiddenStates: true });
-      const x = stages.length > 1 ? hiddenStates!.at(-2)! : this.embed(pixels);
+      const { lastInput: x } = this.classify(pixels, { ...dispatch, keepHiddenStates: true });
       const [norm, attention] = last.kind === 'pair' ? ['normAttn1', 'attn1'] : ['normAttn', 'attn'];
       const own = below(this.all, last.name);
-      const normalized = normalize(x, below(own, norm), this.resolved);
+      const normalized = normalize(x!, below(own, norm), this.resolved);
       return attentionShares(normalized, below(own, attention), {
         ...last.config,
         hasClassToken: pooling === 'class',
@@ -175,7 +174,7 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
   private classify(
     pixels: tf.Tensor4D,
     { training = false, dropoutSeed, keepHiddenStates, mask: ofPatches, ...dispatch }: VitForwardOptions,
-  ): { logits: tf.Tensor2D; routings: Routing[]; hiddenStates?: tf.Tensor3D[] } {
+  ): { logits: tf.Tensor2D; routings: Routing[]; hiddenStates?: tf.Tensor3D[]; lastInput?: tf.Tensor3D } {
     this.checkPixels(pixels);
     checkDispatcher(this.resolved.stages, this.experts, dispatch.dispatcher);
     checkExpertSource(this.expertSource, { training, ...dispatch });
@@ -185,7 +184,7 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
     const mask = ofPatches && this.maskOf(ofPatches, pixels);
     let x = this.embed(pixels);
     if (seed !== undefined && rate > 0) x = dropout(x, { rate, seed, stream: 0 }) as tf.Tensor3D;
-    const { y, routings, hiddenStates } = runStages(x, stages, this.all, {
+    const { y, routings, hiddenStates, lastInput } = runStages(x, stages, this.all, {
       expertSource: this.expertSource,
       ...dispatch,
       mask,
@@ -199,7 +198,7 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
     const normalized = normalize(read, below(this.variables, 'normFinal'), this.resolved);
     const pooled = mask && pooling === 'mean' ? meanOf(normalized, mask) : tf.mean(normalized, 1);
     const logits = linear(pooled, this.weight('head.weight'), this.variables['head.bias']) as tf.Tensor2D;
-    return { logits, routings, hiddenStates };
+    return { logits, routings, hiddenStates, lastInput };
   }
 
   /** The mask of all tokens, (B, sequenceLength): the class token is there where a patch is. */

@@ -80,7 +80,11 @@ describe('resolveVit', () => {
     ['half a pair', { numLayers: 3 }, /^numLayers: expected an even number \(blocks come in pairs\), got 3$/],
     ['an unknown placement', { placement: 'some' }, /^placement: expected one of pairs, every, got "some"$/],
     ['heads that do not divide dModel', { numHeads: 5 }, /^numHeads: expected a divisor of dModel = 12, got 5$/],
-    ['an unknown kind', { moe: { kind: 'sparse' } }, /^moe.kind: expected one of dense, .*, top2, got "sparse"$/],
+    [
+      'an unknown kind',
+      { moe: { kind: 'sparse' } },
+      /^moe.kind: expected one of dense, .*, top2, farskip, got "sparse"$/,
+    ],
     ['no experts', { moe: { kind: 'scmoe' } }, /^numExperts: expected a number of experts for kind 'scmoe'/],
     [
       'a first block of a pair with experts',

@@ -54,8 +54,9 @@ const imageOptions = {
 } as const satisfies OptionSpecs;
 
 const { causal: _, rope: __, ...ofLanguage } = backboneOptions;
-/** What public families of language models differ in, no vision transformer has. */
-const backbone = omitOptions(ofLanguage, familyOptions);
+/** What public families of language models differ in, no vision transformer has, but for the connectivity. */
+const { connectivity } = familyOptions;
+const backbone = { ...omitOptions(ofLanguage, familyOptions), connectivity } as const satisfies OptionSpecs;
 
 /** All options of a ViT, but for the names of its classes. */
 export const vitOptions = {

@@ -1,6 +1,6 @@
 import { UserError } from '@scmoe/errors';
 import type { EvaluationResult } from '@scmoe/trainer';
-import { Command } from 'commander';
+import { Command, type Option } from 'commander';
 
 import type { MakeCommand } from '../cli/runCommandLine.js';
 import { say, type Terminal } from '../cli/Terminal.js';
@@ -28,6 +28,8 @@ export interface EvalCommandOptions<Types extends ProgramTypes> {
    * @throws UserError when they can't be used with this model
    */
   openData: (opened: OpenedModel<Types>, path: string | undefined, terminal: Terminal) => Promise<Types['data']>;
+  /** Further options, which `openOther` gets. Default: none. */
+  options?: readonly Option[];
   /** What is shown between the loss and the number of samples: `top1 93.10 %`. */
   show: (result: EvaluationResult) => string[];
   /** Where the experts of a model may be beside its checkpoint. Default: nowhere. */
@@ -43,7 +45,15 @@ interface CommandOptions extends RuntimeOptions {
 /** The `eval` command of a program, which measures a trained model as validation does in training. */
 export function evalCommand<Types extends ProgramTypes>(
   program: TrainingProgram<Types>,
-  { description, dataHelp, openData, openOther, show, experts: elsewhere }: EvalCommandOptions<Types>,
+  {
+    description,
+    dataHelp,
+    openData,
+    openOther,
+    show,
+    experts: elsewhere,
+    options: further = [],
+  }: EvalCommandOptions<Types>,
 ): MakeCommand {
   const { name: samples, unit } = program.samples;
   return (terminal) => {
@@ -53,6 +63,7 @@ export function evalCommand<Types extends ProgramTypes>(
       .option('--data <path>', dataHelp)
       .option('--eval-batches <n>', 'batches, spread evenly over the data; 0: all of them', wholeNumber(0), 0)
       .option('--batch-size <n>', `${samples} per batch (default: the run's)`, wholeNumber(1));
+    for (const option of further) command.addOption(option);
     if (elsewhere) addOptions(command, elsewhere.options);
     addOptions(command, runtimeOptions());
     return command.action(async (path: string, options: CommandOptions) => {

@@ -10,6 +10,7 @@ import { hiddenFraction, lowerBoundMs } from '../metrics/overlapMetrics.js';
 import { expectChunks } from '../plan/expectChunks.js';
 import { mirrorPlan } from '../plan/mirrorPlan.js';
 import { simulatePlan } from '../predict/simulatePlan.js';
+import { steadyPlan } from '../predict/steadyPlan.js';
 import { candidatePlans, type Candidate } from './candidates.js';
 import type { DirectionChoice, OverlapChoice } from './OverlapChoice.js';
 import { slackOf } from './slackOf.js';
@@ -113,7 +114,7 @@ function predictAll(
   for (const rank of ranks) checkCosts(graph, rank);
   return candidates.map(({ plan, chunks, expertChunks }) =>
     simulatePlan(
-      mirrored ? mirrorPlan(plan) : plan,
+      mirrored ? mirrorPlan(steadyPlan(graph, plan)) : steadyPlan(graph, plan),
       ranks.map((rank) => chunkCosts(graph, rank, { ...context, overhead, chunks, expertChunks })),
       { interference },
     ),

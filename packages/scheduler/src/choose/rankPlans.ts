@@ -6,6 +6,7 @@ import { unchunkedName } from '../graph/chunkNames.js';
 import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
 import { hiddenFraction } from '../metrics/overlapMetrics.js';
 import { simulatePlan, type Span } from '../predict/simulatePlan.js';
+import { steadyPlan } from '../predict/steadyPlan.js';
 import type { OverlapChoice } from './OverlapChoice.js';
 import { planOverlap, type PlanOverlapOptions } from './planOverlap.js';
 
@@ -61,7 +62,11 @@ function rankStage(
   const backwardOf = new Map(backward?.candidates.map((choice) => [nameOf(choice), choice]));
   const rows = forward.candidates.map((choice): RankedPlan & { exposedMs: number } => {
     const back = backwardOf.get(nameOf(choice));
-    const { spans } = simulatePlan(choice.plan, chunkCosts(graph, costs, { ...context, ...choice }), { interference });
+    const { spans } = simulatePlan(
+      steadyPlan(graph, choice.plan),
+      chunkCosts(graph, costs, { ...context, ...choice }),
+      { interference },
+    );
     return {
       stage,
       choice,

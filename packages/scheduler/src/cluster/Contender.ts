@@ -20,5 +20,6 @@ export const contenders: readonly [Contender, ...Contender[]] = [
   { name: 'ScMoE pos2', stage: 'pos2', topK: 1, mode: 'overlapped' },
   { name: 'ScMoE pos3', stage: 'pos3', topK: 1, mode: 'overlapped' },
   { name: 'ScMoE-2', stage: 'pos2', topK: 2, mode: 'overlapped' },
+  { name: 'FarSkip', stage: 'farskip', topK: 1, mode: 'overlapped' },
   { name: 'LongCat', stage: 'longcat', topK: 1, mode: 'overlapped' },
 ];

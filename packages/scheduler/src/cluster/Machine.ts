@@ -9,6 +9,8 @@ export type Direction = 'forward' | 'backward';
 export interface Machine {
   /** Times of the operators of a stage that sends each token to `topK` experts, in ms. */
   costs(stage: StageKind, topK: number, direction: Direction): OperatorCosts;
+  /** Whether there are times of a stage; of all where it does not say. */
+  knows?(stage: StageKind, topK: number): boolean;
   /** What each chunk of the tokens costs on top of its share of the work. */
   readonly chunkOverhead: ChunkOverhead;
   /** The same for a chunk of the experts, where that is another. */

@@ -79,6 +79,7 @@ function operatorKernels(
       }),
     ],
     decode: [of.kernels.decode(packing)],
+    join: [of.norm('layer')],
     output: [of.sum(hasShared ? 3 : 2)],
     dispatch: [],
     combine: [],

@@ -23,18 +23,19 @@ export interface CompareOptions {
   readonly numTokens?: number | undefined;
 }
 
-/** Every contender on one machine. Times are of all pairs. */
+/** Every contender on one machine that it has times of; the first has to be there. Times are of all pairs. */
 export function compareContenders(
   machine: Machine,
   kind: RunKind,
   { pairs = 1, maxChunks = 1, pipelineChunks = 4, numTokens }: CompareOptions = {},
 ): readonly ComparisonRow[] {
   const tokens = numTokens === undefined ? {} : { numTokens };
-  const predicted = contenders.map((contender) => {
+  const known = contenders.filter(({ stage, topK }, i) => i === 0 || (machine.knows?.(stage, topK) ?? true));
+  const predicted = known.map((contender) => {
     const most = contender.mode === 'pipelined' ? pipelineChunks : maxChunks;
     return predictPair(machine, contender, kind, { maxChunks: most, cutsExperts: most > 1, ...tokens });
   });
-  return contenders.map((contender, i) => {
+  return known.map((contender, i) => {
     const { stepMs, communicationMs, exposedMs, ...choice } = predicted[i]!;
     return {
       contender,

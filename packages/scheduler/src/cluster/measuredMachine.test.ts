@@ -51,6 +51,14 @@ describe('measuredMachine', () => {
     expect(rows[0]!.stepMs).toBeCloseTo(2 * 58, 9);
   });
 
+  it('leaves out contenders that were not measured', () => {
+    const stages = measured.stages.filter(({ stage }) => stage !== 'farskip');
+    const names = compareContenders(measuredMachine({ ...measured, stages }), 'train').map(
+      ({ contender }) => contender.name,
+    );
+    expect(names).toEqual(contenders.map(({ name }) => name).filter((name) => name !== 'FarSkip'));
+  });
+
   it('names a stage that was not measured', () => {
     expect(() => predictPair(machine, pair('everyBlock', 1), 'infer')).toThrow(
       /^a test: everyBlock top-1 was not measured; there are standard top-2, /,

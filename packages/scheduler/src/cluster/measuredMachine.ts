@@ -92,14 +92,17 @@ function named(what: string, check: () => void): void {
  */
 export function measuredMachine(measured: MeasuredCosts): Machine {
   checkMeasuredCosts(measured);
+  const measuredOf = (stage: StageKind, topK: number) =>
+    measured.stages.find((one) => one.stage === stage && one.topK === topK);
   const find = (stage: StageKind, topK: number): MeasuredStage => {
-    const found = measured.stages.find((one) => one.stage === stage && one.topK === topK);
+    const found = measuredOf(stage, topK);
     if (found) return found;
     const known = measured.stages.map((one) => `${one.stage} top-${one.topK}`).join(', ');
     throw new ArgumentError(`${measured.title}: ${stage} top-${topK} was not measured; there are ${known}`);
   };
   return {
     interference: 0,
+    knows: (stage, topK) => measuredOf(stage, topK) !== undefined,
     chunkOverhead: measured.chunkOverhead,
     expertChunkOverhead: measured.expertChunkOverhead,
     expertsPerRank: measured.expertsPerRank,

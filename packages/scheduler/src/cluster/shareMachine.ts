@@ -49,6 +49,7 @@ export function shareMachine({
         encode: (3 * routing) / 7,
         expert: topK,
         decode: (3 * routing) / 7,
+        join: 0,
         output: 0,
         dispatch: exchangePerChoice * topK,
         combine: exchangePerChoice * topK,

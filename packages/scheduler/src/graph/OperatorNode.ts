@@ -1,6 +1,16 @@
 /** What an operator does; the words are those of the paper and of every profile, trace and plan. */
 export type OperatorKind =
-  'gate' | 'encode' | 'dispatch' | 'expert' | 'combine' | 'decode' | 'attention' | 'mlp' | 'sharedExpert' | 'output';
+  | 'gate'
+  | 'encode'
+  | 'dispatch'
+  | 'expert'
+  | 'combine'
+  | 'decode'
+  | 'join'
+  | 'attention'
+  | 'mlp'
+  | 'sharedExpert'
+  | 'output';
 
 /** Every kind of operator, in the order of a stage. */
 export const operatorKinds: readonly OperatorKind[] = [
@@ -10,6 +20,7 @@ export const operatorKinds: readonly OperatorKind[] = [
   'expert',
   'combine',
   'decode',
+  'join',
   'attention',
   'mlp',
   'sharedExpert',

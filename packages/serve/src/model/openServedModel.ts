@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
 import { pickOptions } from '@scmoe/gating';
@@ -38,6 +38,8 @@ export interface OpenOptions {
   name?: string;
   /** File with a chat template in place of the folder's own. */
   chatTemplateFile?: string;
+  /** Path of a tokenizer.json or its folder in place of the one of a folder of transformers, or beside a file of GGUF. */
+  tokenizerPath?: string;
   /** What the matrices are rounded to and kept in. Default: float32, as they are. */
   weightFormat?: WeightFormat;
   /** The experts of a run or checkpoint, where they are not taken from it but from a disk while the model runs. */
@@ -53,27 +55,41 @@ export interface ServedExperts {
 
 /**
  * Opens a folder as a model that can be served: a run folder or checkpoint of `lm-train`, or a folder of Hugging Face
- * transformers with its tokenizer.
+ * transformers with its tokenizer, or a file of GGUF with a tokenizer.json beside it.
  *
  * @throws UserError, PretrainedError or SafetensorsError where the folder is neither, or damaged
  */
 export async function openServedModel(
   folder: string,
-  { name = basename(resolve(folder)), chatTemplateFile, weightFormat = 'float32', experts }: OpenOptions = {},
+  {
+    name = basename(resolve(folder)),
+    chatTemplateFile,
+    tokenizerPath,
+    weightFormat = 'float32',
+    experts,
+  }: OpenOptions = {},
 ): Promise<ServedModel> {
   const isPublic = await isPretrainedFolder(folder);
   if (isPublic && experts)
     throw new UserError(
       `${folder}: expected a run or checkpoint of lm-train beside a store of experts, got a public model.`,
     );
-  const opened = isPublic ? await openPublic(folder, weightFormat) : await openRun(folder, { weightFormat, experts });
-  const template = await readChatTemplate(folder, opened.tokenizer, chatTemplateFile);
+  if (!isPublic && tokenizerPath !== undefined)
+    throw new UserError(`${folder}: expected no other tokenizer, for a run has its own.`, { exitCode: 2 });
+  const opened = isPublic
+    ? await openPublic(folder, { tokenizerPath, weightFormat })
+    : await openRun(folder, { weightFormat, experts });
+  const beside = folder.endsWith('.gguf') ? dirname(folder) : folder;
+  const template = await readChatTemplate(beside, opened.tokenizer, chatTemplateFile);
   return { name, ...opened, ...(template && { chatTemplate: template }) };
 }
 
-/** A folder of transformers. */
-async function openPublic(folder: string, weightFormat: WeightFormat): Promise<Omit<ServedModel, 'name'>> {
-  const tokenizer = await readHuggingFaceTokenizer(folder);
+/** A folder of transformers, or a file of GGUF. */
+async function openPublic(
+  folder: string,
+  { tokenizerPath = folder, weightFormat }: { tokenizerPath: string | undefined; weightFormat: WeightFormat },
+): Promise<Omit<ServedModel, 'name'>> {
+  const tokenizer = await readHuggingFaceTokenizer(tokenizerPath);
   const model = await loadPretrained(folder, { as: LanguageModel, weightFormat });
   const ends = [...generationTokens(model).eos, ...(tokenizer.endOfText === undefined ? [] : [tokenizer.endOfText])];
   return { model, tokenizer, endTokens: knownTokens(model, ends), addSpecialTokens: true };

@@ -1,6 +1,8 @@
+import { ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../addon/loadAddon.js';
+import { forgetParts, isCaptured, KernelCapture } from '../capture/KernelCapture.js';
 import { scaleBlocks } from '../weights/roundToFormat.js';
 import { BufferPool, type PoolStatistics } from './BufferPool.js';
 import { CpuBackend } from './CpuBackend.js';
@@ -14,6 +16,9 @@ export interface ScmoeMemory extends PoolStatistics {
   unreliable: boolean;
   reasons: string[];
 }
+
+/** Kernels of TF.js that look at attributes alone: what they write once stays right. */
+const isConstant = new Set(['Range', 'LinSpace']);
 
 /** One pool per process: TF.js may create and dispose the backend many times. */
 let pool: BufferPool | undefined;
@@ -36,10 +41,14 @@ export class ScmoeBackend extends CpuBackend {
   private readonly viewsOf = new Map<ArrayBuffer, number>();
   /** References to data that the kernel that runs now has made and not given up; undefined outside of kernels. */
   private made: tf.DataId[] | undefined;
+  /** The step that is being captured; undefined outside of one, and while a part of it runs that is not. */
+  private capture: KernelCapture | undefined;
 
   /** The elements of a tensor, without a copy. Valid until the tensor is disposed: for kernels only. */
   values(tensor: tf.TensorInfo): NumericArray {
-    return this.data.get(tensor.dataId).values as NumericArray;
+    const values = this.data.get(tensor.dataId).values as NumericArray;
+    if (this.capture && !isCaptured(values.buffer as ArrayBuffer)) this.capture.outside.add(tensor.dataId);
+    return values;
   }
 
   floats(tensor: tf.TensorInfo): Float32Array {
@@ -51,6 +60,7 @@ export class ScmoeBackend extends CpuBackend {
     const entries: unknown[] = weights.map(({ dataId }) => this.data.get(dataId));
     // A reshaped weight has the same data, whose scales are those of other columns.
     const isStored = entries.every((entry, i) => entry instanceof StoredWeight && entry.hasShape(weights[i]!.shape));
+    if (isStored) for (const { dataId } of weights) this.capture?.outside.add(dataId);
     return isStored ? (entries as { [I in keyof Weights]: StoredWeight }) : undefined;
   }
 
@@ -64,6 +74,7 @@ export class ScmoeBackend extends CpuBackend {
    * @returns the bytes of the tensor, all copied where the target has as many; undefined where it is elsewhere
    */
   copyOut(dataId: tf.DataId, target: Uint8Array): number | undefined {
+    this.capture?.refuse('it reads the data of a tensor');
     const values: unknown = this.data.has(dataId) ? this.data.get(dataId).values : undefined;
     if (!ArrayBuffer.isView(values)) return undefined;
     const source = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
@@ -89,13 +100,22 @@ export class ScmoeBackend extends CpuBackend {
     return { dataId, shape: shape as number[], dtype };
   }
 
+  /** A new tensor whose content JavaScript writes, once and for all where a step is captured. */
+  lastingOutput(shape: readonly number[], dtype: NumericType): tf.TensorInfo {
+    const size = shape.reduce((product, n) => product * n, 1);
+    const dataId = {};
+    this.data.set(dataId, { values: this.allocateArray(size, dtype, { isLasting: true }), dtype, refCount: 1 });
+    this.made?.push(dataId);
+    return { dataId, shape: shape as number[], dtype };
+  }
+
   /** A new tensor for a weight in fewer bytes, whose content is undefined until a kernel writes it. */
   storedOutput(shape: readonly number[], sizes: WeightSizes, { isInt8 }: { isInt8: boolean }): tf.TensorInfo {
     const length = sizes.count * sizes.dIn * sizes.dOut;
     const numScales = sizes.count * scaleBlocks(sizes.dIn) * sizes.dOut;
     const weight = isInt8
-      ? new Uint8Array(this.pool.acquire(length), 0, length)
-      : new Uint16Array(this.pool.acquire(length * 2), 0, length);
+      ? new Uint8Array(this.acquire(length), 0, length)
+      : new Uint16Array(this.acquire(length * 2), 0, length);
     const scales = isInt8 ? (this.allocateArray(numScales, 'float32') as Float32Array) : undefined;
     const dataId = {};
     this.data.set(dataId, new StoredWeight(sizes, weight, scales));
@@ -142,11 +162,50 @@ export class ScmoeBackend extends CpuBackend {
     }
   }
 
+  /** Runs a step and captures what it calls; not within another one. */
+  captured<Result>(step: () => Result): { result: Result; capture: KernelCapture } {
+    if (this.capture) throw new ScmoeError('captureKernels: expected no capture within a capture');
+    const capture = new KernelCapture();
+    this.capture = capture;
+    capture.open();
+    let isDone = false;
+    try {
+      const result = step();
+      isDone = true;
+      return { result, capture };
+    } finally {
+      capture.close();
+      this.capture = undefined;
+      if (!isDone) forgetParts(capture.parts);
+    }
+  }
+
+  /** Says that what a kernel does here can't be made again by its native calls alone, where a step is being captured. */
+  refuseCapture(problem: string): void {
+    this.capture?.refuse(problem);
+  }
+
+  /** Runs a part of a kernel that is run itself when a captured step is made again, for it depends on more than tensors. */
+  live(run: () => void): void {
+    const { capture, made } = this;
+    this.capture = undefined;
+    // What it makes is its own, also where the kernel throws.
+    this.made = undefined;
+    try {
+      if (capture) capture.live(run);
+      else run();
+    } finally {
+      this.capture = capture;
+      this.made = made;
+    }
+  }
+
   /**
    * Runs a kernel of tfjs-backend-cpu. Some of them (FFT) read a temporary after they have disposed it, which garbage
    * collection forgives and a pool does not: what they free is handed out again only when they are done.
    */
-  runJavaScriptKernel<Result>(run: () => Result): Result {
+  runJavaScriptKernel<Result>(kernelName: string, run: () => Result): Result {
+    if (!isConstant.has(kernelName)) this.capture?.refuse(`its kernel ${kernelName} is JavaScript`);
     if (this.held) return run();
     const held: ArrayBuffer[] = (this.held = []);
     try {
@@ -196,6 +255,7 @@ export class ScmoeBackend extends CpuBackend {
   }
 
   override readSync(dataId: tf.DataId): tf.backend_util.BackendValues {
+    this.capture?.refuse('it reads the data of a tensor');
     const values = super.readSync(dataId);
     // A copy: this memory is handed out again when the tensor is disposed, and callers keep what they read
     // (docs/decisions.md#buffer-pool).
@@ -225,6 +285,9 @@ export class ScmoeBackend extends CpuBackend {
       else this.viewsOf.set(buffer, others - 1);
       return;
     }
+    if (this.capture) this.capture.release(buffer);
+    // What a capture has taken stays with it.
+    if (isCaptured(buffer)) return;
     if (this.held) this.held.push(buffer);
     else this.pool.release(buffer);
   }
@@ -236,20 +299,26 @@ export class ScmoeBackend extends CpuBackend {
     }
     // Copied: callers go on using the array that they passed.
     const source = values as NumericArray;
-    const copy = this.allocateArray(source.length, dtype);
+    const copy = this.allocateArray(source.length, dtype, { isLasting: true });
     copy.set(source);
     this.data.set(dataId, { values: copy, dtype, refCount });
   }
 
-  private allocateArray(length: number, dtype: NumericType): NumericArray {
+  /** @param options.isLasting JavaScript writes it: no kernel would again where a captured step is made again. */
+  private allocateArray(length: number, dtype: NumericType, { isLasting = false } = {}): NumericArray {
+    const take = (bytes: number) => (isLasting && this.capture?.acquireLasting(bytes)) || this.acquire(bytes);
     switch (dtype) {
       case 'float32':
-        return new Float32Array(this.pool.acquire(length * 4), 0, length);
+        return new Float32Array(take(length * 4), 0, length);
       case 'int32':
-        return new Int32Array(this.pool.acquire(length * 4), 0, length);
+        return new Int32Array(take(length * 4), 0, length);
       case 'bool':
-        return new Uint8Array(this.pool.acquire(length), 0, length);
+        return new Uint8Array(take(length), 0, length);
     }
+  }
+
+  private acquire(bytes: number): ArrayBuffer {
+    return (this.capture ?? this.pool).acquire(bytes);
   }
 }
 

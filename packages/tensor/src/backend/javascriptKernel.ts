@@ -15,7 +15,7 @@ export function runJavaScriptKernel(
   const config = tf.getKernel(kernelName, 'cpu');
   if (!config) throw new ScmoeError(`tfjs-backend-cpu has no kernel ${kernelName}`);
   expectEnd(kernelName, inputs, attributes);
-  return backend.runJavaScriptKernel(() =>
+  return backend.runJavaScriptKernel(kernelName, () =>
     config.kernelFunc({ inputs: inputs as tf.NamedTensorInfoMap, backend, attrs: attributes as tf.NamedAttrMap }),
   );
 }

@@ -2,7 +2,7 @@ import { ArgumentError, expectThat, expectWholeNumber } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { shapeText } from '../ops/check.js';
-import { appendRows } from './appendRows.js';
+import { appendRows, withRoom } from './appendRows.js';
 
 /**
  * Keys and values of the tokens of one sequence so far, in one attention, with room for more: what comes is written behind
@@ -50,12 +50,40 @@ export class KeyValueCache {
       const fits = rows.rank === 3 && rows.shape[0] === 1 && first + count <= rows.shape[1];
       expectThat(fits, 'append', `(1, T, width) with at least ${first + count} tokens`, rows.shape);
     }
-    const isOther = this.numTokens > 0 && (this.valueRows === undefined) !== (values === undefined);
-    if (isOther) throw new ArgumentError('append: expected values beside the keys always or never');
+    this.expectValues(values !== undefined);
     const at = this.numTokens;
     this.keyRows = appendRows(this.keyRows, at, keys, { first, count });
     if (values) this.valueRows = appendRows(this.valueRows, at, values, { first, count });
     this.numTokens += count;
+  }
+
+  /**
+   * Makes room for `count` tokens behind those that are there, where there is none.
+   *
+   * @param widths of a token's keys and values; without values where keys are their own values, always or never
+   * @throws ArgumentError where the widths are not those of the tokens before
+   */
+  reserve(count: number, { keys, values }: { keys: number; values: number | undefined }): void {
+    expectWholeNumber('reserve: count', count);
+    this.expectValues(values !== undefined);
+    const at = this.numTokens;
+    this.keyRows = withRoom(this.keyRows, at, { needed: at + count, width: keys });
+    if (values !== undefined) this.valueRows = withRoom(this.valueRows, at, { needed: at + count, width: values });
+  }
+
+  /** Counts `count` tokens more, which a kernel has written into the room that `reserve` made. */
+  wrote(count: number): void {
+    const room = this.keyRows?.shape[0] ?? 0;
+    const left = room - this.numTokens;
+    expectThat(Number.isInteger(count) && count >= 0 && count <= left, 'wrote', `at most ${left} tokens`, count);
+    this.numTokens += count;
+  }
+
+  /** Forgets the tokens from `length` on; the room stays. @throws ArgumentError where there are not as many */
+  truncate(length: number): void {
+    expectWholeNumber('truncate: length', length);
+    expectThat(length <= this.numTokens, 'truncate: length', `at most the ${this.numTokens} tokens held`, length);
+    this.numTokens = length;
   }
 
   /** A cache of its own with a copy of the first `length` tokens. @throws ArgumentError where there are not as many */
@@ -80,5 +108,10 @@ export class KeyValueCache {
     this.keyRows = undefined;
     this.valueRows = undefined;
     this.numTokens = 0;
+  }
+
+  private expectValues(hasValues: boolean): void {
+    if (this.numTokens > 0 && (this.valueRows !== undefined) !== hasValues)
+      throw new ArgumentError('append: expected values beside the keys always or never');
   }
 }

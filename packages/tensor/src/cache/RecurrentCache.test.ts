@@ -18,6 +18,8 @@ describe.each(availableBackends())('RecurrentCache on %s', (backend) => {
     cache.mark();
     expect(cache.numBytes).toBe(16);
     advance(cache, 1, 2);
+    // The newest, the one before, and the mark.
+    expect(cache.numBytes).toBe(24);
     const [marked, whole] = [cache.copy(3), cache.copy(4)];
     advance(cache, 1, 3);
     expect([marked, whole, cache].map((each) => [each.length, stateOf(each)])).toEqual([
@@ -29,6 +31,21 @@ describe.each(availableBackends())('RecurrentCache on %s', (backend) => {
     advance(marked, 2, 7);
     expect(stateOf(marked.copy(3))).toEqual([1, 1]);
     expect(stateOf(cache)).toEqual([3, 3]);
+  });
+
+  it('goes back before its last tokens, and no further', () => {
+    const cache = new RecurrentCache();
+    advance(cache, 3, 1);
+    advance(cache, 2, 2);
+    cache.mark();
+    cache.truncate(5);
+    cache.truncate(3);
+    expect([cache.length, stateOf(cache)]).toEqual([3, [1, 1]]);
+    expect(() => cache.copy(5)).toThrow('length: expected one of 0, 3');
+    expect(() => cache.truncate(1)).toThrow('truncate: length: expected 0 or 3, got 1');
+    advance(cache, 1, 4);
+    expect([cache.length, stateOf(cache)]).toEqual([4, [4, 4]]);
+    cache.dispose();
   });
 
   it("says where it can be cut, for a state can't be anywhere else", () => {

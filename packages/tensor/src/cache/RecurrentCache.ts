@@ -1,25 +1,29 @@
-import { ArgumentError, expectPositiveInteger, expectWholeNumber } from '@scmoe/errors';
+import { ArgumentError, expectPositiveInteger, expectThat, expectWholeNumber } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
+
+type Values = Readonly<Record<string, tf.Tensor>>;
 
 /**
  * What a recurrence keeps of the tokens of one sequence so far: named tensors whose sizes do not depend on how many tokens
- * there were. Nothing in them says what they were earlier: a copy can be made of all tokens, and of as many as there were when
- * `mark` was called. Holds tensors: `dispose` it.
+ * there were. Nothing in them says what they were earlier: it can go back before the tokens that came last, and a copy can be made of
+ * all tokens, and of as many as there were when `mark` was called. Holds tensors: `dispose` it.
  */
 export class RecurrentCache {
-  private values: Readonly<Record<string, tf.Tensor>> = {};
+  private values: Values = {};
   private numTokens = 0;
+  /** What there was before the last tokens. */
+  private before: { values: Values; length: number } = { values: {}, length: 0 };
   /** What there was behind so many tokens. */
-  private readonly marks = new Map<number, Readonly<Record<string, tf.Tensor>>>();
+  private readonly marks = new Map<number, Values>();
 
   /** Tokens that have gone into it. */
   get length(): number {
     return this.numTokens;
   }
 
-  /** Bytes of what is kept, marks among it. */
+  /** Bytes of what is kept, earlier states among it. */
   get numBytes(): number {
-    const all = [this.values, ...this.marks.values()].flatMap((each) => Object.values(each));
+    const all = [this.values, this.before.values, ...this.marks.values()].flatMap((each) => Object.values(each));
     return all.reduce((sum, { size }) => sum + 4 * size, 0);
   }
 
@@ -28,13 +32,29 @@ export class RecurrentCache {
     return this.values[name] as Value | undefined;
   }
 
-  /** Takes over what there is behind `count` more tokens: the cache holds handles of its own, the caller's stay the caller's. */
-  advance(count: number, values: Readonly<Record<string, tf.Tensor>>): void {
+  /** Takes over what there is behind `count` more tokens: the tensors are the cache's from then on, to dispose as well. */
+  advance(count: number, values: Values): void {
     expectPositiveInteger('advance: count', count);
-    const before = this.values;
-    this.values = kept(values);
-    tf.dispose(before);
+    tf.dispose(this.before.values);
+    this.before = { values: this.values, length: this.numTokens };
+    for (const value of Object.values(values)) tf.keep(value);
+    this.values = values;
     this.numTokens += count;
+  }
+
+  /** Goes back before the tokens that came last. @throws ArgumentError where there were not `length` tokens then */
+  truncate(length: number): void {
+    if (length === this.numTokens) return;
+    const { values, length: earlier } = this.before;
+    expectThat(length === earlier, 'truncate: length', `${earlier} or ${this.numTokens}`, length);
+    tf.dispose(this.values);
+    [this.values, this.numTokens] = [values, earlier];
+    this.before = { values: {}, length: 0 };
+    for (const [tokens, marked] of this.marks) {
+      if (tokens <= length) continue;
+      tf.dispose(marked);
+      this.marks.delete(tokens);
+    }
   }
 
   /** Remembers what there is now, so that a copy can be made of so many tokens when there are more. */
@@ -71,13 +91,14 @@ export class RecurrentCache {
   /** Frees all; the cache is empty then. */
   dispose(): void {
     this.clearMarks();
-    tf.dispose(this.values);
+    tf.dispose([this.values, this.before.values]);
     this.values = {};
+    this.before = { values: {}, length: 0 };
     this.numTokens = 0;
   }
 }
 
 /** Handles of the same tensors that outlive every tidy. */
-function kept(values: Readonly<Record<string, tf.Tensor>>): Record<string, tf.Tensor> {
+function kept(values: Values): Values {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, tf.keep(tf.clone(value))]));
 }

@@ -29,8 +29,7 @@ export function appendRows(
   { first, count }: { first: number; count: number },
 ): tf.Tensor2D {
   const width = from.shape[2];
-  if (rows && rows.shape[1] !== width)
-    throw new ArgumentError(`append: expected rows of width ${rows.shape[1]}, as the tokens before, got ${width}`);
+  expectWidth(rows, width);
   return withoutRecording(() => {
     if (!hasFused(writeRowsKernel)) {
       const grown = tf.tidy(() => {
@@ -40,23 +39,35 @@ export function appendRows(
       rows?.dispose();
       return grown;
     }
-    const roomy = withRoom(rows, at, at + count, width);
+    const roomy = withRoom(rows, at, { needed: at + count, width });
     runFused(writeRowsKernel, { rows: roomy, from }, { at, first, count } satisfies WriteRowsAttributes);
     return roomy;
   });
 }
 
 /**
- * `rows`, or a copy with at least `needed` rows: a power of two of them, so that there are few sizes, and what one sequence has
- * given back serves the next.
+ * `rows`, or a copy with at least `needed` rows, the first `at` of which are those of `rows`: a power of two of them, so that
+ * there are few sizes, and what one sequence has given back serves the next. What is copied is disposed.
  */
-function withRoom(rows: tf.Tensor2D | undefined, at: number, needed: number, width: number): tf.Tensor2D {
+export function withRoom(
+  rows: tf.Tensor2D | undefined,
+  at: number,
+  { needed, width }: { needed: number; width: number },
+): tf.Tensor2D {
+  expectWidth(rows, width);
   if (rows && rows.shape[0] >= needed) return rows;
   const total = Math.max(leastRows, 2 ** Math.ceil(Math.log2(needed)));
-  const grown = tf.tidy(() => {
-    if (!rows || at === 0) return tf.keep(tf.zeros<tf.Rank.R2>([total, width]));
-    return tf.keep(tf.concat([tf.slice(rows, [0, 0], [at, width]), tf.zeros<tf.Rank.R2>([total - at, width])], 0));
-  });
+  const grown = withoutRecording(() =>
+    tf.tidy(() => {
+      if (!rows || at === 0) return tf.keep(tf.zeros<tf.Rank.R2>([total, width]));
+      return tf.keep(tf.concat([tf.slice(rows, [0, 0], [at, width]), tf.zeros<tf.Rank.R2>([total - at, width])], 0));
+    }),
+  );
   rows?.dispose();
   return grown;
+}
+
+function expectWidth(rows: tf.Tensor2D | undefined, width: number): void {
+  if (rows && rows.shape[1] !== width)
+    throw new ArgumentError(`append: expected rows of width ${rows.shape[1]}, as the tokens before, got ${width}`);
 }

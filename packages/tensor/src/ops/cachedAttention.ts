@@ -5,7 +5,7 @@ import { withoutRecording } from '../autodiff/recording.js';
 import type { KeyValueCache } from '../cache/KeyValueCache.js';
 import { attention } from './attention.js';
 import { expectDtype, expectRank, expectShape } from './check.js';
-import { expectRope, isPlainRope, rotateComposed, type Rope } from './rope.js';
+import { expectRope, rotateComposed, type Rope } from './rope.js';
 import { hasFused, runFusedOne } from './runFused.js';
 
 export const cachedAttentionKernel = 'ScmoeCachedAttention';
@@ -35,21 +35,21 @@ export interface CachedAttentionOptions {
   sinks?: tf.Tensor;
 }
 
-/** What the kernel of attention receives: every option decided, the caches with the new tokens. */
+/** What the kernel of attention receives: every option decided. It appends the new tokens to the caches. */
 export interface CachedAttentionAttributes {
   parts: readonly CachedPart[];
   numHeads: number;
   numKvHeads: number;
   scale: number;
+  rope?: Rope;
 }
 
 /** What the kernel of the rotation receives. */
 export interface RotateRowsAttributes {
   numHeads: number;
-  style: Rope['style'];
-  theta: number;
-  /** Position of each row. */
-  positions: Int32Array;
+  rope: Rope;
+  /** Position of each row, now. */
+  positions: () => Int32Array;
 }
 
 /**
@@ -73,8 +73,11 @@ export function cachedAttention(
 ): tf.Tensor3D {
   const { numHeads, numKvHeads, scale } = validated(q, k, v, parts, options);
   const { rope, window, sinks } = options;
+  const attributes: CachedAttentionAttributes = { parts, numHeads, numKvHeads, scale, rope };
   return withoutRecording(() =>
     tf.tidy(() => {
+      if (hasFused(cachedAttentionKernel) && window === undefined && !sinks)
+        return runFusedOne(cachedAttentionKernel, { q, k, ...(v && { v }) }, attributes);
       const positions = positionsOf(parts);
       const queries = rope ? rotateRows(q, numHeads, positions, rope) : q;
       const keys = rope ? rotateRows(k, numKvHeads, positions, rope) : k;
@@ -83,12 +86,9 @@ export function cachedAttention(
         cache.append(keys, v, { first, count });
         first += count;
       }
-      const attributes: CachedAttentionAttributes = { parts, numHeads, numKvHeads, scale };
-      if (!hasFused(cachedAttentionKernel) || window !== undefined || sinks)
-        return composed(queries, attributes, { window, sinks });
-      return runFusedOne(cachedAttentionKernel, { q: queries }, attributes) as tf.Tensor3D;
+      return composed(queries, attributes, { window, sinks });
     }),
-  );
+  ) as tf.Tensor3D;
 }
 
 /** Position of each token that continues a sequence, part by part, before they are appended. */
@@ -105,22 +105,28 @@ export function positionsOf(parts: readonly CachedPart[]): Int32Array {
  * Turns each pair of components of each head by the angle of its token's position; no gradient is recorded.
  *
  * @param x (1, T, H * D) with even D
- * @param positions of the T tokens
+ * @param positions of the T tokens; or what gives them, so that a captured step has those of the moment
  * @returns (1, T, H * D)
  * @throws ArgumentError naming the argument when shapes, dtypes or options do not fit
  */
-export function rotateRows(x: tf.Tensor3D, numHeads: number, positions: Int32Array, rope: Rope): tf.Tensor3D {
+export function rotateRows(
+  x: tf.Tensor3D,
+  numHeads: number,
+  positions: Int32Array | (() => Int32Array),
+  rope: Rope,
+): tf.Tensor3D {
+  const positionsNow = typeof positions === 'function' ? positions : () => positions;
+  const now = positionsNow();
   expectDtype('rotateRows', 'x', x, 'float32');
   expectRank('rotateRows', 'x', x, 3, '(1, tokens, width)');
   const [batch, length, width] = x.shape;
   expectPositiveInteger('rotateRows: numHeads', numHeads);
   expectThat(batch === 1 && width % numHeads === 0, 'rotateRows: x', `(1, T, ${numHeads} * D)`, x.shape);
-  expectThat(positions.length === length, 'rotateRows: positions', `${length} of them`, positions.length);
-  for (const position of positions) expectWholeNumber('rotateRows: positions', position);
+  expectThat(now.length === length, 'rotateRows: positions', `${length} of them`, now.length);
+  for (const position of now) expectWholeNumber('rotateRows: positions', position);
   expectRope('rotateRows', rope, width / numHeads);
-  const { style, theta = 10000 } = rope;
-  if (hasFused(rotateRowsKernel) && isPlainRope(rope, width / numHeads)) {
-    const attributes: RotateRowsAttributes = { numHeads, style, theta, positions };
+  if (hasFused(rotateRowsKernel)) {
+    const attributes: RotateRowsAttributes = { numHeads, rope, positions: positionsNow };
     return withoutRecording(() => runFusedOne(rotateRowsKernel, { x }, attributes)) as tf.Tensor3D;
   }
   return tf.tidy(() => {
@@ -129,9 +135,9 @@ export function rotateRows(x: tf.Tensor3D, numHeads: number, positions: Int32Arr
     // Runs of positions that follow each other turn together.
     let first = 0;
     for (let next = 1; next <= length; next++) {
-      if (next < length && positions[next] === positions[next - 1]! + 1) continue;
+      if (next < length && now[next] === now[next - 1]! + 1) continue;
       const run: tf.Tensor4D = tf.slice(perHead, [0, first, 0, 0], [1, next - first, -1, -1]);
-      turned.push(rotateComposed(run, positions[first]!, rope));
+      turned.push(rotateComposed(run, now[first]!, rope));
       first = next;
     }
     return tf.reshape<tf.Rank.R3>(turned.length > 1 ? tf.concat(turned, 1) : turned[0]!, x.shape);

@@ -33,7 +33,7 @@ function run(sequences: readonly DeltaRows[], steps: readonly (readonly number[]
     if (own.length === 0) continue;
     const rows = joined(own.map((i) => part(sequences[i]!, caches[i]!.length, counts[i]!)));
     const parts = own.map((i) => ({ cache: caches[i]!, count: counts[i]! }));
-    const { heads } = cachedDeltaRule(rows, convolution(), sizes, parts);
+    const heads = cachedDeltaRule(rows, convolution(), sizes, parts);
     let first = 0;
     for (const i of own) {
       outputs[i]!.push(tf.slice(heads, [0, first, 0, 0], [1, counts[i]!, -1, -1]));
@@ -85,7 +85,7 @@ describe.each(availableBackends())('cachedDeltaRule on %s', (backend) => {
 
   it('knows no convolution of one tap, or no tokens before, as anything special', () => {
     const [rows, cache, one] = [rowsOf(3, 1), new RecurrentCache(), convolution(1)];
-    const { heads } = cachedDeltaRule(rows, one, sizes, [{ cache, count: 3 }]);
+    const heads = cachedDeltaRule(rows, one, sizes, [{ cache, count: 3 }]);
     expect(relativeError(heads, deltaHeads(rows, one, sizes).heads)).toBeLessThan(1e-5);
     cache.dispose();
   });

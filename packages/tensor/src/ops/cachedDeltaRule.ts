@@ -4,8 +4,8 @@ import * as tf from '@tensorflow/tfjs';
 import { withoutRecording } from '../autodiff/recording.js';
 import type { RecurrentCache } from '../cache/RecurrentCache.js';
 import { expectDtype, expectRank, expectShape } from './check.js';
-import { deltaHeads, expectChannels, type DeltaRows, type DeltaSizes, type DeltaState } from './deltaHeads.js';
-import { hasFused, runFused } from './runFused.js';
+import { deltaHeads, expectChannels, type DeltaRows, type DeltaSizes } from './deltaHeads.js';
+import { hasFused, runFusedOne } from './runFused.js';
 
 export const cachedDeltaRuleKernel = 'ScmoeCachedDeltaRule';
 
@@ -28,7 +28,7 @@ export interface CachedDeltaRuleAttributes {
  * first. Each sequence by itself: what it gets, bit for bit, does not depend on the others. The caches have the new tokens then;
  * no gradient is recorded.
  *
- * @returns outputs (1, T, Hv, V), and what the cache of the last part got
+ * @returns outputs (1, T, Hv, V)
  * @throws ArgumentError naming the argument when shapes, dtypes or parts do not fit
  */
 export function cachedDeltaRule(
@@ -36,16 +36,13 @@ export function cachedDeltaRule(
   convolution: tf.Tensor2D,
   sizes: DeltaSizes,
   parts: readonly RecurrentPart[],
-): { heads: tf.Tensor4D; all: DeltaState } {
+): tf.Tensor4D {
   expectFits(rows, convolution, sizes, parts);
   return withoutRecording(() =>
     tf.tidy(() => {
       if (!hasFused(cachedDeltaRuleKernel)) return composed(rows, convolution, sizes, parts);
       const attributes: CachedDeltaRuleAttributes = { parts, sizes };
-      const [out, ...kept] = runFused(cachedDeltaRuleKernel, { ...rows, convolution }, attributes);
-      const states = parts.map((_, i) => ({ taps: kept[2 * i], state: kept[2 * i + 1] }) as DeltaState);
-      parts.forEach(({ cache, count }, i) => cache.advance(count, states[i]!));
-      return { heads: out as tf.Tensor4D, all: states.at(-1)! };
+      return runFusedOne(cachedDeltaRuleKernel, { ...rows, convolution }, attributes) as tf.Tensor4D;
     }),
   );
 }
@@ -56,9 +53,9 @@ function composed(
   convolution: tf.Tensor2D,
   sizes: DeltaSizes,
   parts: readonly RecurrentPart[],
-): { heads: tf.Tensor4D; all: DeltaState } {
+): tf.Tensor4D {
   let first = 0;
-  const results = parts.map(({ cache, count }) => {
+  const heads = parts.map(({ cache, count }) => {
     const own = (x: tf.Tensor3D): tf.Tensor3D => tf.slice(x, [0, first, 0], [1, count, x.shape[2]]);
     const [state, taps] = [cache.get<tf.Tensor4D>('state'), cache.get<tf.Tensor3D>('taps')];
     const { mixed, beta, logDecay } = rows;
@@ -66,10 +63,9 @@ function composed(
     const result = deltaHeads(given, convolution, sizes, state && taps && { state, taps });
     cache.advance(count, result.all);
     first += count;
-    return result;
+    return result.heads;
   });
-  const heads = results.map((result) => result.heads);
-  return { heads: heads.length > 1 ? tf.concat(heads, 1) : heads[0]!, all: results.at(-1)!.all };
+  return heads.length > 1 ? tf.concat(heads, 1) : heads[0]!;
 }
 
 function expectFits(
@@ -80,8 +76,7 @@ function expectFits(
 ): void {
   const name = 'cachedDeltaRule';
   const { numKeyHeads, numValueHeads, keyHeadDim, valueHeadDim } = sizes;
-  for (const [argument, x] of Object.entries({ ...rows, convolution }))
-    expectDtype(name, argument, x, 'float32');
+  for (const [argument, x] of Object.entries({ ...rows, convolution })) expectDtype(name, argument, x, 'float32');
   for (const [argument, size] of Object.entries({ numKeyHeads, numValueHeads, keyHeadDim, valueHeadDim }))
     expectPositiveInteger(`${name}: ${argument}`, size);
   const divides = numValueHeads % numKeyHeads === 0;

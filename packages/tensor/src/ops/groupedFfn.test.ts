@@ -83,6 +83,37 @@ describe.each(availableBackends())('groupedFfn on %s', (backend) => {
     expect(tf.max(tf.abs(tf.sub(actual, expected))).dataSync()[0]).toBeLessThan(1e-5);
   });
 
+  it('has the gate of gpt-oss, bounded on both sides', () => {
+    const clampedGlu = { limit: 0.7, alpha: 1.702 };
+    const counts = tf.tensor1d([2, 1], 'int32');
+    const apply = (rows: tf.Tensor, gate: tf.Tensor, up: tf.Tensor, down: tf.Tensor) =>
+      groupedFfn(rows, counts, { gate, up, down }, { activation: 'swiglu', clampedGlu });
+    const inputs = [random(3, 3), random(2, 3, 4), random(2, 3, 4), random(2, 4, 3)] as const;
+    const [rows, gate, up, down] = inputs.map((each) => each.arraySync()) as [number[][], ...number[][][][]];
+    const expected = rows.map((x, row) => {
+      const e = row < 2 ? 0 : 1;
+      const product = (w: number[][], i: number) => x.reduce((sum, value, j) => sum + value * w[j]![i]!, 0);
+      const hidden = Array.from({ length: 4 }, (_, i) => {
+        const g = Math.min(product(gate![e]!, i), 0.7);
+        const u = Math.max(-0.7, Math.min(product(up![e]!, i), 0.7));
+        return (g / (1 + Math.exp(-1.702 * g))) * (u + 1);
+      });
+      return Array.from({ length: 3 }, (_, i) => hidden.reduce((sum, value, j) => sum + value * down![e]![j]![i]!, 0));
+    });
+    expect(tf.max(tf.abs(tf.sub(apply(...inputs), tf.tensor(expected)))).dataSync()[0]).toBeLessThan(1e-6);
+    expect(() =>
+      groupedFfn(inputs[0], counts, { w1: inputs[1], w2: inputs[3] }, { activation: 'silu', clampedGlu }),
+    ).toThrow('groupedFfn: clampedGlu: expected none for the activation silu');
+    expect(() =>
+      groupedFfn(
+        inputs[0],
+        counts,
+        { gate: inputs[1], up: inputs[2], down: inputs[3] },
+        { activation: 'swiglu', clampedGlu: { limit: 0, alpha: 1 } },
+      ),
+    ).toThrow('groupedFfn: clampedGlu: expected a limit > 0 and a finite alpha');
+  });
+
   it('gives an idle expert a gradient of exactly zero, and unfilled rows zero', () => {
     const count = tf.tensor1d([2, 0, 3], 'int32');
     const { list, record } = experts('gelu', 4, 5);

@@ -2,7 +2,7 @@ import { ArgumentError, expectOneOf, expectThat, expectWholeNumber } from '@scmo
 import * as tf from '@tensorflow/tfjs';
 
 import { isRecording } from '../autodiff/recording.js';
-import { activateComposed, type ExpertActivation } from './activation.js';
+import { activateComposed, type ClampedGlu, type ExpertActivation, gluComposed } from './activation.js';
 import { expectDtype, expectRank, expectShape } from './check.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
@@ -44,16 +44,18 @@ export interface GroupedFfnOptions {
   activation: ExpertActivation;
   /** Rows of each expert in the buffer, 0 where they are packed without gaps. */
   capacity?: number;
+  /** The form of `swiglu` that gpt-oss has. Default: the plain one. */
+  clampedGlu?: ClampedGlu;
 }
 
-export interface GroupedFfnAttributes extends Required<GroupedFfnOptions> {
+export interface GroupedFfnAttributes extends Required<Omit<GroupedFfnOptions, 'clampedGlu'>> {
   /** Return the hidden layers as well. */
   keepForGradient: boolean;
 }
 
 /**
- * Feed-forward layers of N experts on a packed buffer, one kernel each way (SwiGLU with biases, which no published model
- * has, is composed from TF.js ops everywhere). Expert e reads `counts[e]` rows from row
+ * Feed-forward layers of N experts on a packed buffer, one kernel each way (SwiGLU with biases or clamped, which gpt-oss
+ * alone has, is composed from TF.js ops everywhere). Expert e reads `counts[e]` rows from row
  * e * capacity on, or from the sum of the earlier counts where capacity is 0. Other rows are skipped and give zero. An
  * expert without rows has a gradient of exactly 0.
  *
@@ -67,18 +69,20 @@ export function groupedFfn(
   rows: tf.Tensor,
   counts: tf.Tensor,
   experts: TwoLayerExperts | SwigluExperts,
-  { activation, capacity = 0 }: GroupedFfnOptions,
+  { activation, capacity = 0, clampedGlu }: GroupedFfnOptions,
 ): tf.Tensor2D {
   const inputs = validated(rows, counts, experts, activation);
   expectWholeNumber('groupedFfn: capacity', capacity);
+  expectClamped(activation, clampedGlu);
   const numRows = capacity * counts.size;
   const fits = capacity === 0 || rows.shape[0] === numRows;
   const why = `for ${counts.size} experts of capacity ${capacity}`;
   expectThat(fits, 'groupedFfn: rows', `${numRows} of them ${why}`, rows.shape[0]);
   const attributes: GroupedFfnAttributes = { activation, capacity, keepForGradient: isRecording() };
   const kernelName = isSwiglu(experts) ? groupedSwigluKernel : groupedFfnKernel;
-  const biasedSwiglu = isSwiglu(experts) && Object.keys(inputs).length > 3;
-  if (biasedSwiglu || !hasFused(kernelName)) return groupedFfnComposed(rows, counts, experts, attributes);
+  const isComposed = isSwiglu(experts) && (clampedGlu !== undefined || Object.keys(inputs).length > 3);
+  if (isComposed || !hasFused(kernelName))
+    return groupedFfnComposed(rows, counts, experts, { activation, capacity, clampedGlu });
   const [y, ...saved] = runFused(kernelName, { rows, counts, ...inputs }, attributes);
   tf.dispose(saved); // the tape keeps its own handles
   return y as tf.Tensor2D;
@@ -92,7 +96,11 @@ export function groupedFfnComposed(
   rows: tf.Tensor,
   counts: tf.Tensor,
   experts: TwoLayerExperts | SwigluExperts,
-  { activation, capacity }: Required<GroupedFfnOptions>,
+  {
+    activation,
+    capacity,
+    clampedGlu,
+  }: Required<Omit<GroupedFfnOptions, 'clampedGlu'>> & Pick<GroupedFfnOptions, 'clampedGlu'>,
 ): tf.Tensor2D {
   return tf.tidy(() => {
     const [numRows, d] = rows.shape as [number, number];
@@ -102,7 +110,10 @@ export function groupedFfnComposed(
     if (capacity > 0) {
       const batched = tf.reshape(rows, [numExperts, capacity, d]);
       const filled = tf.less(tf.range(0, capacity, 1, 'int32'), tf.reshape(counts, [numExperts, 1])); // (N, C)
-      const y = tf.mul(feedForward(batched, experts, activation), tf.expandDims(tf.cast(filled, 'float32'), -1));
+      const y = tf.mul(
+        feedForward(batched, experts, activation, clampedGlu),
+        tf.expandDims(tf.cast(filled, 'float32'), -1),
+      );
       return tf.reshape(y, [numRows, d]);
     }
     const perExpert = counts.dataSync();
@@ -113,7 +124,7 @@ export function groupedFfnComposed(
       const own = Object.fromEntries(weights.map(([name, stacked]) => [name, tf.slice(stacked, e, 1)])) as unknown as
         TwoLayerExperts | SwigluExperts;
       const batch = tf.expandDims(tf.slice(rows, start, count), 0); // (1, count, d)
-      outputs.push(tf.reshape(feedForward(batch, own, activation), [count, d]));
+      outputs.push(tf.reshape(feedForward(batch, own, activation, clampedGlu), [count, d]));
       start += count;
     }
     if (start === 0) return zeroFrom(rows, weights);
@@ -129,15 +140,29 @@ function zeroFrom(rows: tf.Tensor, weights: [string, tf.Tensor][]): tf.Tensor2D 
 }
 
 /** x (N, C, d) through the experts of its batches. */
-function feedForward(x: tf.Tensor, experts: TwoLayerExperts | SwigluExperts, activation: ExpertActivation): tf.Tensor {
+function feedForward(
+  x: tf.Tensor,
+  experts: TwoLayerExperts | SwigluExperts,
+  activation: ExpertActivation,
+  clampedGlu: ClampedGlu | undefined,
+): tf.Tensor {
   const biased = (product: tf.Tensor, bias?: tf.Tensor) => (bias ? tf.add(product, tf.expandDims(bias, 1)) : product);
   if (isSwiglu(experts)) {
     const gated = biased(tf.matMul(x, experts.gate), experts.gateBias);
     const raised = biased(tf.matMul(x, experts.up), experts.upBias);
-    return biased(tf.matMul(tf.mul(tf.mul(gated, tf.sigmoid(gated)), raised), experts.down), experts.downBias);
+    return biased(tf.matMul(gluComposed(gated, raised, clampedGlu), experts.down), experts.downBias);
   }
   const hidden = activateComposed(biased(tf.matMul(x, experts.w1), experts.b1), activation as 'gelu');
   return biased(tf.matMul(hidden, experts.w2), experts.b2);
+}
+
+/** @throws ArgumentError for numbers that are none, and beside another activation */
+function expectClamped(activation: ExpertActivation, clamped: ClampedGlu | undefined): void {
+  if (clamped === undefined) return;
+  expectThat(activation === 'swiglu', 'groupedFfn: clampedGlu', `none for the activation ${activation}`, clamped);
+  const { limit, alpha } = clamped;
+  const isRight = limit > 0 && Number.isFinite(limit) && Number.isFinite(alpha);
+  expectThat(isRight, 'groupedFfn: clampedGlu', 'a limit > 0 and a finite alpha', clamped);
 }
 
 function isSwiglu(experts: TwoLayerExperts | SwigluExperts): experts is SwigluExperts {

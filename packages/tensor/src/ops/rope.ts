@@ -60,7 +60,7 @@ export function rotateComposed(x: tf.Tensor4D, firstPosition: number, rope: Rope
 }
 
 /** Angles from one position to the next, theta^(-2i/R) of each of the R/2 pairs. */
-function plainFrequencies(size: number, theta = 10000): number[] {
+export function plainFrequencies(size: number, theta = 10000): number[] {
   return Array.from({ length: size / 2 }, (_, i) => theta ** ((-2 * i) / size));
 }
 

@@ -4,6 +4,11 @@ import { tensorSignatures, tryWrongCalls } from '@scmoe/native/signatures/tables
 import { loadAddon } from '../addon/loadAddon.js';
 
 const signatures = Object.assign({}, ...Object.values(tensorSignatures)) as Parameters<typeof tryWrongCalls>[1];
+const addon = loadAddon();
+// A capture of one call, to be made again and forgotten.
+addon.beginCapture();
+addon.copyPastCaches({ bytes: 1, source: new Uint8Array(1), target: new Uint8Array(1) });
+const capture = addon.endCapture();
 // Two rows of a weight have one block of scales; two heads of two queries, keys and values have twelve components.
-const fills = { slots: -1, blocks: 1, blocksIn: 1, blocksHidden: 1, perToken: 12 };
-tryWrongCalls(loadAddon(), signatures, { fills, taken: ['bytes'] });
+const fills = { slots: -1, blocks: 1, blocksIn: 1, blocksHidden: 1, perToken: 12, capture };
+tryWrongCalls(addon, signatures, { fills, taken: ['bytes'] });

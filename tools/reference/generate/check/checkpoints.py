@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from .. import store
 from .checkpoint import compute, gradients_on_disk, greedy, load
 from .compare import magnitude, relative
+from ..mxfp4 import unpacked
 from .fp8 import dequantise
 
 # In units of a tensor's largest magnitude. Stored are float32 results of another processor, some of another release of
@@ -89,9 +90,12 @@ def check_published_spelling(path, reference, outputs):
 
 
 def load_decoded(path):
-    """A checkpoint in fp8 as its float32 weights: decoded here, the same to the bit as those stored beside it."""
+    """A checkpoint in fp8 or mxfp4 as its float32 weights: decoded here, the same to the bit as those stored beside it."""
     decoded = load_file(path / "dequantised.safetensors")
-    own = dequantise(load_file(path / "model.safetensors"), json.loads((path / "config.json").read_text()))
+    settings = json.loads((path / "config.json").read_text())
+    stored = load_file(path / "model.safetensors")
+    is_mxfp4 = settings["quantization_config"]["quant_method"] == "mxfp4"
+    own = unpacked(stored) if is_mxfp4 else dequantise(stored, settings)
     for name, tensor in decoded.items():
         assert torch.equal(own[name], tensor), name
     config = transformers.AutoConfig.from_pretrained(path)

@@ -3,6 +3,7 @@ import { resolveOptions, type OptionSpecs, type OptionsOf } from '@scmoe/gating'
 
 import { backboneOptions, resolveBackbone, type ResolvedBackbone } from '../../config/BackboneConfig.js';
 import { blockMoeOptions, resolveMoe, type BlockKind, type ResolvedMoe } from '../../config/BlockMoeConfig.js';
+import { expectFarSkip } from '../farSkip/expectFarSkip.js';
 
 /** All options of a block. */
 export const blockOptions = {
@@ -41,5 +42,6 @@ export function resolveBlock(config: BlockConfig): ResolvedBlock {
     const isPlain = !moe?.shortcut && !moe?.postNorm;
     expectThat(isPlain, 'normPlacement', 'before with a shortcut or a norm on the sum of the experts', 'after');
   }
+  expectFarSkip(backbone, { kind: own.kind, moe });
   return { kind: own.kind, ...backbone, moe };
 }

@@ -2,6 +2,7 @@ import type { ResidualDropout } from '../../sublayers/residualDropout.js';
 import type { AttentionCache } from '../../sublayers/blockAttention.js';
 import type { Packed } from '../../sublayers/PackedSequences.js';
 import type { MoeContext } from '../../moe/moeSublayer.js';
+import type { FarSkipContext } from '../farSkip/Pending.js';
 
 /** Keys and values of the tokens so far. */
 export type BlockCache = {
@@ -9,7 +10,7 @@ export type BlockCache = {
 };
 
 /** What a pass through a block depends on besides parameters and configuration. */
-export interface BlockContext extends MoeContext {
+export interface BlockContext extends MoeContext, FarSkipContext {
   /** Tokens that x continues. */
   past?: BlockCache | Packed<BlockCache>;
   /** Switches dropout on; takes `blockDropoutStreams` streams. */

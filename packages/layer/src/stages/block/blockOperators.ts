@@ -9,6 +9,7 @@ import type { ResolvedBlock } from './BlockConfig.js';
 import { moeSublayer, type SublayerValues } from '../../moe/moeSublayer.js';
 import { below, type ParameterRecord } from '../../parameters/ParameterRecord.js';
 import { operatorsOver, type Operator } from '../../plan/Operator.js';
+import { farSkipOperators } from '../farSkip/farSkipOperators.js';
 import type { BlockContext } from './BlockContext.js';
 import { outputOperator } from '../../moe/expertBlock.js';
 
@@ -21,8 +22,19 @@ export interface BlockValues extends SublayerValues {
   u: tf.Tensor3D;
   /** Output of the block. */
   y: tf.Tensor3D;
-  keyValues: AttentionCache;
+  keyValues: AttentionCache | undefined;
 }
+
+const farSkipNames = {
+  suffix: '',
+  input: 'x',
+  output: 'y',
+  normAttn: 'normAttn',
+  attn: 'attn',
+  normMlp: 'normMlp',
+  mlp: 'mlp',
+  place: 0,
+} as const;
 
 /**
  * The operators of a block, in the order of the sequential plan: attention, with gate to combine before it where they
@@ -33,6 +45,8 @@ export function blockOperators(
   config: ResolvedBlock,
   context: BlockContext = {},
 ): Operator<BlockValues>[] {
+  if (config.connectivity === 'farskip')
+    return farSkipOperators(parameters, config, { ...context, past: context.past?.attention }, farSkipNames);
   const { computation } = operatorsOver<BlockValues>();
   const { moe } = config;
   const drop = residualDropout(config, context.dropout);
@@ -62,7 +76,10 @@ export function blockOperators(
       inputs: ['c', 'u'],
       outputs: ['y'],
       run: ({ c, u }) => {
-        const output = feedForward(u, below(parameters, 'mlp'), config.activation, { bias: config.ffnBias });
+        const output = feedForward(u, below(parameters, 'mlp'), config.activation, {
+          bias: config.ffnBias,
+          clampedGlu: config.clampedGlu,
+        });
         return { y: tf.add(c, drop(isAfter ? norm('normMlp', output) : output, 1)) };
       },
       cost: (of) => [...feedForwardCost(of, config.ffnHidden, config), ...(isAfter ? [of.norm(config.norm)] : [])],

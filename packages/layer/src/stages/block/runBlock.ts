@@ -14,6 +14,7 @@ export type BlockResult = StageResult<BlockCache>;
 const block: StageForm<ResolvedBlock, BlockContext, BlockValues, BlockCache> = {
   name: 'block',
   operators: blockOperators,
+  pendingOf: ({ connectivity, moe }) => (connectivity === 'farskip' && moe ? 'routed' : undefined),
   cacheOf: ({ keyValues }) => ({ attention: keyValues! }),
 };
 

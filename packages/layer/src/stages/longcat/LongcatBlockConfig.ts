@@ -8,6 +8,7 @@ import {
   type ResolvedBackbone,
 } from '../../config/BackboneConfig.js';
 import { expertOptions, type ResolvedExperts } from '../../config/MoeConfig.js';
+import { expectRegular } from '../farSkip/expectFarSkip.js';
 
 /** All options of a LongCat block. */
 export const longcatOptions = {
@@ -52,13 +53,14 @@ export function resolveLongcatBlock(config: LongcatBlockConfig): ResolvedLongcat
   else expectThat(latent === undefined, 'latent', "none with attention 'multiHead'", latent);
   const backbone = resolveBackbone(withDefaults(config));
   expectThat(backbone.normPlacement === 'before', 'normPlacement', 'before in a LongCat block', backbone.normPlacement);
-  const { activation, ffnBias, ffnHidden } = backbone;
+  expectRegular(backbone, 'in a LongCat block, whose gate has a shortcut already');
+  const { activation, ffnBias, ffnHidden, clampedGlu } = backbone;
   const { expertHidden } = resolveOptions(config, expertOptions, { defaults: { expertHidden: ffnHidden } });
   const { normalizeWeights = false, correctionBias = true } = config;
   const router = resolveRouter({ ...config, normalizeWeights, correctionBias }, { topK: 2 });
   return {
     ...backbone,
-    moe: { ...router, activation, ffnBias, expertHidden, dual: false },
+    moe: { ...router, activation, ffnBias, ...(clampedGlu && { clampedGlu }), expertHidden, dual: false },
   };
 }
 

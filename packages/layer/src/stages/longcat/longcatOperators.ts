@@ -24,8 +24,8 @@ export interface LongcatValues extends SublayerValues {
   d: tf.Tensor3D;
   /** Output of the block, d + routed. */
   y: tf.Tensor3D;
-  keyValues1: AttentionCache;
-  keyValues2: AttentionCache;
+  keyValues1: AttentionCache | undefined;
+  keyValues2: AttentionCache | undefined;
 }
 
 /** What both attentions remember of the tokens so far. */
@@ -63,7 +63,10 @@ export function longcatOperators(
       mask: context.mask,
     });
   const mlp = (index: 1 | 2, x: tf.Tensor3D) =>
-    feedForward(x, below(parameters, `mlp${index}`), config.activation, { bias: config.ffnBias });
+    feedForward(x, below(parameters, `mlp${index}`), config.activation, {
+      bias: config.ffnBias,
+      clampedGlu: config.clampedGlu,
+    });
   const drop = residualDropout(config, context.dropout);
   const mlpCost = (of: CostContext) => feedForwardCost(of, config.ffnHidden, config);
 

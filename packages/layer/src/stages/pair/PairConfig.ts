@@ -9,6 +9,7 @@ import {
   type BlockKind,
   type ResolvedMoe,
 } from '../../config/BlockMoeConfig.js';
+import { expectFarSkip } from '../farSkip/expectFarSkip.js';
 
 /** What the second block of a pair has in place of an MLP. */
 export type PairKind = BlockKind;
@@ -49,5 +50,7 @@ export function resolvePair(config: PairConfig): ResolvedPair {
   expectKnownOptions('pair', config, Object.keys(pairOptions));
   const backbone = resolveBackbone(config);
   expectThat(backbone.normPlacement === 'before', 'normPlacement', 'before in pairs', backbone.normPlacement);
-  return { kind: own.kind, ...backbone, moe: resolveMoe(config, backbone, own) };
+  const moe = resolveMoe(config, backbone, own);
+  expectFarSkip(backbone, { kind: own.kind, moe });
+  return { kind: own.kind, ...backbone, moe };
 }

@@ -11,6 +11,7 @@ import type { ResolvedPair } from './PairConfig.js';
 import { moeSublayer, type SublayerValues } from '../../moe/moeSublayer.js';
 import { below, type ParameterRecord } from '../../parameters/ParameterRecord.js';
 import { operatorsOver, type Computation, type Operator } from '../../plan/Operator.js';
+import { farSkipOperators } from '../farSkip/farSkipOperators.js';
 import type { PairContext } from './PairContext.js';
 
 /** Everything that the operators of a pair read and write, by name. All activations are (B, S, d). */
@@ -25,8 +26,8 @@ export interface PairValues extends SublayerValues {
   u: tf.Tensor3D;
   /** Output of the pair. */
   y: tf.Tensor3D;
-  keyValues1: AttentionCache;
-  keyValues2: AttentionCache;
+  keyValues1: AttentionCache | undefined;
+  keyValues2: AttentionCache | undefined;
 }
 
 /** An activation of a pair that gate and experts can read. */
@@ -52,6 +53,7 @@ export function pairOperators(
   context: PairContext = {},
 ): Operator<PairValues>[] {
   const { moe } = config;
+  if (config.connectivity === 'farskip') return farSkipPair(parameters, config, context);
   const [attention1, mlp1, attention2] = backboneOperators(parameters, config, context);
   if (!moe) return [attention1, mlp1, attention2, secondMlp(parameters, config, context)];
 
@@ -69,6 +71,29 @@ export function pairOperators(
     ...after('u'),
     ...sublayer.current,
     outputOperator(parameters, config, moe, sublayer, { dropout: context.dropout, place: 3 }),
+  ];
+}
+
+/** A dense block and one with the pair's experts. */
+function farSkipPair(
+  parameters: ParameterRecord,
+  config: ResolvedPair,
+  { past, pending, ...context }: PairContext,
+): Operator<PairValues>[] {
+  const first = { suffix: '1', input: 'x', output: 'b', place: 0, normMlp: 'normMlp', mlp: 'mlp' } as const;
+  const second = { suffix: '2', input: 'b', output: 'y', place: 2, normMlp: 'normMlp2', mlp: 'mlp2' } as const;
+  const namesOf = {
+    first: { ...first, normAttn: 'normAttn1', attn: 'attn1' },
+    second: { ...second, normAttn: 'normAttn2', attn: 'attn2' },
+  };
+  return [
+    ...farSkipOperators<PairValues>(
+      parameters,
+      { ...config, moe: undefined },
+      { ...context, pending, past: past?.attention1 },
+      namesOf.first,
+    ),
+    ...farSkipOperators<PairValues>(parameters, config, { ...context, past: past?.attention2 }, namesOf.second),
   ];
 }
 
@@ -102,6 +127,7 @@ function backboneOperators(parameters: ParameterRecord, config: ResolvedPair, co
       run: ({ a }) => {
         const output = feedForward(norm('normMlp', a), below(parameters, 'mlp'), config.activation, {
           bias: config.ffnBias,
+          clampedGlu: config.clampedGlu,
         });
         return { b: tf.add(a, drop(output, 1)) };
       },
@@ -134,7 +160,16 @@ function secondMlp(parameters: ParameterRecord, config: ResolvedPair, context: P
     inputs: ['c', 'u'],
     outputs: ['y'],
     run: ({ c, u }) => ({
-      y: tf.add(c, drop(feedForward(u, below(parameters, 'mlp2'), config.activation, { bias: config.ffnBias }), 3)),
+      y: tf.add(
+        c,
+        drop(
+          feedForward(u, below(parameters, 'mlp2'), config.activation, {
+            bias: config.ffnBias,
+            clampedGlu: config.clampedGlu,
+          }),
+          3,
+        ),
+      ),
     }),
     cost: (of) => feedForwardCost(of, config.ffnHidden, config),
   });

@@ -14,6 +14,7 @@ export type PairResult = StageResult<PairCache>;
 const pair: StageForm<ResolvedPair, PairContext, PairValues, PairCache> = {
   name: 'pair',
   operators: pairOperators,
+  pendingOf: ({ connectivity, moe }) => (connectivity === 'farskip' && moe ? 'routed' : undefined),
   cacheOf: ({ keyValues1, keyValues2 }) => ({ attention1: keyValues1!, attention2: keyValues2! }),
 };
 

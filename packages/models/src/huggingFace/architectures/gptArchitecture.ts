@@ -1,3 +1,5 @@
+import { expectThat } from '@scmoe/errors';
+
 import { Gpt } from '../../gpt/Gpt.js';
 import { resolveGpt, type GptConfig, type ResolvedGpt } from '../../gpt/GptConfig.js';
 import { gptSpecs } from '../../gpt/gptSpecs.js';
@@ -19,12 +21,18 @@ export interface GptFamily extends Pick<
   rules: readonly TensorRule[] | ((config: GptConfig) => readonly TensorRule[]);
 }
 
+/** No public format has a router before the first block. @throws ArgumentError where there is one */
+function routedInLayers(config: ResolvedGpt): ResolvedGpt {
+  expectThat(!config.routerAhead, 'routerAhead', 'false, as in every public format', true);
+  return config;
+}
+
 /** A family whose models are `Gpt`s. */
 export function gptArchitecture(family: GptFamily): Architecture<GptConfig, Gpt> {
   return {
     ...family,
     model: Gpt,
-    writeConfig: (config) => family.writeConfig(resolveGpt(config)),
+    writeConfig: (config) => family.writeConfig(routedInLayers(resolveGpt(config))),
     specs: (config, options) => gptSpecs(resolveGpt(config), options),
     rules: (config) => layerRules(typeof family.rules === 'function' ? family.rules(config) : family.rules, config),
     tie: {

@@ -58,7 +58,8 @@ export function readLlamaLike(config: ConfigReader, defaults: LlamaLikeDefaults)
  * The same options as {@link readLlamaLike} reads.
  *
  * @param own what else the family has, as of {@link expectFamily}
- * @param form how its heads turn: which components together, and which share where nothing is said; and its norms
+ * @param form how its heads turn: which components together, and which share where nothing is said; its norms; whether MLPs have
+ *   biases
  * @throws ArgumentError where the model has something else.
  */
 export function writeLlamaLike(
@@ -68,13 +69,14 @@ export function writeLlamaLike(
     ropeStyle = 'half',
     partialRotary,
     norm = 'rms',
-  }: { ropeStyle?: 'half' | 'interleaved'; partialRotary?: number; norm?: NormKind } = {},
+    ffnBias: hasBias = false,
+  }: { ropeStyle?: 'half' | 'interleaved'; partialRotary?: number; norm?: NormKind; ffnBias?: boolean } = {},
 ): JsonObject {
   const { numHeads, numKvHeads, headSize, ffnHidden, ffnBias, activation, rope } = backboneOf(config);
   expectThat(config.positionEncoding === 'rotary', 'positionEncoding', 'rotary', config.positionEncoding);
   expectThat(config.norm === norm, 'norm', norm, config.norm);
   expectThat(activation === 'swiglu', 'activation', 'swiglu', activation);
-  expectThat(!ffnBias, 'ffnBias', 'false', ffnBias);
+  expectThat(ffnBias === hasBias, 'ffnBias', String(hasBias), ffnBias);
   expectFamily(config, { headSize: null, ...own });
   if (rope) expectThat(rope.style === ropeStyle, 'ropeStyle', ropeStyle, rope.style);
   return {

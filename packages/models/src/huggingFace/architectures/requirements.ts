@@ -28,7 +28,7 @@ export type FamilyFeatures = {
  */
 export function expectFamily(config: ResolvedGpt, own: FamilyFeatures = {}): void {
   const { dModel, numHeads } = backboneOf(config);
-  const plain = { headSize: dModel / numHeads, embeddingScale: 1, logitsDivisor: 1, ...own };
+  const plain = { headSize: dModel / numHeads, connectivity: 'regular', embeddingScale: 1, logitsDivisor: 1, ...own };
   const outer = { embeddingScale: config.embeddingScale, logitsDivisor: config.logitsDivisor };
   for (const stage of config.stages) {
     const values: Readonly<Record<string, unknown>> = { ...outer, ...stage.config };

@@ -129,6 +129,7 @@ function plainBackbone({ stages, stem, pooling, norm, patchSize, patchStride }: 
   const backbone = stages[0]!.config;
   const { numHeads, numKvHeads, activation, attentionBias, ffnBias } = backbone;
   expectThat(kind === 'dense', 'moe.kind', 'dense', kind);
+  expectThat(backbone.connectivity === 'regular', 'connectivity', 'regular', backbone.connectivity);
   expectThat(pooling === 'class', 'pooling', 'class', pooling);
   expectThat(stem === 'patches', 'stem', 'patches', stem);
   expectThat(patchStride === patchSize, 'patchStride', `patchSize = ${patchSize}`, patchStride);

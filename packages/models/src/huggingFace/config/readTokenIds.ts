@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 
-import { generationFile } from '../folder/fileNames.js';
+import { generationFile, isGgufPath } from '../folder/fileNames.js';
 import { readJson, type JsonObject } from '../folder/openFolder.js';
 import { PretrainedError } from '../PretrainedError.js';
 import { entriesOf, tokenIdKeys, type TokenIds } from './generationTokens.js';
 
 /** Reads the ids of a folder. @throws PretrainedError naming what is no id. */
 export async function readTokenIds(path: string, config: JsonObject): Promise<TokenIds> {
-  const generation = (await readJson(path, generationFile)) ?? {};
+  const generation = (isGgufPath(path) ? undefined : await readJson(path, generationFile)) ?? {};
   // A model of text and images has the options of its text apart.
   const ofText = (config['text_config'] ?? {}) as JsonObject;
   const ids: TokenIds = {};

@@ -1,5 +1,3 @@
-import { join } from 'node:path';
-
 import { allExperts } from '@scmoe/layer';
 import * as tf from '@tensorflow/tfjs';
 
@@ -9,9 +7,9 @@ import { readAdapter } from '../adapters/readAdapter.js';
 import { ConfigReader } from '../config/ConfigReader.js';
 import { readTokenIds } from '../config/readTokenIds.js';
 import { families } from '../families.js';
-import { configFile } from '../folder/fileNames.js';
-import { readConfig } from '../folder/openFolder.js';
+import { configSource } from '../folder/fileNames.js';
 import { architectureOf } from '../loadModel.js';
+import { readModelConfig } from '../openModel.js';
 import type { LanguageModelDescription } from './LanguageModelDescription.js';
 
 /** How the model of a folder is trained on. */
@@ -33,10 +31,10 @@ export async function describePretrained(
   folder: string,
   { lora, adapter, freezeRouters = false }: FineTuneOptions = {},
 ): Promise<LanguageModelDescription> {
-  const json = await readConfig(folder);
+  const json = await readModelConfig(folder);
   const ofText = families.filter(({ model }) => model.prototype instanceof LanguageModel);
   const family = architectureOf(folder, json, ofText);
-  const config = family.readConfig(new ConfigReader(json, join(folder, configFile)));
+  const config = family.readConfig(new ConfigReader(json, configSource(folder)));
   const tokenIds = await readTokenIds(folder, json);
   const described = { modelType: family.savedAs ?? family.modelType, config, tokenIds };
   if (lora) return { ...described, adapter: planAdapter(family.specs(config, {}), lora) };

@@ -1,8 +1,20 @@
+import { join } from 'node:path';
+
 export const configFile = 'config.json';
 /** Beside it, what generating text needs. */
 export const generationFile = 'generation_config.json';
 export const weightsFile = 'model.safetensors';
 export const indexFile = 'model.safetensors.index.json';
+
+/** Whether a path is that of a model in GGUF, in one file, and not of a folder. */
+export function isGgufPath(path: string): boolean {
+  return path.endsWith('.gguf');
+}
+
+/** The file that says what a model is: its `config.json`, or the file of GGUF itself. */
+export function configSource(path: string): string {
+  return isGgufPath(path) ? path : join(path, configFile);
+}
 
 /** `model-00001-of-00003.safetensors`, the first of three. */
 export function shardFile(index: number, of: number): string {

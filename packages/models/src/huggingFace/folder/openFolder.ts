@@ -112,7 +112,12 @@ async function readWeightMap(folder: string): Promise<Record<string, string> | u
   const index = await readJson(folder, indexFile);
   if (!index) {
     const others = files.filter((name) => /\.(bin|pt|pth|h5|msgpack|gguf)$/.test(name));
-    const instead = others.length > 0 ? `; ${others.join(', ')} can't be read, save the model as safetensors` : '';
+    const gguf = others.find((name) => name.endsWith('.gguf'));
+    const instead = gguf
+      ? `; a file of GGUF is named itself: ${join(folder, gguf)}`
+      : others.length > 0
+        ? `; ${others.join(', ')} can't be read, save the model as safetensors`
+        : '';
     throw new PretrainedError(`${folder}: there is neither ${weightsFile} nor ${indexFile}${instead}`);
   }
   const map = index['weight_map'];

@@ -4,12 +4,13 @@ import { ConfigReader } from '../config/ConfigReader.js';
 import type { JsonObject, PretrainedFolder } from '../folder/openFolder.js';
 import { tensorsOf, viewFolder, type ViewedTensor } from '../folder/viewFolder.js';
 import { PretrainedError } from '../PretrainedError.js';
+import { decodedMxfp4 } from './mxfp4.js';
 
 const scaleSuffix = '_scale_inv';
 
 /**
  * Shows a folder whose weights are 8-bit floats in scaled blocks (`quant_method` "fp8", as DeepSeek-V3 is published) as one
- * with float32 numbers, made of one weight at a time when it is read: `X.weight` times the scale of its block in
+ * with float32 numbers, made of one weight at a time when it is read (of `quant_method` "mxfp4", see there): `X.weight` times the scale of its block in
  * `X.weight_scale_inv`, which is no inverse. Blocks have the size that the configuration says; those at the edges are smaller.
  *
  * @param source path of the configuration, for messages
@@ -18,6 +19,10 @@ const scaleSuffix = '_scale_inv';
 export function dequantised(folder: PretrainedFolder, source: string): PretrainedFolder {
   const { quantization_config: given, ...config } = folder.config;
   if (given === undefined || given === null) return folder;
+  if ((given as JsonObject)['quant_method'] === 'mxfp4') {
+    expectMxfp4(given as JsonObject, source);
+    return { ...decodedMxfp4(folder), config };
+  }
   const [rows, columns] = blockOf(given as JsonObject, source);
   const tensors = tensorsOf(folder);
   for (const [name, { dtype, shape }] of folder.tensors) {
@@ -60,10 +65,17 @@ function scaleBlocks(
   }
 }
 
+/** @throws PretrainedError for settings of mxfp4 that are not known */
+function expectMxfp4(quantization: JsonObject, source: string): void {
+  const config = new ConfigReader(quantization, `${source}: quantization_config`);
+  config.skip('quant_method', 'modules_to_not_convert', 'dequantize');
+  config.expectNothingElse();
+}
+
 /** Size of a block. */
 function blockOf(quantization: JsonObject, source: string): readonly [number, number] {
   const config = new ConfigReader(quantization, `${source}: quantization_config`);
-  config.oneOf('quant_method', { fp8: true });
+  config.oneOf('quant_method', { fp8: true, mxfp4: true });
   config.oneOf('fmt', { e4m3: true }, 'e4m3');
   // How activations are rounded where products are made of 8-bit numbers, which they are not here; and what was left out.
   config.skip('activation_scheme', 'modules_to_not_convert', 'ignored_layers');

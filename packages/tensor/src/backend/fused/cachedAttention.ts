@@ -4,12 +4,19 @@ import { loadAddon } from '../../addon/loadAddon.js';
 import { writeRowsKernel, type WriteRowsAttributes } from '../../cache/appendRows.js';
 import {
   cachedAttentionKernel,
+  positionsOf,
   rotateRowsKernel,
   type CachedAttentionAttributes,
   type RotateRowsAttributes,
 } from '../../ops/cachedAttention.js';
 import { kernel } from '../kernel.js';
 import { turnRows } from './turnRows.js';
+
+interface QkvInputs {
+  q: tf.TensorInfo; // (1, T, H * D)
+  k: tf.TensorInfo; // (1, T, Hkv * D)
+  v?: tf.TensorInfo;
+}
 
 interface RowInputs {
   rows: tf.TensorInfo; // (R, w)
@@ -20,43 +27,63 @@ interface RowInputs {
 const plain = { batch: 1, causal: true, rope: 'none', theta: 1 } as const;
 
 export const cachedAttentionKernels: tf.KernelConfig[] = [
-  kernel<{ q: tf.TensorInfo }, CachedAttentionAttributes>(cachedAttentionKernel, (backend, { q }, attributes) => {
-    const { parts, numHeads: heads, numKvHeads: kvHeads, scale } = attributes;
+  kernel<QkvInputs, CachedAttentionAttributes>(cachedAttentionKernel, (backend, { q, k, v }, attributes) => {
+    const { parts, numHeads: heads, numKvHeads: kvHeads, scale, rope } = attributes;
     const [, tokens, width] = q.shape as [number, number, number];
-    const size = width / heads;
+    const [size, kvWidth] = [width / heads, k.shape[2]!];
     const out = backend.output(q.shape);
     const logsumexp = backend.output([heads, tokens]);
-    const [queries, results, sums] = [backend.floats(q), backend.floats(out), backend.floats(logsumexp)];
+    const turned = rope && backend.output(q.shape);
+    const [queries, results, sums] = [backend.floats(turned ?? q), backend.floats(out), backend.floats(logsumexp)];
+    const [given, keys, values] = [backend.floats(q), backend.floats(k), v && backend.floats(v)];
     const { attention } = loadAddon();
-    let first = 0;
-    for (const { cache, count } of parts) {
-      const held = cache.length * kvHeads * size;
-      const [begin, end] = [first * width, (first + count) * width];
-      attention({
-        ...plain,
-        queries: count,
-        keys: cache.length,
-        heads,
-        kvHeads,
-        size,
-        scale,
-        q: queries.subarray(begin, end),
-        k: backend.floats(cache.keys!).subarray(0, held),
-        v: backend.floats(cache.values!).subarray(0, held),
-        out: results.subarray(begin, end),
-        logsumexp: sums.subarray(0, heads * count),
-      });
-      first += count;
-    }
+    // The caches, how long they are and where they lie are others for each token.
+    backend.live(() => {
+      const positions = rope && positionsOf(parts);
+      if (rope && positions) turnRows(given, queries, { numHeads: heads, rope, positions });
+      let first = 0;
+      for (const { cache, count } of parts) {
+        const end = first + count;
+        cache.reserve(count, { keys: kvWidth, values: v?.shape[2] });
+        const at = cache.length;
+        const rowsOf = (rows: tf.TensorInfo, begin: number, end: number) =>
+          backend.floats(rows).subarray(begin * kvWidth, end * kvWidth);
+        const newKeys = keys.subarray(first * kvWidth, end * kvWidth);
+        const room = rowsOf(cache.keys!, at, at + count);
+        if (rope && positions)
+          turnRows(newKeys, room, { numHeads: kvHeads, rope, positions: positions.subarray(first, end) });
+        else room.set(newKeys);
+        if (values) rowsOf(cache.values!, at, at + count).set(values.subarray(first * kvWidth, end * kvWidth));
+        cache.wrote(count);
+        attention({
+          ...plain,
+          queries: count,
+          keys: cache.length,
+          heads,
+          kvHeads,
+          size,
+          scale,
+          q: queries.subarray(first * width, end * width),
+          k: rowsOf(cache.keys!, 0, cache.length),
+          v: rowsOf(cache.values!, 0, cache.length),
+          out: results.subarray(first * width, end * width),
+          logsumexp: sums.subarray(0, heads * count),
+        });
+        first = end;
+      }
+    });
+    if (turned) backend.disposeData(turned.dataId);
     backend.disposeData(logsumexp.dataId);
     return out;
   }),
   kernel<{ x: tf.TensorInfo }, RotateRowsAttributes>(rotateRowsKernel, (backend, { x }, attributes) => {
     const out = backend.output(x.shape);
-    turnRows(backend.floats(x), backend.floats(out), attributes);
+    const [from, to] = [backend.floats(x), backend.floats(out)];
+    backend.live(() => turnRows(from, to, { ...attributes, positions: attributes.positions() }));
     return out;
   }),
   kernel<RowInputs, WriteRowsAttributes>(writeRowsKernel, (backend, { rows, from }, { at, first, count }) => {
+    backend.refuseCapture('its kernel ScmoeWriteRows is JavaScript');
     const width = rows.shape[1]!;
     const source = backend.floats(from).subarray(first * width, (first + count) * width);
     backend.floats(rows).set(source, at * width);

@@ -1,6 +1,6 @@
-import type { RotateRowsAttributes } from '../../ops/cachedAttention.js';
+import { plainFrequencies, type Rope } from '../../ops/rope.js';
 
-/** Cosines and sines of position * theta^(-2i/D), D/2 of each for a position: kept, for every layer of every step asks. */
+/** Cosines and sines of positions and frequencies, R/2 of each for a position: kept, for every layer of every step asks. */
 interface Angles {
   positions: number;
   cos: Float32Array;
@@ -13,42 +13,49 @@ const tables = new Map<string, Angles>();
 export function turnRows(
   from: Float32Array,
   to: Float32Array,
-  { numHeads, style, theta, positions }: RotateRowsAttributes,
+  { numHeads, rope, positions }: { numHeads: number; rope: Rope; positions: Int32Array },
 ): void {
   if (positions.length === 0) return;
-  const size = from.length / (positions.length * numHeads);
+  const width = from.length / (positions.length * numHeads);
+  const { size = width } = rope;
   const half = size / 2;
-  const { cos, sin } = anglesUpTo(1 + positions.reduce((most, position) => Math.max(most, position)), half, theta);
-  // A pair is i and i + D/2, or 2i and 2i + 1.
-  const [step, apart] = style === 'half' ? [1, half] : [2, 1];
+  let last = 0;
+  for (const position of positions) last = Math.max(last, position);
+  const { cos, sin } = anglesUpTo(1 + last, size, rope);
+  // A pair is i and i + R/2, or 2i and 2i + 1.
+  const [step, apart] = rope.style === 'half' ? [1, half] : [2, 1];
   for (let row = 0, head = 0; row < positions.length; row++) {
     const angle = positions[row]! * half;
-    for (let h = 0; h < numHeads; h++, head += size) {
+    for (let h = 0; h < numHeads; h++, head += width) {
       for (let i = 0; i < half; i++) {
         const a = head + i * step;
-        const [x, y, c, s] = [from[a]!, from[a + apart]!, cos[angle + i]!, sin[angle + i]!];
+        const x = from[a]!;
+        const y = from[a + apart]!;
+        const c = cos[angle + i]!;
+        const s = sin[angle + i]!;
         to[a] = x * c - y * s;
         to[a + apart] = y * c + x * s;
       }
+      for (let i = size; i < width; i++) to[head + i] = from[head + i]!;
     }
   }
 }
 
-function anglesUpTo(positions: number, half: number, theta: number): Angles {
-  const key = `${half} ${theta}`;
+function anglesUpTo(positions: number, size: number, { theta, frequencies, factor = 1 }: Rope): Angles {
+  const key = `${size} ${theta} ${factor} ${frequencies?.join() ?? ''}`;
   const found = tables.get(key);
   if (found && found.positions >= positions) return found;
   // Doubled, so that a growing sequence seldom asks for more.
   const total = Math.max(positions, 256, 2 * (found?.positions ?? 0));
+  const half = size / 2;
   const cos = new Float32Array(total * half);
   const sin = new Float32Array(total * half);
-  for (let i = 0; i < half; i++) {
-    const frequency = theta ** (-i / half);
+  (frequencies ?? plainFrequencies(size, theta)).forEach((frequency, i) => {
     for (let position = 0; position < total; position++) {
-      cos[position * half + i] = Math.cos(position * frequency);
-      sin[position * half + i] = Math.sin(position * frequency);
+      cos[position * half + i] = factor * Math.cos(position * frequency);
+      sin[position * half + i] = factor * Math.sin(position * frequency);
     }
-  }
+  });
   const made = { positions: total, cos, sin };
   tables.set(key, made);
   return made;

@@ -85,7 +85,7 @@ const pad = standardKernel<{ x: tf.TensorInfo }, { paddings: [number, number][];
   (backend, { x }, { paddings, constantValue }) => {
     if (!isNumeric(x) || x.shape.length > maxRank || !paddings.flat().every(Number.isInteger)) return undefined;
     const shape = paddings.map(([before, after], d) => before + x.shape[d]! + after);
-    const out = backend.output(shape, x.dtype);
+    const out = backend.lastingOutput(shape, x.dtype);
     const strides = stridesOf(shape);
     const values = backend.values(out);
     values.fill(constantValue);

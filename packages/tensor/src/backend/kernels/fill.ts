@@ -6,7 +6,7 @@ import { isNumeric, sameShape, sizeOf } from './dtypes.js';
 import { standardKernel } from './standardKernel.js';
 
 function filled(backend: ScmoeBackend, shape: number[], dtype: NumericType, value: number): tf.TensorInfo {
-  const out = backend.output(shape, dtype);
+  const out = backend.lastingOutput(shape, dtype);
   backend.values(out).fill(value);
   return out;
 }
@@ -37,13 +37,16 @@ const oneHot = standardKernel<{ indices: tf.TensorInfo }, OneHotAttributes>(
   (backend, { indices }, { dtype, depth, onValue, offValue }) => {
     const info = { dataId: {}, shape: [...indices.shape, depth], dtype };
     if (!isNumeric(info) || !isNumeric(indices)) return undefined;
-    const out = filled(backend, info.shape, info.dtype, offValue);
+    const out = backend.output(info.shape, info.dtype);
     const values = backend.values(out);
     const ids = backend.values(indices);
-    for (let i = 0; i < ids.length; i++) {
-      const id = ids[i]!;
-      if (id >= 0 && id < depth) values[i * depth + id] = onValue;
-    }
+    backend.live(() => {
+      values.fill(offValue);
+      for (let i = 0; i < ids.length; i++) {
+        const id = ids[i]!;
+        if (id >= 0 && id < depth) values[i * depth + id] = onValue;
+      }
+    });
     return out;
   },
 );

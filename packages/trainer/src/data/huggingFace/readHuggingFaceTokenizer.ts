@@ -7,13 +7,22 @@ import { fileError } from '../../fileError.js';
 import type { Tokenizer } from '../Tokenizer.js';
 import { huggingFaceTokenizer, type HuggingFaceTokenizerOptions } from './huggingFaceTokenizer.js';
 
-/** Reads `tokenizer.json` and, where it lies beside it, `tokenizer_config.json`. */
+/**
+ * Reads `tokenizer.json` and, where it lies beside it, `tokenizer_config.json`.
+ *
+ * @param path of the file, of its folder, or of a file of GGUF in whose folder it lies: the vocabulary within is not read
+ * @throws UserError where there is none, or it is of another format
+ */
 export async function readHuggingFaceTokenizer(
   path: string,
   options?: HuggingFaceTokenizerOptions,
 ): Promise<Tokenizer> {
-  const file = basename(path).endsWith('.json') ? path : join(path, 'tokenizer.json');
-  const tokenizer = parseObject(file, await readText(file));
+  const isGguf = path.endsWith('.gguf');
+  const file = basename(path).endsWith('.json') ? path : join(isGguf ? dirname(path) : path, 'tokenizer.json');
+  const text = await readText(file).catch((error: unknown) => {
+    throw isGguf ? noTokenizerBeside(path, error) : error;
+  });
+  const tokenizer = parseObject(file, text);
   const configFile = join(dirname(file), 'tokenizer_config.json');
   const config = await readFile(configFile, 'utf8').then(
     (text) => parseObject(configFile, text),
@@ -26,6 +35,13 @@ function readText(file: string): Promise<string> {
   return readFile(file, 'utf8').catch((error: unknown) => {
     throw fileError(`read tokenizer ${file}`, error);
   });
+}
+
+function noTokenizerBeside(path: string, cause: unknown): UserError {
+  return new UserError(
+    `${path}: expected the tokenizer.json of the model beside it, whose vocabulary in GGUF is not read. Put it there, or name it: --tokenizer <path>.`,
+    { exitCode: 2, cause },
+  );
 }
 
 function parseObject(file: string, text: string): object {

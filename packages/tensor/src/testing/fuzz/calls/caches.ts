@@ -24,7 +24,12 @@ function drawSequences(draw: Draw): { operands: Operands; attributes: Attributes
   const counts = () => draw.list(2, () => draw.pick([1, 1, 2, 5, 40]));
   const passes: [number[], number[]] = [counts(), counts()];
   const tokens = passes.flat().reduce((sum, count) => sum + count, 0);
-  const rope: Rope | undefined = draw.pick([undefined, { style: 'half' }, { style: 'interleaved', theta: 100 }]);
+  const rope: Rope | undefined = draw.pick([
+    undefined,
+    { style: 'half' },
+    { style: 'interleaved', theta: 100 },
+    { style: 'half', size: 2, factor: 1.5, frequencies: [0.25] },
+  ]);
   const row = (width: number) => draw.floats([1, tokens, width]);
   return {
     operands: { q: row(numHeads * size), k: row(numKvHeads * size), v: row(numKvHeads * size) },
@@ -89,7 +94,7 @@ function twoRecurrentPasses(
       ) as unknown as DeltaRows;
       const parts = counts.map((each, i) => ({ cache: caches[i]!, count: each }));
       first += count;
-      return cachedDeltaRule(rows, convolution as tf.Tensor2D, sizes, parts).heads;
+      return cachedDeltaRule(rows, convolution as tf.Tensor2D, sizes, parts);
     });
   } finally {
     for (const cache of caches) cache.dispose();
@@ -102,10 +107,12 @@ export const cacheCalls: Generator[] = [
     kernel,
     draw: (draw: Draw) => {
       const { operands, attributes } = drawSequences(draw);
+      // The kernel of attention has no windows: rows are written one by one there.
+      const window = kernel === 'ScmoeWriteRows' ? draw.int(1, 6) : undefined;
       return {
         name: 'cachedAttention',
         operands,
-        attributes: { ...attributes },
+        attributes: { ...attributes, ...(window !== undefined && { window }) },
         isOurs: true,
         run: (tensors: Record<string, tf.Tensor>, given: object) => twoPasses(tensors, given as Attributes),
       };

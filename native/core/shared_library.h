@@ -4,10 +4,10 @@
 
 #include "core/error.h"
 
-namespace scmoe::comm {
+namespace scmoe {
 
 /// A library that is opened at run time, so that nothing here needs it to be built or loaded. Its symbols stay its own
-/// (RTLD_LOCAL), and it is never closed: NCCL and the driver have threads that may still be at work.
+/// (RTLD_LOCAL), and it is never closed: NCCL, the driver and TensorFlow have threads that may still be at work.
 class SharedLibrary {
  public:
   /// @param candidate a path, or a name that the loader looks up. @throws Error with the loader's reason
@@ -57,4 +57,4 @@ auto openFirst(const std::string& what, const std::vector<std::string>& candidat
   throw Error("no " + what + ": " + (reasons.empty() ? "there is nowhere to look" : reasons));
 }
 
-}  // namespace scmoe::comm
+}  // namespace scmoe

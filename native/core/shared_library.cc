@@ -1,9 +1,9 @@
-#include "comm/nccl/shared_library.h"
+#include "core/shared_library.h"
 
 #include <dlfcn.h>
 #include <link.h>
 
-namespace scmoe::comm {
+namespace scmoe {
 
 SharedLibrary::SharedLibrary(const std::string& candidate)
     : handle_(::dlopen(candidate.c_str(), RTLD_NOW | RTLD_LOCAL)), path_(candidate) {
@@ -24,4 +24,4 @@ void SymbolReader::finish() const {
   throw Error(library_.path() + " lacks " + names);
 }
 
-}  // namespace scmoe::comm
+}  // namespace scmoe

@@ -1,0 +1,64 @@
+import * as tf from '@tensorflow/tfjs';
+
+import { loadAddon } from '../addon/loadAddon.js';
+import type { NumericArray, ScmoeBackend } from '../backend/ScmoeBackend.js';
+import { forgetParts, type CapturedPart } from './KernelCapture.js';
+
+/** What a capture has when it is made. */
+export interface CapturedKernelsOptions {
+  backend: ScmoeBackend;
+  parts: readonly CapturedPart[];
+  buffers: readonly ArrayBuffer[];
+  outside: Iterable<tf.DataId>;
+  inputs: readonly NumericArray[];
+  outputs: readonly { values: NumericArray; shape: number[]; dtype: tf.DataType }[];
+}
+
+/**
+ * A step of fixed shapes as the kernels that it calls, which are called again without the JavaScript around them. Holds
+ * memory: `dispose` it.
+ */
+export class CapturedKernels {
+  private readonly backendName = tf.getBackend();
+  private readonly outside: readonly tf.DataId[];
+  private parts: readonly CapturedPart[];
+
+  constructor(private readonly options: CapturedKernelsOptions) {
+    this.parts = options.parts;
+    this.outside = [...options.outside];
+  }
+
+  /** Whether all tensors from before the step that its kernels read are still there. */
+  get isCurrent(): boolean {
+    const { backend } = this.options;
+    return tf.getBackend() === this.backendName && this.outside.every((dataId) => backend.data.has(dataId));
+  }
+
+  /** Bytes of the step's own tensors. */
+  get numBytes(): number {
+    return this.options.buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
+
+  /**
+   * Makes the calls again.
+   *
+   * @param inputs new values of the step's inputs, in the order and of the lengths in which the step made them
+   * @returns new tensors with the step's outputs, which the caller disposes
+   * @throws whatever a kernel throws; outputs are undefined then
+   */
+  replay(inputs: readonly NumericArray[] = []): tf.Tensor[] {
+    this.options.inputs.forEach((input, i) => input.set(inputs[i]!));
+    const { replay } = loadAddon();
+    for (const part of this.parts) {
+      if (typeof part === 'number') replay({ capture: part });
+      else part();
+    }
+    return this.options.outputs.map(({ values, shape, dtype }) => tf.tensor(values, shape, dtype));
+  }
+
+  /** Frees the step's memory. */
+  dispose(): void {
+    forgetParts(this.parts);
+    this.parts = [];
+  }
+}

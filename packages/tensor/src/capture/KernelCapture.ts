@@ -1,0 +1,100 @@
+import type * as tf from '@tensorflow/tfjs';
+
+import { loadAddon } from '../addon/loadAddon.js';
+import { BufferPool } from '../backend/BufferPool.js';
+
+/** What a captured step is made of: the number of a native capture, or a function that runs between two of them. */
+export type CapturedPart = number | (() => void);
+
+/** Memory of captures, which is no pool's: it stays as long as they do. */
+const captured = new WeakSet<ArrayBuffer>();
+
+/** Frees the native side of a step. */
+export function forgetParts(parts: readonly CapturedPart[]): void {
+  for (const part of parts) if (typeof part === 'number') loadAddon().forgetCapture({ capture: part });
+}
+
+/** Whether a buffer belongs to a capture, whichever. */
+export function isCaptured(buffer: ArrayBuffer): boolean {
+  return captured.has(buffer);
+}
+
+/**
+ * A step while it is being captured: its calls, and the memory of its tensors. Buffers serve several tensors one after the
+ * other, as in a pool, for the calls come in the same order when they are made again.
+ */
+export class KernelCapture {
+  readonly parts: CapturedPart[] = [];
+  /** Every buffer that the step has taken. */
+  readonly buffers: ArrayBuffer[] = [];
+  /** Data from before the step that its kernels read. */
+  readonly outside = new Set<tf.DataId>();
+  /** Why the step can't be made again by its calls alone, where it can't. */
+  problem: string | undefined;
+
+  private readonly pool = new BufferPool((bytes) => loadAddon().allocate({ bytes }), { minimumCache: Infinity });
+  private readonly own = new Set<ArrayBuffer>();
+  private isOpen = false;
+
+  /** Calls are kept from here on. */
+  open(): void {
+    loadAddon().beginCapture();
+    this.isOpen = true;
+  }
+
+  /** Ends what `open` began. */
+  close(): void {
+    this.isOpen = false;
+    const capture = loadAddon().endCapture();
+    if (capture > 0) this.parts.push(capture);
+  }
+
+  /** Whether calls are being kept, and memory is the step's. */
+  get isActive(): boolean {
+    return this.isOpen;
+  }
+
+  /** Runs what is to be run itself when the step is made again, for what it does depends on more than its tensors. */
+  live(run: () => void): void {
+    this.close();
+    try {
+      run();
+    } finally {
+      this.parts.push(run);
+      this.open();
+    }
+  }
+
+  /** Says that the step does something that its calls don't show. */
+  refuse(problem: string): void {
+    this.problem ??= problem;
+  }
+
+  /** A buffer that may have served another tensor of the step. */
+  acquire(bytes: number): ArrayBuffer {
+    return this.owned(this.pool.acquire(bytes));
+  }
+
+  /** A buffer for what JavaScript writes while the step is captured, and nobody afterwards: no other tensor gets it. */
+  acquireLasting(bytes: number): ArrayBuffer {
+    const buffer = loadAddon().allocate({ bytes });
+    captured.add(buffer);
+    this.buffers.push(buffer);
+    return buffer;
+  }
+
+  /** Takes back the buffer of a tensor that is given up in the step. */
+  release(buffer: ArrayBuffer): void {
+    if (this.own.has(buffer)) this.pool.release(buffer);
+    else if (!captured.has(buffer)) this.refuse('it disposes a tensor that was there before');
+  }
+
+  private owned(buffer: ArrayBuffer): ArrayBuffer {
+    if (!this.own.has(buffer)) {
+      this.own.add(buffer);
+      captured.add(buffer);
+      this.buffers.push(buffer);
+    }
+    return buffer;
+  }
+}

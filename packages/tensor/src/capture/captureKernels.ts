@@ -1,0 +1,65 @@
+import { ScmoeError } from '@scmoe/errors';
+import * as tf from '@tensorflow/tfjs';
+
+import { backendName } from '../backend/kernel.js';
+import type { NumericArray, ScmoeBackend } from '../backend/ScmoeBackend.js';
+import { CapturedKernels } from './CapturedKernels.js';
+import { forgetParts } from './KernelCapture.js';
+
+/** Makes the inputs of a step while it is captured. */
+export interface CaptureInputs {
+  /** A tensor with these values, in whose place later replays have others. */
+  input: <R extends tf.Rank>(values: Float32Array | Int32Array, shape: tf.ShapeMap[R]) => tf.Tensor<R>;
+}
+
+/** What came of a capture: the step's outputs in any case, and either its kernels or why it can't be made of them. */
+export type CaptureResult<Outputs extends tf.Tensor[]> = { outputs: Outputs } & (
+  { captured: CapturedKernels; problem?: undefined } | { captured?: undefined; problem: string }
+);
+
+/** Whether steps can be captured: on backend `scmoe` alone, whose kernels are calls of an addon. */
+export function canCapture(): boolean {
+  return tf.getBackend() === backendName;
+}
+
+/**
+ * Runs a step and captures the kernels that it calls, so that they can be called again (`replay`) without TF.js: as CUDA
+ * graphs do for a GPU's. What JavaScript decides in the step is decided for good: shapes, numbers, branches. A step is
+ * refused, with its result, that reads the data of a tensor, calls a kernel that is JavaScript, or disposes a tensor from
+ * before it. Numbers that JavaScript makes anew each time (a random seed, a position) go unnoticed: they are inputs, or the
+ * kernel that takes them asks for them itself (`cachedAttention` does).
+ *
+ * Tensors from before the step are read where they are: a variable that a kernel updates in place is seen; one that gets a
+ * new tensor is not, and the caller has to capture anew.
+ *
+ * @param step gets its inputs from the argument, and returns its outputs, which the caller disposes
+ * @throws ScmoeError on another backend, and within a capture
+ */
+export function captureKernels<Outputs extends tf.Tensor[]>(
+  step: (inputs: CaptureInputs) => Outputs,
+): CaptureResult<Outputs> {
+  if (!canCapture())
+    throw new ScmoeError(`captureKernels: expected the backend ${backendName}, got ${tf.getBackend() || 'none'}`);
+  const backend = tf.backend() as ScmoeBackend;
+  const inputs: NumericArray[] = [];
+  const input = <R extends tf.Rank>(values: Float32Array | Int32Array, shape: tf.ShapeMap[R]): tf.Tensor<R> => {
+    const tensor = tf.tensor<R>(values, shape, values instanceof Int32Array ? 'int32' : 'float32');
+    inputs.push(backend.values(tensor));
+    return tensor;
+  };
+  const { result: outputs, capture } = backend.captured(() => tf.tidy(() => step({ input })));
+  const { parts, buffers, outside, problem } = capture;
+  if (problem !== undefined) {
+    forgetParts(parts);
+    return { outputs, problem };
+  }
+  const views = outputs.map((output) => ({
+    values: backend.values(output),
+    shape: output.shape,
+    dtype: output.dtype,
+  }));
+  return {
+    outputs,
+    captured: new CapturedKernels({ backend, parts, buffers, outside, inputs, outputs: views }),
+  };
+}

@@ -1,0 +1,17 @@
+export { attribute, type Attribute, type Attributes, type EncodedAttribute } from './binding/Attribute.js';
+export { type DataType, type TensorData } from './binding/dataTypes.js';
+export type {
+  ContextOptions,
+  Device,
+  Executor,
+  Graph,
+  GraphFunctionOptions,
+  GraphOperation,
+  GraphOperationOptions,
+  GraphTensor,
+  OperationInput,
+  TensorFlowBinding,
+  TensorHandle,
+} from './binding/TensorFlowBinding.js';
+export { findTensorFlow, type FoundTensorFlow, type InstalledTensorFlow } from './install/findTensorFlow.js';
+export { openTensorFlow } from './install/openTensorFlow.js';
