@@ -10,6 +10,9 @@ import type { GptConfig } from '../../gpt/GptConfig.js';
 import { hybrid } from '../../testing/gptRanks.js';
 import { llamaLike, logitsOf, pretrainedFolderForEach, type Json } from '../../testing/pretrainedFolder.js';
 import { generationTokens } from '../config/generationTokens.js';
+import { loadAdapter, saveAdapter } from '../adapters/adapters.js';
+import { createLanguageModel } from '../description/createLanguageModel.js';
+import { describePretrained } from '../description/describePretrained.js';
 import { loadPretrained, savePretrained } from '../pretrained.js';
 
 const { folder, at, readConfig, changeConfig, save } = pretrainedFolderForEach();
@@ -108,6 +111,29 @@ describe('a folder with gated delta networks', () => {
     expect(again.config).toEqual(expect.objectContaining({ deltaLayers: [0], gatedDelta: config.gatedDelta }));
     for (const each of [model, again]) each.dispose();
   });
+
+  it.each(['qwen3_next', 'qwen3_5_moe_text'])(
+    'is fine-tuned by adapters, which PEFT finds by its modules: %s',
+    async (modelType) => {
+      await save(config, { modelType });
+      const base = (await loaded()).model;
+      const description = await describePretrained(folder.path, { lora: { rank: 2 } });
+      const parameters = { ...base.variables, ...base.buffers };
+      const tuned = createLanguageModel(description, { parameters }) as Gpt;
+      // B starts at zero: moved, it shows in what the model computes.
+      const ofAdapter = Object.values(tuned.variables);
+      tf.tidy(() => ofAdapter.forEach((each) => each.assign(tf.add(each, tf.randomNormal(each.shape, 0, 0.3)))));
+      await saveAdapter(tuned, at('adapter'));
+      const { tensors } = await readSafetensors(at('adapter/adapter_model.safetensors'));
+      const module = modelType === 'qwen3_next' ? 'in_proj_qkvz' : 'in_proj_qkv';
+      expect(Object.keys(tensors)).toContain(`base_model.model.model.layers.0.linear_attn.${module}.lora_A.weight`);
+      expect(Object.keys(tensors).filter((name) => name.includes('conv1d'))).toEqual([]);
+      await loadAdapter(base, at('adapter'));
+      const [expected, found] = [logitsOf(tuned), logitsOf(base)];
+      found.forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 5));
+      for (const each of [base, tuned]) each.dispose();
+    },
+  );
 
   it('has attention in every fourth layer, or as often as it says, where no list names them', async () => {
     await save(config, { modelType: 'qwen3_next' });
