@@ -125,7 +125,8 @@ struct Product {
 
   /// Rows that are few, and whole panels of columns from `first` to `last`: B is read in place.
   void inPlace(int64_t m, int64_t first, int64_t last) const {
-    if (m <= kFewRows) {
+    const bool isLarge = !transposeB && k * (last - first) >= kLarge;
+    if (m <= (isLarge ? kFewRowsOfLarge : kFewRows)) {
       return multiplyFewRows(transposeB, m, last - first, k, a, lda, elementOfB(0, first), ldb, beta, c + first, ldc);
     }
     forDepths(k, [&](int64_t begin, int64_t depth) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "core/arena.h"
 #include "core/parallel.h"
@@ -19,6 +20,9 @@ constexpr int64_t kBlock = 128;
 /// which is what lets memory be read in its own order.
 constexpr int64_t kTurn = 16;
 static_assert(kBlock % kTurn == 0 && kTurn % kLanes == 0, "turns are whole vectors and fill a block");
+
+/// From so many rows of a key head on, a tile of them keeps the processor busy.
+constexpr int64_t kTileOfRows = 4;
 
 /// Lane i is the sum of the lanes of rows[i].
 inline Vec sumsOfRows(Vec* rows) {
@@ -71,38 +75,68 @@ struct Rows {
   static int64_t query(const AttentionShape& shape, int64_t row) { return row % shape.queries; }
 };
 
-/// scores (rows, kBlock) of a block of keys.
+/// Lanes of the product of a query with a key, whose sum is the score.
+inline Vec lanesOfScore(const float* query, const float* key, int64_t size) {
+  Vec even{}, odd{};
+  int64_t d = 0;
+  for (; d + 2 * kLanes <= size; d += 2 * kLanes) {
+    even += load(query + d) * load(key + d);
+    odd += load(query + d + kLanes) * load(key + d + kLanes);
+  }
+  if (d < size) even += load(query + d) * load(key + d);
+  return even + odd;
+}
+
+/// scores (rows, kBlock) of a block of keys. A key's heads lie one behind the other and are taken so: memory is read in
+/// its own order.
+///
+/// @param lanes room for (rows, kLanes) vectors
 void scoreKeys(const AttentionShape& shape, const Rows& rows, const RotaryTable* table, const float* queries,
-               const float* k, int64_t firstKey, int64_t width, float* turned, float* scores) {
+               const float* k, int64_t firstKey, int64_t width, float* turned, float* lanes, float* scores) {
   const int64_t size = shape.size, stride = shape.kvHeads * size;
   for (int64_t j = 0; j < width; j += kLanes) {
     const int64_t count = std::min<int64_t>(kLanes, width - j);
-    for (int64_t head = 0; head < shape.kvHeads; ++head) {
-      const float* keys = k + (firstKey + j) * stride + head * size;
-      int64_t apart = stride;
-      if (table) {
-        for (int64_t i = 0; i < count; ++i)
-          rotate(shape.rope, *table, firstKey + j + i, false, 1.0f, keys + i * stride, size, turned + i * size);
-        keys = turned;
-        apart = size;
-      }
-      for (int64_t r = head * rows.ofKeyHead; r < (head + 1) * rows.ofKeyHead; ++r) {
-        const float* query = queries + r * size;
-        Vec sums[kLanes] = {};
-        for (int64_t i = 0; i < count; ++i) {
-          Vec even{}, odd{};
-          int64_t d = 0;
-          for (; d + 2 * kLanes <= size; d += 2 * kLanes) {
-            even += load(query + d) * load(keys + i * apart + d);
-            odd += load(query + d + kLanes) * load(keys + i * apart + d + kLanes);
-          }
-          if (d < size) even += load(query + d) * load(keys + i * apart + d);
-          sums[i] = even + odd;
+    for (int64_t i = 0; i < count; ++i)
+      for (int64_t head = 0; head < shape.kvHeads; ++head) {
+        const float* key = k + (firstKey + j + i) * stride + head * size;
+        if (table) {
+          rotate(shape.rope, *table, firstKey + j + i, false, 1.0f, key, size, turned);
+          key = turned;
         }
-        store(scores + r * kBlock + j, sumsOfRows(sums));
+        for (int64_t r = head * rows.ofKeyHead; r < (head + 1) * rows.ofKeyHead; ++r)
+          store(lanes + (r * kLanes + i) * kLanes, lanesOfScore(queries + r * size, key, size));
       }
+    for (int64_t r = 0; r < rows.total; ++r) {
+      Vec sums[kLanes] = {};
+      for (int64_t i = 0; i < count; ++i) sums[i] = load(lanes + (r * kLanes + i) * kLanes);
+      store(scores + r * kBlock + j, sumsOfRows(sums));
     }
   }
+}
+
+/// values (rows, size) += scores of `count` keys times the values there, where a key head has so few rows that a tile
+/// of them would wait for each multiply-add: all heads of some keys one behind the other, as they lie in memory.
+void addValuesInOrder(const Rows& rows, int64_t kvHeads, int64_t size, const float* scores, const float* v,
+                      int64_t count, float* values) {
+  const int64_t stride = kvHeads * size;
+  const auto addKeys = [&](int64_t j, auto together) {
+    for (int64_t head = 0; head < kvHeads; ++head)
+      for (int64_t r = head * rows.ofKeyHead; r < (head + 1) * rows.ofKeyHead; ++r) {
+        const float* const from = v + j * stride + head * size;
+        Vec weights[together.value];
+#pragma GCC unroll 4
+        for (int q = 0; q < together.value; ++q) weights[q] = broadcast(scores[r * kBlock + j + q]);
+        for (int64_t d = 0; d < size; d += kLanes) {
+          Vec sum = load(values + r * size + d);
+#pragma GCC unroll 4
+          for (int q = 0; q < together.value; ++q) multiplyAdd(weights[q], load(from + q * stride + d), sum);
+          store(values + r * size + d, sum);
+        }
+      }
+  };
+  int64_t j = 0;
+  for (; j + 4 <= count; j += 4) addKeys(j, std::integral_constant<int, 4>());
+  for (; j < count; ++j) addKeys(j, std::integral_constant<int, 1>());
 }
 
 /// One block of keys of one sequence.
@@ -112,9 +146,10 @@ void takeBlock(const AttentionShape& shape, const Rows& rows, const RotaryTable*
   const int64_t size = shape.size, stride = shape.kvHeads * size, firstKey = block * kBlock;
   const int64_t width = std::min(kBlock, shape.keys - firstKey);
   float* const scores = scope.take<float>(rows.total * kBlock);
-  float* const turned = scope.take<float>(table ? kLanes * size : 0);
+  float* const turned = scope.take<float>(table ? size : 0);
+  float* const lanes = scope.take<float>(rows.total * kLanes * kLanes);
   const float* const bias = maskBias(mask ? mask + firstKey : nullptr, width, scope.take<float>(kBlock));
-  scoreKeys(shape, rows, table, queries, k, firstKey, width, turned, scores);
+  scoreKeys(shape, rows, table, queries, k, firstKey, width, turned, lanes, scores);
 
   float* const largest = parts.largest + block * parts.rows;
   float* const sum = parts.sum + block * parts.rows;
@@ -128,6 +163,10 @@ void takeBlock(const AttentionShape& shape, const Rows& rows, const RotaryTable*
   std::fill(values, values + rows.total * size, 0.0f);
   for (int64_t j = 0; j < width; j += kTurn) {
     const int64_t count = std::min(kTurn, width - j);
+    if (rows.ofKeyHead < kTileOfRows) {
+      addValuesInOrder(rows, shape.kvHeads, size, scores + j, v + (firstKey + j) * stride, count, values);
+      continue;
+    }
     for (int64_t head = 0; head < shape.kvHeads; ++head) {
       const int64_t first = head * rows.ofKeyHead;
       smallProduct<Onto::kSum>(rows.ofKeyHead, size / kLanes, count, RowByRow{scores + first * kBlock + j, kBlock},

@@ -72,6 +72,28 @@ inline void productTile(int64_t depth, Left a, const float* b, int64_t bRow, flo
     for (int j = 0; j < vectors; ++j) store(c + i * cRow + j * kLanes, sum[i][j]);
 }
 
+/// Vectors of a tile that has a single row: as many sums side by side as hide the time that a multiply-add takes.
+constexpr int kRowVectors = 8;
+
+/// As productTile for one row, with the operands in memory.
+template <Onto onto, typename Left>
+inline void productRow(int64_t depth, Left a, const float* b, int64_t bRow, float* c, const float* rowScale) {
+  Vec sum[kRowVectors];
+#pragma GCC unroll 8
+  for (int j = 0; j < kRowVectors; ++j) {
+    if (onto == Onto::kNothing) sum[j] = Vec{};
+    if (onto == Onto::kSum) sum[j] = load(c + j * kLanes);
+    if (onto == Onto::kScaledSum) sum[j] = rowScale[0] * load(c + j * kLanes);
+  }
+  for (; depth > 0; --depth, a.advance(1), b += bRow) {
+    const Vec left = broadcast(a.first[0]);
+#pragma GCC unroll 8
+    for (int j = 0; j < kRowVectors; ++j) multiplyAdd(left, load(b + j * kLanes), sum[j]);
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < kRowVectors; ++j) store(c + j * kLanes, sum[j]);
+}
+
 template <Onto onto, int rows, int vectors, typename Left>
 inline void productRows(int64_t count, int64_t depth, Left a, const float* b, int64_t bRow, float* c, int64_t cRow,
                         const float* rowScale) {
@@ -89,6 +111,9 @@ inline void productRows(int64_t count, int64_t depth, Left a, const float* b, in
 template <Onto onto, typename Left>
 inline void smallProduct(int64_t rows, int64_t vectors, int64_t depth, Left a, const float* b, int64_t bRow, float* c,
                          int64_t cRow, const float* rowScale = nullptr) {
+  if (rows == 1)
+    for (; vectors >= kRowVectors; vectors -= kRowVectors, b += kRowVectors * kLanes, c += kRowVectors * kLanes)
+      productRow<onto>(depth, a, b, bRow, c, rowScale);
   for (; vectors > 0; vectors -= kTileVectors, b += kTileVectors * kLanes, c += kTileVectors * kLanes) {
     switch (vectors) {
       case 1: productRows<onto, tileRows(1), 1>(rows, depth, a, b, bRow, c, cRow, rowScale); break;

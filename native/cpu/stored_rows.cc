@@ -14,8 +14,11 @@ namespace scmoe {
 
 namespace {
 
-/// Columns whose sums stay in the first-level cache.
-constexpr int64_t kSweep = 512;
+/// Columns whose sums stay in the first-level cache: the more, the longer is the piece of a row that is read at a time.
+template <int Rows>
+constexpr int64_t kSweep = Rows == 1   ? 2048
+                           : Rows == 2 ? 1024
+                                       : 512;
 /// Rows of the weight that are multiplied between two visits to the sums. A divisor of kScaleRows and of kDepth.
 constexpr int64_t kTogether = 4;
 /// Rows of the weight that are asked for ahead of their time.
@@ -67,7 +70,7 @@ struct Int8Rows {
 /// sums[i][j] += x(i, p) weight(p, j) for rows p of one depth, one after the other.
 template <int Rows, typename Weight>
 void sweep(const float* x, int64_t dIn, const Weight& weight, int64_t dOut, int64_t begin, int64_t size, int64_t column,
-           int64_t columns, float (*sums)[kSweep]) {
+           int64_t columns, float (*sums)[kSweep<Rows>]) {
   constexpr int64_t kLine = 64 / sizeof(typename Weight::Element);
   const auto group = [&](int64_t p, auto together) {
     const auto* const row = weight.values + p * dOut + column;
@@ -107,9 +110,9 @@ void sweep(const float* x, int64_t dIn, const Weight& weight, int64_t dOut, int6
 template <int Rows, typename Weight>
 void multiply(const float* x, int64_t dIn, const Weight& weight, int64_t dOut, int64_t firstColumn, int64_t lastColumn,
               float* y) {
-  alignas(64) float sums[Rows][kSweep];
-  for (int64_t column = firstColumn; column < lastColumn; column += kSweep) {
-    const int64_t columns = std::min(kSweep, lastColumn - column);
+  alignas(64) float sums[Rows][kSweep<Rows>];
+  for (int64_t column = firstColumn; column < lastColumn; column += kSweep<Rows>) {
+    const int64_t columns = std::min(kSweep<Rows>, lastColumn - column);
     for (int i = 0; i < Rows; ++i) std::fill(y + i * dOut + column, y + i * dOut + column + columns, 0.0f);
     forDepths(dIn, [&](int64_t begin, int64_t size) {
       for (int i = 0; i < Rows; ++i) std::fill(sums[i], sums[i] + columns, 0.0f);

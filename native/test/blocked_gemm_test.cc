@@ -113,6 +113,15 @@ TEST(and_in_wide_products) {
   }
 }
 
+TEST(and_of_matrices_too_large_for_the_caches) {
+  needBlockedGemm();
+  for (const int count : {1, 2}) {
+    const WithThreads team(count);
+    for (const float beta : {0.0f, 1.0f})
+      expectSameBits(SameRows(false, 2117, 601, beta), {1, 2, 3, 4, 5, 7, 8, 9, 13, 20});
+  }
+}
+
 TEST(packed_columns_give_the_same_bits) {
   needBlockedGemm();
   const WithThreads team(2);

@@ -24,5 +24,7 @@ export async function evaluateLanguage(
   const batches = sequentialTokenBatches(sequence, { ...shape, maxBatches: evalBatches });
   const { metrics, weight } = await evaluate(model, batches, { world });
   const loss = metrics['crossEntropy']!;
-  return { loss, metrics: { bitsPerByte: bitsPerByte(loss, sequence) }, weight };
+  // Of a student, how far it is from its teacher.
+  const { crossEntropy: _, loadBalance: __, ...further } = metrics;
+  return { loss, metrics: { bitsPerByte: bitsPerByte(loss, sequence), ...further }, weight };
 }

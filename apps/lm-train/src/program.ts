@@ -3,6 +3,9 @@ import { expertOptions, expertsInWords, type TrainingProgram } from '@scmoe/run'
 import { randomTokenBatches } from '@scmoe/trainer';
 
 import { type DataDescription, loadData } from './data/loadData.js';
+import { distillation } from './distill/distillation.js';
+import { distillOptions } from './distill/distillOptions.js';
+import { describedByTeacher, teacherSettings } from './distill/teacherSettings.js';
 import { evaluateLanguage } from './evaluateLanguage.js';
 import type { LanguageTypes } from './LanguageTypes.js';
 import { gptConfig } from './model/gptConfig.js';
@@ -20,22 +23,27 @@ export const program: TrainingProgram<LanguageTypes> = {
   name: 'lm-train',
   runName: 'lm',
   samples: { name: 'sequences', unit: 'tokens', unitsEach: ({ sequenceLength }) => sequenceLength },
-  settings: [modelOptions(), ...expertOptions(), dataOptions(), fineTuneOptions()],
+  settings: [modelOptions(), ...expertOptions(), dataOptions(), fineTuneOptions(), distillOptions()],
   flags: sampleOptions(),
 
-  completeSettings: pretrainedSettings,
+  completeSettings: async (settings, given) => pretrainedSettings(await teacherSettings(settings, given), given),
   initialize: (model, settings, _, terminal) => startFromPretrained(model, settings, terminal),
   loadData: async (settings, described) => {
+    const ofTeacher = described ? undefined : await describedByTeacher(settings);
     const { tokenizer = settings.tokenizer, model = await trainedModel(settings) } = (described ??
+      ofTeacher ??
       {}) as Partial<DataDescription>;
     const data = await loadData({ ...settings, tokenizer, model });
     // Its model may know more tokens than the tokenizer: public embeddings are padded.
-    return described ? { ...data, description: described } : data;
+    const vocabulary = ofTeacher && { vocabSize: ofTeacher.vocabSize };
+    return { ...data, description: described ?? { ...data.description, ...vocabulary } };
   },
   createModel: (settings, described, options) => {
     const { vocabSize, model } = described as unknown as DataDescription;
     return model ? createLanguageModel(model, options) : new Gpt(gptConfig(settings, vocabSize), options);
   },
+  objective: (model, settings, { described, ...start }) =>
+    distillation(program, model, settings, { ...start, described: described as unknown as DataDescription }),
   describe: (model, settings) => {
     const { numLayers, dModel, numHeads } = model.config as Pick<GptConfig, 'numLayers' | 'dModel' | 'numHeads'>;
     const sizes = `${numLayers} blocks of width ${dModel}, ${numHeads} heads, sequence ${settings.sequenceLength}`;

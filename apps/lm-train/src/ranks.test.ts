@@ -1,18 +1,19 @@
 import { findGloo } from '@scmoe/comm';
 import { readChromeTrace } from '@scmoe/scheduler';
-import { readSafetensors } from '@scmoe/tensor';
+import { readSafetensors, useBackend } from '@scmoe/tensor';
 import { readMetricsFile } from '@scmoe/trainer';
 import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { describeUnless, type Outcome, temporaryFolder } from '@scmoe/testing';
 import { lmTrain, startRanks, startRanksWithASignal } from './testing/lmTrain.js';
+import { tinyPretrained } from './testing/tinyPretrained.js';
 import { tinyRun } from './testing/tinyRun.js';
 
 const folder = temporaryFolder();
 // Measured times are kept from run to run: here from none to none.
 process.env['XDG_CACHE_HOME'] = join(folder.path, 'cache');
-const { options } = tinyRun(folder.path);
+const { options, text, runs } = tinyRun(folder.path);
 const steps = 20;
 const four = [...options, '--num-experts', '4', '--accumulate', '4', '--steps', String(steps), '--sample-tokens', '0'];
 
@@ -33,9 +34,9 @@ async function trainOn(ranks: number, ...args: string[]): Promise<{ run: string;
 }
 
 /** Largest difference between two checkpoints' parameters, in units of each tensor's largest magnitude. */
-async function parameterError(run: string, expected: string): Promise<number> {
+async function parameterError(run: string, expected: string, step = steps): Promise<number> {
   const [a, b] = await Promise.all(
-    [run, expected].map((path) => readSafetensors(join(checkpoint(path, steps), 'model.safetensors'))),
+    [run, expected].map((path) => readSafetensors(join(checkpoint(path, step), 'model.safetensors'))),
   );
   expect(Object.keys(a!.tensors).sort()).toEqual(Object.keys(b!.tensors).sort());
   let worst = 0;
@@ -85,6 +86,38 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
       expect(Math.abs(norm - expectedNorm)).toBeLessThan(1e-5 * expectedNorm);
     });
     expect(await parameterError(run, alone[name]!)).toBeLessThan(5e-4);
+  });
+
+  it('trains adapters of a folder of transformers, of its experts too, as on one rank', async () => {
+    const base = join(folder.path, 'base');
+    await useBackend('auto');
+    await tinyPretrained(base);
+    const tuned = [
+      ...[
+        '--init',
+        base,
+        '--data',
+        text,
+        '--run-dir',
+        runs,
+        '--batch-size',
+        '2',
+        '--accumulate',
+        '2',
+        '--threads',
+        '1',
+      ],
+      ...['--lr', '0.02', '--lora-rank', '2', '--steps', '4', '--eval-batches', '2', '--sample-tokens', '0'],
+    ];
+    const [one, two] = [await trainOn(1, ...tuned), await trainOn(2, ...tuned)];
+    expect(two.outcome.out).toMatch(/^ranks: 2 over gloo, experts shared by all$/m);
+    expect(lossesOf(two.run)).toHaveLength(4);
+    lossesOf(two.run).forEach(([loss, norm], i) => {
+      const [expectedLoss, expectedNorm] = lossesOf(one.run)[i]!;
+      expect(Math.abs(loss - expectedLoss)).toBeLessThan(2e-6 * expectedLoss);
+      expect(Math.abs(norm - expectedNorm)).toBeLessThan(1e-5 * expectedNorm);
+    });
+    expect(await parameterError(two.run, one.run, 4)).toBeLessThan(5e-4);
   });
 
   it('is the same run, bit for bit, whatever runs while tokens travel', async () => {

@@ -1,5 +1,5 @@
 import { ArgumentError } from '@scmoe/errors';
-import { route, stopGradient, type Route } from '@scmoe/tensor';
+import { route, stopGradient, type Route, type Seed } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { expertCapacity } from './config/expertCapacity.js';
@@ -15,7 +15,7 @@ export interface RouteContext {
   /** Switches noise and jitter on. */
   training?: boolean;
   /** Seed of noise and jitter: the same seed and stream give the same numbers. */
-  seed?: number;
+  seed?: Seed;
   /** The first of the `routerStreams` streams of this layer. */
   stream?: number;
   /** (T, M) standard normal numbers for a noisy router, in training or not, in place of drawn ones. */

@@ -97,13 +97,12 @@ export {
   type ParameterSpec,
   type ParameterSpecs,
 } from './parameters/ParameterSpec.js';
-export {
-  OverlapController,
-  type StageExecution,
-  type StageReport,
-  type OverlapMode,
-  type OverlapOptions,
-} from './overlap/OverlapController.js';
+export { OverlapController, type StagePassInfo } from './overlap/OverlapController.js';
+export type { OverlapMode, OverlapOptions } from './overlap/OverlapOptions.js';
+export type { StageExecution } from './overlap/StageExecution.js';
+export type { StageReport } from './overlap/StageReport.js';
+export { isJointGate } from './split/isJointGate.js';
+export { splitAxes, splitModes, type SplitAxis, type SplitMode } from './split/SplitAxis.js';
 export { gatherText } from './overlap/gatherText.js';
 export { gatherTrace } from './overlap/gatherTrace.js';
 export { spansOf } from './overlap/spansOf.js';

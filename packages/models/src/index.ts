@@ -50,8 +50,10 @@ export {
   type RecomputeOptions,
 } from './stages/recompute.js';
 export type { DispatchOptions } from './stages/runStages.js';
+export { takeParameters } from './stages/takeParameters.js';
 export { StagedModel, type ModelOptions, type ResolvedModel } from './stages/StagedModel.js';
 export { measureClasses, type ClassMeasures } from './vit/measureClasses.js';
+export type { DistillOptions, DistillResult, Teacher } from './languageModel/distillation.js';
 export { softTargetLoss } from './vit/softTargetLoss.js';
 export {
   Vit,
@@ -73,6 +75,7 @@ export {
   isPretrainedFolder,
   loadAdapter,
   loadPretrained,
+  openPretrainedExperts,
   readHuggingFace,
   readPretrainedConfig,
   saveAdapter,
@@ -85,6 +88,7 @@ export {
   type JsonObject,
   type LoadOptions,
   type ModelClass,
+  type PretrainedExperts,
   type SaveAdapterOptions,
   type SaveOptions,
 } from './huggingFace/files.js';

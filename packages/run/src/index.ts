@@ -42,6 +42,7 @@ export type { TrainCommandOptions } from './training/TrainCommandOptions.js';
 export type {
   ModelDescription,
   ModelOptions,
+  Objective,
   ProgramTypes,
   RankPlace,
   RunData,

@@ -1,4 +1,4 @@
-export { chunkAxes, describeCut, type ChunkAxisName, type ChunkCut } from './axes/chunkAxes.js';
+export { chunkAxes, describeCut, uncut, type ChunkAxisName, type ChunkCut } from './axes/chunkAxes.js';
 export type { ChunkAxis, ChunkContext, ChunkOverhead } from './axes/ChunkAxis.js';
 export { agreeOnPlans, type BroadcastText } from './choose/agreeOnPlans.js';
 export {
@@ -19,12 +19,13 @@ export { explainChoice } from './choose/explainChoice.js';
 export { rankPlans, type RankedPlan, type RankPlansOptions } from './choose/rankPlans.js';
 export type { DirectionChoice, OverlapChoice, PlanKind } from './choose/OverlapChoice.js';
 export { chunkCosts, type ChunkCostOptions } from './costs/chunkCosts.js';
+export { separateHalves } from './costs/separateHalves.js';
 export { separateParts, type SeparatedCosts } from './costs/separateParts.js';
 export { wholeCosts } from './costs/wholeCosts.js';
 export { CostModel, type CostKey, type CostModelOptions, type Recorded } from './costs/CostModel.js';
 export { median } from './costs/median.js';
 export type { OperatorCosts } from './costs/OperatorCosts.js';
-export { chunkName, unchunkedName } from './graph/chunkNames.js';
+export { chunkName, halfName, unchunkedName } from './graph/chunkNames.js';
 export { graphOf, operatorNodes, type ValueOperator } from './graph/graphOf.js';
 export { stageGraph, stageKinds, type StageKind } from './graph/stageGraphs.js';
 export { OperatorGraph, type RoutedPath } from './graph/OperatorGraph.js';

@@ -27,8 +27,9 @@ export interface RunningServer {
  */
 export async function startServer(served: ServedModel, options: ServerOptions = {}): Promise<RunningServer> {
   const resolved = resolveServerOptions(options);
-  const { host, port, maxSequences, maxWaiting, chunkTokens, prefixCacheTokens } = resolved;
-  const engine = served.model.generationEngine({ maxSequences, maxWaiting, chunkTokens, prefixCacheTokens });
+  const { host, port, maxSequences, maxWaiting, chunkTokens, prefixCacheTokens, stepTexts, maxWaitSteps } = resolved;
+  const steps = { ...(stepTexts !== undefined && { stepTexts }), ...(maxWaitSteps !== undefined && { maxWaitSteps }) };
+  const engine = served.model.generationEngine({ maxSequences, maxWaiting, chunkTokens, prefixCacheTokens, ...steps });
   const state: ServerState = { isDraining: false, ends: new Set() };
   const app = createServer(served, engine, resolved, state);
   let url: string;

@@ -15,7 +15,17 @@ export { valueAndGrads, type ValueAndGradsOptions } from './autodiff/valueAndGra
 export { isRunningAgain, memo, recomputed, type Memo, type RecomputedOptions } from './autodiff/recomputed.js';
 export { philox4x32 } from './random/philox.js';
 export { RandomStream, type RandomStreamState } from './random/RandomStream.js';
-export { randomNormal, randomUniform, type RandomNormalOptions, type RandomOptions } from './random/randomTensors.js';
+export {
+  randomNormal,
+  randomNormalKernel,
+  randomUniform,
+  randomUniformKernel,
+  type RandomNormalAttributes,
+  type RandomNormalOptions,
+  type RandomOptions,
+  type RandomUniformAttributes,
+} from './random/randomTensors.js';
+export { seedTensor, type Seed } from './random/Seed.js';
 export { attention, attentionComposed, attentionKernels, type AttentionOptions } from './ops/attention.js';
 export { RecurrentCache } from './cache/RecurrentCache.js';
 export { KeyValueCache } from './cache/KeyValueCache.js';
@@ -36,7 +46,7 @@ export { cachedDeltaRule, type RecurrentPart } from './ops/cachedDeltaRule.js';
 export { deltaHeads, type DeltaRows, type DeltaSizes, type DeltaState } from './ops/deltaHeads.js';
 export { causalConvolution } from './ops/causalConvolution.js';
 export { rotateComposed, type Rope, type RopeStyle } from './ops/rope.js';
-export { AdamW, type AdamWOptions, type AdamWStepOptions } from './optim/adamW.js';
+export { AdamW, type AdamWOptions, type AdamWStepOptions, type AdamWUpdateOptions } from './optim/adamW.js';
 export { clipScale } from './optim/clipScale.js';
 export { globalNorm } from './optim/globalNorm.js';
 export { isWeight } from './optim/isWeight.js';
@@ -70,6 +80,7 @@ export {
   writeSafetensors,
   type DeferredTensor,
   type ElementRange,
+  type ReadMemory,
   type SafetensorsFile,
   type SafetensorsLayout,
   type WritableTensor,
@@ -107,4 +118,5 @@ export {
   type SwigluExperts,
   type TwoLayerExperts,
 } from './ops/groupedFfn.js';
+export { hasStaticShapes, withStaticShapes } from './ops/staticShapes.js';
 export { route, type Route, type RouteOptions, type ScoreFunction } from './ops/route.js';

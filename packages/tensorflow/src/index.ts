@@ -15,3 +15,7 @@ export type {
 } from './binding/TensorFlowBinding.js';
 export { findTensorFlow, type FoundTensorFlow, type InstalledTensorFlow } from './install/findTensorFlow.js';
 export { openTensorFlow } from './install/openTensorFlow.js';
+export { backendName } from './backend/kernel.js';
+export { registerBackend } from './backend/registerBackend.js';
+export { TensorFlowBackend, type Argument, type ProductPrecision } from './backend/TensorFlowBackend.js';
+export { compileStep, type CompiledStep, type CompileStepOptions, type StepArgument } from './compile/compileStep.js';

@@ -13,6 +13,7 @@ import { memorySuite } from './suites/memory.js';
 import { picturesSuite } from './suites/pictures/pictures.js';
 import { productsSuite } from './suites/products.js';
 import { qualitySuite } from './suites/quality/quality.js';
+import { routerAheadSuite } from './suites/routerAhead/routerAhead.js';
 import { convnetSuite, stepSuite, visionSuite } from './suites/step.js';
 
 const { values: options, positionals } = parseArgs({
@@ -99,6 +100,10 @@ const suites: Record<string, () => Promise<string>> = {
           ...rounds,
           ...runs,
         }),
+  'router-ahead': async () =>
+    options.models === undefined || options.text === undefined
+      ? 'left out: give a folder of runs with --router-ahead by --models FOLDER, and the text they were trained on with --text FILE'
+      : routerAheadSuite({ models: callerPath(options.models), path: callerPath(options.text), ...runs }),
   pictures: async () =>
     options.images === undefined
       ? 'left out: give pictures with --images FOLDER (the table in the documentation is CIFAR-10)'

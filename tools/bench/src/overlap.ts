@@ -9,6 +9,7 @@ import { networkLabProblem, withNetworkLab } from '@scmoe/netlab';
 import { callerPath } from './callerPath.js';
 import { machineLine } from './machine.js';
 import { findPyTorch } from './python.js';
+import { layerNames, type LayerName } from './suites/overlap/layers.js';
 import { overlapSuite } from './suites/overlap/overlapSuite.js';
 import { defaultShape, type Level, type OverlapShape } from './suites/overlap/OverlapShape.js';
 
@@ -17,6 +18,7 @@ const { values: options } = parseArgs({
     shares: { type: 'string', default: '0.15,0.5,0.6' },
     levels: { type: 'string', default: 'pair,model' },
     rounds: { type: 'string', default: '5' },
+    layers: { type: 'string', default: layerNames.join() },
     shape: { type: 'string', default: '' },
     out: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
@@ -24,7 +26,7 @@ const { values: options } = parseArgs({
 });
 if (options.help) {
   console.log(
-    `npm run bench:overlap [-- --shares 0.15,0.5,0.6] [--levels pair,model] [--rounds 5] [--shape NAME=NUMBER,...] [--out FOLDER]
+    `npm run bench:overlap [-- --shares 0.15,0.5,0.6] [--levels pair,model] [--rounds 5] [--layers ${layerNames.join()}] [--shape NAME=NUMBER,...] [--out FOLDER]
 
 --shape  what differs from ${Object.entries(defaultShape)
       .map(([name, value]) => `${name}=${value}`)
@@ -37,6 +39,7 @@ if (options.help) {
 const shares = options.shares.split(',').map(Number);
 const levels = options.levels.split(',') as Level[];
 const rounds = Number(options.rounds);
+const layers = layerNames.filter((name) => options.layers.split(',').includes(name));
 const shape = parseShape(options.shape);
 const folder = options.out === undefined ? undefined : callerPath(options.out);
 const wrong =
@@ -46,6 +49,8 @@ const wrong =
     `--shares: expected numbers between 0 and 1, got ${options.shares}`) ||
   (levels.some((level) => level !== 'pair' && level !== 'model') &&
     `--levels: expected pair, model or both, got ${options.levels}`) ||
+  (!['top2', 'pos2'].every((name) => layers.includes(name as LayerName)) &&
+    `--layers: expected top2, pos2 and others of ${layerNames.join()}, got ${options.layers}`) ||
   (!(Number.isInteger(rounds) && rounds >= 1) && `--rounds: expected a whole number from 1, got ${options.rounds}`) ||
   networkLabProblem();
 if (wrong) {
@@ -69,6 +74,7 @@ await withNetworkLab({ ranks: 2, rate: '200mbit', pin: true }, async (lab) => {
     shape: shape!,
     shares,
     levels,
+    layers,
     rounds,
     python: findPyTorch(),
   })) {

@@ -31,16 +31,6 @@ LLAMA3 = {
     "high_freq_factor": 4.0,
     "original_max_position_embeddings": 16,
 }
-LONGROPE = {
-    "rope_type": "longrope",
-    "rope_theta": 100.0,
-    "short_factor": [1.1, 1.4, 2.3],
-    "long_factor": [1.5, 3.0, 4.0],
-    "short_mscale": 1.2,
-    "long_mscale": 1.3,
-    "original_max_position_embeddings": 16,
-}
-
 CASES = {
     "llama": COMMON | {"intermediate_size": 28, "head_dim": 10, "attention_bias": True, "rope_parameters": LLAMA3},
     "mistral": COMMON | {"intermediate_size": 28, "sliding_window": 5},
@@ -88,10 +78,6 @@ CASES = {
     "hunyuan_v1_moe": COMMON
     | {"intermediate_size": 10, "head_dim": 10, "attention_bias": True, "num_experts": 6, "moe_topk": [2, 2]}
     | {"rope_parameters": {"rope_type": "dynamic", "rope_theta": 50.0, "alpha": 20.0, "factor": 1.0}},
-    "phimoe": COMMON
-    | {"intermediate_size": 10, "num_local_experts": 6, "num_experts_per_tok": 2, "router_jitter_noise": 0.3}
-    | {"attention_bias": True, "lm_head_bias": True, "sliding_window": 5}
-    | {"rope_parameters": LONGROPE, "original_max_position_embeddings": 16},
     "minimax_m2": COMMON
     | {"intermediate_size": 10, "head_dim": 10, "num_local_experts": 6, "num_experts_per_tok": 3}
     | {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.6}},

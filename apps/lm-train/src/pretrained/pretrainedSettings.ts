@@ -6,7 +6,7 @@ import { modelOptions } from '../options/modelOptions.js';
 import type { Settings } from '../options/Settings.js';
 
 /** What may be given beside `--init` of the options that make a model: what training alone depends on. */
-const free = ['sequenceLength', 'dropout', 'loadBalance', 'sequenceBalance', 'zLoss', 'importance'];
+const free = ['sequenceLength', 'dropout', 'connectivity', 'loadBalance', 'sequenceBalance', 'zLoss', 'importance'];
 
 /** Learning rates that suit a model that was trained already: of all its parameters, and of adapters. */
 const rates = { all: 2e-5, adapters: 2e-4 };

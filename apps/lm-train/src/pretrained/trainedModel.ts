@@ -12,8 +12,8 @@ export async function trainedModel(settings: Settings): Promise<LanguageModelDes
   const lora = adapterOptions(settings);
   const described = await asUserError(() => describePretrained(init, { lora, adapter, freezeRouters }));
   const { moe, ...config } = described.config as { moe?: object };
-  const { dropout } = gptOptions;
-  const own = { ...config, ...tableConfig({ dropout }, settings) };
+  const { dropout, connectivity } = gptOptions;
+  const own = { ...config, ...tableConfig({ dropout, connectivity }, settings) };
   const losses = moe && { moe: { ...moe, ...tableConfig(modelLossOptions, settings) } };
   return { ...described, config: { ...own, ...losses } };
 }

@@ -19,11 +19,19 @@ export async function reportResult(result: TrainingResult<LanguageTypes>): Promi
   const load = await measureExpertLoad(model, batches);
   const inWords = (loss: number, split: 'training' | 'validation') =>
     `${bitsPerByte(loss, split === 'training' ? data.train : data.validation).toFixed(3)} bits per byte`;
-  say(terminal, '', ...resultLines(result, { inWords, load }));
+  say(terminal, '', ...resultLines(result, { inWords, load }), ...teacherLines(result));
   // All is saved: text is written faster by plain matrices.
   model.mergeAdapter();
   if (flags.sampleTokens > 0) await writeSample(result);
   say(terminal, '', '', ...nextLines(result, { 'more text': `generate ${folder.path}` }));
+}
+
+/** How far a student is from its teacher, on the text that validates. */
+function teacherLines({ validation: { metrics } }: TrainingResult<LanguageTypes>): string[] {
+  const { kl, agreement, teacherCrossEntropy } = metrics;
+  if (kl === undefined) return [];
+  const same = `the same next token for ${(100 * agreement!).toFixed(1)} %`;
+  return [`teacher: validation loss ${teacherCrossEntropy!.toFixed(4)}; student: KL ${kl.toFixed(4)} nats, ${same}`];
 }
 
 async function writeSample({

@@ -11,6 +11,7 @@ export interface SimulateOptions extends MachineOptions {
   readonly slot?: number;
   readonly chunks: number;
   readonly expertChunks: number;
+  readonly halves: number;
   readonly json?: boolean;
   readonly timeline?: string;
 }

@@ -10,6 +10,7 @@ interface Plan {
   slot: number | null;
   chunks: number;
   expertChunks: number;
+  halves: number;
   stepMs: number;
   hiddenFraction: number;
 }
@@ -35,8 +36,9 @@ describe('scmoe plan', () => {
     writeFileSync(file('costs.json'), JSON.stringify(measured()));
     const { out } = await scmoe('plan', '--costs', file('costs.json'), '--mode', 'infer', '--json', '--top', '999');
     const [{ plans, combinations }] = JSON.parse(out) as [{ plans: Plan[]; combinations: number }];
-    // 4 slots x 1 to 4 chunks x 1, 2 or 4 chunks of the experts, and the sequential plan.
-    expect([plans.length, combinations]).toEqual([49, 49]);
+    // 4 slots x 1 to 4 chunks x 1, 2 or 4 chunks of the experts x the whole or halves, and the sequential plan.
+    expect([plans.length, combinations]).toEqual([97, 97]);
+    expect(plans.filter(({ halves }) => halves === 2)).toHaveLength(48);
     const times = plans.map(({ stepMs }) => stepMs);
     expect(times).toEqual(times.toSorted((a, b) => a - b));
     // Chunks of the experts cost less, so that no plan with chunks of the tokens is ahead of the best without.
@@ -49,12 +51,42 @@ describe('scmoe plan', () => {
     writeFileSync(file('costs.json'), JSON.stringify(measured()));
     const { out, code } = await scmoe('plan', '--costs', file('costs.json'));
     expect(code).toBe(0);
-    expect(out).toContain('our lab: pos2, top-1, train; 49 combinations');
+    expect(out).toContain('our lab: pos2, top-1, train; 97 combinations');
     expect(out.match(/^slot \d.*x .*%.*expert/gm)!.length).toBe(20);
     expect(out).toMatch(
       /^slot \d, \d expert chunks is [\d.]+ % ahead of slot .*: [\d.]+ ms (less|more) are (waited for|computed)/m,
     );
     expect(out).toContain('no error is known');
+  });
+
+  it('leaves the stage whole where told so, and lets one gate see both halves where a capacity is set', async () => {
+    const computations = Object.fromEntries(stageGraph('standard').names.map((name) => [name, 4]));
+    const long = { ...computations, dispatch: 16, combine: 16 };
+    const stages = [{ stage: 'standard', topK: 2, forward: long, backward: long, updateMs: 0 }];
+    writeFileSync(
+      file('costs.json'),
+      JSON.stringify(measured({ stages, expertsPerRank: 1, halfOverhead: { computeMs: 0.05, communicationMs: 0.05 } })),
+    );
+    const best = async (...options: string[]) => {
+      const args = [
+        '--costs',
+        file('costs.json'),
+        '--stage',
+        'standard',
+        '--top-k',
+        '2',
+        '--max-chunks',
+        '1',
+        '--json',
+      ];
+      const [{ plans }] = JSON.parse((await scmoe('plan', ...args, ...options)).out) as [{ plans: Plan[] }];
+      return plans[0]!;
+    };
+    const [free, joint, off] = [await best(), await best('--capacity'), await best('--split', 'off')];
+    expect(free.halves).toBe(2);
+    expect(off.halves).toBe(1);
+    expect(free.stepMs).toBeLessThan(joint.stepMs);
+    expect(joint.stepMs).toBeLessThanOrEqual(off.stepMs);
   });
 
   it('tells a lead from what predictions were off', async () => {

@@ -11,6 +11,8 @@ interface PlanOptions extends MachineOptions {
   readonly topK: number;
   readonly mode: RunKind;
   readonly maxChunks: number;
+  readonly split: 'auto' | 'off';
+  readonly capacity?: boolean;
   readonly top: number;
   readonly json?: boolean;
 }
@@ -19,12 +21,19 @@ interface PlanOptions extends MachineOptions {
 export function planCommand(terminal: Terminal): Command {
   return machineOptions(new Command('plan'))
     .description(
-      'Ranks all ways to hide the exchanges of a stage: slot, chunks of the tokens, chunks of the experts of a rank.',
+      'Ranks all ways to hide the exchanges of a stage: slot, chunks of the tokens, chunks of the experts of a rank, halves of the batch or the sequence.',
     )
     .option('--stage <kinds>', 'the stage of the model, or several to compare, such as standard,pos2,pos3', 'pos2')
     .option('--top-k <k>', 'its routed experts for each token', wholeNumber(1), 1)
     .option('--mode <train|infer>', 'forward, backward and update, or forward alone', oneOf('train', 'infer'), 'train')
     .option('--max-chunks <n>', 'chunks that the tokens may be cut into', wholeNumber(1, 64), 4)
+    .option(
+      '--split <auto|off>',
+      'whether the stage may run on two halves of the batch or of each sequence',
+      oneOf('auto', 'off'),
+      'auto',
+    )
+    .option('--capacity', 'a capacity is set, so that one gate has to see both halves')
     .option('--top <n>', 'combinations to print', wholeNumber(1), 20)
     .option('--json', 'print JSON')
     .action((options: PlanOptions) => {
@@ -40,9 +49,18 @@ interface Result {
   readonly plans: readonly RankedPlan[];
 }
 
-function plansOf({ machine, numTokens }: MachineCase, { stage, topK, mode, maxChunks }: PlanOptions) {
+function plansOf({ machine, numTokens }: MachineCase, { stage, topK, mode, maxChunks, split, capacity }: PlanOptions) {
   const stages = stage.split(',') as StageKind[];
-  return rankPlans({ machine, stages, topK, kind: mode, maxChunks, ...(numTokens !== undefined && { numTokens }) });
+  return rankPlans({
+    machine,
+    stages,
+    topK,
+    kind: mode,
+    maxChunks,
+    maxHalves: split === 'auto' ? 2 : 1,
+    jointGate: capacity ?? false,
+    ...(numTokens !== undefined && { numTokens }),
+  });
 }
 
 function asText({ one, plans }: Result, { stage, topK, mode, top, share, costs }: PlanOptions): string {
@@ -91,6 +109,7 @@ function asJson({ one: { title, ranks, machine, pairs }, plans }: Result, { mode
       slot: choice.kind === 'sequential' ? null : choice.slot,
       chunks: choice.chunks,
       expertChunks: choice.expertChunks,
+      halves: choice.halves,
       stepMs: stepMs * pairs,
       exposedMs: exposedMs * pairs,
     })),

@@ -20,6 +20,8 @@ interface ServeFlags {
   timeout: number;
   chunkTokens: number;
   prefixCacheTokens: number;
+  stepTexts?: number;
+  maxWaitSteps?: number;
   gracePeriod: number;
   backend: string;
   threads?: number;
@@ -65,6 +67,16 @@ export function serveCommand(terminal: Terminal): Command {
       'tokens of beginnings of prompts to keep for others alike',
       wholeNumber(0),
       16_384,
+    )
+    .option(
+      '--step-texts <n>',
+      'texts of a step, put together by their experts, with a router ahead (default: all)',
+      wholeNumber(1),
+    )
+    .option(
+      '--max-wait-steps <n>',
+      'steps that a text waits for others, with --step-texts (default: 8)',
+      wholeNumber(0),
     )
     .addOption(
       new Option('--grace-period <s>', 'time for requests under way when the server is told to end')
@@ -112,6 +124,7 @@ async function serve(folder: string, flags: ServeFlags, terminal: Terminal): Pro
     chunkTokens,
     prefixCacheTokens,
   } = flags;
+  const { stepTexts, maxWaitSteps } = flags;
   const apiKey = await apiKeyOf(flags);
   const options = {
     ...{ host, port, maxSequences, maxWaiting, chunkTokens, prefixCacheTokens },
@@ -119,6 +132,8 @@ async function serve(folder: string, flags: ServeFlags, terminal: Terminal): Pro
     requestTimeoutMs: flags.timeout,
     ...(apiKey !== undefined && { apiKey }),
     ...(maxTokens !== undefined && { maxTokens }),
+    ...(stepTexts !== undefined && { stepTexts }),
+    ...(maxWaitSteps !== undefined && { maxWaitSteps }),
   };
   // Before the model is loaded, which takes its time.
   checkServerOptions(options);

@@ -35,6 +35,7 @@ export function simulateCommand(terminal: Terminal): Command {
     .option('--slot <K>', 'its slot; without one the best', wholeNumber(0))
     .option('--chunks <m>', 'its chunks of the tokens', wholeNumber(1, 64), 1)
     .option('--expert-chunks <n>', 'its chunks of the experts of a rank', wholeNumber(1, 64), 1)
+    .option('--halves <h>', 'its halves of the batch or of each sequence: 1 or 2', wholeNumber(1, 2), 1)
     .option('--timeline <file>', 'draw the predicted steps of top-2 and ScMoE pos2 (.svg or .png)', pictureFile)
     .option('--json', 'print JSON')
     .action(async (options: SimulateOptions) => {

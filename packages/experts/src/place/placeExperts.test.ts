@@ -28,10 +28,12 @@ const random = new RandomStream({ seed: 1 });
 const write = (name: string, letters: string) =>
   writeFileSync(at(name), Array.from({ length: 2400 }, () => letters[random.int(letters.length)]).join(''));
 
+/** A text for each rank, of letters of its own. */
+const domains = ['first.txt', 'second.txt', 'third.txt', 'fourth.txt'];
+
 beforeAll(async () => {
   await startBackend({ threads: 1 });
-  write('first.txt', 'abcd');
-  write('second.txt', 'wxyz');
+  for (const [i, letters] of ['abcd', 'wxyz', 'hijk', 'opqr'].entries()) write(domains[i]!, letters);
   write('mixed 1.txt', 'abcdwxyz');
   write('mixed 2.txt', 'abcdwxyz');
 });
@@ -182,19 +184,32 @@ describe('placeExperts', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  describeUnless(findGloo().problem, 'on two ranks', () => {
-    it('saves the rows that were predicted, and gives the same losses', async () => {
-      process.env['PLACED_TEST'] = JSON.stringify({ checkpoints: [at('run'), at('placed')], texts: texts() });
-      const program = join(import.meta.dirname, '..', 'testing', 'placedRanks.ts');
-      const outcomes = await runRanks<RankOutcome[]>(program, 2, (token) =>
-        StoreServer.listen({ token, silenceMs: 60_000 }),
-      );
-      for (const [i, expected] of [report.before, report.after].entries()) {
-        const sum = (name: 'rows' | 'remoteRows') => outcomes.reduce((total, rank) => total + rank[i]![name], 0);
-        expect([sum('rows'), sum('remoteRows')]).toEqual([expected.rows, expected.remoteRows]);
-      }
-      for (const [before, after] of outcomes)
-        before!.losses.forEach((loss, i) => expect(after!.losses[i]).toBeCloseTo(loss, 5));
-    }, 300_000);
+  describeUnless(findGloo().problem, 'on ranks', () => {
+    it.each([2, 4])(
+      'saves the rows that were predicted, and gives the same losses: %i of them',
+      async (ranks) => {
+        const own = domains.slice(0, ranks).map(at);
+        const placed = at(`placed on ${ranks}`);
+        const { before, after, saved } = await placeExperts({
+          checkpoint: at('run'),
+          texts: own,
+          batches: 2,
+          out: placed,
+        });
+        expect(saved).toBeDefined();
+        process.env['PLACED_TEST'] = JSON.stringify({ checkpoints: [at('run'), placed], texts: own });
+        const program = join(import.meta.dirname, '..', 'testing', 'placedRanks.ts');
+        const outcomes = await runRanks<RankOutcome[]>(program, ranks, (token) =>
+          StoreServer.listen({ token, silenceMs: 60_000 }),
+        );
+        for (const [i, expected] of [before, after].entries()) {
+          const sum = (name: 'rows' | 'remoteRows') => outcomes.reduce((total, rank) => total + rank[i]![name], 0);
+          expect([sum('rows'), sum('remoteRows')]).toEqual([expected.rows, expected.remoteRows]);
+        }
+        for (const [unplaced, moved] of outcomes)
+          unplaced!.losses.forEach((loss, i) => expect(moved!.losses[i]).toBeCloseTo(loss, 5));
+      },
+      300_000,
+    );
   });
 });

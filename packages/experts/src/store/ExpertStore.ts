@@ -9,6 +9,7 @@ import * as tf from '@tensorflow/tfjs';
 import { ExpertCache, type EvictionPolicy } from './ExpertCache.js';
 import { ExpertReader } from './ExpertReader.js';
 import { dataFile, type ExpertStoreHeader } from './ExpertStoreHeader.js';
+import { folderFingerprint } from './folderFingerprint.js';
 import { ExpertStoreError } from './ExpertStoreError.js';
 
 /** How experts are read and kept. */
@@ -127,23 +128,34 @@ export class ExpertStore {
   }
 
   /**
+   * Makes sure that the experts are those of a folder of Hugging Face transformers.
+   *
+   * @throws UserError where they were packed from another one, or it can't be read
+   */
+  async expectPackedFromFolder(path: string): Promise<void> {
+    if ((await folderFingerprint(path)) === this.header.source.model) return;
+    throw new UserError(
+      `${this.folder} has the experts of another model: expected those of ${path}. Pack them with \`scmoe experts pack\`.`,
+    );
+  }
+
+  /**
    * Says which experts of a layer the tokens of this pass need, in the order of use: they are read as far as there is room.
    * What was said of the layer before does not hold any more.
    *
    * @param layer its number among the layers of the store
    */
   routeKnown(layer: number, experts: readonly number[], reason: ReadReason = 'known'): void {
-    const { numExperts } = this.header;
-    const [first, end] = [layer * numExperts, (layer + 1) * numExperts];
-    this.cache.forget((key) => key >= first && key < end);
-    const keys = experts.map((expert) => first + expert);
-    for (const key of keys) {
-      this.why.set(key, reason);
-      const slot = this.cache.find(key);
-      // What has failed before may have been mended since.
-      if (slot !== undefined && this.reader.hasFailed(slot)) this.forget(slot);
-    }
-    this.cache.expect(keys);
+    this.expect(layer, experts, reason);
+    this.readAhead();
+  }
+
+  /**
+   * Says it of several layers, in the order of use, before anything is read: what one of them has in memory does not make room
+   * for another then.
+   */
+  routesKnown(routes: readonly { layer: number; experts: readonly number[] }[]): void {
+    for (const { layer, experts } of routes) this.expect(layer, experts, 'known');
     this.readAhead();
   }
 
@@ -169,6 +181,20 @@ export class ExpertStore {
     this.weights.forEach((weights) => tf.dispose(weights));
     this.weights.fill(undefined);
     await this.reader.close();
+  }
+
+  private expect(layer: number, experts: readonly number[], reason: ReadReason): void {
+    const { numExperts } = this.header;
+    const [first, end] = [layer * numExperts, (layer + 1) * numExperts];
+    this.cache.forget((key) => key >= first && key < end);
+    const keys = experts.map((expert) => first + expert);
+    for (const key of keys) {
+      this.why.set(key, reason);
+      const slot = this.cache.find(key);
+      // What has failed before may have been mended since.
+      if (slot !== undefined && this.reader.hasFailed(slot)) this.forget(slot);
+    }
+    this.cache.expect(keys);
   }
 
   /** The slot of an expert that is there, in use. */

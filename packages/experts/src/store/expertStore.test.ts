@@ -146,10 +146,10 @@ describe('a model whose experts are in a store', () => {
   it('begins all reads of all layers before the first, where the router is ahead of them', async () => {
     const { model, store } = await openPacked('ahead', { numExperts: 24 });
     const readsBefore: number[] = [];
-    const { with: use } = store;
+    const use = store.with.bind(store);
     store.with = (layer, expert, compute) => {
       readsBefore[layer] ??= store.statistics.reads;
-      return use.call(store, layer, expert, compute) as never;
+      return use(layer, expert, compute);
     };
     tf.tidy(() => void model.forward(tf.tensor2d([[97]], undefined, 'int32')));
     // One token, two experts of each of three layers.
@@ -157,6 +157,22 @@ describe('a model whose experts are in a store', () => {
     expect(store.statistics).toMatchObject({ reads: 6, readKnown: 6, readOnDemand: 0, wasted: 0 });
     await model.generate([97], { maxNewTokens: 20, seed: 1 });
     expect(store.statistics).toMatchObject({ readOnDemand: 0, readGuessed: 0, wasted: 0 });
+  });
+
+  it('keeps what a later layer needs of it, and so reads less than one that hears layer by layer', async () => {
+    const readsOf = async (options: Partial<ExpertStoreOptions> & { prefetch?: Prefetch }) => {
+      const { model, store } = await openPacked('ahead', { numExperts: 5, ...options });
+      await model.generate([97], { maxNewTokens: 30, seed: 1 });
+      return store.statistics.reads;
+    };
+    expect(await readsOf({})).toBeLessThan(await readsOf({ prefetch: 'none', policy: 'lru' }));
+    // The same token twice, and room for all but one expert of a pass: the first is read again, for which the last goes.
+    const { model, store } = await openPacked('ahead', { numExperts: 5 });
+    const pass = () => tf.tidy(() => void model.forward(tf.tensor2d([[97]], undefined, 'int32')));
+    pass();
+    const { reads } = store.statistics;
+    pass();
+    expect([reads, store.statistics.reads - reads]).toEqual([6, 2]);
   });
 
   it('covers only some of the misses by guessing, and wastes reads on others', async () => {

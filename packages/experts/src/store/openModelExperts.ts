@@ -13,6 +13,8 @@ export interface ModelExperts {
   readonly statistics: ExpertStoreStatistics;
   /** @throws UserError where they were packed from another checkpoint */
   expectPackedFrom(checkpoint: Pick<Checkpoint, 'path' | 'index'>): void;
+  /** @throws UserError where they were packed from another folder of Hugging Face transformers */
+  expectPackedFromFolder(path: string): Promise<void>;
   /** What was read so far, in one line. */
   summary(): string;
   /** Ends the reading, and frees all memory. */
@@ -31,6 +33,7 @@ export async function openModelExperts(
       return store.statistics;
     },
     expectPackedFrom: (checkpoint) => store.expectPackedFrom(checkpoint),
+    expectPackedFromFolder: (path) => store.expectPackedFromFolder(path),
     summary: () => summaryOf(store.statistics),
     close: () => store.close(),
   };

@@ -57,9 +57,10 @@ export function storedExperts(
     stage: stageOf,
     routeAhead: (routing, model) => {
       const experts = chosen(routing.counts);
+      const layers = model.stages.flatMap(({ config }, index) => (config.moe ? [stageOf(index, model).source] : []));
       // In the order of use, which is what Belady's choice goes by.
-      for (const [index, { config }] of model.stages.entries())
-        if (config.moe) stageOf(index, model).source.routed(experts);
+      const routes = layers.flatMap((source) => source.told(experts) ?? []);
+      if (routes.length > 0) store.routesKnown(routes);
     },
   };
 }
@@ -87,15 +88,16 @@ class StoredLayer implements ExpertSource {
   }
 
   routeKnown(routing: Routing, s: tf.Tensor): void {
-    this.routed(chosen(routing.counts));
+    const route = this.told(chosen(routing.counts));
+    if (route) this.store.routesKnown([route]);
     if (this.prefetch === 'guess' && this.next) this.guess(s, this.next);
   }
 
-  /** Hears which experts the tokens of this pass need. */
-  routed(experts: readonly number[]): void {
-    if (this.prefetch === 'none') return;
-    this.store.routeKnown(this.layer, experts);
+  /** Hears which experts the tokens of this pass need. @returns what the store has to know, if it is to be told */
+  told(experts: readonly number[]): { layer: number; experts: readonly number[] } | undefined {
+    if (this.prefetch === 'none') return undefined;
     this.isKnown = true;
+    return { layer: this.layer, experts };
   }
 
   compute({ rows, counts, capacity }: ExpertBatch): tf.Tensor2D {

@@ -19,7 +19,7 @@ export type LayerExperts = Record<string, { shape: readonly number[]; data: Floa
 /** What is packed. */
 export interface PackedModel extends Pick<ExpertStoreHeader, 'layers' | 'source'> {
   /** The weights of a layer: (N, ...) each, of the same shapes in all layers. */
-  weightsOf: (layer: string) => LayerExperts;
+  weightsOf: (layer: string) => LayerExperts | Promise<LayerExperts>;
 }
 
 /** What was written. */
@@ -39,7 +39,7 @@ export interface WrittenStore {
 export async function writeExpertStore(out: string, model: PackedModel): Promise<WrittenStore> {
   await expectAbsent(out);
   const { layers, source } = model;
-  const first = model.weightsOf(layers[0]!);
+  const first = await model.weightsOf(layers[0]!);
   const { tensors, bytes } = layOut(first);
   const stride = Math.ceil(bytes / alignment) * alignment;
   const numExperts = Object.values(first)[0]!.shape[0]!;
@@ -50,8 +50,8 @@ export async function writeExpertStore(out: string, model: PackedModel): Promise
     await writeFlushed(join(temporary, dataFile), async (file) => {
       const expert = new Float32Array(stride / 4);
       const packed = new Uint8Array(expert.buffer);
-      for (const layer of layers) {
-        const weights = model.weightsOf(layer);
+      for (const [index, layer] of layers.entries()) {
+        const weights = index === 0 ? first : await model.weightsOf(layer);
         expectLike(layer, weights, { tensors, numExperts });
         const row: number[] = [];
         for (let e = 0; e < numExperts; e++) {

@@ -1,4 +1,4 @@
-import { dropout, linear } from '@scmoe/tensor';
+import { dropout, linear, type Seed } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 /** The two matrices of a low-rank adapter (LoRA, arXiv 2106.09685): beside x W there is x A B. */
@@ -8,7 +8,7 @@ export interface LowRank {
   /** (rank, dOut), with the factor alpha / rank in it. */
   readonly b: tf.Tensor2D;
   /** Share of what A reads that is set to zero, in training. */
-  readonly dropout?: { readonly rate: number; readonly seed: number; readonly stream: number };
+  readonly dropout?: { readonly rate: number; readonly seed: Seed; readonly stream: number };
   /** A function that is called whenever the adapter has been applied. */
   readonly onUse?: () => void;
 }

@@ -37,13 +37,16 @@ const clampedGluOptions = {
 export const familyOptions = {
   /** Components of a head; heads need not fill the width of the model. */
   headSize: { type: 'integer', minimum: 1, derived: 'dModel/numHeads', flag: false, help: 'components of a head' },
-  /** RMSNorm of queries and keys before their rotation: of each head, with one weight for all (`perHead`), or of all together. */
+  /**
+   * RMSNorm of queries and keys before their rotation: of each head, with one weight for all (`perHead`), or of all together
+   * (`whole`); or of each head behind its rotation (`perHeadTurned`, Hunyuan).
+   */
   qkNorm: {
     type: 'choice',
-    choices: ['none', 'perHead', 'whole'],
+    choices: ['none', 'perHead', 'perHeadTurned', 'whole'],
     default: 'none',
     flag: false,
-    help: 'RMSNorm of queries and keys: of each head, or of all heads together',
+    help: 'RMSNorm of queries and keys: of each head, before or behind its rotation, or of all heads together',
   },
   /** Bound on the size of queries, keys and values (OLMoE's `clip_qkv`). */
   clipQkv: { type: 'number', above: 0, optional: true, flag: false, help: 'bound on queries, keys and values' },

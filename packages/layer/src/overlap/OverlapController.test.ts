@@ -69,6 +69,30 @@ describeRanks('plans of two ranks', () => {
     }
   });
 
+  it('run on halves where that is predicted to gain and the tokens are enough, the same on both ranks', () => {
+    for (const { halved, tooSmall, off } of ranks) {
+      expect(halved.report[0]).toMatchObject({ chunks: 1, expertChunks: 1, halves: 2 });
+      expect(tooSmall.report[0]).toMatchObject({ halves: 1 });
+      expect(halved.values[1]!['y']).toEqual(off.values[0]!['y']);
+      expect(halved.decoding).toEqual({ chunks: 1, expertChunks: 1 });
+    }
+  });
+
+  it('give the numbers of the whole on halves, beside chunks of both kinds and with the same tokens dropped', () => {
+    for (const { halves, off, halvesOfBatch } of ranks) {
+      expectSame(halves.values[0]!, off.values[0]!);
+      for (const { halves, whole } of Object.values(halvesOfBatch)) {
+        expect(halves.counts).toEqual(whole.counts);
+        expect(halves.tensorsLeft).toBe(whole.tensorsLeft);
+        expectSame(halves.values, whole.values);
+        const exchanges = (names: readonly string[]) => names.filter((name) => name === 'allToAllV').length;
+        expect(exchanges(halves.collectives)).toBe(2 * exchanges(whole.collectives));
+      }
+      const [dropless, , capacity] = Object.values(halvesOfBatch);
+      expect(sum(capacity!.halves.counts)).toBeLessThan(sum(dropless!.halves.counts));
+    }
+  });
+
   it('change no bit, chunks of the tokens aside', () => {
     for (const { off, given, chunked, measured, remembered, cut } of ranks) {
       for (const { values } of [off, given, measured, remembered, cut]) {
@@ -80,8 +104,28 @@ describeRanks('plans of two ranks', () => {
   });
 });
 
+/** The same output, and gradients that differ by the order of a sum over the halves. */
+function expectSame(halves: OverlapReports['off']['values'][0], whole: OverlapReports['off']['values'][0]): void {
+  expect(halves['y']).toEqual(whole['y']);
+  for (const [name, { data }] of Object.entries(whole)) {
+    const largest = data.reduce((most, value) => Math.max(most, Math.abs(value)), 0.1);
+    const others = halves[name]!.data;
+    expect([name, Math.max(...data.map((value, i) => Math.abs(value - others[i]!))) / largest]).toEqual([
+      name,
+      expect.closeTo(0, 5),
+    ]);
+  }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
 describe('OverlapController', () => {
   it.each([
+    [{ split: 'tokens' as 'batch' }, /^split: expected one of off, auto, batch, sequence, got "tokens"$/],
+    [{ mode: 'off' as const, split: 'batch' as const }, /^split: expected 'off' where overlap is off, got "batch"$/],
+    [{ leastSplitTokens: 0 }, /^leastSplitTokens: expected a positive integer, got 0$/],
     [{ mode: -1 }, /^overlap: expected 'auto', 'off' or a slot >= 0, got -1$/],
     [{ mode: 1.5 }, /^overlap: /],
     [{ mode: 'fast' as 'auto' }, /^overlap: .*got "fast"$/],
@@ -106,6 +150,6 @@ describe('OverlapController', () => {
       controller.stage(0, { training: true }).plan(pairOperators({}, config));
       await controller.stepDone();
     }
-    expect(controller.report()).toEqual([{ stage: 0, slot: null, chunks: 1, expertChunks: 1 }]);
+    expect(controller.report()).toEqual([{ stage: 0, slot: null, chunks: 1, expertChunks: 1, halves: 1 }]);
   });
 });

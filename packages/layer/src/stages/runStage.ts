@@ -3,11 +3,15 @@ import type { Routing } from '@scmoe/gating';
 import type * as tf from '@tensorflow/tfjs';
 
 import { checkMask } from '../moe/checkMask.js';
+import type { MoeContext } from '../moe/moeSublayer.js';
 import type { SublayerValues } from '../moe/moeSublayer.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { Operator } from '../plan/Operator.js';
 import type { FarSkipContext, Pending } from './farSkip/Pending.js';
 import { runOperators, type RunOptions } from '../plan/runOperators.js';
+import { isJointGate } from '../split/isJointGate.js';
+import { runSplit } from '../split/runSplit.js';
+import { splitAxisOf, type SplitMode, type SplitPass } from '../split/SplitAxis.js';
 
 /** What the stages of a kind have in common: how their operators are made, and what of their values is remembered. */
 export interface StageForm<Config, Context, Values, Cache> {
@@ -24,6 +28,11 @@ export interface StageForm<Config, Context, Values, Cache> {
 export interface RunStageOptions<Values> extends Omit<RunOptions<Values>, 'late'> {
   /** Return what the attentions know of all tokens, for a pass that continues this one. */
   keepCache?: boolean;
+  /**
+   * Runs the stage on two halves of the batch or of every sequence, so that what one half sends travels while the other
+   * computes. Outputs, drops and random numbers are those of the whole; a weight's gradient is a sum over the halves.
+   */
+  split?: SplitMode;
   /** Wait for what is pending before the stage ends. Default: where the plan has its end to wait for it, the next stage does. */
   settle?: boolean;
 }
@@ -51,24 +60,37 @@ interface StageValues extends SublayerValues {
  * One pass of x (B, S, d) through a stage. Routing and capacity see all B * S tokens at once.
  *
  * @throws ArgumentError where x has another shape than (B, S, dModel) or a mask another than (B, S), a parameter is
- *   missing, or the plan is none of the operators
+ *   missing, the plan is none of the operators, or the pass can't be split as asked
  */
-export function runStage<Config extends { dModel: number }, Context extends object, Values extends StageValues, Cache>(
+export function runStage<
+  Config extends SplitPass['config'] & { dModel: number },
+  Context extends MoeContext & FarSkipContext & { past?: object },
+  Values extends StageValues,
+  Cache extends object,
+>(
   { name, operators: operatorsOf, cacheOf, pendingOf }: StageForm<Config, Context, Values, Cache>,
   x: tf.Tensor3D,
   parameters: ParameterRecord,
   config: Config,
-  { plan, observer, recompute, keepCache = false, settle = false, ...context }: Context & RunStageOptions<Values>,
+  { plan, observer, recompute, keepCache = false, settle = false, split, ...others }: Context & RunStageOptions<Values>,
 ): StageResult<Cache> {
   if (x.rank !== 3 || x.shape[2] !== config.dModel)
     throw new ArgumentError(
       `${name} input: expected shape (batch, sequence, ${config.dModel}), got (${x.shape.join(', ')})`,
     );
-  const { mask, past, pending } = context as { mask?: tf.Tensor; past?: object } & FarSkipContext;
+  const context = others as unknown as Context;
+  const { mask, past, pending } = context;
   checkMask(mask, x);
   if (mask && (past || keepCache))
     throw new ArgumentError('mask: expected none where keys and values are kept, whose padding would be forgotten');
-  const operators = operatorsOf(parameters, config, context as unknown as Context);
+  const pass = { config, mask, continues: past !== undefined, hasSource: context.source !== undefined };
+  const axis = split && splitAxisOf(split, x, pass);
+  if (axis) {
+    const stage = { axis, jointGate: isJointGate(config.moe!, context), cacheOf, context };
+    const operators = (own: Context) => operatorsOf(parameters, config, own);
+    return runSplit<Context, Values, Cache>(x, { ...stage, operators }, { plan, observer, recompute, keepCache });
+  }
+  const operators = operatorsOf(parameters, config, context);
   const left = pendingOf?.(config);
   const late = settle ? undefined : left;
   const given = { x, ...(pending && { pending }) } as Partial<Values>;

@@ -1,4 +1,4 @@
-import { attention, cachedAttention } from '@scmoe/tensor';
+import { attention, cachedAttention, positionsOf, rotateComposed, rotateRows, type Rope } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { project as projectBy } from '../adapters/project.js';
@@ -10,8 +10,8 @@ import { PackedSequences } from './PackedSequences.js';
 import { rotationOf } from './rotation.js';
 
 /**
- * Keys and values of all tokens so far, before the rotation by position and behind norm and clipping: (B, S,
- * numKvHeads * headSize) each.
+ * Keys and values of all tokens so far, behind norm and clipping and before the rotation by position, which they have where
+ * the norm comes behind it: (B, S, numKvHeads * headSize) each.
  */
 export type KeyValues = {
   keys: tf.Tensor3D;
@@ -23,7 +23,7 @@ export function attentionSpecs(config: ResolvedBackbone): ParameterSpecs {
   const [all, kv] = [headSize * numHeads, headSize * numKvHeads];
   const bias = (name: string, size: number): ParameterSpecs => ({ [name]: { shape: [size], initial: 'zeros' } });
   const norm = (name: string, size: number) =>
-    under(name, normSpecs(qkNorm === 'perHead' ? headSize : size, qkNormOf(config)));
+    under(name, normSpecs(qkNorm === 'whole' ? size : headSize, qkNormOf(config)));
   return {
     wq: { shape: [d, all], initial: 'normal' },
     wk: { shape: [d, kv], initial: 'normal' },
@@ -57,17 +57,19 @@ export function selfAttention(
   config: ResolvedBackbone,
   { past, mask }: AttentionContext<KeyValues> = {},
 ): { output: tf.Tensor3D; all: KeyValues } {
-  const { numHeads, numKvHeads, headSize, causal, rope, attentionScale: scale, window } = config;
+  const { numHeads, numKvHeads, headSize, causal, rope, attentionScale: scale, window, qkNorm } = config;
   const project = (name: string, input: tf.Tensor) =>
     projectBy(input, parameter<tf.Tensor2D>(parameters, `w${name}`), parameters[`b${name}`]) as tf.Tensor3D;
 
-  const queries = clipped(normed(project('q', x), below(parameters, 'normQ'), config), config);
-  const keys = clipped(normed(project('k', x), below(parameters, 'normK'), config), config);
+  const isTurned = qkNorm === 'perHeadTurned';
+  const turn = isTurned && rope ? turnOf(past, rotationOf(rope, headSize)) : (rows: tf.Tensor3D) => rows;
+  const queries = clipped(normed(turn(project('q', x), numHeads), below(parameters, 'normQ'), config), config);
+  const keys = clipped(normed(turn(project('k', x), numKvHeads), below(parameters, 'normK'), config), config);
   const values = clipped(project('v', x), config);
   const of = {
     numHeads,
     numKvHeads,
-    rope: rope && rotationOf(rope, headSize),
+    rope: rope && !isTurned ? rotationOf(rope, headSize) : undefined,
     scale,
     window,
     sinks: parameters['sinks'],
@@ -83,6 +85,19 @@ export function selfAttention(
     : { keys, values };
   const heads = attention(queries, all.keys, all.values, { ...of, causal, mask });
   return { output: project('o', gated(heads)), all };
+}
+
+/** Turns queries or keys (B, S, heads * D) by the positions of their tokens, which come behind those of the past. */
+function turnOf(past: AttentionContext<KeyValues>['past'], rope: Rope): (x: tf.Tensor3D, heads: number) => tf.Tensor3D {
+  if (past instanceof PackedSequences) {
+    // Asked for each time: a captured step is at other positions when it is made again.
+    return (x, heads) => rotateRows(x, heads, () => positionsOf(past.parts), rope);
+  }
+  const first = past?.keys.shape[1] ?? 0;
+  return (x, heads) => {
+    const [batch, length, width] = x.shape;
+    return tf.reshape(rotateComposed(tf.reshape(x, [batch, length, heads, width / heads]), first, rope), x.shape);
+  };
 }
 
 /** Queries or keys (B, S, heads * D), normalised head by head with one weight (D) for all, or all components together. */

@@ -5,7 +5,10 @@ import { useBackend } from '@scmoe/tensor';
 import { sendResult } from '@scmoe/testing';
 
 import { ExpertParallelDispatcher } from '../moe/ExpertParallelDispatcher.js';
-import { OverlapController, type StageReport, type OverlapOptions } from '../overlap/OverlapController.js';
+import { OverlapController } from '../overlap/OverlapController.js';
+import { overlapped } from '../plan/overlapped.js';
+import type { OverlapOptions } from '../overlap/OverlapOptions.js';
+import type { StageReport } from '../overlap/StageReport.js';
 import { pairConfig, runLayerCase, type RankOutcome } from './rankCases.js';
 
 export interface OverlapReport {
@@ -59,7 +62,7 @@ async function train(world: Communicator, options: OverlapOptions, steps: number
   const values: RankOutcome['values'][] = [];
   const observing: boolean[] = [];
   for (let step = 0; step < steps; step++) {
-    const execution = overlap.stage(0, { training: true });
+    const execution = overlap.stage(0, { training: true, numTokens: 5 });
     observing.push(execution.observer !== undefined);
     const place = { from: rank, to: rank + 1, experts: { rank, size } };
     values.push(runLayerCase({ pair: pairConfig }, place, { ...execution, dispatcher }).values);
@@ -68,6 +71,22 @@ async function train(world: Communicator, options: OverlapOptions, steps: number
   }
   const { chunks, expertChunks = 1 } = overlap.stage(0, { continues: true });
   return { slots, changes, values, report: overlap.report(), observing, decoding: { chunks, expertChunks } };
+}
+
+/** Two sequences of each rank, whole and in halves of the batch, with and without a capacity. */
+function halvesOfBatch(world: Communicator): Record<string, { whole: RankOutcome; halves: RankOutcome }> {
+  const { rank, size } = world;
+  const place = { from: 2 * rank, to: 2 * rank + 2, experts: { rank, size } };
+  const dispatcher = new ExpertParallelDispatcher({ communicator: world, numExperts: pairConfig.numExperts! });
+  const both = { chunks: 2, expertChunks: 2 };
+  const cases = [0, 0.75].flatMap((capacityFactor) => [{}, both].map((parts) => ({ capacityFactor, parts })));
+  const outcomes = cases.map(({ capacityFactor, parts }) => {
+    const layer = { pair: { ...pairConfig, capacityFactor } };
+    const run = (split?: 'batch') =>
+      runLayerCase(layer, place, { plan: overlapped(1), ...parts, dispatcher, split }, world);
+    return [`capacity ${capacityFactor}${parts === both ? ' in chunks' : ''}`, { whole: run(), halves: run('batch') }];
+  });
+  return Object.fromEntries(outcomes) as Record<string, { whole: RankOutcome; halves: RankOutcome }>;
 }
 
 await useBackend('auto', { threads: 1 });
@@ -80,6 +99,18 @@ const reports = {
   chunked: await train(world, { mode: 1, chunks: 2 }, 2),
   measured: await train(world, { warmupSteps: 1, measuredSteps: 2, refreshSteps: 3 }, 12),
   cut: await train(world, { costs: costsForParts(), expertsPerRank: 2, refreshSteps: 0, warmupSteps: 100 }, 2),
+  halves: await train(world, { mode: 1, split: 'auto' }, 1),
+  halved: await train(
+    world,
+    { costs: costsForParts(), expertChunks: 1, split: 'auto', leastSplitTokens: 5, refreshSteps: 0, warmupSteps: 100 },
+    2,
+  ),
+  tooSmall: await train(
+    world,
+    { costs: costsForParts(), expertChunks: 1, split: 'auto', leastSplitTokens: 6, refreshSteps: 0, warmupSteps: 100 },
+    1,
+  ),
+  halvesOfBatch: halvesOfBatch(world),
   // Each rank would choose another slot by what it remembers.
   remembered: await train(world, { costs: costsFor(world.rank === 0 ? 2 : 1), refreshSteps: 0, warmupSteps: 100 }, 3),
 };

@@ -28,6 +28,7 @@ import { runPair } from '../stages/pair/runPair.js';
 import { initializeParameters, type InitializationOptions } from '../parameters/initializeParameters.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { Operator } from '../plan/Operator.js';
+import type { SplitMode } from '../split/SplitAxis.js';
 
 /** Width of the tokens: a coordinate for each expert. */
 export const width = 8;
@@ -250,6 +251,7 @@ export function runLayerCase(
     plan?: PlanOf;
     chunks?: number;
     expertChunks?: number;
+    split?: SplitMode;
     observer?: PlanObserver;
     dispatcher?: Dispatcher;
   } = {},

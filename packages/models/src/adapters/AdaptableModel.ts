@@ -1,5 +1,6 @@
 import { ArgumentError, expectThat } from '@scmoe/errors';
 import { isRouterBuffer } from '@scmoe/gating';
+import type { Seed } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { createVariables, type InitialValues } from '../stages/createVariables.js';
@@ -80,7 +81,7 @@ export abstract class AdaptableModel<Config extends object, Resolved extends Res
   protected parametersOfPass({
     training = false,
     seed,
-  }: { training?: boolean; seed?: number } = {}): AdaptedParameters {
+  }: { training?: boolean; seed?: Seed } = {}): AdaptedParameters {
     const isPlain = Object.keys(this.buffers).every(isRouterBuffer);
     if (isPlain) return { parameters: this.all, expectAllUsed: () => undefined };
     const drops = training && (this.plan?.dropout ?? 0) > 0;

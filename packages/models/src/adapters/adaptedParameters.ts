@@ -1,4 +1,5 @@
 import { freezeWeight, isProjected, type ParameterRecord } from '@scmoe/layer';
+import type { Seed } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { factorNames, isAdapterParameter, type AdapterPlan } from './AdapterPlan.js';
@@ -10,7 +11,7 @@ export interface AdaptedOptions {
   plan: AdapterPlan | undefined;
   isFrozen: (name: string) => boolean;
   /** Seed of this step's dropout; undefined outside of training. */
-  seed: number | undefined;
+  seed: Seed | undefined;
 }
 
 /** The parameters of one pass. */

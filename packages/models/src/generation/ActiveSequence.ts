@@ -3,6 +3,7 @@ import { RandomStream } from '@scmoe/tensor';
 import { GeneratedText, type EndReason } from './GeneratedText.js';
 import type { TextOptions } from './GenerateOptions.js';
 import { logProbabilities } from './logProbabilities.js';
+import type { TokenRoute } from './SequencePredictor.js';
 import type { SequenceCache } from './SequenceCache.js';
 import { StopFinder } from './StopFinder.js';
 import { TokenSampler } from './TokenSampler.js';
@@ -12,6 +13,10 @@ export class ActiveSequence {
   readonly text: GeneratedText;
   /** What the model has seen; its own once the sequence takes part in steps. */
   cache: SequenceCache | undefined;
+  /** Where its next token goes, once that is known. */
+  route: TokenRoute | undefined;
+  /** Steps that have gone by without it since then. */
+  waitedSteps = 0;
 
   /** Prompt and text. */
   private readonly tokens: number[];
@@ -60,6 +65,7 @@ export class ActiveSequence {
   /** Forgets all but the last `count` tokens; the cache is empty then. */
   keepLast(count: number): void {
     this.cache?.dispose();
+    this.route = undefined;
     this.start = Math.max(0, this.tokens.length - count);
   }
 

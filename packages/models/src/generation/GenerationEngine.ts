@@ -1,7 +1,15 @@
-import { expectKnownOptions, expectPositiveInteger, expectWholeNumber, optionNames, ScmoeError } from '@scmoe/errors';
+import {
+  expectKnownOptions,
+  expectPositiveInteger,
+  expectThat,
+  expectWholeNumber,
+  optionNames,
+  ScmoeError,
+} from '@scmoe/errors';
 import { nextTurn } from '@scmoe/tensor';
 
 import { ActiveSequence } from './ActiveSequence.js';
+import { chooseBatch, type BatchLimits } from './chooseBatch.js';
 import type { GeneratedText } from './GeneratedText.js';
 import { checkTextOptions, type TextOptions } from './GenerateOptions.js';
 import { QueueFullError, SequenceLengthError } from './generationErrors.js';
@@ -26,6 +34,13 @@ export interface GenerationEngineOptions {
    * `slide` reads the later half of the sequence again and goes on. Default: end.
    */
   beyondSequence?: 'end' | 'slide';
+  /**
+   * The most texts of a step: those whose next tokens go to the same experts take part together, and the others wait. For models
+   * with a router ahead, which know that before they compute a token. Default: all texts take part in each step.
+   */
+  stepTexts?: number;
+  /** The most steps that a text waits for its next token, with `stepTexts`. Default: 8. */
+  maxWaitSteps?: number;
 }
 
 /** What an engine does, and has done. */
@@ -52,7 +67,36 @@ const engineOptionNames = optionNames<GenerationEngineOptions>({
   chunkTokens: true,
   prefixCacheTokens: true,
   beyondSequence: true,
+  stepTexts: true,
+  maxWaitSteps: true,
 });
+
+/** The limits of steps by experts, where there are any. @throws ArgumentError where the model or the limits have no such steps */
+function batchLimits(
+  { readRoutes }: SequencePredictor,
+  { stepTexts, maxWaitSteps }: GenerationEngineOptions,
+  maxSequences: number,
+): BatchLimits | undefined {
+  if (stepTexts === undefined) {
+    expectThat(maxWaitSteps === undefined, 'maxWaitSteps', 'none without stepTexts', maxWaitSteps);
+    return undefined;
+  }
+  expectPositiveInteger('stepTexts', stepTexts);
+  expectWholeNumber('maxWaitSteps', maxWaitSteps ?? 0);
+  expectThat(
+    readRoutes !== undefined,
+    'stepTexts',
+    'none for a model whose routers are in its layers (routerAhead)',
+    stepTexts,
+  );
+  const limits = { stepTexts, maxWaitSteps: maxWaitSteps ?? defaultWaitSteps };
+  const most = stepTexts * (limits.maxWaitSteps + 1);
+  expectThat(maxSequences <= most, 'maxSequences', `at most stepTexts * (maxWaitSteps + 1) = ${most}`, maxSequences);
+  return limits;
+}
+
+/** How many steps a text may wait, where nothing is said of that. */
+const defaultWaitSteps = 8;
 
 /** A connection takes one turn of the event loop to be accepted, one to be read and one to be answered. */
 const turnsBetweenSteps = 3;
@@ -73,6 +117,8 @@ export class GenerationEngine {
   private readonly slides: boolean;
   private readonly keepsPrefixes: boolean;
   private readonly prefixes: PrefixCache;
+  /** How texts are put together by their experts; undefined where all take part in each step. */
+  private readonly limits: BatchLimits | undefined;
   private readonly waiting: ActiveSequence[] = [];
   private running: ActiveSequence[] = [];
   private isClosed = false;
@@ -96,6 +142,7 @@ export class GenerationEngine {
     this.slides = beyondSequence === 'slide';
     this.keepsPrefixes = prefixCacheTokens > 0;
     this.prefixes = new PrefixCache(prefixCacheTokens, chunkTokens);
+    this.limits = batchLimits(model, options, maxSequences);
   }
 
   /** What is going on, and what was done since the engine was made. */
@@ -179,8 +226,10 @@ export class GenerationEngine {
   private async step(): Promise<void> {
     const taking: { sequence: ActiveSequence; part: SequencePart }[] = [];
     let promptTokens = 0;
-    for (const sequence of this.running) {
-      if (!this.makeRoom(sequence)) continue;
+    const able = this.running.filter((sequence) => this.makeRoom(sequence));
+    const waiting = this.limits && (await this.waitingAfter(able, this.limits));
+    for (const sequence of able) {
+      if (sequence.text.hasEnded || waiting?.has(sequence)) continue;
       const isPrompt = sequence.isPrefilling;
       if (isPrompt && promptTokens > 0 && promptTokens >= this.chunkTokens) continue;
       const part = this.nextPart(sequence);
@@ -191,6 +240,7 @@ export class GenerationEngine {
     }
     if (taking.length === 0) return;
     this.sums.numSteps++;
+    for (const { sequence } of taking) [sequence.route, sequence.waitedSteps] = [undefined, 0];
     try {
       const parts = taking.map(({ part }) => part);
       const scores = this.model.advance(parts);
@@ -225,7 +275,35 @@ export class GenerationEngine {
     const begin = cache.length;
     const endOfChunk = begin - (begin % this.chunkTokens) + this.chunkTokens;
     const end = Math.min(sequence.length, endOfChunk);
-    return { ids: sequence.tokensFrom(begin, end), cache, wantsScores: end === sequence.length };
+    const { route } = sequence;
+    return {
+      ids: sequence.tokensFrom(begin, end),
+      cache,
+      wantsScores: end === sequence.length,
+      ...(route && { route }),
+    };
+  }
+
+  /** The texts that a step goes by without, so that it needs few experts. Their tokens are routed, which the step then needs not. */
+  private async waitingAfter(
+    sequences: readonly ActiveSequence[],
+    limits: BatchLimits,
+  ): Promise<ReadonlySet<ActiveSequence>> {
+    const writing = sequences.filter(({ isPrefilling }) => !isPrefilling);
+    const fresh = writing.filter(({ route }) => !route);
+    try {
+      const parts = fresh.map((sequence) => this.nextPart(sequence));
+      const routes = parts.length > 0 ? await this.model.readRoutes!(parts) : [];
+      routes.forEach((route, i) => (fresh[i]!.route = route));
+    } catch (error) {
+      for (const sequence of fresh) sequence.fail(error);
+    }
+    const routed = writing.filter(({ route }) => route);
+    const texts = routed.map(({ route, waitedSteps }) => ({ experts: route!.experts, waitedSteps }));
+    const chosen = new Set(chooseBatch(texts, limits));
+    const left = routed.filter((_, place) => !chosen.has(place));
+    for (const sequence of left) sequence.waitedSteps++;
+    return new Set(left);
   }
 
   /** Remembers states behind whole chunks of prompts, where a beginning may end that others take over. */

@@ -38,5 +38,5 @@ export interface SequencePredictor {
    * Routes the next tokens of sequences, in a model with a router ahead; others have no such method. The tokens of a sequence are
    * then those of its next part in `advance`, which is given their route.
    */
-  readRoutes?(parts: readonly Pick<SequencePart, 'ids' | 'cache'>[]): Promise<TokenRoute[]>;
+  readonly readRoutes?: (parts: readonly Pick<SequencePart, 'ids' | 'cache'>[]) => Promise<TokenRoute[]>;
 }

@@ -6,7 +6,15 @@ import { useBackend } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { expectSameTraining } from '../testing/expectSameTraining.js';
-import { gptCases, microBatch, rankCases, recomputeCases, runGpt, type GptRankReport } from '../testing/gptRanks.js';
+import {
+  distilledCase,
+  gptCases,
+  microBatch,
+  rankCases,
+  recomputeCases,
+  runGpt,
+  type GptRankReport,
+} from '../testing/gptRanks.js';
 import { describeRanks, runRanks } from '../testing/ranks.js';
 import { Gpt } from './Gpt.js';
 import { resolveGpt, type GptConfig } from './GptConfig.js';
@@ -34,6 +42,14 @@ describeRanks('a model whose experts two ranks share out', () => {
       expect(outcomes.map(({ generated }) => generated)).toEqual(alone.map(({ generated }) => generated));
     },
   );
+
+  it('learns from a teacher as one rank does, with its exchanges behind the attention of the next block', async () => {
+    const alone = [0, 1].map((rank) => runGpt(distilledCase, rank, { teacher: distilledCase }));
+    expectSameTraining(
+      reports.map(({ distilled }) => distilled),
+      await Promise.all(alone),
+    );
+  });
 
   it('trains to the same bits where its steps compute twice', () => {
     const [first] = Object.keys(rankCases) as [string];

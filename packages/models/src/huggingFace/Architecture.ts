@@ -1,6 +1,7 @@
 import type { ExpertShard, ParameterSpecs } from '@scmoe/layer';
 import type * as tf from '@tensorflow/tfjs';
 
+import type { ModelExpertSource } from '../stages/ModelExpertSource.js';
 import type { ConfigReader } from './config/ConfigReader.js';
 import type { JsonObject, PretrainedFolder } from './folder/openFolder.js';
 import type { TiedNames } from './layouts/tiedHead.js';
@@ -52,7 +53,11 @@ export interface Architecture<Config, Model extends PretrainedModel<Config>> {
   specs(config: Config, options: { experts?: ExpertShard }): ParameterSpecs;
   rules(config: Config): readonly TensorRule[];
   /** Takes the values of the tensors over; they stay the caller's to dispose. */
-  create(config: Config, parameters: Record<string, tf.Tensor>, options: { experts?: ExpertShard }): Model;
+  create(
+    config: Config,
+    parameters: Record<string, tf.Tensor>,
+    options: { experts?: ExpertShard; expertSource?: ModelExpertSource },
+  ): Model;
   /** Prefix of all names, where checkpoints of the bare backbone leave it out. */
   readonly prefix?: string;
   /** Shows a folder in another layout, such as that of the modules in memory, in the one that `rules` are for. */

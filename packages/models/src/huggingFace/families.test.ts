@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { availableBackends } from '@scmoe/testing';
+import { availableBackends, referenceCheckpoint } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { Gpt } from '../gpt/Gpt.js';
@@ -41,6 +42,21 @@ describe('loadPretrained', () => {
     await save(gpt2);
     await expect(loadPretrained(folder.path, { imageSize: 32 })).rejects.toThrow(
       'imageSize: expected none for a model of type gpt2, which classifies no images, got 32',
+    );
+  });
+
+  it('refuses what differs from layer to layer (Hunyuan), and scaled angles that others have not', async () => {
+    const config = JSON.parse(
+      readFileSync(join(referenceCheckpoint('hunyuan_v1_moe'), 'config.json'), 'utf8'),
+    ) as object;
+    writeFileSync(join(folder.path, 'config.json'), JSON.stringify({ ...config, moe_topk: [2, 1] }));
+    await expect(readPretrainedConfig(folder.path)).rejects.toThrow(
+      /config\.json: moe_topk: expected an integer of at least 1, or 2 of the same, got \[2,1\]$/,
+    );
+    const rope = { rope_type: 'dynamic', rope_theta: 50, factor: 2 };
+    writeFileSync(join(folder.path, 'config.json'), JSON.stringify({ ...config, rope_parameters: rope }));
+    await expect(readPretrainedConfig(folder.path)).rejects.toThrow(
+      /rope_parameters: only rope_type "default", .* are supported/,
     );
   });
 

@@ -9,6 +9,7 @@ import { dots1, glm4Moe, solarOpen } from './architectures/glm4Moe.js';
 import { gptOss } from './architectures/gptOss.js';
 import { gpt2 } from './architectures/gpt2.js';
 import { graniteMoe, graniteMoeShared } from './architectures/granite.js';
+import { hunyuanV1Moe } from './architectures/hunyuan.js';
 import { hyV3 } from './architectures/hyV3.js';
 import { longcatFlash } from './architectures/longcatFlash.js';
 import { minimaxM2 } from './architectures/minimax.js';
@@ -26,7 +27,7 @@ export type AnyPretrained = Gpt | LongcatFlash | Vit;
 const dense = [gpt2, llama, mistral, qwen2, qwen3, olmo2];
 const sparse = [
   ...[mixtral, qwen2Moe, qwen3Moe, olmoe, flexOlmo, graniteMoe, graniteMoeShared, ernie45Moe, minimaxM2],
-  ...[gptOss, glm4Moe, dots1, solarOpen, hyV3, deepseekV3, deepseekV2, glm4MoeLite],
+  ...[gptOss, glm4Moe, dots1, solarOpen, hyV3, hunyuanV1Moe, deepseekV3, deepseekV2, glm4MoeLite],
   ...[qwen3Next, qwen35MoeText, qwen35Moe],
 ];
 

@@ -59,6 +59,23 @@ describe('a folder that others wrote', () => {
     },
   );
 
+  it('may have layers that predict further tokens, which are left out with a warning', async () => {
+    const model = new Gpt(llamaLike, { seed: 1 });
+    await savePretrained(model, folder.path, { modelType: 'llama' });
+    const { tensors } = await readSafetensors(file());
+    const further = { 'model.layers.2.eh_proj.weight': tensors['lm_head.weight']! };
+    await writeSafetensors(file(), { ...tensors, ...further });
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const { values } = await loaded();
+    const warnings = warn.mock.calls.map(([warning]) => String(warning));
+    warn.mockRestore();
+    expect(values).toEqual(logitsOf(model));
+    expect(warnings).toEqual([
+      `${folder.path}: 1 tensors of layers that predict further tokens are left out, 'model.layers.2.eh_proj.weight' for one.`,
+    ]);
+    model.dispose();
+  });
+
   it.each(families)('%s: tied, with either half alone, or both alike', async (type, config) => {
     const model = new Gpt({ ...config, tiedEmbeddings: true }, { seed: 1 });
     await savePretrained(model, folder.path, { modelType: type });

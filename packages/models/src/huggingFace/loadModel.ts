@@ -1,5 +1,5 @@
 import { ArgumentError, expectThat } from '@scmoe/errors';
-import { expectParametersFit, type ExpertShard } from '@scmoe/layer';
+import { expectParametersFit, isExpertParameter, type ExpertShard } from '@scmoe/layer';
 import type { WeightFormat } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -15,6 +15,7 @@ import { readTie } from './layouts/tiedHead.js';
 import { openModel, readModelConfig } from './openModel.js';
 import { PretrainedError } from './PretrainedError.js';
 import { isStorable } from '../languageModel/isStorable.js';
+import type { ModelExpertSource } from '../stages/ModelExpertSource.js';
 import { importTensors } from './tensors/importTensors.js';
 import { linkTensors, type TensorLink } from './tensors/linkTensors.js';
 
@@ -22,6 +23,8 @@ import { linkTensors, type TensorLink } from './tensors/linkTensors.js';
 export interface LoadOptions extends ClassifierOptions {
   /** Which of the experts this rank holds; no others are read. Default: all. */
   experts?: ExpertShard;
+  /** Computes the routed experts of a language model, which are not read then. Default: they are the model's own. */
+  expertSource?: ModelExpertSource;
   /** Options of config.json that are unknown here but change nothing. */
   ignoreOptions?: readonly string[];
   /**
@@ -41,8 +44,61 @@ export interface LoadOptions extends ClassifierOptions {
 export async function loadModel(
   path: string,
   architectures: readonly AnyArchitecture[],
-  { experts, ignoreOptions, weightFormat = 'float32', ...images }: LoadOptions = {},
+  { weightFormat = 'float32', expertSource, ...options }: LoadOptions = {},
 ): Promise<PretrainedModel<object>> {
+  const { folder, architecture, config, shown, links, isUnused, close } = await openLinked(
+    path,
+    architectures,
+    options,
+  );
+  try {
+    const unread = expertSource ? links.filter(isOfExperts) : [];
+    const read = links.filter((link) => !unread.includes(link));
+    const names = new Set(read.flatMap(({ ours }) => ours.map(({ name }) => name)));
+    const tensors = await importTensors(shown, read, {
+      formatOf: (name, { rank }) => (isStorable(name, { rank, names }) ? weightFormat : 'float32'),
+      ...{ prefix: architecture.prefix, isUnused, unread },
+    });
+    sayWhatIsLeftOut(path, shown.tensors.keys(), config);
+    try {
+      const ids = await readTokenIds(path, folder.config);
+      const { experts } = options;
+      const model = architecture.create(config, tensors, { experts, ...(expertSource && { expertSource }) });
+      rememberTokenIds(model, ids);
+      rememberFamily(model, architecture.savedAs ?? architecture.modelType);
+      return model;
+    } finally {
+      tf.dispose(tensors);
+    }
+  } finally {
+    await close();
+  }
+}
+
+/** A folder of weights that is open, and which of its tensors become which of ours. */
+export interface LinkedFolder {
+  readonly folder: PretrainedFolder;
+  readonly architecture: AnyArchitecture;
+  readonly config: object;
+  /** The folder in the layout that the links are for. */
+  readonly shown: PretrainedFolder;
+  readonly links: readonly TensorLink[];
+  /** Whether a tensor of the folder is neither needed nor an error. */
+  readonly isUnused: (name: string) => boolean;
+  readonly close: () => Promise<void>;
+}
+
+/** Whether a link is of routed experts alone. */
+export function isOfExperts({ ours }: TensorLink): boolean {
+  return ours.every(({ name }) => isExpertParameter(name));
+}
+
+/** Opens a folder, reads its configuration and links its tensors with the model's; close it. @throws as `loadModel` */
+export async function openLinked(
+  path: string,
+  architectures: readonly AnyArchitecture[],
+  { experts, ignoreOptions, ...images }: Omit<LoadOptions, 'weightFormat' | 'expertSource'> = {},
+): Promise<LinkedFolder> {
   // Before the weights are opened: theirs may be in a format of that family alone.
   const family = architectureOf(path, await readModelConfig(path), architectures);
   const architecture = forImages(family, images);
@@ -60,23 +116,11 @@ export async function loadModel(
       expectParametersFit(specs, reader.sizes);
       return linkTensors(architecture.rules(config), specs);
     });
-    const names = new Set(links.flatMap(({ ours }) => ours.map(({ name }) => name)));
-    const tensors = await importTensors(shown, links, {
-      formatOf: (name, { rank }) => (isStorable(name, { rank, names }) ? weightFormat : 'float32'),
-      prefix: architecture.prefix,
-      isUnused: (name) => architecture.isUnused?.(name, config) ?? false,
-    });
-    try {
-      const ids = await readTokenIds(path, folder.config);
-      const model = architecture.create(config, tensors, { experts });
-      rememberTokenIds(model, ids);
-      rememberFamily(model, architecture.savedAs ?? architecture.modelType);
-      return model;
-    } finally {
-      tf.dispose(tensors);
-    }
-  } finally {
+    const isUnused = (name: string) => architecture.isUnused?.(name, config) ?? false;
+    return { folder, architecture, config, shown, links, isUnused, close: () => folder.close() };
+  } catch (error) {
     await folder.close();
+    throw error;
   }
 }
 
@@ -117,6 +161,18 @@ async function joinTie<Config>(
       'the model has both, not tied, as in transformers.',
   );
   return { config: tie.untied(config), shown: tied };
+}
+
+/** Warns of layers that predict tokens after the next one, which nothing here has. */
+function sayWhatIsLeftOut(path: string, names: Iterable<string>, { numLayers }: { numLayers?: number }): void {
+  const left = [...names].filter((name) => {
+    const layer = Number(/(?:^|\.)layers\.(\d+)\./.exec(name)?.[1] ?? -1);
+    return /(^|\.)mtp[._]/.test(name) || (numLayers !== undefined && layer >= numLayers);
+  });
+  if (left.length === 0) return;
+  process.emitWarning(
+    `${path}: ${left.length} tensors of layers that predict further tokens are left out, '${left[0]}' for one.`,
+  );
 }
 
 /** The family of a folder, by its `model_type`. @throws PretrainedError where it is none of `architectures` */

@@ -9,6 +9,7 @@ import {
   toWeightFormat,
   withoutRecording,
   type CaptureInputs,
+  type Seed,
   type WeightFormat,
 } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
@@ -35,6 +36,7 @@ import {
   type DispatchOptions,
 } from '../stages/runStages.js';
 import type { ModelOptions } from '../stages/StagedModel.js';
+import { distill, type DistillOptions, type DistillResult } from './distillation.js';
 import { isStorable } from './isStorable.js';
 import { languageModelCosts, type LanguageModelCosts } from './languageModelCosts.js';
 import { languageModelSpecs } from './languageModelSpecs.js';
@@ -53,7 +55,7 @@ export interface ForwardOptions extends DispatchOptions {
   /** Switches dropout and the routers' noise and jitter on. */
   training?: boolean;
   /** Seed of this step's dropout masks and router noise. */
-  dropoutSeed?: number;
+  dropoutSeed?: Seed;
   /**
    * Bool (B, S): false for padding, wherever it is in a sequence. Tokens do not attend to it, learned positions do not count
    * it, it goes to no expert, and what it should predict does not count. Not beside `past` and `keepCache`.
@@ -71,7 +73,15 @@ export interface ForwardOptions extends DispatchOptions {
 export interface LanguageModelLossOptions extends ForwardOptions {
   /** Makes the router losses those of the whole batch that this micro-batch is a part of. */
   whole?: WholeBatch;
+  /** A teacher, the distance to which is mixed into the loss. */
+  distill?: DistillOptions;
 }
+
+/** A language model's loss and its parts; `crossEntropy` is that of the targets alone. */
+export type LanguageModelLossResult = LossResult & {
+  /** The distance to the teacher; with `distill`. */
+  distillation?: DistillResult;
+};
 
 /** What a pass gives. */
 export type ForwardResult = {
@@ -134,8 +144,8 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
    */
   loss(
     { ids, targets }: { ids: tf.Tensor2D; targets: tf.Tensor2D },
-    { whole, ...options }: LanguageModelLossOptions = {},
-  ): LossResult {
+    { whole, distill: teacher, ...options }: LanguageModelLossOptions = {},
+  ): LanguageModelLossResult {
     if (targets.shape.join() !== ids.shape.join() || targets.dtype !== 'int32') {
       throw new ArgumentError(
         `targets: expected int32 of the shape of ids, (${ids.shape.join(', ')}), got ${targets.dtype} (${targets.shape.join(', ')})`,
@@ -145,9 +155,14 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
       const { hidden, routings } = this.hidden(ids, options);
       const { mask } = options;
       const counted = mask ? tf.where<tf.Tensor>(mask, targets, tf.scalar(ignored, 'int32')) : targets;
-      const crossEntropy = softmaxCrossEntropy(this.scores(hidden), tf.reshape(counted, [-1]));
+      const ofTokens: tf.Tensor1D = tf.reshape(counted, [-1]);
+      const scores = this.scores(hidden);
+      const crossEntropy = softmaxCrossEntropy(scores, ofTokens);
       const context = { numSequences: ids.shape[0], whole };
-      return addRouterLosses(crossEntropy, routings, this.resolved.routerLosses, context);
+      const losses = this.resolved.routerLosses;
+      if (!teacher) return addRouterLosses(crossEntropy, routings, losses, context);
+      const { loss, result } = distill({ ids, mask }, { scores, targets: ofTokens, crossEntropy }, teacher);
+      return { ...addRouterLosses(loss, routings, losses, context), crossEntropy, distillation: result };
     });
   }
 
@@ -345,7 +360,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
       seed,
       recompute,
       keepExchanges,
-    }: Pick<ForwardOptions, 'mask' | 'past' | 'keepCache' | 'recompute' | 'keepExchanges'> & { seed?: number },
+    }: Pick<ForwardOptions, 'mask' | 'past' | 'keepCache' | 'recompute' | 'keepExchanges'> & { seed?: Seed },
   ): { routing: Routing; caches: StageCache[] } {
     const { length } = this.resolved.stages;
     // Streams of its own, behind those of the blocks.

@@ -63,7 +63,7 @@ export function resolveRouterAhead(
   expectThat(width % widthStep === 0, 'routerAheadWidth', `a multiple of ${widthStep}`, width);
   const found = stages.find((stage) => stage.config.moe)?.config;
   expectThat(found !== undefined, 'routerAhead', 'false for a model without experts', true);
-  const moe = found!.moe!;
+  const moe = found.moe!;
   expectThat(!moe.dual, 'routerAhead', "false for the kind 'dgmoe', whose tokens choose twice in a layer", true);
   const { jitterExperts } = moe;
   expectThat(!jitterExperts, 'jitterExperts', 'false with routerAhead, which does not read what experts read', true);
@@ -78,6 +78,6 @@ export function withoutRouters(stages: readonly Stage[]): Stage[] {
   return stages.map((stage) => {
     const { moe } = stage.config;
     if (!moe) return stage;
-    return { ...stage, config: { ...stage.config, moe: { ...moe, routedAhead: true } } } as Stage;
+    return { ...stage, config: { ...stage.config, moe: { ...moe, routedAhead: true } } };
   });
 }

@@ -142,7 +142,7 @@ describe('the exchanges of a model with a router ahead', () => {
     const counting = new Proxy(communicator, {
       get: (target, name: keyof Communicator) => {
         if (name === 'allToAll') numExchanges++;
-        const value: unknown = target[name];
+        const value: unknown = Reflect.get(target, name);
         return typeof value === 'function' ? (value.bind(target) as unknown) : value;
       },
     });

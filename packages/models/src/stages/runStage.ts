@@ -24,7 +24,7 @@ import {
   type ResolvedLongcatBlock,
   type ShardOptions,
 } from '@scmoe/layer';
-import { KeyValueCache, RecurrentCache } from '@scmoe/tensor';
+import { KeyValueCache, RecurrentCache, type Seed } from '@scmoe/tensor';
 import type * as tf from '@tensorflow/tfjs';
 
 import type { Stage } from './resolveStages.js';
@@ -84,7 +84,7 @@ export function stageRandomness(
     numStages,
     seed,
     stochasticDepth,
-  }: { index: number; numStages: number; seed: number; stochasticDepth: number },
+  }: { index: number; numStages: number; seed: Seed; stochasticDepth: number },
 ): Required<Pick<RunStageOptions, 'dropout' | 'router'>> {
   const firstStream = 1 + index * stageStreams;
   // The block of LongCat-Flash has more places for dropout, and one router.

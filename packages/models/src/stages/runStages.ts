@@ -3,6 +3,7 @@ import type { Routing } from '@scmoe/gating';
 import {
   ExpertParallelDispatcher,
   expertShard,
+  isJointGate,
   joinPending,
   type Dispatcher,
   type ExpertShard,
@@ -10,6 +11,7 @@ import {
   type ParameterRecord,
   type Pending,
 } from '@scmoe/layer';
+import type { Seed } from '@scmoe/tensor';
 import type * as tf from '@tensorflow/tfjs';
 
 import type { ModelExpertSource } from './ModelExpertSource.js';
@@ -47,7 +49,7 @@ export interface RunStagesOptions extends DispatchOptions {
   /** Whether a gradient is taken of this pass. */
   training?: boolean;
   /** Switches dropout, stochastic depth and the routers' noise on. Stream 0 of it is the model's own. */
-  seed?: number;
+  seed?: Seed;
   /** Chance that a sample goes without what a branch of the last block adds, as `stageRandomness` says. Default: 0. */
   stochasticDepth?: number;
 }
@@ -79,19 +81,25 @@ export function runStages(
   const routings: Routing[] = routing ? [routing] : [];
   const caches: StageCache[] = [];
   const hiddenStates: tf.Tensor3D[] = [];
+  const numTokens = x.shape[0] * x.shape[1];
+  // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
+  // than in the whole sequence. Generation therefore drops nothing.
+  const dropless = keepCache || past !== undefined;
   const executions = stages.map((stage, index): RunStageOptions => {
+    const random =
+      seed === undefined ? {} : stageRandomness(stage, { index, numStages: stages.length, seed, stochasticDepth });
+    const { moe } = stage.config;
+    const jointGate = moe && isJointGate(moe, { dropless, ...random });
     return {
       past: past?.[index],
       keepCache,
       dispatcher,
       ...(expertSource && stage.config.moe && expertSource.stage(index, { stages, parameters })),
-      ...overlap?.stage(index, { training, continues: past !== undefined }),
-      // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
-      // than in the whole sequence. Generation therefore drops nothing.
-      dropless: keepCache || past !== undefined,
+      ...overlap?.stage(index, { training, continues: past !== undefined, numTokens, jointGate }),
+      dropless,
       // What is looked at, and what is computed again without the stage behind it, waits for all that is its own.
       settle: keepHiddenStates || recompute === 'block',
-      ...(seed !== undefined && stageRandomness(stage, { index, numStages: stages.length, seed, stochasticDepth })),
+      ...random,
     };
   });
   const withExperts = executions.map((execution, index) => (stages[index]!.config.moe ? execution : undefined));
@@ -158,9 +166,9 @@ export function checkExpertSource(
 /** The seed of a training step, where anything in it is random. @throws ArgumentError where there should be one and is none. */
 export function seedOfStep(
   stages: readonly ModelStage[],
-  dropoutSeed: number | undefined,
+  dropoutSeed: Seed | undefined,
   { stochasticDepth = 0 }: { stochasticDepth?: number } = {},
-): number | undefined {
+): Seed | undefined {
   const rate = stages[0]!.config.dropout;
   const isRandom =
     rate > 0 || stochasticDepth > 0 || stages.some(({ config: { moe } }) => moe && (moe.noisy || moe.jitter > 0));

@@ -1,9 +1,9 @@
 // One rank of the test of models with experts shared out, in a process of its own: sends the outcomes of all cases.
 import { init } from '@scmoe/comm';
-import { ExpertParallelDispatcher } from '@scmoe/layer';
+import { ExpertParallelDispatcher, OverlapController } from '@scmoe/layer';
 import { useBackend } from '@scmoe/tensor';
 
-import { rankCases, recomputeCases, runGpt, type GptOutcome, type GptRankReport } from './gptRanks.js';
+import { distilledCase, rankCases, recomputeCases, runGpt, type GptOutcome, type GptRankReport } from './gptRanks.js';
 import { sendResult } from '@scmoe/testing';
 
 await useBackend('auto', { threads: 1 });
@@ -19,5 +19,14 @@ for (const [name, config] of Object.entries(rankCases)) {
     recomputed.push(await runGpt(config, communicator.rank, { ...options, recomputing }));
   }
 }
+const { numExperts } = distilledCase.moe!;
+const overlap = new OverlapController({ mode: 1, experts: communicator });
+const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: numExperts! });
+const distilled = await runGpt(distilledCase, communicator.rank, {
+  experts: communicator,
+  dispatcher,
+  overlap,
+  teacher: distilledCase,
+});
 await communicator.close();
-await sendResult({ outcomes, recomputed } satisfies GptRankReport);
+await sendResult({ outcomes, recomputed, distilled } satisfies GptRankReport);

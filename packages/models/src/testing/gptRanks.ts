@@ -1,4 +1,4 @@
-import type { Dispatcher, ExpertShard } from '@scmoe/layer';
+import type { Dispatcher, ExpertShard, OverlapController } from '@scmoe/layer';
 import { RandomStream, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -41,6 +41,9 @@ const unequalCases: Record<string, GptConfig> = {
   'top-2 of 5, dropless': { ...small, moe: { kind: 'top2', numExperts: 5 } },
   'scmoe of 3, capacity 1': { ...small, moe: { kind: 'scmoe', numExperts: 3, capacityFactor: 1 } },
 };
+
+/** A student in FarSkip connectivity, its stages overlapped, of a teacher that every rank has whole. */
+export const distilledCase = gptCases['farskip, dropless, in every block']!;
 
 /** Models with one router before the first block. */
 const aheadCases: Record<string, GptConfig> = {
@@ -87,6 +90,8 @@ export interface GptRankReport {
   outcomes: Record<string, GptOutcome>;
   /** The name of one of `recomputeCases`. */
   recomputed: GptOutcome[];
+  /** That of `distilledCase`. */
+  distilled: GptOutcome;
 }
 
 /** Micro-batch `index`: ids and targets (2, 6). */
@@ -108,13 +113,25 @@ export async function runGpt(
   {
     experts,
     dispatcher,
+    overlap,
+    teacher,
     recomputing,
-  }: { experts?: ExpertShard; dispatcher?: Dispatcher; recomputing?: RecomputeOptions } = {},
+  }: {
+    experts?: ExpertShard;
+    dispatcher?: Dispatcher;
+    overlap?: OverlapController;
+    teacher?: GptConfig;
+    recomputing?: RecomputeOptions;
+  } = {},
 ): Promise<GptOutcome> {
   const options = { seed: 4, experts };
   const model = isLongcatFlash(config) ? new LongcatFlash(config, options) : new Gpt(config, options);
   const batch = microBatch(batchIndex);
-  const { value, grads } = valueAndGrads(() => model.loss(batch, { dispatcher, ...recomputing }).loss, model.variables);
+  const taught = teacher && new Gpt({ ...teacher, connectivity: 'regular' }, { seed: 9 });
+  const distill = taught && { teacher: taught };
+  const loss = () => (model as Gpt).loss(batch, { dispatcher, overlap, distill, ...recomputing }).loss;
+  const { value, grads } = valueAndGrads(loss, model.variables);
+  taught?.dispose();
   const generated = await model.generate([1 + batchIndex, 2, 3], { maxNewTokens: 6, temperature: 0, dispatcher });
   const outcome = {
     loss: value.dataSync()[0]!,

@@ -1,7 +1,7 @@
 import { ArgumentError } from '@scmoe/errors';
 import type { Routing, WholeBatch } from '@scmoe/gating';
 import { below, normalize, parameter, tidyRecord } from '@scmoe/layer';
-import { dropout, linear, softmaxCrossEntropy } from '@scmoe/tensor';
+import { dropout, linear, softmaxCrossEntropy, type Seed } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/modelLosses.js';
@@ -34,7 +34,7 @@ export interface VitForwardOptions extends DispatchOptions {
   /** Switches dropout, stochastic depth and the routers' noise and jitter on. */
   training?: boolean;
   /** Seed of this step's dropout masks, stochastic depth and router noise. */
-  dropoutSeed?: number;
+  dropoutSeed?: Seed;
   /** Return the output of every block or pair. */
   keepHiddenStates?: boolean;
 }

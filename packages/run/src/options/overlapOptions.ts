@@ -1,3 +1,4 @@
+import { splitModes, type SplitMode } from '@scmoe/layer';
 import { InvalidArgumentError } from 'commander';
 
 import { wholeNumber } from './parsers.js';
@@ -8,6 +9,7 @@ export interface OverlapOptions {
   overlap: 'auto' | 'off' | number;
   chunks: number | 'auto';
   expertChunks: number | 'auto';
+  split: 'off' | SplitMode;
   trace?: string;
   traceSteps: number;
 }
@@ -28,6 +30,11 @@ export const overlapRows: OptionRow[] = [
     '--expert-chunks <n>',
     "chunks of each rank's experts whose tokens travel apart, a divisor of those; changes no bit (default with --overlap auto: auto)",
     (o) => o.argParser(chunks).default('auto'),
+  ],
+  [
+    '--split <axis>',
+    "two halves of the batch, or of each sequence in its order, of which one computes while the other's tokens travel: 'off', 'batch', 'sequence', or 'auto', which chooses; last bits of gradients change",
+    (o) => o.choices(['off', ...splitModes]).default('off'),
   ],
   ['--trace <file>', 'write what every rank did when, for scmoe timeline, Perfetto or chrome://tracing'],
   ['--trace-steps <n>', 'steps in the trace, the last ones', (o) => o.argParser(wholeNumber(1)).default(2)],

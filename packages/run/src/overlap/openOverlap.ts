@@ -31,7 +31,7 @@ interface OverlapContext {
  * @throws UserError for options that can't work together, and for a trace that can't be written
  */
 export async function openOverlap(
-  { overlap, chunks, expertChunks, trace, traceSteps }: OverlapOptions,
+  { overlap, chunks, expertChunks, split, trace, traceSteps }: OverlapOptions,
   { name, settings, groups, numExperts }: OverlapContext,
 ): Promise<Overlap | undefined> {
   for (const [flag, number] of [
@@ -41,6 +41,16 @@ export async function openOverlap(
     if (settings.kind === 'dgmoe' && number !== 'auto' && number > 1)
       throw new UserError(`${flag}: expected 1 with --kind dgmoe, got ${number}.`, { exitCode: 2 });
   }
+  const isSet = split !== 'off' && split !== 'auto';
+  if (isSet && settings.kind === 'dgmoe')
+    throw new UserError(`--split: expected off or auto with --kind dgmoe, got ${split}.`, { exitCode: 2 });
+  if (isSet && overlap === 'off')
+    throw new UserError(`--split: expected off or auto with --overlap off, got ${split}.`, { exitCode: 2 });
+  if (split === 'batch' && settings.batchSize < 2)
+    throw new UserError(
+      `--split: expected a --batch-size of at least 2 for batch, got ${settings.batchSize}; sequence cuts each sequence.`,
+      { exitCode: 2 },
+    );
   const travels = groups !== undefined && numExperts > 0;
   // Unequal shares can't be cut into parts of as many experts on each rank.
   const isEven = travels && numExperts % groups.experts.size === 0;
@@ -60,6 +70,7 @@ export async function openOverlap(
     mode: travels ? overlap : 'off',
     chunks,
     expertChunks: overlap === 'auto' || expertChunks !== 'auto' ? expertChunks : 1,
+    split,
     expertsPerRank,
     costs,
     machine: describeMachine([

@@ -13,7 +13,7 @@ export function overlapTable(stages: readonly StageReport[]): string[] {
   const header = [
     'stage',
     'slot',
-    'chunks',
+    'parts',
     'communication',
     'waited',
     'H',

@@ -1,12 +1,13 @@
 import type { CorrectionBiasConfig, CorrectionBiasOptions, Routing } from '@scmoe/gating';
 import type { DispatchOptions } from '@scmoe/models';
+import type { Seed } from '@scmoe/tensor';
 import type { Batch, WholeStep } from '@scmoe/trainer';
 import type * as tf from '@tensorflow/tfjs';
 
 /** How a model runs a pass over a batch. */
 export interface PassOptions extends DispatchOptions {
   training?: boolean;
-  dropoutSeed?: number;
+  dropoutSeed?: Seed;
   /** Makes losses of the routers those of the whole step. */
   whole?: WholeStep;
 }
@@ -18,6 +19,8 @@ export interface PassResult {
   crossEntropy: tf.Scalar;
   loadBalance: tf.Scalar;
   routings: readonly Routing[];
+  /** Further scalars worth recording, in training and evaluation. */
+  metrics?: Readonly<Record<string, tf.Scalar>>;
 }
 
 /** All that a run asks of a model: every `StagedModel` of @scmoe/models that has a loss is one, such as `Gpt` and `Vit`. */

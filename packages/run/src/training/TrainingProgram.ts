@@ -60,6 +60,9 @@ export interface ProgramTypes {
   flags: object;
 }
 
+/** What is trained and evaluated in the place of a model's own loss, from its passes. */
+export type Objective<Types extends ProgramTypes = ProgramTypes> = Pick<Types['model'], 'loss'>;
+
 /** A complete run, for the program's report. */
 export interface TrainingResult<Types extends ProgramTypes = ProgramTypes> {
   /** The name of the program. */
@@ -153,6 +156,17 @@ export interface TrainingProgram<Types extends ProgramTypes = ProgramTypes> {
     described: JsonObject,
     terminal: Terminal,
   ): Promise<void>;
+  /**
+   * Makes what is trained where it is not the model's own loss alone, such as the distance to another model.
+   *
+   * @param start `isFresh`: the model is not one of a checkpoint, so that its parameters may still be given others
+   * @throws UserError where that can't be had
+   */
+  objective?(
+    model: Types['model'],
+    settings: Types['settings'],
+    start: { described: JsonObject; isFresh: boolean; terminal: Terminal },
+  ): Promise<Objective<Types> | undefined>;
   /** Says in words and numbers what the model is. */
   describe(model: Types['model'], settings: Types['settings']): ModelDescription;
   /**

@@ -53,7 +53,16 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
   const overlap = await openOverlap(options, { name: program.name, settings, groups, numExperts });
   const balancer = createBalancer(model, settings);
   const monitor = new RouterMonitor(model.routerNames);
-  const trained = trainable(model, {
+  const optimizer = createOptimizer(settings);
+  if (checkpoint) restoreState({ model, optimizer, groups }, checkpoint);
+  else await program.initialize?.(model, settings, data.description, terminal);
+  const objective = await program.objective?.(model, settings, {
+    described: data.description,
+    isFresh: checkpoint === undefined,
+    terminal,
+  });
+  const own = { variables: model.variables, loss: (objective ?? model).loss.bind(objective ?? model) };
+  const trained = trainable(own, {
     dispatcher,
     overlap: overlap?.controller,
     recompute: options.recompute,
@@ -62,9 +71,6 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
     monitor,
     measure: program.measure,
   });
-  const optimizer = createOptimizer(settings);
-  if (checkpoint) restoreState({ model, optimizer, groups }, checkpoint);
-  else await program.initialize?.(model, settings, data.description, terminal);
 
   const evaluate = () => program.evaluate(trained, data, settings, groups?.world);
 

@@ -22,7 +22,13 @@ export async function openData({ program, options, ranks, checkpoint, step, sett
     const common = Object.entries(settingsToJson(settings, groups)).filter(([name]) => !local.includes(name));
     await checkAgreement(ranks.groups.world, {
       'the settings': JSON.stringify(common),
-      '--overlap, --chunks and --trace': JSON.stringify([options.overlap, options.chunks, options.trace !== undefined]),
+      '--overlap, --chunks, --expert-chunks, --split and --trace': JSON.stringify([
+        options.overlap,
+        options.chunks,
+        options.expertChunks,
+        options.split,
+        options.trace !== undefined,
+      ]),
       'the data (--data)': data.fingerprint,
       'the step of the checkpoint': String(step),
     });

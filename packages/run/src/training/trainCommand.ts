@@ -20,11 +20,27 @@ import type { ProgramTypes, TrainingProgram } from './TrainingProgram.js';
 /** How long a rank stays that has failed by what another did. */
 const secondToGoMs = 1000;
 
+/** A command that trains, under another name. */
+export interface TrainCommandForm<Settings> {
+  /** Default: `train`. */
+  name?: string;
+  description?: string;
+  /** Checks what was asked for before anything is read. @throws UserError */
+  check?: (options: Partial<Settings>, isResumed: boolean) => void;
+}
+
 /** The `train` command of a program: its own options and those that every program has. */
-export function trainCommand<Types extends ProgramTypes>(program: TrainingProgram<Types>): MakeCommand {
+export function trainCommand<Types extends ProgramTypes>(
+  program: TrainingProgram<Types>,
+  {
+    name = 'train',
+    description = 'Train a model, or go on with one.',
+    check,
+  }: TrainCommandForm<Types['settings']> = {},
+): MakeCommand {
   return (terminal, setExitCode) => {
-    const command = new Command('train')
-      .description('Train a model, or go on with one.')
+    const command = new Command(name)
+      .description(description)
       .option('--name <name>', 'first part of the name of the run folder', folderName, program.runName)
       .option('--resume [path]', "go on from a checkpoint or run folder; alone or with 'latest': from the newest run")
       .option('--allow-new-data', 'resume even though the data changed; the run is not the same run any more')
@@ -33,6 +49,7 @@ export function trainCommand<Types extends ProgramTypes>(program: TrainingProgra
     const groups = [...settingGroups(program), ...(program.flags ? [program.flags] : [])];
     for (const group of [...groups, runtimeOptions(), memoryOptions(), rankOptions()]) addOptions(command, group);
     return command.action(async (options: TrainCommandOptions) => {
+      check?.(options as unknown as Partial<Types['settings']>, options.resume !== undefined);
       const stop = stopSignal();
       outliveOutput(terminal, program.name, stop);
       const ranks = await joinRanks(options, terminal);

@@ -17,7 +17,7 @@ export interface TrainableOptions<B extends Batch, Pass extends PassResult> exte
 
 /** A model as the trainer sees it. */
 export function trainable<B extends Batch, Pass extends PassResult>(
-  model: RunModel<B, Pass>,
+  model: Pick<RunModel<B, Pass>, 'variables' | 'loss'>,
   { balancer, monitor, measure, ...dispatch }: TrainableOptions<B, Pass> = {},
 ): Trainable<B> {
   return {
@@ -32,7 +32,7 @@ export function trainable<B extends Batch, Pass extends PassResult>(
         monitor?.add(pass.routings);
       }
       const further = training ? {} : measure?.(pass, batch);
-      const metrics = { crossEntropy: pass.crossEntropy, loadBalance: pass.loadBalance, ...further };
+      const metrics = { crossEntropy: pass.crossEntropy, loadBalance: pass.loadBalance, ...pass.metrics, ...further };
       return { loss: pass.loss, metrics };
     },
   };

@@ -9,7 +9,13 @@ export interface ChunkContext {
   /** The largest number of chunks of the tokens to consider. Default 4; 1 forbids them. */
   readonly maxChunks?: number;
   /** Numbers of parts that are set, by the names of their axes: no others are tried. */
-  readonly fixed?: { readonly chunks?: number | undefined; readonly expertChunks?: number | undefined } | undefined;
+  readonly fixed?:
+    | {
+        readonly chunks?: number | undefined;
+        readonly expertChunks?: number | undefined;
+        readonly halves?: number | undefined;
+      }
+    | undefined;
   /** Tokens of the batch on this rank: chunks are whole tokens, and never more than there are tokens. */
   readonly numTokens?: number | undefined;
   /** What each chunk of the tokens costs on top of its share. Default 0.05 ms for each computation and exchange. */
@@ -20,6 +26,12 @@ export interface ChunkContext {
   readonly expertOverhead?: ChunkOverhead | undefined;
   /** Share of the rows that each expert of a rank gets, on the fullest rank. Even by default. */
   readonly expertShares?: readonly number[] | undefined;
+  /** Whether a stage may run on two halves of the batch, or of every sequence: 2, or 1, the default, which forbids it. */
+  readonly maxHalves?: number | undefined;
+  /** Whether the gate has to see both halves at once, as it does to count a capacity over them. Default false. */
+  readonly jointGate?: boolean | undefined;
+  /** What every operator of a half costs on top of its share; by default what a chunk of the tokens does. */
+  readonly halfOverhead?: ChunkOverhead | undefined;
 }
 
 /**
@@ -27,8 +39,10 @@ export interface ChunkContext {
  * planner knows of an axis is in its file and its entry in `chunkAxes`.
  */
 export interface ChunkAxis {
-  /** What a number of its parts is called: `3 chunks`. */
-  readonly unit: string;
+  /** What its parts are called: `chunks`. */
+  readonly units: string;
+  /** What is cut: what travels and the experts' work on it, or every operator of the stage. */
+  readonly scope: 'routed' | 'stage';
   /** The numbers of parts that may be tried, 1 first. */
   counts(context: ChunkContext): readonly number[];
   /** The share of the work that each of `count` parts has; together 1. */

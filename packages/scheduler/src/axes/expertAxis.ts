@@ -6,7 +6,8 @@ import { defaultOverhead, evenShares, type ChunkAxis } from './ChunkAxis.js';
  * depends on their number. They divide the experts of a rank, and are as uneven as the load of those.
  */
 export const expertAxis: ChunkAxis = {
-  unit: 'expert chunk',
+  units: 'expert chunks',
+  scope: 'routed',
   counts: ({ expertsPerRank = 1 }) =>
     Array.from({ length: Math.min(expertsPerRank, mostChunks) }, (_, i) => i + 1).filter(
       (count) => expertsPerRank % count === 0,

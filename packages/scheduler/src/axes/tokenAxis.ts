@@ -8,7 +8,8 @@ import { defaultOverhead, evenShares, type ChunkAxis } from './ChunkAxis.js';
  * chunk reads all weights, and a weight's gradient is a sum over the chunks, so that its last bits depend on their number.
  */
 export const tokenAxis: ChunkAxis = {
-  unit: 'chunk',
+  units: 'chunks',
+  scope: 'routed',
   counts: ({ maxChunks = 4, numTokens = maxChunks }) =>
     Array.from({ length: Math.min(maxChunks, Math.max(1, numTokens)) }, (_, i) => i + 1),
   shares: (count, { numTokens }) =>

@@ -33,13 +33,18 @@ describe('agreeOnPlans', () => {
 
   it('chooses nothing where rank 0 has nothing to choose by', async () => {
     const own = [
-      { training: { slot: 1, chunks: 1, expertChunks: 2 }, inference: null, predictedMs: 1, sequentialMs: 2 },
+      {
+        training: { slot: 1, chunks: 1, expertChunks: 2, halves: 1 },
+        inference: null,
+        predictedMs: 1,
+        sequentialMs: 2,
+      },
     ];
     expect(await agreeOnPlans([graph], own, () => 'null')).toBeUndefined();
     expect(await agreeOnPlans([graph], undefined, () => JSON.stringify(own))).toEqual(own);
   });
 
-  const plan = { slot: 0, chunks: 1, expertChunks: 1 };
+  const plan = { slot: 0, chunks: 1, expertChunks: 1, halves: 1 };
   const plans = { training: plan, inference: null, predictedMs: 1, sequentialMs: 2 };
   it.each<[string, unknown]>([
     ['other stages', []],

@@ -37,13 +37,14 @@ function isOf(graph: OperatorGraph, { training, inference, predictedMs, sequenti
 }
 
 function isPlan({ numSlots }: OperatorGraph, plan: unknown): boolean {
-  const { slot, chunks, expertChunks, order = [] } = (plan ?? {}) as Partial<Record<string, unknown>>;
+  const { slot, chunks, expertChunks, halves, order = [] } = (plan ?? {}) as Partial<Record<string, unknown>>;
   const isWhole = (value: unknown, least: number) => Number.isInteger(value) && (value as number) >= least;
   return (
     isWhole(slot, 0) &&
     (slot as number) < numSlots &&
     isWhole(chunks, 1) &&
     isWhole(expertChunks, 1) &&
+    (halves === 1 || halves === 2) &&
     Array.isArray(order)
   );
 }

@@ -1,4 +1,4 @@
-import { cutsOf, numPartsOf, type ChunkCut } from '../axes/chunkAxes.js';
+import { cutsOf, numPartsOf, uncut, type ChunkCut } from '../axes/chunkAxes.js';
 import type { ChunkContext } from '../axes/ChunkAxis.js';
 import { chunkCosts } from '../costs/chunkCosts.js';
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
@@ -30,19 +30,27 @@ export function candidatePlans(
   context: ChunkContext,
   costs: OperatorCosts,
 ): readonly Candidate[] {
-  const sequential = { kind: 'sequential', slot: 0, chunks: 1, expertChunks: 1 } as const;
+  const sequential = { kind: 'sequential', slot: 0, ...uncut } as const;
   const candidates: Candidate[] = [{ ...sequential, plan: sequentialPlan(graph.operators) }];
   if (!graph.routed) return candidates;
   const hasWindow = graph.window.length > 0;
+  // What a stage leaves to the next one is of the whole.
+  const leavesPending = graph.operators.some(({ kind }) => kind === 'join');
   for (const cut of cutsOf(context)) {
+    if (leavesPending && cut.halves > 1) continue;
     const isWhole = numPartsOf(cut) === 1;
     // Without a window, one part is the sequential plan.
     if (isWhole && !hasWindow) continue;
     const kind = isWhole ? 'overlapped' : hasWindow ? 'chunked' : 'pipelined';
-    const order =
-      context.expertShares && !isWhole ? orderOf(graph, chunkCosts(graph, costs, { ...context, ...cut })) : undefined;
+    const isUneven = context.expertShares && numPartsOf(cut, 'routed') > 1;
+    const order = isUneven ? orderOf(graph, chunkCosts(graph, costs, { ...context, ...cut, halves: 1 })) : undefined;
     for (let slot = 0; slot < graph.numSlots; slot++) {
-      const plan = overlappedPlan(graph, { slot, ...cut, ...(order && { order }) });
+      const plan = overlappedPlan(graph, {
+        slot,
+        ...cut,
+        ...(order && { order }),
+        jointGate: context.jointGate ?? false,
+      });
       candidates.push({ kind, slot, ...cut, ...(order && { order }), plan });
     }
   }

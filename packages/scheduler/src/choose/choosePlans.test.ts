@@ -3,7 +3,7 @@ import { stageGraph } from '../graph/stageGraphs.js';
 import { choosePlans } from './choosePlans.js';
 
 const graph = stageGraph('pos2');
-const slot = (slot: number) => ({ slot, chunks: 1, expertChunks: 1 });
+const slot = (slot: number) => ({ slot, chunks: 1, expertChunks: 1, halves: 1 });
 const times = (change: Record<string, number> = {}) => ({
   ...Object.fromEntries(graph.names.map((name) => [name, 1])),
   ...change,

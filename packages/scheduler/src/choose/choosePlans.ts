@@ -1,4 +1,4 @@
-import type { ChunkCut } from '../axes/chunkAxes.js';
+import { describeCut, type ChunkCut } from '../axes/chunkAxes.js';
 import type { ChunkContext } from '../axes/ChunkAxis.js';
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
@@ -69,11 +69,11 @@ export function choosePlans(
 const sequential = 'sequential';
 
 function keyOfPlan(plan: PlanChoice): string {
-  return plan ? `slot ${plan.slot}, ${plan.chunks} x ${plan.expertChunks}` : sequential;
+  return plan ? `slot ${plan.slot}, ${describeCut(plan)}` : sequential;
 }
 
-function choiceOf({ kind, slot, chunks, expertChunks, order }: OverlapChoice): PlanChoice {
-  return kind === sequential ? null : { slot, chunks, expertChunks, ...(order && { order }) };
+function choiceOf({ kind, slot, chunks, expertChunks, halves, order }: OverlapChoice): PlanChoice {
+  return kind === sequential ? null : { slot, chunks, expertChunks, halves, ...(order && { order }) };
 }
 
 function keyOf(choice: OverlapChoice): string {

@@ -35,6 +35,7 @@ function full({ stage, name }: RankedPlan): string {
 function preference(first: RankedPlan, second: RankedPlan): string {
   if (first.choice.kind === 'sequential') return 'is the simplest';
   if (numPartsOf(first.choice) < numPartsOf(second.choice)) return 'has fewer parts';
+  if (first.choice.halves < second.choice.halves) return 'leaves the stage whole';
   if (first.choice.chunks < second.choice.chunks) return 'leaves the tokens whole, so that no bit depends on it';
   return 'leaves more slack beside the tighter exchange, or has the lower slot';
 }

@@ -48,7 +48,7 @@ export interface OverlapDecision {
  * the backward pass each by itself, and for both together.
  *
  * Times that differ by less than a billionth are a tie, which goes to the sequential plan, then to fewer parts, then to
- * fewer chunks of the tokens, then to the slot that leaves the most slack beside the tighter exchange, then to the lower slot.
+ * the whole stage, then fewer chunks of the tokens, then to the slot that leaves the most slack beside the tighter exchange, then to the lower slot.
  *
  * @throws ArgumentError for costs that are missing, unknown, negative or not finite
  */
@@ -112,10 +112,10 @@ function predictAll(
 ): readonly Prediction[] {
   const ranks = ranksOf(costs);
   for (const rank of ranks) checkCosts(graph, rank);
-  return candidates.map(({ plan, chunks, expertChunks }) =>
+  return candidates.map(({ plan, kind: _, slot: __, order: ___, ...cut }) =>
     simulatePlan(
       mirrored ? mirrorPlan(steadyPlan(graph, plan)) : steadyPlan(graph, plan),
-      ranks.map((rank) => chunkCosts(graph, rank, { ...context, overhead, chunks, expertChunks })),
+      ranks.map((rank) => chunkCosts(graph, rank, { ...context, overhead, ...cut })),
       { interference },
     ),
   );
@@ -169,6 +169,7 @@ function ranking(
         rounded[a]! - rounded[b]! ||
         isOverlapped(a) - isOverlapped(b) ||
         numPartsOf(candidates[a]!) - numPartsOf(candidates[b]!) ||
+        candidates[a]!.halves - candidates[b]!.halves ||
         candidates[a]!.chunks - candidates[b]!.chunks ||
         slack[b]! - slack[a]! ||
         candidates[a]!.slot - candidates[b]!.slot,

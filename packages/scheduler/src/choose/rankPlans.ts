@@ -11,7 +11,10 @@ import type { OverlapChoice } from './OverlapChoice.js';
 import { planOverlap, type PlanOverlapOptions } from './planOverlap.js';
 
 /** What is ranked, and where it runs. */
-export interface RankPlansOptions extends Pick<PlanOverlapOptions, 'maxChunks' | 'numTokens'> {
+export interface RankPlansOptions extends Pick<
+  PlanOverlapOptions,
+  'maxChunks' | 'maxHalves' | 'jointGate' | 'numTokens'
+> {
   readonly machine: Machine;
   /** The kinds of stages that are compared: one, where the model is given. */
   readonly stages: readonly StageKind[];
@@ -54,6 +57,7 @@ function rankStage(
     ...limits,
     overhead: machine.chunkOverhead,
     expertOverhead: machine.expertChunkOverhead,
+    halfOverhead: machine.halfOverhead,
     expertsPerRank: machine.expertsPerRank,
   };
   const costs = machine.costs(stage, topK, 'forward');

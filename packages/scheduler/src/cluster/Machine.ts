@@ -15,6 +15,8 @@ export interface Machine {
   readonly chunkOverhead: ChunkOverhead;
   /** The same for a chunk of the experts, where that is another. */
   readonly expertChunkOverhead?: ChunkOverhead | undefined;
+  /** What every operator of a half of the batch costs on top of its share, where that is another. */
+  readonly halfOverhead?: ChunkOverhead | undefined;
   /** Experts that a rank holds; 1 where that is not known. */
   readonly expertsPerRank?: number | undefined;
   /** How far predictions from these times were off the steps that were measured, as a share; absent where none was. */

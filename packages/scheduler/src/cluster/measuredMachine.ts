@@ -34,6 +34,8 @@ export interface MeasuredCosts {
   readonly chunkOverhead: ChunkOverhead;
   /** The same for a chunk of the experts, where that was measured. */
   readonly expertChunkOverhead?: ChunkOverhead;
+  /** The same for every operator of a half of the batch, where that was measured. */
+  readonly halfOverhead?: ChunkOverhead;
   /** Experts that a rank holds. Default 1. */
   readonly expertsPerRank?: number;
   /** Largest share by which steps that were measured beside these times differ from what is predicted from them. */
@@ -45,7 +47,7 @@ export interface MeasuredCosts {
 export function checkMeasuredCosts(content: MeasuredCosts): void {
   const { format, pairs, tokensPerRank, chunkOverhead, stages, ...optional } =
     (content as Partial<MeasuredCosts> | null) ?? {};
-  const { expertChunkOverhead, expertsPerRank, predictionError } = optional;
+  const { expertChunkOverhead, halfOverhead, expertsPerRank, predictionError } = optional;
   if (format !== 'scmoe-measured-costs' || !Array.isArray(stages)) {
     throw new ArgumentError(
       `not measured costs: expected format "scmoe-measured-costs", got ${JSON.stringify(format)}`,
@@ -57,6 +59,7 @@ export function checkMeasuredCosts(content: MeasuredCosts): void {
   if (predictionError !== undefined) expectNonNegative('predictionError', predictionError);
   checkOverhead('chunkOverhead', chunkOverhead);
   if (expertChunkOverhead !== undefined) checkOverhead('expertChunkOverhead', expertChunkOverhead);
+  if (halfOverhead !== undefined) checkOverhead('halfOverhead', halfOverhead);
   for (const each of stages as readonly MeasuredStage[]) {
     expectRecord('stage', each);
     const { stage, topK, forward, backward, updateMs } = each;
@@ -105,6 +108,7 @@ export function measuredMachine(measured: MeasuredCosts): Machine {
     knows: (stage, topK) => measuredOf(stage, topK) !== undefined,
     chunkOverhead: measured.chunkOverhead,
     expertChunkOverhead: measured.expertChunkOverhead,
+    halfOverhead: measured.halfOverhead,
     expertsPerRank: measured.expertsPerRank,
     predictionError: measured.predictionError,
     updateMs: (stage, topK) => find(stage, topK).updateMs,

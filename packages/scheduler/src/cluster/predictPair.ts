@@ -1,5 +1,6 @@
 import { ArgumentError } from '@scmoe/errors';
 
+import { describeCut } from '../axes/chunkAxes.js';
 import type { DirectionChoice, OverlapChoice } from '../choose/OverlapChoice.js';
 import { planOverlap } from '../choose/planOverlap.js';
 import { sumCosts } from '../costs/OperatorCosts.js';
@@ -22,6 +23,7 @@ export interface PairPrediction {
   readonly slot: number;
   readonly chunks: number;
   readonly expertChunks: number;
+  readonly halves: number;
 }
 
 /** Which pair, on which machine, under which plan. */
@@ -30,9 +32,18 @@ export interface PredictPairOptions {
   readonly maxChunks?: number;
   /** Whether a plan may cut the experts of a rank. Default true. */
   readonly cutsExperts?: boolean;
+  /** Whether a plan may run on two halves of the batch: 2, or 1, the default, which forbids it. */
+  readonly maxHalves?: number;
+  /** Whether the gate has to see both halves at once, as with a capacity. Default false. */
+  readonly jointGate?: boolean;
   readonly numTokens?: number;
   /** Take this plan in both directions (mirrored in the backward pass) instead of the best. */
-  readonly plan?: { readonly slot: number; readonly chunks: number; readonly expertChunks?: number };
+  readonly plan?: {
+    readonly slot: number;
+    readonly chunks: number;
+    readonly expertChunks?: number;
+    readonly halves?: number;
+  };
 }
 
 /**
@@ -54,9 +65,10 @@ export function predictPair(
     { forward: forwardCosts, backward: backwardCosts },
     {
       ...options,
-      ...(plan && { maxChunks: plan.chunks }),
+      ...(plan && { maxChunks: plan.chunks, maxHalves: plan.halves ?? 1 }),
       overhead: machine.chunkOverhead,
       expertOverhead: machine.expertChunkOverhead,
+      halfOverhead: machine.halfOverhead,
       expertsPerRank: cutsExperts ? machine.expertsPerRank : 1,
       interference: machine.interference,
     },
@@ -68,7 +80,7 @@ export function predictPair(
   // Sequential plans expose all that travels.
   const communicationMs = sum(({ costs }) => sumCosts(graph, costs).communicationMs);
   const exposedMs = sum(({ choice }) => choice.exposedMs);
-  const { slot, chunks, expertChunks } = passes[0]!.choice;
+  const { slot, chunks, expertChunks, halves } = passes[0]!.choice;
   return {
     stepMs: sum(({ choice }) => choice.predictedMs) + (kind === 'train' ? machine.updateMs(stage, topK) : 0),
     communicationMs,
@@ -77,6 +89,7 @@ export function predictPair(
     slot,
     chunks,
     expertChunks,
+    halves,
   };
 }
 
@@ -84,19 +97,20 @@ export function predictPair(
 function pick(best: DirectionChoice, { mode, stage }: Contender, plan: PredictPairOptions['plan']): OverlapChoice {
   if (mode === 'sequential') return best.candidates.find(({ kind }) => kind === 'sequential')!;
   if (!plan) return best;
-  const { slot, chunks, expertChunks = 1 } = plan;
+  const { slot, chunks, expertChunks = 1, halves = 1 } = plan;
   const found = best.candidates.find(
     (candidate) =>
       candidate.kind !== 'sequential' &&
       candidate.slot === slot &&
       candidate.chunks === chunks &&
-      candidate.expertChunks === expertChunks,
+      candidate.expertChunks === expertChunks &&
+      candidate.halves === halves,
   );
   if (!found) {
     const last = stageGraph(stage).numSlots - 1;
-    const cut = expertChunks === 1 ? '' : `, ${expertChunks} expert chunks`;
+    const others = describeCut({ expertChunks, halves });
     throw new ArgumentError(
-      `no plan with slot ${slot} and ${chunks} chunks${cut} for ${stage}: slots are 0 to ${last}`,
+      `no plan with slot ${slot} and ${chunks} chunks${others && `, ${others}`} for ${stage}: slots are 0 to ${last}`,
     );
   }
   return found;

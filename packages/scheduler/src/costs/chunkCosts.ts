@@ -2,29 +2,45 @@ import { expectNonNegative } from '@scmoe/errors';
 
 import { partsOf, type ChunkCut } from '../axes/chunkAxes.js';
 import type { ChunkContext } from '../axes/ChunkAxis.js';
-import { chunkName, isChunkedKind } from '../graph/chunkNames.js';
+import { chunkName, halfName, isChunkedKind } from '../graph/chunkNames.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
 import { expectChunks } from '../plan/expectChunks.js';
+import { expectHalves } from '../plan/expectHalves.js';
 import type { OperatorCosts } from './OperatorCosts.js';
 
 /** How costs are shared out over parts. */
 export interface ChunkCostOptions extends ChunkContext, Partial<ChunkCut> {}
 
-/** Costs under the names of a plan in parts: a part's share of the work plus the overhead. One part: as they are. */
+/**
+ * Costs under the names of a plan in parts: a part's share of the work plus the overhead. One part: as they are. In halves every
+ * operator has its share; a gate that sees both stays one.
+ */
 export function chunkCosts(graph: OperatorGraph, costs: OperatorCosts, options: ChunkCostOptions): OperatorCosts {
-  const { chunks = 1, expertChunks = 1 } = options;
+  const { chunks = 1, expertChunks = 1, halves = 1, jointGate = false } = options;
   expectChunks('chunks', chunks);
   expectChunks('expertChunks', expertChunks);
-  for (const name of ['overhead', 'expertOverhead'] as const) {
+  expectHalves('halves', halves);
+  for (const name of ['overhead', 'expertOverhead', 'halfOverhead'] as const) {
     for (const [of, ms] of Object.entries(options[name] ?? {})) expectNonNegative(`${name}.${of}`, ms as number);
   }
-  const { shares, overhead } = partsOf({ chunks, expertChunks }, options);
-  if (shares.length === 1 || !graph.routed) return costs;
-  return Object.fromEntries(
-    graph.operators.flatMap(({ name, kind }): [string, number][] => {
-      if (!isChunkedKind(kind)) return [[name, costs[name]!]];
-      const extra = graph.isExchange(name) ? overhead.communicationMs : overhead.computeMs;
-      return shares.map((share, part) => [chunkName(name, part), costs[name]! * share + extra]);
-    }),
-  );
+  const cut = { chunks, expertChunks, halves };
+  const ofHalf = partsOf(cut, options, 'stage');
+  const ofPart = partsOf(cut, options, 'routed');
+  if ((ofHalf.shares.length === 1 && ofPart.shares.length === 1) || !graph.routed) return costs;
+
+  const entries = graph.operators.flatMap(({ name, kind }): [string, number][] => {
+    const isJoint = jointGate && kind === 'gate';
+    const inHalves = ofHalf.shares.length > 1 && !isJoint;
+    const inParts = ofPart.shares.length > 1 && isChunkedKind(kind);
+    const extraOf = graph.isExchange(name) ? 'communicationMs' : 'computeMs';
+    // A part of a half is launched and sent once.
+    const extra = Math.max(inHalves ? ofHalf.overhead[extraOf] : 0, inParts ? ofPart.overhead[extraOf] : 0);
+    return (inHalves ? ofHalf.shares : [1]).flatMap((half, h) =>
+      (inParts ? ofPart.shares : [1]).map((part, i): [string, number] => {
+        const own = inParts ? chunkName(name, i) : name;
+        return [inHalves ? halfName(own, h) : own, costs[name]! * half * part + extra];
+      }),
+    );
+  });
+  return Object.fromEntries(entries);
 }

@@ -10,7 +10,12 @@ export function chunkName(operator: string, chunk: number): string {
   return `${operator}#${chunk}`;
 }
 
-/** `expert` of `expert#1` and of `expert`. */
+/** `expert` of half 1 is `expert@1`, its chunk 0 `expert#0@1`. */
+export function halfName(operator: string, half: number): string {
+  return `${operator}@${half}`;
+}
+
+/** `expert` of `expert#1`, `expert@1`, `expert#0@1` and of `expert`. */
 export function unchunkedName(operator: string): string {
-  return operator.replace(/#\d+$/, '');
+  return operator.replace(/(#\d+)?(@\d+)?$/, '');
 }

@@ -8,7 +8,7 @@ export interface SelfAttentionSizes {
   /** Components of a head; d / numHeads by default. */
   headSize?: number;
   /** Norms of queries and keys. */
-  qkNorm?: 'none' | 'perHead' | 'whole';
+  qkNorm?: 'none' | 'perHead' | 'perHeadTurned' | 'whole';
   causal: boolean;
   /** A gate on what the heads give. */
   outputGate?: boolean;

@@ -42,7 +42,7 @@ export interface OpenOptions {
   tokenizerPath?: string;
   /** What the matrices are rounded to and kept in. Default: float32, as they are. */
   weightFormat?: WeightFormat;
-  /** The experts of a run or checkpoint, where they are not taken from it but from a disk while the model runs. */
+  /** The experts of the model, where they are not taken from the folder but from a disk while the model runs. */
   experts?: ServedExperts;
 }
 
@@ -51,6 +51,8 @@ export interface ServedExperts {
   source: ModelExpertSource;
   /** @throws UserError where they are those of another checkpoint */
   expectPackedFrom(checkpoint: Checkpoint): void;
+  /** @throws UserError where they are those of another folder of Hugging Face transformers */
+  expectPackedFromFolder(path: string): Promise<void>;
 }
 
 /**
@@ -70,14 +72,10 @@ export async function openServedModel(
   }: OpenOptions = {},
 ): Promise<ServedModel> {
   const isPublic = await isPretrainedFolder(folder);
-  if (isPublic && experts)
-    throw new UserError(
-      `${folder}: expected a run or checkpoint of lm-train beside a store of experts, got a public model.`,
-    );
   if (!isPublic && tokenizerPath !== undefined)
     throw new UserError(`${folder}: expected no other tokenizer, for a run has its own.`, { exitCode: 2 });
   const opened = isPublic
-    ? await openPublic(folder, { tokenizerPath, weightFormat })
+    ? await openPublic(folder, { tokenizerPath, weightFormat, experts })
     : await openRun(folder, { weightFormat, experts });
   const beside = folder.endsWith('.gguf') ? dirname(folder) : folder;
   const template = await readChatTemplate(beside, opened.tokenizer, chatTemplateFile);
@@ -87,10 +85,16 @@ export async function openServedModel(
 /** A folder of transformers, or a file of GGUF. */
 async function openPublic(
   folder: string,
-  { tokenizerPath = folder, weightFormat }: { tokenizerPath: string | undefined; weightFormat: WeightFormat },
+  {
+    tokenizerPath = folder,
+    weightFormat,
+    experts,
+  }: { tokenizerPath: string | undefined; weightFormat: WeightFormat; experts: ServedExperts | undefined },
 ): Promise<Omit<ServedModel, 'name'>> {
   const tokenizer = await readHuggingFaceTokenizer(tokenizerPath);
-  const model = await loadPretrained(folder, { as: LanguageModel, weightFormat });
+  await experts?.expectPackedFromFolder(folder);
+  const read = { weightFormat, ...(experts && { expertSource: experts.source }) };
+  const model = await loadPretrained(folder, { as: LanguageModel, ...read });
   const ends = [...generationTokens(model).eos, ...(tokenizer.endOfText === undefined ? [] : [tokenizer.endOfText])];
   return { model, tokenizer, endTokens: knownTokens(model, ends), addSpecialTokens: true };
 }

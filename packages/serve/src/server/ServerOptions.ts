@@ -32,11 +32,15 @@ export interface ServerOptions {
   chunkTokens?: number;
   /** Tokens of beginnings of prompts that are kept for prompts that begin alike. Default: 16,384. */
   prefixCacheTokens?: number;
+  /** The most texts of a step, put together by their experts; for models with a router ahead. Default: all of them. */
+  stepTexts?: number;
+  /** The most steps that a text waits, with `stepTexts`. Default: 8. */
+  maxWaitSteps?: number;
 }
 
 /** Every option decided. */
-export type ResolvedServerOptions = Required<Omit<ServerOptions, 'apiKey' | 'maxTokens'>> &
-  Pick<ServerOptions, 'apiKey' | 'maxTokens'>;
+export type ResolvedServerOptions = Required<Omit<ServerOptions, Undecided>> & Pick<ServerOptions, Undecided>;
+type Undecided = 'apiKey' | 'maxTokens' | 'stepTexts' | 'maxWaitSteps';
 
 const names = optionNames<ServerOptions>({
   host: true,
@@ -49,6 +53,8 @@ const names = optionNames<ServerOptions>({
   requestTimeoutMs: true,
   chunkTokens: true,
   prefixCacheTokens: true,
+  stepTexts: true,
+  maxWaitSteps: true,
 });
 
 /** The longest time that timers can wait. */
@@ -73,6 +79,9 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
     requestTimeoutMs: options.requestTimeoutMs ?? 600_000,
     chunkTokens: options.chunkTokens ?? 256,
     prefixCacheTokens: options.prefixCacheTokens ?? 16_384,
+    // Whether the model has such steps, its engine says.
+    stepTexts: options.stepTexts,
+    maxWaitSteps: options.maxWaitSteps,
   };
   const { host, port, apiKey, maxTokens, requestTimeoutMs } = resolved;
   expectText('host', host);

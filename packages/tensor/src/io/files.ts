@@ -1,6 +1,6 @@
 /** Everything here that needs a file system, in one place: files.browser.ts stands for it in a browser. */
 export { registerFileHandlers } from './fileHandlers.js';
-export { openSafetensors, type ElementRange, type SafetensorsFile } from './openSafetensors.js';
+export { openSafetensors, type ElementRange, type ReadMemory, type SafetensorsFile } from './openSafetensors.js';
 export { readSafetensors } from './readSafetensors.js';
 export {
   layOutSafetensors,

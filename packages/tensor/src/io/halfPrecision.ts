@@ -18,6 +18,9 @@ export function float32ToBf16(values: Float32Array): Uint16Array {
   return bits;
 }
 
+/** The step between numbers of each exponent of half precision; a power for each number would take most of the time. */
+const steps = Float64Array.from({ length: 31 }, (_, exponent) => 2 ** (Math.max(exponent, 1) - 25));
+
 /** Bits of IEEE half-precision numbers to float32: exact. */
 export function f16ToFloat32(bits: Uint16Array): Float32Array {
   const values = new Float32Array(bits.length);
@@ -26,8 +29,7 @@ export function f16ToFloat32(bits: Uint16Array): Float32Array {
     const exponent = (bits[i]! >>> 10) & 0x1f;
     const fraction = bits[i]! & 0x3ff;
     if (exponent === 0x1f) values[i] = fraction ? NaN : sign * Infinity;
-    else if (exponent === 0) values[i] = sign * fraction * 2 ** -24;
-    else values[i] = sign * (1024 + fraction) * 2 ** (exponent - 25);
+    else values[i] = sign * (exponent === 0 ? fraction : 1024 + fraction) * steps[exponent]!;
   }
   return values;
 }

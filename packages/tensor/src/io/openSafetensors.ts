@@ -19,9 +19,11 @@ export interface SafetensorsFile {
   /**
    * Reads one tensor, or of its elements those of a range: a tensor of one axis.
    *
+   * @param memory gives a buffer of at least so many bytes to read into, whose beginning the result is then; fresh memory by
+   *   default
    * @throws SafetensorsError where there is none of this name, or no such elements, or the file was cut short since.
    */
-  read(name: string, elements?: ElementRange): Promise<StoredTensor>;
+  read(name: string, elements?: ElementRange, memory?: ReadMemory): Promise<StoredTensor>;
   /** Lets the file go. */
   close(): Promise<void>;
 }
@@ -31,6 +33,9 @@ export interface ElementRange {
   readonly begin: number;
   readonly count: number;
 }
+
+/** Where a tensor is read to: a buffer of at least so many bytes. */
+export type ReadMemory = (bytes: number) => ArrayBuffer;
 
 type OnBytes = (bytes: Uint8Array) => void;
 
@@ -59,7 +64,7 @@ export async function openSafetensors(
       entries,
       metadata,
       close: () => file.close(),
-      read: (name, elements) =>
+      read: (name, elements, memory) =>
         namingFile(path, async () => {
           const entry = byName.get(name);
           if (!entry) throw new SafetensorsError(`there is no tensor '${name}'`);
@@ -70,9 +75,11 @@ export async function openSafetensors(
             throw new SafetensorsError(
               `'${name}' has ${total} elements, none from ${range.begin} to ${range.begin + range.count - 1}`,
             );
-          const data = new arrayTypes[dtype](range.count);
+          const of = arrayTypes[dtype];
+          const bytes = range.count * of.BYTES_PER_ELEMENT;
+          const data = memory ? new of(memory(bytes), 0, range.count) : new of(range.count);
           const first = start + begin + range.begin * data.BYTES_PER_ELEMENT;
-          await read(file, new Uint8Array(data.buffer), first, onBytes);
+          await read(file, new Uint8Array(data.buffer, 0, bytes), first, onBytes);
           return { dtype, shape: elements ? [range.count] : shape, data };
         }),
     };

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { dropout, dropoutComposed } from '../index.js';
+import { dropout, dropoutComposed, seedTensor } from '../index.js';
 import { availableBackends } from '../testing/backends.js';
 import { expectNoLeak, expectTwinsAgree } from '../testing/twin.js';
 
@@ -33,6 +33,18 @@ describe.each(availableBackends())('dropout on %s', (backend) => {
     const values = (stream: number) => dropout(x, { ...options, stream }).dataSync();
     expect(values(1)).toEqual(values(1));
     expect(values(1)).not.toEqual(values(2));
+  });
+
+  it('takes the seed as a tensor as well', () => {
+    const x = tf.ones([100]);
+    for (const seed of [0, 5, 2 ** 40 + 3_000_000_000, 2 ** 53 - 1]) {
+      const others = { rate: 0.4, stream: 3 };
+      expect(dropout(x, { ...others, seed: seedTensor(seed) }).dataSync()).toEqual(
+        dropout(x, { ...others, seed }).dataSync(),
+      );
+    }
+    expect(() => dropout(x, { rate: 0.4, seed: tf.scalar(1) })).toThrow('dropout: seed: expected int32, got float32');
+    expect(() => dropout(x, { rate: 0.4, seed: tf.tensor1d([1], 'int32') })).toThrow('as seedTensor makes it');
   });
 
   it('leaves no tensor behind', () => {

@@ -2,6 +2,7 @@ import { expectThat, expectWholeNumber } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { randomUniform } from '../random/randomTensors.js';
+import { expectSeed, seedNumber, type Seed } from '../random/Seed.js';
 import { expectDtype } from './check.js';
 import { hasFused, runFusedOne } from './runFused.js';
 
@@ -12,7 +13,7 @@ export interface DropoutOptions {
   /** Share of elements that become 0; the others are scaled by 1 / (1 - rate). */
   rate: number;
   /** The mask is a function of (seed, stream) and the element's index: the same on every backend, and again in backward. */
-  seed: number;
+  seed: Seed;
   stream?: number;
 }
 
@@ -27,14 +28,14 @@ export interface DropoutOptions {
 export function dropout(x: tf.Tensor, { rate, seed, stream = 0 }: DropoutOptions): tf.Tensor {
   expectDtype('dropout', 'x', x, 'float32');
   expectThat(rate >= 0 && rate < 1, 'dropout: rate', 'a number >= 0 and < 1', rate);
-  expectWholeNumber('dropout: seed', seed);
+  expectSeed('dropout: seed', seed);
   expectWholeNumber('dropout: stream', stream);
   if (rate === 0) return x.clone();
   if (!hasFused(dropoutKernel)) return dropoutComposed(x, { rate, seed, stream });
-  return runFusedOne(dropoutKernel, { x }, { rate, seed, stream });
+  return runFusedOne(dropoutKernel, { x }, { rate, seed: seedNumber(seed), stream });
 }
 
-/** The same from plain TF.js ops, the mask made on the host. */
+/** The same from plain TF.js ops; the mask is made on the host, unless the backend makes random numbers itself. */
 export function dropoutComposed(x: tf.Tensor, { rate, seed, stream = 0 }: DropoutOptions): tf.Tensor {
   return tf.tidy(() => {
     const kept = tf.greaterEqual(randomUniform(x.shape, { seed, stream }), rate);

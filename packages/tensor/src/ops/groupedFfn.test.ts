@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { expectGradientsMatch } from '@scmoe/testing';
-import { groupedFfn, groupedFfnComposed, type ExpertActivation } from '../index.js';
+import { groupedFfn, groupedFfnComposed, withStaticShapes, type ExpertActivation } from '../index.js';
 import { availableBackends } from '../testing/backends.js';
 import { expectNoLeak, expectTwinsAgree } from '../testing/twin.js';
 
@@ -42,6 +42,18 @@ describe.each(availableBackends())('groupedFfn on %s', (backend) => {
       expectTwinsAgree(
         (x, ...weights) => groupedFfn(x, count, record(weights), options),
         (x, ...weights) => groupedFfnComposed(x, count, record(weights), options),
+        [rows === 0 ? tf.zeros([0, 6]) : random(rows, 6), ...list],
+      );
+    });
+
+    const packed = activation === 'gelu' || activation === 'swiglu' ? layouts.slice(1) : layouts.slice(1, 2);
+    it.each(packed)(`agrees with its form of static shapes, ${activation}, $name`, ({ counts, capacity, rows }) => {
+      const count = tf.tensor1d(counts, 'int32');
+      const { list, record } = experts(activation, 6, 10);
+      const options = { activation, capacity };
+      expectTwinsAgree(
+        (x, ...weights) => groupedFfnComposed(x, count, record(weights), options),
+        (x, ...weights) => withStaticShapes(() => groupedFfnComposed(x, count, record(weights), options)),
         [rows === 0 ? tf.zeros([0, 6]) : random(rows, 6), ...list],
       );
     });

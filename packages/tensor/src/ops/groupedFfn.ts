@@ -4,7 +4,9 @@ import * as tf from '@tensorflow/tfjs';
 import { isRecording } from '../autodiff/recording.js';
 import { activateComposed, type ClampedGlu, type ExpertActivation, gluComposed } from './activation.js';
 import { expectDtype, expectRank, expectShape } from './check.js';
+import { expertBlocks } from './expertBlocks.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
+import { hasStaticShapes } from './staticShapes.js';
 
 export const groupedFfnKernel = 'ScmoeGroupedFfn';
 export const groupedFfnBackwardKernel = 'ScmoeGroupedFfnBackward';
@@ -90,7 +92,7 @@ export function groupedFfn(
 
 /**
  * The same from plain TF.js ops. With a capacity all experts run as one batched product; without, this is the one place
- * that must read the counts on the host, to cut the buffer.
+ * that must read the counts on the host, to cut the buffer, unless shapes are to be static: then experts run in blocks.
  */
 export function groupedFfnComposed(
   rows: tf.Tensor,
@@ -115,6 +117,13 @@ export function groupedFfnComposed(
         tf.expandDims(tf.cast(filled, 'float32'), -1),
       );
       return tf.reshape(y, [numRows, d]);
+    }
+    if (hasStaticShapes()) {
+      const blocks = expertBlocks(rows as tf.Tensor2D, counts as tf.Tensor1D);
+      const own = Object.fromEntries(weights.map(([name, stacked]) => [name, tf.gather(stacked, blocks.experts)]));
+      return blocks.unpack(
+        feedForward(blocks.rows, own as unknown as TwoLayerExperts | SwigluExperts, activation, clampedGlu),
+      );
     }
     const perExpert = counts.dataSync();
     const outputs: tf.Tensor[] = [];

@@ -41,6 +41,22 @@ describe.each(availableBackends())('AdamW on %s', (backend) => {
       expect(relativeError(value, tensors[`output.${key}`]!)).toBeLessThan(tolerance);
   });
 
+  it('updates by rates on the device as by numbers', () => {
+    const start = tf.randomNormal([7, 5], 0, 1, 'float32', 1);
+    const [plain, onDevice] = [new AdamW(), new AdamW()];
+    const [a, b] = [{ w: tf.variable(start) }, { w: tf.variable(start) }];
+    for (const learningRate of [0.1, 0.05, 0.3]) {
+      const gradients = { w: tf.mul(start, learningRate) };
+      const gradScale = tf.scalar(0.5);
+      plain.step(a, gradients, { learningRate, gradScale });
+      onDevice.update(b, gradients, { rates: tf.tensor1d(onDevice.advance(learningRate)), gradScale });
+    }
+    expect(relativeError(b.w, a.w)).toBeLessThan(tolerance);
+    expect(onDevice.stepCount).toBe(3);
+    const wrong = () => plain.update(a, { w: start }, { rates: tf.tensor1d([1, 2]) });
+    expect(wrong).toThrow('AdamW: rates: expected (3), got (2)');
+  });
+
   it('leaves clones of a variable and of its state as they were', () => {
     const variables = { w: tf.variable(tf.ones([3, 2])) };
     const gradients = { w: tf.fill([3, 2], 0.5) };

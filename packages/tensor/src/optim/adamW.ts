@@ -50,17 +50,33 @@ export interface AdamWAttributes {
   rootCorrection: number;
 }
 
-/** One parameter's tensors, all of one shape. */
-export interface AdamWSlot {
-  parameter: tf.Tensor;
-  gradient: tf.Tensor;
-  m: tf.Tensor;
-  v: tf.Tensor;
+/** What changes an update from step to step, as numbers of this step or as scalars on the device. */
+export interface AdamWRates {
+  keep: readonly (number | tf.Tensor)[];
+  stepSize: number | tf.Tensor;
+  rootCorrection: number | tf.Tensor;
 }
 
+/** Options of an update whose rates are tensors. */
+export interface AdamWUpdateOptions {
+  /** What `advance` gives, as a tensor (3). */
+  rates: tf.Tensor;
+  /** The scalar of `AdamWStepOptions`. */
+  gradScale?: tf.Tensor;
+}
+
+/** One parameter's tensors, all of one shape. */
+export interface AdamWSlot<State extends tf.Tensor = tf.Variable> {
+  parameter: State;
+  gradient: tf.Tensor;
+  m: State;
+  v: State;
+}
+
+/** Variables, as parameters are: so a step that is recorded knows where its state is. */
 interface Moments {
-  m: tf.Tensor;
-  v: tf.Tensor;
+  m: tf.Variable;
+  v: tf.Variable;
 }
 
 /**
@@ -122,40 +138,56 @@ export class AdamW {
     { learningRate, gradScale }: AdamWStepOptions,
   ): void {
     expectFinite('AdamW: learningRate', learningRate);
-    if (gradScale) {
-      expectDtype('AdamW', 'gradScale', gradScale, 'float32');
-      expectThat(gradScale.size === 1, 'AdamW: gradScale', 'a scalar', gradScale.shape);
-    }
-    const names = Object.keys(variables);
-    const slots = names.map((name) => this.slot(name, variables[name]!, gradients[name]));
+    const [names, slots] = this.slots(variables, gradients, gradScale);
     if (slots.length === 0) return;
-    const t = ++this.steps;
+    const [, stepSize, rootCorrection] = this.advance(learningRate);
     const attributes: AdamWAttributes = {
       keep: names.map((name) => (this.decay(name, variables[name]!) ? 1 - learningRate * this.weightDecay : 1)),
       beta1: this.beta1,
       beta2: this.beta2,
       epsilon: this.epsilon,
-      stepSize: learningRate / (1 - this.beta1 ** t),
-      rootCorrection: 1 / Math.sqrt(1 - this.beta2 ** t),
-    };
-    const renew = (i: number, [parameter, m, v]: readonly [tf.Tensor, tf.Tensor, tf.Tensor]) => {
-      const name = names[i]!;
-      variables[name]!.assign(parameter);
-      parameter.dispose();
-      slots[i]!.m.dispose();
-      slots[i]!.v.dispose();
-      this.moments.set(name, { m: tf.keep(m), v: tf.keep(v) });
+      stepSize,
+      rootCorrection,
     };
     if (!hasFused(adamWKernel)) {
-      // One parameter after the other: none waits with its new values until all have theirs.
-      slots.forEach((slot, i) =>
-        renew(i, adamWComposed(slot, i, attributes, { gradScale, tileValues: this.tileValues })),
-      );
+      this.updateComposed(slots, attributes, gradScale);
       return;
     }
     const updated = adamWFused(slots, attributes, gradScale);
     const { length } = names;
-    names.forEach((_, i) => renew(i, [updated[i]!, updated[length + i]!, updated[2 * length + i]!]));
+    slots.forEach((slot, i) => renew(slot, [updated[i]!, updated[length + i]!, updated[2 * length + i]!]));
+  }
+
+  /**
+   * Counts a step, for an `update` to follow.
+   *
+   * @returns what changes it from step to step: learningRate, learningRate / (1 - beta1^t) and 1 / sqrt(1 - beta2^t)
+   */
+  advance(learningRate: number): [learningRate: number, stepSize: number, rootCorrection: number] {
+    expectFinite('AdamW: learningRate', learningRate);
+    const t = ++this.steps;
+    return [learningRate, learningRate / (1 - this.beta1 ** t), 1 / Math.sqrt(1 - this.beta2 ** t)];
+  }
+
+  /**
+   * The update of a step that `advance` has counted, with its rates on the device: nothing of it is a number of JavaScript, so
+   * one recording of it serves all steps. Composed of TF.js ops everywhere; equal to `step` but for the rounding of the rates.
+   *
+   * @throws ArgumentError as `step` does
+   */
+  update(
+    variables: Record<string, tf.Variable>,
+    gradients: Record<string, tf.Tensor>,
+    { rates, gradScale }: AdamWUpdateOptions,
+  ): void {
+    expectShape('AdamW', 'rates', rates, [3]);
+    const [names, slots] = this.slots(variables, gradients, gradScale);
+    tf.tidy(() => {
+      const [learningRate, stepSize, rootCorrection] = tf.unstack(rates) as [tf.Tensor, tf.Tensor, tf.Tensor];
+      const decayed = tf.sub(1, tf.mul(learningRate, this.weightDecay));
+      const keep = names.map((name) => (this.decay(name, variables[name]!) ? decayed : 1));
+      this.updateComposed(slots, { keep, stepSize, rootCorrection }, gradScale);
+    });
   }
 
   /** The moments as `m.<name>` and `v.<name>`: handles that later steps do not change, the caller's to dispose. */
@@ -174,7 +206,7 @@ export class AdamW {
     const names = Object.keys(state);
     const unknown = names.find((key) => !/^[mv]\../.test(key));
     expectThat(unknown === undefined, 'AdamW: state', 'only m.<name> and v.<name>', unknown);
-    const loaded = new Map<string, Moments>();
+    const loaded = new Map<string, Record<'m' | 'v', tf.Tensor>>();
     for (const name of new Set(names.map((key) => key.slice(2)))) {
       const [m, v] = [state[`m.${name}`], state[`v.${name}`]];
       if (!m || !v) throw new ArgumentError(`AdamW: state: expected ${m ? 'v' : 'm'}.${name} as well, got none`);
@@ -182,7 +214,8 @@ export class AdamW {
       loaded.set(name, { m, v });
     }
     this.dispose();
-    for (const [name, { m, v }] of loaded) this.moments.set(name, { m: tf.keep(m.clone()), v: tf.keep(v.clone()) });
+    for (const [name, { m, v }] of loaded)
+      this.moments.set(name, { m: tf.variable(m, false), v: tf.variable(v, false) });
     this.steps = stepCount;
   }
 
@@ -193,6 +226,27 @@ export class AdamW {
     this.steps = 0;
   }
 
+  private slots(
+    variables: Record<string, tf.Variable>,
+    gradients: Record<string, tf.Tensor>,
+    gradScale?: tf.Tensor,
+  ): [names: string[], slots: AdamWSlot[]] {
+    if (gradScale) {
+      expectDtype('AdamW', 'gradScale', gradScale, 'float32');
+      expectThat(gradScale.size === 1, 'AdamW: gradScale', 'a scalar', gradScale.shape);
+    }
+    const names = Object.keys(variables);
+    return [names, names.map((name) => this.slot(name, variables[name]!, gradients[name]))];
+  }
+
+  private updateComposed(slots: AdamWSlot[], rates: AdamWRates, gradScale?: tf.Tensor): void {
+    const { beta1, beta2, epsilon, tileValues } = this;
+    // One parameter after the other: none waits with its new values until all have theirs.
+    slots.forEach((slot, i) =>
+      renew(slot, adamWComposed(slot, i, { ...rates, beta1, beta2, epsilon }, { gradScale, tileValues })),
+    );
+  }
+
   private slot(name: string, variable: tf.Variable, gradient: tf.Tensor | undefined): AdamWSlot {
     if (!gradient) throw new ArgumentError(`AdamW: gradients: expected one for '${name}', got none`);
     expectDtype('AdamW', `'${name}'`, variable, 'float32');
@@ -200,12 +254,19 @@ export class AdamW {
     expectShape('AdamW', `the gradient of '${name}'`, gradient, variable.shape);
     let moments = this.moments.get(name);
     if (!moments) {
-      moments = { m: tf.keep(tf.zeros(variable.shape)), v: tf.keep(tf.zeros(variable.shape)) };
+      const zeros = () => tf.tidy(() => tf.variable(tf.zeros(variable.shape), false));
+      moments = { m: zeros(), v: zeros() };
       this.moments.set(name, moments);
     }
     expectShape('AdamW', `the moments of '${name}'`, moments.m, variable.shape);
     return { parameter: variable, gradient, ...moments };
   }
+}
+
+/** Hands a parameter and its moments their new values. */
+function renew({ parameter, m, v }: AdamWSlot, updated: [tf.Tensor, tf.Tensor, tf.Tensor]): void {
+  [parameter, m, v].forEach((variable, i) => variable.assign(updated[i]!));
+  tf.dispose(updated);
 }
 
 /** Updates all parameters in one kernel. @returns new parameters, then new m, then new v, in the order of `slots` */
@@ -227,9 +288,16 @@ function adamWFused(slots: AdamWSlot[], attributes: AdamWAttributes, gradScale?:
  * @returns the new parameter, m and v
  */
 export function adamWComposed(
-  { parameter, gradient, m, v }: AdamWSlot,
+  { parameter, gradient, m, v }: AdamWSlot<tf.Tensor>,
   index: number,
-  { keep, beta1, beta2, epsilon, stepSize, rootCorrection }: AdamWAttributes,
+  {
+    keep,
+    beta1,
+    beta2,
+    epsilon,
+    stepSize,
+    rootCorrection,
+  }: AdamWRates & Pick<AdamWAttributes, 'beta1' | 'beta2' | 'epsilon'>,
   { gradScale, tileValues }: { gradScale?: tf.Tensor; tileValues: number },
 ): [tf.Tensor, tf.Tensor, tf.Tensor] {
   const update = (...[ownParameter, ownGradient, ownM, ownV]: [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]) => {

@@ -14,6 +14,9 @@ import type {
 
 let lastFunction = 0;
 
+/** What tells the names of this copy of the module: a process may have loaded another, and TensorFlow is one for all. */
+const copy = process.hrtime.bigint().toString(36);
+
 /** A graph in the addon. */
 export class NativeGraph implements Graph {
   readonly #native: TensorFlowFunctions;
@@ -56,7 +59,7 @@ export class NativeGraph implements Graph {
   }
 
   toFunction({ name, inputs, outputs, effects = [] }: GraphFunctionOptions): string {
-    const unique = `${name}_${++lastFunction}`;
+    const unique = `${name}_${copy}_${++lastFunction}`;
     this.#native.tfGraphToFunction({
       graph: this.#graph,
       name: unique,

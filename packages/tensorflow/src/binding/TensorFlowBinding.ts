@@ -24,8 +24,12 @@ export interface Executor {
    */
   execute(operation: string, inputs: readonly OperationInput[], attributes?: Attributes): TensorHandle[];
 
-  /** The elements of a tensor, copied; waits until they are there. */
-  read(id: number): TensorData;
+  /**
+   * The elements of a tensor, copied; waits until they are there.
+   *
+   * @param reader who wants them, for an executor that refuses
+   */
+  read(id: number, reader?: string): TensorData;
 
   /** Lets go of a tensor. */
   delete(id: number): void;

@@ -1,3 +1,4 @@
+import type { Seed } from '@scmoe/tensor';
 import type * as tf from '@tensorflow/tfjs';
 
 /** Tensors of one micro-batch. Whoever asked for them disposes them. */
@@ -7,7 +8,7 @@ export type Batch = Record<string, tf.Tensor>;
 export interface LossContext {
   training: boolean;
   /** 32-bit seed of this micro-batch alone, for dropout; the same step of a resumed run gets the same one. */
-  seed: number;
+  seed: Seed;
   /** Makes losses that are no mean over tokens, such as those of routers, the losses of the whole step. */
   whole?: WholeStep;
   /** A pass ahead of the one that trains, for the sums of `whole` alone: whatever else hears of passes leaves it out. */

@@ -69,6 +69,7 @@ function following(plan: PlanChoice): Execution['overlap'] {
     stage: () => ({
       chunks: plan?.chunks ?? 1,
       expertChunks: plan?.expertChunks ?? 1,
+      ...(plan?.halves === 2 && { split: 'batch' as const }),
       plan: (operators) => (plan ? overlapped(plan.slot)(operators) : sequentialPlan(operators)),
     }),
   };
@@ -136,6 +137,7 @@ async function trace({ level, layer, plan }: Extract<Question, { ask: 'trace' }>
     mode: plan?.slot ?? 'off',
     chunks: plan?.chunks ?? 1,
     expertChunks: plan?.expertChunks ?? 1,
+    split: plan?.halves === 2 ? 'batch' : 'off',
     onStep: (events) => (spans = spansOf(events, world.rank)),
   });
   for (let i = 0; i < 2; i++) {

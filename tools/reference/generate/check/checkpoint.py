@@ -68,7 +68,7 @@ def watch(model):
         layer = re.search(r"(?:layers|h)\.(\d+)(?:\.(.+))?$", name)
         if layer and not layer[2]:
             note(module, {f"layer{layer[1]}": lambda args, out: out[0]})
-        elif layer and re.search("Top[kK]Router$", type(module).__name__):
+        elif layer and re.search("(Top[kK]Router|MoEV1Gate)$", type(module).__name__):
             moe = f"moe{layer[1]}"
             note(module, {f"{moe}.weights": lambda args, out: out[1], f"{moe}.experts": lambda args, out: out[2]})
             whole = model.get_submodule(name.rsplit(".", 1)[0])

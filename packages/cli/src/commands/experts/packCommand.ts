@@ -5,9 +5,12 @@ import { Command } from 'commander';
 export function packCommand(terminal: Terminal): Command {
   return new Command('pack')
     .description(
-      'Packs the experts of a checkpoint so that each is one read, for `--expert-store` of serve, generate and eval.',
+      'Packs the experts of a model so that each is one read, for `--expert-store` of serve, generate and eval.',
     )
-    .argument('<checkpoint>', 'checkpoint or run folder; it stays as it is, and is needed for all but the experts')
+    .argument(
+      '<checkpoint>',
+      'checkpoint or run folder, or a folder of Hugging Face transformers; it stays as it is, and is needed for all but the experts',
+    )
     .requiredOption('-o, --out <folder>', 'folder to write, which must not exist')
     .action(async (checkpoint: string, { out }: { out: string }) => {
       // Here and not above: the other commands need no tensors.

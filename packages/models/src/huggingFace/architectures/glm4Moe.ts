@@ -30,7 +30,7 @@ export const glm4Moe = gptArchitecture({
   writeConfig(config) {
     const { attentionBias, qkNorm } = backboneOf(config);
     expectThat(attentionBias !== true, 'attentionBias', '"qkv" or false', attentionBias);
-    expectThat(qkNorm !== 'whole', 'qkNorm', 'perHead or none', qkNorm);
+    expectThat(qkNorm === 'perHead' || qkNorm === 'none', 'qkNorm', 'perHead or none', qkNorm);
     return {
       ...writeLlamaLike(config, { qkNorm: null }, { partialRotary: 0.5 }),
       ...writeBiasedExperts(config),

@@ -40,6 +40,6 @@ export function gptArchitecture(family: GptFamily): Architecture<GptConfig, Gpt>
       isTied: ({ tiedEmbeddings }) => tiedEmbeddings === true,
       untied: (config) => ({ ...config, tiedEmbeddings: false }),
     },
-    create: (config, parameters, { experts }) => new Gpt(config, { parameters, experts }),
+    create: (config, parameters, options) => new Gpt(config, { parameters, ...options }),
   };
 }

@@ -23,6 +23,8 @@ export interface LlamaLikeDefaults {
   ropeIgnored?: readonly string[];
   norm?: NormKind;
   tied?: boolean;
+  /** Whether angles may be those of `dynamic` with an `alpha` (Hunyuan). */
+  hasRopeAlpha?: boolean;
   /** Key of the MLP's width. */
   ffnKey?: string;
 }
@@ -45,7 +47,10 @@ export function readLlamaLike(config: ConfigReader, defaults: LlamaLikeDefaults)
     sequenceLength: config.integer('max_position_embeddings'),
     ffnHidden: config.integer(defaults.ffnKey ?? 'intermediate_size'),
     positionEncoding: 'rotary',
-    ...ropeOptionsOf(readRope(config, { theta, partial, scaling, ignored }), headSize),
+    ...ropeOptionsOf(
+      readRope(config, { theta, partial, scaling, ignored, ...(defaults.hasRopeAlpha && { headSize }) }),
+      headSize,
+    ),
     tiedEmbeddings: config.boolean('tie_word_embeddings', defaults.tied ?? false),
     norm: defaults.norm ?? 'rms',
     normEpsilon: config.positive('rms_norm_eps', defaults.normEpsilon),

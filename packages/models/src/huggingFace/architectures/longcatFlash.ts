@@ -24,7 +24,7 @@ export const longcatFlash: Architecture<LongcatFlashConfig, LongcatFlash> = {
   specs: longcatFlashSpecs,
   rules: () => rules,
   published: (folder) => splitExperts(folder, { gate: 'gate_proj', up: 'up_proj', down: 'down_proj' }),
-  create: (config, parameters, { experts }) => new LongcatFlash(config, { parameters, experts }),
+  create: (config, parameters, options) => new LongcatFlash(config, { parameters, ...options }),
 
   // Zero-computation experts have weights in the file that nothing reads, as have a bias of the router that is never
   // added and a head that predicts the token after the next. Older versions saved rotary frequencies.

@@ -12,6 +12,15 @@ export interface RopeSettings {
   scaling?: RopeScalingConfig;
 }
 
+/** What a family has of rotary positions where its configuration says nothing. */
+interface RopeDefaults {
+  theta: number;
+  partial?: number;
+  scaling?: RopeScalingConfig;
+  headSize?: number;
+  ignored?: readonly string[];
+}
+
 /** Names of the settings of scaled angles, in configurations and here. */
 const scalingNames = {
   linear: { factor: 'factor' },
@@ -38,17 +47,14 @@ const scalingNames = {
  * `partial_rotary_factor` stood at the top, beside `rope_scaling`, which in transformers 5 takes the place of the whole
  * `rope_parameters` where it is not null. What is within goes before what is at the top.
  *
- * @param defaults what the family has where nothing is said, also of scaled angles; `ignored` are settings without effect on text
+ * @param defaults what the family has where nothing is said, also of scaled angles; with `headSize`, angles may be those of
+ *   `dynamic` with an `alpha`, which are plain ones of another base, theta alpha^(D / (D - 2)); `ignored` are settings without
+ *   effect on text
  * @throws PretrainedError naming the key, and what in it is not known
  */
 export function readRope(
   config: ConfigReader,
-  {
-    theta,
-    partial = 1,
-    scaling,
-    ignored = [],
-  }: { theta: number; partial?: number; scaling?: RopeScalingConfig; ignored?: readonly string[] },
+  { theta, partial = 1, scaling, headSize, ignored = [] }: RopeDefaults,
 ): RopeSettings {
   const atTop = {
     theta: config.positive('rope_theta', theta),
@@ -65,6 +71,10 @@ export function readRope(
     partial: positive(config, key, 'partial_rotary_factor', part) ?? atTop.partial,
   };
   const kind = rope_type ?? type ?? 'default';
+  const alpha =
+    kind === 'dynamic' && headSize !== undefined ? positive(config, key, 'alpha', rest['alpha']) : undefined;
+  // Hunyuan's: one base for all lengths, which says what other settings would.
+  if (alpha !== undefined) return { ...found, theta: found.theta * alpha ** (headSize! / (headSize! - 2)) };
   const set = Object.entries(rest).filter(([name, value]) => value !== null && !ignored.includes(name));
   if (kind === 'default') {
     if (set.length > 0) config.fail(key, `expected no ${set.map(([name]) => name).join(', ')} for rope_type "default"`);

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import {
   openSafetensors,
   type ElementRange,
+  type ReadMemory,
   type SafetensorsDtype,
   type SafetensorsFile,
   type StoredTensor,
@@ -21,8 +22,12 @@ export interface PretrainedFolder {
   readonly config: JsonObject;
   /** Type and shape of every tensor. */
   readonly tensors: ReadonlyMap<string, { dtype: SafetensorsDtype; shape: readonly number[] }>;
-  /** Reads one tensor, or of its elements, in row-major order, those of a range. */
-  read(name: string, elements?: ElementRange): Promise<StoredTensor>;
+  /**
+   * Reads one tensor, or of its elements, in row-major order, those of a range.
+   *
+   * @param memory gives memory that may be read into, which the result may have then; what is made of several has its own
+   */
+  read(name: string, elements?: ElementRange, memory?: ReadMemory): Promise<StoredTensor>;
   close(): Promise<void>;
 }
 
@@ -44,10 +49,10 @@ export async function openFolder(path: string): Promise<PretrainedFolder> {
     const owners = ownersOf(path, files);
     if (weightMap) checkWeightMap(path, weightMap, owners);
     const tensors = new Map(files.flatMap(({ entries }) => entries.map((entry) => [entry.name, entry] as const)));
-    const read = (name: string, elements?: ElementRange) => {
+    const read = (name: string, elements?: ElementRange, memory?: ReadMemory) => {
       const file = owners.get(name);
       if (!file) throw new PretrainedError(`${path}: there is no tensor '${name}'`);
-      return file.read(name, elements);
+      return file.read(name, elements, memory);
     };
     return { path, config, tensors, read, close };
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { ElementRange, SafetensorsDtype, StoredTensor } from '@scmoe/tensor';
+import type { ElementRange, ReadMemory, SafetensorsDtype, StoredTensor } from '@scmoe/tensor';
 
 import type { PretrainedFolder } from './openFolder.js';
 
@@ -6,7 +6,7 @@ import type { PretrainedFolder } from './openFolder.js';
 export interface ViewedTensor {
   dtype: SafetensorsDtype;
   shape: readonly number[];
-  read(elements?: ElementRange): Promise<StoredTensor>;
+  read(elements?: ElementRange, memory?: ReadMemory): Promise<StoredTensor>;
 }
 
 /** The same folder with other tensors: under other names, in other pieces. It shares the files of the one that it shows. */
@@ -14,7 +14,7 @@ export function viewFolder(folder: PretrainedFolder, tensors: ReadonlyMap<string
   return {
     ...folder,
     tensors,
-    read: (name, elements) => tensors.get(name)?.read(elements) ?? folder.read(name, elements),
+    read: (name, elements, memory) => tensors.get(name)?.read(elements, memory) ?? folder.read(name, elements, memory),
   };
 }
 
@@ -22,7 +22,7 @@ export function viewFolder(folder: PretrainedFolder, tensors: ReadonlyMap<string
 export function tensorsOf(folder: PretrainedFolder): Map<string, ViewedTensor> {
   const viewed = [...folder.tensors].map(([name, { dtype, shape }]): [string, ViewedTensor] => [
     name,
-    { dtype, shape, read: (elements) => folder.read(name, elements) },
+    { dtype, shape, read: (elements, memory) => folder.read(name, elements, memory) },
   ]);
   return new Map(viewed);
 }

@@ -1,6 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 
-import type { ElementRange, StoredTensor } from '@scmoe/tensor';
+import type { ElementRange, ReadMemory, StoredTensor } from '@scmoe/tensor';
 
 import { PretrainedError } from '../PretrainedError.js';
 import { elementTypes, type ElementType } from './elementTypes.js';
@@ -12,7 +12,7 @@ export interface GgufTensor {
   readonly shape: readonly number[];
   readonly type: ElementType;
   /** Reads all of its elements, or in row-major order those of a range. */
-  readonly read: (elements?: ElementRange) => Promise<StoredTensor>;
+  readonly read: (elements?: ElementRange, memory?: ReadMemory) => Promise<StoredTensor>;
 }
 
 /** The files of one model in GGUF, whose headers were read. Close them. */
@@ -90,8 +90,8 @@ async function tensorsIn(path: string, file: FileHandle, { tensorInfos, start }:
       throw new PretrainedError(`${path}: '${name}': expected rows of whole blocks, got (${shape.join(', ')})`);
     if (begin + (count / type.elements) * type.bytes > size)
       throw new PretrainedError(`${path}: the file ends within '${name}'`);
-    const read = async (elements: ElementRange = { begin: 0, count }) => {
-      const data = await readElements(file, type, begin, elements);
+    const read = async (elements: ElementRange = { begin: 0, count }, memory?: ReadMemory) => {
+      const data = await readElements(file, type, begin, { ...elements, memory });
       return { dtype: type.dtype, shape: elements.count === count ? [...shape] : [elements.count], data };
     };
     return { name, shape, type, read };
@@ -103,15 +103,16 @@ async function readElements(
   file: FileHandle,
   type: ElementType,
   start: number,
-  { begin, count }: ElementRange,
+  { begin, count, memory = (bytes) => new ArrayBuffer(bytes) }: ElementRange & { memory: ReadMemory | undefined },
 ): Promise<StoredTensor['data']> {
   const first = Math.floor(begin / type.elements);
   const end = Math.ceil((begin + count) / type.elements);
-  const bytes = new Uint8Array((end - first) * type.bytes);
+  const length = (end - first) * type.bytes;
+  const bytes = new Uint8Array(memory(length), 0, length);
   for (let done = 0; done < bytes.length;) {
     // A single system call reads less than 2 GiB.
-    const length = Math.min(2 ** 30, bytes.length - done);
-    const { bytesRead } = await file.read(bytes, done, length, start + first * type.bytes + done);
+    const part = Math.min(2 ** 30, bytes.length - done);
+    const { bytesRead } = await file.read(bytes, done, part, start + first * type.bytes + done);
     if (bytesRead === 0) throw new PretrainedError('the file was cut short while it was read');
     done += bytesRead;
   }

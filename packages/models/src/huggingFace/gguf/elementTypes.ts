@@ -8,7 +8,7 @@ export interface ElementType {
   readonly dtype: 'F32' | 'F16' | 'BF16';
   readonly elements: number;
   readonly bytes: number;
-  /** The numbers of whole blocks. `bytes` begins a buffer of its own. */
+  /** The numbers of whole blocks. `bytes` begins its buffer. */
   decode(bytes: Uint8Array): StoredTensor['data'];
 }
 
@@ -22,23 +22,29 @@ const plain = (name: ElementType['dtype'], bytes: number, decode: ElementType['d
 
 /** The types that are read, by their number in `ggml.h`; others are refused by that number. */
 export const elementTypes: Readonly<Record<number, ElementType>> = {
-  0: plain('F32', 4, (bytes) => new Float32Array(bytes.buffer)),
-  1: plain('F16', 2, (bytes) => new Uint16Array(bytes.buffer)),
-  30: plain('BF16', 2, (bytes) => new Uint16Array(bytes.buffer)),
+  0: plain('F32', 4, ({ buffer, length }) => new Float32Array(buffer, 0, length / 4)),
+  1: plain('F16', 2, halves),
+  30: plain('BF16', 2, halves),
   8: { name: 'Q8_0', dtype: 'F32', elements: 32, bytes: 34, decode: decodeQ8 },
   39: { name: 'MXFP4', dtype: 'F32', elements: 32, bytes: 17, decode: decodeMxfp4 },
 };
+
+function halves({ buffer, length }: Uint8Array): Uint16Array {
+  return new Uint16Array(buffer, 0, length / 2);
+}
 
 /** Blocks of a half-precision scale and 32 signed bytes. */
 function decodeQ8(bytes: Uint8Array): Float32Array {
   const blocks = bytes.length / 34;
   const view = new DataView(bytes.buffer);
-  const bits = Uint16Array.from({ length: blocks }, (_, block) => view.getUint16(34 * block, true));
+  const bits = new Uint16Array(blocks);
+  for (let block = 0; block < blocks; block++) bits[block] = view.getUint16(34 * block, true);
   const scales = toFloat32({ dtype: 'F16', shape: [blocks], data: bits });
   const codes = new Int8Array(bytes.buffer);
   const values = new Float32Array(32 * blocks);
   for (let block = 0, at = 0; block < blocks; block++) {
-    const [scale, first] = [scales[block]!, 34 * block + 2];
+    const scale = scales[block]!;
+    const first = 34 * block + 2;
     for (let i = 0; i < 32; i++) values[at++] = codes[first + i]! * scale;
   }
   return values;
@@ -49,7 +55,8 @@ function decodeMxfp4(bytes: Uint8Array): Float32Array {
   const blocks = bytes.length / 17;
   const values = new Float32Array(32 * blocks);
   for (let block = 0; block < blocks; block++) {
-    const [first, at] = [17 * block, 32 * block];
+    const first = 17 * block;
+    const at = 32 * block;
     const scale = 2 ** (bytes[first]! - 127);
     for (let i = 0; i < 16; i++) {
       const pair = bytes[first + 1 + i]!;

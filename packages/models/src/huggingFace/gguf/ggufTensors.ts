@@ -1,4 +1,4 @@
-import { toFloat32, type ElementRange } from '@scmoe/tensor';
+import { toFloat32, type ElementRange, type ReadMemory } from '@scmoe/tensor';
 
 import { PretrainedError } from '../PretrainedError.js';
 import { rangeOfMatrices, transposeInto } from '../layouts/matrices.js';
@@ -59,6 +59,12 @@ export function viewTensors(
   const viewed = new Map<string, ViewedTensor>();
   for (const [name, tensor] of tensors) {
     if (name === 'rope_freqs.weight') continue;
+    // A layer that predicts a further token has them; it is left out as a whole.
+    const nextn = /^blk\.(\d+)\.nextn\.(.+)$/.exec(name);
+    if (nextn) {
+      viewed.set(`model.layers.${nextn[1]}.${nextn[2]}`, plainView(tensor));
+      continue;
+    }
     const [, layer, part, kind] = /^blk\.(\d+)\.(\w+)\.(weight|bias)$/.exec(name) ?? [];
     const add = (theirs: string, view: ViewedTensor) => viewed.set(`model.layers.${layer}.${theirs}`, view);
     const other = (suffix: string) => {
@@ -111,14 +117,15 @@ function fusedView(path: string, gate: GgufTensor, up: GgufTensor): ViewedTensor
   const shape = [...gate.shape.slice(0, -2), 2 * rows, columns];
   const all = shape.reduce((product, axis) => product * axis, 1);
   const { dtype } = gate.type;
-  const read = async ({ begin, count }: ElementRange = { begin: 0, count: all }) => {
+  const read = async ({ begin, count }: ElementRange = { begin: 0, count: all }, memory?: ReadMemory) => {
     const parts: Float32Array[] = [];
     for (let at = begin; at < begin + count;) {
       const [half, inside] = [Math.floor(at / size), at % size];
       const length = Math.min(size - inside, begin + count - at);
       const source = half % 2 === 0 ? gate : up;
       const range = { begin: Math.floor(half / 2) * size + inside, count: length };
-      const stored = await source.read(range);
+      // The one part there is may lie in the memory that is offered; of several each has its own.
+      const stored = await source.read(range, length === count ? memory : undefined);
       if (length === count) return { ...stored, shape: [count] };
       parts.push(toFloat32(stored));
       at += length;

@@ -1,4 +1,4 @@
-import { toFloat32, type ElementRange } from '@scmoe/tensor';
+import { toFloat32, type ElementRange, type ReadMemory } from '@scmoe/tensor';
 
 import type { JsonObject, PretrainedFolder } from '../folder/openFolder.js';
 import { PretrainedError } from '../PretrainedError.js';
@@ -22,10 +22,10 @@ export async function openGguf(path: string): Promise<PretrainedFolder> {
     const config = await configOf(path, files, metadata, architecture);
     const heads = { q: metadata.integer('attention.head_count'), k: config['num_key_value_heads'] as number };
     const tensors = viewTensors(path, files.tensors, architecture, heads);
-    const read = (name: string, elements?: ElementRange) => {
+    const read = (name: string, elements?: ElementRange, memory?: ReadMemory) => {
       const tensor = tensors.get(name);
       if (!tensor) throw new PretrainedError(`${path}: there is no tensor '${name}'`);
-      return tensor.read(elements);
+      return tensor.read(elements, memory);
     };
     return { path, config, tensors, read, close: files.close };
   } catch (error) {

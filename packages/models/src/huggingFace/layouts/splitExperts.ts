@@ -1,4 +1,4 @@
-import type { ElementRange, StoredTensor } from '@scmoe/tensor';
+import type { ElementRange, ReadMemory, StoredTensor } from '@scmoe/tensor';
 
 import type { PretrainedFolder } from '../folder/openFolder.js';
 import { tensorsOf, viewFolder, type ViewedTensor } from '../folder/viewFolder.js';
@@ -31,9 +31,9 @@ export function splitExperts(folder: PretrainedFolder, names: ExpertNames): Pret
       parts.forEach((part, i) => {
         const begin = (expert * parts.length + i) * size;
         const shape = [rows / parts.length, columns];
-        const read = async (elements?: ElementRange): Promise<StoredTensor> => {
+        const read = async (elements?: ElementRange, memory?: ReadMemory): Promise<StoredTensor> => {
           const range = { begin: begin + (elements?.begin ?? 0), count: elements?.count ?? size };
-          const stored = await folder.read(name, range);
+          const stored = await folder.read(name, range, memory);
           return elements ? stored : { ...stored, shape };
         };
         const piece: ViewedTensor = { dtype, shape, read };

@@ -1,14 +1,16 @@
-import { toFloat32, toWeightFormat, type WeightFormat } from '@scmoe/tensor';
+import { tensorOver, toWeightFormat, type ReadMemory, type WeightFormat } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { PretrainedFolder } from '../folder/openFolder.js';
 import { PretrainedError } from '../PretrainedError.js';
-import { splitColumns } from './columns.js';
 import type { TensorLink, TensorPlace } from './linkTensors.js';
+import { placeTensor } from './placeTensor.js';
 
 export interface ImportOptions {
   /** Names in the checkpoint that are neither needed nor an error. */
   isUnused?: (name: string) => boolean;
+  /** Tensors that have to be there and are not read. */
+  unread?: readonly TensorLink[];
   /**
    * Prefix of all names in the checkpoint, where they may also be written without it (as a bare backbone was saved).
    */
@@ -26,29 +28,33 @@ export interface ImportOptions {
 export async function importTensors(
   folder: PretrainedFolder,
   links: readonly TensorLink[],
-  { isUnused = () => false, prefix = '', formatOf = () => 'float32' }: ImportOptions = {},
+  { isUnused = () => false, unread = [], prefix = '', formatOf = () => 'float32' }: ImportOptions = {},
 ): Promise<Record<string, tf.Tensor>> {
   const place = (name: string) => (folder.tensors.has(name) ? name : name.slice(startsWith(name, prefix)));
-  checkTensors(folder, links, { isUnused, place });
+  checkTensors(folder, [...links, ...unread], { isUnused, place });
   const tensors: Record<string, tf.Tensor> = {};
   try {
+    const scratch = scratchMemory();
     for (const link of links) {
-      const parts: tf.Tensor[] = [];
-      for (const theirs of link.theirs) {
-        const [length = 1, ...rest] = theirs.shape;
-        const size = rest.reduce((product, axis) => product * axis, 1);
+      const targets = link.ours.map(({ shape }) => new Float32Array(sizeOf(shape)));
+      // What lies in both as it is needs no other memory than its own.
+      const isSame = !link.stacked && !link.transposed && link.ours.length === 1;
+      for (const [index, { name, shape }] of link.theirs.entries()) {
+        const [length = 1, ...rest] = shape;
+        const size = sizeOf(rest);
         // Of stacked experts no others are read than those that are here.
         const { first, count } = link.part ?? { first: 0, count: length };
         const elements = link.part && { begin: first * size, count: count * size };
-        const data = toFloat32(await folder.read(place(theirs.name), elements));
-        parts.push(tf.tensor(data, [count, ...rest], 'float32'));
+        const own = targets[0]!.buffer;
+        const memory = (bytes: number) => (isSame && bytes === own.byteLength ? own : scratch(bytes));
+        placeTensor(link, index, await folder.read(place(name), elements, memory), targets);
       }
-      for (const [name, tensor] of Object.entries(toOurs(link, parts))) {
+      for (const [k, { name, shape }] of link.ours.entries()) {
+        const tensor = tensorOver(targets[k]!, shape);
         const format = formatOf(name, tensor);
         tensors[name] = format === 'float32' ? tensor : toWeightFormat(tensor, format);
         if (tensors[name] !== tensor) tensor.dispose();
       }
-      tf.dispose(parts);
     }
   } catch (error) {
     tf.dispose(tensors);
@@ -57,26 +63,14 @@ export async function importTensors(
   return tensors;
 }
 
-/** Theirs, one or one for each expert, in our names and layout. */
-function toOurs({ ours, stacked, transposed, groups }: TensorLink, theirs: tf.Tensor[]): Record<string, tf.Tensor> {
-  return tf.tidy(() => {
-    const sizes = ours.map(({ shape }) => shape.at(-1)!);
-    const columns = sizes.reduce((sum, size) => sum + size, 0);
-    const leading = stacked ? [] : ours[0]!.shape.slice(0, -2);
-    const oriented = theirs.map((tensor) =>
-      transposed ? swapped(tf.reshape(tensor, [...leading, columns, -1])) : tensor,
-    );
-    const whole = stacked ? tf.stack(oriented) : oriented[0]!;
-    if (ours.length === 1) return { [ours[0]!.name]: tf.reshape(whole, [...ours[0]!.shape]) };
-    const split = splitColumns(whole, sizes, groups);
-    return Object.fromEntries(ours.map(({ name }, i) => [name, split[i]!]));
-  });
+/** Memory that is used again for each tensor, and grows to the largest. */
+function scratchMemory(): ReadMemory {
+  let memory = new ArrayBuffer(0);
+  return (bytes) => (memory.byteLength >= bytes ? memory : (memory = new ArrayBuffer(bytes)));
 }
 
-/** The last two axes in each other's place. */
-function swapped(x: tf.Tensor): tf.Tensor {
-  const axes = x.shape.map((_, axis) => axis);
-  return tf.transpose(x, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, axis) => product * axis, 1);
 }
 
 function checkTensors(

@@ -1,4 +1,11 @@
-import { openExpertStore, openLanguageModel, storedExperts, type ExpertStore, type Prefetch } from '@scmoe/experts';
+import {
+  openExpertStore,
+  openLanguageModel,
+  storedExperts,
+  type ExpertStore,
+  type ExpertStoreOptions,
+  type Prefetch,
+} from '@scmoe/experts';
 import type { openStoredExperts } from '@scmoe/experts';
 import type { ExpertSource } from '@scmoe/layer';
 import type { Gpt, ModelExpertSource } from '@scmoe/models';
@@ -21,7 +28,10 @@ export async function openStored(
     name,
     prefetch,
     ...options
-  }: { name: string; prefetch: Prefetch; cacheBytes: number; maxBytesPerSecond?: number; direct?: boolean },
+  }: { name: string; prefetch: Prefetch } & Pick<
+    ExpertStoreOptions,
+    'cacheBytes' | 'policy' | 'maxBytesPerSecond' | 'direct'
+  >,
 ): Promise<StoreContender> {
   const store = await openExpertStore(packed, options);
   const { model } = (await openLanguageModel(stored, { expertSource: storedExperts(store, { prefetch }) }))!;

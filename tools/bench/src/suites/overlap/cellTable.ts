@@ -7,7 +7,7 @@ import type { LayerName } from './layers.js';
 import { computeKey, stepKey, type Steps } from './measureCell.js';
 import type { Mode } from './OverlapShape.js';
 import { candidatesOf, chosenPlan, communicationMs, predictedMs } from './plans.js';
-import { rows, type Row } from './rows.js';
+import { rowsOf, type Row } from './rows.js';
 
 const header = [
   'layer',
@@ -36,7 +36,7 @@ export function cellTable(steps: Steps, costs: MeasuredCosts, mode: Mode): strin
   };
   const baseline = msOf(stepKey('top2', null));
   const isRepeated = (row: Row) => row.schedule === 'chunked' && describeCut(chosenPlan(row, costs, mode) ?? {}) === '';
-  const cells = rows
+  const cells = rowsOf(costs)
     .filter((row) => !isRepeated(row))
     .map((row) => {
       const { name, layer, schedule } = row;

@@ -15,6 +15,7 @@ export const benchLayers = {
   pos1: { graph: 'pos1', topK: 1 },
   pos2: { graph: 'pos2', topK: 1 },
   pos3: { graph: 'pos3', topK: 1 },
+  farskip: { graph: 'farskip', topK: 1 },
   scmoe2: { graph: 'pos2', topK: 2 },
   longcat: { graph: 'longcat', topK: 1 },
 } as const satisfies Record<string, BenchLayer>;

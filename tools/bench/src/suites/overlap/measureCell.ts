@@ -2,10 +2,10 @@ import type { MeasuredCosts, PlanChoice } from '@scmoe/scheduler';
 
 import { alternate, type Timed } from '../../alternate.js';
 import type { RankGroup } from '../../ranks/RankGroup.js';
-import { layerNames, type LayerName } from './layers.js';
+import type { LayerName } from './layers.js';
 import type { Level, Mode } from './OverlapShape.js';
 import { candidatesOf, chosenPlan } from './plans.js';
-import { rows } from './rows.js';
+import { layersOf, rowsOf } from './rows.js';
 
 /** Seconds of single steps by what ran: see `stepKey` and `computeKey`. */
 export type Steps = ReadonlyMap<string, readonly number[]>;
@@ -35,8 +35,8 @@ export async function measureCell(
   // A layer's steps come one after the other: what is subtracted was taken as near as can be.
   const chosen: Timed[] = [];
   const all: Timed[] = [];
-  for (const layer of layerNames) {
-    const own = rows.filter((row) => row.layer === layer);
+  for (const layer of layersOf(costs)) {
+    const own = rowsOf(costs).filter((row) => row.layer === layer);
     const unique = new Map<string, Timed>([[computeKey(layer), timed(computeKey(layer), layer, null, false)]]);
     const add = (plan: PlanChoice) => unique.set(stepKey(layer, plan), timed(stepKey(layer, plan), layer, plan, true));
     for (const row of own) add(chosenPlan(row, costs, mode));

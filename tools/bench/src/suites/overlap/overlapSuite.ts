@@ -8,7 +8,7 @@ import { table } from '../../table.js';
 import { calibrate, type CalibratedRate } from './calibrate.js';
 import { cellTable } from './cellTable.js';
 import { drawSteps, type DrawnStep } from './drawSteps.js';
-import { layerNames } from './layers.js';
+import type { LayerName } from './layers.js';
 import { measureCell } from './measureCell.js';
 import type { Level, Mode, OverlapShape } from './OverlapShape.js';
 import { peerContenders, peerProgram, peerTable } from './peer.js';
@@ -24,6 +24,8 @@ export interface OverlapSuiteOptions {
   /** Shares of communication in the standard top-2 layer, to which the lab's rate is set. */
   shares: readonly number[];
   levels: readonly Level[];
+  /** What is compared; top2 and pos2 among them. */
+  layers: readonly LayerName[];
   rounds: number;
   /** A Python that has PyTorch, for the peer. */
   python: string | undefined;
@@ -42,7 +44,7 @@ export interface OverlapSection {
 /** The headline table: every layer and plan, at every share, as a pair and as a whole model, in training and inference. */
 export async function* overlapSuite(
   lab: NetworkLab,
-  { shape, shares, levels, rounds, python }: OverlapSuiteOptions,
+  { shape, shares, levels, layers, rounds, python }: OverlapSuiteOptions,
 ): AsyncGenerator<OverlapSection> {
   const ranks = Array.from({ length: lab.ranks }, (_, rank) => rank);
   const start = (command: string, args: readonly string[]) =>
@@ -62,13 +64,14 @@ export async function* overlapSuite(
       const percent = `${Math.round(100 * target)} %`;
       const what = level === 'pair' ? 'Block pair' : `Model of ${shape.pairs} pairs`;
       const costs = await profileLayers(group, level, shape, {
+        layers,
         steps: profiledSteps,
         ranks: lab.ranks,
         title: `${what.toLowerCase()} at a communication share of ${percent}`,
       });
       yield* cells({ level, target, costs, title: `${what}, share ${percent}` });
     }
-    for (const layer of layerNames) await group.ask(JSON.stringify({ ask: 'forget', level, layer }));
+    for (const layer of layers) await group.ask(JSON.stringify({ ask: 'forget', level, layer }));
   }
   await group.stop();
   await peer?.stop();

@@ -4,6 +4,7 @@ import {
   predictPair,
   type MeasuredCosts,
   measuredMachine,
+  uncut,
   type PlanChoice,
 } from '@scmoe/scheduler';
 
@@ -18,9 +19,10 @@ const maxChunks = 4;
 export function candidatesOf({ layer, schedule }: Row): PlanChoice[] {
   if (schedule === 'sequential') return [null];
   if (schedule === 'chunked') return [];
-  if (schedule === 'pipelined') return pipelinedCuts.map((cut) => ({ slot: 0, ...cut }));
+  if (schedule === 'pipelined') return pipelinedCuts.map((cut) => ({ slot: 0, ...uncut, ...cut }));
   const { numSlots } = stageGraph(benchLayers[layer].graph);
-  return Array.from({ length: numSlots }, (_, slot) => ({ slot, chunks: 1, expertChunks: 1 }));
+  const halves = schedule === 'split' ? 2 : 1;
+  return Array.from({ length: numSlots }, (_, slot) => ({ slot, ...uncut, halves }));
 }
 
 const pipelinedCuts = [
@@ -38,8 +40,10 @@ export function chosenPlan({ layer, schedule }: Row, costs: MeasuredCosts, mode:
     stageGraph(graph),
     mode === 'infer' ? { forward } : { forward, backward },
     {
-      maxChunks: schedule === 'overlapped' ? 1 : maxChunks,
+      // Halves in four chunks are eight messages each way.
+      maxChunks: schedule === 'overlapped' ? 1 : schedule === 'split' ? 2 : maxChunks,
       expertsPerRank: schedule === 'overlapped' ? 1 : costs.expertsPerRank,
+      ...(schedule === 'split' && { fixed: { halves: 2 }, ...ofHalves(costs) }),
       expertOverhead: costs.expertChunkOverhead,
       numTokens: costs.tokensPerRank,
       overhead: costs.chunkOverhead,
@@ -47,7 +51,13 @@ export function chosenPlan({ layer, schedule }: Row, costs: MeasuredCosts, mode:
   );
   const best = mode === 'infer' ? alone : mirrored;
   // Where nothing is gained, the choice is the sequential plan.
-  return best.kind === 'sequential' ? null : { slot: best.slot, chunks: best.chunks, expertChunks: best.expertChunks };
+  if (best.kind === 'sequential') return null;
+  return { slot: best.slot, chunks: best.chunks, expertChunks: best.expertChunks, halves: best.halves };
+}
+
+/** A capacity is counted over both halves. */
+function ofHalves({ halfOverhead }: MeasuredCosts) {
+  return { jointGate: true, ...(halfOverhead && { halfOverhead }) };
 }
 
 /** Step time of a row under a plan in ms, by the simulator. */
@@ -57,6 +67,7 @@ export function predictedMs({ name, layer }: Row, plan: PlanChoice, costs: Measu
   const { stepMs } = predictPair(measuredMachine(costs), contender, mode, {
     numTokens: costs.tokensPerRank,
     ...(plan && { plan }),
+    jointGate: true,
   });
   return stepMs * costs.pairs;
 }

@@ -1,24 +1,25 @@
-import type { MeasuredCosts, MeasuredStage, OperatorCosts } from '@scmoe/scheduler';
+import { uncut, type MeasuredCosts, type MeasuredStage, type OperatorCosts } from '@scmoe/scheduler';
 
 import type { RankGroup } from '../../ranks/RankGroup.js';
 import { chunkOverhead } from './chunkOverhead.js';
-import { benchLayers, layerNames } from './layers.js';
+import { halfOverhead } from './halfOverhead.js';
+import { benchLayers, type LayerName } from './layers.js';
 import type { Level, OverlapShape } from './OverlapShape.js';
 import type { ProfileAnswer } from './protocol.js';
 
-/** Times of all layers' operators on the lab as it is: what the scheduler chooses by and `scmoe simulate` reads. */
+/** Times of the layers' operators on the lab as it is: what the scheduler chooses by and `scmoe simulate` reads. */
 export async function profileLayers(
   group: RankGroup,
   level: Level,
   shape: OverlapShape,
-  { steps, title, ranks }: { steps: number; title: string; ranks: number },
+  { layers, steps, title, ranks }: { layers: readonly LayerName[]; steps: number; title: string; ranks: number },
 ): Promise<MeasuredCosts> {
   const pairs = level === 'pair' ? 1 : shape.pairs;
   const passes: MeasuredStage[][] = [];
   // In turn, so that whatever disturbs one for a while does not disturb it twice.
   for (let pass = 0; pass < (level === 'pair' ? 2 : 1); pass++) {
     passes.push([]);
-    for (const name of layerNames) {
+    for (const name of layers) {
       const question = JSON.stringify({ ask: 'profile', level, layer: name, steps });
       const { layers: times, outsideMs } = (await group.ask<ProfileAnswer>(question))[0]!;
       const { graph, topK } = benchLayers[name];
@@ -28,17 +29,18 @@ export async function profileLayers(
   }
   const stages = passes.reduce((a, b) => a.map((stage, i) => quickest(stage, b[i]!)));
   const expertsPerRank = shape.numExperts / ranks;
-  const whole = stages[layerNames.indexOf('top2')]!.forward;
+  const whole = stages[layers.indexOf('top2')]!.forward;
   return {
     format: 'scmoe-measured-costs',
     title,
     pairs,
     tokensPerRank: shape.batchSize * shape.sequenceLength,
-    chunkOverhead: await chunkOverhead(group, level, whole, { cut: { chunks: 4, expertChunks: 1 }, steps }),
+    chunkOverhead: await chunkOverhead(group, level, whole, { cut: { ...uncut, chunks: 4 }, steps }),
     expertChunkOverhead: await chunkOverhead(group, level, whole, {
-      cut: { chunks: 1, expertChunks: expertsPerRank },
+      cut: { ...uncut, expertChunks: expertsPerRank },
       steps,
     }),
+    halfOverhead: await halfOverhead(group, level, whole, { steps }),
     expertsPerRank,
     stages,
   };

@@ -31,9 +31,9 @@ export function modelSubject(name: LayerName, shape: OverlapShape, experts: Expe
 function gpt(name: Exclude<LayerName, 'longcat'>, shape: OverlapShape, experts: ExpertShard): Gpt {
   const { graph, topK } = benchLayers[name];
   const { dModel, numHeads, ffnHidden, sequenceLength, vocabSize, pairs, numExperts, capacityFactor } = shape;
-  const isCurrent = graph === 'standard' || graph === 'shared';
+  const hasPosition = graph.startsWith('pos');
   const moe: GptConfig['moe'] = {
-    ...(isCurrent ? { kind: graph } : { kind: 'scmoe', position: graph as 'pos1' }),
+    ...(hasPosition ? { kind: 'scmoe', position: graph as 'pos1' } : { kind: graph as 'shared' }),
     numExperts,
     topK,
     capacityFactor,

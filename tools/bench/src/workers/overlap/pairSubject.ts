@@ -1,6 +1,7 @@
 import {
   initializeLongcatBlock,
   initializePair,
+  joinPending,
   resolveLongcatBlock,
   resolvePair,
   runLongcatBlock,
@@ -52,13 +53,19 @@ function pair(name: Exclude<LayerName, 'longcat'>, shape: OverlapShape, experts:
     numExperts: shape.numExperts,
     capacityFactor: shape.capacityFactor,
     topK,
-    ...(graph === 'standard' || graph === 'shared'
-      ? { kind: graph }
-      : { kind: 'scmoe' as const, position: graph as 'pos1' }),
+    ...(graph === 'farskip'
+      ? { kind: 'shared' as const, connectivity: graph }
+      : graph === 'standard' || graph === 'shared'
+        ? { kind: graph }
+        : { kind: 'scmoe' as const, position: graph as 'pos1' }),
   };
   const resolved = resolvePair(config);
   return {
-    run: (x, values, options) => runPair(x, values, resolved, options).y,
+    run: (x, values, options) => {
+      const { y, pending } = runPair(x, values, resolved, options);
+      // A pair by itself has no next one, whose attention could hide what is pending.
+      return joinPending(y, pending);
+    },
     parameters: initializePair(config, { seed: 1, experts }),
   };
 }

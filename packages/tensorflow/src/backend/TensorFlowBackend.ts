@@ -1,0 +1,290 @@
+import { ScmoeError } from '@scmoe/errors';
+import * as tf from '@tensorflow/tfjs';
+
+import type { Attributes } from '../binding/Attribute.js';
+import { dataClassOf, type DataType, type TensorData } from '../binding/dataTypes.js';
+import type { Executor, OperationInput, TensorFlowBinding, TensorHandle } from '../binding/TensorFlowBinding.js';
+import { Constants } from './Constants.js';
+
+/** What the backend knows of a tensor: its values on the side of JavaScript, or a tensor of an executor. */
+interface Entry {
+  readonly shape: readonly number[];
+  readonly dtype: tf.DataType;
+  refCount: number;
+  values: tf.backend_util.BackendValues | undefined;
+  handle: { readonly id: number; readonly executor: Executor } | undefined;
+  /** Gives a tensor of TensorFlow when somebody asks for the value. */
+  readonly fetch?: () => number;
+  /** Whether it was there before the recording that now takes the operations. */
+  readonly isReal: boolean;
+}
+
+/** An argument of an operation: a tensor, the id of a constant, or a list of these. */
+export type Argument = tf.TensorInfo | number | readonly (tf.TensorInfo | number)[];
+
+/** What operands of products are rounded to. */
+export type ProductPrecision = 'float32' | 'bf16';
+
+/**
+ * TF.js backend whose tensors are TensorFlow's, and whose kernels run TensorFlow's operations through an executor: TensorFlow
+ * itself, or a recording that notes them down.
+ */
+export class TensorFlowBackend extends tf.KernelBackend {
+  /** Operands of matrix products and convolutions are rounded to this. */
+  products: ProductPrecision = 'float32';
+  readonly #data: tf.DataStorage<Entry>;
+  readonly #constants = new WeakMap<Executor, Constants>();
+  #executor: Executor;
+  /** What the kernel that runs now has made; undefined outside of kernels. */
+  #made: tf.DataId[] | undefined;
+
+  /** @param tensorFlow what runs operations unless `withExecutor` says otherwise */
+  constructor(readonly tensorFlow: TensorFlowBinding) {
+    super();
+    this.#executor = tensorFlow;
+    this.#data = new tf.DataStorage<Entry>(this, tf.engine());
+  }
+
+  /** What runs operations now. */
+  get executor(): Executor {
+    return this.#executor;
+  }
+
+  /** Has another executor run the operations until `run` is done. */
+  withExecutor<Result>(executor: Executor, run: () => Result): Result {
+    const outer = this.#executor;
+    this.#executor = executor;
+    try {
+      return run();
+    } finally {
+      this.#executor = outer;
+    }
+  }
+
+  /** Runs an operation with several outputs. */
+  runAll(operation: string, inputs: readonly Argument[], attributes?: Attributes): tf.TensorInfo[] {
+    const ids = inputs.map((input) => this.#argument(input));
+    return this.#executor.execute(operation, ids, attributes).map((handle) => this.adopt(handle));
+  }
+
+  /** Runs an operation with one output. */
+  run(operation: string, inputs: readonly Argument[], attributes?: Attributes): tf.TensorInfo {
+    return this.runAll(operation, inputs, attributes)[0]!;
+  }
+
+  /** A constant as the argument of an operation: kept and used again, never to be deleted. */
+  constant(dtype: DataType, shape: readonly number[], values: readonly number[]): number {
+    return this.#constantsNow().of(dtype, shape, values);
+  }
+
+  /** Whole numbers as the argument of an operation, such as a shape or axes. */
+  ints(values: readonly number[]): number {
+    return this.constant('int32', [values.length], values);
+  }
+
+  /** A whole number as the argument of an operation, such as an axis. */
+  int(value: number): number {
+    return this.constant('int32', [], [value]);
+  }
+
+  /** Makes a tensor of TF.js from one of the executor, which it then owns. */
+  adopt({ id, dtype, shape }: TensorHandle): tf.TensorInfo {
+    const executor = this.#executor;
+    return this.#store({ shape, dtype: tfTypeOf(dtype), refCount: 1, values: undefined, handle: { id, executor } });
+  }
+
+  /** A tensor of TF.js whose value is fetched when somebody asks: `fetch` gives a tensor of TensorFlow, then the backend's. */
+  lazy(dtype: tf.DataType, shape: readonly number[], fetch: () => number): tf.TensorInfo {
+    return this.#store({ shape, dtype, refCount: 1, values: undefined, handle: undefined, fetch });
+  }
+
+  /** Lets go of what was fetched for a lazy tensor, if anything: the next to ask fetches anew. */
+  forget({ dataId }: tf.TensorInfo): void {
+    const entry = this.#data.get(dataId);
+    if (entry.fetch === undefined || entry.handle === undefined) return;
+    this.tensorFlow.delete(entry.handle.id);
+    entry.handle = undefined;
+  }
+
+  /** A tensor of TF.js with these values. */
+  fromValues(shape: readonly number[], dtype: tf.DataType, values: tf.backend_util.BackendValues): tf.TensorInfo {
+    return this.#store({ shape, dtype, refCount: 1, values, handle: undefined });
+  }
+
+  /** The same tensor once more. */
+  alias({ dataId, shape, dtype }: tf.TensorInfo): tf.TensorInfo {
+    this.incRef(dataId);
+    return { dataId, shape, dtype };
+  }
+
+  /** The number by which the executor knows a tensor; values that are on the side of JavaScript alone are handed over. */
+  idOf(tensor: tf.TensorInfo): number {
+    const entry = this.#data.get(tensor.dataId);
+    // What is small is a scalar that a program makes anew at every step: one constant serves all of them.
+    if (entry.handle === undefined && isSmall(entry)) {
+      return this.constant(entry.dtype, entry.shape, entry.values as unknown as number[]);
+    }
+    return this.#handleOf(entry).id;
+  }
+
+  /** The number of a tensor of its own, never of a constant that is kept: what is small and other at every step would fill their place. */
+  ownIdOf(tensor: tf.TensorInfo): number {
+    return this.#handleOf(this.#data.get(tensor.dataId)).id;
+  }
+
+  /** Runs a kernel: what it makes on the way is freed, and all of it where it throws. */
+  scope<Result extends tf.TensorInfo | tf.TensorInfo[]>(run: () => Result): Result {
+    const outer = this.#made;
+    const made: tf.DataId[] = (this.#made = []);
+    try {
+      const result = run();
+      const kept = new Set([result].flat().map(({ dataId }) => dataId));
+      this.#made = outer;
+      for (const dataId of made) {
+        if (!kept.has(dataId)) this.disposeData(dataId);
+        else outer?.push(dataId);
+      }
+      return result;
+    } catch (error) {
+      this.#made = outer;
+      for (const dataId of made) this.disposeData(dataId);
+      throw error;
+    }
+  }
+
+  override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): tf.DataId {
+    return this.fromValues(shape, dtype, values).dataId;
+  }
+
+  override move(
+    dataId: tf.DataId,
+    values: tf.backend_util.BackendValues,
+    shape: number[],
+    dtype: tf.DataType,
+    refCount: number,
+  ): void {
+    this.#data.set(dataId, { shape, dtype, refCount, values, handle: undefined, isReal: true });
+  }
+
+  override read(dataId: tf.DataId): Promise<tf.backend_util.BackendValues> {
+    return new Promise((resolve) => resolve(this.readSync(dataId)));
+  }
+
+  override readSync(dataId: tf.DataId): tf.backend_util.BackendValues {
+    return this.readFor('the step', dataId);
+  }
+
+  /** Reads a tensor; a recording, which refuses, says for whom. */
+  readFor(reader: string, dataId: tf.DataId): tf.backend_util.BackendValues {
+    const entry = this.#data.get(dataId);
+    if (entry.values !== undefined) return entry.values;
+    // A recording refuses, whatever is read.
+    const { id } = this.#handleOf(entry);
+    return this.#executor.read(id, reader) as tf.backend_util.BackendValues;
+  }
+
+  override disposeData(dataId: tf.DataId, force = false): boolean {
+    if (!this.#data.has(dataId)) return true;
+    const entry = this.#data.get(dataId);
+    entry.refCount--;
+    if (!force && entry.refCount > 0) return false;
+    this.#data.delete(dataId);
+    if (entry.handle !== undefined) entry.handle.executor.delete(entry.handle.id);
+    return true;
+  }
+
+  override refCount(dataId: tf.DataId): number {
+    return this.#data.has(dataId) ? this.#data.get(dataId).refCount : 0;
+  }
+
+  override incRef(dataId: tf.DataId): void {
+    this.#data.get(dataId).refCount++;
+  }
+
+  override numDataIds(): number {
+    return this.#data.numDataIds();
+  }
+
+  override memory(): { unreliable: boolean; reasons: string[] } {
+    return { unreliable: true, reasons: ["TensorFlow's own memory is not counted"] };
+  }
+
+  override floatPrecision(): 32 {
+    return 32;
+  }
+
+  override epsilon(): number {
+    return 1e-7;
+  }
+
+  override timerAvailable(): boolean {
+    return true;
+  }
+
+  override async time(run: () => void): Promise<tf.BackendTimingInfo> {
+    const start = performance.now();
+    run();
+    return Promise.resolve({ kernelMs: performance.now() - start });
+  }
+
+  override dispose(): void {
+    for (const executor of [this.#executor]) this.#constants.get(executor)?.delete();
+  }
+
+  #handleOf(entry: Entry): NonNullable<Entry['handle']> {
+    if (entry.handle !== undefined) return entry.handle;
+    const { values, shape, dtype, fetch, isReal } = entry;
+    if (fetch !== undefined) return (entry.handle = { id: fetch(), executor: this.tensorFlow });
+    if (values === undefined || dtype === 'string')
+      throw new ScmoeError(`backend tensorflow: expected a tensor of numbers, got one of ${dtype}`);
+    // What was there before a recording is no constant of it.
+    const executor = isReal ? this.tensorFlow : this.#executor;
+    const { id } = executor.createTensor(dtype, shape, dataOf(dtype, values));
+    entry.values = undefined;
+    return (entry.handle = { id, executor });
+  }
+
+  #argument(input: Argument): OperationInput {
+    if (typeof input === 'number') return input;
+    if (!Array.isArray(input)) return this.idOf(input as tf.TensorInfo);
+    return (input as readonly (tf.TensorInfo | number)[]).map((one) =>
+      typeof one === 'number' ? one : this.idOf(one),
+    );
+  }
+
+  #store(entry: Omit<Entry, 'isReal'>): tf.TensorInfo {
+    const dataId = {};
+    this.#data.set(dataId, { ...entry, isReal: this.#executor === this.tensorFlow });
+    this.#made?.push(dataId);
+    return { dataId, shape: entry.shape as number[], dtype: entry.dtype };
+  }
+
+  #constantsNow(): Constants {
+    let constants = this.#constants.get(this.#executor);
+    if (constants === undefined) this.#constants.set(this.#executor, (constants = new Constants(this.#executor)));
+    return constants;
+  }
+}
+
+function isSmall(entry: Entry): entry is Entry & { dtype: Exclude<tf.NumericDataType, 'complex64'> } {
+  const { values, dtype } = entry;
+  return values !== undefined && values.length <= Constants.mostElements && dtype !== 'complex64' && dtype !== 'string';
+}
+
+function tfTypeOf(dtype: DataType): tf.DataType {
+  switch (dtype) {
+    case 'float32':
+    case 'int32':
+    case 'bool':
+    case 'complex64':
+      return dtype;
+    default:
+      // For operations in between (bfloat16, int64): TF.js never sees those tensors.
+      return dtype as tf.DataType;
+  }
+}
+
+function dataOf(dtype: tf.NumericDataType, values: tf.backend_util.BackendValues): TensorData {
+  const Data = dataClassOf(dtype)!;
+  return values instanceof Data ? values : (Data as unknown as { from(values: unknown): TensorData }).from(values);
+}

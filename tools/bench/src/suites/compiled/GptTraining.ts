@@ -1,0 +1,71 @@
+import { Gpt, type GptConfig } from '@scmoe/models';
+import { AdamW, clipScale, globalNorm, RandomStream, valueAndGrads } from '@scmoe/tensor';
+import { compileStep } from '@scmoe/tensorflow';
+import * as tf from '@tensorflow/tfjs';
+
+/** A model and the batches that it is trained on. */
+export interface TrainingSize {
+  name: string;
+  batch: number;
+  config: GptConfig;
+}
+
+/** How the steps run: on a backend, operation by operation or as one compiled call. */
+export interface Way {
+  name: string;
+  backend: 'scmoe' | 'tensorflow';
+  compiled: boolean;
+}
+
+/** A GPT in training on one backend: step n has the same data and the same rates on every one. */
+export class GptTraining {
+  readonly losses: number[] = [];
+  private readonly random = new RandomStream({ seed: 1 });
+
+  private constructor(
+    private readonly size: TrainingSize,
+    private readonly way: Way,
+    private readonly step: (ids: tf.Tensor2D, targets: tf.Tensor2D, rates: tf.Tensor1D) => tf.Tensor,
+    /** What AdamW takes as a tensor in the next step. */
+    private readonly nextRates: () => number[],
+  ) {}
+
+  static async start(size: TrainingSize, way: Way): Promise<GptTraining> {
+    await tf.setBackend(way.backend);
+    const gpt = new Gpt(size.config, { seed: 1 });
+    const optimizer = new AdamW();
+    const step = (ids: tf.Tensor2D, targets: tf.Tensor2D, rates: tf.Tensor1D): tf.Tensor => {
+      const { value, grads } = valueAndGrads(() => gpt.loss({ ids, targets }, { training: true }).loss, gpt.variables);
+      const gradScale = tf.tidy(() => clipScale(globalNorm(Object.values(grads)), 1));
+      if (way.backend === 'scmoe') {
+        optimizer.step(gpt.variables, grads, { learningRate, gradScale }); // one kernel, which counts by itself
+      } else {
+        optimizer.update(gpt.variables, grads, { rates, gradScale });
+      }
+      tf.dispose([grads, gradScale]);
+      return value;
+    };
+    const nextRates = () => (way.backend === 'scmoe' ? [0, 0, 0] : optimizer.advance(learningRate));
+    return new GptTraining(size, way, way.compiled ? compileStep(step) : step, nextRates);
+  }
+
+  /** Runs steps. @returns the seconds of each, with the reading of its loss */
+  async run(steps: number): Promise<number[]> {
+    await tf.setBackend(this.way.backend);
+    const { batch } = this.size;
+    const { sequenceLength, vocabSize } = this.size.config as Required<Pick<GptConfig, 'sequenceLength' | 'vocabSize'>>;
+    return Array.from({ length: steps }, () => {
+      const draw = () => Int32Array.from({ length: batch * sequenceLength }, () => this.random.int(vocabSize));
+      const [ids, targets] = [draw(), draw()].map((values) => tf.tensor2d(values, [batch, sequenceLength], 'int32'));
+      const rates = tf.tensor1d(this.nextRates());
+      const start = performance.now();
+      const loss = this.step(ids!, targets!, rates);
+      this.losses.push(loss.dataSync()[0]!);
+      const seconds = (performance.now() - start) / 1000;
+      tf.dispose([ids!, targets!, rates, loss]);
+      return seconds;
+    });
+  }
+}
+
+const learningRate = 1e-3;
