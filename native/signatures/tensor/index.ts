@@ -6,6 +6,7 @@ import { capture } from './capture.js';
 import { convolution } from './convolution.js';
 import { copy } from './copy.js';
 import { crossEntropy } from './crossEntropy.js';
+import { deltaRule } from './deltaRule.js';
 import { dropout } from './dropout.js';
 import { embedding } from './embedding.js';
 import { linear } from './linear.js';
@@ -27,6 +28,7 @@ export const tensorSignatures = {
   convolution,
   copy,
   crossEntropy,
+  deltaRule,
   dropout,
   embedding,
   linear,
@@ -49,6 +51,7 @@ export type TensorFunctions = Functions<
     typeof convolution &
     typeof copy &
     typeof crossEntropy &
+    typeof deltaRule &
     typeof dropout &
     typeof embedding &
     typeof linear &

@@ -1,4 +1,12 @@
-export { backboneOptions, familyOptions, type BackboneConfig, type ResolvedBackbone } from './config/BackboneConfig.js';
+export {
+  backboneOptions,
+  deltaBackbone,
+  familyOptions,
+  type BackboneConfig,
+  type ResolvedBackbone,
+} from './config/BackboneConfig.js';
+export type { GatedDeltaConfig, GatedDeltaContext, ResolvedGatedDelta } from './config/GatedDeltaConfig.js';
+export { gatedDelta, gatedDeltaSpecs } from './sublayers/gatedDelta.js';
 export {
   ropeOptions,
   ropeScalingOptions,
@@ -71,8 +79,8 @@ export type { RunStageOptions, StageResult } from './stages/runStage.js';
 export { pairOperators, type PairValues } from './stages/pair/pairOperators.js';
 export { initializePair, pairSpecs } from './stages/pair/pairSpecs.js';
 export { runPair, type PairResult, type RunPairOptions } from './stages/pair/runPair.js';
-export { normalize, normSpecs, type NormOptions } from './sublayers/normalize.js';
-export { PackedSequences, type Packed } from './sublayers/PackedSequences.js';
+export { normalize, normSpecs, type NormKind, type NormOptions } from './sublayers/normalize.js';
+export { PackedSequences, type Packed, type PackedPart } from './sublayers/PackedSequences.js';
 export type { KeyValues } from './sublayers/selfAttention.js';
 export {
   initializeParameter,

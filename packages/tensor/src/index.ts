@@ -27,6 +27,7 @@ export {
 } from './random/randomTensors.js';
 export { seedTensor, type Seed } from './random/Seed.js';
 export { attention, attentionComposed, attentionKernels, type AttentionOptions } from './ops/attention.js';
+export { RecurrentCache } from './cache/RecurrentCache.js';
 export { KeyValueCache } from './cache/KeyValueCache.js';
 export {
   cachedAttention,
@@ -35,6 +36,15 @@ export {
   type CachedAttentionOptions,
   type CachedPart,
 } from './ops/cachedAttention.js';
+export {
+  gatedDeltaRule,
+  type GatedDeltaInputs,
+  type GatedDeltaOptions,
+  type GatedDeltaResult,
+} from './ops/gatedDeltaRule.js';
+export { cachedDeltaRule, type RecurrentPart } from './ops/cachedDeltaRule.js';
+export { deltaHeads, type DeltaRows, type DeltaSizes, type DeltaState } from './ops/deltaHeads.js';
+export { causalConvolution } from './ops/causalConvolution.js';
 export { rotateComposed, type Rope, type RopeStyle } from './ops/rope.js';
 export { AdamW, type AdamWOptions, type AdamWStepOptions, type AdamWUpdateOptions } from './optim/adamW.js';
 export { clipScale } from './optim/clipScale.js';

@@ -67,6 +67,11 @@ CASES = {
     | WIDTHS
     | {"head_dim": 10, "num_experts": 6, "num_experts_per_tok": 2, "num_shared_experts": 2}
     | {"router_scaling_factor": 1.5, "mlp_layer_types": ["sparse", "dense"], "attention_bias": True},
+    "qwen3_5_moe_text": COMMON
+    | {"head_dim": 12, "layer_types": ["linear_attention", "full_attention"], "attention_bias": True}
+    | {"linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 5, "linear_value_head_dim": 6}
+    | {"linear_conv_kernel_dim": 3, "num_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": 10}
+    | {"shared_expert_intermediate_size": 14, "partial_rotary_factor": 0.5},
     "gpt_oss-mxfp4": COMMON
     | {"hidden_size": 32, "intermediate_size": 32, "head_dim": 8, "sliding_window": 5}
     | {"num_local_experts": 4, "num_experts_per_tok": 2},

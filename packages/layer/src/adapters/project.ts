@@ -52,7 +52,8 @@ function ofAdapter(rows: tf.Tensor2D, { a, b, dropout: drop, onUse }: LowRank): 
 }
 
 /** Weights by which `project` multiplies, by the ends of their names: those of attentions, MLPs and shared experts. */
-const projected = /(^|\.)(attn\d?\.w(q|k|v|o|qDown|qUp|kvDown)|(mlp\d?|shared)\.(gate|up|down|w1|w2)|head\.weight)$/;
+const projected =
+  /(^|\.)(attn\d?\.w(q|k|v|g|o|Beta|Decay|qDown|qUp|kvDown)|(mlp\d?|shared)\.(gate|up|down|w1|w2)|head\.weight)$/;
 
 /** Whether a parameter, by its name in a block or a model, is a matrix that is always used through `project`. */
 export function isProjected(name: string): boolean {

@@ -1,6 +1,7 @@
 import { expectThat } from '@scmoe/errors';
 import { resolveOptions, type OptionSpecs, type OptionsOf, type ResolvedOptions } from '@scmoe/gating';
 
+import { expectGatedDelta, gatedDeltaOptions, type ResolvedGatedDelta } from './GatedDeltaConfig.js';
 import { expectLatent, latentOptions, type ResolvedLatentAttention } from './LatentAttentionConfig.js';
 import { expectRope, ropeOptions } from './RopeConfig.js';
 
@@ -17,8 +18,13 @@ export const ffnOptions = {
 } as const satisfies OptionSpecs;
 
 export const normOptions = {
-  norm: { type: 'choice', choices: ['layer', 'rms'], default: 'layer', help: 'normalisation' },
-  normEpsilon: { type: 'number', above: 0, derived: '1e-5; 1e-6 with rms', help: 'added to what a norm divides by' },
+  norm: { type: 'choice', choices: ['layer', 'rms', 'zeroCentredRms'], default: 'layer', help: 'normalisation' },
+  normEpsilon: {
+    type: 'number',
+    above: 0,
+    derived: '1e-5 with layer, else 1e-6',
+    help: 'added to what a norm divides by',
+  },
 } as const satisfies OptionSpecs;
 
 const clampedGluOptions = {
@@ -50,6 +56,8 @@ export const familyOptions = {
   window: { type: 'integer', minimum: 1, optional: true, flag: false, help: 'tokens that a token sees' },
   /** A learned score for each head that no key has (gpt-oss). */
   attentionSinks: { type: 'boolean', default: false, flag: false, help: 'a learned score beside those of the keys' },
+  /** The heads' results times sigmoid of a projection of what attention reads, before that to the output (Qwen3-Next). */
+  outputGate: { type: 'boolean', default: false, flag: false, help: 'a gate on what attention gives' },
   /** The form of `swiglu` that gpt-oss has: bounds on gate and up, and a steeper sigmoid. */
   clampedGlu: {
     type: 'record',
@@ -60,6 +68,14 @@ export const familyOptions = {
   },
   /** Sizes of latent attention (MLA), which takes the place of `numKvHeads`, `headSize` and `rope`. */
   latent: { type: 'record', options: latentOptions, optional: true, flag: false, help: 'sizes of latent attention' },
+  /** Sizes of a gated delta network, which takes the place of attention. */
+  gatedDelta: {
+    type: 'record',
+    options: gatedDeltaOptions,
+    optional: true,
+    flag: false,
+    help: 'sizes of a gated delta network',
+  },
   /** Factor on everything that is added to the residual stream (Granite). */
   residualScale: { type: 'number', above: 0, default: 1, flag: false, help: 'factor on what a branch adds' },
   /**
@@ -133,6 +149,7 @@ export function resolveBackbone(config: BackboneConfig): ResolvedBackbone {
   expectThat(fillsModel, 'numHeads', `a divisor of dModel = ${dModel}`, numHeads);
   expectThat(numHeads % numKvHeads === 0, 'numKvHeads', `a divisor of numHeads = ${numHeads}`, numKvHeads);
   if (backbone.latent) expectLatentAlone(config, backbone.latent);
+  if (backbone.gatedDelta) expectDeltaAlone(config, backbone.gatedDelta);
   if (rope) expectRope(rope, headSize);
   expectThat(window === undefined || causal, 'window', 'none in attention that is not causal', window);
   return backbone;
@@ -147,10 +164,38 @@ function expectLatentAlone(config: BackboneConfig, latent: ResolvedLatentAttenti
   expectThat(fits, 'numKvHeads', `numHeads = ${numHeads} with latent attention`, numKvHeads);
   for (const name of ['headSize', 'clipQkv', 'attentionScale', 'window'] as const)
     expectThat(config[name] === undefined, name, 'none with latent attention', config[name]);
-  for (const [name, only] of Object.entries({ qkNorm: 'none', attentionSinks: false } as const)) {
-    const value = config[name as 'qkNorm' | 'attentionSinks'] ?? only;
+  for (const [name, only] of Object.entries({ qkNorm: 'none', attentionSinks: false, outputGate: false } as const)) {
+    const value = config[name as 'qkNorm' | 'attentionSinks' | 'outputGate'] ?? only;
     expectThat(value === only, name, `${only} with latent attention`, value);
   }
+}
+
+/** What a gated delta network has not: it has heads of its own, and knows positions by what it forgets. */
+function expectDeltaAlone(config: BackboneConfig, gatedDelta: ResolvedGatedDelta): void {
+  expectGatedDelta(gatedDelta);
+  const given: Readonly<Record<string, unknown>> = config;
+  for (const [name, only] of Object.entries(withoutAttention)) {
+    const value = given[name] ?? only;
+    expectThat(value === only, name, `${String(only ?? 'none')} with a gated delta network`, value);
+  }
+}
+
+/** What options of attention are where there is none. */
+const withoutAttention = {
+  causal: true,
+  rope: undefined,
+  qkNorm: 'none',
+  clipQkv: undefined,
+  attentionScale: undefined,
+  window: undefined,
+  attentionSinks: false,
+  outputGate: false,
+  latent: undefined,
+} as const satisfies Partial<BackboneConfig>;
+
+/** The backbone of a block that has the gated delta network of a model whose other blocks have attention. */
+export function deltaBackbone(config: BackboneConfig): BackboneConfig {
+  return { ...config, ...withoutAttention };
 }
 
 /** d / h where h divides d; else one, until what comes behind has said that it does not. */
@@ -163,5 +208,5 @@ export function defaultFfnBias(activation: string | undefined): boolean {
 }
 
 export function defaultEpsilon(norm: string | undefined): number {
-  return norm === 'rms' ? 1e-6 : 1e-5;
+  return norm === 'rms' || norm === 'zeroCentredRms' ? 1e-6 : 1e-5;
 }

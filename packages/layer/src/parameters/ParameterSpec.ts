@@ -4,13 +4,15 @@ import type { ParameterRecord } from './ParameterRecord.js';
 
 /**
  * Shape of a parameter and where it starts: `normal` and `residual` are drawn from a normal distribution, `residual`
- * (the projections that write into the residual stream) with a smaller deviation in deep models.
+ * (the projections that write into the residual stream) with a smaller deviation in deep models, `uniform` evenly from a range.
  */
 export interface ParameterSpec {
   readonly shape: number[];
-  readonly initial: 'zeros' | 'ones' | 'normal' | 'residual';
+  readonly initial: 'zeros' | 'ones' | 'normal' | 'residual' | 'uniform';
   /** Standard deviation of `normal`, where it is another one than that of all weights. */
   readonly standardDeviation?: number;
+  /** Ends of `uniform`. Default: from 0 to 1. */
+  readonly range?: readonly [least: number, most: number];
   /** State that no gradient trains, such as a router's correction bias. */
   readonly buffer?: true;
   /** Where this is only a part of a parameter: its entries along the first axis begin at `first` of all `of`. */

@@ -1,4 +1,4 @@
-import { randomNormal } from '@scmoe/tensor';
+import { randomNormal, randomUniform } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { ParameterSpec, ParameterSpecs } from './ParameterSpec.js';
@@ -28,17 +28,20 @@ export function initializeParameters(specs: ParameterSpecs, options: Initializat
 /** A fresh tensor for the parameter `name`. */
 export function initializeParameter(
   name: string,
-  { shape, initial, part, standardDeviation: own }: ParameterSpec,
+  { shape, initial, part, range = [0, 1], standardDeviation: own }: ParameterSpec,
   { seed, standardDeviation = defaultDeviation, residualScale = 1 }: InitializationOptions,
 ): tf.Tensor {
   if (initial === 'zeros') return tf.zeros(shape);
   if (initial === 'ones') return tf.ones(shape);
   const scale = initial === 'residual' ? residualScale : 1;
   const entrySize = shape.slice(1).reduce((product, length) => product * length, 1);
+  const sequence = { seed, stream: hash(name), offset: (part?.first ?? 0) * entrySize };
+  if (initial === 'uniform') {
+    const [least, most] = range;
+    return tf.tidy(() => tf.add(tf.mul(randomUniform(shape, sequence), most - least), least));
+  }
   return randomNormal(shape, {
-    seed,
-    stream: hash(name),
-    offset: (part?.first ?? 0) * entrySize,
+    ...sequence,
     standardDeviation: (own ?? standardDeviation) * scale,
   });
 }

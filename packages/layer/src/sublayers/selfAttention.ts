@@ -1,11 +1,11 @@
-import { attention, cachedAttention, positionsOf, rmsNorm, rotateComposed, rotateRows, type Rope } from '@scmoe/tensor';
+import { attention, cachedAttention, positionsOf, rotateComposed, rotateRows, type Rope } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { project as projectBy } from '../adapters/project.js';
 import type { ResolvedBackbone } from '../config/BackboneConfig.js';
 import { below, parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
-import { normSpecs } from './normalize.js';
+import { normalize, normSpecs, type NormKind } from './normalize.js';
 import { PackedSequences } from './PackedSequences.js';
 import { rotationOf } from './rotation.js';
 
@@ -19,16 +19,19 @@ export type KeyValues = {
 };
 
 export function attentionSpecs(config: ResolvedBackbone): ParameterSpecs {
-  const { dModel: d, numHeads, numKvHeads, headSize, attentionBias, qkNorm, attentionSinks } = config;
+  const { dModel: d, numHeads, numKvHeads, headSize, attentionBias, qkNorm, attentionSinks, outputGate } = config;
   const [all, kv] = [headSize * numHeads, headSize * numKvHeads];
   const bias = (name: string, size: number): ParameterSpecs => ({ [name]: { shape: [size], initial: 'zeros' } });
-  const norm = (name: string, size: number) => under(name, normSpecs(qkNorm === 'whole' ? size : headSize, 'rms'));
+  const norm = (name: string, size: number) =>
+    under(name, normSpecs(qkNorm === 'whole' ? size : headSize, qkNormOf(config)));
   return {
     wq: { shape: [d, all], initial: 'normal' },
     wk: { shape: [d, kv], initial: 'normal' },
     wv: { shape: [d, kv], initial: 'normal' },
+    ...(outputGate && { wg: { shape: [d, all], initial: 'normal' } }),
     wo: { shape: [all, d], initial: 'residual' },
     ...(attentionBias !== false && { ...bias('bq', all), ...bias('bk', kv), ...bias('bv', kv) }),
+    ...(attentionBias !== false && outputGate && bias('bg', all)),
     ...(attentionBias === true && bias('bo', d)),
     ...(qkNorm !== 'none' && { ...norm('normQ', all), ...norm('normK', kv) }),
     ...(attentionSinks && bias('sinks', numHeads)),
@@ -71,15 +74,17 @@ export function selfAttention(
     window,
     sinks: parameters['sinks'],
   };
+  const gated = (heads: tf.Tensor3D): tf.Tensor3D =>
+    config.outputGate ? tf.mul(heads, tf.sigmoid(project('g', x))) : heads;
   if (past instanceof PackedSequences) {
     const heads = cachedAttention(queries, keys, values, past.parts, of);
-    return { output: project('o', heads), all: { keys, values } };
+    return { output: project('o', gated(heads)), all: { keys, values } };
   }
   const all = past
     ? { keys: tf.concat([past.keys, keys], 1), values: tf.concat([past.values, values], 1) }
     : { keys, values };
   const heads = attention(queries, all.keys, all.values, { ...of, causal, mask });
-  return { output: project('o', heads), all };
+  return { output: project('o', gated(heads)), all };
 }
 
 /** Turns queries or keys (B, S, heads * D) by the positions of their tokens, which come behind those of the past. */
@@ -96,15 +101,17 @@ function turnOf(past: AttentionContext<KeyValues>['past'], rope: Rope): (x: tf.T
 }
 
 /** Queries or keys (B, S, heads * D), normalised head by head with one weight (D) for all, or all components together. */
-function normed(
-  x: tf.Tensor3D,
-  parameters: ParameterRecord,
-  { qkNorm, headSize, normEpsilon: epsilon }: ResolvedBackbone,
-): tf.Tensor3D {
+function normed(x: tf.Tensor3D, parameters: ParameterRecord, config: ResolvedBackbone): tf.Tensor3D {
+  const { qkNorm, headSize, normEpsilon } = config;
   if (qkNorm === 'none') return x;
-  const weight = parameter<tf.Tensor1D>(parameters, 'weight');
-  if (qkNorm === 'whole') return rmsNorm(x, weight, { epsilon }) as tf.Tensor3D;
-  return tf.reshape(rmsNorm(tf.reshape(x, [-1, headSize]), weight, { epsilon }), x.shape);
+  const options = { norm: qkNormOf(config), normEpsilon };
+  if (qkNorm === 'whole') return normalize(x, parameters, options);
+  return tf.reshape(normalize(tf.reshape(x, [-1, headSize]), parameters, options), x.shape);
+}
+
+/** Queries and keys have an RMSNorm even beside layer norms. */
+function qkNormOf({ norm }: ResolvedBackbone): NormKind {
+  return norm === 'zeroCentredRms' ? norm : 'rms';
 }
 
 function clipped(x: tf.Tensor3D, { clipQkv }: ResolvedBackbone): tf.Tensor3D {

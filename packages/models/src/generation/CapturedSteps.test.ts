@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { Gpt } from '../gpt/Gpt.js';
 import type { GptConfig } from '../gpt/GptConfig.js';
+import { hybrid } from '../testing/gptRanks.js';
 import type { SequencePredictor } from './SequencePredictor.js';
 
 const config: GptConfig = {
@@ -54,6 +55,7 @@ describeUnless(findAddon().problem, 'captured steps of generation', () => {
       'of a model with latent attention',
       { ...llama, latent: { kvLoraRank: 8, qkNopeHeadDim: 8, qkRopeHeadDim: 4, vHeadDim: 8 } },
     ],
+    ['of a model with gated delta networks', { ...llama, ...hybrid, attentionBias: false }],
     ['of DGMoE', { moe: { kind: 'dgmoe', numExperts: 4 } }],
   ])('%s give the scores of steps as they are, bit for bit, and call nothing of TF.js', (_, changes) => {
     const model = new Gpt({ ...config, ...changes }, { seed: 3 });

@@ -6,6 +6,7 @@ import type { GptConfig } from '../gpt/GptConfig.js';
 import { LongcatFlash } from '../longcatFlash/LongcatFlash.js';
 import type { GeneratedEnd, GeneratedText, GeneratedToken } from './GeneratedText.js';
 import type { TextOptions } from './GenerateOptions.js';
+import { hybrid } from '../testing/gptRanks.js';
 import { GenerationEngine, type GenerationEngineOptions } from './GenerationEngine.js';
 import { QueueFullError, SequenceLengthError } from './generationErrors.js';
 import type { SequencePredictor } from './SequencePredictor.js';
@@ -103,6 +104,7 @@ describe.each<[string, () => Gpt | LongcatFlash]>([
   ['a GPT with learned positions', () => gpt()],
   ['a GPT with rotary positions and grouped keys', () => gpt({ positionEncoding: 'rotary', numKvHeads: 2 })],
   ['a GPT with experts in every block', () => gpt({ positionEncoding: 'rotary', placement: 'every' })],
+  ['a GPT with gated delta networks', () => gpt({ ...hybrid, gatedDelta: { ...hybrid.gatedDelta, keyHeadDim: 16 } })],
   ['LongCat-Flash', longcat],
 ])('texts of %s', (_, make) => {
   const prompts = [5, 21, 1, 40, 16].map((length, seed) => prompt(length, seed));

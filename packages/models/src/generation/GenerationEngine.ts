@@ -115,6 +115,7 @@ export class GenerationEngine {
   private readonly maxWaiting: number;
   private readonly chunkTokens: number;
   private readonly slides: boolean;
+  private readonly keepsPrefixes: boolean;
   private readonly prefixes: PrefixCache;
   /** How texts are put together by their experts; undefined where all take part in each step. */
   private readonly limits: BatchLimits | undefined;
@@ -139,6 +140,7 @@ export class GenerationEngine {
     this.maxWaiting = maxWaiting ?? Infinity;
     this.chunkTokens = chunkTokens;
     this.slides = beyondSequence === 'slide';
+    this.keepsPrefixes = prefixCacheTokens > 0;
     this.prefixes = new PrefixCache(prefixCacheTokens, chunkTokens);
     this.limits = batchLimits(model, options, maxSequences);
   }
@@ -242,6 +244,7 @@ export class GenerationEngine {
     try {
       const parts = taking.map(({ part }) => part);
       const scores = this.model.advance(parts);
+      if (this.keepsPrefixes) this.markChunks(taking.map(({ sequence }) => sequence));
       if (!scores) return;
       const values = (await scores.data()) as Float32Array;
       scores.dispose();
@@ -303,13 +306,24 @@ export class GenerationEngine {
     return new Set(left);
   }
 
+  /** Remembers states behind whole chunks of prompts, where a beginning may end that others take over. */
+  private markChunks(sequences: readonly ActiveSequence[]): void {
+    for (const { cache, text } of sequences)
+      if (cache!.length <= text.numPromptTokens && cache!.length % this.chunkTokens === 0) cache!.mark();
+  }
+
+  /** Keeps the beginning of a prompt that has been read. */
+  private keepPrefix(sequence: ActiveSequence): void {
+    this.prefixes.add(sequence.tokensFrom(0, sequence.text.numPromptTokens), sequence.cache!);
+    sequence.cache!.clearMarks();
+  }
+
   private takeTokens(sequences: readonly ActiveSequence[], scores: Float32Array): void {
     const { vocabSize } = this.model;
     sequences.forEach((sequence, row) => {
       try {
         const { numPromptTokens } = sequence.text;
-        if (sequence.length === numPromptTokens)
-          this.prefixes.add(sequence.tokensFrom(0, numPromptTokens), sequence.cache!);
+        if (sequence.length === numPromptTokens) this.keepPrefix(sequence);
         const reason = sequence.take(scores.subarray(row * vocabSize, (row + 1) * vocabSize));
         if (reason !== 'stopToken') this.sums.numGeneratedTokens++;
         if (reason !== undefined) sequence.finish(reason);

@@ -1,19 +1,15 @@
-import { KeyValueCache } from '@scmoe/tensor';
+import { RecurrentCache, type KeyValueCache } from '@scmoe/tensor';
 
-/** Keys and values of one sequence in every attention of a model, with room for more. Holds tensors: `dispose` it. */
+/** What one attention keeps of one sequence. */
+export type AttentionMemory = KeyValueCache | RecurrentCache;
+
+/** Keys and values, or the state, of one sequence in every attention of a model. Holds tensors: `dispose` it. */
 export class SequenceCache {
   /** Caches of each stage of the model, by the names of its attentions. */
-  readonly stages: readonly Readonly<Record<string, KeyValueCache>>[];
+  readonly stages: readonly Readonly<Record<string, AttentionMemory>>[];
 
-  constructor(stages: readonly Readonly<Record<string, KeyValueCache>>[]) {
+  constructor(stages: readonly Readonly<Record<string, AttentionMemory>>[]) {
     this.stages = stages;
-  }
-
-  /** A cache without tokens, for stages with these attentions. */
-  static empty(attentions: readonly (readonly string[])[]): SequenceCache {
-    return new SequenceCache(
-      attentions.map((names) => Object.fromEntries(names.map((name) => [name, new KeyValueCache()]))),
-    );
   }
 
   /** Tokens held. */
@@ -21,12 +17,26 @@ export class SequenceCache {
     return this.all()[0]?.length ?? 0;
   }
 
-  /** Bytes of keys, values and room. */
+  /** Bytes of keys, values and room, and of states. */
   get numBytes(): number {
     return this.all().reduce((sum, { numBytes }) => sum + numBytes, 0);
   }
 
-  /** A cache of its own with a copy of the first `length` tokens. @throws ArgumentError where there are not as many */
+  /** Remembers the states as they are: a copy of as many tokens as there are now can then be made when there are more. */
+  mark(): void {
+    for (const cache of this.all()) if (cache instanceof RecurrentCache) cache.mark();
+  }
+
+  /** Forgets what `mark` remembered. */
+  clearMarks(): void {
+    for (const cache of this.all()) if (cache instanceof RecurrentCache) cache.clearMarks();
+  }
+
+  /**
+   * A cache of its own with a copy of the first `length` tokens.
+   *
+   * @throws ArgumentError where there are not as many, or a state was not marked there
+   */
   copy(length: number): SequenceCache {
     return new SequenceCache(
       this.stages.map((stage) =>
@@ -45,7 +55,7 @@ export class SequenceCache {
     for (const cache of this.all()) cache.dispose();
   }
 
-  private all(): KeyValueCache[] {
+  private all(): AttentionMemory[] {
     return this.stages.flatMap((stage) => Object.values(stage));
   }
 }

@@ -69,6 +69,14 @@ export const gptOptions = {
   ...outerOptions,
   /** Blocks, counted from 0, whose attention has the `window`; all by default. Not in pairs. */
   windowLayers: { type: 'integers', minimum: 0, optional: true, flag: false, help: 'blocks that have the window' },
+  /** Blocks, counted from 0, that have the gated delta network in place of attention; all by default. Not in pairs. */
+  deltaLayers: {
+    type: 'integers',
+    minimum: 0,
+    optional: true,
+    flag: false,
+    help: 'blocks with the gated delta network',
+  },
   placement: placementOption,
   /** `{kind: 'dense'}` where it is not given. */
   moe: { type: 'record', options: moeOptions, optional: true, flag: false, help: 'experts' },
@@ -95,13 +103,13 @@ export interface ResolvedGpt extends ResolvedStages {
 export function resolveGpt(config: GptConfig): ResolvedGpt {
   expectKnownOptions('GPT', config, Object.keys(gptOptions));
   const own = resolveOptions(config, { ...sizeOptions, ...outerOptions });
-  const { placement, moe, windowLayers } = config;
+  const { placement, moe, windowLayers, deltaLayers } = config;
   const { routing = 'tokenChoice' } = moe ?? {};
   const causal = "tokenChoice (with 'expertChoice' a token's experts depend on later tokens)";
   expectThat(routing === 'tokenChoice', 'moe.routing', causal, routing);
   const { numLayers } = own;
   const ofBlocks = backboneOf(config, own);
-  const resolved = resolveStages({ numLayers, placement, moe, windowLayers, backbone: ofBlocks });
+  const resolved = resolveStages({ numLayers, placement, moe, windowLayers, deltaLayers, backbone: ofBlocks });
   const rope = own.positionEncoding === 'rotary' ? ({ style: 'half', theta: own.ropeTheta } as const) : undefined;
   const ahead = pickOptions(config, routerAheadOptions);
   const routerAhead = resolveRouterAhead(ahead, { stages: resolved.stages, backbone: ofBlocks, rope });

@@ -40,6 +40,8 @@ export type AnyArchitecture = Architecture<object, PretrainedModel<object>>;
 export interface Architecture<Config, Model extends PretrainedModel<Config>> {
   /** `model_type` of its config.json. */
   readonly modelType: string;
+  /** `model_type` that its models are saved with, where it is another: a part of the folder is left out. */
+  readonly savedAs?: string;
   /** Its class in transformers: `architectures` of its config.json. */
   readonly className: string;
   /** The class here whose models it loads and saves. */

@@ -17,6 +17,8 @@ import { mixtral } from './architectures/mixtral.js';
 import { flexOlmo, olmo2, olmoe } from './architectures/olmo.js';
 import { qwen2Moe } from './architectures/qwen2Moe.js';
 import { qwen3Moe } from './architectures/qwen3Moe.js';
+import { qwen3Next } from './architectures/qwen3Next.js';
+import { qwen35Moe, qwen35MoeText } from './architectures/qwen35Moe.js';
 import { vit } from './architectures/vit.js';
 
 /** A model of any family whose folders can be loaded and saved. */
@@ -26,6 +28,7 @@ const dense = [gpt2, llama, mistral, qwen2, qwen3, olmo2];
 const sparse = [
   ...[mixtral, qwen2Moe, qwen3Moe, olmoe, flexOlmo, graniteMoe, graniteMoeShared, ernie45Moe, minimaxM2],
   ...[gptOss, glm4Moe, dots1, solarOpen, hyV3, hunyuanV1Moe, deepseekV3, deepseekV2, glm4MoeLite],
+  ...[qwen3Next, qwen35MoeText, qwen35Moe],
 ];
 
 /** All families. A model is saved as the first that has everything that the model has. */

@@ -65,7 +65,7 @@ export async function loadModel(
       const { experts } = options;
       const model = architecture.create(config, tensors, { experts, ...(expertSource && { expertSource }) });
       rememberTokenIds(model, ids);
-      rememberFamily(model, architecture.modelType);
+      rememberFamily(model, architecture.savedAs ?? architecture.modelType);
       return model;
     } finally {
       tf.dispose(tensors);

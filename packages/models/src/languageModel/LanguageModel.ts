@@ -26,7 +26,7 @@ import { readAhead, routeAhead } from '../routerAhead/runRouterAhead.js';
 import type { ResolvedRouterAhead } from '../routerAhead/RouterAheadConfig.js';
 import { routedRows } from '../routerAhead/routedRows.js';
 import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/modelLosses.js';
-import { attentionsOf, stageRandomness, type StageCache } from '../stages/runStage.js';
+import { sequenceCachesOf, stageRandomness, type StageCache } from '../stages/runStage.js';
 import { packedPast } from '../stages/packedPast.js';
 import {
   checkDispatcher,
@@ -201,7 +201,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     return {
       vocabSize,
       sequenceLength,
-      createCache: () => SequenceCache.empty(attending.map(attentionsOf)),
+      createCache: () => new SequenceCache(attending.map(sequenceCachesOf)),
       advance: (parts) => this.advance(parts, dispatch),
       ...(routerAhead && { readRoutes: (parts) => this.readRoutes(parts, routerAhead) }),
     };

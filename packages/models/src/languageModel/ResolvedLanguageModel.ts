@@ -1,3 +1,5 @@
+import type { NormKind } from '@scmoe/layer';
+
 import type { ResolvedRouterAhead } from '../routerAhead/RouterAheadConfig.js';
 import type { ResolvedModelLosses } from '../stages/modelLosses.js';
 import type { ModelStage } from '../stages/runStage.js';
@@ -14,7 +16,7 @@ export interface ResolvedLanguageModel {
   /** Factor on the embeddings, and what the logits are divided by; 1 by default. */
   embeddingScale?: number;
   logitsDivisor?: number;
-  norm: 'layer' | 'rms';
+  norm: NormKind;
   normEpsilon: number;
   dropout: number;
   routerLosses: ResolvedModelLosses;

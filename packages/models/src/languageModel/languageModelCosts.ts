@@ -20,6 +20,7 @@ export interface LanguageModelCosts {
  * Sizes of a language model from its configuration alone. FLOPs as in PaLM, appendix B: 6 for each active parameter (a multiply and
  * an add forward, twice that backward), lookups of embeddings and positions left out, plus attention's
  * 12 * width of its heads * sequenceLength (or its window) for each, which counts the whole square although a causal kernel computes half of it.
+ * A gated delta network has 18 for each element of its states instead: it takes from them, adds to them and reads them.
  */
 export function languageModelCosts(config: ResolvedLanguageModel): LanguageModelCosts {
   const { vocabSize, dModel, numLayers, sequenceLength, tiedEmbeddings, stages, routerAhead } = config;
@@ -32,14 +33,21 @@ export function languageModelCosts(config: ResolvedLanguageModel): LanguageModel
   // A tied embedding is the head's matrix as well, and multiplies there.
   const lookedUp = count((name) => name === 'positions' || (name === 'embedding' && !tiedEmbeddings));
   const attending = [...stages, ...(routerAhead ? [routerAhead.stage] : [])];
-  const attention =
-    12 * attending.reduce((sum, stage) => sum + attentionWidth(stage) * seenBy(stage, sequenceLength), 0);
+  const attention = attending.reduce((sum, stage) => sum + attentionFlops(stage, sequenceLength), 0);
   return {
     numParameters,
     numActiveParameters,
     flopsPerToken: 6 * (numActiveParameters - lookedUp) + attention,
     leastBytesPerToken: 4 * (numLayers * dModel + vocabSize),
   };
+}
+
+/** Operations of all attentions of a stage for one token, besides those with parameters. */
+function attentionFlops(stage: ModelStage, sequenceLength: number): number {
+  const { kind, config } = stage;
+  if (!config.gatedDelta) return 12 * attentionWidth(stage) * seenBy(stage, sequenceLength);
+  const { numValueHeads, keyHeadDim, valueHeadDim } = config.gatedDelta;
+  return (kind === 'block' ? 1 : 2) * 18 * numValueHeads * keyHeadDim * valueHeadDim;
 }
 
 /** Components of all heads of all attentions of a stage; of latent ones the mean of those of keys and values. */

@@ -1,8 +1,8 @@
 import { isWeight } from '@scmoe/tensor';
 import type * as tf from '@tensorflow/tfjs';
 
-/** Rows or columns of these belong to tokens, positions, classes or experts: they are no maps between activations. */
-const tables = /^(embedding|positions|head\.)|(^|\.)(router|mix)\./;
+/** Rows or columns of these belong to tokens, positions, classes, experts or taps: they are no maps between activations. */
+const tables = /^(embedding|positions|head\.)|(^|\.)(router|mix)\.|\.conv$/;
 
 /**
  * Whether a parameter of a model maps activations to activations: the matrices of attentions, MLPs and experts, and the

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { Gpt } from '../gpt/Gpt.js';
 import type { GptConfig } from '../gpt/GptConfig.js';
 import { LongcatFlash } from '../longcatFlash/LongcatFlash.js';
+import { hybrid } from '../testing/gptRanks.js';
 import { useModel } from '../testing/useModel.js';
 import { Vit } from '../vit/Vit.js';
 import type { VitConfig } from '../vit/VitConfig.js';
@@ -48,6 +49,7 @@ const languageModels: Record<string, () => Gpt | LongcatFlash> = {
     },
   }),
   'dgmoe in every block': gpt({ placement: 'every', moe: { kind: 'dgmoe', numExperts: 4, ...all } }),
+  'gated delta networks and attention': gpt({ ...hybrid, moe: { kind: 'top2', numExperts: 4, ...all } }),
   'LongCat-Flash': () =>
     new LongcatFlash(
       {

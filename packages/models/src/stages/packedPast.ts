@@ -1,5 +1,7 @@
 import { PackedSequences } from '@scmoe/layer';
 
+import type { KeyValueCache, RecurrentCache } from '@scmoe/tensor';
+
 import type { SequencePart } from '../generation/SequencePredictor.js';
 import type { PackedStage } from './runStage.js';
 
@@ -15,7 +17,7 @@ export function packedPast(parts: readonly Pick<SequencePart, 'ids' | 'cache'>[]
         },
         count: part.ids.length,
       }));
-      return [name, new PackedSequences(own)] as const;
+      return [name, new PackedSequences<KeyValueCache | RecurrentCache>(own)] as const;
     });
     return Object.fromEntries(packed) as unknown as PackedStage;
   });

@@ -2,6 +2,7 @@ import type { ParameterSpecs } from '@scmoe/layer';
 import { AdamW, isWeight } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import { hybrid } from '../testing/gptRanks.js';
 import { Gpt, gptSpecs, isHiddenMatrix, longcatFlashSpecs, resolveGpt, resolveVit, vitSpecs } from '../index.js';
 
 const gpt = { vocabSize: 11, numLayers: 2, dModel: 8, numHeads: 2, sequenceLength: 8 };
@@ -14,6 +15,7 @@ const models: Record<string, ParameterSpecs> = {
   'a GPT with SwiGLU and its biases': gptSpecs(
     resolveGpt({ ...gpt, norm: 'rms', activation: 'swiglu', ffnBias: true, moe }),
   ),
+  'a GPT with gated delta networks': gptSpecs(resolveGpt({ ...gpt, ...hybrid })),
   'a dense ViT': vitSpecs(
     resolveVit({ imageSize: 4, patchSize: 2, numClasses: 3, numLayers: 2, dModel: 8, numHeads: 2 }),
   ),
@@ -44,9 +46,9 @@ describe.each(trained)('of %s', (_, specs) => {
   it('Muon moves the matrices of attentions, MLPs and experts, and no other', () => {
     const weights = Object.entries(specs).filter(([name, { shape }]) => isWeight(name, tf.zeros(shape)));
     for (const [name, { shape }] of weights) {
-      const expected = /(^patch|attn\d?|mlp\d?|experts|shared)\.\w+$/.test(name);
+      const expected = /(^patch|attn\d?|mlp\d?|experts|shared)\.(?!conv$)\w+$/.test(name);
       expect([name, isHiddenMatrix(name, tf.zeros(shape))]).toEqual([name, expected]);
-      if (!expected) expect(name).toMatch(/^(embedding|positions|head\.weight)$|\.(router|mix)\./);
+      if (!expected) expect(name).toMatch(/^(embedding|positions|head\.weight)$|\.(router|mix)\.|\.conv$/);
     }
   });
 });

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { Gpt, LongcatFlash } from '../index.js';
 import type { GptConfig } from '../gpt/GptConfig.js';
 import type { LanguageModelLossOptions } from '../languageModel/LanguageModel.js';
-import { microBatch, rankCases } from '../testing/gptRanks.js';
+import { hybrid, microBatch, rankCases } from '../testing/gptRanks.js';
 import type { RecomputeOptions } from './recompute.js';
 
 const small: GptConfig = { vocabSize: 17, numLayers: 4, dModel: 16, numHeads: 2, sequenceLength: 12, ffnHidden: 24 };
@@ -32,6 +32,7 @@ const cases: Record<string, GptConfig> = {
     numLayers: 2,
     moe: { kind: 'scmoe', numExperts: 4, position: 'pos3', capacityFactor: 1 },
   },
+  'gated delta networks and attention': { ...small, ...hybrid, moe: { kind: 'top2', numExperts: 4 } },
   'farskip, in pairs': { ...small, moe: { kind: 'farskip', numExperts: 4 } },
   dgmoe: { ...small, numLayers: 2, moe: { kind: 'dgmoe', numExperts: 4 } },
 };

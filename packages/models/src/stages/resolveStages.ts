@@ -2,6 +2,7 @@ import { expectKnownOptions, expectThat } from '@scmoe/errors';
 import { omitOptions, resolveOptions, type OptionSpecs, type OptionsOf } from '@scmoe/gating';
 import {
   blockMoeOptions,
+  deltaBackbone,
   pairOptions,
   positionOption,
   resolveBlock,
@@ -9,6 +10,7 @@ import {
   type BackboneConfig,
   type BlockConfig,
   type BlockKind,
+  type NormKind,
   type PairConfig,
   type ResolvedBlock,
   type ResolvedPair,
@@ -63,13 +65,15 @@ export interface StagesConfig {
   moe?: MoeConfig;
   /** Blocks that have the window of the backbone, where not all have it. */
   windowLayers?: readonly number[];
+  /** Blocks that have the gated delta network of the backbone, where not all have it. */
+  deltaLayers?: readonly number[];
   /** What all blocks have alike. */
   backbone: BackboneConfig;
 }
 
 export interface ResolvedStages {
   placement: Placement;
-  norm: 'layer' | 'rms';
+  norm: NormKind;
   normEpsilon: number;
   dropout: number;
   routerLosses: ResolvedModelLosses;
@@ -88,6 +92,7 @@ export function resolveStages({
   numLayers,
   moe = { kind: 'dense' },
   windowLayers,
+  deltaLayers,
   backbone: given,
   ...config
 }: StagesConfig): ResolvedStages {
@@ -99,9 +104,14 @@ export function resolveStages({
   const routerLosses = resolveModelLosses(moe);
   const { connectivity = moe.kind === 'farskip' ? 'farskip' : 'regular' } = given;
   const backbone = { ...given, connectivity };
-  expectWindowLayers(windowLayers, { numLayers, placement, window: backbone.window });
+  const of = { numLayers, placement };
+  expectLayers('windowLayers', windowLayers, { ...of, needed: 'a window', has: backbone.window !== undefined });
+  const hasDelta = backbone.gatedDelta !== undefined;
+  expectLayers('deltaLayers', deltaLayers, { ...of, needed: 'a gated delta network', has: hasDelta });
   const stages =
-    placement === 'pairs' ? pairs(numLayers, backbone, moe) : blocks(numLayers, backbone, moe, windowLayers);
+    placement === 'pairs'
+      ? pairs(numLayers, backbone, moe)
+      : blocks(numLayers, backbone, moe, { windowLayers, deltaLayers });
   const { norm, normEpsilon, dropout } = stages[0]!.config;
   return { placement, norm, normEpsilon, dropout, routerLosses, stages };
 }
@@ -124,9 +134,9 @@ function pairs(numLayers: number, backbone: BackboneConfig, moe: MoeConfig): Sta
 
 function blocks(
   numLayers: number,
-  { window, ...backbone }: BackboneConfig,
+  { window, gatedDelta, ...backbone }: BackboneConfig,
   moe: MoeConfig,
-  windowLayers: readonly number[] | undefined,
+  { windowLayers, deltaLayers }: Pick<StagesConfig, 'windowLayers' | 'deltaLayers'>,
 ): Stage[] {
   const hasExperts = withExperts(moe, numLayers, () => true);
   for (const option of ['position', 'firstPosition'] as const) {
@@ -134,26 +144,32 @@ function blocks(
   }
   // The types know only pairs' options here; whose norm is shared, resolveBlock checks.
   const experts = expertOptions(moe) as Omit<BlockConfig, keyof BackboneConfig>;
+  const ownBackbone = (index: number): BackboneConfig => {
+    const attention = { ...backbone, ...((windowLayers?.includes(index) ?? true) && { window }) };
+    if (deltaLayers === undefined) return { ...attention, gatedDelta };
+    return deltaLayers.includes(index) ? { ...deltaBackbone(attention), gatedDelta } : attention;
+  };
   return Array.from({ length: numLayers }, (_, index) => ({
     kind: 'block',
     name: `block${index}`,
     config: resolveBlock({
-      ...backbone,
-      ...((windowLayers?.includes(index) ?? true) && { window }),
+      ...ownBackbone(index),
       ...(hasExperts(index) ? experts : { kind: 'dense' }),
     }),
   }));
 }
 
-function expectWindowLayers(
+/** Checks which blocks have something that the backbone says. @param needed what that is */
+function expectLayers(
+  name: 'windowLayers' | 'deltaLayers',
   layers: readonly number[] | undefined,
-  { numLayers, placement, window }: { numLayers: number; placement: Placement; window?: number },
+  { numLayers, placement, needed, has }: { numLayers: number; placement: Placement; needed: string; has: boolean },
 ): void {
   if (layers === undefined) return;
-  expectThat(window !== undefined, 'windowLayers', 'none without a window', layers);
-  expectThat(placement === 'every', 'windowLayers', "none with placement 'pairs', whose blocks are alike", layers);
+  expectThat(has, name, `none without ${needed}`, layers);
+  expectThat(placement === 'every', name, "none with placement 'pairs', whose blocks are alike", layers);
   const odd = layers.find((layer) => layer >= numLayers);
-  expectThat(odd === undefined, 'windowLayers', `blocks from 0 to ${numLayers - 1}`, odd);
+  expectThat(odd === undefined, name, `blocks from 0 to ${numLayers - 1}`, odd);
 }
 
 /** What of `moe` goes to pairs and blocks: all but the losses and the choice of the blocks. */

@@ -24,7 +24,7 @@ import {
   type ResolvedLongcatBlock,
   type ShardOptions,
 } from '@scmoe/layer';
-import type { Seed } from '@scmoe/tensor';
+import { KeyValueCache, RecurrentCache, type Seed } from '@scmoe/tensor';
 import type * as tf from '@tensorflow/tfjs';
 
 import type { Stage } from './resolveStages.js';
@@ -38,9 +38,11 @@ export type StageCache = PairCache | BlockCache | LongcatCache;
 /** Packed sequences in the place of what each attention of a stage remembers. */
 export type PackedStage = Packed<PairCache> | Packed<BlockCache> | Packed<LongcatCache>;
 
-/** Names of the attentions of a stage. */
-export function attentionsOf({ kind }: ModelStage): readonly string[] {
-  return kind === 'block' ? ['attention'] : ['attention1', 'attention2'];
+/** An empty cache of one sequence for each attention of a stage, by its name. */
+export function sequenceCachesOf({ kind, config }: ModelStage): Record<string, KeyValueCache | RecurrentCache> {
+  const attentions = kind === 'block' ? ['attention'] : ['attention1', 'attention2'];
+  const isRecurrent = 'gatedDelta' in config && config.gatedDelta !== undefined;
+  return Object.fromEntries(attentions.map((name) => [name, isRecurrent ? new RecurrentCache() : new KeyValueCache()]));
 }
 
 export interface RunStageOptions extends Omit<BlockContext, 'past' | 'chunks'>, Partial<StageExecution> {

@@ -24,6 +24,18 @@ export const gptCases: Record<string, GptConfig> = {
   'farskip, dropless, in every block': { ...small, placement: 'every', moe: { kind: 'farskip', numExperts: 4 } },
 };
 
+/** What a model has whose first block is a gated delta network and whose second has gated attention. */
+export const hybrid = {
+  numLayers: 2,
+  placement: 'every',
+  positionEncoding: 'rotary',
+  norm: 'zeroCentredRms',
+  qkNorm: 'perHead',
+  outputGate: true,
+  gatedDelta: { numKeyHeads: 2, numValueHeads: 4, keyHeadDim: 4, valueHeadDim: 6, convTaps: 3 },
+  deltaLayers: [0],
+} as const satisfies Partial<GptConfig>;
+
 /** Models whose experts two ranks can't share evenly. */
 const unequalCases: Record<string, GptConfig> = {
   'top-2 of 5, dropless': { ...small, moe: { kind: 'top2', numExperts: 5 } },
@@ -54,6 +66,11 @@ export const recomputeCases: readonly RecomputeOptions[] = [
 export const rankCases: Record<string, GptConfig | LongcatFlashConfig> = {
   ...gptCases,
   ...unequalCases,
+  'gated delta networks before gated attention': {
+    ...small,
+    ...hybrid,
+    moe: { kind: 'shared', mix: 'cg1', numExperts: 4, topK: 2 },
+  },
   ...aheadCases,
   'LongCat-Flash': {
     ...small,

@@ -4,6 +4,7 @@ import {
   type KernelCostOptions,
   type KernelCosts,
   type LinearSizes,
+  type NormKind,
 } from './kernelCosts.js';
 
 /** Costs of kernels over the tokens of a pass: what operators say their costs by. */
@@ -19,7 +20,7 @@ export interface TokenCosts {
   /** All tokens through one matrix. `activated`: in one kernel with an activation. */
   linear(inputs: number, outputs: number, options?: Omit<LinearSizes, 'rows' | 'inputs' | 'outputs'>): KernelCost;
   /** A norm over all tokens, of width d by default. */
-  norm(kind: 'layer' | 'rms', size?: number): KernelCost;
+  norm(kind: NormKind, size?: number): KernelCost;
   /** A sum of so many activations of all tokens. */
   sum(summands: number): KernelCost;
 }

@@ -22,7 +22,13 @@ export interface KernelCostOptions {
   countMasked: boolean;
 }
 
+/** Norms with a mean and a bias, or without. */
+export type NormKind = 'layer' | 'rms' | 'zeroCentredRms';
+
 const bytesPerInteger = 4;
+
+/** Tokens that the delta rule works out together. */
+const deltaChunk = 64;
 
 /**
  * Costs of the kernels that layers are made of: the one place of their formulas. A product of (m, n) and (n, p) has
@@ -68,9 +74,9 @@ export function kernelCosts({ bytesPerElement, fused, countMasked }: KernelCostO
     },
 
     /** Mean (layer alone) and deviation of each row are kept. */
-    norm: ({ rows, size, norm }: { rows: number; size: number; norm: 'layer' | 'rms' }): KernelCost => {
-      const parameters = norm === 'rms' ? size : 2 * size;
-      const kept = norm === 'rms' ? rows : 2 * rows;
+    norm: ({ rows, size, norm }: { rows: number; size: number; norm: NormKind }): KernelCost => {
+      const parameters = norm === 'layer' ? 2 * size : size;
+      const kept = norm === 'layer' ? 2 * rows : rows;
       return cost(none, {
         forward: inner(2 * rows * size + parameters + kept),
         backward: inner(3 * rows * size + size + kept + parameters),
@@ -95,6 +101,24 @@ export function kernelCosts({ bytesPerElement, fused, countMasked }: KernelCostO
           backward: inner(4 * queries + 2 * keysAndValues + logsumexp),
         },
       );
+    },
+
+    /**
+     * The gated delta rule in chunks of C tokens with the convolution before it. A chunk compares its tokens (k kᵀ and q kᵀ of
+     * each key head), solves a triangular system and multiplies by what it may see (each value head); and it takes from the
+     * state, reads it and adds to it. What lies above diagonals counts as for attention.
+     */
+    deltaRule: ({ tokens, numKeyHeads, numValueHeads, keySize, valueSize, taps }: DeltaRuleSizes): KernelCost => {
+      const seen = (countMasked ? 1 : 1 / 2) * deltaChunk;
+      const within = seen * (2 * numKeyHeads * keySize + numValueHeads * (keySize + 2 * valueSize));
+      const ofState = 3 * numValueHeads * keySize * valueSize;
+      const channels = 2 * numKeyHeads * keySize + numValueHeads * valueSize;
+      const read = tokens * (channels + 2 * numValueHeads) + taps * channels;
+      const written = tokens * numValueHeads * valueSize;
+      return cost(product(2 * tokens * (within + ofState + taps * channels)), {
+        forward: inner(read + written),
+        backward: inner(2 * read + written),
+      });
     },
 
     /** (silu(x gate) * (x up)) down in one kernel, without biases. */
@@ -162,6 +186,15 @@ interface AttentionSizes {
   numKvHeads: number;
   headSize: number;
   causal: boolean;
+}
+
+interface DeltaRuleSizes {
+  tokens: number;
+  numKeyHeads: number;
+  numValueHeads: number;
+  keySize: number;
+  valueSize: number;
+  taps: number;
 }
 
 interface GroupedFfnSizes {

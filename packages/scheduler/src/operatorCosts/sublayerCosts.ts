@@ -10,6 +10,8 @@ export interface SelfAttentionSizes {
   /** Norms of queries and keys. */
   qkNorm?: 'none' | 'perHead' | 'perHeadTurned' | 'whole';
   causal: boolean;
+  /** A gate on what the heads give. */
+  outputGate?: boolean;
   /** Biases of all projections, or of those of queries, keys and values alone. */
   attentionBias: boolean | 'qkv';
 }
@@ -20,7 +22,15 @@ export interface SelfAttentionSizes {
  */
 export function selfAttentionCost(
   of: TokenCosts,
-  { numHeads, numKvHeads, headSize = of.d / numHeads, qkNorm = 'none', causal, attentionBias }: SelfAttentionSizes,
+  {
+    numHeads,
+    numKvHeads,
+    headSize = of.d / numHeads,
+    qkNorm = 'none',
+    causal,
+    outputGate = false,
+    attentionBias,
+  }: SelfAttentionSizes,
 ): KernelCost[] {
   const { d, batch, sequenceLength: length } = of;
   const [queries, keys] = [headSize * numHeads, headSize * numKvHeads];
@@ -31,6 +41,7 @@ export function selfAttentionCost(
     of.linear(d, keys, { bias, innerInput: true }),
     ...(qkNorm === 'none' ? [] : [of.norm('rms', queries), of.norm('rms', keys)]),
     of.kernels.attention({ batch, length, numHeads, numKvHeads, headSize, causal }),
+    ...(outputGate ? [of.linear(d, queries, { bias, innerInput: true, innerOutput: true })] : []),
     of.linear(queries, d, { bias: attentionBias === true, innerInput: true }),
   ];
 }

@@ -22,7 +22,7 @@ export interface BlockValues extends SublayerValues {
   u: tf.Tensor3D;
   /** Output of the block. */
   y: tf.Tensor3D;
-  keyValues: AttentionCache;
+  keyValues: AttentionCache | undefined;
 }
 
 const farSkipNames = {

@@ -24,8 +24,8 @@ export interface LongcatValues extends SublayerValues {
   d: tf.Tensor3D;
   /** Output of the block, d + routed. */
   y: tf.Tensor3D;
-  keyValues1: AttentionCache;
-  keyValues2: AttentionCache;
+  keyValues1: AttentionCache | undefined;
+  keyValues2: AttentionCache | undefined;
 }
 
 /** What both attentions remember of the tokens so far. */

@@ -26,8 +26,8 @@ export interface PairValues extends SublayerValues {
   u: tf.Tensor3D;
   /** Output of the pair. */
   y: tf.Tensor3D;
-  keyValues1: AttentionCache;
-  keyValues2: AttentionCache;
+  keyValues1: AttentionCache | undefined;
+  keyValues2: AttentionCache | undefined;
 }
 
 /** An activation of a pair that gate and experts can read. */

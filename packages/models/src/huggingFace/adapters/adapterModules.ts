@@ -9,8 +9,8 @@ export interface AdapterModule {
   readonly path: string;
   /** Matrices of the model, side by side along their outputs. */
   readonly ours: readonly string[];
-  /** Their columns take turns, and do not lie side by side. */
-  readonly interleaved: boolean;
+  /** Groups of columns within each of which they lie side by side. */
+  readonly groups: number;
   /** The expert of a stack that it is. */
   readonly expert?: number;
   /** All experts together: which of the two parameters of the module. */
@@ -28,25 +28,24 @@ export function adapterModules<Config>(
   const inMemory = (name: string) => architecture.moduleName?.(name) ?? name;
   const modules: AdapterModule[] = [];
   const fused = new Map<string, AdapterModule>();
-  const addFused = (path: string, parameter: FusedParameter, { ours, interleaved }: TensorLink) => {
+  const addFused = (path: string, parameter: FusedParameter, { ours, groups }: TensorLink) => {
     const before = fused.get(`${path}.${parameter}`)?.ours ?? [];
     const names = [...before, ...ours.map(({ name }) => name)];
-    fused.set(`${path}.${parameter}`, { path, parameter, ours: names, interleaved });
+    fused.set(`${path}.${parameter}`, { path, parameter, ours: names, groups });
   };
   for (const link of links) {
-    const { ours, theirs, interleaved, stacked } = link;
-    if (ours.some(({ shape }) => shape.length < 2)) continue;
+    const { ours, theirs, groups, stacked } = link;
+    // No vectors, and no convolution, which is no product.
+    if (ours.some(({ name, shape }) => shape.length < 2 || name.endsWith('.conv'))) continue;
     const names = ours.map(({ name }) => name);
     const first = theirs[0]!.name;
     if (!isExpertParameter(names[0]!)) {
       const paths = new Set([first, inMemory(first)].filter((name) => name.endsWith('.weight')));
-      for (const path of paths) modules.push({ path: withoutWeight(path), ours: names, interleaved });
+      for (const path of paths) modules.push({ path: withoutWeight(path), ours: names, groups });
       continue;
     }
     if (stacked) {
-      theirs.forEach(({ name }, expert) =>
-        modules.push({ path: withoutWeight(name), ours: names, interleaved, expert }),
-      );
+      theirs.forEach(({ name }, expert) => modules.push({ path: withoutWeight(name), ours: names, groups, expert }));
     }
     const [path, rest] = inMemory(first).split(/(?<=\.experts)\./) as [string, string];
     const isDown = names[0]!.endsWith('.down');

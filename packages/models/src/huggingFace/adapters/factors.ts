@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { joinColumns, splitColumns } from '../tensors/columns.js';
+
 /** The two matrices of an adapter here: A (..., dIn, rank) and B (..., rank, dOut), stacked for experts. */
 export type Factors = {
   a: tf.Tensor;
@@ -37,11 +39,9 @@ export function toFused({ a, b }: Factors): Factors {
  * One adapter of several matrices side by side, as one for each. Where B is block-diagonal, as where single adapters were
  * joined, each has its own rows of A; else all have the same A.
  */
-export function splitFactors({ a, b }: Factors, widths: readonly number[], interleaved: boolean): Factors[] {
+export function splitFactors({ a, b }: Factors, widths: readonly number[], groups: number): Factors[] {
   if (widths.length === 1) return [{ a, b }];
-  const bs = interleaved
-    ? tf.unstack(tf.reshape(b, [...b.shape.slice(0, -1), -1, widths.length]), -1)
-    : tf.split(b, [...widths], -1);
+  const bs = splitColumns(b, widths, groups);
   const rank = a.shape.at(-1)!;
   if (rank % widths.length !== 0) return bs.map((each) => ({ a, b: each }));
   const as = tf.split(a, widths.length, -1);
@@ -51,7 +51,7 @@ export function splitFactors({ a, b }: Factors, widths: readonly number[], inter
 }
 
 /** Adapters of matrices side by side as one, whose B is block-diagonal; its rank is the sum of theirs. */
-export function joinFactors(parts: readonly Factors[], interleaved: boolean): Factors {
+export function joinFactors(parts: readonly Factors[], groups: number): Factors {
   if (parts.length === 1) return parts[0]!;
   const a = tf.concat(
     parts.map((part) => part.a),
@@ -61,10 +61,7 @@ export function joinFactors(parts: readonly Factors[], interleaved: boolean): Fa
     const blocks = parts.map((other, j) => (i === j ? b : tf.zeros([...other.b.shape.slice(0, -1), b.shape.at(-1)!])));
     return tf.concat(blocks, -2);
   });
-  if (!interleaved) return { a, b: tf.concat(rows, -1) };
-  const { shape } = rows[0]!;
-  const turns = tf.stack(rows, shape.length);
-  return { a, b: tf.reshape(turns, [...shape.slice(0, -1), shape.at(-1)! * parts.length]) };
+  return { a, b: joinColumns(rows, groups) };
 }
 
 function isZero(x: tf.Tensor): boolean {

@@ -58,7 +58,7 @@ export async function readAdapter(
       const factor = settings.factorOf(module.parameter ? `${module.path}.${module.parameter}` : module.path, rank);
       const parts = tf.tidy(() => {
         const whole = module.parameter ? fromFused(a, b, numExperts) : fromLinear(a, b);
-        return splitFactors(whole, widths, module.interleaved);
+        return splitFactors(whole, widths, module.groups);
       });
       tf.dispose([a, b]);
       module.ours.forEach((name, i) => {

@@ -51,11 +51,11 @@ export async function writeAdapter(
   const stored: Record<string, DeferredTensor> = {};
   const isNested = new Set(modules.filter(({ parameter }) => parameter === 'down_proj').map(({ path }) => path));
   for (const module of modules) {
-    const { path, ours, expert, parameter, interleaved } = module;
+    const { path, ours, expert, parameter, groups } = module;
     const inner = parameter === 'gate_up_proj' && isNested.has(path) ? '.base_layer' : '';
     const { a, b } = tf.tidy(() => {
       const parts = ours.map((name) => factorsOf(name, tensors, specs[name]!.shape, expert));
-      const whole = evenedFactors(joinFactors(parts, interleaved), module, plan.matrices[ours[0]!]?.factor);
+      const whole = evenedFactors(joinFactors(parts, groups), module, plan.matrices[ours[0]!]?.factor);
       return parameter ? toFused(whole) : toLinear(whole);
     });
     for (const [name, tensor] of Object.entries({ A: a, B: b })) {

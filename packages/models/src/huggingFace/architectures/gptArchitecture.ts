@@ -18,7 +18,7 @@ export interface GptFamily extends Pick<
   /** Names of embedding and head. */
   tied: TiedNames;
   /** `block{layer}` begins the names of a layer. */
-  rules: readonly TensorRule[];
+  rules: readonly TensorRule[] | ((config: GptConfig) => readonly TensorRule[]);
 }
 
 /** No public format has a router before the first block. @throws ArgumentError where there is one */
@@ -34,7 +34,7 @@ export function gptArchitecture(family: GptFamily): Architecture<GptConfig, Gpt>
     model: Gpt,
     writeConfig: (config) => family.writeConfig(routedInLayers(resolveGpt(config))),
     specs: (config, options) => gptSpecs(resolveGpt(config), options),
-    rules: (config) => layerRules(family.rules, config),
+    rules: (config) => layerRules(typeof family.rules === 'function' ? family.rules(config) : family.rules, config),
     tie: {
       names: family.tied,
       isTied: ({ tiedEmbeddings }) => tiedEmbeddings === true,

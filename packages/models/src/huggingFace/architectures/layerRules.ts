@@ -10,7 +10,8 @@ export function layerRules(
   return rules.flatMap((rule) => {
     if (!rule.theirs.includes('{layer}')) return [rule];
     const parts = [rule.ours].flat().map((name) => name.replace(/^block\{layer\}\./, ''));
-    const layers = Array.from({ length: numLayers }, (_, layer) => layer);
+    const all = Array.from({ length: numLayers }, (_, layer) => layer);
+    const layers = rule.layers ? all.filter((layer) => rule.layers!.includes(layer)) : all;
     return layers.flatMap((layer) => {
       const ours = parts.map((part) => layerName(layer, part, placement)).filter((name) => name !== undefined);
       return ours.length === 0 ? [] : [{ ...rule, ours, theirs: rule.theirs.replace('{layer}', String(layer)) }];

@@ -1,4 +1,5 @@
 import { expectThat } from '@scmoe/errors';
+import type { NormKind } from '@scmoe/layer';
 
 import type { GptConfig, ResolvedGpt } from '../../gpt/GptConfig.js';
 import type { ConfigReader } from '../config/ConfigReader.js';
@@ -18,6 +19,9 @@ export interface LlamaLikeDefaults {
   /** Share of each head that turns. */
   partialRotary?: number;
   ropeScaling?: RopeSettings['scaling'];
+  /** Settings of the rotation that have no effect. */
+  ropeIgnored?: readonly string[];
+  norm?: NormKind;
   tied?: boolean;
   /** Whether angles may be those of `dynamic` with an `alpha` (Hunyuan). */
   hasRopeAlpha?: boolean;
@@ -32,7 +36,7 @@ export function readLlamaLike(config: ConfigReader, defaults: LlamaLikeDefaults)
   const dModel = config.integer('hidden_size');
   const numHeads = config.integer('num_attention_heads');
   const headSize = config.integer('head_dim', defaults.headSize ?? dModel / numHeads);
-  const { ropeTheta: theta, partialRotary: partial, ropeScaling: scaling } = defaults;
+  const { ropeTheta: theta, partialRotary: partial, ropeScaling: scaling, ropeIgnored: ignored } = defaults;
   return {
     vocabSize: config.integer('vocab_size'),
     numLayers: config.count('num_hidden_layers'),
@@ -44,11 +48,11 @@ export function readLlamaLike(config: ConfigReader, defaults: LlamaLikeDefaults)
     ffnHidden: config.integer(defaults.ffnKey ?? 'intermediate_size'),
     positionEncoding: 'rotary',
     ...ropeOptionsOf(
-      readRope(config, { theta, partial, scaling, ...(defaults.hasRopeAlpha && { headSize }) }),
+      readRope(config, { theta, partial, scaling, ignored, ...(defaults.hasRopeAlpha && { headSize }) }),
       headSize,
     ),
     tiedEmbeddings: config.boolean('tie_word_embeddings', defaults.tied ?? false),
-    norm: 'rms',
+    norm: defaults.norm ?? 'rms',
     normEpsilon: config.positive('rms_norm_eps', defaults.normEpsilon),
     activation: 'swiglu',
     placement: 'every',
@@ -59,7 +63,8 @@ export function readLlamaLike(config: ConfigReader, defaults: LlamaLikeDefaults)
  * The same options as {@link readLlamaLike} reads.
  *
  * @param own what else the family has, as of {@link expectFamily}
- * @param form how its heads turn: which components together, and which share where nothing is said; whether MLPs have biases
+ * @param form how its heads turn: which components together, and which share where nothing is said; its norms; whether MLPs have
+ *   biases
  * @throws ArgumentError where the model has something else.
  */
 export function writeLlamaLike(
@@ -68,12 +73,13 @@ export function writeLlamaLike(
   {
     ropeStyle = 'half',
     partialRotary,
+    norm = 'rms',
     ffnBias: hasBias = false,
-  }: { ropeStyle?: 'half' | 'interleaved'; partialRotary?: number; ffnBias?: boolean } = {},
+  }: { ropeStyle?: 'half' | 'interleaved'; partialRotary?: number; norm?: NormKind; ffnBias?: boolean } = {},
 ): JsonObject {
   const { numHeads, numKvHeads, headSize, ffnHidden, ffnBias, activation, rope } = backboneOf(config);
   expectThat(config.positionEncoding === 'rotary', 'positionEncoding', 'rotary', config.positionEncoding);
-  expectThat(config.norm === 'rms', 'norm', 'rms', config.norm);
+  expectThat(config.norm === norm, 'norm', norm, config.norm);
   expectThat(activation === 'swiglu', 'activation', 'swiglu', activation);
   expectThat(ffnBias === hasBias, 'ffnBias', String(hasBias), ffnBias);
   expectFamily(config, { headSize: null, ...own });

@@ -9,6 +9,7 @@ import { bookkeeping } from './bookkeeping.js';
 export class ConfigReader {
   private readonly known = new Set<string>(bookkeeping);
   private readonly numbers: Record<string, number> = {};
+  private readonly sections: ConfigReader[] = [];
 
   constructor(
     private readonly json: JsonObject,
@@ -46,7 +47,7 @@ export class ConfigReader {
 
   /** The integers that were asked for so far, those that are defaults too: what the sizes of the model follow from. */
   get sizes(): Readonly<Record<string, number>> {
-    return this.numbers;
+    return Object.assign({}, ...this.sections.map(({ sizes }) => sizes), this.numbers) as Record<string, number>;
   }
 
   boolean(key: string, fallback?: boolean): boolean {
@@ -75,6 +76,14 @@ export class ConfigReader {
   /** An option that does not change what the model computes, or only in training. */
   skip(...keys: string[]): void {
     for (const key of keys) this.known.add(key);
+  }
+
+  /** The options below one name, which are checked with the others. */
+  section(key: string): ConfigReader {
+    const value = this.value(key, 'an object', (each) => typeof each === 'object' && !Array.isArray(each));
+    const section = new ConfigReader(value as JsonObject, `${this.source}: ${key}`, this.maxCount);
+    this.sections.push(section);
+    return section;
   }
 
   /** Whether the option is there, with a value or null. */
@@ -114,6 +123,7 @@ export class ConfigReader {
    * @throws PretrainedError where there are options that nobody asked for and that are not switched off.
    */
   expectNothingElse(ignore: readonly string[] = []): void {
+    for (const section of this.sections) section.expectNothingElse(ignore);
     const unknown = Object.entries(this.json)
       .filter(([key, value]) => !this.known.has(key) && !ignore.includes(key) && !isOff(value))
       .map(([key, value]) => `${key} = ${JSON.stringify(value)}`);

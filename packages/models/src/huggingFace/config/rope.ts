@@ -18,6 +18,7 @@ interface RopeDefaults {
   partial?: number;
   scaling?: RopeScalingConfig;
   headSize?: number;
+  ignored?: readonly string[];
 }
 
 /** Names of the settings of scaled angles, in configurations and here. */
@@ -47,10 +48,14 @@ const scalingNames = {
  * `rope_parameters` where it is not null. What is within goes before what is at the top.
  *
  * @param defaults what the family has where nothing is said, also of scaled angles; with `headSize`, angles may be those of
- *   `dynamic` with an `alpha`, which are plain ones of another base, theta alpha^(D / (D - 2))
+ *   `dynamic` with an `alpha`, which are plain ones of another base, theta alpha^(D / (D - 2)); `ignored` are settings without
+ *   effect on text
  * @throws PretrainedError naming the key, and what in it is not known
  */
-export function readRope(config: ConfigReader, { theta, partial = 1, scaling, headSize }: RopeDefaults): RopeSettings {
+export function readRope(
+  config: ConfigReader,
+  { theta, partial = 1, scaling, headSize, ignored = [] }: RopeDefaults,
+): RopeSettings {
   const atTop = {
     theta: config.positive('rope_theta', theta),
     partial: config.positive('partial_rotary_factor', partial),
@@ -70,7 +75,7 @@ export function readRope(config: ConfigReader, { theta, partial = 1, scaling, he
     kind === 'dynamic' && headSize !== undefined ? positive(config, key, 'alpha', rest['alpha']) : undefined;
   // Hunyuan's: one base for all lengths, which says what other settings would.
   if (alpha !== undefined) return { ...found, theta: found.theta * alpha ** (headSize! / (headSize! - 2)) };
-  const set = Object.entries(rest).filter(([, value]) => value !== null);
+  const set = Object.entries(rest).filter(([name, value]) => value !== null && !ignored.includes(name));
   if (kind === 'default') {
     if (set.length > 0) config.fail(key, `expected no ${set.map(([name]) => name).join(', ')} for rope_type "default"`);
     return found;

@@ -36,7 +36,7 @@ export async function describePretrained(
   const family = architectureOf(folder, json, ofText);
   const config = family.readConfig(new ConfigReader(json, configSource(folder)));
   const tokenIds = await readTokenIds(folder, json);
-  const described = { modelType: family.modelType, config, tokenIds };
+  const described = { modelType: family.savedAs ?? family.modelType, config, tokenIds };
   if (lora) return { ...described, adapter: planAdapter(family.specs(config, {}), lora) };
   if (adapter === undefined) return { ...described, ...(freezeRouters && { freezeRouters }) };
   const { plan, parameters } = await readAdapter(adapter, family, { config, experts: allExperts });

@@ -11,6 +11,10 @@ export interface TensorRule {
   readonly transposed?: boolean;
   /** Several of ours take turns along the last axis, element by element, and do not lie side by side. */
   readonly interleaved?: boolean;
+  /** Several of ours lie side by side within each of so many groups along the last axis, and not as wholes. */
+  readonly groups?: number;
+  /** Layers that it is for, counted from 0; all by default. */
+  readonly layers?: readonly number[];
   /** Theirs has one axis more, of one entry, in front of ours. */
   readonly leadingOne?: boolean;
   /** Shape of theirs, where it has other axes than ours (after the transposition) with the elements in the same order. */

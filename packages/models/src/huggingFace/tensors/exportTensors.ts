@@ -1,6 +1,7 @@
 import type { DeferredTensor } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import { joinColumns } from './columns.js';
 import type { TensorLink } from './linkTensors.js';
 
 /**
@@ -33,7 +34,7 @@ export function exportTensors(
 
 /** Entry `index` of ours, where they are stacked, in their layout: the same elements in the same order. */
 function toTheirs(
-  { ours, stacked, transposed, interleaved }: TensorLink,
+  { ours, stacked, transposed, groups }: TensorLink,
   tensors: Readonly<Record<string, tf.Tensor>>,
   index: number,
 ): tf.Tensor {
@@ -44,16 +45,9 @@ function toTheirs(
       const entry = tf.slice(tensor, [index], [1]);
       return tf.reshape(entry, shape.slice(1));
     });
-    const whole = parts.length > 1 ? joined(parts, interleaved) : tf.clone(parts[0]!);
+    const whole = parts.length > 1 ? joinColumns(parts, groups) : tf.clone(parts[0]!);
     if (!transposed) return whole;
     const axes = whole.shape.map((_, axis) => axis);
     return tf.transpose(whole, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
   });
-}
-
-/** Several of ours along the last axis, side by side or taking turns. */
-function joined(parts: tf.Tensor[], interleaved: boolean): tf.Tensor {
-  if (!interleaved) return tf.concat(parts, -1);
-  const { shape } = parts[0]!;
-  return tf.reshape(tf.stack(parts, shape.length), [...shape.slice(0, -1), shape.at(-1)! * parts.length]);
 }

@@ -18,7 +18,8 @@ export interface TensorLink {
   /** Theirs is one for each expert. */
   readonly stacked: boolean;
   readonly transposed: boolean;
-  readonly interleaved: boolean;
+  /** Groups along the last axis within each of which ours lie side by side; as many as one of them has columns: they take turns. */
+  readonly groups: number;
   /** Where theirs is one for all experts and this rank has a part: its entries along the first axis. */
   readonly part?: { readonly first: number; readonly count: number };
   /** Names of theirs that other ranks have: experts that are not here. */
@@ -67,7 +68,7 @@ function link(rule: TensorRule, numbers: Numbers, specs: ParameterSpecs): Tensor
     theirs: here.map((name) => ({ name, shape: part && !stacked ? [of, ...shape.slice(1)] : shape })),
     stacked,
     transposed: rule.transposed ?? false,
-    interleaved: rule.interleaved ?? false,
+    groups: rule.interleaved ? ours[0]!.shape.at(-1)! : (rule.groups ?? 1),
     ...(part && !stacked && { part: { first, count } }),
     elsewhere: every.filter((name) => !here.includes(name)),
   };

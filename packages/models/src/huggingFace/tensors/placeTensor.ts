@@ -10,7 +10,7 @@ import type { TensorLink } from './linkTensors.js';
  * @param targets memory of ours, float32
  */
 export function placeTensor(
-  { ours, stacked, transposed, interleaved }: Pick<TensorLink, 'ours' | 'stacked' | 'transposed' | 'interleaved'>,
+  { ours, stacked, transposed, groups }: Pick<TensorLink, 'ours' | 'stacked' | 'transposed' | 'groups'>,
   index: number,
   stored: StoredTensor,
   targets: readonly Float32Array[],
@@ -23,42 +23,68 @@ export function placeTensor(
   ours.forEach((_, k) => {
     const columns = widths[k]!;
     const size = length * columns;
+    // Where columns take turns every group has one of each.
+    const takesTurns = groups > 1 && groups === columns;
+    const numRuns = takesTurns ? 1 : groups;
+    const run = columns / numRuns;
     for (let matrix = 0; matrix < matrices; matrix++) {
       const at = (stacked ? index : matrix) * size;
       const target = targets[k]!.subarray(at, at + size);
       const begin = matrix * length * width;
-      // Of ours column j is theirs' column (or row, if it is to be turned) first + j * step.
-      const [first, step] = interleaved ? [k, ours.length] : [start, 1];
-      if (transposed)
-        turnRows(target, stored, { begin: begin + first * length, stride: step * length, rows: columns, length });
-      else takeColumns(target, stored, { begin: begin + first, stride: width, step, rows: length, length: columns });
+      // Pages that are touched out of order for the first time cost many times what touching them in order does.
+      if (transposed) target.fill(0);
+      for (let group = 0; group < numRuns; group++) {
+        // Of ours column j of the run is theirs' column (or row, if it is to be turned) first + j * step.
+        const [first, step] = takesTurns ? [k, ours.length] : [(group * width) / groups + start / groups, 1];
+        const place = { columns, column: group * run };
+        if (transposed)
+          turnRows(target, stored, {
+            ...{ begin: begin + first * length, stride: step * length, rows: run, length },
+            ...place,
+          });
+        else
+          takeColumns(target, stored, {
+            begin: begin + first,
+            stride: width,
+            step,
+            rows: length,
+            length: run,
+            ...place,
+          });
+      }
     }
     start += columns;
   });
 }
 
-/** Rows of a matrix within what is stored: where the first begins, how far the next ones are, and their length. */
+/** Rows of a matrix within what is stored: where the first begins, how far the next ones are, their length, and their place. */
 interface Rows {
   begin: number;
   stride: number;
   rows: number;
   length: number;
+  /** Columns of ours, and the one where these begin. */
+  columns: number;
+  column: number;
 }
 
 const strip = 8;
 
 /** Rows as columns, (rows, length) -> (length, rows): eight at a time, each of which is read in order. */
-function turnRows(target: Float32Array, stored: StoredTensor, { begin, stride, rows, length }: Rows): void {
-  // Pages that are touched out of order for the first time cost many times what touching them in order does.
-  target.fill(0);
+function turnRows(
+  target: Float32Array,
+  stored: StoredTensor,
+  { begin, stride, rows, length, columns, column }: Rows,
+): void {
   const to = int32(target);
   for (let top = 0; top < rows; top += strip) {
     const count = Math.min(strip, rows - top);
     const { bits, first, shift } = bitsOf(stored, begin + top * stride, (count - 1) * stride + length);
-    if (count === strip) turnEight(to, bits, { first, stride, shift, length, rows, top });
+    if (count === strip) turnEight(to, bits, { first, stride, shift, length, columns, at: column + top });
     else
       for (let row = 0; row < count; row++)
-        for (let j = 0; j < length; j++) to[j * rows + top + row] = bits[first + row * stride + j]! << shift;
+        for (let j = 0; j < length; j++)
+          to[j * columns + column + top + row] = bits[first + row * stride + j]! << shift;
   }
 }
 
@@ -77,11 +103,18 @@ function int32({ buffer, byteOffset, length }: Float32Array): Int32Array {
 function turnEight(
   target: Int32Array,
   source: Int32Array | Uint16Array,
-  { first, stride, shift, length, rows, top }: Omit<Rows, 'begin'> & { first: number; shift: number; top: number },
+  {
+    first,
+    stride,
+    shift,
+    length,
+    columns,
+    at: place,
+  }: Pick<Rows, 'stride' | 'length' | 'columns'> & { first: number; shift: number; at: number },
 ): void {
   const [a, b, c, d] = [first, first + stride, first + 2 * stride, first + 3 * stride];
   const [e, f, g, h] = [first + 4 * stride, first + 5 * stride, first + 6 * stride, first + 7 * stride];
-  for (let j = 0, at = top; j < length; j++, at += rows) {
+  for (let j = 0, at = place; j < length; j++, at += columns) {
     target[at] = source[a + j]! << shift;
     target[at + 1] = source[b + j]! << shift;
     target[at + 2] = source[c + j]! << shift;
@@ -97,7 +130,7 @@ function turnEight(
 function takeColumns(
   target: Float32Array,
   stored: StoredTensor,
-  { begin, stride, step, rows, length }: Rows & { step: number },
+  { begin, stride, step, rows, length, columns, column }: Rows & { step: number },
 ): void {
   if (step === 1 && stride === length) {
     const { data, dtype } = stored;
@@ -108,7 +141,7 @@ function takeColumns(
   }
   for (let row = 0; row < rows; row++) {
     const source = floatsOf(stored, begin + row * stride, (length - 1) * step + 1);
-    for (let j = 0; j < length; j++) target[row * length + j] = source[j * step]!;
+    for (let j = 0; j < length; j++) target[row * columns + column + j] = source[j * step]!;
   }
 }
 

@@ -2,6 +2,7 @@ import type { KernelConfig } from '@tensorflow/tfjs';
 
 import { attentionKernels } from './attention.js';
 import { cachedAttentionKernels } from './cachedAttention.js';
+import { cachedDeltaRuleKernels } from './cachedDeltaRule.js';
 import { dropoutKernels } from './dropout.js';
 import { embeddingKernels } from './embedding.js';
 import { groupedFfnKernels } from './groupedFfn.js';
@@ -18,6 +19,7 @@ import { swigluKernels } from './swiglu.js';
 export const fusedKernels: KernelConfig[] = [
   ...attentionKernels,
   ...cachedAttentionKernels,
+  ...cachedDeltaRuleKernels,
   ...crossEntropyKernels,
   ...dropoutKernels,
   ...embeddingKernels,

@@ -1,7 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { KeyValueCache } from '../../../cache/KeyValueCache.js';
+import { RecurrentCache } from '../../../cache/RecurrentCache.js';
 import { cachedAttention, rotateRows } from '../../../ops/cachedAttention.js';
+import { cachedDeltaRule } from '../../../ops/cachedDeltaRule.js';
+import type { DeltaRows, DeltaSizes } from '../../../ops/deltaHeads.js';
 import type { Rope } from '../../../ops/rope.js';
 import type { Generator, Operands } from '../Call.js';
 import type { Draw } from '../Draw.js';
@@ -52,7 +55,53 @@ function twoPasses({ q, k, v }: Record<string, tf.Tensor>, { passes, ...options 
   }
 }
 
-/** Functions that no gradient goes through: attention with caches, and the rotation of rows. */
+interface DeltaAttributes extends DeltaSizes {
+  passes: [number[], number[]];
+}
+
+function drawNetworks(draw: Draw): { operands: Operands; attributes: DeltaAttributes } {
+  const numKeyHeads = draw.int(1, 2);
+  const numValueHeads = numKeyHeads * draw.int(1, 3);
+  const [keyHeadDim, valueHeadDim, taps] = [draw.int(1, 9), draw.pick([1, 5, 8, 33]), draw.int(1, 4)];
+  const counts = () => draw.list(2, () => draw.pick([1, 1, 2, 5, 40]));
+  const passes: [number[], number[]] = [counts(), counts()];
+  const tokens = passes.flat().reduce((sum, count) => sum + count, 0);
+  const channels = 2 * numKeyHeads * keyHeadDim + numValueHeads * valueHeadDim;
+  return {
+    operands: {
+      mixed: draw.floats([1, tokens, channels]),
+      beta: draw.floats([1, tokens, numValueHeads]),
+      decay: draw.floats([1, tokens, numValueHeads]),
+      convolution: draw.floats([taps, channels]),
+    },
+    attributes: { numKeyHeads, numValueHeads, keyHeadDim, valueHeadDim, passes },
+  };
+}
+
+/** Two sequences that two passes continue, whatever is drawn made a share that is kept and one that is replaced. */
+function twoRecurrentPasses(
+  { mixed, beta, decay, convolution }: Record<string, tf.Tensor>,
+  { passes, ...sizes }: DeltaAttributes,
+): tf.Tensor[] {
+  const caches = [new RecurrentCache(), new RecurrentCache()];
+  const all = { mixed: mixed!, beta: tf.sigmoid(beta!), logDecay: tf.neg(tf.abs(decay!)) };
+  try {
+    let first = 0;
+    return passes.map((counts) => {
+      const count = counts.reduce((sum, each) => sum + each, 0);
+      const rows = Object.fromEntries(
+        Object.entries(all).map(([name, x]) => [name, tf.slice(x, [0, first, 0], [1, count, x.shape[2]!])]),
+      ) as unknown as DeltaRows;
+      const parts = counts.map((each, i) => ({ cache: caches[i]!, count: each }));
+      first += count;
+      return cachedDeltaRule(rows, convolution as tf.Tensor2D, sizes, parts);
+    });
+  } finally {
+    for (const cache of caches) cache.dispose();
+  }
+}
+
+/** Functions that no gradient goes through: attention and delta rule with caches, and the rotation of rows. */
 export const cacheCalls: Generator[] = [
   ...['ScmoeCachedAttention', 'ScmoeWriteRows'].map((kernel) => ({
     kernel,
@@ -69,6 +118,19 @@ export const cacheCalls: Generator[] = [
       };
     },
   })),
+  {
+    kernel: 'ScmoeCachedDeltaRule',
+    draw: (draw) => {
+      const { operands, attributes } = drawNetworks(draw);
+      return {
+        name: 'cachedDeltaRule',
+        operands,
+        attributes: { ...attributes },
+        isOurs: true,
+        run: (tensors, given) => twoRecurrentPasses(tensors, given as unknown as DeltaAttributes),
+      };
+    },
+  },
   {
     kernel: 'ScmoeRotateRows',
     draw: (draw) => {
