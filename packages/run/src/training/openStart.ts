@@ -9,8 +9,8 @@ import { checkStored } from '../options/checkStored.js';
 import { resumedSettings, type RunSettings, settingsOf } from '../options/Settings.js';
 import type { Ranks } from '../ranks/joinRanks.js';
 import { openRestarts, type Restarts } from '../ranks/restarts.js';
+import { startResumed } from './resumedBackend.js';
 import { settingGroups } from './settingGroups.js';
-import { startBackend } from './startBackend.js';
 import type { TrainCommandOptions } from './TrainCommandOptions.js';
 import type { TrainingProgram } from './TrainingProgram.js';
 
@@ -64,7 +64,8 @@ export async function openStart(
   const { accumulate = size } = settings;
   checkAccumulate(accumulate, size);
 
-  const backend = await startBackend({ ...options, precision: settings.precision });
-  say(terminal, backend, ...(ranks.line ? [ranks.line] : []));
+  const backend = { asked: options.backend, isGiven: given('backend'), trainedOn: checkpoint?.index.backend };
+  const lines = await startResumed(backend, { ...options, precision: settings.precision });
+  say(terminal, ...lines, ...(ranks.line ? [ranks.line] : []));
   return { program, options, ranks, restarts, checkpoint, step, complete, settings: { ...settings, accumulate } };
 }

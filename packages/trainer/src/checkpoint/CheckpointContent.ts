@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 
 import { version } from '../version.js';
 import type { CheckpointIndex, JsonObject } from './CheckpointIndex.js';
@@ -29,6 +29,7 @@ export function indexOf(content: CheckpointContent): Omit<CheckpointIndex, 'file
     step,
     created: new Date().toISOString(),
     versions: { trainer: version, node: process.versions.node },
+    backend: tf.getBackend(),
     config,
     dataFingerprint,
     // JSON has no other numbers, and such a loss is not the best of anything.

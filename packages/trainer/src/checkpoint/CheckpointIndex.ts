@@ -22,6 +22,8 @@ export interface CheckpointIndex {
   step: number;
   created: string;
   versions: Record<string, string>;
+  /** TF.js's name of the backend on which it was trained; those of before 2026-11-29 don't say. */
+  backend?: string;
   /** Whatever the program needs to build the same model and run again. */
   config: JsonObject;
   /** SHA-256 of the data the run was trained on. */
@@ -84,10 +86,11 @@ export function parseIndex(text: string): CheckpointIndex | string {
 
 /** @throws ArgumentError naming the field that is missing or of another kind */
 function checkFields(index: Record<string, unknown>): void {
-  const { step, created, versions, config, dataFingerprint, validationLoss, optimizer, part, files } = index;
+  const { step, created, versions, backend, config, dataFingerprint, validationLoss, optimizer, part, files } = index;
   expectWholeNumber('step', step);
   expectText('created', created);
   expectRecord('versions', versions);
+  if (backend !== undefined) expectText('backend', backend);
   expectRecord('config', config);
   expectText('dataFingerprint', dataFingerprint);
   if (validationLoss !== undefined) expectFinite('validationLoss', validationLoss);

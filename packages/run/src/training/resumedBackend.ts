@@ -1,0 +1,46 @@
+import { UserError } from '@scmoe/errors';
+
+import { startBackend } from './startBackend.js';
+
+/** The backend of a run that goes on. */
+export interface ResumedBackendOptions {
+  /** The option's value, and whether somebody has given it. */
+  asked: string;
+  isGiven: boolean;
+  /** On which one the run was trained; undefined where it begins, and of checkpoints that don't say. */
+  trainedOn: string | undefined;
+}
+
+/** The backend to start, and a line where it is another one than the run's. */
+export function resumedBackend({ asked, isGiven, trainedOn }: ResumedBackendOptions): {
+  backend: string;
+  line?: string;
+} {
+  if (trainedOn === undefined || asked === trainedOn) return { backend: asked };
+  if (!isGiven) return { backend: trainedOn };
+  if (asked === 'auto') return { backend: asked };
+  const line = `The run moves from backend ${trainedOn} to ${asked}: its numbers may differ in their last bits from here on.`;
+  return { backend: asked, line };
+}
+
+/**
+ * Starts the backend on which a run goes on: its own, unless another is asked for.
+ *
+ * @returns what was chosen and why, a line each
+ * @throws UserError where the backend can't be used, with what to do where it is that of the run
+ */
+export async function startResumed(
+  options: ResumedBackendOptions,
+  runtime: Omit<Parameters<typeof startBackend>[0], 'backend'>,
+): Promise<string[]> {
+  const { backend, line } = resumedBackend(options);
+  try {
+    return [await startBackend({ ...runtime, backend }), ...(line === undefined ? [] : [line])];
+  } catch (error) {
+    if (!(error instanceof UserError) || options.isGiven || backend !== options.trainedOn) throw error;
+    throw new UserError(
+      `${error.message} The run was trained on backend ${backend}; --backend <name> moves it to another, whose last bits may differ.`,
+      { exitCode: 2, cause: error },
+    );
+  }
+}
