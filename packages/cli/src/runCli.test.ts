@@ -38,11 +38,12 @@ describe('--help', () => {
       'simulate',
       'experts',
       'serve',
+      'tensorflow',
       'help',
     ]);
   });
 
-  it.each(['launch', 'flight-recorder', 'engines', 'timeline', 'simulate', 'experts', 'serve'])(
+  it.each(['launch', 'flight-recorder', 'engines', 'timeline', 'simulate', 'experts', 'serve', 'tensorflow'])(
     'of %s lists its options',
     async (name) => {
       const { code, out } = await scmoe(name, '--help');

@@ -49,7 +49,7 @@ describe('every layer of experts', () => {
     [
       'an unknown norm',
       () => dgMoE({ ...experts, norm: 'batch' as 'rms' }),
-      /norm: expected one of layer, rms, got "batch"/,
+      /norm: expected one of layer, rms, zeroCentredRms, got "batch"/,
     ],
     ['two choices of DGMoE', () => dgMoE({ ...experts, topK: 2 }), /topK: expected 1 for DGMoE/],
     [

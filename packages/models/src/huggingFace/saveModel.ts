@@ -52,8 +52,14 @@ export async function saveModel<Config, Model extends PretrainedModel<Config>>(
   await writeFolder(folder, { config: json, tensors, generation }, options);
 }
 
-function chosen<Of extends { modelType: string }>(architectures: readonly Of[], modelType: string | undefined): Of[] {
-  const found = architectures.filter((each) => modelType === undefined || each.modelType === modelType);
+function chosen<Of extends { modelType: string; savedAs?: string }>(
+  architectures: readonly Of[],
+  modelType: string | undefined,
+): Of[] {
+  // One that is saved as another is for reading.
+  const found = architectures.filter((each) =>
+    modelType === undefined ? each.savedAs === undefined : each.modelType === modelType,
+  );
   const names = architectures.map((each) => each.modelType);
   expectThat(found.length > 0, 'modelType', `one of ${names.join(', ')}`, modelType);
   return found;

@@ -44,7 +44,7 @@ describe('resolvePair', () => {
     ['an unknown position', { position: 'pos4' }, /^position: expected one of pos1, pos2, pos3, got "pos4"$/],
     ['an unknown mix', { mix: 'cg3' }, /^mix: expected one of add, cg1, cg2, got "cg3"$/],
     ['an unknown activation', { activation: 'relu' }, /^activation: expected one of gelu, gelu_tanh, silu, swiglu/],
-    ['an unknown norm', { norm: 'batch' }, /^norm: expected one of layer, rms, got "batch"$/],
+    ['an unknown norm', { norm: 'batch' }, /^norm: expected one of layer, rms, zeroCentredRms, got "batch"$/],
     [
       'an unknown shortcut norm',
       { shortcutNorm: 'any' },
