@@ -1,6 +1,6 @@
 // The packages of this repository that are published, and what `npm pack` makes of them.
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -9,9 +9,15 @@ export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 export const run = promisify(execFile);
 
+/** TensorFlow as pip installs it: what the tests have fetched, unless the user names one of his own. */
+const fetched = join(root, '.tensorflow');
+export const tensorFlow = process.env.SCMOE_TENSORFLOW ?? (existsSync(join(fetched, 'version')) ? fetched : undefined);
+
 /** The environment without what an npm, an Nx or a test runner above has put into it: a user has none of that. */
 export const userEnvironment = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(npm_|NX_|NODE_OPTIONS$|NODE_PATH$)/i.test(name)),
+  Object.entries({ ...process.env, ...(tensorFlow && { SCMOE_TENSORFLOW: tensorFlow }) }).filter(
+    ([name]) => !/^(npm_|NX_|NODE_OPTIONS$|NODE_PATH$)/i.test(name),
+  ),
 );
 
 /** Every published package: its name, folder, manifest and README. */
