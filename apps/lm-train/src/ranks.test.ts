@@ -132,7 +132,7 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
     for (const other of others) expect(other.equals(off!)).toBe(true);
     // Not watched where nothing is to be chosen; or of slot 2, in numbers of one step.
     expect(outcomes[0]!.outcome.out).toMatch(
-      /communication of a step, ms\n +stage +slot +chunks .*\n +0 +none +1( +-){7}\n/,
+      /communication of a step, ms\n +stage +slot +parts .*\n +0 +none +1( +-){7}\n/,
     );
     expect(outcomes[1]!.outcome.out).toMatch(/\n +0 +2 +1 +\d+\.\d +\d+\.\d +-?\d+\.\d\d +\d+\.\d( +-){3}\n/);
     expect(outcomes[2]!.outcome.out).toMatch(/\n +0 +(none|\d) +\d .* \d+\.\d +(-|[+-]?\d+ ?%) +\d+\.\d\n/);
