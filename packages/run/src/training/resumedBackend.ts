@@ -39,7 +39,7 @@ export async function startResumed(
   } catch (error) {
     if (!(error instanceof UserError) || options.isGiven || backend !== options.trainedOn) throw error;
     throw new UserError(
-      `${error.message} The run was trained on backend ${backend}; --backend <name> moves it to another, whose last bits may differ.`,
+      `${error.message.replace(/\.?$/, '.')} The run was trained on backend ${backend}; --backend <name> moves it to another, whose last bits may differ.`,
       { exitCode: 2, cause: error },
     );
   }
