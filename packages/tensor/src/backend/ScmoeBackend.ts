@@ -46,8 +46,9 @@ export class ScmoeBackend extends CpuBackend {
 
   /** The elements of a tensor, without a copy. Valid until the tensor is disposed: for kernels only. */
   values(tensor: tf.TensorInfo): NumericArray {
-    const values = this.data.get(tensor.dataId).values as NumericArray;
-    if (this.capture && !isCaptured(values.buffer as ArrayBuffer)) this.capture.outside.add(tensor.dataId);
+    const entry = this.data.get(tensor.dataId);
+    const values = entry.values as NumericArray;
+    if (this.capture && !isCaptured(values.buffer as ArrayBuffer)) this.capture.outside.set(tensor.dataId, entry);
     return values;
   }
 
@@ -60,7 +61,7 @@ export class ScmoeBackend extends CpuBackend {
     const entries: unknown[] = weights.map(({ dataId }) => this.data.get(dataId));
     // A reshaped weight has the same data, whose scales are those of other columns.
     const isStored = entries.every((entry, i) => entry instanceof StoredWeight && entry.hasShape(weights[i]!.shape));
-    if (isStored) for (const { dataId } of weights) this.capture?.outside.add(dataId);
+    if (isStored) weights.forEach(({ dataId }, i) => this.capture?.outside.set(dataId, entries[i]));
     return isStored ? (entries as { [I in keyof Weights]: StoredWeight }) : undefined;
   }
 

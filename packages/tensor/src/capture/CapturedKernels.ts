@@ -9,7 +9,7 @@ export interface CapturedKernelsOptions {
   backend: ScmoeBackend;
   parts: readonly CapturedPart[];
   buffers: readonly ArrayBuffer[];
-  outside: Iterable<tf.DataId>;
+  outside: ReadonlyMap<tf.DataId, unknown>;
   inputs: readonly NumericArray[];
   outputs: readonly { values: NumericArray; shape: number[]; dtype: tf.DataType }[];
 }
@@ -20,7 +20,7 @@ export interface CapturedKernelsOptions {
  */
 export class CapturedKernels {
   private readonly backendName = tf.getBackend();
-  private readonly outside: readonly tf.DataId[];
+  private readonly outside: readonly (readonly [tf.DataId, unknown])[];
   private parts: readonly CapturedPart[];
 
   constructor(private readonly options: CapturedKernelsOptions) {
@@ -28,10 +28,12 @@ export class CapturedKernels {
     this.outside = [...options.outside];
   }
 
-  /** Whether all tensors from before the step that its kernels read are still there. */
+  /** Whether all tensors from before the step that its kernels read are still where they were. */
   get isCurrent(): boolean {
-    const { backend } = this.options;
-    return tf.getBackend() === this.backendName && this.outside.every((dataId) => backend.data.has(dataId));
+    const { data } = this.options.backend;
+    // One that another backend has had in between is elsewhere now.
+    const isThere = ([dataId, entry]: readonly [tf.DataId, unknown]) => data.has(dataId) && data.get(dataId) === entry;
+    return tf.getBackend() === this.backendName && this.outside.every(isThere);
   }
 
   /** Bytes of the step's own tensors. */

@@ -27,8 +27,8 @@ export class KernelCapture {
   readonly parts: CapturedPart[] = [];
   /** Every buffer that the step has taken. */
   readonly buffers: ArrayBuffer[] = [];
-  /** Data from before the step that its kernels read. */
-  readonly outside = new Set<tf.DataId>();
+  /** Data from before the step that its kernels read, with what the backend holds of each. */
+  readonly outside = new Map<tf.DataId, unknown>();
   /** Why the step can't be made again by its calls alone, where it can't. */
   problem: string | undefined;
 

@@ -95,6 +95,20 @@ describeUnless(findAddon().problem, 'captured kernels', () => {
     w.dispose();
   });
 
+  it('know of a tensor that another backend has had, and that is elsewhere now', async () => {
+    const w = weight();
+    const captured = capture(({ input }) => [tf.matMul(input<tf.Rank.R2>(numbers(1), [2, 4]), w)]);
+    const use = () => tf.tidy(() => tf.mul(w, 2).dataSync());
+    await tf.setBackend('cpu');
+    use();
+    expect(captured.isCurrent).toBe(false);
+    await tf.setBackend('scmoe');
+    use();
+    expect(captured.isCurrent).toBe(false);
+    captured.dispose();
+    w.dispose();
+  });
+
   it('run attention over caches as it is, with the caches of the moment', () => {
     const row = (seed: number) => numbers(seed).subarray(0, 8);
     let cache = new KeyValueCache();
