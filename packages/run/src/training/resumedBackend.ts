@@ -7,7 +7,7 @@ export interface ResumedBackendOptions {
   /** The option's value, and whether somebody has given it. */
   asked: string;
   isGiven: boolean;
-  /** On which one the run was trained; undefined where it begins, and of checkpoints that don't say. */
+  /** The backend on which the run was trained; undefined where it begins, and of checkpoints that don't say. */
   trainedOn: string | undefined;
 }
 
