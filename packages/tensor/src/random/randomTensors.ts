@@ -7,6 +7,7 @@ import { expectSeed, seedNumber, seedTensor, type Seed } from './Seed.js';
 
 /** Kernels of backends that make these numbers where the tensor lies; elsewhere the host makes them. */
 export const randomUniformKernel = 'ScmoeRandomUniform';
+/** The same of normal numbers. */
 export const randomNormalKernel = 'ScmoeRandomNormal';
 
 /** Attributes of `randomUniformKernel`, whose one input is `seed`, int32 (2). */
