@@ -1,6 +1,6 @@
 import { ArgumentError } from '@scmoe/errors';
 import type { Routing, WholeBatch } from '@scmoe/gating';
-import { below, freezeWeight, normalize, parameter, project, tidyRecord, type ParameterRecord } from '@scmoe/layer';
+import { below, freezeWeight, normalize, parameter, project, tidyRecord } from '@scmoe/layer';
 import {
   canCapture,
   dropout,
@@ -22,11 +22,12 @@ import { GenerationEngine, type GenerationEngineOptions } from '../generation/Ge
 import { SequenceCache } from '../generation/SequenceCache.js';
 import type { SequencePart, SequencePredictor, TokenRoute } from '../generation/SequencePredictor.js';
 import { tokensOf } from '../generation/tokensOf.js';
-import { readAhead, routeAhead } from '../routerAhead/runRouterAhead.js';
+import { routeAhead } from '../routerAhead/runRouterAhead.js';
+import { routeOfPass } from '../routerAhead/routeOfPass.js';
 import type { ResolvedRouterAhead } from '../routerAhead/RouterAheadConfig.js';
 import { routedRows } from '../routerAhead/routedRows.js';
 import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/modelLosses.js';
-import { sequenceCachesOf, stageRandomness, type StageCache } from '../stages/runStage.js';
+import { sequenceCachesOf, type StageCache } from '../stages/runStage.js';
 import { packedPast } from '../stages/packedPast.js';
 import {
   checkDispatcher,
@@ -37,6 +38,7 @@ import {
 } from '../stages/runStages.js';
 import type { ModelOptions } from '../stages/StagedModel.js';
 import { distill, type DistillOptions, type DistillResult } from './distillation.js';
+import { checkIds, checkLength } from './checkIds.js';
 import { isStorable } from './isStorable.js';
 import { languageModelCosts, type LanguageModelCosts } from './languageModelCosts.js';
 import { languageModelSpecs } from './languageModelSpecs.js';
@@ -239,7 +241,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
   /** Scores (P, vocabSize) of the token after each part that wants them; the caches have all tokens of the parts then. */
   private advance(parts: readonly SequencePart[], dispatch: DispatchOptions): tf.Tensor2D | undefined {
     const { sequenceLength, stages } = this.resolved;
-    for (const { ids, cache } of parts) this.checkLength(cache.length + ids.length, sequenceLength);
+    for (const { ids, cache } of parts) checkLength(cache.length + ids.length, sequenceLength);
     checkDispatcher(stages, this.experts, dispatch.dispatcher);
     checkExpertSource(this.expertSource, dispatch);
     const isLocal = !dispatch.dispatcher && !dispatch.overlap && !this.expertSource;
@@ -317,7 +319,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     }: ForwardOptions,
   ): { hidden: tf.Tensor3D; routings: Routing[]; cache?: ModelCache; hiddenStates?: tf.Tensor3D[] } {
     const start = past?.length ?? 0;
-    this.checkIds(ids, start, mask);
+    checkIds(ids, { start, mask, sequenceLength: this.resolved.sequenceLength });
     const { stages, dropout: rate, routerAhead } = this.resolved;
     checkDispatcher(stages, this.experts, dispatch.dispatcher);
     checkExpertSource(this.expertSource, { training, ...dispatch });
@@ -327,7 +329,10 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     let x = this.embed(ids, start, mask);
     if (seed !== undefined && rate > 0) x = dropout(x, { rate, seed, stream: 0 }) as tf.Tensor3D;
     const ahead =
-      routerAhead && this.routeOfPass(x, routerAhead, parameters, { mask, past, keepCache, seed, ...dispatch });
+      routerAhead &&
+      routeOfPass(x, routerAhead, parameters, {
+        ...{ numStages: stages.length, mask, past: past?.stages, keepCache, seed, ...dispatch },
+      });
     const { y, routings, caches, hiddenStates } = runStages(x, stages, parameters, {
       mask,
       routing: ahead?.routing,
@@ -346,33 +351,6 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
       ...(caches && { cache: { length: start + ids.shape[1], stages: [...caches, ...(ahead?.caches ?? [])] } }),
       ...(hiddenStates && { hiddenStates }),
     };
-  }
-
-  /** Where the tokens x (B, S, dModel) of a pass go in all blocks. */
-  private routeOfPass(
-    x: tf.Tensor3D,
-    routerAhead: ResolvedRouterAhead,
-    parameters: ParameterRecord,
-    {
-      mask,
-      past,
-      keepCache = false,
-      seed,
-      recompute,
-      keepExchanges,
-    }: Pick<ForwardOptions, 'mask' | 'past' | 'keepCache' | 'recompute' | 'keepExchanges'> & { seed?: Seed },
-  ): { routing: Routing; caches: StageCache[] } {
-    const { length } = this.resolved.stages;
-    // Streams of its own, behind those of the blocks.
-    const order = { index: length, numStages: length + 1, stochasticDepth: 0 };
-    const random = seed === undefined ? undefined : stageRandomness(routerAhead.stage, { ...order, seed });
-    const { rows, cache } = readAhead(x, routerAhead, parameters, {
-      ...{ mask, past: past?.stages[length], keepCache, recompute, keepExchanges, dropout: random?.dropout },
-    });
-    // As in runStages: what generation continues must not have been dropped.
-    const dropless = keepCache || past !== undefined;
-    const routing = routeAhead(rows, routerAhead, parameters, { mask, dropless, ...random?.router });
-    return { routing, caches: cache ? [cache] : [] };
   }
 
   private embed(ids: tf.Tensor2D, start: number, mask?: tf.Tensor2D): tf.Tensor3D {
@@ -415,25 +393,5 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     if (tiedEmbeddings) return tf.matMul(rows, parameter<tf.Tensor2D>(this.all, 'embedding'), false, true);
     const weight = parameter<tf.Tensor2D>(this.all, 'head.weight');
     return project(rows, 'head.weight' in this.buffers ? freezeWeight(weight) : weight) as tf.Tensor2D;
-  }
-
-  private checkIds(ids: tf.Tensor2D, start: number, mask?: tf.Tensor2D): void {
-    const { sequenceLength } = this.resolved;
-    if (ids.rank !== 2 || ids.dtype !== 'int32') {
-      throw new ArgumentError(
-        `ids: expected int32 of shape (batch, sequence), got ${ids.dtype} (${ids.shape.join(', ')})`,
-      );
-    }
-    if (mask && (mask.dtype !== 'bool' || mask.shape.join() !== ids.shape.join())) {
-      throw new ArgumentError(
-        `mask: expected bool of the shape of ids, (${ids.shape.join(', ')}), got ${mask.dtype} (${mask.shape.join(', ')})`,
-      );
-    }
-    this.checkLength(start + ids.shape[1], sequenceLength);
-  }
-
-  private checkLength(length: number, sequenceLength: number): void {
-    if (length <= sequenceLength) return;
-    throw new ArgumentError(`ids: expected at most sequenceLength = ${sequenceLength} tokens, got ${length}`);
   }
 }
