@@ -9,6 +9,7 @@ import { groupedFfnKernels } from './groupedFfn.js';
 import { linearKernels } from './linear.js';
 import { normKernels } from './norms.js';
 import { optimizerKernels } from './optimizer.js';
+import { randomKernels } from './random.js';
 import { routingKernels } from './routing.js';
 import { splitRowsKernels } from './splitRows.js';
 import { crossEntropyKernels } from './softmaxCrossEntropy.js';
@@ -27,6 +28,7 @@ export const fusedKernels: KernelConfig[] = [
   ...linearKernels,
   ...normKernels,
   ...optimizerKernels,
+  ...randomKernels,
   ...routingKernels,
   ...splitRowsKernels,
   ...storeWeightKernels,

@@ -18,7 +18,9 @@ import { weightFormats, type WeightFormat } from '../../../weights/roundToFormat
 import { toWeightFormat } from '../../../weights/toWeightFormat.js';
 import { AdamW } from '../../../optim/adamW.js';
 import { globalNorm } from '../../../optim/globalNorm.js';
+import { randomNormal, randomUniform, type RandomOptions } from '../../../random/randomTensors.js';
 import type { Attributes, Call, Generator, Operands } from '../Call.js';
+import type { Draw } from '../Draw.js';
 import { activations, drawAttention, drawChoices, drawExperts, drawSlots, width } from './fusedArguments.js';
 
 type Tensors = Record<string, tf.Tensor>;
@@ -50,6 +52,12 @@ function differentiated(name: string, operands: Operands, attributes: Attributes
 /** One of our functions, whose results have no gradient. */
 function plain(name: string, operands: Operands, attributes: Attributes, op: Op): Call {
   return { name, operands, attributes, isOurs: true, run: (tensors, given) => op(tensors, given as never) };
+}
+
+type RandomPart = RandomOptions & { shape: number[] };
+
+function drawRandomPart(draw: Draw): Attributes {
+  return { shape: draw.shape(), seed: draw.int(0, 99), stream: draw.int(0, 9), offset: draw.int(0, 9) };
 }
 
 /** Our functions, each of which reaches the kernel of its name and that of its gradient. */
@@ -178,6 +186,18 @@ export const fusedOpCalls: Generator[] = [
         { rate: draw.pick([0, 0.3, 0.9]), seed: draw.int(0, 99), stream: draw.int(0, 9) },
         ({ x }, options) => dropout(x!, options),
       ),
+  },
+  {
+    kernel: 'ScmoeRandomUniform',
+    draw: (draw) =>
+      plain('randomUniform', {}, drawRandomPart(draw), (_, { shape, ...part }: RandomPart) =>
+        randomUniform(shape, part),
+      ),
+  },
+  {
+    kernel: 'ScmoeRandomNormal',
+    draw: (draw) =>
+      plain('randomNormal', {}, drawRandomPart(draw), (_, { shape, ...part }: RandomPart) => randomNormal(shape, part)),
   },
   {
     kernel: 'ScmoeRoute',
