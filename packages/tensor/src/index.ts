@@ -8,6 +8,8 @@ registerFileHandlers();
 
 export { canCapture, captureKernels, type CaptureInputs, type CaptureResult } from './capture/captureKernels.js';
 export { CapturedKernels } from './capture/CapturedKernels.js';
+export { captureFunction, type CaptureFunctionOptions, type CapturedFunction } from './capture/captureFunction.js';
+export { flatten, type Flattened, type Leaf } from './containers/flatten.js';
 export { backendName } from './backend/kernel.js';
 export { findAddon } from './addon/loadAddon.js';
 export { useBackend, type BackendOptions, type BackendReport, type Precision } from './useBackend/useBackend.js';
