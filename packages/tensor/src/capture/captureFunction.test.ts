@@ -92,12 +92,12 @@ describeUnless(findAddon().problem, 'a captured function', () => {
 
   it('gives tensors of its own, a variable or an argument as well', () => {
     const own = captureFunction((x: tf.Tensor2D) => ({ x, weight, sum: tf.add(x, weight.slice([0], [2])) }));
-    captured = own as never;
+    captured = own;
     for (let call = 0; call < 4; call++) {
       const x = numbers(call);
       const result = own(x);
       expect(dataOf([result.x, result.weight])).toEqual(dataOf([x, weight]));
-      tf.dispose(result as unknown as tf.TensorContainer);
+      tf.dispose(result);
       expect([x.isDisposed, weight.isDisposed]).toEqual([false, false]);
       x.dispose();
     }
@@ -132,7 +132,7 @@ describeUnless(findAddon().problem, 'a captured function', () => {
     ['takes more memory than it may', () => (x) => tf.sum(tf.tile(x, [100, 1])), 'more than the 2048 of maxBytes'],
   ])('that %s runs as it stands', (_, make, problem) => {
     const [own, plain] = [captureFunction(make(), { maxBytes: 2048 }), make()];
-    captured = own as never;
+    captured = own;
     for (let seed = 1; seed < 5; seed++) {
       const [got, expected] = tf.tidy(() => dataOf([own(numbers(seed)), plain(numbers(seed))]));
       expect(got).toEqual(expected);
@@ -142,7 +142,7 @@ describeUnless(findAddon().problem, 'a captured function', () => {
 
   it('has a gradient, which is taken of the function as it stands', () => {
     const own = captureFunction((x: tf.Tensor2D) => tf.square(x));
-    captured = own as never;
+    captured = own;
     tf.tidy(() => {
       for (let call = 0; call < 3; call++) own(numbers(1));
       const gradient = tf.grad((x) => tf.sum(own(x as tf.Tensor2D)))(numbers(1));
@@ -156,7 +156,7 @@ describeUnless(findAddon().problem, 'a captured function', () => {
       if (isBad) throw new Error('bad');
       return tf.add(x, 1);
     });
-    captured = own as never;
+    captured = own;
     isBad = true;
     const { numTensors } = tf.memory();
     expect(() => tf.tidy(() => own(numbers(1)))).toThrow('bad');

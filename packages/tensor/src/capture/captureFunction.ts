@@ -45,7 +45,7 @@ export function captureFunction<Arguments extends unknown[], Result>(
   expectThat(typeof compute === 'function', 'captureFunction: compute', 'a function', compute);
   expectPositiveInteger('captureFunction: cacheSize', cacheSize);
   expectPositiveInteger('captureFunction: maxBytes', maxBytes);
-  const captures = new FunctionCaptures(compute as (...args: never[]) => unknown, { cacheSize, maxBytes });
+  const captures = new FunctionCaptures(compute, { cacheSize, maxBytes });
   const call = (...args: Arguments) => tf.tidy(() => captures.call(args) as tf.TensorContainer) as Result;
   return Object.assign(call, { problem: () => captures.problem, dispose: () => captures.dispose() });
 }
