@@ -68,6 +68,11 @@ export { layerNorm, layerNormComposed, type NormOptions } from './ops/layerNorm.
 export { linear, linearComposed, type LinearOptions } from './ops/linear.js';
 export { rmsNorm, rmsNormComposed } from './ops/rmsNorm.js';
 export {
+  linearCrossEntropy,
+  linearCrossEntropyComposed,
+  type LinearCrossEntropyOptions,
+} from './ops/linearCrossEntropy.js';
+export {
   softmaxCrossEntropy,
   softmaxCrossEntropyComposed,
   type CrossEntropyOptions,
