@@ -79,7 +79,11 @@ export class FunctionCaptures {
     else if (captured.numBytes > this.limits.maxBytes) {
       captured.dispose();
       this.refuse(`its tensors take ${captured.numBytes} bytes, more than the ${this.limits.maxBytes} of maxBytes`);
-    } else this.keep(key, { kernels: captured, rebuild: results!.rebuild, isProven: false });
+    } else {
+      this.keep(key, { kernels: captured, rebuild: results!.rebuild, isProven: false });
+      // The next replay writes over them.
+      return results!.rebuild(outputs.map(copyOf));
+    }
     return results!.rebuild(outputs);
   }
 
@@ -127,6 +131,13 @@ function valuesOf(tensor: tf.Tensor): NumericArray {
   const backend = tf.backend() as ScmoeBackend;
   const isThere = backend.data.has(tensor.dataId) && ArrayBuffer.isView(backend.data.get(tensor.dataId).values);
   return isThere ? backend.values(tensor) : tensor.dataSync<'float32' | 'int32'>();
+}
+
+/** The same numbers in memory that is not a capture's. */
+function copyOf(tensor: tf.Tensor): tf.Tensor {
+  const copy = tf.tensor(valuesOf(tensor), tensor.shape, tensor.dtype);
+  tensor.dispose();
+  return copy;
 }
 
 function areSameBits(a: ArrayLike<number>, b: ArrayLike<number>): boolean {

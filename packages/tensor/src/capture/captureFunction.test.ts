@@ -90,6 +90,15 @@ describeUnless(findAddon().problem, 'a captured function', () => {
     optimizer.dispose();
   });
 
+  it('gives results that later calls leave as they are', () => {
+    const own = captureFunction((x: tf.Tensor2D) => tf.add(x, 1));
+    captured = own;
+    const results = [1, 2, 3, 4].map((seed) => tf.tidy(() => own(numbers(seed))));
+    const expected = [1, 2, 3, 4].map((seed) => tf.tidy(() => tf.add(numbers(seed), 1)));
+    expect(dataOf(results)).toEqual(dataOf(expected));
+    tf.dispose([...results, ...expected]);
+  });
+
   it('gives tensors of its own, a variable or an argument as well', () => {
     const own = captureFunction((x: tf.Tensor2D) => ({ x, weight, sum: tf.add(x, weight.slice([0], [2])) }));
     captured = own;
