@@ -89,7 +89,9 @@ export class FunctionCaptures {
 
   /** Makes the call both ways: results are those of the function as it stands. */
   private prove(capture: Capture, args: Flattened, tensors: readonly tf.Tensor[]): unknown {
-    const again = tf.tidy(() => capture.kernels.replay(tensors.map(valuesOf)).map((tensor) => tensor.dataSync()));
+    const replayed = capture.kernels.replay(tensors.map(valuesOf));
+    const again = replayed.map((tensor) => tensor.dataSync());
+    tf.dispose(replayed);
     const results = this.run(args, tensors);
     const isSame = (tensor: tf.Tensor, i: number) => areSameBits(tensor.dataSync(), again[i]!);
     capture.isProven = results.tensors.length === again.length && results.tensors.every(isSame);
