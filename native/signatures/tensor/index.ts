@@ -9,6 +9,7 @@ import { crossEntropy } from './crossEntropy.js';
 import { deltaRule } from './deltaRule.js';
 import { dropout } from './dropout.js';
 import { embedding } from './embedding.js';
+import { image } from './image.js';
 import { linear } from './linear.js';
 import { moe } from './moe.js';
 import { norm } from './norm.js';
@@ -31,6 +32,7 @@ export const tensorSignatures = {
   deltaRule,
   dropout,
   embedding,
+  image,
   linear,
   moe,
   norm,
@@ -54,6 +56,7 @@ export type TensorFunctions = Functions<
     typeof deltaRule &
     typeof dropout &
     typeof embedding &
+    typeof image &
     typeof linear &
     typeof moe &
     typeof norm &
