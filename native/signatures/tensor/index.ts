@@ -8,6 +8,7 @@ import { copy } from './copy.js';
 import { crossEntropy } from './crossEntropy.js';
 import { deltaRule } from './deltaRule.js';
 import { embedding } from './embedding.js';
+import { image } from './image.js';
 import { linear } from './linear.js';
 import { moe } from './moe.js';
 import { norm } from './norm.js';
@@ -30,6 +31,7 @@ export const tensorSignatures = {
   crossEntropy,
   deltaRule,
   embedding,
+  image,
   linear,
   moe,
   norm,
@@ -53,6 +55,7 @@ export type TensorFunctions = Functions<
     typeof crossEntropy &
     typeof deltaRule &
     typeof embedding &
+    typeof image &
     typeof linear &
     typeof moe &
     typeof norm &
