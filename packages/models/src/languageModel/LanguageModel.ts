@@ -43,6 +43,7 @@ import { isStorable } from './isStorable.js';
 import { languageModelCosts, type LanguageModelCosts } from './languageModelCosts.js';
 import { languageModelSpecs } from './languageModelSpecs.js';
 import type { ResolvedLanguageModel } from './ResolvedLanguageModel.js';
+import { restartLengthOf } from './restartLength.js';
 
 /** Keys and values of the tokens so far. Holds tensors: tf.dispose it. */
 export type ModelCache = {
@@ -203,6 +204,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     return {
       vocabSize,
       sequenceLength,
+      restartLength: restartLengthOf(stages),
       createCache: () => new SequenceCache(attending.map(sequenceCachesOf)),
       advance: (parts) => this.advance(parts, dispatch),
       ...(routerAhead && { readRoutes: (parts) => this.readRoutes(parts, routerAhead) }),
@@ -390,8 +392,12 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     // A factor on what the head reads is one on the logits, of which there are more.
     const read = logitsDivisor === 1 ? hidden : tf.div(hidden, logitsDivisor);
     const rows: tf.Tensor2D = tf.reshape(read, [-1, dModel]);
-    if (tiedEmbeddings) return tf.matMul(rows, parameter<tf.Tensor2D>(this.all, 'embedding'), false, true);
+    const bias = this.all['head.bias'];
+    if (tiedEmbeddings) {
+      const scores: tf.Tensor2D = tf.matMul(rows, parameter<tf.Tensor2D>(this.all, 'embedding'), false, true);
+      return bias ? tf.add(scores, bias) : scores;
+    }
     const weight = parameter<tf.Tensor2D>(this.all, 'head.weight');
-    return project(rows, 'head.weight' in this.buffers ? freezeWeight(weight) : weight) as tf.Tensor2D;
+    return project(rows, 'head.weight' in this.buffers ? freezeWeight(weight) : weight, bias) as tf.Tensor2D;
   }
 }

@@ -5,7 +5,7 @@ import { withoutRecording } from '../autodiff/recording.js';
 import type { KeyValueCache } from '../cache/KeyValueCache.js';
 import { attention } from './attention.js';
 import { expectDtype, expectRank, expectShape } from './check.js';
-import { expectRope, rotateComposed, type Rope } from './rope.js';
+import { expectRope, rotateComposed, ropeOfLength, type Rope } from './rope.js';
 import { hasFused, runFusedOne } from './runFused.js';
 
 export const cachedAttentionKernel = 'ScmoeCachedAttention';
@@ -79,8 +79,11 @@ export function cachedAttention(
       if (hasFused(cachedAttentionKernel) && window === undefined && !sinks)
         return runFusedOne(cachedAttentionKernel, { q, k, ...(v && { v }) }, attributes);
       const positions = positionsOf(parts);
-      const queries = rope ? rotateRows(q, numHeads, positions, rope) : q;
-      const keys = rope ? rotateRows(k, numKvHeads, positions, rope) : k;
+      const turned = (x: tf.Tensor3D, heads: number) => {
+        if (!rope) return x;
+        return rope.beyond ? turnedByPart(x, heads, parts, rope) : rotateRows(x, heads, positions, rope);
+      };
+      const [queries, keys] = [turned(q, numHeads), turned(k, numKvHeads)];
       let first = 0;
       for (const { cache, count } of parts) {
         cache.append(keys, v, { first, count });
@@ -125,6 +128,7 @@ export function rotateRows(
   expectThat(now.length === length, 'rotateRows: positions', `${length} of them`, now.length);
   for (const position of now) expectWholeNumber('rotateRows: positions', position);
   expectRope('rotateRows', rope, width / numHeads);
+  expectThat(!rope.beyond, 'rotateRows: rope.beyond', 'none', rope.beyond);
   if (hasFused(rotateRowsKernel)) {
     const attributes: RotateRowsAttributes = { numHeads, rope, positions: positionsNow };
     return withoutRecording(() => runFusedOne(rotateRowsKernel, { x }, attributes)) as tf.Tensor3D;
@@ -132,7 +136,7 @@ export function rotateRows(
   return tf.tidy(() => {
     const perHead: tf.Tensor4D = tf.reshape(x, [1, length, numHeads, width / numHeads]);
     const turned: tf.Tensor4D[] = [];
-    // Runs of positions that follow each other turn together.
+    // Runs of positions that follow each other, turn together.
     let first = 0;
     for (let next = 1; next <= length; next++) {
       if (next < length && now[next] === now[next - 1]! + 1) continue;
@@ -142,6 +146,18 @@ export function rotateRows(
     }
     return tf.reshape<tf.Rank.R3>(turned.length > 1 ? tf.concat(turned, 1) : turned[0]!, x.shape);
   });
+}
+
+/** The same of a rotation that depends on the length of each sequence. */
+function turnedByPart(x: tf.Tensor3D, numHeads: number, parts: readonly CachedPart[], rope: Rope): tf.Tensor3D {
+  let first = 0;
+  const turned = parts.map(({ cache, count }) => {
+    const rows = tf.slice(x, [0, first, 0], [1, count, x.shape[2]]);
+    first += count;
+    const positions = Int32Array.from({ length: count }, (_, i) => cache.length + i);
+    return rotateRows(rows, numHeads, positions, ropeOfLength(rope, cache.length + count));
+  });
+  return turned.length > 1 ? tf.concat(turned, 1) : turned[0]!;
 }
 
 /** Part by part with the attention of the backend. */
