@@ -109,14 +109,13 @@ export class CapturedSteps {
   private prove(step: Step, parts: readonly SequencePart[]): tf.Tensor2D {
     const rewind = rewindTo(parts);
     let again: Float32Array | undefined;
-    // Nothing is returned: TF.js would look for tensors in it, number by number, which takes seconds.
-    tf.tidy(() => {
-      try {
-        again = replayed(step, parts).dataSync<'float32'>();
-      } catch {
-        again = undefined;
-      }
-    });
+    try {
+      const scores = replayed(step, parts);
+      again = scores.dataSync<'float32'>();
+      scores.dispose();
+    } catch {
+      // As it is, the step fails as well, and says of what.
+    }
     rewind();
     const scores = this.run(parts, eagerInputs);
     step.isProven = again !== undefined && haveSameBits(again, scores.dataSync<'float32'>());
