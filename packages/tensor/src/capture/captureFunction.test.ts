@@ -93,7 +93,7 @@ describeUnless(findAddon().problem, 'a captured function', () => {
 
   it('goes on with numbers that are written over those of a variable, and not where somebody has a handle of them', () => {
     const own = captureFunction((x: tf.Tensor2D) => tf.matMul(x, weight));
-    captured = own as never;
+    captured = own;
     const product = (run: (x: tf.Tensor2D) => tf.Tensor) => tf.tidy(() => dataOf([run(numbers(1))]));
     for (let call = 0; call < 5; call++) {
       expect(product(own)).toEqual(product((x) => tf.matMul(x, weight)));
@@ -109,7 +109,7 @@ describeUnless(findAddon().problem, 'a captured function', () => {
 
   it('runs as it stands where a variable has a new tensor at each call', () => {
     const own = captureFunction((x: tf.Tensor2D) => tf.matMul(x, weight));
-    captured = own as never;
+    captured = own;
     for (let call = 0; call < 6; call++) {
       const [got, expected] = tf.tidy(() => dataOf([own(numbers(call)), tf.matMul(numbers(call), weight)]));
       expect(got).toEqual(expected);

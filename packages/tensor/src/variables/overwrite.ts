@@ -16,6 +16,6 @@ export function overwrite(variable: tf.Variable, tensor: tf.Tensor): void {
   const isThere = ({ dataId }: tf.Tensor) =>
     backend?.data.has(dataId) && ArrayBuffer.isView(backend.data.get(dataId).values);
   const isAlone = backend && isThere(variable) && isThere(tensor) && backend.refCount(variable.dataId) === 1;
-  if (!isAlone || variable.dtype !== tensor.dtype) variable.assign(tensor as tf.Tensor<typeof variable.rankType>);
+  if (!isAlone || variable.dtype !== tensor.dtype) variable.assign(tensor);
   else backend.values(variable).set(backend.values(tensor));
 }
