@@ -32,15 +32,19 @@ void forInputs(const Window& w, float* dx, const Body& body) {
   const int64_t line = w.inWidth * w.channels;
   parallelFor(w.inPlanes() * w.inHeight, grainFor(line * w.taps() * 4), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      float* to = dx + row * line;
-      std::memset(to, 0, line * sizeof(float));
-      for (int64_t ix = 0; ix < w.inWidth; ++ix, to += w.channels) {
-        for (int64_t tap = 0; tap < w.taps(); ++tap) {
-          const int64_t plane = w.outputPlane(row / w.inHeight, tap / w.filterWidth / w.filterHeight);
-          const int64_t oy = w.outputRow(row % w.inHeight, tap / w.filterWidth % w.filterHeight);
-          const int64_t ox = w.outputColumn(ix, tap % w.filterWidth);
-          if (plane < 0 || oy < 0 || ox < 0) continue;
-          body((plane * w.outHeight + oy) * w.outWidth + ox, static_cast<int32_t>(tap), to);
+      std::memset(dx + row * line, 0, line * sizeof(float));
+      // Each pixel's taps in their order, those of a line of the window for all pixels at once.
+      for (int64_t upper = 0; upper < w.filterDepth * w.filterHeight; ++upper) {
+        const int64_t plane = w.outputPlane(row / w.inHeight, upper / w.filterHeight);
+        const int64_t oy = w.outputRow(row % w.inHeight, upper % w.filterHeight);
+        if (plane < 0 || oy < 0) continue;
+        for (int64_t ix = 0; ix < w.inWidth; ++ix) {
+          for (int64_t fx = 0; fx < w.filterWidth; ++fx) {
+            const int64_t ox = w.outputColumn(ix, fx);
+            if (ox < 0) continue;
+            body((plane * w.outHeight + oy) * w.outWidth + ox, static_cast<int32_t>(upper * w.filterWidth + fx),
+                 dx + row * line + ix * w.channels);
+          }
         }
       }
     }
@@ -75,7 +79,7 @@ void maxPoolBackward(const Window& w, bool takesLast, const float* x, const floa
       const float* const from = x + pixel;
 #pragma omp simd
       for (int64_t c = 0; c < w.channels; ++c) {
-        const bool larger = from[c] > to[c] || (takesLast && from[c] == to[c]);
+        const bool larger = takesLast ? from[c] >= to[c] : from[c] > to[c];
         to[c] = larger ? from[c] : to[c];
         tapOf[c] = larger ? tap : tapOf[c];
       }

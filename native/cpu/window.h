@@ -22,6 +22,8 @@ struct Window {
   int64_t outPlanes() const { return batch * outDepth; }
   int64_t inPixels() const { return inPlanes() * inHeight * inWidth; }
   int64_t outPixels() const { return outPlanes() * outHeight * outWidth; }
+  /// Whether each output picture reads one input picture, its own: asked for each pixel, and cheaper than a division.
+  bool isOfPictures() const { return inDepth == 1 && outDepth == 1 && filterDepth == 1; }
   bool hasStride() const { return strideDepth > 1 || strideHeight > 1 || strideWidth > 1; }
   /// Whether output pixel i reads input pixel i alone.
   bool isPointwise() const {
@@ -33,11 +35,13 @@ struct Window {
   int64_t inputColumn(int64_t ox, int64_t fx) const { return ox * strideWidth - left + fx * dilationWidth; }
   /// The picture that tap fd of output picture `plane` reads; -1 if none.
   int64_t inputPlane(int64_t plane, int64_t fd) const {
+    if (isOfPictures()) return plane;
     const int64_t depth = plane % outDepth * strideDepth - front + fd * dilationDepth;
     return depth < 0 || depth >= inDepth ? -1 : plane / outDepth * inDepth + depth;
   }
   /// The output picture of which tap fd reads input picture `plane`; -1 if none.
   int64_t outputPlane(int64_t plane, int64_t fd) const {
+    if (isOfPictures()) return plane;
     const int64_t depth = outputOf(plane % inDepth + front - fd * dilationDepth, strideDepth, outDepth);
     return depth < 0 ? -1 : plane / inDepth * outDepth + depth;
   }
