@@ -122,7 +122,7 @@ export const convolution = {
     dx: `out float32[${volumeInputs}]`,
   },
   maxPool3d: { ...volume, x: `float32[${volumeInputs}]`, y: `out float32[${volumePooled}]` },
-  /** Of equal values the last one is the largest here, as in TF.js; above it is the first one. */
+  /** The last one of equal values counts as the largest, as in TF.js; that of `maxPoolBackward` is the first one. */
   maxPool3dBackward: {
     ...volume,
     x: `float32[${volumeInputs}]`,
