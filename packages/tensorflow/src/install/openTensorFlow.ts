@@ -6,6 +6,7 @@ import type { ContextOptions, TensorFlowBinding } from '../binding/TensorFlowBin
 import { findTensorFlow } from './findTensorFlow.js';
 import { gpuOfRank } from './gpuOfRank.js';
 import { installCommand } from './installAdvice.js';
+import { keepCompiled } from './keepCompiled.js';
 
 let opened: TensorFlowBinding | undefined;
 
@@ -31,5 +32,7 @@ function open(options: ContextOptions): TensorFlowBinding {
     const message = `TensorFlow can't be opened: ${(error as Error).message}; \`${installCommand()}\` installs one that can`;
     throw new ScmoeError(message, { cause: error });
   }
+  const compileCache = options.compileCache ?? process.env['SCMOE_COMPILE_CACHE'];
+  if (compileCache !== undefined && compileCache !== '') keepCompiled(compileCache, version);
   return new NativeBinding(native, version, { gpu: gpuOfRank(), ...options });
 }
