@@ -1,19 +1,18 @@
 import { spawnSync } from 'node:child_process';
 
-/** The Python with PyTorch to compare with: SCMOE_PYTHON or python3; undefined (said once) where there is none. */
-export function findPyTorch(): string | undefined {
-  const python = findPython('torch');
-  if (python !== undefined) return python;
-  console.log(
-    `PyTorch left out: \`${namedPython()} -c "import torch"\` failed (set SCMOE_PYTHON to a Python that has it).`,
-  );
-  return undefined;
+/** The Python with PyTorch to compare with: by default SCMOE_PYTHON or python3; undefined (said once) where it has none. */
+export function findPyTorch(python = namedPython()): string | undefined {
+  const found = findPython('torch', python);
+  if (found === undefined)
+    console.log(`PyTorch left out: \`${python} -c "import torch"\` failed (set SCMOE_PYTHON to a Python that has it).`);
+  return found;
 }
 
-/** The Python that has a module: that of SCMOE_PYTHON or python3; undefined where it has not. */
-export function findPython(module: 'torch' | 'jax'): string | undefined {
-  const python = namedPython();
+/** The Python, if it has a module: by default that of SCMOE_PYTHON or python3. */
+export function findPython(module: 'torch' | 'jax', python = namedPython()): string | undefined {
   return spawnSync(python, ['-c', `import ${module}`], { stdio: 'ignore' }).status === 0 ? python : undefined;
 }
 
-const namedPython = () => process.env.SCMOE_PYTHON ?? 'python3';
+function namedPython(): string {
+  return process.env.SCMOE_PYTHON ?? 'python3';
+}
