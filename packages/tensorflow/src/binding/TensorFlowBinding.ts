@@ -144,6 +144,7 @@ export interface TensorFlowBinding extends Executor {
   /** How many tensors are held by numbers now. */
   liveTensors(): number;
 
+  /** An empty graph, to note operations down in; its `delete` frees it. */
   createGraph(): Graph;
 
   /** Forgets a function that was made of a graph. */
