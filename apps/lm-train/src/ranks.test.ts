@@ -265,7 +265,7 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
       'groups that do not divide the ranks',
       2,
       ['--expert-parallel', '3'],
-      /expertParallel: expected a divisor.*2, got 3/,
+      /--expert-parallel: expected a divisor of the 2 ranks, got 3/,
       2,
     ],
     ['a missing text', 2, ['--data', '/nowhere'], /nowhere/, 1],
