@@ -136,6 +136,10 @@ function writeHeadline(into: string, about: readonly string[], done: readonly He
     `${machine}. Load of the machine at the end: ${loadavg()[0]!.toFixed(1)}.`,
     ...about,
     ...tables,
+    // Drawn from the numbers beside it, where both are kept.
+    ...(done.some(({ level }) => level === 'pair')
+      ? ['![Speed-ups of a block pair, and their bounds](headline.svg)']
+      : []),
   ];
   writeFileSync(join(into, 'headline.md'), `${page.join('\n\n')}\n`);
   writeFileSync(join(into, 'headline.jsonl'), headlineLines(done));
