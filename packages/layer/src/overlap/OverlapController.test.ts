@@ -157,6 +157,14 @@ describe('OverlapController', () => {
     expect(() => new OverlapController(options)).toThrow(message);
   });
 
+  it('refuses a slot that a stage lacks, by the name of the option', () => {
+    const config = resolvePair({ kind: 'scmoe', dModel: 4, numHeads: 1, ffnHidden: 4, numExperts: 2 });
+    const { plan } = new OverlapController({ mode: 4 }).stage(0, { training: true });
+    expect(() => plan(pairOperators({}, config))).toThrow(
+      "overlap: expected 'auto', 'off' or a slot that a stage has, 0 to 3 here, got 4",
+    );
+  });
+
   it('observes nothing where there is nothing to choose', () => {
     expect(new OverlapController({ mode: 'off' }).stage(0, { training: true }).observer).toBeUndefined();
   });
