@@ -37,6 +37,11 @@ export async function joinRanks({ expertParallel, rankTimeout }: RankOptions, te
     }
     return { rank, size, groups: undefined, terminal, line: note, close: () => world.close() };
   }
+  if (expertParallel !== undefined && size % expertParallel !== 0) {
+    throw new UserError(`--expert-parallel: expected a divisor of the ${size} ranks, got ${expertParallel}.`, {
+      exitCode: 2,
+    });
+  }
   const groups = await createRankGroups(world, { expertParallel }).catch((error: unknown) => {
     throw asUserError(error);
   });
