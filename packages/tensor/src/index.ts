@@ -99,6 +99,7 @@ export { toWeightFormat } from './weights/toWeightFormat.js';
 export { weightFormats, type WeightFormat } from './weights/roundToFormat.js';
 export { nextTurn } from './eventLoop/nextTurn.js';
 export { copyBytes } from './io/copyBytes.js';
+export { placeMatrix, type MatrixPlace } from './io/placeMatrix.js';
 export { tensorOver } from './io/tensorOver.js';
 export { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from './io/safetensorsHeader.js';
 export { toFloat32, toTensor, type StoredTensor } from './io/storedTensor.js';
