@@ -38,7 +38,7 @@ export { type Batch, type LossContext, type LossResult, type Trainable, type Who
 export type { Optimizer, OptimizerStepOptions } from './optimizer/Optimizer.js';
 export { AveragedOptimizer, averagesIn } from './optimizer/AveragedOptimizer.js';
 export { DivergedError, type Divergence, divergenceCure, divergenceText } from './train/Divergence.js';
-export { type StepRecord, train, type TrainOptions } from './train/train.js';
+export { type StepRecord, train, type TrainingClock, type TrainOptions } from './train/train.js';
 export { accumulateGradients, type Gradients } from './train/accumulateGradients.js';
 export { evaluate, type EvaluationResult } from './train/evaluate.js';
 export { closeRankGroups, createRankGroups, type RankGroups } from './parallel/RankGroups.js';

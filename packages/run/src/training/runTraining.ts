@@ -32,7 +32,7 @@ export async function runTraining(
   const data = await openData(start);
   try {
     const parts = await buildParts(start, data);
-    const plan = await planRun(start, parts);
+    const plan = planRun(start);
     const session = await openSession(start, plan, stop);
     try {
       const outcome = await trainSession(start, plan, parts, session).finally(() => session.close());

@@ -13,7 +13,7 @@ const slot = 'average.';
  */
 export class AveragedOptimizer implements Optimizer {
   readonly name: string;
-  private readonly averages: Record<string, tf.Tensor> = {};
+  private averages: Record<string, tf.Tensor> = {};
 
   /** @throws ArgumentError for a decay outside of (0, 1) */
   constructor(
@@ -51,10 +51,10 @@ export class AveragedOptimizer implements Optimizer {
 
   loadState(state: Record<string, tf.Tensor>, stepCount: number): void {
     const entries = Object.entries(state);
-    for (const [name, average] of Object.entries(averagesIn(state))) {
-      this.averages[name]?.dispose();
-      this.averages[name] = tf.keep(average.clone());
-    }
+    const before = this.averages;
+    this.averages = {};
+    for (const [name, average] of Object.entries(averagesIn(state))) this.averages[name] = tf.keep(average.clone());
+    tf.dispose(before);
     this.inner.loadState(Object.fromEntries(entries.filter(([name]) => !name.startsWith(slot))), stepCount);
   }
 

@@ -18,23 +18,27 @@ export interface StepValues {
   gradientNorm: number;
   /** Whether any rank has been asked to stop. */
   stop: boolean;
+  /** Rank 0's clock, where one was given. */
+  seconds: number | undefined;
 }
 
 interface Options {
   groups?: RankGroups;
   isSharded: (name: string) => boolean;
   stop: boolean;
+  /** What this rank's clock shows, where time decides something: rank 0's counts. */
+  seconds: number | undefined;
 }
 
 /** The numbers of a step, read to the host: on several ranks their means, the same bits on each of them. */
-export async function reduceStep(share: Share, { groups, isSharded, stop }: Options): Promise<StepValues> {
+export async function reduceStep(share: Share, { groups, isSharded, stop, seconds }: Options): Promise<StepValues> {
   const entries = Object.entries(share.grads);
   const normOf = (list: [string, tf.Tensor][]) => globalNorm(list.map(([, gradient]) => gradient));
   if (!groups) {
     const norm = normOf(entries);
     const [loss, gradientNorm, ...metrics] = await readScalars([share.loss, norm, ...Object.values(share.metrics)]);
     norm.dispose();
-    return { loss: loss!, gradientNorm: gradientNorm!, metrics: named(share.metrics, metrics), stop };
+    return { loss: loss!, gradientNorm: gradientNorm!, metrics: named(share.metrics, metrics), stop, seconds };
   }
 
   const { world, replicas } = groups;
@@ -46,14 +50,22 @@ export async function reduceStep(share: Share, { groups, isSharded, stop }: Opti
   tf.dispose(norms);
   // One exchange for all of it. Replicas hold the same experts: each counts its part of their length.
   const sums = await world.allReduce(
-    Float32Array.from([(sharded! * sharded!) / replicas.size, Number(stop), ...own.map((value) => value / world.size)]),
+    Float32Array.from([
+      (sharded! * sharded!) / replicas.size,
+      Number(stop),
+      ...(seconds === undefined ? [] : [world.rank === 0 ? seconds : 0]),
+      ...own.map((value) => value / world.size),
+    ]),
   ).done;
-  const [squares, stops, loss, ...metrics] = sums;
+  const [squares, stops, ...others] = sums;
+  const agreed = seconds === undefined ? undefined : others.shift();
+  const [loss, ...metrics] = others;
   return {
     loss: loss!,
     gradientNorm: Math.fround(Math.sqrt(replicated! * replicated! + squares!)),
     metrics: named(share.metrics, metrics),
     stop: stops! > 0,
+    seconds: agreed,
   };
 }
 
