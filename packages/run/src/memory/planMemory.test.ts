@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import { byteSize } from '../options/parsers.js';
 import { createOptimizer } from '../training/createOptimizer.js';
 import { trainable } from '../training/trainable.js';
-import { runQuartersOn, runQuarters } from '../testing/runQuarters.js';
+import { runQuarters } from '../testing/runQuarters.js';
 import { MemoryWatch } from './MemoryWatch.js';
 import { planMemory } from './planMemory.js';
 import { MemoryPredictor, totalOf, type TrainingParts } from './trainingMemory.js';
@@ -195,11 +195,5 @@ describe('a run with a limit of memory', () => {
     expect(err).toMatch(
       /^quarters: --memory-limit: expected at least [\d.]+ MiB, which training takes with --recompute/m,
     );
-  });
-
-  it('is refused on several ranks by all of them', async () => {
-    const { code, err } = await runQuartersOn(2, ...options, '--memory-limit', '1MiB');
-    expect(code).toBe(2);
-    expect(err).toMatch(/--memory-limit: expected at least [\d.]+ MiB/);
   });
 });
