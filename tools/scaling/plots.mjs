@@ -1,4 +1,4 @@
-// Draws the plots of docs/scaling.md and docs/experts.md: npx nx run @scmoe/scaling:plots
+// Draws the plots of docs/scaling.md, docs/experts.md and docs/measurements/seconds.md: npx nx run @scmoe/scaling:plots
 import { mkdirSync, writeFileSync } from 'node:fs';
 
 import { View, parse } from 'vega';
@@ -8,6 +8,7 @@ import { predictedTimelines } from './predictedTimelines.mjs';
 import { balancePlot } from './balancePlot.mjs';
 import { expertStorePlot } from './expertStorePlot.mjs';
 import { ranksPlot } from './ranksPlot.mjs';
+import { secondsPlot } from './secondsPlot.mjs';
 import { sharePlot } from './sharePlot.mjs';
 
 const docs = new URL('../../docs/', import.meta.url);
@@ -17,6 +18,7 @@ for (const [name, specification] of Object.entries({
   'scaling/ranks': ranksPlot(),
   'experts/balance': balancePlot(),
   'experts/store': expertStorePlot(),
+  'experts/seconds': secondsPlot(),
 })) {
   if (specification === undefined) continue;
   const { spec } = compile(specification);
