@@ -1,4 +1,4 @@
-// Draws the plots of docs/scaling.md, docs/experts.md and docs/measurements/seconds.md: npx nx run @scmoe/scaling:plots
+// Draws the plots of docs/scaling.md, docs/experts.md and two files of docs/measurements: npx nx run @scmoe/scaling:plots
 import { mkdirSync, writeFileSync } from 'node:fs';
 
 import { View, parse } from 'vega';
@@ -7,6 +7,7 @@ import { compile } from 'vega-lite';
 import { predictedTimelines } from './predictedTimelines.mjs';
 import { balancePlot } from './balancePlot.mjs';
 import { expertStorePlot } from './expertStorePlot.mjs';
+import { headlinePlot } from './headlinePlot.mjs';
 import { ranksPlot } from './ranksPlot.mjs';
 import { secondsPlot } from './secondsPlot.mjs';
 import { sharePlot } from './sharePlot.mjs';
@@ -19,6 +20,7 @@ for (const [name, specification] of Object.entries({
   'experts/balance': balancePlot(),
   'experts/store': expertStorePlot(),
   'experts/seconds': secondsPlot(),
+  'overlap/headline': headlinePlot(),
 })) {
   if (specification === undefined) continue;
   const { spec } = compile(specification);

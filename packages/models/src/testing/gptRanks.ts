@@ -1,4 +1,4 @@
-import type { Dispatcher, ExpertShard, OverlapController } from '@scmoe/layer';
+import { promptOverlap, type Dispatcher, type ExpertShard, type OverlapController } from '@scmoe/layer';
 import { RandomStream, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -132,7 +132,10 @@ export async function runGpt(
   const loss = () => (model as Gpt).loss(batch, { dispatcher, overlap, distill, ...recomputing }).loss;
   const { value, grads } = valueAndGrads(loss, model.variables);
   taught?.dispose();
-  const generated = await model.generate([1 + batchIndex, 2, 3], { maxNewTokens: 6, temperature: 0, dispatcher });
+  const generated = await model.generate([1 + batchIndex, 2, 3], {
+    ...{ maxNewTokens: 6, temperature: 0, dispatcher },
+    ...(dispatcher && { overlap: promptOverlap() }),
+  });
   const outcome = {
     loss: value.dataSync()[0]!,
     grads: Object.fromEntries(Object.entries(grads).map(([name, grad]) => [name, grad.dataSync<'float32'>()])),

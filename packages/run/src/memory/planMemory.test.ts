@@ -41,11 +41,11 @@ beforeEach(() => {
 
 function partsOf(optimizer: Optimizer = freshOptimizer()): TrainingParts {
   const drawBatch = () => ({
-    ids: tf.fill([8, 32], 5, 'int32') as tf.Tensor2D,
-    targets: tf.fill([8, 32], 6, 'int32') as tf.Tensor2D,
+    ids: tf.fill<tf.Rank.R2>([8, 32], 5, 'int32'),
+    targets: tf.fill<tf.Rank.R2>([8, 32], 6, 'int32'),
   });
   return {
-    trained: (options) => trainable(model, options) as ReturnType<TrainingParts['trained']>,
+    trained: (options) => trainable(model, options),
     buffers: model.buffers,
     optimizer,
     freshOptimizer,

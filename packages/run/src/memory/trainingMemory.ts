@@ -143,8 +143,8 @@ export class MemoryPredictor {
 }
 
 /** All that a training process takes. */
-export function totalOf(memory: TrainingMemory): number {
-  return Object.values(memory).reduce((sum: number, bytes: number) => sum + bytes, 0);
+export function totalOf({ parameters, optimizer, checkpoints, step, process }: TrainingMemory): number {
+  return parameters + optimizer + checkpoints + step + process;
 }
 
 /** The first sample of a batch. */

@@ -1,5 +1,12 @@
 import { ExpertParallelDispatcher, expertShares } from '@scmoe/layer';
-import { AveragedOptimizer, type Batch, type EvaluationResult, type Optimizer, type Trainable } from '@scmoe/trainer';
+import {
+  AveragedOptimizer,
+  type Batch,
+  type EvaluationResult,
+  type Optimizer,
+  type StepExecution,
+  type Trainable,
+} from '@scmoe/trainer';
 
 import { say } from '../cli/Terminal.js';
 import { numValues } from '../options/checkSizes.js';
@@ -8,6 +15,7 @@ import { type MemoryPlan, planMemory } from '../memory/planMemory.js';
 import { modelLines } from '../report/modelLines.js';
 import { buildModel } from './buildModel.js';
 import { createOptimizer } from './createOptimizer.js';
+import { chooseExecution } from './chooseExecution.js';
 import { expectTrainingFits } from './expectTrainingFits.js';
 import type { Start } from './openStart.js';
 import { RouterMonitor } from './alarms/RouterMonitor.js';
@@ -24,6 +32,8 @@ export interface Parts {
   /** The model as the trainer sees it. */
   trained: Trainable;
   optimizer: Optimizer;
+  /** How the parts of a step compute. */
+  execution: StepExecution;
   balancer: RouterBalancer;
   monitor: RouterMonitor;
   /** What says how stages execute; undefined where no tokens travel and no trace is wanted. */
@@ -96,13 +106,17 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
     measure: program.measure,
   });
 
-  const evaluate = () => program.evaluate(trained, data, settings, groups?.world);
+  const { execution, lines } = chooseExecution(start, trained, optimizer);
+  say(terminal, ...lines);
+  const evaluated = { ...trained, loss: execution.evaluation };
+  const evaluate = () => program.evaluate(evaluated, data, settings, groups?.world);
 
   return {
     data,
     model,
     trained,
     optimizer,
+    execution,
     balancer,
     monitor,
     overlap,

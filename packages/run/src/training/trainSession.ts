@@ -115,6 +115,7 @@ export async function trainSession(
     train({
       model: parts.trained,
       optimizer: parts.optimizer,
+      execution: parts.execution,
       drawBatch: (index) => parts.drawBatch(index + skippedData * settings.accumulate),
       learningRate,
       ...(clock ? { clock: { ...clock, startSeconds: outcome.elapsedSeconds } } : { steps: settings.steps! }),

@@ -12,17 +12,7 @@ export type Seed = number | tf.Tensor;
 /** A seed as a tensor: int32 (2), its low and its high 32 bits. */
 export function seedTensor(seed: number): tf.Tensor1D {
   expectWholeNumber('seed', seed);
-  return tf.tensor1d(seedWords(seed), 'int32');
-}
-
-/** The low and the high 32 bits of a seed. */
-export function seedWords(seed: number): Int32Array {
-  return Int32Array.of(seed | 0, Math.floor(seed / 2 ** 32) | 0);
-}
-
-/** The seed of which `seedWords` gives these. */
-export function seedOfWords([low, high]: Int32Array): number {
-  return (high! >>> 0) * 2 ** 32 + (low! >>> 0);
+  return tf.tensor1d([seed | 0, Math.floor(seed / 2 ** 32) | 0], 'int32');
 }
 
 /** A seed as the input of a kernel: made in the tidy where it is a number. */
@@ -44,7 +34,8 @@ export function expectSeed(name: string, seed: Seed): void {
 /** A seed as a number; of a tensor it is read, which waits for it. @throws ArgumentError where it is negative or beyond 2^53 */
 export function seedNumber(seed: Seed): number {
   if (!(seed instanceof tf.Tensor)) return seed;
-  const number = seedOfWords(seed.dataSync<'int32'>());
+  const [low, high] = seed.dataSync<'int32'>();
+  const number = (high! >>> 0) * 2 ** 32 + (low! >>> 0);
   if (!Number.isSafeInteger(number)) throw new ArgumentError(`seed: expected a whole number below 2^53, got ${number}`);
   return number;
 }

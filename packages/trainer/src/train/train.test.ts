@@ -63,8 +63,8 @@ describe('train', () => {
         steps: undefined,
         clock: { totalSeconds: 20 },
         learningRate,
-        evaluate: async (step) => void calls.push(`evaluate ${step}`),
-        save: async (step, elapsed) => void calls.push(`save ${step} after ${elapsed}`),
+        evaluate: (step) => Promise.resolve(void calls.push(`evaluate ${step}`)),
+        save: (step, elapsed) => Promise.resolve(void calls.push(`save ${step} after ${elapsed}`)),
       });
       const result = (await withSlowClock(run)) as Awaited<ReturnType<typeof run>>;
       const elapsed = records.map(({ elapsedSeconds }) => elapsedSeconds!);

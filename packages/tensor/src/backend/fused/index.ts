@@ -6,6 +6,7 @@ import { cachedDeltaRuleKernels } from './cachedDeltaRule.js';
 import { dropoutKernels } from './dropout.js';
 import { embeddingKernels } from './embedding.js';
 import { groupedFfnKernels } from './groupedFfn.js';
+import { linearCrossEntropyKernels } from './linearCrossEntropy.js';
 import { linearKernels } from './linear.js';
 import { normKernels } from './norms.js';
 import { optimizerKernels } from './optimizer.js';
@@ -25,6 +26,7 @@ export const fusedKernels: KernelConfig[] = [
   ...dropoutKernels,
   ...embeddingKernels,
   ...groupedFfnKernels,
+  ...linearCrossEntropyKernels,
   ...linearKernels,
   ...normKernels,
   ...optimizerKernels,

@@ -9,6 +9,7 @@ import { encode } from '../../../ops/encode.js';
 import { groupedFfn } from '../../../ops/groupedFfn.js';
 import { layerNorm } from '../../../ops/layerNorm.js';
 import { linear } from '../../../ops/linear.js';
+import { linearCrossEntropy } from '../../../ops/linearCrossEntropy.js';
 import { rmsNorm } from '../../../ops/rmsNorm.js';
 import { route, type RouteOptions } from '../../../ops/route.js';
 import { softmaxCrossEntropy } from '../../../ops/softmaxCrossEntropy.js';
@@ -174,6 +175,27 @@ export const fusedOpCalls: Generator[] = [
       const attributes = { ignoreIndex: draw.pick([-100, 0]), labelSmoothing: draw.pick([0, 0.1]) };
       return differentiated('softmaxCrossEntropy', operands, attributes, ({ logits, targets }, options) =>
         softmaxCrossEntropy(logits!, targets!, options),
+      );
+    },
+  },
+  {
+    kernel: 'ScmoeLinearCrossEntropy',
+    draw: (draw) => {
+      const [rows, dIn, classes] = [draw.int(1, 7), draw.int(1, 9), draw.int(2, 40)];
+      const transposeWeight = draw.chance(0.5);
+      const operands = {
+        x: draw.floats([rows, dIn]),
+        weight: draw.floats(transposeWeight ? [classes, dIn] : [dIn, classes]),
+        targets: draw.ints([rows], 0, classes - 1),
+        bias: draw.chance(0.5) ? draw.floats([classes]) : undefined,
+      };
+      const attributes = { transposeWeight, ignoreIndex: draw.pick([-100, 0]), labelSmoothing: draw.pick([0, 0.1]) };
+      return differentiated(
+        'linearCrossEntropy',
+        operands,
+        attributes,
+        ({ x, weight, targets, bias }, options: object) =>
+          linearCrossEntropy(x!, weight!, targets!, { ...options, ...(bias && { bias }) }),
       );
     },
   },
