@@ -14,13 +14,8 @@ export { backendName } from './backend/kernel.js';
 export { findAddon } from './addon/loadAddon.js';
 export { useBackend, type BackendOptions, type BackendReport, type Precision } from './useBackend/useBackend.js';
 export type { CompiledFunction, CompileFunction } from './useBackend/CompileFunction.js';
-export {
-  canMeasureMemory,
-  freeTensorCache,
-  stepMemory,
-  tensorMemory,
-  type TensorMemory,
-} from './memory/stepMemory.js';
+export { canMeasureMemory, freeTensorCache, stepMemory, tensorMemory, type TensorMemory } from './memory/stepMemory.js';
+export { overwrite } from './variables/overwrite.js';
 export { valueAndGrads, type ValueAndGradsOptions } from './autodiff/valueAndGrads.js';
 export { isRunningAgain, memo, recomputed, type Memo, type RecomputedOptions } from './autodiff/recomputed.js';
 export { philox4x32 } from './random/philox.js';
