@@ -27,7 +27,9 @@ export function chooseExecution(start: Start, model: Trainable, optimizer: Optim
   const { compile, options } = start;
   const eager = (...lines: string[]) => ({ execution: eagerExecution(model, optimizer), lines });
   if (!compile) {
-    const isCaptured = canCapture() && options.compile && whyNot(start) === undefined;
+    // A capture holds memory of its own, which no prediction knows.
+    const isBounded = options.memoryLimit !== undefined;
+    const isCaptured = canCapture() && options.compile && !isBounded && whyNot(start) === undefined;
     return isCaptured ? { ...eager(), execution: capturedExecution(model, optimizer) } : eager();
   }
   if (!options.compile) return eager('steps: operation by operation');
