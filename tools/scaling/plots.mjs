@@ -1,4 +1,4 @@
-// Draws the plots of docs/scaling.md, docs/experts.md and docs/measurements/overlap.md: npx nx run @scmoe/scaling:plots
+// Draws the plots of docs/scaling.md, docs/experts.md and two files of docs/measurements: npx nx run @scmoe/scaling:plots
 import { mkdirSync, writeFileSync } from 'node:fs';
 
 import { View, parse } from 'vega';
@@ -9,6 +9,7 @@ import { balancePlot } from './balancePlot.mjs';
 import { expertStorePlot } from './expertStorePlot.mjs';
 import { headlinePlot } from './headlinePlot.mjs';
 import { ranksPlot } from './ranksPlot.mjs';
+import { secondsPlot } from './secondsPlot.mjs';
 import { sharePlot } from './sharePlot.mjs';
 
 const docs = new URL('../../docs/', import.meta.url);
@@ -18,6 +19,7 @@ for (const [name, specification] of Object.entries({
   'scaling/ranks': ranksPlot(),
   'experts/balance': balancePlot(),
   'experts/store': expertStorePlot(),
+  'experts/seconds': secondsPlot(),
   'overlap/headline': headlinePlot(),
 })) {
   if (specification === undefined) continue;

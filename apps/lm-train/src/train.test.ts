@@ -168,11 +168,21 @@ describe('lm-train', () => {
     expect(code).toBe(1);
   });
 
-  it('plans the number of steps where only the time is given', async () => {
+  it('has as many steps as there is time for where only the time is given, and goes on with more of it', async () => {
     const withoutSteps = options.filter((_, i) => options[i - (i % 2)] !== '--steps');
     const { code, out } = await lmTrain('train', ...withoutSteps, '--minutes', '0.01');
-    expect(out).toMatch(/plan: [\d,]+ steps in about 1 s, measured at [\d,]+ tokens\/s/);
+    expect(out).toMatch(/^step [\d,]+ {2}loss .* tokens\/s {2}\d+ s of 1 s$/m);
     expect(code).toBe(0);
+    const [, run] = /^go on: +.* train --resume (\S+) --minutes 0\.02$/m.exec(out)!;
+    const again = await lmTrain('train', '--resume', run!);
+    expect(again.err).toMatch(/This run is complete: \d+ s of 1 s\. --minutes <x> makes it longer\./);
+    const [, saved] = /^saved: +(\S+)$/m.exec(out)!;
+    const { config } = JSON.parse(readFileSync(join(saved!, 'checkpoint.json'), 'utf8')) as {
+      config: { elapsedSeconds: number };
+    };
+    const longer = await lmTrain('train', '--resume', run!, '--minutes', String((config.elapsedSeconds + 0.1) / 60));
+    expect(longer.err).toBe('');
+    expect(longer.out).toMatch(/resumed at step \d+$/m);
   });
 
   it('stops when the time is up, and can go on', async () => {

@@ -44,7 +44,7 @@ export {
 } from './optimizer/Optimizer.js';
 export { AveragedOptimizer, averagesIn } from './optimizer/AveragedOptimizer.js';
 export { DivergedError, type Divergence, divergenceCure, divergenceText } from './train/Divergence.js';
-export { type StepRecord, train, type TrainOptions } from './train/train.js';
+export { type StepRecord, train, type TrainingClock, type TrainOptions } from './train/train.js';
 export { accumulateGradients } from './train/accumulateGradients.js';
 export type { GradientOptions, Gradients, MicroBatchGradients, OnFinal } from './train/gradientsOf.js';
 export { eagerExecution, type StepExecution } from './train/StepExecution.js';

@@ -15,6 +15,7 @@ import { productsSuite } from './suites/products.js';
 import { qualitySuite } from './suites/quality/quality.js';
 import { regressionSuite } from './suites/regression/regression.js';
 import { routerAheadSuite } from './suites/routerAhead/routerAhead.js';
+import { secondsSuite } from './suites/seconds/seconds.js';
 import { convnetSuite, stepSuite, visionSuite } from './suites/step.js';
 
 const { values: options, positionals } = parseArgs({
@@ -38,6 +39,9 @@ const { values: options, positionals } = parseArgs({
     after: { type: 'string' },
     tolerance: { type: 'string', default: '0.05' },
     direct: { type: 'boolean', default: false },
+    seconds: { type: 'string', default: '60' },
+    sizes: { type: 'string', default: '128,4,128,8,8' },
+    python: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
@@ -93,6 +97,29 @@ const suites: Record<string, () => Promise<string>> = {
           steps: Number(options.steps),
           ...runs,
         }),
+  seconds: async () => {
+    if (options.text === undefined) return 'left out: give a text file or a folder of them with --text PATH';
+    const sizes = options.sizes.split(',').map(Number);
+    if (sizes.length !== 5 || sizes.some((size) => !Number.isInteger(size) || size < 1))
+      throw new Error(`--sizes: expected D_MODEL,BLOCKS,SEQUENCE,BATCH,EXPERTS, got ${options.sizes}`);
+    const [dModel, numLayers, sequenceLength, batchSize, numExperts] = sizes as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    return secondsSuite({
+      path: callerPath(options.text),
+      seconds: Number(options.seconds),
+      seeds: Number(options.seeds),
+      threads: Number(options.threads),
+      sizes: { dModel, numLayers, sequenceLength, batchSize, numExperts },
+      ...(options.precision !== undefined && { precision: options.precision as 'float32' | 'bf16' }),
+      ...(options.python !== undefined && { python: options.python }),
+      ...runs,
+    });
+  },
   'expert-store': async () =>
     options.models === undefined || options.text === undefined
       ? 'left out: give run folders scmoe and standard with --models FOLDER, and the text they were trained on with --text FILE'
@@ -134,7 +161,7 @@ const suites: Record<string, () => Promise<string>> = {
 if (options.help) {
   console.log(
     `npm run bench [-- ${Object.keys(suites).join('|')} ...] [--rounds N] [--compiled] ` +
-      '[--text FILE] [--images FOLDER] [--models FOLDER] [--threads N] [--sequences N,N] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--rates MB/S,MB/S] [--direct] [--full] [--before FOLDER] [--after FOLDER] [--tolerance N]',
+      '[--text FILE] [--seconds N] [--sizes D_MODEL,BLOCKS,SEQUENCE,BATCH,EXPERTS] [--python PYTHON] [--images FOLDER] [--models FOLDER] [--threads N] [--sequences N,N] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--rates MB/S,MB/S] [--direct] [--full] [--before FOLDER] [--after FOLDER] [--tolerance N]',
   );
   process.exit(0);
 }

@@ -1,9 +1,7 @@
-import { init } from '@scmoe/comm';
-import { ExpertParallelDispatcher } from '@scmoe/layer';
 import { stepMemory, tensorMemory, useBackend, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import { Gpt, LongcatFlash, Vit } from '../index.js';
+import { Gpt, LongcatFlash } from '../index.js';
 import type { GptConfig } from '../gpt/GptConfig.js';
 import type { LanguageModelLossOptions } from '../languageModel/LanguageModel.js';
 import { hybrid, microBatch, rankCases } from '../testing/gptRanks.js';

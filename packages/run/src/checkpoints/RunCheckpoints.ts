@@ -12,6 +12,8 @@ export interface SavedState extends Pick<
   config: JsonObject;
   /** Training goes on while it is written. */
   beside: boolean;
+  /** The run is complete with it. */
+  isLast: boolean;
 }
 
 /** What a run is taken back to: a checkpoint, or this rank's part of one. */

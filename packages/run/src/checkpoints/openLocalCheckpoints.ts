@@ -18,8 +18,6 @@ import type { RunCheckpoints, SavedState } from './RunCheckpoints.js';
 
 /** Options of `openLocalCheckpoints`. */
 export interface LocalCheckpointsOptions extends Omit<CheckpointWriterOptions, 'pruneFirst'> {
-  /** Updates of the whole run: the checkpoint of the last one is besides saved whole, in rank 0's folder. */
-  steps: number;
   /** Is asked before each checkpoint, and throws where the folder is another's by now. */
   checkOwner: () => void;
 }
@@ -27,14 +25,14 @@ export interface LocalCheckpointsOptions extends Omit<CheckpointWriterOptions, '
 /**
  * Checkpoints of which every rank saves its part in a folder of its own, `rank-1/` in that of its run's checkpoints, on
  * whatever disk that is: its shard of the experts, and a copy of all that every rank holds. Nothing travels, and each rank
- * goes on from its own files. A checkpoint counts once all ranks have their part: only then those before it are removed.
+ * goes on from its own files. The last one of a run is besides saved whole, in rank 0's folder. A checkpoint counts once all ranks have their part: only then those before it are removed.
  *
  * @param checkpoints the folder of the run's checkpoints on this rank
  */
 export function openLocalCheckpoints(
   checkpoints: string,
   groups: RankGroups,
-  { steps, checkOwner, onSaved, ...retention }: LocalCheckpointsOptions,
+  { checkOwner, onSaved, ...retention }: LocalCheckpointsOptions,
 ): RunCheckpoints {
   const { world, experts } = groups;
   const folder = partFolder(checkpoints, world.rank);
@@ -54,7 +52,13 @@ export function openLocalCheckpoints(
   };
 
   /** What tools for one rank read, and any number of ranks goes on from. */
-  const saveWhole = async ({ model, optimizer: own, ...description }: SavedState): Promise<void> => {
+  const saveWhole = async ({
+    model,
+    optimizer: own,
+    beside: _,
+    isLast: __,
+    ...description
+  }: SavedState): Promise<void> => {
     const { parameters, optimizer } = await wholeState({ model, optimizer: own, groups });
     try {
       if (world.rank === 0) await saveCheckpoint(checkpoints, { ...description, parameters, optimizer }, retention);
@@ -69,8 +73,8 @@ export function openLocalCheckpoints(
       checkOwner();
       const id = await allWhole(randomBytes(8).toString('hex'));
       // Before the parts: a run whose parts say that it is complete has it.
-      if (state.step === steps) await saveWhole(state);
-      const { model, optimizer: own, beside, ...description } = state;
+      if (state.isLast) await saveWhole(state);
+      const { model, optimizer: own, beside, isLast: _, ...description } = state;
       const part = { rank: world.rank, size: world.size, expertParallel: experts.size, id };
       const { parameters, optimizer } = ownState({ model, optimizer: own });
       try {

@@ -30,7 +30,7 @@ export function openSharedCheckpoints(
   const writer = folder === undefined ? undefined : openCheckpointWriter(folder, options);
   return {
     folder,
-    save: async ({ model, optimizer: own, beside, ...description }) => {
+    save: async ({ model, optimizer: own, beside, isLast: _, ...description }) => {
       const { parameters, optimizer } = await wholeState({ model, optimizer: own, groups });
       try {
         checkOwner();

@@ -16,6 +16,8 @@ export interface RunSettings extends LoopSettings, AlarmSettings, Pick<RuntimeOp
   kind?: string;
   /** No option: steps whose data were passed over when the run went back to a checkpoint, see `--on-divergence rewind`. */
   skippedData?: number;
+  /** No option: training time that the run has had, where its length is a time. */
+  elapsedSeconds?: number;
 }
 
 /** The settings that a command line asks for, its config file included. */
@@ -59,6 +61,6 @@ function namesOf({ options }: OptionGroup): string[] {
 }
 
 function pick(values: object, groups: readonly OptionGroup[]): Record<string, unknown> {
-  const names = new Set([...groups.flatMap(namesOf), 'precision', 'skippedData']);
+  const names = new Set([...groups.flatMap(namesOf), 'precision', 'skippedData', 'elapsedSeconds']);
   return Object.fromEntries(Object.entries(values).filter(([name, value]) => names.has(name) && value !== undefined));
 }

@@ -22,6 +22,10 @@ export function checkStored({ path, index: { config } }: Checkpoint, groups: rea
   if (!Number.isSafeInteger(skippedData) || (skippedData as number) < 0) {
     throw new UserError(`${where}: skippedData: expected a whole number, got ${JSON.stringify(skippedData)}.`);
   }
+  const { elapsedSeconds = 0 } = config;
+  if (typeof elapsedSeconds !== 'number' || !(elapsedSeconds >= 0)) {
+    throw new UserError(`${where}: elapsedSeconds: expected a number >= 0, got ${JSON.stringify(elapsedSeconds)}.`);
+  }
   for (const option of groups.flatMap(({ options }) => options)) {
     const name = option.attributeName();
     if (!Object.hasOwn(config, name)) continue;

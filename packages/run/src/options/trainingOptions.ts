@@ -29,7 +29,7 @@ export interface LoopSettings extends CorrectionBiasConfig {
   checkpoints?: 'shared' | 'local';
 }
 
-/** Time that a run takes where neither --steps nor --minutes is given. */
+/** Time that a run has where neither --steps nor --minutes is given. */
 export const defaultMinutes = 3;
 
 /**
@@ -53,12 +53,12 @@ export function trainingOptions(samples: string, defaults: Partial<LoopSettings>
     ],
     [
       '--steps <n>',
-      'updates (default: as many as fit in --minutes, measured before the start)',
+      'updates, for a run that can be repeated bit for bit (default: as many as --minutes have room for)',
       (o) => o.argParser(wholeNumber(1)),
     ],
     [
       '--minutes <x>',
-      `time to train (default: ${defaultMinutes} without --steps); with --steps, stops after so long at the latest`,
+      `training time, by which the learning rate falls too; without start-up, evaluations and checkpoints (default: ${defaultMinutes}); with --steps, stops after so long at the latest, all included`,
       (o) => o.argParser(realNumber(0, { exclusive: true })),
     ],
     [
@@ -70,7 +70,7 @@ export function trainingOptions(samples: string, defaults: Partial<LoopSettings>
     ['--min-lr <x>', 'learning rate at the end (default: a tenth of --lr)', (o) => o.argParser(realNumber(0))],
     [
       '--warmup <n>',
-      'updates until the peak (default: a twentieth of --steps, at most 100)',
+      'updates until the peak (default: a twentieth of --steps, at most 100, or of the time)',
       (o) => o.argParser(wholeNumber(0)),
     ],
     ['--weight-decay <x>', 'decay of weights and tables', (o) => o.argParser(realNumber(0)).default(0.1)],

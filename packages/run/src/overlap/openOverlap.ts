@@ -71,7 +71,7 @@ export async function openOverlap(
       `${size} ranks`,
       groups?.world.engine ?? 'self',
     ]),
-    shape: JSON.stringify({ ...settings, seed: 0, steps: 0, lr: 0, minLr: 0, data: '' }),
+    shape: JSON.stringify({ ...settings, seed: 0, steps: 0, minutes: 0, elapsedSeconds: 0, lr: 0, minLr: 0, data: '' }),
     ...(groups && { world: groups.world, experts: groups.experts }),
     ...(traceFile && { onStep: (events) => traceFile.add(events) }),
   });

@@ -4,7 +4,7 @@ import { say, type Terminal } from '../cli/Terminal.js';
 import { count, duration } from './format.js';
 
 export interface Progress {
-  step(step: number, values: { loss: number; unitsPerSecond: number }): void;
+  step(step: number, values: { loss: number; unitsPerSecond: number; elapsedSeconds: number }): void;
   evaluation(step: number, validationLoss: number): void;
   /** Ends the display; what is said afterwards starts on a line of its own. */
   stop(): void;
@@ -15,7 +15,8 @@ export const noProgress: Progress = { step: () => undefined, evaluation: () => u
 
 interface ProgressOptions {
   startStep: number;
-  steps: number;
+  /** How long the whole run is: a number of steps, or a time of which there has been some. */
+  length: { steps: number } | { totalSeconds: number; startSeconds: number };
   /** What the speed is counted in: `tokens`. */
   unit: string;
 }
@@ -29,17 +30,18 @@ export function showProgress(terminal: Terminal, { bar, ...options }: ProgressOp
   let average: number | undefined;
   return {
     ...show,
-    step: (step, { loss, unitsPerSecond }) => {
+    step: (step, { loss, ...values }) => {
       average = average === undefined ? loss : average + smoothing * (loss - average);
-      show.step(step, { loss: average, unitsPerSecond });
+      show.step(step, { loss: average, ...values });
     },
   };
 }
 
-function progressBar(terminal: Terminal, { startStep, steps, unit }: ProgressOptions): Progress {
+function progressBar(terminal: Terminal, { startStep, length, unit }: ProgressOptions): Progress {
+  const byTime = 'totalSeconds' in length;
   const bar = new SingleBar({
     stream: terminal.out,
-    format: `{bar} {value}/{total}  loss {loss}  validation {validation}  {speed} ${unit}/s  {eta_formatted} left`,
+    format: `{bar} ${byTime ? '{step}, {percentage} % of the time' : '{value}/{total}'}  loss {loss}  validation {validation}  {speed} ${unit}/s  {eta_formatted} left`,
     barCompleteChar: '█',
     barIncompleteChar: '░',
     barsize: 24,
@@ -48,24 +50,45 @@ function progressBar(terminal: Terminal, { startStep, steps, unit }: ProgressOpt
     // Ctrl-C is the run's to handle.
     gracefulExit: false,
   });
-  bar.start(steps, startStep, { loss: '-', validation: '-', speed: '-' });
+  const empty = { loss: '-', validation: '-', speed: '-', step: startStep };
+  if (byTime) bar.start(length.totalSeconds, length.startSeconds, empty);
+  else bar.start(length.steps, startStep, empty);
+  let done = byTime ? length.startSeconds : startStep;
   return {
-    step: (step, { loss, unitsPerSecond }) => bar.update(step, { loss: loss.toFixed(3), speed: count(unitsPerSecond) }),
-    evaluation: (step, loss) => bar.update(step, { validation: loss.toFixed(3) }),
+    step: (step, { loss, unitsPerSecond, elapsedSeconds }) => {
+      done = byTime ? Math.min(elapsedSeconds, length.totalSeconds) : step;
+      bar.update(done, { loss: loss.toFixed(3), speed: count(unitsPerSecond), step });
+    },
+    evaluation: (_, loss) => bar.update(done, { validation: loss.toFixed(3) }),
     stop: () => bar.stop(),
   };
 }
 
-function plainLines(terminal: Terminal, { startStep, steps, unit }: ProgressOptions): Progress {
-  const every = Math.max(1, Math.ceil((steps - startStep) / 20));
+/** Lines of a run that a log has about. */
+const numLines = 20;
+
+function plainLines(terminal: Terminal, { startStep, length, unit }: ProgressOptions): Progress {
   const start = performance.now();
+  const byTime = 'totalSeconds' in length;
+  const everySteps = byTime ? 0 : Math.max(1, Math.ceil((length.steps - startStep) / numLines));
+  const everySeconds = byTime ? (length.totalSeconds - length.startSeconds) / numLines : 0;
+  let nextSeconds = byTime ? length.startSeconds + everySeconds : 0;
+  const isDue = (step: number, elapsedSeconds: number) => {
+    if (!byTime) return (step - startStep) % everySteps === 0 || step === length.steps;
+    if (elapsedSeconds < nextSeconds) return false;
+    nextSeconds = Math.max(nextSeconds + everySeconds, elapsedSeconds);
+    return true;
+  };
+  const of = byTime ? '' : `/${length.steps}`;
   return {
-    step: (step, { loss, unitsPerSecond }) => {
-      if ((step - startStep) % every !== 0 && step !== steps) return;
-      const elapsed = duration((performance.now() - start) / 1000);
-      say(terminal, `step ${step}/${steps}  loss ${loss.toFixed(4)}  ${count(unitsPerSecond)} ${unit}/s  ${elapsed}`);
+    step: (step, { loss, unitsPerSecond, elapsedSeconds }) => {
+      if (!isDue(step, elapsedSeconds)) return;
+      const time = byTime
+        ? `${duration(elapsedSeconds)} of ${duration(length.totalSeconds)}`
+        : duration((performance.now() - start) / 1000);
+      say(terminal, `step ${step}${of}  loss ${loss.toFixed(4)}  ${count(unitsPerSecond)} ${unit}/s  ${time}`);
     },
-    evaluation: (step, loss) => say(terminal, `step ${step}/${steps}  validation loss ${loss.toFixed(4)}`),
+    evaluation: (step, loss) => say(terminal, `step ${step}${of}  validation loss ${loss.toFixed(4)}`),
     stop: () => undefined,
   };
 }

@@ -40,13 +40,14 @@ export function resultLines(
 
 /** Where a complete run is, and the commands that go on from it: label and command line of each, `more text`. */
 export function nextLines(
-  { name, saved, folder, step }: TrainingResult,
+  { name, saved, folder, step, settings }: TrainingResult,
   further: Readonly<Record<string, string>> = {},
 ): string[] {
   const command = commandName(name);
+  const twice = settings.steps === undefined ? `--minutes ${2 * settings.minutes!}` : `--steps ${step * 2}`;
   const lines = {
     saved,
-    'go on': `${command} train --resume ${folder.path} --steps ${step * 2}`,
+    'go on': `${command} train --resume ${folder.path} ${twice}`,
     ...Object.fromEntries(Object.entries(further).map(([label, rest]) => [label, `${command} ${rest}`])),
   };
   return Object.entries(lines).map(([label, text]) => `${label}:`.padEnd(12) + text);

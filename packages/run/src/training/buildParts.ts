@@ -11,6 +11,7 @@ import {
 import { say } from '../cli/Terminal.js';
 import { numValues } from '../options/checkSizes.js';
 import { openOverlap, type Overlap } from '../overlap/openOverlap.js';
+import { type MemoryPlan, planMemory } from '../memory/planMemory.js';
 import { modelLines } from '../report/modelLines.js';
 import { buildModel } from './buildModel.js';
 import { createOptimizer } from './createOptimizer.js';
@@ -31,13 +32,14 @@ export interface Parts {
   /** The model as the trainer sees it. */
   trained: Trainable;
   optimizer: Optimizer;
-  /** How the parts of a step compute, and whether they are compiled. */
+  /** How the parts of a step compute. */
   execution: StepExecution;
-  isCompiled: boolean;
   balancer: RouterBalancer;
   monitor: RouterMonitor;
   /** What says how stages execute; undefined where no tokens travel and no trace is wanted. */
   overlap: Overlap | undefined;
+  /** What is computed twice, and what of memory is predicted of it. */
+  memory: MemoryPlan;
   drawBatch: (index: number) => Batch;
   /** Every rank calls it. */
   validate(): Promise<EvaluationResult>;
@@ -73,37 +75,53 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
     terminal,
   });
   const own = { variables: model.variables, loss: (objective ?? model).loss.bind(objective ?? model) };
-  const trained = trainable(own, {
-    dispatcher,
-    overlap: overlap?.controller,
-    recompute: options.recompute,
-    keepExchanges: options.keepExchanges,
-    balancer,
-    monitor,
-    measure: program.measure,
-  });
-
-  const { execution, isCompiled, lines } = chooseExecution(start, trained, optimizer);
-  const evaluated = { ...trained, loss: execution.evaluation };
-  const evaluate = () => program.evaluate(evaluated, data, settings, groups?.world);
-
   const { unit } = program.samples;
   const unitsPerStep = settings.batchSize * settings.accumulate * program.samples.unitsEach(settings);
   const { line, flopsPerUnit, leastBytesPerUnit } = program.describe(model, settings);
   expectTrainingFits(model, settings, { unit, unitsEach: program.samples.unitsEach(settings), leastBytesPerUnit });
   if (groups && numExperts > 0) say(terminal, ...sharesLine(numExperts, groups.experts.size));
-  say(terminal, ...modelLines(model, line, { unit, unitsPerStep, flopsPerUnit }), ...lines);
+  say(terminal, ...modelLines(model, line, { unit, unitsPerStep, flopsPerUnit }));
+  const drawBatch = program.drawBatch(data, settings, { rank: ranks.rank, size: ranks.size });
+  const memory = await planMemory(
+    options,
+    {
+      trained: (given) => trainable(own, { ...(dispatcher && { dispatcher }), ...given }),
+      buffers: model.buffers,
+      optimizer,
+      freshOptimizer: () => createOptimizer(settings),
+      drawBatch: () => drawBatch(ranks.rank),
+      microBatches: settings.accumulate / ranks.size,
+      numExperts,
+      groups,
+      savesWhole: settings.checkpoints !== 'local',
+    },
+    terminal,
+  );
+  const trained = trainable(own, {
+    dispatcher,
+    overlap: overlap?.controller,
+    ...memory.recompute,
+    balancer,
+    monitor,
+    measure: program.measure,
+  });
+
+  const { execution, lines } = chooseExecution(start, trained, optimizer);
+  say(terminal, ...lines);
+  const evaluated = { ...trained, loss: execution.evaluation };
+  const evaluate = () => program.evaluate(evaluated, data, settings, groups?.world);
+
   return {
     data,
     model,
     trained,
     optimizer,
     execution,
-    isCompiled,
     balancer,
     monitor,
     overlap,
-    drawBatch: program.drawBatch(data, settings, { rank: ranks.rank, size: ranks.size }),
+    memory,
+    drawBatch,
     validate: () =>
       optimizer instanceof AveragedOptimizer ? optimizer.withAverages(model.variables, evaluate) : evaluate(),
     unitsPerStep,

@@ -15,7 +15,6 @@ import type { Start } from './openStart.js';
 /** How the parts of a run's steps compute. */
 interface ChosenExecution {
   execution: StepExecution;
-  isCompiled: boolean;
   /** What was chosen, where there was a choice. */
   lines: string[];
 }
@@ -26,9 +25,11 @@ interface ChosenExecution {
  */
 export function chooseExecution(start: Start, model: Trainable, optimizer: Optimizer): ChosenExecution {
   const { compile, options } = start;
-  const eager = (...lines: string[]) => ({ execution: eagerExecution(model, optimizer), isCompiled: false, lines });
+  const eager = (...lines: string[]) => ({ execution: eagerExecution(model, optimizer), lines });
   if (!compile) {
-    const isCaptured = canCapture() && options.compile && whyNot(start) === undefined;
+    // A capture holds memory of its own, which no prediction knows.
+    const isBounded = options.memoryLimit !== undefined;
+    const isCaptured = canCapture() && options.compile && !isBounded && whyNot(start) === undefined;
     return isCaptured ? { ...eager(), execution: capturedExecution(model, optimizer) } : eager();
   }
   if (!options.compile) return eager('steps: operation by operation');
@@ -37,7 +38,6 @@ export function chooseExecution(start: Start, model: Trainable, optimizer: Optim
   if (reason !== undefined) return eager(`steps: operation by operation, for ${reason}`);
   return {
     execution: compiledExecution(model, optimizer, withCure(compile)),
-    isCompiled: true,
     lines: ['steps: compiled, so the first takes a while (--no-compile: operation by operation)'],
   };
 }

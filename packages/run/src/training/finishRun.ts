@@ -5,6 +5,7 @@ import { checkpointName } from '@scmoe/trainer';
 
 import { say } from '../cli/Terminal.js';
 import { commandName } from '../report/commandName.js';
+import { duration } from '../report/format.js';
 import type { Parts } from './buildParts.js';
 import { openModel } from './openModel.js';
 import type { Session } from './openSession.js';
@@ -19,7 +20,7 @@ import type { Outcome } from './trainSession.js';
  */
 export async function finishRun(
   { program, options, ranks, restarts }: Start,
-  { settings }: PlannedRun,
+  { settings, clock }: PlannedRun,
   parts: Parts,
   { folder, checkpoints, stop, recorder }: Session,
   outcome: Outcome,
@@ -42,7 +43,10 @@ export async function finishRun(
     const others = settings.checkpoints === 'local' && groups ? ', the part of rank 0: each has its own' : '';
 
     const why = reason === 'time' ? 'The time is up' : `Interrupted by ${reason}`;
-    say(terminal, `${why} after step ${step} of ${settings.steps}; saved: ${saved}${others}`);
+    const done = clock
+      ? `${step}, ${duration(outcome.elapsedSeconds)} of ${duration(clock.totalSeconds)}`
+      : `${step} of ${settings.steps}`;
+    say(terminal, `${why} after step ${done}; saved: ${saved}${others}`);
     say(terminal, `go on:    ${commandName(program.name)} train --resume ${folder.path}`);
     await restarts.forget();
     return exitCode;

@@ -31,7 +31,7 @@ export interface Session {
 }
 
 /** Opens the run's folder and all that is shown and written while it trains. */
-export async function openSession(start: Start, { settings }: PlannedRun, stop: StopSignal): Promise<Session> {
+export async function openSession(start: Start, { settings, clock }: PlannedRun, stop: StopSignal): Promise<Session> {
   const { program, options, ranks, restarts, checkpoint, step: startStep } = start;
   const { terminal } = ranks;
   const config = settingsToJson(settings, settingGroups(program));
@@ -44,7 +44,7 @@ export async function openSession(start: Start, { settings }: PlannedRun, stop: 
   if (folder && local && checkpoint) await restarts.tell(startStep);
   // Before the line that says where the run is: whoever has read it may interrupt.
   stop.listen({
-    minutes: settings.minutes,
+    minutes: clock ? undefined : settings.minutes,
     onSignal: (name, atTerminal) =>
       say(terminal, '', `${name}: stopping after this step${atTerminal ? '; a second Ctrl-C ends at once' : ''}.`),
   });
@@ -53,16 +53,17 @@ export async function openSession(start: Start, { settings }: PlannedRun, stop: 
   const recorder = folder
     ? openRecorder(folder, startStep, (problem) => terminal.err.write(`${program.name}: ${problem} The run goes on.\n`))
     : noRecorder;
-  const { steps, keep, keepBest, keepEvery } = settings;
+  const { keep, keepBest, keepEvery } = settings;
   const saving = {
     ...{ keep, keepBest, keepEvery },
     onSaved: ({ step }: { step: number }) => (isChief ? restarts.tell(step) : undefined),
     checkOwner: () => lock?.check(),
   };
   const checkpoints = local
-    ? openLocalCheckpoints(run!.checkpointsFolder, ranks.groups!, { ...saving, steps })
+    ? openLocalCheckpoints(run!.checkpointsFolder, ranks.groups!, saving)
     : openSharedCheckpoints(run?.checkpointsFolder, ranks.groups, saving);
-  const display = { startStep, steps, unit: program.samples.unit, bar: options.progress };
+  const length = clock ?? { steps: settings.steps! };
+  const display = { startStep, length, unit: program.samples.unit, bar: options.progress };
   const progress = isChief ? showProgress(terminal, display) : noProgress;
   return {
     config,

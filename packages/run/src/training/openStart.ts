@@ -7,6 +7,8 @@ import { openCheckpoint } from '../checkpoints/openCheckpoint.js';
 import { say } from '../cli/Terminal.js';
 import { checkSizes } from '../options/checkSizes.js';
 import { checkStored } from '../options/checkStored.js';
+import { defaultMinutes } from '../options/trainingOptions.js';
+import { duration } from '../report/format.js';
 import { resumedSettings, type RunSettings, settingsOf } from '../options/Settings.js';
 import type { Ranks } from '../ranks/joinRanks.js';
 import { openRestarts, type Restarts } from '../ranks/restarts.js';
@@ -52,17 +54,26 @@ export async function openStart(
     checkStored(checkpoint, groups);
     checkSizes(checkpoint, groups);
   }
-  const asked = settingsOf(command, groups);
   const given = (name: string) => ![undefined, 'default'].includes(command.getOptionValueSource(name));
+  const asked = settingsOf(command, groups);
+  // A time that was asked for stands against a number of steps that was not.
+  if (given('minutes') && !given('steps')) delete asked.steps;
   const settings = checkpoint
     ? resumedSettings(command, groups, checkpoint)
     : ((await program.completeSettings?.(asked, given)) ?? asked);
-  // A time without a number of steps was for planning them, which the first start has done.
-  if (isRestart && asked.steps === undefined) delete settings.minutes;
+  // A time that the run was planned to have says nothing of one that has a number of steps now.
+  const hadSteps = checkpoint?.index.config['steps'] !== undefined;
+  if (checkpoint && settings.steps !== undefined && (hadSteps ? isRestart && !given('steps') : !given('minutes')))
+    delete settings.minutes;
   const step = checkpoint?.index.step ?? 0;
-  const complete = settings.steps !== undefined && step >= settings.steps;
+  const { steps, minutes = defaultMinutes, elapsedSeconds = 0 } = settings;
+  const complete = checkpoint !== undefined && (steps === undefined ? elapsedSeconds >= minutes * 60 : step >= steps);
   if (complete && !isRestart) {
-    throw new UserError(`This run is complete: ${step} of ${settings.steps} steps. --steps <n> makes it longer.`);
+    const [done, longer] =
+      steps === undefined
+        ? [`${duration(elapsedSeconds)} of ${duration(minutes * 60)}`, '--minutes <x>']
+        : [`${step} of ${steps} steps`, '--steps <n>'];
+    throw new UserError(`This run is complete: ${done}. ${longer} makes it longer.`);
   }
   const { accumulate = size } = settings;
   checkAccumulate(accumulate, size);

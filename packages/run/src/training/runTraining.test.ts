@@ -230,4 +230,14 @@ describeUnless(findGloo().problem, 'a program on several ranks', () => {
     expect(out.match(/^validation loss/gm)).toHaveLength(1);
     model.dispose();
   });
+
+  it("ends all ranks after the same step when rank 0's time is up, within a limit of memory", async () => {
+    const limits = ['--minutes', '0.02', '--memory-limit', '4GiB'];
+    const { code, out, err } = await runQuartersOn(2, ...options, ...limits);
+    expect([code, err]).toEqual([0, '']);
+    expect(out).toMatch(/^memory: --recompute off, [\d.]+ MiB of at most 4 GiB are predicted: /m);
+    const { checkpoint } = await openModel(quarters, runOf(out), runs);
+    expect(checkpoint.index.config['elapsedSeconds']).toBeGreaterThanOrEqual(1.2);
+    expect(recordsOf(runOf(out)).at(-1)!.step).toBe(checkpoint.index.step);
+  });
 });

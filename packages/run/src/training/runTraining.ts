@@ -33,7 +33,7 @@ export async function runTraining(
   try {
     const parts = await buildParts(start, data);
     try {
-      const plan = await planRun(start, parts);
+      const plan = planRun(start);
       const session = await openSession(start, plan, stop);
       try {
         const outcome = await trainSession(start, plan, parts, session).finally(() => session.close());

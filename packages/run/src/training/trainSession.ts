@@ -9,6 +9,8 @@ import {
   type StepRecord,
   train,
 } from '@scmoe/trainer';
+import { say } from '../cli/Terminal.js';
+import { MemoryWatch } from '../memory/MemoryWatch.js';
 import { Alarms } from './alarms/Alarms.js';
 import { divergencePolicy } from './alarms/divergencePolicy.js';
 import { agreeOnReason } from './agreeOnReason.js';
@@ -23,6 +25,8 @@ import type { StopReason } from './stopSignal.js';
 export interface Outcome {
   /** Updates done. */
   step: number;
+  /** Training time of the whole run, where its length is a time; else 0. */
+  elapsedSeconds: number;
   finished: boolean;
   /** Why it stopped before it was finished, the same on all ranks. */
   reason: StopReason | undefined;
@@ -41,19 +45,17 @@ export interface Outcome {
  */
 export async function trainSession(
   start: Start,
-  { settings, learningRate }: PlannedRun,
+  { settings, clock, learningRate }: PlannedRun,
   parts: Parts,
   session: Session,
 ): Promise<Outcome> {
-  const {
-    program,
-    ranks: { groups },
-    step: startStep,
-  } = start;
+  const { program, ranks, step: startStep } = start;
+  const { groups } = ranks;
   const { recorder, progress } = session;
   let { skippedData = 0 } = settings;
   const outcome: Outcome = {
     step: startStep,
+    elapsedSeconds: clock?.startSeconds ?? 0,
     finished: false,
     reason: undefined,
     losses: [],
@@ -62,6 +64,7 @@ export async function trainSession(
   };
 
   const alarms = new Alarms(settings, session.alarm);
+  const memory = new MemoryWatch(parts.memory);
   const onStep = async (record: StepRecord) => {
     session.checkpoints.check();
     const routers = await parts.monitor.take(groups?.world);
@@ -69,6 +72,12 @@ export async function trainSession(
     if (record.skipped) parts.balancer.reset();
     else await parts.balancer.update(groups?.world);
     await parts.overlap?.controller.stepDone();
+    const tooMuch = memory.stepDone();
+    if (tooMuch !== undefined) session.alarm(tooMuch);
+    const compared = memory.comparison();
+    if (compared !== undefined) say(ranks.terminal, compared);
+    const { elapsedSeconds = 0 } = record;
+    outcome.elapsedSeconds = elapsedSeconds;
     const unitsPerSecond = parts.unitsPerStep / record.seconds;
     const { step, metrics, gradientNorm, learningRate } = record;
     const speed = { [`${program.samples.unit}PerSecond`]: unitsPerSecond };
@@ -79,7 +88,7 @@ export async function trainSession(
     const loss = metrics['crossEntropy']!;
     outcome.losses.push(loss);
     outcome.seconds += record.seconds;
-    progress.step(step, { loss, unitsPerSecond });
+    progress.step(step, { loss, unitsPerSecond, elapsedSeconds });
   };
 
   let evaluated: number | undefined;
@@ -90,14 +99,15 @@ export async function trainSession(
     progress.evaluation(step, loss);
   };
 
-  const save = async (step: number) => {
+  const save = async (step: number, elapsedSeconds: number) => {
     const { fingerprint: dataFingerprint, description: dataDescription } = parts.data;
     const validationLoss = evaluated === step ? outcome.validation?.loss : undefined;
-    const config = { ...session.config, ...(skippedData > 0 && { skippedData }) };
+    const config = { ...session.config, ...(skippedData > 0 && { skippedData }), ...(clock && { elapsedSeconds }) };
     const description = { config, dataFingerprint, dataDescription, validationLoss };
     const { model, optimizer } = parts;
-    const beside = step < settings.steps && !session.stop.signal.aborted;
-    await session.checkpoints.save({ step, ...description, model, optimizer, beside });
+    const isLast = clock ? elapsedSeconds >= clock.totalSeconds : step >= settings.steps!;
+    const beside = !isLast && !session.stop.signal.aborted;
+    await session.checkpoints.save({ step, ...description, model, optimizer, beside, isLast });
   };
 
   const policy = divergencePolicy(settings, session.alarm);
@@ -108,7 +118,7 @@ export async function trainSession(
       execution: parts.execution,
       drawBatch: (index) => parts.drawBatch(index + skippedData * settings.accumulate),
       learningRate,
-      steps: settings.steps,
+      ...(clock ? { clock: { ...clock, startSeconds: outcome.elapsedSeconds } } : { steps: settings.steps! }),
       startStep: firstStep,
       onDivergence: policy.onDivergence,
       accumulate: settings.accumulate,
@@ -126,7 +136,7 @@ export async function trainSession(
     });
 
   /** Goes back to a checkpoint and on with the data after those of the step that has diverged, where that is wanted. */
-  const trainOn = async (firstStep: number): Promise<{ step: number; finished: boolean }> => {
+  const trainOn = async (firstStep: number): ReturnType<typeof trainFrom> => {
     try {
       return await trainFrom(firstStep);
     } catch (error) {

@@ -19,7 +19,7 @@ const slot = 'average.';
  */
 export class AveragedOptimizer implements CompilableOptimizer {
   readonly name: string;
-  private readonly averages: Record<string, tf.Variable> = {};
+  private averages: Record<string, tf.Variable> = {};
   /** Whether the averages hold numbers: before the first step they may be there as zeros. */
   private hasAverages = false;
 
@@ -78,8 +78,14 @@ export class AveragedOptimizer implements CompilableOptimizer {
 
   loadState(state: Record<string, tf.Tensor>, stepCount: number): void {
     const entries = Object.entries(state);
-    for (const [name, average] of Object.entries(averagesIn(state))) {
-      this.hasAverages = true;
+    const loaded = averagesIn(state);
+    const [kept, gone] = [true, false].map((isKept) =>
+      Object.entries(this.averages).filter(([name]) => name in loaded === isKept),
+    );
+    tf.dispose(gone!.map(([, average]) => average));
+    this.averages = Object.fromEntries(kept!);
+    this.hasAverages = Object.keys(loaded).length > 0;
+    for (const [name, average] of Object.entries(loaded)) {
       // In place: a compiled step knows these variables.
       if (this.averages[name]) this.averages[name].assign(average);
       else this.averages[name] = tf.tidy(() => tf.variable(average, false));

@@ -18,24 +18,31 @@ export interface StepValues {
   gradientNorm: number;
   /** Whether any rank has been asked to stop. */
   stop: boolean;
+  /** Rank 0's clock, where one was given. */
+  seconds: number | undefined;
 }
 
 interface Options {
   groups?: RankGroups;
   isSharded: (name: string) => boolean;
   stop: boolean;
+  /** What this rank's clock shows, where time decides something: rank 0's counts. */
+  seconds: number | undefined;
   norm: StepExecution['norm'];
 }
 
 /** The numbers of a step, read to the host: on several ranks their means, the same bits on each of them. */
-export async function reduceStep(share: Share, { groups, isSharded, stop, norm }: Options): Promise<StepValues> {
+export async function reduceStep(
+  share: Share,
+  { groups, isSharded, stop, norm, seconds }: Options,
+): Promise<StepValues> {
   const entries = Object.entries(share.grads);
   const normOf = (list: [string, tf.Tensor][]) => norm(list.map(([, gradient]) => gradient));
   if (!groups) {
     const whole = normOf(entries);
     const [loss, gradientNorm, ...metrics] = await readScalars([share.loss, whole, ...Object.values(share.metrics)]);
     whole.dispose();
-    return { loss: loss!, gradientNorm: gradientNorm!, metrics: named(share.metrics, metrics), stop };
+    return { loss: loss!, gradientNorm: gradientNorm!, metrics: named(share.metrics, metrics), stop, seconds };
   }
 
   const { world, replicas } = groups;
@@ -47,14 +54,22 @@ export async function reduceStep(share: Share, { groups, isSharded, stop, norm }
   tf.dispose(norms);
   // One exchange for all of it. Replicas hold the same experts: each counts its part of their length.
   const sums = await world.allReduce(
-    Float32Array.from([(sharded! * sharded!) / replicas.size, Number(stop), ...own.map((value) => value / world.size)]),
+    Float32Array.from([
+      (sharded! * sharded!) / replicas.size,
+      Number(stop),
+      ...(seconds === undefined ? [] : [world.rank === 0 ? seconds : 0]),
+      ...own.map((value) => value / world.size),
+    ]),
   ).done;
-  const [squares, stops, loss, ...metrics] = sums;
+  const [squares, stops, ...others] = sums;
+  const agreed = seconds === undefined ? undefined : others.shift();
+  const [loss, ...metrics] = others;
   return {
     loss: loss!,
     gradientNorm: Math.fround(Math.sqrt(replicated! * replicated! + squares!)),
     metrics: named(share.metrics, metrics),
     stop: stops! > 0,
+    seconds: agreed,
   };
 }
 

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { AdamW } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -40,6 +41,54 @@ describe('train', () => {
     const { run } = setup({ startStep: 2, learningRate: (index) => (asked.push(index), 0.01) });
     await run();
     expect(asked).toEqual([2, 3, 4]);
+  });
+
+  describe('by a clock', () => {
+    /** Every look at the clock comes a second after the one before it. */
+    const withSlowClock = async (run: () => Promise<unknown>) => {
+      let now = 0;
+      const clock = jest.spyOn(performance, 'now').mockImplementation(() => (now += 1000));
+      try {
+        return await run();
+      } finally {
+        clock.mockRestore();
+      }
+    };
+
+    it('ends after the step at whose end the time is up, and asks for the learning rate by it', async () => {
+      const asked: number[] = [];
+      const calls: string[] = [];
+      const learningRate = (index: number, elapsed: number) => (asked.push(elapsed), 0.01 + index);
+      const { records, run } = setup({
+        steps: undefined,
+        clock: { totalSeconds: 20 },
+        learningRate,
+        evaluate: (step) => Promise.resolve(void calls.push(`evaluate ${step}`)),
+        save: (step, elapsed) => Promise.resolve(void calls.push(`save ${step} after ${elapsed}`)),
+      });
+      const result = (await withSlowClock(run)) as Awaited<ReturnType<typeof run>>;
+      const elapsed = records.map(({ elapsedSeconds }) => elapsedSeconds!);
+      expect(asked).toEqual([0, ...elapsed.slice(0, -1)]);
+      expect(elapsed.filter((seconds) => seconds >= 20)).toEqual([result.elapsedSeconds]);
+      expect(result).toEqual({ step: records.length, finished: true, elapsedSeconds: elapsed.at(-1) });
+      expect(calls).toEqual([`evaluate ${result.step}`, `save ${result.step} after ${result.elapsedSeconds}`]);
+    });
+
+    it('goes on from the time that it has had, and does nothing where that is all', async () => {
+      const on = setup({ steps: undefined, clock: { totalSeconds: 20, startSeconds: 15 }, startStep: 7 });
+      await withSlowClock(on.run);
+      expect(on.records[0]!.step).toBe(8);
+      expect(on.records[0]!.elapsedSeconds).toBeGreaterThan(15);
+      const done = setup({ steps: undefined, clock: { totalSeconds: 20, startSeconds: 20 }, startStep: 9 });
+      expect(await done.run()).toEqual({ step: 9, finished: true, elapsedSeconds: 20 });
+      expect(done.records).toEqual([]);
+    });
+
+    it('has a number of steps where it has no clock', async () => {
+      await expect(setup({ steps: undefined }).run()).rejects.toThrow(
+        /^steps: expected a number of them where there is no clock, got /,
+      );
+    });
   });
 
   it('accumulates: two micro-batches of 4 are one batch of 8', async () => {

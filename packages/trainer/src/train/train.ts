@@ -1,3 +1,4 @@
+import { expectThat } from '@scmoe/errors';
 import { clipScale, nextTurn } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -24,8 +25,18 @@ export interface StepRecord {
   gradientNorm: number;
   learningRate: number;
   seconds: number;
+  /** Training time of the run so far, by rank 0's clock, where there is a `clock`. */
+  elapsedSeconds?: number;
   /** The update was left out, for it was not finite. */
   skipped?: true;
+}
+
+/** The time that a run has, see `TrainOptions.clock`. */
+export interface TrainingClock {
+  /** Training time of the whole run. */
+  totalSeconds: number;
+  /** What of it a checkpoint has already had. Default: 0. */
+  startSeconds?: number;
 }
 
 /** Options of `train`. */
@@ -36,10 +47,16 @@ export interface TrainOptions<B extends Batch> {
   execution?: StepExecution<B>;
   /** Micro-batch number n of the run, a function of n alone: step s takes s * accumulate ... + accumulate - 1. */
   drawBatch: (index: number) => B;
-  /** Learning rate of the update with this index, from 0. */
-  learningRate: (index: number) => number;
-  /** Updates of the whole run. */
-  steps: number;
+  /** Learning rate of the update with this index, from 0, and after so much training time, where there is a `clock`. */
+  learningRate: (index: number, elapsedSeconds: number) => number;
+  /** Updates of the whole run. Default: as many as its time has room for. */
+  steps?: number;
+  /**
+   * Ends the run by time instead: after the first step at whose end it is up. Steps count, from their batch to their update;
+   * start-up, evaluations, checkpoints and what `onStep` does don't. On several ranks it is rank 0's clock, which all hear of
+   * with the losses, so that they end after the same step. Such a run can't be repeated bit for bit.
+   */
+  clock?: TrainingClock;
   /** Updates that a checkpoint has already done. */
   startStep?: number;
   /** Micro-batches per update, shared out over the ranks; by default one for each rank. */
@@ -71,16 +88,17 @@ export interface TrainOptions<B extends Batch> {
   /** 0: only after the last update. */
   evalEvery?: number;
   /** Saves the training after every `saveEvery` updates and when the loop ends, however it ends. */
-  save?: (step: number) => Promise<void>;
+  save?: (step: number, elapsedSeconds: number) => Promise<void>;
   saveEvery?: number;
   /** Stops after the current update, on all ranks when it fires on one; what was done is saved. */
   signal?: AbortSignal;
 }
 
 /**
- * Trains until `steps` updates are done or `signal` fires. On several ranks every rank calls it, with the same options.
+ * Trains until `steps` updates are done, the time is up or `signal` fires. On several ranks every rank calls it, with the same options.
  *
- * @returns the number of updates done and whether that was all of them
+ * @returns the number of updates done, the training time by `clock`, and whether that was all of it
+ * @throws ArgumentError where there are neither `steps` nor a `clock`
  * @throws DivergedError at the first loss or gradient that is not finite, on all ranks, unless `onDivergence` says
  *   otherwise; checkpoints stay as they were.
  * @throws CommError where another rank failed
@@ -91,7 +109,8 @@ export async function train<B extends Batch>({
   execution = eagerExecution(model, optimizer),
   drawBatch,
   learningRate,
-  steps,
+  steps = Infinity,
+  clock,
   startStep = 0,
   groups,
   accumulate = groups?.world.size ?? 1,
@@ -107,18 +126,23 @@ export async function train<B extends Batch>({
   save,
   saveEvery = 0,
   signal,
-}: TrainOptions<B>): Promise<{ step: number; finished: boolean }> {
+}: TrainOptions<B>): Promise<{ step: number; finished: boolean; elapsedSeconds?: number }> {
+  expectThat(clock !== undefined || steps !== Infinity, 'steps', 'a number of them where there is no clock', undefined);
   const { rank, size } = groups?.world ?? { rank: 0, size: 1 };
   checkAccumulate(accumulate, size);
   const reducer = groups && new GradientReducer(groups, { isSharded, bucketBytes });
   let step = startStep;
   let savedStep = startStep;
+  // What all ranks have agreed on, and this rank's own clock.
+  let elapsedSeconds = clock?.startSeconds ?? 0;
+  let ownSeconds = elapsedSeconds;
+  const isOver = () => step >= steps || (clock !== undefined && elapsedSeconds >= clock.totalSeconds);
   // On several ranks one that stops by itself would leave the others waiting: they agree on it, within a step.
   let stopping = !groups && signal?.aborted === true;
 
-  while (step < steps && !stopping) {
+  while (!isOver() && !stopping) {
     const start = performance.now();
-    const rate = learningRate(step);
+    const rate = learningRate(step, elapsedSeconds);
     const own = shareOf(step, { accumulate, rank, size });
     const draw = () => microBatches(drawBatch, own, seed);
     const parts = { numOwn: own.length, numMicroBatches: accumulate, world: groups?.world };
@@ -138,7 +162,12 @@ export async function train<B extends Batch>({
     whole?.dispose();
     const grads = reducer ? await reducer.finish() : ownGrads;
     const stop = signal?.aborted === true;
-    const values = await reduceStep({ loss, metrics, grads }, { groups, isSharded, stop, norm: execution.norm });
+    const soFar = clock && ownSeconds + (performance.now() - start) / 1000;
+    const values = await reduceStep(
+      { loss, metrics, grads },
+      { groups, isSharded, stop, norm: execution.norm, seconds: soFar },
+    );
+    elapsedSeconds = values.seconds ?? elapsedSeconds;
     const { gradientNorm } = values;
     const divergence = findDivergence(step + 1, values, grads);
     const skipped = divergence !== undefined && onDivergence(divergence) === 'skip';
@@ -152,19 +181,20 @@ export async function train<B extends Batch>({
     step++;
 
     const seconds = (performance.now() - start) / 1000;
+    ownSeconds += seconds;
     const record = { step, loss: values.loss, metrics: values.metrics, gradientNorm, learningRate: rate, seconds };
-    await onStep?.({ ...record, ...(skipped && { skipped }) });
-    if (evaluate && (step === steps || isMultiple(step, evalEvery))) await evaluate(step);
+    await onStep?.({ ...record, ...(clock && { elapsedSeconds }), ...(skipped && { skipped }) });
+    if (evaluate && (isOver() || isMultiple(step, evalEvery))) await evaluate(step);
     if (save && isMultiple(step, saveEvery)) {
-      await save(step);
+      await save(step, elapsedSeconds);
       savedStep = step;
     }
     await nextTurn();
     stopping = groups ? values.stop : signal?.aborted === true;
   }
 
-  if (save && savedStep !== step) await save(step);
-  return { step, finished: step >= steps };
+  if (save && savedStep !== step) await save(step, elapsedSeconds);
+  return { step, finished: isOver(), ...(clock && { elapsedSeconds }) };
 }
 
 function* microBatches<B extends Batch>(drawBatch: (index: number) => B, indices: readonly number[], seed: number) {

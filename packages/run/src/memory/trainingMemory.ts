@@ -1,0 +1,162 @@
+import { dryCommunicator, type Communicator } from '@scmoe/comm';
+import { ExpertParallelDispatcher, isExpertParameter } from '@scmoe/layer';
+import type { RecomputeOptions } from '@scmoe/models';
+import { canMeasureMemory, stepMemory, tensorMemory } from '@scmoe/tensor';
+import {
+  accumulateGradients,
+  type Batch,
+  GradientReducer,
+  type Optimizer,
+  type RankGroups,
+  type Trainable,
+} from '@scmoe/trainer';
+import * as tf from '@tensorflow/tfjs';
+
+/** What trains, as far as its memory depends on it. */
+export interface TrainingParts {
+  /** The model as the trainer sees it, which keeps for its gradients what these options say. */
+  trained: (options: RecomputeOptions & { dispatcher?: ExpertParallelDispatcher }) => Trainable;
+  /** State that no gradient trains. */
+  buffers: Record<string, tf.Variable>;
+  /** The optimizer of the run, and another such with no state. */
+  optimizer: Optimizer;
+  freshOptimizer: () => Optimizer;
+  /** A micro-batch. */
+  drawBatch: () => Batch;
+  /** Micro-batches of a step, on this rank. */
+  microBatches: number;
+  numExperts: number;
+  groups: RankGroups | undefined;
+  /** Whether rank 0 saves what all have. */
+  savesWhole: boolean;
+  /** The memory of the process in bytes; by default its resident memory. */
+  residentBytes?: () => number;
+}
+
+/** Where the memory of a training process goes, in bytes; they add up to the whole. */
+export interface TrainingMemory {
+  parameters: number;
+  /** Moments and averages of the optimizer. */
+  optimizer: number;
+  /** The copy of both from which checkpoints are written beside training. */
+  checkpoints: number;
+  /** Gradients, activations and what else a step needs, with what the allocator keeps for the next one. */
+  step: number;
+  /** Node, code, data and the kernels' own memory. */
+  process: number;
+}
+
+/** V8 lets its young generation grow by about so much before it collects. */
+const uncollectedBytes = 24 * 2 ** 20;
+
+/** V8 collects copies of what has travelled between ranks when there is so much of it (its external allocation limit). */
+const mostTravelled = 64 * 2 ** 20;
+
+/** Predicts the memory of a training process on this rank from dry runs of its step, before it runs one. */
+export class MemoryPredictor {
+  private state: { optimizer: number; update: number } | undefined;
+
+  constructor(private readonly parts: TrainingParts) {}
+
+  /** Whether this backend can tell. */
+  static isPossible(): boolean {
+    return canMeasureMemory();
+  }
+
+  /** The memory of training that keeps for its gradients what these options say. */
+  async predict(options: RecomputeOptions): Promise<TrainingMemory> {
+    const { optimizer, update } = (this.state ??= await this.optimizerMemory());
+    const { reservedBytes } = await stepMemory(() => this.gradients(options));
+    const { groups, optimizer: own, buffers, savesWhole, residentBytes = () => process.memoryUsage.rss() } = this.parts;
+    const tensors = tensorMemory()!;
+    const held = tensors.bytes - this.loaded(own);
+    const sharded = bytesOf(this.variables(), isExpertParameter);
+    const share = (held + optimizer) / held;
+    // Rank 0 writes the experts of all, which every rank is given.
+    const whole = groups && savesWhole ? sharded * groups.experts.size * share : 0;
+    const saved = (bytesOf(this.variables()) + bytesOf(buffers)) * share;
+    return {
+      parameters: held,
+      optimizer,
+      checkpoints: whole > 0 ? saved - sharded * share + 2 * whole : saved,
+      step: reservedBytes + update + (groups ? Math.min(mostTravelled, reservedBytes) : 0),
+      process: Math.max(0, residentBytes() - tensors.reservedBytes) + uncollectedBytes,
+    };
+  }
+
+  /** A pass over one sample, by which kernels find memory of their own and JavaScript compiles: `process` counts it then. */
+  warmUp(options: RecomputeOptions): void {
+    const { trained, drawBatch } = this.parts;
+    const batch = drawBatch();
+    const one = Object.fromEntries(Object.entries(batch).map(([name, tensor]) => [name, firstOf(tensor)]));
+    tf.dispose(batch);
+    const { loss, grads, metrics } = accumulateGradients(trained(options), [{ batch: one, seed: 0 }], 1);
+    tf.dispose([loss, grads, metrics]);
+  }
+
+  private variables(): Record<string, tf.Variable> {
+    return this.parts.trained({}).variables;
+  }
+
+  /** Bytes of the state that the optimizer has already, that of a run that goes on. */
+  private loaded(optimizer: Optimizer): number {
+    const state = optimizer.state();
+    const bytes = bytesOf(state);
+    tf.dispose(state);
+    return bytes;
+  }
+
+  /** The gradients of a step, as `train` takes them. */
+  private async gradients(options: RecomputeOptions): Promise<void> {
+    const { trained, drawBatch, microBatches, numExperts, groups } = this.parts;
+    const dry = groups && dryGroups(groups);
+    const dispatcher = dry && numExperts > 0 && new ExpertParallelDispatcher({ communicator: dry.experts, numExperts });
+    const model = trained({ ...options, ...(dispatcher && { dispatcher }) });
+    // The second adds its gradients to those of the first, as all that follow do.
+    const count = Math.min(microBatches, 2);
+    const reducer = dry && new GradientReducer(dry, { isSharded: isExpertParameter });
+    const batches = Array.from({ length: count }, (_, seed) => ({ batch: drawBatch(), seed }));
+    const own = accumulateGradients(model, batches, count, reducer && ((name, grad) => reducer.add(name, grad)));
+    const grads = reducer ? await reducer.finish() : own.grads;
+    tf.dispose([own.loss, own.metrics, own.grads, grads]);
+  }
+
+  /** What the optimizer keeps, and what it takes besides for an update. */
+  private async optimizerMemory(): Promise<{ optimizer: number; update: number }> {
+    const variables = Object.entries(this.variables());
+    const all = variables.reduce((sum, [, { size }]) => sum + size * 4, 0);
+    let kept = 0;
+    const { peakBytes } = await stepMemory(() => {
+      const optimizer = this.parts.freshOptimizer();
+      // An update would leave nothing in the parameters themselves.
+      const copyOf = (variable: tf.Variable) => tf.tidy(() => tf.variable(tf.add(variable, 1)));
+      const copies = Object.fromEntries(variables.map(([name, variable]) => [name, copyOf(variable)]));
+      const gradients = Object.fromEntries(variables.map(([name, variable]) => [name, tf.add(variable, 1)]));
+      // The first makes the state.
+      for (let i = 0; i < 2; i++) optimizer.step(copies, gradients, { learningRate: 1 });
+      kept = this.loaded(optimizer);
+      optimizer.loadState({}, 0);
+      tf.dispose([copies, gradients]);
+    });
+    return { optimizer: kept, update: Math.max(0, peakBytes - 2 * all - kept) };
+  }
+}
+
+/** All that a training process takes. */
+export function totalOf({ parameters, optimizer, checkpoints, step, process }: TrainingMemory): number {
+  return parameters + optimizer + checkpoints + step + process;
+}
+
+/** The first sample of a batch. */
+function firstOf(tensor: tf.Tensor): tf.Tensor {
+  return tf.slice(tensor, 0, [1, ...tensor.shape.slice(1)]);
+}
+
+function dryGroups({ world, experts, replicas }: RankGroups): RankGroups {
+  const dry = ({ rank, size }: Communicator) => dryCommunicator({ rank, size });
+  return { world: dry(world), experts: dry(experts), replicas: dry(replicas) };
+}
+
+function bytesOf(tensors: Record<string, tf.Tensor>, counts: (name: string) => boolean = () => true): number {
+  return Object.entries(tensors).reduce((sum, [name, { size }]) => sum + (counts(name) ? size * 4 : 0), 0);
+}
