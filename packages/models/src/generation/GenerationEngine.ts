@@ -100,6 +100,8 @@ const defaultWaitSteps = 8;
 
 /** A connection takes one turn of the event loop to be accepted, one to be read and one to be answered. */
 const turnsBetweenSteps = 3;
+/** The most turns where texts keep coming. */
+const mostTurnsBetweenSteps = 256;
 
 /**
  * Generates several texts at once with continuous batching (Orca, Yu et al., OSDI 2022): each step is one pass of the model
@@ -108,7 +110,8 @@ const turnsBetweenSteps = 3;
  * depend on each other. Where the products are our own the scores are the same bit for bit; oneDNN's, with AVX-512, may sum a
  * row in another order when there are more rows: scores are then the same within float32 rounding.
  *
- * It works while texts are on their way, some turns of the event loop between steps.
+ * It works while texts are on their way, some turns of the event loop between steps: more while texts come in, for a turn accepts one
+ * connection alone.
  */
 export class GenerationEngine {
   private readonly maxSequences: number;
@@ -123,6 +126,7 @@ export class GenerationEngine {
   private readonly waiting: ActiveSequence[] = [];
   private running: ActiveSequence[] = [];
   private isClosed = false;
+  private numAsked = 0;
   private loop: Promise<void> | undefined;
   private readonly sums = { numSteps: 0, numPromptTokens: 0, numReusedTokens: 0, numGeneratedTokens: 0 };
 
@@ -166,6 +170,7 @@ export class GenerationEngine {
    */
   start(prompt: readonly number[], options: TextOptions): GeneratedText {
     const { vocabSize, sequenceLength } = this.model;
+    this.numAsked++;
     checkTextOptions(prompt, options, vocabSize);
     if (this.isClosed) throw new ScmoeError('The generator is closed: it takes no more prompts.');
     if (!this.slides && prompt.length >= sequenceLength) throw new SequenceLengthError(prompt.length, sequenceLength);
@@ -195,9 +200,19 @@ export class GenerationEngine {
       this.removeEnded();
       this.admit();
       if (this.running.length > 0) await this.step();
-      for (let turn = 0; turn < turnsBetweenSteps; turn++) await nextTurn();
+      await this.listen();
     }
     this.loop = undefined;
+  }
+
+  /** Lets the event loop turn until nobody has asked for a text in the last turns. */
+  private async listen(): Promise<void> {
+    let quietTurns = 0;
+    for (let turn = 0; turn < mostTurnsBetweenSteps && quietTurns < turnsBetweenSteps; turn++) {
+      const { numAsked } = this;
+      await nextTurn();
+      quietTurns = this.numAsked > numAsked ? 0 : quietTurns + 1;
+    }
   }
 
   private removeEnded(): void {
