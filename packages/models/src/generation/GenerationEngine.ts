@@ -14,6 +14,7 @@ import type { GeneratedText } from './GeneratedText.js';
 import { checkTextOptions, type TextOptions } from './GenerateOptions.js';
 import { QueueFullError, SequenceLengthError } from './generationErrors.js';
 import { PrefixCache } from './PrefixCache.js';
+import { SamplingMemory } from './SamplingMemory.js';
 import type { SequencePart, SequencePredictor } from './SequencePredictor.js';
 
 /** How many texts are generated at once, and in what portions prompts are read. */
@@ -125,6 +126,7 @@ export class GenerationEngine {
   private readonly restartLength: number;
   private readonly waiting: ActiveSequence[] = [];
   private running: ActiveSequence[] = [];
+  private readonly memory = new SamplingMemory();
   private isClosed = false;
   private numAsked = 0;
   private loop: Promise<void> | undefined;
@@ -174,7 +176,7 @@ export class GenerationEngine {
     checkTextOptions(prompt, options, vocabSize);
     if (this.isClosed) throw new ScmoeError('The generator is closed: it takes no more prompts.');
     if (!this.slides && prompt.length >= sequenceLength) throw new SequenceLengthError(prompt.length, sequenceLength);
-    const sequence = new ActiveSequence(prompt, options);
+    const sequence = new ActiveSequence(prompt, options, this.memory);
     if (options.maxNewTokens === 0) {
       sequence.finish('maxNewTokens');
       return sequence.text;
