@@ -13,6 +13,7 @@ export type {
   ReduceOptions,
   Reduction,
 } from './communicator/Communicator.js';
+export { dryCommunicator } from './communicator/dryCommunicator.js';
 export { runOfRank } from './communicator/runOfRank.js';
 export type { Work } from './communicator/Work.js';
 export { CommError, type CommErrorCode } from './communicator/CommError.js';

@@ -254,6 +254,7 @@ export function runLayerCase(
     split?: SplitMode;
     observer?: PlanObserver;
     dispatcher?: Dispatcher;
+    onRouting?: (routing: Routing) => void;
   } = {},
   communicator?: Communicator,
 ): RankOutcome {

@@ -1,7 +1,7 @@
-import { globalNorm } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { RankGroups } from '../parallel/RankGroups.js';
+import type { StepExecution } from './StepExecution.js';
 
 /** A rank's own share of a step, with gradients that are averaged over the ranks already. */
 interface Share {
@@ -24,16 +24,17 @@ interface Options {
   groups?: RankGroups;
   isSharded: (name: string) => boolean;
   stop: boolean;
+  norm: StepExecution['norm'];
 }
 
 /** The numbers of a step, read to the host: on several ranks their means, the same bits on each of them. */
-export async function reduceStep(share: Share, { groups, isSharded, stop }: Options): Promise<StepValues> {
+export async function reduceStep(share: Share, { groups, isSharded, stop, norm }: Options): Promise<StepValues> {
   const entries = Object.entries(share.grads);
-  const normOf = (list: [string, tf.Tensor][]) => globalNorm(list.map(([, gradient]) => gradient));
+  const normOf = (list: [string, tf.Tensor][]) => norm(list.map(([, gradient]) => gradient));
   if (!groups) {
-    const norm = normOf(entries);
-    const [loss, gradientNorm, ...metrics] = await readScalars([share.loss, norm, ...Object.values(share.metrics)]);
-    norm.dispose();
+    const whole = normOf(entries);
+    const [loss, gradientNorm, ...metrics] = await readScalars([share.loss, whole, ...Object.values(share.metrics)]);
+    whole.dispose();
     return { loss: loss!, gradientNorm: gradientNorm!, metrics: named(share.metrics, metrics), stop };
   }
 
