@@ -1,6 +1,7 @@
 export type { AdaptedMatrix, AdapterPlan } from './adapters/AdapterPlan.js';
 export { adapterTargets, type AdapterOptions, type AdapterTarget } from './adapters/planAdapter.js';
 export { checkSampling, type SamplingOptions } from './generation/SamplingOptions.js';
+export { SamplingMemory } from './generation/SamplingMemory.js';
 export { TokenSampler } from './generation/TokenSampler.js';
 export { generate } from './generation/generate.js';
 export type { GenerateOptions, TextOptions } from './generation/GenerateOptions.js';

@@ -3,6 +3,7 @@ import { RandomStream } from '@scmoe/tensor';
 import { GeneratedText, type EndReason } from './GeneratedText.js';
 import type { TextOptions } from './GenerateOptions.js';
 import { logProbabilities } from './logProbabilities.js';
+import type { SamplingMemory } from './SamplingMemory.js';
 import type { TokenRoute } from './SequencePredictor.js';
 import type { SequenceCache } from './SequenceCache.js';
 import { StopFinder } from './StopFinder.js';
@@ -30,10 +31,11 @@ export class ActiveSequence {
   constructor(
     prompt: readonly number[],
     private readonly options: TextOptions,
+    memory: SamplingMemory,
   ) {
     this.tokens = [...prompt];
     this.text = new GeneratedText(prompt.length);
-    this.sampler = new TokenSampler(options, prompt);
+    this.sampler = new TokenSampler(options, prompt, memory);
     this.random = new RandomStream({ seed: options.seed ?? 0 });
     this.finder = new StopFinder(options.stopTexts ?? []);
   }

@@ -1,4 +1,4 @@
-import { useBackend } from '@scmoe/tensor';
+import { nextTurn, useBackend } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { Gpt } from '../gpt/Gpt.js';
@@ -232,6 +232,24 @@ describe('GenerationEngine', () => {
       expect((await other).tokens).toHaveLength(50);
       const done = engine.start([1], greedy(5, { signal: AbortSignal.abort() }));
       expect(await read(done)).toMatchObject({ tokens: [], end: { reason: 'aborted' } });
+    });
+  });
+
+  it('takes in all texts that come turn by turn of the event loop before its next step, as connections do', async () => {
+    await withEngine(model, { maxSequences: 30 }, async (engine) => {
+      const first = engine.start([1, 2], greedy(60));
+      for await (const _ of first) break;
+      const texts = [engine.start([1, 2], greedy(60))];
+      while (engine.statistics.numRunning === 0) await nextTurn();
+      const steps = new Set<number>();
+      for (let i = 0; i < 20; i++) {
+        await nextTurn();
+        texts.push(engine.start([3, i], greedy(2)));
+        steps.add(engine.statistics.numSteps);
+      }
+      // The first of them may have come before a step that was about to begin.
+      expect(steps.size).toBeLessThanOrEqual(2);
+      for (const text of texts) text.abort();
     });
   });
 

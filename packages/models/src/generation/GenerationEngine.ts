@@ -14,6 +14,7 @@ import type { GeneratedText } from './GeneratedText.js';
 import { checkTextOptions, type TextOptions } from './GenerateOptions.js';
 import { QueueFullError, SequenceLengthError } from './generationErrors.js';
 import { PrefixCache } from './PrefixCache.js';
+import { SamplingMemory } from './SamplingMemory.js';
 import type { SequencePart, SequencePredictor } from './SequencePredictor.js';
 
 /** How many texts are generated at once, and in what portions prompts are read. */
@@ -100,6 +101,8 @@ const defaultWaitSteps = 8;
 
 /** A connection takes one turn of the event loop to be accepted, one to be read and one to be answered. */
 const turnsBetweenSteps = 3;
+/** The most turns where texts keep coming. */
+const mostTurnsBetweenSteps = 256;
 
 /**
  * Generates several texts at once with continuous batching (Orca, Yu et al., OSDI 2022): each step is one pass of the model
@@ -108,7 +111,8 @@ const turnsBetweenSteps = 3;
  * depend on each other. Where the products are our own the scores are the same bit for bit; oneDNN's, with AVX-512, may sum a
  * row in another order when there are more rows: scores are then the same within float32 rounding.
  *
- * It works while texts are on their way, some turns of the event loop between steps.
+ * It works while texts are on their way, some turns of the event loop between steps: more while texts come in, for a turn accepts one
+ * connection alone.
  */
 export class GenerationEngine {
   private readonly maxSequences: number;
@@ -122,7 +126,9 @@ export class GenerationEngine {
   private readonly restartLength: number;
   private readonly waiting: ActiveSequence[] = [];
   private running: ActiveSequence[] = [];
+  private readonly memory = new SamplingMemory();
   private isClosed = false;
+  private numAsked = 0;
   private loop: Promise<void> | undefined;
   private readonly sums = { numSteps: 0, numPromptTokens: 0, numReusedTokens: 0, numGeneratedTokens: 0 };
 
@@ -166,10 +172,11 @@ export class GenerationEngine {
    */
   start(prompt: readonly number[], options: TextOptions): GeneratedText {
     const { vocabSize, sequenceLength } = this.model;
+    this.numAsked++;
     checkTextOptions(prompt, options, vocabSize);
     if (this.isClosed) throw new ScmoeError('The generator is closed: it takes no more prompts.');
     if (!this.slides && prompt.length >= sequenceLength) throw new SequenceLengthError(prompt.length, sequenceLength);
-    const sequence = new ActiveSequence(prompt, options);
+    const sequence = new ActiveSequence(prompt, options, this.memory);
     if (options.maxNewTokens === 0) {
       sequence.finish('maxNewTokens');
       return sequence.text;
@@ -195,9 +202,19 @@ export class GenerationEngine {
       this.removeEnded();
       this.admit();
       if (this.running.length > 0) await this.step();
-      for (let turn = 0; turn < turnsBetweenSteps; turn++) await nextTurn();
+      await this.listen();
     }
     this.loop = undefined;
+  }
+
+  /** Lets the event loop turn until nobody has asked for a text in the last turns. */
+  private async listen(): Promise<void> {
+    let quietTurns = 0;
+    for (let turn = 0; turn < mostTurnsBetweenSteps && quietTurns < turnsBetweenSteps; turn++) {
+      const { numAsked } = this;
+      await nextTurn();
+      quietTurns = this.numAsked > numAsked ? 0 : quietTurns + 1;
+    }
   }
 
   private removeEnded(): void {

@@ -4,24 +4,25 @@ import { adjustScores } from './adjustScores.js';
 import { exponentialOf } from './exponentialOf.js';
 import { highestOf } from './highestOf.js';
 import { keepHighest } from './keepHighest.js';
+import { SamplingMemory } from './SamplingMemory.js';
 import { checkSampling, type SamplingOptions } from './SamplingOptions.js';
 import { SeenTokens } from './SeenTokens.js';
 
 /** What a nucleus seldom exceeds. */
 const fewLikely = 1024;
 
-/** Draws the tokens of one text. It keeps its memory from token to token: a vocabulary has 150,000 scores. */
+/** Draws the tokens of one text. */
 export class TokenSampler {
   private readonly seen: SeenTokens;
-  /** 0, 1, 2, ... */
-  private all = new Int32Array(0);
-  /** How likely each candidate is: the most likely token has 1. */
-  private weights = new Float64Array(0);
 
-  /** @throws ArgumentError naming the option that is wrong */
+  /**
+   * @param memory what it writes into, which other texts may share
+   * @throws ArgumentError naming the option that is wrong
+   */
   constructor(
     private readonly options: SamplingOptions = {},
     prompt: Iterable<number> = [],
+    private readonly memory: SamplingMemory = new SamplingMemory(),
   ) {
     checkSampling(options);
     this.seen = new SeenTokens(prompt);
@@ -45,13 +46,10 @@ export class TokenSampler {
     const highest = scores[likeliest]!;
     if (temperature === 0 || highest === Infinity) return likeliest;
 
-    if (this.all.length !== scores.length) {
-      this.all = Int32Array.from(scores.keys());
-      this.weights = new Float64Array(scores.length);
-    }
-    const { weights } = this;
-    let ids = topK < scores.length ? highestOf(scores, topK, this.all) : this.all;
-    if (ids === this.all) {
+    this.memory.fit(scores.length);
+    const { all, weights } = this.memory;
+    let ids = topK < scores.length ? highestOf(scores, topK, all) : all;
+    if (ids === all) {
       for (let id = 0; id < weights.length; id++) weights[id] = exponentialOf((scores[id]! - highest) / temperature);
     } else {
       for (const id of ids) weights[id] = exponentialOf((scores[id]! - highest) / temperature);
@@ -66,13 +64,13 @@ export class TokenSampler {
   private nucleus(ids: Int32Array, scores: Float32Array, probability: number): Int32Array {
     const goal = probability * this.total(ids);
     // Mostly some hundreds are enough, and these are found sooner.
-    const few = ids === this.all && ids.length > fewLikely ? highestOf(scores, fewLikely, ids) : ids;
-    return keepHighest(scores, this.weights, this.total(few) < goal ? ids : few, goal);
+    const few = ids === this.memory.all && ids.length > fewLikely ? highestOf(scores, fewLikely, ids) : ids;
+    return keepHighest(scores, this.memory.weights, this.total(few) < goal ? ids : few, goal);
   }
 
   /** Those with at least this weight. */
   private atLeast(ids: Int32Array, weight: number): Int32Array {
-    const { weights } = this;
+    const { weights } = this.memory;
     const kept = new Int32Array(ids.length);
     let count = 0;
     for (let i = 0; i < ids.length; i++) if (weights[ids[i]!]! >= weight) kept[count++] = ids[i]!;
@@ -85,16 +83,16 @@ export class TokenSampler {
     const possible = this.atLeast(ids, Number.MIN_VALUE);
     // A token's surprise is log(total) less its own, and so is the one to expect: log(total) falls out of their difference.
     let expected = 0;
-    for (const id of possible) expected += this.weights[id]! * logWeight(id);
+    for (const id of possible) expected += this.memory.weights[id]! * logWeight(id);
     expected /= total;
-    const keys = new Float32Array(this.weights.length);
+    const keys = new Float32Array(this.memory.weights.length);
     for (const id of possible) keys[id] = -Math.abs(logWeight(id) - expected);
-    return keepHighest(keys, this.weights, possible, probability * total);
+    return keepHighest(keys, this.memory.weights, possible, probability * total);
   }
 
   /** The token at this place of the interval [0, 1). */
   private at(ids: Int32Array, uniform: number): number {
-    const { weights } = this;
+    const { weights } = this.memory;
     const goal = uniform * this.total(ids);
     let [reached, last] = [0, -1];
     for (let i = 0; i < ids.length; i++) {
@@ -108,9 +106,9 @@ export class TokenSampler {
   }
 
   private total(ids: Int32Array): number {
-    const { weights } = this;
+    const { weights } = this.memory;
     let total = 0;
-    if (ids === this.all) for (let id = 0; id < weights.length; id++) total += weights[id]!;
+    if (ids === this.memory.all) for (let id = 0; id < weights.length; id++) total += weights[id]!;
     else for (const id of ids) total += weights[id]!;
     return total;
   }

@@ -15,8 +15,9 @@ export interface LoadOptions {
 /** What came of it. */
 export interface LoadResult {
   seconds: number;
-  /** Answers that came whole, by the tokens that they had. */
+  /** Answers that came whole. */
   answers: number;
+  /** Tokens of these, and of streams what came before they were given up or cut off. */
   tokens: number;
   /** Requests that their client gave up in the middle, on purpose. */
   left: number;
@@ -91,17 +92,23 @@ async function ask(
     seed: number,
   };
   const begin = performance.now();
-  const firstToken = () => result.firstTokenMs.push(performance.now() - begin);
+  let numPieces = 0;
+  const onPiece = () => {
+    if (++numPieces === 1) result.firstTokenMs.push(performance.now() - begin);
+    result.tokens++;
+    return !leaves || numPieces < 4;
+  };
   try {
     const tokens = stream
-      ? await readStream(openai, asked, { end, firstToken, mostChunks: leaves ? 4 : Infinity })
+      ? await readStream(openai, asked, { end, onPiece })
       : (await openai.completions.create(asked, { signal: end })).usage!.completion_tokens;
     if (tokens === undefined) {
       result.left++;
       return;
     }
     result.answers++;
-    result.tokens += tokens;
+    // Some tokens complete no character.
+    result.tokens += tokens - numPieces;
     result.totalMs.push(performance.now() - begin);
   } catch (error) {
     if (end.aborted) result.cut++;
@@ -121,15 +128,14 @@ function messageOf({ message, cause }: Error): string {
 async function readStream(
   openai: OpenAI,
   asked: OpenAI.CompletionCreateParamsNonStreaming,
-  { end, firstToken, mostChunks }: { end: AbortSignal; firstToken: () => void; mostChunks: number },
+  { end, onPiece }: { end: AbortSignal; onPiece: () => boolean },
 ): Promise<number | undefined> {
   const body = { ...asked, stream: true, stream_options: { include_usage: true } } as const;
-  let [chunks, tokens] = [0, -1];
+  let tokens = -1;
   for await (const chunk of await openai.completions.create(body, { signal: end })) {
     if (chunk.usage) tokens = chunk.usage.completion_tokens;
-    else if (++chunks === 1) firstToken();
     // Leaving the loop closes the connection.
-    if (chunks > mostChunks) return undefined;
+    else if (chunk.choices[0]?.text && !onPiece()) return undefined;
   }
   // The client says nothing of a signal that ends a stream.
   end.throwIfAborted();
