@@ -11,6 +11,15 @@ export type {
   ReduceOptions,
   Reduction,
 } from './communicator/Communicator.js';
+export {
+  closeRanks,
+  factorRank,
+  splitRanks,
+  type FactoredRank,
+  type FactoredRanks,
+  type RankFactors,
+  type RankOfGroup,
+} from './communicator/RankFactors.js';
 export { runOfRank } from './communicator/runOfRank.js';
 export type { Work } from './communicator/Work.js';
 export { CommError, type CommErrorCode } from './communicator/CommError.js';

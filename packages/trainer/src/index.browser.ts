@@ -41,7 +41,7 @@ export { DivergedError, type Divergence, divergenceCure, divergenceText } from '
 export { type StepRecord, train, type TrainOptions } from './train/train.js';
 export { accumulateGradients, type Gradients } from './train/accumulateGradients.js';
 export { evaluate, type EvaluationResult } from './train/evaluate.js';
-export { closeRankGroups, createRankGroups, type RankGroups } from './parallel/RankGroups.js';
+export { closeRankGroups, createRankGroups, type ParameterPlacement, type RankGroups } from './parallel/RankGroups.js';
 
 export type { StoredTensors } from './checkpoint/loadCheckpoint.js';
 export { restoreVariables } from './checkpoint/restoreVariables.js';

@@ -1,7 +1,7 @@
 import { globalNorm } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import type { RankGroups } from '../parallel/RankGroups.js';
+import type { ParameterPlacement, RankGroups } from '../parallel/RankGroups.js';
 
 /** A rank's own share of a step, with gradients that are averaged over the ranks already. */
 interface Share {
@@ -20,14 +20,16 @@ export interface StepValues {
   stop: boolean;
 }
 
-interface Options {
+interface Options extends ParameterPlacement {
   groups?: RankGroups;
-  isSharded: (name: string) => boolean;
   stop: boolean;
 }
 
 /** The numbers of a step, read to the host: on several ranks their means, the same bits on each of them. */
-export async function reduceStep(share: Share, { groups, isSharded, stop }: Options): Promise<StepValues> {
+export async function reduceStep(
+  share: Share,
+  { groups, isSharded, slicedAxis = () => undefined, stop }: Options,
+): Promise<StepValues> {
   const entries = Object.entries(share.grads);
   const normOf = (list: [string, tf.Tensor][]) => globalNorm(list.map(([, gradient]) => gradient));
   if (!groups) {
@@ -37,16 +39,25 @@ export async function reduceStep(share: Share, { groups, isSharded, stop }: Opti
     return { loss: loss!, gradientNorm: gradientNorm!, metrics: named(share.metrics, metrics), stop };
   }
 
-  const { world, replicas } = groups;
-  const norms = [
-    normOf(entries.filter(([name]) => !isSharded(name))),
-    normOf(entries.filter(([name]) => isSharded(name))),
-  ];
-  const [replicated, sharded, ...own] = await readScalars([...norms, share.loss, ...Object.values(share.metrics)]);
+  const { world, tensor, data, replicas, expertShards } = groups;
+  // How many ranks hold the same part of a parameter; none for what all hold, which each counts for itself.
+  const copies = (name: string): number => {
+    const isSliced = slicedAxis(name) !== undefined;
+    if (isSharded(name)) return replicas.size * (isSliced ? 1 : expertShards);
+    return tensor && isSliced ? data.size : 0;
+  };
+  const kinds = [0, replicas.size, ...(expertShards > 1 ? [replicas.size * expertShards] : [])];
+  if (tensor) kinds.push(data.size);
+  const numbers = [...new Set(kinds)];
+  const norms = numbers.map((number) => normOf(entries.filter(([name]) => copies(name) === number)));
+  const values = await readScalars([...norms, share.loss, ...Object.values(share.metrics)]);
+  const [replicated, ...parts] = values.slice(0, norms.length);
+  const own = values.slice(norms.length);
   tf.dispose(norms);
-  // One exchange for all of it. Replicas hold the same experts: each counts its part of their length.
+  const squaresHere = parts.reduce((sum, norm, i) => sum + (norm * norm) / numbers[i + 1]!, 0);
+  // One exchange for all of it. Of what several ranks hold, each counts its part of the length.
   const sums = await world.allReduce(
-    Float32Array.from([(sharded! * sharded!) / replicas.size, Number(stop), ...own.map((value) => value / world.size)]),
+    Float32Array.from([squaresHere, Number(stop), ...own.map((value) => value / world.size)]),
   ).done;
   const [squares, stops, loss, ...metrics] = sums;
   return {

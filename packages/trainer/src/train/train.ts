@@ -39,7 +39,7 @@ export interface TrainOptions<B extends Batch> {
   steps: number;
   /** Updates that a checkpoint has already done. */
   startStep?: number;
-  /** Micro-batches per update, shared out over the ranks; by default one for each rank. */
+  /** Micro-batches per update, shared out over the ranks with data of their own; by default one for each. */
   accumulate?: number;
   /**
    * What losses that are no mean over tokens, such as the load balance of routers, are taken of: each micro-batch, whose
@@ -51,6 +51,8 @@ export interface TrainOptions<B extends Batch> {
   groups?: RankGroups;
   /** Whether a parameter is sharded over the expert group instead of being on every rank. */
   isSharded?: (name: string) => boolean;
+  /** The axis along which it is cut over the tensor-parallel group or over the shards of experts, if it is. */
+  slicedAxis?: (name: string) => number | undefined;
   /** Gradients travel in buckets of so many bytes, see GradientReducer. */
   bucketBytes?: number;
   /** Largest length of the gradient; 0 does not clip. */
@@ -90,9 +92,10 @@ export async function train<B extends Batch>({
   steps,
   startStep = 0,
   groups,
-  accumulate = groups?.world.size ?? 1,
+  accumulate = groups?.data.size ?? 1,
   lossesOver = 'microBatch',
   isSharded = () => false,
+  slicedAxis,
   bucketBytes,
   clip = 1,
   seed = 0,
@@ -104,9 +107,9 @@ export async function train<B extends Batch>({
   saveEvery = 0,
   signal,
 }: TrainOptions<B>): Promise<{ step: number; finished: boolean }> {
-  const { rank, size } = groups?.world ?? { rank: 0, size: 1 };
+  const { rank, size } = groups?.data ?? { rank: 0, size: 1 };
   checkAccumulate(accumulate, size);
-  const reducer = groups && new GradientReducer(groups, { isSharded, bucketBytes });
+  const reducer = groups && new GradientReducer(groups, { isSharded, slicedAxis, bucketBytes });
   let step = startStep;
   let savedStep = startStep;
   // On several ranks one that stops by itself would leave the others waiting: they agree on it, within a step.
@@ -117,7 +120,7 @@ export async function train<B extends Batch>({
     const rate = learningRate(step);
     const own = shareOf(step, { accumulate, rank, size });
     const draw = () => microBatches(drawBatch, own, seed);
-    const parts = { numOwn: own.length, numMicroBatches: accumulate, world: groups?.world };
+    const parts = { numOwn: own.length, numMicroBatches: accumulate, world: groups?.data };
     const whole = lossesOver === 'step' ? await sumsOfStep(model, draw(), parts) : undefined;
 
     const {
@@ -133,7 +136,7 @@ export async function train<B extends Batch>({
     whole?.dispose();
     const grads = reducer ? await reducer.finish() : ownGrads;
     const stop = signal?.aborted === true;
-    const values = await reduceStep({ loss, metrics, grads }, { groups, isSharded, stop });
+    const values = await reduceStep({ loss, metrics, grads }, { groups, isSharded, slicedAxis, stop });
     const { gradientNorm } = values;
     const divergence = findDivergence(step + 1, values, grads);
     const skipped = divergence !== undefined && onDivergence(divergence) === 'skip';
