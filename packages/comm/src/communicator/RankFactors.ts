@@ -109,6 +109,6 @@ export async function splitRanks(
 export async function closeRanks({ world, ...groups }: FactoredRanks): Promise<void> {
   const { tensor, data, experts, replicas, peers } = groups;
   const own = [tensor, data === world ? undefined : data, experts, replicas, peers];
-  await Promise.all(own.map((group) => group?.close()));
+  await Promise.all(own.flatMap((group) => (group ? [group.close()] : [])));
   await world.close();
 }

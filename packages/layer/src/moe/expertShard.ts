@@ -1,7 +1,7 @@
 import { runOfRank } from '@scmoe/comm';
 import { expectPositiveInteger, expectThat } from '@scmoe/errors';
 
-import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
+import type { ParameterSpec, ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { slicedSpec, tensorAxis } from '../tensorParallel/tensorAxis.js';
 import type { TensorShard } from '../tensorParallel/TensorGroup.js';
 
@@ -69,7 +69,7 @@ export function shardSpecs(specs: ParameterSpecs, numExperts: number, shard: Exp
   const { first, count } = expertShard(numExperts, shard);
   const { rank, shards = 1 } = shard;
   return Object.fromEntries(
-    Object.entries(specs).map(([name, { shape, initial }]) => {
+    Object.entries(specs).map(([name, { shape, initial }]): [string, ParameterSpec] => {
       const own = { shape: [count, ...shape.slice(1)], initial, part: { first, of: numExperts } };
       const axis = shards > 1 ? tensorAxis(`experts.${name}`) : undefined;
       if (axis === undefined) return [name, own];

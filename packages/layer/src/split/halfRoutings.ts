@@ -35,8 +35,3 @@ export function joinRoutings(halves: readonly Routing[], parts: readonly PartOfB
     ...(first.mask && { mask: join((half) => half.mask!) }),
   };
 }
-
-/** A bare number would make float32 of whole numbers. */
-function integer(value: number): tf.Scalar {
-  return tf.scalar(value, 'int32');
-}

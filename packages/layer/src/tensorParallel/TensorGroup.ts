@@ -55,7 +55,7 @@ export class TensorGroup implements TensorShard {
     if (this.size === 1) return x;
     const own = tf.customGrad<T>((given) => ({
       value: this.slice(given as T),
-      gradFunc: (dy: tf.Tensor) => this.gather(dy, x.shape[0]!),
+      gradFunc: (dy: tf.Tensor) => this.gather(dy, x.shape[0]),
     }));
     return own(x);
   }
@@ -84,7 +84,7 @@ export class TensorGroup implements TensorShard {
   }
 
   private slice<T extends tf.Tensor>(x: T): T {
-    const { first, count } = runOfRank(x.shape[0]!, this);
+    const { first, count } = runOfRank(x.shape[0], this);
     return tf.slice(x, first, count);
   }
 

@@ -43,6 +43,6 @@ export function dispatchOver(
     return { dispatcher: new ExpertParallelDispatcher({ communicator: experts, numExperts, shards }), ...withTensor };
   const isSliced = shards === tensor.size && peers !== undefined;
   expectThat(isSliced, 'expertShards', `the ${tensor.size} ranks of a tensor-parallel group for schedule base`, shards);
-  const inner = new ExpertParallelDispatcher({ communicator: peers!, numExperts });
+  const inner = new ExpertParallelDispatcher({ communicator: peers, numExperts });
   return { dispatcher: new AllTokensDispatcher(inner, tensor), tensor };
 }

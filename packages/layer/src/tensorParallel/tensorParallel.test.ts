@@ -22,7 +22,7 @@ import { describeRanks, runRanks } from '../testing/ranks.js';
 import type { TensorGroup } from './TensorGroup.js';
 
 const program = join(import.meta.dirname, '..', 'testing', 'factorProgram.ts');
-/** In units of a tensor's largest number: the same float32 numbers, added up slice by slice. */
+/** The largest difference that is allowed, in units of a tensor's largest number: the same float32 numbers, added up slice by slice. */
 const tolerance = 1e-5;
 
 function expectSame(actual: RankOutcome['values'], expected: RankOutcome['values']): void {

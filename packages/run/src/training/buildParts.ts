@@ -1,4 +1,5 @@
-import { ExpertParallelDispatcher, expertShares } from '@scmoe/layer';
+import { UserError } from '@scmoe/errors';
+import { dispatchOver, expertShares } from '@scmoe/layer';
 import { AveragedOptimizer, type Batch, type EvaluationResult, type Optimizer, type Trainable } from '@scmoe/trainer';
 
 import { say } from '../cli/Terminal.js';
@@ -42,14 +43,22 @@ export interface Parts {
 export async function buildParts(start: Start, data: RunData): Promise<Parts> {
   const { program, options, ranks, checkpoint, settings } = start;
   const { groups, terminal } = ranks;
+  const isSliced = groups !== undefined && (groups.tensor !== undefined || groups.expertShards > 1);
+  if (isSliced && settings.optimizer === 'muon')
+    throw new UserError(
+      '--optimizer: expected adamw with --tensor-parallel or --expert-shards, got muon, which needs whole matrices.',
+      { exitCode: 2 },
+    );
   const model = buildModel(program, settings, data.description, {
     seed: settings.seed,
-    experts: groups?.experts,
+    experts: groups && { rank: groups.experts.rank, size: groups.experts.size, shards: groups.expertShards },
+    tensor: groups?.tensor,
     ...(checkpoint && { maxValues: numValues(checkpoint) }),
   });
   const { numExperts } = model;
-  const dispatcher =
-    groups && numExperts > 0 ? new ExpertParallelDispatcher({ communicator: groups.experts, numExperts }) : undefined;
+  const { dispatcher, tensor } = groups
+    ? dispatchOver(groups, { numExperts, schedule: options.tensorSchedule })
+    : { dispatcher: undefined, tensor: undefined };
   const overlap = await openOverlap(options, { name: program.name, settings, groups, numExperts });
   const balancer = createBalancer(model, settings);
   const monitor = new RouterMonitor(model.routerNames);
@@ -64,6 +73,7 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
   const own = { variables: model.variables, loss: (objective ?? model).loss.bind(objective ?? model) };
   const trained = trainable(own, {
     dispatcher,
+    tensor,
     overlap: overlap?.controller,
     recompute: options.recompute,
     keepExchanges: options.keepExchanges,
@@ -72,13 +82,13 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
     measure: program.measure,
   });
 
-  const evaluate = () => program.evaluate(trained, data, settings, groups?.world);
+  const evaluate = () => program.evaluate(trained, data, settings, groups?.data);
 
   const { unit } = program.samples;
   const unitsPerStep = settings.batchSize * settings.accumulate * program.samples.unitsEach(settings);
   const { line, flopsPerUnit, leastBytesPerUnit } = program.describe(model, settings);
   expectTrainingFits(model, settings, { unit, unitsEach: program.samples.unitsEach(settings), leastBytesPerUnit });
-  if (groups && numExperts > 0) say(terminal, ...sharesLine(numExperts, groups.experts.size));
+  if (groups && numExperts > 0) say(terminal, ...sharesLine(numExperts, groups.experts.size / groups.expertShards));
   say(terminal, ...modelLines(model, line, { unit, unitsPerStep, flopsPerUnit }));
   return {
     data,
@@ -88,7 +98,7 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
     balancer,
     monitor,
     overlap,
-    drawBatch: program.drawBatch(data, settings, { rank: ranks.rank, size: ranks.size }),
+    drawBatch: program.drawBatch(data, settings, ranks.data),
     validate: () =>
       optimizer instanceof AveragedOptimizer ? optimizer.withAverages(model.variables, evaluate) : evaluate(),
     unitsPerStep,

@@ -39,7 +39,7 @@ export async function openStart(
   options: TrainCommandOptions,
   ranks: Ranks,
 ): Promise<Start> {
-  const { terminal, rank, size } = ranks;
+  const { terminal, rank, data } = ranks;
   const restarts = openRestarts(options.runDir);
   const { checkpoint, isRestart } = await openCheckpoint(options, restarts, ranks);
   if (!isRestart && rank === 0) await restarts.remember(undefined);
@@ -61,8 +61,8 @@ export async function openStart(
   if (complete && !isRestart) {
     throw new UserError(`This run is complete: ${step} of ${settings.steps} steps. --steps <n> makes it longer.`);
   }
-  const { accumulate = size } = settings;
-  checkAccumulate(accumulate, size);
+  const { accumulate = data.size } = settings;
+  checkAccumulate(accumulate, data.size);
 
   const backend = { asked: options.backend, isGiven: given('backend'), trainedOn: checkpoint?.index.backend };
   const lines = await startResumed(backend, { ...options, precision: settings.precision });

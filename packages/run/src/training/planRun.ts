@@ -28,10 +28,10 @@ async function stepsInTime(
 ): Promise<PlannedRun['settings']> {
   // The time is for choosing the number of steps; the run then takes as long as they take.
   const { minutes = defaultMinutes, ...others } = settings;
-  const own = settings.accumulate / ranks.size;
+  const own = settings.accumulate / ranks.data.size;
   // Losses over the step take a forward pass more of each of several micro-batches: a third of what is measured.
   const passes = settings.lossesOver === 'step' && own > 1 ? 4 / 3 : 1;
-  const plan = { ...others, minutes, microBatches: own * passes };
+  const plan = { ...others, minutes, microBatches: own * passes, numEvaluating: ranks.data.size };
   const { steps, secondsPerStep } = await planSteps(trained, drawBatch, plan, ranks.groups?.world);
   balancer.reset();
   monitor.reset();

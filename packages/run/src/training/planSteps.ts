@@ -24,12 +24,15 @@ export async function planSteps<B extends Batch>(
     microBatches,
     evalEvery,
     evalBatches,
+    numEvaluating = 1,
   }: {
     minutes: number;
     /** Micro-batches of one rank, per update. */
     microBatches: number;
     evalEvery: number;
     evalBatches: number;
+    /** Ranks that share the batches of an evaluation. Default: 1. */
+    numEvaluating?: number;
   },
   world?: Communicator,
 ): Promise<{ steps: number; secondsPerStep: number }> {
@@ -47,7 +50,7 @@ export async function planSteps<B extends Batch>(
   for (let i = 0; i < more; i++) pass();
   const times = Array.from({ length: measuredPasses }, pass);
   const median = times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!;
-  const evaluation = (median * evaluationShare * Math.max(1, evalBatches)) / (world?.size ?? 1);
+  const evaluation = (median * evaluationShare * Math.max(1, evalBatches)) / numEvaluating;
   const secondsPerStep = median * microBatches + (evalEvery > 0 ? evaluation / evalEvery : 0);
   const steps = Math.max(1, Math.floor((minutes * 60 - evaluation) / secondsPerStep));
   return { steps: await agree(steps), secondsPerStep };

@@ -1,5 +1,5 @@
 import { UserError } from '@scmoe/errors';
-import { isExpertParameter } from '@scmoe/layer';
+import { isExpertParameter, tensorAxis } from '@scmoe/layer';
 import {
   DivergedError,
   divergenceCure,
@@ -64,10 +64,10 @@ export async function trainSession(
   const alarms = new Alarms(settings, session.alarm);
   const onStep = async (record: StepRecord) => {
     session.checkpoints.check();
-    const routers = await parts.monitor.take(groups?.world);
+    const routers = await parts.monitor.take(groups?.data);
     // What a pass over bad numbers has counted moves nothing.
     if (record.skipped) parts.balancer.reset();
-    else await parts.balancer.update(groups?.world);
+    else await parts.balancer.update(groups?.data);
     await parts.overlap?.controller.stepDone();
     const unitsPerSecond = parts.unitsPerStep / record.seconds;
     const { step, metrics, gradientNorm, learningRate } = record;
@@ -114,6 +114,7 @@ export async function trainSession(
       lossesOver: settings.lossesOver,
       groups,
       isSharded: isExpertParameter,
+      slicedAxis: tensorAxis,
       clip: settings.clip,
       seed: settings.seed,
       signal: session.stop.signal,

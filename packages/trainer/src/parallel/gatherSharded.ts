@@ -50,7 +50,7 @@ async function gatherShares(
 ): Promise<tf.Tensor> {
   const longest = Math.max(...shares);
   if (shards === 1 && shares.every((share) => share === longest)) return group.allGather(tensor).done;
-  const missing = longest - tensor.shape[0]!;
+  const missing = longest - tensor.shape[0];
   const padded = tf.tidy(() =>
     tf.pad(tensor, [[0, missing], ...tensor.shape.slice(1).map((): [number, number] => [0, 0])]),
   );
