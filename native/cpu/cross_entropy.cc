@@ -12,15 +12,12 @@
 
 namespace scmoe {
 
-namespace {
-
-/// @returns how many targets count
-int64_t checkTargets(int64_t rows, int64_t classes, const int32_t* targets, int32_t ignore) {
+int64_t checkTargets(const char* function, int64_t rows, int64_t classes, const int32_t* targets, int32_t ignore) {
   int64_t counted = 0;
   for (int64_t i = 0; i < rows; ++i) {
     if (targets[i] == ignore) continue;
     if (targets[i] < 0 || targets[i] >= classes)
-      throw ArgumentError("softmaxCrossEntropy: targets[" + std::to_string(i) + "]: expected 0 to " +
+      throw ArgumentError(std::string(function) + ": targets[" + std::to_string(i) + "]: expected 0 to " +
                           std::to_string(classes - 1) + " or " + std::to_string(ignore) + ", got " +
                           std::to_string(targets[i]));
     ++counted;
@@ -28,11 +25,9 @@ int64_t checkTargets(int64_t rows, int64_t classes, const int32_t* targets, int3
   return counted;
 }
 
-}  // namespace
-
 int64_t crossEntropyForward(int64_t rows, int64_t classes, const float* logits, const int32_t* targets, int32_t ignore,
                             float smoothing, float* loss, float* logsumexp) {
-  const int64_t counted = checkTargets(rows, classes, targets, ignore);
+  const int64_t counted = checkTargets("softmaxCrossEntropy", rows, classes, targets, ignore);
   Arena::Scope scope;
   auto* const losses = scope.take<float>(rows);
   parallelFor(rows, grainFor(classes * 4), [&](int64_t begin, int64_t end) {
@@ -61,7 +56,7 @@ int64_t crossEntropyForward(int64_t rows, int64_t classes, const float* logits, 
 
 void crossEntropyBackward(int64_t rows, int64_t classes, const float* logits, const int32_t* targets, int32_t ignore,
                           float smoothing, const float* logsumexp, float counted, float dLoss, float* dLogits) {
-  checkTargets(rows, classes, targets, ignore);
+  checkTargets("softmaxCrossEntropy", rows, classes, targets, ignore);
   const float scale = counted > 0.0f ? dLoss / counted : 0.0f;
   const float uniform = smoothing / static_cast<float>(classes);
   parallelFor(rows, grainFor(classes * 8), [&](int64_t begin, int64_t end) {

@@ -11,6 +11,12 @@ inline int32_t toInt32(double value) {
   return static_cast<int32_t>(static_cast<uint32_t>(static_cast<int64_t>(std::fmod(value, 4294967296.0))));
 }
 
+/// Math.round: halves go up.
+inline double jsRound(double value) {
+  const double below = std::floor(value);
+  return value - below >= 0.5 ? below + 1.0 : below;
+}
+
 /// Math.pow: as C's pow except where the exponent is NaN, or infinite under a base of 1 or -1.
 inline float jsPow(float base, float exponent) {
   if (std::isnan(exponent) || (std::isinf(exponent) && std::fabs(base) == 1.0f)) return NAN;

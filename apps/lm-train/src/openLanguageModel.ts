@@ -4,6 +4,7 @@ import {
   openTrainedModel,
   type OpenedExperts,
   type OpenedModel,
+  type RankPlace,
   type RuntimeOptions,
   say,
   startBackend,
@@ -27,6 +28,8 @@ export interface OpenOptions extends RuntimeOptions {
   adapter?: string;
   /** Path of a tokenizer.json in place of the folder's own, or of the one beside a file of GGUF. */
   tokenizer?: string;
+  /** The experts that this rank holds, of those that generate together. Default: all. */
+  shard?: RankPlace;
 }
 
 /** A model with its tokenizer, and which tokens end and begin its texts. */
@@ -49,7 +52,7 @@ export async function openLanguageModel(
   expectTokenizerFor(path, { isPublic, ...options });
   const trained = isPublic
     ? await openPretrained(path, options, terminal)
-    : await openTrainedModel(program, path, options, terminal, experts);
+    : await openTrainedModel(program, path, options, terminal, experts, options.shard);
   const { model } = trained;
   model.mergeAdapter();
   const tokenizer = await restoreTokenizer(descriptionIn(trained).tokenizer);
@@ -66,7 +69,10 @@ export async function openPretrained(
   say(terminal, await startBackend(options));
   const { model, tokenizer } = await asUserError(async () => {
     const found = await readHuggingFaceTokenizer(options.tokenizer ?? path);
-    const loaded = await loadPretrained(path, { as: LanguageModel });
+    const loaded = await loadPretrained(path, {
+      as: LanguageModel,
+      ...(options.shard && { experts: options.shard }),
+    });
     if (options.adapter !== undefined) await loadAdapter(loaded, options.adapter);
     return { model: loaded, tokenizer: found };
   });

@@ -121,6 +121,19 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
     expect(await parameterError(two.run, one.run, 4)).toBeLessThan(5e-4);
   });
 
+  it('generates the text that one rank does, of a run and of a folder of transformers', async () => {
+    const base = join(folder.path, 'generated');
+    await useBackend('auto');
+    await tinyPretrained(base);
+    const how = ['--prompt', 'the quick brown fox', '--max-tokens', '10', '--threads', '1'];
+    for (const [path, ...more] of [[alone['dropless']!], [base, '--overlap', '0']]) {
+      const expected = await lmTrain('generate', path!, ...how);
+      const { code, out, err } = await startRanks(2, 'generate', path!, ...how, ...more).done;
+      expect(err).toMatch(/^ranks: 2 over gloo, experts shared by all$/m);
+      expect([code, out]).toEqual([0, expected.out]);
+    }
+  });
+
   it('is the same run, bit for bit, whatever runs while tokens travel', async () => {
     const plans = [
       ['--overlap', 'off'],

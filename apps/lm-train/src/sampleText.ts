@@ -1,8 +1,8 @@
 import { UserError } from '@scmoe/errors';
-import { type LanguageModel, type SamplingOptions, StopFinder } from '@scmoe/models';
+import { type DispatchOptions, type LanguageModel, type SamplingOptions, StopFinder } from '@scmoe/models';
 import { streamDecoder, type Tokenizer } from '@scmoe/trainer';
 
-export interface SampleTextOptions extends SamplingOptions {
+export interface SampleTextOptions extends SamplingOptions, Pick<DispatchOptions, 'dispatcher' | 'overlap'> {
   maxTokens: number;
   seed: number;
   /** Strings before which the text ends. */

@@ -7,11 +7,12 @@ import { convolution } from './convolution.js';
 import { copy } from './copy.js';
 import { crossEntropy } from './crossEntropy.js';
 import { deltaRule } from './deltaRule.js';
-import { dropout } from './dropout.js';
 import { embedding } from './embedding.js';
+import { image } from './image.js';
 import { linear } from './linear.js';
 import { moe } from './moe.js';
 import { norm } from './norm.js';
+import { random } from './random.js';
 import { reduce } from './reduce.js';
 import { rows } from './rows.js';
 import { runtime } from './runtime.js';
@@ -29,11 +30,12 @@ export const tensorSignatures = {
   copy,
   crossEntropy,
   deltaRule,
-  dropout,
   embedding,
+  image,
   linear,
   moe,
   norm,
+  random,
   reduce,
   rows,
   runtime,
@@ -52,11 +54,12 @@ export type TensorFunctions = Functions<
     typeof copy &
     typeof crossEntropy &
     typeof deltaRule &
-    typeof dropout &
     typeof embedding &
+    typeof image &
     typeof linear &
     typeof moe &
     typeof norm &
+    typeof random &
     typeof reduce &
     typeof rows &
     typeof runtime &

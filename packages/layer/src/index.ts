@@ -103,6 +103,7 @@ export {
   type ParameterSpecs,
 } from './parameters/ParameterSpec.js';
 export { OverlapController, type StagePassInfo } from './overlap/OverlapController.js';
+export { promptOverlap, type PromptOverlapMode } from './overlap/promptOverlap.js';
 export type { OverlapMode, OverlapOptions } from './overlap/OverlapOptions.js';
 export type { StageExecution } from './overlap/StageExecution.js';
 export type { StageReport } from './overlap/StageReport.js';

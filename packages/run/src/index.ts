@@ -3,6 +3,7 @@ export { say, silent, type Terminal } from './cli/Terminal.js';
 
 export { applyConfigFile } from './options/configFile.js';
 export { expertOptions, type ExpertSettings, moeConfig } from './options/expertOptions.js';
+export { generationRankOptions, type GenerationRankFlags } from './options/generationRankOptions.js';
 export { addOptions, type OptionGroup, type OptionRow, optionsOf } from './options/OptionGroup.js';
 export type { OverlapOptions } from './options/overlapOptions.js';
 export { absolutePath, realNumber, wholeNumber } from './options/parsers.js';
@@ -12,6 +13,7 @@ export type { RunSettings } from './options/Settings.js';
 export { tableConfig, tableOptions } from './options/tableOptions.js';
 export { type LoopSettings, trainingOptions } from './options/trainingOptions.js';
 
+export { generationDispatch } from './ranks/generationDispatch.js';
 export { joinRanks, type Ranks } from './ranks/joinRanks.js';
 export { oncePerHost, type OncePerHostOptions } from './ranks/oncePerHost.js';
 export { openRestarts, type Restarts } from './ranks/restarts.js';

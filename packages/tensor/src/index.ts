@@ -8,6 +8,8 @@ registerFileHandlers();
 
 export { canCapture, captureKernels, type CaptureInputs, type CaptureResult } from './capture/captureKernels.js';
 export { CapturedKernels } from './capture/CapturedKernels.js';
+export { captureFunction, type CaptureFunctionOptions, type CapturedFunction } from './capture/captureFunction.js';
+export { flatten, type Flattened, type Leaf } from './containers/flatten.js';
 export { backendName } from './backend/kernel.js';
 export { findAddon } from './addon/loadAddon.js';
 export { useBackend, type BackendOptions, type BackendReport, type Precision } from './useBackend/useBackend.js';
@@ -65,6 +67,11 @@ export { embedding, embeddingComposed } from './ops/embedding.js';
 export { layerNorm, layerNormComposed, type NormOptions } from './ops/layerNorm.js';
 export { linear, linearComposed, type LinearOptions } from './ops/linear.js';
 export { rmsNorm, rmsNormComposed } from './ops/rmsNorm.js';
+export {
+  linearCrossEntropy,
+  linearCrossEntropyComposed,
+  type LinearCrossEntropyOptions,
+} from './ops/linearCrossEntropy.js';
 export {
   softmaxCrossEntropy,
   softmaxCrossEntropyComposed,

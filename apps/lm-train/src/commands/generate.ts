@@ -1,10 +1,16 @@
-import { UserError } from '@scmoe/errors';
+import { asUserError, UserError } from '@scmoe/errors';
 import {
   addOptions,
   count,
+  generationDispatch,
+  generationRankOptions,
+  type GenerationRankFlags,
+  joinRanks,
+  type Ranks,
   realNumber,
   runtimeOptions,
   type RuntimeOptions,
+  say,
   type Terminal,
   wholeNumber,
 } from '@scmoe/run';
@@ -20,7 +26,8 @@ import { sampleText, type SampleTextOptions } from '../sampleText.js';
 
 type GenerateOptions = RuntimeOptions &
   SampleTextOptions &
-  ExpertStoreFlags & {
+  ExpertStoreFlags &
+  GenerationRankFlags & {
     prompt: string;
     chat?: boolean;
     chatTemplate?: string;
@@ -91,26 +98,46 @@ export function generateCommand(terminal: Terminal): Command {
     );
   addOptions(command, expertStore.options);
   addOptions(command, runtimeOptions());
+  addOptions(command, generationRankOptions());
   return command.action(async (path: string, options: GenerateOptions) => {
-    const aside = { ...terminal, out: terminal.err };
-    const experts = await expertStore.open(options);
-    const opened = await openLanguageModel(path, options, aside, experts);
-    const { model, tokenizer, endTokens, addSpecialTokens } = opened;
-    const prompt = await promptOf(path, tokenizer, options);
-    model.storeWeights(options.weightFormat);
-    terminal.out.write(options.prompt);
-    const start = performance.now();
-    const { maxTokens, seed, stop, chat = false, stopAtEnd = chat, temperature, topK, topP, minP, typicalP } = options;
-    const { repetitionPenalty, frequencyPenalty, presencePenalty } = options;
-    const sampling = { temperature, topK, topP, minP, typicalP, repetitionPenalty, frequencyPenalty, presencePenalty };
-    const how = { maxTokens, seed, stop, stopAtEnd, endTokens, addSpecialTokens, ...sampling };
-    const numTokens = await sampleText(model, tokenizer, prompt, how, (text) => terminal.out.write(text));
-    terminal.out.write('\n');
-    const seconds = (performance.now() - start) / 1000;
-    terminal.err.write(`${count(numTokens)} tokens, ${count(numTokens / seconds)} tokens/s\n`);
-    if (experts) terminal.err.write(`${experts.summary()}\n`);
-    await experts?.close();
+    const ranks = await joinRanks(options, terminal);
+    try {
+      await asUserError(() => generate(path, options, ranks));
+    } finally {
+      await ranks.close();
+    }
   });
+}
+
+/** Writes the text of one command line, with other ranks where there are any: all of them compute it, the first writes it. */
+async function generate(path: string, options: GenerateOptions, ranks: Ranks): Promise<void> {
+  const { terminal, groups } = ranks;
+  const aside = { ...terminal, out: terminal.err };
+  if (groups && options.expertStore !== undefined)
+    throw new UserError('--expert-store: expected none on several ranks, which share the experts out.', {
+      exitCode: 2,
+    });
+  if (ranks.line) say(aside, ranks.line);
+  const experts = await expertStore.open(options);
+  const shard = groups && { rank: groups.experts.rank, size: groups.experts.size };
+  const opened = await openLanguageModel(path, { ...options, ...(shard && { shard }) }, aside, experts);
+  const { model, tokenizer, endTokens, addSpecialTokens } = opened;
+  const prompt = await promptOf(path, tokenizer, options);
+  model.storeWeights(options.weightFormat);
+  terminal.out.write(options.prompt);
+  const start = performance.now();
+  const { maxTokens, seed, stop, chat = false, stopAtEnd = chat, temperature, topK, topP, minP, typicalP } = options;
+  const { repetitionPenalty, frequencyPenalty, presencePenalty } = options;
+  const sampling = { temperature, topK, topP, minP, typicalP, repetitionPenalty, frequencyPenalty, presencePenalty };
+  const how = { maxTokens, seed, stop, stopAtEnd, endTokens, addSpecialTokens, ...sampling };
+  const dispatch = generationDispatch(model, options, ranks);
+  const write = (text: string) => terminal.out.write(text);
+  const numTokens = await sampleText(model, tokenizer, prompt, { ...how, ...dispatch }, write);
+  terminal.out.write('\n');
+  const seconds = (performance.now() - start) / 1000;
+  terminal.err.write(`${count(numTokens)} tokens, ${count(numTokens / seconds)} tokens/s\n`);
+  if (experts) terminal.err.write(`${experts.summary()}\n`);
+  await experts?.close();
 }
 
 /** The tokens of a chat's first turn, or the prompt as it is. @throws UserError where there is no template */

@@ -103,17 +103,18 @@ export class CapturedSteps {
   /** Makes a step both ways: the scores are those of the step as it is. */
   private prove(step: Step, parts: readonly SequencePart[]): tf.Tensor2D {
     const rewind = rewindTo(parts);
-    const again = tf.tidy(() => {
-      try {
-        return replayed(step, parts).dataSync();
-      } catch {
-        return undefined;
-      }
-    });
+    let again: Float32Array | undefined;
+    try {
+      const scores = replayed(step, parts);
+      again = scores.dataSync<'float32'>();
+      scores.dispose();
+    } catch {
+      // As it is, the step fails as well, and says of what.
+    }
     rewind();
     const scores = this.run(parts, eagerInputs);
     const expected = scores.dataSync();
-    step.isProven = again !== undefined && again.every((score, i) => Object.is(score, expected[i]));
+    step.isProven = again?.every((score, i) => Object.is(score, expected[i])) === true;
     if (!step.isProven) this.refuse('its scores are others when it is made of its kernels alone');
     return scores;
   }

@@ -1,6 +1,6 @@
 import { ArgumentError } from '@scmoe/errors';
 import type { Routing, WholeBatch } from '@scmoe/gating';
-import { below, freezeWeight, normalize, parameter, project, tidyRecord } from '@scmoe/layer';
+import { below, normalize, parameter, tidyRecord } from '@scmoe/layer';
 import {
   canCapture,
   dropout,
@@ -40,6 +40,7 @@ import {
 import type { ModelOptions } from '../stages/StagedModel.js';
 import { distill, type DistillOptions, type DistillResult } from './distillation.js';
 import { checkIds, checkLength } from './checkIds.js';
+import { headCrossEntropy, headScores, type Head } from './head.js';
 import { isStorable } from './isStorable.js';
 import { languageModelCosts, type LanguageModelCosts } from './languageModelCosts.js';
 import { languageModelSpecs } from './languageModelSpecs.js';
@@ -123,7 +124,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     return this.costs().flopsPerToken;
   }
 
-  /** Bytes that training keeps of each token at the least: the outputs of all blocks, and the logits, in float32. */
+  /** Bytes that training keeps of each token at the least: the outputs of all blocks, in float32. */
   leastBytesPerToken(): number {
     return this.costs().leastBytesPerToken;
   }
@@ -136,7 +137,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     return tidyRecord(() => {
       const { hidden, routings, ...kept } = this.hidden(ids, options);
       const [batch, length] = ids.shape;
-      const logits: tf.Tensor3D = tf.reshape(this.scores(hidden), [batch, length, this.resolved.vocabSize]);
+      const logits: tf.Tensor3D = tf.reshape(headScores(hidden, this.head), [batch, length, this.resolved.vocabSize]);
       return { logits, loadBalance: loadBalanceOfLayers(routings, this.resolved.routerLosses), routings, ...kept };
     });
   }
@@ -159,11 +160,11 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
       const { mask } = options;
       const counted = mask ? tf.where<tf.Tensor>(mask, targets, tf.scalar(ignored, 'int32')) : targets;
       const ofTokens: tf.Tensor1D = tf.reshape(counted, [-1]);
-      const scores = this.scores(hidden);
-      const crossEntropy = softmaxCrossEntropy(scores, ofTokens);
       const context = { numSequences: ids.shape[0], whole };
       const losses = this.resolved.routerLosses;
-      if (!teacher) return addRouterLosses(crossEntropy, routings, losses, context);
+      if (!teacher) return addRouterLosses(headCrossEntropy(hidden, ofTokens, this.head), routings, losses, context);
+      const scores = headScores(hidden, this.head);
+      const crossEntropy = softmaxCrossEntropy(scores, ofTokens);
       const { loss, result } = distill({ ids, mask }, { scores, targets: ofTokens, crossEntropy }, teacher);
       return { ...addRouterLosses(loss, routings, losses, context), crossEntropy, distillation: result };
     });
@@ -236,6 +237,11 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     super.dispose();
   }
 
+  private get head(): Head {
+    const { all, buffers, resolved } = this;
+    return { all, buffers, resolved };
+  }
+
   protected costs(): LanguageModelCosts {
     return languageModelCosts(this.resolved);
   }
@@ -280,7 +286,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
         const rows: tf.Tensor2D = tf.reshape(y, [numTokens, dModel]);
         const last = ends.length === numTokens ? rows : tf.gather(rows, tf.tensor1d(ends, 'int32'));
         const normed = normalize(tf.expandDims(last, 0), below(this.all, 'normFinal'), this.resolved);
-        return this.scores(normed);
+        return headScores(normed, this.head);
       }),
     );
   }
@@ -386,16 +392,5 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     if (this.resolved.positionEncoding === 'rotary') return tokens;
     const positions = parameter<tf.Tensor2D>(this.all, 'positions');
     return tf.add(tokens, embedding(places(), positions));
-  }
-
-  /** (..., dModel) -> (T, vocabSize) */
-  private scores(hidden: tf.Tensor): tf.Tensor2D {
-    const { dModel, tiedEmbeddings, logitsDivisor = 1 } = this.resolved;
-    // A factor on what the head reads is one on the logits, of which there are more.
-    const read = logitsDivisor === 1 ? hidden : tf.div(hidden, logitsDivisor);
-    const rows: tf.Tensor2D = tf.reshape(read, [-1, dModel]);
-    if (tiedEmbeddings) return tf.matMul(rows, parameter<tf.Tensor2D>(this.all, 'embedding'), false, true);
-    const weight = parameter<tf.Tensor2D>(this.all, 'head.weight');
-    return project(rows, 'head.weight' in this.buffers ? freezeWeight(weight) : weight) as tf.Tensor2D;
   }
 }

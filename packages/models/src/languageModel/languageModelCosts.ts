@@ -12,7 +12,7 @@ export interface LanguageModelCosts {
   numActiveParameters: number;
   /** Floating-point operations of forward and backward, per token of a full sequence. */
   flopsPerToken: number;
-  /** Bytes that training keeps for the backward pass of each token at the least: the outputs of all blocks, and the logits. */
+  /** Bytes that training keeps for the backward pass of each token at the least: the outputs of all blocks. */
   leastBytesPerToken: number;
 }
 
@@ -23,7 +23,7 @@ export interface LanguageModelCosts {
  * A gated delta network has 18 for each element of its states instead: it takes from them, adds to them and reads them.
  */
 export function languageModelCosts(config: ResolvedLanguageModel): LanguageModelCosts {
-  const { vocabSize, dModel, numLayers, sequenceLength, tiedEmbeddings, stages, routerAhead } = config;
+  const { dModel, numLayers, sequenceLength, tiedEmbeddings, stages, routerAhead } = config;
   const specs = languageModelSpecs(config);
   const count = (accept: (name: string) => boolean) =>
     countParameters(Object.fromEntries(Object.entries(specs).filter(([name]) => accept(name))));
@@ -38,7 +38,7 @@ export function languageModelCosts(config: ResolvedLanguageModel): LanguageModel
     numParameters,
     numActiveParameters,
     flopsPerToken: 6 * (numActiveParameters - lookedUp) + attention,
-    leastBytesPerToken: 4 * (numLayers * dModel + vocabSize),
+    leastBytesPerToken: 4 * numLayers * dModel,
   };
 }
 

@@ -1,4 +1,11 @@
-import type { Dispatcher, ExpertShard, OverlapController, TensorGroup, TensorShard } from '@scmoe/layer';
+import {
+  promptOverlap,
+  type Dispatcher,
+  type ExpertShard,
+  type OverlapController,
+  type TensorGroup,
+  type TensorShard,
+} from '@scmoe/layer';
 import { RandomStream, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -146,10 +153,8 @@ export async function runGpt(
   const { value, grads } = valueAndGrads(loss, model.variables);
   taught?.dispose();
   const generated = await model.generate([1 + batchIndex, 2, 3], {
-    maxNewTokens: 6,
-    temperature: 0,
-    dispatcher,
-    tensor,
+    ...{ maxNewTokens: 6, temperature: 0, dispatcher, tensor },
+    ...(dispatcher && { overlap: promptOverlap() }),
   });
   const outcome = {
     loss: value.dataSync()[0]!,

@@ -27,7 +27,13 @@ export interface Ranks {
  * @throws UserError for ranks that do not come, and for groups that they can't form
  */
 export async function joinRanks(
-  { expertParallel, tensorParallel, expertShards, tensorSchedule, rankTimeout }: RankOptions,
+  {
+    expertParallel,
+    tensorParallel = 1,
+    expertShards = 1,
+    tensorSchedule = 's1',
+    rankTimeout,
+  }: Partial<RankOptions> & Pick<RankOptions, 'rankTimeout'>,
   terminal: Terminal,
 ): Promise<Ranks> {
   const isBase = tensorSchedule === 'base' && tensorParallel > 1;

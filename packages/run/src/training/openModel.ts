@@ -1,4 +1,4 @@
-import { isExpertParameter } from '@scmoe/layer';
+import { isExpertParameter, type ExpertShard } from '@scmoe/layer';
 import {
   averagesIn,
   type Checkpoint,
@@ -6,6 +6,7 @@ import {
   findLatestCheckpoint,
   loadWholeCheckpoint,
   restoreVariables,
+  shardStored,
 } from '@scmoe/trainer';
 
 import { checkSizes, numValues } from '../options/checkSizes.js';
@@ -17,7 +18,7 @@ import type { ProgramTypes, TrainingProgram } from './TrainingProgram.js';
 
 /** A model that can be used, and where it comes from. */
 export interface OpenedModel<Types extends ProgramTypes> {
-  /** The model with all experts. */
+  /** The model, with all experts where no share of them was asked for. */
   model: Types['model'];
   settings: Types['settings'];
   /** Where it lies, and what is kept there of the data. */
@@ -34,6 +35,7 @@ export interface TrainedModel<Types extends ProgramTypes> extends OpenedModel<Ty
  * parameters, the model has the averages.
  *
  * @param experts its experts, where they are not taken from the checkpoint
+ * @param shard the experts that this rank holds; by default all
  * @throws UserError when there is no such checkpoint, or it is damaged or of another program.
  */
 export async function openModel<Types extends ProgramTypes>(
@@ -41,6 +43,7 @@ export async function openModel<Types extends ProgramTypes>(
   path: string,
   runDir: string,
   experts?: OpenedExperts,
+  shard?: ExpertShard,
 ): Promise<TrainedModel<Types>> {
   const found = path === 'latest' ? await findLatestCheckpoint(runDir) : await findCheckpoint(path);
   const checkpoint = await loadWholeCheckpoint(found, {
@@ -55,8 +58,10 @@ export async function openModel<Types extends ProgramTypes>(
     seed: settings.seed,
     maxValues: numValues(checkpoint),
     ...(experts && { expertSource: experts.source }),
+    ...(shard && { experts: shard }),
   });
   const parameters = { ...checkpoint.parameters, ...averagesIn(checkpoint.optimizerState) };
-  restoreVariables({ ...model.variables, ...model.buffers }, parameters);
+  const own = shard ? shardStored(parameters, { ...shard, isSharded: isExpertParameter }) : parameters;
+  restoreVariables({ ...model.variables, ...model.buffers }, own);
   return { model, settings, checkpoint };
 }

@@ -54,13 +54,16 @@ describe.each(availableBackends())('cachedAttention on %s', (backend) => {
     };
   };
 
-  it.each<[string, Rope | undefined, number, number]>([
-    ['without rotation', undefined, 4, 4],
-    ['with halves that turn', { style: 'half' }, 4, 2],
-    ['with pairs that turn', { style: 'interleaved', theta: 500 }, 6, 1],
-  ])('gives what attention gives, whoever shares the call, %s', (_, rope, numHeads, numKvHeads) => {
+  it.each<[string, { rope?: Rope; window?: number; sinks?: number[] }, number, number]>([
+    ['without rotation', {}, 4, 4],
+    ['with halves that turn', { rope: { style: 'half' } }, 4, 2],
+    ['with pairs that turn', { rope: { style: 'interleaved', theta: 500 } }, 6, 1],
+    ['in a window', { rope: { style: 'half' }, window: 9 }, 4, 2],
+    ['beside sinks', { sinks: [-1, 0, 0.5, 3] }, 4, 4],
+    ['in a window beside sinks', { rope: { style: 'half' }, window: 4, sinks: [-1, 0, 0.5, 3] }, 4, 2],
+  ])('gives what attention gives, whoever shares the call, %s', (_, { sinks, ...how }, numHeads, numKvHeads) => {
     tf.tidy(() => {
-      const options = { numHeads, numKvHeads, rope };
+      const options = { numHeads, numKvHeads, ...how, ...(sinks && { sinks: tf.tensor1d(sinks) }) };
       const sequences = [
         sequence(1, [7, 1, 1, 1, 5, 1], numHeads, numKvHeads),
         sequence(20, [1, 1, 1], numHeads, numKvHeads),
@@ -139,6 +142,8 @@ describe.each(availableBackends())('cachedAttention on %s', (backend) => {
     expect(run({}, { numHeads: 3 })).toThrow(/width of q: expected a multiple of numHeads 3, got 32/);
     expect(run({}, { numKvHeads: 3 })).toThrow(/numKvHeads: expected a divisor of numHeads 2, got 3/);
     expect(run({ k: normal([1, 2, 16], 1) })).toThrow(/k: expected \(1, 2, 32\)/);
+    expect(run({}, { window: 0 })).toThrow(/window: expected a positive integer, got 0/);
+    expect(run({}, { sinks: tf.zeros([3]) })).toThrow(/sinks: expected \(2\)/);
     run({})();
     const wide = normal([1, 2, 64], 1);
     expect(run({ q: wide, k: wide, v: wide })).toThrow(

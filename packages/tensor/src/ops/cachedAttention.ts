@@ -42,6 +42,8 @@ export interface CachedAttentionAttributes {
   numKvHeads: number;
   scale: number;
   rope?: Rope;
+  /** Keys that a query sees; where it is given every part has one token. */
+  window?: number;
 }
 
 /** What the kernel of the rotation receives. */
@@ -73,22 +75,34 @@ export function cachedAttention(
 ): tf.Tensor3D {
   const { numHeads, numKvHeads, scale } = validated(q, k, v, parts, options);
   const { rope, window, sinks } = options;
-  const attributes: CachedAttentionAttributes = { parts, numHeads, numKvHeads, scale, rope };
+  // A window of one query is a range of keys; those of a prompt's queries differ, which the kernel does not know.
+  const isFused = hasFused(cachedAttentionKernel) && (window === undefined || parts.every(({ count }) => count === 1));
+  const attributes: CachedAttentionAttributes = { parts, numHeads, numKvHeads, scale, rope, window };
   return withoutRecording(() =>
     tf.tidy(() => {
-      if (hasFused(cachedAttentionKernel) && window === undefined && !sinks)
-        return runFusedOne(cachedAttentionKernel, { q, k, ...(v && { v }) }, attributes);
-      const positions = positionsOf(parts);
-      const queries = rope ? rotateRows(q, numHeads, positions, rope) : q;
-      const keys = rope ? rotateRows(k, numKvHeads, positions, rope) : k;
-      let first = 0;
-      for (const { cache, count } of parts) {
-        cache.append(keys, v, { first, count });
-        first += count;
-      }
-      return composed(queries, attributes, { window, sinks });
+      if (isFused)
+        return runFusedOne(cachedAttentionKernel, { q, k, ...(v && { v }), ...(sinks && { sinks }) }, attributes);
+      return parts.length === 1 ? composed(q, k, v, attributes, sinks) : partByPart(q, k, v, parts, options);
     }),
   ) as tf.Tensor3D;
+}
+
+/** Each part by itself, so that a token has the same kernel alone and beside a prompt. */
+function partByPart(
+  q: tf.Tensor3D,
+  k: tf.Tensor3D,
+  v: tf.Tensor3D | undefined,
+  parts: readonly CachedPart[],
+  options: CachedAttentionOptions,
+): tf.Tensor3D {
+  let first = 0;
+  const outputs = parts.map((part) => {
+    const own = (x: tf.Tensor3D) => tf.slice(x, [0, first, 0], [1, part.count, x.shape[2]]);
+    const output = cachedAttention(own(q), own(k), v && own(v), [part], options);
+    first += part.count;
+    return output;
+  });
+  return tf.concat(outputs, 1);
 }
 
 /** Position of each token that continues a sequence, part by part, before they are appended. */
@@ -144,22 +158,23 @@ export function rotateRows(
   });
 }
 
-/** Part by part with the attention of the backend. */
+/** One part with the attention of the backend. */
 function composed(
   q: tf.Tensor3D,
-  { parts, numHeads, numKvHeads, scale }: CachedAttentionAttributes,
-  { window, sinks }: Pick<CachedAttentionOptions, 'window' | 'sinks'>,
+  k: tf.Tensor3D,
+  v: tf.Tensor3D | undefined,
+  { parts, numHeads, numKvHeads, scale, rope, window }: CachedAttentionAttributes,
+  sinks: tf.Tensor | undefined,
 ): tf.Tensor3D {
-  let first = 0;
-  const outputs = parts.map(({ cache, count }) => {
-    const queries = tf.slice(q, [0, first, 0], [1, count, q.shape[2]]);
-    const held = (rows: tf.Tensor2D) =>
-      tf.reshape(tf.slice(rows, [0, 0], [cache.length, -1]), [1, cache.length, rows.shape[1]]);
-    first += count;
-    const own = { numHeads, numKvHeads, scale, causal: true, window, sinks };
-    return attention(queries, held(cache.keys!), held(cache.values!), own);
-  });
-  return outputs.length > 1 ? tf.concat(outputs, 1) : outputs[0]!;
+  const [{ cache, count }] = parts as [CachedPart];
+  const positions = positionsOf(parts);
+  const queries = rope ? rotateRows(q, numHeads, positions, rope) : q;
+  const keys = rope ? rotateRows(k, numKvHeads, positions, rope) : k;
+  cache.append(keys, v, { first: 0, count });
+  const held = (rows: tf.Tensor2D) =>
+    tf.reshape<tf.Rank.R3>(tf.slice(rows, [0, 0], [cache.length, -1]), [1, cache.length, rows.shape[1]]);
+  const options = { numHeads, numKvHeads, scale, causal: true, window, sinks };
+  return attention(queries, held(cache.keys!), held(cache.values!), options);
 }
 
 function validated(
@@ -167,7 +182,7 @@ function validated(
   k: tf.Tensor3D,
   v: tf.Tensor3D | undefined,
   parts: readonly CachedPart[],
-  { numHeads, numKvHeads = numHeads, rope, scale }: CachedAttentionOptions,
+  { numHeads, numKvHeads = numHeads, rope, scale, window, sinks }: CachedAttentionOptions,
 ): { numHeads: number; numKvHeads: number; scale: number } {
   const name = 'cachedAttention';
   for (const [argument, x] of Object.entries({ q, k, ...(v && { v }) })) {
@@ -191,5 +206,10 @@ function validated(
     expectShape(name, argument, x, [1, tokens, numKvHeads * size], why);
   if (rope) expectRope(name, rope, size);
   if (scale !== undefined) expectFinite(`${name}: scale`, scale);
+  if (window !== undefined) expectPositiveInteger(`${name}: window`, window);
+  if (sinks) {
+    expectDtype(name, 'sinks', sinks, 'float32');
+    expectShape(name, 'sinks', sinks, [numHeads], 'for as many heads');
+  }
   return { numHeads, numKvHeads, scale: scale ?? 1 / Math.sqrt(size) };
 }

@@ -2,7 +2,7 @@ import { expectThat, expectWholeNumber } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { randomUniform } from '../random/randomTensors.js';
-import { expectSeed, seedNumber, type Seed } from '../random/Seed.js';
+import { expectSeed, tensorOfSeed, type Seed } from '../random/Seed.js';
 import { expectDtype } from './check.js';
 import { hasFused, runFusedOne } from './runFused.js';
 
@@ -32,7 +32,7 @@ export function dropout(x: tf.Tensor, { rate, seed, stream = 0 }: DropoutOptions
   expectWholeNumber('dropout: stream', stream);
   if (rate === 0) return x.clone();
   if (!hasFused(dropoutKernel)) return dropoutComposed(x, { rate, seed, stream });
-  return runFusedOne(dropoutKernel, { x }, { rate, seed: seedNumber(seed), stream });
+  return tf.tidy(() => runFusedOne(dropoutKernel, { x, seed: tensorOfSeed(seed) }, { rate, stream }));
 }
 
 /** The same from plain TF.js ops; the mask is made on the host, unless the backend makes random numbers itself. */
@@ -45,5 +45,8 @@ export function dropoutComposed(x: tf.Tensor, { rate, seed, stream = 0 }: Dropou
 
 tf.registerGradient({
   kernelName: dropoutKernel,
-  gradFunc: (dy, _saved, attributes) => ({ x: () => runFusedOne(dropoutKernel, { x: dy as tf.Tensor }, attributes) }),
+  inputsToSave: ['seed'],
+  gradFunc: (dy, [seed], attributes) => ({
+    x: () => runFusedOne(dropoutKernel, { x: dy as tf.Tensor, seed: seed! }, attributes),
+  }),
 });

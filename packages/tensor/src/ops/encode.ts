@@ -36,7 +36,9 @@ export function encodeComposed(x: tf.Tensor, slots: tf.Tensor, { numRows }: Enco
   return tf.tidy(() => {
     const d = x.shape[1]!;
     const topK = slots.shape[1]!;
-    if (slots.size === 0 || d === 0) return tf.add<tf.Tensor2D>(tf.zeros([numRows, d]), tf.sum(x));
+    // No row is sent, and x stays on the path: the sum over none of its rows is 0.
+    if (slots.size === 0 || d === 0)
+      return tf.add<tf.Tensor2D>(tf.zeros([numRows, d]), tf.sum(tf.slice(x, [0, 0], [0, d])));
     const copies = tf.reshape(tf.tile(tf.expandDims(x, 1), [1, topK, 1]), [-1, d]);
     const rows = tf.scatterND<tf.Rank.R2>(rowOrSpare(slots, numRows), copies, [numRows + 1, d]);
     return tf.slice(rows, [0, 0], [numRows, d]);

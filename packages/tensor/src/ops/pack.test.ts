@@ -83,6 +83,16 @@ describe.each(availableBackends())('encode and decode on %s', (backend) => {
     expect(decode(tf.zeros([2, 3]), tf.zeros([0, 2]), none).shape).toEqual([0, 3]);
   });
 
+  it('send no row where there is no choice', () => {
+    const none = tf.zeros([3, 0], 'int32');
+    expectTwinsAgree(
+      (x) => encode(x, none, { numRows: 2 }),
+      (x) => encodeComposed(x, none, { numRows: 2 }),
+      [random(3, 2)],
+    );
+    expect(encode(random(3, 2), none, { numRows: 2 }).arraySync()).toEqual([[0, 0], [0, 0]]); // prettier-ignore
+  });
+
   it('leave no tensor behind', () => {
     const [x, w, s] = [random(4, 3), random(4, 2), slots()] as const;
     expectNoLeak(() =>

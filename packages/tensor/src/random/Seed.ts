@@ -15,6 +15,11 @@ export function seedTensor(seed: number): tf.Tensor1D {
   return tf.tensor1d([seed | 0, Math.floor(seed / 2 ** 32) | 0], 'int32');
 }
 
+/** A seed as the input of a kernel: made in the tidy where it is a number. */
+export function tensorOfSeed(seed: Seed): tf.Tensor {
+  return seed instanceof tf.Tensor ? seed : seedTensor(seed);
+}
+
 /** Checks a seed. @throws ArgumentError naming `name` */
 export function expectSeed(name: string, seed: Seed): void {
   if (!(seed instanceof tf.Tensor)) {

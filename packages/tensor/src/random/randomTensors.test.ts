@@ -1,4 +1,7 @@
-import { philox4x32, randomNormal, randomUniform, useBackend } from '../index.js';
+import { describeUnless } from '@scmoe/testing';
+import * as tf from '@tensorflow/tfjs';
+
+import { findAddon, philox4x32, randomNormal, randomUniform, useBackend } from '../index.js';
 
 beforeAll(() => useBackend('auto', { threads: 1 }));
 
@@ -75,5 +78,37 @@ describe('randomNormal', () => {
   it('rejects a seed that is no whole number', () => {
     expect(() => randomNormal([2], { seed: -1 })).toThrow('seed: expected an integer >= 0');
     expect(() => randomUniform([2], { seed: 1, stream: 1.5 })).toThrow('stream: expected an integer >= 0');
+  });
+});
+
+describeUnless(findAddon().problem, 'random numbers of the native backend', () => {
+  const options = { seed: 2 ** 40 + 17, stream: 3 };
+  const on = async (backend: string, make: typeof randomUniform, offset: number) => {
+    await tf.setBackend(backend);
+    return make([50_001], { ...options, offset }).dataSync<'float32'>();
+  };
+
+  afterAll(() => tf.setBackend('scmoe'));
+
+  it.each([0, 3, 2 ** 34 + 1])('are those of the host, uniform from element %d on', async (offset) => {
+    expect(await on('scmoe', randomUniform, offset)).toEqual(await on('cpu', randomUniform, offset));
+  });
+
+  it.each([0, 3])('are those of the host but for last bits, normal from element %d on', async (offset) => {
+    const [own, host] = [await on('scmoe', randomNormal, offset), await on('cpu', randomNormal, offset)];
+    const different = [...own.keys()].filter((i) => own[i] !== host[i]);
+    expect(different.length).toBeLessThan(5);
+    for (const i of different) expect(Math.abs(own[i]! / host[i]! - 1)).toBeLessThan(2 ** -23);
+  });
+
+  it('are the same bits by any number of threads', async () => {
+    const results: Float32Array[] = [];
+    for (const threads of [1, 2, 3]) {
+      await useBackend('scmoe', { threads });
+      results.push(randomNormal([50_001], options).dataSync<'float32'>());
+    }
+    const [one, ...more] = results;
+    for (const other of more) expect(other).toEqual(one);
+    await useBackend('scmoe', { threads: 1 });
   });
 });

@@ -6,12 +6,11 @@ import {
   expectWholeNumber,
   ScmoeError,
 } from '@scmoe/errors';
-import { withStaticShapes } from '@scmoe/tensor';
+import { flatten, withStaticShapes, type Flattened } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { TensorFlowBackend } from '../backend/TensorFlowBackend.js';
 import { CompiledForm } from './CompiledForm.js';
-import { flatten, type Flattened } from './containers.js';
 import { keepingVariables } from './keepingVariables.js';
 import { recordStep } from './recordStep.js';
 import { expectArgumentsAlive, resultsOf } from './results.js';
@@ -101,7 +100,7 @@ class StepCompiler {
     if (tf.engine().state.gradientDepth > 0) {
       throw new ScmoeError('compileStep: a compiled step was called while a gradient is taken: none flows through it');
     }
-    const flat = flatten(args, 'args');
+    const flat = flatten(args, 'args', 'compileStep');
     const tensors = flat.leaves.map(({ path, value }) => {
       if (typeof value === 'number') return tf.scalar(value, 'float32');
       if (value.isDisposed)

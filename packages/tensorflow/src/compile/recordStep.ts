@@ -1,11 +1,10 @@
 import { ScmoeError } from '@scmoe/errors';
-import { withStaticShapes } from '@scmoe/tensor';
+import { withStaticShapes, type Flattened } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { firstVariableId, Recorder } from '../recording/Recorder.js';
 import type { RecordedInput, Recording } from '../recording/Recording.js';
 import type { DataType } from '../binding/dataTypes.js';
-import type { Flattened } from './containers.js';
 import { asTensor } from './currentBackend.js';
 import { allVariables, restore } from './keepingVariables.js';
 import { expectArgumentsAlive, resultsOf, type Results } from './results.js';

@@ -1,7 +1,6 @@
 import { ArgumentError, ScmoeError } from '@scmoe/errors';
+import { flatten, type Flattened } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
-
-import { flatten, type Flattened } from './containers.js';
 
 /** Tensors of a step's result, and how they are put together. */
 export interface Results extends Pick<Flattened, 'rebuild' | 'form'> {
@@ -18,7 +17,7 @@ export function resultsOf(result: unknown): Results {
     result.catch(() => undefined); // this is the error to tell
     throw new ArgumentError('compileStep: the step returns a promise: expected a function that is not async');
   }
-  const { leaves, ...rest } = flatten(result, 'the result');
+  const { leaves, ...rest } = flatten(result, 'the result', 'compileStep');
   if (leaves.length === 0) {
     throw new ArgumentError(
       'compileStep: the step: expected to return a tensor, or an array or object of tensors, got none',

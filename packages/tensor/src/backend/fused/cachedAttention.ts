@@ -16,6 +16,7 @@ interface QkvInputs {
   q: tf.TensorInfo; // (1, T, H * D)
   k: tf.TensorInfo; // (1, T, Hkv * D)
   v?: tf.TensorInfo;
+  sinks?: tf.TensorInfo; // (H)
 }
 
 interface RowInputs {
@@ -26,9 +27,24 @@ interface RowInputs {
 /** Causal attention over what the cache holds, whose last `queries` keys are those of the queries. */
 const plain = { batch: 1, causal: true, rope: 'none', theta: 1 } as const;
 
+/**
+ * Takes the share of each head's sink away from out (T, H * D): with a score more in its softmax a row is what it is without,
+ * times 1 / (1 + e^(sink - logsumexp)). logsumexp (H, T), sinks (H).
+ */
+function shareWithSinks(out: Float32Array, logsumexp: Float32Array, sinks: Float32Array, size: number): void {
+  const heads = sinks.length;
+  const tokens = logsumexp.length / heads;
+  for (let token = 0, i = 0; token < tokens; token++) {
+    for (let head = 0; head < heads; head++) {
+      const share = 1 / (1 + Math.exp(sinks[head]! - logsumexp[head * tokens + token]!));
+      for (const end = i + size; i < end; i++) out[i]! *= share;
+    }
+  }
+}
+
 export const cachedAttentionKernels: tf.KernelConfig[] = [
-  kernel<QkvInputs, CachedAttentionAttributes>(cachedAttentionKernel, (backend, { q, k, v }, attributes) => {
-    const { parts, numHeads: heads, numKvHeads: kvHeads, scale, rope } = attributes;
+  kernel<QkvInputs, CachedAttentionAttributes>(cachedAttentionKernel, (backend, { q, k, v, sinks }, attributes) => {
+    const { parts, numHeads: heads, numKvHeads: kvHeads, scale, rope, window = Infinity } = attributes;
     const [, tokens, width] = q.shape as [number, number, number];
     const [size, kvWidth] = [width / heads, k.shape[2]!];
     const out = backend.output(q.shape);
@@ -36,6 +52,7 @@ export const cachedAttentionKernels: tf.KernelConfig[] = [
     const turned = rope && backend.output(q.shape);
     const [queries, results, sums] = [backend.floats(turned ?? q), backend.floats(out), backend.floats(logsumexp)];
     const [given, keys, values] = [backend.floats(q), backend.floats(k), v && backend.floats(v)];
+    const sinkScores = sinks && backend.floats(sinks);
     const { attention } = loadAddon();
     // The caches, how long they are and where they lie are others for each token.
     backend.live(() => {
@@ -55,20 +72,24 @@ export const cachedAttentionKernels: tf.KernelConfig[] = [
         else room.set(newKeys);
         if (values) rowsOf(cache.values!, at, at + count).set(values.subarray(first * kvWidth, end * kvWidth));
         cache.wrote(count);
+        const firstKey = Math.max(0, cache.length - window);
+        const partOut = results.subarray(first * width, end * width);
+        const partSums = sums.subarray(0, heads * count);
         attention({
           ...plain,
           queries: count,
-          keys: cache.length,
+          keys: cache.length - firstKey,
           heads,
           kvHeads,
           size,
           scale,
           q: queries.subarray(first * width, end * width),
-          k: rowsOf(cache.keys!, 0, cache.length),
-          v: rowsOf(cache.values!, 0, cache.length),
-          out: results.subarray(first * width, end * width),
-          logsumexp: sums.subarray(0, heads * count),
+          k: rowsOf(cache.keys!, firstKey, cache.length),
+          v: rowsOf(cache.values!, firstKey, cache.length),
+          out: partOut,
+          logsumexp: partSums,
         });
+        if (sinkScores) shareWithSinks(partOut, partSums, sinkScores, size);
         first = end;
       }
     });

@@ -6,9 +6,11 @@ import { cachedDeltaRuleKernels } from './cachedDeltaRule.js';
 import { dropoutKernels } from './dropout.js';
 import { embeddingKernels } from './embedding.js';
 import { groupedFfnKernels } from './groupedFfn.js';
+import { linearCrossEntropyKernels } from './linearCrossEntropy.js';
 import { linearKernels } from './linear.js';
 import { normKernels } from './norms.js';
 import { optimizerKernels } from './optimizer.js';
+import { randomKernels } from './random.js';
 import { routingKernels } from './routing.js';
 import { splitRowsKernels } from './splitRows.js';
 import { crossEntropyKernels } from './softmaxCrossEntropy.js';
@@ -24,9 +26,11 @@ export const fusedKernels: KernelConfig[] = [
   ...dropoutKernels,
   ...embeddingKernels,
   ...groupedFfnKernels,
+  ...linearCrossEntropyKernels,
   ...linearKernels,
   ...normKernels,
   ...optimizerKernels,
+  ...randomKernels,
   ...routingKernels,
   ...splitRowsKernels,
   ...storeWeightKernels,

@@ -14,6 +14,8 @@ type Inputs = Record<string, tf.TensorInfo>;
  * it is written over, which saves a quarter of the traffic. With a clone about, it goes to fresh memory.
  */
 function renewed(backend: ScmoeBackend, x: tf.TensorInfo): tf.TensorInfo {
+  // By rates that are others at each step.
+  backend.refuseCapture('it updates a variable');
   if (backend.refCount(x.dataId) > 1) return backend.output(x.shape);
   backend.incRef(x.dataId);
   return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };

@@ -3,9 +3,12 @@ import type { KernelConfig } from '@tensorflow/tfjs';
 import { arrangeKernels } from './arrange.js';
 import { batchNormKernels } from './batchNorm.js';
 import { addNKernel, binaryKernels } from './binary.js';
+import { blockKernels } from './blocks.js';
 import { convolutionKernels } from './convolution.js';
+import { einsumKernels } from './einsum.js';
 import { fillKernels } from './fill.js';
 import { gatherKernels } from './gather.js';
+import { imageKernels } from './image.js';
 import { matMulKernels } from './matMul.js';
 import { poolingKernels } from './pooling.js';
 import { argReduceKernels, reduceKernels } from './reduce.js';
@@ -31,4 +34,7 @@ export const standardKernels: KernelConfig[] = [
   ...convolutionKernels,
   ...poolingKernels,
   ...batchNormKernels,
+  ...imageKernels,
+  ...blockKernels,
+  ...einsumKernels,
 ];

@@ -24,6 +24,21 @@ const otherWords: Record<string, (call: Call) => Call> = {
       : call;
   },
   StridedSlice: (call) => (call.attributes['shrinkAxisMask'] === 0 ? call : { ...call, run: sliceThenDrop }),
+  // Its values are right, and height and width of its shape exchanged.
+  ResizeBilinearGrad: (call) => {
+    const { shape } = call.operands['images']!;
+    return shape.length !== 4
+      ? call
+      : { ...call, run: (tensors, given) => tf.reshape(call.run(tensors, given) as tf.Tensor, shape) };
+  },
+  // It looks for the gradient of each picture after the first where that picture is in `images`, which has another size.
+  ResizeNearestNeighborGrad: (call) => {
+    const operands = [call.operands['images']!, call.operands['dy']!];
+    // What is odd is that kernel's on our backend, too.
+    const isOdd = operands.some(({ shape, dtype }) => dtype !== 'float32' || shape.length !== 4 || shape.includes(0));
+    const [counts, channels] = [0, 3].map((axis) => new Set(operands.map(({ shape }) => shape[axis])));
+    return isOdd || counts!.size > 1 || channels!.size > 1 ? call : { ...call, run: pictureByPicture(call.run) };
+  },
   // What is not to be sorted may be: ours always is.
   TopK: (call) => ({ ...call, attributes: { ...call.attributes, sorted: true } }),
   // It takes matrix i modulo how many there are, whatever the shapes say: right for one matrix, or for none that repeats.
@@ -49,6 +64,13 @@ otherWords['tf.stridedSlice'] = otherWords['StridedSlice']!;
 /** What `cpu` is asked, for what our backend is asked by `call`. */
 export function referenceOf(call: Call): Call {
   return otherWords[call.name]?.(call) ?? call;
+}
+
+function pictureByPicture(run: Call['run']): Call['run'] {
+  return (tensors, given) => {
+    const [images, dy] = [tensors['images']!, tensors['dy']!].map((all) => tf.split(all, all.shape[0]));
+    return tf.concat(images!.map((picture, i) => run({ images: picture, dy: dy![i]! }, given) as tf.Tensor));
+  };
 }
 
 /** Beside steps of more than one it reads as if a dropped dimension had been the last one: dropped by a reshape. */

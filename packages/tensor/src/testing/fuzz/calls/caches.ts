@@ -17,11 +17,10 @@ interface Attributes {
   passes: [number[], number[]];
 }
 
-function drawSequences(draw: Draw): { operands: Operands; attributes: Attributes } {
+function drawSequences(draw: Draw, counts: () => number[]): { operands: Operands; attributes: Attributes } {
   const numKvHeads = draw.int(1, 2);
   const numHeads = numKvHeads * draw.int(1, 3);
   const size = 2 * draw.int(1, 5);
-  const counts = () => draw.list(2, () => draw.pick([1, 1, 2, 5, 40]));
   const passes: [number[], number[]] = [counts(), counts()];
   const tokens = passes.flat().reduce((sum, count) => sum + count, 0);
   const rope: Rope | undefined = draw.pick([
@@ -38,7 +37,7 @@ function drawSequences(draw: Draw): { operands: Operands; attributes: Attributes
 }
 
 /** Two sequences that two passes continue: the second one finds what the first has left in their caches. */
-function twoPasses({ q, k, v }: Record<string, tf.Tensor>, { passes, ...options }: Attributes): tf.Tensor[] {
+function twoPasses({ q, k, v, sinks }: Record<string, tf.Tensor>, { passes, ...options }: Attributes): tf.Tensor[] {
   const caches = [new KeyValueCache(), new KeyValueCache()];
   try {
     let first = 0;
@@ -46,7 +45,7 @@ function twoPasses({ q, k, v }: Record<string, tf.Tensor>, { passes, ...options 
       const count = counts.reduce((sum, each) => sum + each, 0);
       const rows = (x: tf.Tensor) => tf.slice(x, [0, first, 0], [1, count, x.shape[2]!]) as tf.Tensor3D;
       const parts = counts.map((each, i) => ({ cache: caches[i]!, count: each }));
-      const out = cachedAttention(rows(q!), rows(k!), rows(v!), parts, options);
+      const out = cachedAttention(rows(q!), rows(k!), rows(v!), parts, { ...options, sinks });
       first += count;
       return out;
     });
@@ -103,16 +102,20 @@ function twoRecurrentPasses(
 
 /** Functions that no gradient goes through: attention and delta rule with caches, and the rotation of rows. */
 export const cacheCalls: Generator[] = [
-  ...['ScmoeCachedAttention', 'ScmoeWriteRows'].map((kernel) => ({
+  // Of several tokens in a window, rows are written one by one; of one token in a window they are the kernel's.
+  ...[
+    { kernel: 'ScmoeCachedAttention', counts: [1, 1, 2, 5, 40], hasWindow: false },
+    { kernel: 'ScmoeCachedAttention', counts: [1], hasWindow: true },
+    { kernel: 'ScmoeWriteRows', counts: [2, 5, 40], hasWindow: true },
+  ].map(({ kernel, counts, hasWindow }) => ({
     kernel,
     draw: (draw: Draw) => {
-      const { operands, attributes } = drawSequences(draw);
-      // The kernel of attention has no windows: rows are written one by one there.
-      const window = kernel === 'ScmoeWriteRows' ? draw.int(1, 6) : undefined;
+      const { operands, attributes } = drawSequences(draw, () => draw.list(2, () => draw.pick(counts)));
+      const sinks = draw.pick([undefined, draw.floats([attributes.numHeads])]);
       return {
         name: 'cachedAttention',
-        operands,
-        attributes: { ...attributes, ...(window !== undefined && { window }) },
+        operands: { ...operands, ...(sinks && { sinks }) },
+        attributes: { ...attributes, ...(hasWindow && { window: draw.int(1, 6) }) },
         isOurs: true,
         run: (tensors: Record<string, tf.Tensor>, given: object) => twoPasses(tensors, given as Attributes),
       };

@@ -9,6 +9,7 @@ import { encode } from '../../../ops/encode.js';
 import { groupedFfn } from '../../../ops/groupedFfn.js';
 import { layerNorm } from '../../../ops/layerNorm.js';
 import { linear } from '../../../ops/linear.js';
+import { linearCrossEntropy } from '../../../ops/linearCrossEntropy.js';
 import { rmsNorm } from '../../../ops/rmsNorm.js';
 import { route, type RouteOptions } from '../../../ops/route.js';
 import { softmaxCrossEntropy } from '../../../ops/softmaxCrossEntropy.js';
@@ -18,7 +19,9 @@ import { weightFormats, type WeightFormat } from '../../../weights/roundToFormat
 import { toWeightFormat } from '../../../weights/toWeightFormat.js';
 import { AdamW } from '../../../optim/adamW.js';
 import { globalNorm } from '../../../optim/globalNorm.js';
+import { randomNormal, randomUniform, type RandomOptions } from '../../../random/randomTensors.js';
 import type { Attributes, Call, Generator, Operands } from '../Call.js';
+import type { Draw } from '../Draw.js';
 import { activations, drawAttention, drawChoices, drawExperts, drawSlots, width } from './fusedArguments.js';
 
 type Tensors = Record<string, tf.Tensor>;
@@ -50,6 +53,12 @@ function differentiated(name: string, operands: Operands, attributes: Attributes
 /** One of our functions, whose results have no gradient. */
 function plain(name: string, operands: Operands, attributes: Attributes, op: Op): Call {
   return { name, operands, attributes, isOurs: true, run: (tensors, given) => op(tensors, given as never) };
+}
+
+type RandomPart = RandomOptions & { shape: number[] };
+
+function drawRandomPart(draw: Draw): Attributes {
+  return { shape: draw.shape(), seed: draw.int(0, 99), stream: draw.int(0, 9), offset: draw.int(0, 9) };
 }
 
 /** Our functions, each of which reaches the kernel of its name and that of its gradient. */
@@ -170,6 +179,27 @@ export const fusedOpCalls: Generator[] = [
     },
   },
   {
+    kernel: 'ScmoeLinearCrossEntropy',
+    draw: (draw) => {
+      const [rows, dIn, classes] = [draw.int(1, 7), draw.int(1, 9), draw.int(2, 40)];
+      const transposeWeight = draw.chance(0.5);
+      const operands = {
+        x: draw.floats([rows, dIn]),
+        weight: draw.floats(transposeWeight ? [classes, dIn] : [dIn, classes]),
+        targets: draw.ints([rows], 0, classes - 1),
+        bias: draw.chance(0.5) ? draw.floats([classes]) : undefined,
+      };
+      const attributes = { transposeWeight, ignoreIndex: draw.pick([-100, 0]), labelSmoothing: draw.pick([0, 0.1]) };
+      return differentiated(
+        'linearCrossEntropy',
+        operands,
+        attributes,
+        ({ x, weight, targets, bias }, options: object) =>
+          linearCrossEntropy(x!, weight!, targets!, { ...options, ...(bias && { bias }) }),
+      );
+    },
+  },
+  {
     kernel: 'ScmoeDropout',
     draw: (draw) =>
       differentiated(
@@ -178,6 +208,18 @@ export const fusedOpCalls: Generator[] = [
         { rate: draw.pick([0, 0.3, 0.9]), seed: draw.int(0, 99), stream: draw.int(0, 9) },
         ({ x }, options) => dropout(x!, options),
       ),
+  },
+  {
+    kernel: 'ScmoeRandomUniform',
+    draw: (draw) =>
+      plain('randomUniform', {}, drawRandomPart(draw), (_, { shape, ...part }: RandomPart) =>
+        randomUniform(shape, part),
+      ),
+  },
+  {
+    kernel: 'ScmoeRandomNormal',
+    draw: (draw) =>
+      plain('randomNormal', {}, drawRandomPart(draw), (_, { shape, ...part }: RandomPart) => randomNormal(shape, part)),
   },
   {
     kernel: 'ScmoeRoute',

@@ -53,6 +53,9 @@ export const productCalls: Generator[] = [
         ['kij,kj->ki', [k, i, j], [k, j]],
         ['ij->ji', [i, j]],
         ['i,i->', [i], [i]],
+        ['kij,jk->ki', [k, i, j], [j, k]],
+        ['i,j->ji', [i], [j]],
+        ['ikj,jk->ij', [i, k, j], [j, k]],
       ] as [string, ...number[][]][]);
       return listKernelCall(
         'Einsum',

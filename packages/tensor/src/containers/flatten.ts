@@ -20,11 +20,12 @@ export interface Flattened {
  * Takes a container apart: arrays and plain objects of tensors, numbers, texts, booleans, null and undefined.
  *
  * @param path the container's name in errors
+ * @param caller the name of the function that errors are of
  * @throws ArgumentError for anything else, saying where
  */
-export function flatten(container: unknown, path: string): Flattened {
+export function flatten(container: unknown, path: string, caller: string): Flattened {
   const leaves: Leaf[] = [];
-  const skeleton = visit(container, path, leaves);
+  const skeleton = visit(container, { path, caller }, leaves);
   return { leaves, form: JSON.stringify(skeleton), rebuild: (tensors) => rebuilt(skeleton, tensors) };
 }
 
@@ -35,25 +36,31 @@ type Skeleton =
   | { constant: string | boolean | null }
   | { nothing: true };
 
-function visit(value: unknown, path: string, leaves: Leaf[]): Skeleton {
+interface Place {
+  path: string;
+  caller: string;
+}
+
+function visit(value: unknown, { path, caller }: Place, leaves: Leaf[]): Skeleton {
   if (value instanceof tf.Tensor || typeof value === 'number') {
     leaves.push({ path, value });
     return { leaf: leaves.length - 1 };
   }
   if (value === undefined) return { nothing: true };
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return { constant: value };
-  if (Array.isArray(value)) return { items: value.map((item, i) => visit(item, `${path}[${i}]`, leaves)) };
+  if (Array.isArray(value))
+    return { items: value.map((item, i) => visit(item, { path: `${path}[${i}]`, caller }, leaves)) };
   const prototype: unknown = typeof value === 'object' ? Object.getPrototypeOf(value) : undefined;
   if (prototype === Object.prototype || prototype === null) {
     const entries = Object.entries(value).map(([key, item]): [string, Skeleton] => [
       key,
-      visit(item, `${path}.${key}`, leaves),
+      visit(item, { path: `${path}.${key}`, caller }, leaves),
     ]);
     return { entries };
   }
   const what = typeof value === 'object' ? `an object of class ${value.constructor.name}` : `a ${typeof value}`;
   throw new ArgumentError(
-    `compileStep: ${path}: expected tensors, numbers, texts, booleans, or arrays and plain objects of them, got ${what}`,
+    `${caller}: ${path}: expected tensors, numbers, texts, booleans, or arrays and plain objects of them, got ${what}`,
   );
 }
 

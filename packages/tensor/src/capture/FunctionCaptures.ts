@@ -1,0 +1,149 @@
+import { ArgumentError } from '@scmoe/errors';
+import * as tf from '@tensorflow/tfjs';
+
+import type { NumericArray, ScmoeBackend } from '../backend/ScmoeBackend.js';
+import { flatten, type Flattened, type Leaf } from '../containers/flatten.js';
+import type { CapturedKernels } from './CapturedKernels.js';
+import { canCapture, captureKernels } from './captureKernels.js';
+
+/** A capture for one form of arguments, and how its results are put together. */
+interface Capture {
+  kernels: CapturedKernels;
+  rebuild: Flattened['rebuild'];
+  /** Whether it has given what the function gives. */
+  isProven: boolean;
+}
+
+/** What a function gives: its tensors, and how they are put together. */
+type Results = Flattened & { tensors: tf.Tensor[] };
+
+/** A function's captures, by the forms of its arguments. */
+export class FunctionCaptures {
+  /** The one used last is the last. */
+  private readonly captures = new Map<string, Capture>();
+  private refusal: string | undefined;
+
+  constructor(
+    private readonly compute: (...args: never[]) => unknown,
+    private readonly limits: { cacheSize: number; maxBytes: number },
+  ) {}
+
+  /** Why the function runs as it stands, where it does. */
+  get problem(): string | undefined {
+    return this.refusal;
+  }
+
+  /** Calls the function. Within a tidy. @returns its result, of tensors of its own */
+  call(args: unknown[]): unknown {
+    const flat = flatten(args, 'args', 'captureFunction');
+    const tensors = flat.leaves.map(({ value }) => (typeof value === 'number' ? tf.scalar(value) : value));
+    const isOnTape = tf.engine().state.gradientDepth > 0;
+    if (this.refusal !== undefined || isOnTape || !canCapture() || !tensors.every(isNumeric))
+      return resultOf(this.run(flat, tensors));
+
+    const key = `${flat.form} ${tensors.map(({ dtype, shape }) => `${dtype}[${shape.join(',')}]`).join(' ')}`;
+    const capture = this.captures.get(key);
+    this.captures.delete(key);
+    if (!capture?.kernels.isCurrent) {
+      capture?.kernels.dispose();
+      return this.capture(key, flat, tensors);
+    }
+    this.captures.set(key, capture);
+    if (!capture.isProven) return this.prove(capture, flat, tensors);
+    return capture.rebuild(capture.kernels.replay(tensors.map(valuesOf)));
+  }
+
+  /** Frees the captures. */
+  dispose(): void {
+    for (const { kernels } of this.captures.values()) kernels.dispose();
+    this.captures.clear();
+  }
+
+  private run(args: Flattened, tensors: readonly tf.Tensor[]): Results {
+    const result = flatten(this.compute(...(args.rebuild(tensors) as never[])), 'the result', 'captureFunction');
+    const isOthers = (tensor: tf.Tensor) => tensors.includes(tensor) || tensor instanceof tf.Variable;
+    // An argument or a variable that is a result as well stays its owner's.
+    const own = result.leaves.map(expectTensor).map((tensor) => (isOthers(tensor) ? tensor.clone() : tensor));
+    return { ...result, tensors: own };
+  }
+
+  private capture(key: string, args: Flattened, tensors: readonly tf.Tensor[]): unknown {
+    let results: Results | undefined;
+    const values = tensors.map(valuesOf); // before: what a step reads while it is captured has to stay
+    const { outputs, captured, problem } = captureKernels(({ input }) => {
+      const own = tensors.map(({ shape }, i) => input(values[i] as Float32Array, shape));
+      results = this.run(args, own);
+      return results.tensors;
+    });
+    if (!captured) this.refuse(problem);
+    else if (captured.numBytes > this.limits.maxBytes) {
+      captured.dispose();
+      this.refuse(`its tensors take ${captured.numBytes} bytes, more than the ${this.limits.maxBytes} of maxBytes`);
+    } else {
+      this.keep(key, { kernels: captured, rebuild: results!.rebuild, isProven: false });
+      // The next replay writes over them.
+      return results!.rebuild(outputs.map(copyOf));
+    }
+    return results!.rebuild(outputs);
+  }
+
+  /** Makes the call both ways: results are those of the function as it stands. */
+  private prove(capture: Capture, args: Flattened, tensors: readonly tf.Tensor[]): unknown {
+    const replayed = capture.kernels.replay(tensors.map(valuesOf));
+    const again = replayed.map((tensor) => tensor.dataSync());
+    tf.dispose(replayed);
+    const results = this.run(args, tensors);
+    const isSame = (tensor: tf.Tensor, i: number) => areSameBits(tensor.dataSync(), again[i]!);
+    capture.isProven = results.tensors.length === again.length && results.tensors.every(isSame);
+    if (!capture.isProven) this.refuse('its results are others when it is made of its kernels alone');
+    return resultOf(results);
+  }
+
+  private keep(key: string, capture: Capture): void {
+    this.captures.set(key, capture);
+    const [oldest] = this.captures;
+    if (this.captures.size <= this.limits.cacheSize) return;
+    oldest![1].kernels.dispose();
+    this.captures.delete(oldest![0]);
+  }
+
+  private refuse(problem: string): void {
+    this.refusal = problem;
+    this.dispose();
+  }
+}
+
+function resultOf({ rebuild, tensors }: Results): unknown {
+  return rebuild(tensors);
+}
+
+function expectTensor({ path, value }: Leaf): tf.Tensor {
+  if (value instanceof tf.Tensor) return value;
+  throw new ArgumentError(
+    `captureFunction: ${path}: expected a tensor, got the number ${value}, which would be the same after every call`,
+  );
+}
+
+function isNumeric({ dtype }: tf.Tensor): boolean {
+  return dtype === 'float32' || dtype === 'int32';
+}
+
+/** The elements where they are, if they are on the backend already. */
+function valuesOf(tensor: tf.Tensor): NumericArray {
+  const backend = tf.backend() as ScmoeBackend;
+  const isThere = backend.data.has(tensor.dataId) && ArrayBuffer.isView(backend.data.get(tensor.dataId).values);
+  return isThere ? backend.values(tensor) : tensor.dataSync<'float32' | 'int32'>();
+}
+
+/** The same numbers in memory that is not a capture's. */
+function copyOf(tensor: tf.Tensor): tf.Tensor {
+  const copy = tf.tensor(valuesOf(tensor), tensor.shape, tensor.dtype);
+  tensor.dispose();
+  return copy;
+}
+
+function areSameBits(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
+  return true;
+}
