@@ -18,12 +18,12 @@ import type { ExpertShard } from './expertShard.js';
 import { expectExpertChunks } from './expertParts.js';
 import type { ExpertSource } from './ExpertSource.js';
 import { LocalDispatcher } from './LocalDispatcher.js';
-import { gateOfSlice, operatorsOfSlice, tokenSlices } from './sliceOperators.js';
+import { gateOfSlice, operatorsOfSlice, tokenSlices, type SliceValues } from './sliceOperators.js';
 import type { RouteAhead } from './RouteAhead.js';
 import { expertOperators, gate, gateCost, routedSpecs, type MoeValues } from './moeOperators.js';
 
 /** What the operators of an expert sublayer read and write, by name. */
-export interface SublayerValues extends MoeValues {
+export interface SublayerValues extends SliceValues {
   /** The current activation, normalised: what shared expert and mix read. */
   u: tf.Tensor;
   /** Output of the shared expert, and the coefficients of shared and routed (absent for `add`). */
@@ -35,9 +35,6 @@ export interface SublayerValues extends MoeValues {
   currentComputed: MoeValues['computed'];
   currentReturned: MoeValues['returned'];
   currentRouted: MoeValues['routed'];
-  /** The tokens that this rank of a tensor-parallel group hands over, (T', d), and their routing. */
-  ownTokens: MoeValues['s'];
-  ownRouting: MoeValues['routing'];
 }
 
 /** What a pass through the experts depends on besides parameters and configuration. */
@@ -119,7 +116,7 @@ export function moeSublayer<Values extends SublayerValues>(
   if (source && expertChunks > 1)
     throw new ArgumentError(`expertChunks: expected 1 for experts that are no parameters, got ${expertChunks}`);
   expectExpertChunks(expertChunks, config.numExperts, dispatcher.numRanks);
-  const slices = tokenSlices(config, dispatcher, context);
+  const slices = tokenSlices(config, dispatcher, context.tensor);
   const gateOfTap = computation({
     kind: 'gate',
     inputs: [tap as 'u'],

@@ -128,7 +128,8 @@ describeRanks('layers in slices on 4 ranks', () => {
 });
 
 describe('a layer that can not be cut into slices', () => {
-  const config = { dModel: 12, numHeads: 6, numKvHeads: 2, ffnHidden: 18, expertHidden: 10, numExperts: 4 };
+  const sizes = { dModel: 12, numHeads: 6, numKvHeads: 2, ffnHidden: 18, expertHidden: 10, numExperts: 4 };
+  const config = { kind: 'dense', ...sizes };
   const three = { seed: 1, tensor: { rank: 0, size: 3 } };
   it.each([
     [
@@ -140,7 +141,7 @@ describe('a layer that can not be cut into slices', () => {
     [{ ...config, numKvHeads: 6, kind: 'shared', sharedHidden: 8 }, 'sharedHidden: expected a number that the 3 ranks'],
     [{ ...config, numKvHeads: 6, qkNorm: 'whole' }, 'qkNorm: expected a norm of each head on the 3 ranks'],
   ] as [PairConfig, string][])('is refused by its option: %#', (pair, message) => {
-    expect(() => initializePair({ kind: 'dense', ...pair }, three)).toThrow(message);
+    expect(() => initializePair(pair, three)).toThrow(message);
   });
 
   it('is refused by its experts: as few as ranks, or of another width', () => {
