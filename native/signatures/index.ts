@@ -6,5 +6,5 @@ export { requireFrom } from './requireFrom.js';
 export { resolveInstalled } from './resolveInstalled.js';
 export { callByName, type Addon } from './callByName.js';
 export type { CommFunctions, GlooFunctions, NcclFunctions } from './comm/index.js';
-export type { TensorFunctions } from './tensor/index.js';
+export { tensorSignatures, type TensorFunctions } from './tensor/index.js';
 export type { TensorFlowFunctions } from './tensorflow/index.js';

@@ -1,6 +1,6 @@
 // Runs TF.js's own conformance suite (@tensorflow/tfjs-core/dist/tests) against the built @scmoe/tensor, or @scmoe/tensorflow.
-// Usage: node run.mjs [--backend scmoe|tensorflow] [--filter <text in the spec's name>]. Fails on any failed spec, and when specs
-// went missing.
+// Usage: node run.mjs [--backend scmoe|tensorflow] [--filter <text in the spec's name>]. Fails on any failed spec but those of
+// knownFailures.mjs, on one of these that passes, and when specs went missing.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -9,6 +9,8 @@ import { parseArgs } from 'node:util';
 
 import esbuild from 'esbuild';
 import Jasmine from 'jasmine';
+
+import { knownFailures } from './knownFailures.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const require = createRequire(import.meta.url);
@@ -45,6 +47,8 @@ await esbuild.build({
 });
 
 const counts = { passed: 0, failed: 0, pending: 0, excluded: 0 };
+const known = new Map(Object.entries(knownFailures[backendName]));
+const failedAsKnown = [];
 const failures = [];
 const jasmine = new Jasmine({ projectBaseDir: here });
 jasmine.exitOnCompletion = false;
@@ -54,11 +58,25 @@ jasmine.clearReporters();
 jasmine.addReporter({
   specDone(spec) {
     counts[spec.status]++;
+    const name = spec.fullName.replace(` test-${backendName} {}`, '');
+    const cause = known.get(name);
+    if (spec.status === 'passed' && cause !== undefined) {
+      complain(`${spec.fullName} passes, and is among the known failures: take it out of knownFailures.mjs`);
+    }
     if (spec.status !== 'failed') return;
-    const failure = [spec.fullName, ...spec.failedExpectations.map(({ message, stack }) => `  ${stack || message}`)];
+    if (cause !== undefined) {
+      failedAsKnown.push(`known failure: ${name}: ${cause}`);
+      return;
+    }
+    const failure = [
+      spec.fullName,
+      ...spec.failedExpectations.map(({ message, stack }) => `  ${message}\n${stack ?? ''}`),
+    ];
     console.error(`FAILED ${failure.join('\n')}`);
     failures.push(failure.join('\n'));
   },
+  suiteDone: reportErrors,
+  jasmineDone: reportErrors,
 });
 
 require(suite);
@@ -68,17 +86,24 @@ const ran = counts.passed + counts.failed;
 const missing = options.filter === undefined && ran < fewestSpecs;
 if (missing) complain(`only ${ran} specs ran, expected at least ${fewestSpecs}`);
 if (overallStatus === 'incomplete') complain(`the suite did not complete: ${incompleteReason}`);
+for (const line of failedAsKnown) console.log(line);
 console.log(
-  `conformance of ${backendName}: ${counts.passed} passed, ${counts.failed} failed, ${counts.pending + counts.excluded} skipped`,
+  `conformance of ${backendName}: ${counts.passed} passed, ${counts.failed} failed (${failedAsKnown.length} of them known), ` +
+    `${counts.pending + counts.excluded} skipped`,
 );
-const passed = overallStatus === 'passed' && !missing;
+const passed = overallStatus !== 'incomplete' && failures.length === 0;
 leaveCounts({
   passed: counts.passed,
-  failed: counts.failed || (passed ? 0 : 1),
+  failed: counts.failed - failedAsKnown.length || (passed ? 0 : 1),
   skipped: counts.pending + counts.excluded,
   failures,
 });
 process.exit(passed ? 0 : 1);
+
+/** Errors outside of specs. */
+function reportErrors({ failedExpectations = [] }) {
+  for (const { message, stack } of failedExpectations) complain(`${message}\n${stack ?? ''}`);
+}
 
 function complain(problem) {
   console.error(problem);

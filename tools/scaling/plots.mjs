@@ -1,4 +1,4 @@
-// Draws the plots of docs/scaling.md and docs/experts.md: npx nx run @scmoe/scaling:plots
+// Draws the plots of docs/scaling.md, docs/experts.md and docs/measurements/overlap.md: npx nx run @scmoe/scaling:plots
 import { mkdirSync, writeFileSync } from 'node:fs';
 
 import { View, parse } from 'vega';
@@ -7,6 +7,7 @@ import { compile } from 'vega-lite';
 import { predictedTimelines } from './predictedTimelines.mjs';
 import { balancePlot } from './balancePlot.mjs';
 import { expertStorePlot } from './expertStorePlot.mjs';
+import { headlinePlot } from './headlinePlot.mjs';
 import { ranksPlot } from './ranksPlot.mjs';
 import { sharePlot } from './sharePlot.mjs';
 
@@ -17,6 +18,7 @@ for (const [name, specification] of Object.entries({
   'scaling/ranks': ranksPlot(),
   'experts/balance': balancePlot(),
   'experts/store': expertStorePlot(),
+  'overlap/headline': headlinePlot(),
 })) {
   if (specification === undefined) continue;
   const { spec } = compile(specification);

@@ -13,6 +13,7 @@ export type {
   ReduceOptions,
   Reduction,
 } from './communicator/Communicator.js';
+export { dryCommunicator } from './communicator/dryCommunicator.js';
 export {
   closeRanks,
   factorRank,

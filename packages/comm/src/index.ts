@@ -11,6 +11,7 @@ export type {
   ReduceOptions,
   Reduction,
 } from './communicator/Communicator.js';
+export { dryCommunicator } from './communicator/dryCommunicator.js';
 export {
   closeRanks,
   factorRank,

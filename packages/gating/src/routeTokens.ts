@@ -8,6 +8,7 @@ import { routerSpecs } from './config/routerSpecs.js';
 import { balancedChoice, chooseExperts, everyExpert } from './router/chooseExperts.js';
 import { routerLogits } from './router/routerLogits.js';
 import { replayedChoice, type RoutingTrace } from './router/RoutingTrace.js';
+import { sparseMix } from './router/sparseMixer.js';
 import type { Routing } from './Routing.js';
 
 /** What is not the router's own, but of this call. */
@@ -93,10 +94,21 @@ function chosenByTokens(
   context: RouteContext,
   slots: Slots,
 ): Route {
+  if (router.sparseMixer !== undefined) return mixedSparsely(logits, router, context, slots);
   const bias = router.correctionBias ? parameters['correctionBias'] : undefined;
   const experts = choiceOf(logits, router, context, bias);
   const { mask } = context;
   return route(logits, { ...router, ...slots, mask, experts, correctionBias: experts ? undefined : bias });
+}
+
+/** Choice and weights of SparseMixer; scores, which losses read, are the softmax over all experts. */
+function mixedSparsely(logits: tf.Tensor2D, router: ResolvedRouter, context: RouteContext, slots: Slots): Route {
+  const { mask, replay } = context;
+  const given = replay && replayedChoice(replay, logits.shape[0], router);
+  const { experts, weights } = sparseMix(logits, router, context, given);
+  const result = route(logits, { ...router, ...slots, mask, experts, correctionBias: undefined });
+  const scaled: tf.Tensor2D = router.routedScalingFactor === 1 ? weights : tf.mul(weights, router.routedScalingFactor);
+  return { ...result, weights: mask ? tf.where(tf.expandDims(mask, 1), scaled, 0) : scaled };
 }
 
 /** The choice where it is not just the k largest of score + bias, which the kernel makes itself. */
@@ -174,6 +186,7 @@ function check(
     throw new ArgumentError(
       `excluded: expected int32 (${tokens.shape[0]}, 1), got ${excluded.dtype} ${shape(excluded)}`,
     );
+  if (router.sparseMixer !== undefined) throw new ArgumentError('excluded: expected none with sparseMixer');
   if (topK >= numExperts + numZeroExperts)
     throw new ArgumentError(`excluded: expected topK < ${numExperts + numZeroExperts} experts, got ${topK}`);
   if (replay || router.forcedBalance)

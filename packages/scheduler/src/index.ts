@@ -26,6 +26,7 @@ export { CostModel, type CostKey, type CostModelOptions, type Recorded } from '.
 export { median } from './costs/median.js';
 export type { OperatorCosts } from './costs/OperatorCosts.js';
 export { chunkName, halfName, unchunkedName } from './graph/chunkNames.js';
+export { withinMemory, type MemoryUse, type WithinMemory } from './memory/withinMemory.js';
 export { graphOf, operatorNodes, type ValueOperator } from './graph/graphOf.js';
 export { stageGraph, stageKinds, type StageKind } from './graph/stageGraphs.js';
 export { OperatorGraph, type RoutedPath } from './graph/OperatorGraph.js';

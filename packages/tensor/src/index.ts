@@ -13,6 +13,14 @@ export { flatten, type Flattened, type Leaf } from './containers/flatten.js';
 export { backendName } from './backend/kernel.js';
 export { findAddon } from './addon/loadAddon.js';
 export { useBackend, type BackendOptions, type BackendReport, type Precision } from './useBackend/useBackend.js';
+export type { CompiledFunction, CompileFunction } from './useBackend/CompileFunction.js';
+export {
+  canMeasureMemory,
+  freeTensorCache,
+  stepMemory,
+  tensorMemory,
+  type TensorMemory,
+} from './memory/stepMemory.js';
 export { valueAndGrads, type ValueAndGradsOptions } from './autodiff/valueAndGrads.js';
 export { isRunningAgain, memo, recomputed, type Memo, type RecomputedOptions } from './autodiff/recomputed.js';
 export { philox4x32 } from './random/philox.js';

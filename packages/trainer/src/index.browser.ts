@@ -35,11 +35,20 @@ export { madSamples, madTestBatches, madTrainingBatches } from './data/mad/madBa
 export { MacroAccuracy } from './data/mad/MacroAccuracy.js';
 
 export { type Batch, type LossContext, type LossResult, type Trainable, type WholeStep } from './train/Trainable.js';
-export type { Optimizer, OptimizerStepOptions } from './optimizer/Optimizer.js';
+export {
+  type CompilableOptimizer,
+  type CompiledUpdateOptions,
+  isCompilable,
+  type Optimizer,
+  type OptimizerStepOptions,
+} from './optimizer/Optimizer.js';
 export { AveragedOptimizer, averagesIn } from './optimizer/AveragedOptimizer.js';
 export { DivergedError, type Divergence, divergenceCure, divergenceText } from './train/Divergence.js';
 export { type StepRecord, train, type TrainOptions } from './train/train.js';
-export { accumulateGradients, type Gradients } from './train/accumulateGradients.js';
+export { accumulateGradients } from './train/accumulateGradients.js';
+export type { GradientOptions, Gradients, MicroBatchGradients, OnFinal } from './train/gradientsOf.js';
+export { eagerExecution, type StepExecution } from './train/StepExecution.js';
+export { compiledExecution } from './train/compiledExecution.js';
 export { evaluate, type EvaluationResult } from './train/evaluate.js';
 export { closeRankGroups, createRankGroups, type ParameterPlacement, type RankGroups } from './parallel/RankGroups.js';
 

@@ -1,6 +1,6 @@
 """One rank of the overlap benchmark's model in PyTorch: experts shared out over ranks, Gloo, asynchronous all-to-all.
 
-Answers the questions `time` of src/suites/overlap/protocol.ts for the layers `top2` and `pos2` of the whole model. Written
+Answers the questions `time` of src/suites/overlap/protocol.ts for the layers `top2` and `pos2`, of one block pair or of the whole model. Written
 the way a good PyTorch user would: scaled_dot_product_attention, one fused q/k/v product, batched products over the experts
 of a rank, fused AdamW; an exchange is two autograd functions, so that what lies between them overlaps in both passes.
 """
@@ -172,6 +172,18 @@ class Model(nn.Module):
         return self.norm(x) @ self.embedding.weight.t(), auxiliary
 
 
+class Alone(nn.Module):
+    """One pair behind an input that is differentiated as well, but not trained."""
+
+    def __init__(self, c, layer):
+        super().__init__()
+        self.pair = Pair(c, layer)
+        self.x = torch.randn(c["batchSize"], c["sequenceLength"], c["dModel"], requires_grad=True)
+
+    def forward(self, slot):
+        return self.pair(self.x, slot)
+
+
 parser = argparse.ArgumentParser()
 parser.add_argument("--shape", type=json.loads, required=True)
 shape = parser.parse_args().shape
@@ -181,34 +193,42 @@ made = {}
 ids = torch.randint(0, shape["vocabSize"], (shape["batchSize"], shape["sequenceLength"] + 1))
 
 
-def entry(layer):
-    if layer not in made:
-        model = Model(shape, layer)
+def entry(level, layer):
+    if (level, layer) not in made:
+        model = Alone(shape, layer) if level == "pair" else Model(shape, layer)
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
-        made[layer] = model, optimizer
-    return made[layer]
+        made[level, layer] = model, optimizer
+    return made[level, layer]
 
 
-def step(layer, mode, slot):
-    model, optimizer = entry(layer)
+def loss_of(level, model, slot):
+    if level == "pair":
+        y, _ = model(slot)
+        return y.square().mean()
+    logits, auxiliary = model(ids[:, :-1], slot)
+    return F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten()) + 0.01 * auxiliary
+
+
+def step(level, layer, mode, slot):
+    model, optimizer = entry(level, layer)
     if mode == "infer":
         with torch.no_grad():
-            return model(ids[:, :-1], slot)
-    logits, auxiliary = model(ids[:, :-1], slot)
-    loss = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten()) + 0.01 * auxiliary
-    loss.backward()
+            return model(slot) if level == "pair" else model(ids[:, :-1], slot)
+    loss_of(level, model, slot).backward()
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
+    if level == "pair":
+        model.x.grad = None
 
 
 def timed(question):
     global travels
     travels = question["exchange"]
     plan = question["plan"]
-    entry(question["layer"])
+    entry(question["level"], question["layer"])
     dist.barrier()
     begin = time.perf_counter()
-    step(question["layer"], question["mode"], plan and plan["slot"])
+    step(question["level"], question["layer"], question["mode"], plan and plan["slot"])
     return {"seconds": time.perf_counter() - begin}
 
 

@@ -4,10 +4,18 @@ export interface Timed {
   run: () => Promise<number> | number;
 }
 
-/** Runs the contenders in turn, A B A B ..., so that a machine whose speed drifts treats them alike. Seconds by name. */
-export async function alternate(contenders: readonly Timed[], rounds: number): Promise<Map<string, number[]>> {
+/**
+ * Runs the contenders in turn, A B A B ..., so that a machine whose speed drifts treats them alike. Seconds by name.
+ *
+ * @param rounds how many, or whether there is another one after so many
+ */
+export async function alternate(
+  contenders: readonly Timed[],
+  rounds: number | ((done: number) => boolean),
+): Promise<Map<string, number[]>> {
+  const goesOn = typeof rounds === 'number' ? (done: number) => done < rounds : rounds;
   const seconds = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; goesOn(round); round++) {
     for (const { name, run } of contenders) seconds.get(name)!.push(await run());
   }
   return seconds;

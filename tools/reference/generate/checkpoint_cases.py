@@ -31,6 +31,15 @@ LLAMA3 = {
     "high_freq_factor": 4.0,
     "original_max_position_embeddings": 16,
 }
+LONGROPE = {
+    "rope_type": "longrope",
+    "rope_theta": 100.0,
+    "short_factor": [1.0, 1.3, 1.9],
+    "long_factor": [1.5, 2.5, 4.0],
+    "short_mscale": 1.1,
+    "long_mscale": 1.6,
+    "original_max_position_embeddings": 17,
+}
 CASES = {
     "llama": COMMON | {"intermediate_size": 28, "head_dim": 10, "attention_bias": True, "rope_parameters": LLAMA3},
     "mistral": COMMON | {"intermediate_size": 28, "sliding_window": 5},
@@ -78,6 +87,10 @@ CASES = {
     "hunyuan_v1_moe": COMMON
     | {"intermediate_size": 10, "head_dim": 10, "attention_bias": True, "num_experts": 6, "moe_topk": [2, 2]}
     | {"rope_parameters": {"rope_type": "dynamic", "rope_theta": 50.0, "alpha": 20.0, "factor": 1.0}},
+    # Greedy texts of 14 + 8 tokens grow beyond the original length.
+    "phimoe": COMMON
+    | {"intermediate_size": 10, "num_local_experts": 6, "num_experts_per_tok": 2, "router_jitter_noise": 0.25}
+    | {"attention_bias": True, "lm_head_bias": True, "sliding_window": 9, "rope_parameters": LONGROPE},
     "minimax_m2": COMMON
     | {"intermediate_size": 10, "head_dim": 10, "num_local_experts": 6, "num_experts_per_tok": 3}
     | {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.6}},

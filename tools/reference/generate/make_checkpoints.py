@@ -70,7 +70,8 @@ def is_robust(model, ids):
             tensor *= 1 + 1e-4 * torch.randn_like(tensor)
         choices = [choices_of(each, ids) for each in (model, moved)]
     same = all(torch.equal(one, other) for one, other in zip(*choices))
-    return same and torch.equal(*(greedy(each, ids, STEPS, True) for each in (model, moved)))
+    texts = [greedy(each, ids, STEPS, use_cache) for each in (model, moved) for use_cache in (True, False)]
+    return same and all(torch.equal(text, texts[0]) for text in texts)
 
 
 def choices_of(model, ids):
@@ -99,7 +100,9 @@ def write_reference(model, ids, path):
 
 def sort_choices(model, outputs, moe):
     """The chosen experts of each token in descending order of the score that chose them, where transformers leaves the
-    order open."""
+    order open. SparseMixer picks one after the other: that order is its own."""
+    if model.config.model_type == "phimoe":
+        return
     layer = model.get_submodule(f"model.layers.{moe.removeprefix('output.moe')}")
     scores = outputs[f"{moe}.weights"]
     experts = outputs[f"{moe}.experts"]

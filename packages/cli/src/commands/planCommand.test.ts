@@ -47,6 +47,20 @@ describe('scmoe plan', () => {
     expect(plans.find(({ slot }) => slot === null)!.hiddenFraction).toBe(0);
   });
 
+  it('names the order in which unequal chunks of the experts go best', async () => {
+    const { stages, ...others } = measured({ expertShares: [0.55, 0.15, 0.2, 0.1] });
+    const forward = { ...stages[0]!.forward, expert: 16, combine: 4 };
+    writeFileSync(file('uneven.json'), JSON.stringify({ ...others, stages: [{ ...stages[0], forward }] }));
+    const options = ['--costs', file('uneven.json'), '--mode', 'infer', '--top', '999'];
+    const { out } = await scmoe('plan', ...options, '--json');
+    const [{ plans }] = JSON.parse(out) as [{ plans: (Plan & { order?: number[] })[] }];
+    const ordered = plans.filter(({ order }) => order);
+    expect(ordered.length).toBeGreaterThan(0);
+    for (const { order, chunks, expertChunks } of ordered)
+      expect(order!.toSorted((a, b) => a - b)).toEqual(Array.from({ length: chunks * expertChunks }, (_, i) => i));
+    expect((await scmoe('plan', ...options)).out).toMatch(/^slot \d, 4 expert chunks, in the order \d \d \d \d /m);
+  });
+
   it('says what each hides and why the first wins', async () => {
     writeFileSync(file('costs.json'), JSON.stringify(measured()));
     const { out, code } = await scmoe('plan', '--costs', file('costs.json'));

@@ -110,6 +110,7 @@ function asJson({ one: { title, ranks, machine, pairs }, plans }: Result, { mode
       chunks: choice.chunks,
       expertChunks: choice.expertChunks,
       halves: choice.halves,
+      ...(choice.order && { order: choice.order }),
       stepMs: stepMs * pairs,
       exposedMs: exposedMs * pairs,
     })),

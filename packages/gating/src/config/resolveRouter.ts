@@ -17,7 +17,7 @@ export function resolveRouter(config: RouterConfig, defaults: { topK?: number } 
   const router = resolveOptions(config, routerOptions, {
     defaults: {
       topK,
-      normalizeWeights: topK > 1 && routing === 'tokenChoice',
+      normalizeWeights: topK > 1 && routing === 'tokenChoice' && config.sparseMixer === undefined,
       topKGroups: numGroups === 1 ? 1 : undefined,
     },
   });
@@ -26,6 +26,7 @@ export function resolveRouter(config: RouterConfig, defaults: { topK?: number } 
   checkTopK(router);
   checkGroups(router);
   if (router.routing === 'expertChoice') checkExpertChoice(router);
+  if (router.sparseMixer !== undefined) checkSparseMixer(router);
   return router;
 }
 
@@ -60,4 +61,22 @@ function checkExpertChoice(router: ResolvedRouter): void {
     expectThat(!router[name], name, because('false'), router[name]);
   expectThat(router.numGroups === 1, 'numGroups', because('1'), router.numGroups);
   expectThat(router.numZeroExperts === 0, 'numZeroExperts', because('0'), router.numZeroExperts);
+}
+
+/** SparseMixer chooses by logits alone, with weights of its own, and draws from the stream that noise would have. */
+function checkSparseMixer(router: ResolvedRouter): void {
+  const required = {
+    routing: 'tokenChoice',
+    scoreFunction: 'softmax',
+    normalizeWeights: false,
+    noisy: false,
+    correctionBias: false,
+    forcedBalance: false,
+    numGroups: 1,
+    dropPolicy: 'position',
+  } as const;
+  for (const [name, only] of Object.entries(required)) {
+    const value = router[name as keyof typeof required];
+    expectThat(value === only, name, `${only} with sparseMixer`, value);
+  }
 }

@@ -69,6 +69,17 @@ export const routerOptions = {
   logitBias: { type: 'boolean', default: false, flag: false, help: 'learned biases of the logits' },
   /** Bound on the size of the logits, b tanh(logit / b), as in Grok (`router_logit_softcapping`); 0: none. */
   logitSoftCap: { type: 'number', minimum: 0, default: 0, help: 'bound b on the logits, b tanh(logit / b); 0: none' },
+  /**
+   * Pick experts one after the other among those whose logits are so close to the largest, with weights of their own
+   * (SparseMixer, arXiv 2409.12136): half the distance as a share of the larger logit.
+   */
+  sparseMixer: {
+    type: 'number',
+    minimum: 0,
+    optional: true,
+    flag: false,
+    help: 'how close logits must be to the largest for SparseMixer to choose among them',
+  },
   /** Add normal noise of a learned size to the logits in training. */
   noisy: { type: 'boolean', default: false, help: 'learned noise on the logits, in training' },
   /** Multiply what the router reads by numbers from [1 - jitter, 1 + jitter) in training. */

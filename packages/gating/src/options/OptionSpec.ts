@@ -2,7 +2,7 @@
  * What one option may be, as data. Its TypeScript type (`OptionsOf`), its checks and default (`resolveOptions`), the names
  * that a configuration may have, and the flag and help of a command line all follow from it.
  */
-export type OptionSpec = NumberOption | ChoiceOption | BooleanOption | IntegersOption | RecordOption;
+export type OptionSpec = NumberOption | ChoiceOption | BooleanOption | ListOption | RecordOption;
 
 /** Options by name. A table is written `{...} as const satisfies OptionSpecs`, so that its types follow from it. */
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
@@ -42,9 +42,9 @@ export interface BooleanOption extends Described {
   readonly default?: boolean;
 }
 
-/** A list of whole numbers from `minimum` on. */
-export interface IntegersOption extends Described {
-  readonly type: 'integers';
+/** A list of numbers, or of whole ones, from `minimum` on. */
+export interface ListOption extends Described {
+  readonly type: 'integers' | 'numbers';
   readonly minimum: number;
   readonly default?: readonly number[];
 }
@@ -62,7 +62,7 @@ type ValueOf<S extends OptionSpec> = S extends NumberOption
     ? S['choices'][number]
     : S extends BooleanOption
       ? boolean
-      : S extends IntegersOption
+      : S extends ListOption
         ? readonly number[]
         : S extends RecordOption
           ? OptionsOf<S['options']>

@@ -8,7 +8,10 @@ export function isAllowed(value: unknown, spec: OptionSpec): boolean {
     case 'choice':
       return (spec.choices as readonly unknown[]).includes(value);
     case 'integers':
-      return Array.isArray(value) && value.every((each) => isNumber(each, { type: 'integer', minimum: spec.minimum }));
+    case 'numbers': {
+      const type = spec.type === 'integers' ? 'integer' : 'number';
+      return Array.isArray(value) && value.every((each) => isNumber(each, { type, minimum: spec.minimum }));
+    }
     case 'record':
       return typeof value === 'object' && value !== null && !Array.isArray(value);
     default:
@@ -24,7 +27,8 @@ export function allowedText(spec: OptionSpec): string {
     case 'choice':
       return `one of ${spec.choices.join(', ')}`;
     case 'integers':
-      return `integers >= ${spec.minimum}`;
+    case 'numbers':
+      return `${spec.type} >= ${spec.minimum}`;
     case 'record':
       return 'an object';
     default:

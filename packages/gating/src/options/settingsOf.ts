@@ -5,7 +5,8 @@ import type { OptionSpec, OptionSpecs } from './OptionSpec.js';
  * where it has none: records and lists are for configurations that are written in code.
  */
 export function flagOf(name: string, spec: OptionSpec): string | undefined {
-  if (spec.flag === false || spec.type === 'record' || spec.type === 'integers') return undefined;
+  if (spec.flag === false || spec.type === 'record' || spec.type === 'integers' || spec.type === 'numbers')
+    return undefined;
   return spec.flag ?? kebabCase(name);
 }
 

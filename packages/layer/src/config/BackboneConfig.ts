@@ -151,6 +151,8 @@ export function resolveBackbone(config: BackboneConfig): ResolvedBackbone {
   if (backbone.latent) expectLatentAlone(config, backbone.latent);
   if (backbone.gatedDelta) expectDeltaAlone(config, backbone.gatedDelta);
   if (rope) expectRope(rope, headSize);
+  const isFixed = backbone.qkNorm !== 'perHeadTurned' || rope?.scaling?.type !== 'longrope';
+  expectThat(isFixed, 'qkNorm', "another than 'perHeadTurned' with a rotation of type longrope", backbone.qkNorm);
   expectThat(window === undefined || causal, 'window', 'none in attention that is not causal', window);
   return backbone;
 }

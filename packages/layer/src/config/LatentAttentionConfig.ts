@@ -53,6 +53,8 @@ export function resolveLatentAttention(config: LatentAttentionConfig): ResolvedL
 /** Checks the rules between the options. @throws ArgumentError naming the option, what is allowed and what came */
 export function expectLatent(latent: ResolvedLatentAttention): void {
   const { qkRopeHeadDim } = latent;
+  const scaling = latent.ropeScaling?.type;
+  expectThat(scaling !== 'longrope', 'latent.ropeScaling.type', 'none of longrope with latent attention', scaling);
   expectThat(qkRopeHeadDim % 2 === 0, 'latent.qkRopeHeadDim', 'an even number', qkRopeHeadDim);
   expectRope(latentRope(latent), qkRopeHeadDim, 'latent.rope');
 }

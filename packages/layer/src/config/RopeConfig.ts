@@ -5,9 +5,15 @@ import type { OptionSpecs, OptionsOf, ResolvedOptions } from '@scmoe/gating';
 export const ropeScalingOptions = {
   /**
    * `linear` divides all angles; `llama3` those of slow pairs alone; `yarn` (Peng et al., arXiv 2309.00071) as well, and
-   * makes queries and keys larger.
+   * makes queries and keys larger; `longrope` (Ding et al., arXiv 2402.13753, as Phi-3.5-MoE has it in transformers) divides
+   * each pair's by a factor of its own.
    */
-  type: { type: 'choice', choices: ['linear', 'llama3', 'yarn'], required: true, help: 'which angles are scaled' },
+  type: {
+    type: 'choice',
+    choices: ['linear', 'llama3', 'yarn', 'longrope'],
+    required: true,
+    help: 'which angles are scaled',
+  },
   /** How many times longer texts may be (`factor`). */
   factor: { type: 'number', above: 0, required: true, help: 'how many times longer texts may be' },
   /** Length of the texts of the pretraining (`original_max_position_embeddings`); `linear` has no use for it. */
@@ -25,6 +31,13 @@ export const ropeScalingOptions = {
   /** Weights of ln(factor) in the factor on queries and keys, one divided by the other (DeepSeek); `yarn` alone. */
   mscale: { type: 'number', minimum: 0, default: 0, help: 'weight of ln(factor) in the factor on queries and keys' },
   mscaleAllDim: { type: 'number', minimum: 0, default: 0, help: 'the same of what divides it' },
+  /** What the angle of each pair is divided by; `longrope` alone. */
+  shortFactors: { type: 'numbers', minimum: 0, optional: true, help: 'what the angle of each pair is divided by' },
+  /** The same for longer texts. Kept for export: the family in transformers 5.24 turns by `shortFactors` at every length. */
+  longFactors: { type: 'numbers', minimum: 0, optional: true, help: 'the same for longer texts, which nothing reads' },
+  /** Factors on queries and keys of calls within the original length and beyond it; `longrope` alone. */
+  shortMscale: { type: 'number', above: 0, default: 1, help: 'factor on queries and keys within the original length' },
+  longMscale: { type: 'number', above: 0, default: 1, help: 'factor on queries and keys beyond the original length' },
 } as const satisfies OptionSpecs;
 
 /** Angles changed for texts longer than those of the pretraining. */
@@ -62,6 +75,15 @@ export function expectRope({ size, scaling }: ResolvedRope, headSize: number, wi
   const { type, originalLength, lowFrequencyFactor: low, highFrequencyFactor: high } = scaling;
   const isKnown = type === 'linear' || originalLength !== undefined;
   expectThat(isKnown, `${within}.scaling.originalLength`, `an integer of at least 1 for ${type}`, originalLength);
+  if (type === 'longrope') expectFactors(scaling, (size ?? headSize) / 2, within);
   const isOrdered = type !== 'llama3' || high > low;
   expectThat(isOrdered, `${within}.scaling.highFrequencyFactor`, `a number > lowFrequencyFactor = ${low}`, high);
+}
+
+function expectFactors(scaling: ResolvedRopeScaling, numPairs: number, within: string): void {
+  for (const name of ['shortFactors', 'longFactors'] as const) {
+    const factors = scaling[name];
+    const isRight = factors?.length === numPairs && factors.every((factor) => factor > 0);
+    expectThat(isRight, `${within}.scaling.${name}`, `${numPairs} numbers > 0, one for each pair`, factors);
+  }
 }

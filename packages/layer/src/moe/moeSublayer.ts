@@ -71,6 +71,8 @@ export interface MoeContext {
   tensor?: TensorGroup;
   /** Where the tokens go, of a layer whose route is made ahead. */
   ahead?: RouteAhead;
+  /** Hears where the tokens of this rank go, each time a gate has said so. */
+  onRouting?: (routing: Routing) => void;
 }
 
 /** The operators of a layer's experts, in groups as a sequential plan has them, and how their results add up. */
@@ -108,7 +110,7 @@ export function moeSublayer<Values extends SublayerValues>(
   context: MoeContext,
 ): MoeSublayer<Values> {
   const dispatcher: Dispatcher = context.dispatcher ?? new LocalDispatcher();
-  const { dropless, mask, router, chunks = 1, expertChunks = 1, source } = context;
+  const { dropless, mask, router, chunks = 1, expertChunks = 1, source, onRouting } = context;
   const ahead = config.routedAhead ? expectAhead(context.ahead) : undefined;
   for (const [name, number] of Object.entries({ chunks, expertChunks })) {
     if (config.dual && number !== 1) throw new ArgumentError(`${name}: expected 1 for DGMoE, got ${number}`);
@@ -125,12 +127,16 @@ export function moeSublayer<Values extends SublayerValues>(
       const tapped = inputs[tap as 'u'];
       const clean = norm ? norm.apply(tapped) : tapped;
       // A source has heard of the whole route before the first layer.
-      if (ahead) return { s: clean, routing: ahead.routing };
+      if (ahead) {
+        onRouting?.(ahead.routing);
+        return { s: clean, routing: ahead.routing };
+      }
       const way = { ...router, dropless, mask };
       // What the experts read as well has its jitter already when the router reads it.
       const s = config.jitterExperts ? jitterTokens(clean, config, way) : clean;
       const routing = gate(s, parameters, config.jitterExperts ? { ...config, jitter: 0 } : config, way);
       source?.routeKnown(routing, s);
+      onRouting?.(routing);
       return { s, routing };
     },
     cost: (of) => [...(norm ? norm.cost(of) : []), ...gateCost(of, config)],

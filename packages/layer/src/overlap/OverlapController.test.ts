@@ -93,6 +93,18 @@ describeRanks('plans of two ranks', () => {
     }
   });
 
+  it('may send the chunks of the experts in any order, by what all ranks give them to do', () => {
+    const counts = ranks.map(({ secondExpertFirst: { outcome } }) => outcome.counts);
+    // Experts 0 and 1 are on the first rank, 2 and 3 on the second.
+    const total = counts[0]!.map((count, expert) => count + counts[1]![expert]!);
+    const most = [0, 1].map((place) => Math.max(total[place]!, total[2 + place]!));
+    for (const { off, secondExpertFirst } of ranks) {
+      expect(secondExpertFirst.outcome.values).toEqual(off.values[0]);
+      most.forEach((count, place) => expect(secondExpertFirst.shares[place]).toBeCloseTo(count / sum(most), 6));
+    }
+    expect(most[0]).not.toBe(most[1]);
+  });
+
   it('change no bit, chunks of the tokens aside', () => {
     for (const { off, given, chunked, measured, remembered, cut } of ranks) {
       for (const { values } of [off, given, measured, remembered, cut]) {
@@ -141,6 +153,17 @@ describe('OverlapController', () => {
 
   it('observes nothing where there is nothing to choose', () => {
     expect(new OverlapController({ mode: 'off' }).stage(0, { training: true }).observer).toBeUndefined();
+  });
+
+  it('counts what experts have to do where their chunks are chosen, in steps that are measured', () => {
+    const counts = (options: ConstructorParameters<typeof OverlapController>[0], training = true) =>
+      new OverlapController({ warmupSteps: 0, ...options }).stage(0, { training }).onRouting !== undefined;
+    expect(counts({ expertsPerRank: 2 })).toBe(true);
+    expect(counts({ expertsPerRank: 2 }, false)).toBe(false);
+    expect(counts({ expertsPerRank: 2, warmupSteps: 1 })).toBe(false);
+    expect(counts({ expertsPerRank: 2, expertChunks: 1 })).toBe(false);
+    expect(counts({ expertsPerRank: 2, mode: 1 })).toBe(false);
+    expect(counts({})).toBe(false);
   });
 
   it('reports no times of what nobody has watched', async () => {

@@ -18,9 +18,10 @@ import type { Operator } from '../plan/Operator.js';
 import { overlapped } from '../plan/overlapped.js';
 import { splitModes, type SplitMode } from '../split/SplitAxis.js';
 import { broadcastText } from './broadcastText.js';
+import { ExpertLoad } from './ExpertLoad.js';
 import { ObservationSchedule } from './ObservationSchedule.js';
 import type { OverlapMode, OverlapOptions } from './OverlapOptions.js';
-import { plannable, plannedGraphs, type PlannedStage } from './PlannedStage.js';
+import { plannable, plannedGraphs, type PlannedGraphs, type PlannedStage } from './PlannedStage.js';
 import { StageCostBook } from './StageCostBook.js';
 import type { StageExecution } from './StageExecution.js';
 import type { StageReport } from './StageReport.js';
@@ -47,7 +48,8 @@ export interface StagePassInfo {
  * own. Neither a slot nor chunks of the experts change a bit of the outputs and gradients: a run can be repeated bit for bit
  * although times differ. Chunks of the tokens and halves are taken only where they are asked for. What a part costs on top of its
  * share is learned from the first steps in parts, and where steps take longer than predicted, the other plans are taken to be as
- * much off: a plan that loses against the sequential one is given up.
+ * much off: a plan that loses against the sequential one is given up. Chunks of the experts go in the order that the router's counts
+ * make the best one.
  *
  * A pass that continues sequences, such as decoding, runs sequentially: the measured times say nothing of its few tokens, and
  * what there is to hide is latency, of which chunks pay more. Whether it does is the same on all ranks; how many tokens each has
@@ -136,6 +138,7 @@ export class OverlapController {
       ...(halves === 2 && !continues && this.split && { split: this.split }),
       plan: (operators) => this.planOf(stage, operators, choice),
       ...(isObserved && { observer: this.recorder.observer(index) }),
+      ...(training && isMeasured && this.countsLoad() && { onRouting: (routing) => this.loadOf(stage).add(routing) }),
     };
   }
 
@@ -161,6 +164,7 @@ export class OverlapController {
     this.isFirstStep = false;
     if (this.mode !== 'auto' || !(isMeasured || isFirst)) return false;
     const stages = plannedGraphs(this.stages);
+    if (isMeasured && this.countsLoad()) await this.measureLoads(stages);
     const cutOf = (stage: PlannedStage) => this.cutOf(this.choiceOf(stage, true));
     const changed = await this.choose(
       isMeasured ? await this.book.measured(stages, this.measured, cutOf) : this.book.known(stages),
@@ -186,6 +190,7 @@ export class OverlapController {
         stage,
         slot: choice?.slot ?? null,
         ...this.cutOf(choice),
+        ...(choice?.order && { order: choice.order }),
         ...(predictedMs !== undefined && { predictedMs, sequentialMs }),
         ...(totalMs !== undefined && {
           totalMs,
@@ -195,6 +200,22 @@ export class OverlapController {
         ...(predictedMs && totalMs !== undefined && { predictionError: totalMs / predictedMs - 1 }),
       };
     });
+  }
+
+  /** Chunks of the experts, where they are chosen, go in the order of what they have to do. */
+  private countsLoad(): boolean {
+    return this.mode === 'auto' && (this.context.expertsPerRank ?? 1) > 1 && this.fixed.expertChunks !== 1;
+  }
+
+  private loadOf(stage: PlannedStage): ExpertLoad {
+    return (stage.load ??= new ExpertLoad());
+  }
+
+  private async measureLoads(stages: PlannedGraphs): Promise<void> {
+    for (const [, stage] of stages) {
+      const shares = await this.loadOf(stage).shares(this.options.world, this.context.expertsPerRank!);
+      if (shares) stage.expertShares = shares;
+    }
   }
 
   private planOf<Values>(stage: PlannedStage, operators: readonly Operator<Values>[], choice: PlanChoice): Plan {
@@ -232,14 +253,15 @@ export class OverlapController {
     return changed;
   }
 
-  private chosenBy(costs: StageCosts, index: number, stage: ReturnType<typeof plannedGraphs>[number][1]): ChosenPlans {
-    const { graph, plans: current, overhead, halfOverhead, numTokens = Infinity, jointGate } = stage;
+  private chosenBy(costs: StageCosts, index: number, stage: PlannedGraphs[number][1]): ChosenPlans {
+    const { graph, plans: current, overhead, halfOverhead, numTokens = Infinity, jointGate, expertShares } = stage;
     const times = this.measured.map((events) => stageTimes(events, index).totalMs);
     return choosePlans(graph, costs, {
       ...this.context,
       ...(overhead && { overhead }),
       ...(halfOverhead && { halfOverhead }),
       ...(jointGate !== undefined && { jointGate }),
+      ...(expertShares && { expertShares }),
       // As far as chunks of the tokens, or halves, are chosen at all.
       maxChunks: 4,
       maxHalves: numTokens >= this.leastSplitTokens ? 2 : 1,

@@ -8,6 +8,7 @@ import {
 
 import type { Operator } from '../plan/Operator.js';
 import { operatorGraph } from '../plan/overlapped.js';
+import type { ExpertLoad } from './ExpertLoad.js';
 
 /** What a controller knows of a stage. */
 export interface PlannedStage {
@@ -24,6 +25,9 @@ export interface PlannedStage {
   numTokens?: number;
   /** Whether its gate has to see both halves. */
   jointGate?: boolean;
+  /** What its experts had to do in the steps that were observed, and their shares of that in the last measurement. */
+  load?: ExpertLoad;
+  expertShares?: readonly number[];
 }
 
 /** The stages that can be planned, by number. */

@@ -1,3 +1,4 @@
+import type { Routing } from '@scmoe/gating';
 import type { Plan } from '@scmoe/scheduler';
 
 import type { Operator } from '../plan/Operator.js';
@@ -14,4 +15,6 @@ export interface StageExecution {
   /** Runs on two halves; absent: on the whole. */
   split?: SplitMode;
   observer?: PlanObserver;
+  /** Hears where the tokens go. */
+  onRouting?: (routing: Routing) => void;
 }

@@ -7,6 +7,8 @@ export interface StageReport extends Partial<StageTimes> {
   slot: number | null;
   chunks: number;
   expertChunks: number;
+  /** The order in which unequal chunks go; absent where they go as they are numbered. */
+  order?: readonly number[];
   /** 2 where it runs on halves of the batch, or of every sequence. */
   halves: number;
   /** What the plan was chosen by; absent where it was given. */

@@ -6,19 +6,35 @@ import type { ResolvedRope, ResolvedRopeScaling } from '../config/RopeConfig.js'
 export function rotationOf({ style, theta, size, scaling }: ResolvedRope, headSize: number): Rope {
   const ofPart = size === undefined || size === headSize ? {} : { size };
   if (!scaling) return { style, theta, ...ofPart };
-  const frequencies = scaledFrequencies(size ?? headSize, theta, scaling);
+  if (scaling.type === 'longrope') {
+    const { shortFactors, shortMscale, longMscale, originalLength } = scaling;
+    const frequencies = plainFrequencies(size ?? headSize, theta).map((each, pair) => each / shortFactors![pair]!);
+    return {
+      style,
+      ...ofPart,
+      frequencies,
+      factor: shortMscale,
+      beyond: { length: originalLength!, factor: longMscale },
+    };
+  }
+  const frequencies = scaledFrequencies(size ?? headSize, theta, { ...scaling, type: scaling.type });
   return { style, ...ofPart, frequencies, factor: scaling.type === 'yarn' ? yarnFactor(scaling) : 1 };
 }
 
-/** Angles from one position to the next of each pair of R components. */
-function scaledFrequencies(size: number, theta: number, scaling: ResolvedRopeScaling): number[] {
+type ScalingByPart = ResolvedRopeScaling & { type: 'linear' | 'llama3' | 'yarn' };
+
+/** Angles from one position to the next of each pair of R components, R/2 of them. */
+function scaledFrequencies(size: number, theta: number, scaling: ScalingByPart): number[] {
   const { type, factor } = scaling;
   const keptOf = { linear: () => 0, llama3: llama3Share(scaling), yarn: yarnShare(size, theta, scaling) }[type];
-  return Array.from({ length: size / 2 }, (_, pair) => {
-    const frequency = theta ** ((-2 * pair) / size);
+  return plainFrequencies(size, theta).map((frequency, pair) => {
     const kept = keptOf(pair, frequency);
     return kept * frequency + ((1 - kept) * frequency) / factor;
   });
+}
+
+function plainFrequencies(size: number, theta: number): number[] {
+  return Array.from({ length: size / 2 }, (_, pair) => theta ** ((-2 * pair) / size));
 }
 
 /** How much of a pair's angle is kept, from 0 (divided by the factor) to 1, by how often it turns in the original length. */

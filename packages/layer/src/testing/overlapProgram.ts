@@ -5,6 +5,7 @@ import { useBackend } from '@scmoe/tensor';
 import { sendResult } from '@scmoe/testing';
 
 import { ExpertParallelDispatcher } from '../moe/ExpertParallelDispatcher.js';
+import { ExpertLoad } from '../overlap/ExpertLoad.js';
 import { OverlapController } from '../overlap/OverlapController.js';
 import { overlapped } from '../plan/overlapped.js';
 import type { OverlapOptions } from '../overlap/OverlapOptions.js';
@@ -89,6 +90,20 @@ function halvesOfBatch(world: Communicator): Record<string, { whole: RankOutcome
   return Object.fromEntries(outcomes) as Record<string, { whole: RankOutcome; halves: RankOutcome }>;
 }
 
+/** A pair of which every rank's second expert goes first, and what the experts had to do. */
+async function secondExpertFirst(world: Communicator): Promise<{ outcome: RankOutcome; shares: readonly number[] }> {
+  const { rank, size } = world;
+  const place = { from: rank, to: rank + 1, experts: { rank, size } };
+  const dispatcher = new ExpertParallelDispatcher({ communicator: world, numExperts: pairConfig.numExperts! });
+  const load = new ExpertLoad();
+  const execution = { plan: overlapped(1, { order: [1, 0] }), expertChunks: 2, dispatcher };
+  const outcome = runLayerCase({ pair: pairConfig }, place, {
+    ...execution,
+    onRouting: (routing) => load.add(routing),
+  });
+  return { outcome, shares: (await load.shares(world, 2))! };
+}
+
 await useBackend('auto', { threads: 1 });
 const world = await init({ engine: 'gloo', timeoutMs: 120_000, silenceMs: 60_000 });
 let observedSteps = 0;
@@ -111,6 +126,7 @@ const reports = {
     1,
   ),
   halvesOfBatch: halvesOfBatch(world),
+  secondExpertFirst: await secondExpertFirst(world),
   // Each rank would choose another slot by what it remembers.
   remembered: await train(world, { costs: costsFor(world.rank === 0 ? 2 : 1), refreshSteps: 0, warmupSteps: 100 }, 3),
 };

@@ -257,6 +257,7 @@ export function runLayerCase(
     observer?: PlanObserver;
     dispatcher?: Dispatcher;
     tensor?: TensorGroup;
+    onRouting?: (routing: Routing) => void;
   } = {},
   communicator?: Communicator,
 ): RankOutcome {

@@ -119,6 +119,7 @@ export class GenerationEngine {
   private readonly prefixes: PrefixCache;
   /** How texts are put together by their experts; undefined where all take part in each step. */
   private readonly limits: BatchLimits | undefined;
+  private readonly restartLength: number;
   private readonly waiting: ActiveSequence[] = [];
   private running: ActiveSequence[] = [];
   private isClosed = false;
@@ -140,7 +141,8 @@ export class GenerationEngine {
     this.maxWaiting = maxWaiting ?? Infinity;
     this.chunkTokens = chunkTokens;
     this.slides = beyondSequence === 'slide';
-    this.keepsPrefixes = prefixCacheTokens > 0;
+    this.restartLength = model.restartLength ?? Infinity;
+    this.keepsPrefixes = prefixCacheTokens > 0 && this.restartLength === Infinity;
     this.prefixes = new PrefixCache(prefixCacheTokens, chunkTokens);
     this.limits = batchLimits(model, options, maxSequences);
   }
@@ -272,9 +274,11 @@ export class GenerationEngine {
   /** The tokens that the sequence brings to the next step: up to the end of a chunk. */
   private nextPart(sequence: ActiveSequence): SequencePart {
     const cache = sequence.cache!;
+    const isLong = sequence.length > this.restartLength;
+    if (isLong && cache.length <= this.restartLength) cache.dispose();
     const begin = cache.length;
     const endOfChunk = begin - (begin % this.chunkTokens) + this.chunkTokens;
-    const end = Math.min(sequence.length, endOfChunk);
+    const end = Math.min(sequence.length, isLong ? Math.max(endOfChunk, this.restartLength + 1) : endOfChunk);
     const { route } = sequence;
     return {
       ids: sequence.tokensFrom(begin, end),
@@ -323,7 +327,7 @@ export class GenerationEngine {
     sequences.forEach((sequence, row) => {
       try {
         const { numPromptTokens } = sequence.text;
-        if (sequence.length === numPromptTokens) this.keepPrefix(sequence);
+        if (this.keepsPrefixes && sequence.length === numPromptTokens) this.keepPrefix(sequence);
         const reason = sequence.take(scores.subarray(row * vocabSize, (row + 1) * vocabSize));
         if (reason !== 'stopToken') this.sums.numGeneratedTokens++;
         if (reason !== undefined) sequence.finish(reason);

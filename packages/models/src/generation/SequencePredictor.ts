@@ -27,6 +27,11 @@ export interface SequencePredictor {
   readonly vocabSize: number;
   /** Longest sequence that the model can look at, in tokens. */
   readonly sequenceLength: number;
+  /**
+   * Tokens beyond which a sequence is another one, its first tokens too (LongRoPE): what is kept of shorter ones is read again,
+   * in a part that reaches beyond. Absent where what is kept stays right.
+   */
+  readonly restartLength?: number;
   /** A cache for a new sequence. */
   createCache(): SequenceCache;
   /**

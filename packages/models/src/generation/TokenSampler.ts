@@ -58,7 +58,7 @@ export class TokenSampler {
     }
     if (topP < 1) ids = this.nucleus(ids, scores, topP);
     if (minP > 0) ids = this.atLeast(ids, minP);
-    if (typicalP < 1) ids = this.typical(ids, typicalP);
+    if (typicalP < 1) ids = this.typical(ids, typicalP, (id) => (scores[id]! - highest) / temperature);
     return this.at(ids, uniform);
   }
 
@@ -80,18 +80,15 @@ export class TokenSampler {
   }
 
   /** The fewest of the most typical that make up this probability: those whose surprise is nearest to the entropy. */
-  private typical(ids: Int32Array, probability: number): Int32Array {
+  private typical(ids: Int32Array, probability: number, logWeight: (id: number) => number): Int32Array {
     const total = this.total(ids);
     const possible = this.atLeast(ids, Number.MIN_VALUE);
+    // A token's surprise is log(total) less its own, and so is the one to expect: log(total) falls out of their difference.
+    let expected = 0;
+    for (const id of possible) expected += this.weights[id]! * logWeight(id);
+    expected /= total;
     const keys = new Float32Array(this.weights.length);
-    let entropy = 0;
-    for (let i = 0; i < possible.length; i++) {
-      const weight = this.weights[possible[i]!]!;
-      const surprise = Math.log(total / weight);
-      keys[possible[i]!] = surprise;
-      entropy += (weight / total) * surprise;
-    }
-    for (let i = 0; i < possible.length; i++) keys[possible[i]!] = -Math.abs(keys[possible[i]!]! - entropy);
+    for (const id of possible) keys[id] = -Math.abs(logWeight(id) - expected);
     return keepHighest(keys, this.weights, possible, probability * total);
   }
 

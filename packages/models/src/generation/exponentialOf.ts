@@ -1,4 +1,9 @@
-const ln2 = Math.LN2;
+/** Parts of an octave that powers of 2 are tabled for. */
+const steps = 64;
+const stepsPerUnit = steps / Math.LN2;
+const unitsPerStep = Math.LN2 / steps;
+/** 2^(i / 64) for i = 0 to 63. */
+const roots = Float64Array.from({ length: steps }, (_, i) => 2 ** (i / steps));
 /** 2^-n for n = 0 to 1,074. */
 const powers = Float64Array.from({ length: 1075 }, (_, n) => 2 ** -n);
 
@@ -8,10 +13,9 @@ const powers = Float64Array.from({ length: 1075 }, (_, n) => 2 ** -n);
  */
 export function exponentialOf(x: number): number {
   if (x < -700) return 0;
-  const n = (0.5 - x / ln2) | 0;
-  // |r| <= ln(2) / 2, for which the first eleven terms of the series suffice.
-  const r = x + n * ln2;
-  const high = 1 / 5040 + r * (1 / 40320 + r * (1 / 362880 + r * (1 / 3628800)));
-  const series = 1 + r * (1 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120 + r * (1 / 720 + r * high))))));
-  return series * powers[n]!;
+  const step = (x * stepsPerUnit - 0.5) | 0;
+  // |r| <= ln(2) / 128, for which the first five terms of the series suffice.
+  const r = x - step * unitsPerStep;
+  const series = 1 + r * (1 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24))));
+  return series * roots[step & (steps - 1)]! * powers[-(step >> 6)]!;
 }

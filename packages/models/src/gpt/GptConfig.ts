@@ -58,6 +58,8 @@ const outerOptions = {
   /** Factor on the embeddings, and what the logits are divided by (Granite). */
   embeddingScale: { type: 'number', above: 0, default: 1, flag: false, help: 'factor on the embeddings' },
   logitsDivisor: { type: 'number', above: 0, default: 1, flag: false, help: 'what the logits are divided by' },
+  /** A bias on the logits (Phi-3.5-MoE). */
+  headBias: { type: 'boolean', default: false, flag: false, help: 'a bias on the logits' },
   /** Token embedding and output head share one matrix. */
   tiedEmbeddings: { type: 'boolean', default: true, help: 'token embedding and output head share one matrix' },
 } as const satisfies OptionSpecs;
@@ -96,6 +98,7 @@ export interface ResolvedGpt extends ResolvedStages {
   tiedEmbeddings: boolean;
   embeddingScale: number;
   logitsDivisor: number;
+  headBias: boolean;
   routerAhead?: ResolvedRouterAhead;
 }
 

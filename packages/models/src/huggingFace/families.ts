@@ -15,6 +15,7 @@ import { longcatFlash } from './architectures/longcatFlash.js';
 import { minimaxM2 } from './architectures/minimax.js';
 import { mixtral } from './architectures/mixtral.js';
 import { flexOlmo, olmo2, olmoe } from './architectures/olmo.js';
+import { phimoe } from './architectures/phimoe.js';
 import { qwen2Moe } from './architectures/qwen2Moe.js';
 import { qwen3Moe } from './architectures/qwen3Moe.js';
 import { qwen3Next } from './architectures/qwen3Next.js';
@@ -28,7 +29,7 @@ const dense = [gpt2, llama, mistral, qwen2, qwen3, olmo2];
 const sparse = [
   ...[mixtral, qwen2Moe, qwen3Moe, olmoe, flexOlmo, graniteMoe, graniteMoeShared, ernie45Moe, minimaxM2],
   ...[gptOss, glm4Moe, dots1, solarOpen, hyV3, hunyuanV1Moe, deepseekV3, deepseekV2, glm4MoeLite],
-  ...[qwen3Next, qwen35MoeText, qwen35Moe],
+  ...[phimoe, qwen3Next, qwen35MoeText, qwen35Moe],
 ];
 
 /** All families. A model is saved as the first that has everything that the model has. */

@@ -48,6 +48,7 @@ const checkpoints = [
   { path: referenceCheckpoint('qwen3_next'), others: [referenceCheckpoint('qwen3_next-fused')] },
   { path: referenceCheckpoint('qwen3_5_moe_text') },
   { path: referenceCheckpoint('hunyuan_v1_moe') },
+  { path: referenceCheckpoint('phimoe') },
 ].map((each) => ({
   others: [],
   ...each,
@@ -57,7 +58,7 @@ const checkpoints = [
 const cases = availableBackends().flatMap((backend) => checkpoints.map((checkpoint) => ({ backend, ...checkpoint })));
 
 /** Where names of a family differ when its experts are fused, as transformers keeps them in memory. */
-const fusedNames: Readonly<Record<string, readonly [string, string]>> = {
+const fusedNames: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
   ...Object.fromEntries(
     [
       'qwen2_moe',
@@ -70,11 +71,15 @@ const fusedNames: Readonly<Record<string, readonly [string, string]>> = {
       'glm4_moe_lite',
       'qwen3_5_moe_text',
       'hunyuan_v1_moe',
-    ].map((type): [string, readonly [string, string]] => [type, ['', '']]),
+    ].map((type): [string, readonly []] => [type, []]),
   ),
-  ernie4_5_moe: ['.mlp.moe_statics.', '.mlp.gate.moe_statics.'],
-  mixtral: ['.block_sparse_moe.', '.mlp.'],
-  minimax_m2: ['.block_sparse_moe.', '.mlp.'],
+  ernie4_5_moe: [['.mlp.moe_statics.', '.mlp.gate.moe_statics.']],
+  mixtral: [['.block_sparse_moe.', '.mlp.']],
+  minimax_m2: [['.block_sparse_moe.', '.mlp.']],
+  phimoe: [
+    ['.block_sparse_moe.gate.', '.mlp.router.'],
+    ['.block_sparse_moe.', '.mlp.'],
+  ],
 };
 
 describe.each(cases)('$name on $backend', ({ backend, path, others, type }) => {
@@ -203,7 +208,7 @@ describe.each(cases)('$name on $backend', ({ backend, path, others, type }) => {
 /** Tensors with the experts of a layer in two, (E, 2f, d) and (E, d, f), gate first. */
 function fused(
   tensors: Awaited<ReturnType<typeof tensorsIn>>,
-  [from, to]: readonly [string, string],
+  names: readonly (readonly [string, string])[],
 ): Awaited<ReturnType<typeof tensorsIn>> {
   const result = { ...tensors };
   for (const first of Object.keys(tensors)) {
@@ -226,7 +231,8 @@ function fused(
     result[`${experts}.gate_up_proj`] = { dtype: 'F32', shape: [downs.length, 2 * f, d], data: joinedData(pairs) };
     result[`${experts}.down_proj`] = { dtype: 'F32', shape: [downs.length, d, f], data: joinedData(downs) };
   }
-  return Object.fromEntries(Object.entries(result).map(([key, value]) => [key.replace(from, to), value]));
+  const renamed = (key: string) => names.reduce((name, [from, to]) => name.replace(from, to), key);
+  return Object.fromEntries(Object.entries(result).map(([key, value]) => [renamed(key), value]));
 }
 
 function joinedData(parts: readonly StoredTensor[]): Float32Array {

@@ -45,6 +45,7 @@ import { isStorable } from './isStorable.js';
 import { languageModelCosts, type LanguageModelCosts } from './languageModelCosts.js';
 import { languageModelSpecs } from './languageModelSpecs.js';
 import type { ResolvedLanguageModel } from './ResolvedLanguageModel.js';
+import { restartLengthOf } from './restartLength.js';
 
 /** Keys and values of the tokens so far. Holds tensors: tf.dispose it. */
 export type ModelCache = {
@@ -206,6 +207,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     return {
       vocabSize,
       sequenceLength,
+      restartLength: restartLengthOf(stages),
       createCache: () => new SequenceCache(attending.map(sequenceCachesOf)),
       advance: (parts) => this.advance(parts, dispatch),
       ...(routerAhead && { readRoutes: (parts) => this.readRoutes(parts, routerAhead) }),

@@ -16,6 +16,8 @@ export interface ResolvedLanguageModel {
   /** Factor on the embeddings, and what the logits are divided by; 1 by default. */
   embeddingScale?: number;
   logitsDivisor?: number;
+  /** A bias on the logits, behind that division; false by default. */
+  headBias?: boolean;
   norm: NormKind;
   normEpsilon: number;
   dropout: number;

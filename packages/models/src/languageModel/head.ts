@@ -6,7 +6,7 @@ import type { ResolvedLanguageModel } from './ResolvedLanguageModel.js';
 
 /** What the head of a language model is made of. */
 export interface Head {
-  /** Parameters and buffers by name: `head.weight` (dModel, vocabSize), or `embedding` (vocabSize, dModel) where they are tied. */
+  /** Parameters and buffers by name: `head.weight` (dModel, vocabSize), or `embedding` (vocabSize, dModel) where they are tied; perhaps `head.bias`. */
   all: Readonly<Record<string, tf.Tensor>>;
   /** Those of them that no gradient trains. */
   buffers: Readonly<Record<string, tf.Tensor>>;
@@ -16,9 +16,13 @@ export interface Head {
 /** (..., dModel) -> (T, vocabSize) */
 export function headScores(hidden: tf.Tensor, { all, buffers, resolved }: Head): tf.Tensor2D {
   const rows = readRows(hidden, resolved);
-  if (resolved.tiedEmbeddings) return tf.matMul(rows, parameter<tf.Tensor2D>(all, 'embedding'), false, true);
+  const bias = all['head.bias'];
+  if (resolved.tiedEmbeddings) {
+    const scores: tf.Tensor2D = tf.matMul(rows, parameter<tf.Tensor2D>(all, 'embedding'), false, true);
+    return bias ? tf.add(scores, bias) : scores;
+  }
   const weight = parameter<tf.Tensor2D>(all, 'head.weight');
-  return project(rows, 'head.weight' in buffers ? freezeWeight(weight) : weight) as tf.Tensor2D;
+  return project(rows, 'head.weight' in buffers ? freezeWeight(weight) : weight, bias) as tf.Tensor2D;
 }
 
 /** Mean over the targets (T) that count of what the head makes of (..., dModel), without keeping the scores. */
@@ -29,7 +33,11 @@ export function headCrossEntropy(hidden: tf.Tensor, targets: tf.Tensor1D, head: 
   // Of a frozen weight, which may be stored in fewer bytes or have an adapter, no gradient is to be computed.
   if (name in buffers) return softmaxCrossEntropy(headScores(hidden, head), targets);
   const weight = parameter<tf.Tensor2D>(all, name);
-  return linearCrossEntropy(readRows(hidden, resolved), weight, targets, { transposeWeight: tiedEmbeddings });
+  const bias = all['head.bias'];
+  return linearCrossEntropy(readRows(hidden, resolved), weight, targets, {
+    transposeWeight: tiedEmbeddings,
+    ...(bias && { bias }),
+  });
 }
 
 /** (..., dModel) -> (T, dModel) */

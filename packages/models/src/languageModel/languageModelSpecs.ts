@@ -7,7 +7,8 @@ import { stageSpecs } from '../stages/runStage.js';
 
 /** Names, shapes and starting points of all parameters of a language model, with all experts or those of a shard. */
 export function languageModelSpecs(config: ResolvedLanguageModel, options: ShardOptions = {}): ParameterSpecs {
-  const { vocabSize, dModel, sequenceLength, positionEncoding, tiedEmbeddings, norm, stages, routerAhead } = config;
+  const { vocabSize, dModel, sequenceLength, positionEncoding, tiedEmbeddings, norm, stages, routerAhead, headBias } =
+    config;
   const isSliced = (options.tensor?.size ?? 1) > 1;
   expectThat(!isSliced || !routerAhead, 'routerAhead', 'none on a tensor-parallel group', routerAhead);
   return {
@@ -17,5 +18,6 @@ export function languageModelSpecs(config: ResolvedLanguageModel, options: Shard
     ...(Object.assign({}, ...stages.map((stage) => stageSpecs(stage, options))) as ParameterSpecs),
     ...under('normFinal', normSpecs(dModel, norm)),
     ...(!tiedEmbeddings && { 'head.weight': { shape: [dModel, vocabSize], initial: 'normal' } }),
+    ...(headBias && { 'head.bias': { shape: [vocabSize], initial: 'zeros' } }),
   };
 }

@@ -25,7 +25,7 @@ export function overlapTable(stages: readonly StageReport[]): string[] {
   const rows = stages.map(({ stage, slot, communicationMs, exposedMs, totalMs, predictedMs, ...rest }) => [
     String(stage),
     slot === null ? 'none' : String(slot),
-    describeCut(rest) || '1',
+    [describeCut(rest) || '1', ...(rest.order ? [`order ${rest.order.join(' ')}`] : [])].join(', '),
     ms(communicationMs),
     ms(exposedMs),
     communicationMs ? (1 - exposedMs! / communicationMs).toFixed(2) : '-',

@@ -24,16 +24,19 @@ export class RouterBalancer {
     private readonly options: ResolvedCorrectionBias,
   ) {}
 
-  /** Measures the choices of a micro-batch. */
-  add(routings: readonly Routing[]): void {
+  /** What counts of the choices of a micro-batch, by the name of the bias; nothing where biases don't move. */
+  measure(routings: readonly Routing[]): Record<string, tf.Tensor1D> {
     const { biasUpdateRate, biasUpdateRule } = this.options;
-    if (biasUpdateRate === 0) return;
-    const measured =
-      biasUpdateRule === 'quantile' ? this.model.routerQuantiles(routings) : this.model.routerLoads(routings);
+    if (biasUpdateRate === 0) return {};
+    return biasUpdateRule === 'quantile' ? this.model.routerQuantiles(routings) : this.model.routerLoads(routings);
+  }
+
+  /** Adds what `measure` gave of a micro-batch, which stays the caller's. */
+  add(measured: Record<string, tf.Tensor1D>): void {
     for (const [name, own] of Object.entries(measured)) {
       const before = this.sums[name];
       this.sums[name] = tf.keep(before ? tf.add(before, own) : own.clone());
-      tf.dispose([own, before ?? []]);
+      before?.dispose();
     }
   }
 

@@ -10,4 +10,5 @@ export interface TrainCommandOptions extends RuntimeOptions, RankOptions, Overla
   allowNewData?: boolean;
   fallback?: boolean;
   progress: boolean;
+  compile: boolean;
 }

@@ -1,6 +1,13 @@
 import { UserError } from '@scmoe/errors';
 import { dispatchOver, expertShares } from '@scmoe/layer';
-import { AveragedOptimizer, type Batch, type EvaluationResult, type Optimizer, type Trainable } from '@scmoe/trainer';
+import {
+  AveragedOptimizer,
+  type Batch,
+  type EvaluationResult,
+  type Optimizer,
+  type StepExecution,
+  type Trainable,
+} from '@scmoe/trainer';
 
 import { say } from '../cli/Terminal.js';
 import { numValues } from '../options/checkSizes.js';
@@ -8,6 +15,7 @@ import { openOverlap, type Overlap } from '../overlap/openOverlap.js';
 import { modelLines } from '../report/modelLines.js';
 import { buildModel } from './buildModel.js';
 import { createOptimizer } from './createOptimizer.js';
+import { chooseExecution } from './chooseExecution.js';
 import { expectTrainingFits } from './expectTrainingFits.js';
 import type { Start } from './openStart.js';
 import { RouterMonitor } from './alarms/RouterMonitor.js';
@@ -24,6 +32,9 @@ export interface Parts {
   /** The model as the trainer sees it. */
   trained: Trainable;
   optimizer: Optimizer;
+  /** How the parts of a step compute, and whether they are compiled. */
+  execution: StepExecution;
+  isCompiled: boolean;
   balancer: RouterBalancer;
   monitor: RouterMonitor;
   /** What says how stages execute; undefined where no tokens travel and no trace is wanted. */
@@ -82,19 +93,23 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
     measure: program.measure,
   });
 
-  const evaluate = () => program.evaluate(trained, data, settings, groups?.data);
+  const { execution, isCompiled, lines } = chooseExecution(start, trained, optimizer);
+  const evaluated = { ...trained, loss: execution.evaluation };
+  const evaluate = () => program.evaluate(evaluated, data, settings, groups?.data);
 
   const { unit } = program.samples;
   const unitsPerStep = settings.batchSize * settings.accumulate * program.samples.unitsEach(settings);
   const { line, flopsPerUnit, leastBytesPerUnit } = program.describe(model, settings);
   expectTrainingFits(model, settings, { unit, unitsEach: program.samples.unitsEach(settings), leastBytesPerUnit });
   if (groups && numExperts > 0) say(terminal, ...sharesLine(numExperts, groups.experts.size / groups.expertShards));
-  say(terminal, ...modelLines(model, line, { unit, unitsPerStep, flopsPerUnit }));
+  say(terminal, ...modelLines(model, line, { unit, unitsPerStep, flopsPerUnit }), ...lines);
   return {
     data,
     model,
     trained,
     optimizer,
+    execution,
+    isCompiled,
     balancer,
     monitor,
     overlap,

@@ -1,4 +1,5 @@
 import { UserError } from '@scmoe/errors';
+import type { CompileFunction } from '@scmoe/tensor';
 import { type Checkpoint, checkAccumulate } from '@scmoe/trainer';
 import type { Command } from 'commander';
 
@@ -26,6 +27,8 @@ export interface Start {
   /** A restart of a run that has done all its steps: there is nothing left to do. */
   complete: boolean;
   settings: RunSettings & { accumulate: number };
+  /** Makes one call of a function over tensors, where the backend can. */
+  compile?: CompileFunction;
 }
 
 /**
@@ -65,7 +68,10 @@ export async function openStart(
   checkAccumulate(accumulate, data.size);
 
   const backend = { asked: options.backend, isGiven: given('backend'), trainedOn: checkpoint?.index.backend };
-  const lines = await startResumed(backend, { ...options, precision: settings.precision });
+  const { lines, compile } = await startResumed(backend, { ...options, precision: settings.precision });
   say(terminal, ...lines, ...(ranks.line ? [ranks.line] : []));
-  return { program, options, ranks, restarts, checkpoint, step, complete, settings: { ...settings, accumulate } };
+  return {
+    ...{ program, options, ranks, restarts, checkpoint, step, complete, settings: { ...settings, accumulate } },
+    ...(compile && { compile }),
+  };
 }

@@ -24,14 +24,15 @@ export async function planRun(start: Start, parts: Parts): Promise<PlannedRun> {
 
 async function stepsInTime(
   { program, ranks, settings }: Start,
-  { trained, drawBatch, balancer, monitor, unitsPerStep }: Parts,
+  { trained, execution, isCompiled, drawBatch, balancer, monitor, unitsPerStep }: Parts,
 ): Promise<PlannedRun['settings']> {
   // The time is for choosing the number of steps; the run then takes as long as they take.
   const { minutes = defaultMinutes, ...others } = settings;
   const own = settings.accumulate / ranks.data.size;
   // Losses over the step take a forward pass more of each of several micro-batches: a third of what is measured.
   const passes = settings.lossesOver === 'step' && own > 1 ? 4 / 3 : 1;
-  const plan = { ...others, minutes, microBatches: own * passes, numEvaluating: ranks.data.size };
+  const shared = { numEvaluating: ranks.data.size, execution, isCompiled };
+  const plan = { ...others, minutes, microBatches: own * passes, ...shared };
   const { steps, secondsPerStep } = await planSteps(trained, drawBatch, plan, ranks.groups?.world);
   balancer.reset();
   monitor.reset();

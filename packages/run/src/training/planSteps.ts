@@ -1,11 +1,13 @@
 import type { Communicator } from '@scmoe/comm';
-import { accumulateGradients, type Batch, type Trainable } from '@scmoe/trainer';
+import { accumulateGradients, type Batch, type StepExecution, type Trainable } from '@scmoe/trainer';
 import * as tf from '@tensorflow/tfjs';
 
 /** The first passes pay for memory, caches and the compiler of JavaScript; so many seconds of them are not counted. */
 const warmUpSeconds = 2;
 const fewestWarmUps = 1;
 const mostWarmUps = 8;
+/** A compiled pass is compiled in the first one and compared in the second and the fourth, which take longer. */
+const compiledWarmUps = 3;
 const measuredPasses = 3;
 
 /** A forward pass costs about a third of a training step. */
@@ -25,6 +27,8 @@ export async function planSteps<B extends Batch>(
     evalEvery,
     evalBatches,
     numEvaluating = 1,
+    execution,
+    isCompiled = false,
   }: {
     minutes: number;
     /** Micro-batches of one rank, per update. */
@@ -33,6 +37,9 @@ export async function planSteps<B extends Batch>(
     evalBatches: number;
     /** Ranks that share the batches of an evaluation. Default: 1. */
     numEvaluating?: number;
+    /** How the run computes its steps, and whether that is compiled. */
+    execution?: StepExecution<B>;
+    isCompiled?: boolean;
   },
   world?: Communicator,
 ): Promise<{ steps: number; secondsPerStep: number }> {
@@ -40,13 +47,14 @@ export async function planSteps<B extends Batch>(
   let index = 0;
   const pass = () => {
     const start = performance.now();
-    const { loss, grads, metrics } = accumulateGradients(model, [{ batch: drawBatch(index), seed: index++ }], 1);
+    const one = [{ batch: drawBatch(index), seed: index++ }];
+    const { loss, grads, metrics } = accumulateGradients(model, one, 1, undefined, execution);
     loss.dataSync();
     tf.dispose([loss, grads, metrics]);
     return (performance.now() - start) / 1000;
   };
   const warmUps = Math.floor(warmUpSeconds / pass());
-  const more = await agree(Math.min(mostWarmUps, Math.max(fewestWarmUps, warmUps)));
+  const more = await agree(Math.min(mostWarmUps, Math.max(isCompiled ? compiledWarmUps : fewestWarmUps, warmUps)));
   for (let i = 0; i < more; i++) pass();
   const times = Array.from({ length: measuredPasses }, pass);
   const median = times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!;

@@ -1,6 +1,7 @@
 import { UserError } from '@scmoe/errors';
+import type { CompileFunction } from '@scmoe/tensor';
 
-import { startBackend } from './startBackend.js';
+import { type BackendChoice, chooseBackend } from './startBackend.js';
 
 /** The backend of a run that goes on. */
 export interface ResumedBackendOptions {
@@ -23,19 +24,27 @@ export function resumedBackend({ asked, isGiven, trainedOn }: ResumedBackendOpti
   return { backend: asked, line };
 }
 
+/** A backend that was started. */
+export interface StartedBackend {
+  /** What was chosen and why, a line each. */
+  lines: string[];
+  /** Makes one call of a function over tensors, where the backend can. */
+  compile?: CompileFunction;
+}
+
 /**
  * Starts the backend on which a run goes on: its own, unless another is asked for.
  *
- * @returns what was chosen and why, a line each
  * @throws UserError where the backend can't be used, with what to do where it is that of the run
  */
 export async function startResumed(
   options: ResumedBackendOptions,
-  runtime: Omit<Parameters<typeof startBackend>[0], 'backend'>,
-): Promise<string[]> {
+  runtime: Omit<BackendChoice, 'backend'>,
+): Promise<StartedBackend> {
   const { backend, line } = resumedBackend(options);
   try {
-    return [await startBackend({ ...runtime, backend }), ...(line === undefined ? [] : [line])];
+    const { line: chosen, compile } = await chooseBackend({ ...runtime, backend });
+    return { lines: [chosen, ...(line === undefined ? [] : [line])], ...(compile && { compile }) };
   } catch (error) {
     if (!(error instanceof UserError) || options.isGiven || backend !== options.trainedOn) throw error;
     throw new UserError(

@@ -32,13 +32,17 @@ export async function runTraining(
   const data = await openData(start);
   try {
     const parts = await buildParts(start, data);
-    const plan = await planRun(start, parts);
-    const session = await openSession(start, plan, stop);
     try {
-      const outcome = await trainSession(start, plan, parts, session).finally(() => session.close());
-      return await finishRun(start, plan, parts, session, outcome);
+      const plan = await planRun(start, parts);
+      const session = await openSession(start, plan, stop);
+      try {
+        const outcome = await trainSession(start, plan, parts, session).finally(() => session.close());
+        return await finishRun(start, plan, parts, session, outcome);
+      } finally {
+        session.lock?.release();
+      }
     } finally {
-      session.lock?.release();
+      parts.execution.dispose();
     }
   } finally {
     await data.close?.();

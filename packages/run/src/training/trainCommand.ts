@@ -45,7 +45,11 @@ export function trainCommand<Types extends ProgramTypes>(
       .option('--resume [path]', "go on from a checkpoint or run folder; alone or with 'latest': from the newest run")
       .option('--allow-new-data', 'resume even though the data changed; the run is not the same run any more')
       .option('--fallback', 'when the checkpoint to resume is damaged, take the newest whole one before it')
-      .option('--no-progress', 'plain lines instead of a progress bar');
+      .option('--no-progress', 'plain lines instead of a progress bar')
+      .option(
+        '--no-compile',
+        'on backend tensorflow: operation by operation, instead of steps that are recorded and compiled by XLA',
+      );
     const groups = [...settingGroups(program), ...(program.flags ? [program.flags] : [])];
     for (const group of [...groups, runtimeOptions(), memoryOptions(), rankOptions()]) addOptions(command, group);
     return command.action(async (options: TrainCommandOptions) => {

@@ -105,6 +105,7 @@ export async function trainSession(
     train({
       model: parts.trained,
       optimizer: parts.optimizer,
+      execution: parts.execution,
       drawBatch: (index) => parts.drawBatch(index + skippedData * settings.accumulate),
       learningRate,
       steps: settings.steps,

@@ -24,7 +24,7 @@ export interface ChunkContext {
   readonly expertsPerRank?: number | undefined;
   /** What each chunk of the experts costs on top of its share; by default what one of the tokens does. */
   readonly expertOverhead?: ChunkOverhead | undefined;
-  /** Share of the rows that each expert of a rank gets, on the fullest rank. Even by default. */
+  /** Share of the rows that each expert of a rank gets: of each place in a rank, on the rank that gets most there. Even by default. */
   readonly expertShares?: readonly number[] | undefined;
   /** Whether a stage may run on two halves of the batch, or of every sequence: 2, or 1, the default, which forbids it. */
   readonly maxHalves?: number | undefined;

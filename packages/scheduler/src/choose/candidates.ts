@@ -1,10 +1,6 @@
 import { cutsOf, numPartsOf, uncut, type ChunkCut } from '../axes/chunkAxes.js';
 import type { ChunkContext } from '../axes/ChunkAxis.js';
-import { chunkCosts } from '../costs/chunkCosts.js';
-import type { OperatorCosts } from '../costs/OperatorCosts.js';
-import { chunkName } from '../graph/chunkNames.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
-import { johnsonOrder } from '../plan/johnsonOrder.js';
 import { overlappedPlan } from '../plan/overlappedPlan.js';
 import { sequentialPlan } from '../plan/sequentialPlan.js';
 import type { Plan } from '../plan/Plan.js';
@@ -23,12 +19,12 @@ export interface Candidate extends ChunkCut {
  * Sequential first, then every slot with every combination of parts along the axes. A graph that routes no tokens has the
  * sequential plan alone.
  *
- * @param costs by which unequal parts are ordered
+ * @param orderOf the order of the parts of a slot and cut, where they are unequal; undefined: as they are numbered
  */
 export function candidatePlans(
   graph: OperatorGraph,
   context: ChunkContext,
-  costs: OperatorCosts,
+  orderOf: (slot: number, cut: ChunkCut) => readonly number[] | undefined,
 ): readonly Candidate[] {
   const sequential = { kind: 'sequential', slot: 0, ...uncut } as const;
   const candidates: Candidate[] = [{ ...sequential, plan: sequentialPlan(graph.operators) }];
@@ -43,8 +39,8 @@ export function candidatePlans(
     if (isWhole && !hasWindow) continue;
     const kind = isWhole ? 'overlapped' : hasWindow ? 'chunked' : 'pipelined';
     const isUneven = context.expertShares && numPartsOf(cut, 'routed') > 1;
-    const order = isUneven ? orderOf(graph, chunkCosts(graph, costs, { ...context, ...cut, halves: 1 })) : undefined;
     for (let slot = 0; slot < graph.numSlots; slot++) {
+      const order = isUneven ? orderOf(slot, cut) : undefined;
       const plan = overlappedPlan(graph, {
         slot,
         ...cut,
@@ -55,14 +51,4 @@ export function candidatePlans(
     }
   }
   return candidates;
-}
-
-function orderOf({ routed }: OperatorGraph, costs: OperatorCosts): readonly number[] {
-  const { dispatch, expert, combine } = routed!;
-  const parts: { dispatchMs: number; expertMs: number; combineMs: number }[] = [];
-  for (let i = 0; costs[chunkName(expert, i)] !== undefined; i++) {
-    const of = (name: string) => costs[chunkName(name, i)]!;
-    parts.push({ dispatchMs: of(dispatch), expertMs: of(expert), combineMs: of(combine) });
-  }
-  return johnsonOrder(parts);
 }

@@ -45,7 +45,8 @@ export function choosePlans(
   costs: StageCosts,
   { current, measuredMs, ...context }: ChoosePlansOptions = {},
 ): ChosenPlans {
-  const { forward, backward } = planOverlap(graph, costs, { maxChunks: 1, ...context });
+  const presentOrder = current?.training?.order;
+  const { forward, backward } = planOverlap(graph, costs, { maxChunks: 1, presentOrder, ...context });
   const plans = new Map(forward.candidates.map((choice) => [keyOf(choice), choiceOf(choice)]));
   const forwardOf = new Map(forward.candidates.map((choice) => [keyOf(choice), choice.predictedMs]));
   const backwardOf = new Map(backward!.candidates.map((choice) => [keyOf(choice), choice.predictedMs]));

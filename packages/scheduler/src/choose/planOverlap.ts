@@ -1,7 +1,7 @@
 import { expectPositiveInteger, expectThat, expectWholeNumber } from '@scmoe/errors';
 
-import { numPartsOf } from '../axes/chunkAxes.js';
-import { defaultOverhead, type ChunkContext } from '../axes/ChunkAxis.js';
+import { numPartsOf, type ChunkCut } from '../axes/chunkAxes.js';
+import type { ChunkContext } from '../axes/ChunkAxis.js';
 import { chunkCosts } from '../costs/chunkCosts.js';
 import { checkCosts, type OperatorCosts } from '../costs/OperatorCosts.js';
 import { slowestOf } from '../costs/slowestOf.js';
@@ -9,10 +9,12 @@ import type { OperatorGraph } from '../graph/OperatorGraph.js';
 import { hiddenFraction, lowerBoundMs } from '../metrics/overlapMetrics.js';
 import { expectChunks } from '../plan/expectChunks.js';
 import { mirrorPlan } from '../plan/mirrorPlan.js';
+import { overlappedPlan } from '../plan/overlappedPlan.js';
 import { simulatePlan } from '../predict/simulatePlan.js';
 import { steadyPlan } from '../predict/steadyPlan.js';
 import { candidatePlans, type Candidate } from './candidates.js';
 import type { DirectionChoice, OverlapChoice } from './OverlapChoice.js';
+import { bestOrder, ordersOf } from './partOrder.js';
 import { slackOf } from './slackOf.js';
 
 /** Costs of this rank, or of every rank: an exchange waits for the slowest. */
@@ -29,6 +31,8 @@ export interface PlanCosts {
 export interface PlanOverlapOptions extends ChunkContext {
   /** How much slower computing is beside an exchange, as for `simulatePlan`. Default 0. */
   readonly interference?: number;
+  /** The order in which unequal parts go now, of as many parts: kept unless another one is clearly better. */
+  readonly presentOrder?: readonly number[] | undefined;
 }
 
 /** The best plans by predicted time, for each pass and for both together. */
@@ -47,13 +51,16 @@ export interface OverlapDecision {
  * Chooses the plan with the smallest predicted time over all slots and numbers of parts along every axis, for the forward and
  * the backward pass each by itself, and for both together.
  *
+ * Unequal parts go in the order that makes forward and backward pass together the shortest: the best of all for up to four
+ * parts, for more that of Johnson's rule or as they are numbered.
+ *
  * Times that differ by less than a billionth are a tie, which goes to the sequential plan, then to fewer parts, then to
  * the whole stage, then fewer chunks of the tokens, then to the slot that leaves the most slack beside the tighter exchange, then to the lower slot.
  *
  * @throws ArgumentError for costs that are missing, unknown, negative or not finite
  */
 export function planOverlap(graph: OperatorGraph, costs: PlanCosts, options: PlanOverlapOptions = {}): OverlapDecision {
-  const { maxChunks = 4, numTokens, expertsPerRank = 1, expertShares } = options;
+  const { maxChunks = 4, numTokens, expertsPerRank = 1, expertShares, jointGate = false } = options;
   expectChunks('maxChunks', maxChunks);
   expectPositiveInteger('expertsPerRank', expertsPerRank);
   if (numTokens !== undefined) expectWholeNumber('numTokens', numTokens);
@@ -64,12 +71,25 @@ export function planOverlap(graph: OperatorGraph, costs: PlanCosts, options: Pla
       `${expertsPerRank} of them, as expertsPerRank says`,
       expertShares.length,
     );
-  const slowest = slowestOf(ranksOf(costs.forward));
-  checkCosts(graph, slowest);
-  const candidates = candidatePlans(graph, options, slowest);
+  checkCosts(graph, slowestOf(ranksOf(costs.forward)));
+  const passes = [costs.forward, ...(costs.backward ? [costs.backward] : [])].map(ranksOf);
+  for (const rank of passes.flat()) checkCosts(graph, rank);
+  // A backward pass runs the parts in the reverse order, and its exchanges have changed sides: one order is best for both.
+  const bothPasses = passes.map(slowestOf).reduce(sumOf);
+  const candidates = candidatePlans(graph, options, (slot, cut) => {
+    const parts = chunkCosts(graph, bothPasses, { ...options, ...cut, halves: 1 });
+    return bestOrder(ordersOf(graph, parts), options.presentOrder, (order) => {
+      const own = { ...cut, plan: overlappedPlan(graph, { slot, ...cut, order, jointGate }) };
+      const forward = predict(graph, own, costs.forward, options);
+      const backward = costs.backward && predict(graph, own, costs.backward, { ...options, mirrored: true });
+      return forward.stepMs + (backward?.stepMs ?? 0);
+    });
+  });
 
-  const forwardTimes = predictAll(graph, candidates, costs.forward, options);
-  const backwardTimes = costs.backward && predictAll(graph, candidates, costs.backward, { ...options, mirrored: true });
+  const timesOf = (of: RankCosts, mirrored: boolean) =>
+    candidates.map((candidate) => predict(graph, candidate, of, { ...options, mirrored }));
+  const forwardTimes = timesOf(costs.forward, false);
+  const backwardTimes = costs.backward && timesOf(costs.backward, true);
   const forward = chooseDirection(graph, candidates, forwardTimes, costs.forward);
   const backward =
     costs.backward &&
@@ -94,30 +114,26 @@ export function planOverlap(graph: OperatorGraph, costs: PlanCosts, options: Pla
   };
 }
 
+function sumOf(one: OperatorCosts, other: OperatorCosts): OperatorCosts {
+  return Object.fromEntries(Object.entries(one).map(([name, ms]) => [name, ms + other[name]!]));
+}
+
 interface Prediction {
   readonly stepMs: number;
   readonly exposedMs: number;
 }
 
-function predictAll(
+function predict(
   graph: OperatorGraph,
-  candidates: readonly Candidate[],
+  { plan, chunks, expertChunks, halves }: Pick<Candidate, 'plan' | keyof ChunkCut>,
   costs: RankCosts,
-  {
-    interference = 0,
-    mirrored = false,
-    overhead = defaultOverhead,
-    ...context
-  }: PlanOverlapOptions & { mirrored?: boolean },
-): readonly Prediction[] {
-  const ranks = ranksOf(costs);
-  for (const rank of ranks) checkCosts(graph, rank);
-  return candidates.map(({ plan, kind: _, slot: __, order: ___, ...cut }) =>
-    simulatePlan(
-      mirrored ? mirrorPlan(steadyPlan(graph, plan)) : steadyPlan(graph, plan),
-      ranks.map((rank) => chunkCosts(graph, rank, { ...context, overhead, ...cut })),
-      { interference },
-    ),
+  { interference = 0, mirrored = false, ...context }: PlanOverlapOptions & { mirrored?: boolean },
+): Prediction {
+  const steady = steadyPlan(graph, plan);
+  return simulatePlan(
+    mirrored ? mirrorPlan(steady) : steady,
+    ranksOf(costs).map((rank) => chunkCosts(graph, rank, { ...context, chunks, expertChunks, halves })),
+    { interference },
   );
 }
 

@@ -59,6 +59,7 @@ function rankStage(
     expertOverhead: machine.expertChunkOverhead,
     halfOverhead: machine.halfOverhead,
     expertsPerRank: machine.expertsPerRank,
+    expertShares: machine.expertShares,
   };
   const costs = machine.costs(stage, topK, 'forward');
   const both = { forward: costs, ...(kind === 'train' && { backward: machine.costs(stage, topK, 'backward') }) };
@@ -91,7 +92,8 @@ function rankStage(
 
 function nameOf(choice: OverlapChoice): string {
   if (choice.kind === 'sequential') return 'sequential';
-  return [`slot ${choice.slot}`, describeCut(choice)].filter((part) => part !== '').join(', ');
+  const order = choice.order && `in the order ${choice.order.join(' ')}`;
+  return [`slot ${choice.slot}`, describeCut(choice), order].filter(Boolean).join(', ');
 }
 
 /** Names of the computations during which an exchange is under way, in their order. */

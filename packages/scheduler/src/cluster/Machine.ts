@@ -19,6 +19,8 @@ export interface Machine {
   readonly halfOverhead?: ChunkOverhead | undefined;
   /** Experts that a rank holds; 1 where that is not known. */
   readonly expertsPerRank?: number | undefined;
+  /** Share of the rows that each of them gets, as `ChunkContext.expertShares`; even where that is not known. */
+  readonly expertShares?: readonly number[] | undefined;
   /** How far predictions from these times were off the steps that were measured, as a share; absent where none was. */
   readonly predictionError?: number | undefined;
   /** How much slower computing is beside an exchange, as for `simulatePlan`. */

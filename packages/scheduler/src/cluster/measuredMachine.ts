@@ -3,6 +3,7 @@ import {
   expectNonNegative,
   expectPositiveInteger,
   expectRecord,
+  expectThat,
   expectWholeNumber,
 } from '@scmoe/errors';
 
@@ -38,6 +39,8 @@ export interface MeasuredCosts {
   readonly halfOverhead?: ChunkOverhead;
   /** Experts that a rank holds. Default 1. */
   readonly expertsPerRank?: number;
+  /** Share of the rows that each of them gets, as the router was observed to send them: sums to 1. Default even. */
+  readonly expertShares?: readonly number[];
   /** Largest share by which steps that were measured beside these times differ from what is predicted from them. */
   readonly predictionError?: number;
   readonly stages: readonly MeasuredStage[];
@@ -47,7 +50,7 @@ export interface MeasuredCosts {
 export function checkMeasuredCosts(content: MeasuredCosts): void {
   const { format, pairs, tokensPerRank, chunkOverhead, stages, ...optional } =
     (content as Partial<MeasuredCosts> | null) ?? {};
-  const { expertChunkOverhead, halfOverhead, expertsPerRank, predictionError } = optional;
+  const { expertChunkOverhead, halfOverhead, expertsPerRank, expertShares, predictionError } = optional;
   if (format !== 'scmoe-measured-costs' || !Array.isArray(stages)) {
     throw new ArgumentError(
       `not measured costs: expected format "scmoe-measured-costs", got ${JSON.stringify(format)}`,
@@ -56,6 +59,7 @@ export function checkMeasuredCosts(content: MeasuredCosts): void {
   expectPositiveInteger('pairs', pairs!);
   expectWholeNumber('tokensPerRank', tokensPerRank!);
   if (expertsPerRank !== undefined) expectPositiveInteger('expertsPerRank', expertsPerRank);
+  if (expertShares !== undefined) checkShares(expertShares, expertsPerRank);
   if (predictionError !== undefined) expectNonNegative('predictionError', predictionError);
   checkOverhead('chunkOverhead', chunkOverhead);
   if (expertChunkOverhead !== undefined) checkOverhead('expertChunkOverhead', expertChunkOverhead);
@@ -70,6 +74,15 @@ export function checkMeasuredCosts(content: MeasuredCosts): void {
     }
     expectNonNegative(`updateMs of ${stage}`, updateMs);
   }
+}
+
+function checkShares(content: unknown, expertsPerRank = 1): void {
+  const isList = Array.isArray(content) && content.length === expertsPerRank;
+  expectThat(isList, 'expertShares', `${expertsPerRank} numbers, as expertsPerRank says`, content);
+  const shares = content as readonly number[];
+  for (const share of shares) expectNonNegative('expertShares', share);
+  const sum = shares.reduce((total, share) => total + share, 0);
+  expectThat(Math.abs(sum - 1) < 1e-6, 'expertShares', 'numbers that sum to 1', shares);
 }
 
 function checkOverhead(what: string, overhead: ChunkOverhead | undefined): void {
@@ -110,6 +123,7 @@ export function measuredMachine(measured: MeasuredCosts): Machine {
     expertChunkOverhead: measured.expertChunkOverhead,
     halfOverhead: measured.halfOverhead,
     expertsPerRank: measured.expertsPerRank,
+    expertShares: measured.expertShares,
     predictionError: measured.predictionError,
     updateMs: (stage, topK) => find(stage, topK).updateMs,
     costs: (stage: StageKind, topK: number, direction: Direction) => find(stage, topK)[direction],

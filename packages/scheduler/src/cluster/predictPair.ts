@@ -70,6 +70,7 @@ export function predictPair(
       expertOverhead: machine.expertChunkOverhead,
       halfOverhead: machine.halfOverhead,
       expertsPerRank: cutsExperts ? machine.expertsPerRank : 1,
+      expertShares: cutsExperts ? machine.expertShares : undefined,
       interference: machine.interference,
     },
   );

@@ -58,7 +58,7 @@ function messageOf(fields: RequestFields): ChatMessage {
 
 /** A text, or parts that are texts. */
 function contentOf(fields: RequestFields): string {
-  const value = fields.any('content');
+  const value = fields.any('content') ?? null;
   if (typeof value === 'string') return value;
   const parts: unknown[] = Array.isArray(value) ? value : [];
   const isText = (part: unknown): part is { text: string } =>

@@ -83,6 +83,7 @@ function samplingOf(fields: RequestFields): SamplingOptions {
   // Beyond the API, by the names that other servers have given them.
   const topK = fields.integer('top_k', { minimum: 1 });
   const minP = fields.number('min_p', { minimum: 0, maximum: 1 });
+  const typicalP = fields.number('typical_p', { minimum: 0.001, maximum: 1 });
   const repetitionPenalty = fields.number('repetition_penalty', { minimum: 0.01, maximum: 100 });
   return {
     // A nucleus of nothing is its most likely token.
@@ -93,6 +94,7 @@ function samplingOf(fields: RequestFields): SamplingOptions {
     ...(logitBias && { logitBias }),
     ...(topK !== undefined && { topK }),
     ...(minP !== undefined && { minP }),
+    ...(typicalP !== undefined && { typicalP }),
     ...(repetitionPenalty !== undefined && { repetitionPenalty }),
   };
 }

@@ -9,3 +9,7 @@ export const findAddon: typeof node.findAddon = () => ({ path: '', problem });
 export const loadAddon: typeof node.loadAddon = () => {
   throw new ScmoeError(`The scmoe backend is not available: ${problem}`);
 };
+
+export const computeNothing: typeof node.computeNothing = () => {
+  throw new ScmoeError(`The scmoe backend is not available: ${problem}`);
+};

@@ -1,11 +1,15 @@
 import { ScmoeError } from '@scmoe/errors';
 import { callByName, findAddonFile, requireFrom, type Addon, type TensorFunctions } from '@scmoe/native/signatures';
 
+import { dryFunctions } from './dryFunctions.js';
+
 /** The native addon's functions, which take their arguments by name, or why it can't be used. */
 export type AddonResult =
   { addon: object; path: string; problem?: undefined } | { addon?: undefined; path: string; problem: string };
 
 let result: AddonResult | undefined;
+/** What takes the addon's place while nothing is to be computed. */
+let dry: TensorFunctions | undefined;
 
 /** Opens the native addon once per process. Never throws: `problem` says in one sentence what is missing and what to do. */
 export function findAddon(): AddonResult {
@@ -18,9 +22,16 @@ export function findAddon(): AddonResult {
  * @throws ScmoeError with the reason when the addon can't be used.
  */
 export function loadAddon(): TensorFunctions {
+  if (dry) return dry;
   const { addon, problem } = findAddon();
   if (!addon) throw new ScmoeError(`The scmoe backend is not available: ${problem}`);
   return addon as TensorFunctions;
+}
+
+/** From here on the addon's kernels compute nothing, or compute again. */
+export function computeNothing(isDry: boolean): void {
+  dry = undefined;
+  if (isDry) dry = dryFunctions(loadAddon());
 }
 
 function open(): AddonResult {

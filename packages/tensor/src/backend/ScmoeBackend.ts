@@ -1,7 +1,7 @@
 import { ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
-import { loadAddon } from '../addon/loadAddon.js';
+import { computeNothing, loadAddon } from '../addon/loadAddon.js';
 import { forgetParts, isCaptured, KernelCapture } from '../capture/KernelCapture.js';
 import { scaleBlocks } from '../weights/roundToFormat.js';
 import { BufferPool, type PoolStatistics } from './BufferPool.js';
@@ -32,7 +32,9 @@ function sharedPool(): BufferPool {
  * native; the rest are the JavaScript kernels of tfjs-backend-cpu, which work on the same memory through typed arrays.
  */
 export class ScmoeBackend extends CpuBackend {
-  private readonly pool = sharedPool();
+  private pool = sharedPool();
+  /** Where buffers go back to that are of other pools than the shared one, see `runApart`. */
+  private readonly poolOf = new WeakMap<ArrayBuffer, BufferPool>();
   /** Freed buffers that must not be handed out yet; undefined where there is no need to wait. */
   private held: ArrayBuffer[] | undefined;
   /** Data in memory of others, which is not the pool's to take back. */
@@ -213,13 +215,49 @@ export class ScmoeBackend extends CpuBackend {
       return this.guard(run, undefined, undefined);
     } finally {
       this.held = undefined;
-      for (const buffer of held) this.pool.release(buffer);
+      for (const buffer of held) this.release(buffer);
     }
   }
 
   /** Bytes in use and cached by all tensors of this process on this backend. */
   poolStatistics(): PoolStatistics {
     return this.pool.stats();
+  }
+
+  /** Gives cached memory back to the system, once the garbage collector comes by. */
+  freeCache(): void {
+    this.pool.trim();
+  }
+
+  /**
+   * Runs a step in memory of its own, in which kernels write nothing where it `isDry`.
+   *
+   * @returns what the pool of that memory has counted
+   * @throws ScmoeError where the step leaves tensors behind, for there is nothing in them
+   */
+  async runApart(step: () => void | Promise<void>, { isDry }: { isDry: boolean }): Promise<PoolStatistics> {
+    const outer = this.pool;
+    if (outer !== sharedPool() || this.capture)
+      throw new ScmoeError('stepMemory: expected no step within another one or within a capture');
+    const { allocate } = loadAddon();
+    const pool = new BufferPool((bytes) => {
+      const buffer = allocate({ bytes });
+      this.poolOf.set(buffer, pool);
+      return buffer;
+    });
+    this.pool = pool;
+    computeNothing(isDry);
+    try {
+      await step();
+    } finally {
+      computeNothing(false);
+      this.pool = outer;
+    }
+    const statistics = pool.stats();
+    if (statistics.bytesInUse === 0) return statistics;
+    throw new ScmoeError(
+      `stepMemory: expected the step to dispose all tensors that it makes, got ${statistics.bytesInUse} bytes that are left`,
+    );
   }
 
   override memory(): ScmoeMemory {
@@ -290,7 +328,11 @@ export class ScmoeBackend extends CpuBackend {
     // What a capture has taken stays with it.
     if (isCaptured(buffer)) return;
     if (this.held) this.held.push(buffer);
-    else this.pool.release(buffer);
+    else this.release(buffer);
+  }
+
+  private release(buffer: ArrayBuffer): void {
+    (this.poolOf.get(buffer) ?? sharedPool()).release(buffer);
   }
 
   private store(dataId: tf.DataId, values: tf.backend_util.BackendValues, dtype: tf.DataType, refCount: number): void {
@@ -311,8 +353,11 @@ export class ScmoeBackend extends CpuBackend {
     switch (dtype) {
       case 'float32':
         return new Float32Array(take(length * 4), 0, length);
-      case 'int32':
-        return new Int32Array(take(length * 4), 0, length);
+      case 'int32': {
+        const values = new Int32Array(take(length * 4), 0, length);
+        // What nobody has written may be looked up somewhere: numbers that are places everywhere.
+        return this.pool === sharedPool() ? values : values.fill(0);
+      }
       case 'bool':
         return new Uint8Array(take(length), 0, length);
     }

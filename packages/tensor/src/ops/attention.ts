@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { expectDtype, expectRank, expectShape, shapeText } from './check.js';
 import { withSinks } from './attentionSinks.js';
 import { inWindows } from './attentionWindow.js';
-import { expectRope, isPlainRope, rotateComposed, type Rope } from './rope.js';
+import { expectRope, isPlainRope, rotateComposed, ropeOfLength, type Rope } from './rope.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
 export const attentionKernel = 'ScmoeAttention';
@@ -70,7 +70,7 @@ export function attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: Att
   if (hides || sinks || isTurnedBefore) {
     const { ropeStyle: _, ropeTheta: __, ...given } = attributes;
     return tf.tidy(() => {
-      const turned = isTurnedBefore ? turn(q, k, rope, given) : { q, k };
+      const turned = isTurnedBefore ? turn(q, k, ropeOfLength(rope, keys), given) : { q, k };
       const attend = (each: typeof turned & { v: tf.Tensor; mask?: tf.Tensor }) => {
         const own = { ...given, mask: each.mask };
         return sinks

@@ -80,6 +80,24 @@ describe.each(availableBackends())('cachedAttention on %s', (backend) => {
     });
   });
 
+  it.each([undefined, 100])(
+    'has the factor of a length for those sequences that reach beyond it, window %p',
+    (window) => {
+      tf.tidy(() => {
+        const rope: Rope = { style: 'half', factor: 1.1, beyond: { length: 4, factor: 1.7 } };
+        const options = { numHeads: 2, numKvHeads: 1, window };
+        const [short, long] = [sequence(1, [4], 2, 1), sequence(9, [5], 2, 1)];
+        const outputs = runTogether([short, long], { ...options, rope });
+        for (const [i, factor] of [1.1, 1.7].entries()) {
+          const { q, k, v } = [short, long][i]!;
+          const expected = attention(q, k, v, { ...options, rope: { style: 'half', factor } });
+          expect(relativeError(outputs[i]!, expected)).toBeLessThan(1e-5);
+          expect(relativeError(attention(q, k, v, { ...options, rope }), expected)).toBeLessThan(1e-6);
+        }
+      });
+    },
+  );
+
   it('takes keys for values where there are none', () => {
     tf.tidy(() => {
       const [q, k] = [normal([1, 3, 4 * size], 1), normal([1, 3, size], 2)];

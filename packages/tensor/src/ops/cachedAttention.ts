@@ -5,7 +5,7 @@ import { withoutRecording } from '../autodiff/recording.js';
 import type { KeyValueCache } from '../cache/KeyValueCache.js';
 import { attention } from './attention.js';
 import { expectDtype, expectRank, expectShape } from './check.js';
-import { expectRope, rotateComposed, type Rope } from './rope.js';
+import { expectRope, rotateComposed, ropeOfLength, type Rope } from './rope.js';
 import { hasFused, runFusedOne } from './runFused.js';
 
 export const cachedAttentionKernel = 'ScmoeCachedAttention';
@@ -139,6 +139,7 @@ export function rotateRows(
   expectThat(now.length === length, 'rotateRows: positions', `${length} of them`, now.length);
   for (const position of now) expectWholeNumber('rotateRows: positions', position);
   expectRope('rotateRows', rope, width / numHeads);
+  expectThat(!rope.beyond, 'rotateRows: rope.beyond', 'none', rope.beyond);
   if (hasFused(rotateRowsKernel)) {
     const attributes: RotateRowsAttributes = { numHeads, rope, positions: positionsNow };
     return withoutRecording(() => runFusedOne(rotateRowsKernel, { x }, attributes)) as tf.Tensor3D;
@@ -168,8 +169,9 @@ function composed(
 ): tf.Tensor3D {
   const [{ cache, count }] = parts as [CachedPart];
   const positions = positionsOf(parts);
-  const queries = rope ? rotateRows(q, numHeads, positions, rope) : q;
-  const keys = rope ? rotateRows(k, numKvHeads, positions, rope) : k;
+  const own = rope && ropeOfLength(rope, cache.length + count);
+  const queries = own ? rotateRows(q, numHeads, positions, own) : q;
+  const keys = own ? rotateRows(k, numKvHeads, positions, own) : k;
   cache.append(keys, v, { first: 0, count });
   const held = (rows: tf.Tensor2D) =>
     tf.reshape<tf.Rank.R3>(tf.slice(rows, [0, 0], [cache.length, -1]), [1, cache.length, rows.shape[1]]);

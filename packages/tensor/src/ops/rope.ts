@@ -1,4 +1,4 @@
-import { expectFinite, expectOneOf, expectThat } from '@scmoe/errors';
+import { expectFinite, expectOneOf, expectPositiveInteger, expectThat } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 /** How rotary position embedding pairs the components of a head that turn. */
@@ -16,6 +16,13 @@ export interface Rope {
   frequencies?: readonly number[];
   /** Factor on the components that turn; 1 by default. */
   factor?: number;
+  /** Another factor in a call that reaches beyond a sequence's first `length` tokens (LongRoPE, arXiv 2402.13753). */
+  beyond?: { readonly length: number; readonly factor: number };
+}
+
+/** The rotation of a call that makes a sequence so long. */
+export function ropeOfLength({ beyond, ...rope }: Rope, length: number): Rope {
+  return beyond && length > beyond.length ? { ...rope, factor: beyond.factor } : rope;
 }
 
 /**
@@ -65,15 +72,23 @@ export function plainFrequencies(size: number, theta = 10000): number[] {
 }
 
 /** Whether kernels turn so by themselves: all components, by the angles of the paper. */
-export function isPlainRope({ size, frequencies, factor = 1 }: Rope, headSize: number): boolean {
-  return (size === undefined || size === headSize) && frequencies === undefined && factor === 1;
+export function isPlainRope({ size, frequencies, factor = 1, beyond }: Rope, headSize: number): boolean {
+  return (size === undefined || size === headSize) && frequencies === undefined && factor === 1 && !beyond;
 }
 
 /** Checks a rotation of heads of D components. @throws ArgumentError naming what does not fit */
-export function expectRope(where: string, { style, theta, size, frequencies, factor }: Rope, headSize: number): void {
+export function expectRope(
+  where: string,
+  { style, theta, size, frequencies, factor, beyond }: Rope,
+  headSize: number,
+): void {
   expectOneOf(`${where}: rope.style`, style, ['half', 'interleaved']);
   expectThat(theta === undefined || theta > 0, `${where}: rope.theta`, 'a number > 0', theta);
   if (factor !== undefined) expectFinite(`${where}: rope.factor`, factor);
+  if (beyond) {
+    expectPositiveInteger(`${where}: rope.beyond.length`, beyond.length);
+    expectFinite(`${where}: rope.beyond.factor`, beyond.factor);
+  }
   if (size === undefined)
     expectThat(headSize % 2 === 0, `${where}: the head size`, 'an even number for rope', headSize);
   const turning = size ?? headSize;

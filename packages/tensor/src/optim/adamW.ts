@@ -13,6 +13,7 @@ import { expectDtype, expectShape } from '../ops/check.js';
 import { hasFused, runFused } from '../ops/runFused.js';
 import { isWeight } from './isWeight.js';
 import { defaultTileValues, inTiles } from './tiles.js';
+import { zeroVariable } from './zeroVariable.js';
 
 export const adamWKernel = 'ScmoeAdamW';
 
@@ -59,7 +60,7 @@ export interface AdamWRates {
 
 /** Options of an update whose rates are tensors. */
 export interface AdamWUpdateOptions {
-  /** What `advance` gives, as a tensor (3). */
+  /** What `advance` gives, as a tensor: (3) of AdamW and Muon. */
   rates: tf.Tensor;
   /** The scalar of `AdamWStepOptions`. */
   gradScale?: tf.Tensor;
@@ -158,6 +159,11 @@ export class AdamW {
     slots.forEach((slot, i) => renew(slot, [updated[i]!, updated[length + i]!, updated[2 * length + i]!]));
   }
 
+  /** Makes the moments of variables that have none yet, zeros, so that a recorded `update` finds them. */
+  prepare(variables: Record<string, tf.Variable>): void {
+    for (const [name, variable] of Object.entries(variables)) this.momentsOf(name, variable);
+  }
+
   /**
    * Counts a step, for an `update` to follow.
    *
@@ -213,7 +219,18 @@ export class AdamW {
       expectShape('AdamW', `v.${name}`, v, m.shape, `like m.${name}`);
       loaded.set(name, { m, v });
     }
-    this.dispose();
+    for (const [name, own] of this.moments) {
+      const { m, v } = loaded.get(name) ?? {};
+      // In place where they fit: a recorded step knows these variables.
+      if (m && v && tf.util.arraysEqual(own.m.shape, m.shape)) {
+        own.m.assign(m);
+        own.v.assign(v);
+        loaded.delete(name);
+      } else {
+        tf.dispose([own.m, own.v]);
+        this.moments.delete(name);
+      }
+    }
     for (const [name, { m, v }] of loaded)
       this.moments.set(name, { m: tf.variable(m, false), v: tf.variable(v, false) });
     this.steps = stepCount;
@@ -252,14 +269,18 @@ export class AdamW {
     expectDtype('AdamW', `'${name}'`, variable, 'float32');
     expectDtype('AdamW', `the gradient of '${name}'`, gradient, 'float32');
     expectShape('AdamW', `the gradient of '${name}'`, gradient, variable.shape);
-    let moments = this.moments.get(name);
-    if (!moments) {
-      const zeros = () => tf.tidy(() => tf.variable(tf.zeros(variable.shape), false));
-      moments = { m: zeros(), v: zeros() };
-      this.moments.set(name, moments);
-    }
+    const moments = this.momentsOf(name, variable);
     expectShape('AdamW', `the moments of '${name}'`, moments.m, variable.shape);
     return { parameter: variable, gradient, ...moments };
+  }
+
+  private momentsOf(name: string, { shape }: tf.Variable): Moments {
+    let moments = this.moments.get(name);
+    if (!moments) {
+      moments = { m: zeroVariable(shape), v: zeroVariable(shape) };
+      this.moments.set(name, moments);
+    }
+    return moments;
   }
 }
 

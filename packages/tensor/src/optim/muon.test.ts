@@ -99,6 +99,43 @@ describe.each(availableBackends())('Muon on %s', (backend) => {
     }
   });
 
+  it('moves by rates on the device as by numbers, also after its state was set back in place', () => {
+    const start = {
+      w: tf.tensor2d(matrix(3, 5, 1)),
+      stack: tf.tensor3d([matrix(2, 4, 2), matrix(2, 4, 3)]),
+      b: tf.ones([3]),
+    };
+    const variables = () =>
+      Object.fromEntries(Object.entries(start).map(([name, value]) => [name, tf.variable(value as tf.Tensor)]));
+    const gradients = {
+      w: tf.tensor2d(matrix(3, 5, 4)),
+      stack: tf.tensor3d([matrix(2, 4, 5), matrix(2, 4, 6)]),
+      b: tf.ones([3]),
+    };
+    const [a, b] = [variables(), variables()];
+    const [plain, onDevice] = [new Muon(), new Muon()];
+    onDevice.prepare(b);
+    const none = onDevice.state();
+    for (const round of [1, 2]) {
+      if (round === 2) {
+        plain.loadState({}, 0);
+        onDevice.loadState(none, 0);
+        for (const name of Object.keys(start)) [a, b].forEach((own) => own[name]!.assign(start[name as 'w']));
+      }
+      for (const learningRate of [0.1, 0.05]) {
+        const gradScale = tf.scalar(0.5);
+        plain.step(a, gradients, { learningRate, gradScale });
+        onDevice.update(b, gradients, { rates: tf.tensor1d(onDevice.advance(learningRate)), gradScale });
+      }
+      expect(onDevice.stepCount).toBe(2);
+      for (const name of Object.keys(start)) expect(relativeError(b[name]!, a[name]!)).toBeLessThan(tolerance);
+    }
+    expect(() => onDevice.update(b, { w: start.w }, { rates: tf.tensor1d([1, 2, 3]) })).toThrow(
+      /gradients: expected one for/,
+    );
+    [plain, onDevice].forEach((optimizer) => optimizer.dispose());
+  });
+
   it('leaves the others to AdamW, bit for bit', () => {
     const start = {
       'experts.b1': tf.randomNormal([2, 3], 0, 1, 'float32', 1),

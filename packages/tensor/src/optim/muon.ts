@@ -2,10 +2,11 @@ import { ArgumentError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { expectShape } from '../ops/check.js';
-import { AdamW, type AdamWOptions, type AdamWStepOptions } from './adamW.js';
+import { AdamW, type AdamWOptions, type AdamWStepOptions, type AdamWUpdateOptions } from './adamW.js';
 import { isWeight } from './isWeight.js';
 import { orthogonalize } from './orthogonalize.js';
 import { defaultTileValues, inTiles } from './tiles.js';
+import { zeroVariable } from './zeroVariable.js';
 
 /** Options of `Muon`; those of AdamW are for the parameters that are no matrices. */
 export interface MuonOptions extends AdamWOptions {
@@ -41,7 +42,7 @@ export class Muon {
   private readonly matrices: (name: string, variable: tf.Variable) => boolean;
   private readonly tileValues: number;
   private readonly adamW: AdamW;
-  private readonly momenta = new Map<string, tf.Tensor>();
+  private readonly momenta = new Map<string, tf.Variable>();
   private steps = 0;
 
   constructor({
@@ -74,15 +75,47 @@ export class Muon {
    * @throws Error naming the variable when a gradient or a momentum is missing or of another shape
    */
   step(variables: Record<string, tf.Variable>, gradients: Record<string, tf.Tensor>, options: AdamWStepOptions): void {
-    const names = Object.keys(variables);
-    const isMatrix = (name: string) => variables[name]!.rank >= 2 && this.matrices(name, variables[name]!);
-    const matrices = names.filter(isMatrix);
-    for (const name of matrices) this.check(name, variables[name]!, gradients[name]);
-    const others = names.filter((name) => !isMatrix(name)).map((name) => [name, variables[name]!] as const);
+    const { matrices, others } = this.parted(variables);
+    for (const [name, variable] of matrices) this.check(name, variable, gradients[name]);
     // It checks the options: nothing has moved yet where they are wrong.
     this.adamW.step(Object.fromEntries(others), gradients, options);
-    for (const name of matrices) this.stepMatrix(name, variables[name]!, gradients[name]!, options);
+    for (const [name, variable] of matrices) this.stepMatrix(name, variable, gradients[name]!, options);
     this.steps++;
+  }
+
+  /** Makes what is kept of variables that have nothing yet, zeros, so that a recorded `update` finds it. */
+  prepare(variables: Record<string, tf.Variable>): void {
+    const { matrices, others } = this.parted(variables);
+    this.adamW.prepare(Object.fromEntries(others));
+    for (const [name, { shape }] of matrices) if (!this.momenta.has(name)) this.momenta.set(name, zeroVariable(shape));
+  }
+
+  /** Counts a step, for an `update` to follow. @returns what changes it from step to step, as `AdamW.advance` does */
+  advance(learningRate: number): [learningRate: number, stepSize: number, rootCorrection: number] {
+    const rates = this.adamW.advance(learningRate);
+    this.steps++;
+    return rates;
+  }
+
+  /**
+   * The update of a step that `advance` has counted, with its rates on the device, so that one recording of it serves all steps;
+   * equal to `step` but for the rounding of the rates.
+   *
+   * @throws ArgumentError as `step` does
+   */
+  update(
+    variables: Record<string, tf.Variable>,
+    gradients: Record<string, tf.Tensor>,
+    { rates, gradScale }: AdamWUpdateOptions,
+  ): void {
+    const { matrices, others } = this.parted(variables);
+    for (const [name, variable] of matrices) this.check(name, variable, gradients[name]);
+    this.adamW.update(Object.fromEntries(others), gradients, { rates, gradScale });
+    tf.tidy(() => {
+      const learningRate = tf.reshape(tf.slice(rates, 0, 1), []);
+      for (const [name, variable] of matrices)
+        this.stepMatrix(name, variable, gradients[name]!, { learningRate, gradScale });
+    });
   }
 
   /** The momenta as `momentum.<name>` and AdamW's moments: handles that later steps do not change, the caller's to dispose. */
@@ -96,9 +129,21 @@ export class Muon {
     const isMomentum = (key: string) => key.startsWith('momentum.');
     const entries = Object.entries(state);
     this.adamW.loadState(Object.fromEntries(entries.filter(([key]) => !isMomentum(key))), stepCount);
-    this.disposeMomenta();
-    for (const [key, momentum] of entries)
-      if (isMomentum(key)) this.momenta.set(key.slice('momentum.'.length), tf.keep(momentum.clone()));
+    const loaded = new Map(
+      entries.filter(([key]) => isMomentum(key)).map(([key, momentum]) => [key.slice('momentum.'.length), momentum]),
+    );
+    for (const [name, own] of this.momenta) {
+      const momentum = loaded.get(name);
+      // In place where it fits: a recorded step knows this variable.
+      if (momentum && tf.util.arraysEqual(own.shape, momentum.shape)) {
+        own.assign(momentum);
+        loaded.delete(name);
+      } else {
+        own.dispose();
+        this.momenta.delete(name);
+      }
+    }
+    for (const [name, momentum] of loaded) this.momenta.set(name, tf.variable(momentum, false));
     this.steps = stepCount;
   }
 
@@ -107,6 +152,13 @@ export class Muon {
     this.adamW.dispose();
     this.disposeMomenta();
     this.steps = 0;
+  }
+
+  /** The variables whose updates are made orthogonal, and those that are AdamW's. */
+  private parted(variables: Record<string, tf.Variable>): Record<'matrices' | 'others', [string, tf.Variable][]> {
+    const isMatrix = ([name, variable]: [string, tf.Variable]) => variable.rank >= 2 && this.matrices(name, variable);
+    const entries = Object.entries(variables);
+    return { matrices: entries.filter(isMatrix), others: entries.filter((entry) => !isMatrix(entry)) };
   }
 
   private check(name: string, variable: tf.Variable, gradient: tf.Tensor | undefined): void {
@@ -124,12 +176,10 @@ export class Muon {
     name: string,
     variable: tf.Variable,
     gradient: tf.Tensor,
-    { learningRate, gradScale }: AdamWStepOptions,
+    { learningRate, gradScale }: { learningRate: number | tf.Tensor; gradScale?: tf.Tensor },
   ): void {
     const before = this.momenta.get(name);
-    const [rows, columns] = variable.shape.slice(-2) as [number, number];
-    const keep = this.decay(name, variable) ? 1 - learningRate * this.weightDecay : 1;
-    const stepSize = learningRate * updateScale * Math.sqrt(Math.max(rows, columns));
+    const { keep, stepSize } = this.ratesOf(name, variable, learningRate);
     const scale = gradScale && tf.reshape(gradScale, []);
     const update = (parameter: tf.Tensor, gradient: tf.Tensor, earlier?: tf.Tensor) => {
       const g = scale ? tf.mul(gradient, scale) : gradient;
@@ -138,14 +188,24 @@ export class Muon {
       return [tf.sub(tf.mul(parameter, keep), tf.mul(direction, stepSize)), next];
     };
     // The matrices of a stack move each by itself; one that stands alone can't be cut.
-    const all = [variable, gradient, ...(before ? [before] : [])];
     const values = variable.rank > 2 ? this.tileValues : Infinity;
+    const all = [variable, gradient, ...(before ? [before] : [])];
     const [parameter, momentum] = inTiles(all, update, values) as [tf.Tensor, tf.Tensor];
-    scale?.dispose();
+    tf.dispose([scale, keep, stepSize].filter((rate) => rate instanceof tf.Tensor));
     variable.assign(parameter);
     parameter.dispose();
-    before?.dispose();
-    this.momenta.set(name, tf.keep(momentum));
+    if (before) before.assign(momentum);
+    else this.momenta.set(name, tf.variable(momentum, false));
+    momentum.dispose();
+  }
+
+  /** What a matrix is multiplied with, and its direction; a tensor where the learning rate is one. */
+  private ratesOf(name: string, variable: tf.Variable, learningRate: number | tf.Tensor) {
+    const [rows, columns] = variable.shape.slice(-2) as [number, number];
+    const decay = this.decay(name, variable) ? this.weightDecay : 0;
+    const step = updateScale * Math.sqrt(Math.max(rows, columns));
+    if (typeof learningRate === 'number') return { keep: 1 - learningRate * decay, stepSize: learningRate * step };
+    return tf.tidy(() => ({ keep: tf.sub(1, tf.mul(learningRate, decay)), stepSize: tf.mul(learningRate, step) }));
   }
 
   private disposeMomenta(): void {

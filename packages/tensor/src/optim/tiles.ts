@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { hasStaticShapes } from '../ops/staticShapes.js';
+
 /** Numbers that one round of an optimizer works on: what it makes on the way is so large, whatever the parameters are. */
 export const defaultTileValues = 2 ** 20;
 
@@ -19,7 +21,8 @@ export function inTiles(
   const [first] = tensors as [tf.Tensor];
   const [rows = 1] = first.shape;
   const rowsEach = Math.max(1, Math.floor((values * rows) / first.size));
-  if (first.size === 0 || rows <= rowsEach) return tidyAll(() => update(...tensors));
+  // Of a step that is compiled nothing is made on the way, unless there are tiles to put together.
+  if (first.size === 0 || rows <= rowsEach || hasStaticShapes()) return tidyAll(() => update(...tensors));
   const tiles: tf.Tensor[][] = [];
   for (let start = 0; start < rows; start += rowsEach) {
     const count = Math.min(rowsEach, rows - start);

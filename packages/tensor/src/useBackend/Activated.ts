@@ -1,6 +1,8 @@
 import { ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
+import type { CompileFunction } from './CompileFunction.js';
+
 /** A backend that could be made the current one. */
 export interface Activated {
   name: string;
@@ -8,6 +10,8 @@ export interface Activated {
   about: string;
   /** Turns bf16 products on or off; absent where the backend has none. Says why it can't, where it can't. */
   setBf16?: (on: boolean) => string | undefined;
+  /** Makes one call of a function; absent where the backend can't. */
+  compile?: CompileFunction;
 }
 
 export type Activate = (threads: number) => Promise<Activated>;

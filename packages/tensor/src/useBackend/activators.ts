@@ -8,6 +8,7 @@ import * as tf from '@tensorflow/tfjs';
 import { findAddon, loadAddon } from '../addon/loadAddon.js';
 import { backendName } from '../backend/kernel.js';
 import { makeCurrent, useCpu, type Activate, type Activated } from './Activated.js';
+import type { CompileFunction } from './CompileFunction.js';
 import { expectThreads } from './expectThreads.js';
 
 /** The backends that `useBackend` knows by name, on Node. */
@@ -54,22 +55,37 @@ async function useWasm(): Promise<Activated> {
   return { name: 'wasm', threads: 1, about: 'WebAssembly, no threads on Node' };
 }
 
+/** Tables of our models, such as the angles of positions, are constants of a compiled function: far larger than a program's should be. */
+const maxConstantBytes = 2 ** 28;
+
 /** What is used of @scmoe/tensorflow, which stands above this package and is loaded only where it is asked for. */
 interface TensorFlowPackage {
-  registerBackend(options: { threads: number }): { version: string; device: { type: string } };
+  registerBackend(this: void, options: { threads: number }): { version: string; device: { type: string } };
+  compileStep(
+    this: void,
+    compute: Parameters<CompileFunction>[0],
+    options: { eagerFirst: boolean; maxConstantBytes: number; compile: boolean },
+  ): ReturnType<CompileFunction>;
 }
 
 async function useTensorFlow(threads: number): Promise<Activated> {
   const packageName = '@scmoe/tensorflow';
   const problems: string[] = [];
   try {
-    const { version, device } = (await importOptional<TensorFlowPackage>(packageName)).registerBackend({ threads });
+    const { registerBackend, compileStep } = await importOptional<TensorFlowPackage>(packageName);
+    const { version, device } = registerBackend({ threads });
     await makeCurrent('tensorflow');
     const setBf16 = (on: boolean) => {
       (tf.backend() as { products?: string }).products = on ? 'bf16' : 'float32';
       return undefined;
     };
-    return { name: 'tensorflow', threads, about: `TensorFlow ${version}, ${device.type}`, setBf16 };
+    const compile = ((compute: Parameters<CompileFunction>[0]) =>
+      compileStep(compute, {
+        eagerFirst: false,
+        maxConstantBytes,
+        compile: process.env['SCMOE_XLA'] !== '0',
+      })) as CompileFunction;
+    return { name: 'tensorflow', threads, about: `TensorFlow ${version}, ${device.type}`, setBf16, compile };
   } catch (error) {
     problems.push((error as Error).message);
   }

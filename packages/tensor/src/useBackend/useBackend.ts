@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { activators, defaultThreads, preference } from './activators.js';
 import { useRegistered, type Activated } from './Activated.js';
+import type { CompileFunction } from './CompileFunction.js';
 import { expectThreads } from './expectThreads.js';
 
 /** Precision of matrix products' operands. */
@@ -27,6 +28,8 @@ export interface BackendReport {
   reason: string;
   /** All of it in one line, for people. */
   line: string;
+  /** Makes one call of a function over tensors, where the backend can: `tensorflow`, by XLA. */
+  compile?: CompileFunction;
 }
 
 /**
@@ -59,7 +62,8 @@ export async function useBackend(
   const reason = reasons.join('; ');
   const count = `${activated.threads} ${activated.threads === 1 ? 'thread' : 'threads'}`;
   const line = `backend ${activated.name} (${activated.about}, ${count}, ${used}): ${reason}`;
-  return { backend: activated.name, precision: used, threads: activated.threads, reason, line };
+  const { name: backend, compile } = activated;
+  return { backend, precision: used, threads: activated.threads, reason, line, ...(compile && { compile }) };
 }
 
 async function activateBest(threads: number): Promise<{ activated: Activated; reasons: string[] }> {

@@ -37,6 +37,10 @@ export class VariableCell {
       throw new ScmoeError(`compileStep: the variable '${variable.name}', which the step uses, was disposed`);
     }
     if (variable.dataId === this.dataId) return;
+    // Who has a clone from before keeps what the resource holds until now.
+    if (this.dataId !== undefined && backend.refCount(this.dataId) > 0) {
+      backend.ownIdOf({ dataId: this.dataId, shape: variable.shape, dtype: variable.dtype });
+    }
     backend.tensorFlow.execute('AssignVariableOp', [this.resource, backend.ownIdOf(variable)], this.attributes);
     this.standIn();
   }

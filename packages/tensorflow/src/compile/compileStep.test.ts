@@ -197,6 +197,52 @@ describeUnless(tensorFlowProblem(), 'a compiled step', () => {
     expect(Array.from(w.dataSync())).toEqual([0, 0]);
   });
 
+  it('is compiled from its first call on where it is asked to, with variables that exist', () => {
+    const w = tf.variable(tf.tensor1d([1, 2]));
+    let runs = 0;
+    const step = compileStep((x: tf.Tensor) => (runs++, tf.tidy(() => (w.assign(tf.add(w, x)), tf.sum(w)))), {
+      compile: false,
+      eagerFirst: false,
+    });
+    for (const expected of [5, 7, 9, 11]) expect(step(tf.scalar(1)).dataSync()).toEqual(Float32Array.of(expected));
+    expect([runs, step.forms()[0]!.calls]).toEqual([3, 4]);
+    step.dispose();
+    const making = compileStep(() => tf.variable(tf.scalar(1)).clone(), { compile: false, eagerFirst: false });
+    expect(making).toThrow(/expected all variables to exist .* before it with \{ eagerFirst: false \}/);
+  });
+
+  it('gives as results what the step keeps of them', () => {
+    const x = tf.tensor1d([1, 2]);
+    const step = compileStep((x: tf.Tensor) => ({ kept: tf.keep(tf.neg(x)), same: x }), { compile: false });
+    for (let i = 0; i < 2; i++) tf.dispose(step(x));
+    const before = [tensorFlow.liveTensors(), tf.memory().numTensors];
+    for (let i = 0; i < 3; i++) {
+      const { kept, same } = step(x);
+      expect([kept, same].map((tensor) => Array.from(tensor.dataSync()))).toEqual([
+        [-1, -2],
+        [1, 2],
+      ]);
+      tf.dispose([kept, same]);
+    }
+    expect([tensorFlow.liveTensors(), tf.memory().numTensors]).toEqual(before);
+    step.dispose();
+  });
+
+  it('leaves a clone as it is where the program assigns another value and the clone afterwards', () => {
+    const w = tf.variable(tf.tensor1d([1, 2]));
+    const step = compileStep(() => tf.tidy(() => tf.mul(w, 10)), { compile: false, eagerFirst: false });
+    const values = () => Array.from(step().dataSync());
+    expect(values()).toEqual([10, 20]);
+    const own = w.clone();
+    w.assign(tf.tensor1d([5, 6]));
+    expect(values()).toEqual([50, 60]);
+    expect(Array.from(own.dataSync())).toEqual([1, 2]);
+    w.assign(own);
+    own.dispose();
+    expect(values()).toEqual([10, 20]);
+    step.dispose();
+  });
+
   it('shares variables with other compiled steps', () => {
     const w = tf.variable(tf.tensor1d([1, 2]));
     const train = moving(w);

@@ -25,6 +25,11 @@ export interface CompileStepOptions {
    * constant of the compiled step.
    */
   maxConstantBytes?: number;
+  /**
+   * Whether the first call runs the step as it stands, so that layers and optimizers make their variables: true by default. Without,
+   * each call is the compiled one, with the same bits whenever a program starts; all variables have to be there then.
+   */
+  eagerFirst?: boolean;
   /** Whether XLA compiles the step. Where not, TensorFlow runs its operations one by one, in one call: for those XLA has not. */
   compile?: boolean;
 }
@@ -66,11 +71,12 @@ export function compileStep<Arguments extends unknown[], Result>(
   options: CompileStepOptions = {},
 ): CompiledStep<Arguments, Result> {
   expectThat(typeof step === 'function', 'compileStep: step', 'a function', step);
-  const { cacheSize = 8, maxConstantBytes = 65_536, compile = true } = options;
+  const { cacheSize = 8, maxConstantBytes = 65_536, eagerFirst = true, compile = true } = options;
   expectPositiveInteger('compileStep: cacheSize', cacheSize);
   expectWholeNumber('compileStep: maxConstantBytes', maxConstantBytes);
+  expectBoolean('compileStep: eagerFirst', eagerFirst);
   expectBoolean('compileStep: compile', compile);
-  const compiled = new StepCompiler(step, { cacheSize, maxConstantBytes, compile });
+  const compiled = new StepCompiler(step, { cacheSize, maxConstantBytes, eagerFirst, compile });
   return Object.assign((...args: unknown[]) => compiled.call(args) as Result, {
     forms: () => compiled.report(),
     dispose: () => compiled.dispose(),
@@ -84,7 +90,8 @@ class StepCompiler {
   private readonly options: Required<CompileStepOptions>;
   /** The compiled forms by the shapes of arguments; the one used last is the last. */
   private readonly forms = new Map<string, CompiledForm>();
-  private hasRun = false;
+  /** Whether variables that the step makes may be there. */
+  private hasRun: boolean;
   private isRunning = false;
   /** Why no further call is possible. */
   private failure: string | undefined;
@@ -92,6 +99,7 @@ class StepCompiler {
   constructor(step: AnyStep, options: Required<CompileStepOptions>) {
     this.step = step;
     this.options = options;
+    this.hasRun = !options.eagerFirst;
   }
 
   call(args: unknown[]): unknown {

@@ -86,6 +86,9 @@ export function recordStep(
     );
     expectSameVariables(known);
     const results = outputs.map((tensor) => recorder.valueOfTensor(backend.idOf(tensor)));
+    // What is kept of the results is the caller's, in another tensor: this one has no numbers.
+    const isOwn = (tensor: tf.Tensor) => !inputs.includes(tensor) && recorder.has(backend.idOf(tensor));
+    tf.dispose(outputs.filter((tensor) => tensor.kept && !(tensor instanceof tf.Variable) && isOwn(tensor)));
     const updates = known.flatMap((variable, i) => {
       const id = backend.idOf(variable);
       if (id === firstVariableId - i) return [];
@@ -130,7 +133,7 @@ function expectSameVariables(known: readonly tf.Variable[]): void {
   if (made) {
     throw new ScmoeError(
       `compileStep: the step makes the variable '${made.name}' in a later call than its first: expected all variables to exist ` +
-        'after the first call',
+        'after the first call, and before it with { eagerFirst: false }',
     );
   }
   const gone = known.find(({ isDisposed }) => isDisposed);

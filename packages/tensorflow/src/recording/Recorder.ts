@@ -117,6 +117,11 @@ export class Recorder implements Executor {
     if (isOwn(id)) this.alive.delete(valueOf(id));
   }
 
+  /** Whether a tensor is of this recording, not one from outside. */
+  has(id: number): boolean {
+    return isOwn(id);
+  }
+
   /** The value that a tensor stands for. */
   valueOfTensor(id: number): ValueId {
     return this.valueFor(id, new CodeLine());

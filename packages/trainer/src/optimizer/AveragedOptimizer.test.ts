@@ -40,6 +40,28 @@ describe('an averaged optimizer', () => {
     });
   });
 
+  it('moves by rates on the device as by numbers, and has no averages before the first step', () => {
+    tf.tidy(() => {
+      const make = () => ({
+        x: tf.variable(tf.tensor1d([10, -3])),
+        optimizer: new AveragedOptimizer(new AdamW(), 0.5),
+      });
+      const [plain, onDevice] = [make(), make()];
+      onDevice.optimizer.prepare({ x: onDevice.x });
+      expect(averagesIn(onDevice.optimizer.state())).toEqual({});
+      for (let i = 0; i < 4; i++) {
+        const gradients = { x: tf.tensor1d([1, i]) };
+        plain.optimizer.step({ x: plain.x }, gradients, { learningRate: 0.1 });
+        const rates = tf.tensor1d(onDevice.optimizer.advance(0.1));
+        onDevice.optimizer.update({ x: onDevice.x }, gradients, { rates });
+        const [expected, got] = [plain, onDevice].map(({ optimizer }) => values(averagesIn(optimizer.state()))['x']!);
+        expected!.forEach((value, j) => expect(got![j]).toBeCloseTo(value, 5));
+      }
+      const without = new AveragedOptimizer(descent(), 0.5);
+      expect(() => without.advance(0.1)).toThrow('descent: expected an optimizer with prepare, advance and update');
+    });
+  });
+
   it('lends the averages to an evaluation, and gives the variables back after a failure too', async () => {
     const x = tf.variable(tf.tensor1d([10]));
     const optimizer = new AveragedOptimizer(descent(), 0.9);

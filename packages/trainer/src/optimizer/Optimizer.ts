@@ -34,3 +34,30 @@ export interface Optimizer {
   /** Takes over what `state` gave after `stepCount` updates; keeps handles of its own. */
   loadState(state: Record<string, tf.Tensor>, stepCount: number): void;
 }
+
+/** An optimizer whose step is cut in two, what the host counts and what the device does: the second can be compiled. */
+export interface CompilableOptimizer extends Optimizer {
+  /** Makes the variables in which `update` keeps its state, where they are missing. */
+  prepare(variables: Record<string, tf.Variable>): void;
+  /** Counts an update, for one call of `update` to follow. @returns all numbers that change from update to update */
+  advance(learningRate: number): readonly number[];
+  /** The update that `advance` has counted, on the device alone. */
+  update(
+    variables: Record<string, tf.Variable>,
+    gradients: Record<string, tf.Tensor>,
+    options: CompiledUpdateOptions,
+  ): void;
+}
+
+/** Options of one update on the device. */
+export interface CompiledUpdateOptions extends Pick<OptimizerStepOptions, 'gradScale'> {
+  /** What `advance` has given. */
+  rates: tf.Tensor1D;
+}
+
+/** Whether an optimizer's step can be compiled. */
+export function isCompilable(optimizer: Optimizer): optimizer is CompilableOptimizer {
+  return ['prepare', 'advance', 'update'].every(
+    (method) => typeof (optimizer as unknown as Record<string, unknown>)[method] === 'function',
+  );
+}

@@ -1,3 +1,4 @@
+import { globalNorm } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { StoredTensors } from '../checkpoint/loadCheckpoint.js';
@@ -76,7 +77,7 @@ describeRanks('slices of parameters', () => {
             }
             const grads = await reducer.finish();
             const share = { loss: tf.scalar(groups.data.rank), metrics: {}, grads };
-            const { gradientNorm, loss } = await reduceStep(share, { ...placement, groups, stop: false });
+            const { gradientNorm, loss } = await reduceStep(share, { ...placement, groups, stop: false, norm: globalNorm });
             const off = Object.entries(own).map(([name, tensor]) => tf.max(tf.abs(tf.sub(tensor, grads[name]!))));
             return { gradientNorm, loss, off: off.map((each) => each.dataSync()[0]) };
           }),

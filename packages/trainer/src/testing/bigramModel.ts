@@ -20,7 +20,7 @@ export function bigramModel(vocabSize: number, { noise = 0 } = {}): Trainable<To
     loss: ({ ids, targets }, { training, seed }) => {
       const oneHot = (tokens: tf.Tensor) => tf.oneHot(tf.reshape(tokens, [-1]).toInt(), vocabSize).toFloat();
       const logits = tf.add(tf.matMul(oneHot(ids), variables.table), variables.bias);
-      const factor = training ? 1 + noise * new RandomStream({ seed: seed as number }).uniform() : 1;
+      const factor = training && noise > 0 ? 1 + noise * new RandomStream({ seed: seed as number }).uniform() : 1;
       const loss = tf.losses.softmaxCrossEntropy(oneHot(targets), tf.mul(logits, factor));
       return { loss: loss.asScalar(), metrics: { crossEntropy: loss.asScalar() } };
     },

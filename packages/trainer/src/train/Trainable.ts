@@ -29,6 +29,8 @@ export interface LossResult {
   loss: tf.Scalar;
   /** Further scalars worth recording, averaged like the loss. */
   metrics?: Record<string, tf.Scalar>;
+  /** What else there is to know of a pass of training, for `hear`; no gradient flows through it. */
+  measured?: Record<string, tf.Tensor>;
 }
 
 /** All that the trainer knows of a model. */
@@ -39,4 +41,6 @@ export interface Trainable<B extends Batch = Batch> {
    * `variables`, or fused ones.
    */
   loss(batch: B, context: LossContext): LossResult;
+  /** Hears after each pass of training what it has measured; the tensors are the caller's. */
+  hear?(measured: Record<string, tf.Tensor>): void;
 }

@@ -1,7 +1,7 @@
-import { globalNorm } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { ParameterPlacement, RankGroups } from '../parallel/RankGroups.js';
+import type { StepExecution } from './StepExecution.js';
 
 /** A rank's own share of a step, with gradients that are averaged over the ranks already. */
 interface Share {
@@ -23,19 +23,20 @@ export interface StepValues {
 interface Options extends ParameterPlacement {
   groups?: RankGroups;
   stop: boolean;
+  norm: StepExecution['norm'];
 }
 
 /** The numbers of a step, read to the host: on several ranks their means, the same bits on each of them. */
 export async function reduceStep(
   share: Share,
-  { groups, isSharded, slicedAxis = () => undefined, stop }: Options,
+  { groups, isSharded, slicedAxis = () => undefined, stop, norm }: Options,
 ): Promise<StepValues> {
   const entries = Object.entries(share.grads);
-  const normOf = (list: [string, tf.Tensor][]) => globalNorm(list.map(([, gradient]) => gradient));
+  const normOf = (list: [string, tf.Tensor][]) => norm(list.map(([, gradient]) => gradient));
   if (!groups) {
-    const norm = normOf(entries);
-    const [loss, gradientNorm, ...metrics] = await readScalars([share.loss, norm, ...Object.values(share.metrics)]);
-    norm.dispose();
+    const whole = normOf(entries);
+    const [loss, gradientNorm, ...metrics] = await readScalars([share.loss, whole, ...Object.values(share.metrics)]);
+    whole.dispose();
     return { loss: loss!, gradientNorm: gradientNorm!, metrics: named(share.metrics, metrics), stop };
   }
 
@@ -54,7 +55,7 @@ export async function reduceStep(
   const [replicated, ...parts] = values.slice(0, norms.length);
   const own = values.slice(norms.length);
   tf.dispose(norms);
-  const squaresHere = parts.reduce((sum, norm, i) => sum + (norm * norm) / numbers[i + 1]!, 0);
+  const squaresHere = parts.reduce((sum, length, i) => sum + (length * length) / numbers[i + 1]!, 0);
   // One exchange for all of it. Of what several ranks hold, each counts its part of the length.
   const sums = await world.allReduce(
     Float32Array.from([squaresHere, Number(stop), ...own.map((value) => value / world.size)]),

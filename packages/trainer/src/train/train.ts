@@ -9,6 +9,7 @@ import { accumulateGradients } from './accumulateGradients.js';
 import { DivergedError, type Divergence, findDivergence } from './Divergence.js';
 import { microBatchSeed } from './microBatchSeed.js';
 import { reduceStep } from './reduceStep.js';
+import { eagerExecution, type StepExecution } from './StepExecution.js';
 import { sumsOfStep } from './sumsOfStep.js';
 import type { Batch, Trainable, WholeStep } from './Trainable.js';
 
@@ -31,6 +32,8 @@ export interface StepRecord {
 export interface TrainOptions<B extends Batch> {
   model: Trainable<B>;
   optimizer: Optimizer;
+  /** How the parts of a step compute: operation by operation by default, or compiled. It is the caller's to dispose. */
+  execution?: StepExecution<B>;
   /** Micro-batch number n of the run, a function of n alone: step s takes s * accumulate ... + accumulate - 1. */
   drawBatch: (index: number) => B;
   /** Learning rate of the update with this index, from 0. */
@@ -87,6 +90,7 @@ export interface TrainOptions<B extends Batch> {
 export async function train<B extends Batch>({
   model,
   optimizer,
+  execution = eagerExecution(model, optimizer),
   drawBatch,
   learningRate,
   steps,
@@ -132,17 +136,19 @@ export async function train<B extends Batch>({
       withWhole(draw(), whole),
       own.length,
       reducer && ((name, gradient) => reducer.add(name, gradient)),
+      execution,
     );
     whole?.dispose();
     const grads = reducer ? await reducer.finish() : ownGrads;
     const stop = signal?.aborted === true;
-    const values = await reduceStep({ loss, metrics, grads }, { groups, isSharded, slicedAxis, stop });
+    const reduction = { groups, isSharded, slicedAxis, stop, norm: execution.norm };
+    const values = await reduceStep({ loss, metrics, grads }, reduction);
     const { gradientNorm } = values;
     const divergence = findDivergence(step + 1, values, grads);
     const skipped = divergence !== undefined && onDivergence(divergence) === 'skip';
     if (!divergence) {
       const gradScale = clip > 0 ? tf.tidy(() => clipScale(tf.scalar(gradientNorm), clip)) : undefined;
-      optimizer.step(model.variables, grads, { learningRate: rate, gradScale });
+      execution.update(grads, { learningRate: rate, gradScale });
       tf.dispose(gradScale ?? []);
     }
     tf.dispose([loss, metrics, grads, ...(reducer ? [ownGrads] : [])]);

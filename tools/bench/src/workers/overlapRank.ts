@@ -44,6 +44,11 @@ function trained(level: Level, layer: LayerName): Trained {
   return entry;
 }
 
+function profiled({ subject, optimizer }: Trained): Trained {
+  const { profiledLoss: loss = subject.loss } = subject;
+  return { subject: { ...subject, loss }, optimizer };
+}
+
 function forget(level: Level, layer: LayerName): void {
   const key = `${level} ${layer}`;
   const entry = made.get(key);
@@ -88,7 +93,7 @@ async function time(question: Extract<Question, { ask: 'time' }>): Promise<TimeA
 
 /** Sequential steps under the controller that training uses, which observes them. */
 async function profile({ level, layer, steps }: Extract<Question, { ask: 'profile' }>): Promise<ProfileAnswer> {
-  const entry = trained(level, layer);
+  const entry = profiled(trained(level, layer));
   const costs = new CostModel({ warmupSteps: 0 });
   const inLayersMs: number[] = [];
   const outsideMs: number[] = [];

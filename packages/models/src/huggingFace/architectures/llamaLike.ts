@@ -25,6 +25,8 @@ export interface LlamaLikeDefaults {
   tied?: boolean;
   /** Whether angles may be those of `dynamic` with an `alpha` (Hunyuan). */
   hasRopeAlpha?: boolean;
+  /** Whether angles may be those of `longrope`. */
+  hasLongrope?: boolean;
   /** Key of the MLP's width. */
   ffnKey?: string;
 }
@@ -36,7 +38,13 @@ export function readLlamaLike(config: ConfigReader, defaults: LlamaLikeDefaults)
   const dModel = config.integer('hidden_size');
   const numHeads = config.integer('num_attention_heads');
   const headSize = config.integer('head_dim', defaults.headSize ?? dModel / numHeads);
-  const { ropeTheta: theta, partialRotary: partial, ropeScaling: scaling, ropeIgnored: ignored } = defaults;
+  const {
+    ropeTheta: theta,
+    partialRotary: partial,
+    ropeScaling: scaling,
+    ropeIgnored: ignored,
+    hasLongrope,
+  } = defaults;
   return {
     vocabSize: config.integer('vocab_size'),
     numLayers: config.count('num_hidden_layers'),
@@ -48,7 +56,7 @@ export function readLlamaLike(config: ConfigReader, defaults: LlamaLikeDefaults)
     ffnHidden: config.integer(defaults.ffnKey ?? 'intermediate_size'),
     positionEncoding: 'rotary',
     ...ropeOptionsOf(
-      readRope(config, { theta, partial, scaling, ignored, ...(defaults.hasRopeAlpha && { headSize }) }),
+      readRope(config, { theta, partial, scaling, ignored, hasLongrope, ...(defaults.hasRopeAlpha && { headSize }) }),
       headSize,
     ),
     tiedEmbeddings: config.boolean('tie_word_embeddings', defaults.tied ?? false),
@@ -64,7 +72,7 @@ export function readLlamaLike(config: ConfigReader, defaults: LlamaLikeDefaults)
  *
  * @param own what else the family has, as of {@link expectFamily}
  * @param form how its heads turn: which components together, and which share where nothing is said; its norms; whether MLPs have
- *   biases
+ *   biases, and angles may be those of longrope
  * @throws ArgumentError where the model has something else.
  */
 export function writeLlamaLike(
@@ -75,7 +83,14 @@ export function writeLlamaLike(
     partialRotary,
     norm = 'rms',
     ffnBias: hasBias = false,
-  }: { ropeStyle?: 'half' | 'interleaved'; partialRotary?: number; norm?: NormKind; ffnBias?: boolean } = {},
+    longrope: hasLongrope = false,
+  }: {
+    ropeStyle?: 'half' | 'interleaved';
+    partialRotary?: number;
+    norm?: NormKind;
+    ffnBias?: boolean;
+    longrope?: boolean;
+  } = {},
 ): JsonObject {
   const { numHeads, numKvHeads, headSize, ffnHidden, ffnBias, activation, rope } = backboneOf(config);
   expectThat(config.positionEncoding === 'rotary', 'positionEncoding', 'rotary', config.positionEncoding);
@@ -84,6 +99,8 @@ export function writeLlamaLike(
   expectThat(ffnBias === hasBias, 'ffnBias', String(hasBias), ffnBias);
   expectFamily(config, { headSize: null, ...own });
   if (rope) expectThat(rope.style === ropeStyle, 'ropeStyle', ropeStyle, rope.style);
+  const scaling = rope?.scaling?.type;
+  expectThat(hasLongrope || scaling !== 'longrope', 'ropeScaling.type', 'another than longrope', scaling);
   return {
     attention_dropout: new Float(0),
     bos_token_id: null,

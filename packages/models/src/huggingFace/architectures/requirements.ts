@@ -17,7 +17,7 @@ export function denseOnly({ stages }: ResolvedGpt): void {
 
 /** What a family may have of the options in which families differ. */
 export type FamilyFeatures = {
-  readonly [Name in keyof typeof familyOptions | 'logitsDivisor' | 'embeddingScale']?: unknown;
+  readonly [Name in keyof typeof familyOptions | 'logitsDivisor' | 'embeddingScale' | 'headBias']?: unknown;
 };
 
 /**
@@ -28,8 +28,10 @@ export type FamilyFeatures = {
  */
 export function expectFamily(config: ResolvedGpt, own: FamilyFeatures = {}): void {
   const { dModel, numHeads } = backboneOf(config);
-  const plain = { headSize: dModel / numHeads, connectivity: 'regular', embeddingScale: 1, logitsDivisor: 1, ...own };
-  const outer = { embeddingScale: config.embeddingScale, logitsDivisor: config.logitsDivisor };
+  const outerPlain = { embeddingScale: 1, logitsDivisor: 1, headBias: false };
+  const plain = { headSize: dModel / numHeads, connectivity: 'regular', ...outerPlain, ...own };
+  const { embeddingScale, logitsDivisor, headBias } = config;
+  const outer = { embeddingScale, logitsDivisor, headBias };
   for (const stage of config.stages) {
     const values: Readonly<Record<string, unknown>> = { ...outer, ...stage.config };
     for (const name of [...Object.keys(familyOptions), ...Object.keys(outer)]) {

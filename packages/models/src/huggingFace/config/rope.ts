@@ -18,6 +18,7 @@ interface RopeDefaults {
   partial?: number;
   scaling?: RopeScalingConfig;
   headSize?: number;
+  hasLongrope?: boolean;
   ignored?: readonly string[];
 }
 
@@ -40,6 +41,14 @@ const scalingNames = {
     mscale: 'mscale',
     mscale_all_dim: 'mscaleAllDim',
   },
+  longrope: {
+    factor: 'factor',
+    original_max_position_embeddings: 'originalLength',
+    short_factor: 'shortFactors',
+    long_factor: 'longFactors',
+    short_mscale: 'shortMscale',
+    long_mscale: 'longMscale',
+  },
 } as const satisfies Record<RopeScalingConfig['type'], Record<string, keyof RopeScalingConfig>>;
 
 /**
@@ -48,13 +57,13 @@ const scalingNames = {
  * `rope_parameters` where it is not null. What is within goes before what is at the top.
  *
  * @param defaults what the family has where nothing is said, also of scaled angles; with `headSize`, angles may be those of
- *   `dynamic` with an `alpha`, which are plain ones of another base, theta alpha^(D / (D - 2)); `ignored` are settings without
- *   effect on text
+ *   `dynamic` with an `alpha`, which are plain ones of another base, theta alpha^(D / (D - 2)); angles may be those
+ *   of `longrope`, which are others in each family, with `hasLongrope`; `ignored` are settings without effect on text
  * @throws PretrainedError naming the key, and what in it is not known
  */
 export function readRope(
   config: ConfigReader,
-  { theta, partial = 1, scaling, headSize, ignored = [] }: RopeDefaults,
+  { theta, partial = 1, scaling, headSize, hasLongrope = false, ignored = [] }: RopeDefaults,
 ): RopeSettings {
   const atTop = {
     theta: config.positive('rope_theta', theta),
@@ -80,10 +89,11 @@ export function readRope(
     if (set.length > 0) config.fail(key, `expected no ${set.map(([name]) => name).join(', ')} for rope_type "default"`);
     return found;
   }
-  if (!isScaling(kind))
+  if (!isScaling(kind) || (kind === 'longrope' && !hasLongrope))
     config.fail(
       key,
       `only rope_type "default", ${Object.keys(scalingNames)
+        .filter((each) => each !== 'longrope' || hasLongrope)
         .map((each) => JSON.stringify(each))
         .join(', ')} are supported`,
     );
@@ -101,20 +111,28 @@ function readScaling(
   if (unknown.length > 0) config.fail(key, `expected no ${unknown.join(', ')} for rope_type "${type}"`);
   const scaling: Record<string, unknown> = Object.fromEntries(set.map(([name, value]) => [names[name]!, value]));
   for (const [name, value] of Object.entries(scaling)) {
-    const isRight = typeof value === (name === 'truncate' ? 'boolean' : 'number');
-    if (!isRight) config.fail(key, `expected ${name === 'truncate' ? 'true or false' : 'a number'} for each setting`);
+    const [isRight, what] = settingOf(name, value);
+    if (!isRight) config.fail(key, `expected ${what} for each setting`);
   }
   const longest = config.integer('max_position_embeddings');
   if (type === 'yarn') scaling['originalLength'] ??= longest;
-  if (type === 'yarn') scaling['factor'] ??= longest / (scaling['originalLength'] as number);
+  if (type === 'yarn' || type === 'longrope') scaling['factor'] ??= longest / (scaling['originalLength'] as number);
   if (scaling['factor'] === undefined) config.fail(key, 'expected a factor');
-  if (type === 'llama3' && Object.keys(scaling).length < 4)
-    config.fail(key, `expected ${Object.keys(names).join(', ')}`);
+  const isWhole = !['llama3', 'longrope'].includes(type) || Object.keys(scaling).length === Object.keys(names).length;
+  if (!isWhole) config.fail(key, `expected ${Object.keys(names).join(', ')}`);
   return {
     type,
     ...(type === 'yarn' && { betaFast: 32, betaSlow: 1, truncate: true }),
     ...scaling,
   } as RopeScalingConfig;
+}
+
+/** Whether a setting of scaled angles is one, and what it has to be. */
+function settingOf(name: string, value: unknown): [boolean, string] {
+  if (name === 'truncate') return [typeof value === 'boolean', 'true or false'];
+  const isNumber = (each: unknown) => typeof each === 'number';
+  if (!name.endsWith('Factors')) return [isNumber(value), 'a number'];
+  return [Array.isArray(value) && value.every(isNumber), 'a list of numbers, one for each pair,'];
 }
 
 /** What of {@link readRope} is an option of a model with heads of this size. */
@@ -158,6 +176,7 @@ function scalingJson(scaling: RopeScalingConfig): JsonObject {
     const value = given[ours];
     // A weight of 0 is none.
     if (value === undefined || (ours.startsWith('mscale') && value === 0)) return [];
+    if (Array.isArray(value)) return [[theirs, value.map((each: number) => new Float(each))]];
     return [[theirs, typeof value === 'number' && ours !== 'originalLength' ? new Float(value) : value]];
   });
   return { rope_type: scaling.type, ...Object.fromEntries<unknown>(settings) };

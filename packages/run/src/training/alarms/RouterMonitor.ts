@@ -1,6 +1,5 @@
 import type { Communicator } from '@scmoe/comm';
 import { describeLoad, type Routing } from '@scmoe/gating';
-import { withoutRecording } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 /** How one router has worked in a step, over all micro-batches and ranks. */
@@ -25,20 +24,18 @@ export class RouterMonitor {
 
   constructor(private readonly names: readonly string[] | undefined) {}
 
-  /** Counts the routings of a micro-batch. */
-  add(routings: readonly Routing[]): void {
-    if (routings.length === 0) return;
+  /** What counts of the routings of a micro-batch: a few numbers each. Undefined where there are none. */
+  measure(routings: readonly Routing[]): tf.Tensor1D | undefined {
+    if (routings.length === 0) return undefined;
     this.sizes = routings.map(({ load, counts }) => ({ load: load.size, kept: counts.size }));
+    return tf.tidy(() => tf.concat1d(routings.flatMap(numbersOf)));
+  }
+
+  /** Adds what `measure` gave of a micro-batch, which stays the caller's. */
+  add(measured: tf.Tensor1D): void {
     const before = this.total;
-    // Nothing of it is for a gradient.
-    const sum = withoutRecording(() =>
-      tf.tidy(() => {
-        const own = tf.concat1d(routings.flatMap(numbersOf));
-        return tf.keep(before ? tf.add<tf.Tensor1D>(before, own) : own);
-      }),
-    );
+    this.total = tf.keep(before ? tf.add(before, measured) : measured.clone());
     before?.dispose();
-    this.total = sum;
     this.passes++;
   }
 

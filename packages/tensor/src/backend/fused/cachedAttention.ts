@@ -9,6 +9,7 @@ import {
   type CachedAttentionAttributes,
   type RotateRowsAttributes,
 } from '../../ops/cachedAttention.js';
+import { ropeOfLength } from '../../ops/rope.js';
 import { kernel } from '../kernel.js';
 import { turnRows } from './turnRows.js';
 
@@ -57,7 +58,8 @@ export const cachedAttentionKernels: tf.KernelConfig[] = [
     // The caches, how long they are and where they lie are others for each token.
     backend.live(() => {
       const positions = rope && positionsOf(parts);
-      if (rope && positions) turnRows(given, queries, { numHeads: heads, rope, positions });
+      // Of one rotation for sequences of all lengths at once.
+      if (rope && positions && !rope.beyond) turnRows(given, queries, { numHeads: heads, rope, positions });
       let first = 0;
       for (const { cache, count } of parts) {
         const end = first + count;
@@ -65,10 +67,14 @@ export const cachedAttentionKernels: tf.KernelConfig[] = [
         const at = cache.length;
         const rowsOf = (rows: tf.TensorInfo, begin: number, end: number) =>
           backend.floats(rows).subarray(begin * kvWidth, end * kvWidth);
+        const own = rope &&
+          positions && { rope: ropeOfLength(rope, at + count), positions: positions.subarray(first, end) };
+        const ownQueries = queries.subarray(first * width, end * width);
+        if (own && rope.beyond)
+          turnRows(given.subarray(first * width, end * width), ownQueries, { numHeads: heads, ...own });
         const newKeys = keys.subarray(first * kvWidth, end * kvWidth);
         const room = rowsOf(cache.keys!, at, at + count);
-        if (rope && positions)
-          turnRows(newKeys, room, { numHeads: kvHeads, rope, positions: positions.subarray(first, end) });
+        if (own) turnRows(newKeys, room, { numHeads: kvHeads, ...own });
         else room.set(newKeys);
         if (values) rowsOf(cache.values!, at, at + count).set(values.subarray(first * kvWidth, end * kvWidth));
         cache.wrote(count);
@@ -83,7 +89,7 @@ export const cachedAttentionKernels: tf.KernelConfig[] = [
           kvHeads,
           size,
           scale,
-          q: queries.subarray(first * width, end * width),
+          q: ownQueries,
           k: rowsOf(cache.keys!, firstKey, cache.length),
           v: rowsOf(cache.values!, firstKey, cache.length),
           out: partOut,

@@ -1,3 +1,4 @@
+import { expectThat } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { attribute } from '../../binding/Attribute.js';
@@ -21,14 +22,15 @@ export const shapeKernels: tf.KernelConfig[] = [
     reshape(backend, tensor ?? x, shape),
   ),
   kernel<{ input: tf.TensorInfo }, tf.ExpandDimsAttrs>('ExpandDims', (backend, { input }, { dim }) => {
-    const at = dim < 0 ? input.shape.length + dim + 1 : dim;
+    const rank = input.shape.length;
+    expectThat(dim >= -rank - 1 && dim <= rank, 'ExpandDims: axis', `one from ${-rank - 1} to ${rank}`, dim);
+    const at = dim < 0 ? rank + dim + 1 : dim;
     return reshape(backend, input, [...input.shape.slice(0, at), 1, ...input.shape.slice(at)]);
   }),
   kernel<Inputs<'x'>, tf.CastAttrs>('Cast', (backend, { x }, { dtype }) => {
     if (x.dtype === dtype) return backend.alias(x);
-    if (dtype === 'bool') return backend.run('NotEqual', [x, backend.constant(x.dtype, [], [0])]);
-    // Through float32 and not past it: TensorFlow takes the real part, and has no way from bool to complex64.
     const from = x.dtype === 'complex64' ? backend.run('Real', [x]) : x;
+    if (dtype === 'bool') return backend.run('NotEqual', [from, backend.constant(from.dtype, [], [0])]);
     return from.dtype === dtype ? from : castTo(backend, from, dtype);
   }),
   kernel<Inputs<'x'>, tf.TransposeAttrs>('Transpose', (backend, { x }, { perm }) =>
@@ -91,7 +93,8 @@ export const shapeKernels: tf.KernelConfig[] = [
   }),
   kernel<object, tf.FillAttrs>('Fill', (backend, _inputs, { shape, value, dtype }) => {
     if (typeof value === 'string') {
-      return backend.fromValues(shape, 'string', new Array<string>(tf.util.sizeFromShape(shape)).fill(value) as never);
+      const text = tf.util.encodeString(value);
+      return backend.fromValues(shape, 'string', new Array<Uint8Array>(tf.util.sizeFromShape(shape)).fill(text));
     }
     const type = (dtype ?? tf.util.inferDtype(value)) as DataType;
     return backend.run('Fill', [backend.ints(shape), backend.constant(type, [], [value])]);

@@ -6,11 +6,11 @@ import type { TensorFlowBackend } from '../TensorFlowBackend.js';
 import { castTo } from './castTo.js';
 
 /** Kernels that are an operation of the same name on numbers of any type. */
-const anyType = ['Abs', 'Neg', 'Sign', 'Square', 'Relu', 'Relu6', 'ZerosLike', 'OnesLike'];
+const anyType = ['Abs', 'Neg', 'Square', 'Relu', 'Relu6', 'ZerosLike', 'OnesLike'];
 
 /** Kernels that are an operation of floating-point numbers. Whole numbers become such before, as in TF.js. */
 const floating = [
-  ...['Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'Cos', 'Cosh', 'Sin', 'Sinh', 'Tan', 'Tanh'],
+  ...['Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'Cos', 'Cosh', 'Sin', 'Sinh', 'Tanh'],
   ...['Elu', 'Erf', 'Exp', 'Expm1', 'Log', 'Log1p', 'Reciprocal', 'Rsqrt', 'Selu', 'Sigmoid', 'Softplus', 'Sqrt'],
   ...['IsFinite', 'IsInf', 'IsNan'],
 ];
@@ -30,11 +30,22 @@ export const unaryKernels: tf.KernelConfig[] = [
   ...rounding.map((name) =>
     kernel(name, (backend, { x }) => (x.dtype === 'float32' ? backend.run(name, [x]) : backend.alias(x))),
   ),
+  // TensorFlow's tangent of float32 has no correct digit left at 10^14.
+  kernel('Tan', (backend, { x }) =>
+    castTo(backend, backend.run('Tan', [castTo(backend, asFloat(backend, x), 'float64')]), 'float32'),
+  ),
+  kernel('Sign', (backend, { x }) => {
+    const sign = backend.run('Sign', [x]);
+    if (x.dtype !== 'float32') return sign;
+    // NaN has none.
+    return backend.run('SelectV2', [backend.run('IsNan', [x]), backend.constant('float32', [], [0]), sign]);
+  }),
   kernel('LogicalNot', (backend, { x }) => backend.run('LogicalNot', [castTo(backend, x, 'bool')])),
   kernel<{ x: tf.TensorInfo }, tf.LeakyReluAttrs>('LeakyRelu', (backend, { x }, { alpha }) =>
     backend.run('LeakyRelu', [asFloat(backend, x)], { alpha: attribute.float(alpha) }),
   ),
-  kernel<Inputs<'x' | 'alpha'>>('Prelu', (backend, { x, alpha }) => {
+  kernel<Inputs<'x' | 'alpha'>>('Prelu', (backend, inputs) => {
+    const [x, alpha] = [asFloat(backend, inputs.x), asFloat(backend, inputs.alpha)];
     const zero = backend.constant('float32', [], [0]);
     const negative = backend.run('Mul', [alpha, x]);
     return backend.run('SelectV2', [backend.run('Less', [x, zero]), negative, x]);

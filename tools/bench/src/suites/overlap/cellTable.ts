@@ -1,13 +1,5 @@
-import { describeCut, type MeasuredCosts, type PlanChoice } from '@scmoe/scheduler';
-
-import { median } from '../../statistics.js';
 import { table } from '../../table.js';
-import { hiddenShare } from './hiddenShare.js';
-import type { LayerName } from './layers.js';
-import { computeKey, stepKey, type Steps } from './measureCell.js';
-import type { Mode } from './OverlapShape.js';
-import { candidatesOf, chosenPlan, communicationMs, predictedMs } from './plans.js';
-import { rowsOf, type Row } from './rows.js';
+import type { CellRow } from './cellRows.js';
 
 const header = [
   'layer',
@@ -19,72 +11,40 @@ const header = [
   'hidden',
   'bound',
   'predicted',
+  'scaled',
   'best of all plans',
 ];
 
-/**
- * One table of a share, a level and a mode. `exposed` is the step less the same computations without communication,
- * `hidden` is 1 - exposed / exposed of the same layer run sequentially, `bound` the speed-up that no schedule of this
- * layer passes: the longer of its computations and its exchanges.
- */
-export function cellTable(steps: Steps, costs: MeasuredCosts, mode: Mode): string {
-  const msOf = (key: string) => 1000 * median(steps.get(key)!);
-  // Round by round, so that a machine that slows down takes no part in it.
-  const exposedMs = (layer: LayerName, plan: PlanChoice) => {
-    const alone = steps.get(computeKey(layer))!;
-    return 1000 * median(steps.get(stepKey(layer, plan))!.map((seconds, round) => seconds - alone[round]!));
-  };
-  const baseline = msOf(stepKey('top2', null));
-  const isRepeated = (row: Row) => row.schedule === 'chunked' && describeCut(chosenPlan(row, costs, mode) ?? {}) === '';
-  const cells = rowsOf(costs)
-    .filter((row) => !isRepeated(row))
-    .map((row) => {
-      const { name, layer, schedule } = row;
-      const plan = chosenPlan(row, costs, mode);
-      const step = msOf(stepKey(layer, plan));
-      const compute = msOf(computeKey(layer));
-      const exposed = exposedMs(layer, plan);
-      const communication = communicationMs(layer, costs, mode);
-      const hidden = hiddenShare({
-        step: steps.get(stepKey(layer, plan))!,
-        sequential: steps.get(stepKey(layer, null))!,
-        compute: steps.get(computeKey(layer))!,
-      });
-      const predicted = predictedMs(row, plan, costs, mode);
-      return [
-        name,
-        planText(plan, schedule),
-        `${step.toFixed(0)} ms`,
-        `${(baseline / step).toFixed(2)}x`,
-        `${communication.toFixed(0)} ms`,
-        `${exposed.toFixed(0)} ms`,
-        plan === null ? '' : hiddenText(hidden),
-        `${(baseline / Math.max(compute, communication)).toFixed(2)}x`,
-        `${predicted.toFixed(0)} ms (${signed(100 * (predicted / step - 1))} %)`,
-        bestText(row, steps, step),
-      ];
-    });
-  return table(header, cells);
+/** One table of a share, a level and a mode. */
+export function cellTable(rows: readonly CellRow[]): string {
+  return table(
+    header,
+    rows.map((row) => [
+      row.name,
+      row.plan,
+      `${row.stepMs.toFixed(0)} ms`,
+      `${row.speedup.toFixed(2)}x`,
+      `${row.communicationMs.toFixed(0)} ms`,
+      `${row.exposedMs.toFixed(0)} ms`,
+      hiddenText(row.hidden),
+      `${row.boundSpeedup.toFixed(2)}x`,
+      against(row.predictedMs, row.stepMs),
+      row.scaledMs === undefined ? '' : against(row.scaledMs, row.stepMs),
+      row.best ? `${row.best.plan} (${signed(100 * (row.best.stepMs / row.stepMs - 1))} %)` : '',
+    ]),
+  );
 }
 
 /** Where the error is as large as all that there is to hide, a number would be read as one. */
-function hiddenText({ hidden, error }: { hidden: number; error: number }): string {
+export function hiddenText(share: CellRow['hidden']): string {
+  if (!share) return '';
+  const { hidden, error } = share;
   return error < 0.5 ? `${hidden.toFixed(2)} ± ${error.toFixed(2)}` : 'not resolved';
 }
 
-function bestText(row: Row, steps: Steps, step: number): string {
-  const tried = candidatesOf(row).filter((plan) => steps.has(stepKey(row.layer, plan)));
-  if (row.schedule === 'sequential' || tried.length < 2) return '';
-  const ms = (plan: PlanChoice) => 1000 * median(steps.get(stepKey(row.layer, plan))!);
-  const best = tried.reduce((least, plan) => (ms(plan) < ms(least) ? plan : least));
-  return `${planText(best, row.schedule)} (${signed(100 * (ms(best) / step - 1))} %)`;
-}
-
-function planText(plan: PlanChoice, schedule: Row['schedule']): string {
-  if (!plan) return schedule === 'sequential' ? 'sequential' : 'sequential (chosen)';
-  const parts = describeCut(plan);
-  if (schedule === 'pipelined') return parts;
-  return parts ? `slot ${plan.slot}, ${parts}` : `slot ${plan.slot}`;
+/** A predicted time and how far it is off: `542 ms (-0.7 %)`. */
+export function against(predictedMs: number, stepMs: number): string {
+  return `${predictedMs.toFixed(0)} ms (${signed(100 * (predictedMs / stepMs - 1))} %)`;
 }
 
 const signed = (percent: number) => `${percent < 0 ? '-' : '+'}${Math.abs(percent).toFixed(1)}`;

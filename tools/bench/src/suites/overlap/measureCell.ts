@@ -5,6 +5,7 @@ import type { RankGroup } from '../../ranks/RankGroup.js';
 import type { LayerName } from './layers.js';
 import type { Level, Mode } from './OverlapShape.js';
 import { candidatesOf, chosenPlan } from './plans.js';
+import type { GoesOn } from './Rounds.js';
 import { layersOf, rowsOf } from './rows.js';
 
 /** Seconds of single steps by what ran: see `stepKey` and `computeKey`. */
@@ -15,7 +16,7 @@ export const computeKey = (layer: LayerName) => JSON.stringify([layer, 'compute 
 
 /** What is timed, and how often. */
 export interface CellOptions {
-  rounds: number;
+  goesOn: GoesOn;
   /** Rounds of the plans that were not chosen, to find the best of all; none where it is 0. */
   candidateRounds: number;
   /** Other programs that take turns with ours, such as the peer. */
@@ -26,7 +27,7 @@ export interface CellOptions {
 export async function measureCell(
   group: RankGroup,
   { level, mode, costs }: { level: Level; mode: Mode; costs: MeasuredCosts },
-  { rounds, candidateRounds, beside = [] }: CellOptions,
+  { goesOn, candidateRounds, beside = [] }: CellOptions,
 ): Promise<Steps> {
   const timed = (key: string, layer: LayerName, plan: PlanChoice, exchange: boolean): Timed => ({
     name: key,
@@ -41,14 +42,14 @@ export async function measureCell(
     const add = (plan: PlanChoice) => unique.set(stepKey(layer, plan), timed(stepKey(layer, plan), layer, plan, true));
     for (const row of own) add(chosenPlan(row, costs, mode));
     chosen.push(...unique.values());
-    if (candidateRounds > 0) own.flatMap(candidatesOf).forEach(add);
+    if (candidateRounds > 0) own.flatMap((row) => candidatesOf(row, costs)).forEach(add);
     all.push(...unique.values());
   }
   // Memory is allocated and touched in the first round, which does not count.
   await alternate([...all, ...beside], 1);
-  const withAll = Math.min(rounds, candidateRounds);
-  const first = await alternate([...all, ...beside], withAll);
-  const rest = await alternate([...chosen, ...beside], rounds - withAll);
+  const first = await alternate([...all, ...beside], (done) => done < candidateRounds && goesOn(done));
+  const begun = first.get(all[0]!.name)!.length;
+  const rest = await alternate([...chosen, ...beside], (done) => goesOn(begun + done));
   return new Map(
     [...new Set([...first.keys(), ...rest.keys()])].map((key) => [
       key,

@@ -1,3 +1,4 @@
+import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 import type { NetworkLab } from '@scmoe/netlab';
@@ -6,15 +7,18 @@ import type { MeasuredCosts, PlanChoice } from '@scmoe/scheduler';
 import { RankGroup } from '../../ranks/RankGroup.js';
 import { table } from '../../table.js';
 import { calibrate, type CalibratedRate } from './calibrate.js';
+import { cellRows } from './cellRows.js';
 import { cellTable } from './cellTable.js';
 import { drawSteps, type DrawnStep } from './drawSteps.js';
+import type { HeadlineCell } from './headline.js';
 import type { LayerName } from './layers.js';
 import { measureCell } from './measureCell.js';
 import type { Level, Mode, OverlapShape } from './OverlapShape.js';
-import { peerContenders, peerProgram, peerTable } from './peer.js';
+import { peerContenders, peerProgram, peerRows, peerTable } from './peer.js';
 import { chosenPlan } from './plans.js';
-import { predictionError } from './predictionError.js';
+import { accuracyLine, predictionError } from './predictionError.js';
 import { profileLayers } from './profileLayers.js';
+import { Rounds, type Effort } from './Rounds.js';
 
 const worker = fileURLToPath(new URL('./workers/overlapRank.js', import.meta.url));
 const profiledSteps = 3;
@@ -26,7 +30,7 @@ export interface OverlapSuiteOptions {
   levels: readonly Level[];
   /** What is compared; top2 and pos2 among them. */
   layers: readonly LayerName[];
-  rounds: number;
+  effort: Effort;
   /** A Python that has PyTorch, for the peer. */
   python: string | undefined;
 }
@@ -35,6 +39,8 @@ export interface OverlapSuiteOptions {
 export interface OverlapSection {
   title: string;
   text: string;
+  /** What was measured of one level, at one share, in one mode. */
+  cell?: HeadlineCell;
   /** What the scheduler chose by. */
   costs?: { name: string; content: MeasuredCosts };
   /** Steps of a block pair as they ran: SVG. */
@@ -44,13 +50,14 @@ export interface OverlapSection {
 /** The headline table: every layer and plan, at every share, as a pair and as a whole model, in training and inference. */
 export async function* overlapSuite(
   lab: NetworkLab,
-  { shape, shares, levels, layers, rounds, python }: OverlapSuiteOptions,
+  { shape, shares, levels, layers, effort, python }: OverlapSuiteOptions,
 ): AsyncGenerator<OverlapSection> {
+  const rounds = new Rounds(effort);
   const ranks = Array.from({ length: lab.ranks }, (_, rank) => rank);
   const start = (command: string, args: readonly string[]) =>
     RankGroup.start(ranks.map((rank) => lab.wrap(rank, command, [...args, '--shape', JSON.stringify(shape)])));
   const group = await start(process.execPath, [worker]);
-  const peer = python !== undefined && levels.includes('model') ? await start(python, [peerProgram]) : undefined;
+  const peer = python === undefined ? undefined : await start(python, [peerProgram]);
 
   const rates: CalibratedRate[] = [];
   for (const target of shares) {
@@ -58,8 +65,9 @@ export async function* overlapSuite(
   }
   yield { title: 'Calibrated rates', text: `${describe(shape, lab)}\n\n${rateTable(rates)}` };
 
-  for (const level of levels) {
-    for (const { target, rate } of rates) {
+  for (const [l, level] of levels.entries()) {
+    for (const [i, { target, rate }] of rates.entries()) {
+      rounds.begin((levels.length - l) * rates.length - i);
       lab.setRate(rate);
       const percent = `${Math.round(100 * target)} %`;
       const what = level === 'pair' ? 'Block pair' : `Model of ${shape.pairs} pairs`;
@@ -75,12 +83,6 @@ export async function* overlapSuite(
   }
   await group.stop();
   await peer?.stop();
-
-  /** More where steps are short, and where there is little to hide; models are long. */
-  function roundsOf(level: Level, mode: Mode, target: number): number {
-    if (level === 'model') return Math.ceil(rounds / 2) * (mode === 'infer' ? 2 : 1);
-    return Math.ceil(rounds * (mode === 'infer' ? 2 : 1) * (target < 0.3 ? 1.6 : 1));
-  }
 
   async function* cells({
     level,
@@ -99,24 +101,29 @@ export async function* overlapSuite(
       .replace(/-$/, '');
     for (const mode of ['train', 'infer'] as const satisfies Mode[]) {
       const plans = { pos2: chosenPlan({ name: '', layer: 'pos2', schedule: 'overlapped' }, costs, mode) };
-      const others = peer && level === 'model' ? peerContenders(peer, mode, plans) : [];
+      const others = peer ? peerContenders(peer, { level, mode }, plans) : [];
+      const load = loadText();
       const steps = await measureCell(
         group,
         { level, mode, costs },
         {
-          rounds: roundsOf(level, mode, target),
-          candidateRounds: level === 'pair' ? Math.min(3, rounds) : 0,
+          goesOn: rounds.of(level, mode, target),
+          candidateRounds: level === 'pair' ? effort.candidateRounds : 0,
           beside: others,
         },
       );
-      const tables = [cellTable(steps, costs, mode)];
-      if (others.length > 0) {
+      const rows = cellRows(steps, costs, mode);
+      const said = `${rows[0]!.rounds} rounds. ${accuracyLine(rows)} Load of the machine: ${load} before, ${loadText()} after.`;
+      const tables = [cellTable(rows), said];
+      const peers = peer && peerRows(steps, plans);
+      if (peers) {
         const tokens = lab.ranks * shape.batchSize * shape.sequenceLength;
-        tables.push(`The same model in ${peer!.version}:`, peerTable(steps, plans, tokens));
+        tables.push(`The same in ${peer.version}:`, peerTable(peers, tokens));
       }
       const section: OverlapSection = {
         title: `${title}, ${mode === 'train' ? 'training' : 'inference'}`,
         text: tables.join('\n\n'),
+        cell: { level, share: target, mode, rows, ...(peers && { peer: { version: peer.version, rows: peers } }) },
       };
       if (mode === 'infer') {
         yield section;
@@ -125,10 +132,15 @@ export async function* overlapSuite(
       const drawn = level === 'pair' && {
         timeline: { name, content: await drawSteps(group, stepsToDraw(plans.pos2)) },
       };
-      const content = { ...costs, predictionError: predictionError(steps, costs, mode) };
+      const content = { ...costs, predictionError: predictionError(rows) };
       yield { ...section, costs: { name, content }, ...drawn };
     }
   }
+}
+
+/** Mean number of programs that wanted to run in the last minute. */
+function loadText(): string {
+  return loadavg()[0]!.toFixed(1);
 }
 
 /** What ScMoE gives, in a picture. */

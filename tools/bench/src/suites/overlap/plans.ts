@@ -16,10 +16,13 @@ import type { Row } from './rows.js';
 const maxChunks = 4;
 
 /** The plans of a row that are tried to find the best: all of one part, some of slot 0; of both together only the chosen. */
-export function candidatesOf({ layer, schedule }: Row): PlanChoice[] {
+export function candidatesOf({ layer, schedule }: Row, { expertsPerRank = 1 }: MeasuredCosts): PlanChoice[] {
   if (schedule === 'sequential') return [null];
   if (schedule === 'chunked') return [];
-  if (schedule === 'pipelined') return pipelinedCuts.map((cut) => ({ slot: 0, ...uncut, ...cut }));
+  if (schedule === 'pipelined')
+    return pipelinedCuts
+      .filter(({ expertChunks }) => expertsPerRank % expertChunks === 0)
+      .map((cut) => ({ slot: 0, ...uncut, ...cut }));
   const { numSlots } = stageGraph(benchLayers[layer].graph);
   const halves = schedule === 'split' ? 2 : 1;
   return Array.from({ length: numSlots }, (_, slot) => ({ slot, ...uncut, halves }));

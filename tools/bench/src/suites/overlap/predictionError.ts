@@ -1,17 +1,24 @@
-import type { MeasuredCosts } from '@scmoe/scheduler';
-
-import { median } from '../../statistics.js';
-import { stepKey, type Steps } from './measureCell.js';
-import type { Mode } from './OverlapShape.js';
-import { chosenPlan, predictedMs } from './plans.js';
-import { rowsOf } from './rows.js';
+import type { CellRow } from './cellRows.js';
 
 /** How far predictions were off the steps that were measured, of all rows of a table the furthest: a share of a step. */
-export function predictionError(steps: Steps, costs: MeasuredCosts, mode: Mode): number {
-  const errors = rowsOf(costs).map((row) => {
-    const plan = chosenPlan(row, costs, mode);
-    const stepMs = 1000 * median(steps.get(stepKey(row.layer, plan))!);
-    return Math.abs(predictedMs(row, plan, costs, mode) / stepMs - 1);
-  });
-  return Math.max(...errors);
+export function predictionError(rows: readonly CellRow[]): number {
+  return Math.max(...rows.map((row) => errorOf(row.predictedMs, row)));
+}
+
+const goal = 0.1;
+
+/** How many steps were predicted within a tenth, from the profile as it was taken and scaled by the sequential steps beside them. */
+export function accuracyLine(rows: readonly CellRow[]): string {
+  const scaled = rows.filter(({ scaledMs }) => scaledMs !== undefined);
+  const summary = (of: readonly CellRow[], msOf: (row: CellRow) => number) => {
+    const errors = of.map((row) => errorOf(msOf(row), row));
+    const within = errors.filter((error) => error <= goal).length;
+    return `${within} of ${of.length} within 10 %, the furthest ${(100 * Math.max(...errors)).toFixed(1)} %`;
+  };
+  const ofScaled = scaled.length > 0 ? `; scaled: ${summary(scaled, ({ scaledMs }) => scaledMs!)}` : '';
+  return `Predicted: ${summary(rows, (row) => row.predictedMs)}${ofScaled}.`;
+}
+
+function errorOf(predictedMs: number, { stepMs }: CellRow): number {
+  return Math.abs(predictedMs / stepMs - 1);
 }

@@ -36,9 +36,11 @@ export async function profileLayers(
     pairs,
     tokensPerRank: shape.batchSize * shape.sequenceLength,
     chunkOverhead: await chunkOverhead(group, level, whole, { cut: { ...uncut, chunks: 4 }, steps }),
-    expertChunkOverhead: await chunkOverhead(group, level, whole, {
-      cut: { ...uncut, expertChunks: expertsPerRank },
-      steps,
+    ...(expertsPerRank > 1 && {
+      expertChunkOverhead: await chunkOverhead(group, level, whole, {
+        cut: { ...uncut, expertChunks: expertsPerRank },
+        steps,
+      }),
     }),
     halfOverhead: await halfOverhead(group, level, whole, { steps }),
     expertsPerRank,

@@ -25,7 +25,7 @@ export const rows: readonly Row[] = [
   ...row('ScMoE pos1', 'pos1', 'sequential', 'overlapped', 'chunked'),
   ...row('ScMoE pos2', 'pos2', 'sequential', 'overlapped', 'chunked'),
   ...row('ScMoE pos3', 'pos3', 'sequential', 'overlapped'),
-  ...row('FarSkip', 'farskip', 'sequential', 'overlapped'),
+  ...row('FarSkip', 'farskip', 'sequential', 'overlapped', 'chunked'),
   ...row('ScMoE-2 pos2', 'scmoe2', 'sequential', 'overlapped', 'chunked'),
   ...row('LongCat', 'longcat', 'sequential', 'overlapped'),
 ];

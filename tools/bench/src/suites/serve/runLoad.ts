@@ -1,5 +1,7 @@
 import { setMaxListeners } from 'node:events';
 
+import OpenAI, { APIError } from 'openai';
+
 /** What clients are to do, and against whom. */
 export interface LoadOptions {
   /** Address of the API, with its `/v1`. */
@@ -31,7 +33,10 @@ export interface LoadResult {
   memory: { second: number; bytes: number }[];
 }
 
-/** Lets clients ask one request after the other, half of them as streams; one in twenty streams is given up in the middle. */
+/**
+ * Lets official clients of OpenAI's API ask one request after the other, half of them as streams; one in twenty streams is given up in
+ * the middle. They try nothing again by themselves, so that refusals are counted.
+ */
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const { clients, seconds } = options;
   const result: LoadResult = {
@@ -52,12 +57,14 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const isOver = () => performance.now() - begin > 1000 * seconds;
   const watch = watchMemory(options, result, begin, isOver);
   const end = new AbortController();
-  // A listener for each client.
-  setMaxListeners(clients, end.signal);
+  // A client listens, and so does its connection.
+  setMaxListeners(2 * clients, end.signal);
   const timer = setTimeout(() => end.abort(), 1000 * seconds);
   await Promise.all(
     Array.from({ length: clients }, async (_, client) => {
-      for (let turn = 0; !end.signal.aborted; turn++) await ask(options, { client, turn }, result, end.signal);
+      const openai = new OpenAI({ baseURL: options.url, apiKey: options.apiKey, maxRetries: 0 });
+      for (let turn = 0; !end.signal.aborted; turn++)
+        await ask(openai, { model: options.model, client, turn }, result, end.signal);
     }),
   );
   clearTimeout(timer);
@@ -68,48 +75,27 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
 
 /** Prompts and lengths that depend on client and turn alone: every server gets the same. */
 async function ask(
-  options: LoadOptions,
-  { client, turn }: { client: number; turn: number },
+  openai: OpenAI,
+  { model, client, turn }: { model: string; client: number; turn: number },
   result: LoadResult,
   end: AbortSignal,
 ): Promise<void> {
   const number = client * 7919 + turn * 104_729;
   const stream = number % 2 === 0;
   const leaves = stream && (number / 2) % 20 === 0;
-  const body = {
-    model: options.model,
+  const asked = {
+    model,
     prompt: `${number} `.repeat(4 + (number % 24)),
     max_tokens: 16 + (number % 49),
     temperature: 0.8,
     seed: number,
-    stream,
-    ...(stream && { stream_options: { include_usage: true } }),
   };
   const begin = performance.now();
-  const controller = new AbortController();
-  const cut = () => controller.abort();
-  end.addEventListener('abort', cut);
+  const firstToken = () => result.firstTokenMs.push(performance.now() - begin);
   try {
-    const response = await fetch(`${options.url}/completions`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${options.apiKey}` },
-      body: JSON.stringify(body),
-      signal: controller.signal,
-    });
-    if (!response.ok) {
-      await response.text();
-      if (response.status !== 429) return count(result, `status ${response.status}`);
-      result.refused++;
-      return await new Promise((resolve) => setTimeout(resolve, 500));
-    }
     const tokens = stream
-      ? await readStream(response, (chunks) => {
-          if (chunks === 1) result.firstTokenMs.push(performance.now() - begin);
-          if (chunks < 5 || !leaves) return true;
-          controller.abort();
-          return false;
-        })
-      : ((await response.json()) as { usage: { completion_tokens: number } }).usage.completion_tokens;
+      ? await readStream(openai, asked, { end, firstToken, mostChunks: leaves ? 4 : Infinity })
+      : (await openai.completions.create(asked, { signal: end })).usage!.completion_tokens;
     if (tokens === undefined) {
       result.left++;
       return;
@@ -119,40 +105,36 @@ async function ask(
     result.totalMs.push(performance.now() - begin);
   } catch (error) {
     if (end.aborted) result.cut++;
-    else if (controller.signal.aborted) result.left++;
-    else count(result, messageOf(error as Error));
-  } finally {
-    end.removeEventListener('abort', cut);
+    else if (error instanceof APIError && error.status === 429) {
+      result.refused++;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    } else count(result, messageOf(error as Error));
   }
 }
 
-/** The message of an error, with that of its cause: `fetch failed` alone says little. */
+/** The message of an error, with that of its cause: `Connection error.` alone says little. */
 function messageOf({ message, cause }: Error): string {
-  return cause instanceof Error ? `${message}: ${cause.message}` : message;
+  return cause instanceof Error ? `${message}: ${messageOf(cause)}` : message;
 }
 
-/** Tokens that the stream's usage tells; undefined where its reader left. @throws where it ends otherwise than it should */
-async function readStream(response: Response, onChunk: (chunks: number) => boolean): Promise<number | undefined> {
-  const decoder = new TextDecoder();
-  let [text, chunks, tokens] = ['', 0, -1];
-  for await (const bytes of response.body!) {
-    text += decoder.decode(bytes as Uint8Array, { stream: true });
-    const events = text.split('\n\n');
-    text = events.pop()!;
-    for (const event of events) {
-      const data = /^data: (.*)$/.exec(event)?.[1];
-      if (data === undefined) continue;
-      if (data === '[DONE]') {
-        if (tokens < 0) throw new Error('a stream without usage');
-        return tokens;
-      }
-      const chunk = JSON.parse(data) as { error?: { message: string }; usage?: { completion_tokens: number } | null };
-      if (chunk.error) throw new Error(chunk.error.message);
-      if (chunk.usage) tokens = chunk.usage.completion_tokens;
-      else if (!onChunk(++chunks)) return undefined;
-    }
+/** Tokens that the stream's usage tells; undefined where its reader left. @throws where it ends without it */
+async function readStream(
+  openai: OpenAI,
+  asked: OpenAI.CompletionCreateParamsNonStreaming,
+  { end, firstToken, mostChunks }: { end: AbortSignal; firstToken: () => void; mostChunks: number },
+): Promise<number | undefined> {
+  const body = { ...asked, stream: true, stream_options: { include_usage: true } } as const;
+  let [chunks, tokens] = [0, -1];
+  for await (const chunk of await openai.completions.create(body, { signal: end })) {
+    if (chunk.usage) tokens = chunk.usage.completion_tokens;
+    else if (++chunks === 1) firstToken();
+    // Leaving the loop closes the connection.
+    if (chunks > mostChunks) return undefined;
   }
-  throw new Error('a stream without [DONE]');
+  // The client says nothing of a signal that ends a stream.
+  end.throwIfAborted();
+  if (tokens < 0) throw new Error('a stream without usage');
+  return tokens;
 }
 
 async function watchMemory(

@@ -15,7 +15,9 @@ export interface Subject {
   /** Layers whose tokens travel. */
   numLayers: number;
   /** What training differentiates. */
-  loss(execution: Execution): tf.Scalar;
+  loss: (execution: Execution) => tf.Scalar;
+  /** The same work in stages of which every operator is observed, where those of `loss` are cut elsewhere. */
+  profiledLoss?: (execution: Execution) => tf.Scalar;
   /** What inference computes. */
-  forward(execution: Execution): tf.Tensor;
+  forward: (execution: Execution) => tf.Tensor;
 }

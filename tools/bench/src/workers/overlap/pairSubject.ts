@@ -1,7 +1,6 @@
 import {
   initializeLongcatBlock,
   initializePair,
-  joinPending,
   resolveLongcatBlock,
   resolvePair,
   runLongcatBlock,
@@ -14,11 +13,13 @@ import * as tf from '@tensorflow/tfjs';
 
 import { benchLayers, type LayerName } from '../../suites/overlap/layers.js';
 import type { OverlapShape } from '../../suites/overlap/OverlapShape.js';
+import { farSkipPair } from './farSkipPair.js';
+import type { Runnable } from './Runnable.js';
 import type { Execution, Subject } from './Subject.js';
 
 /** One block pair; its loss is the mean square of what comes out. */
 export function pairSubject(name: LayerName, shape: OverlapShape, experts: ExpertShard): Subject {
-  const { run, parameters } = name === 'longcat' ? longcat(shape, experts) : pair(name, shape, experts);
+  const { run, profiled, parameters } = name === 'longcat' ? longcat(shape, experts) : pair(name, shape, experts);
   const variables: Record<string, tf.Variable> = {};
   const values: Record<string, tf.Tensor> = {};
   for (const [key, value] of Object.entries(parameters)) {
@@ -27,45 +28,38 @@ export function pairSubject(name: LayerName, shape: OverlapShape, experts: Exper
   const { batchSize, sequenceLength, dModel } = shape;
   const input = randomNormal([batchSize, sequenceLength, dModel], { seed: 1, stream: 1 + experts.rank });
   const x = tf.variable(input as tf.Tensor3D);
-  const forward = ({ dispatcher, overlap }: Execution, training: boolean) =>
-    run(x, values, { ...overlap.stage(0, { training }), dispatcher });
+  const pass = (how: Runnable['run'], { dispatcher, overlap }: Execution, training: boolean) =>
+    how(x, values, { ...overlap.stage(0, { training }), dispatcher });
+  const loss = (how: Runnable['run'], execution: Execution): tf.Scalar =>
+    tf.mean(tf.square(pass(how, execution, true)));
   return {
     variables,
     inputs: { x },
     numLayers: 1,
-    loss: (execution) => tf.mean(tf.square(forward(execution, true))),
-    forward: (execution) => forward(execution, false),
+    loss: (execution) => loss(run, execution),
+    profiledLoss: (execution) => loss(profiled ?? run, execution),
+    forward: (execution) => pass(run, execution, false),
   };
-}
-
-type RunOptions = ReturnType<Execution['overlap']['stage']> & Pick<Execution, 'dispatcher'>;
-type Run = (x: tf.Tensor3D, values: Record<string, tf.Tensor>, options: RunOptions) => tf.Tensor3D;
-
-interface Runnable {
-  run: Run;
-  parameters: Record<string, tf.Tensor>;
 }
 
 function pair(name: Exclude<LayerName, 'longcat'>, shape: OverlapShape, experts: ExpertShard): Runnable {
   const { graph, topK } = benchLayers[name];
+  const { numExperts, capacityFactor } = shape;
+  const common = { ...backbone(shape), numExperts, capacityFactor, topK };
+  if (graph === 'farskip') {
+    const config = { ...common, kind: 'shared' as const, connectivity: graph };
+    const { inARow, byItself } = farSkipPair(config);
+    return { run: inARow, profiled: byItself, parameters: initializePair(config, { seed: 1, experts }) };
+  }
   const config = {
-    ...backbone(shape),
-    numExperts: shape.numExperts,
-    capacityFactor: shape.capacityFactor,
-    topK,
-    ...(graph === 'farskip'
-      ? { kind: 'shared' as const, connectivity: graph }
-      : graph === 'standard' || graph === 'shared'
-        ? { kind: graph }
-        : { kind: 'scmoe' as const, position: graph as 'pos1' }),
+    ...common,
+    ...(graph === 'standard' || graph === 'shared'
+      ? { kind: graph }
+      : { kind: 'scmoe' as const, position: graph as 'pos1' }),
   };
   const resolved = resolvePair(config);
   return {
-    run: (x, values, options) => {
-      const { y, pending } = runPair(x, values, resolved, options);
-      // A pair by itself has no next one, whose attention could hide what is pending.
-      return joinPending(y, pending);
-    },
+    run: (x, values, options) => runPair(x, values, resolved, options).y,
     parameters: initializePair(config, { seed: 1, experts }),
   };
 }
