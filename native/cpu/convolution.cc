@@ -15,33 +15,44 @@ namespace {
 /// together.
 int64_t rowsInCache(int64_t columns) { return std::clamp<int64_t>(32768 / columns / 6 * 6, 24, 96); }
 
+/// rows (filterHeight * filterWidth * channels): what pixel (oy, ox) of an output picture reads in one input picture.
+void gatherInput(const Window& w, const float* picture, int64_t oy, int64_t ox, float* rows) {
+  const int64_t width = w.filterWidth * w.channels;
+  const int64_t column = w.inputColumn(ox, 0);
+  const bool inside = w.dilationWidth == 1 && column >= 0 && column + w.filterWidth <= w.inWidth;
+  for (int64_t fy = 0; fy < w.filterHeight; ++fy, rows += width) {
+    const int64_t iy = w.inputRow(oy, fy);
+    if (iy < 0 || iy >= w.inHeight) {
+      std::memset(rows, 0, width * sizeof(float));
+      continue;
+    }
+    const float* const line = picture + iy * w.inWidth * w.channels;
+    if (inside) {
+      std::memcpy(rows, line + column * w.channels, width * sizeof(float));
+      continue;
+    }
+    for (int64_t fx = 0; fx < w.filterWidth; ++fx) {
+      const int64_t ix = w.inputColumn(ox, fx);
+      float* const to = rows + fx * w.channels;
+      if (ix < 0 || ix >= w.inWidth)
+        std::memset(to, 0, w.channels * sizeof(float));
+      else
+        std::memcpy(to, line + ix * w.channels, w.channels * sizeof(float));
+    }
+  }
+}
+
 /// rows (count, taps * channels): what output pixels from `first` on read.
 void gatherInputs(const Window& w, const float* x, int64_t first, int64_t count, float* rows) {
-  const int64_t width = w.filterWidth * w.channels;
-  const bool together = w.dilationWidth == 1;
+  const int64_t size = w.filterHeight * w.filterWidth * w.channels, picture = w.inHeight * w.inWidth * w.channels;
   for (int64_t i = first; i < first + count; ++i) {
-    const int64_t ox = i % w.outWidth, oy = i / w.outWidth % w.outHeight, n = i / w.outWidth / w.outHeight;
-    const int64_t column = w.inputColumn(ox, 0);
-    const bool inside = together && column >= 0 && column + w.filterWidth <= w.inWidth;
-    for (int64_t fy = 0; fy < w.filterHeight; ++fy, rows += width) {
-      const int64_t iy = w.inputRow(oy, fy);
-      if (iy < 0 || iy >= w.inHeight) {
-        std::memset(rows, 0, width * sizeof(float));
-        continue;
-      }
-      const float* const line = x + (n * w.inHeight + iy) * w.inWidth * w.channels;
-      if (inside) {
-        std::memcpy(rows, line + column * w.channels, width * sizeof(float));
-        continue;
-      }
-      for (int64_t fx = 0; fx < w.filterWidth; ++fx) {
-        const int64_t ix = w.inputColumn(ox, fx);
-        float* const to = rows + fx * w.channels;
-        if (ix < 0 || ix >= w.inWidth)
-          std::memset(to, 0, w.channels * sizeof(float));
-        else
-          std::memcpy(to, line + ix * w.channels, w.channels * sizeof(float));
-      }
+    const int64_t ox = i % w.outWidth, oy = i / w.outWidth % w.outHeight, plane = i / w.outWidth / w.outHeight;
+    for (int64_t fd = 0; fd < w.filterDepth; ++fd, rows += size) {
+      const int64_t from = w.inputPlane(plane, fd);
+      if (from < 0)
+        std::memset(rows, 0, size * sizeof(float));
+      else
+        gatherInput(w, x + from * picture, oy, ox, rows);
     }
   }
 }
@@ -49,15 +60,19 @@ void gatherInputs(const Window& w, const float* x, int64_t first, int64_t count,
 /// rows (count, taps * outChannels): the values of dy to whose outputs input pixels from `first` on have gone.
 void gatherOutputs(const Window& w, int64_t outChannels, const float* dy, int64_t first, int64_t count, float* rows) {
   for (int64_t i = first; i < first + count; ++i) {
-    const int64_t ix = i % w.inWidth, iy = i / w.inWidth % w.inHeight, n = i / w.inWidth / w.inHeight;
-    for (int64_t fy = 0; fy < w.filterHeight; ++fy) {
-      const int64_t oy = w.outputRow(iy, fy);
-      for (int64_t fx = 0; fx < w.filterWidth; ++fx, rows += outChannels) {
-        const int64_t ox = w.outputColumn(ix, fx);
-        if (oy < 0 || ox < 0)
-          std::memset(rows, 0, outChannels * sizeof(float));
-        else
-          std::memcpy(rows, dy + ((n * w.outHeight + oy) * w.outWidth + ox) * outChannels, outChannels * sizeof(float));
+    const int64_t ix = i % w.inWidth, iy = i / w.inWidth % w.inHeight, plane = i / w.inWidth / w.inHeight;
+    for (int64_t fd = 0; fd < w.filterDepth; ++fd) {
+      const int64_t to = w.outputPlane(plane, fd);
+      for (int64_t fy = 0; fy < w.filterHeight; ++fy) {
+        const int64_t oy = w.outputRow(iy, fy);
+        for (int64_t fx = 0; fx < w.filterWidth; ++fx, rows += outChannels) {
+          const int64_t ox = w.outputColumn(ix, fx);
+          if (to < 0 || oy < 0 || ox < 0)
+            std::memset(rows, 0, outChannels * sizeof(float));
+          else
+            std::memcpy(rows, dy + ((to * w.outHeight + oy) * w.outWidth + ox) * outChannels,
+                        outChannels * sizeof(float));
+        }
       }
     }
   }
@@ -90,34 +105,42 @@ void backwardInputByGathering(const Window& w, int64_t outChannels, const float*
   });
 }
 
+/// A row of inputs from the products (outputs, taps, channels) of its own picture or volume, of which it is in picture
+/// `plane`.
+void addProducts(const Window& w, const float* products, int64_t plane, int64_t iy, float* to) {
+  std::memset(to, 0, w.inWidth * w.channels * sizeof(float));
+  for (int64_t ix = 0; ix < w.inWidth; ++ix, to += w.channels) {
+    for (int64_t fd = 0; fd < w.filterDepth; ++fd) {
+      const int64_t od = w.outputPlane(plane, fd);
+      for (int64_t fy = 0; fy < w.filterHeight && od >= 0; ++fy) {
+        const int64_t oy = w.outputRow(iy, fy);
+        for (int64_t fx = 0; fx < w.filterWidth && oy >= 0; ++fx) {
+          const int64_t ox = w.outputColumn(ix, fx);
+          if (ox < 0) continue;
+          const int64_t output = (od * w.outHeight + oy) * w.outWidth + ox;
+          const int64_t tap = (fd * w.filterHeight + fy) * w.filterWidth + fx;
+          const float* const from = products + (output * w.taps() + tap) * w.channels;
+#pragma omp simd
+          for (int64_t c = 0; c < w.channels; ++c) to[c] += from[c];
+        }
+      }
+    }
+  }
+}
+
 /// With a larger step most taps of an input pixel are none: products of what there is, image by image, then added up by
 /// input pixel.
 void backwardInputByAdding(const Window& w, int64_t outChannels, const float* dy, const float* filter, float* dx) {
   Arena::Scope scope;
-  const int64_t k = w.taps() * w.channels, outputs = w.outHeight * w.outWidth;
+  const int64_t k = w.taps() * w.channels, outputs = w.outDepth * w.outHeight * w.outWidth;
   auto* const products = scope.take<float>(outputs * k);  // (outputs, taps, channels)
-  const int64_t line = w.inWidth * w.channels;
+  const int64_t line = w.inWidth * w.channels, lines = w.inDepth * w.inHeight;
   for (int64_t n = 0; n < w.batch; ++n) {
     gemmFloat32(false, true, outputs, k, outChannels, 1.0f, dy + n * outputs * outChannels, outChannels, filter,
                 outChannels, 0.0f, products, k);
-    parallelFor(w.inHeight, grainFor(line * 16), [&](int64_t begin, int64_t end) {
-      for (int64_t iy = begin; iy < end; ++iy) {
-        float* to = dx + (n * w.inHeight + iy) * line;
-        std::memset(to, 0, line * sizeof(float));
-        for (int64_t ix = 0; ix < w.inWidth; ++ix, to += w.channels) {
-          for (int64_t fy = 0; fy < w.filterHeight; ++fy) {
-            const int64_t oy = w.outputRow(iy, fy);
-            for (int64_t fx = 0; fx < w.filterWidth && oy >= 0; ++fx) {
-              const int64_t ox = w.outputColumn(ix, fx);
-              if (ox < 0) continue;
-              const float* const from =
-                  products + ((oy * w.outWidth + ox) * w.taps() + fy * w.filterWidth + fx) * w.channels;
-#pragma omp simd
-              for (int64_t c = 0; c < w.channels; ++c) to[c] += from[c];
-            }
-          }
-        }
-      }
+    parallelFor(lines, grainFor(line * 16), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row)
+        addProducts(w, products, row / w.inHeight, row % w.inHeight, dx + (n * lines + row) * line);
     });
   }
 }
@@ -179,7 +202,7 @@ void convolutionBackwardInput(const Window& w, int64_t outChannels, const float*
     std::memset(dx, 0, size * sizeof(float));
     return;
   }
-  if (w.strideHeight == 1 && w.strideWidth == 1) return backwardInputByGathering(w, outChannels, dy, filter, dx);
+  if (!w.hasStride()) return backwardInputByGathering(w, outChannels, dy, filter, dx);
   backwardInputByAdding(w, outChannels, dy, filter, dx);
 }
 

@@ -13,15 +13,16 @@ namespace {
 
 constexpr float kNone = -std::numeric_limits<float>::infinity();
 
-/// Calls body(n, oy, ox, to) for every output pixel, rows of them with all threads.
+/// Calls body(plane, oy, ox, to) for every pixel of every output picture, rows of them with all threads.
 template <typename Body>
 void forOutputs(const Window& w, float* y, const Body& body) {
   if (w.outPixels() * w.channels == 0) return;
-  parallelFor(w.batch * w.outHeight, grainFor(w.outWidth * w.channels * w.taps() * 4), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row)
-      for (int64_t ox = 0; ox < w.outWidth; ++ox)
-        body(row / w.outHeight, row % w.outHeight, ox, y + (row * w.outWidth + ox) * w.channels);
-  });
+  parallelFor(w.outPlanes() * w.outHeight, grainFor(w.outWidth * w.channels * w.taps() * 4),
+              [&](int64_t begin, int64_t end) {
+                for (int64_t row = begin; row < end; ++row)
+                  for (int64_t ox = 0; ox < w.outWidth; ++ox)
+                    body(row / w.outHeight, row % w.outHeight, ox, y + (row * w.outWidth + ox) * w.channels);
+              });
 }
 
 /// Calls body(output, tap, to) for every input pixel and each output whose window it is in.
@@ -29,16 +30,21 @@ template <typename Body>
 void forInputs(const Window& w, float* dx, const Body& body) {
   if (w.inPixels() * w.channels == 0) return;
   const int64_t line = w.inWidth * w.channels;
-  parallelFor(w.batch * w.inHeight, grainFor(line * w.taps() * 4), [&](int64_t begin, int64_t end) {
+  parallelFor(w.inPlanes() * w.inHeight, grainFor(line * w.taps() * 4), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      float* to = dx + row * line;
-      std::memset(to, 0, line * sizeof(float));
-      for (int64_t ix = 0; ix < w.inWidth; ++ix, to += w.channels) {
-        for (int64_t tap = 0; tap < w.taps(); ++tap) {
-          const int64_t oy = w.outputRow(row % w.inHeight, tap / w.filterWidth);
-          const int64_t ox = w.outputColumn(ix, tap % w.filterWidth);
-          if (oy < 0 || ox < 0) continue;
-          body((row / w.inHeight * w.outHeight + oy) * w.outWidth + ox, static_cast<int32_t>(tap), to);
+      std::memset(dx + row * line, 0, line * sizeof(float));
+      // Each pixel's taps in their order, those of a line of the window for all pixels at once.
+      for (int64_t upper = 0; upper < w.filterDepth * w.filterHeight; ++upper) {
+        const int64_t plane = w.outputPlane(row / w.inHeight, upper / w.filterHeight);
+        const int64_t oy = w.outputRow(row % w.inHeight, upper % w.filterHeight);
+        if (plane < 0 || oy < 0) continue;
+        for (int64_t ix = 0; ix < w.inWidth; ++ix) {
+          for (int64_t fx = 0; fx < w.filterWidth; ++fx) {
+            const int64_t ox = w.outputColumn(ix, fx);
+            if (ox < 0) continue;
+            body((plane * w.outHeight + oy) * w.outWidth + ox, static_cast<int32_t>(upper * w.filterWidth + fx),
+                 dx + row * line + ix * w.channels);
+          }
         }
       }
     }
@@ -48,9 +54,9 @@ void forInputs(const Window& w, float* dx, const Body& body) {
 }  // namespace
 
 void maxPool(const Window& w, const float* x, float* y) {
-  forOutputs(w, y, [&](int64_t n, int64_t oy, int64_t ox, float* to) {
+  forOutputs(w, y, [&](int64_t plane, int64_t oy, int64_t ox, float* to) {
     std::fill_n(to, w.channels, kNone);
-    forTaps(w, n, oy, ox, [&](int64_t pixel, int64_t) {
+    forTaps(w, plane, oy, ox, [&](int64_t pixel, int64_t) {
       const float* const from = x + pixel;
 #pragma omp simd
       for (int64_t c = 0; c < w.channels; ++c) to[c] = from[c] > to[c] ? from[c] : to[c];
@@ -58,22 +64,22 @@ void maxPool(const Window& w, const float* x, float* y) {
   });
 }
 
-void maxPoolBackward(const Window& w, const float* x, const float* dy, float* dx) {
+void maxPoolBackward(const Window& w, bool takesLast, const float* x, const float* dy, float* dx) {
   Arena::Scope scope;
   const int64_t outputs = w.outPixels();
   // The tap of the largest value of every output and channel; -1 where no value was larger than none.
   auto* const taps = scope.take<int32_t>(outputs * w.channels);
   auto* const largest = scope.take<float>(outputs * w.channels);
-  forOutputs(w, largest, [&](int64_t n, int64_t oy, int64_t ox, float* to) {
+  forOutputs(w, largest, [&](int64_t plane, int64_t oy, int64_t ox, float* to) {
     int32_t* const tapOf = taps + (to - largest);
     std::fill_n(to, w.channels, kNone);
     std::fill_n(tapOf, w.channels, -1);
-    forTaps(w, n, oy, ox, [&](int64_t pixel, int64_t number) {
+    forTaps(w, plane, oy, ox, [&](int64_t pixel, int64_t number) {
       const auto tap = static_cast<int32_t>(number);
       const float* const from = x + pixel;
 #pragma omp simd
       for (int64_t c = 0; c < w.channels; ++c) {
-        const bool larger = from[c] > to[c];
+        const bool larger = takesLast ? from[c] >= to[c] : from[c] > to[c];
         to[c] = larger ? from[c] : to[c];
         tapOf[c] = larger ? tap : tapOf[c];
       }
@@ -88,10 +94,10 @@ void maxPoolBackward(const Window& w, const float* x, const float* dy, float* dx
 }
 
 void averagePool(const Window& w, const float* x, float* y) {
-  forOutputs(w, y, [&](int64_t n, int64_t oy, int64_t ox, float* to) {
+  forOutputs(w, y, [&](int64_t plane, int64_t oy, int64_t ox, float* to) {
     std::fill_n(to, w.channels, 0.0f);
     int64_t count = 0;
-    forTaps(w, n, oy, ox, [&](int64_t pixel, int64_t) {
+    forTaps(w, plane, oy, ox, [&](int64_t pixel, int64_t) {
       const float* const from = x + pixel;
 #pragma omp simd
       for (int64_t c = 0; c < w.channels; ++c) to[c] += from[c];

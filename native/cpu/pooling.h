@@ -6,8 +6,8 @@ namespace scmoe {
 
 /// The largest value in each window; NaN is none. -Infinity where there is no value.
 void maxPool(const Window& window, const float* x, float* y);
-/// dy goes to the first of the largest values of its window, or nowhere where there is none.
-void maxPoolBackward(const Window& window, const float* x, const float* dy, float* dx);
+/// dy goes to the first (or the last) of the largest values of its window, or nowhere where there is none.
+void maxPoolBackward(const Window& window, bool takesLast, const float* x, const float* dy, float* dx);
 
 /// The mean of the values that are in the window; NaN where there is none.
 void averagePool(const Window& window, const float* x, float* y);

@@ -26,7 +26,7 @@ export function descriptionIn({ checkpoint }: OpenedModel<LanguageTypes>): DataD
 export interface OpenOptions extends RuntimeOptions {
   /** Folder of PEFT with an adapter, which is merged; for folders of transformers. */
   adapter?: string;
-  /** Path of a tokenizer.json in place of the folder's own, or of the one beside a file of GGUF. */
+  /** Path of a tokenizer.json in place of the folder's own, or of the one in or beside a file of GGUF. */
   tokenizer?: string;
   /** The experts that this rank holds, of those that generate together. Default: all. */
   shard?: RankPlace;

@@ -171,7 +171,7 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
 
   it('says which slots there are', async () => {
     const { code, err } = await startRanks(2, 'train', ...four, '--overlap', '7').done;
-    expect(err).toContain('slot: expected 0 to 3 for this graph, got 7');
+    expect(err).toContain("overlap: expected 'auto', 'off' or a slot that a stage has, 0 to 3 here, got 7");
     expect(code).toBe(1);
   });
 
@@ -266,7 +266,7 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
       'groups that do not divide the ranks',
       2,
       ['--expert-parallel', '3'],
-      /expertParallel: expected a divisor.*2, got 3/,
+      /--expert-parallel: expected a divisor of the 2 ranks, got 3/,
       2,
     ],
     ['a missing text', 2, ['--data', '/nowhere'], /nowhere/, 1],

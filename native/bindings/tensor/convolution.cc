@@ -17,6 +17,18 @@ Window windowOf(const Arguments& args) {
 }
 
 template <typename Arguments>
+Window volumeOf(const Arguments& args) {
+  Window window = windowOf(args);
+  window.inDepth = args.inDepth;
+  window.outDepth = args.outDepth;
+  window.filterDepth = args.filterDepth;
+  window.strideDepth = args.strideDepth;
+  window.dilationDepth = args.dilationDepth;
+  window.front = args.front;
+  return window;
+}
+
+template <typename Arguments>
 Epilogue epilogueOf(const Arguments& args) {
   return {args.bias, args.clamps, static_cast<float>(args.least), static_cast<float>(args.greatest)};
 }
@@ -59,7 +71,7 @@ SCMOE_EXPORT(maxPool) {
 }
 
 SCMOE_EXPORT(maxPoolBackward) {
-  maxPoolBackward(windowOf(args), args.x, args.dy, args.dx);
+  maxPoolBackward(windowOf(args), false, args.x, args.dy, args.dx);
   return nullptr;
 }
 
@@ -76,5 +88,41 @@ SCMOE_EXPORT(averagePoolBackward) {
 SCMOE_EXPORT(batchNorm) {
   batchNorm(args.rows, args.channels, static_cast<float>(args.epsilon), args.x, args.mean, args.variance, args.scale,
             args.offset, args.y);
+  return nullptr;
+}
+
+SCMOE_EXPORT(convolution3dForward) {
+  convolutionForward(volumeOf(args), args.outChannels, args.x, args.filter, Epilogue{nullptr, false, 0.0f, 0.0f},
+                     args.y);
+  return nullptr;
+}
+
+SCMOE_EXPORT(convolution3dBackwardFilter) {
+  convolutionBackwardFilter(volumeOf(args), args.outChannels, args.x, args.dy, args.dFilter);
+  return nullptr;
+}
+
+SCMOE_EXPORT(convolution3dBackwardInput) {
+  convolutionBackwardInput(volumeOf(args), args.outChannels, args.dy, args.filter, args.dx);
+  return nullptr;
+}
+
+SCMOE_EXPORT(maxPool3d) {
+  maxPool(volumeOf(args), args.x, args.y);
+  return nullptr;
+}
+
+SCMOE_EXPORT(maxPool3dBackward) {
+  maxPoolBackward(volumeOf(args), true, args.x, args.dy, args.dx);
+  return nullptr;
+}
+
+SCMOE_EXPORT(averagePool3d) {
+  averagePool(volumeOf(args), args.x, args.y);
+  return nullptr;
+}
+
+SCMOE_EXPORT(averagePool3dBackward) {
+  averagePoolBackward(volumeOf(args), args.dy, args.dx);
   return nullptr;
 }

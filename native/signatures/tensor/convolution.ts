@@ -16,6 +16,17 @@ const window = {
   left: 'size ..65536',
 } as const;
 
+/** The same over volumes. */
+const volume = {
+  ...window,
+  inDepth: 'size',
+  outDepth: 'size',
+  filterDepth: 'size 1..65536',
+  strideDepth: 'size 1..65536',
+  dilationDepth: 'size 1..65536',
+  front: 'size ..65536',
+} as const;
+
 const inputs = 'batch * inHeight * inWidth * channels';
 const outputs = 'batch * outHeight * outWidth';
 const pooled = `${outputs} * channels`;
@@ -35,7 +46,13 @@ const depthwiseFilter = 'filterHeight * filterWidth * channels * multiplier';
 /** What becomes of the values: a bias, then the nearest one from `least` to `greatest`, where `clamps`. */
 const epilogue = { clamps: 'boolean', least: 'number', greatest: 'number' } as const;
 
-/** Pictures are (batch, height, width, channels). */
+const volumeInputs = `inDepth * ${inputs}` as const;
+const volumeOutputs = `outDepth * ${outputs}` as const;
+const volumePooled = `outDepth * ${pooled}` as const;
+const convolvedVolume = { ...volume, outChannels: 'size' } as const;
+const volumeFilter = `filterDepth * ${filter}` as const;
+
+/** Pictures are (batch, height, width, channels), volumes (batch, depth, height, width, channels). */
 export const convolution = {
   convolutionForward: {
     ...convolved,
@@ -86,6 +103,34 @@ export const convolution = {
   },
   averagePool: { ...window, x: `float32[${inputs}]`, y: `out float32[${pooled}]` },
   averagePoolBackward: { ...window, dy: `float32[${pooled}]`, dx: `out float32[${inputs}]` },
+  convolution3dForward: {
+    ...convolvedVolume,
+    x: `float32[${volumeInputs}]`,
+    filter: `float32[${volumeFilter}]`,
+    y: `out float32[${volumeOutputs} * outChannels]`,
+  },
+  convolution3dBackwardFilter: {
+    ...convolvedVolume,
+    x: `float32[${volumeInputs}]`,
+    dy: `float32[${volumeOutputs} * outChannels]`,
+    dFilter: `out float32[${volumeFilter}]`,
+  },
+  convolution3dBackwardInput: {
+    ...convolvedVolume,
+    dy: `float32[${volumeOutputs} * outChannels]`,
+    filter: `float32[${volumeFilter}]`,
+    dx: `out float32[${volumeInputs}]`,
+  },
+  maxPool3d: { ...volume, x: `float32[${volumeInputs}]`, y: `out float32[${volumePooled}]` },
+  /** The last one of equal values counts as the largest, as in TF.js; that of `maxPoolBackward` is the first one. */
+  maxPool3dBackward: {
+    ...volume,
+    x: `float32[${volumeInputs}]`,
+    dy: `float32[${volumePooled}]`,
+    dx: `out float32[${volumeInputs}]`,
+  },
+  averagePool3d: { ...volume, x: `float32[${volumeInputs}]`, y: `out float32[${volumePooled}]` },
+  averagePool3dBackward: { ...volume, dy: `float32[${volumePooled}]`, dx: `out float32[${volumeInputs}]` },
   batchNorm: {
     rows: 'size',
     channels: 'size',

@@ -1,4 +1,5 @@
 import { expectOneOf, expectPositive, expectPositiveInteger, expectThat, expectWholeNumber } from '@scmoe/errors';
+import { overwrite } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { correctionBiasOptions, type CorrectionBiasConfig } from './config/correctionBiasOptions.js';
@@ -52,7 +53,7 @@ export function updateCorrectionBias(
   tf.tidy(() => {
     const tensor = load instanceof tf.Tensor ? load : tf.tensor1d(Array.from(load));
     const measured = tf.cast<tf.Tensor1D>(tf.reshape(tensor, [size]), 'float32');
-    bias.assign(tf.reshape(move(tf.reshape(bias, [all]), measured), bias.shape));
+    overwrite(bias, tf.reshape(move(tf.reshape(bias, [all]), measured), bias.shape));
   });
 }
 

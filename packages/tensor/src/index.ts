@@ -14,13 +14,8 @@ export { backendName } from './backend/kernel.js';
 export { findAddon } from './addon/loadAddon.js';
 export { useBackend, type BackendOptions, type BackendReport, type Precision } from './useBackend/useBackend.js';
 export type { CompiledFunction, CompileFunction } from './useBackend/CompileFunction.js';
-export {
-  canMeasureMemory,
-  freeTensorCache,
-  stepMemory,
-  tensorMemory,
-  type TensorMemory,
-} from './memory/stepMemory.js';
+export { canMeasureMemory, freeTensorCache, stepMemory, tensorMemory, type TensorMemory } from './memory/stepMemory.js';
+export { overwrite } from './variables/overwrite.js';
 export { valueAndGrads, type ValueAndGradsOptions } from './autodiff/valueAndGrads.js';
 export { isRunningAgain, memo, recomputed, type Memo, type RecomputedOptions } from './autodiff/recomputed.js';
 export { philox4x32 } from './random/philox.js';
@@ -104,6 +99,7 @@ export { toWeightFormat } from './weights/toWeightFormat.js';
 export { weightFormats, type WeightFormat } from './weights/roundToFormat.js';
 export { nextTurn } from './eventLoop/nextTurn.js';
 export { copyBytes } from './io/copyBytes.js';
+export { placeMatrix, type MatrixPlace } from './io/placeMatrix.js';
 export { tensorOver } from './io/tensorOver.js';
 export { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from './io/safetensorsHeader.js';
 export { toFloat32, toTensor, type StoredTensor } from './io/storedTensor.js';

@@ -1,6 +1,7 @@
 export * from './index.browser.js';
 
 export { type Corpus, readCorpus, readDocuments } from './data/readCorpus.js';
+export { readGgufTokenizerConfig } from './data/huggingFace/gguf/readGgufTokenizer.js';
 export { readHuggingFaceTokenizer } from './data/huggingFace/readHuggingFaceTokenizer.js';
 export { fingerprint } from './data/fingerprint.js';
 

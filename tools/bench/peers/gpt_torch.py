@@ -31,7 +31,7 @@ class RoutedExperts(nn.Module):
 
     def forward(self, x):
         tokens = x.reshape(-1, x.shape[-1])
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(x.device.type, enabled=False):
             scores = self.router(tokens.float()).softmax(-1)
         weights, chosen = scores.topk(self.top_k, dim=-1)
         if self.top_k > 1:
@@ -93,10 +93,11 @@ class Gpt(nn.Module):
 def serve(c, model, batch, started):
     """Trains or runs `model(*batch)`, a loss, and answers each `run N` with one JSON line."""
     step_model = torch.compile(model) if c.compile else model
+    device = batch[0].device
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
 
     def step():
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=c.precision == "bf16"):
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=c.precision == "bf16"):
             if c.mode == "forward":
                 with torch.no_grad():
                     return step_model(*batch)
@@ -107,7 +108,7 @@ def serve(c, model, batch, started):
         optimizer.zero_grad(set_to_none=True)
         return loss.detach()
 
-    step()
+    float(step())
     first = time.perf_counter() - started
     print(json.dumps({"ready": True, "version": "PyTorch " + torch.__version__, "firstStepSeconds": first, "parameters": sum(p.numel() for p in model.parameters())}), flush=True)
     for line in sys.stdin:
@@ -117,7 +118,8 @@ def serve(c, model, batch, started):
         begin = time.perf_counter()
         for _ in range(int(words[1])):
             loss = step()
-        print(json.dumps({"seconds": time.perf_counter() - begin, "loss": float(loss)}), flush=True)
+        loss = float(loss)  # waits for the device
+        print(json.dumps({"seconds": time.perf_counter() - begin, "loss": loss}), flush=True)
 
 
 def main():
@@ -127,12 +129,13 @@ def main():
     parser.add_argument("--precision", choices=["float32", "bf16"], default="float32")
     parser.add_argument("--mode", choices=["train", "forward"], default="train")
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--device", default="cpu")
     c = parser.parse_args()
     torch.set_num_threads(c.threads)
     torch.manual_seed(0)
     started = time.perf_counter()
-    ids = torch.randint(0, c.vocab, (c.batch, c.sequence + 1))
-    serve(c, Gpt(c), (ids[:, :-1], ids[:, 1:]), started)
+    ids = torch.randint(0, c.vocab, (c.batch, c.sequence + 1)).to(c.device)
+    serve(c, Gpt(c).to(c.device), (ids[:, :-1], ids[:, 1:]), started)
 
 
 if __name__ == "__main__":

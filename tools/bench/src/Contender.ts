@@ -6,9 +6,13 @@ interface Ready {
   version: string;
   firstStepSeconds: number;
   parameters: number;
+  /** Names of what it can be asked to time, where that is more than steps. */
+  cases?: string[];
 }
 interface Done {
   seconds: number;
+  /** Those on a CPU, of all threads together. */
+  cpuSeconds?: number;
   loss: number;
   peakBytes?: number;
   /** Bytes of tensors alone: between steps, and the most that there were. */
@@ -42,8 +46,13 @@ export class Contender {
   }
 
   /** Seconds and last loss of `steps` steps. */
-  async run(steps: number): Promise<Done> {
-    this.child.stdin!.write(`run ${steps}\n`);
+  run(steps: number): Promise<Done> {
+    return this.ask(`run ${steps}`);
+  }
+
+  /** The answer to a line. */
+  async ask(question: string): Promise<Done> {
+    this.child.stdin!.write(`${question}\n`);
     const line = await this.lines.next();
     if (line.done) throw new Error('the benchmark process ended early');
     return JSON.parse(line.value) as Done;

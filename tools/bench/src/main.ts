@@ -13,6 +13,7 @@ import { memorySuite } from './suites/memory.js';
 import { picturesSuite } from './suites/pictures/pictures.js';
 import { productsSuite } from './suites/products.js';
 import { qualitySuite } from './suites/quality/quality.js';
+import { regressionSuite } from './suites/regression/regression.js';
 import { routerAheadSuite } from './suites/routerAhead/routerAhead.js';
 import { convnetSuite, stepSuite, visionSuite } from './suites/step.js';
 
@@ -33,6 +34,9 @@ const { values: options, positionals } = parseArgs({
     compiled: { type: 'boolean', default: false },
     precision: { type: 'string' },
     rates: { type: 'string', default: '250,500,1000,2000' },
+    before: { type: 'string' },
+    after: { type: 'string' },
+    tolerance: { type: 'string', default: '0.05' },
     direct: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -104,6 +108,18 @@ const suites: Record<string, () => Promise<string>> = {
     options.models === undefined || options.text === undefined
       ? 'left out: give a folder of runs with --router-ahead by --models FOLDER, and the text they were trained on with --text FILE'
       : routerAheadSuite({ models: callerPath(options.models), path: callerPath(options.text), ...runs }),
+  regression: async () =>
+    options.before === undefined
+      ? 'left out: give the folder of another checkout, built, with --before FOLDER'
+      : regressionSuite({
+          before: callerPath(options.before),
+          ...(options.after !== undefined && { after: callerPath(options.after) }),
+          ...(options.variants !== undefined && { only: options.variants.split(',') }),
+          ...(options.precision !== undefined && { precisions: options.precision.split(',') }),
+          threads: options.threads.split(','),
+          tolerance: Number(options.tolerance),
+          ...rounds,
+        }),
   pictures: async () =>
     options.images === undefined
       ? 'left out: give pictures with --images FOLDER (the table in the documentation is CIFAR-10)'
@@ -118,7 +134,7 @@ const suites: Record<string, () => Promise<string>> = {
 if (options.help) {
   console.log(
     `npm run bench [-- ${Object.keys(suites).join('|')} ...] [--rounds N] [--compiled] ` +
-      '[--text FILE] [--images FOLDER] [--models FOLDER] [--threads N] [--sequences N,N] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--rates MB/S,MB/S] [--direct] [--full]',
+      '[--text FILE] [--images FOLDER] [--models FOLDER] [--threads N] [--sequences N,N] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--rates MB/S,MB/S] [--direct] [--full] [--before FOLDER] [--after FOLDER] [--tolerance N]',
   );
   process.exit(0);
 }

@@ -3,32 +3,30 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 
 import { networkLabProblem, withNetworkLab } from '@scmoe/netlab';
 
 import { callerPath } from './callerPath.js';
 import { machineLine } from './machine.js';
 import { findPyTorch } from './python.js';
+import { readOptions } from './readOptions.js';
 import { headlineLines, headlineText, type HeadlineCell } from './suites/overlap/headline.js';
-import { layerNames, type LayerName } from './suites/overlap/layers.js';
+import { layerNames } from './suites/overlap/layers.js';
 import { overlapSuite } from './suites/overlap/overlapSuite.js';
 import { defaultShape, type Level, type OverlapShape } from './suites/overlap/OverlapShape.js';
 
-const { values: options } = parseArgs({
-  options: {
-    shares: { type: 'string', default: '0.15,0.5,0.6' },
-    levels: { type: 'string', default: 'pair,model' },
-    rounds: { type: 'string' },
-    candidates: { type: 'string' },
-    minutes: { type: 'string' },
-    ranks: { type: 'string', default: '2' },
-    python: { type: 'string' },
-    layers: { type: 'string', default: layerNames.join() },
-    shape: { type: 'string', default: '' },
-    out: { type: 'string' },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
+const options = readOptions({
+  shares: { type: 'string', default: '0.15,0.5,0.6' },
+  levels: { type: 'string', default: 'pair,model' },
+  rounds: { type: 'string' },
+  candidates: { type: 'string' },
+  minutes: { type: 'string' },
+  ranks: { type: 'string', default: '2' },
+  python: { type: 'string' },
+  layers: { type: 'string', default: layerNames.join() },
+  shape: { type: 'string', default: '' },
+  out: { type: 'string' },
+  help: { type: 'boolean', short: 'h', default: false },
 });
 if (options.help) {
   console.log(
@@ -53,7 +51,8 @@ const rounds = Number(options.rounds ?? 5);
 const minutes = options.minutes === undefined ? undefined : Number(options.minutes);
 const candidateRounds = Number(options.candidates ?? (minutes === undefined ? Math.min(3, rounds) : 0));
 const ranks = Number(options.ranks);
-const layers = layerNames.filter((name) => options.layers.split(',').includes(name));
+const asked = options.layers.split(',');
+const layers = layerNames.filter((name) => asked.includes(name));
 const shape = parseShape(options.shape);
 const folder = options.out === undefined ? undefined : callerPath(options.out);
 const wrong =
@@ -63,7 +62,7 @@ const wrong =
     `--shares: expected numbers between 0 and 1, got ${options.shares}`) ||
   (levels.some((level) => level !== 'pair' && level !== 'model') &&
     `--levels: expected pair, model or both, got ${options.levels}`) ||
-  (!['top2', 'pos2'].every((name) => layers.includes(name as LayerName)) &&
+  (!(asked.length === layers.length && layers.includes('top2') && layers.includes('pos2')) &&
     `--layers: expected top2, pos2 and others of ${layerNames.join()}, got ${options.layers}`) ||
   (options.rounds !== undefined &&
     minutes !== undefined &&
@@ -136,6 +135,10 @@ function writeHeadline(into: string, about: readonly string[], done: readonly He
     `${machine}. Load of the machine at the end: ${loadavg()[0]!.toFixed(1)}.`,
     ...about,
     ...tables,
+    // Drawn from the numbers beside it, where both are kept.
+    ...(done.some(({ level }) => level === 'pair')
+      ? ['![Speed-ups of a block pair, and their bounds](headline.svg)']
+      : []),
   ];
   writeFileSync(join(into, 'headline.md'), `${page.join('\n\n')}\n`);
   writeFileSync(join(into, 'headline.jsonl'), headlineLines(done));

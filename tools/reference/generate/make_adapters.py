@@ -28,6 +28,7 @@ CASES = {
     "mixtral-doubled": ("mixtral", {"target_modules": ["k_proj", "w1", "w2", "w3"], "use_rslora": True}, False),
     "mixtral-each": ("mixtral", {"target_modules": ["q_proj", "w1", "w2", "w3"]}, True),
     "deepseek_v3-router": ("deepseek_v3", {"target_modules": LATENT, "target_parameters": ["mlp.gate.weight"]}, False),
+    "gpt_oss-fused": ("gpt_oss", {"target_modules": ["q_proj", "o_proj"], "target_parameters": EXPERTS}, False),
     "qwen2_moe-shared": ("qwen2_moe", {"target_modules": SHARED}, False),
 }
 

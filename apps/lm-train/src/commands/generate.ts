@@ -17,7 +17,6 @@ import {
 import { weightFormats, type WeightFormat } from '@scmoe/tensor';
 import type { Tokenizer } from '@scmoe/trainer';
 import { Command, Option } from 'commander';
-import { dirname } from 'node:path';
 
 import { openLanguageModel } from '../openLanguageModel.js';
 import { tokenizerOption } from '../options/tokenizerOption.js';
@@ -152,8 +151,7 @@ async function promptOf(
   }
   // The server's, which is loaded where it is asked for.
   const { readChatTemplate } = await import('@scmoe/serve');
-  const folder = path.endsWith('.gguf') ? dirname(path) : path;
-  const template = await readChatTemplate(folder, tokenizer, chatTemplate);
+  const template = await readChatTemplate(path, tokenizer, chatTemplate);
   if (!template)
     throw new UserError(
       `${path}: expected a chat template, in chat_template.jinja or tokenizer_config.json, or named by --chat-template <file>.`,

@@ -48,14 +48,13 @@ function described<Description>(
 }
 
 function readDescription<Description>(file: string, check: (description: Description) => void): Description {
+  const text = readText(file);
   try {
-    const description = JSON.parse(readText(file)) as Description;
+    const description = JSON.parse(text) as Description;
     check(description);
     return description;
   } catch (error) {
-    if (error instanceof ArgumentError || error instanceof SyntaxError) {
-      throw new ArgumentError(`${file}: ${error.message}`);
-    }
-    throw error;
+    if (error instanceof SyntaxError) throw new ArgumentError(`${file}: expected JSON: ${error.message}`);
+    throw error instanceof ArgumentError ? new ArgumentError(`${file}: ${error.message}`) : error;
   }
 }

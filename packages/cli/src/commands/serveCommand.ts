@@ -47,7 +47,7 @@ export function serveCommand(terminal: Terminal): Command {
     .option('--name <name>', 'name under which clients ask for the model (default: that of the folder)')
     .option('--api-key-file <file>', 'file with the key that clients bring (default: $SCMOE_API_KEY, or no key)')
     .option('--chat-template <file>', "Jinja template of chats in place of the folder's own")
-    .option('--tokenizer <path>', 'tokenizer.json in place of the one of a folder, or beside a file of GGUF')
+    .option('--tokenizer <path>', 'tokenizer.json in place of the one of a folder, or in or beside a file of GGUF')
     .option('--max-sequences <n>', 'texts generated at once', wholeNumber(1), 16)
     .option('--max-waiting <n>', 'texts that wait; further requests get status 429', wholeNumber(0), 256)
     .option(

@@ -26,12 +26,17 @@ describe('scmoe simulate', () => {
 
   it('predicts a plan of your own', async () => {
     const { out } = await scmoe('simulate', '--share', '0.6', '--stage', 'pos2', '--slot', '0', '--mode', 'infer');
-    const [, own] = /^pos2, top-1, your plan +([\d.]+)/m.exec(out)!;
+    const [, slower] = /^pos2, top-1, your plan +([\d.]+)/m.exec(out)!;
     const [, best] = /^ScMoE pos2 +([\d.]+)/m.exec(out)!;
-    expect(Number(own)).toBeGreaterThan(Number(best));
+    expect(Number(slower)).toBeGreaterThan(Number(best));
     expect((await scmoe('simulate', '--share', '0.6', '--stage', 'pos2', '--slot', '4')).err).toMatch(
-      /no plan with slot 4 and 1 chunks for pos2: slots are 0 to 3/,
+      /slot: expected 0 to 3 for pos2, got 4/,
     );
+    const own = (...options: string[]) => scmoe('simulate', '--share', '0.6', '--stage', 'farskip', ...options);
+    expect((await own('--slot', '1', '--expert-chunks', '3')).err).toMatch(
+      /expertChunks: expected 1: a rank holds one expert, got 3/,
+    );
+    expect((await own('--slot', '1', '--halves', '2')).err).toMatch(/halves: expected 1 for farskip, .* got 2/);
     expect((await scmoe('simulate', '--stage', 'pos9')).err).toMatch(/unknown stage 'pos9'; there are standard,/);
   });
 

@@ -6,7 +6,7 @@ import { launchCases } from '../testing/launches.js';
 
 jest.setTimeout(300_000);
 
-// `npm run check:gpu` asks for a GPU; elsewhere a machine without one has nothing to check here.
+// `npm run check:gpu` of the root asks for a GPU; elsewhere a machine without one has nothing to check here.
 const { problem, devices } = findNccl();
 const isRequired = process.env['SCMOE_REQUIRE_GPU'] === '1';
 if (isRequired) {

@@ -60,12 +60,19 @@ describeRanks('plans of two ranks', () => {
     }
   });
 
-  it('cut the experts where that is predicted to gain, the same on both ranks, and decode sequentially', () => {
+  it('cut the experts where that is predicted to gain, the same on both ranks', () => {
     for (const { cut } of ranks) {
       expect(cut.report[0]).toMatchObject({ chunks: 1, expertChunks: 2 });
       expect(cut.changes).toEqual([0]);
-      expect(cut.decoding).toEqual({ chunks: 1, expertChunks: 1 });
-      expect(ranks[0]!.off.decoding).toEqual({ chunks: 1, expertChunks: 1 });
+    }
+  });
+
+  it('decode 1 to 8 tokens sequentially and in one piece, whatever was chosen for the other passes', () => {
+    const sequentially = { chunks: 1, expertChunks: 1, isSplit: false, isSequential: true };
+    for (const { off, measured, remembered, cut, halved } of ranks) {
+      for (const { decoding } of [off, measured, remembered, cut, halved])
+        expect(decoding).toEqual([sequentially, sequentially, sequentially, sequentially]);
+      expect(remembered.slots).toContain(2);
     }
   });
 
@@ -74,7 +81,6 @@ describeRanks('plans of two ranks', () => {
       expect(halved.report[0]).toMatchObject({ chunks: 1, expertChunks: 1, halves: 2 });
       expect(tooSmall.report[0]).toMatchObject({ halves: 1 });
       expect(halved.values[1]!['y']).toEqual(off.values[0]!['y']);
-      expect(halved.decoding).toEqual({ chunks: 1, expertChunks: 1 });
     }
   });
 
@@ -149,6 +155,14 @@ describe('OverlapController', () => {
     [{ refreshSteps: 0.5 }, /^refreshSteps: /],
   ])('refuses %j', (options, message) => {
     expect(() => new OverlapController(options)).toThrow(message);
+  });
+
+  it('refuses a slot that a stage lacks, by the name of the option', () => {
+    const config = resolvePair({ kind: 'scmoe', dModel: 4, numHeads: 1, ffnHidden: 4, numExperts: 2 });
+    const { plan } = new OverlapController({ mode: 4 }).stage(0, { training: true });
+    expect(() => plan(pairOperators({}, config))).toThrow(
+      "overlap: expected 'auto', 'off' or a slot that a stage has, 0 to 3 here, got 4",
+    );
   });
 
   it('observes nothing where there is nothing to choose', () => {

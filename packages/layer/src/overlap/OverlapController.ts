@@ -220,6 +220,16 @@ export class OverlapController {
 
   private planOf<Values>(stage: PlannedStage, operators: readonly Operator<Values>[], choice: PlanChoice): Plan {
     if (!('graph' in stage)) stage.graph = plannable(operators);
+    const { mode } = this;
+    if (stage.graph && typeof mode === 'number') {
+      const { numSlots } = stage.graph;
+      expectThat(
+        mode < numSlots,
+        'overlap',
+        `'auto', 'off' or a slot that a stage has, 0 to ${numSlots - 1} here`,
+        mode,
+      );
+    }
     return stage.graph && choice ? overlapped(choice.slot, choice)(operators) : sequentialPlan(operators);
   }
 

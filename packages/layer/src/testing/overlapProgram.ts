@@ -1,6 +1,6 @@
 // One rank of the test of plans that are chosen by measured times, in a process of its own.
 import { init, type Communicator } from '@scmoe/comm';
-import { CostModel, stageGraph } from '@scmoe/scheduler';
+import { CostModel, sequentialPlan, stageGraph } from '@scmoe/scheduler';
 import { useBackend } from '@scmoe/tensor';
 import { sendResult } from '@scmoe/testing';
 
@@ -10,6 +10,8 @@ import { OverlapController } from '../overlap/OverlapController.js';
 import { overlapped } from '../plan/overlapped.js';
 import type { OverlapOptions } from '../overlap/OverlapOptions.js';
 import type { StageReport } from '../overlap/StageReport.js';
+import { resolvePair } from '../stages/pair/PairConfig.js';
+import { pairOperators } from '../stages/pair/pairOperators.js';
 import { pairConfig, runLayerCase, type RankOutcome } from './rankCases.js';
 
 export interface OverlapReport {
@@ -21,8 +23,8 @@ export interface OverlapReport {
   report: StageReport[];
   /** Whether each step was observed. */
   observing: boolean[];
-  /** The number of parts in which the rows of a pass travel that continues sequences, at the end. */
-  decoding: { chunks: number; expertChunks: number };
+  /** How a pass that continues sequences runs at the end, with 1 to 8 tokens: its parts, and whether its plan is the sequential one. */
+  decoding: { chunks: number; expertChunks: number; isSplit: boolean; isSequential: boolean }[];
 }
 
 /** Times by which `slot` of a pos2 pair is the best: backbone operators are long enough on either side of it alone. */
@@ -70,8 +72,13 @@ async function train(world: Communicator, options: OverlapOptions, steps: number
     if (await overlap.stepDone()) changes.push(step);
     slots.push(overlap.report()[0]!.slot);
   }
-  const { chunks, expertChunks = 1 } = overlap.stage(0, { continues: true });
-  return { slots, changes, values, report: overlap.report(), observing, decoding: { chunks, expertChunks } };
+  const operators = pairOperators({}, resolvePair(pairConfig));
+  const decoding = [1, 2, 4, 8].map((numTokens) => {
+    const { plan, chunks, expertChunks = 1, split } = overlap.stage(0, { continues: true, numTokens });
+    const isSequential = JSON.stringify(plan(operators)) === JSON.stringify(sequentialPlan(operators));
+    return { chunks, expertChunks, isSplit: split !== undefined, isSequential };
+  });
+  return { slots, changes, values, report: overlap.report(), observing, decoding };
 }
 
 /** Two sequences of each rank, whole and in halves of the batch, with and without a capacity. */

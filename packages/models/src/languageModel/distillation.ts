@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 
 /** What is asked of a teacher: its scores (B, S, vocabSize) of tokens (B, S). */
 export interface Teacher {
+  /** Scores of each token's next one. `mask` (B, S): 0 where a sequence has no token. */
   forward(ids: tf.Tensor2D, options?: { mask?: tf.Tensor2D }): { logits: tf.Tensor3D };
 }
 

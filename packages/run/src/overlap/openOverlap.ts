@@ -5,6 +5,7 @@ import { type RankGroups } from '@scmoe/trainer';
 import type { OverlapOptions } from '../options/overlapOptions.js';
 import type { RunSettings } from '../options/Settings.js';
 import { describeMachine, openCosts, saveCosts } from './costCache.js';
+import { expectSplit } from './expectSplit.js';
 import { TraceFile } from './TraceFile.js';
 
 /** What says how the stages of a run execute, and keeps what was seen of it. */
@@ -41,18 +42,9 @@ export async function openOverlap(
     if (settings.kind === 'dgmoe' && number !== 'auto' && number > 1)
       throw new UserError(`${flag}: expected 1 with --kind dgmoe, got ${number}.`, { exitCode: 2 });
   }
-  const isSet = split !== 'off' && split !== 'auto';
-  if (isSet && settings.kind === 'dgmoe')
-    throw new UserError(`--split: expected off or auto with --kind dgmoe, got ${split}.`, { exitCode: 2 });
-  if (isSet && overlap === 'off')
-    throw new UserError(`--split: expected off or auto with --overlap off, got ${split}.`, { exitCode: 2 });
-  if (split === 'batch' && settings.batchSize < 2)
-    throw new UserError(
-      `--split: expected a --batch-size of at least 2 for batch, got ${settings.batchSize}; sequence cuts each sequence.`,
-      { exitCode: 2 },
-    );
+  expectSplit({ split, overlap }, settings);
   const isSliced = groups?.tensor !== undefined;
-  if (isSet && isSliced)
+  if (isSliced && split !== 'off' && split !== 'auto')
     throw new UserError(`--split: expected off or auto with --tensor-parallel above 1, got ${split}.`, { exitCode: 2 });
   const travels = groups !== undefined && numExperts > 0;
   // Unequal shares can't be cut into parts of as many experts on each rank.

@@ -59,6 +59,11 @@ export async function joinRanks(
     }
     return { rank, size, data: { rank, size }, groups: undefined, terminal, line: note, close: () => world.close() };
   }
+  if (expertParallel !== undefined && size % expertParallel !== 0) {
+    throw new UserError(`--expert-parallel: expected a divisor of the ${size} ranks, got ${expertParallel}.`, {
+      exitCode: 2,
+    });
+  }
   const groups = await createRankGroups(world, { expertParallel, tensorParallel, expertShards, peers: isBase }).catch(
     (error: unknown) => {
       throw asUserError(error);

@@ -1,6 +1,7 @@
 import { ScmoeError, UserError } from '@scmoe/errors';
-import type { CompileFunction } from '@scmoe/tensor';
+import { canCapture, type CompileFunction } from '@scmoe/tensor';
 import {
+  capturedExecution,
   compiledExecution,
   eagerExecution,
   isCompilable,
@@ -19,11 +20,17 @@ interface ChosenExecution {
   lines: string[];
 }
 
-/** Has the steps of a run compiled where the backend can, nobody has asked for the contrary and nothing stands against it. */
+/**
+ * Has the steps of a run compiled where the backend can, and captured on backend `scmoe`, which changes no bit of them, if nobody has
+ * asked for the contrary and nothing stands against it.
+ */
 export function chooseExecution(start: Start, model: Trainable, optimizer: Optimizer): ChosenExecution {
   const { compile, options } = start;
   const eager = (...lines: string[]) => ({ execution: eagerExecution(model, optimizer), isCompiled: false, lines });
-  if (!compile) return eager();
+  if (!compile) {
+    const isCaptured = canCapture() && options.compile && whyNot(start) === undefined;
+    return isCaptured ? { ...eager(), execution: capturedExecution(model, optimizer) } : eager();
+  }
   if (!options.compile) return eager('steps: operation by operation');
   if (!isCompilable(optimizer)) return eager(`steps: operation by operation, for ${optimizer.name} can't be compiled`);
   const reason = whyNot(start);

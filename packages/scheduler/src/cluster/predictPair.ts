@@ -1,12 +1,11 @@
-import { ArgumentError } from '@scmoe/errors';
-
-import { describeCut } from '../axes/chunkAxes.js';
+import { uncut } from '../axes/chunkAxes.js';
 import type { DirectionChoice, OverlapChoice } from '../choose/OverlapChoice.js';
 import { planOverlap } from '../choose/planOverlap.js';
 import { sumCosts } from '../costs/OperatorCosts.js';
 import { stageGraph } from '../graph/stageGraphs.js';
 import { communicationShare, hiddenFraction } from '../metrics/overlapMetrics.js';
 import type { Contender } from './Contender.js';
+import { expectPlan } from './expectPlan.js';
 import type { Machine } from './Machine.js';
 
 /** Training is forward, backward and their overlap; inference forward alone. */
@@ -58,6 +57,8 @@ export function predictPair(
 ): PairPrediction {
   const { stage, topK } = contender;
   const graph = stageGraph(stage);
+  const { expertsPerRank = 1 } = machine;
+  if (plan) expectPlan(stage, { ...uncut, ...plan }, { expertsPerRank: cutsExperts ? expertsPerRank : 1, ...options });
   const forwardCosts = machine.costs(stage, topK, 'forward');
   const backwardCosts = machine.costs(stage, topK, 'backward');
   const { forward, backward } = planOverlap(
@@ -95,8 +96,9 @@ export function predictPair(
 }
 
 /** The plan that the contender runs, out of those that were compared. */
-function pick(best: DirectionChoice, { mode, stage }: Contender, plan: PredictPairOptions['plan']): OverlapChoice {
-  if (mode === 'sequential') return best.candidates.find(({ kind }) => kind === 'sequential')!;
+function pick(best: DirectionChoice, { mode }: Contender, plan: PredictPairOptions['plan']): OverlapChoice {
+  const sequential = best.candidates.find(({ kind }) => kind === 'sequential')!;
+  if (mode === 'sequential') return sequential;
   if (!plan) return best;
   const { slot, chunks, expertChunks = 1, halves = 1 } = plan;
   const found = best.candidates.find(
@@ -107,14 +109,8 @@ function pick(best: DirectionChoice, { mode, stage }: Contender, plan: PredictPa
       candidate.expertChunks === expertChunks &&
       candidate.halves === halves,
   );
-  if (!found) {
-    const last = stageGraph(stage).numSlots - 1;
-    const others = describeCut({ expertChunks, halves });
-    throw new ArgumentError(
-      `no plan with slot ${slot} and ${chunks} chunks${others && `, ${others}`} for ${stage}: slots are 0 to ${last}`,
-    );
-  }
-  return found;
+  // Where there is nothing beside the exchanges, one part is the sequential plan.
+  return found ?? sequential;
 }
 
 /** Communication share of the standard top-2 layer on this machine, forward. */

@@ -1,23 +1,26 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
-import type { Tokenizer } from '@scmoe/trainer';
+import { readGgufTokenizerConfig, type Tokenizer } from '@scmoe/trainer';
 
 import { ChatTemplate, type TemplateTokens } from './ChatTemplate.js';
 
 /**
  * The chat template of a folder: of a file that is named, else `chat_template.jinja`, else the one in
- * `tokenizer_config.json`; undefined where there is none.
+ * `tokenizer_config.json`; undefined where there is none. Of a file of GGUF the same of its folder, else the one within.
  *
  * @throws UserError where the named file can't be read; ChatTemplateError where it is no template
  */
 export async function readChatTemplate(
-  folder: string,
+  path: string,
   tokenizer: Tokenizer,
   file?: string,
 ): Promise<ChatTemplate | undefined> {
-  const config = await readObject(join(folder, 'tokenizer_config.json'));
+  const isGguf = path.endsWith('.gguf');
+  const folder = isGguf ? dirname(path) : path;
+  const within = isGguf ? await readGgufTokenizerConfig(path) : {};
+  const config = { ...within, ...(await readObject(join(folder, 'tokenizer_config.json'))) };
   const source = file === undefined ? await ownTemplate(folder, config) : await namedTemplate(file);
   return source === undefined ? undefined : new ChatTemplate(source, tokenizer, tokensOf(config));
 }

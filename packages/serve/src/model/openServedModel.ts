@@ -1,4 +1,4 @@
-import { basename, dirname, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
 import { pickOptions } from '@scmoe/gating';
@@ -38,7 +38,7 @@ export interface OpenOptions {
   name?: string;
   /** File with a chat template in place of the folder's own. */
   chatTemplateFile?: string;
-  /** Path of a tokenizer.json or its folder in place of the one of a folder of transformers, or beside a file of GGUF. */
+  /** Path of a tokenizer.json or its folder in place of the one of a folder of transformers, or in or beside a file of GGUF. */
   tokenizerPath?: string;
   /** What the matrices are rounded to and kept in. Default: float32, as they are. */
   weightFormat?: WeightFormat;
@@ -57,7 +57,7 @@ export interface ServedExperts {
 
 /**
  * Opens a folder as a model that can be served: a run folder or checkpoint of `lm-train`, or a folder of Hugging Face
- * transformers with its tokenizer, or a file of GGUF with a tokenizer.json beside it.
+ * transformers with its tokenizer, or a file of GGUF, whose own vocabulary serves where no tokenizer.json lies beside it.
  *
  * @throws UserError, PretrainedError or SafetensorsError where the folder is neither, or damaged
  */
@@ -77,8 +77,7 @@ export async function openServedModel(
   const opened = isPublic
     ? await openPublic(folder, { tokenizerPath, weightFormat, experts })
     : await openRun(folder, { weightFormat, experts });
-  const beside = folder.endsWith('.gguf') ? dirname(folder) : folder;
-  const template = await readChatTemplate(beside, opened.tokenizer, chatTemplateFile);
+  const template = await readChatTemplate(folder, opened.tokenizer, chatTemplateFile);
   return { name, ...opened, ...(template && { chatTemplate: template }) };
 }
 

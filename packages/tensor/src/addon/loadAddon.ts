@@ -28,7 +28,7 @@ export function loadAddon(): TensorFunctions {
   return addon as TensorFunctions;
 }
 
-/** From here on the addon's kernels compute nothing, or compute again. */
+/** Has the addon's kernels compute nothing from here on, or compute again. */
 export function computeNothing(isDry: boolean): void {
   dry = undefined;
   if (isDry) dry = dryFunctions(loadAddon());

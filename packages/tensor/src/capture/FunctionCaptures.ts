@@ -6,6 +6,9 @@ import { flatten, type Flattened, type Leaf } from '../containers/flatten.js';
 import type { CapturedKernels } from './CapturedKernels.js';
 import { canCapture, captureKernels } from './captureKernels.js';
 
+/** So many captures of no use, and there will be more. */
+const mostWasted = 3;
+
 /** A capture for one form of arguments, and how its results are put together. */
 interface Capture {
   kernels: CapturedKernels;
@@ -22,6 +25,8 @@ export class FunctionCaptures {
   /** The one used last is the last. */
   private readonly captures = new Map<string, Capture>();
   private refusal: string | undefined;
+  /** Captures that were of no use, for what they read was gone at the next call. */
+  private wasted = 0;
 
   constructor(
     private readonly compute: (...args: never[]) => unknown,
@@ -46,6 +51,10 @@ export class FunctionCaptures {
     this.captures.delete(key);
     if (!capture?.kernels.isCurrent) {
       capture?.kernels.dispose();
+      if (capture && !capture.isProven && ++this.wasted === mostWasted) {
+        this.refuse('a variable of it has a new tensor at each call');
+        return resultOf(this.run(flat, tensors));
+      }
       return this.capture(key, flat, tensors);
     }
     this.captures.set(key, capture);
@@ -61,9 +70,13 @@ export class FunctionCaptures {
 
   private run(args: Flattened, tensors: readonly tf.Tensor[]): Results {
     const result = flatten(this.compute(...(args.rebuild(tensors) as never[])), 'the result', 'captureFunction');
-    const isOthers = (tensor: tf.Tensor) => tensors.includes(tensor) || tensor instanceof tf.Variable;
-    // An argument or a variable that is a result as well stays its owner's.
-    const own = result.leaves.map(expectTensor).map((tensor) => (isOthers(tensor) ? tensor.clone() : tensor));
+    // An argument or a variable that is a result as well stays its owner's, and none is the result twice.
+    const taken = new Set<tf.Tensor>(tensors);
+    const own = result.leaves.map(expectTensor).map((tensor) => {
+      const isTaken = taken.has(tensor) || tensor instanceof tf.Variable;
+      taken.add(tensor);
+      return isTaken ? tensor.clone() : tensor;
+    });
     return { ...result, tensors: own };
   }
 
@@ -95,7 +108,8 @@ export class FunctionCaptures {
     const results = this.run(args, tensors);
     const isSame = (tensor: tf.Tensor, i: number) => areSameBits(tensor.dataSync(), again[i]!);
     capture.isProven = results.tensors.length === again.length && results.tensors.every(isSame);
-    if (!capture.isProven) this.refuse('its results are others when it is made of its kernels alone');
+    if (capture.isProven) this.wasted = 0;
+    else this.refuse('its results are others when it is made of its kernels alone');
     return resultOf(results);
   }
 

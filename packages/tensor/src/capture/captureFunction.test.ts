@@ -8,6 +8,7 @@ import {
   dropout,
   findAddon,
   linear,
+  overwrite,
   randomNormal,
   seedTensor,
   useBackend,
@@ -88,6 +89,33 @@ describeUnless(findAddon().problem, 'a captured function', () => {
       else tf.tidy(() => optimizer.step({ weight }, { weight: tf.ones([4, 4]) }, { learningRate: 0.1 }));
     }
     optimizer.dispose();
+  });
+
+  it('goes on with numbers that are written over those of a variable, and not where somebody has a handle of them', () => {
+    const own = captureFunction((x: tf.Tensor2D) => tf.matMul(x, weight));
+    captured = own;
+    const product = (run: (x: tf.Tensor2D) => tf.Tensor) => tf.tidy(() => dataOf([run(numbers(1))]));
+    for (let call = 0; call < 5; call++) {
+      expect(product(own)).toEqual(product((x) => tf.matMul(x, weight)));
+      const handle = weight.clone();
+      const before = handle.dataSync();
+      if (call !== 3) handle.dispose();
+      tf.tidy(() => overwrite(weight, tf.mul(weight, 1.5)));
+      if (call === 3) expect(handle.dataSync()).toEqual(before);
+      if (call === 3) handle.dispose();
+    }
+    expect(own.problem()).toBeUndefined();
+  });
+
+  it('runs as it stands where a variable has a new tensor at each call', () => {
+    const own = captureFunction((x: tf.Tensor2D) => tf.matMul(x, weight));
+    captured = own;
+    for (let call = 0; call < 6; call++) {
+      const [got, expected] = tf.tidy(() => dataOf([own(numbers(call)), tf.matMul(numbers(call), weight)]));
+      expect(got).toEqual(expected);
+      tf.tidy(() => weight.assign(tf.mul(weight, 1.5)));
+    }
+    expect(own.problem()).toBe('a variable of it has a new tensor at each call');
   });
 
   it('gives results that later calls leave as they are', () => {

@@ -2,6 +2,7 @@ import { ArgumentError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { expectShape } from '../ops/check.js';
+import { overwrite } from '../variables/overwrite.js';
 import { AdamW, type AdamWOptions, type AdamWStepOptions, type AdamWUpdateOptions } from './adamW.js';
 import { isWeight } from './isWeight.js';
 import { orthogonalize } from './orthogonalize.js';
@@ -192,9 +193,9 @@ export class Muon {
     const all = [variable, gradient, ...(before ? [before] : [])];
     const [parameter, momentum] = inTiles(all, update, values) as [tf.Tensor, tf.Tensor];
     tf.dispose([scale, keep, stepSize].filter((rate) => rate instanceof tf.Tensor));
-    variable.assign(parameter);
+    overwrite(variable, parameter);
     parameter.dispose();
-    if (before) before.assign(momentum);
+    if (before) overwrite(before, momentum);
     else this.momenta.set(name, tf.variable(momentum, false));
     momentum.dispose();
   }

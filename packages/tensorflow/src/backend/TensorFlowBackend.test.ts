@@ -1,4 +1,8 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
 import { jest } from '@jest/globals';
+import { fromSource } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { openTensorFlow } from '../install/openTensorFlow.js';
@@ -75,5 +79,32 @@ describeWithTensorFlow('backend tensorflow', () => {
     x.dispose();
     // The one constant, 0, is kept.
     expect(openTensorFlow().liveTensors() - handles).toBeLessThanOrEqual(1);
+  });
+
+  it('says which operation has no memory for its result, and goes on', () => {
+    const handles = openTensorFlow().liveTensors();
+    const column = tf.ones([2 ** 21, 1]);
+    expect(() => tf.matMul(column, column, false, true)).toThrow(
+      /^BatchMatMulV2\(float32\[2097152,1\], float32\[2097152,1\]\): OOM when allocating tensor with shape\[2097152,2097152\]/,
+    );
+    column.dispose();
+    expect(valuesOf(() => tf.add(tf.scalar(1), tf.scalar(2)))).toEqual([3]);
+    // The scalars are kept.
+    expect(openTensorFlow().liveTensors() - handles).toBeLessThanOrEqual(4);
+  });
+
+  it('refuses a GPU that is asked for and is not there', () => {
+    const folder = join(import.meta.dirname, '..', 'install', 'openTensorFlow.ts');
+    const program = `
+      import { openTensorFlow } from ${JSON.stringify(folder)};
+      try { openTensorFlow({ gpu: 63 }); console.log('opened'); }
+      catch (error) { console.log(error.message); }`;
+    const { stdout } = spawnSync(process.execPath, [...fromSource, '--input-type=module', '-e', program], {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_OPTIONS: '' },
+    });
+    expect(stdout).toMatch(
+      /^gpu: 63: TensorFlow 2\.\d+\.\d+ sees no such GPU; `npx scmoe tensorflow doctor` says|invalid.* 63/,
+    );
   });
 });

@@ -152,10 +152,12 @@ export class TensorFlowBackend extends tf.KernelBackend {
     }
   }
 
+  /** Keeps values on the side of JavaScript, until an operation asks for them. */
   override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): tf.DataId {
     return this.fromValues(shape, dtype, values).dataId;
   }
 
+  /** Takes over a tensor of another backend, with its values and the number of those that hold it. */
   override move(
     dataId: tf.DataId,
     values: tf.backend_util.BackendValues,
@@ -166,10 +168,12 @@ export class TensorFlowBackend extends tf.KernelBackend {
     this.#data.set(dataId, { shape, dtype, refCount, values, handle: undefined, isReal: true });
   }
 
+  /** Elements of a tensor, by a promise that is kept at once: TensorFlow is waited for. */
   override read(dataId: tf.DataId): Promise<tf.backend_util.BackendValues> {
     return new Promise((resolve) => resolve(this.readSync(dataId)));
   }
 
+  /** Elements of a tensor; waits for the device. @throws ScmoeError within a recording, which has none */
   override readSync(dataId: tf.DataId): tf.backend_util.BackendValues {
     return this.readFor('the step', dataId);
   }
@@ -183,6 +187,7 @@ export class TensorFlowBackend extends tf.KernelBackend {
     return this.#executor.read(id, reader) as tf.backend_util.BackendValues;
   }
 
+  /** Lets go of a tensor once. @returns whether nobody holds it any more, and its memory is free */
   override disposeData(dataId: tf.DataId, force = false): boolean {
     if (!this.#data.has(dataId)) return true;
     const entry = this.#data.get(dataId);
@@ -193,14 +198,17 @@ export class TensorFlowBackend extends tf.KernelBackend {
     return true;
   }
 
+  /** The number of those that hold a tensor; 0 where it is gone. */
   override refCount(dataId: tf.DataId): number {
     return this.#data.has(dataId) ? this.#data.get(dataId).refCount : 0;
   }
 
+  /** Holds a tensor once more. */
   override incRef(dataId: tf.DataId): void {
     this.#data.get(dataId).refCount++;
   }
 
+  /** The number of tensors that are there. */
   override numDataIds(): number {
     return this.#data.numDataIds();
   }

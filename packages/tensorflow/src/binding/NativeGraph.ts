@@ -12,10 +12,17 @@ import type {
   GraphTensor,
 } from './TensorFlowBinding.js';
 
-let lastFunction = 0;
+/** How often each name was given. */
+const given = new Map<string, number>();
 
-/** What tells the names of this copy of the module: a process may have loaded another, and TensorFlow is one for all. */
-const copy = process.hrtime.bigint().toString(36);
+/** Copies of this module that were loaded before: their functions' names are others, for TensorFlow is one for all. */
+const copy = (() => {
+  const shared = globalThis as unknown as Record<symbol, number>;
+  const key = Symbol.for('@scmoe/tensorflow: copies');
+  const before = shared[key] ?? 0;
+  shared[key] = before + 1;
+  return before;
+})();
 
 /** A graph in the addon. */
 export class NativeGraph implements Graph {
@@ -59,7 +66,10 @@ export class NativeGraph implements Graph {
   }
 
   toFunction({ name, inputs, outputs, effects = [] }: GraphFunctionOptions): string {
-    const unique = `${name}_${copy}_${++lastFunction}`;
+    const count = given.get(name) ?? 0;
+    given.set(name, count + 1);
+    // The same in every process that makes the same functions: by its name XLA finds what it has kept of one.
+    const unique = `${name}_${copy}_${count}`;
     this.#native.tfGraphToFunction({
       graph: this.#graph,
       name: unique,

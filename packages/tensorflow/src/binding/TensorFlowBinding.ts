@@ -53,6 +53,8 @@ export interface ContextOptions {
   gpu?: number | 'none';
   /** Products of float32 in TF32, with 10 bits of mantissa, on GPUs that can. Default false. */
   tf32?: boolean;
+  /** A folder in which XLA keeps what it compiles, for later processes. Default: `SCMOE_COMPILE_CACHE`, else it keeps nothing. */
+  compileCache?: string;
 }
 
 /** A result of an operation in a graph; what is not known before it runs is undefined, or -1 for one size. */
@@ -142,6 +144,7 @@ export interface TensorFlowBinding extends Executor {
   /** How many tensors are held by numbers now. */
   liveTensors(): number;
 
+  /** An empty graph, to note operations down in; its `delete` frees it. */
   createGraph(): Graph;
 
   /** Forgets a function that was made of a graph. */

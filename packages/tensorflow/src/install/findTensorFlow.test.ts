@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { describeUnless, fromSource, temporaryFolderForEach } from '@scmoe/testing';
+import { describeUnless, fromSource, itOrSkip, temporaryFolderForEach } from '@scmoe/testing';
 
 import { addonProblem } from '../addon/loadAddon.js';
 import { findTensorFlow } from './findTensorFlow.js';
@@ -79,16 +79,41 @@ describe('finding TensorFlow', () => {
   });
 });
 
-describeUnless(addonProblem(), 'a library that is not TensorFlow', () => {
-  it('is refused by the symbols that it lacks', () => {
+describeUnless(addonProblem(), 'a library that can not be used', () => {
+  const folder = temporaryFolderForEach();
+  /** What a process of its own says: a library that was opened stays. `open(tf32)` gives the error of a library. */
+  const outputOf = (library: string, run: string) => {
     const program = `
       import { loadAddon } from ${JSON.stringify(join(import.meta.dirname, '..', 'addon', 'loadAddon.ts'))};
-      try { loadAddon().tfOpen({ framework: 'libm.so.6', library: 'libm.so.6', tf32: false }); }
-      catch (error) { console.log(error.message); }`;
+      const open = (tf32) => {
+        try { loadAddon().tfOpen({ framework: '${library}', library: '${library}', tf32 }); }
+        catch (error) { return error.message; }
+      };
+      ${run}`;
     const { stdout } = spawnSync(process.execPath, [...fromSource, '--input-type=module', '-e', program], {
       encoding: 'utf8',
-      env: { ...process.env, NODE_OPTIONS: '' },
+      env: { ...process.env, NVIDIA_TF32_OVERRIDE: undefined, NODE_OPTIONS: '' },
     });
-    expect(stdout).toMatch(/libm\.so\.6 lacks TF_Version, TF_NewStatus, /);
+    return stdout;
+  };
+  const problemOf = (library: string) => outputOf(library, 'console.log(open(false))');
+
+  it('is refused by the symbols that it lacks where it is none of TensorFlow', () => {
+    expect(problemOf('libm.so.6')).toMatch(/libm\.so\.6 lacks TF_Version, TF_NewStatus, /);
+  });
+
+  it('is opened without TF32 in products of float32 unless it is asked for', () => {
+    const run = 'for (const tf32 of [true, false]) { open(tf32); console.log(process.env.NVIDIA_TF32_OVERRIDE); }';
+    expect(outputOf('libm.so.6', run)).toBe('undefined\n0\n');
+  });
+
+  const noCompiler = spawnSync('cc', ['--version']).status === 0 ? undefined : 'there is no C compiler';
+  itOrSkip(noCompiler, 'is refused by its version where it is too old, though it has the symbols of its time', () => {
+    const [source, library] = ['old.c', 'libold.so.2'].map((name) => join(folder.path, name));
+    writeFileSync(source!, 'const char* TF_Version(void) { return "2.9.1"; }');
+    expect(spawnSync('cc', ['-shared', '-fPIC', '-o', library!, source!]).status).toBe(0);
+    expect(problemOf(library!)).toMatch(
+      /libold\.so\.2 is TensorFlow 2\.9\.1, too old: 2\.20 is the oldest that can be used/,
+    );
   });
 });

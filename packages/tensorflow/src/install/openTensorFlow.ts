@@ -6,6 +6,7 @@ import type { ContextOptions, TensorFlowBinding } from '../binding/TensorFlowBin
 import { findTensorFlow } from './findTensorFlow.js';
 import { gpuOfRank } from './gpuOfRank.js';
 import { installCommand } from './installAdvice.js';
+import { keepCompiled } from './keepCompiled.js';
 
 let opened: TensorFlowBinding | undefined;
 
@@ -13,7 +14,7 @@ let opened: TensorFlowBinding | undefined;
  * TensorFlow from an installed wheel, opened and started at the first call; later calls give the same, whatever their options:
  * TensorFlow reads its configuration once.
  *
- * @throws ScmoeError in one sentence where none is installed, or it can't be used
+ * @throws ScmoeError in one sentence where none is installed, it can't be used, or it has not the GPU that is asked for
  */
 export function openTensorFlow(options: ContextOptions = {}): TensorFlowBinding {
   return (opened ??= open(options));
@@ -31,5 +32,14 @@ function open(options: ContextOptions): TensorFlowBinding {
     const message = `TensorFlow can't be opened: ${(error as Error).message}; \`${installCommand()}\` installs one that can`;
     throw new ScmoeError(message, { cause: error });
   }
-  return new NativeBinding(native, version, { gpu: gpuOfRank(), ...options });
+  const compileCache = options.compileCache ?? process.env['SCMOE_COMPILE_CACHE'];
+  if (compileCache !== undefined && compileCache !== '') keepCompiled(compileCache, version);
+  const binding = new NativeBinding(native, version, { gpu: gpuOfRank(), ...options });
+  // That of a rank is taken where there is one; one that is asked for has to be there.
+  if (typeof options.gpu === 'number' && binding.device.type !== 'GPU')
+    throw new ScmoeError(
+      `gpu: ${options.gpu}: TensorFlow ${version} sees no such GPU; \`npx scmoe tensorflow doctor\` says what it sees and what ` +
+        'to install, and without `gpu` a CPU is taken where there is no GPU',
+    );
+  return binding;
 }

@@ -1,6 +1,7 @@
 import { attribute } from '../binding/Attribute.js';
 import type { OperationInput, TensorFlowBinding } from '../binding/TensorFlowBinding.js';
 import { addConstant } from './addConstant.js';
+import { digestOf } from './digestOf.js';
 import type { RecordedInput, RecordedValue, Recording, ValueId } from './Recording.js';
 
 /** A function of a recording, and what it takes, in this order, at each call. */
@@ -62,7 +63,7 @@ export function lowerToFunction(binding: TensorFlowBinding, recording: Recording
       return graph.add('Identity', { inputs: [idOf.get(value)!], attributes }).outputs[0]!.id;
     });
     const all = [...placeholders, ...resources.values()];
-    const name = graph.toFunction({ name: 'step', inputs: all, outputs: results, effects });
+    const name = graph.toFunction({ name: `step_${digestOf(recording)}`, inputs: all, outputs: results, effects });
     return { name, tensors, variables: [...resources.keys()] };
   } finally {
     graph.delete();

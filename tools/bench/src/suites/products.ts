@@ -5,7 +5,8 @@ import { alternate } from '../alternate.js';
 import { median } from '../statistics.js';
 import { table } from '../table.js';
 
-const shapes: [number, number, number][] = [
+/** (m, n, k) of products as they come in a transformer. */
+export const productShapes: [number, number, number][] = [
   [512, 512, 512],
   [2048, 256, 256],
   [2048, 1024, 256],
@@ -25,7 +26,7 @@ export async function productsSuite({ rounds = 9, calls = 10 } = {}): Promise<st
   for (const precision of ['float32', 'bf16'] as const) {
     for (const threads of [1, 2]) {
       await useBackend('scmoe', { threads, precision });
-      for (const [m, n, k] of shapes) {
+      for (const [m, n, k] of productShapes) {
         const a = tf.fill([m, k], 0.5);
         const b = tf.fill([k, n], 0.5);
         const perCall = () => {

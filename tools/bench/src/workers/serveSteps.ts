@@ -3,6 +3,8 @@ import { createInterface } from 'node:readline';
 import { clipScale, globalNorm, valueAndGrads, type AdamW } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import { secondsNow } from '../secondsNow.js';
+
 /** What one process of a benchmark steps through. */
 export interface StepProgram {
   model: { readonly variables: Record<string, tf.Variable>; numParameters(): number };
@@ -42,11 +44,12 @@ export async function serveSteps({ model, optimizer, lossOf, mode, started }: St
   for await (const line of createInterface({ input: process.stdin })) {
     const [command, count] = line.split(' ');
     if (command !== 'run') break;
-    const begin = performance.now();
+    const [begin, cpuBegin] = [performance.now(), secondsNow(1)];
     for (let i = 0; i < Number(count); i++) loss = await step();
     const seconds = (performance.now() - begin) / 1000;
+    const cpuSeconds = secondsNow(1) - cpuBegin;
     const peakBytes = process.resourceUsage().maxRSS * 1024;
-    console.log(JSON.stringify({ seconds, loss, kernelCalls, peakBytes, ...tensorBytes() }));
+    console.log(JSON.stringify({ seconds, cpuSeconds, loss, kernelCalls, peakBytes, ...tensorBytes() }));
   }
   process.exit(0);
 }

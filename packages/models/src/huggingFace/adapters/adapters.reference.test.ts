@@ -1,6 +1,7 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { ArgumentError } from '@scmoe/errors';
 import { readSafetensors, toTensor, useBackend, valueAndGrads } from '@scmoe/tensor';
 import { referenceAdapter, referenceCheckpoint, relativeError, temporaryFolderForEach } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
@@ -8,6 +9,7 @@ import * as tf from '@tensorflow/tfjs';
 import { factorNames } from '../../adapters/AdapterPlan.js';
 import { LanguageModel } from '../../languageModel/LanguageModel.js';
 import { loadPretrained } from '../pretrained.js';
+import { joinColumns } from '../tensors/columns.js';
 import { loadAdapter, saveAdapter } from './adapters.js';
 import { fromFused, fromLinear, type Factors } from './factors.js';
 
@@ -21,6 +23,7 @@ const baseOf = {
   'mixtral-each': 'mixtral',
   'deepseek_v3-router': 'deepseek_v3',
   'qwen2_moe-shared': 'qwen2_moe',
+  'gpt_oss-fused': 'gpt_oss',
 };
 type Name = keyof typeof baseOf;
 
@@ -62,7 +65,7 @@ describe('an adapter of PEFT', () => {
     expectLogits(await withAdapter(name), await referenceOf(name));
   });
 
-  it.each(['qwen3_moe-fused', 'mixtral-doubled', 'deepseek_v3-router', 'qwen2_moe-shared'] as const)(
+  it.each(['qwen3_moe-fused', 'gpt_oss-fused', 'mixtral-doubled', 'deepseek_v3-router', 'qwen2_moe-shared'] as const)(
     'gives the gradients of PEFT: %s',
     async (name) => {
       const model = await withAdapter(name);
@@ -77,10 +80,9 @@ describe('an adapter of PEFT', () => {
         const theirs: Factors = isStack ? fromFused(a, b, grads[factorNames(ours[0]!).a]!.shape[0]) : fromLinear(a, b);
         // One A of gate and up: its gradient is the sum of ours.
         const ofA = tf.addN(ours.map((matrix) => grads[factorNames(matrix).a]!));
-        const ofB = tf.concat(
-          ours.map((matrix) => grads[factorNames(matrix).b]!),
-          -1,
-        );
+        const bs = ours.map((matrix) => grads[factorNames(matrix).b]!);
+        // Columns of gate and up take turns in gpt-oss.
+        const ofB = joinColumns(bs, name === 'gpt_oss-fused' && ours.length > 1 ? bs[0]!.shape.at(-1)! : 1);
         for (const [which, found, wanted] of [
           ['A', ofA, theirs.a],
           ['B', ofB, theirs.b],
@@ -110,12 +112,13 @@ describe('an adapter of PEFT', () => {
     ['mixtral-each', 'fused'],
     ['mixtral-doubled', 'perExpert'],
     ['qwen2_moe-shared', 'fused'],
+    ['gpt_oss-fused', 'fused'],
   ] as const)('computes the same after it was saved: %s, %s', async (name, layout) => {
     await saveAdapter(await withAdapter(name), temporary.path, { layout });
     expectLogits(await withAdapter(name, temporary.path), await referenceOf(name));
   });
 
-  it.each(['qwen3_moe-fused', 'deepseek_v3-router', 'qwen2_moe-shared'] as const)(
+  it.each(['qwen3_moe-fused', 'deepseek_v3-router', 'qwen2_moe-shared', 'gpt_oss-fused'] as const)(
     'computes the same once it is merged: %s',
     async (name) => {
       const model = await withAdapter(name);
@@ -124,6 +127,11 @@ describe('an adapter of PEFT', () => {
       expectLogits(model, await referenceOf(name));
     },
   );
+
+  it('has no place for single experts of a family that publishes none', async () => {
+    const model = await withAdapter('gpt_oss-fused');
+    await expect(saveAdapter(model, temporary.path, { layout: 'perExpert' })).rejects.toThrow(ArgumentError);
+  });
 
   it('is cut to the experts that a rank holds', async () => {
     const whole = await withAdapter('qwen3_moe-fused');

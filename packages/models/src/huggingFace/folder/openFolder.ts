@@ -16,12 +16,20 @@ import { configFile, indexFile, weightsFile } from './fileNames.js';
 /** An object as JSON holds it. */
 export type JsonObject = Record<string, unknown>;
 
+/** Type and shape of a tensor. */
+export interface FolderTensor {
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+  /** What of it is made anew whenever a part is read; absent where it lies in the file as it is read. */
+  readonly made?: 'blocks' | 'matrices' | 'whole';
+}
+
 /** A folder with `config.json` and safetensors, in one file or in shards, whose headers were read. Close it. */
 export interface PretrainedFolder {
   readonly path: string;
   readonly config: JsonObject;
   /** Type and shape of every tensor. */
-  readonly tensors: ReadonlyMap<string, { dtype: SafetensorsDtype; shape: readonly number[] }>;
+  readonly tensors: ReadonlyMap<string, FolderTensor>;
   /**
    * Reads one tensor, or of its elements, in row-major order, those of a range.
    *

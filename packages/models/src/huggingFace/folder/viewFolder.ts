@@ -1,11 +1,13 @@
 import type { ElementRange, ReadMemory, SafetensorsDtype, StoredTensor } from '@scmoe/tensor';
 
-import type { PretrainedFolder } from './openFolder.js';
+import type { FolderTensor, PretrainedFolder } from './openFolder.js';
 
 /** A tensor as a view shows it: its type and shape, and how it is read. */
 export interface ViewedTensor {
   dtype: SafetensorsDtype;
   shape: readonly number[];
+  /** What of it is made anew whenever a part is read; absent where it lies in the file as it is read. */
+  made?: FolderTensor['made'];
   read(elements?: ElementRange, memory?: ReadMemory): Promise<StoredTensor>;
 }
 
@@ -20,9 +22,9 @@ export function viewFolder(folder: PretrainedFolder, tensors: ReadonlyMap<string
 
 /** All tensors of a folder, as a view begins. */
 export function tensorsOf(folder: PretrainedFolder): Map<string, ViewedTensor> {
-  const viewed = [...folder.tensors].map(([name, { dtype, shape }]): [string, ViewedTensor] => [
+  const viewed = [...folder.tensors].map(([name, tensor]): [string, ViewedTensor] => [
     name,
-    { dtype, shape, read: (elements, memory) => folder.read(name, elements, memory) },
+    { ...tensor, read: (elements, memory) => folder.read(name, elements, memory) },
   ]);
   return new Map(viewed);
 }

@@ -108,7 +108,8 @@ async function readElements(
   const first = Math.floor(begin / type.elements);
   const end = Math.ceil((begin + count) / type.elements);
   const length = (end - first) * type.bytes;
-  const bytes = new Uint8Array(memory(length), 0, length);
+  const isEncoded = type.elements > 1;
+  const bytes = new Uint8Array(isEncoded ? new ArrayBuffer(length) : memory(length), 0, length);
   for (let done = 0; done < bytes.length;) {
     // A single system call reads less than 2 GiB.
     const part = Math.min(2 ** 30, bytes.length - done);
@@ -117,6 +118,7 @@ async function readElements(
     done += bytesRead;
   }
   const skipped = begin - first * type.elements;
-  const data = type.decode(bytes);
+  const total = (end - first) * type.elements;
+  const data = type.decode(bytes, isEncoded ? new Float32Array(memory(4 * total), 0, total) : undefined);
   return skipped === 0 && data.length === count ? data : data.subarray(skipped, skipped + count);
 }

@@ -8,8 +8,8 @@ export interface ElementType {
   readonly dtype: 'F32' | 'F16' | 'BF16';
   readonly elements: number;
   readonly bytes: number;
-  /** The numbers of whole blocks. `bytes` begins its buffer. */
-  decode(bytes: Uint8Array): StoredTensor['data'];
+  /** The numbers of whole blocks; those of more than one element are written to `values`. `bytes` begins its buffer. */
+  decode(bytes: Uint8Array, values?: Float32Array): StoredTensor['data'];
 }
 
 const plain = (name: ElementType['dtype'], bytes: number, decode: ElementType['decode']): ElementType => ({
@@ -34,14 +34,13 @@ function halves({ buffer, length }: Uint8Array): Uint16Array {
 }
 
 /** Blocks of a half-precision scale and 32 signed bytes. */
-function decodeQ8(bytes: Uint8Array): Float32Array {
+function decodeQ8(bytes: Uint8Array, values = new Float32Array((bytes.length / 34) * 32)): Float32Array {
   const blocks = bytes.length / 34;
   const view = new DataView(bytes.buffer);
   const bits = new Uint16Array(blocks);
   for (let block = 0; block < blocks; block++) bits[block] = view.getUint16(34 * block, true);
   const scales = toFloat32({ dtype: 'F16', shape: [blocks], data: bits });
   const codes = new Int8Array(bytes.buffer);
-  const values = new Float32Array(32 * blocks);
   for (let block = 0, at = 0; block < blocks; block++) {
     const scale = scales[block]!;
     const first = 34 * block + 2;
@@ -51,9 +50,8 @@ function decodeQ8(bytes: Uint8Array): Float32Array {
 }
 
 /** Blocks of an exponent and 32 codes of 4 bits: byte i has the elements i (low half) and i + 16 (high half). */
-function decodeMxfp4(bytes: Uint8Array): Float32Array {
+function decodeMxfp4(bytes: Uint8Array, values = new Float32Array((bytes.length / 17) * 32)): Float32Array {
   const blocks = bytes.length / 17;
-  const values = new Float32Array(32 * blocks);
   for (let block = 0; block < blocks; block++) {
     const first = 17 * block;
     const at = 32 * block;

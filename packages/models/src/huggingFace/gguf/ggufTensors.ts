@@ -3,6 +3,7 @@ import { toFloat32, type ElementRange, type ReadMemory } from '@scmoe/tensor';
 import { PretrainedError } from '../PretrainedError.js';
 import { rangeOfMatrices, transposeInto } from '../layouts/matrices.js';
 import type { ViewedTensor } from '../folder/viewFolder.js';
+import type { ElementType } from './elementTypes.js';
 import type { GgufTensor } from './GgufFile.js';
 import type { GgufArchitecture } from './ggufArchitectures.js';
 
@@ -104,8 +105,13 @@ export function viewTensors(
   return viewed;
 }
 
-function plainView({ type: { dtype }, shape, read }: GgufTensor): ViewedTensor {
-  return { dtype, shape, read };
+function plainView({ type, shape, read }: GgufTensor): ViewedTensor {
+  return { dtype: type.dtype, shape, read, ...madeOf(type) };
+}
+
+/** Numbers in blocks are made anew whenever they are read. */
+function madeOf({ elements }: ElementType): Pick<ViewedTensor, 'made'> {
+  return elements > 1 ? { made: 'blocks' } : {};
 }
 
 /** Two stacks of matrices as one, rows of the first before those of the second, (E, f, d) twice -> (E, 2f, d). */
@@ -132,7 +138,7 @@ function fusedView(path: string, gate: GgufTensor, up: GgufTensor): ViewedTensor
     }
     return { dtype: 'F32' as const, shape: count === all ? shape : [count], data: joined(parts, count) };
   };
-  return { dtype, shape, read };
+  return { dtype, shape, read, ...madeOf(gate.type) };
 }
 
 /**
@@ -153,7 +159,7 @@ function transposedView(parts: readonly GgufTensor[]): ViewedTensor {
     return elements ? stored : { ...stored, shape: shown };
   };
   const shown = parts[0]!.shape.length === 2 ? [experts, shape[2]] : [...shape];
-  return { dtype: 'F32', shape: shown, read };
+  return { dtype: 'F32', shape: shown, made: 'matrices', read };
 }
 
 function joined(parts: readonly Float32Array[], count: number): Float32Array {
@@ -186,5 +192,5 @@ function unpermutedView({ shape, read: readStored }: GgufTensor, heads: number):
     const { begin, count } = elements;
     return { dtype: 'F32' as const, shape: [count], data: data.subarray(begin, begin + count) };
   };
-  return { dtype: 'F32', shape, read };
+  return { dtype: 'F32', shape, made: 'whole', read };
 }

@@ -43,7 +43,7 @@ export function dequantised(folder: PretrainedFolder, source: string): Pretraine
       const { begin, count } = elements;
       return { dtype: 'F32', shape: [count], data: data.subarray(begin, begin + count) };
     };
-    const whole: ViewedTensor = { dtype: 'F32', shape, read };
+    const whole: ViewedTensor = { dtype: 'F32', shape, made: 'whole', read };
     tensors.set(name, whole);
   }
   return { ...viewFolder(folder, tensors), config };

@@ -44,7 +44,7 @@ export function decodedMxfp4(folder: PretrainedFolder): PretrainedFolder {
     tensors.delete(scales);
     const read = (elements?: ElementRange): Promise<StoredTensor> =>
       rangeOfMatrices([experts, matrix.columns, rows], elements, readMatrix);
-    tensors.set(whole, { dtype: 'F32', shape: [experts, matrix.columns, rows], read });
+    tensors.set(whole, { dtype: 'F32', shape: [experts, matrix.columns, rows], made: 'matrices', read });
   }
   return viewFolder(folder, tensors);
 }

@@ -1,10 +1,17 @@
-import { tensorOver, toWeightFormat, type ReadMemory, type WeightFormat } from '@scmoe/tensor';
+import {
+  tensorOver,
+  toFloat32,
+  toWeightFormat,
+  type ElementRange,
+  type StoredTensor,
+  type WeightFormat,
+} from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import type { PretrainedFolder } from '../folder/openFolder.js';
+import type { FolderTensor, PretrainedFolder } from '../folder/openFolder.js';
 import { PretrainedError } from '../PretrainedError.js';
 import type { TensorLink, TensorPlace } from './linkTensors.js';
-import { placeTensor } from './placeTensor.js';
+import { placeRows, rowsOf } from './placeTensor.js';
 
 export interface ImportOptions {
   /** Names in the checkpoint that are neither needed nor an error. */
@@ -34,21 +41,11 @@ export async function importTensors(
   checkTensors(folder, [...links, ...unread], { isUnused, place });
   const tensors: Record<string, tf.Tensor> = {};
   try {
-    const scratch = scratchMemory();
+    const blocks = new BlockReader(folder);
     for (const link of links) {
       const targets = link.ours.map(({ shape }) => new Float32Array(sizeOf(shape)));
-      // What lies in both as it is needs no other memory than its own.
-      const isSame = !link.stacked && !link.transposed && link.ours.length === 1;
-      for (const [index, { name, shape }] of link.theirs.entries()) {
-        const [length = 1, ...rest] = shape;
-        const size = sizeOf(rest);
-        // Of stacked experts no others are read than those that are here.
-        const { first, count } = link.part ?? { first: 0, count: length };
-        const elements = link.part && { begin: first * size, count: count * size };
-        const own = targets[0]!.buffer;
-        const memory = (bytes: number) => (isSame && bytes === own.byteLength ? own : scratch(bytes));
-        placeTensor(link, index, await folder.read(place(name), elements, memory), targets);
-      }
+      for (const [index, { name, shape }] of link.theirs.entries())
+        await importTensor(link, index, { name: place(name), shape }, targets, blocks);
       for (const [k, { name, shape }] of link.ours.entries()) {
         const tensor = tensorOver(targets[k]!, shape);
         const format = formatOf(name, tensor);
@@ -63,10 +60,98 @@ export async function importTensors(
   return tensors;
 }
 
-/** Memory that is used again for each tensor, and grows to the largest. */
-function scratchMemory(): ReadMemory {
-  let memory = new ArrayBuffer(0);
-  return (bytes) => (memory.byteLength >= bytes ? memory : (memory = new ArrayBuffer(bytes)));
+/** Reads one of theirs to its place in ours, some rows at a time: the next ones while those before them find their place. */
+async function importTensor(
+  link: TensorLink,
+  index: number,
+  { name, shape }: TensorPlace,
+  targets: readonly Float32Array[],
+  blocks: BlockReader,
+): Promise<void> {
+  const [entries = 1, ...rest] = shape;
+  // Of stacked experts no others are read than those that are here.
+  const { first, count } = link.part ?? { first: 0, count: entries };
+  const [begin, total] = [first * sizeOf(rest), count * sizeOf(rest)];
+  if (total === 0) return;
+  const isSame = !link.stacked && !link.transposed && link.ours.length === 1;
+  if (isSame && (await blocks.readInto(name, { begin, count: total }, targets[0]!))) return;
+  const rows = rowsOf(link, total);
+  const made = blocks.made(name);
+  const isLarge = made === 'matrices' || made === 'whole';
+  const step = isLarge ? rows.perMatrix : Math.max(1, Math.floor(blockElements / rows.length));
+  const parts: { first: number; count: number }[] = [];
+  for (let first = 0; first < rows.count;) {
+    const count = Math.min(step, rows.perMatrix - (first % rows.perMatrix));
+    parts.push({ first, count });
+    first += count;
+  }
+  const range = (part: { first: number; count: number }) => ({
+    begin: begin + part.first * rows.length,
+    count: part.count * rows.length,
+  });
+  if (made === 'whole') {
+    const whole = toFloat32(await blocks.readWhole(name, { begin, count: total }));
+    for (const part of parts) {
+      const at = part.first * rows.length;
+      placeRows(link, index, rows, part, whole.subarray(at, at + part.count * rows.length), targets);
+    }
+    return;
+  }
+  let next = blocks.read(name, range(parts[0]!));
+  for (const [i, part] of parts.entries()) {
+    const values = await next;
+    const following = parts[i + 1];
+    if (following) next = blocks.read(name, range(following));
+    placeRows(link, index, rows, part, values, targets);
+  }
+}
+
+/** Elements that are read at a time: two times so many lie in the cache of a processor, beside where they go. */
+const blockElements = 2 ** 18;
+
+/** Reads blocks of tensors as float32, into memory that two blocks in turn have. */
+class BlockReader {
+  private turn = 0;
+  private readonly memories = Array.from({ length: 4 }, () => new ArrayBuffer(0));
+
+  constructor(private readonly folder: PretrainedFolder) {}
+
+  /** What of a tensor is made anew whenever a part is read. */
+  made(name: string): FolderTensor['made'] {
+    return this.folder.tensors.get(name)?.made;
+  }
+
+  readWhole(name: string, elements: ElementRange): Promise<StoredTensor> {
+    return this.folder.read(name, elements);
+  }
+
+  /** Elements of a tensor; they stay until the block after the next is read. */
+  async read(name: string, elements: ElementRange): Promise<Float32Array> {
+    this.turn = 1 - this.turn;
+    const own = this.turn;
+    const stored = await this.folder.read(name, elements, (bytes) => this.memory(own, bytes));
+    if (stored.dtype !== 'BF16') return toFloat32(stored);
+    const words = new Uint32Array(this.memory(2 + own, 4 * elements.count), 0, elements.count);
+    const bits = stored.data as Uint16Array;
+    for (let i = 0; i < words.length; i++) words[i] = bits[i]! << 16;
+    return new Float32Array(words.buffer, 0, words.length);
+  }
+
+  /** Reads elements to their place where they are float32 there and here. @returns whether they were */
+  async readInto(name: string, elements: ElementRange, target: Float32Array): Promise<boolean> {
+    if (this.made(name) || this.folder.tensors.get(name)?.dtype !== 'F32') return false;
+    const own = target.buffer as ArrayBuffer;
+    const stored = await this.folder.read(name, elements, (bytes) =>
+      bytes === target.byteLength ? own : new ArrayBuffer(bytes),
+    );
+    if (stored.data.buffer !== own) target.set(toFloat32(stored));
+    return true;
+  }
+
+  private memory(which: number, bytes: number): ArrayBuffer {
+    if (this.memories[which]!.byteLength < bytes) this.memories[which] = new ArrayBuffer(bytes);
+    return this.memories[which]!;
+  }
 }
 
 function sizeOf(shape: readonly number[]): number {

@@ -95,6 +95,24 @@ describe('tensors of a checkpoint', () => {
     expect(await read({ ...stored, 'model.embed.weight': half, 'model.h.7.q.weight': brain })).toEqual(ours);
   });
 
+  it.each(['F32', 'BF16'] as const)('are read in blocks of some rows, whatever their size, %s', async (dtype) => {
+    const [rows, columns] = [1501, 401];
+    const data = Float32Array.from({ length: rows * columns }, (_, i) => (i * 7) % 251);
+    const large = { ...specs, 'block7.attn.wq': { shape: [columns, rows], initial: 'normal' as const } };
+    const tall = { ...large, 'block7.wk': { shape: [rows, 100], initial: 'normal' as const } };
+    const ofSpecs = { ...tall, 'block7.wv': { shape: [rows, columns - 100], initial: 'normal' as const } };
+    const tensor = { dtype, shape: [rows, columns], data };
+    const tensors = { ...stored, 'model.h.7.q.weight': tensor, 'model.h.7.kv': tensor };
+    const found = await read(tensors, { ofSpecs });
+    const wrong = data.findIndex((value, i) => {
+      const [row, column] = [Math.floor(i / columns), i % columns];
+      const part =
+        column < 100 ? found['block7.wk']![row * 100 + column] : found['block7.wv']![row * 301 + column - 100];
+      return found['block7.attn.wq']![column * rows + row] !== value || part !== value;
+    });
+    expect(wrong).toBe(-1);
+  });
+
   it('may be those of a bare backbone, without the prefix of their names', async () => {
     const bare = Object.fromEntries(
       Object.entries(stored).map(([name, tensor]) => [name.replace('model.', ''), tensor]),

@@ -84,7 +84,8 @@ function runBinary(
 /** Sum of tensors of one shape. */
 export const addNKernel = standardKernel<tf.TensorInfo[]>('AddN', (backend, inputs) => {
   const first = inputs[0]!;
-  if (inputs.length < 2 || (first.dtype !== 'float32' && first.dtype !== 'int32')) return undefined;
+  if (first.dtype !== 'float32' && first.dtype !== 'int32') return undefined;
+  if (inputs.length === 1) return backend.alias(first);
   if (inputs.some((t) => t.dtype !== first.dtype || !sameShape(t.shape, first.shape))) return undefined;
   const add = binaryFunction('Add');
   const out = backend.output(first.shape, first.dtype);

@@ -46,7 +46,7 @@ interface Blocks {
   rest: number[];
 }
 
-/** Undefined for what is left to the JavaScript kernel, which also says what is wrong. */
+/** How x is cut into blocks; undefined for what is left to the JavaScript kernel, which also says what is wrong. */
 function blocksOf(x: tf.TensorInfo, blockShape: number[], margins: number[][]): Blocks | undefined {
   const axes = blockShape.map((_, i) => i + 1);
   if (!isNumeric(x) || x.shape.length <= axes.length || margins.length !== axes.length) return undefined;

@@ -16,6 +16,7 @@ import { reshapeKernels } from './reshape.js';
 import { rowKernels } from './rows.js';
 import { sliceKernels } from './slice.js';
 import { unaryKernels } from './unary.js';
+import { volumeKernels } from './volumes.js';
 
 /** TF.js's own kernels that have a native version; the others stay tfjs-backend-cpu's. */
 export const standardKernels: KernelConfig[] = [
@@ -33,6 +34,7 @@ export const standardKernels: KernelConfig[] = [
   ...fillKernels,
   ...convolutionKernels,
   ...poolingKernels,
+  ...volumeKernels,
   ...batchNormKernels,
   ...imageKernels,
   ...blockKernels,

@@ -6,9 +6,12 @@ import { elements } from './Draw.js';
 
 /**
  * Calls that are made on no backend: those that don't end on `cpu`, and infinite attributes, but for
- * the functions of `tf`, which look at them first.
+ * the functions of `tf`, which look at them first; and what `cpu` gets wrong for which there are no other words.
  */
 export function isLeftOut(call: Call): boolean {
+  // It counts places in a window by the height where it should by the width.
+  const [, height, width] = [call.attributes['filterSize']].flat();
+  if (call.name === 'MaxPool3DGrad' && height !== width) return true;
   const isInfinite = !call.name.startsWith('tf.') && Object.values(call.attributes).flat(2).includes(Infinity);
   return isInfinite || !hasEnd(call.name, call.operands, call.attributes);
 }

@@ -14,7 +14,7 @@ describeUnless(tensorFlowProblem(), 'counts and places on TensorFlow', () => {
       tf.denseBincount(indices.reshape<tf.Tensor2D>([1, 4]), weights.reshape<tf.Tensor2D>([1, 4]), 5, true),
       tf.diag(weights.greater(1)),
       tf.searchSorted(tf.tensor2d([[1, 2, 3, 4]]), weights.reshape<tf.Tensor2D>([1, 4]), 'right'),
-      tf.sparseToDense(tf.tensor1d([4, 2], 'int32'), weights.slice<tf.Rank.R1>([0], [2]), [5], -1),
+      tf.sparseToDense(tf.tensor1d([4, 2], 'int32'), tf.slice(weights, 0, 2), [5], -1),
       tf.scatterND(tf.tensor1d([4, 2], 'int32'), weights.slice(0, 2), [5]),
       tf.prelu(indices.sub(2), tf.scalar(3, 'int32')),
       tf.sign(weights.sub(2).div(weights.sub(2))),

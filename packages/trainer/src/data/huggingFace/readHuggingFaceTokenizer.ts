@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
@@ -5,12 +6,13 @@ import { UserError } from '@scmoe/errors';
 
 import { fileError } from '../../fileError.js';
 import type { Tokenizer } from '../Tokenizer.js';
+import { readGgufTokenizer } from './gguf/readGgufTokenizer.js';
 import { huggingFaceTokenizer, type HuggingFaceTokenizerOptions } from './huggingFaceTokenizer.js';
 
 /**
  * Reads `tokenizer.json` and, where it lies beside it, `tokenizer_config.json`.
  *
- * @param path of the file, of its folder, or of a file of GGUF in whose folder it lies: the vocabulary within is not read
+ * @param path of the file, of its folder, or of a file of GGUF: of one that has none in its folder the vocabulary within is read
  * @throws UserError where there is none, or it is of another format
  */
 export async function readHuggingFaceTokenizer(
@@ -19,9 +21,13 @@ export async function readHuggingFaceTokenizer(
 ): Promise<Tokenizer> {
   const isGguf = path.endsWith('.gguf');
   const file = basename(path).endsWith('.json') ? path : join(isGguf ? dirname(path) : path, 'tokenizer.json');
-  const text = await readText(file).catch((error: unknown) => {
-    throw isGguf ? noTokenizerBeside(path, error) : error;
-  });
+  if (isGguf && !existsSync(file)) {
+    const { tokenizer, config } = await readGgufTokenizer(path).catch((error: unknown) => {
+      throw error instanceof UserError ? withAdvice(error) : error;
+    });
+    return huggingFaceTokenizer(tokenizer, config, options);
+  }
+  const text = await readText(file);
   const tokenizer = parseObject(file, text);
   const configFile = join(dirname(file), 'tokenizer_config.json');
   const config = await readFile(configFile, 'utf8').then(
@@ -37,11 +43,9 @@ function readText(file: string): Promise<string> {
   });
 }
 
-function noTokenizerBeside(path: string, cause: unknown): UserError {
-  return new UserError(
-    `${path}: expected the tokenizer.json of the model beside it, whose vocabulary in GGUF is not read. Put it there, or name it: --tokenizer <path>.`,
-    { exitCode: 2, cause },
-  );
+function withAdvice(error: UserError): UserError {
+  const advice = "Put the model's tokenizer.json beside the file, or name it: --tokenizer <path>.";
+  return new UserError(`${error.message}. ${advice}`, { exitCode: 2, cause: error });
 }
 
 function parseObject(file: string, text: string): object {

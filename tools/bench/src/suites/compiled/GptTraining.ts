@@ -1,6 +1,6 @@
 import { Gpt, type GptConfig } from '@scmoe/models';
-import { AdamW, clipScale, globalNorm, RandomStream, valueAndGrads } from '@scmoe/tensor';
-import { compileStep } from '@scmoe/tensorflow';
+import { AdamW, clipScale, globalNorm, RandomStream, seedTensor, valueAndGrads } from '@scmoe/tensor';
+import { compileStep, type ProductPrecision, type TensorFlowBackend } from '@scmoe/tensorflow';
 import * as tf from '@tensorflow/tfjs';
 
 /** A model and the batches that it is trained on. */
@@ -15,6 +15,8 @@ export interface Way {
   name: string;
   backend: 'scmoe' | 'tensorflow';
   compiled: boolean;
+  /** What products on TensorFlow round their operands to; float32 leaves them as they are. */
+  precision?: ProductPrecision;
 }
 
 /** A GPT in training on one backend: step n has the same data and the same rates on every one. */
@@ -25,17 +27,22 @@ export class GptTraining {
   private constructor(
     private readonly size: TrainingSize,
     private readonly way: Way,
-    private readonly step: (ids: tf.Tensor2D, targets: tf.Tensor2D, rates: tf.Tensor1D) => tf.Tensor,
+    private readonly step: (ids: tf.Tensor2D, targets: tf.Tensor2D, rates: tf.Tensor1D, seed: tf.Tensor) => tf.Tensor,
     /** What AdamW takes as a tensor in the next step. */
     private readonly nextRates: () => number[],
+    readonly numParameters: number,
   ) {}
 
   static async start(size: TrainingSize, way: Way): Promise<GptTraining> {
     await tf.setBackend(way.backend);
+    if (way.backend === 'tensorflow') (tf.backend() as TensorFlowBackend).products = way.precision ?? 'float32';
     const gpt = new Gpt(size.config, { seed: 1 });
     const optimizer = new AdamW();
-    const step = (ids: tf.Tensor2D, targets: tf.Tensor2D, rates: tf.Tensor1D): tf.Tensor => {
-      const { value, grads } = valueAndGrads(() => gpt.loss({ ids, targets }, { training: true }).loss, gpt.variables);
+    const step = (ids: tf.Tensor2D, targets: tf.Tensor2D, rates: tf.Tensor1D, seed: tf.Tensor): tf.Tensor => {
+      const { value, grads } = valueAndGrads(
+        () => gpt.loss({ ids, targets }, { training: true, dropoutSeed: seed }).loss,
+        gpt.variables,
+      );
       const gradScale = tf.tidy(() => clipScale(globalNorm(Object.values(grads)), 1));
       if (way.backend === 'scmoe') {
         optimizer.step(gpt.variables, grads, { learningRate, gradScale }); // one kernel, which counts by itself
@@ -46,7 +53,7 @@ export class GptTraining {
       return value;
     };
     const nextRates = () => (way.backend === 'scmoe' ? [0, 0, 0] : optimizer.advance(learningRate));
-    return new GptTraining(size, way, way.compiled ? compileStep(step) : step, nextRates);
+    return new GptTraining(size, way, way.compiled ? compileStep(step) : step, nextRates, gpt.numParameters());
   }
 
   /** Runs steps. @returns the seconds of each, with the reading of its loss */
@@ -58,11 +65,12 @@ export class GptTraining {
       const draw = () => Int32Array.from({ length: batch * sequenceLength }, () => this.random.int(vocabSize));
       const [ids, targets] = [draw(), draw()].map((values) => tf.tensor2d(values, [batch, sequenceLength], 'int32'));
       const rates = tf.tensor1d(this.nextRates());
+      const seed = seedTensor(this.losses.length + 1);
       const start = performance.now();
-      const loss = this.step(ids!, targets!, rates);
+      const loss = this.step(ids!, targets!, rates, seed);
       this.losses.push(loss.dataSync()[0]!);
       const seconds = (performance.now() - start) / 1000;
-      tf.dispose([ids!, targets!, rates, loss]);
+      tf.dispose([ids!, targets!, rates, seed, loss]);
       return seconds;
     });
   }

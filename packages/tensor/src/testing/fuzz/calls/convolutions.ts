@@ -115,8 +115,14 @@ function fused(kernel: string, depthwise: boolean): Generator {
 }
 
 /** Pooling has windows without channels, and no dilations. */
-function drawPool(draw: Draw, dimensions: 2 | 3): { window: Window; attributes: Attributes; out: number[] } {
-  const drawn = drawWindow(draw, dimensions);
+function drawPool(
+  draw: Draw,
+  dimensions: 2 | 3,
+  isSquare = false,
+): { window: Window; attributes: Attributes; out: number[] } {
+  const given = drawWindow(draw, dimensions);
+  const side = Math.min(given.filter.at(-1)!, given.filter.at(-2)!);
+  const drawn = isSquare ? { ...given, filter: [...given.filter.slice(0, -2), side, side] } : given;
   const window = { ...drawn, attributes: { ...drawn.attributes, dilations: new Array<number>(dimensions).fill(1) } };
   const { strides, pad, dataFormat } = window.attributes;
   const out = outShape(window, [...window.filter, window.channels, window.channels]);
@@ -136,7 +142,7 @@ function pooling(name: 'MaxPool' | 'AvgPool', dimensions: 2 | 3): Generator[] {
     {
       kernel: `${kernel}Grad`,
       draw: (draw) => {
-        const { window, attributes, out } = drawPool(draw, dimensions);
+        const { window, attributes, out } = drawPool(draw, dimensions, name === 'MaxPool' && dimensions === 3);
         const dy = draw.floats(out);
         const output = name === 'MaxPool' ? { output: draw.floats(out) } : {};
         return kernelCall(`${kernel}Grad`, { dy, input: window.x, ...output }, attributes);
