@@ -67,6 +67,7 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
     ['dropless', 2, []],
     ['dropless', 4, []],
     ['dropless', 4, ['--expert-parallel', '2']],
+    ['dropless', 4, ['--tensor-parallel', '2', '--expert-shards', '2']],
     ['capacity', 4, []],
     ['bias', 2, []],
     ['quantiles', 2, []],

@@ -14,6 +14,15 @@ export type {
   Reduction,
 } from './communicator/Communicator.js';
 export { dryCommunicator } from './communicator/dryCommunicator.js';
+export {
+  closeRanks,
+  factorRank,
+  splitRanks,
+  type FactoredRank,
+  type FactoredRanks,
+  type RankFactors,
+  type RankOfGroup,
+} from './communicator/RankFactors.js';
 export { runOfRank } from './communicator/runOfRank.js';
 export type { Work } from './communicator/Work.js';
 export { CommError, type CommErrorCode } from './communicator/CommError.js';

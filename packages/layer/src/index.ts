@@ -67,6 +67,11 @@ export {
   type ExpertShard,
   type ShardOptions,
 } from './moe/expertShard.js';
+export { TensorGroup, type TensorShard } from './tensorParallel/TensorGroup.js';
+export { dispatchOver, tensorSchedules, type RankPass, type TensorSchedule } from './tensorParallel/dispatchOver.js';
+export { AllTokensDispatcher } from './tensorParallel/AllTokensDispatcher.js';
+export { expectTensorParallel } from './tensorParallel/expectTensorParallel.js';
+export { tensorAxis } from './tensorParallel/tensorAxis.js';
 export { LocalDispatcher } from './moe/LocalDispatcher.js';
 export { moeLayerOperators, moeSpecs, type MoeLayerValues, type ResolvedMoeLayer } from './moe/moeLayerOperators.js';
 export { gateSpecs } from './moe/moeOperators.js';

@@ -47,6 +47,14 @@ export type { Trace } from './trace/Trace.js';
 export { formatMs } from './trace/timeAxis.js';
 export { allToAllMs, checkCluster, type AllToAllAlgorithm, type Cluster, type LinkClass } from './cluster/Cluster.js';
 export { clusterMachine } from './cluster/clusterMachine.js';
+export {
+  allGatherMs,
+  allReduceMs,
+  clusterSchedules,
+  possibleSchedules,
+  type ClusterSchedule,
+  type TensorSlices,
+} from './cluster/tensorSchedules.js';
 export { compareContenders, type CompareOptions, type ComparisonRow } from './cluster/compareContenders.js';
 export { contenders, type Contender } from './cluster/Contender.js';
 export { fitLink, type AllToAllMeasurement } from './cluster/fitLink.js';

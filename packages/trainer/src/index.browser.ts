@@ -51,7 +51,7 @@ export { eagerExecution, type StepExecution } from './train/StepExecution.js';
 export { compiledExecution } from './train/compiledExecution.js';
 export { capturedExecution } from './train/capturedExecution.js';
 export { evaluate, type EvaluationResult } from './train/evaluate.js';
-export { closeRankGroups, createRankGroups, type RankGroups } from './parallel/RankGroups.js';
+export { closeRankGroups, createRankGroups, type ParameterPlacement, type RankGroups } from './parallel/RankGroups.js';
 
 export type { StoredTensors } from './checkpoint/loadCheckpoint.js';
 export { restoreVariables } from './checkpoint/restoreVariables.js';

@@ -1,9 +1,9 @@
 import { ArgumentError } from '@scmoe/errors';
-import { clusterMachine, measuredMachine, shareMachine, type Machine } from '@scmoe/scheduler';
+import { clusterMachine, measuredMachine, possibleSchedules, shareMachine, type Machine } from '@scmoe/scheduler';
 import type { Command } from 'commander';
 
 import { clusterNames, modelNames, readCluster, readMeasuredCosts, readModel } from './descriptions.js';
-import { share, wholeNumbers } from './parsers.js';
+import { share, wholeNumber, wholeNumbers } from './parsers.js';
 
 /** The options that say whose times are predicted. */
 export interface MachineOptions {
@@ -12,6 +12,8 @@ export interface MachineOptions {
   readonly cluster: string;
   readonly model: string;
   readonly ranks: readonly number[];
+  readonly tensorParallel: number;
+  readonly expertShards: number;
 }
 
 /** A machine to predict for. */
@@ -29,6 +31,13 @@ export function machineOptions(command: Command): Command {
     .option('--cluster <name|file>', `${clusterNames.join(', ')}, or a JSON file`, 'nvlink')
     .option('--model <name|file>', `${modelNames.join(', ')}, or a JSON file`, 'gpt2-medium')
     .option('--ranks <list>', 'numbers of ranks, such as 2,8,64', wholeNumbers(1), [8])
+    .option(
+      '--tensor-parallel <n>',
+      'of model and cluster: neighbours that have a slice each of attentions, MLPs and shared experts, and the tokens of a rank together; every schedule of theirs is a case',
+      wholeNumber(1),
+      1,
+    )
+    .option('--expert-shards <n>', 'with it: neighbours that hold a slice each of the same experts', wholeNumber(1), 1)
     .option('--share <share>', 'instead of model and cluster: measured share of communication in the top-2 MoE', share)
     .option(
       '--costs <file>',
@@ -43,6 +52,8 @@ export function machineCases({
   cluster,
   model,
   ranks,
+  tensorParallel,
+  expertShards,
 }: MachineOptions): readonly MachineCase[] {
   if (costs !== undefined) {
     if (communicationShare !== undefined)
@@ -57,11 +68,17 @@ export function machineCases({
   }
   const shape = readModel(model);
   const described = readCluster(cluster);
-  return ranks.map((number) => ({
-    title: `${model} on ${number} ranks, ${cluster}`,
-    ranks: number,
-    machine: clusterMachine(shape, described, number),
-    pairs: shape.pairs,
-    numTokens: shape.tokensPerRank,
-  }));
+  const isSliced = tensorParallel > 1 || expertShards > 1;
+  const schedules = isSliced ? possibleSchedules({ tensorParallel, expertShards }) : [undefined];
+  return ranks.flatMap((number) =>
+    schedules.map((schedule) => ({
+      title:
+        `${model} on ${number} ranks, ${cluster}` +
+        (schedule ? `, tensor-parallel ${tensorParallel}, expert shards ${expertShards}, schedule ${schedule}` : ''),
+      ranks: number,
+      machine: clusterMachine(shape, described, number, schedule && { tensorParallel, expertShards, schedule }),
+      pairs: shape.pairs,
+      numTokens: shape.tokensPerRank,
+    })),
+  );
 }

@@ -116,6 +116,19 @@ describe('scmoe plan', () => {
     expect(out).toMatch(/^standard, /m);
   });
 
+  it('shows every schedule that slices of a model can have', async () => {
+    const slices = ['--ranks', '16', '--cluster', 'ethernet', '--tensor-parallel', '2', '--json', '--top', '1'];
+    const titlesOf = async (...args: string[]) => {
+      const { out } = await scmoe('plan', ...slices, ...args);
+      return (JSON.parse(out) as { title: string }[]).map(({ title }) => /schedule (\w+)$/.exec(title)?.[1]);
+    };
+    expect(await titlesOf()).toEqual(['s1', 's2']);
+    expect(await titlesOf('--expert-shards', '2')).toEqual(['base', 's1', 's2']);
+    expect((await scmoe('plan', ...slices, '--tensor-parallel', '3')).err).toMatch(
+      /tensorParallel: expected a divisor of the 16 ranks, got 3/,
+    );
+  });
+
   it.each([
     [['--stage', 'pos9'], /unknown stage 'pos9'; there are standard,/],
     [['--top-k', '0'], /Expected a whole number from 1/],

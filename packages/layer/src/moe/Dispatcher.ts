@@ -21,6 +21,10 @@ export type ExpertBatch = {
 export interface Dispatcher<Dispatched extends object = object, Combined extends object = object> {
   /** Ranks that share the experts out, each with a run of as many by global id; 1 where all are here. */
   readonly numRanks: number;
+  /** Ranks that hold a slice each of the hidden width of the experts here; 1 by default, where they are whole. */
+  readonly numShards?: number;
+  /** Gets all tokens of a tensor-parallel group on each of its ranks. Default: each hands over its own run of them. */
+  readonly takesAllTokens?: true;
   /**
    * Hears of the parts in which a routing travels, in their order, before the first of them starts: what has to be known
    * of all of them then goes in one exchange, also where they travel in several layers. A routing that travels whole, in one

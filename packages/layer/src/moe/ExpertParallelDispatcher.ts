@@ -13,12 +13,15 @@ import * as tf from '@tensorflow/tfjs';
 
 import type { Dispatcher, ExpertBatch } from './Dispatcher.js';
 import { byPart, byRank, expertOrder, inverseOf, rowsPerRank } from './expertOrder.js';
-import { expertShares } from './expertShard.js';
+import { repeatBlocks, sumBlocks } from '../tensorParallel/blocksOfRows.js';
+import { expertShard, expertShares } from './expertShard.js';
 
 /** Options of `ExpertParallelDispatcher`. */
 export interface ExpertParallelOptions extends ExchangeOptions {
   /** The ranks that share the experts out: rank r has the r-th run of them by global id, as `expertShard` says. */
   communicator: Communicator;
+  /** Neighbours that hold a slice each of the hidden width of the same experts. Default: 1, the experts are whole. */
+  shards?: number;
   /** Experts of all ranks together, over which every rank routes its tokens. */
   numExperts: number;
 }
@@ -28,7 +31,7 @@ type Travelling = { exchange: InFlight; routing: Routing; elements?: number; pla
 
 /** How the rows of one routing travel, and in which order they lie at the experts. */
 interface Journey {
-  /** Rows to and from each rank on the way out; the way back is the other way round. */
+  /** Rows to each run of the experts and from each rank on the way out; the way back is the other way round. */
   sendCounts: readonly number[];
   recvCounts: readonly number[];
   /** Rows that each expert has room for, as in ExpertBatch. */
@@ -56,13 +59,17 @@ interface Journey {
  *
  * Where the ranks do not divide the experts, some have one more than others.
  *
- * @throws ArgumentError where there are fewer experts than ranks
+ * With `shards`, every row goes to each of the neighbours that hold a slice of its expert, and what they send back is added up
+ * here (the exchange of Parm's schedules, arXiv 2407.00599).
+ *
+ * @throws ArgumentError where there are fewer experts than ranks with experts of their own, or shards do not divide the ranks
  */
 export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelling> {
   readonly numRanks: number;
+  readonly numShards: number;
   private readonly communicator: Communicator;
   private readonly numExperts: number;
-  /** Experts of each rank. */
+  /** Experts of each run of them, which is a rank's or that of its neighbours as well. */
   private readonly shares: readonly number[];
   private readonly options: ExchangeOptions;
   // What combine has to know of its dispatch. One entry a layer in progress, gone with its routing.
@@ -70,11 +77,13 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
   // Whose journey was asked for beforehand: it holds for every dispatch of that routing.
   private readonly prepared = new WeakSet<tf.DataId>();
 
-  constructor({ communicator, numExperts, as }: ExpertParallelOptions) {
+  constructor({ communicator, numExperts, shards = 1, as }: ExpertParallelOptions) {
+    expertShard(numExperts, { rank: communicator.rank, size: communicator.size, shards });
     this.communicator = communicator;
     this.numExperts = numExperts;
-    this.numRanks = communicator.size;
-    this.shares = expertShares(numExperts, communicator.size);
+    this.numRanks = communicator.size / shards;
+    this.numShards = shards;
+    this.shares = expertShares(numExperts, this.numRanks);
     this.options = as === undefined ? {} : { as };
   }
 
@@ -126,9 +135,9 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
       this.plan([routing]);
     }
     const { sendCounts, recvCounts } = this.journeyOf(routing);
-    const rows = filledRows(packed, sendCounts);
+    const rows = repeatBlocks(filledRows(packed, sendCounts), sendCounts, this.numShards);
     return {
-      ...this.start(rows, sendCounts, recvCounts, routing),
+      ...this.start(rows, this.toShards(sendCounts), recvCounts, routing),
       ...(capacity > 0 && { elements: Math.max(...sendCounts) * packed.shape[1] }),
     };
   }
@@ -144,7 +153,7 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
     if (capacity > 0) {
       const expertsHere = this.expertsHere(routing);
       return {
-        rows: swapBlocks(came, this.numRanks, expertsHere),
+        rows: swapBlocks(came, this.communicator.size, expertsHere),
         counts: tf.fill([expertsHere], capacity, 'int32'),
         capacity,
       };
@@ -156,13 +165,14 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
     const { sendCounts, recvCounts, capacity, places } = this.journeyOf(routing);
     const leaving =
       capacity > 0
-        ? swapBlocks(rows, this.expertsHere(routing), this.numRanks)
+        ? swapBlocks(rows, this.expertsHere(routing), this.communicator.size)
         : moveRows(rows, places && inverseOf(places));
-    return this.start(leaving, recvCounts, sendCounts, routing);
+    return this.start(leaving, recvCounts, this.toShards(sendCounts), routing);
   }
 
-  finishCombine({ exchange, place }: Travelling): tf.Tensor2D {
-    return finish(exchange, place);
+  finishCombine({ exchange, routing, place }: Travelling): tf.Tensor2D {
+    const { sendCounts } = this.journeyOf(routing);
+    return sumBlocks(finish(exchange, place), sendCounts, this.numShards);
   }
 
   decode(rows: tf.Tensor2D, { weights, slots }: Routing): tf.Tensor2D {
@@ -181,7 +191,13 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
     return { exchange: startAllToAllV(rows, sendCounts, recvCounts, this.communicator, options), routing, place };
   }
 
-  /** Experts of a routing that each rank has. */
+  /** Counts of every run of the experts, for each of the ranks that hold a slice of it. */
+  private toShards(counts: readonly number[]): readonly number[] {
+    const { numShards } = this;
+    return numShards === 1 ? counts : counts.flatMap((count) => new Array<number>(numShards).fill(count));
+  }
+
+  /** Experts of a routing that each run has. */
   private sharesOf({ counts }: Routing): readonly number[] {
     if (counts.size === this.numExperts) return this.shares;
     return new Array<number>(this.numRanks).fill(counts.size / this.numRanks);
@@ -189,7 +205,7 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
 
   /** Those that this rank has. */
   private expertsHere(routing: Routing): number {
-    return this.sharesOf(routing)[this.communicator.rank]!;
+    return this.sharesOf(routing)[Math.floor(this.communicator.rank / this.numShards)]!;
   }
 
   /** The same number of rows from each rank for each expert. */
@@ -197,26 +213,30 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
     const { capacity } = routing;
     return {
       sendCounts: this.sharesOf(routing).map((experts) => experts * capacity),
-      recvCounts: new Array<number>(this.numRanks).fill(this.expertsHere(routing) * capacity),
-      capacity: this.numRanks * capacity,
+      recvCounts: new Array<number>(this.communicator.size).fill(this.expertsHere(routing) * capacity),
+      capacity: this.communicator.size * capacity,
     };
   }
 
   /** Tells the other ranks how many rows of each part each of their experts gets from here, and hears the same from them. */
   private askForRows(parts: readonly Routing[]): Journey[] {
-    const { communicator, numRanks } = this;
+    const { communicator } = this;
+    const { rank, size } = communicator;
     const sent = parts.map(({ counts }) => Int32Array.from(counts.dataSync()));
     const shares = parts.map((part) => this.sharesOf(part));
-    const received = this.explained(parts[0]!, () => communicator.allToAll(byRank(sent, shares)).wait());
-    return byPart(received, shares, communicator.rank).map((ofPart, i) => {
-      const { counts, fromRanks, places } = expertOrder(ofPart, numRanks);
+    const received = this.explained(parts[0]!, () =>
+      communicator.allToAll(byRank(sent, shares, this.numShards)).wait(),
+    );
+    const ofRanks = shares.map((share) => this.toShards(share));
+    return byPart(received, ofRanks, rank).map((ofPart, i) => {
+      const { counts, fromRanks, places } = expertOrder(ofPart, size);
       return {
         sendCounts: rowsPerRank(sent[i]!, shares[i]!),
         recvCounts: fromRanks,
         capacity: 0,
         counts,
         // With one rank, or one expert on each, the rows come in the order of the experts.
-        places: numRanks > 1 && counts.length > 1 ? places : undefined,
+        places: size > 1 && counts.length > 1 ? places : undefined,
       };
     });
   }

@@ -7,6 +7,7 @@ import type { Dispatcher, ExpertBatch } from './Dispatcher.js';
 /** The dispatcher of one rank that holds all experts: nothing travels. */
 export class LocalDispatcher implements Dispatcher<ExpertBatch, { rows: tf.Tensor2D }> {
   readonly numRanks = 1;
+  readonly takesAllTokens = true;
 
   /** Nothing to know. */
   prepare(): void {}

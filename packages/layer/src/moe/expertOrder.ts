@@ -14,20 +14,21 @@ export function rowsPerRank(counts: ArrayLike<number>, shares: readonly number[]
 }
 
 /**
- * Counts of parts as one list of equal length for each rank: part by part. Where a rank has fewer experts than another, zeros
+ * Counts of parts as one list of equal length for each run of the experts: part by part, and the whole list once more for each
+ * further rank that holds a slice of it. Where a run has fewer experts than another, zeros
  * stand for those that it has not.
  *
  * @param parts (experts) by global id
- * @param shares of each part: experts of each rank
+ * @param shares of each part: experts of each run
+ * @param shards ranks that hold a slice each of the same run
  */
-export function byRank(parts: readonly Int32Array[], shares: readonly (readonly number[])[]): Int32Array {
-  const all: number[] = [];
-  shares[0]!.forEach((_, rank) =>
-    parts.forEach((part, i) => {
-      const [own, begin] = [shares[i]![rank]!, sum(shares[i]!.slice(0, rank))];
-      all.push(...part.subarray(begin, begin + own), ...new Array<number>(Math.max(...shares[i]!) - own).fill(0));
-    }),
-  );
+export function byRank(parts: readonly Int32Array[], shares: readonly (readonly number[])[], shards = 1): Int32Array {
+  const ofRun = (run: number) =>
+    parts.flatMap((part, i) => {
+      const [own, begin] = [shares[i]![run]!, sum(shares[i]!.slice(0, run))];
+      return [...part.subarray(begin, begin + own), ...new Array<number>(Math.max(...shares[i]!) - own).fill(0)];
+    });
+  const all = shares[0]!.flatMap((_, run) => new Array<number[]>(shards).fill(ofRun(run)).flat());
   return Int32Array.from(all);
 }
 

@@ -6,6 +6,7 @@ import type { ResolvedExperts } from '../config/MoeConfig.js';
 import { below, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { operatorsOver, type Operator } from '../plan/Operator.js';
+import { slicedSpecs } from '../tensorParallel/tensorAxis.js';
 import type { ShardOptions } from './expertShard.js';
 import { moeSublayer, sublayerSpecs, type MoeContext, type SublayerValues } from './moeSublayer.js';
 
@@ -22,12 +23,13 @@ export interface MoeLayerValues extends SublayerValues {
 }
 
 /** Names, shapes and starting points of all parameters of the layer, with the experts of one rank. */
-export function moeSpecs(d: number, config: ResolvedMoeLayer, { experts }: ShardOptions = {}): ParameterSpecs {
+export function moeSpecs(d: number, config: ResolvedMoeLayer, { experts, tensor }: ShardOptions = {}): ParameterSpecs {
   const { shortcutNorm } = config;
-  return {
+  const specs = {
     ...(shortcutNorm && under('normShortcut', normSpecs(d, shortcutNorm.norm))),
     ...sublayerSpecs(d, config, experts),
   };
+  return tensor ? slicedSpecs(specs, tensor) : specs;
 }
 
 /** The operators of a bare expert layer, in the order of the sequential plan. */

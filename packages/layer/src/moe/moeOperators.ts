@@ -19,6 +19,7 @@ import { operatorsOver, type Operator } from '../plan/Operator.js';
 import type { Dispatcher, ExpertBatch } from './Dispatcher.js';
 import type { ExpertSource } from './ExpertSource.js';
 import { expertRows } from './expertRows.js';
+import { shareOfSum } from '../tensorParallel/shareOfSum.js';
 import { allExperts, shardSpecs, type ExpertShard } from './expertShard.js';
 
 /** What the operators of an expert layer read and write, by name. */
@@ -104,7 +105,8 @@ export function expertOperators(
   source?: ExpertSource,
 ): Operator<MoeValues>[] {
   const { computation, exchange } = operatorsOver<MoeValues>();
-  const { activation } = config;
+  const { activation, clampedGlu } = config;
+  const form: ExpertForm = { activation, clampedGlu, shards: dispatcher.numShards };
   const packing = (of: CostContext) => {
     const { topK, packed } = expertRows(config, of);
     return { tokens: of.tokens, topK, rows: packed, size: of.d };
@@ -135,7 +137,7 @@ export function expertOperators(
       inputs: ['batch'],
       outputs: ['computed'],
       run: ({ batch }) => ({
-        computed: source ? source.compute(batch) : runExperts(batch, below(parameters, 'experts'), config),
+        computed: source ? source.compute(batch) : runExperts(batch, below(parameters, 'experts'), form),
       }),
       cost: (of) => {
         const { filled, arrived, numExpertsHere } = expertRows(config, of);
@@ -168,30 +170,34 @@ export function expertOperators(
   ];
 }
 
-/** What experts do between their products. */
-export type ExpertForm = Pick<ResolvedExperts, 'activation' | 'clampedGlu'>;
+/** What experts do between their products, and how many ranks hold a slice each of them. */
+export type ExpertForm = Pick<ResolvedExperts, 'activation' | 'clampedGlu'> & { shards?: number };
 
 /** What experts make of their rows; `experts` are the stacked weights of as many as the batch has counts of. */
 export function runExperts(
   { rows, counts, capacity }: ExpertBatch,
   experts: ParameterRecord,
-  { activation, clampedGlu }: ExpertForm,
+  { activation, clampedGlu, shards = 1 }: ExpertForm,
 ): tf.Tensor2D {
-  return groupedFfn(rows, counts, expertWeights(experts, activation), { activation, capacity, clampedGlu });
+  return groupedFfn(rows, counts, expertWeights(experts, activation, shards), { activation, capacity, clampedGlu });
 }
 
-/** The stacked weights as the grouped FFN takes them; biases where there are any. */
-function expertWeights(experts: ParameterRecord, activation: ExpertActivation) {
+/** The stacked weights as the grouped FFN takes them; biases where there are any, of the output a share for each shard. */
+function expertWeights(experts: ParameterRecord, activation: ExpertActivation, shards: number) {
   const stack = (name: string) => parameter<tf.Tensor3D>(experts, name);
   const bias = (name: string) => experts[name] as tf.Tensor2D | undefined;
-  if (activation !== 'swiglu') return { w1: stack('w1'), b1: bias('b1'), w2: stack('w2'), b2: bias('b2') };
+  const outputBias = (name: string) => {
+    const whole = bias(name);
+    return whole && shards > 1 ? shareOfSum(whole, shards) : whole;
+  };
+  if (activation !== 'swiglu') return { w1: stack('w1'), b1: bias('b1'), w2: stack('w2'), b2: outputBias('b2') };
   return {
     gate: stack('gate'),
     gateBias: bias('gateBias'),
     up: stack('up'),
     upBias: bias('upBias'),
     down: stack('down'),
-    downBias: bias('downBias'),
+    downBias: outputBias('downBias'),
   };
 }
 

@@ -11,17 +11,19 @@ import { below, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
 import { operatorsOver, type Computation, type Operator } from '../plan/Operator.js';
 import { relabel } from '../plan/relabel.js';
+import type { TensorGroup } from '../tensorParallel/TensorGroup.js';
 import type { Dispatcher } from './Dispatcher.js';
 import { chunkOperators } from './chunkOperators.js';
 import type { ExpertShard } from './expertShard.js';
 import { expectExpertChunks } from './expertParts.js';
 import type { ExpertSource } from './ExpertSource.js';
 import { LocalDispatcher } from './LocalDispatcher.js';
+import { gateOfSlice, operatorsOfSlice, tokenSlices, type SliceValues } from './sliceOperators.js';
 import type { RouteAhead } from './RouteAhead.js';
 import { expertOperators, gate, gateCost, routedSpecs, type MoeValues } from './moeOperators.js';
 
 /** What the operators of an expert sublayer read and write, by name. */
-export interface SublayerValues extends MoeValues {
+export interface SublayerValues extends SliceValues {
   /** The current activation, normalised: what shared expert and mix read. */
   u: tf.Tensor;
   /** Output of the shared expert, and the coefficients of shared and routed (absent for `add`). */
@@ -61,6 +63,12 @@ export interface MoeContext {
   router?: Omit<RouteContext, 'excluded' | 'dropless' | 'mask'>;
   /** Computes the routed experts where they are not among the parameters. Default: they are. */
   source?: ExpertSource;
+  /**
+   * Ranks that have the same tokens and a slice each of attentions, MLPs and shared experts. Unless the dispatcher takes all
+   * tokens, every rank hands it its own share of them alone, and what comes of all shares is gathered (duplicate token dropping,
+   * DeepSpeed-TED, arXiv 2303.06318). Default: everything is here.
+   */
+  tensor?: TensorGroup;
   /** Where the tokens go, of a layer whose route is made ahead. */
   ahead?: RouteAhead;
   /** Hears where the tokens of this rank go, each time a gate has said so. */
@@ -101,8 +109,8 @@ export function moeSublayer<Values extends SublayerValues>(
   { tap, norm }: { tap: keyof Values & string; norm?: InputNorm },
   context: MoeContext,
 ): MoeSublayer<Values> {
-  const { dispatcher = new LocalDispatcher(), dropless, mask, router, chunks = 1, expertChunks = 1, source } = context;
-  const { onRouting } = context;
+  const dispatcher: Dispatcher = context.dispatcher ?? new LocalDispatcher();
+  const { dropless, mask, router, chunks = 1, expertChunks = 1, source, onRouting } = context;
   const ahead = config.routedAhead ? expectAhead(context.ahead) : undefined;
   for (const [name, number] of Object.entries({ chunks, expertChunks })) {
     if (config.dual && number !== 1) throw new ArgumentError(`${name}: expected 1 for DGMoE, got ${number}`);
@@ -110,6 +118,7 @@ export function moeSublayer<Values extends SublayerValues>(
   if (source && expertChunks > 1)
     throw new ArgumentError(`expertChunks: expected 1 for experts that are no parameters, got ${expertChunks}`);
   expectExpertChunks(expertChunks, config.numExperts, dispatcher.numRanks);
+  const slices = tokenSlices(config, dispatcher, context.tensor);
   const gateOfTap = computation({
     kind: 'gate',
     inputs: [tap as 'u'],
@@ -138,13 +147,17 @@ export function moeSublayer<Values extends SublayerValues>(
     expertChunks,
     dispatcher,
     experts: below(parameters, 'experts'),
-    form: config,
+    form: { ...config, shards: dispatcher.numShards },
     source,
     ahead: ahead?.chunked,
   }) as Operator<SublayerValues>[];
   const sublayer = config.dual
     ? twoWays(gateOfTap, gateOfCurrent(parameters, config, context), experts)
-    : oneWay(gateOfTap, experts, config.shared && sharedExpert(parameters, config, config.shared));
+    : oneWay(
+        slices ? gateOfSlice(gateOfTap, slices) : gateOfTap,
+        slices ? operatorsOfSlice(experts, slices) : experts,
+        config.shared && sharedExpert(parameters, config, config.shared, context.tensor),
+      );
   // All that these operators read and write is in Values as well, which may have more.
   return sublayer as unknown as MoeSublayer<Values>;
 }
@@ -223,6 +236,7 @@ function sharedExpert(
   parameters: ParameterRecord,
   { activation, ffnBias, clampedGlu }: ResolvedExperts,
   { hidden, mix }: NonNullable<ResolvedExperts['shared']>,
+  tensor: TensorGroup | undefined,
 ): Computation<SublayerValues> {
   return computation({
     kind: 'sharedExpert',
@@ -230,7 +244,7 @@ function sharedExpert(
     outputs: ['shared'],
     run: ({ u }) => ({
       shared: {
-        output: feedForward(u, below(parameters, 'shared'), activation, { bias: ffnBias, clampedGlu }),
+        output: feedForward(u, below(parameters, 'shared'), activation, { bias: ffnBias, clampedGlu, tensor }),
         coefficients: mixCoefficients(u, below(parameters, 'mix'), mix),
       },
     }),

@@ -17,6 +17,8 @@ export interface ParameterSpec {
   readonly buffer?: true;
   /** Where this is only a part of a parameter: its entries along the first axis begin at `first` of all `of`. */
   readonly part?: { readonly first: number; readonly of: number };
+  /** Where this is one of `size` equal parts along `axis` as well: which one. */
+  readonly slice?: { readonly axis: number; readonly rank: number; readonly size: number };
 }
 
 /** Specs by the names of the parameters. */
@@ -50,11 +52,12 @@ export function expectParametersFit(specs: ParameterSpecs, config: object): void
  */
 export function checkParameters(parameters: ParameterRecord, specs: ParameterSpecs): void {
   const problems: string[] = [];
-  for (const [name, { shape, part }] of Object.entries(specs)) {
+  for (const [name, { shape, part, slice }] of Object.entries(specs)) {
     const got = parameters[name];
     if (!got) problems.push(`'${name}' is missing`);
     else if (got.shape.join() !== shape.join()) {
-      const which = part ? `, entries ${part.first} to ${part.first + shape[0]! - 1} of ${part.of}` : '';
+      const entries = part ? `, entries ${part.first} to ${part.first + shape[0]! - 1} of ${part.of}` : '';
+      const which = slice ? `${entries}, slice ${slice.rank} of ${slice.size} on axis ${slice.axis}` : entries;
       problems.push(`'${name}' has shape (${got.shape.join(', ')}), expected (${shape.join(', ')})${which}`);
     }
   }

@@ -17,7 +17,7 @@ export interface InitializationOptions {
 
 /**
  * A fresh tensor for each parameter. Depends on seed, name and shape alone: other parameters do not change it. A part of
- * a parameter has the numbers that it has in the whole, of which nothing else is made.
+ * a parameter has the numbers that it has in the whole, of which nothing else is made, or what it is a slice of.
  */
 export function initializeParameters(specs: ParameterSpecs, options: InitializationOptions): Record<string, tf.Tensor> {
   return Object.fromEntries(
@@ -26,7 +26,16 @@ export function initializeParameters(specs: ParameterSpecs, options: Initializat
 }
 
 /** A fresh tensor for the parameter `name`. */
-export function initializeParameter(
+export function initializeParameter(name: string, spec: ParameterSpec, options: InitializationOptions): tf.Tensor {
+  const { shape, slice, initial } = spec;
+  if (!slice || initial === 'zeros' || initial === 'ones') return initializeUncut(name, spec, options);
+  const { axis, rank, size } = slice;
+  const whole = shape.map((extent, i) => (i === axis ? extent * size : extent));
+  const begin = shape.map((extent, i) => (i === axis ? extent * rank : 0));
+  return tf.tidy(() => tf.slice(initializeUncut(name, { ...spec, shape: whole }, options), begin, shape));
+}
+
+function initializeUncut(
   name: string,
   { shape, initial, part, range = [0, 1], standardDeviation: own }: ParameterSpec,
   { seed, standardDeviation = defaultDeviation, residualScale = 1 }: InitializationOptions,

@@ -2,34 +2,12 @@ import type { Routing } from '@scmoe/gating';
 import { dispatchPlan, withoutRecording } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import { routingOfRows } from '../moe/routingOfRows.js';
 import { joinRows, takeRows, type PartOfBatch } from './Halves.js';
 
-/**
- * The routing of a half, from that of the whole. What the whole has dropped for want of a slot is nobody's, and exactly what it
- * has kept travels: a half needs no capacity of its own.
- */
+/** The routing of a half, from that of the whole, as `routingOfRows` says. */
 export function routingOfHalf(whole: Routing, half: PartOfBatch): Routing {
-  const { experts, weights, slots, identityWeights, counts, load, mask } = whole;
-  const numExperts = counts.size;
-  const own = withoutRecording(() => {
-    const [ids, places] = [takeRows(experts, half), takeRows(slots, half)];
-    const isKept = tf.logicalOr(tf.greaterEqual(places, integer(0)), tf.greaterEqual(ids, integer(numExperts)));
-    return tf.where<tf.Tensor>(isKept, ids, integer(-1)) as tf.Tensor2D;
-  });
-  const ownWeights = takeRows(weights, half);
-  const plan = withoutRecording(() =>
-    dispatchPlan(own, ownWeights, { numExperts, numZeroExperts: load.size - numExperts }),
-  );
-  return {
-    ...whole,
-    ...plan,
-    experts: own,
-    weights: ownWeights,
-    capacity: 0,
-    numRows: own.size,
-    ...(identityWeights && { identityWeights: takeRows(identityWeights, half) }),
-    ...(mask && { mask: takeRows(mask, half) }),
-  };
+  return routingOfRows(whole, (rows) => takeRows(rows, half));
 }
 
 /** The routing of the whole, from those of its halves, which have no capacity: what losses and statistics read. */
@@ -56,9 +34,4 @@ export function joinRoutings(halves: readonly Routing[], parts: readonly PartOfB
     ...(identityWeights && { identityWeights: join((half) => half.identityWeights!) }),
     ...(first.mask && { mask: join((half) => half.mask!) }),
   };
-}
-
-/** A bare number would make float32 of whole numbers. */
-function integer(value: number): tf.Scalar {
-  return tf.scalar(value, 'int32');
 }

@@ -1,4 +1,4 @@
-import { ArgumentError } from '@scmoe/errors';
+import { ArgumentError, expectThat } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
 import type * as tf from '@tensorflow/tfjs';
 
@@ -86,6 +86,7 @@ export function runStage<
   const pass = { config, mask, continues: past !== undefined, hasSource: context.source !== undefined };
   const axis = split && splitAxisOf(split, x, pass);
   if (axis) {
+    expectThat((context.tensor?.size ?? 1) === 1, 'split', 'none on a tensor-parallel group', split);
     const stage = { axis, jointGate: isJointGate(config.moe!, context), cacheOf, context };
     const operators = (own: Context) => operatorsOf(parameters, config, own);
     return runSplit<Context, Values, Cache>(x, { ...stage, operators }, { plan, observer, recompute, keepCache });

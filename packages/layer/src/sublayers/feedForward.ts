@@ -6,6 +6,7 @@ import { isFrozen, project } from '../adapters/project.js';
 import type { CostContext } from '../cost/CostContext.js';
 import { parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
+import type { TensorGroup } from '../tensorParallel/TensorGroup.js';
 
 export interface FeedForwardOptions {
   /** Default: yes, with `swiglu` no. */
@@ -39,32 +40,52 @@ export function feedForwardSpecs(
   };
 }
 
-/** The MLP: x (..., d) -> (..., d). */
+/**
+ * The MLP: x (..., d) -> (..., d).
+ *
+ * @param tensor the ranks that share its hidden width out, of which the parameters are one's slice: the sum over them comes
+ *   out, on every rank. Default: it is here as a whole.
+ */
 export function feedForward<T extends tf.Tensor>(
   x: T,
   parameters: ParameterRecord,
   activation: ExpertActivation,
-  { bias = activation !== 'swiglu', clampedGlu }: FeedForwardOptions = {},
+  { tensor, ...options }: FeedForwardOptions & { tensor?: TensorGroup } = {},
+): T {
+  if (!tensor || tensor.size === 1) return wholeFeedForward(x, parameters, activation, options);
+  const { bias = activation !== 'swiglu' } = options;
+  const last = activation === 'swiglu' ? 'downBias' : 'b2';
+  // The bias of the output counts once, behind the sum.
+  const { [last]: outputBias, ...slice } = parameters;
+  const sum = tensor.sum(wholeFeedForward(tensor.enter(x), slice, activation, { ...options, outputBias: false }));
+  return bias ? tf.add(sum, outputBias ?? parameter(parameters, last)) : sum;
+}
+
+function wholeFeedForward<T extends tf.Tensor>(
+  x: T,
+  parameters: ParameterRecord,
+  activation: ExpertActivation,
+  { bias = activation !== 'swiglu', outputBias = bias, clampedGlu }: FeedForwardOptions & { outputBias?: boolean } = {},
 ): T {
   const weight = (name: string) => parameter<tf.Tensor2D>(parameters, name);
-  const offset = (name: string) => (bias ? parameter<tf.Tensor1D>(parameters, name) : undefined);
+  const offset = (name: string, has = bias) => (has ? parameter<tf.Tensor1D>(parameters, name) : undefined);
   // Of a frozen weight the activation reads the sum with its adapter, which the fused product has not.
   const activated = (name: string, biasName: string, by: Exclude<ExpertActivation, 'swiglu'>) =>
     isFrozen(weight(name))
       ? activateComposed(project(x, weight(name), offset(biasName)), by)
       : linear(x, weight(name), offset(biasName), { activation: by });
   if (activation !== 'swiglu') {
-    return project(activated('w1', 'b1', activation), weight('w2'), offset('b2')) as T;
+    return project(activated('w1', 'b1', activation), weight('w2'), offset('b2', outputBias)) as T;
   }
   const [gate, up, down] = [weight('gate'), weight('up'), weight('down')];
   if (!bias && !clampedGlu && !isFrozen(gate, up, down)) return swiglu(x, gate, up, down) as T;
   const raised = project(x, up, offset('upBias'));
   if (clampedGlu) {
     const clamped = gluComposed(project(x, gate, offset('gateBias')), raised, clampedGlu);
-    return project(clamped, down, offset('downBias')) as T;
+    return project(clamped, down, offset('downBias', outputBias)) as T;
   }
   const gated = activated('gate', 'gateBias', 'silu');
-  return project(tf.mul(gated, raised), down, offset('downBias')) as T;
+  return project(tf.mul(gated, raised), down, offset('downBias', outputBias)) as T;
 }
 
 /** What an MLP of hidden width f costs. */

@@ -5,6 +5,7 @@ import { project as projectBy } from '../adapters/project.js';
 import type { ResolvedBackbone } from '../config/BackboneConfig.js';
 import { below, parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
+import type { TensorGroup } from '../tensorParallel/TensorGroup.js';
 import { normalize, normSpecs, type NormKind } from './normalize.js';
 import { PackedSequences } from './PackedSequences.js';
 import { rotationOf } from './rotation.js';
@@ -44,19 +45,23 @@ export interface AttentionContext<Cache> {
   past?: Cache | PackedSequences;
   /** (B, S) bool: false for padding, which no token sees. Without a past alone. */
   mask?: tf.Tensor;
+  /** Ranks that share the heads out, of which the parameters are one's slice. Default: all heads are here. */
+  tensor?: TensorGroup;
 }
 
 /**
  * Multi-head self-attention: x (B, S, d) -> output (B, S, d). With the keys and values of `past` tokens the S tokens
  * continue them; `all` holds those of past and present. With packed sequences the T tokens are appended to their caches, and
- * `all` holds those of the T tokens alone.
+ * `all` holds those of the T tokens alone. With a tensor-parallel group, `all` is of this rank's heads, and every rank gets the
+ * whole output.
  */
 export function selfAttention(
   x: tf.Tensor3D,
   parameters: ParameterRecord,
   config: ResolvedBackbone,
-  { past, mask }: AttentionContext<KeyValues> = {},
+  { past, mask, tensor }: AttentionContext<KeyValues> = {},
 ): { output: tf.Tensor3D; all: KeyValues } {
+  if (tensor && tensor.size > 1) return slicedAttention(x, parameters, config, { past, mask, tensor });
   const { numHeads, numKvHeads, headSize, causal, rope, attentionScale: scale, window, qkNorm } = config;
   const project = (name: string, input: tf.Tensor) =>
     projectBy(input, parameter<tf.Tensor2D>(parameters, `w${name}`), parameters[`b${name}`]) as tf.Tensor3D;
@@ -85,6 +90,26 @@ export function selfAttention(
     : { keys, values };
   const heads = attention(queries, all.keys, all.values, { ...of, causal, mask });
   return { output: project('o', gated(heads)), all };
+}
+
+/** The same of a slice of the heads, summed over the ranks that share them out. */
+function slicedAttention(
+  x: tf.Tensor3D,
+  { bo, ...parameters }: ParameterRecord,
+  config: ResolvedBackbone,
+  { tensor, ...context }: AttentionContext<KeyValues> & { tensor: TensorGroup },
+): { output: tf.Tensor3D; all: KeyValues } {
+  const { numHeads, numKvHeads } = config;
+  const own = { ...config, numHeads: numHeads / tensor.size, numKvHeads: numKvHeads / tensor.size };
+  // A norm's weights are those of every head: each rank knows of its own heads what they say to them.
+  const given = Object.entries(parameters).map(([name, value]) => [
+    name,
+    /^norm[QK]\./.test(name) ? tensor.enter(value) : value,
+  ]);
+  const { output, all } = selfAttention(tensor.enter(x), Object.fromEntries(given) as ParameterRecord, own, context);
+  const sum = tensor.sum(output);
+  // The bias of the output counts once.
+  return { output: bo ? tf.add(sum, bo) : sum, all };
 }
 
 /** Turns queries or keys (B, S, heads * D) by the positions of their tokens, which come behind those of the past. */

@@ -5,6 +5,7 @@ import type { Plan } from '@scmoe/scheduler';
 import * as tf from '@tensorflow/tfjs';
 
 import { initializeBlock } from '../stages/block/blockSpecs.js';
+import { joinPending } from '../stages/farSkip/Pending.js';
 import { runBlock } from '../stages/block/runBlock.js';
 import { resolveBlock, type BlockConfig } from '../stages/block/BlockConfig.js';
 import { resolvePair, type PairConfig } from '../stages/pair/PairConfig.js';
@@ -28,6 +29,7 @@ import { runPair } from '../stages/pair/runPair.js';
 import { initializeParameters, type InitializationOptions } from '../parameters/initializeParameters.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { Operator } from '../plan/Operator.js';
+import type { TensorGroup } from '../tensorParallel/TensorGroup.js';
 import type { SplitMode } from '../split/SplitAxis.js';
 
 /** Width of the tokens: a coordinate for each expert. */
@@ -246,7 +248,7 @@ type PlanOf = <Values>(operators: readonly Operator<Values>[]) => Plan;
 /** The same for pairs and blocks on sequences of 5, one a rank, through valueAndGrads and with a plan. */
 export function runLayerCase(
   layer: LayerCase,
-  { from, to, experts }: { from: number; to: number; experts?: ExpertShard },
+  { from, to, experts, tensor }: { from: number; to: number } & ShardOptions,
   options: {
     plan?: PlanOf;
     chunks?: number;
@@ -254,17 +256,19 @@ export function runLayerCase(
     split?: SplitMode;
     observer?: PlanObserver;
     dispatcher?: Dispatcher;
+    tensor?: TensorGroup;
     onRouting?: (routing: Routing) => void;
   } = {},
   communicator?: Communicator,
 ): RankOutcome {
   return outcome(communicator, () => {
-    const shape = [to - from, 5, 8];
-    const x = randomNormal(shape, { seed: 11, offset: from * 40 });
-    const direction = randomNormal(shape, { seed: 13, offset: from * 40 });
+    const width = widthOf(layer);
+    const shape = [to - from, 5, width];
+    const x = randomNormal(shape, { seed: 11, offset: from * 5 * width });
+    const direction = randomNormal(shape, { seed: 13, offset: from * 5 * width });
     const rows = Array.from({ length: to - from }, (_, i) => (from + i === 1 ? [0, 0, 0, 0, 0] : [0, 0, 1, 1, 1]));
     const mask = layer.padded && tf.tensor2d(rows, undefined, 'bool');
-    const initialization = { seed: 3, standardDeviation: 0.4, experts };
+    const initialization = { seed: 3, standardDeviation: 0.4, experts, tensor };
     const { 'router.correctionBias': bias, ...parameters } = parametersOf(layer, initialization);
     const variables = Object.fromEntries(
       Object.entries({ x, ...parameters }).map(([name, tensor]) => [name, tf.variable(tensor)]),
@@ -287,6 +291,10 @@ export function runLayerCase(
   });
 }
 
+function widthOf(layer: LayerCase): number {
+  return ('pair' in layer ? layer.pair : 'block' in layer ? layer.block : layer.longcat).dModel;
+}
+
 function parametersOf(layer: LayerCase, initialization: InitializationOptions & ShardOptions) {
   if ('pair' in layer) return initializePair(layer.pair, initialization);
   if ('block' in layer) return initializeBlock(layer.block, initialization);
@@ -297,10 +305,13 @@ function runLayer(
   layer: LayerCase,
   x: tf.Tensor3D,
   parameters: ParameterRecord,
-  options: { plan?: PlanOf; dispatcher?: Dispatcher; mask?: tf.Tensor },
+  options: { plan?: PlanOf; dispatcher?: Dispatcher; tensor?: TensorGroup; mask?: tf.Tensor },
 ): { y: tf.Tensor; routing?: Routing } {
   if ('pair' in layer) return runPair(x, parameters, resolvePair(layer.pair), options);
-  if ('block' in layer) return runBlock(x, parameters, resolveBlock(layer.block), options);
+  if ('block' in layer) {
+    const { y, pending, routing } = runBlock(x, parameters, resolveBlock(layer.block), { ...options, settle: true });
+    return { y: joinPending(y, pending), routing };
+  }
   return runLongcatBlock(x, parameters, resolveLongcatBlock(layer.longcat), options);
 }
 

@@ -40,6 +40,14 @@ export abstract class AdaptableModel<Config extends object, Resolved extends Res
    */
   adapt(plan: AdapterPlan, initial: InitialValues): void {
     expectThat(this.plan === undefined, 'adapter', 'a model without one (merge it first)', 'one with adapters');
+    const { shards = 1 } = this.experts;
+    const isWhole = this.tensor.size === 1 && shards === 1;
+    expectThat(
+      isWhole,
+      'adapter',
+      'a model that is not in slices',
+      'one of a tensor-parallel group or of expert shards',
+    );
     const { variables } = createVariables(adapterSpecs(this.specs, plan), initial, this.resolved);
     this.freeze(() => true);
     this.plan = plan;

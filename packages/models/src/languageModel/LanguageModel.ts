@@ -32,6 +32,7 @@ import { packedPast } from '../stages/packedPast.js';
 import {
   checkDispatcher,
   checkExpertSource,
+  checkTensor,
   runStages,
   seedOfStep,
   type DispatchOptions,
@@ -177,9 +178,9 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
    */
   generate(
     promptIds: readonly number[],
-    { dispatcher, overlap, ...options }: GenerateOptions & DispatchOptions,
+    { dispatcher, overlap, tensor, ...options }: GenerateOptions & DispatchOptions,
   ): Promise<number[]> {
-    return generate(this.predictor({ dispatcher, overlap }), promptIds, options);
+    return generate(this.predictor({ dispatcher, overlap, tensor }), promptIds, options);
   }
 
   /**
@@ -190,9 +191,10 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
   generationEngine({
     dispatcher,
     overlap,
+    tensor,
     ...options
   }: GenerationEngineOptions & DispatchOptions = {}): GenerationEngine {
-    return new GenerationEngine(this.predictor({ dispatcher, overlap }), options);
+    return new GenerationEngine(this.predictor({ dispatcher, overlap, tensor }), options);
   }
 
   /**
@@ -251,8 +253,9 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     const { sequenceLength, stages } = this.resolved;
     for (const { ids, cache } of parts) checkLength(cache.length + ids.length, sequenceLength);
     checkDispatcher(stages, this.experts, dispatch.dispatcher);
+    checkTensor(this.tensor, dispatch.tensor);
     checkExpertSource(this.expertSource, dispatch);
-    const isLocal = !dispatch.dispatcher && !dispatch.overlap && !this.expertSource;
+    const isLocal = !dispatch.dispatcher && !dispatch.tensor && !dispatch.overlap && !this.expertSource;
     const isStep = parts.every(({ ids, wantsScores, route }) => ids.length === 1 && wantsScores && !route);
     return isLocal && isStep && canCapture()
       ? this.steps.advance(parts)
@@ -330,6 +333,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     checkIds(ids, { start, mask, sequenceLength: this.resolved.sequenceLength });
     const { stages, dropout: rate, routerAhead } = this.resolved;
     checkDispatcher(stages, this.experts, dispatch.dispatcher);
+    checkTensor(this.tensor, dispatch.tensor);
     checkExpertSource(this.expertSource, { training, ...dispatch });
     const seed = training ? seedOfStep(stages, dropoutSeed) : undefined;
 

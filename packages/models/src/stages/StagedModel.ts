@@ -6,6 +6,7 @@ import {
   isExpertParameter,
   type ExpertShard,
   type ParameterSpecs,
+  type TensorShard,
 } from '@scmoe/layer';
 import * as tf from '@tensorflow/tfjs';
 
@@ -28,6 +29,8 @@ import type { ModelStage } from './runStage.js';
 export type ModelOptions = InitialValues & {
   /** Which of the experts this rank holds. Default: all. */
   experts?: ExpertShard;
+  /** Which slice of attentions, MLPs and shared experts this rank holds. Default: the whole. */
+  tensor?: TensorShard;
   /**
    * Computes the routed experts, from a disk for one: the model has no parameters of them then, and is for inference.
    * Default: they are parameters like all others.
@@ -46,8 +49,9 @@ export interface ResolvedModel {
 /**
  * What language and vision models share: their variables, their experts' shard, and the balance of their routers.
  *
- * With `experts`, the ranks of an expert-parallel group hold a share of the experts each, and everything else alike. A
- * share has the numbers that those experts have in the whole model.
+ * With `experts`, the ranks of an expert-parallel group hold a share of the experts each, and everything else alike. With `tensor`,
+ * those of a tensor-parallel group hold a slice each of attentions, MLPs and shared experts; norms, routers, embeddings and head
+ * are whole on every rank. Shares and slices have the numbers that they have in the whole model.
  */
 export abstract class StagedModel<Config extends object, Resolved extends ResolvedModel> {
   /** Parameters by name, all trained by gradient: `block0.attn1.wq`, `normFinal.weight`. */
@@ -59,6 +63,8 @@ export abstract class StagedModel<Config extends object, Resolved extends Resolv
   readonly buffers: Record<string, tf.Variable>;
   /** Which of the experts are here. */
   readonly experts: ExpertShard;
+  /** Which slice of attentions, MLPs and shared experts is here. */
+  readonly tensor: TensorShard;
   /** What computes the routed experts, where they are not among the variables. */
   protected readonly expertSource: ModelExpertSource | undefined;
   /** Variables and buffers. */
@@ -69,14 +75,16 @@ export abstract class StagedModel<Config extends object, Resolved extends Resolv
   protected constructor(
     readonly config: Config,
     protected readonly resolved: Resolved,
-    specsOf: (resolved: Resolved, options: { experts: ExpertShard }) => ParameterSpecs,
-    { experts = allExperts, expertSource, ...initial }: ModelOptions,
+    specsOf: (resolved: Resolved, options: { experts: ExpertShard; tensor: TensorShard }) => ParameterSpecs,
+    { experts = allExperts, tensor = { rank: 0, size: 1 }, expertSource, ...initial }: ModelOptions,
   ) {
-    this.experts = { rank: experts.rank, size: experts.size };
+    const { shards = 1 } = experts;
+    this.experts = { rank: experts.rank, size: experts.size, ...(shards > 1 && { shards }) };
+    this.tensor = { rank: tensor.rank, size: tensor.size };
     this.expertSource = expertSource;
     if (expertSource && experts.size > 1)
       throw new ArgumentError(`experts: expected none shared out beside expertSource, got ${experts.size} ranks`);
-    const specs = specsOf(resolved, { experts });
+    const specs = specsOf(resolved, { experts, tensor });
     this.specs = expertSource ? withoutExperts(specs) : specs;
     expectParametersFit(this.specs, config);
     const { variables, buffers, all } = createVariables(this.specs, initial, resolved);

@@ -10,6 +10,8 @@ import {
   type OverlapController,
   type ParameterRecord,
   type Pending,
+  type TensorGroup,
+  type TensorShard,
 } from '@scmoe/layer';
 import type { Seed } from '@scmoe/tensor';
 import type * as tf from '@tensorflow/tfjs';
@@ -32,6 +34,8 @@ export interface DispatchOptions extends RecomputeOptions {
   dispatcher?: Dispatcher;
   /** Says in which order the operators of each stage run, and in how many chunks tokens travel. Default: sequentially. */
   overlap?: Pick<OverlapController, 'stage'>;
+  /** Ranks that have the same tokens, and a slice each of the model. Default: it is here as a whole. Slices need one. */
+  tensor?: TensorGroup;
 }
 
 export interface RunStagesOptions extends DispatchOptions {
@@ -72,7 +76,16 @@ export function runStages(
   parameters: ParameterRecord,
   options: RunStagesOptions,
 ): StagesResult {
-  const { past, keepCache = false, keepHiddenStates = false, training = false, seed, dispatcher, overlap } = options;
+  const {
+    past,
+    keepCache = false,
+    keepHiddenStates = false,
+    training = false,
+    seed,
+    dispatcher,
+    overlap,
+    tensor,
+  } = options;
   const { recompute, keepExchanges } = options;
   const { stochasticDepth = 0, mask, expertSource, routing } = options;
   let y = x;
@@ -94,6 +107,7 @@ export function runStages(
       past: past?.[index],
       keepCache,
       dispatcher,
+      tensor,
       ...(expertSource && stage.config.moe && expertSource.stage(index, { stages, parameters })),
       ...overlap?.stage(index, { training, continues: past !== undefined, numTokens, jointGate }),
       dropless,
@@ -142,6 +156,20 @@ export function checkDispatcher(
   const { first, count } = expertShard(moe.numExperts, experts);
   throw new ArgumentError(
     `dispatcher: expected one over the ${experts.size} ranks that share the experts out, got none; experts ${first} to ${first + count - 1} of ${moe.numExperts} are here`,
+  );
+}
+
+/**
+ * Checks that slices of a model come together.
+ *
+ * @throws ArgumentError where this rank holds a slice and no group of as many ranks was given, or a group and no slice
+ */
+export function checkTensor(shard: TensorShard, group: TensorGroup | undefined): void {
+  const { rank, size } = group ?? { rank: 0, size: 1 };
+  if (size === shard.size && rank === shard.rank) return;
+  const what = (place: TensorShard) => `rank ${place.rank} of ${place.size}`;
+  throw new ArgumentError(
+    `tensor: expected the group of ${what(shard)}, whose slice of the model is here, got ${group ? what(group) : 'none'}`,
   );
 }
 

@@ -1,17 +1,18 @@
 import { ArgumentError } from '@scmoe/errors';
-import { expertShard, isExpertParameter, type ExpertShard } from '@scmoe/layer';
+import { expertShard, isExpertParameter, tensorAxis, type ExpertShard, type TensorShard } from '@scmoe/layer';
 import * as tf from '@tensorflow/tfjs';
 
 interface Parameters {
   readonly variables: Readonly<Record<string, tf.Variable>>;
   readonly buffers: Readonly<Record<string, tf.Variable>>;
   readonly experts: ExpertShard;
+  readonly tensor: TensorShard;
   readonly numExperts: number;
 }
 
 /**
- * Gives a model the parameters of another one that it has under the same name; of experts those of its shard, where the other one
- * has all of them.
+ * Gives a model the parameters of another one that it has under the same name; of experts those of its shard, and of the rest its
+ * slice, where the other one has all of them.
  *
  * @returns the names of those that were taken, and of those that stay as they were
  * @throws ArgumentError where one is of another shape, before any was taken
@@ -20,12 +21,10 @@ export function takeParameters(to: Parameters, from: Parameters): { taken: strin
   const theirs = { ...from.variables, ...from.buffers };
   const own = { ...to.variables, ...to.buffers };
   const [taken, left] = [true, false].map((isThere) => Object.keys(own).filter((name) => name in theirs === isThere));
-  const isShard = (name: string) =>
-    isExpertParameter(name) && to.experts.size > 1 && from.experts.size === 1 && to.numExperts === from.numExperts;
-  const shard = to.numExperts > 0 ? expertShard(to.numExperts, to.experts) : undefined;
+  const partOf = (name: string): Run[] => partsOf(name, theirs[name]!.shape, { to, from });
   for (const name of taken!) {
-    const others = theirs[name]!.shape.slice(1);
-    const expected = isShard(name) ? [shard!.count, ...others] : theirs[name]!.shape;
+    const expected = [...theirs[name]!.shape];
+    for (const { axis, count } of partOf(name)) expected[axis] = count;
     if (expected.join() !== own[name]!.shape.join())
       throw new ArgumentError(
         `${name}: expected the shape of the model that it is taken from, (${expected.join(', ')}), got (${own[name]!.shape.join(', ')})`,
@@ -33,9 +32,32 @@ export function takeParameters(to: Parameters, from: Parameters): { taken: strin
   }
   tf.tidy(() => {
     for (const name of taken!) {
-      const value = theirs[name]!;
-      own[name]!.assign(isShard(name) ? tf.slice(value, shard!.first, shard!.count) : value);
+      const value: tf.Tensor = theirs[name]!;
+      const begin = value.shape.map((_, i) => partOf(name).find(({ axis }) => axis === i)?.first ?? 0);
+      own[name]!.assign(partOf(name).length > 0 ? tf.slice(value, begin, own[name]!.shape) : value);
     }
   });
   return { taken: taken!, left: left! };
+}
+
+/** Entries along an axis. */
+interface Run {
+  axis: number;
+  first: number;
+  count: number;
+}
+
+/** What a model has of a parameter, along each axis on which that is not all. */
+function partsOf(name: string, shape: readonly number[], { to, from }: { to: Parameters; from: Parameters }): Run[] {
+  if (from.experts.size > 1 || from.tensor.size > 1) return [];
+  const axis = tensorAxis(name);
+  const sliced = ({ rank, size }: TensorShard): Run[] => {
+    if (axis === undefined || size === 1) return [];
+    const count = shape[axis]! / size;
+    return [{ axis, first: rank * count, count }];
+  };
+  if (!isExpertParameter(name)) return sliced(to.tensor);
+  if (to.experts.size === 1 || to.numExperts !== from.numExperts) return [];
+  const { rank, shards = 1 } = to.experts;
+  return [{ axis: 0, ...expertShard(to.numExperts, to.experts) }, ...sliced({ rank: rank % shards, size: shards })];
 }

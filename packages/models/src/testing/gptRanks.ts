@@ -1,4 +1,11 @@
-import { promptOverlap, type Dispatcher, type ExpertShard, type OverlapController } from '@scmoe/layer';
+import {
+  promptOverlap,
+  type Dispatcher,
+  type ExpertShard,
+  type OverlapController,
+  type TensorGroup,
+  type TensorShard,
+} from '@scmoe/layer';
 import { RandomStream, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -84,6 +91,13 @@ export interface GptOutcome extends TrainingOutcome {
   generated: number[];
 }
 
+/** A model in slices, with dropout, over two ranks of the same tokens. */
+export const slicedCase: GptConfig = {
+  ...{ ...small, numLayers: 2, dropout: 0.1, attentionBias: 'qkv', activation: 'swiglu', ffnBias: true },
+  moe: { kind: 'scmoe', numExperts: 4, topK: 2, capacityFactor: 1, sharedHidden: 12, loadBalanceCoefficient: 0.1 },
+};
+export const slicedFactors = { tensorParallel: 2, expertParallel: 2, expertShards: 2 } as const;
+
 /** What one rank tells. */
 export interface GptRankReport {
   /** The name of one of `rankCases`. */
@@ -112,28 +126,34 @@ export async function runGpt(
   batchIndex: number,
   {
     experts,
+    shard,
     dispatcher,
+    tensor,
     overlap,
     teacher,
     recomputing,
   }: {
     experts?: ExpertShard;
+    /** This rank's slice, of the ranks of `tensor`. */
+    shard?: TensorShard;
     dispatcher?: Dispatcher;
+    tensor?: TensorGroup;
     overlap?: OverlapController;
     teacher?: GptConfig;
     recomputing?: RecomputeOptions;
   } = {},
 ): Promise<GptOutcome> {
-  const options = { seed: 4, experts };
+  const options = { seed: 4, experts, tensor: shard };
   const model = isLongcatFlash(config) ? new LongcatFlash(config, options) : new Gpt(config, options);
   const batch = microBatch(batchIndex);
   const taught = teacher && new Gpt({ ...teacher, connectivity: 'regular' }, { seed: 9 });
   const distill = taught && { teacher: taught };
-  const loss = () => (model as Gpt).loss(batch, { dispatcher, overlap, distill, ...recomputing }).loss;
+  const pass = { dispatcher, tensor, overlap, distill, ...recomputing, training: true, dropoutSeed: 5 };
+  const loss = () => (model as Gpt).loss(batch, pass).loss;
   const { value, grads } = valueAndGrads(loss, model.variables);
   taught?.dispose();
   const generated = await model.generate([1 + batchIndex, 2, 3], {
-    ...{ maxNewTokens: 6, temperature: 0, dispatcher },
+    ...{ maxNewTokens: 6, temperature: 0, dispatcher, tensor },
     ...(dispatcher && { overlap: promptOverlap() }),
   });
   const outcome = {

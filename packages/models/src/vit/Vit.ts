@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import { addRouterLosses, loadBalanceOfLayers, type LossResult } from '../stages/modelLosses.js';
 import {
   checkDispatcher,
+  checkTensor,
   checkExpertSource,
   runStages,
   seedOfStep,
@@ -177,6 +178,7 @@ export class Vit extends StagedModel<VitConfig, ResolvedVit> {
   ): { logits: tf.Tensor2D; routings: Routing[]; hiddenStates?: tf.Tensor3D[]; lastInput?: tf.Tensor3D } {
     this.checkPixels(pixels);
     checkDispatcher(this.resolved.stages, this.experts, dispatch.dispatcher);
+    checkTensor(this.tensor, dispatch.tensor);
     checkExpertSource(this.expertSource, { training, ...dispatch });
     const { stages, dropout: rate, pooling, dModel, stochasticDepth } = this.resolved;
     const seed = training ? seedOfStep(stages, dropoutSeed, { stochasticDepth }) : undefined;

@@ -115,7 +115,11 @@ async function wordsOfChief(
 }
 
 /** Whether these ranks have saved a part each of the checkpoint that was found, or of the same step. */
-async function partsAt(path: string, isExact: boolean, { world, experts }: RankGroups): Promise<Pick<Words, 'parts'>> {
+async function partsAt(
+  path: string,
+  isExact: boolean,
+  { world, tensor, experts, expertShards }: RankGroups,
+): Promise<Pick<Words, 'parts'>> {
   const run = runFolderOf(path);
   const isPart = partRankOf(dirname(path)) !== undefined;
   const part = isPart ? path : join(partFolder(run.checkpointsFolder, 0), basename(path));
@@ -124,7 +128,8 @@ async function partsAt(path: string, isExact: boolean, { world, experts }: RankG
   const index = await readIndex(part).catch(() => undefined);
   if (index === undefined && !isPart) return {};
   const { size, expertParallel } = index?.part ?? { size: world.size, expertParallel: experts.size };
-  if (size !== world.size || expertParallel !== experts.size) return {};
+  const isSliced = tensor !== undefined || expertShards > 1;
+  if (size !== world.size || expertParallel !== experts.size || isSliced) return {};
   return { parts: { run: basename(run.path), ...(isExact && { step: stepOf(path)! }) } };
 }
 

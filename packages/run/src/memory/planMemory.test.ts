@@ -105,7 +105,7 @@ describe('predicted memory of training', () => {
     const { off } = await totals(partsOf());
     expect((await totals({ ...partsOf(), microBatches: 2 })).off).toBeGreaterThan(off);
     const world = await init({ engine: 'self' });
-    const groups = { world, experts: world, replicas: world };
+    const groups = { world, data: world, experts: world, replicas: world, expertShards: 1 };
     expect((await totals({ ...partsOf(), groups })).off).toBeGreaterThan(off);
     await world.close();
   });

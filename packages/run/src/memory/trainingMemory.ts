@@ -152,9 +152,9 @@ function firstOf(tensor: tf.Tensor): tf.Tensor {
   return tf.slice(tensor, 0, [1, ...tensor.shape.slice(1)]);
 }
 
-function dryGroups({ world, experts, replicas }: RankGroups): RankGroups {
+function dryGroups({ world, data, experts, replicas, expertShards }: RankGroups): RankGroups {
   const dry = ({ rank, size }: Communicator) => dryCommunicator({ rank, size });
-  return { world: dry(world), experts: dry(experts), replicas: dry(replicas) };
+  return { world: dry(world), data: dry(data), experts: dry(experts), replicas: dry(replicas), expertShards };
 }
 
 function bytesOf(tensors: Record<string, tf.Tensor>, counts: (name: string) => boolean = () => true): number {

@@ -1,3 +1,5 @@
+import { tensorSchedules, type TensorSchedule } from '@scmoe/layer';
+
 import { wholeNumber, realNumber } from './parsers.js';
 import { type OptionGroup, optionsOf } from './OptionGroup.js';
 import { overlapRows } from './overlapOptions.js';
@@ -6,6 +8,12 @@ import { overlapRows } from './overlapOptions.js';
 export interface RankOptions {
   /** Ranks that share the experts of a model; by default all. */
   expertParallel?: number;
+  /** Neighbours that have the same tokens, and a slice each of attentions and MLPs. */
+  tensorParallel: number;
+  /** Neighbours that hold a slice each of the same experts. */
+  expertShards: number;
+  /** How the tokens of a tensor-parallel group come to their experts. */
+  tensorSchedule: TensorSchedule;
   /** Seconds that ranks wait for each other. */
   rankTimeout: number;
 }
@@ -19,6 +27,21 @@ export function rankOptions(): OptionGroup {
         '--expert-parallel <n>',
         'ranks that share the experts of a model (default: all)',
         (o) => o.argParser(wholeNumber(1)),
+      ],
+      [
+        '--tensor-parallel <n>',
+        'neighbouring ranks with the same tokens, of which each has a slice of attentions, MLPs and shared experts',
+        (o) => o.argParser(wholeNumber(1)).default(1),
+      ],
+      [
+        '--expert-shards <n>',
+        'neighbouring ranks that hold a slice each of the same experts: for fewer experts than ranks',
+        (o) => o.argParser(wholeNumber(1)).default(1),
+      ],
+      [
+        '--tensor-schedule <how>',
+        'of the tokens that a tensor-parallel group has in common, what each rank sends to the experts: its share, and what comes back is gathered (s1); or all, where the experts are in as many slices (base)',
+        (o) => o.choices(tensorSchedules).default('s1'),
       ],
       [
         '--rank-timeout <s>',

@@ -43,14 +43,18 @@ export async function openOverlap(
       throw new UserError(`${flag}: expected 1 with --kind dgmoe, got ${number}.`, { exitCode: 2 });
   }
   expectSplit({ split, overlap }, settings);
+  const isSliced = groups?.tensor !== undefined;
+  if (isSliced && split !== 'off' && split !== 'auto')
+    throw new UserError(`--split: expected off or auto with --tensor-parallel above 1, got ${split}.`, { exitCode: 2 });
   const travels = groups !== undefined && numExperts > 0;
   // Unequal shares can't be cut into parts of as many experts on each rank.
-  const isEven = travels && numExperts % groups.experts.size === 0;
-  const expertsPerRank = isEven ? numExperts / groups.experts.size : 1;
+  const numShares = travels ? groups.experts.size / groups.expertShards : 1;
+  const isEven = travels && numExperts % numShares === 0;
+  const expertsPerRank = isEven ? numExperts / numShares : 1;
   if (travels && expertChunks !== 'auto' && expertsPerRank % expertChunks !== 0) {
     const expected = isEven
       ? `a divisor of the ${expertsPerRank} experts of a rank`
-      : `1 where ranks have unequal shares of the experts (${numExperts} over ${groups.experts.size} ranks)`;
+      : `1 where ranks have unequal shares of the experts (${numExperts} over ${numShares} ranks)`;
     throw new UserError(`--expert-chunks: expected ${expected}, got ${expertChunks}.`, { exitCode: 2 });
   }
   if (!travels && trace === undefined) return undefined;
@@ -62,7 +66,7 @@ export async function openOverlap(
     mode: travels ? overlap : 'off',
     chunks,
     expertChunks: overlap === 'auto' || expertChunks !== 'auto' ? expertChunks : 1,
-    split,
+    split: isSliced ? 'off' : split,
     expertsPerRank,
     costs,
     machine: describeMachine([
@@ -72,7 +76,7 @@ export async function openOverlap(
       groups?.world.engine ?? 'self',
     ]),
     shape: JSON.stringify({ ...settings, seed: 0, steps: 0, minutes: 0, elapsedSeconds: 0, lr: 0, minLr: 0, data: '' }),
-    ...(groups && { world: groups.world, experts: groups.experts }),
+    ...(groups && { world: groups.world, experts: groups.peers ?? groups.experts }),
     ...(traceFile && { onStep: (events) => traceFile.add(events) }),
   });
   return {

@@ -1,4 +1,4 @@
-import { findPlace, init, type Communicator } from '@scmoe/comm';
+import { findPlace, init, type Communicator, type RankOfGroup } from '@scmoe/comm';
 import { ScmoeError, UserError } from '@scmoe/errors';
 import { closeRankGroups, createRankGroups, type RankGroups } from '@scmoe/trainer';
 
@@ -9,6 +9,8 @@ import type { RankOptions } from '../options/rankOptions.js';
 export interface Ranks {
   rank: number;
   size: number;
+  /** Its place among those with data of their own: the ranks of a tensor-parallel group have the same. */
+  data: RankOfGroup;
   /** The groups of ranks; undefined where this process trains alone. */
   groups: RankGroups | undefined;
   /** What the run says to people is said by rank 0. */
@@ -24,36 +26,61 @@ export interface Ranks {
  *
  * @throws UserError for ranks that do not come, and for groups that they can't form
  */
-export async function joinRanks({ expertParallel, rankTimeout }: RankOptions, terminal: Terminal): Promise<Ranks> {
+export async function joinRanks(
+  {
+    expertParallel,
+    tensorParallel = 1,
+    expertShards = 1,
+    tensorSchedule = 's1',
+    rankTimeout,
+  }: Partial<RankOptions> & Pick<RankOptions, 'rankTimeout'>,
+  terminal: Terminal,
+): Promise<Ranks> {
+  const isBase = tensorSchedule === 'base' && tensorParallel > 1;
+  if (isBase && expertShards !== tensorParallel) {
+    throw new UserError(
+      `--expert-shards: expected ${tensorParallel}, as many as --tensor-parallel, with --tensor-schedule base, got ${expertShards}.`,
+      { exitCode: 2 },
+    );
+  }
   const { world, note } = await joinWorld(rankTimeout * 1000).catch((error: unknown) => {
     throw asUserError(error);
   });
   const { rank, size } = world;
   if (size === 1) {
-    if (expertParallel !== undefined && expertParallel !== 1) {
-      throw new UserError(`--expert-parallel: expected 1, for there is one rank, got ${expertParallel}.`, {
-        exitCode: 2,
-      });
+    const factors = {
+      '--expert-parallel': expertParallel,
+      '--tensor-parallel': tensorParallel,
+      '--expert-shards': expertShards,
+    };
+    for (const [flag, ranks = 1] of Object.entries(factors)) {
+      if (ranks === 1) continue;
+      throw new UserError(`${flag}: expected 1, for there is one rank, got ${ranks}.`, { exitCode: 2 });
     }
-    return { rank, size, groups: undefined, terminal, line: note, close: () => world.close() };
+    return { rank, size, data: { rank, size }, groups: undefined, terminal, line: note, close: () => world.close() };
   }
   if (expertParallel !== undefined && size % expertParallel !== 0) {
     throw new UserError(`--expert-parallel: expected a divisor of the ${size} ranks, got ${expertParallel}.`, {
       exitCode: 2,
     });
   }
-  const groups = await createRankGroups(world, { expertParallel }).catch((error: unknown) => {
-    throw asUserError(error);
-  });
+  const groups = await createRankGroups(world, { expertParallel, tensorParallel, expertShards, peers: isBase }).catch(
+    (error: unknown) => {
+      throw asUserError(error);
+    },
+  );
   const shared = groups.experts.size;
   return {
     rank,
     size,
+    data: { rank: groups.data.rank, size: groups.data.size },
     groups,
     terminal: rank === 0 ? terminal : silent(terminal),
     line:
       `ranks: ${size} over ${world.engine}, experts shared by ${shared === size ? 'all' : `groups of ${shared}`}` +
       (shared === size ? '' : `, ${size / shared} replicas`) +
+      (expertShards > 1 ? `, in slices of ${expertShards}` : '') +
+      (tensorParallel > 1 ? `, tensor-parallel groups of ${tensorParallel} (${tensorSchedule})` : '') +
       (note === undefined ? '' : `\n${note}`),
     close: () => closeRankGroups(groups),
   };

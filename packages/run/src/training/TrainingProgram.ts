@@ -1,5 +1,5 @@
 import type { Communicator } from '@scmoe/comm';
-import type { ExpertShard, StageReport } from '@scmoe/layer';
+import type { ExpertShard, StageReport, TensorShard } from '@scmoe/layer';
 import type { ModelExpertSource } from '@scmoe/models';
 import type { Batch, EvaluationResult, JsonObject, RunFolder, Trainable } from '@scmoe/trainer';
 import type * as tf from '@tensorflow/tfjs';
@@ -35,6 +35,8 @@ export interface ModelOptions {
   maxValues?: number;
   /** This rank's place among those that share the experts; all of them are here where there is none. */
   experts?: ExpertShard;
+  /** This rank's place among those that have a slice each of attentions and MLPs; they are whole where there is none. */
+  tensor?: TensorShard;
   /** Computes the experts, which are no parameters of the model then. */
   expertSource?: ModelExpertSource;
 }

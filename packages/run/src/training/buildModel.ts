@@ -12,11 +12,16 @@ export function buildModel<Types extends ProgramTypes>(
   program: TrainingProgram<Types>,
   settings: Types['settings'],
   described: JsonObject,
-  { experts, ...start }: ModelOptions,
+  { experts, tensor, ...start }: ModelOptions,
 ): Types['model'] {
   try {
-    const shard = experts && { rank: experts.rank, size: experts.size };
-    return program.createModel(settings, described, { ...start, ...(shard && { experts: shard }) });
+    const shard = experts && { rank: experts.rank, size: experts.size, shards: experts.shards };
+    const slice = tensor && { rank: tensor.rank, size: tensor.size };
+    return program.createModel(settings, described, {
+      ...start,
+      ...(shard && { experts: shard }),
+      ...(slice && { tensor: slice }),
+    });
   } catch (error) {
     throw new UserError(`The model can't be built: ${(error as Error).message}`, { exitCode: 2, cause: error });
   }

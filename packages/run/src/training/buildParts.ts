@@ -1,4 +1,5 @@
-import { ExpertParallelDispatcher, expertShares } from '@scmoe/layer';
+import { UserError } from '@scmoe/errors';
+import { dispatchOver, expertShares } from '@scmoe/layer';
 import {
   AveragedOptimizer,
   type Batch,
@@ -55,14 +56,27 @@ export interface Parts {
 export async function buildParts(start: Start, data: RunData): Promise<Parts> {
   const { program, options, ranks, checkpoint, settings } = start;
   const { groups, terminal } = ranks;
+  const isSliced = groups !== undefined && (groups.tensor !== undefined || groups.expertShards > 1);
+  if (isSliced && settings.optimizer === 'muon')
+    throw new UserError(
+      '--optimizer: expected adamw with --tensor-parallel or --expert-shards, got muon, which needs whole matrices.',
+      { exitCode: 2 },
+    );
+  if (isSliced && options.memoryLimit !== undefined)
+    throw new UserError(
+      '--memory-limit: expected none with --tensor-parallel or --expert-shards, whose memory is not predicted.',
+      { exitCode: 2 },
+    );
   const model = buildModel(program, settings, data.description, {
     seed: settings.seed,
-    experts: groups?.experts,
+    experts: groups && { rank: groups.experts.rank, size: groups.experts.size, shards: groups.expertShards },
+    tensor: groups?.tensor,
     ...(checkpoint && { maxValues: numValues(checkpoint) }),
   });
   const { numExperts } = model;
-  const dispatcher =
-    groups && numExperts > 0 ? new ExpertParallelDispatcher({ communicator: groups.experts, numExperts }) : undefined;
+  const { dispatcher, tensor } = groups
+    ? dispatchOver(groups, { numExperts, schedule: options.tensorSchedule })
+    : { dispatcher: undefined, tensor: undefined };
   const overlap = await openOverlap(options, { name: program.name, settings, groups, numExperts });
   const balancer = createBalancer(model, settings);
   const monitor = new RouterMonitor(model.routerNames);
@@ -79,18 +93,18 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
   const unitsPerStep = settings.batchSize * settings.accumulate * program.samples.unitsEach(settings);
   const { line, flopsPerUnit, leastBytesPerUnit } = program.describe(model, settings);
   expectTrainingFits(model, settings, { unit, unitsEach: program.samples.unitsEach(settings), leastBytesPerUnit });
-  if (groups && numExperts > 0) say(terminal, ...sharesLine(numExperts, groups.experts.size));
+  if (groups && numExperts > 0) say(terminal, ...sharesLine(numExperts, groups.experts.size / groups.expertShards));
   say(terminal, ...modelLines(model, line, { unit, unitsPerStep, flopsPerUnit }));
-  const drawBatch = program.drawBatch(data, settings, { rank: ranks.rank, size: ranks.size });
+  const drawBatch = program.drawBatch(data, settings, ranks.data);
   const memory = await planMemory(
     options,
     {
-      trained: (given) => trainable(own, { ...(dispatcher && { dispatcher }), ...given }),
+      trained: (given) => trainable(own, { ...(dispatcher && { dispatcher }), ...(tensor && { tensor }), ...given }),
       buffers: model.buffers,
       optimizer,
       freshOptimizer: () => createOptimizer(settings),
-      drawBatch: () => drawBatch(ranks.rank),
-      microBatches: settings.accumulate / ranks.size,
+      drawBatch: () => drawBatch(ranks.data.rank),
+      microBatches: settings.accumulate / ranks.data.size,
       numExperts,
       groups,
       savesWhole: settings.checkpoints !== 'local',
@@ -99,6 +113,7 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
   );
   const trained = trainable(own, {
     dispatcher,
+    tensor,
     overlap: overlap?.controller,
     ...memory.recompute,
     balancer,
@@ -109,7 +124,7 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
   const { execution, lines } = chooseExecution(start, trained, optimizer);
   say(terminal, ...lines);
   const evaluated = { ...trained, loss: execution.evaluation };
-  const evaluate = () => program.evaluate(evaluated, data, settings, groups?.world);
+  const evaluate = () => program.evaluate(evaluated, data, settings, groups?.data);
 
   return {
     data,

@@ -44,7 +44,7 @@ export async function openStart(
   options: TrainCommandOptions,
   ranks: Ranks,
 ): Promise<Start> {
-  const { terminal, rank, size } = ranks;
+  const { terminal, rank, data } = ranks;
   const restarts = openRestarts(options.runDir);
   const { checkpoint, isRestart } = await openCheckpoint(options, restarts, ranks);
   if (!isRestart && rank === 0) await restarts.remember(undefined);
@@ -75,8 +75,8 @@ export async function openStart(
         : [`${step} of ${steps} steps`, '--steps <n>'];
     throw new UserError(`This run is complete: ${done}. ${longer} makes it longer.`);
   }
-  const { accumulate = size } = settings;
-  checkAccumulate(accumulate, size);
+  const { accumulate = data.size } = settings;
+  checkAccumulate(accumulate, data.size);
 
   const backend = { asked: options.backend, isGiven: given('backend'), trainedOn: checkpoint?.index.backend };
   const { lines, compile } = await startResumed(backend, { ...options, precision: settings.precision });

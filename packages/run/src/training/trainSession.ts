@@ -1,5 +1,5 @@
 import { UserError } from '@scmoe/errors';
-import { isExpertParameter } from '@scmoe/layer';
+import { isExpertParameter, tensorAxis } from '@scmoe/layer';
 import {
   DivergedError,
   divergenceCure,
@@ -67,10 +67,10 @@ export async function trainSession(
   const memory = new MemoryWatch(parts.memory);
   const onStep = async (record: StepRecord) => {
     session.checkpoints.check();
-    const routers = await parts.monitor.take(groups?.world);
+    const routers = await parts.monitor.take(groups?.data);
     // What a pass over bad numbers has counted moves nothing.
     if (record.skipped) parts.balancer.reset();
-    else await parts.balancer.update(groups?.world);
+    else await parts.balancer.update(groups?.data);
     await parts.overlap?.controller.stepDone();
     const tooMuch = memory.stepDone();
     if (tooMuch !== undefined) session.alarm(tooMuch);
@@ -125,6 +125,7 @@ export async function trainSession(
       lossesOver: settings.lossesOver,
       groups,
       isSharded: isExpertParameter,
+      slicedAxis: tensorAxis,
       clip: settings.clip,
       seed: settings.seed,
       signal: session.stop.signal,

@@ -1,4 +1,4 @@
-import { isExpertParameter } from '@scmoe/layer';
+import { isExpertParameter, tensorAxis } from '@scmoe/layer';
 import {
   type Checkpoint,
   type CheckpointContent,
@@ -20,14 +20,18 @@ export interface TrainingState {
   groups: RankGroups | undefined;
 }
 
-/** Takes over what a checkpoint holds of the parameters and the optimizer, of the experts this rank's alone. */
+/** Takes over what a checkpoint holds of the parameters and the optimizer, of experts and slices this rank's alone. */
 export function restoreState(
   { model, optimizer, groups }: TrainingState,
   checkpoint: Pick<Checkpoint, 'index' | 'parameters' | 'optimizerState'>,
 ): void {
   // A part holds this rank's experts alone.
-  const { rank, size } = (checkpoint.index.part === undefined && groups?.experts) || { rank: 0, size: 1 };
-  const own = { rank, size, isSharded: isExpertParameter };
+  const isWhole = checkpoint.index.part === undefined;
+  const { rank, size } = (isWhole && groups?.experts) || { rank: 0, size: 1 };
+  const own = {
+    ...{ rank, size, isSharded: isExpertParameter },
+    ...(isWhole && groups && { shards: groups.expertShards, tensor: groups.tensor, slicedAxis: tensorAxis }),
+  };
   restoreVariables({ ...model.variables, ...model.buffers }, shardStored(checkpoint.parameters, own));
   const optimizerState = shardStored(checkpoint.optimizerState, own);
   restoreOptimizer(optimizer, model.variables, { index: checkpoint.index, optimizerState });
@@ -56,7 +60,10 @@ export async function wholeState({
   const own = optimizer.state();
   const whole = async (tensors: Record<string, tf.Tensor>) =>
     groups
-      ? gatherSharded(tensors, { group: groups.experts, isSharded: isExpertParameter })
+      ? gatherSharded(tensors, {
+          ...{ group: groups.experts, shards: groups.expertShards, tensor: groups.tensor },
+          ...{ isSharded: isExpertParameter, slicedAxis: tensorAxis },
+        })
       : Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tensor.clone()]));
   const state = {
     parameters: await whole({ ...model.variables, ...model.buffers }),

@@ -9,6 +9,7 @@ import { mlpCost, selfAttentionCost } from '../operatorCosts/sublayerCosts.js';
 import { tokenCosts } from '../operatorCosts/TokenCosts.js';
 import { allToAllMs, checkCluster, type Cluster } from './Cluster.js';
 import type { Direction, Machine } from './Machine.js';
+import { checkSlices, slicedCosts, type ExchangeKind, type TensorSlices } from './tensorSchedules.js';
 import { checkModelShape, type ModelShape } from './ModelShape.js';
 
 /**
@@ -17,12 +18,14 @@ import { checkModelShape, type ModelShape } from './ModelShape.js';
  * Operations and bytes are those of `@scmoe/layer` by the same formulas, with every operator in one kernel. Optimizer and
  * averaging of gradients are left out.
  *
- * @throws ArgumentError for a model or cluster that makes no sense
+ * @param slices of attentions, MLPs and experts over tensor-parallel groups; by default everything but the experts is whole
+ * @throws ArgumentError for a model, cluster or slices that make no sense
  */
-export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: number): Machine {
+export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: number, slices?: TensorSlices): Machine {
   checkModelShape(model);
   checkCluster(cluster);
   expectPositiveInteger('ranks', ranks);
+  if (slices) checkSlices(slices, ranks);
   const { imbalance = 1, operatorMs = 0.02, interference = 0 } = cluster;
   const { bytesPerElement = 2, capacityFactor = 1, tokensPerRank, dModel } = model;
 
@@ -34,15 +37,23 @@ export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: numbe
     chunkOverhead: { computeMs: operatorMs, communicationMs: allToAllMs(0, ranks, cluster) },
     costs: (stage: StageKind, topK: number, direction: Direction): OperatorCosts => {
       const rows = tokensPerRank * topK * capacityFactor * imbalance;
-      const exchangeMs = allToAllMs(rows * dModel * bytesPerElement, ranks, cluster);
+      const bytes = {
+        tokens: tokensPerRank * dModel * bytesPerElement,
+        rows: rows * dModel * bytesPerElement,
+        weights: tokensPerRank * topK * bytesPerElement,
+      };
+      const sliced = slices && slicedCosts(bytes, slices, { ranks, cluster, direction });
+      const wholeMs = allToAllMs(bytes.rows, ranks, cluster);
       const graph = stageGraph(stage);
       const kernels = operatorKernels(model, { graph, topK, ranks, rows });
       return Object.fromEntries(
         graph.operators.map(({ name, kind }) => {
-          if (graph.isExchange(name)) return [name, exchangeMs];
-          const flops = sumOf(kernels[kind], `${direction}Flops`);
-          const bytes = sumOf(kernels[kind], `${direction}Bytes`);
-          return [name, operatorMs + Math.max(flops / (cluster.teraflops * 1e9), bytes / (cluster.memoryGBs * 1e6))];
+          if (graph.isExchange(name)) return [name, sliced?.exchangeMs[kind as ExchangeKind] ?? wholeMs];
+          const share = sliced?.share[kind] ?? 1;
+          const flops = share * sumOf(kernels[kind], `${direction}Flops`);
+          const moved = share * sumOf(kernels[kind], `${direction}Bytes`);
+          const computeMs = Math.max(flops / (cluster.teraflops * 1e9), moved / (cluster.memoryGBs * 1e6));
+          return [name, operatorMs + computeMs + (sliced?.waitMs[kind] ?? 0)];
         }),
       );
     },

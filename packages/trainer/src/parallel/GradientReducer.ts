@@ -1,12 +1,10 @@
 import type { Communicator, Work } from '@scmoe/comm';
 import * as tf from '@tensorflow/tfjs';
 
-import type { RankGroups } from './RankGroups.js';
+import type { ParameterPlacement, RankGroups } from './RankGroups.js';
 
 /** Options of `GradientReducer`. */
-export interface GradientReducerOptions {
-  /** Whether a parameter is sharded over the expert group, so that each rank holds a part of its own. */
-  isSharded: (name: string) => boolean;
+export interface GradientReducerOptions extends ParameterPlacement {
   /** Gradients travel together until they are so large; the last one counts whole. */
   bucketBytes?: number;
 }
@@ -32,34 +30,43 @@ const defaultBucketBytes = 4 * 2 ** 20;
  * full buckets travel at once, `finish` waits for the last. Buckets are made in the order of `add`, which is the same on
  * every rank because every rank runs the same operations.
  *
- * A replicated parameter's gradient becomes the mean over all ranks. An expert's gradient already holds what the tokens of
- * its whole group had to say; it becomes the sum over its replicas, divided by the number of ranks, which is the same mean.
+ * A replicated parameter's gradient becomes the mean over all ranks, a slice's that over the ranks that hold the same slice. An expert's gradient already holds what the tokens of
+ * its whole group had to say; it becomes the sum over its replicas, divided by the number of ranks with tokens of
+ * their own, which is the same mean.
  */
 export class GradientReducer {
   private readonly groups: RankGroups;
   private readonly isSharded: (name: string) => boolean;
+  private readonly slicedAxis: (name: string) => number | undefined;
   private readonly bucketBytes: number;
   private readonly replicated: Bucket;
+  private readonly sliced: Bucket;
   private readonly sharded: Bucket;
   private sent: Sent[] = [];
   private done: Record<string, tf.Tensor> = {};
 
-  constructor(groups: RankGroups, { isSharded, bucketBytes = defaultBucketBytes }: GradientReducerOptions) {
+  constructor(
+    groups: RankGroups,
+    { isSharded, slicedAxis = () => undefined, bucketBytes = defaultBucketBytes }: GradientReducerOptions,
+  ) {
     this.groups = groups;
     this.isSharded = isSharded;
+    this.slicedAxis = slicedAxis;
     this.bucketBytes = bucketBytes;
     this.replicated = { group: groups.world, op: 'mean', names: [], parts: [], bytes: 0 };
+    this.sliced = { group: groups.data, op: 'mean', names: [], parts: [], bytes: 0 };
     this.sharded = { group: groups.replicas, op: 'sum', names: [], parts: [], bytes: 0 };
   }
 
   /** Takes a rank's own gradient, the mean over its tokens; the caller goes on owning the tensor. */
   add(name: string, gradient: tf.Tensor): void {
-    const { world, replicas } = this.groups;
+    const { tensor, data, replicas } = this.groups;
     if (!this.isSharded(name)) {
-      this.put(this.replicated, name, gradient.clone());
+      const isSlice = tensor !== undefined && this.slicedAxis(name) !== undefined;
+      this.put(isSlice ? this.sliced : this.replicated, name, gradient.clone());
       return;
     }
-    const share = tf.mul(gradient, 1 / world.size);
+    const share = tf.mul(gradient, 1 / data.size);
     if (replicas.size === 1) this.done[name] = share;
     else this.put(this.sharded, name, share);
   }
@@ -72,6 +79,7 @@ export class GradientReducer {
    */
   async finish(): Promise<Record<string, tf.Tensor>> {
     this.send(this.replicated);
+    this.send(this.sliced);
     this.send(this.sharded);
     const { done } = this;
     for (const { names, shapes, work } of this.sent) {

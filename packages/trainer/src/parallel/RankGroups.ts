@@ -1,43 +1,41 @@
-import type { Communicator } from '@scmoe/comm';
-import { UserError } from '@scmoe/errors';
+import { ArgumentError, UserError } from '@scmoe/errors';
+import { closeRanks, splitRanks, type Communicator, type FactoredRanks, type RankFactors } from '@scmoe/comm';
 
 /**
- * The ranks of a run and the groups they form. Rank r belongs to expert group floor(r / E) and to replica group r mod E,
- * where E ranks share the experts of a model between them: E = number of ranks is expert parallelism alone, E = 1 data
- * parallelism alone.
+ * The ranks of a run and the groups they form. Rank r belongs to expert group floor(r / P) and to replica group r mod P, where P
+ * ranks share the experts of a model between them: P = number of ranks is expert parallelism alone, P = 1 data parallelism alone.
+ * With tensor parallelism T neighbours have the same tokens, and a slice each of what is no expert; `data` are those that hold the
+ * same slice. Gradients of what every rank holds are averaged over `world`, of slices over `data`, of experts over `replicas`.
  */
-export interface RankGroups {
-  /** All ranks: gradients of what every rank holds are averaged here. */
-  world: Communicator;
-  /** Ranks that together hold all experts; tokens travel here. A communicator of its own: its traffic overtakes gradients. */
-  experts: Communicator;
-  /** Ranks that hold the same experts. */
-  replicas: Communicator;
+export interface RankGroups extends FactoredRanks {}
+
+/** How the ranks hold the parameters, by their names and those of the states of an optimizer. */
+export interface ParameterPlacement {
+  /** Whether a parameter is shared out over the expert group along its first axis, as experts are. */
+  isSharded: (name: string) => boolean;
+  /** The axis along which it is cut over the tensor-parallel group, or, of experts, over their shards. Default: none is cut. */
+  slicedAxis?: (name: string) => number | undefined;
 }
 
 /**
  * Every rank calls it.
  *
- * @param expertParallel ranks that share the experts of a model, E above; by default all
- * @throws UserError where the number of ranks is not a multiple of it
+ * @param factors as `splitRanks` of @scmoe/comm takes them; by default all ranks share the experts of a model
+ * @throws UserError where the ranks can't be grouped so
  */
 export async function createRankGroups(
   world: Communicator,
-  { expertParallel = world.size }: { expertParallel?: number } = {},
+  factors: RankFactors & { peers?: boolean } = {},
 ): Promise<RankGroups> {
-  if (!Number.isInteger(expertParallel) || expertParallel < 1 || world.size % expertParallel !== 0) {
-    throw new UserError(
-      `expertParallel: expected a divisor of the number of ranks, ${world.size}, got ${expertParallel}.`,
-      { exitCode: 2 },
-    );
+  try {
+    return await splitRanks(world, factors);
+  } catch (error) {
+    if (!(error instanceof ArgumentError)) throw error;
+    throw new UserError(`${error.message}.`, { exitCode: 2, cause: error });
   }
-  const experts = (await world.split(Math.floor(world.rank / expertParallel)))!;
-  const replicas = (await world.split(world.rank % expertParallel))!;
-  return { world, experts, replicas };
 }
 
-/** Leaves all three groups. Every rank calls it. */
-export async function closeRankGroups({ world, experts, replicas }: RankGroups): Promise<void> {
-  await Promise.all([experts.close(), replicas.close()]);
-  await world.close();
+/** Leaves all groups. Every rank calls it. */
+export async function closeRankGroups(groups: RankGroups): Promise<void> {
+  await closeRanks(groups);
 }

@@ -1,7 +1,7 @@
-import { findGloo, init, StoreServer } from '@scmoe/comm';
+import { findGloo, init, StoreServer, type RankFactors } from '@scmoe/comm';
 import { describeUnless } from '@scmoe/testing';
 
-import { createRankGroups, type RankGroups } from '../parallel/RankGroups.js';
+import { closeRankGroups, createRankGroups, type RankGroups } from '../parallel/RankGroups.js';
 
 /** `describe`, or a skipped one that says why, where ranks can't talk here. */
 export function describeRanks(name: string, tests: () => void): void {
@@ -14,7 +14,7 @@ export function describeRanks(name: string, tests: () => void): void {
  */
 export async function withRanks<Result>(
   size: number,
-  { expertParallel, use }: { expertParallel?: number; use: (groups: RankGroups[]) => Promise<Result> },
+  { use, ...factors }: RankFactors & { use: (groups: RankGroups[]) => Promise<Result> },
 ): Promise<Result> {
   const token = 'secret-of-the-tests';
   const server = await StoreServer.listen({ token, silenceMs: 60_000 });
@@ -35,12 +35,11 @@ export async function withRanks<Result>(
           silenceMs: 60_000,
           place: { ...place, source: 'a test' },
         });
-        return createRankGroups(world, { expertParallel });
+        return createRankGroups(world, factors);
       }),
     );
     const result = await use(groups);
-    await Promise.all(groups.flatMap(({ experts, replicas }) => [experts.close(), replicas.close()]));
-    await Promise.all(groups.map(({ world }) => world.close()));
+    await Promise.all(groups.map(closeRankGroups));
     return result;
   } finally {
     await server.close();

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import type { RankGroups } from '../parallel/RankGroups.js';
+import type { ParameterPlacement, RankGroups } from '../parallel/RankGroups.js';
 import type { StepExecution } from './StepExecution.js';
 
 /** A rank's own share of a step, with gradients that are averaged over the ranks already. */
@@ -22,9 +22,8 @@ export interface StepValues {
   seconds: number | undefined;
 }
 
-interface Options {
+interface Options extends ParameterPlacement {
   groups?: RankGroups;
-  isSharded: (name: string) => boolean;
   stop: boolean;
   /** What this rank's clock shows, where time decides something: rank 0's counts. */
   seconds: number | undefined;
@@ -34,7 +33,7 @@ interface Options {
 /** The numbers of a step, read to the host: on several ranks their means, the same bits on each of them. */
 export async function reduceStep(
   share: Share,
-  { groups, isSharded, stop, norm, seconds }: Options,
+  { groups, isSharded, slicedAxis = () => undefined, stop, norm, seconds }: Options,
 ): Promise<StepValues> {
   const entries = Object.entries(share.grads);
   const normOf = (list: [string, tf.Tensor][]) => norm(list.map(([, gradient]) => gradient));
@@ -45,17 +44,26 @@ export async function reduceStep(
     return { loss: loss!, gradientNorm: gradientNorm!, metrics: named(share.metrics, metrics), stop, seconds };
   }
 
-  const { world, replicas } = groups;
-  const norms = [
-    normOf(entries.filter(([name]) => !isSharded(name))),
-    normOf(entries.filter(([name]) => isSharded(name))),
-  ];
-  const [replicated, sharded, ...own] = await readScalars([...norms, share.loss, ...Object.values(share.metrics)]);
+  const { world, tensor, data, replicas, expertShards } = groups;
+  // How many ranks hold the same part of a parameter; none for what all hold, which each counts for itself.
+  const copies = (name: string): number => {
+    const isSliced = slicedAxis(name) !== undefined;
+    if (isSharded(name)) return replicas.size * (isSliced ? 1 : expertShards);
+    return tensor && isSliced ? data.size : 0;
+  };
+  const kinds = [0, replicas.size, ...(expertShards > 1 ? [replicas.size * expertShards] : [])];
+  if (tensor) kinds.push(data.size);
+  const numbers = [...new Set(kinds)];
+  const norms = numbers.map((number) => normOf(entries.filter(([name]) => copies(name) === number)));
+  const values = await readScalars([...norms, share.loss, ...Object.values(share.metrics)]);
+  const [replicated, ...parts] = values.slice(0, norms.length);
+  const own = values.slice(norms.length);
   tf.dispose(norms);
-  // One exchange for all of it. Replicas hold the same experts: each counts its part of their length.
+  const squaresHere = parts.reduce((sum, length, i) => sum + (length * length) / numbers[i + 1]!, 0);
+  // One exchange for all of it. Of what several ranks hold, each counts its part of the length.
   const sums = await world.allReduce(
     Float32Array.from([
-      (sharded! * sharded!) / replicas.size,
+      squaresHere,
       Number(stop),
       ...(seconds === undefined ? [] : [world.rank === 0 ? seconds : 0]),
       ...own.map((value) => value / world.size),

@@ -59,7 +59,7 @@ export interface TrainOptions<B extends Batch> {
   clock?: TrainingClock;
   /** Updates that a checkpoint has already done. */
   startStep?: number;
-  /** Micro-batches per update, shared out over the ranks; by default one for each rank. */
+  /** Micro-batches per update, shared out over the ranks with data of their own; by default one for each. */
   accumulate?: number;
   /**
    * What losses that are no mean over tokens, such as the load balance of routers, are taken of: each micro-batch, whose
@@ -71,6 +71,8 @@ export interface TrainOptions<B extends Batch> {
   groups?: RankGroups;
   /** Whether a parameter is sharded over the expert group instead of being on every rank. */
   isSharded?: (name: string) => boolean;
+  /** The axis along which it is cut over the tensor-parallel group or over the shards of experts, if it is. */
+  slicedAxis?: (name: string) => number | undefined;
   /** Gradients travel in buckets of so many bytes, see GradientReducer. */
   bucketBytes?: number;
   /** Largest length of the gradient; 0 does not clip. */
@@ -113,9 +115,10 @@ export async function train<B extends Batch>({
   clock,
   startStep = 0,
   groups,
-  accumulate = groups?.world.size ?? 1,
+  accumulate = groups?.data.size ?? 1,
   lossesOver = 'microBatch',
   isSharded = () => false,
+  slicedAxis,
   bucketBytes,
   clip = 1,
   seed = 0,
@@ -128,9 +131,9 @@ export async function train<B extends Batch>({
   signal,
 }: TrainOptions<B>): Promise<{ step: number; finished: boolean; elapsedSeconds?: number }> {
   expectThat(clock !== undefined || steps !== Infinity, 'steps', 'a number of them where there is no clock', undefined);
-  const { rank, size } = groups?.world ?? { rank: 0, size: 1 };
+  const { rank, size } = groups?.data ?? { rank: 0, size: 1 };
   checkAccumulate(accumulate, size);
-  const reducer = groups && new GradientReducer(groups, { isSharded, bucketBytes });
+  const reducer = groups && new GradientReducer(groups, { isSharded, slicedAxis, bucketBytes });
   let step = startStep;
   let savedStep = startStep;
   // What all ranks have agreed on, and this rank's own clock.
@@ -145,7 +148,7 @@ export async function train<B extends Batch>({
     const rate = learningRate(step, elapsedSeconds);
     const own = shareOf(step, { accumulate, rank, size });
     const draw = () => microBatches(drawBatch, own, seed);
-    const parts = { numOwn: own.length, numMicroBatches: accumulate, world: groups?.world };
+    const parts = { numOwn: own.length, numMicroBatches: accumulate, world: groups?.data };
     const whole = lossesOver === 'step' ? await sumsOfStep(model, draw(), parts) : undefined;
 
     const {
@@ -165,7 +168,7 @@ export async function train<B extends Batch>({
     const soFar = clock && ownSeconds + (performance.now() - start) / 1000;
     const values = await reduceStep(
       { loss, metrics, grads },
-      { groups, isSharded, stop, norm: execution.norm, seconds: soFar },
+      { groups, isSharded, slicedAxis, stop, norm: execution.norm, seconds: soFar },
     );
     elapsedSeconds = values.seconds ?? elapsedSeconds;
     const { gradientNorm } = values;

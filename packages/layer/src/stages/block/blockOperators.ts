@@ -58,8 +58,9 @@ export function blockOperators(
     outputs: ['c', 'u', 'keyValues'],
     run: ({ x }) => {
       const read = isAfter ? x : norm('normAttn', x);
-      const { past, mask } = context;
-      const { output, all } = blockAttention(read, below(parameters, 'attn'), config, { past: past?.attention, mask });
+      const { past, mask, tensor } = context;
+      const seen = { past: past?.attention, mask, tensor };
+      const { output, all } = blockAttention(read, below(parameters, 'attn'), config, seen);
       const c: tf.Tensor3D = tf.add(x, drop(isAfter ? norm('normAttn', output) : output, 0));
       return { c, u: isAfter ? c : norm(moe ? 'normMoe' : 'normMlp', c), keyValues: all };
     },
@@ -79,6 +80,7 @@ export function blockOperators(
         const output = feedForward(u, below(parameters, 'mlp'), config.activation, {
           bias: config.ffnBias,
           clampedGlu: config.clampedGlu,
+          tensor: context.tensor,
         });
         return { y: tf.add(c, drop(isAfter ? norm('normMlp', output) : output, 1)) };
       },

@@ -8,14 +8,18 @@ import type { ShardOptions } from '../../moe/expertShard.js';
 import { initializeParameters, type InitializationOptions } from '../../parameters/initializeParameters.js';
 import { expectParametersFit, under, type ParameterSpecs } from '../../parameters/ParameterSpec.js';
 import { expertBlockSpecs } from '../../moe/expertBlock.js';
+import { expectTensorParallel } from '../../tensorParallel/expectTensorParallel.js';
+import { slicedSpecs } from '../../tensorParallel/tensorAxis.js';
 
 /**
  * Names, shapes and starting points of all parameters of a block.
- * @throws ArgumentError where more ranks share the experts out than there are experts.
+ * @throws ArgumentError where more ranks share the experts out than there are experts, or a tensor-parallel group can't share
+ *   out what it should.
  */
-export function blockSpecs(config: ResolvedBlock, { experts }: ShardOptions = {}): ParameterSpecs {
+export function blockSpecs(config: ResolvedBlock, { experts, tensor }: ShardOptions = {}): ParameterSpecs {
   const { dModel: d, norm, activation, ffnBias, ffnHidden, moe } = config;
-  return {
+  if (tensor) expectTensorParallel(config, tensor);
+  const specs = {
     ...under('normAttn', normSpecs(d, norm)),
     ...under('attn', blockAttentionSpecs(config)),
     ...(moe
@@ -25,6 +29,7 @@ export function blockSpecs(config: ResolvedBlock, { experts }: ShardOptions = {}
           ...under('mlp', feedForwardSpecs(d, ffnHidden, activation, { bias: ffnBias })),
         }),
   };
+  return tensor ? slicedSpecs(specs, tensor) : specs;
 }
 
 /**
@@ -33,9 +38,9 @@ export function blockSpecs(config: ResolvedBlock, { experts }: ShardOptions = {}
  */
 export function initializeBlock(
   config: BlockConfig,
-  { experts, ...options }: InitializationOptions & ShardOptions,
+  { experts, tensor, ...options }: InitializationOptions & ShardOptions,
 ): Record<string, tf.Tensor> {
-  const specs = blockSpecs(resolveBlock(config), { experts });
+  const specs = blockSpecs(resolveBlock(config), { experts, tensor });
   expectParametersFit(specs, config);
   return initializeParameters(specs, options);
 }

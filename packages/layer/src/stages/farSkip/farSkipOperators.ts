@@ -73,8 +73,8 @@ export function farSkipOperators<Stage extends object>(
     outputs: [attended, keyValues],
     run: (values) => {
       const read = norm(names.normAttn, values[input]!);
-      const { past, mask } = context;
-      const result = blockAttention(read, below(parameters, names.attn), config, { past, mask });
+      const { past, mask, tensor } = context;
+      const result = blockAttention(read, below(parameters, names.attn), config, { past, mask, tensor });
       return { [attended]: drop(result.output, place), [keyValues]: result.all };
     },
     cost: (of) => [of.norm(config.norm), ...blockAttentionCost(of, config)],
@@ -102,6 +102,7 @@ export function farSkipOperators<Stage extends object>(
       run: (values) => {
         const added = feedForward(values[u]!, below(parameters, names.mlp), config.activation, {
           bias: config.ffnBias,
+          tensor: context.tensor,
         });
         return { [output]: sum(values[residual]!, values[attended]!, drop(added, place + 1)) };
       },

@@ -61,11 +61,13 @@ export function longcatOperators(
     blockAttention(norm(`normAttn${index}`, x), below(parameters, `attn${index}`), config, {
       past: context.past?.[`attention${index}`],
       mask: context.mask,
+      tensor: context.tensor,
     });
   const mlp = (index: 1 | 2, x: tf.Tensor3D) =>
     feedForward(x, below(parameters, `mlp${index}`), config.activation, {
       bias: config.ffnBias,
       clampedGlu: config.clampedGlu,
+      tensor: context.tensor,
     });
   const drop = residualDropout(config, context.dropout);
   const mlpCost = (of: CostContext) => feedForwardCost(of, config.ffnHidden, config);

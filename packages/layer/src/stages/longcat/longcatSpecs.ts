@@ -6,14 +6,18 @@ import { normSpecs } from '../../sublayers/normalize.js';
 import type { ShardOptions } from '../../moe/expertShard.js';
 import { sublayerSpecs } from '../../moe/moeSublayer.js';
 import { initializeParameters, type InitializationOptions } from '../../parameters/initializeParameters.js';
+import { expectTensorParallel } from '../../tensorParallel/expectTensorParallel.js';
+import { slicedSpecs } from '../../tensorParallel/tensorAxis.js';
 import { expectParametersFit, under, type ParameterSpecs } from '../../parameters/ParameterSpec.js';
 import { resolveLongcatBlock, type LongcatBlockConfig, type ResolvedLongcatBlock } from './LongcatBlockConfig.js';
 
 /**
  * Names, shapes and starting points of all parameters of a LongCat block.
- * @throws ArgumentError where more ranks share the experts out than there are experts.
+ * @throws ArgumentError where more ranks share the experts out than there are experts, or a tensor-parallel group can't share
+ *   out what it should.
  */
-export function longcatSpecs(config: ResolvedLongcatBlock, { experts }: ShardOptions = {}): ParameterSpecs {
+export function longcatSpecs(config: ResolvedLongcatBlock, { experts, tensor }: ShardOptions = {}): ParameterSpecs {
+  if (tensor) expectTensorParallel(config, tensor);
   const { dModel: d, norm, activation, ffnBias, ffnHidden, moe } = config;
   const half = (index: 1 | 2): ParameterSpecs => ({
     ...under(`normAttn${index}`, normSpecs(d, norm)),
@@ -21,7 +25,8 @@ export function longcatSpecs(config: ResolvedLongcatBlock, { experts }: ShardOpt
     ...under(`normMlp${index}`, normSpecs(d, norm)),
     ...under(`mlp${index}`, feedForwardSpecs(d, ffnHidden, activation, { bias: ffnBias })),
   });
-  return { ...half(1), ...half(2), ...sublayerSpecs(d, moe, experts) };
+  const specs = { ...half(1), ...half(2), ...sublayerSpecs(d, moe, experts) };
+  return tensor ? slicedSpecs(specs, tensor) : specs;
 }
 
 /**
@@ -30,9 +35,9 @@ export function longcatSpecs(config: ResolvedLongcatBlock, { experts }: ShardOpt
  */
 export function initializeLongcatBlock(
   config: LongcatBlockConfig,
-  { experts, ...options }: InitializationOptions & ShardOptions,
+  { experts, tensor, ...options }: InitializationOptions & ShardOptions,
 ): Record<string, tf.Tensor> {
-  const specs = longcatSpecs(resolveLongcatBlock(config), { experts });
+  const specs = longcatSpecs(resolveLongcatBlock(config), { experts, tensor });
   expectParametersFit(specs, config);
   return initializeParameters(specs, options);
 }

@@ -114,6 +114,7 @@ function backboneOperators(parameters: ParameterRecord, config: ResolvedPair, co
         const { output, all } = blockAttention(norm('normAttn1', x), below(parameters, 'attn1'), config, {
           past,
           mask,
+          tensor: context.tensor,
         });
         return { a: tf.add(x, drop(output, 0)), keyValues1: all };
       },
@@ -128,6 +129,7 @@ function backboneOperators(parameters: ParameterRecord, config: ResolvedPair, co
         const output = feedForward(norm('normMlp', a), below(parameters, 'mlp'), config.activation, {
           bias: config.ffnBias,
           clampedGlu: config.clampedGlu,
+          tensor: context.tensor,
         });
         return { b: tf.add(a, drop(output, 1)) };
       },
@@ -143,6 +145,7 @@ function backboneOperators(parameters: ParameterRecord, config: ResolvedPair, co
         const { output, all } = blockAttention(norm('normAttn2', b), below(parameters, 'attn2'), config, {
           past,
           mask,
+          tensor: context.tensor,
         });
         const c: tf.Tensor3D = tf.add(b, drop(output, 2));
         return { c, u: norm(config.moe ? 'normMoe' : 'normMlp2', c), keyValues2: all };
@@ -166,6 +169,7 @@ function secondMlp(parameters: ParameterRecord, config: ResolvedPair, context: P
           feedForward(u, below(parameters, 'mlp2'), config.activation, {
             bias: config.ffnBias,
             clampedGlu: config.clampedGlu,
+            tensor: context.tensor,
           }),
           3,
         ),

@@ -3,6 +3,8 @@ import { feedForwardSpecs } from '../../sublayers/feedForward.js';
 import { normSpecs } from '../../sublayers/normalize.js';
 import { resolvePair, type PairConfig, type ResolvedPair } from './PairConfig.js';
 import { expertBlockSpecs } from '../../moe/expertBlock.js';
+import { expectTensorParallel } from '../../tensorParallel/expectTensorParallel.js';
+import { slicedSpecs } from '../../tensorParallel/tensorAxis.js';
 import type { ShardOptions } from '../../moe/expertShard.js';
 import { initializeParameters, type InitializationOptions } from '../../parameters/initializeParameters.js';
 import { expectParametersFit, under, type ParameterSpecs } from '../../parameters/ParameterSpec.js';
@@ -10,12 +12,14 @@ import type * as tf from '@tensorflow/tfjs';
 
 /**
  * Names, shapes and starting points of all parameters of a pair.
- * @throws ArgumentError where more ranks share the experts out than there are experts.
+ * @throws ArgumentError where more ranks share the experts out than there are experts, or a tensor-parallel group can't share
+ *   out what it should.
  */
-export function pairSpecs(config: ResolvedPair, { experts }: ShardOptions = {}): ParameterSpecs {
+export function pairSpecs(config: ResolvedPair, { experts, tensor }: ShardOptions = {}): ParameterSpecs {
   const { dModel: d, norm, activation, ffnBias, ffnHidden, moe } = config;
   const mlp = feedForwardSpecs(d, ffnHidden, activation, { bias: ffnBias });
-  return {
+  if (tensor) expectTensorParallel(config, tensor);
+  const specs = {
     ...under('normAttn1', normSpecs(d, norm)),
     ...under('attn1', blockAttentionSpecs(config)),
     ...under('normMlp', normSpecs(d, norm)),
@@ -26,6 +30,7 @@ export function pairSpecs(config: ResolvedPair, { experts }: ShardOptions = {}):
       ? expertBlockSpecs(config, moe, experts)
       : { ...under('normMlp2', normSpecs(d, norm)), ...under('mlp2', mlp) }),
   };
+  return tensor ? slicedSpecs(specs, tensor) : specs;
 }
 
 /**
@@ -35,9 +40,9 @@ export function pairSpecs(config: ResolvedPair, { experts }: ShardOptions = {}):
  */
 export function initializePair(
   config: PairConfig,
-  { experts, ...options }: InitializationOptions & ShardOptions,
+  { experts, tensor, ...options }: InitializationOptions & ShardOptions,
 ): Record<string, tf.Tensor> {
-  const specs = pairSpecs(resolvePair(config), { experts });
+  const specs = pairSpecs(resolvePair(config), { experts, tensor });
   expectParametersFit(specs, config);
   return initializeParameters(specs, options);
 }

@@ -1,0 +1,121 @@
+import { join } from 'node:path';
+
+import { isExpertParameter, tensorAxis } from '@scmoe/layer';
+import { useBackend } from '@scmoe/tensor';
+import * as tf from '@tensorflow/tfjs';
+
+import { Gpt } from '../gpt/Gpt.js';
+import { runGpt, slicedCase, slicedFactors, type GptOutcome } from '../testing/gptRanks.js';
+import { describeRanks, runRanks } from '../testing/ranks.js';
+import type { SlicedReport } from '../testing/slicedProgram.js';
+import { takeParameters } from './takeParameters.js';
+
+/** Largest difference in units of a gradient's largest element: the same numbers, added up slice by slice. */
+const tolerance = 1e-5;
+const largest = (numbers: Float32Array) => numbers.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+
+const { tensorParallel: size, expertShards: shards } = slicedFactors;
+const placeOf = (rank: number) => ({ experts: { rank, size, shards }, tensor: { rank, size } });
+
+beforeAll(async () => {
+  await useBackend('auto', { threads: 1 });
+});
+
+/** What rank `rank` has of a gradient of the whole. */
+function sliceOf(name: string, whole: Float32Array, shape: number[], rank: number): Float32Array {
+  const axis = tensorAxis(name);
+  if (axis === undefined) return whole;
+  return tf.tidy(() => tf.split(tf.tensor(whole, shape), size, axis)[rank]!.dataSync<'float32'>());
+}
+
+describeRanks('a model in slices on two ranks', () => {
+  let reports: SlicedReport[];
+  let alone: GptOutcome;
+  let shapes: Record<string, number[]>;
+  beforeAll(async () => {
+    reports = await runRanks(join(import.meta.dirname, '..', 'testing', 'slicedProgram.ts'), size);
+    alone = await runGpt(slicedCase, 0);
+    const whole = new Gpt(slicedCase, { seed: 4 });
+    shapes = Object.fromEntries(Object.entries(whole.variables).map(([name, { shape }]) => [name, shape]));
+    whole.dispose();
+  });
+
+  it.each(['s1', 'base'])(
+    'has loss, gradients and texts of one rank, dropout and dropped tokens included: %s',
+    (name) => {
+      const scale = Math.max(...Object.values(alone.grads).map(largest));
+      reports.forEach(({ outcomes }, rank) => {
+        const { loss, grads, generated, numParameters } = outcomes[name]!;
+        expect([Math.abs(loss - alone.loss) < 1e-5, generated, numParameters]).toEqual([
+          true,
+          alone.generated,
+          alone.numParameters,
+        ]);
+        for (const [parameter, whole] of Object.entries(alone.grads)) {
+          const expected = sliceOf(parameter, whole, shapes[parameter]!, rank);
+          const off = largest(expected.map((x, i) => x - grads[parameter]![i]!));
+          const own = largest(whole);
+          const error = [parameter, grads[parameter]!.length, off / (own > 1e-5 * scale ? own : scale) <= tolerance];
+          expect(error).toEqual([parameter, expected.length, true]);
+        }
+      });
+    },
+  );
+
+  it.each(['s1', 'base'])('has the same bits where blocks run again or exchanges are hidden: %s', (name) => {
+    for (const { outcomes } of reports) {
+      const others = [`${name}, all kept`, `${name}, off kept`, `${name}, overlapped`];
+      expect(others.map((other) => outcomes[other])).toEqual(others.map(() => outcomes[name]));
+    }
+  });
+
+  it('has the same gradients of what both ranks hold, bit for bit', () => {
+    const [first, second] = reports.map(({ outcomes }) => outcomes['s1']!.grads) as [
+      GptOutcome['grads'],
+      GptOutcome['grads'],
+    ];
+    const shared = Object.keys(first).filter((name) => tensorAxis(name) === undefined);
+    expect(shared.length).toBeGreaterThan(5);
+    expect(shared.map((name) => second[name])).toEqual(shared.map((name) => first[name]));
+  });
+
+  it('asks for the group that holds the others', () => {
+    expect(reports.map(({ refused }) => refused)).toEqual([
+      'tensor: expected the group of rank 0 of 2, whose slice of the model is here, got none',
+      'tensor: expected the group of rank 1 of 2, whose slice of the model is here, got none',
+    ]);
+  });
+});
+
+describe('a slice of a Gpt', () => {
+  it('holds the numbers that it has in the whole model, made or taken', () => {
+    const whole = new Gpt(slicedCase, { seed: 4 });
+    for (const rank of [0, 1]) {
+      const made = new Gpt(slicedCase, { seed: 4, ...placeOf(rank) });
+      const taken = new Gpt(slicedCase, { seed: 5, ...placeOf(rank) });
+      takeParameters(taken, whole);
+      for (const [name, variable] of Object.entries(made.variables)) {
+        const expected = sliceOf(
+          name,
+          whole.variables[name]!.dataSync<'float32'>(),
+          whole.variables[name]!.shape,
+          rank,
+        );
+        expect([name, variable.dataSync(), taken.variables[name]!.dataSync()]).toEqual([name, expected, expected]);
+        if (isExpertParameter(name) && !name.endsWith('Bias'))
+          expect(variable.size).toBe(whole.variables[name]!.size / 2);
+      }
+      expect(() => made.adapt(made.planAdapter({ rank: 2 }), { seed: 1 })).toThrow(
+        'adapter: expected a model that is not in slices',
+      );
+      tf.dispose([made.variables, taken.variables]);
+    }
+    whole.dispose();
+  });
+
+  it('is refused with a router ahead', () => {
+    expect(() => new Gpt({ ...slicedCase, routerAhead: true }, { seed: 4, ...placeOf(0) })).toThrow(
+      'routerAhead: expected none on a tensor-parallel group',
+    );
+  });
+});

@@ -1,0 +1,101 @@
+import { ArgumentError } from '@scmoe/errors';
+
+import { rankPlans } from '../choose/rankPlans.js';
+import { allToAllMs, type Cluster } from './Cluster.js';
+import { clusterMachine } from './clusterMachine.js';
+import type { ModelShape } from './ModelShape.js';
+import { clusterPresets } from './presets.js';
+import { allGatherMs, allReduceMs, possibleSchedules, type ClusterSchedule } from './tensorSchedules.js';
+
+const model: ModelShape = {
+  pairs: 1,
+  dModel: 1024,
+  ffnHidden: 4096,
+  sequenceLength: 1024,
+  tokensPerRank: 4096,
+  expertsPerRank: 1,
+};
+const ethernet = clusterPresets['ethernet']!;
+const topK = 2;
+const [tokens, rows, weights] = [4096 * 1024 * 2, 4096 * topK * 1024 * 2, 4096 * topK * 2];
+
+/** Times of the operators of a top-2 layer, by schedule. */
+function timesOf(schedule: ClusterSchedule, cluster: Cluster, size: number, shards: number, ranks = 16) {
+  const machine = clusterMachine(model, cluster, ranks, { tensorParallel: size, expertShards: shards, schedule });
+  const of = (direction: 'forward' | 'backward') => machine.costs('standard', topK, direction);
+  return { forward: of('forward'), backward: of('backward') };
+}
+const sumOf = (costs: Readonly<Record<string, number>>) => Object.values(costs).reduce((sum, ms) => sum + ms, 0);
+
+describe('schedules of tensor-parallel groups', () => {
+  it('take the time of the collectives of their formulas, forward and backward', () => {
+    for (const size of [2, 4]) {
+      const s1 = timesOf('s1', ethernet, size, size);
+      const s2 = timesOf('s2', ethernet, size, size);
+      const base = timesOf('base', ethernet, size, size);
+      const away = allToAllMs(rows, 16, ethernet);
+      // A node of 8 has 8 / T ranks of equal place.
+      const peers = allToAllMs(rows, 16 / size, { ...ethernet, ranksPerNode: 8 / size });
+      for (const direction of ['forward', 'backward'] as const) {
+        expect([s1[direction]['dispatch'], s1[direction]['combine']]).toEqual([away, away]);
+        expect([base[direction]['dispatch'], base[direction]['combine']]).toEqual([peers, peers]);
+        const [out, back] = direction === 'forward' ? ['dispatch', 'combine'] : ['combine', 'dispatch'];
+        expect(s2[direction][out!]).toBe(away);
+        // Two nodes: rows are gathered over other links than they travel on.
+        expect(s2[direction][back!]).toBe(Math.max(away, allGatherMs(rows, size, ethernet)));
+      }
+      const gather = allGatherMs(tokens, size, ethernet);
+      expect(base.forward['decode']! - s2.forward['decode']!).toBeCloseTo(allReduceMs(tokens, size, ethernet), 9);
+      expect(s1.backward['gate']! - s2.backward['gate']!).toBeCloseTo(gather + allGatherMs(weights, size, ethernet), 9);
+      expect(s1.forward['decode']!).toBeGreaterThan(gather);
+    }
+  });
+
+  it('differ from none where a group is one rank by nothing', () => {
+    const plain = clusterMachine(model, ethernet, 16);
+    for (const schedule of ['s1', 'base'] as const) {
+      const { forward, backward } = timesOf(schedule, ethernet, 1, 1);
+      expect(forward).toEqual(plain.costs('standard', topK, 'forward'));
+      expect(backward).toEqual(plain.costs('standard', topK, 'backward'));
+    }
+  });
+
+  it('are chosen as the formulas say over a grid of links, sequential and hidden', () => {
+    const chosen = new Set<string>();
+    for (const alphaUs of [1, 50, 2000]) {
+      for (const [near, far] of [
+        [200, 2],
+        [10, 10],
+        [2, 2],
+        [2000, 0.5],
+      ] as const) {
+        const cluster: Cluster = {
+          ...ethernet,
+          intraNode: { alphaUs, betaGBs: near },
+          interNode: { alphaUs: 2 * alphaUs, betaGBs: far },
+        };
+        for (const expertShards of [1, 2]) {
+          const ranked = possibleSchedules({ tensorParallel: 2, expertShards }).map((schedule) => {
+            const machine = clusterMachine(model, cluster, 16, { tensorParallel: 2, expertShards, schedule });
+            const plans = rankPlans({ machine, stages: ['standard'], topK, kind: 'train', maxChunks: 1, maxHalves: 1 });
+            const sequential = plans.find(({ name }) => name === 'sequential')!;
+            const { forward, backward } = timesOf(schedule, cluster, 2, expertShards);
+            expect(sequential.stepMs / (sumOf(forward) + sumOf(backward))).toBeCloseTo(1, 9);
+            return { schedule, stepMs: sequential.stepMs };
+          });
+          chosen.add(ranked.reduce((best, next) => (next.stepMs < best.stepMs ? next : best)).schedule);
+        }
+      }
+    }
+    expect([...chosen].sort()).toEqual(['base', 's1', 's2']);
+  });
+
+  it('are refused where the ranks can not have them', () => {
+    const refused = (slices: object) => () =>
+      clusterMachine(model, ethernet, 16, { tensorParallel: 2, schedule: 's1', ...slices });
+    expect(refused({ tensorParallel: 3 })).toThrow('tensorParallel: expected a divisor of the 16 ranks, got 3');
+    expect(refused({ expertShards: 5 })).toThrow('expertShards: expected a divisor of the 16 ranks, got 5');
+    expect(refused({ schedule: 'base' })).toThrow('expertShards: expected 2 for schedule base, got 1');
+    expect(refused({ tensorParallel: 0 })).toThrow(ArgumentError);
+  });
+});

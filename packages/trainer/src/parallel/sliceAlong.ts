@@ -1,0 +1,28 @@
+/** Values of a tensor, row-major, and its shape. */
+export interface Values<Data> {
+  data: Data;
+  shape: readonly number[];
+}
+
+/** The numbers that tensors are stored in. */
+type Numbers = Float32Array | Int32Array | Uint16Array | Uint8Array;
+
+/** Takes run `first` of `count` entries along an axis. The bits stay what they are. */
+export function sliceAlong<Data extends Numbers>(
+  { data, shape }: Values<Data>,
+  axis: number,
+  { first, count }: { first: number; count: number },
+): Values<Data> {
+  const outer = product(shape.slice(0, axis));
+  const [inner, extent] = [product(shape.slice(axis + 1)), shape[axis]!];
+  const taken = data.slice(0, outer * count * inner) as Data;
+  for (let row = 0; row < outer; row++) {
+    const begin = (row * extent + first) * inner;
+    taken.set(data.subarray(begin, begin + count * inner), row * count * inner);
+  }
+  return { data: taken, shape: shape.map((length, i) => (i === axis ? count : length)) };
+}
+
+function product(lengths: readonly number[]): number {
+  return lengths.reduce((all, length) => all * length, 1);
+}
