@@ -59,6 +59,7 @@ describe('requests that are refused', () => {
       { status: 400, code: 'context_length_exceeded' },
     ],
     ['more tokens than allowed', { max_tokens: 65 }, { status: 400, param: 'max_tokens' }],
+    ['a share above 1', { typical_p: 2 }, { status: 400, param: 'typical_p', code: 'invalid_value' }],
   ];
   it.each(wrongCases)('name %s, before a stream as well', async (_, change, expected) => {
     await withServer({ maxTokens: 64 }, async (client) => {
