@@ -48,7 +48,8 @@ export function trainCommand<Types extends ProgramTypes>(
       .option('--no-progress', 'plain lines instead of a progress bar')
       .option(
         '--no-compile',
-        'on backend tensorflow: operation by operation, instead of steps that are recorded and compiled by XLA',
+        'operation by operation: on backend tensorflow instead of steps that are recorded and compiled by XLA, on scmoe of passes that ' +
+          'are captured, with the same bits',
       );
     const groups = [...settingGroups(program), ...(program.flags ? [program.flags] : [])];
     for (const group of [...groups, runtimeOptions(), memoryOptions(), rankOptions()]) addOptions(command, group);
