@@ -82,3 +82,27 @@ describeUnless(findAddon().problem, 'native resizing', () => {
     });
   });
 });
+
+describeUnless(findAddon().problem, 'a transformation', () => {
+  const turns = tf.tensor2d([
+    [0.9, 0.2, 0, -0.1, 1.1, 0.5, 0, 0],
+    [1, 0, 1, 0, 1, -1, 0.01, 0],
+    [0.5, 0, 0, 0, 0.5, 0, 0, 0],
+  ]);
+
+  afterAll(() => tf.setBackend(backendName));
+
+  it.each([1, 3])('is made of every picture of a batch, by %d matrices', (count) => {
+    const matrices = tf.slice(turns, 0, count);
+    const matrixOf = (i: number) => tf.slice(turns, count === 1 ? 0 : i, 1);
+    const options = ['bilinear', 'reflect', 0, [4, 6]] as const;
+    const run = (x: Pictures, by: tf.Tensor2D) =>
+      tf.image.transform(x, by, options[0], options[1], options[2], [...options[3]]);
+    const together = onBackend(backendName, () => run(pictures([3, 5, 4, 2]), matrices).dataSync());
+    const alone = onBackend('cpu', () => {
+      const all = pictures([3, 5, 4, 2]);
+      return tf.concat([0, 1, 2].map((i) => run(tf.slice(all, i, 1), matrixOf(i)))).dataSync();
+    });
+    expectNear(together, alone, 1e-6);
+  });
+});

@@ -15,6 +15,7 @@ import { argReduceKernels, reduceKernels } from './reduce.js';
 import { reshapeKernels } from './reshape.js';
 import { rowKernels } from './rows.js';
 import { sliceKernels } from './slice.js';
+import { transform } from './transform.js';
 import { unaryKernels } from './unary.js';
 import { volumeKernels } from './volumes.js';
 
@@ -37,6 +38,7 @@ export const standardKernels: KernelConfig[] = [
   ...volumeKernels,
   ...batchNormKernels,
   ...imageKernels,
+  transform,
   ...blockKernels,
   ...einsumKernels,
 ];
