@@ -18,7 +18,7 @@ export function headlinePlot() {
     contender,
     speedup,
     bound: boundSpeedup,
-    hidden: hidden && hidden.error < 0.5 ? `hidden ${hidden.hidden.toFixed(2)} ± ${hidden.error.toFixed(2)}` : '',
+    hidden: isResolved(hidden) ? `hidden ${hidden.hidden.toFixed(2)} ± ${hidden.error.toFixed(2)}` : '',
   }));
   const contenders = [...new Set(values.map(({ contender }) => contender))];
   const y = { field: 'contender', type: 'nominal', title: null, sort: contenders, axis: { labelLimit: 0 } };
@@ -56,4 +56,9 @@ export function headlinePlot() {
       ],
     },
   };
+}
+
+/** Whether a share was measured, and not within noise alone. */
+function isResolved(hidden) {
+  return typeof hidden?.hidden === 'number' && typeof hidden.error === 'number' && hidden.error < 0.5;
 }
