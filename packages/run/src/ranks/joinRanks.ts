@@ -66,7 +66,7 @@ export async function joinRanks(
   }
   const groups = await createRankGroups(world, { expertParallel, tensorParallel, expertShards, peers: isBase }).catch(
     (error: unknown) => {
-      throw asUserError(error);
+      throw byFlag(asUserError(error));
     },
   );
   const shared = groups.experts.size;
@@ -96,4 +96,13 @@ async function joinWorld(timeoutMs: number): Promise<{ world: Communicator; note
 export function asUserError(error: unknown): unknown {
   const isOurs = error instanceof ScmoeError && !(error instanceof UserError);
   return isOurs ? new UserError(error.message, { cause: error }) : error;
+}
+
+/** The same error with the name of its option as it is on the command line: `tensorParallel: ...` is `--tensor-parallel: ...`. */
+function byFlag(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const message = error.message.replace(/^(tensorParallel|expertParallel|expertShards):/, (name) =>
+    name.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`).replace(/^/, '--'),
+  );
+  return message === error.message ? error : new UserError(message, { exitCode: 2, cause: error });
 }
