@@ -59,7 +59,9 @@ export class FunctionCaptures {
     }
     this.captures.set(key, capture);
     if (!capture.isProven) return this.prove(capture, flat, tensors);
-    return capture.rebuild(capture.kernels.replay(tensors.map(valuesOf)));
+    const replayed = replay(capture, tensors);
+    // As it stands it fails as well, and says of what, or goes another way than it went when it was captured.
+    return replayed ? capture.rebuild(replayed) : resultOf(this.run(flat, tensors));
   }
 
   /** Frees the captures. */
@@ -102,9 +104,9 @@ export class FunctionCaptures {
 
   /** Makes the call both ways: results are those of the function as it stands. */
   private prove(capture: Capture, args: Flattened, tensors: readonly tf.Tensor[]): unknown {
-    const replayed = capture.kernels.replay(tensors.map(valuesOf));
-    const again = replayed.map((tensor) => tensor.dataSync());
-    tf.dispose(replayed);
+    const replayed = replay(capture, tensors);
+    const again = (replayed ?? []).map((tensor) => tensor.dataSync());
+    tf.dispose(replayed ?? []);
     const results = this.run(args, tensors);
     const isSame = (tensor: tf.Tensor, i: number) => areSameBits(tensor.dataSync(), again[i]!);
     capture.isProven = results.tensors.length === again.length && results.tensors.every(isSame);
@@ -124,6 +126,15 @@ export class FunctionCaptures {
   private refuse(problem: string): void {
     this.refusal = problem;
     this.dispose();
+  }
+}
+
+/** The results of the kernels alone; undefined where one of them fails, or answers otherwise than it did. */
+function replay({ kernels }: Capture, tensors: readonly tf.Tensor[]): tf.Tensor[] | undefined {
+  try {
+    return kernels.replay(tensors.map(valuesOf));
+  } catch {
+    return undefined;
   }
 }
 

@@ -6,6 +6,7 @@ import {
   AdamW,
   captureFunction,
   dropout,
+  embedding,
   findAddon,
   linear,
   overwrite,
@@ -200,6 +201,27 @@ describeUnless(findAddon().problem, 'a captured function', () => {
     expect(tf.memory().numTensors).toBe(numTensors);
     isBad = false;
     expect(tf.tidy(() => dataOf([own(numbers(1))]))).toEqual(tf.tidy(() => dataOf([tf.add(numbers(1), 1)])));
+  });
+
+  it('says what is wrong with arguments of a later call as the function does, and goes on', () => {
+    const embed = (ids: tf.Tensor1D) => embedding(ids, weight);
+    const own = captureFunction(embed);
+    captured = own;
+    const ids = (last: number) => tf.tensor1d([0, 1, last], 'int32');
+    const got = (last: number) => tf.tidy(() => dataOf([own(ids(last))]));
+    const expected = (last: number) => tf.tidy(() => dataOf([embed(ids(last))]));
+    for (const last of [1, 2, 3]) expect(got(last)).toEqual(expected(last));
+    const message = (run: () => unknown) => {
+      try {
+        return String(run());
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(message(() => got(9))).toBe(message(() => expected(9)));
+    expect(message(() => got(9))).toContain('9');
+    expect(got(2)).toEqual(expected(2));
+    expect(own.problem()).toBeUndefined();
   });
 
   it('refuses results that are no tensors', () => {
