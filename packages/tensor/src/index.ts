@@ -9,6 +9,7 @@ registerFileHandlers();
 export { canCapture, captureKernels, type CaptureInputs, type CaptureResult } from './capture/captureKernels.js';
 export { CapturedKernels } from './capture/CapturedKernels.js';
 export { captureFunction, type CaptureFunctionOptions, type CapturedFunction } from './capture/captureFunction.js';
+export { haveSameBits } from './capture/haveSameBits.js';
 export { flatten, type Flattened, type Leaf } from './containers/flatten.js';
 export { backendName } from './backend/kernel.js';
 export { findAddon } from './addon/loadAddon.js';

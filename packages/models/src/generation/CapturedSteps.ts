@@ -1,4 +1,4 @@
-import { captureKernels, type CapturedKernels, type CaptureInputs } from '@scmoe/tensor';
+import { captureKernels, haveSameBits, type CapturedKernels, type CaptureInputs } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { SequenceCache } from './SequenceCache.js';
@@ -158,14 +158,6 @@ function replayed({ slots, kernels }: Step, parts: readonly SequencePart[]): tf.
   });
   const { ids, places } = tokensOf(parts);
   return kernels.replay([ids, places])[0] as tf.Tensor2D;
-}
-
-function haveSameBits(a: Float32Array, b: Float32Array): boolean {
-  const bitsOf = (values: Float32Array) => new Int32Array(values.buffer, values.byteOffset, values.length);
-  const [some, others] = [bitsOf(a), bitsOf(b)];
-  let i = 0;
-  while (i < some.length && some[i] === others[i]) i++;
-  return i === some.length && some.length === others.length;
 }
 
 /** Makes the caches forget what they get from now on. */

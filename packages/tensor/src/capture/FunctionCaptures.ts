@@ -5,6 +5,7 @@ import type { NumericArray, ScmoeBackend } from '../backend/ScmoeBackend.js';
 import { flatten, type Flattened, type Leaf } from '../containers/flatten.js';
 import type { CapturedKernels } from './CapturedKernels.js';
 import { canCapture, captureKernels } from './captureKernels.js';
+import { haveSameBits } from './haveSameBits.js';
 
 /** So many captures of no use, and there will be more. */
 const mostWasted = 3;
@@ -105,10 +106,10 @@ export class FunctionCaptures {
   /** Makes the call both ways: results are those of the function as it stands. */
   private prove(capture: Capture, args: Flattened, tensors: readonly tf.Tensor[]): unknown {
     const replayed = replay(capture, tensors);
-    const again = (replayed ?? []).map((tensor) => tensor.dataSync());
+    const again = (replayed ?? []).map(numbersOf);
     tf.dispose(replayed ?? []);
     const results = this.run(args, tensors);
-    const isSame = (tensor: tf.Tensor, i: number) => areSameBits(tensor.dataSync(), again[i]!);
+    const isSame = (tensor: tf.Tensor, i: number) => haveSameBits(numbersOf(tensor), again[i]!);
     capture.isProven = results.tensors.length === again.length && results.tensors.every(isSame);
     if (capture.isProven) this.wasted = 0;
     else this.refuse('its results are others when it is made of its kernels alone');
@@ -149,6 +150,12 @@ function expectTensor({ path, value }: Leaf): tf.Tensor {
   );
 }
 
+/** Those of a tensor of 32 bits an element, and of booleans as such. */
+function numbersOf(tensor: tf.Tensor): Float32Array | Int32Array {
+  const values = tensor.dataSync();
+  return values instanceof Uint8Array ? Int32Array.from(values) : values;
+}
+
 function isNumeric({ dtype }: tf.Tensor): boolean {
   return dtype === 'float32' || dtype === 'int32';
 }
@@ -165,10 +172,4 @@ function copyOf(tensor: tf.Tensor): tf.Tensor {
   const copy = tf.tensor(valuesOf(tensor), tensor.shape, tensor.dtype);
   tensor.dispose();
   return copy;
-}
-
-function areSameBits(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
-  return true;
 }
