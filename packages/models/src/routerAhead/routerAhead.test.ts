@@ -42,6 +42,14 @@ function step(config: GptConfig, options: LanguageModelLossOptions = {}) {
   });
 }
 
+/** The farthest that gradients of two steps are apart. */
+function farthest(some: ReturnType<typeof step>, others: ReturnType<typeof step>): number {
+  const apart = Object.entries(others.grads).flatMap(([name, grad]) =>
+    grad.map((value, i) => Math.abs(some.grads[name]![i]! - value)),
+  );
+  return Math.max(...apart);
+}
+
 describe('a router before the first block', () => {
   it.each(cases)('chooses once for all blocks, and is trained as they are: %s', (_, config) => {
     useModel(new Gpt(config, { seed: 4 }), (model) => {
@@ -168,14 +176,13 @@ describe('the exchanges of a model with a router ahead', () => {
       for (const recompute of ['off', 'block'] as const) {
         const { outcome, numExchanges } = stepOverRanks(config, { overlap: overlap(), recompute });
         expect(numExchanges).toBe(dropless ? 1 : 0);
-        expect(outcome).toEqual(alone);
+        if (dropless) expect(outcome).toEqual(alone);
+        // The slots of ranks are filled up to the capacity: products of more rows, which oneDNN may sum otherwise.
+        else expect(farthest(outcome, alone)).toBeLessThan(1e-6);
       }
       const whole = step(config);
       expect(alone.loss).toBeCloseTo(whole.loss, 6);
-      const off = Object.entries(whole.grads).flatMap(([name, grad]) =>
-        grad.map((value, i) => Math.abs(alone.grads[name]![i]! - value)),
-      );
-      expect(Math.max(...off)).toBeLessThan(1e-5);
+      expect(farthest(alone, whole)).toBeLessThan(1e-5);
     }
   });
 
