@@ -131,10 +131,14 @@ describe('a stage on two halves', () => {
     for (const split of one.axes ?? splitAxes) {
       for (const plan of [undefined, overlapped(0)]) {
         const { values, gradients } = outcome(one, { split, ...(plan && { plan }) });
-        // Rows of a product don't depend on how many there are; a weight's gradient is a sum over the halves.
+        // Rows of a product don't depend on how many there are; a weight's gradient is a sum over the halves, some units of the last
+        // place of its terms away, and which ones the CPU's products decide.
         expect(values).toEqual(whole.values);
-        for (const [name, gradient] of Object.entries(gradients))
-          expect([name, largestDifference(whole.gradients[name]!, gradient)]).toEqual([name, expect.closeTo(0, 5)]);
+        const off = Object.entries(gradients).map(([name, gradient]) => [
+          name,
+          largestDifference(whole.gradients[name]!, gradient),
+        ]);
+        expect(off.filter(([, difference]) => !(Number(difference) < 1e-5))).toEqual([]);
       }
     }
   });
