@@ -24,6 +24,9 @@ extern const unsigned compiledCpuFeatures = 0u
 #if defined(__AVX512BF16__)
                                             | kAvx512Bf16
 #endif
+#if defined(__AVX512VNNI__)
+                                            | kAvx512Vnni
+#endif
     ;
 
 }  // namespace scmoe

@@ -11,6 +11,7 @@ enum CpuFeature : unsigned {
   kAvx512Dq = 1u << 4,
   kAvx512Vl = 1u << 5,
   kAvx512Bf16 = 1u << 6,
+  kAvx512Vnni = 1u << 7,
 };
 
 /// What the kernels were compiled for (SCMOE_MARCH). Data, not code: it can be read on a CPU that can't run them.

@@ -56,9 +56,10 @@ void packPanels(int64_t panels, int64_t depth, const float* b, int64_t ldb, floa
   for (int64_t p = 0; p < depth; ++p, b += ldb, to += kColumns) {
     for (int64_t panel = 0; panel < panels; ++panel) {
       const float* const from = b + panel * kColumns;
-      _mm_prefetch(reinterpret_cast<const char*>(from + kAhead * ldb), _MM_HINT_T0);
-      _mm256_storeu_ps(to + panel * stride, _mm256_loadu_ps(from));
-      _mm256_storeu_ps(to + panel * stride + 8, _mm256_loadu_ps(from + 8));
+      __builtin_prefetch(from + kAhead * ldb);
+#pragma GCC unroll 4
+      for (int j = 0; j < kColumns; j += tile::kPart)
+        tile::storePart(to + panel * stride + j, tile::loadPart(from + j));
     }
   }
 }

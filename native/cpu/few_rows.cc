@@ -11,6 +11,13 @@ namespace scmoe {
 
 namespace {
 
+using tile::broadcastPart;
+using tile::fused;
+using tile::kPart;
+using tile::loadPart;
+using tile::Part;
+using tile::storePart;
+
 /// Columns whose sums stay in the first-level cache: the more, the longer is the piece of a row that is read at a time.
 template <int Rows>
 constexpr int64_t kSweep = Rows == 1   ? 2048
@@ -26,75 +33,60 @@ void sweepRows(const float* a, int64_t lda, const float* b, int64_t ldb, int64_t
   int64_t p = 0;
   for (; p + 4 <= depth; p += 4) {
     const float* const row = b + p * ldb;
-    for (int64_t j = 0; j < columns; j += 8) {
+    for (int64_t j = 0; j < columns; j += kPart) {
       if (j % 16 == 0)
         for (int q = 0; q < 4; ++q) __builtin_prefetch(row + (q + kAhead) * ldb + j);
-      const __m256 b0 = _mm256_loadu_ps(row + j), b1 = _mm256_loadu_ps(row + ldb + j),
-                   b2 = _mm256_loadu_ps(row + 2 * ldb + j), b3 = _mm256_loadu_ps(row + 3 * ldb + j);
+      const Part b0 = loadPart(row + j), b1 = loadPart(row + ldb + j), b2 = loadPart(row + 2 * ldb + j),
+                 b3 = loadPart(row + 3 * ldb + j);
 #pragma GCC unroll 8
       for (int i = 0; i < Rows; ++i) {
         const float* const x = a + i * lda + p;
-        __m256 sum = _mm256_load_ps(sums[i] + j);
-        sum = _mm256_fmadd_ps(_mm256_broadcast_ss(x), b0, sum);
-        sum = _mm256_fmadd_ps(_mm256_broadcast_ss(x + 1), b1, sum);
-        sum = _mm256_fmadd_ps(_mm256_broadcast_ss(x + 2), b2, sum);
-        sum = _mm256_fmadd_ps(_mm256_broadcast_ss(x + 3), b3, sum);
-        _mm256_store_ps(sums[i] + j, sum);
+        Part sum = loadPart(sums[i] + j);
+        sum = fused(broadcastPart(x), b0, sum);
+        sum = fused(broadcastPart(x + 1), b1, sum);
+        sum = fused(broadcastPart(x + 2), b2, sum);
+        sum = fused(broadcastPart(x + 3), b3, sum);
+        storePart(sums[i] + j, sum);
       }
     }
   }
   for (; p < depth; ++p)
-    for (int64_t j = 0; j < columns; j += 8)
+    for (int64_t j = 0; j < columns; j += kPart)
       for (int i = 0; i < Rows; ++i)
-        _mm256_store_ps(sums[i] + j, _mm256_fmadd_ps(_mm256_broadcast_ss(a + i * lda + p),
-                                                     _mm256_loadu_ps(b + p * ldb + j), _mm256_load_ps(sums[i] + j)));
+        storePart(sums[i] + j,
+                  fused(broadcastPart(a + i * lda + p), loadPart(b + p * ldb + j), loadPart(sums[i] + j)));
 }
 
-/// Four floats of each of eight rows of B: vector q has their element q.
-void transposeEightByFour(const float* rows, int64_t ldb, __m256* elements) {
-  const auto pair = [&](int64_t i) {
-    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(rows + i * ldb)),
-                                _mm_loadu_ps(rows + (i + 4) * ldb), 1);
-  };
-  const __m256 r0 = pair(0), r1 = pair(1), r2 = pair(2), r3 = pair(3);
-  const __m256 low01 = _mm256_unpacklo_ps(r0, r1), high01 = _mm256_unpackhi_ps(r0, r1);
-  const __m256 low23 = _mm256_unpacklo_ps(r2, r3), high23 = _mm256_unpackhi_ps(r2, r3);
-  elements[0] = _mm256_shuffle_ps(low01, low23, 0x44);
-  elements[1] = _mm256_shuffle_ps(low01, low23, 0xEE);
-  elements[2] = _mm256_shuffle_ps(high01, high23, 0x44);
-  elements[3] = _mm256_shuffle_ps(high01, high23, 0xEE);
-}
-
-/// The same where B is transposed: 8 * Eights of its rows, side by side for the time that a multiply-add takes.
-template <int Rows, int Eights>
-void sweepEights(const float* a, int64_t lda, const float* b, int64_t ldb, int64_t depth, int64_t column,
+/// The same where B is transposed: kPart * Parts of its rows, side by side for the time that a multiply-add takes.
+template <int Rows, int Parts>
+void sweepParts(const float* a, int64_t lda, const float* b, int64_t ldb, int64_t depth, int64_t column,
                  float (*sums)[kSweep<Rows>]) {
-  __m256 chain[Rows][Eights];
+  Part chain[Rows][Parts];
   for (int i = 0; i < Rows; ++i)
-    for (int e = 0; e < Eights; ++e) chain[i][e] = _mm256_load_ps(sums[i] + column + 8 * e);
+    for (int e = 0; e < Parts; ++e) chain[i][e] = loadPart(sums[i] + column + kPart * e);
   const auto add = [&](int e, int64_t at) {
-    __m256 elements[4];
-    transposeEightByFour(b + int64_t{8} * e * ldb + at, ldb, elements);
+    Part elements[4];
+    tile::transposeRows(b + int64_t{kPart} * e * ldb + at, ldb, elements);
 #pragma GCC unroll 2
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 4
       for (int q = 0; q < 4; ++q)
-        chain[i][e] = _mm256_fmadd_ps(_mm256_broadcast_ss(a + i * lda + at + q), elements[q], chain[i][e]);
+        chain[i][e] = fused(broadcastPart(a + i * lda + at + q), elements[q], chain[i][e]);
   };
   int64_t p = 0;
-  // A cache line of eight rows at a time, for rows a power of two apart evict each other.
+  // A cache line of some rows at a time, for rows a power of two apart evict each other.
   for (; p + 16 <= depth; p += 16)
-#pragma GCC unroll 4
-    for (int e = 0; e < Eights; ++e)
+#pragma GCC unroll 8
+    for (int e = 0; e < Parts; ++e)
 #pragma GCC unroll 4
       for (int q = 0; q < 16; q += 4) add(e, p + q);
   for (; p + 4 <= depth; p += 4)
-    for (int e = 0; e < Eights; ++e) add(e, p);
+    for (int e = 0; e < Parts; ++e) add(e, p);
   for (int i = 0; i < Rows; ++i) {
     float* const own = sums[i] + column;
-    for (int e = 0; e < Eights; ++e) _mm256_store_ps(own + 8 * e, chain[i][e]);
+    for (int e = 0; e < Parts; ++e) storePart(own + kPart * e, chain[i][e]);
     for (int64_t q = p; q < depth; ++q)
-      for (int64_t j = 0; j < int64_t{8} * Eights; ++j) own[j] = __builtin_fmaf(a[i * lda + q], b[j * ldb + q], own[j]);
+      for (int64_t j = 0; j < int64_t{kPart} * Parts; ++j) own[j] = __builtin_fmaf(a[i * lda + q], b[j * ldb + q], own[j]);
   }
 }
 
@@ -103,8 +95,8 @@ void sweepColumns(const float* a, int64_t lda, const float* b, int64_t ldb, int6
                   float (*sums)[kSweep<Rows>]) {
   int64_t j = 0;
   if (Rows == 1)
-    for (; j + 32 <= columns; j += 32) sweepEights<Rows, 4>(a, lda, b + j * ldb, ldb, depth, j, sums);
-  for (; j < columns; j += 16) sweepEights<Rows, 2>(a, lda, b + j * ldb, ldb, depth, j, sums);
+    for (; j + 32 <= columns; j += 32) sweepParts<Rows, 32 / kPart>(a, lda, b + j * ldb, ldb, depth, j, sums);
+  for (; j < columns; j += 16) sweepParts<Rows, 16 / kPart>(a, lda, b + j * ldb, ldb, depth, j, sums);
 }
 
 template <int Rows>
@@ -122,9 +114,9 @@ void multiply(bool transposeB, int64_t n, int64_t k, const float* a, int64_t lda
       if (Rows > 2 || !transposeB) sweepRows<Rows>(a + begin, lda, from + begin * ldb, ldb, size, columns, sums);
       const tile::Scale scale = {1.0f, begin == 0 ? beta : 1.0f};
       for (int i = 0; i < Rows; ++i)
-        for (int64_t q = 0; q < columns; q += 8) {
+        for (int64_t q = 0; q < columns; q += kPart) {
           float* const to = c + i * ldc + j + q;
-          _mm256_storeu_ps(to, scale(_mm256_load_ps(sums[i] + q), to));
+          storePart(to, scale(loadPart(sums[i] + q), to));
         }
     });
   }

@@ -43,7 +43,14 @@ bool usesBlockedGemm() {
   return result;
 }
 
-std::string gemmName() { return usesBlockedGemm() ? "AVX2" : oneDnnVersion(); }
+std::string gemmName() {
+#if defined(__aarch64__)
+  const char* const own = "NEON";
+#else
+  const char* const own = "AVX2";
+#endif
+  return usesBlockedGemm() ? own : oneDnnVersion();
+}
 
 void setPrecision(Precision value) { currentPrecision = value; }
 Precision precision() { return currentPrecision; }

@@ -16,7 +16,7 @@ std::string gemmProblem();
 /// Whether float32 products are our own here: without oneDNN, and where its kernels would be those for AVX2, which are
 /// slower, and whose last bits depend on the number of rows (docs/decisions.md#rows).
 bool usesBlockedGemm();
-/// Whose float32 products these are, e.g. "oneDNN 2.6.3", or "AVX2" where they are our own.
+/// Whose float32 products these are, e.g. "oneDNN 2.6.3", or "AVX2" or "NEON" where they are our own.
 std::string gemmName();
 /// Path and version of the library in use, e.g. "oneDNN 2.6.3".
 std::string oneDnnVersion();

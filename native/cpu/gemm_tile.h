@@ -1,25 +1,25 @@
 #pragma once
 #include <cstdint>
 
-#if defined(__AVX2__) && defined(__FMA__)
-#define SCMOE_GEMM_TILE 1
-#include <immintrin.h>
+#include "cpu/part.h"
 
-#include "cpu/simd.h"
+#if SCMOE_GEMM_TILE
 
 /// The innermost part of blocked_gemm.cc: six rows and sixteen columns of C stay in registers while a depth is summed.
 namespace scmoe::tile {
 
 constexpr int kRows = 6;
 constexpr int kColumns = 16;
+/// Vectors of a row of C.
+constexpr int kParts = kColumns / kPart;
 
 /// What becomes of sums: C = alpha * sum + beta * C.
 struct Scale {
   float alpha, beta;
 
-  __m256 operator()(__m256 sum, const float* c) const {
-    if (alpha != 1.0f) sum = _mm256_mul_ps(_mm256_set1_ps(alpha), sum);
-    return beta == 0.0f ? sum : _mm256_fmadd_ps(_mm256_set1_ps(beta), _mm256_loadu_ps(c), sum);
+  Part operator()(Part sum, const float* c) const {
+    if (alpha != 1.0f) sum = alpha * sum;
+    return beta == 0.0f ? sum : fused(broadcastPart(&beta), loadPart(c), sum);
   }
 };
 
@@ -49,25 +49,29 @@ template <int Rows, typename RowLayout, typename PanelLayout>
                                 PanelLayout panelLayout, Scale scale, float* c, int64_t ldc, int64_t columns) {
   constexpr int64_t depthStride = RowLayout::kDepthStride;
   const int64_t rowStride = rowLayout.stride, ldb = panelLayout.stride;
-  __m256 left[Rows], right[Rows];
+  Part sums[Rows][kParts];
 #pragma GCC unroll 6
   for (int i = 0; i < Rows; ++i) {
-    left[i] = right[i] = _mm256_setzero_ps();
-    _mm_prefetch(reinterpret_cast<const char*>(c + i * ldc), _MM_HINT_T0);
-    _mm_prefetch(reinterpret_cast<const char*>(c + i * ldc + columns - 1), _MM_HINT_T0);
+#pragma GCC unroll 4
+    for (int j = 0; j < kParts; ++j) sums[i][j] = Part{};
+    __builtin_prefetch(c + i * ldc);
+    __builtin_prefetch(c + i * ldc + columns - 1);
   }
   // Two pointers reach all rows with the factors 0, 1 and 2 that an address can have.
   const float* lower = a + 3 * rowStride;
   const auto step = [&](int64_t q) __attribute__((always_inline)) {
-    __m256 b0 = _mm256_loadu_ps(b + q * ldb), b1 = _mm256_loadu_ps(b + q * ldb + 8);
-    keepInRegister(b0);
-    keepInRegister(b1);
+    Part right[kParts];
+#pragma GCC unroll 4
+    for (int j = 0; j < kParts; ++j) {
+      right[j] = loadPart(b + q * ldb + j * kPart);
+      keepInRegister(right[j]);
+    }
 #pragma GCC unroll 6
     for (int i = 0; i < Rows; ++i) {
       const float* const row = i < 3 ? a + i * rowStride : lower + (i - 3) * rowStride;
-      const __m256 value = _mm256_broadcast_ss(row + q * depthStride);
-      multiplyAdd(value, b0, left[i]);
-      multiplyAdd(value, b1, right[i]);
+      const Factor value = factorAt(row + q * depthStride);
+#pragma GCC unroll 4
+      for (int j = 0; j < kParts; ++j) multiplyAdd(value, right[j], sums[i][j]);
     }
   };
   int64_t p = 0;
@@ -76,7 +80,7 @@ template <int Rows, typename RowLayout, typename PanelLayout>
     if constexpr (Rows == kRows && depthStride == 1)
 #pragma GCC unroll 6
       for (int i = 0; i < kRows; ++i)
-        _mm_prefetch(reinterpret_cast<const char*>((i < 3 ? a : lower) + (kRows + i % 3) * rowStride), _MM_HINT_T0);
+        __builtin_prefetch((i < 3 ? a : lower) + (kRows + i % 3) * rowStride);
   };
   for (; p + 4 <= depth; p += 4, a += 4 * depthStride, lower += 4 * depthStride, b += 4 * ldb) {
     if (p % 16 == 0) fetchNext();
@@ -90,9 +94,11 @@ template <int Rows, typename RowLayout, typename PanelLayout>
   if (columns == kColumns) {
 #pragma GCC unroll 6
     for (int i = 0; i < Rows; ++i) {
-      float* const to = c + i * ldc;
-      _mm256_storeu_ps(to, scale(left[i], to));
-      _mm256_storeu_ps(to + 8, scale(right[i], to + 8));
+#pragma GCC unroll 4
+      for (int j = 0; j < kParts; ++j) {
+        float* const to = c + i * ldc + j * kPart;
+        storePart(to, scale(sums[i][j], to));
+      }
     }
     return;
   }
@@ -101,9 +107,8 @@ template <int Rows, typename RowLayout, typename PanelLayout>
     alignas(32) float row[kColumns] = {};
     float* const to = c + i * ldc;
     for (int64_t j = 0; j < columns; ++j) row[j] = to[j];
-    const __m256 first = scale(left[i], row), second = scale(right[i], row + 8);
-    _mm256_store_ps(row, first);
-    _mm256_store_ps(row + 8, second);
+#pragma GCC unroll 4
+    for (int j = 0; j < kParts; ++j) storePart(row + j * kPart, scale(sums[i][j], row + j * kPart));
     for (int64_t j = 0; j < columns; ++j) to[j] = row[j];
   }
 }
@@ -122,6 +127,7 @@ void multiplyRows(int64_t rows, int64_t depth, const float* a, RowLayout rowLayo
   }
 }
 
+#if defined(__AVX2__)
 /// to (8, 8) = from (8, 8) transposed; strides in elements.
 inline void transposeEight(const float* from, int64_t fromStride, float* to, int64_t toStride) {
   __m256 row[8], pair[8], four[8];
@@ -141,9 +147,18 @@ inline void transposeEight(const float* from, int64_t fromStride, float* to, int
     _mm256_storeu_ps(to + (i + 4) * toStride, _mm256_permute2f128_ps(four[i], four[i + 4], 0x31));
   }
 }
+#else
+/// to (8, 8) = from (8, 8) transposed; strides in elements.
+inline void transposeEight(const float* from, int64_t fromStride, float* to, int64_t toStride) {
+  for (int i = 0; i < 8; i += kPart)
+    for (int p = 0; p < 8; p += 4) {
+      Part elements[4];
+      transposeRows(from + i * fromStride + p, fromStride, elements);
+      for (int q = 0; q < 4; ++q) storePart(to + (p + q) * toStride + i, elements[q]);
+    }
+}
+#endif
 
 }  // namespace scmoe::tile
 
-#else
-#define SCMOE_GEMM_TILE 0
 #endif

@@ -6,20 +6,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { buildFolder, compile, compileGloo, compileNccl, compileProblem, compileTensorFlow } from './cmake.mjs';
+import { stage, stagedAt } from './stage.mjs';
 
 const repository = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const isRequired = process.env.SCMOE_REQUIRE_NATIVE === '1';
 
-const stagedAt = (packageName, addon) =>
-  join(repository, 'packages', packageName, 'prebuilds', `${process.platform}-${process.arch}`, addon);
-
-function stage(built, target) {
-  mkdirSync(dirname(target), { recursive: true });
-  // Copied beside and renamed: a running process keeps the file it has mapped.
-  copyFileSync(join(buildFolder, 'Release', built), `${target}.new`);
-  renameSync(`${target}.new`, target);
-  console.log(`native: staged ${target}`);
-}
+const built = (name) => join(buildFolder, 'Release', name);
 
 /** Beside their sources: tests of the packages look for them there, and nothing that is published does. */
 function stageStandins() {
@@ -37,15 +29,15 @@ if (problem) {
   process.exit(isRequired ? 1 : 0);
 }
 await compile();
-stage('scmoe_native.node', stagedAt('tensor', 'scmoe_tensor.node'));
+stage(built('scmoe_native.node'), stagedAt('tensor', 'scmoe_tensor.node'));
 
 const lacking = compileNccl() ?? compileTensorFlow();
 if (lacking) {
   console.error(`native: ${lacking}.`);
   process.exit(1);
 }
-stage('scmoe_tensorflow.node', stagedAt('tensorflow', 'scmoe_tensorflow.node'));
-stage('scmoe_comm_nccl.node', stagedAt('comm', 'scmoe_comm_nccl.node'));
+stage(built('scmoe_tensorflow.node'), stagedAt('tensorflow', 'scmoe_tensorflow.node'));
+stage(built('scmoe_comm_nccl.node'), stagedAt('comm', 'scmoe_comm_nccl.node'));
 stageStandins();
 
 const gloo = stagedAt('comm', 'scmoe_comm_gloo.node');
@@ -55,4 +47,4 @@ if (glooProblem) {
   console.log(`native: no Gloo engine, ${glooProblem}; there will be one rank only.`);
   process.exit(isRequired ? 1 : 0);
 }
-stage('scmoe_comm_gloo.node', gloo);
+stage(built('scmoe_comm_gloo.node'), gloo);

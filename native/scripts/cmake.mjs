@@ -80,6 +80,29 @@ export async function compileSanitized() {
 }
 
 /**
+ * Builds the tensor addon for an instruction set, in a folder of its own.
+ *
+ * @param {string} name the folder's
+ * @param {string} march what SCMOE_MARCH says elsewhere
+ * @param {string[]} definitions further ones of CMake's, as `CDCMAKE_CXX_COMPILER=...`
+ * @returns {Promise<string>} its path
+ * @throws Error where that does not work
+ */
+export async function compileVariant(name, march, definitions = []) {
+  const folder = join(buildFolder, name);
+  await generate(folder);
+  const configured = cmakeJs(
+    folder,
+    'configure',
+    `--CDSCMOE_MARCH=${march}`,
+    ...definitions.map((each) => `--${each}`),
+  );
+  const options = ['--target', 'scmoe_native', '--parallel', String(availableParallelism())];
+  if (configured && cmakeJs(folder, 'build', ...options)) return join(folder, 'Release', 'scmoe_native.node');
+  throw new Error(`the addon did not compile for ${name} (-march=${march}); the compiler says why above`);
+}
+
+/**
  * Builds the addon of the NCCL engine, which needs nothing, and what stands in for NCCL and CUDA in tests; after `compile`.
  *
  * @returns why that does not work, or undefined

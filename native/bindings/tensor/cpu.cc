@@ -19,6 +19,7 @@ SCMOE_EXPORT_UNCAPTURED(cpuProblem) {
   need(kAvx512Dq, "AVX512DQ", __builtin_cpu_supports("avx512dq"));
   need(kAvx512Vl, "AVX512VL", __builtin_cpu_supports("avx512vl"));
   need(kAvx512Bf16, "AVX512_BF16", __builtin_cpu_supports("avx512bf16"));
+  need(kAvx512Vnni, "AVX512_VNNI", __builtin_cpu_supports("avx512vnni"));
 #endif
   if (!missing.empty()) missing = "the native addon was compiled for a CPU with " + missing + ", which this one lacks";
   return toJs(call.env(), missing);

@@ -3,7 +3,7 @@ export const runtime = {
   cpuProblem: { '=>': 'text' },
   /** Empty, or why nothing here makes products: neither oneDNN nor kernels of our own. */
   gemmProblem: { '=>': 'text' },
-  /** Who makes the float32 products, e.g. "oneDNN 2.6.3" or "AVX2". */
+  /** Who makes the float32 products, e.g. "oneDNN 2.6.3", "AVX2" or "NEON". */
   gemmName: { '=>': 'text' },
   /** Empty where there is none. */
   oneDnnVersion: { '=>': 'text' },

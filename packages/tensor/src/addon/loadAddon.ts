@@ -1,6 +1,7 @@
 import { ScmoeError } from '@scmoe/errors';
 import { callByName, findAddonFile, requireFrom, type Addon, type TensorFunctions } from '@scmoe/native/signatures';
 
+import { addonFiles } from './addonFiles.js';
 import { dryFunctions } from './dryFunctions.js';
 
 /** The native addon's functions, which take their arguments by name, or why it can't be used. */
@@ -35,15 +36,30 @@ export function computeNothing(isDry: boolean): void {
 }
 
 function open(): AddonResult {
-  const { path, problem } = findAddonFile({
-    packageName: '@scmoe/tensor',
-    file: 'scmoe_tensor.node',
-    moduleUrl: (import.meta as { url?: string }).url,
-    what: 'native addon',
-    advice: 'with a C++ compiler and CMake, `npm run build` in the repository makes it',
-  });
-  if (problem !== undefined) return { path, problem };
+  const chosen = process.env['SCMOE_ISA'];
+  const { files, oneDnnIsa, problem } = addonFiles(process.arch, chosen);
+  if (problem !== undefined) return { path: '', problem };
   sleepBetweenRegions();
+  // oneDNN, which makes the products, reads this when it is loaded; what the user has set himself stays.
+  if (oneDnnIsa !== undefined) process.env['DNNL_MAX_CPU_ISA'] ??= oneDnnIsa;
+  const advice = chosen
+    ? `for SCMOE_ISA=${chosen}; \`npm run build:variants\` in the repository makes it`
+    : 'with a C++ compiler and CMake, `npm run build` in the repository makes it';
+  const tried = files.map((file) =>
+    findAddonFile({
+      packageName: '@scmoe/tensor',
+      file,
+      moduleUrl: (import.meta as { url?: string }).url,
+      what: 'native addon',
+      advice,
+    }),
+  );
+  const found = tried.filter((file) => file.problem === undefined).map(({ path }) => openFile(path));
+  // The first problem is that of the file that should have been right.
+  return found.find((result) => result.addon !== undefined) ?? found[0] ?? (tried[0] as AddonResult);
+}
+
+function openFile(path: string): AddonResult {
   try {
     const addon = callByName<TensorFunctions>(requireFrom(path)(path) as Addon);
     const problem = addon.cpuProblem() || addon.gemmProblem();
