@@ -3,8 +3,8 @@
 
 #include "core/arena.h"
 
-/// Float32 products of our own, for x86-64 with AVX2 and for 64-bit ARM. Row i of C depends on row i of op(A), on B and on nothing else:
-/// not on how many rows there are, not on i, not on the number of threads (docs/decisions.md#rows).
+/// Float32 products of our own, for x86-64 with AVX2 and for 64-bit ARM. Row i of C depends on row i of op(A), on B and
+/// on nothing else: not on how many rows there are, not on i, not on the number of threads (docs/decisions.md#rows).
 namespace scmoe {
 
 /// Whether this build has them.

@@ -53,14 +53,13 @@ void sweepRows(const float* a, int64_t lda, const float* b, int64_t ldb, int64_t
   for (; p < depth; ++p)
     for (int64_t j = 0; j < columns; j += kPart)
       for (int i = 0; i < Rows; ++i)
-        storePart(sums[i] + j,
-                  fused(broadcastPart(a + i * lda + p), loadPart(b + p * ldb + j), loadPart(sums[i] + j)));
+        storePart(sums[i] + j, fused(broadcastPart(a + i * lda + p), loadPart(b + p * ldb + j), loadPart(sums[i] + j)));
 }
 
 /// The same where B is transposed: kPart * Parts of its rows, side by side for the time that a multiply-add takes.
 template <int Rows, int Parts>
 void sweepParts(const float* a, int64_t lda, const float* b, int64_t ldb, int64_t depth, int64_t column,
-                 float (*sums)[kSweep<Rows>]) {
+                float (*sums)[kSweep<Rows>]) {
   Part chain[Rows][Parts];
   for (int i = 0; i < Rows; ++i)
     for (int e = 0; e < Parts; ++e) chain[i][e] = loadPart(sums[i] + column + kPart * e);
@@ -70,8 +69,7 @@ void sweepParts(const float* a, int64_t lda, const float* b, int64_t ldb, int64_
 #pragma GCC unroll 2
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 4
-      for (int q = 0; q < 4; ++q)
-        chain[i][e] = fused(broadcastPart(a + i * lda + at + q), elements[q], chain[i][e]);
+      for (int q = 0; q < 4; ++q) chain[i][e] = fused(broadcastPart(a + i * lda + at + q), elements[q], chain[i][e]);
   };
   int64_t p = 0;
   // A cache line of some rows at a time, for rows a power of two apart evict each other.
@@ -86,7 +84,8 @@ void sweepParts(const float* a, int64_t lda, const float* b, int64_t ldb, int64_
     float* const own = sums[i] + column;
     for (int e = 0; e < Parts; ++e) storePart(own + kPart * e, chain[i][e]);
     for (int64_t q = p; q < depth; ++q)
-      for (int64_t j = 0; j < int64_t{kPart} * Parts; ++j) own[j] = __builtin_fmaf(a[i * lda + q], b[j * ldb + q], own[j]);
+      for (int64_t j = 0; j < int64_t{kPart} * Parts; ++j)
+        own[j] = __builtin_fmaf(a[i * lda + q], b[j * ldb + q], own[j]);
   }
 }
 

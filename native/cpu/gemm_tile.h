@@ -79,8 +79,7 @@ template <int Rows, typename RowLayout, typename PanelLayout>
   const auto fetchNext = [&] {
     if constexpr (Rows == kRows && depthStride == 1)
 #pragma GCC unroll 6
-      for (int i = 0; i < kRows; ++i)
-        __builtin_prefetch((i < 3 ? a : lower) + (kRows + i % 3) * rowStride);
+      for (int i = 0; i < kRows; ++i) __builtin_prefetch((i < 3 ? a : lower) + (kRows + i % 3) * rowStride);
   };
   for (; p + 4 <= depth; p += 4, a += 4 * depthStride, lower += 4 * depthStride, b += 4 * ldb) {
     if (p % 16 == 0) fetchNext();

@@ -67,8 +67,10 @@ inline Part fused(Part a, Part b, Part sum) { return vfmaq_f32(sum, a, b); }
 inline void transposeRows(const float* rows, int64_t stride, Part* elements) {
   const float32x4_t r0 = loadPart(rows), r1 = loadPart(rows + stride);
   const float32x4_t r2 = loadPart(rows + 2 * stride), r3 = loadPart(rows + 3 * stride);
-  const float64x2_t low01 = vreinterpretq_f64_f32(vzip1q_f32(r0, r1)), high01 = vreinterpretq_f64_f32(vzip2q_f32(r0, r1));
-  const float64x2_t low23 = vreinterpretq_f64_f32(vzip1q_f32(r2, r3)), high23 = vreinterpretq_f64_f32(vzip2q_f32(r2, r3));
+  const float64x2_t low01 = vreinterpretq_f64_f32(vzip1q_f32(r0, r1)),
+                    high01 = vreinterpretq_f64_f32(vzip2q_f32(r0, r1));
+  const float64x2_t low23 = vreinterpretq_f64_f32(vzip1q_f32(r2, r3)),
+                    high23 = vreinterpretq_f64_f32(vzip2q_f32(r2, r3));
   elements[0] = vreinterpretq_f32_f64(vzip1q_f64(low01, low23));
   elements[1] = vreinterpretq_f32_f64(vzip2q_f64(low01, low23));
   elements[2] = vreinterpretq_f32_f64(vzip1q_f64(high01, high23));

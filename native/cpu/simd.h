@@ -24,9 +24,9 @@ inline Vec load(const float* from) { return *reinterpret_cast<const UnalignedVec
 inline void store(float* to, Vec value) { *reinterpret_cast<UnalignedVec*>(to) = value; }
 inline Vec broadcast(float value) { return value - Vec{}; }
 
-/// sum += a * b in one multiply-add, where gcc 12 would load b from memory once more for each (AVX2) or a step's operands
-/// before the one before it is done (NEON), and run out of registers: with AVX2 86 % of what the CPU can do instead of
-/// 99 %. keepInRegister stops it from folding the load.
+/// sum += a * b in one multiply-add, where gcc 12 would load b from memory once more for each (AVX2) or a step's
+/// operands before the one before it is done (NEON), and run out of registers: with AVX2 86 % of what the CPU can do
+/// instead of 99 %. keepInRegister stops it from folding the load.
 #if defined(__AVX2__) && defined(__FMA__)
 template <typename V>
 [[gnu::always_inline]] inline void multiplyAdd(V a, V b, V& sum) {

@@ -103,6 +103,21 @@ export async function compileVariant(name, march, definitions = []) {
 }
 
 /**
+ * Builds the tensor addon and the unit tests for 64-bit ARM with a cross compiler, in a folder of their own.
+ *
+ * @returns {Promise<{ addon: string, tests: string }>} the addon, and the tests' folder
+ * @throws Error where that does not work
+ */
+export async function compileForArm64() {
+  const folder = join(buildFolder, 'arm64');
+  const definitions = [`CDCMAKE_TOOLCHAIN_FILE=${join(native, 'scripts', 'arm64.cmake')}`, 'CDSCMOE_NATIVE_TESTS=ON'];
+  const addon = await compileVariant('arm64', 'armv8-a', definitions);
+  if (cmakeJs(folder, 'build', '--parallel', String(availableParallelism())))
+    return { addon, tests: join(folder, 'test') };
+  throw new Error('the unit tests did not compile for 64-bit ARM; the compiler says why above');
+}
+
+/**
  * Builds the addon of the NCCL engine, which needs nothing, and what stands in for NCCL and CUDA in tests; after `compile`.
  *
  * @returns why that does not work, or undefined

@@ -29,13 +29,13 @@ interface RangeAttributes {
   start: number;
   stop: number;
   step: number;
-  dtype?: 'float32' | 'int32';
+  dtype: tf.DataType;
 }
 
 /** Each number is the one before it and a step, rounded, as in TF.js. */
 const range = standardKernel<object, RangeAttributes>(
   'Range',
-  (backend, _inputs, { start, stop, step, dtype = 'float32' }) => {
+  (backend, _inputs, { start, stop, step, dtype }) => {
     if (dtype !== 'float32' && dtype !== 'int32') return undefined;
     // Ranges that TF.js has an opinion of its own about: empty ones, and those whose step leads away.
     if (![start, stop, step].every(Number.isFinite) || !((stop - start) * step > 0)) return undefined;
