@@ -18,7 +18,8 @@ const fileOf = (name: string) => `scmoe_tensor.${name}.node`;
 
 /** What to look for, and what oneDNN is to be held to; or why that can't be said. */
 export type AddonFiles =
-  { files: string[]; oneDnnIsa?: string; problem?: undefined } | { files?: undefined; problem: string };
+  | { files: string[]; oneDnnIsa?: string; problem?: undefined }
+  | { files?: undefined; oneDnnIsa?: undefined; problem: string };
 
 /**
  * Names the addon's files in the order in which they are tried. The one that was compiled for this machine comes first; after it those

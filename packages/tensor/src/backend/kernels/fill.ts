@@ -33,19 +33,16 @@ interface RangeAttributes {
 }
 
 /** Each number is the one before it and a step, rounded, as in TF.js. */
-const range = standardKernel<object, RangeAttributes>(
-  'Range',
-  (backend, _inputs, { start, stop, step, dtype }) => {
-    if (dtype !== 'float32' && dtype !== 'int32') return undefined;
-    // Ranges that TF.js has an opinion of its own about: empty ones, and those whose step leads away.
-    if (![start, stop, step].every(Number.isFinite) || !((stop - start) * step > 0)) return undefined;
-    const out = backend.lastingOutput([Math.ceil((stop - start) / step)], dtype);
-    const values = backend.values(out);
-    values[0] = start;
-    for (let i = 1; i < values.length; i++) values[i] = values[i - 1]! + step;
-    return out;
-  },
-);
+const range = standardKernel<object, RangeAttributes>('Range', (backend, _inputs, { start, stop, step, dtype }) => {
+  if (dtype !== 'float32' && dtype !== 'int32') return undefined;
+  // Ranges that TF.js has an opinion of its own about: empty ones, and those whose step leads away.
+  if (![start, stop, step].every(Number.isFinite) || !((stop - start) * step > 0)) return undefined;
+  const out = backend.lastingOutput([Math.ceil((stop - start) / step)], dtype);
+  const values = backend.values(out);
+  values[0] = start;
+  for (let i = 1; i < values.length; i++) values[i] = values[i - 1]! + step;
+  return out;
+});
 
 interface OneHotAttributes {
   dtype: tf.DataType;
