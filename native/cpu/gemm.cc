@@ -32,10 +32,8 @@ std::string oneDnnVersion() { return oneDnn().version; }
 bool hasBf16() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  return oneDnn().bf16 && __builtin_cpu_supports("avx512bf16");
-#else
-  return false;
 #endif
+  return oneDnn().usesBf16();
 }
 
 bool usesBlockedGemm() {

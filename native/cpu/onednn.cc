@@ -51,11 +51,21 @@ OneDnn open() {
 
 }  // namespace
 
+// Both are bits of dnnl_cpu_isa_t.
 bool OneDnn::usesAvx512() const {
-  constexpr int kAvx512 = 0x20;  // of dnnl_cpu_isa_t
-  if (instructionSets != 0) return (instructionSets & kAvx512) != 0;
+  if (instructionSets != 0) return (instructionSets & 0x20) != 0;
 #if defined(__x86_64__)
   return __builtin_cpu_supports("avx512f");
+#else
+  return false;
+#endif
+}
+
+bool OneDnn::usesBf16() const {
+  if (!bf16) return false;
+  if (instructionSets != 0) return (instructionSets & 0x80) != 0;
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16");
 #else
   return false;
 #endif

@@ -20,6 +20,8 @@ struct OneDnn {
 
   /// Whether its kernels here are those for AVX-512; without its word, whether the CPU has it.
   bool usesAvx512() const;
+  /// The same for its products of bf16, which it also makes without such instructions, a hundred times as slowly.
+  bool usesBf16() const;
 };
 
 /// The library in use: SCMOE_ONEDNN_LIB, then libdnnl.so.3, .2, libdnnl.so.

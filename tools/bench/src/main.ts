@@ -10,6 +10,7 @@ import { graphModelsSuite } from './suites/graphModels.js';
 import { kernelsSuite } from './suites/kernels.js';
 import { madSuite } from './suites/mad/mad.js';
 import { memorySuite } from './suites/memory.js';
+import { pathsSuite } from './suites/paths.js';
 import { picturesSuite } from './suites/pictures/pictures.js';
 import { productsSuite } from './suites/products.js';
 import { qualitySuite } from './suites/quality/quality.js';
@@ -59,6 +60,13 @@ const runs = {
 const suites: Record<string, () => Promise<string>> = {
   products: () => productsSuite(rounds),
   kernels: () => kernelsSuite(rounds),
+  paths: () =>
+    pathsSuite({
+      ...rounds,
+      threads: options.threads,
+      ...(options.variants !== undefined && { only: options.variants.split(',') }),
+      ...(options.precision !== undefined && { precisions: options.precision.split(',') }),
+    }),
   step: () => stepSuite(steps),
   vision: () => visionSuite(steps),
   convnet: () => convnetSuite(steps),

@@ -37,7 +37,12 @@ async function useScmoe(threads: number): Promise<Activated> {
   const setBf16 = (on: boolean) => {
     runtime.setBf16({ on: on && runtime.hasBf16() });
     if (runtime.hasBf16()) return undefined;
-    return runtime.oneDnnVersion() === '' ? 'there is no oneDNN' : 'this CPU has no bf16 instructions';
+    if (runtime.oneDnnVersion() === '') return 'there is no oneDNN';
+    // By SCMOE_ISA as well, which sets the first.
+    const held = process.env['DNNL_MAX_CPU_ISA'] || process.env['ONEDNN_MAX_CPU_ISA'];
+    return held && !/BF16|AMX|ALL|DEFAULT/i.test(held)
+      ? `oneDNN is held to ${held}`
+      : 'this CPU has no bf16 instructions';
   };
   return { name: backendName, threads, about: `native kernels, ${runtime.gemmName()}`, setBf16 };
 }
