@@ -39,6 +39,10 @@ export class NativeBinding implements TensorFlowBinding {
     native.tfSetDevice({ name: device.name });
   }
 
+  registerExpertCalls(library: string): string | undefined {
+    return this.#native.tfExpertCalls({ library }) || undefined;
+  }
+
   createTensor(dtype: DataType, shape: readonly number[], data: TensorData): TensorHandle {
     return { id: this.#native.tfCreate(this.#tensorArguments(dtype, shape, data)), dtype, shape };
   }
