@@ -127,6 +127,9 @@ export interface TensorFlowBinding extends Executor {
   /** The device on which operations run. */
   readonly device: Device;
 
+  /** Threads within an operation, where it was told how many. */
+  readonly threads: number | undefined;
+
   /**
    * Lets steps that XLA compiles for the CPU call the kernels of experts in the addon of @scmoe/tensor.
    *

@@ -35,7 +35,12 @@ export function expertCallsProblem(tensorFlow: TensorFlowBinding): string | unde
 }
 
 function connect(tensorFlow: TensorFlowBinding): string | undefined {
-  if (tensorFlow.device.type !== 'CPU') return 'they run on the CPU';
-  const { problem, path } = findAddon();
-  return problem ?? tensorFlow.registerExpertCalls(path);
+  if (tensorFlow.device.type !== 'CPU') return 'these kernels are for the CPU';
+  const { addon, problem, path } = findAddon();
+  if (problem !== undefined) return problem;
+  const refusal = tensorFlow.registerExpertCalls(path);
+  if (refusal !== undefined) return refusal;
+  const { threads } = tensorFlow;
+  if (threads !== undefined) (addon as { setThreads(call: { count: number }): void }).setThreads({ count: threads });
+  return undefined;
 }
