@@ -75,8 +75,9 @@ describeWithTensorFlow('experts in a step that XLA compiles', () => {
 
   it('refuse counts that do not fit, and say so when a variable is lost by it', () => {
     const total = tf.variable(tf.scalar(0));
-    const [rows, weights] = [wave([8, d], 1), weightsOf(['w1', 'w2'])];
-    const apply = (counts: tf.Tensor) => tf.sum(groupedFfn(rows, counts, weights, { activation: 'gelu' }));
+    const rows = wave([8, d], 1);
+    const { w1, w2 } = weightsOf(['w1', 'w2']) as Record<'w1' | 'w2', tf.Tensor>;
+    const apply = (counts: tf.Tensor) => tf.sum(groupedFfn(rows, counts, { w1, w2 }, { activation: 'gelu' }));
     const [right, wrong] = [tf.tensor1d([3, 0, 5], 'int32'), tf.tensor1d([3, 0, 6], 'int32')];
     const refusal = /groupedFfn: counts\[2\]: expected 0 to 5, got 6/;
     const pass = compileStep((counts: tf.Tensor) => tf.tidy(() => apply(counts)), { eagerFirst: false });

@@ -26,8 +26,11 @@ export const trainingSizes: readonly TrainingSize[] = [
   { name: 'd 256, capacity', batch: 4, config: config({ ...large, numLayers: 8 }, 1.25) },
 ];
 
-/** Calls before any is counted: the eager one, the compilation, and the comparisons of the 2nd, 4th and 8th. */
-const warmUp = 9;
+/**
+ * Calls before any is counted: the eager one, the compilation, and the comparisons of the 2nd and 4th, before the 8th; of the 8th as
+ * well where more are counted, before the 16th.
+ */
+const warmUpFor = (counted: number) => (counted > 3 ? 9 : 5);
 
 /** Trains a size in turn in every way, the first of which the others are compared with. @returns a table */
 export async function compiledSuite(
@@ -40,12 +43,11 @@ export async function compiledSuite(
   for (const way of only) {
     const training = await GptTraining.start(size, way);
     // Eager steps need no more than one to be warm, and are the slowest; a capture is complete with its third.
-    const times = await training.run(way.compiled ? warmUp : way.captured ? 4 : 2);
+    const times = await training.run(way.compiled ? warmUpFor(rounds * steps) : way.captured ? 4 : 2);
     firstSeconds.set(way.name, times[way.compiled ? 1 : 0]!);
     trainings.set(way.name, training);
     seconds.set(way.name, []);
   }
-  // Further comparisons come with the 16th call: after the last of these.
   for (let round = 0; round < rounds; round++)
     for (const [name, training] of trainings) seconds.get(name)!.push(...(await training.run(steps)));
 
