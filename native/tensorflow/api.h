@@ -104,7 +104,8 @@ struct Api {
                                                     const char* description, TF_Status*);
   void (*DeleteFunction)(TF_Function*);
 
-  /// How programs that XLA compiles call functions from outside; nullptr where the library does not say. C++, so no promise.
+  /// How programs that XLA compiles call functions from outside; nullptr where the library does not say. C++, so no
+  /// promise.
   const xla::Api* ffi;
 
   /// Opens both libraries once a process; later calls give what the first has opened.

@@ -66,7 +66,8 @@ class Operands {
   ExpertRows rows(int64_t x, int64_t countsAt, int64_t weights) const {
     const int64_t* const sizes = dims(weights, 3);
     const ExpertRows group{sizes[0], dims(x, 2)[0], sizes[1], sizes[2], attribute("capacity"), counts(countsAt)};
-    if (dims(countsAt, 1)[0] != group.numExperts || dims(x, 2)[1] != group.d) throw Error("shapes that do not belong together");
+    if (dims(countsAt, 1)[0] != group.numExperts || dims(x, 2)[1] != group.d)
+      throw Error("shapes that do not belong together");
     return group;
   }
 
@@ -79,9 +80,7 @@ class Operands {
     if (buffer.dtype != dtype) throw Error("an argument or result of another type");
     return buffer.data;
   }
-  static float* floats(const xla::Buffer& buffer) {
-    return static_cast<float*>(data(buffer, xla::DataType::kFloat32));
-  }
+  static float* floats(const xla::Buffer& buffer) { return static_cast<float*>(data(buffer, xla::DataType::kFloat32)); }
 
   const CallFrame& frame_;
 };
@@ -135,8 +134,8 @@ xla::Error* handle(CallFrame* frame) {
 xla::Span spanOf(const char* text) { return {text, std::strlen(text)}; }
 
 void add(const xla::Api& ffi, const char* name, xla::Handler* handler) {
-  xla::Registration registration{sizeof(xla::Registration), nullptr, spanOf(name), spanOf("Host"), nullptr, nullptr,
-                                 nullptr, handler, 0};
+  xla::Registration registration{
+      sizeof(xla::Registration), nullptr, spanOf(name), spanOf("Host"), nullptr, nullptr, nullptr, handler, 0};
   xla::Error* const error = ffi.registerHandler(&registration);
   if (!error) return;
   xla::MessageArguments said{sizeof(xla::MessageArguments), nullptr, error, nullptr};

@@ -2,8 +2,9 @@
 #include <cstddef>
 #include <cstdint>
 
-// What is used of XLA's typed FFI, by which a compiled program calls functions from outside: the layout of its C structs, written
-// down here like TensorFlow's own. XLA keeps them for a major version, and asks each handler which one it was written for.
+// What is used of XLA's typed FFI, by which a compiled program calls functions from outside: the layout of its C
+// structs, written down here like TensorFlow's own. XLA keeps them for a major version, and asks each handler which one
+// it was written for.
 namespace scmoe::tensorflow::xla {
 
 constexpr int kMajorVersion = 0;
