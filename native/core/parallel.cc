@@ -17,4 +17,6 @@ void setThreads(int count) {
   omp_set_num_threads(teamSize);
 }
 
+void joinTeam() { omp_set_num_threads(teamSize); }
+
 }  // namespace scmoe

@@ -11,6 +11,8 @@ namespace scmoe {
 /// Threads of the one OpenMP team that this process uses; oneDNN runs on the same team.
 int threads();
 void setThreads(int count);
+/// Has a thread that is not JavaScript's ask for as many threads: OpenMP's number is each thread's own.
+void joinTeam();
 
 /// While it lives, what the calling thread asks of a library (oneDNN) runs on this thread alone.
 class LibrariesAlone {

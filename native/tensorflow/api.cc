@@ -85,6 +85,8 @@ Api load(const SharedLibrary& library) {
   reader.read(api.GraphToFunctionWithControlOutputs, "TF_GraphToFunctionWithControlOutputs");
   reader.read(api.DeleteFunction, "TF_DeleteFunction");
   reader.finish();
+  using GetFfi = const xla::Api*();
+  if (auto* const getFfi = reinterpret_cast<GetFfi*>(library.find("_ZN3xla3ffi12GetXlaFfiApiEv"))) api.ffi = getFfi();
   return api;
 }
 

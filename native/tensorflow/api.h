@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "tensorflow/xla_ffi.h"
+
 // What is used of TensorFlow's C API, written down here: no header is needed to build, and one binary serves every
 // version from kOldest on. Names are those of the API without TF_ and TFE_; types are opaque, enums are int.
 
@@ -101,6 +103,10 @@ struct Api {
                                                     const char* const* controlNames, const void* options,
                                                     const char* description, TF_Status*);
   void (*DeleteFunction)(TF_Function*);
+
+  /// How programs that XLA compiles call functions from outside; nullptr where the library does not say. C++, so no
+  /// promise.
+  const xla::Api* ffi;
 
   /// Opens both libraries once a process; later calls give what the first has opened.
   ///

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "tensorflow/attributes.h"
+#include "tensorflow/expert_calls.h"
 #include "tensorflow/status.h"
 
 namespace scmoe::tensorflow {
@@ -139,6 +140,10 @@ int Session::execute(const OperationCall& call, Results& results) {
   int count = kMostOutputs;
   api_.Execute(op, outputs.data(), &count, status);
   check();
+  if (const std::string problem = takeExpertProblem(); !problem.empty()) {
+    for (int i = 0; i < count; ++i) api_.DeleteTensorHandle(outputs[static_cast<size_t>(i)]);
+    throw Error(problem);
+  }
   int described = 0;
   try {
     for (; described < count; ++described) {

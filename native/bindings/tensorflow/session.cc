@@ -5,6 +5,7 @@
 
 #include "bindings/tensorflow/instance.h"
 #include "bindings/tensorflow/operation_of.h"
+#include "tensorflow/expert_calls.h"
 
 using namespace scmoe;
 using namespace scmoe::tensorflow;
@@ -63,6 +64,15 @@ SCMOE_EXPORT(tfCreateOver) {
     // Refused before TensorFlow saw it; what TensorFlow refuses it has released.
     Instance::release(nullptr, 0, borrowed);
     throw;
+  }
+}
+
+SCMOE_EXPORT(tfExpertCalls) {
+  try {
+    registerExpertCalls(Instance::of(call.env()).api().ffi, args.library);
+    return toJs(call.env(), std::string());
+  } catch (const Error& error) {
+    return toJs(call.env(), std::string(error.what()));
   }
 }
 

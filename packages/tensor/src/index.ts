@@ -126,6 +126,8 @@ export { encode, encodeComposed, type EncodeOptions } from './ops/encode.js';
 export {
   groupedFfn,
   groupedFfnComposed,
+  groupedKernels,
+  type GroupedFfnAttributes,
   type GroupedFfnOptions,
   type SwigluExperts,
   type TwoLayerExperts,

@@ -13,6 +13,14 @@ export const groupedFfnBackwardKernel = 'ScmoeGroupedFfnBackward';
 export const groupedSwigluKernel = 'ScmoeGroupedSwiglu';
 export const groupedSwigluBackwardKernel = 'ScmoeGroupedSwigluBackward';
 
+/** The names under which a backend that has kernels for them registers them. */
+export const groupedKernels = {
+  ffn: groupedFfnKernel,
+  ffnBackward: groupedFfnBackwardKernel,
+  swiglu: groupedSwigluKernel,
+  swigluBackward: groupedSwigluBackwardKernel,
+} as const;
+
 /** activation(x w1 + b1) w2 + b2 of each expert; all stacked on axis 0. */
 export interface TwoLayerExperts {
   /** (N, d, f) */
@@ -50,6 +58,7 @@ export interface GroupedFfnOptions {
   clampedGlu?: ClampedGlu;
 }
 
+/** What those kernels are told. */
 export interface GroupedFfnAttributes extends Required<Omit<GroupedFfnOptions, 'clampedGlu'>> {
   /** Return the hidden layers as well. */
   keepForGradient: boolean;

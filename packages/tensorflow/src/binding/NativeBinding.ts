@@ -20,6 +20,7 @@ import type {
 export class NativeBinding implements TensorFlowBinding {
   readonly devices: readonly Device[];
   readonly device: Device;
+  readonly threads: number | undefined;
   readonly #native: TensorFlowFunctions;
   readonly #results = new Results();
 
@@ -30,6 +31,7 @@ export class NativeBinding implements TensorFlowBinding {
     options: ContextOptions,
   ) {
     this.#native = native;
+    this.threads = options.threads;
     const config = contextConfig(options);
     this.devices = devicesOf(native.tfStart({ config, numConfigBytes: config.length }));
     // TensorFlow sees the one GPU that it was told of.
@@ -37,6 +39,10 @@ export class NativeBinding implements TensorFlowBinding {
     if (device === undefined) throw new ScmoeError('TensorFlow knows no device, not even a CPU');
     this.device = device;
     native.tfSetDevice({ name: device.name });
+  }
+
+  registerExpertCalls(library: string): string | undefined {
+    return this.#native.tfExpertCalls({ library }) || undefined;
   }
 
   createTensor(dtype: DataType, shape: readonly number[], data: TensorData): TensorHandle {

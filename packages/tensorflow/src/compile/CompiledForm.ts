@@ -48,13 +48,31 @@ export class CompiledForm {
     );
     const resources = this.cells.map(({ resource }) => resource);
     const attributes: Attributes = this.compile ? { _XlaMustCompile: true } : {};
+    const held = this.writesInPlace() ? [] : this.written.map((cell) => cell.hold());
     try {
       const outputs = backend.tensorFlow.execute(this.lowered.name, [...inputs, ...resources], attributes);
+      const result = recorded.results.rebuild(outputs.map((output) => asTensor(backend.adopt(output))));
       this.calls++;
-      return recorded.results.rebuild(outputs.map((output) => asTensor(backend.adopt(output))));
+      return result;
     } catch (error) {
+      if (this.writesInPlace()) {
+        for (const cell of this.written) cell.lose();
+      } else {
+        this.written.forEach((cell, i) => cell.putBack(held[i]!));
+      }
       throw this.explained(error as Error);
+    } finally {
+      for (const id of held) backend.tensorFlow.delete(id);
     }
+  }
+
+  /**
+   * Whether a call writes over what the variables hold. A call that fails on the way can't give it back then: TensorFlow frees that
+   * memory and leaves the variables to point there. What may fail, for want of memory, does so in the first call, which has the values
+   * twice therefore; TensorFlow without XLA never writes in place.
+   */
+  private writesInPlace(): boolean {
+    return this.compile && this.calls > 0 && this.written.length > 0;
   }
 
   /** How another recording of the same step differs, in a sentence. */

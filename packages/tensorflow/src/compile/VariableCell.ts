@@ -20,6 +20,8 @@ export class VariableCell {
   private readonly attributes: { dtype: ReturnType<typeof attribute.type> };
   /** The data of the variable that stand for the resource; any others were assigned by the program. */
   private dataId: object | undefined;
+  /** Whether a call that failed has taken the value with it. */
+  private isLost = false;
 
   constructor(backend: TensorFlowBackend, variable: tf.Variable) {
     this.backend = backend;
@@ -33,6 +35,7 @@ export class VariableCell {
   /** Before a call: brings what the program has assigned into the resource. */
   bringIn(): void {
     const { variable, backend } = this;
+    if (this.isLost) throw lost(variable);
     if (variable.isDisposed) {
       throw new ScmoeError(`compileStep: the variable '${variable.name}', which the step uses, was disposed`);
     }
@@ -56,9 +59,25 @@ export class VariableCell {
     }
   }
 
+  /** A tensor with the value of now, the caller's to delete: as long as it is there, nobody writes over its memory. */
+  hold(): number {
+    return this.backend.tensorFlow.execute('ReadVariableOp', [this.resource], this.attributes)[0]!.id;
+  }
+
+  /** After a call that failed: the value that was held before it. */
+  putBack(held: number): void {
+    this.backend.tensorFlow.execute('AssignVariableOp', [this.resource, held], this.attributes);
+  }
+
+  /** After a call that failed while nothing was held: nobody may touch the resource again, whose memory is gone. */
+  lose(): void {
+    this.isLost = true;
+  }
+
   /** Hands the variable its value as ordinary data, and ends the resource. */
   dispose(): void {
     const { variable, backend } = this;
+    if (this.isLost) return;
     if (!variable.isDisposed && variable.dataId === this.dataId) backend.ownIdOf(variable);
     backend.tensorFlow.delete(this.resource);
   }
@@ -66,10 +85,19 @@ export class VariableCell {
   /** Gives the variable data that stand for the resource. */
   private standIn(): void {
     const { variable, backend } = this;
-    const fetch = () => backend.tensorFlow.execute('ReadVariableOp', [this.resource], this.attributes)[0]!.id;
+    const fetch = () => {
+      if (this.isLost) throw lost(variable);
+      return this.hold();
+    };
     const tensor = asTensor(backend.lazy(variable.dtype, variable.shape, fetch));
     variable.assign(tensor);
     this.dataId = variable.dataId;
     tensor.dispose();
   }
+}
+
+function lost({ name }: tf.Variable): ScmoeError {
+  return new ScmoeError(
+    `compileStep: the value of the variable '${name}' is lost since a call of a compiled step failed`,
+  );
 }

@@ -178,7 +178,8 @@ class StepCompiler {
   }
 
   private record(backend: TensorFlowBackend, args: Flattened, tensors: readonly tf.Tensor[]) {
-    return recordStep(backend, { step: this.step, args, tensors, maxConstantBytes: this.options.maxConstantBytes });
+    const { maxConstantBytes, compile } = this.options;
+    return recordStep(backend, { step: this.step, args, tensors, maxConstantBytes, compile });
   }
 
   private expectSame(

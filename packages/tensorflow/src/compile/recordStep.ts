@@ -2,6 +2,7 @@ import { ScmoeError } from '@scmoe/errors';
 import { withStaticShapes, type Flattened } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import { withExpertKernels } from '../experts/withExpertKernels.js';
 import { firstVariableId, Recorder } from '../recording/Recorder.js';
 import type { RecordedInput, Recording } from '../recording/Recording.js';
 import type { DataType } from '../binding/dataTypes.js';
@@ -34,6 +35,8 @@ export interface RecordStepOptions {
   args: Flattened;
   tensors: readonly tf.Tensor[];
   maxConstantBytes: number;
+  /** Whether XLA is to compile it: then it may call kernels of ours. */
+  compile: boolean;
 }
 
 /**
@@ -42,7 +45,7 @@ export interface RecordStepOptions {
  */
 export function recordStep(
   backend: TensorFlowBackend,
-  { step, args, tensors, maxConstantBytes }: RecordStepOptions,
+  { step, args, tensors, maxConstantBytes, compile }: RecordStepOptions,
 ): RecordedStep {
   const { tensorFlow } = backend;
   const known = allVariables();
@@ -101,7 +104,7 @@ export function recordStep(
       let ended: ReturnType<typeof run> | undefined;
       try {
         tf.tidy(() => {
-          ended = run();
+          ended = compile ? withExpertKernels(backend, run) : run();
         });
       } finally {
         known.forEach((variable, i) => restore(variable, saved[i]!));

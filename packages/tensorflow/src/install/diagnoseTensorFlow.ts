@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 
+import { expertCallsProblem } from '../experts/withExpertKernels.js';
 import { findTensorFlow } from './findTensorFlow.js';
 import { hasNvidiaDriver, installCommand } from './installAdvice.js';
 import { openTensorFlow } from './openTensorFlow.js';
@@ -21,16 +22,20 @@ export function diagnoseTensorFlow(): Diagnosis {
   const { installed, problem } = findTensorFlow();
   if (!installed) return refused(problem);
   try {
-    const { version, devices, device } = openTensorFlow();
+    const binding = openTensorFlow();
+    const { version, devices, device } = binding;
     const seen = devices.map(
       ({ name, type }) => `device      ${type}:${name.split(':').pop()}${name === device.name ? ', in use' : ''}`,
     );
+    const problem = expertCallsProblem(binding);
+    const experts = problem === undefined ? 'by the kernels of @scmoe/tensor' : `in blocks, for ${problem}`;
     const blind = hasNvidiaDriver() && !devices.some(({ type }) => type === 'GPU');
     return {
       usable: true,
       lines: [
         `tensorflow  yes: TensorFlow ${version}, ${installed.folder} (${installed.foundBy})`,
         ...seen,
+        `experts     in compiled steps ${experts}`,
         ...gpus,
         ...(blind ? ['There is an NVIDIA driver, but this TensorFlow sees no GPU:', ...install] : []),
       ],

@@ -1,5 +1,5 @@
 import { Gpt, type GptConfig } from '@scmoe/models';
-import { AdamW, clipScale, globalNorm, RandomStream, seedTensor, valueAndGrads } from '@scmoe/tensor';
+import { AdamW, captureFunction, clipScale, globalNorm, RandomStream, seedTensor, valueAndGrads } from '@scmoe/tensor';
 import { compileStep, type ProductPrecision, type TensorFlowBackend } from '@scmoe/tensorflow';
 import * as tf from '@tensorflow/tfjs';
 
@@ -10,11 +10,14 @@ export interface TrainingSize {
   config: GptConfig;
 }
 
-/** How the steps run: on a backend, operation by operation or as one compiled call. */
+/** How the steps run: on a backend, operation by operation, captured (passes of `scmoe`) or as one compiled call (`tensorflow`). */
 export interface Way {
   name: string;
   backend: 'scmoe' | 'tensorflow';
   compiled: boolean;
+  captured?: boolean;
+  /** Whether compiled steps compute experts in blocks, though kernels of ours could be called. */
+  inBlocks?: boolean;
   /** What products on TensorFlow round their operands to; float32 leaves them as they are. */
   precision?: ProductPrecision;
 }
@@ -38,11 +41,11 @@ export class GptTraining {
     if (way.backend === 'tensorflow') (tf.backend() as TensorFlowBackend).products = way.precision ?? 'float32';
     const gpt = new Gpt(size.config, { seed: 1 });
     const optimizer = new AdamW();
+    const ofBatch = (ids: tf.Tensor2D, targets: tf.Tensor2D, seed: tf.Tensor) =>
+      valueAndGrads(() => gpt.loss({ ids, targets }, { training: true, dropoutSeed: seed }).loss, gpt.variables);
+    const pass = way.captured ? captureFunction(ofBatch) : ofBatch;
     const step = (ids: tf.Tensor2D, targets: tf.Tensor2D, rates: tf.Tensor1D, seed: tf.Tensor): tf.Tensor => {
-      const { value, grads } = valueAndGrads(
-        () => gpt.loss({ ids, targets }, { training: true, dropoutSeed: seed }).loss,
-        gpt.variables,
-      );
+      const { value, grads } = pass(ids, targets, seed);
       const gradScale = tf.tidy(() => clipScale(globalNorm(Object.values(grads)), 1));
       if (way.backend === 'scmoe') {
         optimizer.step(gpt.variables, grads, { learningRate, gradScale }); // one kernel, which counts by itself
@@ -59,6 +62,7 @@ export class GptTraining {
   /** Runs steps. @returns the seconds of each, with the reading of its loss */
   async run(steps: number): Promise<number[]> {
     await tf.setBackend(this.way.backend);
+    process.env['SCMOE_EXPERT_CALLS'] = this.way.inBlocks ? '0' : '1';
     const { batch } = this.size;
     const { sequenceLength, vocabSize } = this.size.config as Required<Pick<GptConfig, 'sequenceLength' | 'vocabSize'>>;
     return Array.from({ length: steps }, () => {

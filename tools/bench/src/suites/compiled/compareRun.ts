@@ -37,7 +37,7 @@ export async function compareRun(run: ComparedRun, options: CompareOptions): Pro
     return differences.length === 0 ? NaN : Math.max(...differences);
   };
   const speedOf = (records: typeof ours) => {
-    const speeds = records.flatMap((record) => Number(record['tokensPerSecond'] ?? record['imagesPerSecond'] ?? []));
+    const speeds = records.flatMap((record) => Number(record['tokensPerSecond'] ?? record['picturesPerSecond'] ?? []));
     const late = speeds.slice(Math.floor(speeds.length / 2)).sort((a, b) => a - b);
     return late[Math.floor(late.length / 2)]!;
   };
