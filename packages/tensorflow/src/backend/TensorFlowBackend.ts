@@ -1,9 +1,11 @@
 import { ScmoeError } from '@scmoe/errors';
+import type { HostCall } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Attributes } from '../binding/Attribute.js';
 import { dataClassOf, type DataType, type TensorData } from '../binding/dataTypes.js';
 import type { Executor, OperationInput, TensorFlowBinding, TensorHandle } from '../binding/TensorFlowBinding.js';
+import type { Recorder } from '../recording/Recorder.js';
 import { Constants } from './Constants.js';
 
 /** What the backend knows of a tensor: its values on the side of JavaScript, or a tensor of an executor. */
@@ -35,6 +37,8 @@ export class TensorFlowBackend extends tf.KernelBackend {
   readonly #data: tf.DataStorage<Entry>;
   readonly #constants = new WeakMap<Executor, Constants>();
   #executor: Executor;
+  /** What takes operations instead of TensorFlow, and what its calls of the host run. */
+  #recording: { readonly recorder: Recorder; readonly calls: HostCall['run'][] } | undefined;
   /** What the kernel that runs now has made; undefined outside of kernels. */
   #made: tf.DataId[] | undefined;
 
@@ -59,6 +63,40 @@ export class TensorFlowBackend extends tf.KernelBackend {
     } finally {
       this.#executor = outer;
     }
+  }
+
+  /**
+   * Has a recorder note the operations down until `run` is done, and the calls of the host among them.
+   *
+   * @param calls gets what each of these has to run
+   */
+  withRecorder<Result>(recorder: Recorder, calls: HostCall['run'][], run: () => Result): Result {
+    const outer = this.#recording;
+    this.#recording = { recorder, calls };
+    try {
+      return this.withExecutor(recorder, run);
+    } finally {
+      this.#recording = outer;
+    }
+  }
+
+  /** Whether operations are noted down instead of run. */
+  get isRecording(): boolean {
+    return this.#recording !== undefined;
+  }
+
+  /** Notes a call of the host down where operations are noted down; `callHost` of @scmoe/tensor asks. */
+  recordCall({ name, inputs, outputs, isCut = true, run }: HostCall): tf.Tensor[] | undefined {
+    if (this.#recording === undefined) return undefined;
+    const { recorder, calls } = this.#recording;
+    const described = outputs.map(({ dtype, shape }) => ({ dtype: dtype, shape }));
+    const handles = recorder.call(
+      { name, isCut },
+      inputs.map((input) => this.idOf(input)),
+      described,
+    );
+    calls.push(run);
+    return handles.map((handle) => tf.engine().makeTensorFromTensorInfo(this.adopt(handle)));
   }
 
   /** Runs an operation with several outputs. */
