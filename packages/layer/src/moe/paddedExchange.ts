@@ -13,7 +13,7 @@ export interface RowCounts {
 export interface PaddedExchange {
   readonly communicator: Communicator;
   readonly options: ExchangeOptions;
-  /** Called when rows leave. */
+  /** The counts of the step under way, asked for when rows leave. */
   readonly counts: () => RowCounts;
   /** Rows of the buffer that they leave from and, of the one that they come to, rows at most. */
   readonly sendRows: number;

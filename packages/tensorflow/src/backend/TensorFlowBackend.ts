@@ -21,6 +21,15 @@ interface Entry {
   readonly isReal: boolean;
 }
 
+/** Tensors in memory of the CPU that others may read and write. */
+export interface HostMemory {
+  /** The elements, not copied: to be read or, of what `output` gave, written before anybody else reads them. */
+  values(this: void, tensor: tf.TensorInfo): Float32Array | Int32Array;
+  /** A tensor whose elements are not set. */
+  output(this: void, shape: readonly number[], dtype: 'float32' | 'int32'): tf.TensorInfo;
+  disposeData(this: void, dataId: tf.DataId): boolean;
+}
+
 /** An argument of an operation: a tensor, the id of a constant, or a list of these. */
 export type Argument = tf.TensorInfo | number | readonly (tf.TensorInfo | number)[];
 
@@ -35,6 +44,14 @@ export class TensorFlowBackend extends tf.KernelBackend {
   /** Operands of matrix products and convolutions are rounded to this. */
   products: ProductPrecision = 'float32';
   readonly #data: tf.DataStorage<Entry>;
+  readonly #hostMemory: HostMemory = {
+    values: ({ dataId }) => {
+      const entry = this.#data.get(dataId);
+      return (entry.values ?? this.tensorFlow.view(this.#handleOf(entry).id)) as Float32Array | Int32Array;
+    },
+    output: (shape, dtype) => this.adopt(this.tensorFlow.allocate(dtype, shape)),
+    disposeData: (dataId) => this.disposeData(dataId),
+  };
   readonly #constants = new WeakMap<Executor, Constants>();
   #executor: Executor;
   /** What takes operations instead of TensorFlow, and what its calls of the host run. */
@@ -52,6 +69,14 @@ export class TensorFlowBackend extends tf.KernelBackend {
   /** What runs operations now. */
   get executor(): Executor {
     return this.#executor;
+  }
+
+  /**
+   * Whether exchanges between ranks may read and write the memory of tensors: where that is the CPU's. @scmoe/comm asks for the two
+   * methods of a `HostMemory`.
+   */
+  get hostMemory(): HostMemory | undefined {
+    return this.tensorFlow.device.type === 'CPU' && this.#recording === undefined ? this.#hostMemory : undefined;
   }
 
   /** Has another executor run the operations until `run` is done. */

@@ -25,7 +25,7 @@ export class CompiledForm {
   private readonly stretches: readonly (CompiledPiece | number)[];
   /** What each of them is the last to use. */
   private readonly lastUses: readonly ValueId[][];
-  /** By the number of the variable; none for one that no piece uses. */
+  /** The cell of each variable by its number; none for one that no piece uses. */
   private readonly cells: readonly (VariableCell | undefined)[];
   /** The cells that get a new value. */
   private readonly written: readonly VariableCell[];

@@ -72,7 +72,7 @@ export interface Recording {
   readonly inputs: readonly RecordedInput[];
   readonly constants: readonly RecordedConstant[];
   readonly nodes: readonly RecordedNode[];
-  /** In the order in which they have their turns. */
+  /** Turns of the host, in their order. */
   readonly calls: readonly RecordedCall[];
   readonly results: readonly ValueId[];
   readonly updates: readonly RecordedUpdate[];
