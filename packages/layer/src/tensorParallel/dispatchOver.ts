@@ -17,7 +17,7 @@ export type TensorSchedule = (typeof tensorSchedules)[number];
 
 /** What a pass over several ranks is given. */
 export interface RankPass {
-  /** Brings tokens to the experts; absent where there are none, or each rank has all of them. */
+  /** Brings tokens to the experts; absent where there are none. */
   dispatcher?: Dispatcher;
   /** The tensor-parallel group; absent where every rank has tokens of its own. */
   tensor?: TensorGroup;
@@ -38,8 +38,7 @@ export function dispatchOver(
   const { experts, expertShards: shards, peers } = ranks;
   const tensor = ranks.tensor && new TensorGroup(ranks.tensor);
   const withTensor = tensor && { tensor };
-  // Where each rank has all experts nothing travels, and no row counts are read.
-  if (numExperts === 0 || (experts.size === 1 && !tensor)) return { ...withTensor };
+  if (numExperts === 0) return { ...withTensor };
   if (!tensor || schedule === 's1')
     return { dispatcher: new ExpertParallelDispatcher({ communicator: experts, numExperts, shards }), ...withTensor };
   const isSliced = shards === tensor.size && peers !== undefined;

@@ -53,7 +53,7 @@ class Run {
     this.model = new Gpt(config, { seed: 5, experts: { rank, size } });
     const overlap = new OverlapController({ mode: slot, experts: groups.experts, observes: false });
     this.trained = trainable<TokenBatch, never>(this.model as never, {
-      ...dispatchOver(groups, { numExperts }),
+      ...(size > 1 && dispatchOver(groups, { numExperts })),
       overlap,
     });
     this.execution = execute(this.trained, this.optimizer);

@@ -74,9 +74,11 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
     ...(checkpoint && { maxValues: numValues(checkpoint) }),
   });
   const { numExperts } = model;
-  const { dispatcher, tensor } = groups
-    ? dispatchOver(groups, { numExperts, schedule: options.tensorSchedule })
-    : { dispatcher: undefined, tensor: undefined };
+  // Where each rank has all experts nothing travels, and no row counts are asked for.
+  const { dispatcher, tensor } =
+    groups && (groups.experts.size > 1 || groups.tensor)
+      ? dispatchOver(groups, { numExperts, schedule: options.tensorSchedule })
+      : { dispatcher: undefined, tensor: undefined };
   const optimizer = createOptimizer(settings);
   const isRecorded = isCompiled(start, optimizer, numExperts);
   const overlap = await openOverlap(options, { name: program.name, settings, groups, numExperts, isRecorded });
