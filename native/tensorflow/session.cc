@@ -109,6 +109,32 @@ int32_t Session::createOver(int dtype, const std::vector<int64_t>& dims, void* d
   return keep(handle);
 }
 
+int32_t Session::allocate(int dtype, const std::vector<int64_t>& dims) {
+  size_t bytes = api_.DataTypeSize(dtype);
+  for (int64_t size : dims)
+    if (__builtin_mul_overflow(bytes, static_cast<size_t>(size), &bytes))
+      throw ArgumentError("tensor: dims: expected fewer elements, got too many");
+  const std::string what = "a tensor of " + textOf({dtype, true, dims});
+  if (api_.DataTypeSize(dtype) == 0) throw ArgumentError("tensor: dtype: expected a type of numbers, got " + what);
+  const Status status(api_);
+  const Held<TF_Tensor> tensor(api_.AllocateTensor(dtype, dims.data(), static_cast<int>(dims.size()), bytes),
+                               api_.DeleteTensor);
+  if (!tensor) throw Error(what + ": there is no memory for it");
+  TFE_TensorHandle* handle = api_.NewTensorHandle(tensor, status);
+  status.check(what);
+  return keep(handle);
+}
+
+Session::View Session::view(int32_t id) const {
+  const Description description = describe(id);
+  if (device_ != host_ || api_.DataTypeSize(description.dtype) == 0)
+    throw ArgumentError("a view of a tensor: id: expected one of numbers on the CPU, got " + textOf(description) +
+                        " on " + device_);
+  // Holds the memory as well: no operation writes over it while somebody looks on.
+  TF_Tensor* tensor = resolve(id);
+  return {api_.TensorData(tensor), api_.TensorByteSize(tensor), tensor, api_.DeleteTensor};
+}
+
 int Session::execute(const OperationCall& call, Results& results) {
   const Status status(api_);
   const Held<TFE_Op> op(api_.NewOp(context_, call.operation.c_str(), status), api_.DeleteOp);

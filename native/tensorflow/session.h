@@ -32,6 +32,8 @@ class Session {
   /// thread.
   int32_t createOver(int dtype, const std::vector<int64_t>& dims, void* data, size_t bytes, Deallocator release,
                      void* argument);
+  /// A tensor on the CPU whose elements nobody has set yet.
+  int32_t allocate(int dtype, const std::vector<int64_t>& dims);
   /// Runs an operation; its outputs are described in `results`. Gives how many there are.
   int execute(const OperationCall& call, Results& results);
   Description describe(int32_t id) const;
@@ -42,6 +44,15 @@ class Session {
     use(api_.TensorData(tensor), api_.TensorByteSize(tensor));
     api_.DeleteTensor(tensor);
   }
+  /// Elements of a tensor in the CPU's memory, which stays until `release(holder)`.
+  struct View {
+    void* data;
+    size_t bytes;
+    TF_Tensor* holder;
+    void (*release)(TF_Tensor*);
+  };
+  /// Those of a tensor on the CPU, not copied. @throws ArgumentError for one on another device
+  View view(int32_t id) const;
   void remove(int32_t id);
   size_t live() const { return handles_.size(); }
   void* pointer(int32_t id) const;

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
 #include "bindings/tensorflow/instance.h"
 #include "bindings/tensorflow/operation_of.h"
@@ -97,6 +98,32 @@ SCMOE_EXPORT(tfRead) {
   });
   if (!buffer) throw Error("reading a tensor: there is no memory for its elements");
   return buffer;
+}
+
+SCMOE_EXPORT(tfAllocate) {
+  return toJs(call.env(), static_cast<double>(session(call).allocate(static_cast<int>(args.dtype), args.dims)));
+}
+
+SCMOE_EXPORT(tfView) {
+  const Session::View view = session(call).view(static_cast<int32_t>(args.id));
+  napi_value buffer = nullptr;
+  // A tensor without elements may have no address.
+  if (view.bytes == 0) {
+    view.release(view.holder);
+    if (napi_create_arraybuffer(call.env(), 0, nullptr, &buffer) == napi_ok) return buffer;
+  } else {
+    const auto release = [](napi_env, void*, void* hint) {
+      const std::unique_ptr<Session::View> held(static_cast<Session::View*>(hint));
+      held->release(held->holder);
+    };
+    auto held = std::make_unique<Session::View>(view);
+    if (napi_create_external_arraybuffer(call.env(), view.data, view.bytes, release, held.get(), &buffer) == napi_ok) {
+      held.release();  // the buffer's now
+      return buffer;
+    }
+    view.release(view.holder);
+  }
+  throw Error("a view of a tensor: there is no memory for it");
 }
 
 SCMOE_EXPORT(tfDelete) {

@@ -32,6 +32,10 @@ export const session = {
   tfDescribe: { id: 'size 1..1073741824', ...description },
   /** The elements, copied. */
   tfRead: { id: 'size 1..1073741824', '=>': 'buffer' },
+  /** A tensor of the CPU's whose elements are not set yet: whoever makes it writes them through `tfView`. */
+  tfAllocate: { dtype: 'size 1..127', dims: 'sizes[]', '=>': 'number' },
+  /** The elements in the CPU's memory, not copied; the memory is held until the buffer is collected. */
+  tfView: { id: 'size 1..1073741824', '=>': 'buffer' },
   tfDelete: { id: 'size 1..1073741824' },
   tfLive: { '=>': 'number' },
   /** The address of the elements on their device. */

@@ -10,6 +10,7 @@ export { canCapture, captureKernels, type CaptureInputs, type CaptureResult } fr
 export { CapturedKernels } from './capture/CapturedKernels.js';
 export { captureFunction, type CaptureFunctionOptions, type CapturedFunction } from './capture/captureFunction.js';
 export { haveSameBits } from './capture/haveSameBits.js';
+export { callHost, type HostCall } from './host/callHost.js';
 export { flatten, type Flattened, type Leaf } from './containers/flatten.js';
 export { backendName } from './backend/kernel.js';
 export { findAddon } from './addon/loadAddon.js';

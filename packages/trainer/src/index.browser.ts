@@ -48,7 +48,7 @@ export { type StepRecord, train, type TrainingClock, type TrainOptions } from '.
 export { accumulateGradients } from './train/accumulateGradients.js';
 export type { GradientOptions, Gradients, MicroBatchGradients, OnFinal } from './train/gradientsOf.js';
 export { eagerExecution, type StepExecution } from './train/StepExecution.js';
-export { compiledExecution } from './train/compiledExecution.js';
+export { compiledExecution, type CompiledExecutionOptions } from './train/compiledExecution.js';
 export { capturedExecution } from './train/capturedExecution.js';
 export { evaluate, type EvaluationResult } from './train/evaluate.js';
 export { closeRankGroups, createRankGroups, type ParameterPlacement, type RankGroups } from './parallel/RankGroups.js';

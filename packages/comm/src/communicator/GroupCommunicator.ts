@@ -1,5 +1,7 @@
 import { ArgumentError } from '@scmoe/errors';
+import * as tf from '@tensorflow/tfjs';
 
+import { isRecording, recordCollective, shapePayload } from '../data/recordCollective.js';
 import type { Engine, EngineCall, Operation } from '../engine/Engine.js';
 import { CollectiveWork } from './CollectiveWork.js';
 import type {
@@ -133,6 +135,7 @@ export class GroupCommunicator implements Communicator {
     counts: { sendCounts?: Counts; recvCounts?: Counts },
     options: AnyOptions,
   ): Work<D> {
+    if (data instanceof tf.Tensor && isRecording()) return this.#recorded(operation, data, counts, options) as Work<D>;
     const { call, payload, result } = prepareCall(this.#place(), operation, data, counts, options);
     return this.#start(
       call,
@@ -142,6 +145,23 @@ export class GroupCommunicator implements Communicator {
         if (failed) result!.release();
       },
     );
+  }
+
+  /** A collective of a compiled step, which starts at each call of the step. */
+  #recorded(
+    operation: Operation,
+    data: tf.Tensor,
+    counts: { sendCounts?: Counts; recvCounts?: Counts },
+    options: AnyOptions,
+  ): Work<tf.Tensor> {
+    let shape: readonly number[] = data.shape;
+    const open = (call: string) => shapePayload(call, data, (asked) => (shape = asked));
+    prepareCall(this.#place(), operation, data, counts, options, open);
+    const { sendCounts, recvCounts } = counts;
+    const agreed = JSON.stringify([sendCounts, recvCounts, options.op, options.as, options.root]);
+    const name = `${operation} ${this.#engine.group} ${agreed}`;
+    const start = (now: tf.Tensor) => this.#collective<tf.Tensor>(operation, now, counts, options);
+    return recordCollective({ name, data, shape, start });
   }
 
   #bare(operation: Operation, options: CollectiveOptions): Work<void> {

@@ -25,6 +25,7 @@ const reductions: readonly Reduction[] = ['sum', 'mean', 'max'];
 /**
  * Checks a collective as far as one rank can, and finds the memory for its input and its result.
  *
+ * @param open takes the data, as `openPayload` does
  * @throws ArgumentError naming the operation, what was expected and what came
  */
 export function prepareCall(
@@ -33,9 +34,10 @@ export function prepareCall(
   data: Data,
   { sendCounts, recvCounts }: { sendCounts?: Counts; recvCounts?: Counts },
   options: Options,
+  open = openPayload,
 ): Prepared {
   const where = `${operation} on rank ${place.rank} of ${place.size}`;
-  const payload = openPayload(where, data);
+  const payload = open(where, data);
   try {
     const { size } = place;
     const { rows, elementsPerRow } = payload;

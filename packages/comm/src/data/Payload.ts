@@ -50,10 +50,8 @@ export function openPayload(call: string, data: Data): Payload {
 }
 
 function openTensor(call: string, tensor: tf.Tensor): Payload {
-  const { dtype, shape } = tensor;
-  if (dtype !== 'float32' && dtype !== 'int32') {
-    throw new ArgumentError(`${call}: expected a float32 or int32 tensor, got ${dtype}`);
-  }
+  const dtype = tensorDtype(call, tensor);
+  const { shape } = tensor;
   const { array, release } = borrowElements(tensor);
   const isScalar = shape.length === 0;
   return {
@@ -68,4 +66,10 @@ function openTensor(call: string, tensor: tf.Tensor): Payload {
     },
     release,
   };
+}
+
+/** The type of a tensor that can be sent. @throws ArgumentError naming `call` for any other */
+export function tensorDtype(call: string, { dtype }: tf.Tensor): 'float32' | 'int32' {
+  if (dtype === 'float32' || dtype === 'int32') return dtype;
+  throw new ArgumentError(`${call}: expected a float32 or int32 tensor, got ${dtype}`);
 }

@@ -8,13 +8,14 @@ import {
 } from '@scmoe/comm';
 import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
-import { decode, encode, memo, type Memo } from '@scmoe/tensor';
+import { decode, encode, hasStaticShapes, memo, type Memo } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Dispatcher, ExpertBatch } from './Dispatcher.js';
 import { byPart, byRank, expertOrder, inverseOf, rowsPerRank } from './expertOrder.js';
 import { repeatBlocks, sumBlocks } from '../tensorParallel/blocksOfRows.js';
 import { expertShard, expertShares } from './expertShard.js';
+import { PaddedJourneys, type PaddedTravelling } from './PaddedJourneys.js';
 
 /** Options of `ExpertParallelDispatcher`. */
 export interface ExpertParallelOptions extends ExchangeOptions {
@@ -64,7 +65,10 @@ interface Journey {
  *
  * @throws ArgumentError where there are fewer experts than ranks with experts of their own, or shards do not divide the ranks
  */
-export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelling> {
+export class ExpertParallelDispatcher implements Dispatcher<
+  Travelling | PaddedTravelling,
+  Travelling | PaddedTravelling
+> {
   readonly numRanks: number;
   readonly numShards: number;
   private readonly communicator: Communicator;
@@ -72,6 +76,8 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
   /** Experts of each run of them, which is a rank's or that of its neighbours as well. */
   private readonly shares: readonly number[];
   private readonly options: ExchangeOptions;
+  /** How rows without a capacity travel in a step that is recorded. */
+  private readonly padded: PaddedJourneys;
   // What combine has to know of its dispatch. One entry a layer in progress, gone with its routing.
   private readonly journeys = new WeakMap<tf.DataId, Journey>();
   // Whose journey was asked for beforehand: it holds for every dispatch of that routing.
@@ -85,6 +91,12 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
     this.numShards = shards;
     this.shares = expertShares(numExperts, this.numRanks);
     this.options = as === undefined ? {} : { as };
+    this.padded = new PaddedJourneys({
+      communicator,
+      exchange: this.options,
+      ask: (counts, parts) => this.askForRows(counts, parts),
+      expertsHere: (routing) => this.expertsHere(routing),
+    });
   }
 
   encode(tokens: tf.Tensor2D, { slots, numRows }: Routing): tf.Tensor2D {
@@ -113,9 +125,17 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
         `prepare on ${this.here()}: expected parts over equal shares of ${numExperts} experts, got one over ${counts.size}`,
       );
     }
-    const journeys =
-      parts[0]!.capacity > 0 ? parts.map((part) => this.evenJourney(part)) : once(() => this.askForRows(parts));
+    const isEven = parts[0]!.capacity > 0;
+    if (!isEven && hasStaticShapes()) return this.planPadded(parts);
+    const journeys = isEven ? parts.map((part) => this.evenJourney(part)) : once(() => this.askNow(parts));
     parts.forEach(({ counts: { dataId } }, i) => this.journeys.set(dataId, journeys[i]!));
+  }
+
+  private planPadded(parts: readonly Routing[]): void {
+    if (this.numShards === 1) return this.padded.plan(parts);
+    throw new ArgumentError(
+      `dispatch on ${this.here()}: shards: expected 1 without a capacity in a step of fixed shapes, got ${this.numShards}`,
+    );
   }
 
   /**
@@ -124,7 +144,7 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
    * @throws ArgumentError for a routing over another number of experts that was not prepared; CommError where the exchange
    *   of row counts failed
    */
-  startDispatch(packed: tf.Tensor2D, routing: Routing): Travelling {
+  startDispatch(packed: tf.Tensor2D, routing: Routing): Travelling | PaddedTravelling {
     const { counts, capacity } = routing;
     if (!this.prepared.has(counts.dataId)) {
       if (counts.size !== this.numExperts) {
@@ -134,6 +154,7 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
       }
       this.plan([routing]);
     }
+    if (this.padded.has(routing)) return this.padded.startDispatch(packed, routing);
     const { sendCounts, recvCounts } = this.journeyOf(routing);
     const rows = repeatBlocks(filledRows(packed, sendCounts), sendCounts, this.numShards);
     return {
@@ -147,7 +168,9 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
    *
    * @throws CommError where the exchange failed; with this rank's side where the ranks disagree on the capacity
    */
-  finishDispatch({ exchange, routing, elements, place }: Travelling): ExpertBatch {
+  finishDispatch(travelling: Travelling | PaddedTravelling): ExpertBatch {
+    if ('padded' in travelling) return this.padded.finishDispatch(travelling);
+    const { exchange, routing, elements, place } = travelling;
     const { capacity, counts, places } = this.journeyOf(routing);
     const came = this.explained(routing, () => finish(exchange, place), elements);
     if (capacity > 0) {
@@ -161,7 +184,8 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
     return { rows: moveRows(came, places), counts: tf.tensor1d(counts!, 'int32'), capacity };
   }
 
-  startCombine(rows: tf.Tensor2D, routing: Routing): Travelling {
+  startCombine(rows: tf.Tensor2D, routing: Routing): Travelling | PaddedTravelling {
+    if (this.padded.has(routing)) return this.padded.startCombine(rows, routing);
     const { sendCounts, recvCounts, capacity, places } = this.journeyOf(routing);
     const leaving =
       capacity > 0
@@ -170,7 +194,9 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
     return this.start(leaving, recvCounts, this.toShards(sendCounts), routing);
   }
 
-  finishCombine({ exchange, routing, place }: Travelling): tf.Tensor2D {
+  finishCombine(travelling: Travelling | PaddedTravelling): tf.Tensor2D {
+    if ('padded' in travelling) return this.padded.finishCombine(travelling);
+    const { exchange, routing, place } = travelling;
     const { sendCounts } = this.journeyOf(routing);
     return sumBlocks(finish(exchange, place), sendCounts, this.numShards);
   }
@@ -219,10 +245,9 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
   }
 
   /** Tells the other ranks how many rows of each part each of their experts gets from here, and hears the same from them. */
-  private askForRows(parts: readonly Routing[]): Journey[] {
+  private askForRows(sent: readonly Int32Array[], parts: readonly Routing[]): Journey[] {
     const { communicator } = this;
     const { rank, size } = communicator;
-    const sent = parts.map(({ counts }) => Int32Array.from(counts.dataSync()));
     const shares = parts.map((part) => this.sharesOf(part));
     const received = this.explained(parts[0]!, () =>
       communicator.allToAll(byRank(sent, shares, this.numShards)).wait(),
@@ -239,6 +264,13 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
         places: size > 1 && counts.length > 1 ? places : undefined,
       };
     });
+  }
+
+  private askNow(parts: readonly Routing[]): Journey[] {
+    return this.askForRows(
+      parts.map(({ counts }) => Int32Array.from(counts.dataSync())),
+      parts,
+    );
   }
 
   private journeyOf({ counts }: Routing): Journey {

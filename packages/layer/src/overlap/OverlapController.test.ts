@@ -4,6 +4,7 @@ import { resolvePair } from '../stages/pair/PairConfig.js';
 import { pairOperators } from '../stages/pair/pairOperators.js';
 import type { OverlapReports } from '../testing/overlapProgram.js';
 import { describeRanks, runRanks } from '../testing/ranks.js';
+import { overlapped } from '../plan/overlapped.js';
 import { OverlapController } from './OverlapController.js';
 
 const program = join(import.meta.dirname, '..', 'testing', 'overlapProgram.ts');
@@ -167,6 +168,24 @@ describe('OverlapController', () => {
 
   it('observes nothing where there is nothing to choose', () => {
     expect(new OverlapController({ mode: 'off' }).stage(0, { training: true }).observer).toBeUndefined();
+  });
+
+  it('takes the slot in the middle where steps are recorded, at each of them, and watches none', async () => {
+    const config = resolvePair({ kind: 'scmoe', dModel: 4, numHeads: 1, ffnHidden: 4, numExperts: 2 });
+    const operators = pairOperators({}, config);
+    const controller = new OverlapController({ observes: false, warmupSteps: 0, measuredSteps: 1, expertsPerRank: 2 });
+    const expected = overlapped(1)(operators);
+    for (let step = 0; step < 3; step++) {
+      const { plan, observer, onRouting, chunks, expertChunks } = controller.stage(0, { training: true });
+      expect(plan(operators)).toEqual(expected);
+      expect([observer, onRouting, chunks, expertChunks]).toEqual([undefined, undefined, 1, 1]);
+      expect(await controller.stepDone()).toBe(false);
+    }
+    expect(controller.report()).toMatchObject([{ slot: 1, chunks: 1, expertChunks: 1 }]);
+    const onStep = () => undefined;
+    expect(() => new OverlapController({ observes: false, onStep })).toThrow(
+      /^onStep: expected none where steps are not/,
+    );
   });
 
   it('counts what experts have to do where their chunks are chosen, in steps that are measured', () => {

@@ -1,4 +1,4 @@
-import { expectOneOf, expectPositiveInteger, expectThat } from '@scmoe/errors';
+import { expectBoolean, expectOneOf, expectPositiveInteger, expectThat } from '@scmoe/errors';
 import {
   agreeOnPlans,
   choosePlans,
@@ -9,6 +9,7 @@ import {
   type ChosenPlans,
   type ChunkContext,
   type ChunkCut,
+  type OperatorGraph,
   type Plan,
   type PlanChoice,
   type StageCosts,
@@ -62,6 +63,7 @@ export class OverlapController {
   private readonly context: ChunkContext;
   private readonly split: SplitMode | undefined;
   private readonly leastSplitTokens: number;
+  private readonly observes: boolean;
   private readonly options: Pick<OverlapOptions, 'world' | 'experts' | 'onStep'>;
   private readonly book: StageCostBook;
   private readonly schedule: ObservationSchedule;
@@ -81,6 +83,7 @@ export class OverlapController {
     split = 'off',
     leastSplitTokens = 128,
     expertsPerRank = 1,
+    observes = true,
     warmupSteps = 2,
     measuredSteps = 5,
     refreshSteps = 200,
@@ -101,7 +104,10 @@ export class OverlapController {
     expectThat(Number.isInteger(warmupSteps) && warmupSteps >= 0, 'warmupSteps', 'an integer >= 0', warmupSteps);
     expectPositiveInteger('measuredSteps', measuredSteps);
     expectThat(Number.isInteger(refreshSteps) && refreshSteps >= 0, 'refreshSteps', 'an integer >= 0', refreshSteps);
+    expectBoolean('observes', observes);
+    expectThat(observes || options.onStep === undefined, 'onStep', 'none where steps are not observed', options.onStep);
     this.mode = mode;
+    this.observes = observes;
     this.fixed = {
       ...(chunks !== 'auto' && { chunks }),
       ...(expertChunks !== 'auto' && { expertChunks }),
@@ -125,7 +131,7 @@ export class OverlapController {
     index: number,
     { training = false, continues = false, numTokens, jointGate }: StagePassInfo = {},
   ): StageExecution {
-    const isMeasured = this.mode !== 'off' && this.schedule.isObserving;
+    const isMeasured = this.observes && this.mode !== 'off' && this.schedule.isObserving;
     const isObserved = training && (isMeasured || this.options.onStep !== undefined);
     const stage = this.stages.get(index) ?? {};
     this.stages.set(index, stage);
@@ -162,7 +168,7 @@ export class OverlapController {
     }
     const isFirst = this.isFirstStep;
     this.isFirstStep = false;
-    if (this.mode !== 'auto' || !(isMeasured || isFirst)) return false;
+    if (!this.observes || this.mode !== 'auto' || !(isMeasured || isFirst)) return false;
     const stages = plannedGraphs(this.stages);
     if (isMeasured && this.countsLoad()) await this.measureLoads(stages);
     const cutOf = (stage: PlannedStage) => this.cutOf(this.choiceOf(stage, true));
@@ -230,11 +236,14 @@ export class OverlapController {
         mode,
       );
     }
-    return stage.graph && choice ? overlapped(choice.slot, choice)(operators) : sequentialPlan(operators);
+    if (!stage.graph || !choice) return sequentialPlan(operators);
+    const slot = mode === 'auto' && !this.observes ? middleOf(stage.graph) : choice.slot;
+    return overlapped(slot, choice)(operators);
   }
 
-  private choiceOf({ plans }: PlannedStage, training: boolean): PlanChoice {
+  private choiceOf({ plans, graph }: PlannedStage, training: boolean): PlanChoice {
     const { mode } = this;
+    if (mode === 'auto' && !this.observes) return { slot: graph ? middleOf(graph) : 0, ...uncut, ...this.fixed };
     if (typeof mode === 'number') return { slot: mode, ...uncut, ...this.fixed };
     return (mode === 'auto' && plans?.[training ? 'training' : 'inference']) || null;
   }
@@ -279,6 +288,11 @@ export class OverlapController {
       measuredMs: times.length > 0 ? median(times) : undefined,
     });
   }
+}
+
+/** The slot with as much to do while tokens travel there as while they travel back. */
+function middleOf({ numSlots }: OperatorGraph): number {
+  return Math.floor((numSlots - 1) / 2);
 }
 
 function isSame(one: PlanChoice, other: PlanChoice | undefined): boolean {

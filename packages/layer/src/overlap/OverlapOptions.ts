@@ -34,6 +34,11 @@ export interface OverlapOptions {
   world?: Communicator;
   /** Where the tokens travel: it knows how long the exchanges took. */
   experts?: Communicator;
+  /**
+   * Whether steps are measured, by default. They can't be where a step is recorded once and run many times: then `auto` takes the slot
+   * in the middle of each stage, and no parts but those that were given.
+   */
+  observes?: boolean;
   /** Steps before the first that is measured. */
   warmupSteps?: number;
   /** Steps that make a measurement. */

@@ -14,6 +14,8 @@ import type { LoopSettings } from '../options/trainingOptions.js';
 export interface RunSettings extends LoopSettings, AlarmSettings, Pick<RuntimeOptions, 'precision'> {
   /** The kind of the blocks with experts, where the program has that option. */
   kind?: string;
+  /** Room of each expert for rows, in even shares, where the program has that option; 0: no limit. */
+  capacityFactor?: number;
   /** No option: steps whose data were passed over when the run went back to a checkpoint, see `--on-divergence rewind`. */
   skippedData?: number;
   /** No option: training time that the run has had, where its length is a time. */

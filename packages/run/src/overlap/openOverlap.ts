@@ -23,6 +23,8 @@ interface OverlapContext {
   groups: RankGroups | undefined;
   /** 0 where the model has none. */
   numExperts: number;
+  /** Whether steps are recorded, so that nobody can measure within one. */
+  isRecorded?: boolean;
 }
 
 /**
@@ -33,7 +35,7 @@ interface OverlapContext {
  */
 export async function openOverlap(
   { overlap, chunks, expertChunks, split, trace, traceSteps }: OverlapOptions,
-  { name, settings, groups, numExperts }: OverlapContext,
+  { name, settings, groups, numExperts, isRecorded = false }: OverlapContext,
 ): Promise<Overlap | undefined> {
   for (const [flag, number] of [
     ['--chunks', chunks],
@@ -68,6 +70,7 @@ export async function openOverlap(
     expertChunks: overlap === 'auto' || expertChunks !== 'auto' ? expertChunks : 1,
     split: isSliced ? 'off' : split,
     expertsPerRank,
+    observes: !isRecorded,
     costs,
     machine: describeMachine([
       `threads ${threads}`,
@@ -82,7 +85,7 @@ export async function openOverlap(
   return {
     controller,
     close: async () => {
-      if (travels && overlap === 'auto' && rank === 0) await saveCosts(costs);
+      if (travels && overlap === 'auto' && rank === 0 && !isRecorded) await saveCosts(costs);
       const title = [name, settings.kind, `last ${traceSteps} steps`].filter((part) => part !== undefined).join(', ');
       await traceFile?.write(groups?.world, title);
     },

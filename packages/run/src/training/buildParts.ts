@@ -16,7 +16,7 @@ import { type MemoryPlan, planMemory } from '../memory/planMemory.js';
 import { modelLines } from '../report/modelLines.js';
 import { buildModel } from './buildModel.js';
 import { createOptimizer } from './createOptimizer.js';
-import { chooseExecution } from './chooseExecution.js';
+import { chooseExecution, isCompiled } from './chooseExecution.js';
 import { expectTrainingFits } from './expectTrainingFits.js';
 import type { Start } from './openStart.js';
 import { RouterMonitor } from './alarms/RouterMonitor.js';
@@ -74,13 +74,16 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
     ...(checkpoint && { maxValues: numValues(checkpoint) }),
   });
   const { numExperts } = model;
-  const { dispatcher, tensor } = groups
-    ? dispatchOver(groups, { numExperts, schedule: options.tensorSchedule })
-    : { dispatcher: undefined, tensor: undefined };
-  const overlap = await openOverlap(options, { name: program.name, settings, groups, numExperts });
+  // Where each rank has all experts nothing travels, and no row counts are asked for.
+  const { dispatcher, tensor } =
+    groups && (groups.experts.size > 1 || groups.tensor)
+      ? dispatchOver(groups, { numExperts, schedule: options.tensorSchedule })
+      : { dispatcher: undefined, tensor: undefined };
+  const optimizer = createOptimizer(settings);
+  const isRecorded = isCompiled(start, optimizer, numExperts);
+  const overlap = await openOverlap(options, { name: program.name, settings, groups, numExperts, isRecorded });
   const balancer = createBalancer(model, settings);
   const monitor = new RouterMonitor(model.routerNames);
-  const optimizer = createOptimizer(settings);
   if (checkpoint) restoreState({ model, optimizer, groups }, checkpoint);
   else await program.initialize?.(model, settings, data.description, terminal);
   const objective = await program.objective?.(model, settings, {
@@ -121,7 +124,7 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
     measure: program.measure,
   });
 
-  const { execution, lines } = chooseExecution(start, trained, optimizer);
+  const { execution, lines } = chooseExecution(start, trained, { optimizer, numExperts });
   say(terminal, ...lines);
   const evaluated = { ...trained, loss: execution.evaluation };
   const evaluate = () => program.evaluate(evaluated, data, settings, groups?.data);

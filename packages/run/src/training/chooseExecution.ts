@@ -3,6 +3,7 @@ import { canCapture, type CompileFunction } from '@scmoe/tensor';
 import {
   capturedExecution,
   compiledExecution,
+  defaultBucketBytes,
   eagerExecution,
   isCompilable,
   type Optimizer,
@@ -19,35 +20,56 @@ interface ChosenExecution {
   lines: string[];
 }
 
+/** What a run trains besides its model's variables. */
+interface Trained {
+  optimizer: Optimizer;
+  /** 0 where the model has none. */
+  numExperts: number;
+}
+
 /**
  * Has the steps of a run compiled where the backend can, and captured on backend `scmoe`, which changes no bit of them, if nobody has
  * asked for the contrary and nothing stands against it.
  */
-export function chooseExecution(start: Start, model: Trainable, optimizer: Optimizer): ChosenExecution {
-  const { compile, options } = start;
+export function chooseExecution(start: Start, model: Trainable, { optimizer, numExperts }: Trained): ChosenExecution {
+  const { compile, options, ranks } = start;
   const eager = (...lines: string[]) => ({ execution: eagerExecution(model, optimizer), lines });
   if (!compile) {
-    // A capture holds memory of its own, which no prediction knows.
+    // A capture holds memory of its own, which no prediction knows. An exchange has other sizes in each step.
     const isBounded = options.memoryLimit !== undefined;
-    const isCaptured = canCapture() && options.compile && !isBounded && whyNot(start) === undefined;
+    const isCaptured = canCapture() && options.compile && !isBounded && !ranks.groups && whyNot(start, 0) === undefined;
     return isCaptured ? { ...eager(), execution: capturedExecution(model, optimizer) } : eager();
   }
   if (!options.compile) return eager('steps: operation by operation');
   if (!isCompilable(optimizer)) return eager(`steps: operation by operation, for ${optimizer.name} can't be compiled`);
-  const reason = whyNot(start);
+  const reason = whyNot(start, numExperts);
   if (reason !== undefined) return eager(`steps: operation by operation, for ${reason}`);
+  const handOut = ranks.groups && { handOutBytes: defaultBucketBytes };
+  const pieces = ranks.groups ? ', in pieces between exchanges' : '';
   return {
-    execution: compiledExecution(model, optimizer, withCure(compile)),
-    lines: ['steps: compiled, so the first takes a while (--no-compile: operation by operation)'],
+    execution: compiledExecution(model, optimizer, withCure(compile), handOut),
+    lines: [`steps: compiled${pieces}, so the first takes a while (--no-compile: operation by operation)`],
   };
 }
 
+/** Whether `chooseExecution` will have the steps compiled. */
+export function isCompiled(start: Start, optimizer: Optimizer, numExperts: number): boolean {
+  const { compile, options } = start;
+  return compile !== undefined && options.compile && isCompilable(optimizer) && whyNot(start, numExperts) === undefined;
+}
+
 /** What of a run can't be compiled. */
-function whyNot({ ranks, options, settings }: Start): string | undefined {
-  if (ranks.groups) return 'several ranks exchange within a step';
+function whyNot({ ranks, options, settings }: Start, numExperts: number): string | undefined {
   if (options.trace !== undefined) return '--trace looks into a step';
   const sums = settings.lossesOver === 'step' && settings.accumulate > 1;
-  return sums ? '--losses-over step adds up what micro-batches have on the host' : undefined;
+  if (sums) return '--losses-over step adds up what micro-batches have on the host';
+  const { groups } = ranks;
+  if (!groups || numExperts === 0 || groups.experts.size === 1) return undefined;
+  if (groups.expertShards > 1) return '--expert-shards sends rows in as many copies as there are slices';
+  // Chunks of the experts have as many rows as there are, unless a capacity says it.
+  const isCut = options.expertChunks !== 'auto' && options.expertChunks > 1;
+  const isEven = (settings.capacityFactor ?? 0) > 0 && options.split === 'off' && groups.tensor === undefined;
+  return isCut && !isEven ? '--expert-chunks has to know how many rows there are' : undefined;
 }
 
 /** The same compiler, whose refusals say what the user of a program can do. */

@@ -1,9 +1,11 @@
 import { ScmoeError } from '@scmoe/errors';
+import type { HostCall } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Attributes } from '../binding/Attribute.js';
 import { dataClassOf, type DataType, type TensorData } from '../binding/dataTypes.js';
 import type { Executor, OperationInput, TensorFlowBinding, TensorHandle } from '../binding/TensorFlowBinding.js';
+import type { Recorder } from '../recording/Recorder.js';
 import { Constants } from './Constants.js';
 
 /** What the backend knows of a tensor: its values on the side of JavaScript, or a tensor of an executor. */
@@ -17,6 +19,15 @@ interface Entry {
   readonly fetch?: () => number;
   /** Whether it was there before the recording that now takes the operations. */
   readonly isReal: boolean;
+}
+
+/** Tensors in memory of the CPU that others may read and write. */
+export interface HostMemory {
+  /** The elements, not copied: to be read or, of what `output` gave, written before anybody else reads them. */
+  values(this: void, tensor: tf.TensorInfo): Float32Array | Int32Array;
+  /** A tensor whose elements are not set. */
+  output(this: void, shape: readonly number[], dtype: 'float32' | 'int32'): tf.TensorInfo;
+  disposeData(this: void, dataId: tf.DataId): boolean;
 }
 
 /** An argument of an operation: a tensor, the id of a constant, or a list of these. */
@@ -33,8 +44,18 @@ export class TensorFlowBackend extends tf.KernelBackend {
   /** Operands of matrix products and convolutions are rounded to this. */
   products: ProductPrecision = 'float32';
   readonly #data: tf.DataStorage<Entry>;
+  readonly #hostMemory: HostMemory = {
+    values: ({ dataId }) => {
+      const entry = this.#data.get(dataId);
+      return (entry.values ?? this.tensorFlow.view(this.#handleOf(entry).id)) as Float32Array | Int32Array;
+    },
+    output: (shape, dtype) => this.adopt(this.tensorFlow.allocate(dtype, shape)),
+    disposeData: (dataId) => this.disposeData(dataId),
+  };
   readonly #constants = new WeakMap<Executor, Constants>();
   #executor: Executor;
+  /** What takes operations instead of TensorFlow, and what its calls of the host run. */
+  #recording: { readonly recorder: Recorder; readonly calls: HostCall['run'][] } | undefined;
   /** What the kernel that runs now has made; undefined outside of kernels. */
   #made: tf.DataId[] | undefined;
 
@@ -50,6 +71,14 @@ export class TensorFlowBackend extends tf.KernelBackend {
     return this.#executor;
   }
 
+  /**
+   * Whether exchanges between ranks may read and write the memory of tensors: where that is the CPU's. @scmoe/comm asks for the two
+   * methods of a `HostMemory`.
+   */
+  get hostMemory(): HostMemory | undefined {
+    return this.tensorFlow.device.type === 'CPU' && this.#recording === undefined ? this.#hostMemory : undefined;
+  }
+
   /** Has another executor run the operations until `run` is done. */
   withExecutor<Result>(executor: Executor, run: () => Result): Result {
     const outer = this.#executor;
@@ -59,6 +88,40 @@ export class TensorFlowBackend extends tf.KernelBackend {
     } finally {
       this.#executor = outer;
     }
+  }
+
+  /**
+   * Has a recorder note the operations down until `run` is done, and the calls of the host among them.
+   *
+   * @param calls gets what each of these has to run
+   */
+  withRecorder<Result>(recorder: Recorder, calls: HostCall['run'][], run: () => Result): Result {
+    const outer = this.#recording;
+    this.#recording = { recorder, calls };
+    try {
+      return this.withExecutor(recorder, run);
+    } finally {
+      this.#recording = outer;
+    }
+  }
+
+  /** Whether operations are noted down instead of run. */
+  get isRecording(): boolean {
+    return this.#recording !== undefined;
+  }
+
+  /** Notes a call of the host down where operations are noted down; `callHost` of @scmoe/tensor asks. */
+  recordCall({ name, inputs, outputs, isCut = true, run }: HostCall): tf.Tensor[] | undefined {
+    if (this.#recording === undefined) return undefined;
+    const { recorder, calls } = this.#recording;
+    const described = outputs.map(({ dtype, shape }) => ({ dtype: dtype, shape }));
+    const handles = recorder.call(
+      { name, isCut },
+      inputs.map((input) => this.idOf(input)),
+      described,
+    );
+    calls.push(run);
+    return handles.map((handle) => tf.engine().makeTensorFromTensorInfo(this.adopt(handle)));
   }
 
   /** Runs an operation with several outputs. */

@@ -71,6 +71,17 @@ export class NativeBinding implements TensorFlowBinding {
     return new Data(this.#native.tfRead({ id }));
   }
 
+  allocate(dtype: DataType, shape: readonly number[]): TensorHandle {
+    return { id: this.#native.tfAllocate({ dtype: dataTypes[dtype], dims: shape }), dtype, shape };
+  }
+
+  view(id: number): TensorData {
+    const { dtype } = this.describe(id);
+    const Data = dataClassOf(dtype);
+    if (Data === undefined) throw new ScmoeError(`a view of a tensor: expected one of numbers, got one of ${dtype}`);
+    return new Data(this.#native.tfView({ id }));
+  }
+
   delete(id: number): void {
     this.#native.tfDelete({ id });
   }

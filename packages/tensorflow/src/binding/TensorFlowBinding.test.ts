@@ -85,6 +85,23 @@ describeWithTensorFlow('the binding of TensorFlow', () => {
     expect(() => float32([2, 2], [1])).toThrow('expected the 16 bytes of float32[2,2], got 4');
   });
 
+  it('shows the memory of tensors without a copy, also what nobody has set yet, as long as somebody looks', () => {
+    const fresh = tensorFlow.allocate('float32', [2, 2]);
+    expect(Number(tensorFlow.devicePointer(fresh.id)) % 64).toBe(0);
+    tensorFlow.view(fresh.id).set([1, 2, 3, 4] as never);
+    expect(valuesOf('Neg', [fresh.id])).toEqual([-1, -2, -3, -4]);
+    const [sum] = tensorFlow.execute('AddV2', [fresh.id, fresh.id]);
+    const [view, again] = [tensorFlow.view(sum!.id), tensorFlow.view(sum!.id)];
+    deleteAll(fresh, sum!);
+    for (let i = 0; i < 8; i++) valuesOf('Fill', [int32([1], [4]).id, float32([], [i]).id]);
+    expect([view, again]).toEqual([Float32Array.of(2, 4, 6, 8), Float32Array.of(2, 4, 6, 8)]);
+    const empty = tensorFlow.allocate('int32', [0, 3]);
+    expect(tensorFlow.view(empty.id)).toEqual(new Int32Array(0));
+    deleteAll(empty);
+    expect(() => tensorFlow.view(empty.id)).toThrow(`id: expected a tensor that is there, got ${empty.id}`);
+    expect(() => tensorFlow.allocate('string', [1])).toThrow(/dtype: expected a type of numbers, got .*string\[1\]/);
+  });
+
   it('lies over memory of JavaScript without a copy, where it is aligned', () => {
     const memory = new ArrayBuffer(192);
     const probe = float32([1], [0]);

@@ -149,6 +149,17 @@ export interface TensorFlowBinding extends Executor {
    */
   tensorOver(dtype: DataType, shape: readonly number[], data: TensorData): TensorHandle;
 
+  /** A tensor on the CPU whose elements are not set: whoever makes it writes them through `view` before anybody reads them. */
+  allocate(dtype: DataType, shape: readonly number[]): TensorHandle;
+
+  /**
+   * The elements of a tensor in TensorFlow's own memory, on a CPU, without a copy. The memory is there as long as the array, whatever
+   * becomes of the tensor; only who has made it by `allocate` may write there.
+   *
+   * @throws ArgumentError for a tensor of another device
+   */
+  view(id: number): TensorData;
+
   /** The address of a tensor's elements on its device; waits until they are there. */
   devicePointer(id: number): bigint;
 

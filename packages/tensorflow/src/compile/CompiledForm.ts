@@ -1,17 +1,19 @@
 import { ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
-import type { Attributes } from '../binding/Attribute.js';
+import { cutRecording } from '../recording/cutRecording.js';
 import { firstDifference } from '../recording/firstDifference.js';
-import { lowerToFunction, type LoweredFunction } from '../recording/lowerToFunction.js';
-import type { RecordedInput } from '../recording/Recording.js';
+import { lastUses } from '../recording/lastUses.js';
+import type { RecordedInput, ValueId } from '../recording/Recording.js';
+import { CompiledPiece } from './CompiledPiece.js';
 import { asTensor } from './currentBackend.js';
 import { holdCell, releaseCell } from './cells.js';
 import type { RecordedStep } from './recordStep.js';
+import { StepValues } from './StepValues.js';
 import type { TensorFlowBackend } from '../backend/TensorFlowBackend.js';
 import type { VariableCell } from './VariableCell.js';
 
-/** A step that was recorded for arguments of certain shapes, as a function of TensorFlow. */
+/** A step that was recorded for arguments of certain shapes, as functions of TensorFlow with the host's calls between them. */
 export class CompiledForm {
   /** Operations of the recording. */
   readonly operations: number;
@@ -20,8 +22,12 @@ export class CompiledForm {
   private readonly backend: TensorFlowBackend;
   private readonly recorded: RecordedStep;
   private readonly compile: boolean;
-  private readonly lowered: LoweredFunction;
-  private readonly cells: readonly VariableCell[];
+  /** What is run, in its order: pieces, and the numbers of calls of the host. */
+  private readonly stretches: readonly (CompiledPiece | number)[];
+  /** What each of them is the last to use. */
+  private readonly lastUses: readonly ValueId[][];
+  /** The cell of each variable by its number; none for one that no piece uses. */
+  private readonly cells: readonly (VariableCell | undefined)[];
   /** The cells that get a new value. */
   private readonly written: readonly VariableCell[];
 
@@ -32,37 +38,39 @@ export class CompiledForm {
     this.recorded = recorded;
     this.compile = compile;
     this.operations = recording.nodes.length;
-    this.lowered = lowerToFunction(backend.tensorFlow, recording);
+    const stretches = cutRecording(recording);
+    this.lastUses = lastUses(stretches, recording);
+    this.stretches = stretches.map((stretch) =>
+      stretch.kind === 'call' ? stretch.index : new CompiledPiece(backend, stretch.recording, { compile }),
+    );
     const all = variables.map((variable) => holdCell(backend, variable));
-    this.cells = this.lowered.variables.map((index) => all[index]!);
+    const used = new Set(this.pieces().flatMap((piece) => piece.variables));
+    this.cells = all.map((cell, index) => (used.has(index) ? cell : undefined));
     this.written = recording.updates.map(({ index }) => all[index]!);
+  }
+
+  /** Pieces of which the step consists. */
+  get numPieces(): number {
+    return this.pieces().length;
   }
 
   /** One call: new values lie in the variables afterwards. @returns the step's result, of new tensors */
   run(tensors: readonly tf.Tensor[]): unknown {
-    const { backend, recorded, lowered } = this;
-    for (const cell of this.cells) cell.bringIn();
+    const { recorded, stretches } = this;
+    for (const cell of this.cells) cell?.bringIn();
     for (const cell of this.written) cell.letWrite();
-    const inputs = lowered.tensors.map(({ source, index }) =>
-      source === 'argument' ? backend.ownIdOf(tensors[index]!) : recorded.captured[index]!.id,
-    );
-    const resources = this.cells.map(({ resource }) => resource);
-    const attributes: Attributes = this.compile ? { _XlaMustCompile: true } : {};
-    const held = this.writesInPlace() ? [] : this.written.map((cell) => cell.hold());
+    const values = new StepValues();
     try {
-      const outputs = backend.tensorFlow.execute(this.lowered.name, [...inputs, ...resources], attributes);
-      const result = recorded.results.rebuild(outputs.map((output) => asTensor(backend.adopt(output))));
-      this.calls++;
-      return result;
-    } catch (error) {
-      if (this.writesInPlace()) {
-        for (const cell of this.written) cell.lose();
-      } else {
-        this.written.forEach((cell, i) => cell.putBack(held[i]!));
+      for (const [i, stretch] of stretches.entries()) {
+        if (typeof stretch === 'number') this.runCall(stretch, values);
+        else this.runPiece(stretch, values, tensors);
+        values.free(this.lastUses[i]!);
       }
-      throw this.explained(error as Error);
+      const results = values.give(recorded.recording.results);
+      this.calls++;
+      return recorded.results.rebuild(results);
     } finally {
-      for (const id of held) backend.tensorFlow.delete(id);
+      values.give([]); // after an error
     }
   }
 
@@ -86,19 +94,58 @@ export class CompiledForm {
     return firstDifference(this.recorded.recording, other.recording, isSame);
   }
 
-  /** Forgets the function; variables that no other compiled step uses are ordinary ones again. */
+  /** Forgets the functions; variables that no other compiled step uses are ordinary ones again. */
   dispose(): void {
-    const { tensorFlow } = this.backend;
-    tensorFlow.removeFunction(this.lowered.name);
-    for (const { id } of this.recorded.captured) tensorFlow.delete(id);
+    for (const piece of this.pieces()) piece.dispose();
+    for (const { id } of this.recorded.captured) this.backend.tensorFlow.delete(id);
     for (const variable of this.recorded.variables) releaseCell(variable);
   }
 
+  private pieces(): CompiledPiece[] {
+    return this.stretches.filter((stretch) => typeof stretch !== 'number');
+  }
+
+  private runPiece(piece: CompiledPiece, values: StepValues, tensors: readonly tf.Tensor[]): void {
+    const { backend, recorded } = this;
+    const idOf = ({ source, index }: RecordedInput) => {
+      if (source === 'captured') return recorded.captured[index]!.id;
+      return backend.ownIdOf(source === 'argument' ? tensors[index]! : values.get(index));
+    };
+    // All of a step's updates are in one piece, its last: what fails before leaves the variables as they were.
+    const written = piece.recording.updates.length > 0 ? this.written : [];
+    const held = this.writesInPlace() ? [] : written.map((cell) => cell.hold());
+    try {
+      const outputs = piece.run(idOf, this.cells);
+      piece.recording.results.forEach((value, i) => values.set(value, asTensor(backend.adopt(outputs[i]!))));
+    } catch (error) {
+      if (this.writesInPlace()) {
+        for (const cell of written) cell.lose();
+      } else {
+        written.forEach((cell, i) => cell.putBack(held[i]!));
+      }
+      throw this.explained(error as Error, piece);
+    } finally {
+      for (const id of held) backend.tensorFlow.delete(id);
+    }
+  }
+
+  private runCall(index: number, values: StepValues): void {
+    const { name, inputs, outputs } = this.recorded.recording.calls[index]!;
+    const given = this.recorded.calls[index]!(inputs.map((value) => values.get(value)));
+    const texts = [outputs, given].map((list) => list.map(({ dtype, shape }) => `${dtype} [${shape.join(', ')}]`));
+    if (String(texts[0]) !== String(texts[1])) {
+      tf.dispose(given);
+      const [expected, got] = texts.map((list) => list.join(', ') || 'nothing');
+      throw new ScmoeError(`compileStep: ${name}: expected ${expected}, as it was recorded, got ${got}`);
+    }
+    outputs.forEach(({ value }, i) => values.set(value, given[i]!));
+  }
+
   /** An error of XLA with the line of each operation that it does not know. */
-  private explained(error: Error): Error {
+  private explained(error: Error, { name, recording }: CompiledPiece): Error {
     if (!/unsupported op|No registered|not compilable/i.test(error.message)) return error;
-    const unknown = this.recorded.recording.nodes.find(({ operation }) =>
-      new RegExp(`\\b${operation}\\b`).test(error.message.replaceAll(this.lowered.name, '')),
+    const unknown = recording.nodes.find(({ operation }) =>
+      new RegExp(`\\b${operation}\\b`).test(error.message.replaceAll(name, '')),
     );
     if (!unknown) return error;
     return new ScmoeError(

@@ -88,7 +88,7 @@ describeUnless(tensorFlowProblem(), 'a compiled step', () => {
       run(() => step(x, y), model.weights, 6),
       expected,
     );
-    expect(step.forms()).toEqual([{ operations: expect.any(Number) as number, calls: 5 }]);
+    expect(step.forms()).toEqual([{ operations: expect.any(Number) as number, pieces: 1, calls: 5 }]);
     step.dispose();
   });
 

@@ -45,8 +45,8 @@ export type StepArgument<Argument> = Argument extends tf.Scalar
 export interface CompiledStep<Arguments extends unknown[], Result> {
   /** Runs the step. @returns new tensors, the caller's to dispose */
   (...args: { [Key in keyof Arguments]: StepArgument<Arguments[Key]> }): Result;
-  /** Forms that are compiled now: the operations that each consists of, and its calls. */
-  forms(): { operations: number; calls: number }[];
+  /** Forms that are compiled now: the operations that each consists of, the pieces between calls of the host, and its calls. */
+  forms(): { operations: number; pieces: number; calls: number }[];
   /** Frees all that was compiled. Variables keep their values, as ordinary variables. */
   dispose(): void;
 }
@@ -126,8 +126,12 @@ class StepCompiler {
     }
   }
 
-  report(): { operations: number; calls: number }[] {
-    return [...this.forms.values()].map(({ operations, calls }) => ({ operations, calls }));
+  report(): ReturnType<CompiledStep<[], unknown>['forms']> {
+    return [...this.forms.values()].map(({ operations, numPieces, calls }) => ({
+      operations,
+      pieces: numPieces,
+      calls,
+    }));
   }
 
   dispose(): void {

@@ -1,5 +1,5 @@
 import { ScmoeError } from '@scmoe/errors';
-import { withStaticShapes, type Flattened } from '@scmoe/tensor';
+import { withStaticShapes, type Flattened, type HostCall } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { withExpertKernels } from '../experts/withExpertKernels.js';
@@ -26,6 +26,8 @@ export interface RecordedStep {
   readonly variables: readonly tf.Variable[];
   readonly captured: readonly CapturedTensor[];
   readonly results: Pick<Results, 'form' | 'rebuild'>;
+  /** What the recording's calls of the host run, one for each. */
+  readonly calls: readonly HostCall['run'][];
 }
 
 /** What is recorded. */
@@ -51,6 +53,7 @@ export function recordStep(
   const known = allVariables();
   const variables: tf.Variable[] = [];
   const captured: CapturedTensor[] = [];
+  const calls: HostCall['run'][] = [];
   const numberOf = (variable: tf.Variable) => {
     if (!variables.includes(variable)) variables.push(variable);
     return variables.indexOf(variable);
@@ -100,7 +103,7 @@ export function recordStep(
     return { results, updates, form, rebuild };
   };
   try {
-    return backend.withExecutor(recorder, () => {
+    return backend.withRecorder(recorder, calls, () => {
       let ended: ReturnType<typeof run> | undefined;
       try {
         tf.tidy(() => {
@@ -111,7 +114,8 @@ export function recordStep(
         dropNewVariables(known);
       }
       const { results, updates, form, rebuild } = ended!;
-      return { recording: recorder.finish(results, updates), variables, captured, results: { form, rebuild } };
+      const recording = recorder.finish(results, updates);
+      return { recording, variables, captured, results: { form, rebuild }, calls };
     });
   } catch (error) {
     for (const { id } of captured) tensorFlow.delete(id);

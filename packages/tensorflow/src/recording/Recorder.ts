@@ -8,6 +8,7 @@ import { CodeLine } from './CodeLine.js';
 import { addConstant } from './addConstant.js';
 import { asUniform } from './constantData.js';
 import type {
+  RecordedCall,
   RecordedConstant,
   RecordedInput,
   RecordedNode,
@@ -37,6 +38,7 @@ export class Recorder implements Executor {
   private readonly inputs: RecordedInput[] = [];
   private readonly constants: RecordedConstant[] = [];
   private readonly nodes: RecordedNode[] = [];
+  private readonly calls: RecordedCall[] = [];
   /** The number in the graph of each value; below, what it is and what made it. */
   private readonly inGraph: number[] = [];
   private readonly values: RecordedValue[] = [];
@@ -103,6 +105,23 @@ export class Recorder implements Executor {
     return handles;
   }
 
+  /** Notes down a call of the host, which gets some values and gives others. @returns what it gives */
+  call(
+    { name, isCut }: Pick<RecordedCall, 'name' | 'isCut'>,
+    inputs: readonly number[],
+    outputs: readonly Omit<RecordedValue, 'value'>[],
+  ): TensorHandle[] {
+    if (this.isOver) throw new ScmoeError(`compileStep: ${name} ran on a recording that has ended`);
+    const line = new CodeLine();
+    const values = inputs.map((id) => this.valueFor(id, line));
+    const handles = outputs.map(({ dtype, shape }) =>
+      this.newValue({ dtype, shape }, this.graph.placeholder(dtype, shape).id, `the result of ${name}`, line),
+    );
+    const given = handles.map(({ id }) => this.values[valueOf(id)]!);
+    this.calls.push({ name, after: this.nodes.length, inputs: values, outputs: given, isCut, line });
+    return handles;
+  }
+
   read(id: number, reader = 'the step'): TensorData {
     const made = isOwn(id) ? ` ${this.makers[valueOf(id)]} (made at ${this.lines[valueOf(id)]?.text})` : ' a tensor';
     // Who reads later, by a promise, may never hear of it.
@@ -141,7 +160,8 @@ export class Recorder implements Executor {
           'for the next belongs into a tf.variable, or into its results',
       );
     }
-    return { inputs: this.inputs, constants: this.constants, nodes: this.nodes, results, updates };
+    const { inputs, constants, nodes, calls } = this;
+    return { inputs, constants, nodes, calls, results, updates };
   }
 
   /** Ends the recording: its tensors are of no use any more. */

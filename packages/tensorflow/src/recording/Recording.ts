@@ -13,13 +13,16 @@ export interface RecordedValue {
   readonly shape: readonly number[];
 }
 
-/** Where an input comes from: what the step is called with, a variable, or another tensor that was there before. */
-export type InputSource = 'argument' | 'variable' | 'captured';
+/**
+ * Where an input comes from: what the step is called with, a variable, another tensor that was there before or, for a piece of a
+ * recording, what came of an earlier piece or of the host.
+ */
+export type InputSource = 'argument' | 'variable' | 'captured' | 'earlier';
 
 /** A value that is handed in at each call. */
 export interface RecordedInput extends RecordedValue {
   readonly source: InputSource;
-  /** Which one of its source: of the arguments, of the variables, or of what is captured. */
+  /** Which one of its source: of the arguments, of the variables, of what is captured, or the value itself of what is earlier. */
   readonly index: number;
   /** Where it was first read. */
   readonly line: CodeLine;
@@ -41,6 +44,19 @@ export interface RecordedNode {
   readonly line: CodeLine;
 }
 
+/** A call of the host within the step: an exchange between ranks that starts, or is waited for. */
+export interface RecordedCall {
+  /** What it does, the same at each call of the step. */
+  readonly name: string;
+  /** Nodes that were recorded before it. */
+  readonly after: number;
+  readonly inputs: readonly ValueId[];
+  readonly outputs: readonly RecordedValue[];
+  /** Whether it has its turn right there; otherwise with the next one that has or, where it takes nothing, with the one before. */
+  readonly isCut: boolean;
+  readonly line: CodeLine;
+}
+
 /** The new value of a variable. */
 export interface RecordedUpdate {
   /** Which of the variables. */
@@ -56,6 +72,8 @@ export interface Recording {
   readonly inputs: readonly RecordedInput[];
   readonly constants: readonly RecordedConstant[];
   readonly nodes: readonly RecordedNode[];
+  /** Turns of the host, in their order. */
+  readonly calls: readonly RecordedCall[];
   readonly results: readonly ValueId[];
   readonly updates: readonly RecordedUpdate[];
 }

@@ -1,7 +1,7 @@
 import { attributeBytes, type Attributes } from '../binding/Attribute.js';
 import { sameData } from './constantData.js';
 import type { CodeLine } from './CodeLine.js';
-import type { RecordedConstant, RecordedInput, RecordedNode, Recording, ValueId } from './Recording.js';
+import type { RecordedCall, RecordedConstant, RecordedInput, RecordedNode, Recording, ValueId } from './Recording.js';
 
 /**
  * What a step did otherwise the second time, in a sentence; undefined where both recordings are the same computation. The first
@@ -25,6 +25,10 @@ export function firstDifference(
   }
   const next = before.nodes[now.nodes.length];
   if (next) return `the step ends where ${next.operation} ran before, at ${next.line.text}. ${anotherWay}`;
+  const call = now.calls.find((other, i) => !isSameCall(before.calls[i], other));
+  if (call) return `${call.name} is called at ${call.line.text}, where it was not before. ${anotherWay}`;
+  const missing = before.calls[now.calls.length];
+  if (missing) return `${missing.name} is not called, as it was before at ${missing.line.text}. ${anotherWay}`;
   const ends = ({ results, updates }: Recording) => JSON.stringify([results, updates]);
   if (ends(before) !== ends(now)) return `other results or other variables come out. ${anotherWay}`;
   return (
@@ -32,6 +36,11 @@ export function firstDifference(
     // Those that no operation reads: a result, or the new value of a variable.
     now.constants.map((constant, i) => ofConstant(before.constants[i], constant)).find((text) => text !== undefined)
   );
+}
+
+function isSameCall(before: RecordedCall | undefined, now: RecordedCall): boolean {
+  const form = ({ line: _, ...call }: RecordedCall) => JSON.stringify(call);
+  return before !== undefined && form(before) === form(now);
 }
 
 const anotherWay =

@@ -23,7 +23,8 @@ interface Sent {
   work: Work<tf.Tensor>;
 }
 
-const defaultBucketBytes = 4 * 2 ** 20;
+/** Bytes of a bucket. */
+export const defaultBucketBytes = 4 * 2 ** 20;
 
 /**
  * Averages gradients over the ranks while the backward pass still runs: `add` takes each gradient as soon as it is final,
