@@ -1,7 +1,7 @@
 import { basename, dirname, join, resolve } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
-import { gatherText, isExpertParameter } from '@scmoe/layer';
+import { gatherText, isExpertParameter, tensorAxis } from '@scmoe/layer';
 import {
   type Checkpoint,
   findCheckpoint,
@@ -81,6 +81,7 @@ export async function openCheckpoint(
   const fallback = ({ message }: UserError) => say(terminal, `${message} Taking the one before it.`);
   const checkpoint = await loadWholeCheckpoint(path, {
     isSharded: isExpertParameter,
+    slicedAxis: tensorAxis,
     ...(isWanted(isRestart) && { fallback }),
   });
   return { checkpoint, isRestart };
