@@ -41,6 +41,12 @@ export { mirrorPlan, mirrorStep } from './plan/mirrorPlan.js';
 export { overlappedPlan, type OverlapOptions } from './plan/overlappedPlan.js';
 export type { Plan, Step } from './plan/Plan.js';
 export { sequentialPlan } from './plan/sequentialPlan.js';
+export {
+  idleTimes,
+  placeGradients,
+  type GradientPlacement,
+  type PlaceGradientsOptions,
+} from './predict/placeGradients.js';
 export { simulatePlan, type Schedule, type SimulateOptions, type Span } from './predict/simulatePlan.js';
 export { readChromeTrace, writeChromeTrace } from './trace/chromeTrace.js';
 export { alignTraces, estimateClockOffset, type ClockOffset, type PingPong } from './trace/clockOffset.js';
@@ -59,10 +65,10 @@ export {
   type TensorSlices,
   type TravellingBytes,
 } from './cluster/tensorSchedules.js';
+export type { CallCost } from './cluster/CallCost.js';
 export {
   fitCall,
   rankSchedules,
-  type CallCost,
   type LayerBytes,
   type RankedSchedules,
   type ScheduleCalls,
@@ -70,7 +76,7 @@ export {
 export { compareContenders, type CompareOptions, type ComparisonRow } from './cluster/compareContenders.js';
 export { contenders, type Contender } from './cluster/Contender.js';
 export { fitLink, type AllToAllMeasurement } from './cluster/fitLink.js';
-export type { Direction, Machine, Recomputation } from './cluster/Machine.js';
+export type { Direction, Machine, Recomputation, StageGradients } from './cluster/Machine.js';
 export {
   checkMeasuredCosts,
   measuredMachine,

@@ -164,6 +164,9 @@ describe('scmoe plan', () => {
     expect(out.match(/no combination keeps to .*iB on a rank: the least is .*iB/g)).toHaveLength(3);
     const text = (await scmoe('plan', ...described, '--memory-limit', '1TiB')).out;
     expect(text).toMatch(/20 combinations within 1 TiB on a rank\n.*hidden +memory/);
+    expect(text).toMatch(
+      /^Gradients of a stage, averaged in .*: [\d.]+ ms are waited for at the end, all at the end [\d.]+ ms\.$/m,
+    );
     expect(text).toMatch(/^slot \d, recompute block, exchanges sent again .* [\d.]+ GiB/m);
   });
 

@@ -163,8 +163,32 @@ function asText(result: Result, options: PlanOptions): string {
       rows,
     ),
     ...rivals.map((rival) => `${explainChoice(first!, rival, { error, format: time })}\n`),
+    ...backwardLines(first!, pairs, time),
     `${accuracy}\n`,
   ].join('');
+}
+
+/** What the plan does beside its backward pass, and what it would gain if that had a plan of its own. */
+function backwardLines(
+  { name, stepMs, gradients, backwardApart }: RankedPlan,
+  pairs: number,
+  time: (ms: number) => string,
+): string[] {
+  const lines: string[] = [];
+  if (gradients && gradients.tailMs > 0) {
+    const { parts, partBytes, exposedMs, tailMs } = gradients;
+    const cut = parts === 1 ? 'in one piece each' : `in ${parts} parts of ${bytesText(partBytes)} each`;
+    lines.push(
+      `Gradients of a stage, averaged ${cut}, travel where the exchanges of the next leave the network idle: ` +
+        `${time(exposedMs / pairs)} are waited for at the end, all at the end ${time(tailMs / pairs)}.\n`,
+    );
+  }
+  if (backwardApart && backwardApart.stepMs < stepMs * (1 - 1e-3))
+    lines.push(
+      `A backward pass with a plan of its own (${backwardApart.name}) would make ${name} take ${time(backwardApart.stepMs)} ` +
+        `and not ${time(stepMs)}: a tape runs the mirror.\n`,
+    );
+  return lines;
 }
 
 function asJson(

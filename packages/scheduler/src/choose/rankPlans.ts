@@ -1,6 +1,6 @@
 import { describeCut } from '../axes/chunkAxes.js';
 import type { ChunkOverhead } from '../axes/ChunkAxis.js';
-import type { Machine } from '../cluster/Machine.js';
+import type { Machine, StageGradients } from '../cluster/Machine.js';
 import type { RunKind } from '../cluster/RunKind.js';
 import { chunkCosts } from '../costs/chunkCosts.js';
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
@@ -10,7 +10,9 @@ import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
 import { computesOnce, describeWay, type RecomputeWay } from '../memory/RecomputeWay.js';
 import type { RankMemory } from '../memory/RankMemory.js';
 import { hiddenFraction } from '../metrics/overlapMetrics.js';
-import { simulatePlan, type Span } from '../predict/simulatePlan.js';
+import { mirrorPlan } from '../plan/mirrorPlan.js';
+import { idleTimes, placeGradients, type GradientPlacement } from '../predict/placeGradients.js';
+import { simulatePlan, type Schedule, type Span } from '../predict/simulatePlan.js';
 import { steadyPlan } from '../predict/steadyPlan.js';
 import type { OverlapChoice } from './OverlapChoice.js';
 import { planOverlap, type PlanOverlapOptions } from './planOverlap.js';
@@ -46,6 +48,10 @@ export interface RankedPlan {
   readonly exposedMs: number;
   /** 1 - exposed / exposed of the same stage run sequentially. */
   readonly hiddenFraction: number;
+  /** How the averaging of gradients travels beside the backward pass; absent where the machine does not know of it. */
+  readonly gradients: GradientPlacement | undefined;
+  /** The best backward plan of its own, and a step with it: a tape runs the mirror of the forward plan. Absent without a backward pass. */
+  readonly backwardApart: { readonly name: string; readonly stepMs: number } | undefined;
   /** Computations beside the exchanges in the forward pass, by which these are hidden. */
   readonly besideDispatch: readonly string[];
   readonly besideCombine: readonly string[];
@@ -99,15 +105,26 @@ function rankStage(
       chunkCosts(graph, costs, { ...context, ...choice }),
       { interference },
     );
+    const ofBackward =
+      backwardCosts &&
+      simulatePlan(
+        mirrorPlan(steadyPlan(graph, choice.plan)),
+        chunkCosts(graph, backwardCosts, { ...context, ...choice }),
+        { interference },
+      );
     const total = (value: (pass: OverlapChoice) => number) =>
       [choice, back, second].reduce((sum, pass) => sum + (pass ? value(pass) : 0), 0);
+    const stepMs = total(({ predictedMs }) => predictedMs) + (kind === 'train' ? machine.updateMs(stage, topK) : 0);
     return {
       stage,
       choice,
       way,
       name: [nameOf(choice), describeWay(way)].filter(Boolean).join(', '),
       memory,
-      stepMs: total(({ predictedMs }) => predictedMs) + (kind === 'train' ? machine.updateMs(stage, topK) : 0),
+      stepMs,
+      gradients: ofBackward && machine.gradients && placed(ofBackward, machine.gradients(stage)),
+      backwardApart: backward &&
+        back && { name: nameOf(backward), stepMs: stepMs - back.predictedMs + backward.predictedMs },
       exposedMs: total(({ exposedMs }) => exposedMs),
       hiddenFraction: 0,
       besideDispatch: beside(spans, graph.routed?.dispatch),
@@ -119,6 +136,12 @@ function rankStage(
     ...row,
     hiddenFraction: hiddenFraction({ overlappedMs: row.exposedMs, sequentialMs }),
   }));
+}
+
+/** The averaging of a stage's gradients in the idle network times of the backward passes of those behind it. */
+function placed({ spans, stepMs }: Pick<Schedule, 'spans' | 'stepMs'>, gradients: StageGradients): GradientPlacement {
+  const travelling = spans.filter(({ track }) => track === 'communication');
+  return placeGradients(idleTimes(travelling, stepMs), gradients);
 }
 
 /** The passes by which whole stages run again, under the plan of the first. */

@@ -1,3 +1,4 @@
+import type { CallCost } from './CallCost.js';
 import type { ChunkOverhead } from '../axes/ChunkAxis.js';
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
 import type { StageKind } from '../graph/stageGraphs.js';
@@ -32,6 +33,16 @@ export interface Machine {
   updateMs(stage: StageKind, topK: number): number;
   /** What computing twice costs and saves in a training step; absent where that is not known. */
   readonly recomputation?: Recomputation | undefined;
+  /** What is averaged of a model of such stages in a training step; absent where that is not known. */
+  readonly gradients?: ((stage: StageKind) => StageGradients) | undefined;
+}
+
+/** Gradients of what is no expert, which every rank averages with others. */
+export interface StageGradients {
+  readonly stages: number;
+  /** Bytes of the gradients of a stage. */
+  readonly bytes: number;
+  readonly call: CallCost;
 }
 
 /** What computing a second time costs, and what memory a rank then needs. */

@@ -1,12 +1,7 @@
 import { ArgumentError, expectNonNegative } from '@scmoe/errors';
 
+import type { CallCost } from './CallCost.js';
 import { possibleSchedules, type ClusterSchedule, type TensorSlices, type TravellingBytes } from './tensorSchedules.js';
-
-/** What a collective takes in which a rank hands over n bytes: alphaMs + n * msPerByte. */
-export interface CallCost {
-  readonly alphaMs: number;
-  readonly msPerByte: number;
-}
 
 /** The collectives by which the tokens of a tensor-parallel group come to their experts. */
 export interface ScheduleCalls {

@@ -4,13 +4,13 @@ import type { OperatorCosts } from '../costs/OperatorCosts.js';
 import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
 import type { OperatorKind } from '../graph/OperatorNode.js';
-import { stageMemory } from '../memory/stageMemory.js';
+import { stageMemory, weightsOf } from '../memory/stageMemory.js';
 import type { KernelCost } from '../operatorCosts/kernelCosts.js';
 import { mlpCost, selfAttentionCost } from '../operatorCosts/sublayerCosts.js';
 import { tokenCosts } from '../operatorCosts/TokenCosts.js';
 import { allToAllMs, checkCluster, type Cluster } from './Cluster.js';
 import type { Direction, Machine } from './Machine.js';
-import { checkSlices, slicedCosts, type ExchangeKind, type TensorSlices } from './tensorSchedules.js';
+import { allReduceMs, checkSlices, slicedCosts, type ExchangeKind, type TensorSlices } from './tensorSchedules.js';
 import { checkModelShape, type ModelShape } from './ModelShape.js';
 
 /**
@@ -61,8 +61,18 @@ export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: numbe
     );
   };
 
+  const size = slices?.tensorParallel ?? 1;
+  // Ranks of equal place in their tensor-parallel groups hold the same.
+  const equals = { ...cluster, ranksPerNode: Math.max(1, Math.floor(cluster.ranksPerNode / size)) };
+  const sumMs = (bytes: number) => allReduceMs(bytes, ranks / size, equals);
+  const call = { alphaMs: sumMs(0), msPerByte: (sumMs(2 ** 20) - sumMs(0)) / 2 ** 20 };
+
   return {
     updateMs: () => 0,
+    gradients: (stage) => {
+      const weights = weightsOf(stageGraph(stage), model, { ranks, slices }, (kind) => kind !== 'expert');
+      return { stages: model.pairs, bytes: weights * bytesPerElement, call };
+    },
     interference,
     expertsPerRank: model.expertsPerRank,
     // A chunk launches its operators and pays the latency of its messages once more.

@@ -56,8 +56,13 @@ function whole({ parameters, step }: RankMemory): RankMemory {
   return { parameters: Math.ceil(parameters), step: Math.ceil(step) };
 }
 
-/** Numbers of weights of a stage on a rank; biases and norms are not counted. */
-function weightsOf(graph: OperatorGraph, model: ModelShape, { ranks, slices }: StageMemoryOptions): number {
+/** Numbers of weights of a stage on a rank, of some kinds of operators; biases and norms are not counted. */
+export function weightsOf(
+  graph: OperatorGraph,
+  model: ModelShape,
+  { ranks, slices }: Pick<StageMemoryOptions, 'ranks' | 'slices'>,
+  counts: (kind: OperatorKind) => boolean = () => true,
+): number {
   const { dModel: d, ffnHidden, matricesPerMlp = 2, expertsPerRank } = model;
   const part = 1 / (slices?.tensorParallel ?? 1);
   const mlp = matricesPerMlp * d * ffnHidden;
@@ -69,7 +74,7 @@ function weightsOf(graph: OperatorGraph, model: ModelShape, { ranks, slices }: S
     // In slices there are as many times more of them here.
     expert: mlp * expertsPerRank,
   };
-  return sumOver(graph, (kind) => each[kind] ?? 0);
+  return sumOver(graph, (kind) => (counts(kind) ? (each[kind] ?? 0) : 0));
 }
 
 /** Numbers that a stage keeps for its gradients. */
