@@ -178,12 +178,15 @@ function backwardLines(
   if (gradients && gradients.tailMs > 0) {
     const { parts, partBytes, exposedMs, tailMs } = gradients;
     const cut = parts === 1 ? 'in one piece each' : `in ${parts} parts of ${bytesText(partBytes)} each`;
+    const all = `all at the end ${time(tailMs / pairs)}`;
     lines.push(
-      `Gradients of a stage, averaged ${cut}, travel where the exchanges of the next leave the network idle: ` +
-        `${time(exposedMs / pairs)} are waited for at the end, all at the end ${time(tailMs / pairs)}.\n`,
+      exposedMs < tailMs * (1 - 1e-3)
+        ? `Gradients of a stage, averaged ${cut}, travel where the exchanges of the next leave the network idle: ` +
+            `${time(exposedMs / pairs)} are waited for at the end, ${all}.\n`
+        : `Exchanges leave the network no time to average gradients beside them: ${all}.\n`,
     );
   }
-  if (backwardApart && backwardApart.stepMs < stepMs * (1 - 1e-3))
+  if (backwardApart && backwardApart.stepMs < stepMs * (1 - 5e-3))
     lines.push(
       `A backward pass with a plan of its own (${backwardApart.name}) would make ${name} take ${time(backwardApart.stepMs)} ` +
         `and not ${time(stepMs)}: a tape runs the mirror.\n`,

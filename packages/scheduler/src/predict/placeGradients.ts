@@ -28,7 +28,7 @@ export interface PlaceGradientsOptions {
 /**
  * Cuts the averaging of a stage's gradients into the number of parts of which least is waited for at the end. They are there when the
  * stage's backward pass is done, and go in the idle times of those behind it. A part goes where it fits as a whole: no
- * exchange waits for one. Of equal numbers the smallest.
+ * exchange waits for one. What is left at the end goes in one piece. Of equal numbers the smallest.
  *
  * @param idle when the network has nothing to do in the backward pass of a stage
  */
@@ -50,7 +50,8 @@ export function placeGradients(
       }
       waiting += parts;
     }
-    return waiting * partMs;
+    // What is left goes in one piece.
+    return alphaMs + ((waiting * bytes) / parts) * msPerByte;
   };
   const exposed = Array.from({ length: maxParts }, (_, i) => exposedOf(i + 1));
   const least = exposed.reduce((best, ms, i) => (ms < exposed[best]! * (1 - 1e-9) ? i : best), 0);
