@@ -24,6 +24,8 @@ export interface ExpertParallelOptions extends ExchangeOptions {
   shards?: number;
   /** Experts of all ranks together, over which every rank routes its tokens. */
   numExperts: number;
+  /** The rows of each expert that are handed over here, of those that a routing without a capacity counts. Default: all of them. */
+  rowsHere?: (counts: Int32Array) => Int32Array;
 }
 
 /** Rows on their way, whose they are, and where what comes of them is kept for a second pass. */
@@ -72,15 +74,17 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
   /** Experts of each run of them, which is a rank's or that of its neighbours as well. */
   private readonly shares: readonly number[];
   private readonly options: ExchangeOptions;
+  private readonly rowsHere: (counts: Int32Array) => Int32Array;
   // What combine has to know of its dispatch. One entry a layer in progress, gone with its routing.
   private readonly journeys = new WeakMap<tf.DataId, Journey>();
   // Whose journey was asked for beforehand: it holds for every dispatch of that routing.
   private readonly prepared = new WeakSet<tf.DataId>();
 
-  constructor({ communicator, numExperts, shards = 1, as }: ExpertParallelOptions) {
+  constructor({ communicator, numExperts, shards = 1, rowsHere = (counts) => counts, as }: ExpertParallelOptions) {
     expertShard(numExperts, { rank: communicator.rank, size: communicator.size, shards });
     this.communicator = communicator;
     this.numExperts = numExperts;
+    this.rowsHere = rowsHere;
     this.numRanks = communicator.size / shards;
     this.numShards = shards;
     this.shares = expertShares(numExperts, this.numRanks);
@@ -222,7 +226,7 @@ export class ExpertParallelDispatcher implements Dispatcher<Travelling, Travelli
   private askForRows(parts: readonly Routing[]): Journey[] {
     const { communicator } = this;
     const { rank, size } = communicator;
-    const sent = parts.map(({ counts }) => Int32Array.from(counts.dataSync()));
+    const sent = parts.map(({ counts }) => this.rowsHere(Int32Array.from(counts.dataSync())));
     const shares = parts.map((part) => this.sharesOf(part));
     const received = this.explained(parts[0]!, () =>
       communicator.allToAll(byRank(sent, shares, this.numShards)).wait(),

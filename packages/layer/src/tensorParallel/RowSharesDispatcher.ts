@@ -1,16 +1,9 @@
 import type { Routing } from '@scmoe/gating';
-import { withoutRecording } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Dispatcher, ExpertBatch } from '../moe/Dispatcher.js';
-import type { TensorGroup } from './TensorGroup.js';
-
-/** A part of a routing as a rank of the group sends it. */
-interface Share {
-  own: Routing;
-  /** Rows that a choice fills, of all ranks; where there is no capacity. */
-  numRows: number;
-}
+import { ExpertParallelDispatcher, type ExpertParallelOptions } from '../moe/ExpertParallelDispatcher.js';
+import type { TensorGroup, TensorShard } from './TensorGroup.js';
 
 /** Rows on their way back, of a part of the routing of all. */
 type Returning = { inFlight: object; routing: Routing };
@@ -27,20 +20,24 @@ export class RowSharesDispatcher implements Dispatcher<object, Returning> {
   readonly takesAllTokens = true;
   readonly numRanks: number;
   readonly numShards: number;
-  // One entry a part in progress, gone with its routing.
-  private readonly shares = new WeakMap<tf.DataId, Share>();
+  private readonly inner: Dispatcher;
 
-  /** @param inner brings rows to the experts and back, over the ranks that share them out */
+  /**
+   * @param options as `ExpertParallelDispatcher` takes them: the ranks that share the experts out
+   * @param group the ranks that have the same tokens
+   */
   constructor(
-    private readonly inner: Dispatcher,
+    options: Omit<ExpertParallelOptions, 'rowsHere'>,
     private readonly group: TensorGroup,
   ) {
+    const inner = new ExpertParallelDispatcher({ ...options, rowsHere: (counts) => dealtCounts(counts, group) });
+    this.inner = inner;
     this.numRanks = inner.numRanks;
-    this.numShards = inner.numShards ?? 1;
+    this.numShards = inner.numShards;
   }
 
   prepare(parts: readonly Routing[]): void {
-    this.inner.prepare(parts.map((part) => this.shareOf(part).own));
+    this.inner.prepare(parts.map((part) => this.shareOf(part)));
   }
 
   encode(tokens: tf.Tensor2D, routing: Routing): tf.Tensor2D {
@@ -48,16 +45,14 @@ export class RowSharesDispatcher implements Dispatcher<object, Returning> {
   }
 
   startDispatch(packed: tf.Tensor2D, routing: Routing): object {
-    const { own, numRows } = this.shareOf(routing);
     const { capacity, counts } = routing;
+    const own = this.shareOf(routing);
     if (capacity > 0)
       return this.inner.startDispatch(this.group.ownSlots(packed, { blocks: counts.size, slots: capacity }), own);
-    const width = packed.shape[1];
-    const filled = numRows === packed.shape[0] ? packed : tf.slice(packed, [0, 0], [numRows, width]);
-    const dealt = this.group.ownSlots(filled, { blocks: 1, slots: numRows });
+    const slots = rowsOf(routing);
+    const dealt = this.group.ownSlots(firstRows(packed, slots), { blocks: 1, slots });
     // The last round may not reach everybody.
-    const rows = own.numRows === dealt.shape[0] ? dealt : tf.slice(dealt, [0, 0], [own.numRows, width]);
-    return this.inner.startDispatch(rows, own);
+    return this.inner.startDispatch(firstRows(dealt, dealtOf(slots, this.group)), own);
   }
 
   finishDispatch(inFlight: object): ExpertBatch {
@@ -65,57 +60,49 @@ export class RowSharesDispatcher implements Dispatcher<object, Returning> {
   }
 
   startCombine(rows: tf.Tensor2D, routing: Routing): Returning {
-    return { inFlight: this.inner.startCombine(rows, this.shareOf(routing).own), routing };
+    return { inFlight: this.inner.startCombine(rows, this.shareOf(routing)), routing };
   }
 
   finishCombine({ inFlight, routing }: Returning): tf.Tensor2D {
-    const { own, numRows } = this.shareOf(routing);
     const { capacity, counts } = routing;
     const rows = this.inner.finishCombine(inFlight);
     if (capacity > 0) return this.group.gatherSlots(rows, { blocks: counts.size, slots: capacity });
-    const missing = Math.ceil(numRows / this.group.size) - own.numRows;
-    const round: tf.Tensor2D =
-      missing > 0
-        ? tf.pad(rows, [
-            [0, missing],
-            [0, 0],
-          ])
-        : rows;
-    return this.group.gatherSlots(round, { blocks: 1, slots: numRows });
+    const slots = rowsOf(routing);
+    const missing = Math.ceil(slots / this.group.size) - rows.shape[0];
+    const padding: [[number, number], [number, number]] = [
+      [0, missing],
+      [0, 0],
+    ];
+    return this.group.gatherSlots(missing > 0 ? tf.pad(rows, padding) : rows, { blocks: 1, slots });
   }
 
   decode(rows: tf.Tensor2D, routing: Routing): tf.Tensor2D {
     return this.inner.decode(rows, routing);
   }
 
-  private shareOf(routing: Routing): Share {
-    const { dataId } = routing.counts;
-    const known = this.shares.get(dataId);
-    if (known) return known;
-    const share = routing.capacity > 0 ? this.ofSlots(routing) : this.ofRows(routing);
-    this.shares.set(dataId, share);
-    return share;
-  }
-
-  private ofSlots(routing: Routing): Share {
+  /** The same routing as a rank sends it. Its counts stay those of all, by which it is known. */
+  private shareOf(routing: Routing): Routing {
     const capacity = Math.ceil(routing.capacity / this.group.size);
-    // The counts are a handle of their own: what is known of the whole is not known of the share.
-    const counts = withoutRecording(() => tf.minimum<tf.Tensor1D>(routing.counts, tf.scalar(capacity, 'int32')));
-    const numRows = routing.counts.size * capacity;
-    return { own: { ...routing, capacity, counts, numRows }, numRows: routing.numRows };
+    return { ...routing, capacity, ...(capacity > 0 && { numRows: routing.counts.size * capacity }) };
   }
+}
 
-  private ofRows(routing: Routing): Share {
-    const counts = Int32Array.from(routing.counts.dataSync());
-    const numRows = counts.reduce((sum, count) => sum + count, 0);
-    const { rank, size } = this.group;
-    /** Rows of this rank among the first ones. */
-    const dealtOf = (rows: number) => Math.floor((rows + size - 1 - rank) / size);
-    let first = 0;
-    const own = counts.map((count) => dealtOf((first += count)) - dealtOf(first - count));
-    return {
-      own: { ...routing, counts: tf.tensor1d(own, 'int32'), numRows: dealtOf(numRows) },
-      numRows,
-    };
-  }
+/** Rows that choices fill, read on the host. */
+function rowsOf({ counts }: Routing): number {
+  return Int32Array.from(counts.dataSync()).reduce((sum, count) => sum + count, 0);
+}
+
+function firstRows(x: tf.Tensor2D, count: number): tf.Tensor2D {
+  return count === x.shape[0] ? x : tf.slice(x, [0, 0], [count, x.shape[1]]);
+}
+
+/** How many of the first `rows` are dealt to a rank. */
+function dealtOf(rows: number, { rank, size }: TensorShard): number {
+  return Math.floor((rows + size - 1 - rank) / size);
+}
+
+/** How many rows of each expert are dealt to a rank, where the rows of all experts follow each other. */
+function dealtCounts(counts: Int32Array, shard: TensorShard): Int32Array {
+  let first = 0;
+  return counts.map((count) => dealtOf((first += count), shard) - dealtOf(first - count, shard));
 }

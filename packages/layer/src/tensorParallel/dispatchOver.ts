@@ -67,6 +67,6 @@ function dispatcherOf(
     );
     return new AllTokensDispatcher(new ExpertParallelDispatcher({ communicator: peers, numExperts }), tensor);
   }
-  const whole = new ExpertParallelDispatcher({ communicator: experts, numExperts, shards });
-  return tensor && schedule === 's2' ? new RowSharesDispatcher(whole, tensor) : whole;
+  const whole = { communicator: experts, numExperts, shards };
+  return tensor && schedule === 's2' ? new RowSharesDispatcher(whole, tensor) : new ExpertParallelDispatcher(whole);
 }
