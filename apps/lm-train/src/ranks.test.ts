@@ -67,7 +67,11 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
     ['dropless', 2, []],
     ['dropless', 4, []],
     ['dropless', 4, ['--expert-parallel', '2']],
-    ['dropless', 4, ['--tensor-parallel', '2', '--expert-shards', '2']],
+    [
+      'dropless',
+      4,
+      ['--tensor-parallel', '2', '--expert-shards', '2', '--tensor-schedule', 'auto', '--memory-limit', '4GiB'],
+    ],
     ['capacity', 4, []],
     ['bias', 2, []],
     ['quantiles', 2, []],
@@ -75,6 +79,11 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
   it.each(cases)('trains as on one rank: %s on %i ranks %p', async (name, ranks, args) => {
     const { run, outcome } = await trainOn(ranks, ...four, ...variants[name], ...args);
     expect(outcome.out).toMatch(new RegExp(`^ranks: ${ranks} over gloo, experts shared by `, 'm'));
+    if (args.includes('auto')) {
+      expect(outcome.out).toMatch(/^collectives: experts [\d.]+ ms \+ [\d.]+ ms\/MiB, peers .*, sum .*, gather /m);
+      expect(outcome.out).toMatch(/^--tensor-schedule auto: (s1|s2|base) in stage.* a micro-batch\)$/m);
+      expect(outcome.out).toMatch(/^memory: --recompute off, .* of at most 4 GiB are predicted/m);
+    }
     const expected = lossesOf(alone[name]!);
     const got = lossesOf(run);
     expect(got).toHaveLength(steps);

@@ -1,5 +1,6 @@
 export { ArgumentError } from './ArgumentError.js';
 export { asUserError } from './asUserError.js';
+export { bytesOf } from './bytesOf.js';
 export { bytesText } from './bytesText.js';
 export {
   expectBetween,

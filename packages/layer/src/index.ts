@@ -68,7 +68,15 @@ export {
   type ShardOptions,
 } from './moe/expertShard.js';
 export { TensorGroup, type TensorShard } from './tensorParallel/TensorGroup.js';
-export { dispatchOver, tensorSchedules, type RankPass, type TensorSchedule } from './tensorParallel/dispatchOver.js';
+export {
+  dispatchOver,
+  tensorSchedules,
+  type DispatchOverOptions,
+  type RankPass,
+  type TensorSchedule,
+} from './tensorParallel/dispatchOver.js';
+export { RowSharesDispatcher } from './tensorParallel/RowSharesDispatcher.js';
+export { StageDispatchers } from './tensorParallel/StageDispatchers.js';
 export { AllTokensDispatcher } from './tensorParallel/AllTokensDispatcher.js';
 export { expectTensorParallel } from './tensorParallel/expectTensorParallel.js';
 export { tensorAxis } from './tensorParallel/tensorAxis.js';

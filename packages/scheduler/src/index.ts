@@ -26,6 +26,9 @@ export { CostModel, type CostKey, type CostModelOptions, type Recorded } from '.
 export { median } from './costs/median.js';
 export type { OperatorCosts } from './costs/OperatorCosts.js';
 export { chunkName, halfName, unchunkedName } from './graph/chunkNames.js';
+export { computesOnce, describeWay, recomputations, recomputeWays, type RecomputeWay } from './memory/RecomputeWay.js';
+export type { RankMemory } from './memory/RankMemory.js';
+export { stageMemory, type StageMemoryOptions } from './memory/stageMemory.js';
 export { withinMemory, type MemoryUse, type WithinMemory } from './memory/withinMemory.js';
 export { graphOf, operatorNodes, type ValueOperator } from './graph/graphOf.js';
 export { stageGraph, stageKinds, type StageKind } from './graph/stageGraphs.js';
@@ -38,6 +41,12 @@ export { mirrorPlan, mirrorStep } from './plan/mirrorPlan.js';
 export { overlappedPlan, type OverlapOptions } from './plan/overlappedPlan.js';
 export type { Plan, Step } from './plan/Plan.js';
 export { sequentialPlan } from './plan/sequentialPlan.js';
+export {
+  idleTimes,
+  placeGradients,
+  type GradientPlacement,
+  type PlaceGradientsOptions,
+} from './predict/placeGradients.js';
 export { simulatePlan, type Schedule, type SimulateOptions, type Span } from './predict/simulatePlan.js';
 export { readChromeTrace, writeChromeTrace } from './trace/chromeTrace.js';
 export { alignTraces, estimateClockOffset, type ClockOffset, type PingPong } from './trace/clockOffset.js';
@@ -54,11 +63,20 @@ export {
   possibleSchedules,
   type ClusterSchedule,
   type TensorSlices,
+  type TravellingBytes,
 } from './cluster/tensorSchedules.js';
+export type { CallCost } from './cluster/CallCost.js';
+export {
+  fitCall,
+  rankSchedules,
+  type LayerBytes,
+  type RankedSchedules,
+  type ScheduleCalls,
+} from './cluster/chooseSchedule.js';
 export { compareContenders, type CompareOptions, type ComparisonRow } from './cluster/compareContenders.js';
 export { contenders, type Contender } from './cluster/Contender.js';
 export { fitLink, type AllToAllMeasurement } from './cluster/fitLink.js';
-export type { Direction, Machine } from './cluster/Machine.js';
+export type { Direction, Machine, Recomputation, StageGradients } from './cluster/Machine.js';
 export {
   checkMeasuredCosts,
   measuredMachine,
@@ -66,13 +84,8 @@ export {
   type MeasuredStage,
 } from './cluster/measuredMachine.js';
 export { checkModelShape, type ModelShape } from './cluster/ModelShape.js';
-export {
-  machineShare,
-  predictPair,
-  type PairPrediction,
-  type PredictPairOptions,
-  type RunKind,
-} from './cluster/predictPair.js';
+export { machineShare, predictPair, type PairPrediction, type PredictPairOptions } from './cluster/predictPair.js';
+export type { RunKind } from './cluster/RunKind.js';
 export { clusterPresets, modelPresets } from './cluster/presets.js';
 export { shareMachine, type ShareMachineOptions } from './cluster/shareMachine.js';
 export type { KernelCost } from './operatorCosts/kernelCosts.js';

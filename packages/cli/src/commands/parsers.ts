@@ -1,4 +1,5 @@
 import { parseEndpoint, tokenPattern } from '@scmoe/comm/launch';
+import { bytesOf } from '@scmoe/errors';
 import { InvalidArgumentError } from 'commander';
 
 /** Parses a whole number in [minimum, maximum]. */
@@ -77,4 +78,11 @@ export function realNumber(minimum: number, maximum = Infinity): (text: string) 
         : `Expected a number from ${minimum} to ${maximum}.`,
     );
   };
+}
+
+/** Parses a size of memory. */
+export function byteSize(text: string): number {
+  const bytes = bytesOf(text);
+  if (bytes !== undefined) return bytes;
+  throw new InvalidArgumentError('Expected a size of memory such as 40GiB.');
 }

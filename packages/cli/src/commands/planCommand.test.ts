@@ -116,6 +116,60 @@ describe('scmoe plan', () => {
     expect(out).toMatch(/^standard, /m);
   });
 
+  const described = ['--cluster', 'pcie', '--ranks', '4', '--max-chunks', '1', '--split', 'off'];
+  interface Sized extends Plan {
+    recompute: string;
+    keepsExchanges: boolean;
+    memoryBytes: { parameters: number; step: number; total: number };
+  }
+  const sizedPlans = async (...options: string[]) =>
+    JSON.parse((await scmoe('plan', ...described, '--json', '--top', '999', ...options)).out) as {
+      plans: Sized[];
+      leastBytes?: number;
+    }[];
+
+  it('takes what is computed twice as one more axis, and leaves out what needs more memory than there may be', async () => {
+    const [all] = await sizedPlans();
+    // 4 slots and the sequential plan, in each of four ways: off, selective, block with and without what exchanges brought.
+    expect(all!.plans).toHaveLength(20);
+    const of = (recompute: string, keepsExchanges = true) =>
+      all!.plans.filter((plan) => plan.recompute === recompute && plan.keepsExchanges === keepsExchanges);
+    const [once, selective, kept, again] = [of('off'), of('selective'), of('block'), of('block', false)].map(
+      (plans) => plans[0]!,
+    );
+    expect(all!.plans[0]).toEqual(once);
+    for (const other of [selective, kept, again]) expect(other!.stepMs).toBeGreaterThan(once!.stepMs);
+    expect(again!.stepMs).toBeGreaterThan(kept!.stepMs);
+    expect(again!.memoryBytes.total).toBeLessThanOrEqual(kept!.memoryBytes.total);
+    expect(selective!.memoryBytes.total).toBeLessThan(once!.memoryBytes.total);
+    const sizes = all!.plans.map(({ memoryBytes }) => memoryBytes.total);
+    for (const limit of new Set(sizes)) {
+      const [{ plans }] = (await sizedPlans('--memory-limit', String(limit))) as [{ plans: Sized[] }];
+      // The quickest of all that fit, and nothing else.
+      expect(plans).toEqual(all!.plans.filter(({ memoryBytes }) => memoryBytes.total <= limit));
+    }
+    expect(
+      (await sizedPlans('--recompute', 'selective'))[0]!.plans.every(({ recompute }) => recompute === 'selective'),
+    ).toBe(true);
+  });
+
+  it('keeps to a limit in slices as well, and says what the least is where nothing does', async () => {
+    const slices = ['--tensor-parallel', '2', '--expert-shards', '2'];
+    const cases = await sizedPlans(...slices);
+    expect(cases).toHaveLength(3);
+    const [whole] = await sizedPlans();
+    for (const { plans } of cases) expect(plans[0]!.memoryBytes.total).toBeLessThan(whole!.plans[0]!.memoryBytes.total);
+    const least = Math.min(...cases.map(({ plans }) => Math.min(...plans.map((plan) => plan.memoryBytes.total))));
+    const { out } = await scmoe('plan', ...described, ...slices, '--memory-limit', String(Math.floor(least) - 1));
+    expect(out.match(/no combination keeps to .*iB on a rank: the least is .*iB/g)).toHaveLength(3);
+    const text = (await scmoe('plan', ...described, '--memory-limit', '1TiB')).out;
+    expect(text).toMatch(/20 combinations within 1 TiB on a rank\n.*hidden +memory/);
+    expect(text).toMatch(
+      /^(Gradients of a stage, averaged in .*: [\d.]+ ms are waited for|Exchanges leave the network no time .*:) .*all at the end [\d.]+ ms\.$/m,
+    );
+    expect(text).toMatch(/^slot \d, recompute block, exchanges sent again .* [\d.]+ GiB/m);
+  });
+
   it('shows every schedule that slices of a model can have', async () => {
     const slices = ['--ranks', '16', '--cluster', 'ethernet', '--tensor-parallel', '2', '--json', '--top', '1'];
     const titlesOf = async (...args: string[]) => {
@@ -133,6 +187,9 @@ describe('scmoe plan', () => {
     [['--stage', 'pos9'], /unknown stage 'pos9'; there are standard,/],
     [['--top-k', '0'], /Expected a whole number from 1/],
     [['--costs', 'a.json', '--share', '0.5'], /--costs and --share: expected one of them, got both/],
+    [['--share', '0.5', '--memory-limit', '1GiB'], /--memory-limit: expected with --model and --cluster/],
+    [['--share', '0.5', '--recompute', 'block'], /--recompute: expected off with --costs and --share/],
+    [['--memory-limit', 'much'], /Expected a size of memory such as 40GiB/],
   ])('says what is wrong with %j', async (args, message) => {
     const { err, code } = await scmoe('plan', ...args);
     expect(err).toMatch(message);

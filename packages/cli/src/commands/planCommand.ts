@@ -1,9 +1,22 @@
 import type { Terminal } from '@scmoe/comm/launch';
-import { explainChoice, formatMs, rankPlans, type RankedPlan, type RunKind, type StageKind } from '@scmoe/scheduler';
+import { bytesText, UserError } from '@scmoe/errors';
+import {
+  explainChoice,
+  formatMs,
+  rankPlans,
+  recomputations,
+  recomputeWays,
+  withinMemory,
+  type RankedPlan,
+  type RankMemory,
+  type RecomputeWay,
+  type RunKind,
+  type StageKind,
+} from '@scmoe/scheduler';
 import { Command } from 'commander';
 
 import { machineCases, machineOptions, type MachineCase, type MachineOptions } from './machineCases.js';
-import { oneOf, wholeNumber } from './parsers.js';
+import { byteSize, oneOf, wholeNumber } from './parsers.js';
 import { percent, table } from './table.js';
 
 interface PlanOptions extends MachineOptions {
@@ -13,6 +26,8 @@ interface PlanOptions extends MachineOptions {
   readonly maxChunks: number;
   readonly split: 'auto' | 'off';
   readonly capacity?: boolean;
+  readonly recompute: RecomputeWay['recompute'] | 'auto';
+  readonly memoryLimit?: number;
   readonly top: number;
   readonly json?: boolean;
 }
@@ -21,7 +36,7 @@ interface PlanOptions extends MachineOptions {
 export function planCommand(terminal: Terminal): Command {
   return machineOptions(new Command('plan'))
     .description(
-      'Ranks all ways to hide the exchanges of a stage: slot, chunks of the tokens, chunks of the experts of a rank, halves of the batch or the sequence.',
+      'Ranks all ways to hide the exchanges of a stage: slot, chunks of the tokens, chunks of the experts of a rank, halves of the batch or the sequence, and what of a training step is computed twice to save memory.',
     )
     .option('--stage <kinds>', 'the stage of the model, or several to compare, such as standard,pos2,pos3', 'pos2')
     .option('--top-k <k>', 'its routed experts for each token', wholeNumber(1), 1)
@@ -34,10 +49,21 @@ export function planCommand(terminal: Terminal): Command {
       'auto',
     )
     .option('--capacity', 'a capacity is set, so that one gate has to see both halves')
+    .option(
+      '--recompute <auto|off|selective|block>',
+      'of model and cluster, in training: what a backward pass computes again instead of keeping it',
+      oneOf('auto', ...recomputations),
+      'auto',
+    )
+    .option(
+      '--memory-limit <size>',
+      'of model and cluster: memory of a rank for weights, optimizer, gradients and activations, such as 40GiB; what needs more is left out',
+      byteSize,
+    )
     .option('--top <n>', 'combinations to print', wholeNumber(1), 20)
     .option('--json', 'print JSON')
     .action((options: PlanOptions) => {
-      const results = machineCases(options).map((one) => ({ one, plans: plansOf(one, options) }));
+      const results = machineCases(options).map((one) => resultOf(one, options));
       const asTree = () => results.map((result) => asJson(result, options));
       const asLines = () => results.map((result) => asText(result, options)).join('\n');
       terminal.out.write(options.json ? `${JSON.stringify(asTree(), null, 2)}\n` : asLines());
@@ -47,27 +73,63 @@ export function planCommand(terminal: Terminal): Command {
 interface Result {
   readonly one: MachineCase;
   readonly plans: readonly RankedPlan[];
+  /** The least that any combination needs, where all need more than they may. */
+  readonly leastBytes?: number;
 }
 
-function plansOf({ machine, numTokens }: MachineCase, { stage, topK, mode, maxChunks, split, capacity }: PlanOptions) {
-  const stages = stage.split(',') as StageKind[];
-  return rankPlans({
+function resultOf(one: MachineCase, options: PlanOptions): Result {
+  const { machine, numTokens } = one;
+  const { stage, topK, mode, maxChunks, split, capacity, recompute, memoryLimit } = options;
+  if (memoryLimit !== undefined && !machine.recomputation)
+    throw wrong('--memory-limit: expected with --model and --cluster, whose memory is known, got --costs or --share');
+  if (recompute !== 'auto' && recompute !== 'off' && !machine.recomputation)
+    throw wrong(
+      `--recompute: expected off with --costs and --share, whose second passes are not known, got ${recompute}`,
+    );
+  const plans = rankPlans({
     machine,
-    stages,
+    stages: stage.split(',') as StageKind[],
     topK,
     kind: mode,
     maxChunks,
     maxHalves: split === 'auto' ? 2 : 1,
     jointGate: capacity ?? false,
+    ways: recomputeWays(recompute === 'auto' ? recomputations : [recompute]),
     ...(numTokens !== undefined && { numTokens }),
   });
+  if (memoryLimit === undefined) return { one, plans };
+  const sized = plans.map((plan) => ({ plan, bytes: bytesOfRank(plan.memory!) }));
+  const found = withinMemory(sized, memoryLimit);
+  if (found.fitting) return { one, plans: found.fitting.map(({ plan }) => plan) };
+  return { one, plans: [], leastBytes: (found as { leastBytes: number }).leastBytes };
 }
 
-function asText({ one, plans }: Result, { stage, topK, mode, top, share, costs }: PlanOptions): string {
+function bytesOfRank({ parameters, step }: RankMemory): number {
+  return parameters + step;
+}
+
+function wrong(message: string): UserError {
+  return new UserError(`${message}.`, { exitCode: 2 });
+}
+
+function nothingFits({ one, leastBytes }: Result, { memoryLimit, recompute }: PlanOptions): string {
+  const more = recompute === 'auto' ? '' : ', or another --recompute';
+  return (
+    `${one.title}: no combination keeps to ${bytesText(memoryLimit!)} on a rank: the least is ${bytesText(leastBytes!)}. ` +
+    `Fewer tokens on a rank, more ranks or --tensor-parallel take less${more}.\n`
+  );
+}
+
+function asText(result: Result, options: PlanOptions): string {
+  const { one, plans } = result;
+  if (plans.length === 0) return nothingFits(result, options);
+  const { stage, topK, mode, top, share, costs, memoryLimit } = options;
   const { title, machine, pairs } = one;
   const unit = share === undefined ? ' ms' : '';
   const time = (ms: number) => `${formatMs(ms * pairs)}${unit}`;
-  const sequential = plans.find(({ choice }) => choice.kind === 'sequential')!;
+  // The slowest of those that are left, where none is sequential.
+  const sequential = plans.find(({ choice }) => choice.kind === 'sequential') ?? plans.at(-1)!;
+  const knowsMemory = machine.recomputation !== undefined;
   const error = machine.predictionError;
   const hasSeveral = stage.includes(',');
   const rows = plans
@@ -78,6 +140,7 @@ function asText({ one, plans }: Result, { stage, topK, mode, top, share, costs }
       `${(sequential.stepMs / plan.stepMs || 1).toFixed(2)}x`,
       formatMs(plan.exposedMs * pairs),
       percent(plan.hiddenFraction),
+      ...(knowsMemory ? [bytesText(bytesOfRank(plan.memory!))] : []),
       plan.besideDispatch.join(' + ') || '-',
       plan.besideCombine.join(' + ') || '-',
     ]);
@@ -89,14 +152,52 @@ function asText({ one, plans }: Result, { stage, topK, mode, top, share, costs }
       ? `${costs === undefined ? 'These times are described' : 'No steps were measured beside these costs'}: no error is known.`
       : `Steps that were measured beside these costs differ from predictions by at most ${percent(error)}.`;
   return [
-    `${title}: ${stage}, top-${topK}, ${mode}; ${plans.length} combinations\n`,
-    table(['', `step${unit}`, 'speed-up', `exposed${unit}`, 'hidden', 'beside dispatch', 'beside combine'], rows),
+    `${title}: ${stage}, top-${topK}, ${mode}; ${plans.length} combinations` +
+      `${memoryLimit === undefined ? '' : ` within ${bytesText(memoryLimit)} on a rank`}\n`,
+    table(
+      [
+        ...['', `step${unit}`, 'speed-up', `exposed${unit}`, 'hidden'],
+        ...(knowsMemory ? ['memory'] : []),
+        ...['beside dispatch', 'beside combine'],
+      ],
+      rows,
+    ),
     ...rivals.map((rival) => `${explainChoice(first!, rival, { error, format: time })}\n`),
+    ...backwardLines(first!, pairs, time),
     `${accuracy}\n`,
   ].join('');
 }
 
-function asJson({ one: { title, ranks, machine, pairs }, plans }: Result, { mode, topK, top }: PlanOptions) {
+/** What the plan does beside its backward pass, and what it would gain if that had a plan of its own. */
+function backwardLines(
+  { name, stepMs, gradients, backwardApart }: RankedPlan,
+  pairs: number,
+  time: (ms: number) => string,
+): string[] {
+  const lines: string[] = [];
+  if (gradients && gradients.tailMs > 0) {
+    const { parts, partBytes, exposedMs, tailMs } = gradients;
+    const cut = parts === 1 ? 'in one piece each' : `in ${parts} parts of ${bytesText(partBytes)} each`;
+    const all = `all at the end ${time(tailMs / pairs)}`;
+    lines.push(
+      exposedMs < tailMs * (1 - 1e-3)
+        ? `Gradients of a stage, averaged ${cut}, travel where the exchanges of the next leave the network idle: ` +
+            `${time(exposedMs / pairs)} are waited for at the end, ${all}.\n`
+        : `Exchanges leave the network no time to average gradients beside them: ${all}.\n`,
+    );
+  }
+  if (backwardApart && backwardApart.stepMs < stepMs * (1 - 5e-3))
+    lines.push(
+      `A backward pass with a plan of its own (${backwardApart.name}) would make ${name} take ${time(backwardApart.stepMs)} ` +
+        `and not ${time(stepMs)}: a tape runs the mirror.\n`,
+    );
+  return lines;
+}
+
+function asJson(
+  { one: { title, ranks, machine, pairs }, plans, leastBytes }: Result,
+  { mode, topK, top, memoryLimit }: PlanOptions,
+) {
   return {
     title,
     ranks,
@@ -104,8 +205,11 @@ function asJson({ one: { title, ranks, machine, pairs }, plans }: Result, { mode
     topK,
     combinations: plans.length,
     predictionError: machine.predictionError,
-    plans: plans.slice(0, top).map(({ choice, stepMs, exposedMs, ...plan }) => ({
+    ...(memoryLimit !== undefined && { memoryLimit, ...(leastBytes !== undefined && { leastBytes }) }),
+    plans: plans.slice(0, top).map(({ choice, way, memory, stepMs, exposedMs, ...plan }) => ({
       ...plan,
+      ...way,
+      ...(memory && { memoryBytes: { ...memory, total: bytesOfRank(memory) } }),
       slot: choice.kind === 'sequential' ? null : choice.slot,
       chunks: choice.chunks,
       expertChunks: choice.expertChunks,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { asUserError, UserError } from '@scmoe/errors';
 import { configOfSettings } from '@scmoe/gating';
-import { isExpertParameter } from '@scmoe/layer';
+import { isExpertParameter, tensorAxis } from '@scmoe/layer';
 import { Gpt, loadPretrained, moeOptions, type MoeConfig, isPretrainedFolder } from '@scmoe/models';
 import {
   averagesIn,
@@ -52,7 +52,10 @@ async function openPublic(path: string): Promise<DenseModel> {
 }
 
 async function openRun(path: string): Promise<DenseModel> {
-  const checkpoint = await loadWholeCheckpoint(await findCheckpoint(path), { isSharded: isExpertParameter });
+  const checkpoint = await loadWholeCheckpoint(await findCheckpoint(path), {
+    isSharded: isExpertParameter,
+    slicedAxis: tensorAxis,
+  });
   const description = checkpoint.dataDescription['tokenizer'] as unknown as TokenizerDescription | undefined;
   if (!description) throw new UserError(`${checkpoint.path}: expected a language model, got one of other data.`);
   const moe = configOfSettings(moeOptions, checkpoint.index.config) as unknown as MoeConfig;

@@ -1,6 +1,6 @@
 import { UserError } from '@scmoe/errors';
 import { configOfSettings } from '@scmoe/gating';
-import { isExpertParameter } from '@scmoe/layer';
+import { isExpertParameter, tensorAxis } from '@scmoe/layer';
 import { moeOptions, type MoeConfig } from '@scmoe/models';
 import { findCheckpoint, loadWholeCheckpoint, type Checkpoint } from '@scmoe/trainer';
 
@@ -19,7 +19,10 @@ export interface StoredExperts {
  * @throws UserError where there is none, it is damaged, or its model has no experts
  */
 export async function openStoredExperts(path: string): Promise<StoredExperts> {
-  const checkpoint = await loadWholeCheckpoint(await findCheckpoint(path), { isSharded: isExpertParameter });
+  const checkpoint = await loadWholeCheckpoint(await findCheckpoint(path), {
+    isSharded: isExpertParameter,
+    slicedAxis: tensorAxis,
+  });
   const layers = layersWithExperts(Object.keys(checkpoint.parameters));
   if (layers.length === 0)
     throw new UserError(`${checkpoint.path}: expected a model with routed experts, got one of none.`);

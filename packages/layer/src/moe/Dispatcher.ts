@@ -25,6 +25,8 @@ export interface Dispatcher<Dispatched extends object = object, Combined extends
   readonly numShards?: number;
   /** Gets all tokens of a tensor-parallel group on each of its ranks. Default: each hands over its own run of them. */
   readonly takesAllTokens?: true;
+  /** The dispatcher of a stage of a model, by its number, where stages have their own. Default: this one. */
+  ofStage?(index: number): Dispatcher;
   /**
    * Hears of the parts in which a routing travels, in their order, before the first of them starts: what has to be known
    * of all of them then goes in one exchange, also where they travel in several layers. A routing that travels whole, in one

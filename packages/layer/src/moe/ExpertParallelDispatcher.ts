@@ -25,6 +25,8 @@ export interface ExpertParallelOptions extends ExchangeOptions {
   shards?: number;
   /** Experts of all ranks together, over which every rank routes its tokens. */
   numExperts: number;
+  /** The rows of each expert that are handed over here, of those that a routing without a capacity counts. Default: all of them. */
+  rowsHere?: (counts: Int32Array) => Int32Array;
 }
 
 /** Rows on their way, whose they are, and where what comes of them is kept for a second pass. */
@@ -78,15 +80,17 @@ export class ExpertParallelDispatcher implements Dispatcher<
   private readonly options: ExchangeOptions;
   /** How rows without a capacity travel in a step that is recorded. */
   private readonly padded: PaddedJourneys;
+  private readonly rowsHere: (counts: Int32Array) => Int32Array;
   // What combine has to know of its dispatch. One entry a layer in progress, gone with its routing.
   private readonly journeys = new WeakMap<tf.DataId, Journey>();
   // Whose journey was asked for beforehand: it holds for every dispatch of that routing.
   private readonly prepared = new WeakSet<tf.DataId>();
 
-  constructor({ communicator, numExperts, shards = 1, as }: ExpertParallelOptions) {
+  constructor({ communicator, numExperts, shards = 1, rowsHere = (counts) => counts, as }: ExpertParallelOptions) {
     expertShard(numExperts, { rank: communicator.rank, size: communicator.size, shards });
     this.communicator = communicator;
     this.numExperts = numExperts;
+    this.rowsHere = rowsHere;
     this.numRanks = communicator.size / shards;
     this.numShards = shards;
     this.shares = expertShares(numExperts, this.numRanks);
@@ -268,7 +272,7 @@ export class ExpertParallelDispatcher implements Dispatcher<
 
   private askNow(parts: readonly Routing[]): Journey[] {
     return this.askForRows(
-      parts.map(({ counts }) => Int32Array.from(counts.dataSync())),
+      parts.map(({ counts }) => this.rowsHere(Int32Array.from(counts.dataSync()))),
       parts,
     );
   }

@@ -1,14 +1,13 @@
 import { selfAttentionCost, type KernelCost } from '@scmoe/scheduler';
-import type { DeltaState, RecurrentCache } from '@scmoe/tensor';
+import type { DeltaState } from '@scmoe/tensor';
 import type * as tf from '@tensorflow/tfjs';
 
 import type { ResolvedBackbone } from '../config/BackboneConfig.js';
 import type { CostContext } from '../cost/CostContext.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { ParameterSpecs } from '../parameters/ParameterSpec.js';
-import { gatedDelta, gatedDeltaCost, gatedDeltaSpecs } from './gatedDelta.js';
+import { gatedDelta, gatedDeltaCost, gatedDeltaSpecs, type DeltaContext } from './gatedDelta.js';
 import { latentAttention, latentAttentionCost, latentAttentionSpecs, type KeyValueLatents } from './latentAttention.js';
-import type { PackedSequences } from './PackedSequences.js';
 import { attentionSpecs, selfAttention, type AttentionContext, type KeyValues } from './selfAttention.js';
 
 /** What an attention remembers of the tokens so far: keys and values, the latents of both, or the state of a recurrence. */
@@ -29,12 +28,11 @@ export function blockAttention(
 ): { output: tf.Tensor3D; all: AttentionCache | undefined } {
   const { latent, gatedDelta: sizes } = config;
   if (sizes) {
-    const { past, mask } = context as { past?: DeltaState | PackedSequences<RecurrentCache>; mask?: tf.Tensor };
-    return gatedDelta(x, parameters, { ...config, gatedDelta: sizes }, { past, mask });
+    return gatedDelta(x, parameters, { ...config, gatedDelta: sizes }, context as DeltaContext);
   }
   if (latent) {
-    const { past, mask } = context as AttentionContext<KeyValueLatents>;
-    return latentAttention(x, parameters, { ...config, latent }, past, { mask });
+    const { past, mask, tensor } = context as AttentionContext<KeyValueLatents>;
+    return latentAttention(x, parameters, { ...config, latent }, past, { mask, tensor });
   }
   return selfAttention(x, parameters, config, context as AttentionContext<KeyValues>);
 }

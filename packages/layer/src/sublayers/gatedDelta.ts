@@ -15,6 +15,7 @@ import type { GatedDeltaContext } from '../config/GatedDeltaConfig.js';
 import type { CostContext } from '../cost/CostContext.js';
 import { below, parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
+import type { TensorGroup } from '../tensorParallel/TensorGroup.js';
 import { closeGaps } from './closeGaps.js';
 import { normSpecs } from './normalize.js';
 import { PackedSequences } from './PackedSequences.js';
@@ -44,6 +45,15 @@ export function gatedDeltaSpecs({ dModel: d, gatedDelta }: GatedDeltaContext): P
   };
 }
 
+/** What a pass depends on besides parameters and configuration. */
+export interface DeltaContext {
+  past?: DeltaState | PackedSequences<RecurrentCache>;
+  /** (B, S) bool: false for padding. */
+  mask?: tf.Tensor;
+  /** Ranks that have the same tokens and a share each of the heads; what the heads make is summed over them. */
+  tensor?: TensorGroup;
+}
+
 /**
  * Gated delta network (arXiv 2412.06464, section 3.4): x (B, S, d) -> output (B, S, d). A short convolution and SiLU of
  * queries, keys and values; queries and keys of length 1; the gated delta rule; a norm of each head, times SiLU of a gate. With
@@ -55,12 +65,49 @@ export function gatedDelta(
   x: tf.Tensor3D,
   parameters: ParameterRecord,
   context: GatedDeltaContext,
-  { past, mask }: { past?: DeltaState | PackedSequences<RecurrentCache>; mask?: tf.Tensor } = {},
+  { past, mask, tensor }: DeltaContext = {},
 ): { output: tf.Tensor3D; all: DeltaState | undefined } {
+  if (tensor && tensor.size > 1) {
+    const { parameters: own, context: ownContext } = sliceOf(parameters, context, tensor);
+    const { output, all } = gatedDelta(tensor.enter(x), own, ownContext, { past, mask });
+    return { output: tensor.sum(output), all };
+  }
   if (!mask) return ofTokens(x, parameters, context, past);
   const { close, open } = closeGaps(mask);
   const { output, all } = ofTokens(close(x), parameters, context);
   return { output: open(output), all };
+}
+
+/**
+ * What a rank of a tensor-parallel group computes: its heads. The convolution of a channel is that channel's alone, but stands
+ * beside those of queries, keys and values of all heads: it is whole on every rank, as the norm of each head is.
+ */
+function sliceOf(
+  parameters: ParameterRecord,
+  context: GatedDeltaContext,
+  tensor: TensorGroup,
+): { parameters: ParameterRecord; context: GatedDeltaContext } {
+  const { rank, size } = tensor;
+  const { keys, values } = widthsOf(context.gatedDelta);
+  const { numKeyHeads, numValueHeads } = context.gatedDelta;
+  const conv = tensor.enter(parameter<tf.Tensor2D>(parameters, 'conv'));
+  const ownOf = (first: number, width: number) =>
+    tf.slice(conv, [0, first + (rank * width) / size], [conv.shape[0], width / size]);
+  return {
+    parameters: {
+      ...parameters,
+      conv: tf.concat([ownOf(0, keys), ownOf(keys, keys), ownOf(2 * keys, values)], 1),
+      'norm.weight': tensor.enter(parameter(below(parameters, 'norm'), 'weight')),
+    },
+    context: {
+      ...context,
+      gatedDelta: {
+        ...context.gatedDelta,
+        numKeyHeads: numKeyHeads / size,
+        numValueHeads: numValueHeads / size,
+      },
+    },
+  };
 }
 
 function ofTokens(

@@ -16,6 +16,7 @@ import { latentRope, type LatentAttentionContext } from '../config/LatentAttenti
 import type { CostContext } from '../cost/CostContext.js';
 import { below, parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
+import type { TensorGroup } from '../tensorParallel/TensorGroup.js';
 import { normSpecs } from './normalize.js';
 import { PackedSequences } from './PackedSequences.js';
 import { latentScoreFactor, rotationOf } from './rotation.js';
@@ -76,18 +77,44 @@ export function latentAttention(
   parameters: ParameterRecord,
   context: LatentAttentionContext,
   past?: KeyValueLatents | PackedSequences,
-  { mask }: { mask?: tf.Tensor } = {},
+  { mask, tensor }: { mask?: tf.Tensor; tensor?: TensorGroup } = {},
 ): { output: tf.Tensor3D; all: KeyValueLatents } {
-  if (past instanceof PackedSequences) return packedLatentAttention(x, parameters, context, past);
-  const turn = turnFrom(past?.latents.shape[1] ?? 0, context);
-  const queries = queriesOf(x, parameters, context, turn);
-  const present = latentsOf(x, parameters, context, turn);
+  const own = headsOf(context, tensor);
+  if (past instanceof PackedSequences) return packedLatentAttention(x, parameters, own, past);
+  const turn = turnFrom(past?.latents.shape[1] ?? 0, own);
+  const queries = queriesOf(x, parameters, own, turn);
+  const present = latentsOf(x, parameters, own, turn);
   const latents: tf.Tensor3D = past ? tf.concat([past.latents, present], 1) : present;
+  const entered = own.enter(latents);
   const heads = past
-    ? attendToLatents(queries, latents, parameters, context)
-    : attendToKeys(queries, latents, parameters, context, mask);
-  const output = projectBy(heads, parameter<tf.Tensor2D>(parameters, 'wo'), parameters['bo']) as tf.Tensor3D;
-  return { output, all: { latents } };
+    ? attendToLatents(queries, entered, parameters, own)
+    : attendToKeys(queries, entered, parameters, own, mask);
+  return { output: outputOf(heads, parameters, own), all: { latents } };
+}
+
+/** The heads of a rank of a tensor-parallel group, or all of them, and the passages to what all ranks have and back. */
+interface OwnHeads extends LatentAttentionContext {
+  /** Hands the latents, or the tokens, to this rank's heads. */
+  enter: <T extends tf.Tensor>(x: T) => T;
+  isSliced: boolean;
+  /** Adds up what the heads of all ranks make. */
+  sum: <T extends tf.Tensor>(x: T) => T;
+}
+
+/** Latents are made on every rank alike, for they belong to all heads; what comes behind them is cut by heads. */
+function headsOf(context: LatentAttentionContext, tensor: TensorGroup | undefined): OwnHeads {
+  if (!tensor || tensor.size === 1) return { ...context, isSliced: false, enter: (x) => x, sum: (x) => x };
+  const numHeads = context.numHeads / tensor.size;
+  return { ...context, numHeads, isSliced: true, enter: (x) => tensor.enter(x), sum: (x) => tensor.sum(x) };
+}
+
+function outputOf(heads: tf.Tensor3D, parameters: ParameterRecord, { isSliced, sum }: OwnHeads): tf.Tensor3D {
+  const weight = parameter<tf.Tensor2D>(parameters, 'wo');
+  const { bo } = parameters;
+  if (!isSliced) return projectBy(heads, weight, bo) as tf.Tensor3D;
+  // The bias of the output counts once.
+  const whole = sum(projectBy(heads, weight)) as tf.Tensor3D;
+  return bo ? tf.add(whole, bo) : whole;
 }
 
 /**
@@ -129,12 +156,13 @@ export function latentAttentionCost(
 function packedLatentAttention(
   x: tf.Tensor3D,
   parameters: ParameterRecord,
-  context: LatentAttentionContext,
+  context: OwnHeads,
   { parts }: PackedSequences,
 ): { output: tf.Tensor3D; all: KeyValueLatents } {
   const turn = turnAt(() => positionsOf(parts), context);
   const queries = queriesOf(x, parameters, context, turn);
   const latents = latentsOf(x, parameters, context, turn);
+  const entered = context.enter(latents);
   const rows = <Row extends tf.Tensor>(of: Row, first: number, count: number): Row =>
     count === of.shape[1]
       ? of
@@ -158,14 +186,13 @@ function packedLatentAttention(
       nope: rows(queries.nope, group.first, group.count),
       rope: rows(queries.rope, group.first, group.count),
     };
-    const ownLatents = rows(latents, group.first, group.count);
+    const ownLatents = rows(entered, group.first, group.count);
     if (!group.begins) return attendToLatents(own, ownLatents, parameters, context, group.parts);
     group.parts[0]!.cache.append(ownLatents, undefined, { first: 0, count: group.count });
     return attendToKeys(own, ownLatents, parameters, context);
   });
   const all = heads.length > 1 ? tf.concat(heads, 1) : heads[0]!;
-  const output = projectBy(all, parameter<tf.Tensor2D>(parameters, 'wo'), parameters['bo']) as tf.Tensor3D;
-  return { output, all: { latents } };
+  return { output: outputOf(all, parameters, context), all: { latents } };
 }
 
 /** Turns (B, S, H, rope) by the positions of its tokens. */
@@ -191,15 +218,16 @@ type Queries = { nope: tf.Tensor4D; rope: tf.Tensor4D };
 function queriesOf(
   x: tf.Tensor3D,
   parameters: ParameterRecord,
-  { numHeads, latent }: LatentAttentionContext,
+  { numHeads, latent, enter }: OwnHeads,
   turn: Turn,
 ): Queries {
   const { qLoraRank, qkNopeHeadDim, qkRopeHeadDim, latentNormEpsilon: epsilon } = latent;
   const weight = (name: string) => parameter<tf.Tensor2D>(parameters, name);
   const project = () => {
-    if (qLoraRank === undefined) return projectBy(x, weight('wq'));
+    if (qLoraRank === undefined) return projectBy(enter(x), weight('wq'));
     const down = projectBy(x, weight('wqDown'), parameters['bqDown']);
-    return projectBy(rmsNorm(down, parameter(below(parameters, 'normQ'), 'weight'), { epsilon }), weight('wqUp'));
+    const latents = rmsNorm(down, parameter(below(parameters, 'normQ'), 'weight'), { epsilon });
+    return projectBy(enter(latents), weight('wqUp'));
   };
   const [batch, length] = x.shape;
   const perHead = tf.reshape(project(), [batch, length, numHeads, qkNopeHeadDim + qkRopeHeadDim]);

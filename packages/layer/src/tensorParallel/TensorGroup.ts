@@ -8,6 +8,12 @@ export interface TensorShard {
   size: number;
 }
 
+/** Rows that lie in blocks of as many slots: those of the experts, or one block where rows follow each other without gaps. */
+export interface SlotBlocks {
+  blocks: number;
+  slots: number;
+}
+
 /**
  * Ranks that have the same tokens and hold a slice each of attentions and MLPs: what passes between what all compute alike and
  * what each computes of its slice (Megatron-LM, arXiv 1909.08053, section 3). Every rank of the group calls the same methods in
@@ -72,6 +78,31 @@ export class TensorGroup implements TensorShard {
     });
   }
 
+  /**
+   * Takes this rank's share of the slots of each block, every `size`-th from `rank` on: (blocks * C, d) -> (blocks * c, d), where c is
+   * C / size, rounded up. Slots that there are not are zero.
+   */
+  ownSlots(x: tf.Tensor2D, { blocks, slots }: SlotBlocks): tf.Tensor2D {
+    if (this.size === 1 || x.size === 0) return x;
+    const own = tf.customGrad<tf.Tensor2D>((given) => ({
+      value: this.takeSlots(given as tf.Tensor2D, { blocks, slots }),
+      gradFunc: (dy: tf.Tensor) => this.putSlots(dy as tf.Tensor2D, { blocks, slots }),
+    }));
+    return own(x);
+  }
+
+  /** Puts the shares of all ranks together that `ownSlots` took: (blocks * c, d) -> (blocks * C, d). */
+  gatherSlots(x: tf.Tensor2D, { blocks, slots }: SlotBlocks): tf.Tensor2D {
+    if (this.size === 1 || x.size === 0) return x;
+    return this.once((arrived) => {
+      const gather = tf.customGrad<tf.Tensor2D>((given) => ({
+        value: arrived ? tf.clone(arrived) : this.putSlots(given as tf.Tensor2D, { blocks, slots }),
+        gradFunc: (dy: tf.Tensor) => this.takeSlots(dy as tf.Tensor2D, { blocks, slots }),
+      }));
+      return gather(x);
+    });
+  }
+
   private once<T extends tf.Tensor>(exchange: (arrived: T | undefined) => T): T {
     const place = memo<T>({ isLarge: true });
     const came = exchange(place?.value);
@@ -95,4 +126,35 @@ export class TensorGroup implements TensorShard {
     );
     return this.communicator.allGatherV<tf.Tensor>(x, { recvCounts }).wait() as T;
   }
+
+  private takeSlots(x: tf.Tensor2D, { blocks, slots }: SlotBlocks): tf.Tensor2D {
+    const { size, rank } = this;
+    const [each, d] = [Math.ceil(slots / size), x.shape[1]];
+    return tf.tidy(() => {
+      const ofBlocks: tf.Tensor3D = tf.reshape(x, [blocks, slots, d]);
+      const padded = each * size === slots ? ofBlocks : padSlots(ofBlocks, each * size - slots);
+      const dealt: tf.Tensor4D = tf.reshape(padded, [blocks, each, size, d]);
+      return tf.reshape<tf.Rank.R2>(tf.slice(dealt, [0, 0, rank, 0], [blocks, each, 1, d]), [blocks * each, d]);
+    });
+  }
+
+  private putSlots(own: tf.Tensor2D, { blocks, slots }: SlotBlocks): tf.Tensor2D {
+    const { size } = this;
+    const [each, d] = [Math.ceil(slots / size), own.shape[1]];
+    return tf.tidy(() => {
+      const all = this.communicator.allGather<tf.Tensor>(own).wait();
+      const dealt = tf.transpose(tf.reshape(all, [size, blocks, each, d]), [1, 2, 0, 3]);
+      const padded: tf.Tensor3D = tf.reshape(dealt, [blocks, each * size, d]);
+      const kept = each * size === slots ? padded : tf.slice(padded, [0, 0, 0], [blocks, slots, d]);
+      return tf.reshape<tf.Rank.R2>(kept, [blocks * slots, d]);
+    });
+  }
+}
+
+function padSlots(x: tf.Tensor3D, missing: number): tf.Tensor3D {
+  return tf.pad(x, [
+    [0, 0],
+    [0, missing],
+    [0, 0],
+  ]);
 }

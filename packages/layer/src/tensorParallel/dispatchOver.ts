@@ -4,14 +4,17 @@ import { expectOneOf, expectThat } from '@scmoe/errors';
 import type { Dispatcher } from '../moe/Dispatcher.js';
 import { ExpertParallelDispatcher } from '../moe/ExpertParallelDispatcher.js';
 import { AllTokensDispatcher } from './AllTokensDispatcher.js';
+import { RowSharesDispatcher } from './RowSharesDispatcher.js';
+import { StageDispatchers } from './StageDispatchers.js';
 import { TensorGroup } from './TensorGroup.js';
 
 /**
  * How the tokens that a tensor-parallel group has in common come to their experts (the schedules of Parm, arXiv 2407.00599).
  * `base`: every rank sends all of them to the ranks that hold the same slice of the experts, and the tokens that come back are
- * added up over the group. `s1`: every rank sends its share of them, and what comes back is gathered.
+ * added up over the group. `s1`: every rank sends its share of them, and what comes back is gathered. `s2`: every rank sends its
+ * share of the packed rows of all, and the rows that come back are gathered before they are weighed.
  */
-export const tensorSchedules = ['base', 's1'] as const;
+export const tensorSchedules = ['base', 's1', 's2'] as const;
 /** One of `tensorSchedules`. */
 export type TensorSchedule = (typeof tensorSchedules)[number];
 
@@ -23,26 +26,47 @@ export interface RankPass {
   tensor?: TensorGroup;
 }
 
+/** What `dispatchOver` depends on besides the ranks. */
+export interface DispatchOverOptions {
+  /** Those of all ranks together; 0 for a model without. */
+  numExperts: number;
+  /** The schedule of all stages of a model, or of each of them by its number. Default: `s1`. */
+  schedule?: TensorSchedule | readonly TensorSchedule[];
+}
+
 /**
  * What brings tokens to experts that are shared out over groups of ranks, and what holds the slices of a layer together.
  *
  * @param ranks the groups, with `peers` for the schedule `base`
- * @param options `numExperts`: those of all ranks together; 0 for a model without. `schedule`: `s1` by default
  * @throws ArgumentError for `base` where the experts are not in as many slices as a tensor-parallel group has ranks
  */
-export function dispatchOver(
-  ranks: FactoredRanks,
-  { numExperts, schedule = 's1' }: { numExperts: number; schedule?: TensorSchedule },
-): RankPass {
-  expectOneOf('schedule', schedule, tensorSchedules);
-  const { experts, expertShards: shards, peers } = ranks;
+export function dispatchOver(ranks: FactoredRanks, { numExperts, schedule = 's1' }: DispatchOverOptions): RankPass {
+  const schedules = typeof schedule === 'string' ? [schedule] : schedule;
+  for (const one of schedules) expectOneOf('schedule', one, tensorSchedules);
   const tensor = ranks.tensor && new TensorGroup(ranks.tensor);
   const withTensor = tensor && { tensor };
   if (numExperts === 0) return { ...withTensor };
-  if (!tensor || schedule === 's1')
-    return { dispatcher: new ExpertParallelDispatcher({ communicator: experts, numExperts, shards }), ...withTensor };
-  const isSliced = shards === tensor.size && peers !== undefined;
-  expectThat(isSliced, 'expertShards', `the ${tensor.size} ranks of a tensor-parallel group for schedule base`, shards);
-  const inner = new ExpertParallelDispatcher({ communicator: peers, numExperts });
-  return { dispatcher: new AllTokensDispatcher(inner, tensor), tensor };
+  if (!tensor) return { dispatcher: dispatcherOf('s1', { ranks, numExperts }) };
+  const made = new Map([...new Set(schedules)].map((one) => [one, dispatcherOf(one, { ranks, numExperts, tensor })]));
+  if (typeof schedule === 'string') return { dispatcher: made.get(schedule)!, tensor };
+  return { dispatcher: new StageDispatchers(schedules.map((one) => made.get(one)!)), tensor };
+}
+
+function dispatcherOf(
+  schedule: TensorSchedule,
+  { ranks, numExperts, tensor }: { ranks: FactoredRanks; numExperts: number; tensor?: TensorGroup },
+): Dispatcher {
+  const { experts, expertShards: shards, peers } = ranks;
+  if (tensor && schedule === 'base') {
+    const isSliced = shards === tensor.size && peers !== undefined;
+    expectThat(
+      isSliced,
+      'expertShards',
+      `the ${tensor.size} ranks of a tensor-parallel group for schedule base`,
+      shards,
+    );
+    return new AllTokensDispatcher(new ExpertParallelDispatcher({ communicator: peers, numExperts }), tensor);
+  }
+  const whole = { communicator: experts, numExperts, shards };
+  return tensor && schedule === 's2' ? new RowSharesDispatcher(whole, tensor) : new ExpertParallelDispatcher(whole);
 }

@@ -19,12 +19,16 @@ export function expectTensorParallel(
   if (size === 1) return;
   const ranks = `the ${size} ranks of a tensor-parallel group`;
   const { numHeads, numKvHeads, ffnHidden, qkNorm, latent, gatedDelta, moe } = backbone;
-  expectThat(!latent, 'latent', `none on ${ranks}: its latents belong to all heads`, latent);
-  expectThat(!gatedDelta, 'gatedDelta', `none on ${ranks}`, gatedDelta);
-  expectThat(numHeads % size === 0, 'numHeads', `a number that ${ranks} divide`, numHeads);
-  expectThat(numKvHeads % size === 0, 'numKvHeads', `a number that ${ranks} divide`, numKvHeads);
+  const divides = (option: string, number: number) =>
+    expectThat(number % size === 0, option, `a number that ${ranks} divide`, number);
+  if (gatedDelta) {
+    divides('gatedDelta.numKeyHeads', gatedDelta.numKeyHeads);
+  } else {
+    divides('numHeads', numHeads);
+    // Latents belong to all heads alike.
+    if (!latent) divides('numKvHeads', numKvHeads);
+  }
   expectThat(qkNorm !== 'whole', 'qkNorm', `a norm of each head on ${ranks}`, qkNorm);
-  expectThat(ffnHidden % size === 0, 'ffnHidden', `a number that ${ranks} divide`, ffnHidden);
-  if (!moe?.shared) return;
-  expectThat(moe.shared.hidden % size === 0, 'sharedHidden', `a number that ${ranks} divide`, moe.shared.hidden);
+  divides('ffnHidden', ffnHidden);
+  if (moe?.shared) divides('sharedHidden', moe.shared.hidden);
 }

@@ -4,10 +4,11 @@ import type { ParameterSpec, ParameterSpecs } from '../parameters/ParameterSpec.
 import type { TensorShard } from './TensorGroup.js';
 
 /** Matrices that are cut by columns, with their biases, and those whose rows read what comes of these. */
-const [columns, rows] = [/^(w[qkvg]|w1|gate|up)$/, /^(wo|w2|down)$/];
-const biasesOfColumns = /^(b[qkvg]|b1|gateBias|upBias|sinks)$/;
-/** Names in a block or a model: `attn1.wq`, `block3.mlp.down`, `m.block0.shared.w1`, `block1.experts.w2`. */
-const sliced = /(?:^|\.)(?:attn\d?|mlp\d?|shared|(experts))\.(\w+)$/;
+const [columns, rows] = [/^(w[qkvg]|wqUp|wkvUp|wBeta|wDecay|w1|gate|up)$/, /^(wo|w2|down)$/];
+/** What belongs to the heads or hidden units of those columns: biases, and numbers of each head. */
+const ofColumns = /^(b[qkvg]|b1|gateBias|upBias|sinks|logRate|decayBias)$/;
+/** Names in a block or a model: `attn1.wq`, `block3.mlp.down`, `m.block0.shared.w1`, `block1.experts.w2`, `attn1.wo.loraA`. */
+const sliced = /(?:^|\.)(?:attn\d?|mlp\d?|shared|(experts))\.(\w+?)(?:\.(lora[AB]))?$/;
 
 /**
  * The axis along which a parameter is cut into slices of heads or hidden widths, by its name in a block or a model, or that of
@@ -18,10 +19,12 @@ const sliced = /(?:^|\.)(?:attn\d?|mlp\d?|shared|(experts))\.(\w+)$/;
 export function tensorAxis(name: string): number | undefined {
   const found = sliced.exec(name);
   if (!found) return undefined;
-  const [, isExpert, last] = found;
+  const [, isExpert, last, factor] = found;
   const stack = isExpert ? 1 : 0;
-  if (columns.test(last!)) return stack + 1;
-  return rows.test(last!) || biasesOfColumns.test(last!) ? stack : undefined;
+  // W + A B: the columns of B are those of W, and the rows of A.
+  if (columns.test(last!)) return factor === 'loraA' ? undefined : stack + 1;
+  if (rows.test(last!)) return factor === 'loraB' ? undefined : stack;
+  return ofColumns.test(last!) ? stack : undefined;
 }
 
 /** What a slice of a parameter is of it: part number `rank` of `size` equal ones along `axis`. */

@@ -83,7 +83,7 @@ describeRanks('layers in slices on 4 ranks', () => {
       list.filter(({ operation }) => operation === wanted).reduce((sum, { bytes }) => sum + bytes, 0);
     return {
       allReduce: total(tensor, 'allReduce'),
-      allGather: total(tensor, 'allGatherV'),
+      allGather: total(tensor, schedule === 's2' ? 'allGather' : 'allGatherV'),
       rows: total(experts, 'allToAllV'),
       counts: total(experts, 'allToAll'),
     };
@@ -107,6 +107,16 @@ describeRanks('layers in slices on 4 ranks', () => {
             counts: 4 * 8 * shards,
           },
         ]);
+        expect([shards, bytesOf('s2', shards, rank)]).toEqual([
+          shards,
+          {
+            allReduce: backbone,
+            // Half of two rows of each token forward, and half of their gradients backward.
+            allGather: 2 * tokens * token,
+            rows: expect.any(Number) as number,
+            counts: 4 * 8 * shards,
+          },
+        ]);
       }
       expect(bytesOf('base', 2, rank)).toEqual({
         // The sum of what is routed as well; backward that of the gradients of the tokens and of both weights of each.
@@ -122,6 +132,7 @@ describeRanks('layers in slices on 4 ranks', () => {
     const choices = 2 * 2 * tokens; // of two sequences
     expect(rows('s1', 1)).toBe(4 * choices * token);
     expect(rows('s1', 2)).toBe(4 * choices * token * 2);
+    expect([rows('s2', 1), rows('s2', 2)]).toEqual([rows('s1', 1), rows('s1', 2)]);
     // Each rank of a tensor-parallel group sends all.
     expect(rows('base', 2)).toBe(4 * choices * token * 2);
   });

@@ -23,16 +23,28 @@ export const factorCases: Record<string, LayerCase> = {
     },
   },
   'DGMoE pair': { pair: { ...wide, kind: 'dgmoe' } },
-  'LongCat block': { longcat: { ...wide, topK: 2 } },
+  'LongCat block, latent attention': {
+    longcat: {
+      ...wide,
+      topK: 2,
+      latent: { qLoraRank: 6, kvLoraRank: 5, qkNopeHeadDim: 3, qkRopeHeadDim: 2, vHeadDim: 4 },
+    },
+  },
+  'block with a gated delta network': {
+    block: {
+      ...{ ...wide, kind: 'shared', topK: 2 },
+      gatedDelta: { numKeyHeads: 8, numValueHeads: 16, keyHeadDim: 3, valueHeadDim: 4, convTaps: 3 },
+    },
+  },
   'FarSkip block': { block: { ...wide, kind: 'shared', topK: 2, connectivity: 'farskip' } },
 };
 
 /** Those that every run of the tests takes; the sweep takes all. */
-export const quickCases = Object.keys(factorCases).slice(0, 4);
+export const quickCases = Object.keys(factorCases).slice(0, 6);
 
-/** Whether a layer can go with a schedule: DGMoE's second choice has no shares of the tokens. */
+/** Whether a layer can go with a schedule: DGMoE's second choice has no shares of the tokens, but of the rows. */
 export function suits(name: string, { tensorParallel, schedule }: Factors): boolean {
-  return !name.startsWith('DGMoE') || tensorParallel === 1 || schedule === 'base';
+  return !name.startsWith('DGMoE') || tensorParallel === 1 || schedule !== 's1';
 }
 
 const divisorsOf = (n: number) => Array.from({ length: n }, (_, i) => i + 1).filter((i) => n % i === 0);
@@ -49,6 +61,7 @@ export function factorisations(ranks: number): Factors[] {
           return [
             { ...factors, schedule: 's1' as const },
             ...(hasBase ? [{ ...factors, schedule: 'base' as const }] : []),
+            ...(tensorParallel > 1 ? [{ ...factors, schedule: 's2' as const }] : []),
           ];
         }),
       ),

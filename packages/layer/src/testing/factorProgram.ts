@@ -45,7 +45,8 @@ async function outcomesOf(world: Communicator, factors: Factors): Promise<Record
     let ofTensor: Collectives = [];
     const travelled = collectivesOf(factors.schedule === 'base' ? ranks.peers : ranks.experts, () => {
       ofTensor = collectivesOf(ranks.tensor, () => {
-        outcome = runLayerCase(layer, place, pass);
+        // An observer is told of each step, and what passes is handed through for it.
+        outcome = runLayerCase(layer, place, { ...pass, observer });
       });
     });
     outcomes[name] = { ...outcome!, tensor: ofTensor, experts: travelled };
@@ -54,6 +55,7 @@ async function outcomesOf(world: Communicator, factors: Factors): Promise<Record
   return outcomes;
 }
 
+const observer = { begin: () => undefined, end: () => undefined };
 const wanted = process.env['FACTORS']?.split(';');
 await useBackend('auto', { threads: 1 });
 const world = await init({ engine: 'gloo', timeoutMs: 120_000, silenceMs: 60_000 });

@@ -1,4 +1,11 @@
-import { freezeWeight, isProjected, type ParameterRecord } from '@scmoe/layer';
+import {
+  freezeWeight,
+  isExpertParameter,
+  isProjected,
+  tensorAxis,
+  type ParameterRecord,
+  type TensorGroup,
+} from '@scmoe/layer';
 import type { Seed } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -12,6 +19,8 @@ export interface AdaptedOptions {
   isFrozen: (name: string) => boolean;
   /** Seed of this step's dropout; undefined outside of training. */
   seed: Seed | undefined;
+  /** The ranks that hold the other slices of a model in slices. */
+  tensor?: TensorGroup | undefined;
 }
 
 /** The parameters of one pass. */
@@ -26,31 +35,40 @@ export interface AdaptedParameters {
  * adapter beside them, and those of experts and routers, which kernels read as they are, are W + factor A B: PEFT does so
  * as well. Called in a tidy.
  */
-export function adaptedParameters(all: ParameterRecord, { plan, isFrozen, seed }: AdaptedOptions): AdaptedParameters {
+export function adaptedParameters(
+  all: ParameterRecord,
+  { plan, isFrozen, seed, tensor }: AdaptedOptions,
+): AdaptedParameters {
   const { matrices = {}, dropout: rate = 0 } = plan ?? {};
   const places = new Map(Object.keys(matrices).map((name, place) => [name, place]));
   const unused = new Set<string>();
   const parameters: Record<string, tf.Tensor> = {};
-  for (const [name, tensor] of Object.entries(all)) {
+  for (const [name, own] of Object.entries(all)) {
     if (isAdapterParameter(name)) continue;
     const adapted = matrices[name];
-    const projects = tensor.rank === 2 && isProjected(name);
+    const projects = own.rank === 2 && isProjected(name);
     if (!adapted) {
-      parameters[name] = projects && isFrozen(name) ? freezeWeight(tensor) : tensor;
+      parameters[name] = projects && isFrozen(name) ? freezeWeight(own) : own;
       continue;
     }
     const names = factorNames(name);
-    const a = all[names.a] as tf.Tensor2D;
-    const b = tf.mul<tf.Tensor2D>(all[names.b]!, adapted.factor);
+    // Of a matrix in slices one factor is in slices too; the other is whole, and each rank knows what its slice says to it.
+    const factorOf = (factor: string): tf.Tensor2D => {
+      const isShared = tensor && tensorAxis(name) !== undefined && tensorAxis(factor) === undefined;
+      const value = all[factor] as tf.Tensor2D;
+      return isShared && !isExpertParameter(name) ? tensor.enter(value) : value;
+    };
+    const a = factorOf(names.a);
+    const b = tf.mul<tf.Tensor2D>(factorOf(names.b), adapted.factor);
     if (!projects) {
-      parameters[name] = tf.add(tensor, tf.matMul(a, b));
+      parameters[name] = tf.add(own, tf.matMul(a, b));
       continue;
     }
     unused.add(name);
     const drops = seed !== undefined && rate > 0;
     const dropout = drops ? { rate, seed, stream: firstStream + places.get(name)! } : undefined;
     const onUse = () => unused.delete(name);
-    parameters[name] = freezeWeight(tensor, { a, b, onUse, ...(dropout && { dropout }) });
+    parameters[name] = freezeWeight(own, { a, b, onUse, ...(dropout && { dropout }) });
   }
   const expectAllUsed = () => {
     if (unused.size > 0) throw new Error(`the adapters of ${[...unused].join(', ')} were not applied`);

@@ -276,7 +276,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     return withoutRecording(() =>
       tf.tidy(() => {
         const x = this.embedParts(parts, inputs);
-        const { parameters } = this.parametersOfPass();
+        const { parameters } = this.parametersOfPass({ tensor: dispatch.tensor });
         const routing =
           routerAhead &&
           routeAhead(routedRows(x, parts, routerAhead, parameters), routerAhead, parameters, { dropless: true });
@@ -337,7 +337,11 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     checkExpertSource(this.expertSource, { training, ...dispatch });
     const seed = training ? seedOfStep(stages, dropoutSeed) : undefined;
 
-    const { parameters, expectAllUsed } = this.parametersOfPass({ training, seed: dropoutSeed });
+    const { parameters, expectAllUsed } = this.parametersOfPass({
+      training,
+      seed: dropoutSeed,
+      tensor: dispatch.tensor,
+    });
     let x = this.embed(ids, start, mask);
     if (seed !== undefined && rate > 0) x = dropout(x, { rate, seed, stream: 0 }) as tf.Tensor3D;
     const ahead =

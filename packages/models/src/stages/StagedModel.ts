@@ -108,6 +108,16 @@ export abstract class StagedModel<Config extends object, Resolved extends Resolv
     return expertPasses(this.resolved.stages);
   }
 
+  /** How often tokens go through the experts of each stage in a pass: 0 of a dense one, 2 of one of DGMoE. */
+  get expertPassesOfStages(): number[] {
+    return this.resolved.stages.map(({ config: { moe } }) => (moe ? (moe.dual ? 2 : 1) : 0));
+  }
+
+  /** Width of a token between the stages. */
+  get width(): number {
+    return this.resolved.stages[0]!.config.dModel;
+  }
+
   /** Coefficients of the losses of the routers, those of all the model's layers; 0 where a loss is off. */
   get routerCoefficients(): Record<string, number> {
     const { balance: _, ...coefficients } = this.resolved.routerLosses;

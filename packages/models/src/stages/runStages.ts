@@ -106,7 +106,7 @@ export function runStages(
     return {
       past: past?.[index],
       keepCache,
-      dispatcher,
+      dispatcher: dispatcher?.ofStage?.(index) ?? dispatcher,
       tensor,
       ...(expertSource && stage.config.moe && expertSource.stage(index, { stages, parameters })),
       ...overlap?.stage(index, { training, continues: past !== undefined, numTokens, jointGate }),

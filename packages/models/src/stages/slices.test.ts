@@ -5,7 +5,7 @@ import { useBackend } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { Gpt } from '../gpt/Gpt.js';
-import { runGpt, slicedCase, slicedFactors, type GptOutcome } from '../testing/gptRanks.js';
+import { runGpt, slicedCase, slicedFactors, slicedTargets, type GptOutcome } from '../testing/gptRanks.js';
 import { describeRanks, runRanks } from '../testing/ranks.js';
 import type { SlicedReport } from '../testing/slicedProgram.js';
 import { takeParameters } from './takeParameters.js';
@@ -30,19 +30,23 @@ function sliceOf(name: string, whole: Float32Array, shape: number[], rank: numbe
 
 describeRanks('a model in slices on two ranks', () => {
   let reports: SlicedReport[];
-  let alone: GptOutcome;
-  let shapes: Record<string, number[]>;
+  const ofOneRank: Record<string, { alone: GptOutcome; shapes: Record<string, number[]> }> = {};
   beforeAll(async () => {
     reports = await runRanks(join(import.meta.dirname, '..', 'testing', 'slicedProgram.ts'), size);
-    alone = await runGpt(slicedCase, 0);
-    const whole = new Gpt(slicedCase, { seed: 4 });
-    shapes = Object.fromEntries(Object.entries(whole.variables).map(([name, { shape }]) => [name, shape]));
-    whole.dispose();
+    for (const name of ['trained', 'adapted']) {
+      const adapts = name === 'adapted' ? slicedTargets : undefined;
+      const whole = new Gpt(slicedCase, { seed: 4 });
+      if (adapts) whole.adapt(whole.planAdapter({ rank: 2, targets: adapts }), { seed: 1 });
+      const shapes = Object.fromEntries(Object.entries(whole.variables).map(([key, { shape }]) => [key, shape]));
+      ofOneRank[name] = { alone: await runGpt(slicedCase, 0, { adapts }), shapes };
+      whole.dispose();
+    }
   });
 
-  it.each(['s1', 'base'])(
+  it.each(['s1', 'base', 's2', 'adapted'])(
     'has loss, gradients and texts of one rank, dropout and dropped tokens included: %s',
     (name) => {
+      const { alone, shapes } = ofOneRank[name === 'adapted' ? 'adapted' : 'trained']!;
       const scale = Math.max(...Object.values(alone.grads).map(largest));
       reports.forEach(({ outcomes }, rank) => {
         const { loss, grads, generated, numParameters } = outcomes[name]!;
@@ -62,7 +66,7 @@ describeRanks('a model in slices on two ranks', () => {
     },
   );
 
-  it.each(['s1', 'base'])('has the same bits where blocks run again or exchanges are hidden: %s', (name) => {
+  it.each(['s1', 'base', 's2'])('has the same bits where blocks run again or exchanges are hidden: %s', (name) => {
     for (const { outcomes } of reports) {
       const others = [`${name}, all kept`, `${name}, off kept`, `${name}, overlapped`];
       expect(others.map((other) => outcomes[other])).toEqual(others.map(() => outcomes[name]));
@@ -106,8 +110,10 @@ describe('a slice of a Gpt', () => {
           expect(variable.size).toBe(whole.variables[name]!.size / 2);
       }
       expect(() => made.adapt(made.planAdapter({ rank: 2 }), { seed: 1 })).toThrow(
-        'adapter: expected a model that is not in slices',
+        'lora.targets: expected no experts in a model with expert shards',
       );
+      const dropping = made.planAdapter({ rank: 2, dropout: 0.1, targets: ['attention'] });
+      expect(() => made.adapt(dropping, { seed: 1 })).toThrow('lora.dropout: expected 0 on a tensor-parallel group');
       tf.dispose([made.variables, taken.variables]);
     }
     whole.dispose();

@@ -9,6 +9,7 @@ import {
 import { RandomStream, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import type { AdapterTarget } from '../adapters/planAdapter.js';
 import { Gpt } from '../gpt/Gpt.js';
 import type { GptConfig } from '../gpt/GptConfig.js';
 import { LongcatFlash } from '../longcatFlash/LongcatFlash.js';
@@ -96,6 +97,8 @@ export const slicedCase: GptConfig = {
   ...{ ...small, numLayers: 2, dropout: 0.1, attentionBias: 'qkv', activation: 'swiglu', ffnBias: true },
   moe: { kind: 'scmoe', numExperts: 4, topK: 2, capacityFactor: 1, sharedHidden: 12, loadBalanceCoefficient: 0.1 },
 };
+/** Parts of it that have adapters; experts in slices can't. */
+export const slicedTargets: readonly AdapterTarget[] = ['attention', 'shared', 'dense', 'router'];
 export const slicedFactors = { tensorParallel: 2, expertParallel: 2, expertShards: 2 } as const;
 
 /** What one rank tells. */
@@ -132,6 +135,7 @@ export async function runGpt(
     overlap,
     teacher,
     recomputing,
+    adapts,
   }: {
     experts?: ExpertShard;
     /** This rank's slice, of the ranks of `tensor`. */
@@ -141,10 +145,19 @@ export async function runGpt(
     overlap?: OverlapController;
     teacher?: GptConfig;
     recomputing?: RecomputeOptions;
+    /** Parts of the model that are given adapters, which are all that is trained then. */
+    adapts?: readonly AdapterTarget[];
   } = {},
 ): Promise<GptOutcome> {
   const options = { seed: 4, experts, tensor: shard };
   const model = isLongcatFlash(config) ? new LongcatFlash(config, options) : new Gpt(config, options);
+  if (adapts) {
+    model.adapt(model.planAdapter({ rank: 2, alpha: 3, targets: adapts }), { seed: 6 });
+    // Fresh ones say nothing: no gradient comes to A.
+    for (const [name, variable] of Object.entries(model.variables))
+      if (name.endsWith('.loraB'))
+        tf.tidy(() => variable.assign(tf.mul(tf.ones(variable.shape), tf.tensor2d([[0.05], [-0.08]]))));
+  }
   const batch = microBatch(batchIndex);
   const taught = teacher && new Gpt({ ...teacher, connectivity: 'regular' }, { seed: 9 });
   const distill = taught && { teacher: taught };

@@ -3,7 +3,14 @@ import { join } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
 import { gatherText } from '@scmoe/layer';
-import { type Checkpoint, checkpointName, listStepFolders, loadCheckpoint, type RankGroups } from '@scmoe/trainer';
+import {
+  type Checkpoint,
+  type CheckpointPart,
+  checkpointName,
+  listStepFolders,
+  loadCheckpoint,
+  type RankGroups,
+} from '@scmoe/trainer';
 
 /** Options of `agreeOnPart`. */
 export interface AgreeOptions {
@@ -31,9 +38,10 @@ interface Found {
  */
 export async function agreeOnPart(
   folder: string,
-  { world, experts }: RankGroups,
+  groups: RankGroups,
   { step, fallback, optional = false }: AgreeOptions = {},
 ): Promise<Checkpoint | undefined> {
+  const { world } = groups;
   const steps = (await listStepFolders(folder)).map((found) => found.step);
   const own: Found = { host: hostname(), folder, steps: steps.filter((n) => step === undefined || n <= step) };
   const all = (await gatherText(world, JSON.stringify(own))).map((text) => JSON.parse(text) as Found);
@@ -59,8 +67,7 @@ export async function agreeOnPart(
       throw error;
     });
     const part = loaded instanceof UserError ? undefined : loaded.index.part;
-    const problem =
-      loaded instanceof UserError ? loaded.message : misplaced(loaded, world.rank, world.size, experts.size);
+    const problem = loaded instanceof UserError ? loaded.message : misplaced(loaded, partOf(groups));
     const answers = await gatherText(world, JSON.stringify({ problem, id: part?.id }));
     const said = answers.map((text) => JSON.parse(text) as { problem?: string; id?: string });
     const bad = said.findIndex(({ problem, id }) => problem !== undefined || id !== said[0]!.id);
@@ -79,17 +86,30 @@ function lacks(all: readonly Found[], rank: number, step: number): string {
   return `Rank ${rank} (${host}) has no checkpoint of step ${step}${who}: expected ${join(folder, checkpointName(step))}`;
 }
 
+/** Whose part a rank of these groups saves. */
+export function partOf({ world, experts, tensor, expertShards }: RankGroups): Omit<CheckpointPart, 'id'> {
+  return {
+    ...{ rank: world.rank, size: world.size, expertParallel: experts.size },
+    ...(tensor && { tensorParallel: tensor.size }),
+    ...(expertShards > 1 && { expertShards }),
+  };
+}
+
 /** What is wrong with a part that is none of this rank's; undefined where nothing is. */
-function misplaced(
-  { path, index: { part } }: Checkpoint,
-  rank: number,
-  size: number,
-  expertParallel: number,
-): string | undefined {
-  if (part?.rank === rank && part.size === size && part.expertParallel === expertParallel) return undefined;
-  const expected = `that of rank ${rank} of ${size}, whose experts ${expertParallel} share`;
-  const got = part
-    ? `that of rank ${part.rank} of ${part.size}, whose experts ${part.expertParallel} share`
-    : 'a whole one';
-  return `${path} is another part: expected ${expected}, got ${got}.`;
+function misplaced({ path, index: { part } }: Checkpoint, expected: Omit<CheckpointPart, 'id'>): string | undefined {
+  const got = part ? placeText(part) : 'a whole one';
+  const wanted = placeText(expected);
+  return got === wanted ? undefined : `${path} is another part: expected ${wanted}, got ${got}.`;
+}
+
+function placeText({
+  rank,
+  size,
+  expertParallel,
+  tensorParallel = 1,
+  expertShards = 1,
+}: Omit<CheckpointPart, 'id'>): string {
+  const slices = tensorParallel > 1 ? `, in tensor-parallel groups of ${tensorParallel}` : '';
+  const shards = expertShards > 1 ? `, with ${expertShards} shards of each expert` : '';
+  return `that of rank ${rank} of ${size}, whose experts ${expertParallel} share${slices}${shards}`;
 }

@@ -3,6 +3,8 @@ import { describeUnless, type Outcome, startProgramOn, temporaryFolder } from '@
 import { cpSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { isExpertParameter, tensorAxis } from '@scmoe/layer';
+import { loadWholeCheckpoint } from '@scmoe/trainer';
 import { openModel } from '../index.js';
 import { quarters } from '../testing/quarters.js';
 import { quartersMain, runQuarters, runQuartersOn } from '../testing/runQuarters.js';
@@ -121,6 +123,30 @@ describeUnless(findGloo().problem, "checkpoints in each rank's own folder", () =
     expect((await runQuarters('train', '--resume', alone, '--threads', '1')).code).toBe(0);
     const [got, expected] = [whole(hosts), join(alone, 'checkpoints')].map((path) => bytesOf(join(path, step(12))));
     expect(got).toEqual(expected);
+  });
+
+  it('of slices can be put together as well, and are gone on from by the same slices', async () => {
+    const slices = ['--tensor-parallel', '2', '--expert-shards', '2'];
+    const hosts = join(folder.path, 'slices');
+    const args = [...options, '--checkpoints', 'local', '--keep', '0'];
+    const { code, err, out } = await runQuartersOn(2, 'train', '--run-dir', hosts, ...args, ...slices);
+    expect([code, err]).toEqual([0, '']);
+    const checkpoints = join(hosts, nameOf(out), 'checkpoints');
+    const placement = { isSharded: isExpertParameter, slicedAxis: tensorAxis };
+    const numbers = async (path: string) => {
+      const { parameters, optimizerState } = await loadWholeCheckpoint(path, placement);
+      return Object.entries({ ...parameters, ...optimizerState }).map(([key, { shape, data }]) => [key, shape, data]);
+    };
+    const whole = await numbers(join(checkpoints, step(12)));
+    for (const rank of ['rank-0', 'rank-1'])
+      expect(
+        Object.fromEntries((await numbers(join(checkpoints, rank, step(12)))).map((one) => [one[0], one])),
+      ).toEqual(Object.fromEntries(whole.map((one) => [one[0], one])));
+    rmSync(join(checkpoints, step(12)), { recursive: true });
+    const run = ['train', '--resume', join(hosts, nameOf(out)), '--threads', '1', '--steps', '14'];
+    const resumed = await runQuartersOn(2, ...run, ...slices);
+    expect([resumed.code, resumed.err]).toEqual([0, '']);
+    expect(resumed.out).toContain('resumed at step 12');
   });
 
   it('are refused where one rank is behind, which is named; --fallback goes on from what all have', async () => {

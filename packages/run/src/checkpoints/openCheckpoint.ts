@@ -1,7 +1,7 @@
 import { basename, dirname, join, resolve } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
-import { gatherText, isExpertParameter } from '@scmoe/layer';
+import { gatherText, isExpertParameter, tensorAxis } from '@scmoe/layer';
 import {
   type Checkpoint,
   findCheckpoint,
@@ -20,7 +20,7 @@ import { say } from '../cli/Terminal.js';
 import type { Ranks } from '../ranks/joinRanks.js';
 import type { Restarts } from '../ranks/restarts.js';
 import type { TrainCommandOptions } from '../training/TrainCommandOptions.js';
-import { agreeOnPart } from './agreeOnPart.js';
+import { agreeOnPart, partOf } from './agreeOnPart.js';
 
 /** What a run goes on from. */
 export interface OpenedCheckpoint {
@@ -81,6 +81,7 @@ export async function openCheckpoint(
   const fallback = ({ message }: UserError) => say(terminal, `${message} Taking the one before it.`);
   const checkpoint = await loadWholeCheckpoint(path, {
     isSharded: isExpertParameter,
+    slicedAxis: tensorAxis,
     ...(isWanted(isRestart) && { fallback }),
   });
   return { checkpoint, isRestart };
@@ -115,11 +116,7 @@ async function wordsOfChief(
 }
 
 /** Whether these ranks have saved a part each of the checkpoint that was found, or of the same step. */
-async function partsAt(
-  path: string,
-  isExact: boolean,
-  { world, tensor, experts, expertShards }: RankGroups,
-): Promise<Pick<Words, 'parts'>> {
+async function partsAt(path: string, isExact: boolean, groups: RankGroups): Promise<Pick<Words, 'parts'>> {
   const run = runFolderOf(path);
   const isPart = partRankOf(dirname(path)) !== undefined;
   const part = isPart ? path : join(partFolder(run.checkpointsFolder, 0), basename(path));
@@ -127,9 +124,14 @@ async function partsAt(
   // One that is damaged says nothing of itself; whether an older one can be taken is for all ranks to say.
   const index = await readIndex(part).catch(() => undefined);
   if (index === undefined && !isPart) return {};
-  const { size, expertParallel } = index?.part ?? { size: world.size, expertParallel: experts.size };
-  const isSliced = tensor !== undefined || expertShards > 1;
-  if (size !== world.size || expertParallel !== experts.size || isSliced) return {};
+  const own = partOf(groups);
+  const { size, expertParallel, tensorParallel = 1, expertShards = 1 } = index?.part ?? own;
+  const isSame =
+    size === own.size &&
+    expertParallel === own.expertParallel &&
+    tensorParallel === (own.tensorParallel ?? 1) &&
+    expertShards === (own.expertShards ?? 1);
+  if (!isSame) return {};
   return { parts: { run: basename(run.path), ...(isExact && { step: stepOf(path)! }) } };
 }
 

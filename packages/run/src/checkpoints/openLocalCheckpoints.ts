@@ -13,7 +13,7 @@ import {
 import * as tf from '@tensorflow/tfjs';
 
 import { ownState, wholeState } from '../training/trainingState.js';
-import { agreeOnPart } from './agreeOnPart.js';
+import { agreeOnPart, partOf } from './agreeOnPart.js';
 import type { RunCheckpoints, SavedState } from './RunCheckpoints.js';
 
 /** Options of `openLocalCheckpoints`. */
@@ -24,7 +24,7 @@ export interface LocalCheckpointsOptions extends Omit<CheckpointWriterOptions, '
 
 /**
  * Checkpoints of which every rank saves its part in a folder of its own, `rank-1/` in that of its run's checkpoints, on
- * whatever disk that is: its shard of the experts, and a copy of all that every rank holds. Nothing travels, and each rank
+ * whatever disk that is: its shard of the experts, its slices, and a copy of all that every rank holds. Nothing travels, and each rank
  * goes on from its own files. The last one of a run is besides saved whole, in rank 0's folder. A checkpoint counts once all ranks have their part: only then those before it are removed.
  *
  * @param checkpoints the folder of the run's checkpoints on this rank
@@ -34,7 +34,7 @@ export function openLocalCheckpoints(
   groups: RankGroups,
   { checkOwner, onSaved, ...retention }: LocalCheckpointsOptions,
 ): RunCheckpoints {
-  const { world, experts } = groups;
+  const { world } = groups;
   const folder = partFolder(checkpoints, world.rank);
   const saved: { step: number; path: string }[] = [];
   const writer = openCheckpointWriter(folder, {
@@ -75,7 +75,7 @@ export function openLocalCheckpoints(
       // Before the parts: a run whose parts say that it is complete has it.
       if (state.isLast) await saveWhole(state);
       const { model, optimizer: own, beside, isLast: _, ...description } = state;
-      const part = { rank: world.rank, size: world.size, expertParallel: experts.size, id };
+      const part = { ...partOf(groups), id };
       const { parameters, optimizer } = ownState({ model, optimizer: own });
       try {
         await writer.save({ ...description, part, parameters, optimizer }, { beside });

@@ -1,5 +1,5 @@
 import { dryCommunicator, type Communicator } from '@scmoe/comm';
-import { ExpertParallelDispatcher, isExpertParameter } from '@scmoe/layer';
+import { dispatchOver, isExpertParameter, tensorAxis, type RankPass, type TensorSchedule } from '@scmoe/layer';
 import type { RecomputeOptions } from '@scmoe/models';
 import { canMeasureMemory, stepMemory, tensorMemory } from '@scmoe/tensor';
 import {
@@ -15,7 +15,7 @@ import * as tf from '@tensorflow/tfjs';
 /** What trains, as far as its memory depends on it. */
 export interface TrainingParts {
   /** The model as the trainer sees it, which keeps for its gradients what these options say. */
-  trained: (options: RecomputeOptions & { dispatcher?: ExpertParallelDispatcher }) => Trainable;
+  trained: (options: RecomputeOptions & RankPass) => Trainable;
   /** State that no gradient trains. */
   buffers: Record<string, tf.Variable>;
   /** The optimizer of the run, and another such with no state. */
@@ -27,6 +27,8 @@ export interface TrainingParts {
   microBatches: number;
   numExperts: number;
   groups: RankGroups | undefined;
+  /** How the tokens of a tensor-parallel group come to their experts. Default: `s1`. */
+  schedule?: TensorSchedule | readonly TensorSchedule[];
   /** Whether rank 0 saves what all have. */
   savesWhole: boolean;
   /** The memory of the process in bytes; by default its resident memory. */
@@ -74,7 +76,9 @@ export class MemoryPredictor {
     const share = (held + optimizer) / held;
     // Rank 0 writes the experts of all, which every rank is given.
     const whole = groups && savesWhole ? sharded * groups.experts.size * share : 0;
-    const saved = (bytesOf(this.variables()) + bytesOf(buffers)) * share;
+    const isSlice = (name: string) => !isExpertParameter(name) && tensorAxis(name) !== undefined;
+    const otherSlices = groups?.tensor ? bytesOf(this.variables(), isSlice) * (groups.tensor.size - 1) : 0;
+    const saved = (bytesOf(this.variables()) + otherSlices + bytesOf(buffers)) * share;
     return {
       parameters: held,
       optimizer,
@@ -108,13 +112,13 @@ export class MemoryPredictor {
 
   /** The gradients of a step, as `train` takes them. */
   private async gradients(options: RecomputeOptions): Promise<void> {
-    const { trained, drawBatch, microBatches, numExperts, groups } = this.parts;
+    const { trained, drawBatch, microBatches, numExperts, groups, schedule } = this.parts;
     const dry = groups && dryGroups(groups);
-    const dispatcher = dry && numExperts > 0 && new ExpertParallelDispatcher({ communicator: dry.experts, numExperts });
-    const model = trained({ ...options, ...(dispatcher && { dispatcher }) });
+    const pass = dry && dispatchOver(dry, { numExperts, ...(schedule && { schedule }) });
+    const model = trained({ ...options, ...pass });
     // The second adds its gradients to those of the first, as all that follow do.
     const count = Math.min(microBatches, 2);
-    const reducer = dry && new GradientReducer(dry, { isSharded: isExpertParameter });
+    const reducer = dry && new GradientReducer(dry, { isSharded: isExpertParameter, slicedAxis: tensorAxis });
     const batches = Array.from({ length: count }, (_, seed) => ({ batch: drawBatch(), seed }));
     const own = accumulateGradients(model, batches, count, reducer && ((name, grad) => reducer.add(name, grad)));
     const grads = reducer ? await reducer.finish() : own.grads;
@@ -152,9 +156,13 @@ function firstOf(tensor: tf.Tensor): tf.Tensor {
   return tf.slice(tensor, 0, [1, ...tensor.shape.slice(1)]);
 }
 
-function dryGroups({ world, data, experts, replicas, expertShards }: RankGroups): RankGroups {
+function dryGroups({ world, data, experts, replicas, expertShards, tensor, peers }: RankGroups): RankGroups {
   const dry = ({ rank, size }: Communicator) => dryCommunicator({ rank, size });
-  return { world: dry(world), data: dry(data), experts: dry(experts), replicas: dry(replicas), expertShards };
+  return {
+    ...{ world: dry(world), data: dry(data), experts: dry(experts), replicas: dry(replicas), expertShards },
+    ...(tensor && { tensor: dry(tensor) }),
+    ...(peers && { peers: dry(peers) }),
+  };
 }
 
 function bytesOf(tensors: Record<string, tf.Tensor>, counts: (name: string) => boolean = () => true): number {

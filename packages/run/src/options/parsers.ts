@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 
+import { bytesOf } from '@scmoe/errors';
 import { isFolderName } from '@scmoe/trainer';
 import { InvalidArgumentError } from 'commander';
 
@@ -42,15 +43,9 @@ export function realNumber(
   };
 }
 
-const byteUnits: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
-
 /** Parses a size of memory: a number of bytes, or one with KiB, MiB, GiB, TiB (K, M, G, T for short) or KB, MB, GB, TB. */
 export function byteSize(text: string): number {
-  const [, number, unit, kind] = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(ib|b)?\s*$/i.exec(text) ?? [];
-  const name = unit?.toLowerCase() ?? '';
-  const isDecimal = name !== '' && kind?.toLowerCase() === 'b';
-  const factor = isDecimal ? 1000 ** Math.round(Math.log2(byteUnits[name]!) / 10) : byteUnits[name];
-  const bytes = Math.floor(Number(number) * factor!);
-  if (Number.isSafeInteger(bytes) && bytes >= 1) return bytes;
+  const bytes = bytesOf(text);
+  if (bytes !== undefined) return bytes;
   throw new InvalidArgumentError('Expected a size of memory such as 600MiB or 2GiB.');
 }

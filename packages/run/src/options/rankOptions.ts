@@ -13,7 +13,7 @@ export interface RankOptions {
   /** Neighbours that hold a slice each of the same experts. */
   expertShards: number;
   /** How the tokens of a tensor-parallel group come to their experts. */
-  tensorSchedule: TensorSchedule;
+  tensorSchedule: TensorSchedule | 'auto';
   /** Seconds that ranks wait for each other. */
   rankTimeout: number;
 }
@@ -40,8 +40,8 @@ export function rankOptions(): OptionGroup {
       ],
       [
         '--tensor-schedule <how>',
-        'of the tokens that a tensor-parallel group has in common, what each rank sends to the experts: its share, and what comes back is gathered (s1); or all, where the experts are in as many slices (base)',
-        (o) => o.choices(tensorSchedules).default('s1'),
+        'of the tokens that a tensor-parallel group has in common, what each rank sends to the experts: its share, and what comes back is gathered (s1); its share of the packed rows of all, which are gathered (s2); all, where the experts are in as many slices (base); or what is quickest in each layer by collectives that are measured at the start (auto)',
+        (o) => o.choices([...tensorSchedules, 'auto']).default('s1'),
       ],
       [
         '--rank-timeout <s>',

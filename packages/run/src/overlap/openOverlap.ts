@@ -1,5 +1,5 @@
 import { UserError } from '@scmoe/errors';
-import { OverlapController } from '@scmoe/layer';
+import { OverlapController, type TensorSchedule } from '@scmoe/layer';
 import { type RankGroups } from '@scmoe/trainer';
 
 import type { OverlapOptions } from '../options/overlapOptions.js';
@@ -25,6 +25,8 @@ interface OverlapContext {
   numExperts: number;
   /** Whether steps are recorded, so that nobody can measure within one. */
   isRecorded?: boolean;
+  /** How the tokens of a tensor-parallel group come to their experts. */
+  schedule?: TensorSchedule | readonly TensorSchedule[];
 }
 
 /**
@@ -35,7 +37,7 @@ interface OverlapContext {
  */
 export async function openOverlap(
   { overlap, chunks, expertChunks, split, trace, traceSteps }: OverlapOptions,
-  { name, settings, groups, numExperts, isRecorded = false }: OverlapContext,
+  { name, settings, groups, numExperts, isRecorded = false, schedule = 's1' }: OverlapContext,
 ): Promise<Overlap | undefined> {
   for (const [flag, number] of [
     ['--chunks', chunks],
@@ -63,6 +65,8 @@ export async function openOverlap(
   const rank = groups?.world.rank ?? 0;
   const traceFile = trace === undefined ? undefined : await TraceFile.open(trace, { numSteps: traceSteps, rank });
   const costs = await openCosts();
+  // Where all stages have their tokens travel between the same ranks.
+  const isBase = [schedule].flat().every((one) => one === 'base');
   const { threads, size } = { threads: process.env['OMP_NUM_THREADS'] ?? '', size: groups?.experts.size ?? 1 };
   const controller = new OverlapController({
     mode: travels ? overlap : 'off',
@@ -77,9 +81,10 @@ export async function openOverlap(
       settings.precision,
       `${size} ranks`,
       groups?.world.engine ?? 'self',
+      ...(groups?.tensor ? [`slices ${groups.tensor.size} x ${groups.expertShards}`, [schedule].flat().join(' ')] : []),
     ]),
     shape: JSON.stringify({ ...settings, seed: 0, steps: 0, minutes: 0, elapsedSeconds: 0, lr: 0, minLr: 0, data: '' }),
-    ...(groups && { world: groups.world, experts: groups.peers ?? groups.experts }),
+    ...(groups && { world: groups.world, experts: (isBase && groups.peers) || groups.experts }),
     ...(traceFile && { onStep: (events) => traceFile.add(events) }),
   });
   return {

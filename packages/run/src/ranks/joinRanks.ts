@@ -64,7 +64,8 @@ export async function joinRanks(
       exitCode: 2,
     });
   }
-  const groups = await createRankGroups(world, { expertParallel, tensorParallel, expertShards, peers: isBase }).catch(
+  const peers = isBase || (tensorSchedule === 'auto' && expertShards === tensorParallel);
+  const groups = await createRankGroups(world, { expertParallel, tensorParallel, expertShards, peers }).catch(
     (error: unknown) => {
       throw byFlag(asUserError(error));
     },

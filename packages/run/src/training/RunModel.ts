@@ -31,6 +31,9 @@ export interface RunModel<B extends Batch = Batch, Pass extends PassResult = Pas
   readonly buffers: Record<string, tf.Variable>;
   /** Routed experts of each layer that has some; 0 for a dense model. */
   readonly numExperts: number;
+  /** How often tokens go through the experts of each stage in a pass, and the width of a token: for what chooses by what travels. */
+  readonly expertPassesOfStages?: readonly number[];
+  readonly width?: number;
   /** What the routings of a pass are of, in their order, for alarms: `block1.router`. */
   readonly routerNames?: readonly string[];
   /** Coefficients of the losses of its routers, by name; 0 where one is off. */

@@ -1,18 +1,20 @@
 import { UserError } from '@scmoe/errors';
-import { dispatchOver, expertShares } from '@scmoe/layer';
+import { dispatchOver, expertShares, type TensorSchedule } from '@scmoe/layer';
 import {
   AveragedOptimizer,
   type Batch,
   type EvaluationResult,
   type Optimizer,
+  type RankGroups,
   type StepExecution,
   type Trainable,
 } from '@scmoe/trainer';
 
-import { say } from '../cli/Terminal.js';
+import { say, type Terminal } from '../cli/Terminal.js';
 import { numValues } from '../options/checkSizes.js';
 import { openOverlap, type Overlap } from '../overlap/openOverlap.js';
 import { type MemoryPlan, planMemory } from '../memory/planMemory.js';
+import { chooseSchedules, type ScheduleContext } from '../ranks/chooseSchedules.js';
 import { modelLines } from '../report/modelLines.js';
 import { buildModel } from './buildModel.js';
 import { createOptimizer } from './createOptimizer.js';
@@ -62,11 +64,6 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
       '--optimizer: expected adamw with --tensor-parallel or --expert-shards, got muon, which needs whole matrices.',
       { exitCode: 2 },
     );
-  if (isSliced && options.memoryLimit !== undefined)
-    throw new UserError(
-      '--memory-limit: expected none with --tensor-parallel or --expert-shards, whose memory is not predicted.',
-      { exitCode: 2 },
-    );
   const model = buildModel(program, settings, data.description, {
     seed: settings.seed,
     experts: groups && { rank: groups.experts.rank, size: groups.experts.size, shards: groups.expertShards },
@@ -74,14 +71,18 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
     ...(checkpoint && { maxValues: numValues(checkpoint) }),
   });
   const { numExperts } = model;
+  const drawBatch = program.drawBatch(data, settings, ranks.data);
+  const drawOwn = () => drawBatch(ranks.data.rank);
+  const schedule = await scheduleOf(options, { model, groups, drawBatch: drawOwn }, terminal);
   // Where each rank has all experts nothing travels, and no row counts are asked for.
   const { dispatcher, tensor } =
     groups && (groups.experts.size > 1 || groups.tensor)
-      ? dispatchOver(groups, { numExperts, schedule: options.tensorSchedule })
+      ? dispatchOver(groups, { numExperts, schedule })
       : { dispatcher: undefined, tensor: undefined };
   const optimizer = createOptimizer(settings);
   const isRecorded = isCompiled(start, optimizer, numExperts);
-  const overlap = await openOverlap(options, { name: program.name, settings, groups, numExperts, isRecorded });
+  const context = { name: program.name, settings, groups, numExperts, isRecorded, schedule };
+  const overlap = await openOverlap(options, context);
   const balancer = createBalancer(model, settings);
   const monitor = new RouterMonitor(model.routerNames);
   if (checkpoint) restoreState({ model, optimizer, groups }, checkpoint);
@@ -98,7 +99,6 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
   expectTrainingFits(model, settings, { unit, unitsEach: program.samples.unitsEach(settings), leastBytesPerUnit });
   if (groups && numExperts > 0) say(terminal, ...sharesLine(numExperts, groups.experts.size / groups.expertShards));
   say(terminal, ...modelLines(model, line, { unit, unitsPerStep, flopsPerUnit }));
-  const drawBatch = program.drawBatch(data, settings, ranks.data);
   const memory = await planMemory(
     options,
     {
@@ -106,10 +106,11 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
       buffers: model.buffers,
       optimizer,
       freshOptimizer: () => createOptimizer(settings),
-      drawBatch: () => drawBatch(ranks.data.rank),
+      drawBatch: drawOwn,
       microBatches: settings.accumulate / ranks.data.size,
       numExperts,
       groups,
+      schedule,
       savesWhole: settings.checkpoints !== 'local',
     },
     terminal,
@@ -144,6 +145,19 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
       optimizer instanceof AveragedOptimizer ? optimizer.withAverages(model.variables, evaluate) : evaluate(),
     unitsPerStep,
   };
+}
+
+/** How the tokens of a tensor-parallel group come to the experts of each stage. */
+async function scheduleOf(
+  { tensorSchedule }: Pick<Start['options'], 'tensorSchedule'>,
+  { groups, model, drawBatch }: Omit<ScheduleContext, 'groups'> & { groups: RankGroups | undefined },
+  terminal: Terminal,
+): Promise<TensorSchedule | readonly TensorSchedule[]> {
+  if (tensorSchedule !== 'auto') return tensorSchedule;
+  if (!groups?.tensor || model.numExperts === 0) return 's1';
+  const { schedules, lines } = await chooseSchedules({ groups, model, drawBatch });
+  say(terminal, ...lines);
+  return schedules;
 }
 
 /** What the ranks have of the experts, where they can't have as many each. */

@@ -1,4 +1,4 @@
-import { isExpertParameter, type ExpertShard } from '@scmoe/layer';
+import { isExpertParameter, tensorAxis, type ExpertShard } from '@scmoe/layer';
 import {
   averagesIn,
   type Checkpoint,
@@ -48,6 +48,7 @@ export async function openModel<Types extends ProgramTypes>(
   const found = path === 'latest' ? await findLatestCheckpoint(runDir) : await findCheckpoint(path);
   const checkpoint = await loadWholeCheckpoint(found, {
     isSharded: isExpertParameter,
+    slicedAxis: tensorAxis,
     ...(experts && { skip: isExpertParameter }),
   });
   experts?.expectPackedFrom(checkpoint);

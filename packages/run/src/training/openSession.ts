@@ -1,5 +1,4 @@
-import { UserError } from '@scmoe/errors';
-import { type JsonObject, type RankGroups, type RunFolder, type RunLock } from '@scmoe/trainer';
+import { type JsonObject, type RunFolder, type RunLock } from '@scmoe/trainer';
 
 import { openLocalCheckpoints } from '../checkpoints/openLocalCheckpoints.js';
 import { openSharedCheckpoints } from '../checkpoints/openSharedCheckpoints.js';
@@ -38,7 +37,6 @@ export async function openSession(start: Start, { settings, clock }: PlannedRun,
   const config = settingsToJson(settings, settingGroups(program));
   const isChief = ranks.rank === 0;
   const local = settings.checkpoints === 'local' && ranks.groups !== undefined;
-  if (local) expectWholeParts(ranks.groups!);
   const { run, lock } = await openOwnFolder(start, { config, local });
   const folder = isChief ? run : undefined;
   if (folder) await restarts.remember(folder.path);
@@ -84,12 +82,4 @@ export async function openSession(start: Start, { settings, clock }: PlannedRun,
       await checkpoints.close();
     },
   };
-}
-
-/** Parts of checkpoints know of experts on several ranks, and of no slices. @throws UserError where there are some */
-function expectWholeParts({ tensor, expertShards }: RankGroups): void {
-  if (!tensor && expertShards === 1) return;
-  throw new UserError('--checkpoints: expected shared with --tensor-parallel or --expert-shards, got local.', {
-    exitCode: 2,
-  });
 }

@@ -1,11 +1,18 @@
 import { describeCut } from '../axes/chunkAxes.js';
-import type { Machine } from '../cluster/Machine.js';
-import type { RunKind } from '../cluster/predictPair.js';
+import type { ChunkOverhead } from '../axes/ChunkAxis.js';
+import type { Machine, StageGradients } from '../cluster/Machine.js';
+import type { RunKind } from '../cluster/RunKind.js';
 import { chunkCosts } from '../costs/chunkCosts.js';
+import type { OperatorCosts } from '../costs/OperatorCosts.js';
 import { unchunkedName } from '../graph/chunkNames.js';
+import type { OperatorGraph } from '../graph/OperatorGraph.js';
 import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
+import { computesOnce, describeWay, type RecomputeWay } from '../memory/RecomputeWay.js';
+import type { RankMemory } from '../memory/RankMemory.js';
 import { hiddenFraction } from '../metrics/overlapMetrics.js';
-import { simulatePlan, type Span } from '../predict/simulatePlan.js';
+import { mirrorPlan } from '../plan/mirrorPlan.js';
+import { idleTimes, placeGradients, type GradientPlacement } from '../predict/placeGradients.js';
+import { simulatePlan, type Schedule, type Span } from '../predict/simulatePlan.js';
 import { steadyPlan } from '../predict/steadyPlan.js';
 import type { OverlapChoice } from './OverlapChoice.js';
 import { planOverlap, type PlanOverlapOptions } from './planOverlap.js';
@@ -22,37 +29,55 @@ export interface RankPlansOptions extends Pick<
   readonly topK: number;
   /** Training has one plan for forward and backward pass, for a tape runs the exact mirror. */
   readonly kind: RunKind;
+  /** What of a training step may be computed twice, where the machine knows what that costs. Default: nothing. */
+  readonly ways?: readonly RecomputeWay[];
 }
 
 /** A combination of all axes, and what it is predicted to take. */
 export interface RankedPlan {
   readonly stage: StageKind;
   readonly choice: OverlapChoice;
-  /** `sequential`, or slot and parts. */
+  /** What is computed twice. */
+  readonly way: RecomputeWay;
+  /** `sequential`, or slot and parts; and what is computed twice. */
   readonly name: string;
+  /** What a rank needs of memory for a model of such stages; absent where the machine does not know. */
+  readonly memory: RankMemory | undefined;
   /** Time of a stage in a step: forward, or forward, backward and update. */
   readonly stepMs: number;
   readonly exposedMs: number;
   /** 1 - exposed / exposed of the same stage run sequentially. */
   readonly hiddenFraction: number;
+  /** How the averaging of gradients travels beside the backward pass; absent where the machine does not know of it. */
+  readonly gradients: GradientPlacement | undefined;
+  /** The best backward plan of its own, and a step with it: a tape runs the mirror of the forward plan. Absent without a backward pass. */
+  readonly backwardApart: { readonly name: string; readonly stepMs: number } | undefined;
   /** Computations beside the exchanges in the forward pass, by which these are hidden. */
   readonly besideDispatch: readonly string[];
   readonly besideCombine: readonly string[];
 }
 
-/** Every combination of stage, slot and parts along every axis, the quickest first; as `planOverlap` where two are equal. */
-export function rankPlans({ machine, stages, topK, kind, ...limits }: RankPlansOptions): readonly RankedPlan[] {
-  const ranked = stages.flatMap((stage) => rankStage(stage, { machine, topK, kind, ...limits }));
+/**
+ * Every combination of stage, slot, parts along every axis and what is computed twice, the quickest first; as `planOverlap` where
+ * two are equal, and as `ways` are ordered.
+ */
+export function rankPlans({ machine, stages, topK, kind, ways, ...limits }: RankPlansOptions): readonly RankedPlan[] {
+  const isChoice = kind === 'train' && machine.recomputation !== undefined;
+  const possible = (isChoice && ways) || [computesOnce];
+  const ranked = stages.flatMap((stage) =>
+    possible.flatMap((way) => rankStage(stage, way, { machine, topK, kind, ...limits })),
+  );
   // A stable sort: of equal plans of a stage the preferred one comes first.
   return ranked.sort((a, b) => a.stepMs - b.stepMs);
 }
 
 function rankStage(
   stage: StageKind,
-  { machine, topK, kind, ...limits }: Omit<RankPlansOptions, 'stages'>,
+  way: RecomputeWay,
+  { machine, topK, kind, ...limits }: Omit<RankPlansOptions, 'stages' | 'ways'>,
 ): RankedPlan[] {
   const graph = stageGraph(stage);
-  const { interference } = machine;
+  const { interference, recomputation } = machine;
   const context = {
     ...limits,
     overhead: machine.chunkOverhead,
@@ -62,22 +87,45 @@ function rankStage(
     expertShares: machine.expertShares,
   };
   const costs = machine.costs(stage, topK, 'forward');
-  const both = { forward: costs, ...(kind === 'train' && { backward: machine.costs(stage, topK, 'backward') }) };
+  const again = way.recompute === 'off' ? undefined : recomputation!.costs(stage, topK, way);
+  const gradients = kind === 'train' ? machine.costs(stage, topK, 'backward') : undefined;
+  // The inside of an operator runs again where its gradient is computed, a stage as a whole before its gradients.
+  const backwardCosts = gradients && (way.recompute === 'selective' ? sumOf(gradients, again!) : gradients);
+  const both = { forward: costs, ...(backwardCosts && { backward: backwardCosts }) };
   const { forward, backward } = planOverlap(graph, both, { ...context, interference });
-  const backwardOf = new Map(backward?.candidates.map((choice) => [nameOf(choice), choice]));
-  const rows = forward.candidates.map((choice): RankedPlan & { exposedMs: number } => {
-    const back = backwardOf.get(nameOf(choice));
+  const backwardOf = byName(backward?.candidates);
+  const secondOf = byName(
+    way.recompute === 'block' ? secondPasses(graph, again!, { ...context, interference, way }) : undefined,
+  );
+  const memory = recomputation?.memory(stage, { topK, kind, way });
+  const rows = forward.candidates.map((choice): RankedPlan => {
+    const [back, second] = [backwardOf.get(nameOf(choice)), secondOf.get(nameOf(choice))];
     const { spans } = simulatePlan(
       steadyPlan(graph, choice.plan),
       chunkCosts(graph, costs, { ...context, ...choice }),
       { interference },
     );
+    const ofBackward =
+      backwardCosts &&
+      simulatePlan(
+        mirrorPlan(steadyPlan(graph, choice.plan)),
+        chunkCosts(graph, backwardCosts, { ...context, ...choice }),
+        { interference },
+      );
+    const total = (value: (pass: OverlapChoice) => number) =>
+      [choice, back, second].reduce((sum, pass) => sum + (pass ? value(pass) : 0), 0);
+    const stepMs = total(({ predictedMs }) => predictedMs) + (kind === 'train' ? machine.updateMs(stage, topK) : 0);
     return {
       stage,
       choice,
-      name: nameOf(choice),
-      stepMs: choice.predictedMs + (back?.predictedMs ?? 0) + (kind === 'train' ? machine.updateMs(stage, topK) : 0),
-      exposedMs: choice.exposedMs + (back?.exposedMs ?? 0),
+      way,
+      name: [nameOf(choice), describeWay(way)].filter(Boolean).join(', '),
+      memory,
+      stepMs,
+      gradients: ofBackward && machine.gradients && placed(ofBackward, machine.gradients(stage)),
+      backwardApart: backward &&
+        back && { name: nameOf(backward), stepMs: stepMs - back.predictedMs + backward.predictedMs },
+      exposedMs: total(({ exposedMs }) => exposedMs),
       hiddenFraction: 0,
       besideDispatch: beside(spans, graph.routed?.dispatch),
       besideCombine: beside(spans, graph.routed?.combine),
@@ -88,6 +136,38 @@ function rankStage(
     ...row,
     hiddenFraction: hiddenFraction({ overlappedMs: row.exposedMs, sequentialMs }),
   }));
+}
+
+/** The averaging of a stage's gradients in the idle network times of the backward passes of those behind it. */
+function placed({ spans, stepMs }: Pick<Schedule, 'spans' | 'stepMs'>, gradients: StageGradients): GradientPlacement {
+  const travelling = spans.filter(({ track }) => track === 'communication');
+  return placeGradients(idleTimes(travelling, stepMs), gradients);
+}
+
+/** The passes by which whole stages run again, under the plan of the first. */
+function secondPasses(
+  graph: OperatorGraph,
+  again: OperatorCosts,
+  { way, ...context }: PlanOverlapOptions & { way: RecomputeWay },
+): readonly OverlapChoice[] {
+  const silent = (overhead: ChunkOverhead | undefined) => overhead && { ...overhead, communicationMs: 0 };
+  const options = way.keepsExchanges
+    ? {
+        ...context,
+        overhead: silent(context.overhead),
+        expertOverhead: silent(context.expertOverhead),
+        halfOverhead: silent(context.halfOverhead),
+      }
+    : context;
+  return planOverlap(graph, { forward: again }, options).forward.candidates;
+}
+
+function byName(choices: readonly OverlapChoice[] = []): ReadonlyMap<string, OverlapChoice> {
+  return new Map(choices.map((choice) => [nameOf(choice), choice]));
+}
+
+function sumOf(one: OperatorCosts, other: OperatorCosts): OperatorCosts {
+  return Object.fromEntries(Object.entries(one).map(([name, ms]) => [name, ms + other[name]!]));
 }
 
 function nameOf(choice: OverlapChoice): string {

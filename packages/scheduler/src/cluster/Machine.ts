@@ -1,6 +1,10 @@
+import type { CallCost } from './CallCost.js';
 import type { ChunkOverhead } from '../axes/ChunkAxis.js';
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
 import type { StageKind } from '../graph/stageGraphs.js';
+import type { RecomputeWay } from '../memory/RecomputeWay.js';
+import type { RankMemory } from '../memory/RankMemory.js';
+import type { RunKind } from './RunKind.js';
 
 /** The pass that is predicted. */
 export type Direction = 'forward' | 'backward';
@@ -27,4 +31,24 @@ export interface Machine {
   readonly interference: number;
   /** What a training step takes for each pair besides forward and backward: optimizer, averaging of gradients. */
   updateMs(stage: StageKind, topK: number): number;
+  /** What computing twice costs and saves in a training step; absent where that is not known. */
+  readonly recomputation?: Recomputation | undefined;
+  /** What is averaged of a model of such stages in a training step; absent where that is not known. */
+  readonly gradients?: ((stage: StageKind) => StageGradients) | undefined;
+}
+
+/** Gradients of what is no expert, which every rank averages with others. */
+export interface StageGradients {
+  readonly stages: number;
+  /** Bytes of the gradients of a stage. */
+  readonly bytes: number;
+  readonly call: CallCost;
+}
+
+/** What computing a second time costs, and what memory a rank then needs. */
+export interface Recomputation {
+  /** Times of what runs again: of a whole stage, or of the inside of each operator; zero for what does not. */
+  costs(stage: StageKind, topK: number, way: RecomputeWay): OperatorCosts;
+  /** The memory of a rank whose model is made of this stage. */
+  memory(stage: StageKind, options: { topK: number; kind: RunKind; way: RecomputeWay }): RankMemory;
 }

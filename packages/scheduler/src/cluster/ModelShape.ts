@@ -1,4 +1,11 @@
-import { expectPositive, expectPositiveInteger, expectRecord, expectThat, expectWholeNumber } from '@scmoe/errors';
+import {
+  expectBoolean,
+  expectPositive,
+  expectPositiveInteger,
+  expectRecord,
+  expectThat,
+  expectWholeNumber,
+} from '@scmoe/errors';
 
 /** What of a model decides the times of its block pairs. */
 export interface ModelShape {
@@ -17,6 +24,10 @@ export interface ModelShape {
   readonly capacityFactor?: number;
   /** Default 2: bf16. */
   readonly bytesPerElement?: number;
+  /** Tokens that the embeddings know, for the memory that a rank needs. Default 0: the blocks alone are counted. */
+  readonly vocabularySize?: number;
+  /** Whether the head is the embedding's matrix. Default: true. */
+  readonly tiedEmbeddings?: boolean;
 }
 
 /** Checks a description that may come from a file. @throws ArgumentError naming the field that makes no sense */
@@ -29,4 +40,6 @@ export function checkModelShape(model: ModelShape): void {
   expectThat([2, 3].includes(model.matricesPerMlp ?? 2), 'matricesPerMlp', '2 or 3', model.matricesPerMlp);
   expectPositive('capacityFactor', model.capacityFactor ?? 1);
   expectPositive('bytesPerElement', model.bytesPerElement ?? 2);
+  expectWholeNumber('vocabularySize', model.vocabularySize ?? 0);
+  expectBoolean('tiedEmbeddings', model.tiedEmbeddings ?? true);
 }

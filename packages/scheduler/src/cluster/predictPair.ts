@@ -7,9 +7,7 @@ import { communicationShare, hiddenFraction } from '../metrics/overlapMetrics.js
 import type { Contender } from './Contender.js';
 import { expectPlan } from './expectPlan.js';
 import type { Machine } from './Machine.js';
-
-/** Training is forward, backward and their overlap; inference forward alone. */
-export type RunKind = 'train' | 'infer';
+import type { RunKind } from './RunKind.js';
 
 /** What a pair of blocks is predicted to take. */
 export interface PairPrediction {

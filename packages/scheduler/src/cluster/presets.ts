@@ -49,6 +49,7 @@ export const modelPresets: Readonly<Record<string, ModelShape>> = {
     sequenceLength: 1024,
     tokensPerRank: 8192,
     expertsPerRank: 1,
+    vocabularySize: 50257,
   },
   'llama2-7b': {
     pairs: 16,
@@ -58,5 +59,7 @@ export const modelPresets: Readonly<Record<string, ModelShape>> = {
     sequenceLength: 4096,
     tokensPerRank: 8192,
     expertsPerRank: 1,
+    vocabularySize: 32000,
+    tiedEmbeddings: false,
   },
 };

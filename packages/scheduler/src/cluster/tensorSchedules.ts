@@ -7,7 +7,7 @@ import type { Direction } from './Machine.js';
 /**
  * How the tokens of a tensor-parallel group come to their experts (Parm, arXiv 2407.00599): all from every rank (`base`), a share
  * from each with the tokens gathered behind decode (`s1`), or a share of the packed rows from each, which are gathered before
- * decode (`s2`). Layers run `base` and `s1`; `s2` is predicted alone.
+ * decode (`s2`).
  */
 export const clusterSchedules = ['base', 's1', 's2'] as const;
 /** One of `clusterSchedules`. */
@@ -103,14 +103,9 @@ export function slicedCosts(
       : { ...backbone, gate: gather(tokens) + gather(weights) };
     return { exchangeMs: both(exchangeMs), waitMs, share: { ...share, encode: part, decode: part } };
   }
-  // The gather goes along with the exchange where it takes other links, and behind it where it does not.
-  const hasOwnLinks = size <= cluster.ranksPerNode && ranks > cluster.ranksPerNode;
-  const withGather = hasOwnLinks ? Math.max(exchangeMs, gather(rows)) : exchangeMs + gather(rows);
-  // Each is the gradient of the other: the gather is beside the way back, which is that of the gradients out of combine.
-  const ways = isForward
-    ? { dispatch: exchangeMs, combine: withGather }
-    : { dispatch: withGather, combine: exchangeMs };
-  return { exchangeMs: ways, waitMs: backbone, share };
+  // Rows are gathered behind the way back, their gradients behind that of the way out.
+  const waitMs = isForward ? { ...backbone, decode: gather(rows) } : { ...backbone, encode: gather(rows) };
+  return { exchangeMs: both(exchangeMs), waitMs, share };
 }
 
 function both(ms: number): Record<ExchangeKind, number> {

@@ -2,7 +2,7 @@ import { basename, resolve } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
 import { pickOptions } from '@scmoe/gating';
-import { isExpertParameter } from '@scmoe/layer';
+import { isExpertParameter, tensorAxis } from '@scmoe/layer';
 import {
   createLanguageModel,
   generationTokens,
@@ -105,6 +105,7 @@ async function openRun(
 ): Promise<Omit<ServedModel, 'name'>> {
   const checkpoint = await loadWholeCheckpoint(await findCheckpoint(path), {
     isSharded: isExpertParameter,
+    slicedAxis: tensorAxis,
     ...(experts && { skip: isExpertParameter }),
   });
   experts?.expectPackedFrom(checkpoint);

@@ -3,6 +3,8 @@ import { dirname, join as joinPath, resolve } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
 
+import type { ParameterPlacement } from '../parallel/RankGroups.js';
+import { joinAlong } from '../parallel/sliceAlong.js';
 import type { CheckpointPart } from './CheckpointPart.js';
 import {
   type Checkpoint,
@@ -13,11 +15,8 @@ import {
 } from './loadCheckpoint.js';
 import { checkpointName, partFolder } from './listCheckpoints.js';
 
-/** Options of `loadWholeCheckpoint`. */
-export interface LoadWholeOptions extends LoadOptions {
-  /** Whether ranks share a tensor out along its first axis, by its name: those of the experts. */
-  isSharded: (name: string) => boolean;
-}
+/** Options of `loadWholeCheckpoint`: where it is read from, and how ranks hold the parameters. */
+export interface LoadWholeOptions extends LoadOptions, Required<ParameterPlacement> {}
 
 /**
  * Loads a checkpoint as `loadCheckpoint` does; where ranks have saved a part each, their parts, put together to what one
@@ -43,8 +42,8 @@ export async function loadWholeCheckpoint(path: string, options: LoadWholeOption
 
 async function joinParts(
   own: Checkpoint,
-  { rank, size, expertParallel, id }: CheckpointPart,
-  { isSharded, skip }: LoadWholeOptions,
+  { rank, size, expertParallel, tensorParallel = 1, expertShards = 1, id }: CheckpointPart,
+  { isSharded, slicedAxis, skip }: LoadWholeOptions,
 ): Promise<Checkpoint> {
   const { part: _, ...index } = own.index;
   const folder = dirname(dirname(resolve(own.path)));
@@ -67,8 +66,19 @@ async function joinParts(
   const join = (of: (part: Checkpoint) => StoredTensors) =>
     Object.fromEntries(
       Object.keys(of(own)).map((name) => {
-        const tensors = (isSharded(name) ? parts : [own]).map((part) => of(part)[name]);
-        return [name, joinTensors(name, tensors)];
+        const axis = slicedAxis(name);
+        const tensors = parts.map((part) => of(part)[name]);
+        // A tensor-parallel group is the first ranks of an expert group, and has all slices of what is no expert.
+        if (!isSharded(name))
+          return [
+            name,
+            joinTensors(name, axis === undefined ? [of(own)[name]] : tensors.slice(0, tensorParallel), axis),
+          ];
+        const runs = Array.from({ length: expertParallel / expertShards }, (_, run) => {
+          const slices = tensors.slice(run * expertShards, (run + 1) * expertShards);
+          return joinTensors(name, axis === undefined ? slices.slice(0, 1) : slices, axis);
+        });
+        return [name, joinTensors(name, runs)];
       }),
     );
   return {
@@ -79,22 +89,20 @@ async function joinParts(
   };
 }
 
-/** Joins tensors along their first axis. */
-function joinTensors(name: string, tensors: (StoredTensors[string] | undefined)[]): StoredTensors[string] {
+/** Joins tensors along an axis. */
+function joinTensors(
+  name: string,
+  tensors: readonly (StoredTensors[string] | undefined)[],
+  axis = 0,
+): StoredTensors[string] {
   const parts = tensors.filter((tensor) => tensor !== undefined);
   const [first] = parts;
-  const rest = first!.shape.slice(1);
-  const fit = parts.every(({ data, shape }) => data instanceof Float32Array && String(shape.slice(1)) === String(rest));
+  const around = (shape: readonly number[]) => String(shape.toSpliced(axis, 1));
+  const fit = parts.every(({ data, shape }) => data instanceof Float32Array && around(shape) === around(first!.shape));
   if (tensors.length === 1) return first!;
   if (parts.length < tensors.length || !fit) {
     throw new UserError(`${name}: expected float32 of the same shape in the parts of all ranks, got another.`);
   }
-  const count = parts.reduce((sum, { shape }) => sum + shape[0]!, 0);
-  const data = new Float32Array(parts.reduce((sum, part) => sum + part.data.length, 0));
-  let begin = 0;
-  for (const part of parts) {
-    data.set(part.data as Float32Array, begin);
-    begin += part.data.length;
-  }
-  return { ...first!, data, shape: [count, ...rest] };
+  const { data, shape } = joinAlong(parts as { data: Float32Array; shape: number[] }[], axis);
+  return { ...first!, data, shape: [...shape] };
 }

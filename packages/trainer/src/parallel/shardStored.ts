@@ -34,7 +34,8 @@ export function shardStored(
       const slices = isExpert ? { rank: rank % shards, size: shards } : tensor;
       const own = isExpert ? runOf(name, whole, { rank: Math.floor(rank / shards), size: numRuns }) : whole;
       const axis = slices.size > 1 ? slicedAxis(name) : undefined;
-      return [name, axis === undefined ? own : sliceOf(name, own, { axis, ...slices })];
+      // A communicator tells its place by getters, which are not its own: a spread would lose them.
+      return [name, axis === undefined ? own : sliceOf(name, own, { axis, rank: slices.rank, size: slices.size })];
     }),
   );
 }
