@@ -134,7 +134,8 @@ describe('a stage on two halves', () => {
         // Rows of a product don't depend on how many there are; a weight's gradient is a sum over the halves.
         expect(values).toEqual(whole.values);
         for (const [name, gradient] of Object.entries(gradients))
-          expect([name, largestDifference(whole.gradients[name]!, gradient)]).toEqual([name, expect.closeTo(0, 5)]);
+          // Sums over the halves: another order of float32 sums, a few units of their last bits, more or less by the machine's products.
+          expect([name, largestDifference(whole.gradients[name]!, gradient)]).toEqual([name, expect.closeTo(0, 4)]);
       }
     }
   });
