@@ -19,9 +19,8 @@ export { explainChoice } from './choose/explainChoice.js';
 export { rankPlans, type RankedPlan, type RankPlansOptions } from './choose/rankPlans.js';
 export type { DirectionChoice, OverlapChoice, PlanKind } from './choose/OverlapChoice.js';
 export { chunkCosts, type ChunkCostOptions } from './costs/chunkCosts.js';
-export { separateHalves } from './costs/separateHalves.js';
 export { separateParts, type SeparatedCosts } from './costs/separateParts.js';
-export { wholeCosts } from './costs/wholeCosts.js';
+export { halvedCosts, wholeCosts } from './costs/wholeCosts.js';
 export { CostModel, type CostKey, type CostModelOptions, type Recorded } from './costs/CostModel.js';
 export { median } from './costs/median.js';
 export type { OperatorCosts } from './costs/OperatorCosts.js';
@@ -66,13 +65,8 @@ export {
   type MeasuredStage,
 } from './cluster/measuredMachine.js';
 export { checkModelShape, type ModelShape } from './cluster/ModelShape.js';
-export {
-  machineShare,
-  predictPair,
-  type PairPrediction,
-  type PredictPairOptions,
-  type RunKind,
-} from './cluster/predictPair.js';
+export type { RunKind } from './cluster/pairCosts.js';
+export { machineShare, predictPair, type PairPrediction, type PredictPairOptions } from './cluster/predictPair.js';
 export { clusterPresets, modelPresets } from './cluster/presets.js';
 export { shareMachine, type ShareMachineOptions } from './cluster/shareMachine.js';
 export type { KernelCost } from './operatorCosts/kernelCosts.js';

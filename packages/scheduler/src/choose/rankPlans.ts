@@ -1,6 +1,6 @@
 import { describeCut } from '../axes/chunkAxes.js';
 import type { Machine } from '../cluster/Machine.js';
-import type { RunKind } from '../cluster/predictPair.js';
+import { pairCosts, type RunKind } from '../cluster/pairCosts.js';
 import { chunkCosts } from '../costs/chunkCosts.js';
 import { unchunkedName } from '../graph/chunkNames.js';
 import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
@@ -57,19 +57,19 @@ function rankStage(
     ...limits,
     overhead: machine.chunkOverhead,
     expertOverhead: machine.expertChunkOverhead,
-    halfOverhead: machine.halfOverhead,
     expertsPerRank: machine.expertsPerRank,
     expertShares: machine.expertShares,
   };
   const costs = machine.costs(stage, topK, 'forward');
-  const both = { forward: costs, ...(kind === 'train' && { backward: machine.costs(stage, topK, 'backward') }) };
+  const inHalves = machine.costsInHalves?.(stage, topK, 'forward');
+  const both = pairCosts(machine, { stage, topK }, kind);
   const { forward, backward } = planOverlap(graph, both, { ...context, interference });
   const backwardOf = new Map(backward?.candidates.map((choice) => [nameOf(choice), choice]));
   const rows = forward.candidates.map((choice): RankedPlan & { exposedMs: number } => {
     const back = backwardOf.get(nameOf(choice));
     const { spans } = simulatePlan(
       steadyPlan(graph, choice.plan),
-      chunkCosts(graph, costs, { ...context, ...choice }),
+      chunkCosts(graph, costs, { ...context, ...choice, inHalves }),
       { interference },
     );
     return {

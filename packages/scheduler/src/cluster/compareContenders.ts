@@ -1,6 +1,7 @@
 import { contenders, type Contender } from './Contender.js';
 import type { Machine } from './Machine.js';
-import { predictPair, type PairPrediction, type RunKind } from './predictPair.js';
+import type { RunKind } from './pairCosts.js';
+import { predictPair, type PairPrediction } from './predictPair.js';
 
 /** One contender on one machine. */
 export interface ComparisonRow extends PairPrediction {

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 
 import type { StageKind } from '../graph/stageGraphs.js';
 import { measuredMachine, type MeasuredCosts } from './measuredMachine.js';
-import { predictPair, type RunKind } from './predictPair.js';
+import type { RunKind } from './pairCosts.js';
+import { predictPair } from './predictPair.js';
 
 /** What `npm run bench:overlap` measured of sequential steps: docs/measurements/overlap.md, block pair, share 60 %. */
 const file = join(import.meta.dirname, '..', 'testing', 'labPair60.json');

@@ -1,5 +1,5 @@
 import { compareContenders } from './compareContenders.js';
-import type { RunKind } from './predictPair.js';
+import type { RunKind } from './pairCosts.js';
 import { shareMachine } from './shareMachine.js';
 
 const predicted = (communicationShare: number, kind: RunKind) => {
