@@ -120,6 +120,7 @@ export { splitAxes, splitModes, type SplitAxis, type SplitMode } from './split/S
 export { gatherText } from './overlap/gatherText.js';
 export { gatherTrace } from './overlap/gatherTrace.js';
 export { spansOf } from './overlap/spansOf.js';
+export { observedCosts, type ObservedStage } from './overlap/observedCosts.js';
 export type { StepEvent } from './overlap/StepRecorder.js';
 export { executePlan, type ExecutePlanOptions } from './plan/executePlan.js';
 export type { RunOptions } from './plan/runOperators.js';

@@ -7,6 +7,7 @@ import { balanceSuite } from './suites/balance/balance.js';
 import { expertStoreSuite } from './suites/expertStore/expertStore.js';
 import { enginesSuite } from './suites/engines.js';
 import { graphModelsSuite } from './suites/graphModels.js';
+import { groupedSuite } from './suites/grouped.js';
 import { kernelsSuite } from './suites/kernels.js';
 import { madSuite } from './suites/mad/mad.js';
 import { memorySuite } from './suites/memory.js';
@@ -59,6 +60,7 @@ const runs = {
 
 const suites: Record<string, () => Promise<string>> = {
   products: () => productsSuite(rounds),
+  grouped: () => groupedSuite(rounds),
   kernels: () => kernelsSuite(rounds),
   paths: () =>
     pathsSuite({

@@ -11,6 +11,7 @@ import { resolveMoeLayer } from '../tfLayers/moeLayerOptions.js';
 import { overlapped } from '../plan/overlapped.js';
 import { availableBackends } from '@scmoe/testing';
 import {
+  comparedBackends,
   divisorsOf,
   expertChunkCases,
   layerCases,
@@ -20,6 +21,7 @@ import {
   runLayerCase,
   type RankOutcome,
 } from '../testing/rankCases.js';
+import { faultOf } from '../testing/randomPlans.js';
 import type { RankReport } from '../testing/rankProgram.js';
 import { describeRanks, runRanks } from '../testing/ranks.js';
 import { ExpertParallelDispatcher } from './ExpertParallelDispatcher.js';
@@ -83,7 +85,7 @@ describeRanks('experts shared out over ranks', () => {
       reports = await runRanks<RankReport>(program, ranks);
     });
 
-    describe.each(availableBackends())('on %s', (backend) => {
+    describe.each(comparedBackends(ranks))('on %s', (backend) => {
       beforeAll(async () => {
         if (backend === 'cpu') await tf.setBackend('cpu');
         else await useBackend('auto', { threads: 1 });
@@ -214,6 +216,15 @@ describeRanks('experts shared out over ranks', () => {
         if (name === 'dropless') expect(load.flat()).toContain(0);
       },
     );
+
+    it('give by random plans what the sequential plan gives, one rank slower than the others', () => {
+      for (const { randomPlans } of reports) {
+        const { trials, withoutTokens, inChunks, withCapacity, worst } = randomPlans;
+        expect([trials, faultOf(randomPlans)]).toEqual([20, undefined]);
+        expect(Math.min(withoutTokens, inChunks, withCapacity)).toBeGreaterThan(0);
+        expect(worst).toBeGreaterThan(0);
+      }
+    });
 
     it('fail where they disagree on the capacity, each with both sides and its own', () => {
       const capacities = [2, 1];

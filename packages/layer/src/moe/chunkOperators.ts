@@ -24,6 +24,8 @@ export interface ChunkOperatorsOptions {
   source?: ExpertSource;
   /** The parts, where they were known before the layer: the dispatcher has heard of them. */
   ahead?: ChunkedRouting;
+  /** Whether the gate gives the parts as the value `chunked`, and the dispatcher has heard of them. Default false. */
+  chunkedByGate?: boolean | undefined;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface ChunkOperatorsOptions {
  */
 export function chunkOperators(
   operators: readonly Operator<MoeValues>[],
-  { chunks, expertChunks, dispatcher, experts, form, source, ahead }: ChunkOperatorsOptions,
+  { chunks, expertChunks, dispatcher, experts, form, source, ahead, chunkedByGate = false }: ChunkOperatorsOptions,
 ): Operator<MoeValues>[] {
   const numParts = chunks * expertChunks;
   if (numParts === 1) return [...operators];
@@ -51,16 +53,19 @@ export function chunkOperators(
 
   const encodeAll = computation({
     ...encode,
-    outputs: ['chunked', 'expertWeights', ...of('packed')],
+    inputs: chunkedByGate ? [...encode.inputs, 'chunked'] : encode.inputs,
+    outputs: [...(chunkedByGate ? [] : ['chunked']), 'expertWeights', ...of('packed')],
     run: (values) => {
       const routing = values['routing'] as MoeValues['routing'];
-      const chunked = ahead ?? chunkRouting(routing, { chunks, expertChunks, ranks: dispatcher.numRanks });
-      if (!ahead) dispatcher.prepare(chunked.parts);
+      const known = ahead ?? (chunkedByGate ? (values['chunked'] as ChunkedRouting) : undefined);
+      const chunked = known ?? chunkRouting(routing, { chunks, expertChunks, ranks: dispatcher.numRanks });
+      if (!known) dispatcher.prepare(chunked.parts);
       const { packed } = encode.run({ ...(values as unknown as MoeValues), routing: chunked.whole });
       const pieces = chunked.cut(packed!);
       // Of parts that carry nothing there is null, for a value must be there.
       const packedParts = record('packed', numbers, (i) => pieces[i] ?? null);
-      return { chunked, expertWeights: weightsOfParts(experts, expertChunks), ...packedParts };
+      const expertWeights = weightsOfParts(experts, expertChunks);
+      return { ...(!chunkedByGate && { chunked }), expertWeights, ...packedParts };
     },
   });
   const decodeAll = computation({

@@ -71,6 +71,8 @@ export interface MoeContext {
   tensor?: TensorGroup;
   /** Where the tokens go, of a layer whose route is made ahead. */
   ahead?: RouteAhead;
+  /** Whether a gate that sees more than this part of the batch gives the chunks in which its rows travel. Default false. */
+  chunkedByGate?: boolean;
   /** Hears where the tokens of this rank go, each time a gate has said so. */
   onRouting?: (routing: Routing) => void;
 }
@@ -150,6 +152,7 @@ export function moeSublayer<Values extends SublayerValues>(
     form: { ...config, shards: dispatcher.numShards },
     source,
     ahead: ahead?.chunked,
+    chunkedByGate: context.chunkedByGate,
   }) as Operator<SublayerValues>[];
   const sublayer = config.dual
     ? twoWays(gateOfTap, gateOfCurrent(parameters, config, context), experts)

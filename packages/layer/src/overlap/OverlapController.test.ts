@@ -88,7 +88,10 @@ describeRanks('plans of two ranks', () => {
   it('give the numbers of the whole on halves, beside chunks of both kinds and with the same tokens dropped', () => {
     for (const { halves, off, halvesOfBatch } of ranks) {
       expectSame(halves.values[0]!, off.values[0]!);
-      for (const { halves, whole } of Object.values(halvesOfBatch)) {
+      for (const [name, { halves, whole }] of Object.entries(halvesOfBatch)) {
+        // One gate for both halves tells the rows of all their parts at once: half 1 waits for nothing that half 0 has sent.
+        const counts = halves.collectives.filter((operation) => operation === 'allToAll');
+        expect([name, counts.length]).toEqual([name, name.startsWith('capacity 0.75') ? 1 : 2]);
         expect(halves.counts).toEqual(whole.counts);
         expect(halves.tensorsLeft).toBe(whole.tensorsLeft);
         expectSame(halves.values, whole.values);

@@ -273,12 +273,11 @@ export class OverlapController {
   }
 
   private chosenBy(costs: StageCosts, index: number, stage: PlannedGraphs[number][1]): ChosenPlans {
-    const { graph, plans: current, overhead, halfOverhead, numTokens = Infinity, jointGate, expertShares } = stage;
+    const { graph, plans: current, overhead, numTokens = Infinity, jointGate, expertShares } = stage;
     const times = this.measured.map((events) => stageTimes(events, index).totalMs);
     return choosePlans(graph, costs, {
       ...this.context,
       ...(overhead && { overhead }),
-      ...(halfOverhead && { halfOverhead }),
       ...(jointGate !== undefined && { jointGate }),
       ...(expertShares && { expertShares }),
       // As far as chunks of the tokens, or halves, are chosen at all.

@@ -19,8 +19,8 @@ export interface PlannedStage {
   whole?: StageCosts;
   /** What a chunk costs on top of its share of the work, once there were chunks. */
   overhead?: ChunkOverhead;
-  /** The same of every operator of a half, once there were halves. */
-  halfOverhead?: ChunkOverhead;
+  /** What both halves of each operator took together, once there were halves. */
+  inHalves?: StageCosts;
   /** Tokens of the last training pass on this rank. */
   numTokens?: number;
   /** Whether its gate has to see both halves. */

@@ -1,7 +1,6 @@
 import type { Communicator } from '@scmoe/comm';
 import {
-  median,
-  separateHalves,
+  halvedCosts,
   separateParts,
   wholeCosts,
   type ChunkContext,
@@ -14,10 +13,12 @@ import {
   type StageCosts,
 } from '@scmoe/scheduler';
 
-import { gatherCosts } from './gatherCosts.js';
+import { observedCosts } from './observedCosts.js';
 import type { PlannedGraphs, PlannedStage } from './PlannedStage.js';
 import type { StepEvent } from './StepRecorder.js';
-import { operatorCosts } from './stageTimes.js';
+
+/** Behind the name of an operator whose times are of two halves. */
+const ofHalves = ' in halves';
 
 /** Where times of stages are kept, and what they depend on. */
 export interface StageCostBookOptions {
@@ -27,7 +28,7 @@ export interface StageCostBookOptions {
   world: Communicator | undefined;
 }
 
-/** Times of stages in one part: as they were measured, in whatever parts that was, or are known of earlier runs. */
+/** Times of stages in one part, as they were measured, in whatever parts that was, or are known of earlier runs; and on two halves. */
 export class StageCostBook {
   constructor(private readonly options: StageCostBookOptions) {}
 
@@ -40,26 +41,28 @@ export class StageCostBook {
     steps: readonly (readonly StepEvent[])[],
     cutOf: (stage: PlannedStage) => ChunkCut,
   ): Promise<Map<number, StageCosts>> {
-    const { costs, key, world } = this.options;
+    const { world } = this.options;
     const found = new Map<number, StageCosts>();
     for (const [index, stage] of stages) {
       const { graph } = stage;
-      const of = (phase: 'forward' | 'backward') => {
-        const times = steps.map((events) => operatorCosts(events, index, phase, graph));
-        return Object.fromEntries(graph.names.map((name) => [name, median(times.map((step) => step[name]!))]));
-      };
-      const [forward, backward] = [
-        await gatherCosts(world, graph, of('forward')),
-        await gatherCosts(world, graph, of('backward')),
-      ];
-      const inOnePart = this.inOnePart(stage, graph, { forward, backward }, cutOf(stage));
-      found.set(index, inOnePart);
-      for (const [direction, times] of Object.entries({ ...inOnePart })) {
-        const own = { ...key, direction: direction as 'forward' | 'backward' };
-        for (const [name, ms] of Object.entries(times)) costs.record(own, `${index} ${name}`, ms);
+      const cut = cutOf(stage);
+      const sums = await observedCosts(steps, { stage: index, graph, world });
+      const inOnePart = this.inOnePart(stage, graph, sums, cut);
+      this.record(index, inOnePart);
+      if (cut.halves > 1) {
+        stage.inHalves = this.inHalves(stage, graph, sums, cut);
+        this.record(index, stage.inHalves, ofHalves);
       }
+      found.set(index, { ...inOnePart, inHalves: stage.inHalves });
     }
     return found;
+  }
+
+  private record(index: number, times: StageCosts, mark = ''): void {
+    const { costs, key } = this.options;
+    for (const direction of ['forward', 'backward'] as const)
+      for (const [name, ms] of Object.entries(times[direction]))
+        costs.record({ ...key, direction }, `${index} ${name}${mark}`, ms);
   }
 
   /** Times of earlier runs, where there are some of every stage. */
@@ -67,18 +70,20 @@ export class StageCostBook {
     const { costs, key } = this.options;
     const found = new Map<number, StageCosts>();
     for (const [index, stage] of stages) {
-      const of = (direction: 'forward' | 'backward') => {
-        const entries = stage.graph.names.map(
-          (name) => [name, costs.costOf({ ...key, direction }, `${index} ${name}`)] as const,
-        );
-        return entries.some(([, cost]) => cost === undefined)
-          ? undefined
-          : (Object.fromEntries(entries) as Record<string, number>);
+      const of = (mark: string): StageCosts | undefined => {
+        const names = stage.graph.names.map((name) => `${index} ${name}${mark}`);
+        const [forward, backward] = (['forward', 'backward'] as const).map((direction) => {
+          const times = costs.costs({ ...key, direction }, names);
+          return times && Object.fromEntries(stage.graph.names.map((name, i) => [name, times[names[i]!]!]));
+        });
+        return forward && backward && { forward, backward };
       };
-      const [forward, backward] = [of('forward'), of('backward')];
-      if (!forward || !backward) return undefined;
-      found.set(index, { forward, backward });
-      stage.whole = { forward, backward };
+      const whole = of('');
+      if (!whole) return undefined;
+      stage.whole = whole;
+      const halves = of(ofHalves);
+      if (halves) stage.inHalves = halves;
+      found.set(index, { ...whole, inHalves: stage.inHalves });
     }
     return found;
   }
@@ -92,14 +97,25 @@ export class StageCostBook {
       const of = (times: OperatorCosts) => wholeCosts(graph, times, { ...this.options.context, ...cut, jointGate });
       return { forward: of(sums.forward), backward: of(sums.backward) };
     }
+    // Halves have times of their own, which say nothing of the whole.
+    if (cut.halves > 1) return whole;
     const separate = (direction: 'forward' | 'backward') =>
-      cut.halves === 1
-        ? separateParts(graph, whole[direction], sums[direction], numParts)
-        : separateHalves(graph, whole[direction], sums[direction], cut);
+      separateParts(graph, whole[direction], sums[direction], numParts);
     const [forward, backward] = [separate('forward'), separate('backward')];
     const mean = (name: keyof ChunkOverhead) => (forward.overhead[name] + backward.overhead[name]) / 2;
-    const overhead = { computeMs: mean('computeMs'), communicationMs: mean('communicationMs') };
-    stage[cut.halves === 1 ? 'overhead' : 'halfOverhead'] = overhead;
+    stage.overhead = { computeMs: mean('computeMs'), communicationMs: mean('communicationMs') };
     return { forward: forward.costs, backward: backward.costs };
+  }
+
+  /** What both halves took, less what chunks of theirs cost on top of a share. */
+  private inHalves(
+    { overhead, jointGate = false }: PlannedStage,
+    graph: OperatorGraph,
+    sums: StageCosts,
+    cut: ChunkCut,
+  ) {
+    const context = { ...this.options.context, ...(overhead && { overhead }), jointGate, ...cut };
+    const of = (times: OperatorCosts) => halvedCosts(graph, times, context);
+    return { forward: of(sums.forward), backward: of(sums.backward) };
   }
 }

@@ -2,6 +2,9 @@ import type { Routing } from '@scmoe/gating';
 import { halfName } from '@scmoe/scheduler';
 import * as tf from '@tensorflow/tfjs';
 
+import { chunkRouting, type ChunkedRouting } from '../moe/chunkRouting.js';
+import type { Dispatcher } from '../moe/Dispatcher.js';
+import { LocalDispatcher } from '../moe/LocalDispatcher.js';
 import type { MoeContext } from '../moe/moeSublayer.js';
 import type { Operator } from '../plan/Operator.js';
 import { runOperators, type RunOptions } from '../plan/runOperators.js';
@@ -42,16 +45,23 @@ export function runSplit<Context extends StageContext, Values extends object, Ca
 ): SplitResult<Cache> {
   return tidyRecord(() => {
     const halves = halvesOf(axis, x.shape);
-    const { dispatcher, chunks = 1, expertChunks = 1 } = context;
+    const { chunks = 1, expertChunks = 1 } = context;
+    const dispatcher: Dispatcher = context.dispatcher ?? new LocalDispatcher();
+    const isChunked = chunks * expertChunks > 1;
+    const chunkedByGate = jointGate && isChunked;
     const split = splitOperators<Values>({
       halves,
       operatorsOf: (half, keyValues) => {
         const past = keyValues && cacheOf(keyValues);
-        return operators({ ...contextOf(context, halves[half]!), ...(past && { past }) });
+        return operators({ ...contextOf(context, halves[half]!), chunkedByGate, ...(past && { past }) });
       },
-      // The second half would have to wait for what the first has sent before it could tell how much it sends.
-      ...(chunks * expertChunks === 1 && dispatcher && { prepare: (routings) => dispatcher.prepare(routings) }),
-      ...(jointGate && { gate: operators(context).find(({ kind }) => kind === 'gate')! }),
+      ...(jointGate && {
+        gate: operators(context).find(({ kind }) => kind === 'gate')!,
+        // Else the second half would have to wait for what the first has sent before it could tell how much it sends.
+        ...(isChunked
+          ? { cut: (routings) => cutRoutings(routings, { chunks, expertChunks, dispatcher }) }
+          : { prepare: (routings) => dispatcher.prepare(routings) }),
+      }),
     });
     const initial = Object.fromEntries(halves.map((half, h) => [halfName('x', h), takePart(x, half)]));
     return runOperators(split, initial as Partial<Values>, options, (produced) => {
@@ -64,6 +74,18 @@ export function runSplit<Context extends StageContext, Values extends object, Ca
       };
     });
   });
+}
+
+/** The parts of all routings, of which the ranks hear in one exchange of counts. */
+function cutRoutings(
+  routings: readonly Routing[],
+  { chunks, expertChunks, dispatcher }: { chunks: number; expertChunks: number; dispatcher: Dispatcher },
+): readonly ChunkedRouting[] {
+  const chunked = routings.map((routing) =>
+    chunkRouting(routing, { chunks, expertChunks, ranks: dispatcher.numRanks }),
+  );
+  dispatcher.prepare(chunked.flatMap(({ parts }) => parts));
+  return chunked;
 }
 
 function contextOf<Context extends StageContext>(context: Context, half: PartOfBatch): Context {

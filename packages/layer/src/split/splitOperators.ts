@@ -2,6 +2,7 @@ import type { Routing } from '@scmoe/gating';
 import { halfName } from '@scmoe/scheduler';
 import type * as tf from '@tensorflow/tfjs';
 
+import type { ChunkedRouting } from '../moe/chunkRouting.js';
 import { isExchange, type Operator } from '../plan/Operator.js';
 import { routingOfHalf } from './halfRoutings.js';
 import { joinHalves, takePart, type PartOfBatch } from './Halves.js';
@@ -15,6 +16,8 @@ export interface SplitOperatorsOptions<Values> {
   gate?: Operator<Values>;
   /** Hears of the routings that such a gate makes, one for each half, where they travel in one part. */
   prepare?: (routings: readonly Routing[]) => void;
+  /** The same where they travel in several: what each half's are. */
+  cut?: (routings: readonly Routing[]) => readonly ChunkedRouting[];
 }
 
 /**
@@ -26,6 +29,7 @@ export function splitOperators<Values extends object>({
   halves,
   gate,
   prepare,
+  cut,
 }: SplitOperatorsOptions<Values>): Operator<Values>[] {
   const isCutSequence = halves[0]!.axis === 'sequence';
   const both = [0, 1].map((half) =>
@@ -36,7 +40,7 @@ export function splitOperators<Values extends object>({
     ),
   );
   return both[0]!.flatMap((first, i) =>
-    gate && first.kind === 'gate' ? [jointGate(gate, halves, prepare)] : [first, both[1]![i]!],
+    gate && first.kind === 'gate' ? [jointGate(gate, halves, { prepare, cut })] : [first, both[1]![i]!],
   );
 }
 
@@ -82,7 +86,7 @@ function continued<Values>(
 function jointGate<Values>(
   gate: Operator<Values>,
   halves: readonly PartOfBatch[],
-  prepare: SplitOperatorsOptions<Values>['prepare'],
+  { prepare, cut }: Pick<SplitOperatorsOptions<Values>, 'prepare' | 'cut'>,
 ): Operator<Values> {
   const tap = gate.inputs[0]!;
   const inputs = halves.map((_, half) => halfName(tap, half));
@@ -96,12 +100,15 @@ function jointGate<Values>(
     });
     const routings = halves.map((half) => routingOfHalf(routing, half));
     prepare?.(routings);
+    const chunked = cut?.(routings);
     const ofHalves = halves.flatMap((half, h): [string, unknown][] => [
       [halfName('s', h), takePart(s, half)],
       [halfName('routing', h), routings[h]],
+      ...(chunked ? [[halfName('chunked', h), chunked[h]] as [string, unknown]] : []),
     ]);
     return { routing, ...Object.fromEntries(ofHalves) };
   };
-  const outputs = ['routing', ...halves.flatMap((_, h) => [halfName('s', h), halfName('routing', h)])];
+  const names = ['s', 'routing', ...(cut ? ['chunked'] : [])];
+  const outputs = ['routing', ...halves.flatMap((_, h) => names.map((name) => halfName(name, h)))];
   return { ...gate, inputs, outputs, run } as unknown as Operator<Values>;
 }

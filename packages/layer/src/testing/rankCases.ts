@@ -2,6 +2,7 @@ import type { Communicator } from '@scmoe/comm';
 import type { Routing } from '@scmoe/gating';
 import { randomNormal, valueAndGrads } from '@scmoe/tensor';
 import type { Plan } from '@scmoe/scheduler';
+import { availableBackends } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { initializeBlock } from '../stages/block/blockSpecs.js';
@@ -238,6 +239,11 @@ export const expertChunkCases: Record<string, LayerCase> = {
   'zero experts, swiglu': { pair: { ...pairConfig, numExperts: 8, numZeroExperts: 3, activation: 'swiglu' } },
   padded: { pair: { ...pairConfig, numExperts: 8 }, padded: true },
 };
+
+/** All on two ranks; on more of them the first, for what a backend computes does not depend on how many there are. */
+export function comparedBackends(ranks: number): readonly string[] {
+  return ranks === 2 ? availableBackends() : availableBackends().slice(0, 1);
+}
 
 export function divisorsOf(n: number): number[] {
   return Array.from({ length: n }, (_, i) => i + 1).filter((i) => n % i === 0);

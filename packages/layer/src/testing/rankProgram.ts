@@ -7,9 +7,11 @@ import * as tf from '@tensorflow/tfjs';
 import { resolveMoeLayer } from '../tfLayers/moeLayerOptions.js';
 import { ExpertParallelDispatcher } from '../moe/ExpertParallelDispatcher.js';
 import { overlapped } from '../plan/overlapped.js';
-import { availableBackends, sendResult } from '@scmoe/testing';
+import { sendResult } from '@scmoe/testing';
 import { overlappedPlan } from './overlappedPlan.js';
+import { runRandomPlans, type RandomPlansReport } from './randomPlans.js';
 import {
+  comparedBackends,
   divisorsOf,
   expertChunkCases,
   layerCases,
@@ -29,6 +31,8 @@ export interface RankReport {
   /** Outcomes of the pairs with more experts, by case and then by chunks and chunks of the experts: `2 x 4`. */
   expertChunks: Record<string, Record<string, RankOutcome>>;
   failures: Record<string, { code?: string; message: string }>;
+  /** A few plans drawn at random; `npm run torture:plans` runs many. */
+  randomPlans: RandomPlansReport;
 }
 
 type Execution = Pick<RunPairOptions, 'chunks'> & { plan: ReturnType<typeof overlapped> };
@@ -101,7 +105,7 @@ async function main(): Promise<void> {
   const world = await init({ engine: 'gloo', timeoutMs: 120_000, silenceMs: 60_000 });
   const { rank, size } = world;
   const cases: RankReport['cases'] = {};
-  for (const backend of availableBackends()) {
+  for (const backend of comparedBackends(size)) {
     if (backend === 'cpu') await tf.setBackend('cpu');
     else await useBackend('auto', { threads: 1 });
     cases[backend] = {};
@@ -125,6 +129,7 @@ async function main(): Promise<void> {
     cases,
     plans: planOutcomes(world),
     expertChunks: expertChunkOutcomes(world),
+    randomPlans: runRandomPlans(world, { trials: 20, seed: 17 }),
     failures: {
       'another capacity on rank 0': await failureOf(world, 1, rank === 0 ? 16 : 8),
       'no capacity on rank 0': await failureOf(world, rank === 0 ? 0 : 1, 8),

@@ -30,8 +30,6 @@ export interface ChunkContext {
   readonly maxHalves?: number | undefined;
   /** Whether the gate has to see both halves at once, as it does to count a capacity over them. Default false. */
   readonly jointGate?: boolean | undefined;
-  /** What every operator of a half costs on top of its share; by default what a chunk of the tokens does. */
-  readonly halfOverhead?: ChunkOverhead | undefined;
 }
 
 /**

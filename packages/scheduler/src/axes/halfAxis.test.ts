@@ -82,10 +82,7 @@ describe('a stage in halves', () => {
 
   it('costs what its operators do in halves, and what is taken off again is what they take whole', () => {
     const random = seededRandom(5);
-    const context = {
-      overhead: { computeMs: 0.3, communicationMs: 0.2 },
-      halfOverhead: { computeMs: 0.1, communicationMs: 0.4 },
-    };
+    const context = { overhead: { computeMs: 0.1, communicationMs: 0.4 } };
     for (const jointGate of [false, true]) {
       const costs = randomCosts(pos2, random);
       const cut = { chunks: 2, expertChunks: 2, halves: 2 } as const;
@@ -94,7 +91,7 @@ describe('a stage in halves', () => {
         sums[unchunkedName(part)] = (sums[unchunkedName(part)] ?? 0) + ms;
       expect(sums['mlp1']! - costs['mlp1']!).toBeCloseTo(0.2, 9);
       expect(sums['gate']! - costs['gate']!).toBeCloseTo(jointGate ? 0 : 0.2, 9);
-      // Eight messages of which each pays the dearer of both.
+      // Eight messages of which each pays once.
       expect(sums['dispatch']! - costs['dispatch']!).toBeCloseTo(8 * 0.4, 9);
       const whole = wholeCosts(pos2, sums, { ...context, ...cut, jointGate });
       for (const name of pos2.names) expect(whole[name]).toBeCloseTo(costs[name]!, 9);
@@ -128,8 +125,28 @@ describe('a stage in halves', () => {
       expect(forward.candidates).toHaveLength(1 + times.length);
       expect(forward.predictedMs).toBeCloseTo(Math.min(...times), 6);
       const dear = { computeMs: 1000, communicationMs: 0 };
-      expect(planOverlap(pos2, { forward: costs }, { ...context, halfOverhead: dear }).forward.halves).toBe(1);
+      expect(planOverlap(pos2, { forward: costs }, { ...context, overhead: dear }).forward.halves).toBe(1);
     }
+  });
+
+  it('takes what halves were measured to take, whatever the whole does, and its chunks their overhead besides', () => {
+    const whole = costsOf(standard, { dispatch: 10, expert: 10 });
+    // A capacity's padding does not travel in halves; attention of half a batch costs more than half.
+    const inHalves = costsOf(standard, { dispatch: 6, expert: 6, attention1: 1.5, gate: 1 });
+    const overhead = { computeMs: 0.25, communicationMs: 0.5 };
+    const parts = chunkCosts(standard, whole, { chunks: 2, halves: 2, jointGate: true, overhead, inHalves });
+    expect(parts).toMatchObject({ 'attention1@1': 0.75, gate: 1, 'dispatch#1@0': 2, 'expert#0@1': 1.75 });
+    expect(chunkCosts(standard, whole, { chunks: 2, overhead, inHalves })).toMatchObject({ 'dispatch#0': 5.5 });
+    const options = { maxHalves: 2, maxChunks: 1, overhead: noOverhead };
+    const passes = { forward: whole, backward: whole };
+    const measured = planOverlap(standard, { ...passes, inHalves: { forward: inHalves, backward: inHalves } }, options);
+    const assumed = planOverlap(standard, passes, options);
+    const halvesOf = ({ forward }: typeof measured) => forward.candidates.find(({ halves }) => halves === 2)!;
+    const saved = halvesOf(assumed).predictedMs - halvesOf(measured).predictedMs;
+    expect(saved).toBeGreaterThan(2);
+    expect(measured.forward.sequentialMs).toBe(assumed.forward.sequentialMs);
+    expect(measured.mirrored.backwardMs).toBeCloseTo(assumed.mirrored.backwardMs - saved, 9);
+    expect(() => planOverlap(standard, { forward: whole, inHalves: { forward: {} } }, options)).toThrow(/no cost for/);
   });
 
   it('is not tried unless it may be, nor of one token, nor where a stage leaves something to the next', () => {

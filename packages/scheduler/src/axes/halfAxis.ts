@@ -10,5 +10,5 @@ export const halfAxis: ChunkAxis = {
   scope: 'stage',
   counts: ({ maxHalves = 1, numTokens = 2 }) => (maxHalves > 1 && numTokens > 1 ? [1, 2] : [1]),
   shares: (count) => evenShares(count),
-  overhead: ({ overhead = defaultOverhead, halfOverhead = overhead }) => halfOverhead,
+  overhead: ({ overhead = defaultOverhead }) => overhead,
 };

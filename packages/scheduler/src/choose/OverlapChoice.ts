@@ -27,7 +27,7 @@ export interface DirectionChoice extends OverlapChoice {
   /** The second best; absent where there was one plan only. */
   readonly runnerUp: OverlapChoice | undefined;
   readonly sequentialMs: number;
-  /** What no schedule beats: all computations, or all exchanges. */
+  /** What no schedule of the stage in one part beats: all computations, or all exchanges. Halves may have less to send. */
   readonly boundMs: number;
   /** 1 - exposed time / that of the sequential plan. */
   readonly hiddenFraction: number;

@@ -9,6 +9,8 @@ import { planOverlap } from './planOverlap.js';
 export interface StageCosts {
   forward: OperatorCosts;
   backward: OperatorCosts;
+  /** The same of steps on two halves, both together, once there were some. */
+  inHalves?: { forward: OperatorCosts; backward: OperatorCosts } | undefined;
 }
 
 /** Where the expert comes, and in how many parts and which order the rows travel; null is the sequential plan. */

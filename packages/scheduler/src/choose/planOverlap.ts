@@ -25,6 +25,8 @@ export interface PlanCosts {
   readonly forward: RankCosts;
   /** Times of the gradients, under the names of the operators. Without them no backward plan is chosen. */
   readonly backward?: RankCosts;
+  /** The same of a stage that ran on two halves, both halves of each operator together: what plans on halves are predicted by. */
+  readonly inHalves?: { readonly forward: RankCosts; readonly backward?: RankCosts } | undefined;
 }
 
 /** Which plans are compared, and what else their times depend on. */
@@ -74,22 +76,27 @@ export function planOverlap(graph: OperatorGraph, costs: PlanCosts, options: Pla
   checkCosts(graph, slowestOf(ranksOf(costs.forward)));
   const passes = [costs.forward, ...(costs.backward ? [costs.backward] : [])].map(ranksOf);
   for (const rank of passes.flat()) checkCosts(graph, rank);
+  const { inHalves } = costs;
+  for (const pass of [inHalves?.forward, inHalves?.backward])
+    for (const rank of ranksOf(pass ?? [])) checkCosts(graph, rank);
   // A backward pass runs the parts in the reverse order, and its exchanges have changed sides: one order is best for both.
   const bothPasses = passes.map(slowestOf).reduce(sumOf);
   const candidates = candidatePlans(graph, options, (slot, cut) => {
     const parts = chunkCosts(graph, bothPasses, { ...options, ...cut, halves: 1 });
     return bestOrder(ordersOf(graph, parts), options.presentOrder, (order) => {
       const own = { ...cut, plan: overlappedPlan(graph, { slot, ...cut, order, jointGate }) };
-      const forward = predict(graph, own, costs.forward, options);
-      const backward = costs.backward && predict(graph, own, costs.backward, { ...options, mirrored: true });
+      const forward = predict(graph, own, costs.forward, { ...options, inHalves: inHalves?.forward });
+      const backward =
+        costs.backward &&
+        predict(graph, own, costs.backward, { ...options, inHalves: inHalves?.backward, mirrored: true });
       return forward.stepMs + (backward?.stepMs ?? 0);
     });
   });
 
-  const timesOf = (of: RankCosts, mirrored: boolean) =>
-    candidates.map((candidate) => predict(graph, candidate, of, { ...options, mirrored }));
-  const forwardTimes = timesOf(costs.forward, false);
-  const backwardTimes = costs.backward && timesOf(costs.backward, true);
+  const timesOf = (of: RankCosts, how: Pick<PredictOptions, 'inHalves' | 'mirrored'>) =>
+    candidates.map((candidate) => predict(graph, candidate, of, { ...options, ...how }));
+  const forwardTimes = timesOf(costs.forward, { inHalves: inHalves?.forward });
+  const backwardTimes = costs.backward && timesOf(costs.backward, { inHalves: inHalves?.backward, mirrored: true });
   const forward = chooseDirection(graph, candidates, forwardTimes, costs.forward);
   const backward =
     costs.backward &&
@@ -123,16 +130,23 @@ interface Prediction {
   readonly exposedMs: number;
 }
 
+interface PredictOptions extends PlanOverlapOptions {
+  inHalves?: RankCosts | undefined;
+  mirrored?: boolean;
+}
+
 function predict(
   graph: OperatorGraph,
   { plan, chunks, expertChunks, halves }: Pick<Candidate, 'plan' | keyof ChunkCut>,
   costs: RankCosts,
-  { interference = 0, mirrored = false, ...context }: PlanOverlapOptions & { mirrored?: boolean },
+  { interference = 0, mirrored = false, inHalves, ...context }: PredictOptions,
 ): Prediction {
   const steady = steadyPlan(graph, plan);
   return simulatePlan(
     mirrored ? mirrorPlan(steady) : steady,
-    ranksOf(costs).map((rank) => chunkCosts(graph, rank, { ...context, chunks, expertChunks, halves })),
+    ranksOf(costs).map((rank, i) =>
+      chunkCosts(graph, rank, { ...context, chunks, expertChunks, halves, inHalves: inHalves && ranksOf(inHalves)[i] }),
+    ),
     { interference },
   );
 }

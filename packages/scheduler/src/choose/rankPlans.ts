@@ -1,6 +1,7 @@
 import { describeCut } from '../axes/chunkAxes.js';
 import type { ChunkOverhead } from '../axes/ChunkAxis.js';
 import type { Machine, StageGradients } from '../cluster/Machine.js';
+import { pairCosts } from '../cluster/pairCosts.js';
 import type { RunKind } from '../cluster/RunKind.js';
 import { chunkCosts } from '../costs/chunkCosts.js';
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
@@ -82,16 +83,18 @@ function rankStage(
     ...limits,
     overhead: machine.chunkOverhead,
     expertOverhead: machine.expertChunkOverhead,
-    halfOverhead: machine.halfOverhead,
     expertsPerRank: machine.expertsPerRank,
     expertShares: machine.expertShares,
   };
   const costs = machine.costs(stage, topK, 'forward');
+  const known = pairCosts(machine, { stage, topK }, kind);
+  const { forward: costs, backward: gradients } = known;
   const again = way.recompute === 'off' ? undefined : recomputation!.costs(stage, topK, way);
-  const gradients = kind === 'train' ? machine.costs(stage, topK, 'backward') : undefined;
   // The inside of an operator runs again where its gradient is computed, a stage as a whole before its gradients.
   const backwardCosts = gradients && (way.recompute === 'selective' ? sumOf(gradients, again!) : gradients);
-  const both = { forward: costs, ...(backwardCosts && { backward: backwardCosts }) };
+  // Nobody has measured what is computed twice on a half.
+  const inHalves = way.recompute === 'selective' ? undefined : known.inHalves;
+  const both = { forward: costs, ...(backwardCosts && { backward: backwardCosts }), ...(inHalves && { inHalves }) };
   const { forward, backward } = planOverlap(graph, both, { ...context, interference });
   const backwardOf = byName(backward?.candidates);
   const secondOf = byName(
@@ -102,14 +105,14 @@ function rankStage(
     const [back, second] = [backwardOf.get(nameOf(choice)), secondOf.get(nameOf(choice))];
     const { spans } = simulatePlan(
       steadyPlan(graph, choice.plan),
-      chunkCosts(graph, costs, { ...context, ...choice }),
+      chunkCosts(graph, costs, { ...context, ...choice, inHalves: inHalves?.forward }),
       { interference },
     );
     const ofBackward =
       backwardCosts &&
       simulatePlan(
         mirrorPlan(steadyPlan(graph, choice.plan)),
-        chunkCosts(graph, backwardCosts, { ...context, ...choice }),
+        chunkCosts(graph, backwardCosts, { ...context, ...choice, inHalves: inHalves?.backward }),
         { interference },
       );
     const total = (value: (pass: OverlapChoice) => number) =>

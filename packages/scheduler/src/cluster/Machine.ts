@@ -13,14 +13,14 @@ export type Direction = 'forward' | 'backward';
 export interface Machine {
   /** Times of the operators of a stage that sends each token to `topK` experts, in ms. */
   costs(stage: StageKind, topK: number, direction: Direction): OperatorCosts;
+  /** The same for a stage on two halves, of both halves of each operator together; undefined where nothing is known of halves. */
+  costsInHalves?(stage: StageKind, topK: number, direction: Direction): OperatorCosts | undefined;
   /** Whether there are times of a stage; of all where it does not say. */
   knows?(stage: StageKind, topK: number): boolean;
   /** What each chunk of the tokens costs on top of its share of the work. */
   readonly chunkOverhead: ChunkOverhead;
   /** The same for a chunk of the experts, where that is another. */
   readonly expertChunkOverhead?: ChunkOverhead | undefined;
-  /** What every operator of a half of the batch costs on top of its share, where that is another. */
-  readonly halfOverhead?: ChunkOverhead | undefined;
   /** Experts that a rank holds; 1 where that is not known. */
   readonly expertsPerRank?: number | undefined;
   /** Share of the rows that each of them gets, as `ChunkContext.expertShares`; even where that is not known. */

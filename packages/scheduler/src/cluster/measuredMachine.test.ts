@@ -1,3 +1,4 @@
+import type { OperatorCosts } from '../costs/OperatorCosts.js';
 import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
 import { costsOf } from '../testing/randomCosts.js';
 import { compareContenders } from './compareContenders.js';
@@ -45,6 +46,24 @@ describe('measuredMachine', () => {
     expect(stepMs).toBeCloseTo(5 + 4 * 3.25 + 2, 9);
   });
 
+  it('takes halves as they were measured, and those of other stages to differ from their whole as much', () => {
+    const [first, ...others] = measured.stages;
+    const halved = (costs: OperatorCosts) => ({ ...costs, dispatch: 4, expert: 0.5, mlp1: 1.5, attention1: 1.5 });
+    const inHalves = { forward: halved(first!.forward), backward: halved(first!.backward) };
+    const halves = measuredMachine({ ...measured, stages: [{ ...first!, inHalves }, ...others] });
+    expect(halves.costsInHalves!('standard', 2, 'forward')).toEqual(inHalves.forward);
+    // A third less to send, half the rows for the experts; the shared expert as most operators, which are unchanged.
+    expect(halves.costsInHalves!('shared', 1, 'forward')).toMatchObject({
+      ...{ dispatch: 2, combine: 3, expert: 0.5, mlp1: 1.5, sharedExpert: 1 },
+    });
+    expect(machine.costsInHalves!('standard', 2, 'forward')).toBeUndefined();
+    const split = { ...pair('standard', 2), mode: 'overlapped' } as const;
+    const plan = { slot: 0, chunks: 1, halves: 2 };
+    // A third of each dispatch is gone, and nothing hides them all.
+    const [assumed, known] = [machine, halves].map((on) => predictPair(on, split, 'infer', { plan }).stepMs);
+    expect(known).toBeLessThan(assumed! - 1);
+  });
+
   it('has a row for every contender', () => {
     const rows = compareContenders(machine, 'train', { pairs: measured.pairs });
     expect(rows).toHaveLength(contenders.length);
@@ -76,6 +95,8 @@ describe('measuredMachine', () => {
     [{ expertsPerRank: 2, expertShares: [1.5, -0.5] }, /^expertShares: expected a number >= 0, got -0.5/],
     [{ stages: [{ ...measured.stages[0], forward: {} }] }, /^standard top-2, forward: no cost for attention1, /],
     [{ stages: [{ ...measured.stages[0], updateMs: NaN }] }, /^updateMs of standard: /],
+    [{ stages: [{ ...measured.stages[0], inHalves: 2 }] }, /^inHalves of standard: /],
+    [{ stages: [{ ...measured.stages[0], inHalves: { forward: {} } }] }, /top-2, forward in halves: no cost for att/],
     [{ stages: [{ ...measured.stages[0], stage: 'pos9' }] }, /^unknown stage 'pos9'/],
   ])('refuses %j', (change, message) => {
     expect(() => measuredMachine({ ...measured, ...change } as MeasuredCosts)).toThrow(message);

@@ -8,6 +8,7 @@ import {
 } from '@scmoe/errors';
 
 import type { ChunkOverhead } from '../axes/ChunkAxis.js';
+import { costsLikeHalves } from '../costs/costsLikeHalves.js';
 import { checkCosts, type OperatorCosts } from '../costs/OperatorCosts.js';
 import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
 import type { Direction, Machine } from './Machine.js';
@@ -18,6 +19,11 @@ export interface MeasuredStage {
   readonly topK: number;
   readonly forward: OperatorCosts;
   readonly backward: OperatorCosts;
+  /**
+   * The same while it ran on two halves, both halves of each operator together, where that was measured. Other stages are taken
+   * to differ from their whole as much.
+   */
+  readonly inHalves?: { readonly forward: OperatorCosts; readonly backward: OperatorCosts };
   /** What a training step took for each pair besides forward and backward. */
   readonly updateMs: number;
 }
@@ -35,8 +41,6 @@ export interface MeasuredCosts {
   readonly chunkOverhead: ChunkOverhead;
   /** The same for a chunk of the experts, where that was measured. */
   readonly expertChunkOverhead?: ChunkOverhead;
-  /** The same for every operator of a half of the batch, where that was measured. */
-  readonly halfOverhead?: ChunkOverhead;
   /** Experts that a rank holds. Default 1. */
   readonly expertsPerRank?: number;
   /** Share of the rows that each of them gets, as the router was observed to send them: sums to 1. Default even. */
@@ -50,7 +54,7 @@ export interface MeasuredCosts {
 export function checkMeasuredCosts(content: MeasuredCosts): void {
   const { format, pairs, tokensPerRank, chunkOverhead, stages, ...optional } =
     (content as Partial<MeasuredCosts> | null) ?? {};
-  const { expertChunkOverhead, halfOverhead, expertsPerRank, expertShares, predictionError } = optional;
+  const { expertChunkOverhead, expertsPerRank, expertShares, predictionError } = optional;
   if (format !== 'scmoe-measured-costs' || !Array.isArray(stages)) {
     throw new ArgumentError(
       `not measured costs: expected format "scmoe-measured-costs", got ${JSON.stringify(format)}`,
@@ -63,13 +67,14 @@ export function checkMeasuredCosts(content: MeasuredCosts): void {
   if (predictionError !== undefined) expectNonNegative('predictionError', predictionError);
   checkOverhead('chunkOverhead', chunkOverhead);
   if (expertChunkOverhead !== undefined) checkOverhead('expertChunkOverhead', expertChunkOverhead);
-  if (halfOverhead !== undefined) checkOverhead('halfOverhead', halfOverhead);
   for (const each of stages as readonly MeasuredStage[]) {
     expectRecord('stage', each);
-    const { stage, topK, forward, backward, updateMs } = each;
+    const { stage, topK, forward, backward, updateMs, inHalves } = each;
     const graph = stageGraph(stage);
     expectPositiveInteger(`topK of ${stage}`, topK);
-    for (const [direction, costs] of Object.entries({ forward, backward })) {
+    if (inHalves !== undefined) expectRecord(`inHalves of ${stage}`, inHalves);
+    const halves = inHalves && { 'forward in halves': inHalves.forward, 'backward in halves': inHalves.backward };
+    for (const [direction, costs] of Object.entries({ forward, backward, ...halves })) {
       named(`${stage} top-${topK}, ${direction}`, () => checkCosts(graph, costs));
     }
     expectNonNegative(`updateMs of ${stage}`, updateMs);
@@ -121,11 +126,16 @@ export function measuredMachine(measured: MeasuredCosts): Machine {
     knows: (stage, topK) => measuredOf(stage, topK) !== undefined,
     chunkOverhead: measured.chunkOverhead,
     expertChunkOverhead: measured.expertChunkOverhead,
-    halfOverhead: measured.halfOverhead,
     expertsPerRank: measured.expertsPerRank,
     expertShares: measured.expertShares,
     predictionError: measured.predictionError,
     updateMs: (stage, topK) => find(stage, topK).updateMs,
     costs: (stage: StageKind, topK: number, direction: Direction) => find(stage, topK)[direction],
+    costsInHalves: (stage, topK, direction) => {
+      const own = find(stage, topK);
+      if (own.inHalves) return own.inHalves[direction];
+      const like = measured.stages.find(({ inHalves }) => inHalves);
+      return like && costsLikeHalves(own[direction], { whole: like[direction], inHalves: like.inHalves![direction] });
+    },
   };
 }

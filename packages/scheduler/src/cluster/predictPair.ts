@@ -7,6 +7,7 @@ import { communicationShare, hiddenFraction } from '../metrics/overlapMetrics.js
 import type { Contender } from './Contender.js';
 import { expectPlan } from './expectPlan.js';
 import type { Machine } from './Machine.js';
+import { pairCosts } from './pairCosts.js';
 import type { RunKind } from './RunKind.js';
 
 /** What a pair of blocks is predicted to take. */
@@ -59,20 +60,15 @@ export function predictPair(
   if (plan) expectPlan(stage, { ...uncut, ...plan }, { expertsPerRank: cutsExperts ? expertsPerRank : 1, ...options });
   const forwardCosts = machine.costs(stage, topK, 'forward');
   const backwardCosts = machine.costs(stage, topK, 'backward');
-  const { forward, backward } = planOverlap(
-    graph,
-    { forward: forwardCosts, backward: backwardCosts },
-    {
-      ...options,
-      ...(plan && { maxChunks: plan.chunks, maxHalves: plan.halves ?? 1 }),
-      overhead: machine.chunkOverhead,
-      expertOverhead: machine.expertChunkOverhead,
-      halfOverhead: machine.halfOverhead,
-      expertsPerRank: cutsExperts ? machine.expertsPerRank : 1,
-      expertShares: cutsExperts ? machine.expertShares : undefined,
-      interference: machine.interference,
-    },
-  );
+  const { forward, backward } = planOverlap(graph, pairCosts(machine, contender, 'train'), {
+    ...options,
+    ...(plan && { maxChunks: plan.chunks, maxHalves: plan.halves ?? 1 }),
+    overhead: machine.chunkOverhead,
+    expertOverhead: machine.expertChunkOverhead,
+    expertsPerRank: cutsExperts ? machine.expertsPerRank : 1,
+    expertShares: cutsExperts ? machine.expertShares : undefined,
+    interference: machine.interference,
+  });
   const passes = [{ choice: pick(forward, contender, plan), costs: forwardCosts }];
   if (kind === 'train') passes.push({ choice: pick(backward!, contender, plan), costs: backwardCosts });
   const sum = (value: (pass: (typeof passes)[number]) => number) =>

@@ -9,18 +9,21 @@ import { expectHalves } from '../plan/expectHalves.js';
 import type { OperatorCosts } from './OperatorCosts.js';
 
 /** How costs are shared out over parts. */
-export interface ChunkCostOptions extends ChunkContext, Partial<ChunkCut> {}
+export interface ChunkCostOptions extends ChunkContext, Partial<ChunkCut> {
+  /** What both halves of each operator took together, where a stage ran on halves: not assumed to be what the whole takes. */
+  readonly inHalves?: OperatorCosts | undefined;
+}
 
 /**
  * Costs under the names of a plan in parts: a part's share of the work plus the overhead. One part: as they are. In halves every
- * operator has its share; a gate that sees both stays one.
+ * operator has its share of what halves were measured to take, or else of the whole; a gate that sees both stays one.
  */
 export function chunkCosts(graph: OperatorGraph, costs: OperatorCosts, options: ChunkCostOptions): OperatorCosts {
-  const { chunks = 1, expertChunks = 1, halves = 1, jointGate = false } = options;
+  const { chunks = 1, expertChunks = 1, halves = 1, jointGate = false, inHalves } = options;
   expectChunks('chunks', chunks);
   expectChunks('expertChunks', expertChunks);
   expectHalves('halves', halves);
-  for (const name of ['overhead', 'expertOverhead', 'halfOverhead'] as const) {
+  for (const name of ['overhead', 'expertOverhead'] as const) {
     for (const [of, ms] of Object.entries(options[name] ?? {})) expectNonNegative(`${name}.${of}`, ms as number);
   }
   const cut = { chunks, expertChunks, halves };
@@ -28,17 +31,22 @@ export function chunkCosts(graph: OperatorGraph, costs: OperatorCosts, options: 
   const ofPart = partsOf(cut, options, 'routed');
   if ((ofHalf.shares.length === 1 && ofPart.shares.length === 1) || !graph.routed) return costs;
 
+  const measured = halves > 1 ? inHalves : undefined;
+  const work = measured ?? costs;
   const entries = graph.operators.flatMap(({ name, kind }): [string, number][] => {
     const isJoint = jointGate && kind === 'gate';
-    const inHalves = ofHalf.shares.length > 1 && !isJoint;
+    const isHalved = ofHalf.shares.length > 1 && !isJoint;
     const inParts = ofPart.shares.length > 1 && isChunkedKind(kind);
     const extraOf = graph.isExchange(name) ? 'communicationMs' : 'computeMs';
     // A part of a half is launched and sent once.
-    const extra = Math.max(inHalves ? ofHalf.overhead[extraOf] : 0, inParts ? ofPart.overhead[extraOf] : 0);
-    return (inHalves ? ofHalf.shares : [1]).flatMap((half, h) =>
+    const extra = Math.max(
+      isHalved && !measured ? ofHalf.overhead[extraOf] : 0,
+      inParts ? ofPart.overhead[extraOf] : 0,
+    );
+    return (isHalved ? ofHalf.shares : [1]).flatMap((half, h) =>
       (inParts ? ofPart.shares : [1]).map((part, i): [string, number] => {
         const own = inParts ? chunkName(name, i) : name;
-        return [inHalves ? halfName(own, h) : own, costs[name]! * half * part + extra];
+        return [isHalved ? halfName(own, h) : own, work[name]! * half * part + extra];
       }),
     );
   });

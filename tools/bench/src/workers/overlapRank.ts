@@ -4,8 +4,15 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 
 import { init } from '@scmoe/comm';
-import { ExpertParallelDispatcher, OverlapController, overlapped, spansOf } from '@scmoe/layer';
-import { CostModel, stageGraph, sequentialPlan, type PlanChoice } from '@scmoe/scheduler';
+import {
+  ExpertParallelDispatcher,
+  observedCosts,
+  OverlapController,
+  overlapped,
+  spansOf,
+  type StepEvent,
+} from '@scmoe/layer';
+import { stageGraph, sequentialPlan, type PlanChoice } from '@scmoe/scheduler';
 import { AdamW, useBackend, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -91,20 +98,17 @@ async function time(question: Extract<Question, { ask: 'time' }>): Promise<TimeA
   return { seconds: (performance.now() - begin) / 1000 };
 }
 
-/** Sequential steps under the controller that training uses, which observes them. */
-async function profile({ level, layer, steps }: Extract<Question, { ask: 'profile' }>): Promise<ProfileAnswer> {
+/** Steps under the controller that training uses, which observes them: sequential ones, or on halves that take turns. */
+async function profile(question: Extract<Question, { ask: 'profile' }>): Promise<ProfileAnswer> {
+  const { level, layer, steps, inHalves } = question;
   const entry = profiled(trained(level, layer));
-  const costs = new CostModel({ warmupSteps: 0 });
-  const inLayersMs: number[] = [];
+  const observed: (readonly StepEvent[])[] = [];
   const outsideMs: number[] = [];
   const overlap = new OverlapController({
     world,
     experts: world,
-    costs,
-    warmupSteps: 1,
-    measuredSteps: steps,
-    refreshSteps: 0,
-    onStep: (events) => inLayersMs.push(events.reduce((sum, { beginMs, endMs }) => sum + endMs - beginMs, 0)),
+    ...(inHalves ? { mode: 0, split: 'batch' as const } : { mode: 'off' as const }),
+    onStep: (events) => observed.push(events),
   });
   for (let i = 0; i < steps + 1; i++) {
     world.barrier().wait();
@@ -112,24 +116,15 @@ async function profile({ level, layer, steps }: Extract<Question, { ask: 'profil
     await step(entry, 'train', { overlap, dispatcher: dispatchers.travelling });
     const stepMs = performance.now() - begin;
     await overlap.stepDone();
-    outsideMs.push(stepMs - inLayersMs.at(-1)!);
+    const inLayersMs = observed[i]!.reduce((sum, { beginMs, endMs }) => sum + endMs - beginMs, 0);
+    outsideMs.push(stepMs - inLayersMs);
   }
-  const names = stageGraph(benchLayers[layer].graph).names;
-  const of = (index: number, direction: 'forward' | 'backward') => {
-    const found = names.map((name) => {
-      const ms = costs.costOf({ machine: 'unknown', shape: 'unknown', direction }, `${index} ${name}`);
-      if (ms === undefined) throw new Error(`no time of ${name} in layer ${index} of ${layer}`);
-      return [name, ms];
-    });
-    return Object.fromEntries(found) as Record<string, number>;
-  };
-  return {
-    layers: Array.from({ length: entry.subject.numLayers }, (_, index) => ({
-      forward: of(index, 'forward'),
-      backward: of(index, 'backward'),
-    })),
-    outsideMs: median(outsideMs.slice(1)),
-  };
+  const graph = stageGraph(benchLayers[layer].graph);
+  const layers: ProfileAnswer['layers'] = [];
+  // The first step allocates memory and touches it.
+  for (let stage = 0; stage < entry.subject.numLayers; stage++)
+    layers.push(await observedCosts(observed.slice(1), { stage, graph, world }));
+  return { layers, outsideMs: median(outsideMs.slice(1)) };
 }
 
 /** The second of two steps under a plan. */

@@ -1,3 +1,5 @@
+import { isSettled } from './isSettled.js';
+import type { Steps } from './Steps.js';
 import type { Level, Mode } from './OverlapShape.js';
 
 /** How often steps are measured. */
@@ -16,10 +18,13 @@ const leastRounds = 3;
 /** The part of a share's time that training steps get: they are about twice as long as forward passes. */
 const shareOfTraining = 0.62;
 
-/** Says whether there is one more round of a cell of the table. */
-export type GoesOn = (done: number) => boolean;
+/** Says whether there is one more round of a cell of the table, of which so many gave these seconds. */
+export type GoesOn = (done: number, steps: Steps) => boolean;
 
-/** Shares the time of a run out over the cells of its table. */
+/**
+ * Shares the time of a run out over the cells of its table. A cell whose medians are settled ends before its time is over, which the
+ * cells behind it have then.
+ */
 export class Rounds {
   private readonly endMs: number;
   private cellEndMs = 0;
@@ -47,12 +52,13 @@ export class Rounds {
     const part = mode === 'train' ? shareOfTraining : 1;
     const endMs = now + part * Math.max(0, this.cellEndMs - now);
     let [roundMs, beganMs, known] = [0, now, 0];
-    return (done) => {
+    return (done, steps) => {
       const at = this.now();
       if (done > known) [roundMs, beganMs, known] = [at - beganMs, at, done];
       else if (done === 0) beganMs = at;
+      if (done < leastRounds) return true;
       // A round that would not end in time is not begun.
-      return done < leastRounds || at + roundMs <= endMs;
+      return at + roundMs <= endMs && !isSettled(steps);
     };
   }
 }

@@ -31,7 +31,7 @@ export async function calibrate(
     const rate = `${Math.round(mbit * 1000)}kbit`;
     lab.setRate(rate);
     const [answer] = await group.ask<ProfileAnswer>(
-      JSON.stringify({ ask: 'profile', level: 'pair', layer: 'top2', steps }),
+      JSON.stringify({ ask: 'profile', level: 'pair', layer: 'top2', steps, inHalves: false }),
     );
     const { forward, backward } = answer!.layers[0]!;
     const times = (...passes: (typeof forward)[]) => ({
@@ -42,8 +42,10 @@ export async function calibrate(
     if (Math.abs(forwardShare - target) <= tolerance || attempt === attempts) {
       return { target, rate, forwardShare, trainingShare: communicationShare(times(forward, backward)) };
     }
-    // The time of an exchange is the inverse of the rate, near enough to come close in two or three rounds.
-    mbit *= (forwardShare / (1 - forwardShare)) * ((1 - target) / target);
+    // The time of an exchange is the inverse of the rate, near enough to come close in two or three rounds. What was measured
+    // while something else ran leads astray by no more than a factor.
+    const factor = (forwardShare / (1 - forwardShare)) * ((1 - target) / target);
+    mbit *= Math.min(3, Math.max(1 / 3, factor));
   }
 }
 

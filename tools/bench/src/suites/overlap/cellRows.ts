@@ -3,7 +3,8 @@ import { describeCut, type MeasuredCosts, type PlanChoice } from '@scmoe/schedul
 import { median } from '../../statistics.js';
 import { hiddenShare } from './hiddenShare.js';
 import type { LayerName } from './layers.js';
-import { computeKey, stepKey, type Steps } from './measureCell.js';
+import { computeKey, stepKey } from './measureCell.js';
+import type { Steps } from './Steps.js';
 import type { Mode } from './OverlapShape.js';
 import { candidatesOf, chosenPlan, communicationMs, predictedMs } from './plans.js';
 import { rowsOf, type Row } from './rows.js';

@@ -1,7 +1,6 @@
 import type { ChunkCut, ChunkOverhead, OperatorCosts, Span } from '@scmoe/scheduler';
 
 import type { RankGroup } from '../../ranks/RankGroup.js';
-import { median } from '../../statistics.js';
 import type { Level } from './OverlapShape.js';
 import type { TraceAnswer } from './protocol.js';
 
@@ -30,7 +29,8 @@ export async function chunkOverhead(
     const exchanges = quickest('dispatch') + quickest('combine') - whole['dispatch']! - whole['combine']!;
     communication.push(exchanges / (2 * parts));
   }
-  return { computeMs: Math.max(0, median(compute)), communicationMs: Math.max(0, median(communication)) };
+  // What else runs on the machine can only add to a time.
+  return { computeMs: Math.max(0, Math.min(...compute)), communicationMs: Math.max(0, Math.min(...communication)) };
 }
 
 function isFirstLayerForward({ operator }: Span): boolean {

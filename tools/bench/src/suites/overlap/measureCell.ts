@@ -7,9 +7,7 @@ import type { Level, Mode } from './OverlapShape.js';
 import { candidatesOf, chosenPlan } from './plans.js';
 import type { GoesOn } from './Rounds.js';
 import { layersOf, rowsOf } from './rows.js';
-
-/** Seconds of single steps by what ran: see `stepKey` and `computeKey`. */
-export type Steps = ReadonlyMap<string, readonly number[]>;
+import type { Steps } from './Steps.js';
 
 export const stepKey = (layer: LayerName, plan: PlanChoice) => JSON.stringify([layer, plan]);
 export const computeKey = (layer: LayerName) => JSON.stringify([layer, 'compute only']);
@@ -47,13 +45,14 @@ export async function measureCell(
   }
   // Memory is allocated and touched in the first round, which does not count.
   await alternate([...all, ...beside], 1);
-  const first = await alternate([...all, ...beside], (done) => done < candidateRounds && goesOn(done));
+  const first = await alternate([...all, ...beside], (done, steps) => done < candidateRounds && goesOn(done, steps));
   const begun = first.get(all[0]!.name)!.length;
-  const rest = await alternate([...chosen, ...beside], (done) => goesOn(begun + done));
-  return new Map(
-    [...new Set([...first.keys(), ...rest.keys()])].map((key) => [
-      key,
-      [...(first.get(key) ?? []), ...(rest.get(key) ?? [])],
-    ]),
+  const rest = await alternate([...chosen, ...beside], (done, steps) =>
+    goesOn(begun + done, begun === 0 ? steps : joined(first, steps, steps.keys())),
   );
+  return joined(first, rest, new Set([...first.keys(), ...rest.keys()]));
+}
+
+function joined(first: Steps, rest: Steps, keys: Iterable<string>): Steps {
+  return new Map([...keys].map((key) => [key, [...(first.get(key) ?? []), ...(rest.get(key) ?? [])]]));
 }

@@ -6,7 +6,8 @@ import type { Timed } from '../../alternate.js';
 import type { RankGroup } from '../../ranks/RankGroup.js';
 import { median } from '../../statistics.js';
 import { table } from '../../table.js';
-import { stepKey, type Steps } from './measureCell.js';
+import { stepKey } from './measureCell.js';
+import type { Steps } from './Steps.js';
 import type { Level, Mode } from './OverlapShape.js';
 
 export const peerProgram = fileURLToPath(new URL('../peers/overlap_torch.py', import.meta.url));

@@ -38,15 +38,16 @@ const pipelinedCuts = [
 export function chosenPlan({ layer, schedule }: Row, costs: MeasuredCosts, mode: Mode): PlanChoice {
   if (schedule === 'sequential') return null;
   const { graph, topK } = benchLayers[layer];
-  const { forward, backward } = costs.stages.find((one) => one.stage === graph && one.topK === topK)!;
+  const { forward, backward, inHalves } = costs.stages.find((one) => one.stage === graph && one.topK === topK)!;
   const { forward: alone, mirrored } = planOverlap(
     stageGraph(graph),
-    mode === 'infer' ? { forward } : { forward, backward },
+    mode === 'infer' ? { forward, inHalves } : { forward, backward, inHalves },
     {
       // Halves in four chunks are eight messages each way.
       maxChunks: schedule === 'overlapped' ? 1 : schedule === 'split' ? 2 : maxChunks,
       expertsPerRank: schedule === 'overlapped' ? 1 : costs.expertsPerRank,
-      ...(schedule === 'split' && { fixed: { halves: 2 }, ...ofHalves(costs) }),
+      // A capacity is counted over both halves.
+      ...(schedule === 'split' && { fixed: { halves: 2 }, jointGate: true }),
       expertOverhead: costs.expertChunkOverhead,
       numTokens: costs.tokensPerRank,
       overhead: costs.chunkOverhead,
@@ -56,11 +57,6 @@ export function chosenPlan({ layer, schedule }: Row, costs: MeasuredCosts, mode:
   // Where nothing is gained, the choice is the sequential plan.
   if (best.kind === 'sequential') return null;
   return { slot: best.slot, chunks: best.chunks, expertChunks: best.expertChunks, halves: best.halves };
-}
-
-/** A capacity is counted over both halves. */
-function ofHalves({ halfOverhead }: MeasuredCosts) {
-  return { jointGate: true, ...(halfOverhead && { halfOverhead }) };
 }
 
 /** Step time of a row under a plan in ms, by the simulator. */

@@ -1,11 +1,11 @@
-import { uncut, type MeasuredCosts, type MeasuredStage, type OperatorCosts } from '@scmoe/scheduler';
+import { uncut, type MeasuredCosts, type MeasuredStage, type OperatorCosts, type StageCosts } from '@scmoe/scheduler';
 
 import type { RankGroup } from '../../ranks/RankGroup.js';
 import { chunkOverhead } from './chunkOverhead.js';
-import { halfOverhead } from './halfOverhead.js';
 import { benchLayers, type LayerName } from './layers.js';
 import type { Level, OverlapShape } from './OverlapShape.js';
 import type { ProfileAnswer } from './protocol.js';
+import { rows } from './rows.js';
 
 /** Times of the layers' operators on the lab as it is: what the scheduler chooses by and `scmoe simulate` reads. */
 export async function profileLayers(
@@ -20,11 +20,16 @@ export async function profileLayers(
   for (let pass = 0; pass < (level === 'pair' ? 2 : 1); pass++) {
     passes.push([]);
     for (const name of layers) {
-      const question = JSON.stringify({ ask: 'profile', level, layer: name, steps });
-      const { layers: times, outsideMs } = (await group.ask<ProfileAnswer>(question))[0]!;
+      const ask = async (inHalves: boolean) => {
+        const question = JSON.stringify({ ask: 'profile', level, layer: name, steps, inHalves });
+        const { layers: times, outsideMs } = (await group.ask<ProfileAnswer>(question))[0]!;
+        const costs: StageCosts = { forward: meanOf(times, 'forward'), backward: meanOf(times, 'backward') };
+        return { costs, updateMs: outsideMs / pairs };
+      };
       const { graph, topK } = benchLayers[name];
-      const [forward, backward] = [meanOf(times, 'forward'), meanOf(times, 'backward')];
-      passes.at(-1)!.push({ stage: graph, topK, forward, backward, updateMs: outsideMs / pairs });
+      const { costs, updateMs } = await ask(false);
+      const inHalves = isSplit(name) ? { inHalves: (await ask(true)).costs } : {};
+      passes.at(-1)!.push({ stage: graph, topK, ...costs, updateMs, ...inHalves });
     }
   }
   const stages = passes.reduce((a, b) => a.map((stage, i) => quickest(stage, b[i]!)));
@@ -42,10 +47,14 @@ export async function profileLayers(
         steps,
       }),
     }),
-    halfOverhead: await halfOverhead(group, level, whole, { steps }),
     expertsPerRank,
     stages,
   };
+}
+
+/** Whether a layer is run on halves as well: a half is no half of the whole, and its times are taken from such steps. */
+function isSplit(name: LayerName): boolean {
+  return rows.some(({ layer, schedule }) => layer === name && schedule === 'split');
 }
 
 /** What else runs on the machine can only add to a time. */
@@ -56,6 +65,13 @@ function quickest(a: MeasuredStage, b: MeasuredStage): MeasuredStage {
     ...a,
     forward: each(a.forward, b.forward),
     backward: each(a.backward, b.backward),
+    ...(a.inHalves &&
+      b.inHalves && {
+        inHalves: {
+          forward: each(a.inHalves.forward, b.inHalves.forward),
+          backward: each(a.inHalves.backward, b.inHalves.backward),
+        },
+      }),
     updateMs: Math.min(a.updateMs, b.updateMs),
   };
 }

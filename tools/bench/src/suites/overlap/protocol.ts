@@ -14,7 +14,14 @@ export type Question =
       /** Whether tokens travel. Without, the same computations run on what would have been sent. */
       exchange: boolean;
     }
-  | { ask: 'profile'; level: Level; layer: LayerName; steps: number }
+  | {
+      ask: 'profile';
+      level: Level;
+      layer: LayerName;
+      steps: number;
+      /** Whether on two halves of the batch that take turns, instead of sequentially. */
+      inHalves: boolean;
+    }
   | { ask: 'trace'; level: Level; layer: LayerName; plan: PlanChoice }
   | { ask: 'forget'; level: Level; layer: LayerName };
 
@@ -23,7 +30,7 @@ export interface TimeAnswer {
   seconds: number;
 }
 
-/** Answer to `profile`: medians over sequential training steps, of all ranks. */
+/** Answer to `profile`: medians over training steps, of all ranks. */
 export interface ProfileAnswer {
   /** Times of each layer, forward and backward. */
   layers: { forward: OperatorCosts; backward: OperatorCosts }[];
