@@ -86,7 +86,6 @@ function rankStage(
     expertsPerRank: machine.expertsPerRank,
     expertShares: machine.expertShares,
   };
-  const costs = machine.costs(stage, topK, 'forward');
   const known = pairCosts(machine, { stage, topK }, kind);
   const { forward: costs, backward: gradients } = known;
   const again = way.recompute === 'off' ? undefined : recomputation!.costs(stage, topK, way);
@@ -159,7 +158,6 @@ function secondPasses(
         ...context,
         overhead: silent(context.overhead),
         expertOverhead: silent(context.expertOverhead),
-        halfOverhead: silent(context.halfOverhead),
       }
     : context;
   return planOverlap(graph, { forward: again }, options).forward.candidates;
