@@ -55,7 +55,8 @@ void finishRows(int64_t rows, int64_t dOut, const float* bias, Activation activa
 
 void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* weight, const float* bias,
                    Activation activation, bool float32, float* y, float* pre) {
-  const bool bf16 = !float32 && precision() == Precision::kBf16, streams = streamsGemm(bf16, rows, dIn, dOut);
+  const bool bf16 = !float32 && precision() == Precision::kBf16;
+  const bool streams = streamsGemm(LayerProduct::kForward, bf16, rows, dIn, dOut);
   Arena::Scope scope;
   uint16_t* weight16 = nullptr;
   if (bf16 && !streams) {
@@ -85,13 +86,15 @@ void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, cons
 
 void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, const float* x, const float* weight,
                     const float* pre, Activation activation, bool float32, float* dx, float* dWeight, float* dBias) {
-  const bool bf16 = !float32 && precision() == Precision::kBf16, streams = streamsGemm(bf16, rows, dIn, dOut);
+  const bool bf16 = !float32 && precision() == Precision::kBf16;
+  const bool streamsDx = streamsGemm(LayerProduct::kInputGradient, bf16, rows, dIn, dOut);
+  const bool streamsWeight = streamsGemm(LayerProduct::kWeightGradient, bf16, rows, dIn, dOut);
   Arena::Scope scope;
   uint16_t *weight16 = nullptr, *dPre16 = nullptr;
   float* dPre = nullptr;
   if (bf16) {
     dPre16 = scope.take<uint16_t>(rows * dOut);
-    if (dx && !streams) {
+    if (dx && !streamsDx) {
       weight16 = scope.take<uint16_t>(dIn * dOut);
       convertToBf16(weight, dIn, dOut, dOut, weight16);
     }
@@ -131,11 +134,11 @@ void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, co
         });
         if (!dx) continue;
         const int64_t at = first * dOut;
-        if (bf16 && streams) {
+        if (bf16 && streamsDx) {
           streamedInputGradient(count, dIn, dOut, dPre16 + at, weight, dx + first * dIn);
         } else if (bf16) {
           gemmBf16(false, true, count, dIn, dOut, dPre16 + at, dOut, weight16, dOut, 0.0f, dx + first * dIn, dIn);
-        } else if (streams) {
+        } else if (streamsDx) {
           streamedInputGradient(count, dIn, dOut, (pre ? dPre : dy) + at, weight, dx + first * dIn);
         } else {
           shared.multiply(count, (pre ? dPre : dy) + at, dOut, dx + first * dIn, dIn);
@@ -152,11 +155,11 @@ void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, co
   if (bf16) {
     auto* const x16 = scope.take<uint16_t>(rows * dIn);
     convertToBf16(x, rows, dIn, dIn, x16);
-    if (streams)
+    if (streamsWeight)
       streamedWeightGradient(rows, dIn, dOut, x16, dPre16, dWeight);
     else
       gemmBf16(true, false, dIn, dOut, rows, x16, dIn, dPre16, dOut, 0.0f, dWeight, dOut);
-  } else if (streams) {
+  } else if (streamsWeight) {
     streamedWeightGradient(rows, dIn, dOut, x, pre ? dPre : dy, dWeight);
   } else {
     gemmFloat32(true, false, dIn, dOut, rows, 1.0f, x, dIn, pre ? dPre : dy, dOut, 0.0f, dWeight, dOut);

@@ -222,10 +222,18 @@ const float* pairRows(int64_t rows, int64_t columns, const uint16_t* from, Arena
 
 }  // namespace
 
-bool streamsGemm(bool bf16, int64_t rows, int64_t dIn, int64_t dOut) {
-  constexpr int64_t kMostRows = 32;
+bool streamsGemm(LayerProduct product, bool bf16, int64_t rows, int64_t dIn, int64_t dOut) {
+  // Measured on layers of 192 x 384 to 1024 x 4096.
+  struct {
+    int64_t fewest, most;
+  } fits{};
+  switch (product) {
+    case LayerProduct::kForward: fits = {4, bf16 ? 16 : 24}; break;
+    case LayerProduct::kInputGradient: fits = {bf16 ? 1 : 8, 32}; break;
+    case LayerProduct::kWeightGradient: fits = {1, 24}; break;
+  }
   const int64_t unit = bf16 ? 2 * kLanes : kLanes;
-  return rows > 0 && rows <= kMostRows && dIn > 0 && dOut > 0 && dIn % unit == 0 && dOut % unit == 0 &&
+  return rows >= fits.fewest && rows <= fits.most && dIn > 0 && dOut > 0 && dIn % unit == 0 && dOut % unit == 0 &&
          !usesBlockedGemm();
 }
 
@@ -269,7 +277,7 @@ namespace {
 
 }  // namespace
 
-bool streamsGemm(bool, int64_t, int64_t, int64_t) { return false; }
+bool streamsGemm(LayerProduct, bool, int64_t, int64_t, int64_t) { return false; }
 
 void streamedForward(int64_t, int64_t, int64_t, const float*, const float*, float*) { fail(); }
 void streamedForward(int64_t, int64_t, int64_t, const uint16_t*, const float*, float*) { fail(); }

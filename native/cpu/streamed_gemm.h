@@ -7,9 +7,12 @@
 /// oneDNN's kernels for AVX-512, and those of any number of rows.
 namespace scmoe {
 
-/// Whether a layer (dIn, dOut) with so many rows is multiplied here: few rows, where float32 products would be oneDNN's
-/// with AVX-512, in a build for a CPU that multiplies bf16.
-bool streamsGemm(bool bf16, int64_t rows, int64_t dIn, int64_t dOut);
+enum class LayerProduct { kForward, kInputGradient, kWeightGradient };
+
+/// Whether a product of a layer (dIn, dOut) with so many rows is made here: where float32 products would be oneDNN's
+/// with AVX-512, in a build for a CPU that multiplies bf16, for as few rows as are faster so. A row or two of a forward
+/// product are not: nothing is used twice then.
+bool streamsGemm(LayerProduct product, bool bf16, int64_t rows, int64_t dIn, int64_t dOut);
 
 /// y (rows, dOut) = x (rows, dIn) weight (dIn, dOut)
 void streamedForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* weight, float* y);

@@ -74,7 +74,7 @@ struct Layer {
 };
 
 void needStreams(bool bf16) {
-  if (!streamsGemm(bf16, 16, 64, 64)) skip("this CPU or build has no streamed products");
+  if (!streamsGemm(LayerProduct::kForward, bf16, 16, 64, 64)) skip("this CPU or build has no streamed products");
   if (bf16 && !hasBf16()) skip("no bf16 products to compare with");
 }
 
@@ -132,10 +132,12 @@ TEST(streamed_products_have_the_same_bits_on_several_threads) {
 }
 
 TEST(layers_of_many_rows_or_odd_widths_are_not_streamed) {
-  for (const bool bf16 : {false, true}) {
-    CHECK(!streamsGemm(bf16, 33, 64, 64));
-    CHECK(!streamsGemm(bf16, 0, 64, 64));
-    CHECK(!streamsGemm(bf16, 16, 40, 64));
-    CHECK(!streamsGemm(bf16, 16, 64, 0));
-  }
+  for (const LayerProduct product :
+       {LayerProduct::kForward, LayerProduct::kInputGradient, LayerProduct::kWeightGradient})
+    for (const bool bf16 : {false, true}) {
+      CHECK(!streamsGemm(product, bf16, 33, 64, 64));
+      CHECK(!streamsGemm(product, bf16, 0, 64, 64));
+      CHECK(!streamsGemm(product, bf16, 16, 40, 64));
+      CHECK(!streamsGemm(product, bf16, 16, 64, 0));
+    }
 }
