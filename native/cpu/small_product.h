@@ -58,7 +58,7 @@ inline void productTile(int64_t depth, Left a, const float* b, int64_t bRow, flo
 #pragma GCC unroll 4
     for (int j = 0; j < vectors; ++j) {
       right[j] = load(b + j * kLanes);
-      keepInRegister(right[j]);
+      Kind::hold(right[j]);
     }
 #pragma GCC unroll 12
     for (int i = 0; i < rows; ++i) {

@@ -63,7 +63,7 @@ void tile(int64_t depth, Left a, const float* b, int64_t ldb, Onto onto, float* 
 #pragma GCC unroll 3
     for (int v = 0; v < Vectors; ++v) {
       right[v] = load(b + v * kLanes);
-      keepInRegister(right[v]);
+      Kind::hold(right[v]);
     }
 #pragma GCC unroll 8
     for (int i = 0; i < Rows; ++i) {
