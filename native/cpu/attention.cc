@@ -17,7 +17,7 @@ struct ForwardScratch {
 
   ForwardScratch(Arena::Scope& scope, int64_t keys, int64_t padded)
       : keyPanels(scope.take<float>(roundUp(keys, kPanel) * padded)),
-        values(scope.take<float>(keys * padded)),
+        values(scope.take<float>(roundUp(keys, kPanel) * padded)),
         queries(scope.take<float>(kQueryBlock * padded)),
         scores(scope.take<float>(kQueryBlock * kKeyBlock)),
         out(scope.take<float>(kQueryBlock * padded)),
@@ -28,9 +28,11 @@ struct ForwardScratch {
         bias(scope.take<float>(roundUp(keys, kLanes))) {}
 };
 
-/// One block of queries of one head against all keys that it sees.
-void forwardBlock(const AttentionShape& shape, int64_t padded, int64_t firstQuery, int64_t rows, const float* bias,
-                  const ForwardScratch& s) {
+/// One block of queries of one head, ready for products along them, against all keys that it sees.
+template <typename Kind>
+void forwardBlock(const AttentionShape& shape, int64_t padded, int64_t firstQuery, int64_t rows, const float* queries,
+                  const float* bias, const ForwardScratch& s) {
+  constexpr int64_t kDepths = Kind::kDepths;
   std::fill(s.largest, s.largest + rows, kMinusInfinity);
   std::fill(s.sum, s.sum + rows, 0.0f);
   const int64_t keys = visibleKeys(shape, firstQuery + rows - 1);
@@ -39,39 +41,34 @@ void forwardBlock(const AttentionShape& shape, int64_t padded, int64_t firstQuer
     const auto seen = [&](int64_t i) {
       return std::clamp<int64_t>(visibleKeys(shape, firstQuery + i) - firstKey, 0, width);
     };
-    scoreBlock(shape, rows, padded, s.queries, s.keyPanels, firstKey, width, seen, s.scores);
-    for (int64_t i = 0; i < rows; ++i)
-      s.factor[i] = softmaxRow(s.scores + i * kKeyBlock, bias ? bias + firstKey : nullptr, seen(i), width, s.largest[i],
-                               s.sum[i]);
+    scoreBlock<Kind>(shape, rows, padded, queries, s.keyPanels, firstKey, width, seen, s.scores);
+    for (int64_t i = 0; i < rows; ++i) {
+      float* const scores = s.scores + i * kKeyBlock;
+      s.factor[i] = softmaxRow(scores, bias ? bias + firstKey : nullptr, seen(i), width, s.largest[i], s.sum[i]);
+      alongRows<Kind>(scores, 1, roundUp(width, kDepths * kLanes));
+    }
     for (int64_t i = 0; i < rows; i += kTileRows) {
       const int64_t count = std::min<int64_t>(kTileRows, rows - i);
       const float* weights = s.scores + i * kKeyBlock;
-      const float* values = s.values + firstKey * padded;
+      const float* values = s.values + firstKey / kDepths * padded;
       float* out = s.out + i * padded;
-      const int64_t depth = seen(i + count - 1);
+      const int64_t depth = (seen(i + count - 1) + kDepths - 1) / kDepths;
       if (firstKey == 0)
-        smallProduct<Onto::kNothing>(count, padded / kLanes, depth, RowByRow{weights, kKeyBlock}, values, padded, out,
-                                     padded);
+        smallProduct<Onto::kNothing, Kind>(count, padded / kLanes, depth, RowByRow{weights, kKeyBlock}, values, padded,
+                                           out, padded);
       else if (depth > 0)
-        smallProduct<Onto::kScaledSum>(count, padded / kLanes, depth, RowByRow{weights, kKeyBlock}, values, padded, out,
-                                       padded, s.factor + i);
+        smallProduct<Onto::kScaledSum, Kind>(count, padded / kLanes, depth, RowByRow{weights, kKeyBlock}, values,
+                                             padded, out, padded, s.factor + i);
     }
   }
 }
 
-}  // namespace
-
-void attention(const AttentionShape& shape, const float* q, const float* k, const float* v, const uint8_t* mask,
-               float* out, float* logsumexp) {
-  if (shape.batch == 0 || shape.queries == 0) return;
-  const int64_t size = shape.size, padded = roundUp(size, kLanes), group = shape.heads / shape.kvHeads;
+template <typename Kind>
+void manyQueries(const AttentionShape& shape, const RotaryTable* turning, const float* q, const float* k,
+                 const float* v, const uint8_t* mask, float* out, float* logsumexp) {
+  constexpr int64_t kDepths = Kind::kDepths;
+  const int64_t size = shape.size, padded = paddedSize<Kind>(size), group = shape.heads / shape.kvHeads;
   const int64_t stride = shape.heads * size, keyStride = shape.kvHeads * size;
-  const bool turn = shape.rope != RopeStyle::kNone;
-  const RotaryTable table = turn ? rotaryTable(shape.keys, size, shape.theta) : RotaryTable{};
-  const RotaryTable* turning = turn ? &table : nullptr;
-
-  if (hasFewQueries(shape)) return attentionOfFewQueries(shape, turning, q, k, v, mask, out, logsumexp);
-
   const AttentionWork work(shape);
   parallelFor(work.items, 1, [&](int64_t begin, int64_t end) {
     Arena::Scope scope;
@@ -85,9 +82,11 @@ void attention(const AttentionShape& shape, const float* q, const float* k, cons
         const int64_t count = std::min(kPanel, keys - first);
         packRows(shape, turning, k + keyOffset + first * keyStride, keyStride, count, first, 1.0f, padded, s.rows);
         std::fill(s.rows + count * padded, s.rows + kPanel * padded, 0.0f);
-        packPanels(s.rows, kPanel, padded, s.keyPanels + first * padded);
+        packPanels<Kind>(s.rows, kPanel, padded, s.keyPanels + first / kDepths * padded);
+        float* const values = kDepths == 1 ? s.values + first * padded : s.rows;
+        packRows(shape, nullptr, v + keyOffset + first * keyStride, keyStride, count, 0, 1.0f, padded, values);
+        acrossRows<Kind>(values, count, padded, padded, s.values + first / kDepths * padded);
       }
-      packRows(shape, nullptr, v + keyOffset, keyStride, keys, 0, 1.0f, padded, s.values);
       const float* const bias = maskBias(mask ? mask + item.batch * shape.keys : nullptr, shape.keys, s.bias);
 
       for (int64_t block = item.firstBlock; block < item.lastBlock; ++block) {
@@ -96,11 +95,11 @@ void attention(const AttentionShape& shape, const float* q, const float* k, cons
           const int64_t offset = (item.batch * shape.queries + firstQuery) * stride + head * size;
           packRows(shape, turning, q + offset, stride, rows, shape.keys - shape.queries + firstQuery, shape.scale,
                    padded, s.queries);
-          forwardBlock(shape, padded, firstQuery, rows, bias, s);
+          forwardBlock<Kind>(shape, padded, firstQuery, rows, alongRows<Kind>(s.queries, rows, padded), bias, s);
           float* lse = logsumexp + (item.batch * shape.heads + head) * shape.queries + firstQuery;
           for (int64_t i = 0; i < rows; ++i) {
-            rotate(RopeStyle::kNone, table, 0, false, s.sum[i] == 0 ? 0.0f : 1.0f / s.sum[i], s.out + i * padded, size,
-                   out + offset + i * stride);
+            rotate(RopeStyle::kNone, RotaryTable{}, 0, false, s.sum[i] == 0 ? 0.0f : 1.0f / s.sum[i],
+                   s.out + i * padded, size, out + offset + i * stride);
           }
 #pragma omp simd
           for (int64_t i = 0; i < rows; ++i) lse[i] = s.sum[i] == 0 ? kInfinity : s.largest[i] + vlog(s.sum[i]);
@@ -108,6 +107,18 @@ void attention(const AttentionShape& shape, const float* q, const float* k, cons
       }
     }
   });
+}
+
+}  // namespace
+
+void attention(const AttentionShape& shape, const float* q, const float* k, const float* v, const uint8_t* mask,
+               float* out, float* logsumexp) {
+  if (shape.batch == 0 || shape.queries == 0) return;
+  const bool turn = shape.rope != RopeStyle::kNone;
+  const RotaryTable table = turn ? rotaryTable(shape.keys, shape.size, shape.theta) : RotaryTable{};
+  const RotaryTable* turning = turn ? &table : nullptr;
+  if (hasFewQueries(shape)) return attentionOfFewQueries(shape, turning, q, k, v, mask, out, logsumexp);
+  withOperandKind([&](auto kind) { manyQueries<decltype(kind)>(shape, turning, q, k, v, mask, out, logsumexp); });
 }
 
 }  // namespace scmoe

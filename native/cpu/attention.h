@@ -15,10 +15,11 @@ struct AttentionShape {
   float scale;
 };
 
-/// out = softmax(scale * q k^T) v per head, logsumexp (batch, heads, queries) for the gradient. Works in float32 in
-/// either precision: weights and scores are never rounded to bf16 (gemm.h makes the products that follow the
-/// precision). `mask` (batch, keys) or null: a key where it is 0 is seen by no query. A query that sees no key gives 0,
-/// with a logsumexp of infinity, so that exp(score - logsumexp) is 0 as well.
+/// out = softmax(scale * q k^T) v per head, logsumexp (batch, heads, queries) for the gradient. Products follow the
+/// precision of gemm.h: in bf16 their operands are rounded, the sums are float32. What is between them, the softmax
+/// above all, is float32 in either, and few queries over many keys are throughout, for they wait for memory. `mask`
+/// (batch, keys) or null: a key where it is 0 is seen by no query. A query that sees no key gives 0, with a logsumexp
+/// of infinity, so that exp(score - logsumexp) is 0 as well.
 void attention(const AttentionShape& shape, const float* q, const float* k, const float* v, const uint8_t* mask,
                float* out, float* logsumexp);
 

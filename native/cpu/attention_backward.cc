@@ -9,6 +9,8 @@ namespace {
 struct BackwardScratch {
   float *keyPanels, *valuePanels, *keys, *rows, *queries, *dOut, *dQueries, *weights, *dScores, *logsumexp, *delta;
   float *dKeys, *dValues, *bias;
+  // Rows of a block for products that sum over them, where those are pairs.
+  float *queriesAcross, *dOutAcross, *weightsAcross, *dScoresAcross;
 
   BackwardScratch(Arena::Scope& scope, int64_t count, int64_t padded)
       : keyPanels(scope.take<float>(roundUp(count, kPanel) * padded)),
@@ -24,7 +26,11 @@ struct BackwardScratch {
         delta(scope.take<float>(kQueryBlock)),
         dKeys(scope.take<float>(count * padded)),
         dValues(scope.take<float>(count * padded)),
-        bias(scope.take<float>(roundUp(count, kLanes))) {}
+        bias(scope.take<float>(roundUp(count, kLanes))),
+        queriesAcross(scope.take<float>(kQueryBlock * padded)),
+        dOutAcross(scope.take<float>(kQueryBlock * padded)),
+        weightsAcross(scope.take<float>(kQueryBlock * kKeyBlock)),
+        dScoresAcross(scope.take<float>(kQueryBlock * kKeyBlock)) {}
 };
 
 /// Scores become weights p = exp(score + bias - logsumexp), dWeights become dScores = p (dWeight - delta); `count` are
@@ -54,43 +60,59 @@ inline void gradientRow(float* scores, float* dWeights, const float* bias, int64
 }
 
 /// One block of queries of one head: its dQueries, and its share of dKeys and dValues.
+template <typename Kind>
 void backwardBlock(const AttentionShape& shape, int64_t padded, int64_t firstQuery, int64_t rows, const float* bias,
                    const BackwardScratch& s) {
+  constexpr int64_t kDepths = Kind::kDepths;
   const int64_t vectors = padded / kLanes, keys = visibleKeys(shape, firstQuery + rows - 1);
+  const int64_t rowDepths = (rows + kDepths - 1) / kDepths;
   std::fill(s.dQueries, s.dQueries + rows * padded, 0.0f);
+  // First what is made from rows as they are, then what takes their place.
+  const float* const queriesAcross = acrossRows<Kind>(s.queries, rows, padded, padded, s.queriesAcross);
+  const float* const dOutAcross = acrossRows<Kind>(s.dOut, rows, padded, padded, s.dOutAcross);
+  const float* const queries = alongRows<Kind>(s.queries, rows, padded);
+  const float* const dOut = alongRows<Kind>(s.dOut, rows, padded);
   for (int64_t firstKey = 0; firstKey < keys; firstKey += kKeyBlock) {
     const int64_t width = std::min(kKeyBlock, keys - firstKey);
     const auto seen = [&](int64_t i) {
       return std::clamp<int64_t>(visibleKeys(shape, firstQuery + i) - firstKey, 0, width);
     };
-    scoreBlock(shape, rows, padded, s.queries, s.keyPanels, firstKey, width, seen, s.weights);
-    scoreBlock(shape, rows, padded, s.dOut, s.valuePanels, firstKey, width, seen, s.dScores);
+    scoreBlock<Kind>(shape, rows, padded, queries, s.keyPanels, firstKey, width, seen, s.weights);
+    scoreBlock<Kind>(shape, rows, padded, dOut, s.valuePanels, firstKey, width, seen, s.dScores);
     for (int64_t i = 0; i < rows; ++i)
       gradientRow(s.weights + i * kKeyBlock, s.dScores + i * kKeyBlock, bias ? bias + firstKey : nullptr, seen(i),
                   width, s.logsumexp[i], s.delta[i]);
-    for (int64_t i = 0; i < rows; i += kTileRows) {
-      const int64_t count = std::min<int64_t>(kTileRows, rows - i);
-      smallProduct<Onto::kSum>(count, vectors, seen(i + count - 1), RowByRow{s.dScores + i * kKeyBlock, kKeyBlock},
-                               s.keys + firstKey * padded, padded, s.dQueries + i * padded, padded);
-    }
+    const int64_t across = kDepths == 1 ? kKeyBlock : roundUp(width, kLanes);
+    const float* const weights = acrossRows<Kind>(s.weights, rows, across, kKeyBlock, s.weightsAcross);
+    const float* const dScores = acrossRows<Kind>(s.dScores, rows, across, kKeyBlock, s.dScoresAcross);
     for (int64_t j = 0; j < width; j += kTileRows) {
       const int64_t count = std::min<int64_t>(kTileRows, width - j);
       // The first query that sees key j: those above it have weight zero.
       const int64_t first =
-          shape.causal ? std::max<int64_t>(0, firstKey + j - (shape.keys - shape.queries) - firstQuery) : 0;
-      smallProduct<Onto::kSum>(count, vectors, rows - first, DepthByDepth{s.weights + first * kKeyBlock + j, kKeyBlock},
-                               s.dOut + first * padded, padded, s.dValues + (firstKey + j) * padded, padded);
-      smallProduct<Onto::kSum>(count, vectors, rows - first, DepthByDepth{s.dScores + first * kKeyBlock + j, kKeyBlock},
-                               s.queries + first * padded, padded, s.dKeys + (firstKey + j) * padded, padded);
+          shape.causal ? std::max<int64_t>(0, firstKey + j - (shape.keys - shape.queries) - firstQuery) / kDepths : 0;
+      const int64_t at = first * across + j;
+      smallProduct<Onto::kSum, Kind>(count, vectors, rowDepths - first, DepthByDepth{weights + at, across},
+                                     dOutAcross + first * padded, padded, s.dValues + (firstKey + j) * padded, padded);
+      smallProduct<Onto::kSum, Kind>(count, vectors, rowDepths - first, DepthByDepth{dScores + at, across},
+                                     queriesAcross + first * padded, padded, s.dKeys + (firstKey + j) * padded, padded);
+    }
+    const float* const keysAcross = s.keys + firstKey / kDepths * padded;
+    for (int64_t i = 0; i < rows; i += kTileRows) {
+      const int64_t count = std::min<int64_t>(kTileRows, rows - i);
+      for (int64_t row = i; row < i + count; ++row)
+        alongRows<Kind>(s.dScores + row * kKeyBlock, 1, roundUp(width, kDepths * kLanes));
+      smallProduct<Onto::kSum, Kind>(count, vectors, (seen(i + count - 1) + kDepths - 1) / kDepths,
+                                     RowByRow{s.dScores + i * kKeyBlock, kKeyBlock}, keysAcross, padded,
+                                     s.dQueries + i * padded, padded);
     }
   }
 }
 
-}  // namespace
-
-void attentionBackward(const AttentionShape& shape, const float* dOut, const float* q, const float* k, const float* v,
-                       const uint8_t* mask, const float* out, const float* logsumexp, float* dQ, float* dK, float* dV) {
-  const int64_t size = shape.size, padded = roundUp(size, kLanes), group = shape.heads / shape.kvHeads;
+template <typename Kind>
+void backward(const AttentionShape& shape, const float* dOut, const float* q, const float* k, const float* v,
+              const uint8_t* mask, const float* out, const float* logsumexp, float* dQ, float* dK, float* dV) {
+  constexpr int64_t kDepths = Kind::kDepths;
+  const int64_t size = shape.size, padded = paddedSize<Kind>(size), group = shape.heads / shape.kvHeads;
   const int64_t stride = shape.heads * size, keyStride = shape.kvHeads * size;
   const bool turn = shape.rope != RopeStyle::kNone;
   const RotaryTable table = turn ? rotaryTable(shape.keys, size, shape.theta) : RotaryTable{};
@@ -127,13 +149,14 @@ void attentionBackward(const AttentionShape& shape, const float* dOut, const flo
       for (int64_t first = 0; first < shape.keys; first += kPanel) {
         const int64_t count = std::min(kPanel, shape.keys - first);
         const int64_t offset = keyOffset + first * keyStride;
-        float* keys = s.keys + first * padded;
+        float* const keys = kDepths == 1 ? s.keys + first * padded : s.rows;
         packRows(shape, turning, k + offset, keyStride, count, first, 1.0f, padded, keys);
         std::fill(keys + count * padded, keys + kPanel * padded, 0.0f);
-        packPanels(keys, kPanel, padded, s.keyPanels + first * padded);
+        acrossRows<Kind>(keys, count, padded, padded, s.keys + first / kDepths * padded);
+        packPanels<Kind>(keys, kPanel, padded, s.keyPanels + first / kDepths * padded);
         packRows(shape, nullptr, v + offset, keyStride, count, 0, 1.0f, padded, s.rows);
         std::fill(s.rows + count * padded, s.rows + kPanel * padded, 0.0f);
-        packPanels(s.rows, kPanel, padded, s.valuePanels + first * padded);
+        packPanels<Kind>(s.rows, kPanel, padded, s.valuePanels + first / kDepths * padded);
       }
       const float* const bias = maskBias(mask ? mask + item.batch * shape.keys : nullptr, shape.keys, s.bias);
 
@@ -153,7 +176,7 @@ void attentionBackward(const AttentionShape& shape, const float* dOut, const flo
             for (int64_t d = 0; d < size; ++d) sum += a[d] * b[d];
             s.delta[i] = sum;
           }
-          backwardBlock(shape, padded, firstQuery, rows, bias, s);
+          backwardBlock<Kind>(shape, padded, firstQuery, rows, bias, s);
           for (int64_t i = 0; i < rows; ++i)
             rotate(shape.rope, table, position + i, true, shape.scale, s.dQueries + i * padded, size,
                    dQ + offset + i * stride);
@@ -179,6 +202,13 @@ void attentionBackward(const AttentionShape& shape, const float* dOut, const flo
                   write(head, j, sums[0], sums[1]);
                 }
               });
+}
+
+}  // namespace
+
+void attentionBackward(const AttentionShape& shape, const float* dOut, const float* q, const float* k, const float* v,
+                       const uint8_t* mask, const float* out, const float* logsumexp, float* dQ, float* dK, float* dV) {
+  withOperandKind([&](auto kind) { backward<decltype(kind)>(shape, dOut, q, k, v, mask, out, logsumexp, dQ, dK, dV); });
 }
 
 }  // namespace scmoe

@@ -6,6 +6,7 @@
 
 #include "core/parallel.h"
 #include "cpu/attention.h"
+#include "cpu/gemm.h"
 #include "cpu/small_product.h"
 
 /// What the forward and the backward pass of attention share: how the work is cut, and the packed operands.
@@ -59,6 +60,34 @@ struct AttentionWork {
   }
 };
 
+/// Floats of a row with the zeros behind it: whole vectors of the operands.
+template <typename Kind>
+inline int64_t paddedSize(int64_t size) {
+  return roundUp(size, kLanes * Kind::kDepths);
+}
+
+/// Rows (count, padded) for products along them: (count, padded / Kind::kDepths), in place.
+template <typename Kind>
+inline const float* alongRows(float* rows, int64_t count, int64_t padded) {
+#if SCMOE_BF16_PAIRS
+  if constexpr (Kind::kDepths == 2) pairAlong(rows, count * padded, rows);
+#endif
+  return rows;
+}
+
+/// Rows (count, columns), `stride` apart, for products that sum over them: (ceil(count / Kind::kDepths), columns) in
+/// `to`, or as they are.
+template <typename Kind>
+inline const float* acrossRows(const float* rows, int64_t count, int64_t columns, int64_t stride, float* to) {
+#if SCMOE_BF16_PAIRS
+  if constexpr (Kind::kDepths == 2) {
+    pairRows(rows, count, columns, stride, to);
+    return to;
+  }
+#endif
+  return rows;
+}
+
 /// Rows of one head lie a whole token apart, which the hardware does not foresee.
 constexpr int64_t kRowsAhead = 12;
 inline void prefetchRow(const float* row, int64_t size) {
@@ -77,32 +106,46 @@ inline void packRows(const AttentionShape& shape, const RotaryTable* table, cons
   }
 }
 
-/// Packed rows into panels of kPanel keys, each (padded, kPanel): a product then reads keys as lanes. `rows` holds
-/// whole panels, zeros behind the last key.
-inline void packPanels(const float* rows, int64_t count, int64_t padded, float* panels) {
-  for (int64_t first = 0; first < count; first += kPanel, panels += padded * kPanel)
+/// Packed rows into panels of kPanel keys, each (padded / Kind::kDepths, kPanel): a product then reads keys as lanes.
+/// `rows` holds whole panels, zeros behind the last key; pairs are made in place.
+template <typename Kind>
+inline void packPanels(float* rows, int64_t count, int64_t padded, float* panels) {
+  const int64_t depth = padded / Kind::kDepths;
+  const float* const own = alongRows<Kind>(rows, count, padded);
+  for (int64_t first = 0; first < count; first += kPanel, panels += depth * kPanel)
     for (int64_t lane = 0; lane < kPanel; lane += kLanes)
-      for (int64_t d = 0; d < padded; d += kLanes)
-        transposeSquare(rows + (first + lane) * padded + d, padded, panels + d * kPanel + lane, kPanel);
+      for (int64_t d = 0; d < depth; d += kLanes)
+        transposeSquare(own + (first + lane) * depth + d, depth, panels + d * kPanel + lane, kPanel);
 }
 
 /// scores (rows, width) = left (rows, size) times the transposed keys of a block that starts at `firstKey`; vectors
 /// of keys that no query of a tile sees are left as they are. `seen(i)` is the number of the block's keys that row i
 /// sees.
-template <typename Seen>
+template <typename Kind, typename Seen>
 inline void scoreBlock(const AttentionShape& shape, int64_t rows, int64_t padded, const float* left,
                        const float* panels, int64_t firstKey, int64_t width, const Seen& seen, float* scores) {
+  const int64_t stride = padded / Kind::kDepths, depth = (shape.size + Kind::kDepths - 1) / Kind::kDepths;
   for (int64_t j = 0; j < width; j += kPanel) {
-    const float* panel = panels + (firstKey + j) * padded;
+    const float* panel = panels + (firstKey + j) * stride;
     for (int64_t i = 0; i < rows; i += kTileRows) {
       const int64_t count = std::min<int64_t>(kTileRows, rows - i);
       const int64_t columns = std::min(kPanel, seen(i + count - 1) - j);
       if (columns <= 0) continue;
       const int64_t vectors = roundUp(columns, kLanes) / kLanes;
-      smallProduct<Onto::kNothing>(count, vectors, shape.size, RowByRow{left + i * padded, padded}, panel, kPanel,
-                                   scores + i * kKeyBlock + j, kKeyBlock);
+      smallProduct<Onto::kNothing, Kind>(count, vectors, depth, RowByRow{left + i * stride, stride}, panel, kPanel,
+                                         scores + i * kKeyBlock + j, kKeyBlock);
     }
   }
+}
+
+/// The form that operands have for products: as they are, or where the CPU multiplies pairs of bf16 and products are to
+/// be made in it, those. Calls body(Kind()).
+template <typename Body>
+inline void withOperandKind(const Body& body) {
+#if SCMOE_BF16_PAIRS
+  if (precision() == Precision::kBf16) return body(Pairs());
+#endif
+  body(Numbers());
 }
 
 }  // namespace scmoe

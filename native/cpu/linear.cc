@@ -7,6 +7,7 @@
 #include "core/parallel.h"
 #include "cpu/bf16.h"
 #include "cpu/gemm.h"
+#include "cpu/streamed_gemm.h"
 
 namespace scmoe {
 
@@ -55,9 +56,10 @@ void finishRows(int64_t rows, int64_t dOut, const float* bias, Activation activa
 void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* weight, const float* bias,
                    Activation activation, bool float32, float* y, float* pre) {
   const bool bf16 = !float32 && precision() == Precision::kBf16;
+  const bool streams = streamsGemm(LayerProduct::kForward, bf16, rows, dIn, dOut);
   Arena::Scope scope;
   uint16_t* weight16 = nullptr;
-  if (bf16) {
+  if (bf16 && !streams) {
     weight16 = scope.take<uint16_t>(dIn * dOut);
     convertToBf16(weight, dIn, dOut, dOut, weight16);
   }
@@ -69,7 +71,12 @@ void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, cons
       Arena::Scope own;
       auto* const x16 = own.take<uint16_t>(count * dIn);
       convertToBf16(x + first * dIn, count, dIn, dIn, x16);
-      gemmBf16(false, false, count, dOut, dIn, x16, dIn, weight16, dOut, 0.0f, block, dOut);
+      if (streams)
+        streamedForward(count, dIn, dOut, x16, weight, block);
+      else
+        gemmBf16(false, false, count, dOut, dIn, x16, dIn, weight16, dOut, 0.0f, block, dOut);
+    } else if (streams) {
+      streamedForward(count, dIn, dOut, x + first * dIn, weight, block);
     } else {
       shared.multiply(count, x + first * dIn, dIn, block, dOut);
     }
@@ -80,12 +87,14 @@ void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, cons
 void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, const float* x, const float* weight,
                     const float* pre, Activation activation, bool float32, float* dx, float* dWeight, float* dBias) {
   const bool bf16 = !float32 && precision() == Precision::kBf16;
+  const bool streamsDx = streamsGemm(LayerProduct::kInputGradient, bf16, rows, dIn, dOut);
+  const bool streamsWeight = streamsGemm(LayerProduct::kWeightGradient, bf16, rows, dIn, dOut);
   Arena::Scope scope;
   uint16_t *weight16 = nullptr, *dPre16 = nullptr;
   float* dPre = nullptr;
   if (bf16) {
     dPre16 = scope.take<uint16_t>(rows * dOut);
-    if (dx) {
+    if (dx && !streamsDx) {
       weight16 = scope.take<uint16_t>(dIn * dOut);
       convertToBf16(weight, dIn, dOut, dOut, weight16);
     }
@@ -124,11 +133,15 @@ void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, co
           }
         });
         if (!dx) continue;
-        if (bf16) {
-          gemmBf16(false, true, count, dIn, dOut, dPre16 + first * dOut, dOut, weight16, dOut, 0.0f, dx + first * dIn,
-                   dIn);
+        const int64_t at = first * dOut;
+        if (bf16 && streamsDx) {
+          streamedInputGradient(count, dIn, dOut, dPre16 + at, weight, dx + first * dIn);
+        } else if (bf16) {
+          gemmBf16(false, true, count, dIn, dOut, dPre16 + at, dOut, weight16, dOut, 0.0f, dx + first * dIn, dIn);
+        } else if (streamsDx) {
+          streamedInputGradient(count, dIn, dOut, (pre ? dPre : dy) + at, weight, dx + first * dIn);
         } else {
-          shared.multiply(count, (pre ? dPre : dy) + first * dOut, dOut, dx + first * dIn, dIn);
+          shared.multiply(count, (pre ? dPre : dy) + at, dOut, dx + first * dIn, dIn);
         }
       }
     }
@@ -142,7 +155,12 @@ void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, co
   if (bf16) {
     auto* const x16 = scope.take<uint16_t>(rows * dIn);
     convertToBf16(x, rows, dIn, dIn, x16);
-    gemmBf16(true, false, dIn, dOut, rows, x16, dIn, dPre16, dOut, 0.0f, dWeight, dOut);
+    if (streamsWeight)
+      streamedWeightGradient(rows, dIn, dOut, x16, dPre16, dWeight);
+    else
+      gemmBf16(true, false, dIn, dOut, rows, x16, dIn, dPre16, dOut, 0.0f, dWeight, dOut);
+  } else if (streamsWeight) {
+    streamedWeightGradient(rows, dIn, dOut, x, pre ? dPre : dy, dWeight);
   } else {
     gemmFloat32(true, false, dIn, dOut, rows, 1.0f, x, dIn, pre ? dPre : dy, dOut, 0.0f, dWeight, dOut);
   }

@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "cpu/simd.h"
+#include "cpu/operand_kinds.h"
 
 /// Products of matrices small enough to lie in cache, for kernels that make them between other work on the same
 /// tiles, where a library call with its own packing costs more than the product.
@@ -38,8 +38,9 @@ struct DepthByDepth {
   void advance(int64_t depth) { first += depth * stride; }
 };
 
-/// C (rows, vectors * kLanes) from A (rows, depth) and B (depth, vectors * kLanes) with rows `bRow` apart.
-template <Onto onto, int rows, int vectors, typename Left>
+/// C (rows, vectors * kLanes) from A (rows, depth) and B (depth, vectors * kLanes) with rows `bRow` apart. A depth is
+/// one number of each, or a pair.
+template <Onto onto, typename Kind, int rows, int vectors, typename Left>
 inline void productTile(int64_t depth, Left a, const float* b, int64_t bRow, float* c, int64_t cRow,
                         const float* rowScale) {
   Vec sum[rows][vectors];
@@ -57,13 +58,13 @@ inline void productTile(int64_t depth, Left a, const float* b, int64_t bRow, flo
 #pragma GCC unroll 4
     for (int j = 0; j < vectors; ++j) {
       right[j] = load(b + j * kLanes);
-      keepInRegister(right[j]);
+      Kind::hold(right[j]);
     }
 #pragma GCC unroll 12
     for (int i = 0; i < rows; ++i) {
-      const Vec left = broadcast(a.first[i * rowStride]);
+      const Vec left = Kind::spread(a.first[i * rowStride]);
 #pragma GCC unroll 4
-      for (int j = 0; j < vectors; ++j) multiplyAdd(left, right[j], sum[i][j]);
+      for (int j = 0; j < vectors; ++j) Kind::multiplyAdd(left, right[j], sum[i][j]);
     }
   }
 #pragma GCC unroll 12
@@ -76,7 +77,7 @@ inline void productTile(int64_t depth, Left a, const float* b, int64_t bRow, flo
 constexpr int kRowVectors = 8;
 
 /// As productTile for one row, with the operands in memory.
-template <Onto onto, typename Left>
+template <Onto onto, typename Kind, typename Left>
 inline void productRow(int64_t depth, Left a, const float* b, int64_t bRow, float* c, const float* rowScale) {
   Vec sum[kRowVectors];
 #pragma GCC unroll 8
@@ -86,42 +87,43 @@ inline void productRow(int64_t depth, Left a, const float* b, int64_t bRow, floa
     if (onto == Onto::kScaledSum) sum[j] = rowScale[0] * load(c + j * kLanes);
   }
   for (; depth > 0; --depth, a.advance(1), b += bRow) {
-    const Vec left = broadcast(a.first[0]);
+    const Vec left = Kind::spread(a.first[0]);
 #pragma GCC unroll 8
-    for (int j = 0; j < kRowVectors; ++j) multiplyAdd(left, load(b + j * kLanes), sum[j]);
+    for (int j = 0; j < kRowVectors; ++j) Kind::multiplyAdd(left, load(b + j * kLanes), sum[j]);
   }
 #pragma GCC unroll 8
   for (int j = 0; j < kRowVectors; ++j) store(c + j * kLanes, sum[j]);
 }
 
-template <Onto onto, int rows, int vectors, typename Left>
+template <Onto onto, typename Kind, int rows, int vectors, typename Left>
 inline void productRows(int64_t count, int64_t depth, Left a, const float* b, int64_t bRow, float* c, int64_t cRow,
                         const float* rowScale) {
   while (count >= rows) {
-    productTile<onto, rows, vectors>(depth, a, b, bRow, c, cRow, rowScale);
+    productTile<onto, Kind, rows, vectors>(depth, a, b, bRow, c, cRow, rowScale);
     count -= rows;
     a = a.below(rows);
     c += rows * cRow;
     if (onto == Onto::kScaledSum) rowScale += rows;
   }
-  if constexpr (rows > 1) productRows<onto, rows / 2, vectors>(count, depth, a, b, bRow, c, cRow, rowScale);
+  if constexpr (rows > 1) productRows<onto, Kind, rows / 2, vectors>(count, depth, a, b, bRow, c, cRow, rowScale);
 }
 
 /// As productTile, for any number of rows and vectors.
-template <Onto onto, typename Left>
+template <Onto onto, typename Kind = Numbers, typename Left>
 inline void smallProduct(int64_t rows, int64_t vectors, int64_t depth, Left a, const float* b, int64_t bRow, float* c,
                          int64_t cRow, const float* rowScale = nullptr) {
   if (rows == 1)
     for (; vectors >= kRowVectors; vectors -= kRowVectors, b += kRowVectors * kLanes, c += kRowVectors * kLanes)
-      productRow<onto>(depth, a, b, bRow, c, rowScale);
+      productRow<onto, Kind>(depth, a, b, bRow, c, rowScale);
   for (; vectors > 0; vectors -= kTileVectors, b += kTileVectors * kLanes, c += kTileVectors * kLanes) {
     switch (vectors) {
-      case 1: productRows<onto, tileRows(1), 1>(rows, depth, a, b, bRow, c, cRow, rowScale); break;
+      case 1: productRows<onto, Kind, tileRows(1), 1>(rows, depth, a, b, bRow, c, cRow, rowScale); break;
 #if !defined(__AVX__) || defined(__AVX512F__)
-      case 2: productRows<onto, tileRows(2), 2>(rows, depth, a, b, bRow, c, cRow, rowScale); break;
-      case 3: productRows<onto, tileRows(3), 3>(rows, depth, a, b, bRow, c, cRow, rowScale); break;
+      case 2: productRows<onto, Kind, tileRows(2), 2>(rows, depth, a, b, bRow, c, cRow, rowScale); break;
+      case 3: productRows<onto, Kind, tileRows(3), 3>(rows, depth, a, b, bRow, c, cRow, rowScale); break;
 #endif
-      default: productRows<onto, tileRows(kTileVectors), kTileVectors>(rows, depth, a, b, bRow, c, cRow, rowScale);
+      default:
+        productRows<onto, Kind, tileRows(kTileVectors), kTileVectors>(rows, depth, a, b, bRow, c, cRow, rowScale);
     }
   }
 }

@@ -17,6 +17,7 @@ import { productsSuite } from './suites/products.js';
 import { qualitySuite } from './suites/quality/quality.js';
 import { regressionSuite } from './suites/regression/regression.js';
 import { routerAheadSuite } from './suites/routerAhead/routerAhead.js';
+import { routingSuite } from './suites/routing.js';
 import { secondsSuite } from './suites/seconds/seconds.js';
 import { convnetSuite, stepSuite, visionSuite } from './suites/step.js';
 
@@ -28,6 +29,7 @@ const { values: options, positionals } = parseArgs({
     models: { type: 'string' },
     threads: { type: 'string', default: '1' },
     sequences: { type: 'string' },
+    widths: { type: 'string' },
     rounds: { type: 'string' },
     seeds: { type: 'string', default: '3' },
     steps: { type: 'string', default: '2000' },
@@ -72,6 +74,13 @@ const suites: Record<string, () => Promise<string>> = {
   step: () => stepSuite(steps),
   vision: () => visionSuite(steps),
   convnet: () => convnetSuite(steps),
+  routing: () =>
+    routingSuite({
+      ...rounds,
+      threads: Number(options.threads),
+      ...(options.precision !== undefined && { precisions: options.precision.split(',') }),
+      ...(options.widths !== undefined && { widths: options.widths.split(',').map(Number) }),
+    }),
   memory: () =>
     memorySuite({
       ...rounds,
@@ -171,7 +180,7 @@ const suites: Record<string, () => Promise<string>> = {
 if (options.help) {
   console.log(
     `npm run bench [-- ${Object.keys(suites).join('|')} ...] [--rounds N] [--compiled] ` +
-      '[--text FILE] [--seconds N] [--sizes D_MODEL,BLOCKS,SEQUENCE,BATCH,EXPERTS] [--python PYTHON] [--images FOLDER] [--models FOLDER] [--threads N] [--sequences N,N] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--rates MB/S,MB/S] [--direct] [--full] [--before FOLDER] [--after FOLDER] [--tolerance N]',
+      '[--text FILE] [--seconds N] [--sizes D_MODEL,BLOCKS,SEQUENCE,BATCH,EXPERTS] [--python PYTHON] [--images FOLDER] [--models FOLDER] [--threads N] [--sequences N,N] [--widths N,N] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--rates MB/S,MB/S] [--direct] [--full] [--before FOLDER] [--after FOLDER] [--tolerance N]',
   );
   process.exit(0);
 }
