@@ -4,51 +4,13 @@
 
 #include "cpu/gemm_depths.h"
 #include "cpu/gemm_tile.h"
+#include "cpu/row_sweep.h"
 
 #if SCMOE_GEMM_TILE
 
 namespace scmoe {
 
 namespace {
-
-/// Columns whose sums stay in the first-level cache: the more, the longer is the piece of a row that is read at a time.
-template <int Rows>
-constexpr int64_t kSweep = Rows == 1   ? 2048
-                           : Rows == 2 ? 1024
-                                       : 512;
-/// Rows of B that are asked for ahead of their time.
-constexpr int64_t kAhead = 8;
-
-/// sums[i][j] += a(i, 0) b(0, j) + a(i, 1) b(1, j) + ..., one after the other, over `depth` rows of B.
-template <int Rows>
-void sweepRows(const float* a, int64_t lda, const float* b, int64_t ldb, int64_t depth, int64_t columns,
-               float (*sums)[kSweep<Rows>]) {
-  int64_t p = 0;
-  for (; p + 4 <= depth; p += 4) {
-    const float* const row = b + p * ldb;
-    for (int64_t j = 0; j < columns; j += 8) {
-      if (j % 16 == 0)
-        for (int q = 0; q < 4; ++q) __builtin_prefetch(row + (q + kAhead) * ldb + j);
-      const __m256 b0 = _mm256_loadu_ps(row + j), b1 = _mm256_loadu_ps(row + ldb + j),
-                   b2 = _mm256_loadu_ps(row + 2 * ldb + j), b3 = _mm256_loadu_ps(row + 3 * ldb + j);
-#pragma GCC unroll 8
-      for (int i = 0; i < Rows; ++i) {
-        const float* const x = a + i * lda + p;
-        __m256 sum = _mm256_load_ps(sums[i] + j);
-        sum = _mm256_fmadd_ps(_mm256_broadcast_ss(x), b0, sum);
-        sum = _mm256_fmadd_ps(_mm256_broadcast_ss(x + 1), b1, sum);
-        sum = _mm256_fmadd_ps(_mm256_broadcast_ss(x + 2), b2, sum);
-        sum = _mm256_fmadd_ps(_mm256_broadcast_ss(x + 3), b3, sum);
-        _mm256_store_ps(sums[i] + j, sum);
-      }
-    }
-  }
-  for (; p < depth; ++p)
-    for (int64_t j = 0; j < columns; j += 8)
-      for (int i = 0; i < Rows; ++i)
-        _mm256_store_ps(sums[i] + j, _mm256_fmadd_ps(_mm256_broadcast_ss(a + i * lda + p),
-                                                     _mm256_loadu_ps(b + p * ldb + j), _mm256_load_ps(sums[i] + j)));
-}
 
 /// Four floats of each of eight rows of B: vector q has their element q.
 void transposeEightByFour(const float* rows, int64_t ldb, __m256* elements) {
@@ -65,7 +27,7 @@ void transposeEightByFour(const float* rows, int64_t ldb, __m256* elements) {
   elements[3] = _mm256_shuffle_ps(high01, high23, 0xEE);
 }
 
-/// The same where B is transposed: 8 * Eights of its rows, side by side for the time that a multiply-add takes.
+/// sweep() where B is transposed: 8 * Eights of its rows, side by side for the time that a multiply-add takes.
 template <int Rows, int Eights>
 void sweepEights(const float* a, int64_t lda, const float* b, int64_t ldb, int64_t depth, int64_t column,
                  float (*sums)[kSweep<Rows>]) {
@@ -110,7 +72,7 @@ void sweepColumns(const float* a, int64_t lda, const float* b, int64_t ldb, int6
 template <int Rows>
 void multiply(bool transposeB, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, int64_t ldb,
               float beta, float* c, int64_t ldc) {
-  alignas(32) float sums[Rows][kSweep<Rows>];
+  alignas(64) float sums[Rows][kSweep<Rows>];
   for (int64_t j = 0; j < n; j += kSweep<Rows>) {
     const int64_t columns = std::min(kSweep<Rows>, n - j);
     const float* const from = b + (transposeB ? j * ldb : j);
@@ -119,7 +81,7 @@ void multiply(bool transposeB, int64_t n, int64_t k, const float* a, int64_t lda
       if constexpr (Rows <= 2) {
         if (transposeB) sweepColumns<Rows>(a + begin, lda, from + begin, ldb, size, columns, sums);
       }
-      if (Rows > 2 || !transposeB) sweepRows<Rows>(a + begin, lda, from + begin * ldb, ldb, size, columns, sums);
+      if (Rows > 2 || !transposeB) sweep<Rows>(a, lda, FloatRows{b}, ldb, begin, size, j, columns, sums);
       const tile::Scale scale = {1.0f, begin == 0 ? beta : 1.0f};
       for (int i = 0; i < Rows; ++i)
         for (int64_t q = 0; q < columns; q += 8) {
@@ -134,16 +96,8 @@ void multiply(bool transposeB, int64_t n, int64_t k, const float* a, int64_t lda
 
 void multiplyFewRows(bool transposeB, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b,
                      int64_t ldb, float beta, float* c, int64_t ldc) {
-  switch (m) {
-    case 1: return multiply<1>(transposeB, n, k, a, lda, b, ldb, beta, c, ldc);
-    case 2: return multiply<2>(transposeB, n, k, a, lda, b, ldb, beta, c, ldc);
-    case 3: return multiply<3>(false, n, k, a, lda, b, ldb, beta, c, ldc);
-    case 4: return multiply<4>(false, n, k, a, lda, b, ldb, beta, c, ldc);
-    case 5: return multiply<5>(false, n, k, a, lda, b, ldb, beta, c, ldc);
-    case 6: return multiply<6>(false, n, k, a, lda, b, ldb, beta, c, ldc);
-    case 7: return multiply<7>(false, n, k, a, lda, b, ldb, beta, c, ldc);
-    default: return multiply<8>(false, n, k, a, lda, b, ldb, beta, c, ldc);
-  }
+  withRows(m,
+           [&](auto rows) { multiply<rows.value>(transposeB && rows.value <= 2, n, k, a, lda, b, ldb, beta, c, ldc); });
 }
 
 }  // namespace scmoe
