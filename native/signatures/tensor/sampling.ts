@@ -3,7 +3,7 @@ export const sampling = {
   drawToken: {
     count: 'size 1..',
     scores: 'float32[count]',
-    /** At least 0, and finite; 0 takes the most likely token. */
+    /** A finite number of at least 0; 0 takes the most likely token. */
     temperature: 'number',
     topK: 'size 1..',
     topP: 'number',

@@ -5,7 +5,7 @@ import { backendName } from '../backend/kernel.js';
 
 /** How a token is drawn from its scores: every option of sampling decided. */
 export interface DrawOptions {
-  /** At least 0 and finite; 0 takes the most likely token. */
+  /** A finite number of at least 0; 0 takes the most likely token. */
   temperature: number;
   topK: number;
   topP: number;

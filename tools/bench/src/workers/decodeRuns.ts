@@ -13,7 +13,8 @@ export function benchPrompt(length: number, text: number): number[] {
 
 /** Answers each line `run N` with one JSON line, until something else comes, and ends the process. The prompts are read before. */
 export async function serveRuns(run: (steps: number) => Promise<DecodeRun>, version: string): Promise<never> {
-  await run(4);
+  // As long as it takes until programs are compiled.
+  await run(64);
   console.log(JSON.stringify({ ready: true, version, firstStepSeconds: performance.now() / 1e3, parameters: 0 }));
   for await (const line of createInterface({ input: process.stdin })) {
     const [command, count] = line.split(' ');
