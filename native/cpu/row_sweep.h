@@ -19,6 +19,12 @@ constexpr int64_t kSweep = Rows == 1   ? 8192
 constexpr int64_t kTogether = kVectorRegisters >= 32 && kLanes == 16 ? 8 : 4;
 static_assert(kDepth % kTogether == 0, "depths are whole groups of rows");
 
+/// Vectors of columns that are summed side by side, so that one needs not wait for its last multiply-add.
+template <int Rows>
+constexpr int kSideBySide = kLanes == 16 ? (Rows == 1 ? 4 : 2)
+                            : Rows <= 2  ? 2
+                                         : 1;
+
 /// Bytes of the weight that are asked for ahead of their time, into the second-level cache: a core has twice as many
 /// requests to memory under way from there as from the first level (docs/decisions.md#few-rows).
 constexpr int64_t kAheadBytes = 32768;
@@ -55,27 +61,44 @@ void sweep(const float* x, int64_t xStride, const Weight& weight, int64_t stride
     if constexpr (isHeld)
       for (int i = 0; i < Rows; ++i)
         for (int q = 0; q < together.value; ++q) left[i][q] = broadcast(x[i * xStride + p + q]);
-    for (int64_t j = 0; j < columns; j += kLanes) {
-      const Vec scale = Weight::scale(scales + j);
-      if (j % kLine == 0)
-        for (int q = 0; q < together.value; ++q) prefetchToSecondLevel(row + q * stride + j + ahead);
-      // Two groups of rows ahead.
-      if (hasNewScales) prefetchToSecondLevel(scales + 2 * stride + j);
-      Vec values[together.value];
+    const auto columnsAt = [&](int64_t j, auto wide) {
+      constexpr int kVectors = wide.value;
+      for (int64_t line = j; line < j + kVectors * kLanes; line += kLine)
+        if (line % kLine == 0)
+          for (int q = 0; q < together.value; ++q) prefetchToSecondLevel(row + q * stride + line + ahead);
+      Vec sum[Rows][kVectors], scale[kVectors];
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        // Two groups of rows ahead.
+        if (hasNewScales) prefetchToSecondLevel(scales + 2 * stride + j + v * kLanes);
+        scale[v] = Weight::scale(scales + j + v * kLanes);
+#pragma GCC unroll 8
+        for (int i = 0; i < Rows; ++i) sum[i][v] = load(sums[i] + j + v * kLanes);
+      }
 #pragma GCC unroll 8
       for (int q = 0; q < together.value; ++q) {
-        values[q] = Weight::load(row + q * stride + j, scale);
-        keepInRegister(values[q]);
-      }
+        Vec values[kVectors];
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) {
+          values[v] = Weight::load(row + q * stride + j + v * kLanes, scale[v]);
+          keepInRegister(values[v]);
+        }
 #pragma GCC unroll 8
-      for (int i = 0; i < Rows; ++i) {
-        Vec sum = load(sums[i] + j);
-#pragma GCC unroll 8
-        for (int q = 0; q < together.value; ++q)
-          multiplyAdd(isHeld ? left[isHeld ? i : 0][q] : broadcast(x[i * xStride + p + q]), values[q], sum);
-        store(sums[i] + j, sum);
+        for (int i = 0; i < Rows; ++i) {
+          const Vec factor = isHeld ? left[isHeld ? i : 0][q] : broadcast(x[i * xStride + p + q]);
+#pragma GCC unroll 4
+          for (int v = 0; v < kVectors; ++v) multiplyAdd(factor, values[v], sum[i][v]);
+        }
       }
-    }
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v)
+#pragma GCC unroll 8
+        for (int i = 0; i < Rows; ++i) store(sums[i] + j + v * kLanes, sum[i][v]);
+    };
+    constexpr int64_t kWide = kSideBySide<Rows> * kLanes;
+    int64_t j = 0;
+    for (; j + kWide <= columns; j += kWide) columnsAt(j, std::integral_constant<int, kSideBySide<Rows>>());
+    for (; j < columns; j += kLanes) columnsAt(j, std::integral_constant<int, 1>());
   };
   int64_t p = begin;
   for (; p < begin + size && p % kTogether != 0; ++p) group(p, std::integral_constant<int, 1>());
