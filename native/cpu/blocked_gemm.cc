@@ -126,7 +126,8 @@ struct Product {
 
   /// Rows that are few, and whole panels of columns from `first` to `last`: B is read in place.
   void inPlace(int64_t m, int64_t first, int64_t last) const {
-    const bool isLarge = !transposeB && k * (last - first) >= kLarge;
+    // With vectors of sixteen even small ones are read sooner row by row than in tiles of eight.
+    const bool isLarge = !transposeB && (kLanes == 16 || k * (last - first) >= kLarge);
     if (m <= (isLarge ? kFewRowsOfLarge : kFewRows)) {
       return multiplyFewRows(transposeB, m, last - first, k, a, lda, elementOfB(0, first), ldb, beta, c + first, ldc);
     }

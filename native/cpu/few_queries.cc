@@ -7,6 +7,7 @@
 #include "core/arena.h"
 #include "core/parallel.h"
 #include "cpu/attention_blocks.h"
+#include "cpu/row_sweep.h"
 #include "cpu/small_product.h"
 #include "cpu/softmax_row.h"
 
@@ -87,6 +88,12 @@ inline Vec lanesOfScore(const float* query, const float* key, int64_t size) {
   return even + odd;
 }
 
+/// Asks for what lies behind a head of a key or value, in the order of memory.
+inline void fetchAhead(const float* from, int64_t size) {
+  constexpr int64_t kLine = 64 / sizeof(float), kAhead = kAheadBytes / sizeof(float);
+  for (int64_t d = 0; d < size; d += kLine) prefetchToSecondLevel(from + kAhead + d);
+}
+
 /// scores (rows, kBlock) of a block of keys. A key's heads lie one behind the other and are taken so: memory is read in
 /// its own order.
 ///
@@ -99,6 +106,7 @@ void scoreKeys(const AttentionShape& shape, const Rows& rows, const RotaryTable*
     for (int64_t i = 0; i < count; ++i)
       for (int64_t head = 0; head < shape.kvHeads; ++head) {
         const float* key = k + (firstKey + j + i) * stride + head * size;
+        fetchAhead(key, size);
         if (table) {
           rotate(shape.rope, *table, firstKey + j + i, false, 1.0f, key, size, turned);
           key = turned;
@@ -123,6 +131,8 @@ void addValuesInOrder(const Rows& rows, int64_t kvHeads, int64_t size, const flo
     for (int64_t head = 0; head < kvHeads; ++head)
       for (int64_t r = head * rows.ofKeyHead; r < (head + 1) * rows.ofKeyHead; ++r) {
         const float* const from = v + j * stride + head * size;
+        if (r == head * rows.ofKeyHead)
+          for (int q = 0; q < together.value; ++q) fetchAhead(from + q * stride, size);
         Vec weights[together.value];
 #pragma GCC unroll 4
         for (int q = 0; q < together.value; ++q) weights[q] = broadcast(scores[r * kBlock + j + q]);

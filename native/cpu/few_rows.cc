@@ -4,6 +4,7 @@
 
 #include "cpu/gemm_depths.h"
 #include "cpu/gemm_tile.h"
+#include "cpu/row_sweep.h"
 
 #if SCMOE_GEMM_TILE
 
@@ -18,45 +19,7 @@ using tile::loadPart;
 using tile::Part;
 using tile::storePart;
 
-/// Columns whose sums stay in the first-level cache: the more, the longer is the piece of a row that is read at a time.
-template <int Rows>
-constexpr int64_t kSweep = Rows == 1   ? 2048
-                           : Rows == 2 ? 1024
-                                       : 512;
-/// Rows of B that are asked for ahead of their time.
-constexpr int64_t kAhead = 8;
-
-/// sums[i][j] += a(i, 0) b(0, j) + a(i, 1) b(1, j) + ..., one after the other, over `depth` rows of B.
-template <int Rows>
-void sweepRows(const float* a, int64_t lda, const float* b, int64_t ldb, int64_t depth, int64_t columns,
-               float (*sums)[kSweep<Rows>]) {
-  int64_t p = 0;
-  for (; p + 4 <= depth; p += 4) {
-    const float* const row = b + p * ldb;
-    for (int64_t j = 0; j < columns; j += kPart) {
-      if (j % 16 == 0)
-        for (int q = 0; q < 4; ++q) __builtin_prefetch(row + (q + kAhead) * ldb + j);
-      const Part b0 = loadPart(row + j), b1 = loadPart(row + ldb + j), b2 = loadPart(row + 2 * ldb + j),
-                 b3 = loadPart(row + 3 * ldb + j);
-#pragma GCC unroll 8
-      for (int i = 0; i < Rows; ++i) {
-        const float* const x = a + i * lda + p;
-        Part sum = loadPart(sums[i] + j);
-        sum = fused(broadcastPart(x), b0, sum);
-        sum = fused(broadcastPart(x + 1), b1, sum);
-        sum = fused(broadcastPart(x + 2), b2, sum);
-        sum = fused(broadcastPart(x + 3), b3, sum);
-        storePart(sums[i] + j, sum);
-      }
-    }
-  }
-  for (; p < depth; ++p)
-    for (int64_t j = 0; j < columns; j += kPart)
-      for (int i = 0; i < Rows; ++i)
-        storePart(sums[i] + j, fused(broadcastPart(a + i * lda + p), loadPart(b + p * ldb + j), loadPart(sums[i] + j)));
-}
-
-/// The same where B is transposed: kPart * Parts of its rows, side by side for the time that a multiply-add takes.
+/// sweep() where B is transposed: kPart * Parts of its rows, side by side for the time that a multiply-add takes.
 template <int Rows, int Parts>
 void sweepParts(const float* a, int64_t lda, const float* b, int64_t ldb, int64_t depth, int64_t column,
                 float (*sums)[kSweep<Rows>]) {
@@ -101,7 +64,7 @@ void sweepColumns(const float* a, int64_t lda, const float* b, int64_t ldb, int6
 template <int Rows>
 void multiply(bool transposeB, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, int64_t ldb,
               float beta, float* c, int64_t ldc) {
-  alignas(32) float sums[Rows][kSweep<Rows>];
+  alignas(64) float sums[Rows][kSweep<Rows>];
   for (int64_t j = 0; j < n; j += kSweep<Rows>) {
     const int64_t columns = std::min(kSweep<Rows>, n - j);
     const float* const from = b + (transposeB ? j * ldb : j);
@@ -110,7 +73,7 @@ void multiply(bool transposeB, int64_t n, int64_t k, const float* a, int64_t lda
       if constexpr (Rows <= 2) {
         if (transposeB) sweepColumns<Rows>(a + begin, lda, from + begin, ldb, size, columns, sums);
       }
-      if (Rows > 2 || !transposeB) sweepRows<Rows>(a + begin, lda, from + begin * ldb, ldb, size, columns, sums);
+      if (Rows > 2 || !transposeB) sweep<Rows>(a, lda, FloatRows{b}, ldb, begin, size, j, columns, sums);
       const tile::Scale scale = {1.0f, begin == 0 ? beta : 1.0f};
       for (int i = 0; i < Rows; ++i)
         for (int64_t q = 0; q < columns; q += kPart) {
@@ -125,16 +88,8 @@ void multiply(bool transposeB, int64_t n, int64_t k, const float* a, int64_t lda
 
 void multiplyFewRows(bool transposeB, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b,
                      int64_t ldb, float beta, float* c, int64_t ldc) {
-  switch (m) {
-    case 1: return multiply<1>(transposeB, n, k, a, lda, b, ldb, beta, c, ldc);
-    case 2: return multiply<2>(transposeB, n, k, a, lda, b, ldb, beta, c, ldc);
-    case 3: return multiply<3>(false, n, k, a, lda, b, ldb, beta, c, ldc);
-    case 4: return multiply<4>(false, n, k, a, lda, b, ldb, beta, c, ldc);
-    case 5: return multiply<5>(false, n, k, a, lda, b, ldb, beta, c, ldc);
-    case 6: return multiply<6>(false, n, k, a, lda, b, ldb, beta, c, ldc);
-    case 7: return multiply<7>(false, n, k, a, lda, b, ldb, beta, c, ldc);
-    default: return multiply<8>(false, n, k, a, lda, b, ldb, beta, c, ldc);
-  }
+  withRows(m,
+           [&](auto rows) { multiply<rows.value>(transposeB && rows.value <= 2, n, k, a, lda, b, ldb, beta, c, ldc); });
 }
 
 }  // namespace scmoe

@@ -10,6 +10,7 @@
 #include "core/parallel.h"
 #include "core/signals.h"
 #include "cpu/bf16.h"
+#include "cpu/few_rows.h"
 #include "cpu/onednn.h"
 
 namespace scmoe {
@@ -74,7 +75,11 @@ void gemmFloat32(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t
                  int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
   if (m == 0 || n == 0) return;
   if (k == 0) return scaleOnly(m, n, beta, c, ldc);
-  if (usesBlockedGemm()) return blockedGemm(transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  // oneDNN's kernels for AVX-512 wait longer for the weight of a few rows.
+  const bool areFew =
+      m <= kFewRowsOfLarge && n % 16 == 0 && !transposeA && !transposeB && alpha == 1.0f && hasBlockedGemm();
+  if (areFew || usesBlockedGemm())
+    return blockedGemm(transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   oneDnnSgemm(transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 

@@ -22,6 +22,35 @@ export const attention = {
     out: 'out float32[batch * queries * heads * size]',
     logsumexp: 'out float32[batch * heads * queries]',
   },
+  /**
+   * Causal attention of tokens that continue some sequences, `counts` of each, behind the `held` ones of its cache, which gets
+   * their keys and values first. The first `pairs` pairs of components of each head are turned, by tables of so many positions.
+   */
+  cachedAttention: {
+    parts: 'size',
+    tokens: 'size',
+    counts: 'sizes[parts]',
+    held: 'int32[parts]',
+    heads: 'size 1..',
+    kvHeads: 'size 1..heads',
+    headSize: 'size 1..',
+    scale: 'number',
+    /** Keys that a query sees, every part having one token; 0: all. */
+    window: 'size',
+    rope: 'RopeStyle: none|half|interleaved',
+    pairs: 'size',
+    positions: 'size',
+    cos: 'float32[positions * pairs]?',
+    sin: 'float32[positions * pairs]?',
+    q: 'float32[tokens * heads * headSize]',
+    k: 'float32[tokens * kvHeads * headSize]',
+    v: 'float32[tokens * kvHeads * headSize]?',
+    sinks: 'float32[heads]?',
+    keys: 'out float32[][parts]',
+    /** The keys again where they are their own values. */
+    values: 'out float32[][parts]',
+    out: 'out float32[tokens * heads * headSize]',
+  },
   attentionBackward: {
     ...shape,
     dOut: 'float32[batch * queries * heads * size]',

@@ -16,6 +16,7 @@ import { random } from './random.js';
 import { reduce } from './reduce.js';
 import { rows } from './rows.js';
 import { runtime } from './runtime.js';
+import { sampling } from './sampling.js';
 import { storedWeight } from './storedWeight.js';
 import { swiglu } from './swiglu.js';
 import { unary } from './unary.js';
@@ -39,6 +40,7 @@ export const tensorSignatures = {
   reduce,
   rows,
   runtime,
+  sampling,
   storedWeight,
   swiglu,
   unary,
@@ -63,6 +65,7 @@ export type TensorFunctions = Functions<
     typeof reduce &
     typeof rows &
     typeof runtime &
+    typeof sampling &
     typeof storedWeight &
     typeof swiglu &
     typeof unary

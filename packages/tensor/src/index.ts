@@ -33,6 +33,7 @@ export {
   type RandomUniformAttributes,
 } from './random/randomTensors.js';
 export { seedTensor, type Seed } from './random/Seed.js';
+export { drawToken, type DrawOptions } from './sampling/drawToken.js';
 export { attention, attentionComposed, attentionKernels, type AttentionOptions } from './ops/attention.js';
 export { RecurrentCache } from './cache/RecurrentCache.js';
 export { KeyValueCache } from './cache/KeyValueCache.js';

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 
 import { callerPath } from './callerPath.js';
 import { machineLine } from './machine.js';
+import { decodeSuite } from './suites/decode/decode.js';
 import { balanceSuite } from './suites/balance/balance.js';
 import { expertStoreSuite } from './suites/expertStore/expertStore.js';
 import { enginesSuite } from './suites/engines.js';
@@ -46,6 +47,9 @@ const { values: options, positionals } = parseArgs({
     seconds: { type: 'string', default: '60' },
     sizes: { type: 'string', default: '128,4,128,8,8' },
     python: { type: 'string' },
+    llama: { type: 'string' },
+    contexts: { type: 'string', default: '512,4096' },
+    texts: { type: 'string', default: '1,8' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
@@ -139,6 +143,18 @@ const suites: Record<string, () => Promise<string>> = {
       ...runs,
     });
   },
+  decode: async () =>
+    options.models === undefined
+      ? 'left out: give a language model with --models FOLDER, a folder of transformers'
+      : decodeSuite({
+          model: callerPath(options.models),
+          ...(options.llama !== undefined && { llama: callerPath(options.llama) }),
+          threads: options.threads,
+          contexts: options.contexts.split(',').map(Number),
+          texts: options.texts.split(',').map(Number),
+          ...(options.variants !== undefined && { only: options.variants.split(',') }),
+          ...rounds,
+        }),
   'expert-store': async () =>
     options.models === undefined || options.text === undefined
       ? 'left out: give run folders scmoe and standard with --models FOLDER, and the text they were trained on with --text FILE'
@@ -180,7 +196,7 @@ const suites: Record<string, () => Promise<string>> = {
 if (options.help) {
   console.log(
     `npm run bench [-- ${Object.keys(suites).join('|')} ...] [--rounds N] [--compiled] ` +
-      '[--text FILE] [--seconds N] [--sizes D_MODEL,BLOCKS,SEQUENCE,BATCH,EXPERTS] [--python PYTHON] [--images FOLDER] [--models FOLDER] [--threads N] [--sequences N,N] [--widths N,N] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--rates MB/S,MB/S] [--direct] [--full] [--before FOLDER] [--after FOLDER] [--tolerance N]',
+      '[--text FILE] [--seconds N] [--sizes D_MODEL,BLOCKS,SEQUENCE,BATCH,EXPERTS] [--python PYTHON] [--images FOLDER] [--models FOLDER] [--threads N] [--sequences N,N] [--widths N,N] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--rates MB/S,MB/S] [--direct] [--full] [--before FOLDER] [--after FOLDER] [--tolerance N] [--llama FOLDER] [--contexts N,N] [--texts N,N]',
   );
   process.exit(0);
 }

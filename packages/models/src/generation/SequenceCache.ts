@@ -14,7 +14,9 @@ export class SequenceCache {
 
   /** Tokens held. */
   get length(): number {
-    return this.all()[0]?.length ?? 0;
+    // Asked for several times a step and text: without a list of them all.
+    for (const stage of this.stages) for (const name in stage) return stage[name]!.length;
+    return 0;
   }
 
   /** Bytes of keys, values and room, and of states. */

@@ -1,4 +1,6 @@
 import { RandomStream } from '@scmoe/tensor';
+import { availableBackends } from '@scmoe/testing';
+import * as tf from '@tensorflow/tfjs';
 
 import { exponentialOf } from './exponentialOf.js';
 import { highestOf } from './highestOf.js';
@@ -17,7 +19,12 @@ const shares = (options: SamplingOptions) => {
   return counts.map((count) => count / uniforms.length);
 };
 
-describe('TokenSampler', () => {
+// With the backend `scmoe` tokens are drawn by native code.
+describe.each(availableBackends())('TokenSampler on %s', (backend) => {
+  beforeAll(async () => {
+    await tf.setBackend(backend);
+  });
+
   it('draws with the probabilities of the scores', () => {
     expect(shares({})).toEqual([0.125, 0.5, 0.125, 0.25]);
   });

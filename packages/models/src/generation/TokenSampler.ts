@@ -1,4 +1,5 @@
 import { ArgumentError } from '@scmoe/errors';
+import { drawToken, type DrawOptions } from '@scmoe/tensor';
 
 import { adjustScores } from './adjustScores.js';
 import { exponentialOf } from './exponentialOf.js';
@@ -42,6 +43,15 @@ export class TokenSampler {
 
   private draw(scores: Float32Array, uniform: number): number {
     const { temperature = 1, topK = Infinity, topP = 1, minP = 0, typicalP = 1 } = this.options;
+    const options = { temperature, topK, topP, minP, typicalP };
+    const token = drawToken(scores, options, uniform) ?? this.drawHere(scores, options, uniform);
+    // Says what is wrong with the scores.
+    return token < 0 ? indexOfHighest(scores) : token;
+  }
+
+  /** What `drawToken` does, bit for bit, where the backend has no native code. */
+  private drawHere(scores: Float32Array, options: DrawOptions, uniform: number): number {
+    const { temperature, topK, topP, minP, typicalP } = options;
     const likeliest = indexOfHighest(scores);
     const highest = scores[likeliest]!;
     if (temperature === 0 || highest === Infinity) return likeliest;

@@ -10,5 +10,5 @@ addon.beginCapture();
 addon.copyPastCaches({ bytes: 1, source: new Uint8Array(1), target: new Uint8Array(1) });
 const capture = addon.endCapture();
 // Two rows of a weight have one block of scales; two heads of two queries, keys and values have twelve components.
-const fills = { slots: -1, blocks: 1, blocksIn: 1, blocksHidden: 1, perToken: 12, capture };
+const fills = { slots: -1, blocks: 1, blocksIn: 1, blocksHidden: 1, perToken: 12, headSize: 1, pairs: 0, capture };
 tryWrongCalls(addon, signatures, { fills, taken: ['bytes'] });

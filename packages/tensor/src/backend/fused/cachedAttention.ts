@@ -4,14 +4,14 @@ import { loadAddon } from '../../addon/loadAddon.js';
 import { writeRowsKernel, type WriteRowsAttributes } from '../../cache/appendRows.js';
 import {
   cachedAttentionKernel,
-  positionsOf,
   rotateRowsKernel,
   type CachedAttentionAttributes,
+  type CachedPart,
   type RotateRowsAttributes,
 } from '../../ops/cachedAttention.js';
-import { ropeOfLength } from '../../ops/rope.js';
+import { ropeOfLength, type Rope, type RopeStyle } from '../../ops/rope.js';
 import { kernel } from '../kernel.js';
-import { turnRows } from './turnRows.js';
+import { anglesUpTo, turnRows } from './turnRows.js';
 
 interface QkvInputs {
   q: tf.TensorInfo; // (1, T, H * D)
@@ -25,82 +25,72 @@ interface RowInputs {
   from: tf.TensorInfo; // (1, T, w)
 }
 
-/** Causal attention over what the cache holds, whose last `queries` keys are those of the queries. */
-const plain = { batch: 1, causal: true, rope: 'none', theta: 1 } as const;
+interface Rotation {
+  rope: 'none' | RopeStyle;
+  pairs: number;
+  positions: number;
+  cos?: Float32Array;
+  sin?: Float32Array;
+}
 
-/**
- * Takes the share of each head's sink away from out (T, H * D): with a score more in its softmax a row is what it is without,
- * times 1 / (1 + e^(sink - logsumexp)). logsumexp (H, T), sinks (H).
- */
-function shareWithSinks(out: Float32Array, logsumexp: Float32Array, sinks: Float32Array, size: number): void {
-  const heads = sinks.length;
-  const tokens = logsumexp.length / heads;
-  for (let token = 0, i = 0; token < tokens; token++) {
-    for (let head = 0; head < heads; head++) {
-      const share = 1 / (1 + Math.exp(sinks[head]! - logsumexp[head * tokens + token]!));
-      for (const end = i + size; i < end; i++) out[i]! *= share;
-    }
-  }
+/** The rotation of heads of D components in sequences of at most `length` tokens. */
+function rotationOf(rope: Rope | undefined, length: number, headSize: number): Rotation {
+  if (!rope) return { rope: 'none', pairs: 0, positions: 0 };
+  const { size = headSize } = rope;
+  const { cos, sin, positions } = anglesUpTo(length, size, ropeOfLength(rope, length));
+  return { rope: rope.style, pairs: size / 2, positions, cos, sin };
 }
 
 export const cachedAttentionKernels: tf.KernelConfig[] = [
   kernel<QkvInputs, CachedAttentionAttributes>(cachedAttentionKernel, (backend, { q, k, v, sinks }, attributes) => {
-    const { parts, numHeads: heads, numKvHeads: kvHeads, scale, rope, window = Infinity } = attributes;
-    const [, tokens, width] = q.shape as [number, number, number];
-    const [size, kvWidth] = [width / heads, k.shape[2]!];
+    const { parts, numHeads: heads, numKvHeads: kvHeads, scale, rope, window = 0 } = attributes;
+    const [, , width] = q.shape as [number, number, number];
+    const [headSize, kvWidth] = [width / heads, k.shape[2]!];
     const out = backend.output(q.shape);
-    const logsumexp = backend.output([heads, tokens]);
-    const turned = rope && backend.output(q.shape);
-    const [queries, results, sums] = [backend.floats(turned ?? q), backend.floats(out), backend.floats(logsumexp)];
-    const [given, keys, values] = [backend.floats(q), backend.floats(k), v && backend.floats(v)];
+    const [queries, results] = [backend.floats(q), backend.floats(out)];
+    const [keys, values] = [backend.floats(k), v && backend.floats(v)];
     const sinkScores = sinks && backend.floats(sinks);
-    const { attention } = loadAddon();
+    const { cachedAttention } = loadAddon();
+    const attend = (parts: readonly CachedPart[], first: number, tokens: number) => {
+      let longest = 0;
+      const held = new Int32Array(parts.length);
+      parts.forEach(({ cache, count }, i) => {
+        cache.reserve(count, { keys: kvWidth, values: v?.shape[2] });
+        held[i] = cache.length;
+        longest = Math.max(longest, cache.length + count);
+      });
+      const [own, ownKv] = [first * width, first * kvWidth];
+      cachedAttention({
+        parts: parts.length,
+        tokens,
+        counts: parts.map(({ count }) => count),
+        held,
+        heads,
+        kvHeads,
+        headSize,
+        scale,
+        window,
+        ...rotationOf(rope, longest, headSize),
+        q: own ? queries.subarray(own) : queries,
+        k: own ? keys.subarray(ownKv) : keys,
+        v: own ? values?.subarray(ownKv) : values,
+        sinks: sinkScores,
+        keys: parts.map(({ cache }) => backend.floats(cache.keys!)),
+        values: parts.map(({ cache }) => backend.floats(cache.values!)),
+        out: own ? results.subarray(own) : results,
+      });
+      for (const { cache, count } of parts) cache.wrote(count);
+    };
     // The caches, how long they are and where they lie are others for each token.
     backend.live(() => {
-      const positions = rope && positionsOf(parts);
-      // Of one rotation for sequences of all lengths at once.
-      if (rope && positions && !rope.beyond) turnRows(given, queries, { numHeads: heads, rope, positions });
+      // With one rotation for sequences of all lengths, all of them at once.
+      if (!rope?.beyond) return attend(parts, 0, q.shape[1]!);
       let first = 0;
-      for (const { cache, count } of parts) {
-        const end = first + count;
-        cache.reserve(count, { keys: kvWidth, values: v?.shape[2] });
-        const at = cache.length;
-        const rowsOf = (rows: tf.TensorInfo, begin: number, end: number) =>
-          backend.floats(rows).subarray(begin * kvWidth, end * kvWidth);
-        const own = rope &&
-          positions && { rope: ropeOfLength(rope, at + count), positions: positions.subarray(first, end) };
-        const ownQueries = queries.subarray(first * width, end * width);
-        if (own && rope.beyond)
-          turnRows(given.subarray(first * width, end * width), ownQueries, { numHeads: heads, ...own });
-        const newKeys = keys.subarray(first * kvWidth, end * kvWidth);
-        const room = rowsOf(cache.keys!, at, at + count);
-        if (own) turnRows(newKeys, room, { numHeads: kvHeads, ...own });
-        else room.set(newKeys);
-        if (values) rowsOf(cache.values!, at, at + count).set(values.subarray(first * kvWidth, end * kvWidth));
-        cache.wrote(count);
-        const firstKey = Math.max(0, cache.length - window);
-        const partOut = results.subarray(first * width, end * width);
-        const partSums = sums.subarray(0, heads * count);
-        attention({
-          ...plain,
-          queries: count,
-          keys: cache.length - firstKey,
-          heads,
-          kvHeads,
-          size,
-          scale,
-          q: ownQueries,
-          k: rowsOf(cache.keys!, firstKey, cache.length),
-          v: rowsOf(cache.values!, firstKey, cache.length),
-          out: partOut,
-          logsumexp: partSums,
-        });
-        if (sinkScores) shareWithSinks(partOut, partSums, sinkScores, size);
-        first = end;
+      for (const part of parts) {
+        attend([part], first, part.count);
+        first += part.count;
       }
     });
-    if (turned) backend.disposeData(turned.dataId);
-    backend.disposeData(logsumexp.dataId);
     return out;
   }),
   kernel<{ x: tf.TensorInfo }, RotateRowsAttributes>(rotateRowsKernel, (backend, { x }, attributes) => {

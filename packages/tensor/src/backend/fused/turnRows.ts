@@ -1,7 +1,7 @@
 import { plainFrequencies, type Rope } from '../../ops/rope.js';
 
 /** Cosines and sines of positions and frequencies, R/2 of each for a position: kept, for every layer of every step asks. */
-interface Angles {
+export interface Angles {
   positions: number;
   cos: Float32Array;
   sin: Float32Array;
@@ -41,7 +41,8 @@ export function turnRows(
   }
 }
 
-function anglesUpTo(positions: number, size: number, { theta, frequencies, factor = 1 }: Rope): Angles {
+/** Angles of at least so many positions, for heads of which `size` components turn. */
+export function anglesUpTo(positions: number, size: number, { theta, frequencies, factor = 1 }: Rope): Angles {
   const key = `${size} ${theta} ${factor} ${frequencies?.join() ?? ''}`;
   const found = tables.get(key);
   if (found && found.positions >= positions) return found;

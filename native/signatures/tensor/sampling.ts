@@ -1,0 +1,15 @@
+export const sampling = {
+  /** A token, or what is wrong with the scores: -1 where none is above -Infinity, -2 - i where score i is NaN. */
+  drawToken: {
+    count: 'size 1..',
+    scores: 'float32[count]',
+    /** A finite number of at least 0; 0 takes the most likely token. */
+    temperature: 'number',
+    topK: 'size 1..',
+    topP: 'number',
+    minP: 'number',
+    typicalP: 'number',
+    uniform: 'number',
+    '=>': 'number',
+  },
+} as const;
