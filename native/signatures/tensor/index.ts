@@ -11,6 +11,7 @@ import { embedding } from './embedding.js';
 import { image } from './image.js';
 import { linear } from './linear.js';
 import { moe } from './moe.js';
+import { mappedFile } from './mappedFile.js';
 import { norm } from './norm.js';
 import { random } from './random.js';
 import { reduce } from './reduce.js';
@@ -18,6 +19,7 @@ import { rows } from './rows.js';
 import { runtime } from './runtime.js';
 import { storedWeight } from './storedWeight.js';
 import { swiglu } from './swiglu.js';
+import { transposedWeight } from './transposedWeight.js';
 import { unary } from './unary.js';
 
 /** The tables by the header that each becomes: signatures/tensor/attention.h, ... */
@@ -33,6 +35,7 @@ export const tensorSignatures = {
   embedding,
   image,
   linear,
+  mappedFile,
   moe,
   norm,
   random,
@@ -41,6 +44,7 @@ export const tensorSignatures = {
   runtime,
   storedWeight,
   swiglu,
+  transposedWeight,
   unary,
 } as const;
 
@@ -57,6 +61,7 @@ export type TensorFunctions = Functions<
     typeof embedding &
     typeof image &
     typeof linear &
+    typeof mappedFile &
     typeof moe &
     typeof norm &
     typeof random &
@@ -65,5 +70,6 @@ export type TensorFunctions = Functions<
     typeof runtime &
     typeof storedWeight &
     typeof swiglu &
+    typeof transposedWeight &
     typeof unary
 >;
