@@ -125,9 +125,9 @@ inline Vec shuffled(Vec a, Vec b, IntVec order) {
 #endif
 }
 
-/// kLanes rows of kLanes floats, transposed; rows of `to` are `toStride` apart.
-inline void transposeSquare(const float* from, int64_t fromStride, float* to, int64_t toStride) {
-  Vec rows[kLanes], next[kLanes];
+/// kLanes vectors of kLanes floats, transposed in registers.
+[[gnu::always_inline]] inline void transposeVectors(Vec (&rows)[kLanes]) {
+  Vec next[kLanes];
   IntVec low, high;
   for (int i = 0; i < kLanes / 2; ++i) {
     low[2 * i] = i;
@@ -135,9 +135,7 @@ inline void transposeSquare(const float* from, int64_t fromStride, float* to, in
     high[2 * i] = i + kLanes / 2;
     high[2 * i + 1] = i + kLanes / 2 + kLanes;
   }
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes; ++i) rows[i] = load(from + i * fromStride);
-    // Interleaving row i with row i + kLanes/2 moves one bit of the row number into the column: log2(kLanes) rounds.
+  // Interleaving row i with row i + kLanes/2 moves one bit of the row number into the column: log2(kLanes) rounds.
 #pragma GCC unroll 4
   for (int width = 1; width < kLanes; width *= 2) {
 #pragma GCC unroll 8
@@ -148,6 +146,14 @@ inline void transposeSquare(const float* from, int64_t fromStride, float* to, in
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes; ++i) rows[i] = next[i];
   }
+}
+
+/// kLanes rows of kLanes floats, transposed; rows of `to` are `toStride` apart.
+inline void transposeSquare(const float* from, int64_t fromStride, float* to, int64_t toStride) {
+  Vec rows[kLanes];
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) rows[i] = load(from + i * fromStride);
+  transposeVectors(rows);
 #pragma GCC unroll 16
   for (int i = 0; i < kLanes; ++i) store(to + i * toStride, rows[i]);
 }

@@ -9,8 +9,8 @@
 namespace scmoe {
 
 void storedLinear(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const StoredWeight& weight,
-                  const float* bias, Activation activation, float* y) {
-  storedProduct(rows, dIn, dOut, x, weight, y);
+                  const float* bias, Activation activation, bool float32, float* y) {
+  storedProduct(rows, dIn, dOut, x, weight, float32, y);
   finishRows(rows, dOut, bias, activation, y, y);
 }
 
@@ -22,8 +22,9 @@ void storedGroupedFfn(const ExpertRows& group, const float* x, const StoredWeigh
       [&](int64_t e, int64_t first, int64_t count) {
         Arena::Scope scope;
         auto* const hidden = scope.take<float>(count * f);
-        storedLinear(count, d, f, x + first * d, w1.matrix(e, d, f), b1 ? b1 + e * f : nullptr, activation, hidden);
-        storedLinear(count, f, d, hidden, w2.matrix(e, f, d), b2 ? b2 + e * d : nullptr, Activation::kNone,
+        storedLinear(count, d, f, x + first * d, w1.matrix(e, d, f), b1 ? b1 + e * f : nullptr, activation, false,
+                     hidden);
+        storedLinear(count, f, d, hidden, w2.matrix(e, f, d), b2 ? b2 + e * d : nullptr, Activation::kNone, false,
                      y + first * d);
       },
       [&](int64_t first, int64_t count) { std::fill(y + first * d, y + (first + count) * d, 0.0f); });
@@ -38,10 +39,10 @@ void storedGroupedSwiglu(const ExpertRows& group, const float* x, const StoredWe
         Arena::Scope scope;
         auto* const gated = scope.take<float>(count * f);
         auto* const raised = scope.take<float>(count * f);
-        storedProduct(count, d, f, x + first * d, gate.matrix(e, d, f), gated);
-        storedProduct(count, d, f, x + first * d, up.matrix(e, d, f), raised);
+        storedProduct(count, d, f, x + first * d, gate.matrix(e, d, f), false, gated);
+        storedProduct(count, d, f, x + first * d, up.matrix(e, d, f), false, raised);
         multiplySilu(count * f, gated, raised, gated);
-        storedProduct(count, f, d, gated, down.matrix(e, f, d), y + first * d);
+        storedProduct(count, f, d, gated, down.matrix(e, f, d), false, y + first * d);
       },
       [&](int64_t first, int64_t count) { std::fill(y + first * d, y + (first + count) * d, 0.0f); });
 }

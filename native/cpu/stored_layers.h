@@ -10,7 +10,7 @@ namespace scmoe {
 
 /// y (rows, dOut) = activation(x (rows, dIn) weight (dIn, dOut) + bias (dOut)); `bias` may be null.
 void storedLinear(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const StoredWeight& weight,
-                  const float* bias, Activation activation, float* y);
+                  const float* bias, Activation activation, bool float32, float* y);
 
 /// groupedFfnForward() with w1 (N, d, f) and w2 (N, f, d).
 void storedGroupedFfn(const ExpertRows& group, const float* x, const StoredWeight& w1, const float* b1,

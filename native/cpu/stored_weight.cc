@@ -9,6 +9,7 @@
 #include "cpu/bf16.h"
 #include "cpu/gemm.h"
 #include "cpu/stored_rows.h"
+#include "cpu/transposed_weight.h"
 
 namespace scmoe {
 
@@ -57,6 +58,7 @@ bool storeInt8(int64_t count, int64_t dIn, int64_t dOut, const float* from, int8
 }  // namespace
 
 StoredWeight StoredWeight::matrix(int64_t index, int64_t dIn, int64_t dOut) const {
+  if (transposed) return {format, nullptr, nullptr, transposed + index};
   const int64_t offset = index * dIn * dOut;
   if (format == WeightFormat::kBf16) return {format, static_cast<const uint16_t*>(values) + offset, nullptr};
   return {format, static_cast<const int8_t*>(values) + offset, scales + index * scaleBlocks(dIn) * dOut};
@@ -70,6 +72,7 @@ bool storeWeight(int64_t count, int64_t dIn, int64_t dOut, const float* from, We
 }
 
 void expandWeight(int64_t count, int64_t dIn, int64_t dOut, const StoredWeight& weight, float* to) {
+  if (weight.transposed) return expandTransposed(count, dIn, dOut, weight, to);
   forScaleBlocks(count, dIn, dOut, [&](int64_t first, int64_t last, int64_t scale) {
     const int64_t begin = first * dOut, end = last * dOut;
     if (weight.format == WeightFormat::kBf16) {
@@ -84,8 +87,10 @@ void expandWeight(int64_t count, int64_t dIn, int64_t dOut, const StoredWeight& 
   });
 }
 
-void storedProduct(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const StoredWeight& weight, float* y) {
+void storedProduct(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const StoredWeight& weight, bool float32,
+                   float* y) {
   if (rows == 0 || dOut == 0) return;
+  if (weight.transposed) return transposedProduct(rows, dIn, dOut, x, weight.format, *weight.transposed, float32, y);
   if (hasStoredRows(rows, dIn, dOut)) return multiplyStoredRows(rows, dIn, dOut, x, weight, y);
   Arena::Scope scope;
   auto* const expanded = scope.take<float>(dIn * dOut);

@@ -20,6 +20,7 @@ const typedArrays = {
 const enumHeaders = {
   Activation: 'cpu/activation.h',
   RopeStyle: 'cpu/rotary.h',
+  WeightFormat: 'cpu/stored_weight.h',
   Operation: 'comm/request.h',
   DType: 'comm/dtype.h',
   Reduction: 'comm/dtype.h',

@@ -225,7 +225,7 @@ function rightValue(argument: Argument, known: Record<string, unknown>, fills: R
       return array.fill(fills[name] ?? 0);
     }
     case 'arrays':
-      return Array.from({ length: evaluate(argument.count, known) }, () => new typedArrays[argument.dtypes[0]!](3));
+      return Array.from({ length: evaluate(argument.count, known) }, () => new typedArrays[argument.dtypes[0]!](16));
   }
 }
 

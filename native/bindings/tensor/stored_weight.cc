@@ -48,7 +48,7 @@ SCMOE_EXPORT(expandWeight) {
 SCMOE_EXPORT(storedLinear) {
   expectBlocks(call, "blocks", args.blocks, args.dIn);
   storedLinear(args.rows, args.dIn, args.dOut, args.x, storedWeight(call, "scales", args.weight, args.scales),
-               args.bias, args.activation, args.y);
+               args.bias, args.activation, true, args.y);
   return nullptr;
 }
 

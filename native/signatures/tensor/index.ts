@@ -11,6 +11,7 @@ import { embedding } from './embedding.js';
 import { image } from './image.js';
 import { linear } from './linear.js';
 import { moe } from './moe.js';
+import { mappedFile } from './mappedFile.js';
 import { norm } from './norm.js';
 import { random } from './random.js';
 import { reduce } from './reduce.js';
@@ -19,6 +20,7 @@ import { runtime } from './runtime.js';
 import { sampling } from './sampling.js';
 import { storedWeight } from './storedWeight.js';
 import { swiglu } from './swiglu.js';
+import { transposedWeight } from './transposedWeight.js';
 import { unary } from './unary.js';
 
 /** The tables by the header that each becomes: signatures/tensor/attention.h, ... */
@@ -34,6 +36,7 @@ export const tensorSignatures = {
   embedding,
   image,
   linear,
+  mappedFile,
   moe,
   norm,
   random,
@@ -43,6 +46,7 @@ export const tensorSignatures = {
   sampling,
   storedWeight,
   swiglu,
+  transposedWeight,
   unary,
 } as const;
 
@@ -59,6 +63,7 @@ export type TensorFunctions = Functions<
     typeof embedding &
     typeof image &
     typeof linear &
+    typeof mappedFile &
     typeof moe &
     typeof norm &
     typeof random &
@@ -68,5 +73,6 @@ export type TensorFunctions = Functions<
     typeof sampling &
     typeof storedWeight &
     typeof swiglu &
+    typeof transposedWeight &
     typeof unary
 >;

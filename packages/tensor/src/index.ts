@@ -87,12 +87,15 @@ export { splitRows, splitRowsComposed } from './ops/splitRows.js';
 export { swiglu, swigluComposed } from './ops/swiglu.js';
 export {
   layOutSafetensors,
+  lazilyMapped,
   openSafetensors,
   readSafetensors,
   registerFileHandlers,
   writeSafetensors,
   type DeferredTensor,
   type ElementRange,
+  type LazilyMapped,
+  type MappedNumbers,
   type ReadMemory,
   type SafetensorsFile,
   type SafetensorsLayout,
@@ -104,6 +107,7 @@ export { nextTurn } from './eventLoop/nextTurn.js';
 export { copyBytes } from './io/copyBytes.js';
 export { placeMatrix, type MatrixPlace } from './io/placeMatrix.js';
 export { tensorOver } from './io/tensorOver.js';
+export { keepsTransposed, transposedOver, type TransposedMatrix } from './io/transposedOver.js';
 export { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from './io/safetensorsHeader.js';
 export { toFloat32, toTensor, type StoredTensor } from './io/storedTensor.js';
 export { isRecording, withoutRecording } from './autodiff/recording.js';

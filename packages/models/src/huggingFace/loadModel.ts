@@ -56,7 +56,7 @@ export async function loadModel(
     const read = links.filter((link) => !unread.includes(link));
     const names = new Set(read.flatMap(({ ours }) => ours.map(({ name }) => name)));
     const tensors = await importTensors(shown, read, {
-      formatOf: (name, { rank }) => (isStorable(name, { rank, names }) ? weightFormat : 'float32'),
+      formatOf: ({ name, shape }) => (isStorable(name, { rank: shape.length, names }) ? weightFormat : undefined),
       ...{ prefix: architecture.prefix, isUnused, unread },
     });
     sayWhatIsLeftOut(path, shown.tensors.keys(), config);

@@ -1,7 +1,12 @@
 import { tensorSignatures, type TensorFunctions } from '@scmoe/native/signatures';
 
-/** What says how an addon computes, and finds memory. */
-const { runtime } = tensorSignatures;
+/** What says how an addon computes, and finds memory; and what puts weights in order, which stay so. */
+const {
+  runtime,
+  mappedFile,
+  transposedWeight: { expandTransposed },
+} = tensorSignatures;
+const kept = { ...runtime, ...mappedFile, expandTransposed };
 
 type Call = (args: Record<string, unknown>) => unknown;
 
@@ -13,7 +18,7 @@ export function dryFunctions(addon: TensorFunctions): TensorFunctions {
   const tables = Object.values(tensorSignatures) as Record<string, Record<string, string>>[];
   const signatures = Object.assign({}, ...tables) as Record<string, Record<string, string>>;
   const entries = Object.entries(addon as unknown as Record<string, Call>).map(([name, run]): [string, Call] => {
-    if (name in runtime) return [name, run];
+    if (name in kept) return [name, run];
     // The position of what is wrong, or -1; whether all is finite.
     const result = { number: -1, boolean: true }[signatures[name]?.['=>'] ?? ''];
     return [name, () => result];

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { openSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { jest } from '@jest/globals';
@@ -52,5 +53,25 @@ describeUnless(findAddon().problem, 'calls of the native addon', () => {
     expect(() => native.cast({ count: 1, x, out: undefined as unknown as Int32Array })).toThrow(
       'cast: out: expected a Float32Array or Int32Array or Uint8Array, got undefined',
     );
+  });
+
+  it('look at the bytes of matrices that lie transposed', () => {
+    const native = loadAddon();
+    const linear = (weight: Uint8Array, format: 'float32' | 'bf16') =>
+      native.transposedLinear({
+        ...{ rows: 1, dIn: 2, dOut: 2, activation: 'none', float32: false, format, weight: [weight] },
+        ...{ x: new Float32Array(2), bias: undefined, y: new Float32Array(2) },
+      });
+    expect(() => linear(new Uint8Array(15), 'float32')).toThrow(
+      'transposedLinear: weight: expected number 0 of at least 4 numbers of 4 bytes, got 15',
+    );
+    expect(() => linear(new Uint8Array(new ArrayBuffer(17), 1), 'float32')).toThrow('an address that 4 divides');
+    expect(() => linear(new Uint8Array(8), 'bf16')).not.toThrow();
+    const [map, bytes] = [native.mapFile({ descriptor: openSync(import.meta.filename, 'r'), bytes: 8 }), 8];
+    expect(() => native.mappedBytes({ map, begin: 1, bytes })).toThrow(
+      "expected a part of the file's 8, got 8 from 1 on",
+    );
+    native.unmapFile({ map });
+    expect(() => native.mappedBytes({ map, begin: 0, bytes })).toThrow('expected the number of a mapped file');
   });
 });

@@ -7,6 +7,7 @@ import { scaleBlocks } from '../weights/roundToFormat.js';
 import { BufferPool, type PoolStatistics } from './BufferPool.js';
 import { CpuBackend } from './CpuBackend.js';
 import { StoredWeight, type WeightSizes } from './StoredWeight.js';
+import { TransposedWeight, type TransposedMatrices } from './TransposedWeight.js';
 
 export type NumericType = 'float32' | 'int32' | 'bool';
 export type NumericArray = Float32Array | Int32Array | Uint8Array;
@@ -50,7 +51,7 @@ export class ScmoeBackend extends CpuBackend {
   values(tensor: tf.TensorInfo): NumericArray {
     const entry = this.data.get(tensor.dataId);
     const values = entry.values as NumericArray;
-    if (this.capture && !isCaptured(values.buffer as ArrayBuffer)) this.capture.outside.set(tensor.dataId, entry);
+    if (this.capture && !isCaptured(values.buffer as ArrayBuffer)) this.capture.reads(tensor.dataId, entry);
     return values;
   }
 
@@ -63,8 +64,21 @@ export class ScmoeBackend extends CpuBackend {
     const entries: unknown[] = weights.map(({ dataId }) => this.data.get(dataId));
     // A reshaped weight has the same data, whose scales are those of other columns.
     const isStored = entries.every((entry, i) => entry instanceof StoredWeight && entry.hasShape(weights[i]!.shape));
-    if (isStored) weights.forEach(({ dataId }, i) => this.capture?.outside.set(dataId, entries[i]));
+    if (isStored) weights.forEach(({ dataId }, i) => this.capture?.reads(dataId, entries[i]));
     return isStored ? (entries as { [I in keyof Weights]: StoredWeight }) : undefined;
+  }
+
+  /** The weights as matrices that lie transposed, where all of them do. */
+  transposed<Weights extends tf.TensorInfo[]>(
+    ...weights: Weights
+  ): { [I in keyof Weights]: TransposedMatrices } | undefined {
+    const entries: unknown[] = weights.map(({ dataId }) => this.data.get(dataId));
+    const given = entries.map((entry, i) =>
+      entry instanceof TransposedWeight && entry.hasShape(weights[i]!.shape) ? entry.transposed : undefined,
+    );
+    if (given.includes(undefined)) return undefined;
+    weights.forEach(({ dataId }, i) => this.capture?.reads(dataId, entries[i]));
+    return given as { [I in keyof Weights]: TransposedMatrices };
   }
 
   ints(tensor: tf.TensorInfo): Int32Array {
@@ -90,6 +104,13 @@ export class ScmoeBackend extends CpuBackend {
     const dataId = {};
     this.data.set(dataId, { values, dtype: 'float32', refCount: 1 });
     this.borrowed.add(dataId);
+    return { dataId, shape, dtype: 'float32' };
+  }
+
+  /** A weight of matrices that lie transposed in memory of the caller's: for `transposedOver`. */
+  borrowTransposed(given: TransposedMatrices, sizes: WeightSizes, shape: number[]): tf.TensorInfo {
+    const dataId = {};
+    this.data.set(dataId, new TransposedWeight(sizes, given, (bytes) => sharedPool().acquire(bytes)));
     return { dataId, shape, dtype: 'float32' };
   }
 
@@ -309,8 +330,9 @@ export class ScmoeBackend extends CpuBackend {
   override disposeData(dataId: tf.DataId, force = false): boolean {
     if (!this.data.has(dataId)) return true;
     if (this.made?.includes(dataId)) this.made.splice(this.made.lastIndexOf(dataId), 1);
-    const entry = this.data.get(dataId) as StoredWeight | { values: unknown };
-    const buffers = entry instanceof StoredWeight ? entry.buffers : bufferOf(entry.values);
+    const entry = this.data.get(dataId) as StoredWeight | TransposedWeight | { values: unknown };
+    const isWeight = entry instanceof StoredWeight || entry instanceof TransposedWeight;
+    const buffers = isWeight ? entry.buffers : bufferOf(entry.values);
     if (!super.disposeData(dataId, force)) return false;
     if (this.borrowed.has(dataId)) return true;
     for (const buffer of buffers) this.free(buffer);

@@ -31,9 +31,7 @@ export class StoredWeight {
 
   /** Whether a tensor of this shape has these matrices. */
   hasShape(shape: readonly number[]): boolean {
-    const { count, dIn, dOut } = this.sizes;
-    const of = shape.length === 2 ? [1, ...shape] : shape;
-    return of.length === 3 && of[0] === count && of[1] === dIn && of[2] === dOut;
+    return haveShape(this.sizes, shape);
   }
 
   /** The numbers, made anew each time: they belong to whoever asks. */
@@ -47,4 +45,10 @@ export class StoredWeight {
   get buffers(): ArrayBuffer[] {
     return [this.weight, this.scales].flatMap((array) => (array ? [array.buffer as ArrayBuffer] : []));
   }
+}
+
+/** Whether a tensor of this shape has matrices of these sizes. */
+export function haveShape({ count, dIn, dOut }: WeightSizes, shape: readonly number[]): boolean {
+  const of = shape.length === 2 ? [1, ...shape] : shape;
+  return of.length === 3 && of[0] === count && of[1] === dIn && of[2] === dOut;
 }

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../addon/loadAddon.js';
 import type { NumericArray, ScmoeBackend } from '../backend/ScmoeBackend.js';
+import { stateOf } from '../backend/TransposedWeight.js';
 import { forgetParts, type CapturedPart } from './KernelCapture.js';
 
 /** What a capture has when it is made. */
@@ -32,7 +33,8 @@ export class CapturedKernels {
   get isCurrent(): boolean {
     const { data } = this.options.backend;
     // One that another backend has had in between is elsewhere now.
-    const isThere = ([dataId, entry]: readonly [tf.DataId, unknown]) => data.has(dataId) && data.get(dataId) === entry;
+    const isThere = ([dataId, state]: readonly [tf.DataId, unknown]) =>
+      data.has(dataId) && stateOf(data.get(dataId)) === state;
     return tf.getBackend() === this.backendName && this.outside.every(isThere);
   }
 

@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../addon/loadAddon.js';
 import { BufferPool } from '../backend/BufferPool.js';
+import { stateOf } from '../backend/TransposedWeight.js';
 
 /** What a captured step is made of: the number of a native capture, or a function that runs between two of them. */
 export type CapturedPart = number | (() => void);
@@ -27,7 +28,7 @@ export class KernelCapture {
   readonly parts: CapturedPart[] = [];
   /** Every buffer that the step has taken. */
   readonly buffers: ArrayBuffer[] = [];
-  /** Data from before the step that its kernels read, with what the backend holds of each. */
+  /** Data from before the step that its kernels read, with the state of what the backend holds of each. */
   readonly outside = new Map<tf.DataId, unknown>();
   /** Why the step can't be made again by its calls alone, where it can't. */
   problem: string | undefined;
@@ -63,6 +64,14 @@ export class KernelCapture {
       this.parts.push(run);
       this.open();
     }
+  }
+
+  /** Says that a kernel reads data from before the step, of which the backend holds `entry`. */
+  reads(dataId: tf.DataId, entry: unknown): void {
+    const state = stateOf(entry);
+    if ((this.outside.get(dataId) ?? state) !== state)
+      this.refuse('it reads a weight before and after it is put in order');
+    this.outside.set(dataId, state);
   }
 
   /** Says that the step does something that its calls don't show. */

@@ -1,5 +1,18 @@
-/** Bits of bfloat16 numbers to float32: exact. */
+import type { TensorFunctions } from '@scmoe/native/signatures';
+
+import { findAddon } from '../addon/loadAddon.js';
+
+const manyNumbers = 2 ** 16;
+
+/** Bits of bfloat16 numbers to float32: exact. Many at once are the native addon's, where there is one. */
 export function bf16ToFloat32(bits: Uint16Array): Float32Array {
+  const native = bits.length >= manyNumbers ? findAddon().addon : undefined;
+  if (native) {
+    const to = new Float32Array(bits.length);
+    const sizes = { count: 1, dIn: 1, dOut: bits.length, blocks: 1 };
+    (native as TensorFunctions).expandWeight({ ...sizes, weight: bits, scales: undefined, to });
+    return to;
+  }
   const words = new Uint32Array(bits.length);
   for (let i = 0; i < bits.length; i++) words[i] = bits[i]! << 16;
   return new Float32Array(words.buffer);

@@ -1,5 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 
+import { lazilyMapped, type ElementRange, type MappedNumbers } from './lazilyMapped.js';
 import {
   arrayTypes,
   elementCount,
@@ -24,14 +25,16 @@ export interface SafetensorsFile {
    * @throws SafetensorsError where there is none of this name, or no such elements, or the file was cut short since.
    */
   read(name: string, elements?: ElementRange, memory?: ReadMemory): Promise<StoredTensor>;
+  /**
+   * The elements of one tensor, or those of a range, as they lie in the file, of which nothing is read before they are asked
+   * for: a mapped file, see `mapFile`. They outlive `close`. Who shortens the file meanwhile ends this process.
+   *
+   * @returns undefined where they are no whole numbers of float32 or bf16 in memory, or the file can't be mapped
+   * @throws SafetensorsError as `read`
+   */
+  map(name: string, elements?: ElementRange): MappedNumbers | undefined;
   /** Lets the file go. */
   close(): Promise<void>;
-}
-
-/** Elements of a tensor, in row-major order. */
-export interface ElementRange {
-  readonly begin: number;
-  readonly count: number;
 }
 
 /** Where a tensor is read to: a buffer of at least so many bytes. */
@@ -59,22 +62,38 @@ export async function openSafetensors(
     const header = await read(file, new Uint8Array(headerBytes), 8, onBytes);
     const { entries, metadata } = parseSafetensorsHeader(header, size - start);
     const byName = new Map(entries.map((entry) => [entry.name, entry]));
+    const rangeOf = (name: string, elements: ElementRange | undefined) => {
+      const entry = byName.get(name);
+      if (!entry) throw new SafetensorsError(`there is no tensor '${name}'`);
+      const total = elementCount(entry.shape);
+      const range = elements ?? { begin: 0, count: total };
+      if (!(range.begin >= 0 && range.count >= 0 && range.begin + range.count <= total))
+        throw new SafetensorsError(
+          `'${name}' has ${total} elements, none from ${range.begin} to ${range.begin + range.count - 1}`,
+        );
+      return { entry, range };
+    };
+    const mapped = lazilyMapped(file, size);
     return {
       path,
       entries,
       metadata,
-      close: () => file.close(),
+      close: async () => {
+        mapped.close();
+        await file.close();
+      },
+      map: (name, elements) => {
+        try {
+          const { entry, range } = rangeOf(name, elements);
+          return mapped.numbers(entry.dtype, start + entry.begin, range);
+        } catch (error) {
+          throw named(path, error);
+        }
+      },
       read: (name, elements, memory) =>
         namingFile(path, async () => {
-          const entry = byName.get(name);
-          if (!entry) throw new SafetensorsError(`there is no tensor '${name}'`);
+          const { entry, range } = rangeOf(name, elements);
           const { dtype, shape, begin } = entry;
-          const total = elementCount(shape);
-          const range = elements ?? { begin: 0, count: total };
-          if (!(range.begin >= 0 && range.count >= 0 && range.begin + range.count <= total))
-            throw new SafetensorsError(
-              `'${name}' has ${total} elements, none from ${range.begin} to ${range.begin + range.count - 1}`,
-            );
           const of = arrayTypes[dtype];
           const bytes = range.count * of.BYTES_PER_ELEMENT;
           const data = memory ? new of(memory(bytes), 0, range.count) : new of(range.count);

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import {
   openSafetensors,
   type ElementRange,
+  type MappedNumbers,
   type ReadMemory,
   type SafetensorsDtype,
   type SafetensorsFile,
@@ -36,6 +37,8 @@ export interface PretrainedFolder {
    * @param memory gives memory that may be read into, which the result may have then; what is made of several has its own
    */
   read(name: string, elements?: ElementRange, memory?: ReadMemory): Promise<StoredTensor>;
+  /** The same elements as they lie in a mapped file; undefined where they can't be had so. */
+  map(name: string, elements?: ElementRange): MappedNumbers | undefined;
   close(): Promise<void>;
 }
 
@@ -57,12 +60,16 @@ export async function openFolder(path: string): Promise<PretrainedFolder> {
     const owners = ownersOf(path, files);
     if (weightMap) checkWeightMap(path, weightMap, owners);
     const tensors = new Map(files.flatMap(({ entries }) => entries.map((entry) => [entry.name, entry] as const)));
-    const read = (name: string, elements?: ElementRange, memory?: ReadMemory) => {
+    const ownerOf = (name: string) => {
       const file = owners.get(name);
       if (!file) throw new PretrainedError(`${path}: there is no tensor '${name}'`);
-      return file.read(name, elements, memory);
+      return file;
     };
-    return { path, config, tensors, read, close };
+    return {
+      ...{ path, config, tensors, close },
+      read: (name, elements, memory) => ownerOf(name).read(name, elements, memory),
+      map: (name, elements) => ownerOf(name).map(name, elements),
+    };
   } catch (error) {
     await close();
     throw error;

@@ -1,4 +1,4 @@
-import type { ElementRange, ReadMemory, SafetensorsDtype, StoredTensor } from '@scmoe/tensor';
+import type { ElementRange, MappedNumbers, ReadMemory, SafetensorsDtype, StoredTensor } from '@scmoe/tensor';
 
 import type { FolderTensor, PretrainedFolder } from './openFolder.js';
 
@@ -9,6 +9,8 @@ export interface ViewedTensor {
   /** What of it is made anew whenever a part is read; absent where it lies in the file as it is read. */
   made?: FolderTensor['made'];
   read(elements?: ElementRange, memory?: ReadMemory): Promise<StoredTensor>;
+  /** The same elements as they lie in a mapped file; absent where none do. */
+  map?(elements?: ElementRange): MappedNumbers | undefined;
 }
 
 /** The same folder with other tensors: under other names, in other pieces. It shares the files of the one that it shows. */
@@ -17,6 +19,10 @@ export function viewFolder(folder: PretrainedFolder, tensors: ReadonlyMap<string
     ...folder,
     tensors,
     read: (name, elements, memory) => tensors.get(name)?.read(elements, memory) ?? folder.read(name, elements, memory),
+    map: (name, elements) => {
+      const tensor = tensors.get(name);
+      return tensor ? tensor.map?.(elements) : folder.map(name, elements);
+    },
   };
 }
 
@@ -24,7 +30,11 @@ export function viewFolder(folder: PretrainedFolder, tensors: ReadonlyMap<string
 export function tensorsOf(folder: PretrainedFolder): Map<string, ViewedTensor> {
   const viewed = [...folder.tensors].map(([name, tensor]): [string, ViewedTensor] => [
     name,
-    { ...tensor, read: (elements, memory) => folder.read(name, elements, memory) },
+    {
+      ...tensor,
+      read: (elements, memory) => folder.read(name, elements, memory),
+      map: (elements) => folder.map(name, elements),
+    },
   ]);
   return new Map(viewed);
 }

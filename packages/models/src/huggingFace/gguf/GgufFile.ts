@@ -1,6 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 
-import type { ElementRange, ReadMemory, StoredTensor } from '@scmoe/tensor';
+import { lazilyMapped, type ElementRange, type MappedNumbers, type ReadMemory, type StoredTensor } from '@scmoe/tensor';
 
 import { PretrainedError } from '../PretrainedError.js';
 import { elementTypes, type ElementType } from './elementTypes.js';
@@ -13,6 +13,8 @@ export interface GgufTensor {
   readonly type: ElementType;
   /** Reads all of its elements, or in row-major order those of a range. */
   readonly read: (elements?: ElementRange, memory?: ReadMemory) => Promise<StoredTensor>;
+  /** The same elements as they lie in the mapped file; undefined where they can't be had so. */
+  readonly map: (elements?: ElementRange) => MappedNumbers | undefined;
 }
 
 /** The files of one model in GGUF, whose headers were read. Close them. */
@@ -30,7 +32,11 @@ export interface GgufFiles {
  */
 export async function openGgufFiles(path: string): Promise<GgufFiles> {
   const opened: FileHandle[] = [];
-  const close = async () => void (await Promise.all(opened.map((file) => file.close())));
+  const closers: (() => void)[] = [];
+  const close = async () => {
+    for (const close of closers) close();
+    await Promise.all(opened.map((file) => file.close()));
+  };
   try {
     const tensors = new Map<string, GgufTensor>();
     let metadata: Record<string, unknown> | undefined;
@@ -39,7 +45,7 @@ export async function openGgufFiles(path: string): Promise<GgufFiles> {
       opened.push(file);
       const header = await readHeader(part);
       metadata ??= header.metadata;
-      for (const tensor of await tensorsIn(part, file, header)) {
+      for (const tensor of await tensorsIn(part, file, header, closers)) {
         if (tensors.has(tensor.name)) throw new PretrainedError(`${part}: '${tensor.name}' is there twice`);
         tensors.set(tensor.name, tensor);
       }
@@ -73,8 +79,15 @@ function partsOf(path: string): string[] {
   );
 }
 
-async function tensorsIn(path: string, file: FileHandle, { tensorInfos, start }: Header): Promise<GgufTensor[]> {
+async function tensorsIn(
+  path: string,
+  file: FileHandle,
+  { tensorInfos, start }: Header,
+  closers: (() => void)[],
+): Promise<GgufTensor[]> {
   const { size } = await file.stat();
+  const mapped = lazilyMapped(file, size);
+  closers.push(() => mapped.close());
   return tensorInfos.map((info) => {
     const { name } = info;
     const type = elementTypes[info.dtype];
@@ -94,7 +107,9 @@ async function tensorsIn(path: string, file: FileHandle, { tensorInfos, start }:
       const data = await readElements(file, type, begin, { ...elements, memory });
       return { dtype: type.dtype, shape: elements.count === count ? [...shape] : [elements.count], data };
     };
-    return { name, shape, type, read };
+    const map = (elements: ElementRange = { begin: 0, count }) =>
+      type.elements > 1 ? undefined : mapped.numbers(type.dtype, begin, elements);
+    return { name, shape, type, read, map };
   });
 }
 

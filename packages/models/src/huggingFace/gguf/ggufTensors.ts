@@ -105,8 +105,8 @@ export function viewTensors(
   return viewed;
 }
 
-function plainView({ type, shape, read }: GgufTensor): ViewedTensor {
-  return { dtype: type.dtype, shape, read, ...madeOf(type) };
+function plainView({ type, shape, read, map }: GgufTensor): ViewedTensor {
+  return { dtype: type.dtype, shape, read, map, ...madeOf(type) };
 }
 
 /** Numbers in blocks are made anew whenever they are read. */
@@ -138,7 +138,13 @@ function fusedView(path: string, gate: GgufTensor, up: GgufTensor): ViewedTensor
     }
     return { dtype: 'F32' as const, shape: count === all ? shape : [count], data: joined(parts, count) };
   };
-  return { dtype, shape, read, ...madeOf(gate.type) };
+  // What is in one of them lies as it is read.
+  const map = ({ begin, count }: ElementRange = { begin: 0, count: all }) => {
+    const [half, inside] = [Math.floor(begin / size), begin % size];
+    if (inside + count > size) return undefined;
+    return (half % 2 === 0 ? gate : up).map({ begin: Math.floor(half / 2) * size + inside, count });
+  };
+  return { dtype, shape, read, map, ...madeOf(gate.type) };
 }
 
 /**

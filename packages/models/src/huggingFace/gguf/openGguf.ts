@@ -1,4 +1,4 @@
-import { toFloat32, type ElementRange, type ReadMemory } from '@scmoe/tensor';
+import { toFloat32 } from '@scmoe/tensor';
 
 import type { JsonObject, PretrainedFolder } from '../folder/openFolder.js';
 import { PretrainedError } from '../PretrainedError.js';
@@ -22,12 +22,16 @@ export async function openGguf(path: string): Promise<PretrainedFolder> {
     const config = await configOf(path, files, metadata, architecture);
     const heads = { q: metadata.integer('attention.head_count'), k: config['num_key_value_heads'] as number };
     const tensors = viewTensors(path, files.tensors, architecture, heads);
-    const read = (name: string, elements?: ElementRange, memory?: ReadMemory) => {
+    const tensorOf = (name: string) => {
       const tensor = tensors.get(name);
       if (!tensor) throw new PretrainedError(`${path}: there is no tensor '${name}'`);
-      return tensor.read(elements, memory);
+      return tensor;
     };
-    return { path, config, tensors, read, close: files.close };
+    return {
+      ...{ path, config, tensors, close: files.close },
+      read: (name, elements, memory) => tensorOf(name).read(elements, memory),
+      map: (name, elements) => tensorOf(name).map?.(elements),
+    };
   } catch (error) {
     await files.close();
     throw error;

@@ -19,6 +19,7 @@ function recordingFolder() {
       const { begin, count } = elements ?? { begin: 0, count: all.length };
       return Promise.resolve({ dtype: 'F32', shape: [count], data: all.subarray(begin, begin + count) });
     },
+    map: () => undefined,
     close: () => Promise.resolve(),
   };
   return { folder, reads };

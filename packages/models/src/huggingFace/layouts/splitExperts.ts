@@ -31,12 +31,16 @@ export function splitExperts(folder: PretrainedFolder, names: ExpertNames): Pret
       parts.forEach((part, i) => {
         const begin = (expert * parts.length + i) * size;
         const shape = [rows / parts.length, columns];
+        const rangeOf = (elements?: ElementRange) => ({
+          begin: begin + (elements?.begin ?? 0),
+          count: elements?.count ?? size,
+        });
         const read = async (elements?: ElementRange, memory?: ReadMemory): Promise<StoredTensor> => {
-          const range = { begin: begin + (elements?.begin ?? 0), count: elements?.count ?? size };
-          const stored = await folder.read(name, range, memory);
+          const stored = await folder.read(name, rangeOf(elements), memory);
           return elements ? stored : { ...stored, shape };
         };
-        const piece: ViewedTensor = { dtype, shape, read };
+        const map = (elements?: ElementRange) => folder.map(name, rangeOf(elements));
+        const piece: ViewedTensor = { dtype, shape, read, map };
         tensors.set(`${match[1]!}.${expert}.${part}.weight`, piece);
       });
     }

@@ -11,7 +11,9 @@ import * as tf from '@tensorflow/tfjs';
 import type { FolderTensor, PretrainedFolder } from '../folder/openFolder.js';
 import { PretrainedError } from '../PretrainedError.js';
 import type { TensorLink, TensorPlace } from './linkTensors.js';
+
 import { placeRows, rowsOf } from './placeTensor.js';
+import { takeAsTheyLie } from './takeAsTheyLie.js';
 
 export interface ImportOptions {
   /** Names in the checkpoint that are neither needed nor an error. */
@@ -22,12 +24,16 @@ export interface ImportOptions {
    * Prefix of all names in the checkpoint, where they may also be written without it (as a bare backbone was saved).
    */
   prefix?: string;
-  /** What each of our tensors is rounded to and kept in. Default: float32. */
-  formatOf?: (name: string, tensor: tf.Tensor) => WeightFormat;
+  /**
+   * What each of our tensors is rounded to and kept in: those that kernels read as they are stored. Of these what lies in a file
+   * the other way round is left there. Default: none, which is float32.
+   */
+  formatOf?: (tensor: TensorPlace) => WeightFormat | undefined;
 }
 
 /**
- * Reads the tensors of a model from a checkpoint, float32 from whatever floating-point type is stored, one at a time.
+ * Reads the tensors of a model from a checkpoint, float32 from whatever floating-point type is stored, one at a time; or leaves
+ * them where they are, in mapped files.
  * The caller disposes the result.
  *
  * @throws PretrainedError listing every tensor that is missing, unexpected or of another shape or type.
@@ -35,7 +41,7 @@ export interface ImportOptions {
 export async function importTensors(
   folder: PretrainedFolder,
   links: readonly TensorLink[],
-  { isUnused = () => false, unread = [], prefix = '', formatOf = () => 'float32' }: ImportOptions = {},
+  { isUnused = () => false, unread = [], prefix = '', formatOf = () => undefined }: ImportOptions = {},
 ): Promise<Record<string, tf.Tensor>> {
   const place = (name: string) => (folder.tensors.has(name) ? name : name.slice(startsWith(name, prefix)));
   checkTensors(folder, [...links, ...unread], { isUnused, place });
@@ -43,12 +49,17 @@ export async function importTensors(
   try {
     const blocks = new BlockReader(folder);
     for (const link of links) {
+      const taken = await takeAsTheyLie(folder, link, { place, formatOf });
+      if (taken) {
+        link.ours.forEach(({ name }, k) => (tensors[name] = taken[k]!));
+        continue;
+      }
       const targets = link.ours.map(({ shape }) => new Float32Array(sizeOf(shape)));
       for (const [index, { name, shape }] of link.theirs.entries())
         await importTensor(link, index, { name: place(name), shape }, targets, blocks);
       for (const [k, { name, shape }] of link.ours.entries()) {
         const tensor = tensorOver(targets[k]!, shape);
-        const format = formatOf(name, tensor);
+        const format = formatOf({ name, shape }) ?? 'float32';
         tensors[name] = format === 'float32' ? tensor : toWeightFormat(tensor, format);
         if (tensors[name] !== tensor) tensor.dispose();
       }

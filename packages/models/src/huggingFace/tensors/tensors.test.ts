@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { ParameterSpecs } from '@scmoe/layer';
-import { writeSafetensors, type WritableTensor } from '@scmoe/tensor';
-import { temporaryFolderForEach } from '@scmoe/testing';
+import { backendName, findAddon, writeSafetensors, type WritableTensor } from '@scmoe/tensor';
+import { describeUnless, temporaryFolderForEach } from '@scmoe/testing';
 import * as tf from '@tensorflow/tfjs';
 
 import { openFolder } from '../folder/openFolder.js';
@@ -53,13 +53,17 @@ const folder = temporaryFolderForEach();
 
 async function read(
   tensors: Record<string, WritableTensor>,
-  { options, ofSpecs = specs }: { options?: ImportOptions; ofSpecs?: ParameterSpecs } = {},
+  {
+    options,
+    ofSpecs = specs,
+    ofRules = rules,
+  }: { options?: ImportOptions; ofSpecs?: ParameterSpecs; ofRules?: TensorRule[] } = {},
 ): Promise<Record<string, number[]>> {
   writeFileSync(join(folder.path, 'config.json'), '{}');
   await writeSafetensors(join(folder.path, 'model.safetensors'), tensors);
   const opened = await openFolder(folder.path);
   try {
-    const read = await importTensors(opened, linkTensors(rules, ofSpecs), options);
+    const read = await importTensors(opened, linkTensors(ofRules, ofSpecs), options);
     const values = Object.entries(read).map(([name, tensor]) => {
       expect([name, tensor.shape]).toEqual([name, ofSpecs[name]!.shape]);
       return [name, Array.from(tensor.dataSync())] as const;
@@ -111,6 +115,66 @@ describe('tensors of a checkpoint', () => {
       return found['block7.attn.wq']![column * rows + row] !== value || part !== value;
     });
     expect(wrong).toBe(-1);
+  });
+
+  describeUnless(findAddon().problem, 'in mapped files', () => {
+    beforeAll(() => tf.setBackend(backendName));
+    afterAll(() => tf.setBackend('cpu'));
+
+    const places: TensorRule[] = [
+      transposed('block{layer}.attn.wq', 'model.h.{layer}.q.weight'),
+      transposed(['block{layer}.gate', 'block{layer}.up'], 'model.h.{layer}.gate_up'),
+      transposed('block{layer}.experts.w1', 'model.h.{layer}.experts.{expert}.w1'),
+      same('embedding', 'model.embed.weight'),
+    ];
+    const numbers = (shape: number[], seed: number) => ({
+      shape,
+      data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => ((i * 7 + seed) % 251) - 125),
+    });
+    const initial = 'normal' as const;
+    const ofSpecs: ParameterSpecs = {
+      'block7.attn.wq': { shape: [5, 3], initial },
+      'block7.gate': { shape: [2, 3, 4], initial, part: { first: 1, of: 4 } },
+      'block7.up': { shape: [2, 3, 4], initial, part: { first: 1, of: 4 } },
+      'block7.experts.w1': { shape: [2, 3, 5], initial, part: { first: 1, of: 3 } },
+      embedding: { shape: [300, 70], initial },
+    };
+    const all = (dtype: 'F32' | 'BF16'): Record<string, WritableTensor> => ({
+      'model.h.7.q.weight': { dtype, ...numbers([3, 5], 1) },
+      'model.h.7.gate_up': { dtype, ...numbers([4, 8, 3], 2) },
+      'model.h.7.experts.0.w1': { dtype, ...numbers([5, 3], 3) },
+      'model.h.7.experts.1.w1': { dtype, ...numbers([5, 3], 4) },
+      'model.h.7.experts.2.w1': { dtype, ...numbers([5, 3], 5) },
+      'model.embed.weight': { dtype, ...numbers([300, 70], 6) },
+    });
+
+    it.each(['F32', 'BF16'] as const)('are what they are when they are read, %s', async (dtype) => {
+      const options = { formatOf: () => 'float32' as const };
+      const mapped = await read(all(dtype), { options, ofSpecs, ofRules: places });
+      expect(mapped).toEqual(await read(all(dtype), { ofSpecs, ofRules: places }));
+      expect(mapped['block7.experts.w1']!.slice(0, 3)).toEqual([-121, -100, -79]);
+    });
+
+    it('are there when the file has been replaced, and not when it was cut short before', async () => {
+      const path = join(folder.path, 'model.safetensors');
+      writeFileSync(join(folder.path, 'config.json'), '{}');
+      await writeSafetensors(path, all('F32'));
+      const opened = await openFolder(folder.path);
+      const links = linkTensors(places, ofSpecs);
+      const read = await importTensors(opened, links, { formatOf: () => 'float32' });
+      await opened.close();
+      await writeSafetensors(path, all('BF16'));
+      expect(read['block7.attn.wq']!.arraySync()).toEqual(
+        tf.transpose(tf.tensor2d(numbers([3, 5], 1).data, [3, 5])).arraySync(),
+      );
+      tf.dispose(read);
+      const cut = await openFolder(folder.path);
+      truncateSync(path, 1000);
+      await expect(importTensors(cut, links, { formatOf: () => 'float32' })).rejects.toThrow(
+        /model\.safetensors: the file ends at byte 1000/,
+      );
+      await cut.close();
+    });
   });
 
   it('may be those of a bare backbone, without the prefix of their names', async () => {

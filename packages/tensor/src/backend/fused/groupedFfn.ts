@@ -12,7 +12,7 @@ import {
 import { costlyKernel } from '../costlyKernel.js';
 import { kernel } from '../kernel.js';
 import type { ScmoeBackend } from '../ScmoeBackend.js';
-import { swigluArguments } from './swigluArguments.js';
+import { swigluArguments, transposedSwigluArguments } from './swigluArguments.js';
 
 interface Rows {
   rows: TensorInfo;
@@ -56,6 +56,22 @@ export const groupedFfnKernels = [
           b1: b1 && backend.floats(b1),
           w2: second.weight,
           w2Scales: second.scales,
+          b2: b2 && backend.floats(b2),
+          y: backend.floats(y),
+        });
+        return [y];
+      }
+      const transposed = keepForGradient ? undefined : backend.transposed(w1, w2);
+      if (transposed) {
+        const [first, second] = transposed;
+        loadAddon().transposedGroupedFfn({
+          ...group,
+          activation: activation as Activation,
+          w1Format: first.format,
+          w1: first.matrices,
+          b1: b1 && backend.floats(b1),
+          w2Format: second.format,
+          w2: second.matrices,
           b2: b2 && backend.floats(b2),
           y: backend.floats(y),
         });
@@ -113,6 +129,12 @@ export const groupedFfnKernels = [
       const stored = keepForGradient ? undefined : backend.stored(gate, up, down);
       if (stored) {
         loadAddon().storedGroupedSwiglu({ ...group, ...swigluArguments(stored), y: backend.floats(y) });
+        return [y];
+      }
+      const transposed = keepForGradient ? undefined : backend.transposed(gate, up, down);
+      if (transposed) {
+        const weights = transposedSwigluArguments(transposed);
+        loadAddon().transposedGroupedSwiglu({ ...group, ...weights, y: backend.floats(y) });
         return [y];
       }
       const kept = () => backend.output([group.rows, group.f]);

@@ -28,6 +28,22 @@ export const linearKernels = [
         });
         return [y];
       }
+      const transposed = keepForGradient ? undefined : backend.transposed(weight);
+      if (transposed) {
+        loadAddon().transposedLinear({
+          rows: rowsOf(y),
+          dIn,
+          dOut,
+          activation,
+          float32,
+          x: backend.floats(x),
+          format: transposed[0].format,
+          weight: transposed[0].matrices,
+          bias: bias && backend.floats(bias),
+          y: backend.floats(y),
+        });
+        return [y];
+      }
       const pre = keepForGradient && activation !== 'none' ? backend.output(y.shape) : undefined;
       loadAddon().linearForward({
         rows: rowsOf(y),

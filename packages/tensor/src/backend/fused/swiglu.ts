@@ -5,7 +5,7 @@ import { swigluBackwardKernel, swigluKernel, type SwigluAttributes } from '../..
 import { costlyKernel } from '../costlyKernel.js';
 import { kernel } from '../kernel.js';
 import { rowsOf } from './elements.js';
-import { swigluArguments } from './swigluArguments.js';
+import { swigluArguments, transposedSwigluArguments } from './swigluArguments.js';
 
 interface Forward {
   x: TensorInfo;
@@ -19,11 +19,18 @@ export const swigluKernels = [
     const [d, f] = gate.shape as [number, number];
     const rows = rowsOf(x);
     const y = backend.output(x.shape);
+    const oneExpert = () => ({
+      ...{ numExperts: 1, capacity: 0, counts: Int32Array.of(rows), rows, d, f },
+      ...{ x: backend.floats(x), y: backend.floats(y) },
+    });
     const stored = keepForGradient ? undefined : backend.stored(gate, up, down);
     if (stored) {
-      const oneExpert = { numExperts: 1, capacity: 0, counts: Int32Array.of(rows), rows, d, f };
-      const arrays = { x: backend.floats(x), y: backend.floats(y) };
-      loadAddon().storedGroupedSwiglu({ ...oneExpert, ...swigluArguments(stored), ...arrays });
+      loadAddon().storedGroupedSwiglu({ ...oneExpert(), ...swigluArguments(stored) });
+      return [y];
+    }
+    const transposed = keepForGradient ? undefined : backend.transposed(gate, up, down);
+    if (transposed) {
+      loadAddon().transposedGroupedSwiglu({ ...oneExpert(), ...transposedSwigluArguments(transposed) });
       return [y];
     }
     const [gated, raised] = keepForGradient ? [backend.output([rows, f]), backend.output([rows, f])] : [];

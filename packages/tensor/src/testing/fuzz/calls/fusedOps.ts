@@ -8,6 +8,7 @@ import { embedding } from '../../../ops/embedding.js';
 import { encode } from '../../../ops/encode.js';
 import { groupedFfn } from '../../../ops/groupedFfn.js';
 import { layerNorm } from '../../../ops/layerNorm.js';
+import { transposedOver } from '../../../io/transposedOver.js';
 import { linear } from '../../../ops/linear.js';
 import { linearCrossEntropy } from '../../../ops/linearCrossEntropy.js';
 import { rmsNorm } from '../../../ops/rmsNorm.js';
@@ -96,7 +97,8 @@ export const fusedOpCalls: Generator[] = [
       const attributes = { format: draw.pick(weightFormats) };
       return plain('toWeightFormat', operands, attributes, ({ x, weight }, { format }: { format: WeightFormat }) => {
         const stored = toWeightFormat(weight!, format);
-        return [stored, linear(x!, stored)];
+        const lying = transposedOver([tf.transpose(weight!).dataSync() as Float32Array], weight!.shape);
+        return [stored, linear(x!, stored), linear(x!, lying)];
       });
     },
   },
