@@ -27,13 +27,13 @@ describeOrSkip(findGloo().problem ?? noTensorFlow, 'two ranks whose steps are re
     expect(second.losses).toEqual(first.losses);
     expect(first.losses[3]).toBeLessThan(first.losses[0]!);
     for (const { losses, norms, values, expected, isSameResumed } of [first, second]) {
-      losses.forEach((loss, i) => expect(Math.abs(loss / expected.losses[i]! - 1)).toBeLessThan(2e-6));
-      norms.forEach((norm, i) => expect(Math.abs(norm / expected.norms[i]! - 1)).toBeLessThan(1e-5));
+      losses.forEach((loss, i) => expect(Math.abs(loss / expected.losses[i]! - 1)).toBeLessThan(1e-5));
+      norms.forEach((norm, i) => expect(Math.abs(norm / expected.norms[i]! - 1)).toBeLessThan(1e-4));
       // AdamW divides by the root of the second moment: small gradients weigh their rounding as much as large ones.
       const distances = values.map((value, i) =>
         value.reduce((most, x, j) => Math.max(most, Math.abs(x - expected.values[i]![j]!)), 0),
       );
-      expect(Math.max(...distances)).toBeLessThan(2e-4);
+      expect(Math.max(...distances)).toBeLessThan(2e-3);
       expect(isSameResumed).toBe(compiledRankCases[name]!.resumes);
     }
   });

@@ -93,7 +93,9 @@ describeWithTensorFlow('the binding of TensorFlow', () => {
     const [sum] = tensorFlow.execute('AddV2', [fresh.id, fresh.id]);
     const [view, again] = [tensorFlow.view(sum!.id), tensorFlow.view(sum!.id)];
     deleteAll(fresh, sum!);
-    for (let i = 0; i < 8; i++) valuesOf('Fill', [int32([1], [4]).id, float32([], [i]).id]);
+    const [size, value] = [int32([1], [4]), float32([], [7])];
+    for (let i = 0; i < 8; i++) valuesOf('Fill', [size.id, value.id]);
+    deleteAll(size, value);
     expect([view, again]).toEqual([Float32Array.of(2, 4, 6, 8), Float32Array.of(2, 4, 6, 8)]);
     const empty = tensorFlow.allocate('int32', [0, 3]);
     expect(tensorFlow.view(empty.id)).toEqual(new Int32Array(0));
