@@ -79,7 +79,9 @@ describe('scmoe plan', () => {
     const stages = [{ stage: 'standard', topK: 2, forward: long, backward: long, updateMs: 0 }];
     writeFileSync(
       file('costs.json'),
-      JSON.stringify(measured({ stages, expertsPerRank: 1, chunkOverhead: { computeMs: 0.05, communicationMs: 0.05 } })),
+      JSON.stringify(
+        measured({ stages, expertsPerRank: 1, chunkOverhead: { computeMs: 0.05, communicationMs: 0.05 } }),
+      ),
     );
     const best = async (...options: string[]) => {
       const args = [
