@@ -1,6 +1,7 @@
 #include "cpu/stored_rows.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/parallel.h"
 #include "cpu/gemm_depths.h"
@@ -8,6 +9,8 @@
 
 #if defined(__AVX2__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace scmoe {
@@ -31,6 +34,13 @@ inline IntVec widened(const uint16_t* from) {
 }
 inline IntVec widened(const int8_t* from) {
   return (IntVec)_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+}
+#elif defined(__aarch64__)
+inline IntVec widened(const uint16_t* from) { return (IntVec)vmovl_u16(vld1_u16(from)); }
+inline IntVec widened(const int8_t* from) {
+  int32_t four;
+  std::memcpy(&four, from, sizeof four);
+  return (IntVec)vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four)))));
 }
 #else
 template <typename Element>

@@ -75,7 +75,8 @@ describe('randomNormal', () => {
     await useBackend('auto', { threads: 1 });
   });
 
-  it('rejects a seed that is no whole number', () => {
+  it('rejects what is no whole number', () => {
+    expect(() => randomNormal([2, 1.5], { seed: 1 })).toThrow('shape[1]: expected an integer >= 0, got 1.5');
     expect(() => randomNormal([2], { seed: -1 })).toThrow('seed: expected an integer >= 0');
     expect(() => randomUniform([2], { seed: 1, stream: 1.5 })).toThrow('stream: expected an integer >= 0');
   });

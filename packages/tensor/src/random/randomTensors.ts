@@ -45,7 +45,7 @@ export interface RandomNormalOptions extends RandomOptions {
  * @returns float32 tensor of the given shape.
  */
 export function randomUniform(shape: number[], { seed, stream = 0, offset = 0 }: RandomOptions): tf.Tensor {
-  check({ seed, stream, offset });
+  check(shape, { seed, stream, offset });
   if (hasFused(randomUniformKernel)) return onDevice(randomUniformKernel, seed, { shape, stream, offset });
   return ofHost(shape, (values) => fillUniform(values, { seed: seedNumber(seed), stream, offset }));
 }
@@ -61,7 +61,7 @@ export function randomNormal(
   shape: number[],
   { seed, stream = 0, offset = 0, mean = 0, standardDeviation = 1 }: RandomNormalOptions,
 ): tf.Tensor {
-  check({ seed, stream, offset });
+  check(shape, { seed, stream, offset });
   if (hasFused(randomNormalKernel)) {
     return onDevice(randomNormalKernel, seed, { shape, stream, offset, mean, standardDeviation });
   }
@@ -70,7 +70,8 @@ export function randomNormal(
   );
 }
 
-function check({ seed, stream, offset }: Required<RandomOptions>): void {
+function check(shape: readonly number[], { seed, stream, offset }: Required<RandomOptions>): void {
+  for (const [axis, size] of shape.entries()) expectWholeNumber(`shape[${axis}]`, size);
   expectSeed('seed', seed);
   expectWholeNumber('stream', stream);
   expectWholeNumber('offset', offset);
