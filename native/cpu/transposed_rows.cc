@@ -11,32 +11,44 @@ namespace scmoe {
 
 namespace {
 
-/// sums[i] += x(i, p) times number p of every row of the panel, for p of one depth, one after the other.
-/// @param ahead where the rows lie that are read next, asked for while these are multiplied
-template <int Rows, typename Words>
-void addDepth(const float* x, int64_t dIn, const Panel<Words>& panel, int64_t begin, int64_t size, const char* ahead,
-              Vec (&sums)[Rows]) {
-  constexpr int64_t kStep = Panel<Words>::kStep;
-  int64_t p = begin;
-  for (; p + kStep <= begin + size; p += kStep) {
-    Vec words[kLanes];
-    panel.load(p, words);
-    ahead = askFor(ahead);
-    transposeVectors(words);
+/// sums[i] += x(i, p + q) times number p + q of every row of the panel, one after the other, for all q of a step or for
+/// those from `first` to `last`.
+template <bool isWhole, int Rows, typename Words>
+[[gnu::always_inline]] inline void addStep(const float* x, int64_t dIn, const Panel<Words>& panel, int64_t p,
+                                           int64_t first, int64_t last, Vec (&sums)[Rows]) {
+  Vec words[kLanes];
+  panel.load(p, words);
+  panel.askForNext(p);
+  transposeVectors(words);
+  const auto add = [&](Vec numbers, int64_t q) __attribute__((always_inline)) {
+    if (!isWhole && (q < first || q >= last)) return;
+#pragma GCC unroll 8
+    for (int i = 0; i < Rows; ++i) multiplyAdd(broadcast(x[i * dIn + p + q]), numbers, sums[i]);
+  };
 #pragma GCC unroll 16
-    for (int q = 0; q < kLanes; ++q) {
-      const float* const left = x + p + q * Words::kPerWord;
-      const Vec first = Words::template numbers<0>(words[q]);
-#pragma GCC unroll 8
-      for (int i = 0; i < Rows; ++i) multiplyAdd(broadcast(left[i * dIn]), first, sums[i]);
-      if constexpr (Words::kPerWord == 2) {
-        const Vec second = Words::template numbers<1>(words[q]);
-#pragma GCC unroll 8
-        for (int i = 0; i < Rows; ++i) multiplyAdd(broadcast(left[i * dIn + 1]), second, sums[i]);
-      }
-    }
+  for (int q = 0; q < kLanes; ++q) {
+    add(Words::template numbers<0>(words[q]), q * Words::kPerWord);
+    if constexpr (Words::kPerWord == 2) add(Words::template numbers<1>(words[q]), q * Words::kPerWord + 1);
   }
-  for (; p < begin + size; ++p) {
+}
+
+/// The same for all numbers of one depth. Whole steps begin where no row's piece crosses a cache line; what is before
+/// and behind them are parts of steps that overlap them.
+template <int Rows, typename Words>
+void addDepth(const float* x, int64_t dIn, const Panel<Words>& panel, int64_t begin, int64_t size, Vec (&sums)[Rows]) {
+  constexpr int64_t kStep = Panel<Words>::kStep;
+  const int64_t end = begin + size;
+  int64_t p = begin;
+  if (const int64_t head = panel.head(begin); head > 0 && size >= kStep) {
+    addStep<false>(x, dIn, panel, p, 0, head, sums);
+    p += head;
+  }
+  for (; p + kStep <= end; p += kStep) addStep<true>(x, dIn, panel, p, 0, kStep, sums);
+  if (p < end && size >= kStep) {
+    addStep<false>(x, dIn, panel, end - kStep, p - (end - kStep), kStep, sums);
+    p = end;
+  }
+  for (; p < end; ++p) {
     const Vec numbers = panel.numbers(p);
     for (int i = 0; i < Rows; ++i) multiplyAdd(broadcast(x[i * dIn + p]), numbers, sums[i]);
   }
@@ -52,7 +64,7 @@ void multiply(const float* x, int64_t dIn, int64_t dOut, const typename Words::E
     forDepths(dIn, [&](int64_t begin, int64_t size) {
       Vec sums[Rows];
       for (int i = 0; i < Rows; ++i) sums[i] = Vec{};
-      addDepth<Rows, Words>(x, dIn, panel, begin, size, panel.ahead(begin), sums);
+      addDepth<Rows, Words>(x, dIn, panel, begin, size, sums);
       for (int i = 0; i < Rows; ++i) totals[i] = begin == 0 ? sums[i] : totals[i] + sums[i];
     });
     const int64_t columns = std::min<int64_t>(kLanes, last - column);

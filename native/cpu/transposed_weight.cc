@@ -25,25 +25,30 @@ void orderColumns(int64_t dIn, const typename Words::Element* weight, int64_t fi
   for (int64_t column = first; column < last; column += kLanes, to += kLanes) {
     const Panel<Words> panel(weight, dIn, column, last);
     const int64_t columns = std::min<int64_t>(kLanes, last - column);
-    const char* ahead = panel.ahead(0);
     int64_t p = 0;
-    if (columns == kLanes)
-      for (; p + Panel<Words>::kStep <= dIn; p += Panel<Words>::kStep) {
-        Vec words[kLanes];
-        panel.load(p, words);
-        ahead = askFor(ahead);
-        transposeVectors(words);
-        float* row = to + p * stride;
+    const auto step = [&](int64_t at) {
+      Vec words[kLanes];
+      panel.load(at, words);
+      panel.askForNext(at);
+      transposeVectors(words);
+      float* row = to + at * stride;
 #pragma GCC unroll 16
-        for (int q = 0; q < kLanes; ++q) {
-          store(row, Words::template numbers<0>(words[q]));
+      for (int q = 0; q < kLanes; ++q) {
+        store(row, Words::template numbers<0>(words[q]));
+        row += stride;
+        if constexpr (Words::kPerWord == 2) {
+          store(row, Words::template numbers<1>(words[q]));
           row += stride;
-          if constexpr (Words::kPerWord == 2) {
-            store(row, Words::template numbers<1>(words[q]));
-            row += stride;
-          }
         }
       }
+    };
+    if (constexpr int64_t kStep = Panel<Words>::kStep; columns == kLanes && dIn >= kStep) {
+      // The steps at both ends overlap those between, which cross no cache line.
+      if ((p = panel.head(0)) > 0) step(0);
+      for (; p + kStep <= dIn; p += kStep) step(p);
+      if (p < dIn) step(dIn - kStep);
+      p = dIn;
+    }
     for (; p < dIn; ++p) {
       const Vec numbers = panel.numbers(p);
       for (int64_t j = 0; j < columns; ++j) to[p * stride + j] = numbers[j];
