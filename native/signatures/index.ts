@@ -1,6 +1,7 @@
 export { findAddonFile, type AddonFile, type AddonFileOptions } from './findAddonFile.js';
 export { builtFile } from './builtFile.js';
 export { threadLimits } from './threadLimits.js';
+export { writeNow } from './writeNow.js';
 export { workingDirectory } from './workingDirectory.js';
 export { requireFrom } from './requireFrom.js';
 export { resolveInstalled } from './resolveInstalled.js';

@@ -1,8 +1,7 @@
-import { writeSync } from 'node:fs';
-
 import { ArgumentError } from '@scmoe/errors';
 
 import type { Signatures } from './Signature.js';
+import { writeNow } from './writeNow.js';
 import { rightArguments, wrongCalls, type WrongCall } from './wrongCalls.js';
 
 type Run = (args: Record<string, unknown>) => unknown;
@@ -25,7 +24,6 @@ export function tryWrongCalls(
   signatures: Signatures,
   { fills = {}, taken = [], rightToo = true }: TryOptions = {},
 ): void {
-  const say = (text: string) => writeSync(1, `${text}\n`);
   const functions = addon as Record<string, Run>;
   const bad: string[] = [];
   let tried = 0;
@@ -37,19 +35,19 @@ export function tryWrongCalls(
     if (!run) continue;
     const right = () => rightArguments(signature, fills);
     if (rightToo) {
-      say(`${name}: right`);
+      writeNow(`${name}: right`);
       const problem = problemOf(name, run, { what: 'right', args: right(), maySucceed: true });
       if (problem !== 'succeeds') bad.push(`${name}, right: ${problem ?? 'is refused'}`);
     }
     for (const call of wrongCalls(signature, right())) {
       if (call.maySucceed && taken.some((argument) => call.what.startsWith(`${argument} `))) continue;
-      say(`${name}: ${call.what}`);
+      writeNow(`${name}: ${call.what}`);
       tried++;
       const problem = problemOf(name, run, call);
       if (problem && !(call.maySucceed && !problem.startsWith('says'))) bad.push(`${name}, ${call.what}: ${problem}`);
     }
   }
-  say(JSON.stringify({ tried, functions: Object.keys(functions).length, bad, unknown, absent }));
+  writeNow(JSON.stringify({ tried, functions: Object.keys(functions).length, bad, unknown, absent }));
 }
 
 /** What is wrong about how a call ended; undefined where it was refused as it should be. */

@@ -8,10 +8,10 @@ export interface TrainingOutcome {
 
 /**
  * Largest allowed difference in units of a gradient's largest element. The same products row by row, but gradients of
- * weights are sums over tokens in another order, and pass through all blocks: some units of float32's 24 bits. A wrong
- * scale is off by 0.5 or more.
+ * weights are sums over tokens in another order, and pass through all blocks: some tens of units of float32's 24 bits
+ * (seen: 1.4e-5, with AVX2). A wrong scale is off by 0.5 or more.
  */
-const tolerance = 1e-5;
+const tolerance = 3e-5;
 
 /**
  * Checks that ranks which share the experts out, one micro-batch each, have trained as one rank does on all of them:

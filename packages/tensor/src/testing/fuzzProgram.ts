@@ -6,6 +6,8 @@
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
+import { writeNow } from '@scmoe/native/signatures';
+
 import '../index.js';
 
 import { fuzz } from './fuzz/fuzz.js';
@@ -26,12 +28,12 @@ const report = fuzz({
   from: Number(values.from),
   calls: Number(values.calls),
   onCall: (number, text) => {
-    if (values.verbose) writeSync(1, `${number}: ${text}\n`);
+    if (values.verbose) writeNow(`${number}: ${text}`);
     if (values.last === '/dev/null') return;
     ftruncateSync(last);
     writeSync(last, `${number}: ${text}`, 0);
   },
-  onDifference: (text) => writeSync(1, `differs: ${text}\n`),
+  onDifference: (text) => writeNow(`differs: ${text}`),
 });
 closeSync(last);
-writeSync(1, `${JSON.stringify({ seed: Number(values.seed), ...report })}\n`);
+writeNow(JSON.stringify({ seed: Number(values.seed), ...report }));
