@@ -118,8 +118,11 @@ function largestDifference(a: readonly number[], b: readonly number[]): number {
   return Math.max(...a.map((value, i) => Math.abs(value - b[i]!))) / scale;
 }
 
+/** What gradients may differ by: oneDNN's products sum otherwise with fewer rows, ours do not. */
+let bound = 5e-6;
 beforeAll(async () => {
-  await useBackend('auto', { threads: 1 });
+  const { line } = await useBackend('auto', { threads: 1 });
+  if (line.includes('oneDNN')) bound = 1e-5;
 });
 
 describe('a stage on two halves', () => {
@@ -131,14 +134,13 @@ describe('a stage on two halves', () => {
     for (const split of one.axes ?? splitAxes) {
       for (const plan of [undefined, overlapped(0)]) {
         const { values, gradients } = outcome(one, { split, ...(plan && { plan }) });
-        // Rows of a product don't depend on how many there are; a weight's gradient is a sum over the halves, some units of the last
-        // place of its terms away, and which ones the CPU's products decide.
+        // Rows of a product don't depend on how many there are; a weight's gradient is a sum over the halves.
         expect(values).toEqual(whole.values);
         const off = Object.entries(gradients).map(([name, gradient]) => [
           name,
           largestDifference(whole.gradients[name]!, gradient),
         ]);
-        expect(off.filter(([, difference]) => !(Number(difference) < 1e-5))).toEqual([]);
+        expect(off.filter(([, difference]) => !(Number(difference) < bound))).toEqual([]);
       }
     }
   });

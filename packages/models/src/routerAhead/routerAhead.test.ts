@@ -29,8 +29,10 @@ const cases: [string, GptConfig][] = [
   ['experts in one block', { ...top2, moe: { ...top2.moe!, blocks: [2] } }],
 ];
 
+let hasOwnProducts = true;
 beforeAll(async () => {
-  await useBackend('auto', { threads: 1 });
+  const { line } = await useBackend('auto', { threads: 1 });
+  hasOwnProducts = !line.includes('oneDNN');
 });
 
 /** Loss and gradients of a step of a model of the same seed. */
@@ -176,7 +178,7 @@ describe('the exchanges of a model with a router ahead', () => {
       for (const recompute of ['off', 'block'] as const) {
         const { outcome, numExchanges } = stepOverRanks(config, { overlap: overlap(), recompute });
         expect(numExchanges).toBe(dropless ? 1 : 0);
-        if (dropless) expect(outcome).toEqual(alone);
+        if (dropless || hasOwnProducts) expect(outcome).toEqual(alone);
         // The slots of ranks are filled up to the capacity: products of more rows, which oneDNN may sum otherwise.
         else expect(farthest(outcome, alone)).toBeLessThan(1e-6);
       }
