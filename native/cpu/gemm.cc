@@ -5,6 +5,7 @@
 #endif
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "core/arena.h"
 #include "core/parallel.h"
@@ -27,6 +28,7 @@ void scaleOnly(int64_t m, int64_t n, float beta, float* c, int64_t ldc) {
 }  // namespace
 
 std::string openOneDnn() { return oneDnn().problem; }
+void holdOneDnn(const std::string& isa) { setenv("DNNL_MAX_CPU_ISA", isa.c_str(), 0); }
 std::string gemmProblem() { return hasBlockedGemm() ? "" : openOneDnn(); }
 std::string oneDnnVersion() { return oneDnn().version; }
 

@@ -11,6 +11,9 @@ enum class Precision { kFloat32, kBf16 };
 
 /// Opens oneDNN (SCMOE_ONEDNN_LIB, then libdnnl.so.3, .2, libdnnl.so). Returns an empty string or why it can't.
 std::string openOneDnn();
+/// Has oneDNN use no more than some instruction sets, in its own words, e.g. "AVX2"; what the environment says stays.
+/// Before it is opened.
+void holdOneDnn(const std::string& isa);
 /// An empty string, or why there are no products at all: neither oneDNN nor kernels of our own for this CPU.
 std::string gemmProblem();
 /// Whether float32 products are our own here: without oneDNN, and where its kernels would be those for AVX2, which are

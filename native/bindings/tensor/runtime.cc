@@ -5,6 +5,10 @@
 
 using namespace scmoe;
 
+SCMOE_EXPORT_UNCAPTURED(holdOneDnn) {
+  holdOneDnn(args.isa);
+  return nullptr;
+}
 SCMOE_EXPORT_UNCAPTURED(gemmProblem) { return toJs(call.env(), gemmProblem()); }
 SCMOE_EXPORT_UNCAPTURED(gemmName) { return toJs(call.env(), gemmName()); }
 SCMOE_EXPORT_UNCAPTURED(oneDnnVersion) { return toJs(call.env(), oneDnnVersion()); }

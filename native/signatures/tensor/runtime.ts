@@ -1,6 +1,8 @@
 export const runtime = {
   /** Empty, or which instruction sets the kernels use that this CPU lacks. */
   cpuProblem: { '=>': 'text' },
+  /** Has oneDNN use no more than some instruction sets, in its own words; before anything else is asked of it. */
+  holdOneDnn: { isa: 'text' },
   /** Empty, or why nothing here makes products: neither oneDNN nor kernels of our own. */
   gemmProblem: { '=>': 'text' },
   /** Who makes the float32 products, e.g. "oneDNN 2.6.3", "AVX2" or "NEON". */

@@ -43,9 +43,7 @@ export function expectSameTraining(outcomes: readonly TrainingOutcome[], alone: 
       throw new Error(`gradient of '${name}': expected ${expected.length} elements, got ${actual.length}`);
     const own = largest(expected);
     // The gradient of a key bias is zero but for rounding.
-    // That of a router whose experts are alike is what is left of large terms: a thousandth of the largest counts.
-    const counted = name.endsWith('router.weight') ? Math.max(own, 1e-3 * scale) : own > 1e-5 * scale ? own : scale;
-    const off = largest(expected.map((value, i) => actual[i]! - value)) / counted;
+    const off = largest(expected.map((value, i) => actual[i]! - value)) / (own > 1e-5 * scale ? own : scale);
     if (!(off <= tolerance)) throw new Error(`gradient of '${name}' is off by ${off}`);
   }
 }

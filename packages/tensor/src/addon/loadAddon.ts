@@ -41,7 +41,7 @@ function open(): AddonResult {
   if (problem !== undefined) return { path: '', problem };
   sleepBetweenRegions();
   // oneDNN, which makes the products, reads this when it is loaded; what the user has set himself stays.
-  if (oneDnnIsa !== undefined) process.env['DNNL_MAX_CPU_ISA'] ??= oneDnnIsa;
+  const held = oneDnnIsa === undefined ? undefined : (process.env['DNNL_MAX_CPU_ISA'] ??= oneDnnIsa);
   const advice = chosen
     ? `for SCMOE_ISA=${chosen}; \`npm run build:variants\` in the repository makes it`
     : 'with a C++ compiler and CMake, `npm run build` in the repository makes it';
@@ -54,14 +54,16 @@ function open(): AddonResult {
       advice,
     }),
   );
-  const found = tried.filter((file) => file.problem === undefined).map(({ path }) => openFile(path));
+  const found = tried.filter((file) => file.problem === undefined).map(({ path }) => openFile(path, held));
   // The first problem is that of the file that should have been right.
   return found.find((result) => result.addon !== undefined) ?? found[0] ?? (tried[0] as AddonResult);
 }
 
-function openFile(path: string): AddonResult {
+function openFile(path: string, oneDnnIsa: string | undefined): AddonResult {
   try {
     const addon = callByName<TensorFunctions>(requireFrom(path)(path) as Addon);
+    // What a Worker writes to process.env stays there: no library reads it.
+    if (oneDnnIsa !== undefined) addon.holdOneDnn({ isa: oneDnnIsa });
     const problem = addon.cpuProblem() || addon.gemmProblem();
     return problem ? { path, problem } : { addon, path };
   } catch (error) {
