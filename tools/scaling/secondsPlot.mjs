@@ -20,7 +20,8 @@ export function secondsPlot() {
   const runs = readFileSync(runsFile, 'utf8')
     .split('\n')
     .filter(Boolean)
-    .map((line) => JSON.parse(line));
+    .map((line) => JSON.parse(line))
+    .filter(({ curve }) => curve !== undefined);
   // The first point is that of an untrained model, which would flatten all others.
   const values = runs.flatMap(({ variant, seed, curve }) =>
     curve.slice(1).map(({ seconds, loss }) => ({ variant, seed, seconds, loss })),

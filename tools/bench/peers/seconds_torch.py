@@ -1,11 +1,13 @@
 """A dense GPT in PyTorch that is trained for so many seconds of steps: the peer of `npm run bench -- seconds`.
 
-Called with a folder of `train.i32` and `validation.i32` and a JSON description; prints one JSON line with its curve.
+Called with a folder of `train.i32` and `validation.i32` and a JSON description; prints one JSON line with its curve. With
+`pace`, a step counts for so many seconds whatever it takes; with `paceSteps`, only their median is measured.
 """
 
 import json
 import math
 import os
+import statistics
 import sys
 import time
 
@@ -83,9 +85,7 @@ def main():
             losses = [loss_at(validation, part).item() * len(part) for part in starts.split(batch)]
         return sum(losses) / chosen
 
-    curve = [{"seconds": 0, "step": 0, "loss": measure()}]
-    elapsed, step = 0.0, 0
-    while elapsed < c["seconds"]:
+    def advance(elapsed):
         begin = time.perf_counter()
         for group in optimizer.param_groups:
             group["lr"] = rate_at(c, elapsed)
@@ -93,8 +93,18 @@ def main():
         loss_at(train, torch.randint(len(train) - length, (batch,))).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        elapsed += time.perf_counter() - begin
+        return time.perf_counter() - begin
+
+    if "paceSteps" in c:
+        times = [advance(0.0) for _ in range(4 + c["paceSteps"])][4:]
+        print(json.dumps({"pace": statistics.median(times)}))
+        return
+    curve = [{"seconds": 0, "step": 0, "loss": measure()}]
+    elapsed, step = 0.0, 0
+    while elapsed < c["seconds"]:
+        taken = advance(elapsed)
         step += 1
+        elapsed = step * c["pace"] if "pace" in c else elapsed + taken
         if elapsed >= c["seconds"] * len(curve) / c["numPoints"]:
             curve.append({"seconds": elapsed, "step": step, "loss": measure()})
     count = sum(parameter.numel() for parameter in model.parameters())

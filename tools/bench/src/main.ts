@@ -45,6 +45,7 @@ const { values: options, positionals } = parseArgs({
     tolerance: { type: 'string', default: '0.05' },
     direct: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '60' },
+    pace: { type: 'boolean', default: false },
     sizes: { type: 'string', default: '128,4,128,8,8' },
     python: { type: 'string' },
     llama: { type: 'string' },
@@ -140,6 +141,7 @@ const suites: Record<string, () => Promise<string>> = {
       sizes: { dModel, numLayers, sequenceLength, batchSize, numExperts },
       ...(options.precision !== undefined && { precision: options.precision as 'float32' | 'bf16' }),
       ...(options.python !== undefined && { python: options.python }),
+      ...(options.pace && { paceRounds: rounds.rounds ?? 20 }),
       ...runs,
     });
   },
@@ -196,7 +198,7 @@ const suites: Record<string, () => Promise<string>> = {
 if (options.help) {
   console.log(
     `npm run bench [-- ${Object.keys(suites).join('|')} ...] [--rounds N] [--compiled] ` +
-      '[--text FILE] [--seconds N] [--sizes D_MODEL,BLOCKS,SEQUENCE,BATCH,EXPERTS] [--python PYTHON] [--images FOLDER] [--models FOLDER] [--threads N] [--sequences N,N] [--widths N,N] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--rates MB/S,MB/S] [--direct] [--full] [--before FOLDER] [--after FOLDER] [--tolerance N] [--llama FOLDER] [--contexts N,N] [--texts N,N]',
+      '[--text FILE] [--seconds N] [--pace] [--sizes D_MODEL,BLOCKS,SEQUENCE,BATCH,EXPERTS] [--python PYTHON] [--images FOLDER] [--models FOLDER] [--threads N] [--sequences N,N] [--widths N,N] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--rates MB/S,MB/S] [--direct] [--full] [--before FOLDER] [--after FOLDER] [--tolerance N] [--llama FOLDER] [--contexts N,N] [--texts N,N]',
   );
   process.exit(0);
 }

@@ -22,3 +22,13 @@ export interface SecondsRun {
 
 /** Times of a run at which its validation loss is taken, in shares of the whole. */
 export const numPoints = 16;
+
+/** What a step of each contender counts for, in seconds, as the results file keeps it. */
+export interface SecondsPaces {
+  setup: string;
+  paces: Record<string, number>;
+}
+
+export function isPaces(line: SecondsRun | SecondsPaces): line is SecondsPaces {
+  return 'paces' in line;
+}

@@ -28,3 +28,11 @@ export function crossing(
   for (let i = times.length - 1; i >= 0 && curve[i]! < other[i]!; i--) from = times[i];
   return from === times[0] ? 0 : from;
 }
+
+/** The time at which a curve falls to a loss, between its points by a straight line; undefined where it does not. */
+export function timeTo(loss: number, curve: readonly number[], times: readonly number[]): number | undefined {
+  const after = curve.findIndex((value) => value <= loss);
+  if (after <= 0) return after === 0 ? times[0] : undefined;
+  const share = (curve[after - 1]! - loss) / (curve[after - 1]! - curve[after]!);
+  return times[after - 1]! + share * (times[after]! - times[after - 1]!);
+}
