@@ -20,6 +20,6 @@ export function createOptimizer(
 }
 
 function createMuon(weightDecay: number, groups: RankGroups | undefined): Muon {
-  const slices = groups && slicedMatrices(groups, { isSharded: isExpertParameter, slicedAxis: tensorAxis });
-  return new Muon({ weightDecay, matrices: isHiddenMatrix, ...(slices && { slices }) });
+  const slices = groups ? slicedMatrices(groups, { isSharded: isExpertParameter, slicedAxis: tensorAxis }) : [];
+  return new Muon({ weightDecay, matrices: isHiddenMatrix, slices });
 }

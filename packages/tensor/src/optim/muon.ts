@@ -18,8 +18,8 @@ export interface MuonOptions extends AdamWOptions {
    * weights. Tables, the head and whatever else has rows that belong to tokens or classes is better left to AdamW.
    */
   matrices?: (name: string, variable: tf.Variable) => boolean;
-  /** What knows the whole of matrices of which a slice is here. Default: all are whole. */
-  slices?: SlicedMatrices;
+  /** What knows the whole of matrices of which a slice is here, for each group of processes that hold slices. Default: all are whole. */
+  slices?: readonly SlicedMatrices[];
 }
 
 /** Rates of one update, numbers or on the device. */
@@ -51,7 +51,7 @@ export class Muon {
   private readonly decay: (name: string, variable: tf.Variable) => boolean;
   private readonly matrices: (name: string, variable: tf.Variable) => boolean;
   private readonly tileValues: number;
-  private readonly slices: SlicedMatrices | undefined;
+  private readonly slices: readonly SlicedMatrices[];
   private readonly adamW: AdamW;
   private readonly momenta = new Map<string, tf.Variable>();
   private steps = 0;
@@ -62,7 +62,7 @@ export class Muon {
     weightDecay = 0.1,
     decay = isWeight,
     tileValues = defaultTileValues,
-    slices,
+    slices = [],
     ...rest
   }: MuonOptions = {}) {
     if (!(momentum >= 0 && momentum < 1))
@@ -189,12 +189,15 @@ export class Muon {
     gradients: Record<string, tf.Tensor>,
     rates: MatrixRates,
   ): void {
-    const isSlice = ([name, variable]: readonly [string, tf.Variable]) =>
-      this.slices?.wholeShape(name, variable) !== undefined;
+    const holderOf = (name: string, variable: tf.Variable) =>
+      this.slices.find((slices) => slices.wholeShape(name, variable) !== undefined);
     for (const [name, variable] of matrices)
-      if (!isSlice([name, variable])) this.stepMatrix(name, variable, gradients[name]!, rates);
-    const sliced = matrices.filter(isSlice);
-    if (this.slices && sliced.length > 0) this.stepSlices(sliced, gradients, rates, this.slices);
+      if (!holderOf(name, variable)) this.stepMatrix(name, variable, gradients[name]!, rates);
+    // Group by group: ranks of one may hold other matrices in another.
+    for (const slices of this.slices) {
+      const own = matrices.filter(([name, variable]) => holderOf(name, variable) === slices);
+      if (own.length > 0) this.stepSlices(own, gradients, rates, slices);
+    }
   }
 
   /** The same of matrices of which slices are here: momenta are, directions come of the whole, in rounds. */

@@ -15,6 +15,8 @@ export const muonFactors = (size: number): RankFactors[] => [
   { tensorParallel: size / 2, expertShards: 2 },
   { tensorParallel: 2, expertParallel: 2, expertShards: 2 },
   { tensorParallel: 2, expertShards: size },
+  // Experts in unequal runs within a tensor-parallel group.
+  { tensorParallel: size, expertShards: 2 },
 ];
 
 const shapes: Record<string, number[]> = {
@@ -82,9 +84,9 @@ export async function muonStep(
     ]);
     return Object.fromEntries(read) as Numbers;
   };
-  const slices = groups && slicedMatrices(groups, muonPlacement);
+  const slices = groups ? slicedMatrices(groups, muonPlacement) : [];
   const matrices = (name: string) => !/norm|bias/.test(name);
-  const optimizer = new Muon({ matrices, ...(slices && { slices }), ...(tileValues && { tileValues }) });
+  const optimizer = new Muon({ matrices, slices, ...(tileValues && { tileValues }) });
   const variables = Object.fromEntries(
     Object.entries(own(parameters)).map(([name, value]) => [name, tf.variable(value)]),
   );
