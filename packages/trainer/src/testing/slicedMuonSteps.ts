@@ -22,11 +22,11 @@ export const muonFactors = (size: number): RankFactors[] => [
 const shapes: Record<string, number[]> = {
   columns: [8, 24],
   rows: [24, 8],
-  tall: [12, 8],
+  tall: [16, 8],
   norm: [5],
   whole: [6, 4],
-  'experts.up': [5, 8, 12],
-  'experts.down': [5, 12, 8],
+  'experts.up': [5, 8, 16],
+  'experts.down': [5, 16, 8],
   'experts.bias': [5, 8],
 };
 const axes: Record<string, number> = { columns: 1, rows: 0, tall: 1, 'experts.up': 2, 'experts.down': 1 };
