@@ -25,9 +25,9 @@ const shapes: Record<string, number[]> = {
   tall: [16, 8],
   norm: [5],
   whole: [6, 4],
-  'experts.up': [5, 8, 16],
-  'experts.down': [5, 16, 8],
-  'experts.bias': [5, 8],
+  'experts.up': [9, 8, 16],
+  'experts.down': [9, 16, 8],
+  'experts.bias': [9, 8],
 };
 const axes: Record<string, number> = { columns: 1, rows: 0, tall: 1, 'experts.up': 2, 'experts.down': 1 };
 export const muonPlacement = {
