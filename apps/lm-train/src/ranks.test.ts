@@ -52,7 +52,7 @@ async function parameterError(run: string, expected: string, step = steps): Prom
 describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
   const variants = {
     dropless: [],
-    capacity: ['--capacity-factor', '1', '--kind', 'top2'],
+    capacity: ['--capacity-factor', '1', '--kind', 'top2', '--optimizer', 'muon'],
     // Its bias moves by the load of all ranks together.
     bias: ['--correction-bias', '--score-function', 'sigmoid', '--placement', 'every', '--num-zero-experts', '1'],
     // Its bias moves by the quantiles of all micro-batches of all ranks.
@@ -72,7 +72,7 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
       4,
       ['--tensor-parallel', '2', '--expert-shards', '2', '--tensor-schedule', 'auto', '--memory-limit', '4GiB'],
     ],
-    ['capacity', 4, []],
+    ['capacity', 4, ['--tensor-parallel', '2', '--expert-shards', '2', '--tensor-schedule', 's2-fused']],
     ['bias', 2, []],
     ['quantiles', 2, []],
   ];
@@ -81,7 +81,7 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
     expect(outcome.out).toMatch(new RegExp(`^ranks: ${ranks} over gloo, experts shared by `, 'm'));
     if (args.includes('auto')) {
       expect(outcome.out).toMatch(/^collectives: experts [\d.]+ ms \+ [\d.]+ ms\/MiB, peers .*, sum .*, gather /m);
-      expect(outcome.out).toMatch(/^--tensor-schedule auto: (s1|s2|base) in stage.* a micro-batch\)$/m);
+      expect(outcome.out).toMatch(/^--tensor-schedule auto: (s1|s2|s2-fused|base) in stage.* a micro-batch\)$/m);
       expect(outcome.out).toMatch(/^memory: --recompute off, .* of at most 4 GiB are predicted/m);
     }
     const expected = lossesOf(alone[name]!);
@@ -98,7 +98,7 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
     expect(await parameterError(run, alone[name]!)).toBeLessThan(5e-4);
   });
 
-  it('trains adapters of a folder of transformers, of its experts too, as on one rank', async () => {
+  it('trains adapters of a folder of transformers, of its experts too, whole or in slices, as on one rank', async () => {
     const base = join(folder.path, 'base');
     await useBackend('auto');
     await tinyPretrained(base);
@@ -119,15 +119,18 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
       ],
       ...['--lr', '0.02', '--lora-rank', '2', '--steps', '4', '--eval-batches', '2', '--sample-tokens', '0'],
     ];
-    const [one, two] = [await trainOn(1, ...tuned), await trainOn(2, ...tuned)];
-    expect(two.outcome.out).toMatch(/^ranks: 2 over gloo, experts shared by all$/m);
-    expect(lossesOf(two.run)).toHaveLength(4);
-    lossesOf(two.run).forEach(([loss, norm], i) => {
-      const [expectedLoss, expectedNorm] = lossesOf(one.run)[i]!;
-      expect(Math.abs(loss - expectedLoss)).toBeLessThan(2e-6 * expectedLoss);
-      expect(Math.abs(norm - expectedNorm)).toBeLessThan(1e-5 * expectedNorm);
-    });
-    expect(await parameterError(two.run, one.run, 4)).toBeLessThan(5e-4);
+    const one = await trainOn(1, ...tuned);
+    for (const slices of [[], ['--tensor-parallel', '2', '--expert-shards', '2']]) {
+      const two = await trainOn(2, ...tuned, ...slices);
+      expect(two.outcome.out).toMatch(/^ranks: 2 over gloo, experts shared by all/m);
+      expect(lossesOf(two.run)).toHaveLength(4);
+      lossesOf(two.run).forEach(([loss, norm], i) => {
+        const [expectedLoss, expectedNorm] = lossesOf(one.run)[i]!;
+        expect(Math.abs(loss - expectedLoss)).toBeLessThan(2e-6 * expectedLoss);
+        expect(Math.abs(norm - expectedNorm)).toBeLessThan(1e-5 * expectedNorm);
+      });
+      expect(await parameterError(two.run, one.run, 4)).toBeLessThan(5e-4);
+    }
   });
 
   it('generates the text that one rank does, of a run and of a folder of transformers', async () => {

@@ -1,3 +1,4 @@
+export { unitsOfPieces } from './tensorParallel/sharePieces.js';
 export {
   backboneOptions,
   deltaBackbone,

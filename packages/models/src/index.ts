@@ -52,7 +52,7 @@ export {
   type RecomputeOptions,
 } from './stages/recompute.js';
 export type { DispatchOptions } from './stages/runStages.js';
-export { takeParameters } from './stages/takeParameters.js';
+export { sliceOfParameter, takeParameters } from './stages/takeParameters.js';
 export { StagedModel, type ModelOptions, type ResolvedModel } from './stages/StagedModel.js';
 export { measureClasses, type ClassMeasures } from './vit/measureClasses.js';
 export type { DistillOptions, DistillResult, Teacher } from './languageModel/distillation.js';

@@ -59,6 +59,7 @@ export { clipScale } from './optim/clipScale.js';
 export { globalNorm } from './optim/globalNorm.js';
 export { isWeight } from './optim/isWeight.js';
 export { Muon, type MuonOptions } from './optim/muon.js';
+export type { MatrixSlices, SlicedMatrices } from './optim/slicedMatrices.js';
 export { orthogonalize } from './optim/orthogonalize.js';
 export {
   activateComposed,

@@ -43,6 +43,7 @@ export {
   type OptimizerStepOptions,
 } from './optimizer/Optimizer.js';
 export { AveragedOptimizer, averagesIn } from './optimizer/AveragedOptimizer.js';
+export { slicedMatrices } from './optimizer/slicedMatrices.js';
 export { DivergedError, type Divergence, divergenceCure, divergenceText } from './train/Divergence.js';
 export { type StepRecord, train, type TrainingClock, type TrainOptions } from './train/train.js';
 export { accumulateGradients } from './train/accumulateGradients.js';

@@ -1,5 +1,5 @@
 import { asUserError, UserError } from '@scmoe/errors';
-import { loadPretrained, readPretrainedConfig, upcycle, Vit } from '@scmoe/models';
+import { loadPretrained, readPretrainedConfig, sliceOfParameter, upcycle, Vit } from '@scmoe/models';
 import { say, type Terminal } from '@scmoe/run';
 import * as tf from '@tensorflow/tfjs';
 
@@ -49,13 +49,17 @@ export async function startFromPretrained(
     '--init',
   );
   const { moe, placement } = model.config;
-  const { experts, numExperts } = model;
+  const { numExperts } = model;
+  // Whole matrices of the experts here: a folder knows no slices.
+  const { rank, size, shards = 1 } = model.experts;
+  const experts = { rank: Math.floor(rank / shards), size: size / shards };
   const start = await asUserError(
     () => (numExperts > 0 ? upcycle(dense, moe!, { seed, placement, experts }) : dense),
     '--init',
   );
   tf.tidy(() => {
-    for (const [name, variable] of Object.entries(model.variables)) variable.assign(start.variables[name]!);
+    for (const [name, variable] of Object.entries(model.variables))
+      variable.assign(sliceOfParameter(model, name, start.variables[name]!));
   });
   const numLayers = Object.keys(model.variables).filter((name) => name.endsWith('.router.weight')).length;
   const sides = [theirs.imageSize, imageSize].map((size) => size / theirs.patchSize);

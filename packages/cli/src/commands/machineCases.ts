@@ -69,9 +69,10 @@ export function machineCases({
   const shape = readModel(model);
   const described = readCluster(cluster);
   const isSliced = tensorParallel > 1 || expertShards > 1;
-  const schedules = isSliced ? possibleSchedules({ tensorParallel, expertShards }) : [undefined];
+  const schedulesOf = (number: number) =>
+    isSliced ? possibleSchedules({ tensorParallel, expertShards, ranks: number }) : [undefined];
   return ranks.flatMap((number) =>
-    schedules.map((schedule) => ({
+    schedulesOf(number).map((schedule) => ({
       title:
         `${model} on ${number} ranks, ${cluster}` +
         (schedule ? `, tensor-parallel ${tensorParallel}, expert shards ${expertShards}, schedule ${schedule}` : ''),

@@ -75,6 +75,8 @@ export interface FactoredRanks {
   experts: Communicator;
   /** Neighbours in it that hold a slice each of the same experts. */
   expertShards: number;
+  /** Those neighbours, where there are several; the same communicator as `tensor` where it has the same ranks. */
+  shards?: Communicator;
   /** Those of the expert group that have the same place in their tensor groups; where they were asked for. */
   peers?: Communicator;
   /** Those that hold the same of the experts. */
@@ -94,7 +96,7 @@ export async function splitRanks(
   const { tensor, data, experts, replicas } = factorRank(world, factors);
   const split = async (colour: number): Promise<Communicator> => (await world.split(colour))!;
   const isSliced = tensor.size > 1;
-  return {
+  const own = {
     world,
     experts: await split(replicas.rank),
     expertShards: experts.shards,
@@ -103,12 +105,17 @@ export async function splitRanks(
     ...(isSliced && { tensor: await split(data.rank) }),
     ...(isSliced && peers && { peers: await split(replicas.rank * tensor.size + tensor.rank) }),
   };
+  if (experts.shards === 1) return own;
+  // Both are neighbours, from rank 0 on.
+  const isTensor = own.tensor && experts.shards === tensor.size;
+  return { ...own, shards: isTensor ? own.tensor : await split(Math.floor(world.rank / experts.shards)) };
 }
 
 /** Leaves all groups. Every rank calls it. */
 export async function closeRanks({ world, ...groups }: FactoredRanks): Promise<void> {
-  const { tensor, data, experts, replicas, peers } = groups;
-  const own = [tensor, data === world ? undefined : data, experts, replicas, peers];
-  await Promise.all(own.flatMap((group) => (group ? [group.close()] : [])));
+  const { tensor, data, experts, replicas, peers, shards } = groups;
+  const own = new Set([tensor, data, experts, replicas, peers, shards]);
+  own.delete(world);
+  await Promise.all([...own].flatMap((group) => (group ? [group.close()] : [])));
   await world.close();
 }

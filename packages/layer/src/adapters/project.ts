@@ -1,6 +1,8 @@
 import { dropout, linear, type Seed } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
+import type { TensorShard } from '../tensorParallel/TensorGroup.js';
+
 /** The two matrices of a low-rank adapter (LoRA, arXiv 2106.09685): beside x W there is x A B. */
 export interface LowRank {
   /** (dIn, rank) */
@@ -8,9 +10,18 @@ export interface LowRank {
   /** (rank, dOut), with the factor alpha / rank in it. */
   readonly b: tf.Tensor2D;
   /** Share of what A reads that is set to zero, in training. */
-  readonly dropout?: { readonly rate: number; readonly seed: Seed; readonly stream: number };
+  readonly dropout?: LowRankDropout;
   /** A function that is called whenever the adapter has been applied. */
   readonly onUse?: () => void;
+}
+
+/** Dropout of what A reads. */
+export interface LowRankDropout {
+  readonly rate: number;
+  readonly seed: Seed;
+  readonly stream: number;
+  /** Which of as many equal runs of columns is here, of what A reads on all ranks together. Default: all of it. */
+  readonly columns?: TensorShard;
 }
 
 /** A weight that no gradient is taken of, perhaps with an adapter beside it. */
@@ -48,7 +59,15 @@ export function project(x: tf.Tensor, weight: tf.Tensor2D, bias?: tf.Tensor): tf
 
 function ofAdapter(rows: tf.Tensor2D, { a, b, dropout: drop, onUse }: LowRank): tf.Tensor {
   onUse?.();
-  return linear(linear(drop ? dropout(rows, drop) : rows, a), b);
+  return linear(linear(drop ? dropped(rows, drop) : rows, a), b);
+}
+
+/** Elements are dropped by their numbers in the whole, so that ranks with other columns agree with one that has all. */
+function dropped(rows: tf.Tensor2D, { columns, ...drop }: LowRankDropout): tf.Tensor2D {
+  if (!columns || columns.size === 1) return dropout(rows, drop) as tf.Tensor2D;
+  const [count, width] = rows.shape;
+  const all: tf.Tensor2D = dropout(tf.ones([count, width * columns.size]), drop) as tf.Tensor2D;
+  return tf.mul(rows, tf.slice(all, [0, columns.rank * width], [count, width]));
 }
 
 /** Weights by which `project` multiplies, by the ends of their names: those of attentions, MLPs and shared experts. */

@@ -1,6 +1,8 @@
 import type { Routing } from '@scmoe/gating';
 import type * as tf from '@tensorflow/tfjs';
 
+import type { TensorGroup } from '../tensorParallel/TensorGroup.js';
+
 /** The rows that the experts of this rank compute, in the layout of the grouped FFN. */
 export type ExpertBatch = {
   /** (R, d) */
@@ -23,6 +25,11 @@ export interface Dispatcher<Dispatched extends object = object, Combined extends
   readonly numRanks: number;
   /** Ranks that hold a slice each of the hidden width of the experts here; 1 by default, where they are whole. */
   readonly numShards?: number;
+  /**
+   * Those ranks, which together know the gradient of what is whole on all of them beside a slice: a factor of an adapter. Default:
+   * nobody asks.
+   */
+  readonly shardGroup?: TensorGroup | undefined;
   /** Gets all tokens of a tensor-parallel group on each of its ranks. Default: each hands over its own run of them. */
   readonly takesAllTokens?: true;
   /** The dispatcher of a stage of a model, by its number, where stages have their own. Default: this one. */

@@ -1,21 +1,16 @@
-import {
-  CommError,
-  finishAllToAllV,
-  startAllToAllV,
-  type Communicator,
-  type ExchangeOptions,
-  type InFlight,
-} from '@scmoe/comm';
+import { CommError, type Communicator, type ExchangeOptions } from '@scmoe/comm';
 import { ArgumentError } from '@scmoe/errors';
 import type { Routing } from '@scmoe/gating';
-import { decode, encode, hasStaticShapes, memo, type Memo } from '@scmoe/tensor';
+import { decode, encode, hasStaticShapes, memo } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Dispatcher, ExpertBatch } from './Dispatcher.js';
 import { byPart, byRank, expertOrder, inverseOf, rowsPerRank } from './expertOrder.js';
-import { repeatBlocks, sumBlocks } from '../tensorParallel/blocksOfRows.js';
+import type { TensorGroup } from '../tensorParallel/TensorGroup.js';
+import { DirectPassage, forShards } from './DirectPassage.js';
 import { expertShard, expertShares } from './expertShard.js';
 import { PaddedJourneys, type PaddedTravelling } from './PaddedJourneys.js';
+import type { JourneyCounts, RowPassage } from './RowPassage.js';
 
 /** Options of `ExpertParallelDispatcher`. */
 export interface ExpertParallelOptions extends ExchangeOptions {
@@ -23,20 +18,21 @@ export interface ExpertParallelOptions extends ExchangeOptions {
   communicator: Communicator;
   /** Neighbours that hold a slice each of the hidden width of the same experts. Default: 1, the experts are whole. */
   shards?: number;
+  /** Those neighbours, for gradients of what they all hold beside their slices. Default: nobody asks. */
+  shardGroup?: TensorGroup | undefined;
   /** Experts of all ranks together, over which every rank routes its tokens. */
   numExperts: number;
   /** The rows of each expert that are handed over here, of those that a routing without a capacity counts. Default: all of them. */
   rowsHere?: (counts: Int32Array) => Int32Array;
+  /** How rows come to the ranks of their experts and back. Default: in one exchange each. */
+  passage?: RowPassage;
 }
 
-/** Rows on their way, whose they are, and where what comes of them is kept for a second pass. */
-type Travelling = { exchange: InFlight; routing: Routing; elements?: number; place?: Memo<tf.Tensor2D> };
+/** Rows on their way, and whose they are. */
+type Travelling = { inFlight: object; routing: Routing; elements?: number };
 
-/** How the rows of one routing travel, and in which order they lie at the experts. */
-interface Journey {
-  /** Rows to each run of the experts and from each rank on the way out; the way back is the other way round. */
-  sendCounts: readonly number[];
-  recvCounts: readonly number[];
+/** How the rows of one routing travel, the way back the other way round, and in which order they lie at the experts. */
+interface Journey extends JourneyCounts {
   /** Rows that each expert has room for, as in ExpertBatch. */
   capacity: number;
   /** Rows of each expert here, and the places of what came; without a capacity. */
@@ -73,11 +69,12 @@ export class ExpertParallelDispatcher implements Dispatcher<
 > {
   readonly numRanks: number;
   readonly numShards: number;
+  readonly shardGroup: TensorGroup | undefined;
   private readonly communicator: Communicator;
   private readonly numExperts: number;
   /** Experts of each run of them, which is a rank's or that of its neighbours as well. */
   private readonly shares: readonly number[];
-  private readonly options: ExchangeOptions;
+  private readonly passage: RowPassage;
   /** How rows without a capacity travel in a step that is recorded. */
   private readonly padded: PaddedJourneys;
   private readonly rowsHere: (counts: Int32Array) => Int32Array;
@@ -86,18 +83,28 @@ export class ExpertParallelDispatcher implements Dispatcher<
   // Whose journey was asked for beforehand: it holds for every dispatch of that routing.
   private readonly prepared = new WeakSet<tf.DataId>();
 
-  constructor({ communicator, numExperts, shards = 1, rowsHere = (counts) => counts, as }: ExpertParallelOptions) {
+  constructor({
+    communicator,
+    numExperts,
+    shards = 1,
+    shardGroup,
+    rowsHere = (counts) => counts,
+    passage,
+    as,
+  }: ExpertParallelOptions) {
     expertShard(numExperts, { rank: communicator.rank, size: communicator.size, shards });
     this.communicator = communicator;
     this.numExperts = numExperts;
     this.rowsHere = rowsHere;
     this.numRanks = communicator.size / shards;
     this.numShards = shards;
+    this.shardGroup = shardGroup;
     this.shares = expertShares(numExperts, this.numRanks);
-    this.options = as === undefined ? {} : { as };
+    const exchange = as === undefined ? {} : { as };
+    this.passage = passage ?? new DirectPassage(communicator, shards, exchange);
     this.padded = new PaddedJourneys({
       communicator,
-      exchange: this.options,
+      exchange,
       ask: (counts, parts) => this.askForRows(counts, parts),
       expertsHere: (routing) => this.expertsHere(routing),
     });
@@ -159,10 +166,11 @@ export class ExpertParallelDispatcher implements Dispatcher<
       this.plan([routing]);
     }
     if (this.padded.has(routing)) return this.padded.startDispatch(packed, routing);
-    const { sendCounts, recvCounts } = this.journeyOf(routing);
-    const rows = repeatBlocks(filledRows(packed, sendCounts), sendCounts, this.numShards);
+    const journey = this.journeyOf(routing);
+    const { sendCounts } = journey;
     return {
-      ...this.start(rows, this.toShards(sendCounts), recvCounts, routing),
+      inFlight: this.passage.startOut(packed, journey, routing),
+      routing,
       ...(capacity > 0 && { elements: Math.max(...sendCounts) * packed.shape[1] }),
     };
   }
@@ -174,9 +182,9 @@ export class ExpertParallelDispatcher implements Dispatcher<
    */
   finishDispatch(travelling: Travelling | PaddedTravelling): ExpertBatch {
     if ('padded' in travelling) return this.padded.finishDispatch(travelling);
-    const { exchange, routing, elements, place } = travelling;
+    const { inFlight, routing, elements } = travelling;
     const { capacity, counts, places } = this.journeyOf(routing);
-    const came = this.explained(routing, () => finish(exchange, place), elements);
+    const came = this.explained(routing, () => this.passage.finishOut(inFlight), elements);
     if (capacity > 0) {
       const expertsHere = this.expertsHere(routing);
       return {
@@ -190,41 +198,22 @@ export class ExpertParallelDispatcher implements Dispatcher<
 
   startCombine(rows: tf.Tensor2D, routing: Routing): Travelling | PaddedTravelling {
     if (this.padded.has(routing)) return this.padded.startCombine(rows, routing);
-    const { sendCounts, recvCounts, capacity, places } = this.journeyOf(routing);
+    const journey = this.journeyOf(routing);
+    const { capacity, places } = journey;
     const leaving =
       capacity > 0
         ? swapBlocks(rows, this.expertsHere(routing), this.communicator.size)
         : moveRows(rows, places && inverseOf(places));
-    return this.start(leaving, recvCounts, this.toShards(sendCounts), routing);
+    return { inFlight: this.passage.startBack(leaving, journey, routing), routing };
   }
 
   finishCombine(travelling: Travelling | PaddedTravelling): tf.Tensor2D {
     if ('padded' in travelling) return this.padded.finishCombine(travelling);
-    const { exchange, routing, place } = travelling;
-    const { sendCounts } = this.journeyOf(routing);
-    return sumBlocks(finish(exchange, place), sendCounts, this.numShards);
+    return this.passage.finishBack(travelling.inFlight);
   }
 
   decode(rows: tf.Tensor2D, { weights, slots }: Routing): tf.Tensor2D {
     return decode(rows, weights, slots);
-  }
-
-  /** What has come in a first pass does not travel in the second. */
-  private start(
-    rows: tf.Tensor2D,
-    sendCounts: readonly number[],
-    recvCounts: readonly number[],
-    routing: Routing,
-  ): Travelling {
-    const place = memo<tf.Tensor2D>({ isLarge: true });
-    const options = { ...this.options, ...(place?.value && { arrived: place.value }) };
-    return { exchange: startAllToAllV(rows, sendCounts, recvCounts, this.communicator, options), routing, place };
-  }
-
-  /** Counts of every run of the experts, for each of the ranks that hold a slice of it. */
-  private toShards(counts: readonly number[]): readonly number[] {
-    const { numShards } = this;
-    return numShards === 1 ? counts : counts.flatMap((count) => new Array<number>(numShards).fill(count));
   }
 
   /** Experts of a routing that each run has. */
@@ -241,8 +230,10 @@ export class ExpertParallelDispatcher implements Dispatcher<
   /** The same number of rows from each rank for each expert. */
   private evenJourney(routing: Routing): Journey {
     const { capacity } = routing;
+    const experts = this.sharesOf(routing);
     return {
-      sendCounts: this.sharesOf(routing).map((experts) => experts * capacity),
+      experts,
+      sendCounts: experts.map((count) => count * capacity),
       recvCounts: new Array<number>(this.communicator.size).fill(this.expertsHere(routing) * capacity),
       capacity: this.communicator.size * capacity,
     };
@@ -256,10 +247,11 @@ export class ExpertParallelDispatcher implements Dispatcher<
     const received = this.explained(parts[0]!, () =>
       communicator.allToAll(byRank(sent, shares, this.numShards)).wait(),
     );
-    const ofRanks = shares.map((share) => this.toShards(share));
+    const ofRanks = shares.map((share) => forShards(share, this.numShards));
     return byPart(received, ofRanks, rank).map((ofPart, i) => {
       const { counts, fromRanks, places } = expertOrder(ofPart, size);
       return {
+        experts: shares[i]!,
         sendCounts: rowsPerRank(sent[i]!, shares[i]!),
         recvCounts: fromRanks,
         capacity: 0,
@@ -308,12 +300,6 @@ export class ExpertParallelDispatcher implements Dispatcher<
 /** How ranks part that disagree: the rank that sees it first tells the others that it gives up. */
 const disagreements: ReadonlySet<string> = new Set(['SCMOE_COMM_MISMATCH', 'SCMOE_COMM_ABORTED']);
 
-function finish(exchange: InFlight, place: Memo<tf.Tensor2D> | undefined): tf.Tensor2D {
-  const came = finishAllToAllV(exchange);
-  if (place && !place.value) place.leave(came);
-  return came;
-}
-
 /** The value that the first time has given, in a part of a pass that runs twice. */
 function once<Value>(compute: () => Value): Value {
   const place = memo<Value>({ isLarge: false });
@@ -321,12 +307,6 @@ function once<Value>(compute: () => Value): Value {
   const value = compute();
   place?.leave(value);
   return value;
-}
-
-/** The rows that travel: choices of zero-computation experts have room in the buffer, at its end, and leave it empty. */
-function filledRows(packed: tf.Tensor2D, sendCounts: readonly number[]): tf.Tensor2D {
-  const filled = sendCounts.reduce((sum, rows) => sum + rows, 0);
-  return filled === packed.shape[0] ? packed : tf.slice(packed, [0, 0], [filled, packed.shape[1]]);
 }
 
 /** (outer * inner * C, d): from outer-major to inner-major order of blocks of C rows. */

@@ -1,3 +1,4 @@
+import { expectThat } from '@scmoe/errors';
 import {
   isRouterBuffer,
   routerSpecs,
@@ -20,7 +21,7 @@ import type { Dispatcher, ExpertBatch } from './Dispatcher.js';
 import type { ExpertSource } from './ExpertSource.js';
 import { expertRows } from './expertRows.js';
 import { shareOfSum } from '../tensorParallel/shareOfSum.js';
-import { allExperts, shardSpecs, type ExpertShard } from './expertShard.js';
+import { allExperts, expertShard, shardSpecs, type ExpertShard } from './expertShard.js';
 
 /** What the operators of an expert layer read and write, by name. */
 export interface MoeValues {
@@ -49,6 +50,10 @@ export function routedSpecs(
   shard: ExpertShard = allExperts,
 ): ParameterSpecs {
   const { numExperts, expertHidden, activation, ffnBias, routedAhead = false } = routed;
+  expertShard(numExperts, shard);
+  const { shards = 1 } = shard;
+  const ranks = `a number that the ${shards} ranks with slices of an expert divide`;
+  expectThat(expertHidden % shards === 0, 'expertHidden', ranks, expertHidden);
   const experts = feedForwardSpecs(d, expertHidden, activation, { numExperts, bias: ffnBias });
   return {
     ...(!routedAhead && under('router', gateSpecs(d, routed))),

@@ -30,6 +30,8 @@ export interface SublayerValues extends SliceValues {
   shared: { output: tf.Tensor; coefficients?: tf.Tensor };
   /** DGMoE's second way through gate and experts, which reads u where the first reads s. */
   currentRouting: Routing;
+  currentOwnTokens: SliceValues['ownTokens'];
+  currentOwnRouting: SliceValues['ownRouting'];
   currentPacked: MoeValues['packed'];
   currentBatch: MoeValues['batch'];
   currentComputed: MoeValues['computed'];
@@ -120,7 +122,7 @@ export function moeSublayer<Values extends SublayerValues>(
   if (source && expertChunks > 1)
     throw new ArgumentError(`expertChunks: expected 1 for experts that are no parameters, got ${expertChunks}`);
   expectExpertChunks(expertChunks, config.numExperts, dispatcher.numRanks);
-  const slices = tokenSlices(config, dispatcher, context.tensor);
+  const slices = tokenSlices(dispatcher, context.tensor);
   const gateOfTap = computation({
     kind: 'gate',
     inputs: [tap as 'u'],
@@ -154,13 +156,12 @@ export function moeSublayer<Values extends SublayerValues>(
     ahead: ahead?.chunked,
     chunkedByGate: context.chunkedByGate,
   }) as Operator<SublayerValues>[];
-  const sublayer = config.dual
-    ? twoWays(gateOfTap, gateOfCurrent(parameters, config, context), experts)
-    : oneWay(
-        slices ? gateOfSlice(gateOfTap, slices) : gateOfTap,
-        slices ? operatorsOfSlice(experts, slices) : experts,
-        config.shared && sharedExpert(parameters, config, config.shared, context.tensor),
-      );
+  const first = slices ? gateOfSlice(gateOfTap, slices, ownNames) : gateOfTap;
+  const own = slices ? operatorsOfSlice(experts, slices) : experts;
+  const current = config.dual && gateOfCurrent(parameters, config, context);
+  const sublayer = current
+    ? twoWays(first, slices ? gateOfSlice(current, slices, currentOwnNames) : current, own)
+    : oneWay(first, own, config.shared && sharedExpert(parameters, config, config.shared, context.tensor));
   // All that these operators read and write is in Values as well, which may have more.
   return sublayer as unknown as MoeSublayer<Values>;
 }
@@ -225,8 +226,18 @@ function gateOfCurrent(
   });
 }
 
+const ownNames = { tokens: 's', routing: 'routing', ownTokens: 'ownTokens', ownRouting: 'ownRouting' } as const;
+const currentOwnNames = {
+  tokens: 'u',
+  routing: 'currentRouting',
+  ownTokens: 'currentOwnTokens',
+  ownRouting: 'currentOwnRouting',
+} as const;
+
 const currentValues = {
   s: 'u',
+  ownTokens: 'currentOwnTokens',
+  ownRouting: 'currentOwnRouting',
   routing: 'currentRouting',
   packed: 'currentPacked',
   batch: 'currentBatch',

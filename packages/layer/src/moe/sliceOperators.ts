@@ -1,7 +1,5 @@
-import { expectThat } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
-import type { ResolvedExperts } from '../config/MoeConfig.js';
 import type { Computation, Operator } from '../plan/Operator.js';
 import { relabel } from '../plan/relabel.js';
 import type { TensorGroup } from '../tensorParallel/TensorGroup.js';
@@ -19,35 +17,36 @@ export interface SliceValues extends MoeValues {
 /**
  * The tensor-parallel group whose ranks hand over a share each of the tokens that all have; undefined where there is none, or all
  * hand over all.
- *
- * @throws ArgumentError for experts whose tokens can't be shared out
  */
-export function tokenSlices(
-  { dual, routedAhead }: Pick<ResolvedExperts, 'dual' | 'routedAhead'>,
-  { takesAllTokens }: Dispatcher,
-  tensor: TensorGroup | undefined,
-): TensorGroup | undefined {
-  if (!tensor || tensor.size === 1 || takesAllTokens) return undefined;
-  const needed = 'a dispatcher that takes all tokens of a tensor-parallel group';
-  expectThat(!dual, 'dispatcher', `${needed} for DGMoE`, 'one that takes shares of them');
-  expectThat(!routedAhead, 'dispatcher', `${needed} for a router ahead`, 'one that takes shares of them');
-  return tensor;
+export function tokenSlices({ takesAllTokens }: Dispatcher, tensor: TensorGroup | undefined): TensorGroup | undefined {
+  return !tensor || tensor.size === 1 || takesAllTokens ? undefined : tensor;
+}
+
+/** What a gate reads and says, by name: the tokens and where they go, of all and of this rank's share. */
+export interface GateNames<Name extends string> {
+  tokens: Name;
+  routing: Name;
+  ownTokens: Name;
+  ownRouting: Name;
 }
 
 /** The gate, which routes all tokens on every rank alike, and takes this rank's share of them. */
 export function gateOfSlice<Values extends SliceValues>(
   gate: Computation<Values>,
   group: TensorGroup,
+  names: GateNames<keyof Values & string>,
 ): Computation<Values> {
   return {
     ...gate,
-    outputs: [...gate.outputs, 'ownTokens', 'ownRouting'],
+    outputs: [...gate.outputs, names.ownTokens, names.ownRouting],
     run: (inputs) => {
       const values = gate.run(inputs);
-      const { s, routing } = values as Pick<SliceValues, 's' | 'routing'>;
+      const all = { ...inputs, ...values };
+      const s = all[names.tokens] as SliceValues['s'];
+      const routing = all[names.routing] as SliceValues['routing'];
       const tokens: tf.Tensor2D = tf.reshape(s, [-1, s.shape.at(-1)!]);
       const ownRouting = routingOfRows(routing, (rows) => group.ownRows(rows));
-      return { ...values, ownTokens: group.ownRows(tokens), ownRouting };
+      return { ...values, [names.ownTokens]: group.ownRows(tokens), [names.ownRouting]: ownRouting };
     },
   };
 }

@@ -67,7 +67,7 @@ export class OverlapController {
   private readonly options: Pick<OverlapOptions, 'world' | 'experts' | 'onStep'>;
   private readonly book: StageCostBook;
   private readonly schedule: ObservationSchedule;
-  private readonly recorder = new StepRecorder();
+  private readonly recorder: StepRecorder;
   private readonly stages = new Map<number, PlannedStage>();
   /** Steps of the measurement under way, and of the last complete one under the present plans. */
   private observed: StepEvent[][] = [];
@@ -90,6 +90,7 @@ export class OverlapController {
     costs = new CostModel({ warmupSteps: 0 }),
     machine = 'unknown',
     shape = 'unknown',
+    piecesOf,
     ...options
   }: OverlapOptions = {}) {
     const isSlot = typeof mode === 'number' && Number.isInteger(mode) && mode >= 0;
@@ -117,6 +118,7 @@ export class OverlapController {
     this.leastSplitTokens = leastSplitTokens;
     this.context = { expertsPerRank, fixed: this.fixed };
     this.options = options;
+    this.recorder = new StepRecorder({ piecesOf });
     this.book = new StageCostBook({ costs, key: { machine, shape }, context: this.context, world: options.world });
     this.schedule = new ObservationSchedule({ warmupSteps, measuredSteps, refreshSteps });
   }

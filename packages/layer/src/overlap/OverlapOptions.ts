@@ -34,6 +34,8 @@ export interface OverlapOptions {
   world?: Communicator;
   /** Where the tokens travel: it knows how long the exchanges took. */
   experts?: Communicator;
+  /** Pieces in which the rows of a stage come back there, and gradients of those that went out. Default: one. */
+  piecesOf?: ((stage: number) => number) | undefined;
   /**
    * Whether steps are measured, by default. They can't be where a step is recorded once and run many times: then `auto` takes the slot
    * in the middle of each stage, and no parts but those that were given.

@@ -9,9 +9,9 @@ const start = (operator: string): Step => ({ action: 'start', operator });
 const wait = (operator: string): Step => ({ action: 'wait', operator });
 
 /** A recorder whose clock the test sets. */
-function recorderAt() {
+function recorderAt(piecesOf?: (stage: number) => number) {
   const clock = { ms: 0 };
-  const recorder = new StepRecorder(() => clock.ms);
+  const recorder = new StepRecorder({ now: () => clock.ms, ...(piecesOf && { piecesOf }) });
   const observer = recorder.observer(0);
   const step = (step: Step, phase: 'forward' | 'backward', from: number, to: number) => {
     clock.ms = from;
@@ -65,6 +65,22 @@ describe('StepRecorder and the times made of it', () => {
     const costs = operatorCosts(events, 0, 'backward', stageGraph('pos2'));
     expect(costs).toMatchObject({ mlp1: 6, dispatch: 6, expert: 1, encode: 1 });
     expect(operatorCosts(events, 0, 'forward', stageGraph('pos2'))['mlp1']).toBe(0);
+  });
+
+  it('takes the pieces of what comes back for one transfer, forward and backward', () => {
+    const { recorder, step } = recorderAt(() => 3);
+    const pieces = (from: number) => [0, 1, 2].map((i) => transfer(from + 0.1, from + 1 + i, from + 2 + i));
+    step(start('dispatch'), 'forward', 0, 1);
+    step(start('combine'), 'forward', 10, 11);
+    step(start('combine'), 'backward', 20, 21);
+    step(start('dispatch'), 'backward', 30, 31);
+    const entries = [transfer(0.5, 1, 4), ...pieces(10), transfer(20.5, 21, 24), ...pieces(30)];
+    expect(recorder.take(entries)!.map(({ transfer }) => transfer)).toEqual([
+      { beginMs: 1, endMs: 4 },
+      { beginMs: 11, endMs: 14 },
+      { beginMs: 21, endMs: 24 },
+      { beginMs: 31, endMs: 34 },
+    ]);
   });
 
   it('gives nothing where it is not clear whose the transfers are', () => {

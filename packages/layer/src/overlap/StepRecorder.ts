@@ -21,7 +21,17 @@ export class StepRecorder {
   /** The step of a backward pass that has begun: it ends with the last gradient that leaves it. */
   private open: StepEvent | undefined;
 
-  constructor(private readonly now: () => number = systemClock) {}
+  private readonly now: () => number;
+  private readonly piecesOf: (stage: number) => number;
+
+  /** @param piecesOf pieces in which the rows of a stage come back, and gradients of those that went out */
+  constructor({
+    now = systemClock,
+    piecesOf = () => 1,
+  }: { now?: () => number; piecesOf?: (stage: number) => number } = {}) {
+    this.now = now;
+    this.piecesOf = piecesOf;
+  }
 
   observer(stage: number): PlanObserver {
     return {
@@ -32,7 +42,7 @@ export class StepRecorder {
 
   /**
    * What was written down, in its order, with the transfers of `entries`: those of the exchanges, in the order in which
-   * they were issued. Undefined where there are more or fewer of them, so that it is not clear whose they are.
+   * they were issued; one that goes in pieces lasts from the first to the last. Undefined where it is not clear whose they are.
    */
   take(entries: readonly FlightEntry[] = []): StepEvent[] | undefined {
     const events = this.events;
@@ -42,20 +52,27 @@ export class StepRecorder {
     // What a second pass sends once more is no event.
     const isOfStart = (issuedMs: number) =>
       starts.some(({ beginMs, endMs }) => issuedMs >= beginMs - slackMs && issuedMs <= endMs + slackMs);
-    const transfers = entries.filter(({ operation, issuedMs }) => operation === 'allToAllV' && isOfStart(issuedMs));
-    if (entries.length > 0 && transfers.length !== starts.length) return undefined;
+    const travelled = entries.filter(({ operation, issuedMs }) => operation === 'allToAllV' && isOfStart(issuedMs));
+    const transfers = transfersOf(
+      travelled,
+      starts.map((start) => this.piecesOfStart(start)),
+    );
+    if (entries.length > 0 && !transfers) return undefined;
     const underWay = new Map<string, StepEvent['transfer']>();
     for (const event of events) {
       const key = `${event.stage} ${event.phase} ${event.step.operator}`;
       if (event.step.action === 'start') {
-        const transfer = transfers[starts.indexOf(event)];
-        event.transfer = transfer && { beginMs: transfer.startedMs, endMs: transfer.finishedMs };
+        event.transfer = transfers?.[starts.indexOf(event)];
         underWay.set(key, event.transfer);
       } else if (event.step.action === 'wait') {
         event.transfer = underWay.get(key);
       }
     }
     return events;
+  }
+
+  private piecesOfStart({ stage, phase, step: { operator } }: StepEvent): number {
+    return operator.startsWith(phase === 'forward' ? 'combine' : 'dispatch') ? this.piecesOf(stage) : 1;
   }
 
   private begin(stage: number, step: Step, phase: Phase): void {
@@ -70,6 +87,19 @@ export class StepRecorder {
     const event = phase === 'backward' ? this.open : this.events.at(-1);
     if (event && isSame(event, stage, step)) event.endMs = this.now();
   }
+}
+
+/** The transfer of each start, of as many entries as it has pieces. */
+function transfersOf(
+  entries: readonly FlightEntry[],
+  pieces: readonly number[],
+): NonNullable<StepEvent['transfer']>[] | undefined {
+  if (entries.length !== pieces.reduce((sum, count) => sum + count, 0)) return undefined;
+  let next = 0;
+  return pieces.map((count) => {
+    const own = entries.slice(next, (next += count));
+    return { beginMs: own[0]!.startedMs, endMs: own.at(-1)!.finishedMs };
+  });
 }
 
 /** The clocks of JavaScript and of the communicator are the same, read in different ways. */

@@ -62,14 +62,26 @@ export function selfAttention(
   { past, mask, tensor }: AttentionContext<KeyValues> = {},
 ): { output: tf.Tensor3D; all: KeyValues } {
   if (tensor && tensor.size > 1) return slicedAttention(x, parameters, config, { past, mask, tensor });
+  return attentionOf(x, parameters, config, { past, mask, norm: normed });
+}
+
+/** Normalises queries or keys (B, S, heads * D). */
+type QueryNorm = (x: tf.Tensor3D, parameters: ParameterRecord, config: ResolvedBackbone) => tf.Tensor3D;
+
+function attentionOf(
+  x: tf.Tensor3D,
+  parameters: ParameterRecord,
+  config: ResolvedBackbone,
+  { past, mask, norm }: Omit<AttentionContext<KeyValues>, 'tensor'> & { norm: QueryNorm },
+): { output: tf.Tensor3D; all: KeyValues } {
   const { numHeads, numKvHeads, headSize, causal, rope, attentionScale: scale, window, qkNorm } = config;
   const project = (name: string, input: tf.Tensor) =>
     projectBy(input, parameter<tf.Tensor2D>(parameters, `w${name}`), parameters[`b${name}`]) as tf.Tensor3D;
 
   const isTurned = qkNorm === 'perHeadTurned';
   const turn = isTurned && rope ? turnOf(past, rotationOf(rope, headSize)) : (rows: tf.Tensor3D) => rows;
-  const queries = clipped(normed(turn(project('q', x), numHeads), below(parameters, 'normQ'), config), config);
-  const keys = clipped(normed(turn(project('k', x), numKvHeads), below(parameters, 'normK'), config), config);
+  const queries = clipped(norm(turn(project('q', x), numHeads), below(parameters, 'normQ'), config), config);
+  const keys = clipped(norm(turn(project('k', x), numKvHeads), below(parameters, 'normK'), config), config);
   const values = clipped(project('v', x), config);
   const of = {
     numHeads,
@@ -106,7 +118,11 @@ function slicedAttention(
     name,
     /^norm[QK]\./.test(name) ? tensor.enter(value) : value,
   ]);
-  const { output, all } = selfAttention(tensor.enter(x), Object.fromEntries(given) as ParameterRecord, own, context);
+  const { output, all } = attentionOf(tensor.enter(x), Object.fromEntries(given) as ParameterRecord, own, {
+    ...context,
+    norm: (rows, weights, of) =>
+      of.qkNorm === 'whole' ? normedOver(rows, weights, of, tensor) : normed(rows, weights, of),
+  });
   const sum = tensor.sum(output);
   // The bias of the output counts once.
   return { output: bo ? tf.add(sum, bo) : sum, all };
@@ -132,6 +148,21 @@ function normed(x: tf.Tensor3D, parameters: ParameterRecord, config: ResolvedBac
   const options = { norm: qkNormOf(config), normEpsilon };
   if (qkNorm === 'whole') return normalize(x, parameters, options);
   return tf.reshape(normalize(tf.reshape(x, [-1, headSize]), parameters, options), x.shape);
+}
+
+/** All components together, of which each rank has those of its heads: their squares are added up over the group. */
+function normedOver(
+  x: tf.Tensor3D,
+  parameters: ParameterRecord,
+  config: ResolvedBackbone,
+  tensor: TensorGroup,
+): tf.Tensor3D {
+  const width = x.shape[2];
+  const squares = tensor.enter(tensor.sum(tf.sum(tf.square(x), -1, true)));
+  const scale = tf.rsqrt(tf.add(tf.div(squares, width * tensor.size), config.normEpsilon));
+  const weight = tf.slice(parameter<tf.Tensor1D>(parameters, 'weight'), [tensor.rank * width], [width]);
+  const factors = qkNormOf(config) === 'zeroCentredRms' ? tf.add(weight, 1) : weight;
+  return tf.mul(tf.mul(x, scale), factors);
 }
 
 /** Queries and keys have an RMSNorm even beside layer norms. */

@@ -12,6 +12,7 @@ export class AllTokensDispatcher implements Dispatcher {
   readonly takesAllTokens = true;
   readonly numRanks: number;
   readonly numShards: number;
+  readonly shardGroup: TensorGroup;
 
   /** @param inner brings tokens to the experts and back, over the ranks that hold the same slice of them */
   constructor(
@@ -20,6 +21,7 @@ export class AllTokensDispatcher implements Dispatcher {
   ) {
     this.numRanks = inner.numRanks;
     this.numShards = group.size;
+    this.shardGroup = group;
   }
 
   prepare(parts: readonly Routing[]): void {

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import type { Dispatcher, ExpertBatch } from '../moe/Dispatcher.js';
 import { ExpertParallelDispatcher, type ExpertParallelOptions } from '../moe/ExpertParallelDispatcher.js';
+import { GatheringPassage } from './GatheringPassage.js';
 import type { TensorGroup, TensorShard } from './TensorGroup.js';
 
 /** Rows on their way back, of a part of the routing of all. */
@@ -15,25 +16,40 @@ type Returning = { inFlight: object; routing: Routing };
  *
  * With a capacity every rank has as many slots of each expert, rounded up, and no word is needed beforehand. Without one
  * the rows are dealt out in turn, so that shares differ by a row at most.
+ *
+ * With `fused`, rows that come back are gathered piece by piece while others are on their way: see `GatheringPassage`.
  */
 export class RowSharesDispatcher implements Dispatcher<object, Returning> {
   readonly takesAllTokens = true;
   readonly numRanks: number;
   readonly numShards: number;
+  readonly shardGroup: TensorGroup | undefined;
   private readonly inner: Dispatcher;
+  private readonly isFused: boolean;
+  // Of each routing on its way, before it is shared out.
+  private readonly capacities = new WeakMap<tf.DataId, number>();
 
   /**
    * @param options as `ExpertParallelDispatcher` takes them: the ranks that share the experts out
    * @param group the ranks that have the same tokens
    */
   constructor(
-    options: Omit<ExpertParallelOptions, 'rowsHere'>,
+    { fused = false, as, ...options }: Omit<ExpertParallelOptions, 'rowsHere' | 'passage'> & { fused?: boolean },
     private readonly group: TensorGroup,
   ) {
-    const inner = new ExpertParallelDispatcher({ ...options, rowsHere: (counts) => dealtCounts(counts, group) });
+    const { communicator, shards = 1 } = options;
+    const exchange = as === undefined ? {} : { as };
+    const capacityOf = ({ counts }: Routing) => this.capacities.get(counts.dataId)!;
+    const inner = new ExpertParallelDispatcher({
+      ...{ ...options, ...exchange },
+      rowsHere: (counts) => dealtCounts(counts, group),
+      ...(fused && { passage: new GatheringPassage({ communicator, shards, exchange, group, capacityOf }) }),
+    });
+    this.isFused = fused;
     this.inner = inner;
     this.numRanks = inner.numRanks;
     this.numShards = inner.numShards;
+    this.shardGroup = inner.shardGroup;
   }
 
   prepare(parts: readonly Routing[]): void {
@@ -47,6 +63,7 @@ export class RowSharesDispatcher implements Dispatcher<object, Returning> {
   startDispatch(packed: tf.Tensor2D, routing: Routing): object {
     const { capacity, counts } = routing;
     const own = this.shareOf(routing);
+    if (this.isFused) return this.inner.startDispatch(capacity > 0 ? packed : firstRows(packed, rowsOf(routing)), own);
     if (capacity > 0)
       return this.inner.startDispatch(this.group.ownSlots(packed, { blocks: counts.size, slots: capacity }), own);
     const slots = rowsOf(routing);
@@ -66,6 +83,7 @@ export class RowSharesDispatcher implements Dispatcher<object, Returning> {
   finishCombine({ inFlight, routing }: Returning): tf.Tensor2D {
     const { capacity, counts } = routing;
     const rows = this.inner.finishCombine(inFlight);
+    if (this.isFused) return rows;
     if (capacity > 0) return this.group.gatherSlots(rows, { blocks: counts.size, slots: capacity });
     const slots = rowsOf(routing);
     const missing = Math.ceil(slots / this.group.size) - rows.shape[0];
@@ -83,6 +101,7 @@ export class RowSharesDispatcher implements Dispatcher<object, Returning> {
   /** The same routing as a rank sends it. Its counts stay those of all, by which it is known. */
   private shareOf(routing: Routing): Routing {
     const capacity = Math.ceil(routing.capacity / this.group.size);
+    this.capacities.set(routing.counts.dataId, routing.capacity);
     return { ...routing, capacity, ...(capacity > 0 && { numRows: routing.counts.size * capacity }) };
   }
 }

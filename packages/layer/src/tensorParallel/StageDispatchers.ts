@@ -3,18 +3,21 @@ import type { Routing } from '@scmoe/gating';
 import type * as tf from '@tensorflow/tfjs';
 
 import type { Dispatcher, ExpertBatch } from '../moe/Dispatcher.js';
+import type { TensorGroup } from './TensorGroup.js';
 
 /** Dispatchers of the stages of a model, one for each by its number; by itself, where no stage is asked for, that of the first. */
 export class StageDispatchers implements Dispatcher {
   readonly numRanks: number;
   readonly numShards: number;
+  readonly shardGroup: TensorGroup | undefined;
   readonly takesAllTokens?: true;
 
   constructor(private readonly stages: readonly Dispatcher[]) {
     expectThat(stages.length > 0, 'schedule', 'that of at least one stage', 'none');
-    const { numRanks, numShards = 1, takesAllTokens } = stages[0]!;
+    const { numRanks, numShards = 1, shardGroup, takesAllTokens } = stages[0]!;
     this.numRanks = numRanks;
     this.numShards = numShards;
+    this.shardGroup = shardGroup;
     if (takesAllTokens) this.takesAllTokens = takesAllTokens;
   }
 

@@ -1,4 +1,4 @@
-import { runOfRank, type Communicator } from '@scmoe/comm';
+import { runOfRank, type Communicator, type Counts, type Work } from '@scmoe/comm';
 import { memo } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -127,7 +127,8 @@ export class TensorGroup implements TensorShard {
     return this.communicator.allGatherV<tf.Tensor>(x, { recvCounts }).wait() as T;
   }
 
-  private takeSlots(x: tf.Tensor2D, { blocks, slots }: SlotBlocks): tf.Tensor2D {
+  /** What `ownSlots` takes, without a gradient. */
+  takeSlots(x: tf.Tensor2D, { blocks, slots }: SlotBlocks): tf.Tensor2D {
     const { size, rank } = this;
     const [each, d] = [Math.ceil(slots / size), x.shape[1]];
     return tf.tidy(() => {
@@ -136,6 +137,11 @@ export class TensorGroup implements TensorShard {
       const dealt: tf.Tensor4D = tf.reshape(padded, [blocks, each, size, d]);
       return tf.reshape<tf.Rank.R2>(tf.slice(dealt, [0, 0, rank, 0], [blocks, each, 1, d]), [blocks * each, d]);
     });
+  }
+
+  /** Starts to gather rows of as many as each rank has, without a gradient: (T', n) -> (T, n), in the order of the ranks. */
+  startGather<T extends tf.Tensor>(x: T, recvCounts: Counts): Work<tf.Tensor> {
+    return this.communicator.allGatherV<tf.Tensor>(x, { recvCounts });
   }
 
   private putSlots(own: tf.Tensor2D, { blocks, slots }: SlotBlocks): tf.Tensor2D {

@@ -24,12 +24,16 @@ export function sumBlocks(rows: tf.Tensor2D, counts: readonly number[], times: n
   return sum(rows);
 }
 
-function repeated(rows: tf.Tensor2D, counts: readonly number[], times: number): tf.Tensor2D {
+/** The same without a gradient. */
+export function repeated(rows: tf.Tensor2D, counts: readonly number[], times: number): tf.Tensor2D {
+  if (times === 1) return tf.clone(rows);
   const blocks = blocksOf(rows, counts).flatMap((block) => new Array<tf.Tensor2D>(times).fill(block));
   return blocks.length === 1 ? tf.clone(blocks[0]!) : tf.concat(blocks);
 }
 
-function summed(rows: tf.Tensor2D, counts: readonly number[], times: number): tf.Tensor2D {
+/** The same without a gradient. */
+export function summed(rows: tf.Tensor2D, counts: readonly number[], times: number): tf.Tensor2D {
+  if (times === 1) return tf.clone(rows);
   const each = counts.flatMap((count) => new Array<number>(times).fill(count));
   const blocks = blocksOf(rows, each);
   const sums = counts.map((_, i) => tf.addN(blocks.slice(i * times, (i + 1) * times)));

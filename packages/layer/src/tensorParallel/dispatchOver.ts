@@ -12,9 +12,10 @@ import { TensorGroup } from './TensorGroup.js';
  * How the tokens that a tensor-parallel group has in common come to their experts (the schedules of Parm, arXiv 2407.00599).
  * `base`: every rank sends all of them to the ranks that hold the same slice of the experts, and the tokens that come back are
  * added up over the group. `s1`: every rank sends its share of them, and what comes back is gathered. `s2`: every rank sends its
- * share of the packed rows of all, and the rows that come back are gathered before they are weighed.
+ * share of the packed rows of all, and the rows that come back are gathered before they are weighed. `s2-fused`: the same, each
+ * piece of the rows gathered while the next is on its way, for groups whose links are others than those between groups.
  */
-export const tensorSchedules = ['base', 's1', 's2'] as const;
+export const tensorSchedules = ['base', 's1', 's2', 's2-fused'] as const;
 /** One of `tensorSchedules`. */
 export type TensorSchedule = (typeof tensorSchedules)[number];
 
@@ -67,6 +68,9 @@ function dispatcherOf(
     );
     return new AllTokensDispatcher(new ExpertParallelDispatcher({ communicator: peers, numExperts }), tensor);
   }
-  const whole = { communicator: experts, numExperts, shards };
-  return tensor && schedule === 's2' ? new RowSharesDispatcher(whole, tensor) : new ExpertParallelDispatcher(whole);
+  const isOfTensor = ranks.shards !== undefined && ranks.shards === ranks.tensor;
+  const shardGroup = isOfTensor ? tensor : ranks.shards && new TensorGroup(ranks.shards);
+  const whole = { communicator: experts, numExperts, shards, shardGroup };
+  if (!tensor || schedule === 's1') return new ExpertParallelDispatcher(whole);
+  return new RowSharesDispatcher({ ...whole, fused: schedule === 's2-fused' }, tensor);
 }

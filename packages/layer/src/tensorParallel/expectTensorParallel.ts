@@ -18,7 +18,7 @@ export function expectTensorParallel(
   expectThat(isRank, 'tensor.rank', `a rank of the tensor-parallel group, 0 to ${size - 1}`, rank);
   if (size === 1) return;
   const ranks = `the ${size} ranks of a tensor-parallel group`;
-  const { numHeads, numKvHeads, ffnHidden, qkNorm, latent, gatedDelta, moe } = backbone;
+  const { numHeads, numKvHeads, ffnHidden, latent, gatedDelta, moe } = backbone;
   const divides = (option: string, number: number) =>
     expectThat(number % size === 0, option, `a number that ${ranks} divide`, number);
   if (gatedDelta) {
@@ -28,7 +28,6 @@ export function expectTensorParallel(
     // Latents belong to all heads alike.
     if (!latent) divides('numKvHeads', numKvHeads);
   }
-  expectThat(qkNorm !== 'whole', 'qkNorm', `a norm of each head on ${ranks}`, qkNorm);
   divides('ffnHidden', ffnHidden);
   if (moe?.shared) divides('sharedHidden', moe.shared.hidden);
 }

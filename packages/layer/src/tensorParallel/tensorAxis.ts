@@ -7,6 +7,8 @@ import type { TensorShard } from './TensorGroup.js';
 const [columns, rows] = [/^(w[qkvg]|wqUp|wkvUp|wBeta|wDecay|w1|gate|up)$/, /^(wo|w2|down)$/];
 /** What belongs to the heads or hidden units of those columns: biases, and numbers of each head. */
 const ofColumns = /^(b[qkvg]|b1|gateBias|upBias|sinks|logRate|decayBias)$/;
+/** The block of a router before the first one, which every rank has whole: all choose alike. */
+const ahead = /(?:^|\.)routerAhead\./;
 /** Names in a block or a model: `attn1.wq`, `block3.mlp.down`, `m.block0.shared.w1`, `block1.experts.w2`, `attn1.wo.loraA`. */
 const sliced = /(?:^|\.)(?:attn\d?|mlp\d?|shared|(experts))\.(\w+?)(?:\.(lora[AB]))?$/;
 
@@ -18,7 +20,7 @@ const sliced = /(?:^|\.)(?:attn\d?|mlp\d?|shared|(experts))\.(\w+?)(?:\.(lora[AB
  */
 export function tensorAxis(name: string): number | undefined {
   const found = sliced.exec(name);
-  if (!found) return undefined;
+  if (!found || ahead.test(name)) return undefined;
   const [, isExpert, last, factor] = found;
   const stack = isExpert ? 1 : 0;
   // W + A B: the columns of B are those of W, and the rows of A.

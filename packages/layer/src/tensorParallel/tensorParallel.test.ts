@@ -3,19 +3,10 @@ import { join } from 'node:path';
 import { useBackend } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import type { Dispatcher } from '../moe/Dispatcher.js';
 import { resolvePair, type PairConfig } from '../stages/pair/PairConfig.js';
 import { initializePair } from '../stages/pair/pairSpecs.js';
 import { runPair } from '../stages/pair/runPair.js';
-import {
-  factorCases,
-  factorisations,
-  nameOf,
-  quickCases,
-  suits,
-  wholeOf,
-  type Factors,
-} from '../testing/factorCases.js';
+import { factorCases, factorisations, nameOf, quickCases, wholeOf, type Factors } from '../testing/factorCases.js';
 import type { FactorReport } from '../testing/factorProgram.js';
 import { runLayerCase, type LayerCase, type RankOutcome } from '../testing/rankCases.js';
 import { describeRanks, runRanks } from '../testing/ranks.js';
@@ -68,13 +59,22 @@ describeRanks('layers in slices on 4 ranks', () => {
   const cases = wanted.map((factors): [string, Factors] => [nameOf(factors), factors]);
   it.each(cases)('give outputs and gradients of one rank: %s', (name, factors) => {
     for (const layerName of quickCases) {
-      if (!suits(layerName, factors)) continue;
       const layer = factorCases[layerName]!;
       const outcomes = reports.map((report) => report[name]![layerName]!);
       expectSame(wholeOf(outcomes, factors), aloneFor(layerName, layer, 4 / factors.tensorParallel));
       expect(outcomes.map(({ tensorsLeft }) => tensorsLeft)).toEqual([0, 0, 0, 0]);
     }
   });
+
+  const fused = wanted.filter(({ schedule }) => schedule === 's2-fused');
+  it.each(fused.map((factors) => [nameOf(factors), nameOf({ ...factors, schedule: 's2' })]))(
+    'have the bits of one exchange and a gather behind it where pieces are gathered meanwhile: %s',
+    (name, plain) => {
+      const bits = (of: string) =>
+        reports.map((report) => Object.values(report[of]!).map(({ values, counts }) => ({ values, counts })));
+      expect(bits(name)).toEqual(bits(plain));
+    },
+  );
 
   /** Bytes that a rank hands over, by group and operation, forward and backward through a pair of width 16 on 5 tokens. */
   const bytesOf = (schedule: string, shards: number, rank: number) => {
@@ -117,6 +117,10 @@ describeRanks('layers in slices on 4 ranks', () => {
             counts: 4 * 8 * shards,
           },
         ]);
+        // The same bytes, in two pieces: the rows of the own group first, then those of the other one.
+        expect([shards, bytesOf('s2-fused', shards, rank)]).toEqual([shards, bytesOf('s2', shards, rank)]);
+        const { experts } = reports[rank]![`tensor 2, experts 4, shards ${shards}, s2-fused`]!['ScMoE pair']!;
+        expect(experts.filter(({ operation }) => operation === 'allToAllV')).toHaveLength(2 + 2 * 2);
       }
       expect(bytesOf('base', 2, rank)).toEqual({
         // The sum of what is routed as well; backward that of the gradients of the tokens and of both weights of each.
@@ -150,7 +154,6 @@ describe('a layer that can not be cut into slices', () => {
     [config, 'numKvHeads: expected a number that the 3 ranks of a tensor-parallel group divide, got 2'],
     [{ ...config, numKvHeads: 6, ffnHidden: 20 }, 'ffnHidden: expected a number that the 3 ranks'],
     [{ ...config, numKvHeads: 6, kind: 'shared', sharedHidden: 8 }, 'sharedHidden: expected a number that the 3 ranks'],
-    [{ ...config, numKvHeads: 6, qkNorm: 'whole' }, 'qkNorm: expected a norm of each head on the 3 ranks'],
   ] as [PairConfig, string][])('is refused by its option: %#', (pair, message) => {
     expect(() => initializePair(pair, three)).toThrow(message);
   });
@@ -161,21 +164,19 @@ describe('a layer that can not be cut into slices', () => {
     expect(slices(3, 8)).toThrow(
       'experts.shards: expected a divisor of the 8 ranks of the expert-parallel group, got 3',
     );
-    expect(slices(4, 4)).toThrow('experts.w1: expected a size on axis 2 that 4 ranks divide, got 10');
+    expect(slices(4, 4)).toThrow(
+      'expertHidden: expected a number that the 4 ranks with slices of an expert divide, got 10',
+    );
     expect(slices(2, 16)).toThrow(
       'numExperts: expected at least one for each of the 8 ranks that share the experts out in slices of 2, got 4',
     );
   });
 
-  it('is refused where shares of tokens are asked for twice', () => {
+  it('is refused in halves, which would each wait for the group', () => {
     const group = { rank: 0, size: 2 } as TensorGroup;
-    const dispatcher = { numRanks: 1 } as unknown as Dispatcher;
     const x: tf.Tensor3D = tf.zeros([1, 2, 12]);
     const pair = resolvePair({ ...config, kind: 'dgmoe' });
     const parameters = initializePair({ ...config, kind: 'dgmoe' }, { seed: 1 });
-    expect(() => runPair(x, parameters, pair, { tensor: group, dispatcher })).toThrow(
-      'dispatcher: expected a dispatcher that takes all tokens of a tensor-parallel group for DGMoE',
-    );
     expect(() => runPair(x, parameters, pair, { tensor: group, split: 'sequence' })).toThrow('split: expected none');
   });
 });

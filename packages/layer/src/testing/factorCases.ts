@@ -14,7 +14,10 @@ const wide = { dModel: 16, numHeads: 8, ffnHidden: 16, expertHidden: 16, numExpe
 /** Layers that eight ranks can cut into slices. */
 export const factorCases: Record<string, LayerCase> = {
   'ScMoE pair': { pair: { ...wide, kind: 'scmoe', topK: 2 } },
-  'padded pair, capacity': { pair: { ...wide, kind: 'scmoe', topK: 2, capacityFactor: 1 }, padded: true },
+  'padded pair, capacity, norm of all heads': {
+    pair: { ...wide, kind: 'scmoe', topK: 2, capacityFactor: 1, qkNorm: 'whole' },
+    padded: true,
+  },
   'block with swiglu, zero experts, norms of heads, sinks': {
     block: {
       ...wide,
@@ -42,11 +45,6 @@ export const factorCases: Record<string, LayerCase> = {
 /** Those that every run of the tests takes; the sweep takes all. */
 export const quickCases = Object.keys(factorCases).slice(0, 6);
 
-/** Whether a layer can go with a schedule: DGMoE's second choice has no shares of the tokens, but of the rows. */
-export function suits(name: string, { tensorParallel, schedule }: Factors): boolean {
-  return !name.startsWith('DGMoE') || tensorParallel === 1 || schedule !== 's1';
-}
-
 const divisorsOf = (n: number) => Array.from({ length: n }, (_, i) => i + 1).filter((i) => n % i === 0);
 
 /** Every factorisation of as many ranks, with eight experts. */
@@ -62,6 +60,7 @@ export function factorisations(ranks: number): Factors[] {
             { ...factors, schedule: 's1' as const },
             ...(hasBase ? [{ ...factors, schedule: 'base' as const }] : []),
             ...(tensorParallel > 1 ? [{ ...factors, schedule: 's2' as const }] : []),
+            ...(tensorParallel > 1 ? [{ ...factors, schedule: 's2-fused' as const }] : []),
           ];
         }),
       ),

@@ -5,7 +5,7 @@ import { sendResult } from '@scmoe/testing';
 import { useBackend } from '@scmoe/tensor';
 
 import { dispatchOver } from '../tensorParallel/dispatchOver.js';
-import { factorCases, factorisations, nameOf, quickCases, suits, type Factors } from './factorCases.js';
+import { factorCases, factorisations, nameOf, quickCases, type Factors } from './factorCases.js';
 import { runLayerCase, type LayerCase, type RankOutcome } from './rankCases.js';
 
 /** What was done over a group of ranks, in its order: the operation and the bytes that this rank handed over. */
@@ -38,7 +38,7 @@ async function outcomesOf(world: Communicator, factors: Factors): Promise<Record
   const { tensor: slice, experts, data } = factorRank(world, factors);
   const outcomes: Record<string, FactorOutcome> = {};
   for (const [name, layer] of Object.entries(factorCases)) {
-    if (!suits(name, factors) || (wanted && !quickCases.includes(name))) continue;
+    if (wanted && !quickCases.includes(name)) continue;
     const pass = dispatchOver(ranks, { numExperts: numExpertsOf(layer), schedule: factors.schedule });
     const place = { from: data.rank, to: data.rank + 1, experts, tensor: slice };
     let outcome: RankOutcome | undefined;

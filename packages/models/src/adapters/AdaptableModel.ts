@@ -1,10 +1,11 @@
 import { ArgumentError, expectThat } from '@scmoe/errors';
 import { isRouterBuffer } from '@scmoe/gating';
-import { isExpertParameter, type ExpertShard, type TensorGroup, type TensorShard } from '@scmoe/layer';
+import { isExpertParameter } from '@scmoe/layer';
 import type { Seed } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { createVariables, type InitialValues } from '../stages/createVariables.js';
+import type { DispatchOptions } from '../stages/runStages.js';
 import { StagedModel, type ResolvedModel } from '../stages/StagedModel.js';
 import { adaptedParameters, type AdaptedParameters } from './adaptedParameters.js';
 import { factorNames, type AdapterPlan } from './AdapterPlan.js';
@@ -41,7 +42,6 @@ export abstract class AdaptableModel<Config extends object, Resolved extends Res
    */
   adapt(plan: AdapterPlan, initial: InitialValues): void {
     expectThat(this.plan === undefined, 'adapter', 'a model without one (merge it first)', 'one with adapters');
-    expectAdapterFits(plan, { tensor: this.tensor, experts: this.experts });
     const { variables } = createVariables(adapterSpecs(this.specs, plan), initial, this.resolved);
     this.freeze(() => true);
     this.plan = plan;
@@ -78,41 +78,28 @@ export abstract class AdaptableModel<Config extends object, Resolved extends Res
    * The parameters of a pass, those of adapters in their place.
    *
    * @param seed of the adapters' dropout, in training
-   * @param tensor the ranks that hold the other slices
+   * @param tensor the ranks that hold the other slices; `dispatcher` knows those that hold them of the experts
    * @throws ArgumentError where there should be one and is none
    */
   protected parametersOfPass({
     training = false,
     seed,
     tensor,
-  }: { training?: boolean; seed?: Seed; tensor?: TensorGroup } = {}): AdaptedParameters {
+    dispatcher,
+  }: { training?: boolean; seed?: Seed } & Pick<DispatchOptions, 'tensor' | 'dispatcher'> = {}): AdaptedParameters {
     const isPlain = Object.keys(this.buffers).every(isRouterBuffer);
     if (isPlain) return { parameters: this.all, expectAllUsed: () => undefined };
     const drops = training && (this.plan?.dropout ?? 0) > 0;
     if (drops && seed === undefined)
       throw new ArgumentError(`dropoutSeed: expected a seed for training with adapters that drop out, got none`);
     const isFrozen = (name: string) => name in this.buffers;
-    return adaptedParameters(this.all, { plan: this.plan, isFrozen, seed: drops ? seed : undefined, tensor });
+    const shards = dispatcher?.shardGroup;
+    const { shards: numShards = 1 } = this.experts;
+    const ofExpert = training && numShards > 1 && Object.keys(this.plan?.matrices ?? {}).find(isExpertParameter);
+    if (ofExpert && shards?.size !== numShards)
+      throw new ArgumentError(
+        `dispatcher: expected one with the ${numShards} ranks that hold the slices of the experts (shardGroup), for the adapter of ${ofExpert}, got ${shards ? `one with ${shards.size}` : 'none'}`,
+      );
+    return adaptedParameters(this.all, { plan: this.plan, isFrozen, seed: drops ? seed : undefined, tensor, shards });
   }
-}
-
-/**
- * Checks that a model in slices can have an adapter.
- *
- * @throws ArgumentError naming the option that stands against it
- */
-function expectAdapterFits(
-  { matrices, dropout }: AdapterPlan,
-  { tensor, experts: { shards = 1 } }: { tensor: TensorShard; experts: ExpertShard },
-): void {
-  const ofExpert = Object.keys(matrices).find(isExpertParameter);
-  // What the slices of an expert say to the factor that all of them have comes together nowhere.
-  expectThat(
-    shards === 1 || ofExpert === undefined,
-    'lora.targets',
-    'no experts in a model with expert shards',
-    ofExpert,
-  );
-  // Elements are dropped by their numbers in the whole, of which a slice knows its own.
-  expectThat(tensor.size === 1 || dropout === 0, 'lora.dropout', '0 on a tensor-parallel group', dropout);
 }

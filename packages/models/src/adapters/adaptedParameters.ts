@@ -21,6 +21,8 @@ export interface AdaptedOptions {
   seed: Seed | undefined;
   /** The ranks that hold the other slices of a model in slices. */
   tensor?: TensorGroup | undefined;
+  /** The ranks that hold the other slices of the experts here. */
+  shards?: TensorGroup | undefined;
 }
 
 /** The parameters of one pass. */
@@ -37,7 +39,7 @@ export interface AdaptedParameters {
  */
 export function adaptedParameters(
   all: ParameterRecord,
-  { plan, isFrozen, seed, tensor }: AdaptedOptions,
+  { plan, isFrozen, seed, tensor, shards }: AdaptedOptions,
 ): AdaptedParameters {
   const { matrices = {}, dropout: rate = 0 } = plan ?? {};
   const places = new Map(Object.keys(matrices).map((name, place) => [name, place]));
@@ -53,10 +55,11 @@ export function adaptedParameters(
     }
     const names = factorNames(name);
     // Of a matrix in slices one factor is in slices too; the other is whole, and each rank knows what its slice says to it.
+    const group = isExpertParameter(name) ? shards : tensor;
     const factorOf = (factor: string): tf.Tensor2D => {
-      const isShared = tensor && tensorAxis(name) !== undefined && tensorAxis(factor) === undefined;
+      const isShared = tensorAxis(name) !== undefined && tensorAxis(factor) === undefined;
       const value = all[factor] as tf.Tensor2D;
-      return isShared && !isExpertParameter(name) ? tensor.enter(value) : value;
+      return group && isShared ? group.enter(value) : value;
     };
     const a = factorOf(names.a);
     const b = tf.mul<tf.Tensor2D>(factorOf(names.b), adapted.factor);
@@ -66,7 +69,10 @@ export function adaptedParameters(
     }
     unused.add(name);
     const drops = seed !== undefined && rate > 0;
-    const dropout = drops ? { rate, seed, stream: firstStream + places.get(name)! } : undefined;
+    // What A reads of a matrix in slices by rows is the own columns of all.
+    const columns = tensor && tensorAxis(names.a) !== undefined ? { rank: tensor.rank, size: tensor.size } : undefined;
+    const stream = firstStream + places.get(name)!;
+    const dropout = drops ? { rate, seed, stream, ...(columns && { columns }) } : undefined;
     const onUse = () => unused.delete(name);
     parameters[name] = freezeWeight(own, { a, b, onUse, ...(dropout && { dropout }) });
   }

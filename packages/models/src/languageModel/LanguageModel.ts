@@ -276,7 +276,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     return withoutRecording(() =>
       tf.tidy(() => {
         const x = this.embedParts(parts, inputs);
-        const { parameters } = this.parametersOfPass({ tensor: dispatch.tensor });
+        const { parameters } = this.parametersOfPass(dispatch);
         const routing =
           routerAhead &&
           routeAhead(routedRows(x, parts, routerAhead, parameters), routerAhead, parameters, { dropless: true });
@@ -341,6 +341,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
       training,
       seed: dropoutSeed,
       tensor: dispatch.tensor,
+      dispatcher: dispatch.dispatcher,
     });
     let x = this.embed(ids, start, mask);
     if (seed !== undefined && rate > 0) x = dropout(x, { rate, seed, stream: 0 }) as tf.Tensor3D;

@@ -1,4 +1,3 @@
-import { expectThat } from '@scmoe/errors';
 import { normSpecs, under, type ParameterSpecs, type ShardOptions } from '@scmoe/layer';
 
 import type { ResolvedLanguageModel } from './ResolvedLanguageModel.js';
@@ -9,8 +8,6 @@ import { stageSpecs } from '../stages/runStage.js';
 export function languageModelSpecs(config: ResolvedLanguageModel, options: ShardOptions = {}): ParameterSpecs {
   const { vocabSize, dModel, sequenceLength, positionEncoding, tiedEmbeddings, norm, stages, routerAhead, headBias } =
     config;
-  const isSliced = (options.tensor?.size ?? 1) > 1;
-  expectThat(!isSliced || !routerAhead, 'routerAhead', 'none on a tensor-parallel group', routerAhead);
   return {
     embedding: { shape: [vocabSize, dModel], initial: 'normal' },
     ...(positionEncoding === 'learned' && { positions: { shape: [sequenceLength, dModel], initial: 'normal' } }),

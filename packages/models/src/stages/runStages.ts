@@ -117,7 +117,7 @@ export function runStages(
     };
   });
   const withExperts = executions.map((execution, index) => (stages[index]!.config.moe ? execution : undefined));
-  const routes = routing && layerRoutes(routing, withExperts, dispatcher);
+  const routes = routing && layerRoutes(routing, withExperts, { dispatcher, tensor });
   if (routing) expertSource?.routeAhead?.(routing, { stages, parameters });
   stages.forEach((stage, index) => {
     lastInput = y;

@@ -1,11 +1,19 @@
 import { join } from 'node:path';
 
-import { isExpertParameter, tensorAxis } from '@scmoe/layer';
+import { type Dispatcher, isExpertParameter, tensorAxis } from '@scmoe/layer';
 import { useBackend } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { Gpt } from '../gpt/Gpt.js';
-import { runGpt, slicedCase, slicedFactors, slicedTargets, type GptOutcome } from '../testing/gptRanks.js';
+import {
+  microBatch,
+  runGpt,
+  slicedAheadCase,
+  slicedCase,
+  slicedFactors,
+  slicedTargets,
+  type GptOutcome,
+} from '../testing/gptRanks.js';
 import { describeRanks, runRanks } from '../testing/ranks.js';
 import type { SlicedReport } from '../testing/slicedProgram.js';
 import { takeParameters } from './takeParameters.js';
@@ -33,20 +41,21 @@ describeRanks('a model in slices on two ranks', () => {
   const ofOneRank: Record<string, { alone: GptOutcome; shapes: Record<string, number[]> }> = {};
   beforeAll(async () => {
     reports = await runRanks(join(import.meta.dirname, '..', 'testing', 'slicedProgram.ts'), size);
-    for (const name of ['trained', 'adapted']) {
+    for (const name of ['trained', 'adapted', 'ahead']) {
       const adapts = name === 'adapted' ? slicedTargets : undefined;
-      const whole = new Gpt(slicedCase, { seed: 4 });
+      const config = name === 'ahead' ? slicedAheadCase : slicedCase;
+      const whole = new Gpt(config, { seed: 4 });
       if (adapts) whole.adapt(whole.planAdapter({ rank: 2, targets: adapts }), { seed: 1 });
       const shapes = Object.fromEntries(Object.entries(whole.variables).map(([key, { shape }]) => [key, shape]));
-      ofOneRank[name] = { alone: await runGpt(slicedCase, 0, { adapts }), shapes };
+      ofOneRank[name] = { alone: await runGpt(config, 0, { adapts }), shapes };
       whole.dispose();
     }
   });
 
-  it.each(['s1', 'base', 's2', 'adapted'])(
+  it.each(['s1', 'base', 's2', 's2-fused', 'adapted, s1', 'adapted, base', 'ahead, s1', 'ahead, s2-fused'])(
     'has loss, gradients and texts of one rank, dropout and dropped tokens included: %s',
     (name) => {
-      const { alone, shapes } = ofOneRank[name === 'adapted' ? 'adapted' : 'trained']!;
+      const { alone, shapes } = ofOneRank[name.includes(', ') ? name.split(', ')[0]! : 'trained']!;
       const scale = Math.max(...Object.values(alone.grads).map(largest));
       reports.forEach(({ outcomes }, rank) => {
         const { loss, grads, generated, numParameters } = outcomes[name]!;
@@ -66,12 +75,15 @@ describeRanks('a model in slices on two ranks', () => {
     },
   );
 
-  it.each(['s1', 'base', 's2'])('has the same bits where blocks run again or exchanges are hidden: %s', (name) => {
-    for (const { outcomes } of reports) {
-      const others = [`${name}, all kept`, `${name}, off kept`, `${name}, overlapped`];
-      expect(others.map((other) => outcomes[other])).toEqual(others.map(() => outcomes[name]));
-    }
-  });
+  it.each(['s1', 'base', 's2', 's2-fused'])(
+    'has the same bits where blocks run again or exchanges are hidden: %s',
+    (name) => {
+      for (const { outcomes } of reports) {
+        const others = [`${name}, all kept`, `${name}, off kept`, `${name}, overlapped`];
+        expect(others.map((other) => outcomes[other])).toEqual(others.map(() => outcomes[name]));
+      }
+    },
+  );
 
   it('has the same gradients of what both ranks hold, bit for bit', () => {
     const [first, second] = reports.map(({ outcomes }) => outcomes['s1']!.grads) as [
@@ -109,19 +121,41 @@ describe('a slice of a Gpt', () => {
         if (isExpertParameter(name) && !name.endsWith('Bias'))
           expect(variable.size).toBe(whole.variables[name]!.size / 2);
       }
-      expect(() => made.adapt(made.planAdapter({ rank: 2 }), { seed: 1 })).toThrow(
-        'lora.targets: expected no experts in a model with expert shards',
-      );
-      const dropping = made.planAdapter({ rank: 2, dropout: 0.1, targets: ['attention'] });
-      expect(() => made.adapt(dropping, { seed: 1 })).toThrow('lora.dropout: expected 0 on a tensor-parallel group');
       tf.dispose([made.variables, taken.variables]);
     }
     whole.dispose();
   });
 
-  it('is refused with a router ahead', () => {
-    expect(() => new Gpt({ ...slicedCase, routerAhead: true }, { seed: 4, ...placeOf(0) })).toThrow(
-      'routerAhead: expected none on a tensor-parallel group',
+  it('merges adapters of its slice, which with the others make those of the whole', () => {
+    const merged = (place: object) => {
+      const model = new Gpt(slicedCase, { seed: 4, ...place });
+      model.adapt(model.planAdapter({ rank: 2, alpha: 3, targets: slicedTargets }), { seed: 6 });
+      for (const [name, variable] of Object.entries(model.variables))
+        if (name.endsWith('.loraB')) tf.tidy(() => variable.assign(tf.mul(tf.ones(variable.shape), 0.1)));
+      model.mergeAdapter();
+      return model;
+    };
+    const whole = merged({});
+    for (const rank of [0, 1]) {
+      const own = merged(placeOf(rank));
+      for (const [name, buffer] of Object.entries(own.buffers)) {
+        const { shape } = whole.buffers[name]!;
+        const expected = sliceOf(name, whole.buffers[name]!.dataSync<'float32'>(), shape, rank);
+        const off = largest(expected.map((x, i) => x - buffer.dataSync()[i]!));
+        expect([name, off <= 1e-6 * largest(expected)]).toEqual([name, true]);
+      }
+      own.dispose();
+    }
+    whole.dispose();
+  });
+
+  it('trains adapters of experts with those alone that hold the other slices', () => {
+    const model = new Gpt(slicedCase, { seed: 4, experts: { rank: 0, size: 2, shards: 2 } });
+    model.adapt(model.planAdapter({ rank: 2, targets: ['experts'] }), { seed: 6 });
+    const dispatcher = { numRanks: 1, numShards: 2 } as unknown as Dispatcher;
+    expect(() => model.loss(microBatch(0), { dispatcher, training: true, dropoutSeed: 1 })).toThrow(
+      /^dispatcher: expected one with the 2 ranks that hold the slices of the experts .* got none$/,
     );
+    model.dispose();
   });
 });

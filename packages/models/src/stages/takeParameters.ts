@@ -11,6 +11,23 @@ interface Parameters {
 }
 
 /**
+ * What a model in slices has of a parameter whose matrices are whole: of experts, of those that are here.
+ *
+ * @returns a handle, the caller's to dispose
+ */
+export function sliceOfParameter(
+  to: Pick<Parameters, 'experts' | 'tensor'>,
+  name: string,
+  value: tf.Tensor,
+): tf.Tensor {
+  const { rank, shards = 1 } = to.experts;
+  const { rank: slice, size } = isExpertParameter(name) ? { rank: rank % shards, size: shards } : to.tensor;
+  const axis = tensorAxis(name);
+  if (axis === undefined || size === 1) return value.clone();
+  return tf.tidy(() => tf.split(value, size, axis)[slice]!);
+}
+
+/**
  * Gives a model the parameters of another one that it has under the same name; of experts those of its shard, and of the rest its
  * slice, where the other one has all of them.
  *

@@ -97,8 +97,10 @@ export const slicedCase: GptConfig = {
   ...{ ...small, numLayers: 2, dropout: 0.1, attentionBias: 'qkv', activation: 'swiglu', ffnBias: true },
   moe: { kind: 'scmoe', numExperts: 4, topK: 2, capacityFactor: 1, sharedHidden: 12, loadBalanceCoefficient: 0.1 },
 };
-/** Parts of it that have adapters; experts in slices can't. */
-export const slicedTargets: readonly AdapterTarget[] = ['attention', 'shared', 'dense', 'router'];
+/** The same with one router before the first block. */
+export const slicedAheadCase: GptConfig = { ...slicedCase, routerAhead: true };
+/** Parts of it that have adapters. */
+export const slicedTargets: readonly AdapterTarget[] = ['attention', 'experts', 'shared', 'dense', 'router'];
 export const slicedFactors = { tensorParallel: 2, expertParallel: 2, expertShards: 2 } as const;
 
 /** What one rank tells. */
@@ -152,7 +154,7 @@ export async function runGpt(
   const options = { seed: 4, experts, tensor: shard };
   const model = isLongcatFlash(config) ? new LongcatFlash(config, options) : new Gpt(config, options);
   if (adapts) {
-    model.adapt(model.planAdapter({ rank: 2, alpha: 3, targets: adapts }), { seed: 6 });
+    model.adapt(model.planAdapter({ rank: 2, alpha: 3, dropout: 0.2, targets: adapts }), { seed: 6 });
     // Fresh ones say nothing: no gradient comes to A.
     for (const [name, variable] of Object.entries(model.variables))
       if (name.endsWith('.loraB'))

@@ -18,9 +18,9 @@ export interface TrainingParts {
   trained: (options: RecomputeOptions & RankPass) => Trainable;
   /** State that no gradient trains. */
   buffers: Record<string, tf.Variable>;
-  /** The optimizer of the run, and another such with no state. */
+  /** The optimizer of the run, and another such with no state, between ranks that are not there. */
   optimizer: Optimizer;
-  freshOptimizer: () => Optimizer;
+  freshOptimizer: (groups: RankGroups | undefined) => Optimizer;
   /** A micro-batch. */
   drawBatch: () => Batch;
   /** Micro-batches of a step, on this rank. */
@@ -131,7 +131,8 @@ export class MemoryPredictor {
     const all = variables.reduce((sum, [, { size }]) => sum + size * 4, 0);
     let kept = 0;
     const { peakBytes } = await stepMemory(() => {
-      const optimizer = this.parts.freshOptimizer();
+      const { groups, freshOptimizer } = this.parts;
+      const optimizer = freshOptimizer(groups && dryGroups(groups));
       // An update would leave nothing in the parameters themselves.
       const copyOf = (variable: tf.Variable) => tf.tidy(() => tf.variable(tf.add(variable, 1)));
       const copies = Object.fromEntries(variables.map(([name, variable]) => [name, copyOf(variable)]));
@@ -156,12 +157,13 @@ function firstOf(tensor: tf.Tensor): tf.Tensor {
   return tf.slice(tensor, 0, [1, ...tensor.shape.slice(1)]);
 }
 
-function dryGroups({ world, data, experts, replicas, expertShards, tensor, peers }: RankGroups): RankGroups {
+function dryGroups({ world, data, experts, replicas, expertShards, tensor, peers, shards }: RankGroups): RankGroups {
   const dry = ({ rank, size }: Communicator) => dryCommunicator({ rank, size });
   return {
     ...{ world: dry(world), data: dry(data), experts: dry(experts), replicas: dry(replicas), expertShards },
     ...(tensor && { tensor: dry(tensor) }),
     ...(peers && { peers: dry(peers) }),
+    ...(shards && { shards: dry(shards) }),
   };
 }
 

@@ -40,7 +40,7 @@ export function rankOptions(): OptionGroup {
       ],
       [
         '--tensor-schedule <how>',
-        'of the tokens that a tensor-parallel group has in common, what each rank sends to the experts: its share, and what comes back is gathered (s1); its share of the packed rows of all, which are gathered (s2); all, where the experts are in as many slices (base); or what is quickest in each layer by collectives that are measured at the start (auto)',
+        'of the tokens that a tensor-parallel group has in common, what each rank sends to the experts: its share, and what comes back is gathered (s1); its share of the packed rows of all, which are gathered (s2), piece by piece while others are on their way (s2-fused); all, where the experts are in as many slices (base); or what is quickest in each layer by collectives that are measured at the start (auto)',
         (o) => o.choices([...tensorSchedules, 'auto']).default('s1'),
       ],
       [

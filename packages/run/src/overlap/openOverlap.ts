@@ -1,5 +1,5 @@
 import { UserError } from '@scmoe/errors';
-import { OverlapController, type TensorSchedule } from '@scmoe/layer';
+import { OverlapController, type TensorSchedule, unitsOfPieces } from '@scmoe/layer';
 import { type RankGroups } from '@scmoe/trainer';
 
 import type { OverlapOptions } from '../options/overlapOptions.js';
@@ -84,6 +84,7 @@ export async function openOverlap(
       ...(groups?.tensor ? [`slices ${groups.tensor.size} x ${groups.expertShards}`, [schedule].flat().join(' ')] : []),
     ]),
     shape: JSON.stringify({ ...settings, seed: 0, steps: 0, minutes: 0, elapsedSeconds: 0, lr: 0, minLr: 0, data: '' }),
+    piecesOf: groups?.tensor && ((stage) => (scheduleOf(schedule, stage) === 's2-fused' ? numPieces(groups) : 1)),
     ...(groups && { world: groups.world, experts: (isBase && groups.peers) || groups.experts }),
     ...(traceFile && { onStep: (events) => traceFile.add(events) }),
   });
@@ -95,4 +96,13 @@ export async function openOverlap(
       await traceFile?.write(groups?.world, title);
     },
   };
+}
+
+function scheduleOf(schedule: TensorSchedule | readonly TensorSchedule[], stage: number): TensorSchedule | undefined {
+  return typeof schedule === 'string' ? schedule : schedule[stage];
+}
+
+/** Pieces in which rows come back with schedule `s2-fused`. */
+function numPieces({ experts, tensor, expertShards: shards }: RankGroups): number {
+  return unitsOfPieces(experts, { groupSize: tensor?.size ?? 1, shards }).numUnits;
 }

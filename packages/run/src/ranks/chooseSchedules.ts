@@ -1,6 +1,6 @@
 import type { Communicator, Work } from '@scmoe/comm';
 import type { Routing } from '@scmoe/gating';
-import { dispatchOver, type TensorSchedule } from '@scmoe/layer';
+import { dispatchOver, type TensorSchedule, unitsOfPieces } from '@scmoe/layer';
 import {
   fitCall,
   rankSchedules,
@@ -51,15 +51,18 @@ export async function chooseSchedules(context: ScheduleContext): Promise<ChosenS
 }
 
 /** Fitted collectives, those of the slowest rank. */
-async function measureCalls({ world, experts, peers, tensor }: RankGroups): Promise<ScheduleCalls> {
+async function measureCalls(groups: RankGroups): Promise<ScheduleCalls> {
+  const { world, experts, peers, tensor } = groups;
   const exchange = (group: Communicator) => (data: Float32Array) =>
     group.allToAll(data.subarray(0, data.length - (data.length % group.size)));
-  const calls: [keyof ScheduleCalls, (data: Float32Array) => Work<unknown>][] = [
+  const { numUnits } = unitsOfPieces(experts, { groupSize: tensor!.size, shards: groups.expertShards });
+  const calls: [keyof ScheduleCalls, (data: Float32Array) => Pick<Work<unknown>, 'wait'>][] = [
     ['experts', exchange(experts)],
-    ...(peers ? [['peers', exchange(peers)] as [keyof ScheduleCalls, (data: Float32Array) => Work<unknown>]] : []),
+    ...(peers ? [['peers', exchange(peers)] as [keyof ScheduleCalls, ReturnType<typeof exchange>]] : []),
     ['sum', (data) => tensor!.allReduce(data)],
     ['gather', (data) => tensor!.allGather(data)],
   ];
+  if (numUnits > 1) calls.push(['fused', (data) => ({ wait: () => exchangeInPieces(groups, data) })]);
   const own: number[] = [];
   for (const [, call] of calls) {
     for (const bytes of sizes) {
@@ -69,7 +72,8 @@ async function measureCalls({ world, experts, peers, tensor }: RankGroups): Prom
       for (let i = 0; i <= repeats; i++) {
         await world.barrier().done;
         const start = performance.now();
-        await call(data).done;
+        // Waited for as in a pass.
+        call(data).wait();
         if (i > 0) times.push(performance.now() - start);
       }
       own.push(Math.max(1e-6, Math.min(...times)));
@@ -81,6 +85,22 @@ async function measureCalls({ world, experts, peers, tensor }: RankGroups): Prom
     return [name, fitCall(ofCall)] as const;
   });
   return Object.fromEntries(fitted) as unknown as ScheduleCalls;
+}
+
+/** The way back of `s2-fused` with this much to hand over: pieces from one unit of ranks after the other, gathered as they come. */
+function exchangeInPieces({ experts, tensor, expertShards: shards }: RankGroups, data: Float32Array): void {
+  const { unitSize, numUnits, own } = unitsOfPieces(experts, { groupSize: tensor!.size, shards });
+  const each = Math.floor(data.length / experts.size / shards) * shards;
+  const inUnit = (unit: number) =>
+    Array.from({ length: experts.size }, (_, rank) => (Math.floor(rank / unitSize) === unit ? each : 0));
+  const pieces = Array.from({ length: numUnits }, (_, i) => {
+    const counts = { sendCounts: inUnit((own + i) % numUnits), recvCounts: inUnit((own - i + numUnits) % numUnits) };
+    return experts.allToAllV(data.subarray(0, each * unitSize), counts);
+  });
+  const gathers: Work<Float32Array>[] = [];
+  // Of the slices of a row their sum is gathered.
+  for (const piece of pieces) gathers.push(tensor!.allGather(piece.wait().subarray(0, (each * unitSize) / shards)));
+  for (const gather of gathers) gather.wait();
 }
 
 /** What travels in each stage, of the rank that has most of it; undefined for a stage without experts. */

@@ -1,4 +1,3 @@
-import { UserError } from '@scmoe/errors';
 import { dispatchOver, expertShares, type TensorSchedule } from '@scmoe/layer';
 import {
   AveragedOptimizer,
@@ -58,12 +57,6 @@ export interface Parts {
 export async function buildParts(start: Start, data: RunData): Promise<Parts> {
   const { program, options, ranks, checkpoint, settings } = start;
   const { groups, terminal } = ranks;
-  const isSliced = groups !== undefined && (groups.tensor !== undefined || groups.expertShards > 1);
-  if (isSliced && settings.optimizer === 'muon')
-    throw new UserError(
-      '--optimizer: expected adamw with --tensor-parallel or --expert-shards, got muon, which needs whole matrices.',
-      { exitCode: 2 },
-    );
   const model = buildModel(program, settings, data.description, {
     seed: settings.seed,
     experts: groups && { rank: groups.experts.rank, size: groups.experts.size, shards: groups.expertShards },
@@ -79,7 +72,7 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
     groups && (groups.experts.size > 1 || groups.tensor)
       ? dispatchOver(groups, { numExperts, schedule })
       : { dispatcher: undefined, tensor: undefined };
-  const optimizer = createOptimizer(settings);
+  const optimizer = createOptimizer(settings, groups);
   const isRecorded = isCompiled(start, optimizer, numExperts);
   const context = { name: program.name, settings, groups, numExperts, isRecorded, schedule };
   const overlap = await openOverlap(options, context);
@@ -105,7 +98,7 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
       trained: (given) => trainable(own, { ...(dispatcher && { dispatcher }), ...(tensor && { tensor }), ...given }),
       buffers: model.buffers,
       optimizer,
-      freshOptimizer: () => createOptimizer(settings),
+      freshOptimizer: (dry) => createOptimizer(settings, dry),
       drawBatch: drawOwn,
       microBatches: settings.accumulate / ranks.data.size,
       numExperts,

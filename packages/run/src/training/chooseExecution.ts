@@ -66,7 +66,7 @@ function whyNot({ ranks, options, settings }: Start, numExperts: number): string
   const { groups } = ranks;
   if (!groups || numExperts === 0 || groups.experts.size === 1) return undefined;
   if (groups.expertShards > 1) return '--expert-shards sends rows in as many copies as there are slices';
-  if (groups.tensor && (options.tensorSchedule === 's2' || options.tensorSchedule === 'auto'))
+  if (groups.tensor && (options.tensorSchedule.startsWith('s2') || options.tensorSchedule === 'auto'))
     return `--tensor-schedule ${options.tensorSchedule} has to know how many rows each rank takes`;
   // Chunks of the experts have as many rows as there are, unless a capacity says it.
   const isCut = options.expertChunks !== 'auto' && options.expertChunks > 1;

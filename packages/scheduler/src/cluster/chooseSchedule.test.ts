@@ -17,6 +17,17 @@ describe('the schedule of a layer by measured collectives', () => {
     expect(ranked.map(({ ms: time }) => time)).toEqual(ranked.map(({ ms: time }) => time).toSorted((a, b) => a - b));
   });
 
+  it('counts gathers in pieces where they were measured', () => {
+    const calls: ScheduleCalls = { experts: call(1, 2), sum: call(3, 8), gather: call(5, 16) };
+    const of = (fused?: ScheduleCalls['fused']) =>
+      rankSchedules(layer, { tensorParallel: 2, expertShards: 2 }, { ...calls, ...(fused && { fused }) });
+    expect(of().map(({ schedule }) => schedule)).not.toContain('s2-fused');
+    const [best] = of(call(2, 3));
+    const ms = (bytes: number, gbs: number) => bytes / (gbs * 1e6);
+    expect(best!.schedule).toBe('s2-fused');
+    expect(best!.ms).toBeCloseTo(3 * 1 + 2 * 2 + ms(64 + 16 * mib, 2) + ms(16 * mib, 3), 9);
+  });
+
   it('is another one where links, sizes and capacities are others', () => {
     const best = (calls: ScheduleCalls, change: Partial<LayerBytes> = {}, expertShards = 2) =>
       rankSchedules({ ...layer, ...change }, { tensorParallel: 2, expertShards }, calls)[0]!.schedule;

@@ -12,6 +12,11 @@ export interface ScheduleCalls {
   /** Sum and gather over the tensor-parallel group. */
   readonly sum: CallCost;
   readonly gather: CallCost;
+  /**
+   * Exchange and gather in pieces, each gathered while the next is on its way, by the bytes that a rank hands over in the exchange; where
+   * there are several pieces.
+   */
+  readonly fused?: CallCost;
 }
 
 /** What travels in a layer, in bytes. */
@@ -65,7 +70,7 @@ export function rankSchedules(
   const time = ({ alphaMs, msPerByte }: CallCost, bytes: number) => alphaMs + bytes * msPerByte;
   // Where every expert has as many slots no word is needed beforehand; s1 sends the rows alone that were kept.
   const word = (call: CallCost, bytes: number) => (slots === undefined ? time(call, bytes) : 0);
-  const { experts, peers = experts, sum, gather } = calls;
+  const { experts, peers = experts, sum, gather, fused } = calls;
   const msOf: Record<ClusterSchedule, () => number> = {
     base: () => word(peers, counts) + 4 * time(peers, packed) + 2 * time(sum, tokens) + time(sum, weights),
     s1: () =>
@@ -74,8 +79,11 @@ export function rankSchedules(
       2 * time(gather, tokens / size) +
       time(gather, weights / size),
     s2: () => word(experts, counts * shards) + 4 * time(experts, packed * share) + 2 * time(gather, packed / size),
+    's2-fused': () =>
+      word(experts, counts * shards) + 2 * time(experts, packed * share) + 2 * time(fused!, packed * share),
   };
   return possibleSchedules({ tensorParallel: size, expertShards: shards })
+    .filter((schedule) => schedule !== 's2-fused' || fused !== undefined)
     .map((schedule) => ({ schedule, ms: msOf[schedule]() }))
     .sort((a, b) => a.ms - b.ms);
 }

@@ -5,7 +5,7 @@ import { allToAllMs, type Cluster } from './Cluster.js';
 import { clusterMachine } from './clusterMachine.js';
 import type { ModelShape } from './ModelShape.js';
 import { clusterPresets } from './presets.js';
-import { allGatherMs, allReduceMs, possibleSchedules, type ClusterSchedule } from './tensorSchedules.js';
+import { allGatherMs, allReduceMs, fusedGatherMs, possibleSchedules, type ClusterSchedule } from './tensorSchedules.js';
 
 const model: ModelShape = {
   pairs: 1,
@@ -20,9 +20,9 @@ const topK = 2;
 const [tokens, rows, weights] = [4096 * 1024 * 2, 4096 * topK * 1024 * 2, 4096 * topK * 2];
 
 /** Times of the operators of a top-2 layer, by schedule. */
-function timesOf(schedule: ClusterSchedule, cluster: Cluster, size: number, shards: number, ranks = 16) {
-  const machine = clusterMachine(model, cluster, ranks, { tensorParallel: size, expertShards: shards, schedule });
-  const of = (direction: 'forward' | 'backward') => machine.costs('standard', topK, direction);
+function timesOf(schedule: ClusterSchedule, cluster: Cluster, size: number, shards: number, k = topK) {
+  const machine = clusterMachine(model, cluster, 16, { tensorParallel: size, expertShards: shards, schedule });
+  const of = (direction: 'forward' | 'backward') => machine.costs('standard', k, direction);
   return { forward: of('forward'), backward: of('backward') };
 }
 const sumOf = (costs: Readonly<Record<string, number>>) => Object.values(costs).reduce((sum, ms) => sum + ms, 0);
@@ -76,12 +76,23 @@ describe('schedules of tensor-parallel groups', () => {
           intraNode: { alphaUs, betaGBs: near },
           interNode: { alphaUs: 2 * alphaUs, betaGBs: far },
         };
-        for (const expertShards of [1, 2]) {
+        for (const [expertShards, k] of [
+          [1, 2],
+          [2, 2],
+          [1, 1],
+        ] as const) {
           const ranked = possibleSchedules({ tensorParallel: 2, expertShards }).map((schedule) => {
             const machine = clusterMachine(model, cluster, 16, { tensorParallel: 2, expertShards, schedule });
-            const plans = rankPlans({ machine, stages: ['standard'], topK, kind: 'train', maxChunks: 1, maxHalves: 1 });
+            const plans = rankPlans({
+              machine,
+              stages: ['standard'],
+              topK: k,
+              kind: 'train',
+              maxChunks: 1,
+              maxHalves: 1,
+            });
             const sequential = plans.find(({ name }) => name === 'sequential')!;
-            const { forward, backward } = timesOf(schedule, cluster, 2, expertShards);
+            const { forward, backward } = timesOf(schedule, cluster, 2, expertShards, k);
             expect(sequential.stepMs / (sumOf(forward) + sumOf(backward))).toBeCloseTo(1, 9);
             return { schedule, stepMs: sequential.stepMs };
           });
@@ -89,7 +100,45 @@ describe('schedules of tensor-parallel groups', () => {
         }
       }
     }
-    expect([...chosen].sort()).toEqual(['base', 's1', 's2']);
+    expect([...chosen].sort()).toEqual(['base', 's1', 's2', 's2-fused']);
+  });
+
+  it('overlap pieces of an exchange with gathers of those before, where links are of two classes', () => {
+    const link = (ms: number) => ({ alphaUs: 0, betaGBs: 1 / (ms * 1e6) });
+    // Four nodes of two ranks, which are a group; a byte takes 1 ms within a node and 3 ms between nodes.
+    const nodes: Cluster = { ...ethernet, ranksPerNode: 2, intraNode: link(1), interNode: link(3) };
+    const of = (cluster: Cluster, ranks = 8) =>
+      fusedGatherMs({ sent: 8, gathered: 16 }, { ranks, size: 2, shards: 1, cluster });
+    // A piece of each of four units: a byte from the neighbour, then two bytes from afar; each is gathered in 2 ms.
+    expect(of(nodes).gatherMs).toBeCloseTo(4 * 2, 9);
+    expect(of(nodes).totalMs).toBeCloseTo(1 + 3 * 6 + 2, 9);
+    // Slow links within the node: the gathers are what is waited for, behind the first piece.
+    const slow = of({ ...nodes, intraNode: link(4) });
+    expect(slow.gatherMs).toBeCloseTo(4 * 8, 9);
+    expect(slow.totalMs).toBeCloseTo(4 + 4 * 8, 9);
+    // One class of links does one thing after the other.
+    const one = of({ ...nodes, ranksPerNode: 8 });
+    expect(one.totalMs).toBeCloseTo(1 + 3 * 2 + 4 * 2, 9);
+    // One piece: an exchange, and then a gather.
+    expect(of(nodes, 2).totalMs).toBeCloseTo(4 + 8, 9);
+  });
+
+  it('take no less than the gathers where all else is hidden', () => {
+    const plain = timesOf('s2', ethernet, 2, 1);
+    const fused = timesOf('s2-fused', ethernet, 2, 1);
+    const { totalMs, gatherMs } = fusedGatherMs(
+      { sent: rows / 2, gathered: rows },
+      { ranks: 16, size: 2, shards: 1, cluster: ethernet },
+    );
+    expect(fused.forward['combine']).toBeCloseTo(totalMs - gatherMs, 9);
+    expect(fused.backward['dispatch']).toBeCloseTo(totalMs - gatherMs, 9);
+    expect([fused.forward['dispatch'], fused.backward['combine']]).toEqual([
+      plain.forward['dispatch'],
+      plain.backward['combine'],
+    ]);
+    const gather = allGatherMs(rows, 2, ethernet);
+    expect(fused.forward['decode']! - plain.forward['decode']!).toBeCloseTo(gatherMs - gather, 9);
+    expect(fused.backward['encode']! - plain.backward['encode']!).toBeCloseTo(gatherMs - gather, 9);
   });
 
   it('are refused where the ranks can not have them', () => {

@@ -7,9 +7,9 @@ import type { Direction } from './Machine.js';
 /**
  * How the tokens of a tensor-parallel group come to their experts (Parm, arXiv 2407.00599): all from every rank (`base`), a share
  * from each with the tokens gathered behind decode (`s1`), or a share of the packed rows from each, which are gathered before
- * decode (`s2`).
+ * decode (`s2`), piece by piece while others are on their way (`s2-fused`).
  */
-export const clusterSchedules = ['base', 's1', 's2'] as const;
+export const clusterSchedules = ['base', 's1', 's2', 's2-fused'] as const;
 /** One of `clusterSchedules`. */
 export type ClusterSchedule = (typeof clusterSchedules)[number];
 
@@ -29,12 +29,24 @@ export interface TravellingBytes {
   readonly weights: number;
 }
 
-/** The schedules that slices can have: `base` needs experts in as many slices as a group has ranks. */
+/**
+ * The schedules that slices can have: `base` needs experts in as many slices as a group has ranks, `s2-fused` several pieces.
+ *
+ * @param slices with the ranks that share the experts, where they are known
+ */
 export function possibleSchedules({
   tensorParallel,
   expertShards = 1,
-}: Pick<TensorSlices, 'tensorParallel' | 'expertShards'>): ClusterSchedule[] {
-  return clusterSchedules.filter((schedule) => schedule !== 'base' || expertShards === tensorParallel);
+  ranks = Infinity,
+}: Pick<TensorSlices, 'tensorParallel' | 'expertShards'> & { readonly ranks?: number }): ClusterSchedule[] {
+  const numPieces = ranks / leastCommonMultiple(tensorParallel, expertShards);
+  const canHave: Record<ClusterSchedule, boolean> = {
+    base: expertShards === tensorParallel,
+    s1: true,
+    s2: true,
+    's2-fused': tensorParallel > 1 && numPieces > 1,
+  };
+  return clusterSchedules.filter((schedule) => canHave[schedule]);
 }
 
 /** Checks slices that come from a user. @throws ArgumentError naming the option that makes no sense */
@@ -43,7 +55,7 @@ export function checkSlices({ tensorParallel, expertShards = 1, schedule }: Tens
   expectPositiveInteger('expertShards', expertShards);
   expectThat(ranks % tensorParallel === 0, 'tensorParallel', `a divisor of the ${ranks} ranks`, tensorParallel);
   expectThat(ranks % expertShards === 0, 'expertShards', `a divisor of the ${ranks} ranks`, expertShards);
-  if (possibleSchedules({ tensorParallel, expertShards }).includes(schedule)) return;
+  if (schedule !== 'base' || expertShards === tensorParallel) return;
   throw new ArgumentError(`expertShards: expected ${tensorParallel} for schedule base, got ${expertShards}`);
 }
 
@@ -104,8 +116,53 @@ export function slicedCosts(
     return { exchangeMs: both(exchangeMs), waitMs, share: { ...share, encode: part, decode: part } };
   }
   // Rows are gathered behind the way back, their gradients behind that of the way out.
-  const waitMs = isForward ? { ...backbone, decode: gather(rows) } : { ...backbone, encode: gather(rows) };
-  return { exchangeMs: both(exchangeMs), waitMs, share };
+  const gathered = (ms: number) => (isForward ? { ...backbone, decode: ms } : { ...backbone, encode: ms });
+  if (schedule === 's2') return { exchangeMs: both(exchangeMs), waitMs: gathered(gather(rows)), share };
+  const { totalMs, gatherMs } = fusedGatherMs(
+    { sent: (rows * shards) / size, gathered: rows },
+    { ranks, size, shards, cluster },
+  );
+  // A piece is gathered when somebody waits for it: what is hidden of the way back shortens it by no more than all but the gathers.
+  const back = { [isForward ? 'combine' : 'dispatch']: Math.max(0, totalMs - gatherMs) };
+  return { exchangeMs: { ...both(exchangeMs), ...back }, waitMs: gathered(gatherMs), share };
+}
+
+/**
+ * Time in which rows come back in pieces, each from a unit of as many ranks as hold whole runs of experts and are whole
+ * tensor-parallel groups, and are gathered over the group piece by piece. Links within nodes and between them work at the same
+ * time, those of one class do one thing after the other.
+ *
+ * @returns all of it where nothing else is computed meanwhile, and the gathers alone
+ */
+export function fusedGatherMs(
+  { sent, gathered }: { sent: number; gathered: number },
+  { ranks, size, shards, cluster }: { ranks: number; size: number; shards: number; cluster: Cluster },
+): { totalMs: number; gatherMs: number } {
+  const { ranksPerNode, intraNode, interNode } = cluster;
+  const unit = leastCommonMultiple(size, shards);
+  const [numPieces, message] = [ranks / unit, sent / ranks];
+  const isNear = (span: number) => span <= ranksPerNode;
+  const gather = allGatherMs(gathered / numPieces, size, cluster);
+  // When a lane, and the links of a class, are free.
+  let [exchanges, gathers] = [0, 0];
+  const free = { near: 0, far: 0 };
+  for (let piece = 0; piece < numPieces; piece++) {
+    // The nearest first: those of a node, and then what comes from others.
+    const link = isNear((piece + 1) * unit) ? 'near' : 'far';
+    const { alphaUs, betaGBs } = link === 'near' ? intraNode : interNode;
+    const count = piece === 0 ? unit - 1 : unit;
+    exchanges = Math.max(exchanges, free[link]) + count * (alphaUs / 1e3 + message / (betaGBs * 1e6));
+    free[link] = exchanges;
+    const own = isNear(size) ? 'near' : 'far';
+    gathers = Math.max(exchanges, gathers, free[own]) + gather;
+    free[own] = gathers;
+  }
+  return { totalMs: gathers, gatherMs: numPieces * gather };
+}
+
+function leastCommonMultiple(a: number, b: number): number {
+  const divisor = (x: number, y: number): number => (y === 0 ? x : divisor(y, x % y));
+  return (a * b) / divisor(a, b);
 }
 
 function both(ms: number): Record<ExchangeKind, number> {

@@ -100,7 +100,7 @@ function keptOf(
   // Rows that a rank sends, those that arrive at its experts, and those that decode reads.
   const sent = schedule === 'base' || size === 1 ? rows : rows / size;
   const arrived = schedule === 'base' ? rows : (rows * shards) / size;
-  const decoded = schedule === 's2' ? rows : sent;
+  const decoded = schedule?.startsWith('s2') ? rows : sent;
   const count = (...kinds: OperatorKind[]) => sumOver(graph, (kind) => Number(kinds.includes(kind)));
   const [attentions, shared] = [count('attention'), count('sharedExpert')];
   const token = tokens * d;

@@ -6,6 +6,7 @@ import { overwrite } from '../variables/overwrite.js';
 import { AdamW, type AdamWOptions, type AdamWStepOptions, type AdamWUpdateOptions } from './adamW.js';
 import { isWeight } from './isWeight.js';
 import { orthogonalize } from './orthogonalize.js';
+import { roundsOf, type SlicedMatrices } from './slicedMatrices.js';
 import { defaultTileValues, inTiles } from './tiles.js';
 import { zeroVariable } from './zeroVariable.js';
 
@@ -17,6 +18,14 @@ export interface MuonOptions extends AdamWOptions {
    * weights. Tables, the head and whatever else has rows that belong to tokens or classes is better left to AdamW.
    */
   matrices?: (name: string, variable: tf.Variable) => boolean;
+  /** What knows the whole of matrices of which a slice is here, for each group of processes that hold slices. Default: all are whole. */
+  slices?: readonly SlicedMatrices[];
+}
+
+/** Rates of one update, numbers or on the device. */
+interface MatrixRates {
+  learningRate: number | tf.Tensor;
+  gradScale?: tf.Tensor;
 }
 
 /**
@@ -42,6 +51,7 @@ export class Muon {
   private readonly decay: (name: string, variable: tf.Variable) => boolean;
   private readonly matrices: (name: string, variable: tf.Variable) => boolean;
   private readonly tileValues: number;
+  private readonly slices: readonly SlicedMatrices[];
   private readonly adamW: AdamW;
   private readonly momenta = new Map<string, tf.Variable>();
   private steps = 0;
@@ -52,6 +62,7 @@ export class Muon {
     weightDecay = 0.1,
     decay = isWeight,
     tileValues = defaultTileValues,
+    slices = [],
     ...rest
   }: MuonOptions = {}) {
     if (!(momentum >= 0 && momentum < 1))
@@ -61,6 +72,7 @@ export class Muon {
     this.weightDecay = weightDecay;
     this.decay = decay;
     this.tileValues = tileValues;
+    this.slices = slices;
     this.adamW = new AdamW({ ...rest, weightDecay, decay, tileValues });
   }
 
@@ -80,7 +92,7 @@ export class Muon {
     for (const [name, variable] of matrices) this.check(name, variable, gradients[name]);
     // It checks the options: nothing has moved yet where they are wrong.
     this.adamW.step(Object.fromEntries(others), gradients, options);
-    for (const [name, variable] of matrices) this.stepMatrix(name, variable, gradients[name]!, options);
+    this.stepMatrices(matrices, gradients, options);
     this.steps++;
   }
 
@@ -114,8 +126,7 @@ export class Muon {
     this.adamW.update(Object.fromEntries(others), gradients, { rates, gradScale });
     tf.tidy(() => {
       const learningRate = tf.reshape(tf.slice(rates, 0, 1), []);
-      for (const [name, variable] of matrices)
-        this.stepMatrix(name, variable, gradients[name]!, { learningRate, gradScale });
+      this.stepMatrices(matrices, gradients, { learningRate, gradScale });
     });
   }
 
@@ -173,11 +184,80 @@ export class Muon {
     if (momentum) expectShape('Muon', `the momentum of '${name}'`, momentum, variable.shape);
   }
 
+  private stepMatrices(
+    matrices: readonly [string, tf.Variable][],
+    gradients: Record<string, tf.Tensor>,
+    rates: MatrixRates,
+  ): void {
+    const holderOf = (name: string, variable: tf.Variable) =>
+      this.slices.find((slices) => slices.wholeShape(name, variable) !== undefined);
+    for (const [name, variable] of matrices)
+      if (!holderOf(name, variable)) this.stepMatrix(name, variable, gradients[name]!, rates);
+    // Group by group: ranks of one may hold other matrices in another.
+    for (const slices of this.slices) {
+      const own = matrices.filter(([name, variable]) => holderOf(name, variable) === slices);
+      if (own.length > 0) this.stepSlices(own, gradients, rates, slices);
+    }
+  }
+
+  /** The same of matrices of which slices are here: momenta are, directions come of the whole, in rounds. */
+  private stepSlices(
+    matrices: readonly [string, tf.Variable][],
+    gradients: Record<string, tf.Tensor>,
+    { learningRate, gradScale }: MatrixRates,
+    slices: SlicedMatrices,
+  ): void {
+    const scaled = (gradient: tf.Tensor) => (gradScale ? tf.mul(gradient, tf.reshape(gradScale, [])) : gradient);
+    for (const [name] of matrices) {
+      const before = this.momenta.get(name);
+      const next = tf.tidy(() => {
+        const g = scaled(gradients[name]!);
+        return before ? tf.add<tf.Tensor>(tf.mul(before, this.momentum), g) : g.clone();
+      });
+      if (before) overwrite(before, next);
+      else this.momenta.set(name, tf.variable(next, false));
+      next.dispose();
+    }
+    const moved = matrices.map((): tf.Tensor3D[] => []);
+    const shapes = matrices.map(([, { shape }]) => shape);
+    for (const round of roundsOf(shapes, { values: this.tileValues, size: slices.size })) {
+      const parts = tf.tidy(() => {
+        const part = (x: tf.Tensor3D, first: number, count: number) =>
+          count === x.shape[0] ? x : tf.slice(x, [first, 0, 0], [count, x.shape[1], x.shape[2]]);
+        const ahead = round.map(({ place, first, count }) => {
+          const [name, variable] = matrices[place]!;
+          const g = scaled(part(stacked(gradients[name]!, variable), first, count));
+          const next = part(stacked(this.momenta.get(name)!, variable), first, count);
+          return { name, variable, values: tf.add<tf.Tensor3D>(g, tf.mul(next, this.momentum)) };
+        });
+        const directions = slices.orthogonalize(ahead);
+        return round.map(({ place, first, count }, i) => {
+          const [name, variable] = matrices[place]!;
+          const whole = slices.wholeShape(name, variable)!;
+          const { keep, stepSize } = this.ratesOf(name, variable, learningRate, whole);
+          const own = part(stacked(variable, variable), first, count);
+          return tf.sub<tf.Tensor3D>(tf.mul(own, keep), tf.mul(directions[i]!, stepSize));
+        });
+      });
+      round.forEach(({ place }, i) => moved[place]!.push(parts[i]!));
+      // One variable after the other, as soon as all of it has come: what it was made of goes first.
+      for (const { place } of round) {
+        const [, variable] = matrices[place]!;
+        const own = moved[place]!;
+        if (own.reduce((sum, { size }) => sum + size, 0) < variable.size) continue;
+        const whole = tf.tidy(() => tf.reshape(own.length === 1 ? own[0]! : tf.concat(own, 0), variable.shape));
+        tf.dispose(own);
+        overwrite(variable, whole);
+        whole.dispose();
+      }
+    }
+  }
+
   private stepMatrix(
     name: string,
     variable: tf.Variable,
     gradient: tf.Tensor,
-    { learningRate, gradScale }: { learningRate: number | tf.Tensor; gradScale?: tf.Tensor },
+    { learningRate, gradScale }: MatrixRates,
   ): void {
     const before = this.momenta.get(name);
     const { keep, stepSize } = this.ratesOf(name, variable, learningRate);
@@ -201,8 +281,13 @@ export class Muon {
   }
 
   /** What a matrix is multiplied with, and its direction; a tensor where the learning rate is one. */
-  private ratesOf(name: string, variable: tf.Variable, learningRate: number | tf.Tensor) {
-    const [rows, columns] = variable.shape.slice(-2) as [number, number];
+  private ratesOf(
+    name: string,
+    variable: tf.Variable,
+    learningRate: number | tf.Tensor,
+    shape: readonly number[] = variable.shape,
+  ) {
+    const [rows, columns] = shape.slice(-2) as [number, number];
     const decay = this.decay(name, variable) ? this.weightDecay : 0;
     const step = updateScale * Math.sqrt(Math.max(rows, columns));
     if (typeof learningRate === 'number') return { keep: 1 - learningRate * decay, stepSize: learningRate * step };
@@ -213,4 +298,10 @@ export class Muon {
     tf.dispose([...this.momenta.values()]);
     this.momenta.clear();
   }
+}
+
+/** A matrix, or a stack of them with any leading axes, as one stack: (matrices, m, n). */
+function stacked(x: tf.Tensor, { shape }: Pick<tf.Tensor, 'shape'>): tf.Tensor3D {
+  const [m, n] = shape.slice(-2) as [number, number];
+  return tf.reshape(x, [-1, m, n]);
 }
