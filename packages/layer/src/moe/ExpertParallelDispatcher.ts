@@ -42,6 +42,8 @@ interface Journey {
   /** Rows of each expert here, and the places of what came; without a capacity. */
   counts?: Int32Array;
   places?: Int32Array;
+  /** Rows by rank, then by expert here. */
+  received?: Int32Array;
 }
 
 /**
@@ -205,6 +207,15 @@ export class ExpertParallelDispatcher implements Dispatcher<
     return sumBlocks(finish(exchange, place), sendCounts, this.numShards);
   }
 
+  rowsFrom(part: Routing): readonly ArrayLike<number>[] {
+    const { size } = this.communicator;
+    const { received } = this.journeyOf(part);
+    const experts = this.expertsHere(part);
+    return Array.from({ length: experts }, (_, e) =>
+      Array.from({ length: size }, (__, rank) => received?.[rank * experts + e] ?? part.capacity),
+    );
+  }
+
   decode(rows: tf.Tensor2D, { weights, slots }: Routing): tf.Tensor2D {
     return decode(rows, weights, slots);
   }
@@ -264,6 +275,7 @@ export class ExpertParallelDispatcher implements Dispatcher<
         recvCounts: fromRanks,
         capacity: 0,
         counts,
+        received: ofPart,
         // With one rank, or one expert on each, the rows come in the order of the experts.
         places: size > 1 && counts.length > 1 ? places : undefined,
       };

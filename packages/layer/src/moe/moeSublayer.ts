@@ -1,4 +1,4 @@
-import { ArgumentError } from '@scmoe/errors';
+import { ArgumentError, expectPositiveInteger } from '@scmoe/errors';
 import { jitterTokens, routerStreams, type RouteContext, type Routing } from '@scmoe/gating';
 import { stopGradient } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
@@ -13,7 +13,10 @@ import { operatorsOver, type Computation, type Operator } from '../plan/Operator
 import { relabel } from '../plan/relabel.js';
 import type { TensorGroup } from '../tensorParallel/TensorGroup.js';
 import type { Dispatcher } from './Dispatcher.js';
+import type { PlanObserver } from '../plan/PlanObserver.js';
+import { apartOperators } from './apartOperators.js';
 import { chunkOperators } from './chunkOperators.js';
+import { ownBackwardParts } from './ownParts.js';
 import type { ExpertShard } from './expertShard.js';
 import { expectExpertChunks } from './expertParts.js';
 import type { ExpertSource } from './ExpertSource.js';
@@ -56,6 +59,15 @@ export interface MoeContext {
    * and changes no bit of outputs and gradients. 1 by default. With `chunks` there are as many exchanges as both multiply to.
    */
   expertChunks?: number;
+  /**
+   * The same of the backward pass, by default as forward (FSMoE, ASPLOS 2025). Outputs do not depend on them, and gradients as
+   * they do on `chunks` and `expertChunks` where these are all there is. Not for DGMoE, halves, a router ahead, schedule S2 and
+   * steps of fixed shapes.
+   */
+  backwardChunks?: number | undefined;
+  backwardExpertChunks?: number | undefined;
+  /** Hears of the steps of a backward pass in parts of its own. */
+  observer?: PlanObserver | undefined;
   /**
    * How the router behaves in training: `training` switches its noise and jitter on, which depend on `seed` and on the
    * streams from `stream` on (`routerStreams` of them, DGMoE twice as many); `replay` repeats earlier choices.
@@ -112,7 +124,7 @@ export function moeSublayer<Values extends SublayerValues>(
   context: MoeContext,
 ): MoeSublayer<Values> {
   const dispatcher: Dispatcher = context.dispatcher ?? new LocalDispatcher();
-  const { dropless, mask, router, chunks = 1, expertChunks = 1, source, onRouting } = context;
+  const { dropless, mask, router, chunks = 1, expertChunks = 1, source, observer, onRouting } = context;
   const ahead = config.routedAhead ? expectAhead(context.ahead) : undefined;
   for (const [name, number] of Object.entries({ chunks, expertChunks })) {
     if (config.dual && number !== 1) throw new ArgumentError(`${name}: expected 1 for DGMoE, got ${number}`);
@@ -120,6 +132,16 @@ export function moeSublayer<Values extends SublayerValues>(
   if (source && expertChunks > 1)
     throw new ArgumentError(`expertChunks: expected 1 for experts that are no parameters, got ${expertChunks}`);
   expectExpertChunks(expertChunks, config.numExperts, dispatcher.numRanks);
+  const backward = ownBackwardParts(context, {
+    dispatcher,
+    hasSource: source !== undefined,
+    isCutBefore: ahead !== undefined || context.chunkedByGate === true,
+    isDual: config.dual === true,
+  });
+  if (backward) {
+    expectPositiveInteger('backwardChunks', backward.chunks);
+    expectExpertChunks(backward.expertChunks, config.numExperts, dispatcher.numRanks, 'backwardExpertChunks');
+  }
   const slices = tokenSlices(config, dispatcher, context.tensor);
   const gateOfTap = computation({
     kind: 'gate',
@@ -144,16 +166,16 @@ export function moeSublayer<Values extends SublayerValues>(
     cost: (of) => [...(norm ? norm.cost(of) : []), ...gateCost(of, config)],
   });
   const whole = expertOperators(parameters, config, dispatcher, source);
-  const experts = chunkOperators(whole, {
-    chunks,
-    expertChunks,
-    dispatcher,
+  const parts = {
+    ...{ chunks, expertChunks, dispatcher },
     experts: below(parameters, 'experts'),
     form: { ...config, shards: dispatcher.numShards },
-    source,
-    ahead: ahead?.chunked,
-    chunkedByGate: context.chunkedByGate,
-  }) as Operator<SublayerValues>[];
+  };
+  const experts = (
+    backward
+      ? apartOperators(whole, { ...parts, backward, observer })
+      : chunkOperators(whole, { ...parts, source, ahead: ahead?.chunked, chunkedByGate: context.chunkedByGate })
+  ) as Operator<SublayerValues>[];
   const sublayer = config.dual
     ? twoWays(gateOfTap, gateOfCurrent(parameters, config, context), experts)
     : oneWay(
