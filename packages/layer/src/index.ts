@@ -1,3 +1,4 @@
+export type { GradientPlacementReport, GradientPlacing } from './overlap/GradientPlacer.js';
 export {
   backboneOptions,
   deltaBackbone,

@@ -16,6 +16,8 @@ export interface BackwardPartsOptions {
   backward: ChunkedRouting;
   /** Parts of every rank's experts, of each pass. */
   expertChunks: { forward: number; backward: number };
+  /** In which the parts of the backward pass would go forward; it takes them in reverse. */
+  order?: readonly number[] | undefined;
   dispatcher: Dispatcher;
   form: ExpertForm;
   observer?: PlanObserver | undefined;
@@ -43,20 +45,23 @@ export class BackwardParts {
   /** The row of the backward pass's buffer for each row of the forward pass's; undefined where they are the same. */
   private readonly places: Int32Array | undefined;
   private numLeft: number;
+  private readonly order: readonly number[];
 
   constructor(private readonly options: BackwardPartsOptions) {
     this.numLeft = options.forward.parts.length;
     this.places = placesOf(options.forward, options.backward);
+    const all = options.backward.parts.map((_, i) => i);
+    this.order = options.order?.filter((i) => i in all) ?? all;
   }
 
   /** The node of all dispatches, behind encode. @returns a ticket */
   dispatched(packed: tf.Tensor2D): tf.Tensor1D {
     const { backward, dispatcher, observer } = this.options;
     const numRows = packed.shape[0];
-    return node([packed], this.counts(), (counts) => {
-      const parts = this.partsWith(counts);
+    // The counts, which what was started here may look at, live as long as this node.
+    return node([packed], this.counts(), () => {
       const pieces: tf.Tensor2D[] = [];
-      for (let i = parts.length - 1; i >= 0; i--) {
+      for (const i of this.order.toReversed()) {
         pieces[i] = this.observed('wait', 'dispatch', i, () => dispatcher.finishCombine(this.dispatching[i]!.value));
       }
       observer?.begin({ action: 'run', operator: 'encode' }, 'backward');
@@ -85,8 +90,8 @@ export class BackwardParts {
       { expertChunks: expertChunks.forward, rows: this.rowsOf(forward) },
       { expertChunks: expertChunks.backward, rows: this.rowsOf(backward) },
     );
-    const last = backward.parts.reduce(
-      (before, _, i) => this.expertNode(before, i, runs[i]!, experts[i % expertChunks.backward]!),
+    const last = this.order.reduce(
+      (before, i) => this.expertNode(before, i, runs[i]!, experts[i % expertChunks.backward]!),
       ticket,
     );
     // The nodes have them now.
@@ -108,7 +113,7 @@ export class BackwardParts {
         const pieces = backward.cut(
           moved ? moveRowsTo(dReturned as tf.Tensor2D, moved, numRows) : (dReturned as tf.Tensor2D),
         );
-        for (let i = parts.length - 1; i >= 0; i--)
+        for (const i of this.order.toReversed())
           this.combining[i] = this.observed('start', 'combine', i, () =>
             keptApart(dispatcher.startDispatch(pieces[i]!, parts[i]!)),
           );

@@ -16,7 +16,7 @@ export interface ApartOptions extends Pick<
   ChunkOperatorsOptions,
   'chunks' | 'expertChunks' | 'dispatcher' | 'experts' | 'form'
 > {
-  backward: { chunks: number; expertChunks: number };
+  backward: { chunks: number; expertChunks: number; order?: readonly number[] | undefined };
   observer?: PlanObserver | undefined;
 }
 
@@ -53,7 +53,7 @@ export function apartOperators(
       const [chunked, back] = [cut({ chunks, expertChunks }), cut(backward)];
       dispatcher.prepare([...chunked.parts, ...back.parts]);
       const backwardParts = new BackwardParts({
-        ...{ forward: chunked, backward: back, dispatcher, form, observer },
+        ...{ forward: chunked, backward: back, order: backward.order, dispatcher, form, observer },
         expertChunks: { forward: expertChunks, backward: backward.expertChunks },
       });
       const packed = encode.run({ ...(values as unknown as MoeValues), routing: chunked.whole }).packed!;

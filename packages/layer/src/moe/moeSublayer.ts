@@ -66,6 +66,8 @@ export interface MoeContext {
    */
   backwardChunks?: number | undefined;
   backwardExpertChunks?: number | undefined;
+  /** The order in which parts of the backward pass's own would go forward: it takes them in reverse. By default as they are numbered. */
+  backwardOrder?: readonly number[] | undefined;
   /** Hears of the steps of a backward pass in parts of its own. */
   observer?: PlanObserver | undefined;
   /**
@@ -173,7 +175,7 @@ export function moeSublayer<Values extends SublayerValues>(
   };
   const experts = (
     backward
-      ? apartOperators(whole, { ...parts, backward, observer })
+      ? apartOperators(whole, { ...parts, backward: { ...backward, order: context.backwardOrder }, observer })
       : chunkOperators(whole, { ...parts, source, ahead: ahead?.chunked, chunkedByGate: context.chunkedByGate })
   ) as Operator<SublayerValues>[];
   const sublayer = config.dual

@@ -44,11 +44,12 @@ function costsFor(slot: number): CostModel {
 }
 
 /** Times of exchanges that are as long as the experts' work, and much longer than all else: half of it hides the other. */
-function costsForParts(): CostModel {
+function costsForParts({ isHiddenForward = false } = {}): CostModel {
   const costs = new CostModel({ warmupSteps: 0 });
   for (const direction of ['forward', 'backward'] as const) {
     for (const name of stageGraph('pos2').names) {
-      const ms = ['dispatch', 'expert', 'combine'].includes(name) ? 1000 : 1;
+      const isLong = ['dispatch', 'expert', 'combine'].includes(name);
+      const ms = isHiddenForward && direction === 'forward' ? (isLong ? 0.01 : 1) : isLong ? 1000 : 1;
       costs.record({ machine: 'test', shape: 'test', direction }, `0 ${name}`, ms);
     }
   }
@@ -121,6 +122,12 @@ const reports = {
   chunked: await train(world, { mode: 1, chunks: 2 }, 2),
   measured: await train(world, { warmupSteps: 1, measuredSteps: 2, refreshSteps: 3 }, 12),
   cut: await train(world, { costs: costsForParts(), expertsPerRank: 2, refreshSteps: 0, warmupSteps: 100 }, 2),
+  apart: await train(
+    world,
+    { costs: costsForParts({ isHiddenForward: true }), expertsPerRank: 2, refreshSteps: 0, warmupSteps: 100 },
+    2,
+  ),
+  apartGiven: await train(world, { mode: 1, backwardExpertChunks: 2 }, 2),
   halves: await train(world, { mode: 1, split: 'auto' }, 1),
   halved: await train(
     world,

@@ -1,4 +1,3 @@
-import { describeCut } from '../axes/chunkAxes.js';
 import type { ChunkOverhead } from '../axes/ChunkAxis.js';
 import type { Machine, StageGradients } from '../cluster/Machine.js';
 import { pairCosts } from '../cluster/pairCosts.js';
@@ -17,6 +16,7 @@ import { simulatePlan, type Schedule, type Span } from '../predict/simulatePlan.
 import { steadyPlan } from '../predict/steadyPlan.js';
 import type { OverlapChoice } from './OverlapChoice.js';
 import { planOverlap, type PlanOverlapOptions } from './planOverlap.js';
+import { nameOfChoice, nameOfStep, stepPlans } from './stepPlans.js';
 
 /** What is ranked, and where it runs. */
 export interface RankPlansOptions extends Pick<
@@ -28,7 +28,7 @@ export interface RankPlansOptions extends Pick<
   readonly stages: readonly StageKind[];
   /** Routed experts of a token. */
   readonly topK: number;
-  /** Training has one plan for forward and backward pass, for a tape runs the exact mirror. */
+  /** Training has one slot for forward and backward pass, and may have other parts backward. */
   readonly kind: RunKind;
   /** What of a training step may be computed twice, where the machine knows what that costs. Default: nothing. */
   readonly ways?: readonly RecomputeWay[];
@@ -51,8 +51,8 @@ export interface RankedPlan {
   readonly hiddenFraction: number;
   /** How the averaging of gradients travels beside the backward pass; absent where the machine does not know of it. */
   readonly gradients: GradientPlacement | undefined;
-  /** The best backward plan of its own, and a step with it: a tape runs the mirror of the forward plan. Absent without a backward pass. */
-  readonly backwardApart: { readonly name: string; readonly stepMs: number } | undefined;
+  /** The parts of the backward pass, where they are not those of the forward pass. */
+  readonly backward: OverlapChoice | undefined;
   /** Computations beside the exchanges in the forward pass, by which these are hidden. */
   readonly besideDispatch: readonly string[];
   readonly besideCombine: readonly string[];
@@ -71,6 +71,9 @@ export function rankPlans({ machine, stages, topK, kind, ways, ...limits }: Rank
   // A stable sort: of equal plans of a stage the preferred one comes first.
   return ranked.sort((a, b) => a.stepMs - b.stepMs);
 }
+
+/** A backward pass has parts of its own where these make it shorter by this share. */
+const leastOwnGain = 0.005;
 
 function rankStage(
   stage: StageKind,
@@ -93,15 +96,22 @@ function rankStage(
   const backwardCosts = gradients && (way.recompute === 'selective' ? sumOf(gradients, again!) : gradients);
   // Nobody has measured what is computed twice on a half.
   const inHalves = way.recompute === 'selective' ? undefined : known.inHalves;
-  const both = { forward: costs, ...(backwardCosts && { backward: backwardCosts }), ...(inHalves && { inHalves }) };
-  const { forward, backward } = planOverlap(graph, both, { ...context, interference });
-  const backwardOf = byName(backward?.candidates);
+  const both = { forward: costs, ...(inHalves && { inHalves }) };
+  const steps: readonly { forward: OverlapChoice; backward?: OverlapChoice; isApart: boolean }[] = backwardCosts
+    ? stepPlans(graph, { ...both, backward: backwardCosts }, { ...context, interference, ownBackward: {} })
+    : planOverlap(graph, both, { ...context, interference }).forward.candidates.map((forward) => ({
+        forward,
+        isApart: false,
+      }));
   const secondOf = byName(
     way.recompute === 'block' ? secondPasses(graph, again!, { ...context, interference, way }) : undefined,
   );
   const memory = recomputation?.memory(stage, { topK, kind, way });
-  const rows = forward.candidates.map((choice): RankedPlan => {
-    const [back, second] = [backwardOf.get(nameOf(choice)), secondOf.get(nameOf(choice))];
+  const isWorthIt = ({ backward, isApart, forward }: (typeof steps)[number]) =>
+    !isApart ||
+    backward!.predictedMs < steps.find((step) => step.forward === forward)!.backward!.predictedMs * (1 - leastOwnGain);
+  const rows = steps.filter(isWorthIt).map(({ forward: choice, backward: back, isApart }): RankedPlan => {
+    const second = secondOf.get(nameOfChoice(choice));
     const { spans } = simulatePlan(
       steadyPlan(graph, choice.plan),
       chunkCosts(graph, costs, { ...context, ...choice, inHalves: inHalves?.forward }),
@@ -110,8 +120,8 @@ function rankStage(
     const ofBackward =
       backwardCosts &&
       simulatePlan(
-        mirrorPlan(steadyPlan(graph, choice.plan)),
-        chunkCosts(graph, backwardCosts, { ...context, ...choice, inHalves: inHalves?.backward }),
+        isApart ? back!.plan : mirrorPlan(steadyPlan(graph, choice.plan)),
+        chunkCosts(graph, backwardCosts, { ...context, ...back!, inHalves: inHalves?.backward }),
         { interference },
       );
     const total = (value: (pass: OverlapChoice) => number) =>
@@ -121,12 +131,15 @@ function rankStage(
       stage,
       choice,
       way,
-      name: [nameOf(choice), describeWay(way)].filter(Boolean).join(', '),
+      name: [
+        isApart ? nameOfStep({ forward: choice, backward: back!, isApart }) : nameOfChoice(choice, { order: true }),
+      ]
+        .concat(describeWay(way) || [])
+        .join(', '),
       memory,
       stepMs,
       gradients: ofBackward && machine.gradients && placed(ofBackward, machine.gradients(stage)),
-      backwardApart: backward &&
-        back && { name: nameOf(backward), stepMs: stepMs - back.predictedMs + backward.predictedMs },
+      backward: isApart ? back : undefined,
       exposedMs: total(({ exposedMs }) => exposedMs),
       hiddenFraction: 0,
       besideDispatch: beside(spans, graph.routed?.dispatch),
@@ -164,17 +177,11 @@ function secondPasses(
 }
 
 function byName(choices: readonly OverlapChoice[] = []): ReadonlyMap<string, OverlapChoice> {
-  return new Map(choices.map((choice) => [nameOf(choice), choice]));
+  return new Map(choices.map((choice) => [nameOfChoice(choice), choice]));
 }
 
 function sumOf(one: OperatorCosts, other: OperatorCosts): OperatorCosts {
   return Object.fromEntries(Object.entries(one).map(([name, ms]) => [name, ms + other[name]!]));
-}
-
-function nameOf(choice: OverlapChoice): string {
-  if (choice.kind === 'sequential') return 'sequential';
-  const order = choice.order && `in the order ${choice.order.join(' ')}`;
-  return [`slot ${choice.slot}`, describeCut(choice), order].filter(Boolean).join(', ');
 }
 
 /** Names of the computations during which an exchange is under way, in their order. */
