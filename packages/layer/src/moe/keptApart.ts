@@ -9,7 +9,7 @@ export function keptApart<Value extends object>(value: Value): { value: Value; d
   const copy = (entry: unknown): unknown => {
     if (entry instanceof tf.Tensor) {
       if (entry.isDisposed) return entry;
-      own.push(tf.keep(entry.clone()));
+      own.push(tf.keep((entry as tf.Tensor).clone()));
       return own.at(-1);
     }
     if (Array.isArray(entry)) return entry.map(copy);

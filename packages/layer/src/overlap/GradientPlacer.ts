@@ -16,6 +16,9 @@ export interface GradientPlacementReport {
   partBytes?: number;
   partsInGaps?: number;
   bytes?: number;
+  /** What is predicted to be left at the end of the backward pass, and what if all travelled there: ms. */
+  exposedMs?: number;
+  tailMs?: number;
   /** Steps by the clock of rank 0, where both ways were measured. */
   placedMs?: number;
   atOnceMs?: number;
@@ -24,7 +27,7 @@ export interface GradientPlacementReport {
 /** A placement is kept where steps are shorter by this share: less is noise. */
 const leastGain = 0.02;
 
-type Decision = Pick<GapFilling, 'partBytes' | 'parts'>;
+type Decision = GapFilling;
 
 /**
  * Sends the averaging of gradients in parts, in the gaps that the backward pass leaves the network (FSMoE, ASPLOS 2025). Gaps are places
@@ -74,10 +77,11 @@ export class GradientPlacer {
   }
 
   report(): GradientPlacementReport {
-    const { placement, placedMs, atOnceMs, bytes, lastPartsInGaps } = this;
+    const { placement, proposed, placedMs, atOnceMs, bytes, lastPartsInGaps } = this;
     return {
       isPlaced: placement !== undefined,
       ...(placement && { partBytes: placement.partBytes, partsInGaps: lastPartsInGaps }),
+      ...(proposed && { exposedMs: proposed.exposedMs, tailMs: proposed.tailMs }),
       ...(bytes > 0 && { bytes }),
       ...(placedMs !== undefined && { placedMs }),
       ...(atOnceMs !== undefined && { atOnceMs }),
@@ -118,9 +122,7 @@ export class GradientPlacer {
       const ofStage = this.bytes / Math.max(1, gaps.length);
       const filled = fillGaps(gaps, { bytes: gaps.map(() => ofStage), call: this.call });
       const isWorthIt = filled.parts.some((parts) => Object.keys(parts).length > 0);
-      const proposed = await this.agreed<Decision | null>(
-        isWorthIt ? { partBytes: filled.partBytes, parts: filled.parts } : null,
-      );
+      const proposed = await this.agreed<Decision | null>(isWorthIt ? filled : null);
       this.atOnceMs = stepMs;
       if (!proposed) {
         this.isSettled = true;

@@ -43,14 +43,18 @@ export function overlapTable(stages: readonly StageReport[]): string[] {
 /** What became of the averaging of gradients, in a line; none where both ways were not compared. */
 export function gradientLine(report: GradientPlacementReport | undefined): string[] {
   if (!report || (!report.isPlaced && report.placedMs === undefined)) return [];
-  const { isPlaced, partBytes, partsInGaps = 0, bytes = 0, placedMs, atOnceMs } = report;
+  const { isPlaced, partBytes, partsInGaps = 0, bytes = 0, placedMs, atOnceMs, exposedMs, tailMs } = report;
+  const predicted =
+    exposedMs !== undefined && tailMs !== undefined
+      ? ` (predicted: ${exposedMs.toFixed(1)} of ${tailMs.toFixed(1)} ms are left at the end)`
+      : '';
   const compared =
     placedMs !== undefined && atOnceMs !== undefined
       ? `: a step took ${placedMs.toFixed(1)} ms in parts between exchanges, ${atOnceMs.toFixed(1)} ms at once`
       : '';
   return [
     isPlaced
-      ? `gradients: of ${bytesText(bytes)}, ${partsInGaps} parts of ${bytesText(partBytes!)} travel between exchanges${compared}`
-      : `gradients: they travel as soon as they are there${compared}`,
+      ? `gradients: of ${bytesText(bytes)}, ${partsInGaps} parts of ${bytesText(partBytes!)} travel between exchanges${predicted}${compared}`
+      : `gradients: they travel as soon as they are there${predicted}${compared}`,
   ];
 }
