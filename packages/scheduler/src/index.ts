@@ -44,12 +44,6 @@ export { mirrorPlan, mirrorStep } from './plan/mirrorPlan.js';
 export { overlappedPlan, type OverlapOptions } from './plan/overlappedPlan.js';
 export type { Plan, Step } from './plan/Plan.js';
 export { sequentialPlan } from './plan/sequentialPlan.js';
-export {
-  idleTimes,
-  placeGradients,
-  type GradientPlacement,
-  type PlaceGradientsOptions,
-} from './predict/placeGradients.js';
 export { simulatePlan, type Schedule, type SimulateOptions, type Span } from './predict/simulatePlan.js';
 export { readChromeTrace, writeChromeTrace } from './trace/chromeTrace.js';
 export { alignTraces, estimateClockOffset, type ClockOffset, type PingPong } from './trace/clockOffset.js';

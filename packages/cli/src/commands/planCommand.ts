@@ -173,12 +173,12 @@ function backwardLines({ gradients }: RankedPlan, pairs: number, time: (ms: numb
   const lines: string[] = [];
   if (gradients && gradients.tailMs > 0) {
     const { parts, partBytes, exposedMs, tailMs } = gradients;
-    const cut = parts === 1 ? 'in one piece each' : `in ${parts} parts of ${bytesText(partBytes)} each`;
+    const inGaps = parts.flatMap((stage) => Object.values(stage)).reduce((sum, number) => sum + number, 0);
     const all = `all at the end ${time(tailMs / pairs)}`;
     lines.push(
-      exposedMs < tailMs * (1 - 1e-3)
-        ? `Gradients of a stage, averaged ${cut}, travel where the exchanges of the next leave the network idle: ` +
-            `${time(exposedMs / pairs)} are waited for at the end, ${all}.\n`
+      inGaps > 0
+        ? `Gradients are averaged in parts of ${bytesText(partBytes)}: ${inGaps} of them travel where the backward pass's exchanges ` +
+            `leave the network idle, and ${time(exposedMs / pairs)} are waited for at the end, ${all}.\n`
         : `Exchanges leave the network no time to average gradients beside them: ${all}.\n`,
     );
   }

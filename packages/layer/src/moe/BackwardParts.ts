@@ -16,7 +16,7 @@ export interface BackwardPartsOptions {
   backward: ChunkedRouting;
   /** Parts of every rank's experts, of each pass. */
   expertChunks: { forward: number; backward: number };
-  /** In which the parts of the backward pass would go forward; it takes them in reverse. */
+  /** The order in which parts of the backward pass would go forward; it takes them in reverse. */
   order?: readonly number[] | undefined;
   dispatcher: Dispatcher;
   form: ExpertForm;

@@ -3,7 +3,7 @@ import { hasStaticShapes, isRecording } from '@scmoe/tensor';
 
 import type { Dispatcher } from './Dispatcher.js';
 
-/** In how many parts the rows of a layer travel: forward and, where that is another number, backward. */
+/** Numbers of the parts in which the rows of a layer travel: forward and, where that is another number, backward. */
 export interface PartNumbers {
   chunks?: number;
   expertChunks?: number;

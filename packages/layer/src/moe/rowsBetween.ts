@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 /** Parts in which rows come to the experts of a rank: part t * expertChunks + i has chunk t of the tokens for run i of the experts. */
 export interface ArrivedParts {
   expertChunks: number;
-  /** Of each part: of each of its experts, the rows from each rank. In a part, rows lie by expert, then by rank. */
+  /** Numbers of rows of each part, for each of its experts from each rank. In a part, rows lie by expert, then by rank. */
   rows: readonly (readonly ArrayLike<number>[])[];
 }
 
@@ -41,7 +41,7 @@ export function rowsBetween(from: ArrivedParts, to: ArrivedParts): RowRun[][] {
   return runs.map(merged);
 }
 
-/** By expert of the rank and rank, in the order of the chunks of the tokens. */
+/** Stretches by expert of the rank and rank, in the order of the chunks of the tokens. */
 function stretchesOf({ expertChunks, rows }: ArrivedParts): Map<string, Stretch[]> {
   const found = new Map<string, Stretch[]>();
   rows.forEach((experts, part) => {

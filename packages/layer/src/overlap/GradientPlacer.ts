@@ -54,7 +54,7 @@ export class GradientPlacer {
     private readonly world: Communicator | undefined,
   ) {}
 
-  /** As `GradientPacing` of the trainer has it. */
+  /** The `GradientPacing` of the trainer. */
   readonly pacing = {
     partBytes: (): number | undefined => this.placement?.partBytes,
     attach: (release: (parts: number) => number): void => {
@@ -108,7 +108,7 @@ export class GradientPlacer {
   }
 
   /**
-   * To be called by all ranks after a measurement under plans that stay.
+   * Decides after a measurement under plans that stay: all ranks call it.
    *
    * @param gaps of each stage of the model; none of one without exchanges
    * @param stepMs of the steps that were measured
@@ -142,7 +142,7 @@ export class GradientPlacer {
     return false;
   }
 
-  /** To be called where plans have changed: gaps are others. */
+  /** Begins anew where plans have changed: gaps are others. */
   restart(): void {
     this.placement = this.proposed = undefined;
     this.isTrying = this.isSettled = false;

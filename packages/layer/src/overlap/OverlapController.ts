@@ -279,7 +279,7 @@ export class OverlapController {
     return this.mode === 'auto' && (this.context.expertsPerRank ?? 1) > 1 && this.fixed.expertChunks !== 1;
   }
 
-  /** By the numbers of the stages. */
+  /** The gaps of all stages, by their numbers. */
   private gaps(stages: PlannedGraphs, costs: ReadonlyMap<number, StageCosts>): (readonly NetworkGap[])[] {
     const gaps: (readonly NetworkGap[])[] = Array.from({ length: Math.max(0, ...this.stages.keys()) + 1 }, () => []);
     for (const [index, { graph, overhead, jointGate, expertShares }] of stages) {

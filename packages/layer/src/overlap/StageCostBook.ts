@@ -24,7 +24,7 @@ type Direction = 'forward' | 'backward';
 
 const directions: readonly Direction[] = ['forward', 'backward'];
 
-/** In how many parts a stage ran, in each pass. */
+/** The parts in which a stage ran, of each pass. */
 export type PassCuts = Readonly<Record<Direction, ChunkCut>>;
 
 /** Where times of stages are kept, and what they depend on. */

@@ -13,7 +13,7 @@ export interface StageCosts {
   inHalves?: { forward: OperatorCosts; backward: OperatorCosts } | undefined;
 }
 
-/** In how many parts a backward pass sends rows, and in which order they would go forward, where neither is as forward. */
+/** The parts in which a backward pass sends rows, and the order in which they would go forward, where they are not as forward. */
 export interface BackwardCut {
   chunks: number;
   expertChunks: number;

@@ -11,8 +11,9 @@ import { computesOnce, describeWay, type RecomputeWay } from '../memory/Recomput
 import type { RankMemory } from '../memory/RankMemory.js';
 import { hiddenFraction } from '../metrics/overlapMetrics.js';
 import { mirrorPlan } from '../plan/mirrorPlan.js';
-import { idleTimes, placeGradients, type GradientPlacement } from '../predict/placeGradients.js';
-import { simulatePlan, type Schedule, type Span } from '../predict/simulatePlan.js';
+import { fillGaps, type GapFilling } from '../predict/fillGaps.js';
+import { networkGaps } from '../predict/networkGaps.js';
+import { simulatePlan, type Span } from '../predict/simulatePlan.js';
 import { steadyPlan } from '../predict/steadyPlan.js';
 import type { OverlapChoice } from './OverlapChoice.js';
 import { planOverlap, type PlanOverlapOptions } from './planOverlap.js';
@@ -50,7 +51,7 @@ export interface RankedPlan {
   /** 1 - exposed / exposed of the same stage run sequentially. */
   readonly hiddenFraction: number;
   /** How the averaging of gradients travels beside the backward pass; absent where the machine does not know of it. */
-  readonly gradients: GradientPlacement | undefined;
+  readonly gradients: GapFilling | undefined;
   /** The parts of the backward pass, where they are not those of the forward pass. */
   readonly backward: OverlapChoice | undefined;
   /** Computations beside the exchanges in the forward pass, by which these are hidden. */
@@ -117,13 +118,19 @@ function rankStage(
       chunkCosts(graph, costs, { ...context, ...choice, inHalves: inHalves?.forward }),
       { interference },
     );
-    const ofBackward =
-      backwardCosts &&
-      simulatePlan(
+    const gapsOf = (costsOfBackward: OperatorCosts) =>
+      networkGaps(
         isApart ? back!.plan : mirrorPlan(steadyPlan(graph, choice.plan)),
-        chunkCosts(graph, backwardCosts, { ...context, ...back!, inHalves: inHalves?.backward }),
+        chunkCosts(graph, costsOfBackward, { ...context, ...back!, inHalves: inHalves?.backward }),
         { interference },
       );
+    const placed = ({ stages, bytes, call }: StageGradients, ofBackward: OperatorCosts) => {
+      const gaps = gapsOf(ofBackward);
+      return fillGaps(
+        Array.from({ length: stages }, () => gaps),
+        { bytes: new Array<number>(stages).fill(bytes), call },
+      );
+    };
     const total = (value: (pass: OverlapChoice) => number) =>
       [choice, back, second].reduce((sum, pass) => sum + (pass ? value(pass) : 0), 0);
     const stepMs = total(({ predictedMs }) => predictedMs) + (kind === 'train' ? machine.updateMs(stage, topK) : 0);
@@ -138,7 +145,7 @@ function rankStage(
         .join(', '),
       memory,
       stepMs,
-      gradients: ofBackward && machine.gradients && placed(ofBackward, machine.gradients(stage)),
+      gradients: backwardCosts && machine.gradients && placed(machine.gradients(stage), backwardCosts),
       backward: isApart ? back : undefined,
       exposedMs: total(({ exposedMs }) => exposedMs),
       hiddenFraction: 0,
@@ -151,12 +158,6 @@ function rankStage(
     ...row,
     hiddenFraction: hiddenFraction({ overlappedMs: row.exposedMs, sequentialMs }),
   }));
-}
-
-/** The averaging of a stage's gradients in the idle network times of the backward passes of those behind it. */
-function placed({ spans, stepMs }: Pick<Schedule, 'spans' | 'stepMs'>, gradients: StageGradients): GradientPlacement {
-  const travelling = spans.filter(({ track }) => track === 'communication');
-  return placeGradients(idleTimes(travelling, stepMs), gradients);
 }
 
 /** The passes by which whole stages run again, under the plan of the first. */

@@ -7,7 +7,7 @@ import { planOverlap, type PlanCosts, type PlanOverlapOptions } from './planOver
 /** A plan of each pass of a training step. */
 export interface StepPlan {
   readonly forward: OverlapChoice;
-  /** As a list that the backward pass mirrors: it has the slot of the forward plan. */
+  /** The plan of the backward pass, mirrored: it has the slot of the forward plan. */
   readonly backward: OverlapChoice;
   /** Whether the backward pass has parts of its own. */
   readonly isApart: boolean;

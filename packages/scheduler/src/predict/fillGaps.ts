@@ -7,7 +7,7 @@ import type { NetworkGap } from './networkGaps.js';
 export interface GapFilling {
   /** Bytes of a part. */
   readonly partBytes: number;
-  /** Of each stage, the number of parts behind the wait for an exchange, by its name. */
+  /** The number of parts behind the wait for an exchange, by its name, of each stage. */
   readonly parts: readonly Readonly<Record<string, number>>[];
   /** What is left at the end of the backward pass, and waited for; and what that would be if nothing travelled before. */
   readonly exposedMs: number;
