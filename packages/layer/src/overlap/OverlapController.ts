@@ -23,6 +23,7 @@ import { splitModes, type SplitMode } from '../split/SplitAxis.js';
 import { broadcastText } from './broadcastText.js';
 import { ExpertLoad } from './ExpertLoad.js';
 import { backwardGaps } from './backwardGaps.js';
+import { gradientEvents } from './gradientEvents.js';
 import { GradientPlacer, type GradientPlacementReport } from './GradientPlacer.js';
 import { systemClock } from './systemClock.js';
 import { ObservationSchedule } from './ObservationSchedule.js';
@@ -31,7 +32,7 @@ import { plannable, plannedGraphs, type PlannedGraphs, type PlannedStage } from 
 import { StageCostBook } from './StageCostBook.js';
 import type { StageExecution } from './StageExecution.js';
 import type { StageReport } from './StageReport.js';
-import { noStage, StepRecorder, type StepEvent } from './StepRecorder.js';
+import { StepRecorder, type StepEvent } from './StepRecorder.js';
 import { stageTimes, type StageTimes } from './stageTimes.js';
 
 /** What a controller is told of a pass. */
@@ -194,7 +195,8 @@ export class OverlapController {
     const { experts, onStep } = this.options;
     const wasObserved = this.schedule.isObserving;
     const events = wasObserved || onStep ? this.recorder.take(experts?.flightRecord().entries) : undefined;
-    if (events && events.length > 0) onStep?.([...events, ...this.gradientEvents(events)]);
+    if (events && events.length > 0)
+      onStep?.([...events, ...(this.placer.isPlaced ? gradientEvents(this.options.world, events[0]!.beginMs) : [])]);
     const now = systemClock();
     if (wasObserved && this.lastDoneMs !== undefined) this.stepMs.push(now - this.lastDoneMs);
     this.lastDoneMs = now;
@@ -293,20 +295,6 @@ export class OverlapController {
       });
     }
     return gaps;
-  }
-
-  /** The averaging of gradients that was placed, for those who watch: it belongs to no stage. */
-  private gradientEvents(events: readonly StepEvent[]): StepEvent[] {
-    const { world } = this.options;
-    if (!world || !this.placer.isPlaced) return [];
-    const sinceMs = events[0]!.beginMs;
-    return world
-      .flightRecord()
-      .entries.filter(({ operation, issuedMs }) => operation === 'allReduce' && issuedMs >= sinceMs)
-      .map(({ issuedMs, startedMs, finishedMs }, i) => ({
-        ...{ stage: noStage, step: { action: 'start', operator: `gradients ${i}` }, phase: 'backward' },
-        ...{ beginMs: issuedMs, endMs: issuedMs, transfer: { beginMs: startedMs, endMs: finishedMs } },
-      }));
   }
 
   private loadOf(stage: PlannedStage): ExpertLoad {
