@@ -68,6 +68,8 @@ export async function openOverlap(
     throw new UserError(`--place-gradients: expected auto or off with ${against}, got on.`, { exitCode: 2 });
   }
   const travels = groups !== undefined && numExperts > 0;
+  // Over NCCL the place of a number in a buffer decides the order of its sum, and measured times must not decide that.
+  const isRepeatable = groups !== undefined && (groups.world.engine !== 'nccl' || groups.world.size <= 2);
   // Unequal shares can't be cut into parts of as many experts on each rank.
   const numShares = travels ? groups.experts.size / groups.expertShards : 1;
   const isEven = travels && numExperts % numShares === 0;
@@ -99,7 +101,7 @@ export async function openOverlap(
     expertChunks: overlap === 'auto' || expertChunks !== 'auto' ? expertChunks : 1,
     ...(backwardApart && { backwardChunks, backwardExpertChunks }),
     backwardApart,
-    placeGradients: travels ? placeGradients : 'off',
+    placeGradients: !travels || (placeGradients === 'auto' && !isRepeatable) ? 'off' : placeGradients,
     split: isSliced ? 'off' : split,
     expertsPerRank,
     observes: !isRecorded,
