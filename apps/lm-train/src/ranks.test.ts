@@ -149,7 +149,8 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
   it('is the same run, bit for bit, whatever runs while tokens travel', async () => {
     const plans = [
       ['--overlap', 'off'],
-      ['--overlap', '2'],
+      // Half of a rank's experts at a time backward, and gradients between the exchanges.
+      ['--overlap', '2', '--backward-expert-chunks', '2', '--place-gradients', 'on'],
       ['--overlap', 'auto'],
     ];
     const outcomes = [];
@@ -160,22 +161,29 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
     expect(outcomes[0]!.outcome.out).toMatch(
       /communication of a step, ms\n +stage +slot +parts .*\n +0 +none +1( +-){7}\n/,
     );
-    expect(outcomes[1]!.outcome.out).toMatch(/\n +0 +2 +1 +\d+\.\d +\d+\.\d +-?\d+\.\d\d +\d+\.\d( +-){3}\n/);
+    expect(outcomes[1]!.outcome.out).toMatch(
+      /\n +0 +2 +1, backward 2 expert chunks +\d+\.\d +\d+\.\d +-?\d+\.\d\d +\d+\.\d( +-){3}\n/,
+    );
     expect(outcomes[2]!.outcome.out).toMatch(/\n +0 +(none|\d) +\d .* \d+\.\d +(-|[+-]?\d+ ?%) +\d+\.\d\n/);
   });
 
   it('writes what all ranks did when, with --trace', async () => {
     const path = join(folder.path, 'traces', 'trace.json');
-    await trainOn(2, ...four, '--overlap', '1', '--trace', path, '--trace-steps', '1');
+    const more = ['--num-layers', '4', '--overlap', '1', '--place-gradients', 'on'];
+    const { run } = await trainOn(2, ...four, ...more, '--trace', path, '--trace-steps', '1');
     const { spans } = readChromeTrace(readFileSync(path, 'utf8'));
     expect([...new Set(spans.map(({ rank }) => rank))].sort()).toEqual([0, 1]);
+    const numParts = readMetricsFile(join(run, 'metrics.jsonl')).at(-2)?.['placedGradientParts'];
     for (const rank of [0, 1]) {
       const own = spans.filter((span) => span.rank === rank);
+      const travelling = own.filter(({ track }) => track === 'communication').map(({ operator }) => operator);
+      const there = ['0 dispatch', '0 combine', '1 dispatch', '1 combine'];
       // One step of two micro-batches: dispatch and combine there, and of the gradients back.
-      expect(own.filter(({ track }) => track === 'communication').map(({ operator }) => operator)).toEqual([
-        ...['0 dispatch', '0 combine', "0 combine'", "0 dispatch'"],
-        ...['0 dispatch', '0 combine', "0 combine'", "0 dispatch'"],
-      ]);
+      const both = [...there, ...there.toReversed().map((name) => `${name}'`)];
+      expect(travelling.filter((name) => !name.startsWith('gradients'))).toEqual([...both, ...both]);
+      // Those in gaps, and the rest at the end.
+      const ofGradients = travelling.filter((name) => name.startsWith('gradients'));
+      expect(ofGradients.length).toBeGreaterThan(Number(numParts ?? 0));
       expect(own.filter(({ operator }) => operator === '0 attention1')).toHaveLength(2);
       for (const { startMs, endMs } of own) expect(endMs).toBeGreaterThanOrEqual(startMs);
     }

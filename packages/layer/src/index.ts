@@ -1,4 +1,5 @@
 export { unitsOfPieces } from './tensorParallel/sharePieces.js';
+export type { GradientPlacementReport, GradientPlacing } from './overlap/GradientPlacer.js';
 export {
   backboneOptions,
   deltaBackbone,

@@ -1,3 +1,6 @@
+export { steadyPlan } from './predict/steadyPlan.js';
+export { fillGaps, type FillGapsOptions, type GapFilling } from './predict/fillGaps.js';
+export { networkGaps, type NetworkGap } from './predict/networkGaps.js';
 export { chunkAxes, describeCut, uncut, type ChunkAxisName, type ChunkCut } from './axes/chunkAxes.js';
 export type { ChunkAxis, ChunkContext, ChunkOverhead } from './axes/ChunkAxis.js';
 export { agreeOnPlans, type BroadcastText } from './choose/agreeOnPlans.js';
@@ -5,6 +8,7 @@ export {
   choosePlans,
   type ChoosePlansOptions,
   type ChosenPlans,
+  type BackwardCut,
   type PlanChoice,
   type StageCosts,
 } from './choose/choosePlans.js';
@@ -40,12 +44,6 @@ export { mirrorPlan, mirrorStep } from './plan/mirrorPlan.js';
 export { overlappedPlan, type OverlapOptions } from './plan/overlappedPlan.js';
 export type { Plan, Step } from './plan/Plan.js';
 export { sequentialPlan } from './plan/sequentialPlan.js';
-export {
-  idleTimes,
-  placeGradients,
-  type GradientPlacement,
-  type PlaceGradientsOptions,
-} from './predict/placeGradients.js';
 export { simulatePlan, type Schedule, type SimulateOptions, type Span } from './predict/simulatePlan.js';
 export { readChromeTrace, writeChromeTrace } from './trace/chromeTrace.js';
 export { alignTraces, estimateClockOffset, type ClockOffset, type PingPong } from './trace/clockOffset.js';

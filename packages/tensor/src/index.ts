@@ -139,5 +139,6 @@ export {
   type SwigluExperts,
   type TwoLayerExperts,
 } from './ops/groupedFfn.js';
+export { groupedFfnBackward, groupedFfnForward, type GroupedFfnInputs } from './ops/groupedFfnPasses.js';
 export { hasStaticShapes, withStaticShapes } from './ops/staticShapes.js';
 export { route, type Route, type RouteOptions, type ScoreFunction } from './ops/route.js';

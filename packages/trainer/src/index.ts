@@ -5,7 +5,12 @@ export { readGgufTokenizerConfig } from './data/huggingFace/gguf/readGgufTokeniz
 export { readHuggingFaceTokenizer } from './data/huggingFace/readHuggingFaceTokenizer.js';
 export { fingerprint } from './data/fingerprint.js';
 
-export { defaultBucketBytes, GradientReducer, type GradientReducerOptions } from './parallel/GradientReducer.js';
+export {
+  defaultBucketBytes,
+  GradientReducer,
+  type GradientPacing,
+  type GradientReducerOptions,
+} from './parallel/GradientReducer.js';
 export { broadcastStored } from './parallel/broadcastStored.js';
 export { checkAgreement } from './parallel/checkAgreement.js';
 export { checkAccumulate } from './parallel/shareOf.js';

@@ -65,7 +65,7 @@ describe('scmoe plan', () => {
     writeFileSync(file('costs.json'), JSON.stringify(measured()));
     const { out, code } = await scmoe('plan', '--costs', file('costs.json'));
     expect(code).toBe(0);
-    expect(out).toContain('our lab: pos2, top-1, train; 97 combinations');
+    expect(out).toContain('our lab: pos2, top-1, train; 141 combinations');
     expect(out.match(/^slot \d.*x .*%.*expert/gm)!.length).toBe(20);
     expect(out).toMatch(
       /^slot \d, \d expert chunks is [\d.]+ % ahead of slot .*: [\d.]+ ms (less|more) are (waited for|computed)/m,
@@ -167,7 +167,7 @@ describe('scmoe plan', () => {
     const text = (await scmoe('plan', ...described, '--memory-limit', '1TiB')).out;
     expect(text).toMatch(/20 combinations within 1 TiB on a rank\n.*hidden +memory/);
     expect(text).toMatch(
-      /^(Gradients of a stage, averaged in .*: [\d.]+ ms are waited for|Exchanges leave the network no time .*:) .*all at the end [\d.]+ ms\.$/m,
+      /^Gradients are averaged in parts of .*: \d+ of them travel .* leave the network idle, and [\d.]+ ms are waited for at the end, all at the end [\d.]+ ms\.$/m,
     );
     expect(text).toMatch(/^slot \d, recompute block, exchanges sent again .* [\d.]+ GiB/m);
   });

@@ -168,29 +168,20 @@ function asText(result: Result, options: PlanOptions): string {
   ].join('');
 }
 
-/** What the plan does beside its backward pass, and what it would gain if that had a plan of its own. */
-function backwardLines(
-  { name, stepMs, gradients, backwardApart }: RankedPlan,
-  pairs: number,
-  time: (ms: number) => string,
-): string[] {
+/** What the plan does beside its backward pass. */
+function backwardLines({ gradients }: RankedPlan, pairs: number, time: (ms: number) => string): string[] {
   const lines: string[] = [];
   if (gradients && gradients.tailMs > 0) {
     const { parts, partBytes, exposedMs, tailMs } = gradients;
-    const cut = parts === 1 ? 'in one piece each' : `in ${parts} parts of ${bytesText(partBytes)} each`;
+    const inGaps = parts.flatMap((stage) => Object.values(stage)).reduce((sum, number) => sum + number, 0);
     const all = `all at the end ${time(tailMs / pairs)}`;
     lines.push(
-      exposedMs < tailMs * (1 - 1e-3)
-        ? `Gradients of a stage, averaged ${cut}, travel where the exchanges of the next leave the network idle: ` +
-            `${time(exposedMs / pairs)} are waited for at the end, ${all}.\n`
+      inGaps > 0
+        ? `Gradients are averaged in parts of ${bytesText(partBytes)}: ${inGaps} of them travel where the backward pass's exchanges ` +
+            `leave the network idle, and ${time(exposedMs / pairs)} are waited for at the end, ${all}.\n`
         : `Exchanges leave the network no time to average gradients beside them: ${all}.\n`,
     );
   }
-  if (backwardApart && backwardApart.stepMs < stepMs * (1 - 5e-3))
-    lines.push(
-      `A backward pass with a plan of its own (${backwardApart.name}) would make ${name} take ${time(backwardApart.stepMs)} ` +
-        `and not ${time(stepMs)}: a tape runs the mirror.\n`,
-    );
   return lines;
 }
 
@@ -206,7 +197,7 @@ function asJson(
     combinations: plans.length,
     predictionError: machine.predictionError,
     ...(memoryLimit !== undefined && { memoryLimit, ...(leastBytes !== undefined && { leastBytes }) }),
-    plans: plans.slice(0, top).map(({ choice, way, memory, stepMs, exposedMs, ...plan }) => ({
+    plans: plans.slice(0, top).map(({ choice, backward, way, memory, stepMs, exposedMs, ...plan }) => ({
       ...plan,
       ...way,
       ...(memory && { memoryBytes: { ...memory, total: bytesOfRank(memory) } }),
@@ -215,6 +206,7 @@ function asJson(
       expertChunks: choice.expertChunks,
       halves: choice.halves,
       ...(choice.order && { order: choice.order }),
+      ...(backward && { backward: { chunks: backward.chunks, expertChunks: backward.expertChunks } }),
       stepMs: stepMs * pairs,
       exposedMs: exposedMs * pairs,
     })),

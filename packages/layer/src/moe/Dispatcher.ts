@@ -50,6 +50,12 @@ export interface Dispatcher<Dispatched extends object = object, Combined extends
   startCombine(rows: tf.Tensor2D, routing: Routing): Combined;
   /** Rows in the order of encode: all numRows, or those that a choice fills, (R, d). */
   finishCombine(inFlight: Combined): tf.Tensor2D;
+  /**
+   * Rows that come for each expert here of a part from each rank, known behind its dispatch: rows of an expert lie by rank, those
+   * of a rank in the order of its tokens, however the routing is cut. Absent where they do not, so that what came in some parts
+   * can't be taken for what would come in others.
+   */
+  rowsFrom?(part: Routing): readonly ArrayLike<number>[];
   /** Rows back into token order, weighted and summed over the choices: (T, d). */
   decode(rows: tf.Tensor2D, routing: Routing): tf.Tensor2D;
 }

@@ -217,6 +217,25 @@ describeRanks('experts shared out over ranks', () => {
       },
     );
 
+    it.each(Object.keys(expertChunkCases))(
+      'give the bits of the parts of the backward pass, in whatever parts the forward pass was: %s',
+      (name) => {
+        reports.forEach(({ apart, expertChunks }, rank) => {
+          expect(Object.keys(apart[name]!)).toHaveLength(12);
+          for (const [parts, { values, tensorsLeft, collectives }] of Object.entries(apart[name]!)) {
+            const [forward, backward] = parts.split(', backward ') as [string, string];
+            const { values: expected } = expertChunks[name]![backward]!;
+            expect([rank, parts, values, tensorsLeft]).toEqual([rank, parts, expected, 0]);
+            const numOf = (cut: string) => cut.split(' x ').reduce((product, n) => product * Number(n), 1);
+            const numExchanges = 2 * (numOf(forward) + numOf(backward));
+            expect(collectives.filter((operation) => operation === 'allToAllV')).toHaveLength(numExchanges);
+            // All parts of both passes go in one exchange of counts.
+            expect(collectives.length - numExchanges).toBe(name === 'capacity' ? 0 : 1);
+          }
+        });
+      },
+    );
+
     it('give by random plans what the sequential plan gives, one rank slower than the others', () => {
       for (const { randomPlans } of reports) {
         const { trials, withoutTokens, inChunks, withCapacity, worst } = randomPlans;

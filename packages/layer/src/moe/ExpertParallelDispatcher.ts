@@ -38,6 +38,8 @@ interface Journey extends JourneyCounts {
   /** Rows of each expert here, and the places of what came; without a capacity. */
   counts?: Int32Array;
   places?: Int32Array;
+  /** Rows by rank, then by expert here. */
+  received?: Int32Array;
 }
 
 /**
@@ -212,6 +214,15 @@ export class ExpertParallelDispatcher implements Dispatcher<
     return this.passage.finishBack(travelling.inFlight);
   }
 
+  rowsFrom(part: Routing): readonly ArrayLike<number>[] {
+    const { size } = this.communicator;
+    const { received } = this.journeyOf(part);
+    const experts = this.expertsHere(part);
+    return Array.from({ length: experts }, (_, e) =>
+      Array.from({ length: size }, (__, rank) => received?.[rank * experts + e] ?? part.capacity),
+    );
+  }
+
   decode(rows: tf.Tensor2D, { weights, slots }: Routing): tf.Tensor2D {
     return decode(rows, weights, slots);
   }
@@ -256,6 +267,7 @@ export class ExpertParallelDispatcher implements Dispatcher<
         recvCounts: fromRanks,
         capacity: 0,
         counts,
+        received: ofPart,
         // With one rank, or one expert on each, the rows come in the order of the experts.
         places: size > 1 && counts.length > 1 ? places : undefined,
       };

@@ -34,6 +34,10 @@ export class LocalDispatcher implements Dispatcher<ExpertBatch, { rows: tf.Tenso
     return rows;
   }
 
+  rowsFrom({ counts, capacity }: Routing): readonly ArrayLike<number>[] {
+    return Array.from(counts.dataSync(), (count) => [capacity > 0 ? capacity : count]);
+  }
+
   decode(rows: tf.Tensor2D, { weights, slots }: Routing): tf.Tensor2D {
     return decode(rows, weights, slots);
   }

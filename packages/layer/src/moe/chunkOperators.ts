@@ -80,7 +80,7 @@ export function chunkOperators(
   });
 
   const perPart = (i: number) => [
-    exchange(dispatch, i, { from: 'packed', to: 'batch', cost: share(dispatch.cost, numParts) }),
+    exchange(dispatch, i, { from: 'packed', to: 'batch', cost: shareOfParts(dispatch.cost, numParts) }),
     computation({
       name: chunkName('expert', i),
       kind: 'expert',
@@ -92,15 +92,15 @@ export function chunkOperators(
         const compute = (rows: MoeValues['batch']) => (source ? source.compute(rows) : runExperts(rows, own, form));
         return { [chunkName('computed', i)]: batch && compute(batch) };
       },
-      cost: share(expert.cost, numParts),
+      cost: shareOfParts(expert.cost, numParts),
     }),
-    exchange(combine, i, { from: 'computed', to: 'returned', cost: share(combine.cost, numParts) }),
+    exchange(combine, i, { from: 'computed', to: 'returned', cost: shareOfParts(combine.cost, numParts) }),
   ];
   return [encodeAll, ...numbers.flatMap(perPart), decodeAll];
 }
 
 /** The weights of the experts of each part. Their gradients come together in one piece, each computed once for a chunk. */
-function weightsOfParts(experts: ParameterRecord, parts: number): ParameterRecord[] {
+export function weightsOfParts(experts: ParameterRecord, parts: number): ParameterRecord[] {
   if (parts === 1) return [experts];
   const split = Object.entries(experts).map(([name, stacked]) => [name, splitRows(stacked, parts)] as const);
   return Array.from({ length: parts }, (_, part) =>
@@ -109,7 +109,7 @@ function weightsOfParts(experts: ParameterRecord, parts: number): ParameterRecor
 }
 
 /** An even share of what the whole costs. The weights of the experts are counted once, whoever reads them first. */
-function share(cost: OperatorCosting | undefined, parts: number): OperatorCosting | undefined {
+export function shareOfParts(cost: OperatorCosting | undefined, parts: number): OperatorCosting | undefined {
   return (
     cost &&
     ((of) => {

@@ -11,18 +11,21 @@ export interface ExpertCut {
 }
 
 /** Checks that runs are whole. @throws ArgumentError naming the option where they are not. */
-export function expectExpertChunks(expertChunks: number, numExperts: number, ranks: number): void {
+export function expectExpertChunks(
+  expertChunks: number,
+  numExperts: number,
+  ranks: number,
+  name = 'expertChunks',
+): void {
   if (expertChunks === 1) return;
   const here = numExperts / ranks;
   if (Number.isInteger(expertChunks) && expertChunks >= 1 && here % expertChunks === 0) return;
   if (!Number.isInteger(here))
     throw new ArgumentError(
-      `expertChunks: expected 1 where ranks have unequal shares of the experts (${numExperts} over ${ranks} ranks), got ${expertChunks}`,
+      `${name}: expected 1 where ranks have unequal shares of the experts (${numExperts} over ${ranks} ranks), got ${expertChunks}`,
     );
   const of = ranks > 1 ? `${numExperts} over ${ranks} ranks` : 'all on one rank';
-  throw new ArgumentError(
-    `expertChunks: expected a divisor of the ${here} experts of a rank (${of}), got ${expertChunks}`,
-  );
+  throw new ArgumentError(`${name}: expected a divisor of the ${here} experts of a rank (${of}), got ${expertChunks}`);
 }
 
 /**

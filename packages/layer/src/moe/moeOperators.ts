@@ -182,13 +182,14 @@ export type ExpertForm = Pick<ResolvedExperts, 'activation' | 'clampedGlu'> & { 
 export function runExperts(
   { rows, counts, capacity }: ExpertBatch,
   experts: ParameterRecord,
-  { activation, clampedGlu, shards = 1 }: ExpertForm,
+  form: ExpertForm,
 ): tf.Tensor2D {
-  return groupedFfn(rows, counts, expertWeights(experts, activation, shards), { activation, capacity, clampedGlu });
+  const { activation, clampedGlu } = form;
+  return groupedFfn(rows, counts, expertWeights(experts, form), { activation, capacity, clampedGlu });
 }
 
 /** The stacked weights as the grouped FFN takes them; biases where there are any, of the output a share for each shard. */
-function expertWeights(experts: ParameterRecord, activation: ExpertActivation, shards: number) {
+export function expertWeights(experts: ParameterRecord, { activation, shards = 1 }: ExpertForm) {
   const stack = (name: string) => parameter<tf.Tensor3D>(experts, name);
   const bias = (name: string) => experts[name] as tf.Tensor2D | undefined;
   const outputBias = (name: string) => {

@@ -1,4 +1,4 @@
-import { ArgumentError } from '@scmoe/errors';
+import { ArgumentError, expectPositiveInteger } from '@scmoe/errors';
 import { jitterTokens, routerStreams, type RouteContext, type Routing } from '@scmoe/gating';
 import { stopGradient } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
@@ -13,7 +13,10 @@ import { operatorsOver, type Computation, type Operator } from '../plan/Operator
 import { relabel } from '../plan/relabel.js';
 import type { TensorGroup } from '../tensorParallel/TensorGroup.js';
 import type { Dispatcher } from './Dispatcher.js';
+import type { PlanObserver } from '../plan/PlanObserver.js';
+import { apartOperators } from './apartOperators.js';
 import { chunkOperators } from './chunkOperators.js';
+import { ownBackwardParts } from './ownParts.js';
 import type { ExpertShard } from './expertShard.js';
 import { expectExpertChunks } from './expertParts.js';
 import type { ExpertSource } from './ExpertSource.js';
@@ -58,6 +61,17 @@ export interface MoeContext {
    * and changes no bit of outputs and gradients. 1 by default. With `chunks` there are as many exchanges as both multiply to.
    */
   expertChunks?: number;
+  /**
+   * The same of the backward pass, by default as forward (FSMoE, ASPLOS 2025). Outputs do not depend on them, and gradients as
+   * they do on `chunks` and `expertChunks` where these are all there is. Not for DGMoE, halves, a router ahead, schedule S2 and
+   * steps of fixed shapes.
+   */
+  backwardChunks?: number | undefined;
+  backwardExpertChunks?: number | undefined;
+  /** The order in which parts of the backward pass's own would go forward: it takes them in reverse. By default as they are numbered. */
+  backwardOrder?: readonly number[] | undefined;
+  /** Hears of the steps of a backward pass in parts of its own. */
+  observer?: PlanObserver | undefined;
   /**
    * How the router behaves in training: `training` switches its noise and jitter on, which depend on `seed` and on the
    * streams from `stream` on (`routerStreams` of them, DGMoE twice as many); `replay` repeats earlier choices.
@@ -114,7 +128,7 @@ export function moeSublayer<Values extends SublayerValues>(
   context: MoeContext,
 ): MoeSublayer<Values> {
   const dispatcher: Dispatcher = context.dispatcher ?? new LocalDispatcher();
-  const { dropless, mask, router, chunks = 1, expertChunks = 1, source, onRouting } = context;
+  const { dropless, mask, router, chunks = 1, expertChunks = 1, source, observer, onRouting } = context;
   const ahead = config.routedAhead ? expectAhead(context.ahead) : undefined;
   for (const [name, number] of Object.entries({ chunks, expertChunks })) {
     if (config.dual && number !== 1) throw new ArgumentError(`${name}: expected 1 for DGMoE, got ${number}`);
@@ -122,6 +136,16 @@ export function moeSublayer<Values extends SublayerValues>(
   if (source && expertChunks > 1)
     throw new ArgumentError(`expertChunks: expected 1 for experts that are no parameters, got ${expertChunks}`);
   expectExpertChunks(expertChunks, config.numExperts, dispatcher.numRanks);
+  const backward = ownBackwardParts(context, {
+    dispatcher,
+    hasSource: source !== undefined,
+    isCutBefore: ahead !== undefined || context.chunkedByGate === true,
+    isDual: config.dual === true,
+  });
+  if (backward) {
+    expectPositiveInteger('backwardChunks', backward.chunks);
+    expectExpertChunks(backward.expertChunks, config.numExperts, dispatcher.numRanks, 'backwardExpertChunks');
+  }
   const slices = tokenSlices(dispatcher, context.tensor);
   const gateOfTap = computation({
     kind: 'gate',
@@ -146,16 +170,16 @@ export function moeSublayer<Values extends SublayerValues>(
     cost: (of) => [...(norm ? norm.cost(of) : []), ...gateCost(of, config)],
   });
   const whole = expertOperators(parameters, config, dispatcher, source);
-  const experts = chunkOperators(whole, {
-    chunks,
-    expertChunks,
-    dispatcher,
+  const parts = {
+    ...{ chunks, expertChunks, dispatcher },
     experts: below(parameters, 'experts'),
     form: { ...config, shards: dispatcher.numShards },
-    source,
-    ahead: ahead?.chunked,
-    chunkedByGate: context.chunkedByGate,
-  }) as Operator<SublayerValues>[];
+  };
+  const experts = (
+    backward
+      ? apartOperators(whole, { ...parts, backward: { ...backward, order: context.backwardOrder }, observer })
+      : chunkOperators(whole, { ...parts, source, ahead: ahead?.chunked, chunkedByGate: context.chunkedByGate })
+  ) as Operator<SublayerValues>[];
   const first = slices ? gateOfSlice(gateOfTap, slices, ownNames) : gateOfTap;
   const own = slices ? operatorsOfSlice(experts, slices) : experts;
   const current = config.dual && gateOfCurrent(parameters, config, context);

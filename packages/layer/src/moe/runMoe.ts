@@ -31,12 +31,13 @@ export function runMoe(
   current: tf.Tensor,
   parameters: ParameterRecord,
   config: ResolvedMoeLayer,
-  { shortcut = current, plan, observer, ...context }: RunMoeOptions = {},
+  { shortcut = current, plan, ...context }: RunMoeOptions = {},
 ): MoeResult {
   if (shortcut.shape.join() !== current.shape.join()) {
     const [expected, got] = [current, shortcut].map(({ shape }) => `(${shape.join(', ')})`);
     throw new ArgumentError(`shortcut: expected the shape of the current input, ${expected}, got ${got}`);
   }
+  const { observer } = context;
   checkMask(context.mask, current);
   const operators = moeLayerOperators(parameters, config, context);
   return runOperators(operators, { u: current, shortcut }, { plan, observer }, ({ y, routing, currentRouting }) => ({

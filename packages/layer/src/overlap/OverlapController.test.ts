@@ -68,6 +68,20 @@ describeRanks('plans of two ranks', () => {
     }
   });
 
+  it('give a backward pass parts of its own where that is predicted to gain, and change no bit by it', () => {
+    for (const { apart, apartGiven, off } of ranks) {
+      expect(apart.report[0]).toMatchObject({ expertChunks: 1, backward: { chunks: 1, expertChunks: 2 } });
+      expect(apart.changes).toEqual([0]);
+      expect(apartGiven.report[0]).toMatchObject({
+        slot: 1,
+        expertChunks: 1,
+        backward: { chunks: 1, expertChunks: 2 },
+      });
+      expect(apart.values).toEqual(off.values);
+      expect(apartGiven.values).toEqual(off.values);
+    }
+  });
+
   it('decode 1 to 8 tokens sequentially and in one piece, whatever was chosen for the other passes', () => {
     const sequentially = { chunks: 1, expertChunks: 1, isSplit: false, isSequential: true };
     for (const { off, measured, remembered, cut, halved } of ranks) {

@@ -6,9 +6,11 @@ import {
   median,
   sequentialPlan,
   uncut,
+  type BackwardCut,
   type ChosenPlans,
   type ChunkContext,
   type ChunkCut,
+  type NetworkGap,
   type OperatorGraph,
   type Plan,
   type PlanChoice,
@@ -20,6 +22,10 @@ import { overlapped } from '../plan/overlapped.js';
 import { splitModes, type SplitMode } from '../split/SplitAxis.js';
 import { broadcastText } from './broadcastText.js';
 import { ExpertLoad } from './ExpertLoad.js';
+import { backwardGaps } from './backwardGaps.js';
+import { gradientEvents } from './gradientEvents.js';
+import { GradientPlacer, type GradientPlacementReport } from './GradientPlacer.js';
+import { systemClock } from './systemClock.js';
 import { ObservationSchedule } from './ObservationSchedule.js';
 import type { OverlapMode, OverlapOptions } from './OverlapOptions.js';
 import { plannable, plannedGraphs, type PlannedGraphs, type PlannedStage } from './PlannedStage.js';
@@ -45,8 +51,8 @@ export interface StagePassInfo {
  * Chooses the plan of every stage of a model by the times of its operators, measured in the first steps of training and
  * again from time to time. All ranks follow the plans that rank 0 chooses.
  *
- * The backward pass mirrors the forward pass, so that a plan in training is the best for both together; inference has its
- * own. Neither a slot nor chunks of the experts change a bit of the outputs and gradients: a run can be repeated bit for bit
+ * The backward pass mirrors the forward pass, so that a slot in training is the best for both together, but may have parts of its own;
+ * inference has a plan of its own. Neither a slot nor chunks of the experts change a bit of the outputs and gradients: a run can be repeated bit for bit
  * although times differ. Chunks of the tokens and halves are taken only where they are asked for. What a part costs on top of its
  * share is learned from the first steps in parts, and where steps take longer than predicted, the other plans are taken to be as
  * much off: a plan that loses against the sequential one is given up. Chunks of the experts go in the order that the router's counts
@@ -61,6 +67,8 @@ export class OverlapController {
   /** Numbers of parts that were given. */
   private readonly fixed: Partial<ChunkCut>;
   private readonly context: ChunkContext;
+  /** Those of the backward pass that were given. */
+  private readonly fixedBackward: Partial<BackwardCut>;
   private readonly split: SplitMode | undefined;
   private readonly leastSplitTokens: number;
   private readonly observes: boolean;
@@ -72,6 +80,10 @@ export class OverlapController {
   /** Steps of the measurement under way, and of the last complete one under the present plans. */
   private observed: StepEvent[][] = [];
   private measured: StepEvent[][] = [];
+  private readonly placer: GradientPlacer;
+  /** What steps of the measurement under way took, by the clock. */
+  private stepMs: number[] = [];
+  private lastDoneMs: number | undefined;
   private hasChosen = false;
   private isFirstStep = true;
 
@@ -80,6 +92,10 @@ export class OverlapController {
     mode = 'auto',
     chunks = 1,
     expertChunks = mode === 'auto' ? 'auto' : 1,
+    backwardChunks = chunks,
+    backwardExpertChunks = expertChunks,
+    backwardApart = true,
+    placeGradients = 'auto',
     split = 'off',
     leastSplitTokens = 128,
     expertsPerRank = 1,
@@ -95,11 +111,20 @@ export class OverlapController {
   }: OverlapOptions = {}) {
     const isSlot = typeof mode === 'number' && Number.isInteger(mode) && mode >= 0;
     expectThat(mode === 'auto' || mode === 'off' || isSlot, 'overlap', "'auto', 'off' or a slot >= 0", mode);
-    for (const [name, number] of Object.entries({ chunks, expertChunks })) {
+    for (const [name, number] of Object.entries({
+      ...{ chunks, expertChunks, backwardChunks, backwardExpertChunks },
+    })) {
       if (number !== 'auto') expectPositiveInteger(name, number);
     }
     expectOneOf('split', split, ['off', ...splitModes]);
     expectThat(mode !== 'off' || split === 'off' || split === 'auto', 'split', "'off' where overlap is off", split);
+    expectOneOf('placeGradients', placeGradients, ['auto', 'on', 'off']);
+    expectThat(
+      placeGradients !== 'on' || (observes && mode !== 'off'),
+      'placeGradients',
+      "'auto' or 'off' where overlap is off, or steps are not observed",
+      placeGradients,
+    );
     expectPositiveInteger('leastSplitTokens', leastSplitTokens);
     expectPositiveInteger('expertsPerRank', expertsPerRank);
     expectThat(Number.isInteger(warmupSteps) && warmupSteps >= 0, 'warmupSteps', 'an integer >= 0', warmupSteps);
@@ -116,9 +141,16 @@ export class OverlapController {
     };
     this.split = split === 'off' ? undefined : split;
     this.leastSplitTokens = leastSplitTokens;
-    this.context = { expertsPerRank, fixed: this.fixed };
+    const isGiven = (number: number | 'auto') => number !== 'auto' && backwardApart;
+    this.fixedBackward = {
+      ...(isGiven(backwardChunks) && { chunks: backwardChunks as number }),
+      ...(isGiven(backwardExpertChunks) && { expertChunks: backwardExpertChunks as number }),
+    };
+    const isApart = backwardApart && observes && mode === 'auto';
+    this.context = { expertsPerRank, fixed: this.fixed, ...(isApart && { ownBackward: this.fixedBackward }) };
     this.options = options;
     this.recorder = new StepRecorder({ piecesOf });
+    this.placer = new GradientPlacer(placeGradients, options.world);
     this.book = new StageCostBook({ costs, key: { machine, shape }, context: this.context, world: options.world });
     this.schedule = new ObservationSchedule({ warmupSteps, measuredSteps, refreshSteps });
   }
@@ -141,11 +173,16 @@ export class OverlapController {
     if (jointGate !== undefined) stage.jointGate = jointGate;
     const choice = continues && this.mode === 'auto' ? null : this.choiceOf(stage, training);
     const { halves, ...cut } = this.cutOf(choice);
+    const backward = training ? this.backwardOf(choice) : undefined;
+    const recorder = isObserved ? this.recorder.observer(index) : undefined;
+    const observer = training ? this.placer.observer(index, recorder) : undefined;
     return {
       ...cut,
+      ...(backward && { backwardChunks: backward.chunks, backwardExpertChunks: backward.expertChunks }),
+      ...(backward?.order && { backwardOrder: backward.order }),
       ...(halves === 2 && !continues && this.split && { split: this.split }),
       plan: (operators) => this.planOf(stage, operators, choice),
-      ...(isObserved && { observer: this.recorder.observer(index) }),
+      ...(observer && { observer }),
       ...(training && isMeasured && this.countsLoad() && { onRouting: (routing) => this.loadOf(stage).add(routing) }),
     };
   }
@@ -160,7 +197,11 @@ export class OverlapController {
     const { experts, onStep } = this.options;
     const wasObserved = this.schedule.isObserving;
     const events = wasObserved || onStep ? this.recorder.take(experts?.flightRecord().entries) : undefined;
-    if (events && events.length > 0) onStep?.(events);
+    if (events && events.length > 0)
+      onStep?.([...events, ...(this.placer.isPlaced ? gradientEvents(this.options.world, events[0]!.beginMs) : [])]);
+    const now = systemClock();
+    if (wasObserved && this.lastDoneMs !== undefined) this.stepMs.push(now - this.lastDoneMs);
+    this.lastDoneMs = now;
     // Nobody watches where nothing is to be chosen: no events are no times of zero.
     if (wasObserved && events && events.length > 0) this.observed.push(events);
     const isMeasured = this.schedule.stepDone();
@@ -170,13 +211,24 @@ export class OverlapController {
     }
     const isFirst = this.isFirstStep;
     this.isFirstStep = false;
-    if (!this.observes || this.mode !== 'auto' || !(isMeasured || isFirst)) return false;
+    if (!this.observes || this.mode === 'off' || !(isMeasured || (isFirst && this.mode === 'auto'))) return false;
     const stages = plannedGraphs(this.stages);
     if (isMeasured && this.countsLoad()) await this.measureLoads(stages);
-    const cutOf = (stage: PlannedStage) => this.cutOf(this.choiceOf(stage, true));
-    const changed = await this.choose(
-      isMeasured ? await this.book.measured(stages, this.measured, cutOf) : this.book.known(stages),
-    );
+    const cutOf = (stage: PlannedStage) => {
+      const choice = this.choiceOf(stage, true);
+      const forward = this.cutOf(choice);
+      return { forward, backward: { ...forward, ...this.backwardOf(choice) } };
+    };
+    const costs = isMeasured ? await this.book.measured(stages, this.measured, cutOf) : this.book.known(stages);
+    const changed = this.mode === 'auto' && (await this.choose(costs));
+    if (changed) this.placer.restart();
+    const stepMs = this.stepMs.length > 0 ? median(this.stepMs) : undefined;
+    if (isMeasured) this.stepMs = [];
+    const isPlacedAnew = isMeasured && !changed && (await this.placer.measured(this.gaps(stages, costs!), stepMs));
+    if (isPlacedAnew) {
+      this.schedule.restart(1);
+      this.observed = [];
+    }
     if (changed) {
       // What comes of the new plans is observed as well. The first step under them is not like the others.
       this.schedule.restart(1);
@@ -184,6 +236,21 @@ export class OverlapController {
       this.measured = [];
     }
     return changed;
+  }
+
+  /** When gradients are averaged: `pacing` of the trainer's options. */
+  get pacing(): GradientPlacer['pacing'] {
+    return this.placer.pacing;
+  }
+
+  /** Parts of the gradients that the last step has sent in gaps between exchanges. */
+  get numPlacedParts(): number {
+    return this.placer.numPlaced;
+  }
+
+  /** What became of the averaging of gradients. */
+  gradients(): GradientPlacementReport {
+    return this.placer.report();
   }
 
   /** Every stage whose tokens travel. */
@@ -199,6 +266,7 @@ export class OverlapController {
         slot: choice?.slot ?? null,
         ...this.cutOf(choice),
         ...(choice?.order && { order: choice.order }),
+        ...(this.backwardOf(choice) && { backward: this.backwardOf(choice)! }),
         ...(predictedMs !== undefined && { predictedMs, sequentialMs }),
         ...(totalMs !== undefined && {
           totalMs,
@@ -213,6 +281,22 @@ export class OverlapController {
   /** Chunks of the experts, where they are chosen, go in the order of what they have to do. */
   private countsLoad(): boolean {
     return this.mode === 'auto' && (this.context.expertsPerRank ?? 1) > 1 && this.fixed.expertChunks !== 1;
+  }
+
+  /** The gaps of all stages, by their numbers. */
+  private gaps(stages: PlannedGraphs, costs: ReadonlyMap<number, StageCosts>): (readonly NetworkGap[])[] {
+    const gaps: (readonly NetworkGap[])[] = Array.from({ length: Math.max(0, ...this.stages.keys()) + 1 }, () => []);
+    for (const [index, { graph, overhead, jointGate, expertShares }] of stages) {
+      const choice = this.choiceOf(this.stages.get(index)!, true);
+      const order = choice?.order && { order: choice.order };
+      gaps[index] = backwardGaps(graph, costs.get(index)!.backward, {
+        ...this.context,
+        ...{ choice, jointGate, expertShares },
+        ...(overhead && { overhead }),
+        cut: { ...this.cutOf(choice), ...(this.backwardOf(choice) ?? order) },
+      });
+    }
+    return gaps;
   }
 
   private loadOf(stage: PlannedStage): ExpertLoad {
@@ -254,6 +338,15 @@ export class OverlapController {
   private cutOf(choice: PlanChoice): ChunkCut {
     const { chunks, expertChunks, halves } = { ...uncut, ...this.fixed, ...choice };
     return { chunks, expertChunks, halves };
+  }
+
+  /** The parts of the backward pass, where they are others: as they were chosen, or given. */
+  private backwardOf(choice: PlanChoice): BackwardCut | undefined {
+    const forward = this.cutOf(choice);
+    const isPlanned = this.mode === 'auto' && choice !== null;
+    const { chunks, expertChunks, order } = { ...forward, ...(isPlanned ? choice.backward : this.fixedBackward) };
+    if (chunks === forward.chunks && expertChunks === forward.expertChunks) return undefined;
+    return { chunks, expertChunks, ...(order && { order }) };
   }
 
   /** Follows what rank 0 chooses by its costs. */

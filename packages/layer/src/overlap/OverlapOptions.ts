@@ -2,6 +2,7 @@ import type { Communicator } from '@scmoe/comm';
 import type { CostModel } from '@scmoe/scheduler';
 
 import type { SplitMode } from '../split/SplitAxis.js';
+import type { GradientPlacing } from './GradientPlacer.js';
 import type { StepEvent } from './StepRecorder.js';
 
 /**
@@ -21,11 +22,28 @@ export interface OverlapOptions {
   /** Number of chunks of each rank's experts, which changes no bit; by default chosen with the slot, where that is chosen. */
   expertChunks?: number | 'auto';
   /**
+   * The same of the backward pass (FSMoE): by default chosen where the forward pass's are, else as forward. What gradients depend on
+   * is the backward pass's number of chunks of the tokens.
+   */
+  backwardChunks?: number | 'auto' | undefined;
+  backwardExpertChunks?: number | 'auto' | undefined;
+  /**
+   * Whether a backward pass may have other parts than its forward pass. Default: true. Not with a router ahead, on schedule S2, nor
+   * where steps are not observed.
+   */
+  backwardApart?: boolean;
+  /**
    * Whether stages run on two halves of the batch or of every sequence: `off`, the default; along a set axis; or `auto`, where
    * that is chosen with the slot, of the batch where it has two sequences, else of the sequence. Halves, like chunks of the tokens,
    * change last bits of gradients.
    */
   split?: 'off' | SplitMode;
+  /**
+   * Whether the averaging of gradients waits for gaps between the exchanges of the backward pass (FSMoE), where the trainer has
+   * `pacing` of the controller: `auto`, the default, tries it once plans stay, and keeps it where steps are shorter; `on` keeps it
+   * anyway. It changes no bit over Gloo.
+   */
+  placeGradients?: GradientPlacing;
   /** Tokens of a training pass on a rank below which `auto` leaves stages whole. Default 128: see docs/measurements/overlap.md. */
   leastSplitTokens?: number;
   /** Experts that each rank holds. Default 1, which can't be cut. */

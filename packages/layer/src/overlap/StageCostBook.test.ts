@@ -1,4 +1,4 @@
-import { CostModel, stageGraph, uncut } from '@scmoe/scheduler';
+import { CostModel, stageGraph, uncut, type ChunkCut } from '@scmoe/scheduler';
 
 import type { PlannedStage } from './PlannedStage.js';
 import { StageCostBook } from './StageCostBook.js';
@@ -6,6 +6,7 @@ import type { StepEvent } from './StepRecorder.js';
 
 const graph = stageGraph('pos2');
 const numParts = { chunks: 2, expertChunks: 1, halves: 2 };
+const both = (cut: ChunkCut) => ({ forward: cut, backward: cut });
 const jointGate = true;
 
 /** A step in which every operator took so many ms, under each of these names of it. */
@@ -36,10 +37,10 @@ describe('StageCostBook', () => {
   it('keeps what halves took beside what the whole did, which may be more or less', async () => {
     const stage: PlannedStage & { graph: typeof graph } = { graph, jointGate };
     const book = bookOf();
-    const first = await book.measured([[0, stage]], [step(whole, (name) => [name])], () => uncut);
+    const first = await book.measured([[0, stage]], [step(whole, (name) => [name])], () => both(uncut));
     expect(first.get(0)).toEqual({ forward: asObject(whole), backward: asObject(whole), inHalves: undefined });
     const inHalves = (name: string) => (name === 'gate' ? [name] : [`${name}@0`, `${name}@1`]);
-    const second = await book.measured([[0, stage]], [step(halved, inHalves)], () => ({ ...uncut, halves: 2 }));
+    const second = await book.measured([[0, stage]], [step(halved, inHalves)], () => both({ ...uncut, halves: 2 }));
     const { forward, inHalves: found } = second.get(0)!;
     expect(forward).toEqual(asObject(whole));
     expect(found).toEqual({ forward: asObject(halved), backward: asObject(halved) });
@@ -54,6 +55,21 @@ describe('StageCostBook', () => {
     expect(known.inHalves!.backward).toEqual(asObject(halved));
   });
 
+  it('learns what a part costs from the pass that had parts', async () => {
+    const stage: PlannedStage & { graph: typeof graph } = { graph };
+    const book = bookOf();
+    await book.measured([[0, stage]], [step(whole, (name) => [name])], () => both(uncut));
+    const inParts = { forward: uncut, backward: { ...uncut, expertChunks: 4 } };
+    const longer = step(
+      (name) => whole(name) + (['expert', 'dispatch', 'combine'].includes(name) ? 8 : 0),
+      (name) => [name],
+    );
+    const steps = step(whole, (name) => [name]).map((event, i) => (event.phase === 'backward' ? longer[i]! : event));
+    const found = await book.measured([[0, stage]], [steps], () => inParts);
+    expect(found.get(0)).toMatchObject({ forward: asObject(whole), backward: asObject(whole) });
+    expect(stage.overhead).toEqual({ computeMs: 8 / 4, communicationMs: 16 / 8 });
+  });
+
   it('takes off what chunks of halves cost besides', async () => {
     const stage: PlannedStage & { graph: typeof graph } = {
       ...{ graph, jointGate, overhead: { computeMs: 0.5, communicationMs: 0.25 } },
@@ -64,7 +80,7 @@ describe('StageCostBook', () => {
         ? halves.flatMap((half) => [half.replace('@', '#0@'), half.replace('@', '#1@')])
         : halves;
     };
-    const found = await bookOf().measured([[0, stage]], [step(halved, partsOf)], () => numParts);
+    const found = await bookOf().measured([[0, stage]], [step(halved, partsOf)], () => both(numParts));
     const { forward } = found.get(0)!.inHalves!;
     // Four parts each.
     expect(forward).toMatchObject({ mlp1: 2.5, gate: 2.5, expert: 7 - 4 * 0.5, dispatch: 7 - 4 * 0.25 });

@@ -20,6 +20,13 @@ import type { StepEvent } from './StepRecorder.js';
 /** Behind the name of an operator whose times are of two halves. */
 const ofHalves = ' in halves';
 
+type Direction = 'forward' | 'backward';
+
+const directions: readonly Direction[] = ['forward', 'backward'];
+
+/** The parts in which a stage ran, of each pass. */
+export type PassCuts = Readonly<Record<Direction, ChunkCut>>;
+
 /** Where times of stages are kept, and what they depend on. */
 export interface StageCostBookOptions {
   costs: CostModel;
@@ -39,7 +46,7 @@ export class StageCostBook {
   async measured(
     stages: PlannedGraphs,
     steps: readonly (readonly StepEvent[])[],
-    cutOf: (stage: PlannedStage) => ChunkCut,
+    cutOf: (stage: PlannedStage) => PassCuts,
   ): Promise<Map<number, StageCosts>> {
     const { world } = this.options;
     const found = new Map<number, StageCosts>();
@@ -49,8 +56,8 @@ export class StageCostBook {
       const sums = await observedCosts(steps, { stage: index, graph, world });
       const inOnePart = this.inOnePart(stage, graph, sums, cut);
       this.record(index, inOnePart);
-      if (cut.halves > 1) {
-        stage.inHalves = this.inHalves(stage, graph, sums, cut);
+      if (cut.forward.halves > 1) {
+        stage.inHalves = this.inHalves(stage, graph, sums, cut.forward);
         this.record(index, stage.inHalves, ofHalves);
       }
       found.set(index, { ...inOnePart, inHalves: stage.inHalves });
@@ -89,22 +96,28 @@ export class StageCostBook {
   }
 
   /** What was measured as it would be in one part; what a part costs besides is remembered. */
-  private inOnePart(stage: PlannedStage, graph: OperatorGraph, sums: StageCosts, cut: ChunkCut): StageCosts {
-    const numParts = cut.chunks * cut.expertChunks;
-    if (numParts === 1 && cut.halves === 1) return (stage.whole = sums);
+  private inOnePart(stage: PlannedStage, graph: OperatorGraph, sums: StageCosts, cuts: PassCuts): StageCosts {
+    const partsOf = (direction: Direction) => cuts[direction].chunks * cuts[direction].expertChunks;
+    const inParts = directions.filter((direction) => partsOf(direction) > 1);
+    if (inParts.length === 0 && cuts.forward.halves === 1) return (stage.whole = sums);
     const { whole, jointGate = false } = stage;
     if (!whole) {
-      const of = (times: OperatorCosts) => wholeCosts(graph, times, { ...this.options.context, ...cut, jointGate });
-      return { forward: of(sums.forward), backward: of(sums.backward) };
+      const of = (direction: Direction) =>
+        wholeCosts(graph, sums[direction], { ...this.options.context, ...cuts[direction], jointGate });
+      return { forward: of('forward'), backward: of('backward') };
     }
     // Halves have times of their own, which say nothing of the whole.
-    if (cut.halves > 1) return whole;
-    const separate = (direction: 'forward' | 'backward') =>
-      separateParts(graph, whole[direction], sums[direction], numParts);
-    const [forward, backward] = [separate('forward'), separate('backward')];
-    const mean = (name: keyof ChunkOverhead) => (forward.overhead[name] + backward.overhead[name]) / 2;
+    if (cuts.forward.halves > 1) return whole;
+    const found = { ...sums };
+    const overheads = inParts.map((direction) => {
+      const { costs, overhead } = separateParts(graph, whole[direction], sums[direction], partsOf(direction));
+      found[direction] = costs;
+      return overhead;
+    });
+    const mean = (name: keyof ChunkOverhead) =>
+      overheads.reduce((sum, overhead) => sum + overhead[name], 0) / overheads.length;
     stage.overhead = { computeMs: mean('computeMs'), communicationMs: mean('communicationMs') };
-    return { forward: forward.costs, backward: backward.costs };
+    return found;
   }
 
   /** What both halves took, less what chunks of theirs cost on top of a share. */

@@ -12,6 +12,10 @@ export interface StageExecution {
   chunks: number;
   /** Parts of each rank's experts; 1 where there is none. */
   expertChunks?: number;
+  /** The same of the backward pass, where they are others, and the order in which they would go forward. */
+  backwardChunks?: number;
+  backwardExpertChunks?: number;
+  backwardOrder?: readonly number[];
   /** Runs on two halves; absent: on the whole. */
   split?: SplitMode;
   observer?: PlanObserver;

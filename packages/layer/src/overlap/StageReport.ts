@@ -1,3 +1,5 @@
+import type { BackwardCut } from '@scmoe/scheduler';
+
 import type { StageTimes } from './stageTimes.js';
 
 /** What a stage follows in training, and what the last measurement of that found: medians. */
@@ -7,6 +9,8 @@ export interface StageReport extends Partial<StageTimes> {
   slot: number | null;
   chunks: number;
   expertChunks: number;
+  /** The parts of the backward pass, where they are others. */
+  backward?: BackwardCut;
   /** The order in which unequal chunks go; absent where they go as they are numbered. */
   order?: readonly number[];
   /** 2 where it runs on halves of the batch, or of every sequence. */

@@ -4,6 +4,9 @@ import type { FlightEntry } from '@scmoe/comm';
 import type { Phase, PlanObserver } from '../plan/PlanObserver.js';
 import { systemClock } from './systemClock.js';
 
+/** The number of what belongs to no stage. */
+export const noStage = -1;
+
 /** One step of a stage's plan, in milliseconds since 1970. */
 export interface StepEvent {
   stage: number;

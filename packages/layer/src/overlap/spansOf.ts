@@ -1,6 +1,6 @@
 import type { Span } from '@scmoe/scheduler';
 
-import type { StepEvent } from './StepRecorder.js';
+import { noStage, type StepEvent } from './StepRecorder.js';
 
 const marks = { forward: '', recompute: ' again', backward: "'" } as const;
 
@@ -10,7 +10,7 @@ const marks = { forward: '', recompute: ' again', backward: "'" } as const;
  */
 export function spansOf(events: readonly StepEvent[], rank: number): Span[] {
   return events.flatMap(({ stage, step, phase, beginMs, endMs, transfer }): Span[] => {
-    const operator = `${stage} ${step.operator}${marks[phase]}`;
+    const operator = stage === noStage ? step.operator : `${stage} ${step.operator}${marks[phase]}`;
     const compute = (name: string, startMs: number): Span[] =>
       endMs > startMs ? [{ rank, track: 'compute', operator: name, startMs, endMs }] : [];
     if (step.action === 'run') return compute(operator, beginMs);

@@ -20,6 +20,8 @@ export type OperatorCosting = (of: CostContext) => readonly Partial<OperatorCost
 export interface Computation<Values> extends Described<Values> {
   /** Its outputs from its inputs. */
   readonly run: (inputs: Values) => Partial<Values>;
+  /** The same, with no more kept for the gradient than the inputs; by default whoever wants that computes `run` twice. */
+  readonly runLean?: (inputs: Values) => Partial<Values>;
 }
 
 /** An operator that travels between ranks: started, and waited for later, with other operators in between. */

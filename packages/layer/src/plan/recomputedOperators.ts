@@ -13,6 +13,7 @@ const worthwhile: ReadonlySet<OperatorKind> = new Set(['attention', 'mlp', 'shar
 export function recomputedOperators<Values>(operators: readonly Operator<Values>[]): Operator<Values>[] {
   return operators.map((operator) => {
     if (isExchange(operator) || !worthwhile.has(operator.kind)) return operator;
+    if (operator.runLean) return { ...operator, run: operator.runLean };
     const run = (inputs: Values) => recomputed(inputs as object, operator.run as (inputs: object) => object, options);
     return { ...operator, run };
   });

@@ -27,6 +27,10 @@ export function relabel<Values extends object>(
           start: (inputs: Values) => operator.start(inside(inputs)),
           finish: (inFlight: object) => outside(operator.finish(inFlight)),
         }
-      : { ...description, run: (inputs: Values) => outside(operator.run(inside(inputs))) };
+      : {
+          ...description,
+          run: (inputs: Values) => outside(operator.run(inside(inputs))),
+          ...(operator.runLean && { runLean: (inputs: Values) => outside(operator.runLean!(inside(inputs))) }),
+        };
   });
 }

@@ -78,7 +78,7 @@ export function runStage<
     throw new ArgumentError(
       `${name} input: expected shape (batch, sequence, ${config.dModel}), got (${x.shape.join(', ')})`,
     );
-  const context = others as unknown as Context;
+  const context = { ...others, observer } as unknown as Context;
   const { mask, past, pending } = context;
   checkMask(mask, x);
   if (mask && (past || keepCache))
@@ -87,6 +87,10 @@ export function runStage<
   const axis = split && splitAxisOf(split, x, pass);
   if (axis) {
     expectThat((context.tensor?.size ?? 1) === 1, 'split', 'none on a tensor-parallel group', split);
+    const { chunks = 1, expertChunks = 1, backwardChunks = chunks, backwardExpertChunks = expertChunks } = context;
+    expectThat(backwardChunks === chunks, 'backwardChunks', `${chunks}, as forward, on halves`, backwardChunks);
+    const given = backwardExpertChunks;
+    expectThat(given === expertChunks, 'backwardExpertChunks', `${expertChunks}, as forward, on halves`, given);
     const stage = { axis, jointGate: isJointGate(config.moe!, context), cacheOf, context };
     const operators = (own: Context) => operatorsOf(parameters, config, own);
     return runSplit<Context, Values, Cache>(x, { ...stage, operators }, { plan, observer, recompute, keepCache });

@@ -48,6 +48,10 @@ export class AllTokensDispatcher implements Dispatcher {
     return this.inner.finishCombine(inFlight);
   }
 
+  rowsFrom(part: Routing): readonly ArrayLike<number>[] {
+    return this.inner.rowsFrom!(part);
+  }
+
   /** The sum of the slices of each row weighs as the row does: it is tokens that are added up, of which there are fewer. */
   decode(rows: tf.Tensor2D, routing: Routing): tf.Tensor2D {
     const { group } = this;

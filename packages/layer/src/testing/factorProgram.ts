@@ -16,6 +16,8 @@ export interface FactorOutcome extends RankOutcome {
   /** Collectives of the tensor-parallel group, and of the ranks that tokens travel between. */
   tensor: Collectives;
   experts: Collectives;
+  /** Whether a backward pass in parts of its own gave the same bits as the same parts forward; of the first case alone. */
+  isSameApart?: boolean;
 }
 
 /** Outcomes by factorisation and case. */
@@ -50,6 +52,9 @@ async function outcomesOf(world: Communicator, factors: Factors): Promise<Record
       });
     });
     outcomes[name] = { ...outcome!, tensor: ofTensor, experts: travelled };
+    if (Object.keys(outcomes).length > 1 || factors.schedule === 's2') continue;
+    const valuesOf = (parts: object) => JSON.stringify(runLayerCase(layer, place, { ...pass, ...parts }).values);
+    outcomes[name].isSameApart = valuesOf({ backwardChunks: 2 }) === valuesOf({ chunks: 2 });
   }
   await closeRanks(ranks);
   return outcomes;

@@ -121,6 +121,15 @@ const reports = {
   chunked: await train(world, { mode: 1, chunks: 2 }, 2),
   measured: await train(world, { warmupSteps: 1, measuredSteps: 2, refreshSteps: 3 }, 12),
   cut: await train(world, { costs: costsForParts(), expertsPerRank: 2, refreshSteps: 0, warmupSteps: 100 }, 2),
+  apart: await train(
+    world,
+    {
+      ...{ costs: costsForParts(), expertsPerRank: 2, expertChunks: 1, backwardExpertChunks: 'auto' },
+      ...{ refreshSteps: 0, warmupSteps: 100 },
+    },
+    2,
+  ),
+  apartGiven: await train(world, { mode: 1, backwardExpertChunks: 2 }, 2),
   halves: await train(world, { mode: 1, split: 'auto' }, 1),
   halved: await train(
     world,

@@ -259,6 +259,9 @@ export function runLayerCase(
     plan?: PlanOf;
     chunks?: number;
     expertChunks?: number;
+    backwardChunks?: number | undefined;
+    backwardExpertChunks?: number | undefined;
+    recompute?: boolean;
     split?: SplitMode;
     observer?: PlanObserver;
     dispatcher?: Dispatcher;

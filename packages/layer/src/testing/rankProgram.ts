@@ -30,6 +30,8 @@ export interface RankReport {
   plans: Record<string, RankOutcome>;
   /** Outcomes of the pairs with more experts, by case and then by chunks and chunks of the experts: `2 x 4`. */
   expertChunks: Record<string, Record<string, RankOutcome>>;
+  /** The same of passes whose backward pass has parts of its own: `1 x 1, backward 2 x 4`. */
+  apart: Record<string, Record<string, RankOutcome>>;
   failures: Record<string, { code?: string; message: string }>;
   /** A few plans drawn at random; `npm run torture:plans` runs many. */
   randomPlans: RandomPlansReport;
@@ -81,6 +83,29 @@ function expertChunkOutcomes(communicator: Communicator): RankReport['expertChun
   return Object.fromEntries(cases.map(([name, config]) => [name, Object.fromEntries(outcomes(config))]));
 }
 
+function apartOutcomes(communicator: Communicator): RankReport['apart'] {
+  const { rank, size } = communicator;
+  const dispatcher = new ExpertParallelDispatcher({ communicator, numExperts: 8 });
+  const place = { from: rank, to: rank + 1, experts: { rank, size } };
+  const cuts = [1, 2].flatMap((chunks) => [1, 8 / size].map((expertChunks) => ({ chunks, expertChunks })));
+  const pairs = cuts.flatMap((forward) =>
+    cuts.filter((cut) => cut !== forward).map((backward) => ({ forward, backward })),
+  );
+  const nameOf = (cut: (typeof cuts)[number]) => `${cut.chunks} x ${cut.expertChunks}`;
+  const outcomes = (config: LayerCase) =>
+    pairs.map(({ forward, backward }, i) => {
+      const parts = { ...forward, backwardChunks: backward.chunks, backwardExpertChunks: backward.expertChunks };
+      // Some with an observer, and with what is kept computed again.
+      const how = { ...(i % 2 === 0 && { observer }), recompute: i % 3 === 0 };
+      const options = { plan: overlapped(i % 4), ...parts, ...how, dispatcher };
+      return [`${nameOf(forward)}, backward ${nameOf(backward)}`, runLayerCase(config, place, options, communicator)];
+    });
+  const cases = Object.entries(expertChunkCases);
+  return Object.fromEntries(cases.map(([name, config]) => [name, Object.fromEntries(outcomes(config))]));
+}
+
+const observer = { begin: () => undefined, end: () => undefined };
+
 /** Each in a group of its own, which is of no use after it. */
 async function failureOf(world: Communicator, capacityFactor: number, tokens: number) {
   const communicator = await world.split(0);
@@ -129,6 +154,7 @@ async function main(): Promise<void> {
     cases,
     plans: planOutcomes(world),
     expertChunks: expertChunkOutcomes(world),
+    apart: apartOutcomes(world),
     randomPlans: runRandomPlans(world, { trials: 20, seed: 17 }),
     failures: {
       'another capacity on rank 0': await failureOf(world, 1, rank === 0 ? 16 : 8),

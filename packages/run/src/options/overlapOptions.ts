@@ -1,4 +1,4 @@
-import { splitModes, type SplitMode } from '@scmoe/layer';
+import { splitModes, type GradientPlacing, type SplitMode } from '@scmoe/layer';
 import { InvalidArgumentError } from 'commander';
 
 import { wholeNumber } from './parsers.js';
@@ -9,6 +9,9 @@ export interface OverlapOptions {
   overlap: 'auto' | 'off' | number;
   chunks: number | 'auto';
   expertChunks: number | 'auto';
+  backwardChunks?: number | 'auto';
+  backwardExpertChunks?: number | 'auto';
+  placeGradients?: GradientPlacing;
   split: 'off' | SplitMode;
   trace?: string;
   traceSteps: number;
@@ -30,6 +33,21 @@ export const overlapRows: OptionRow[] = [
     '--expert-chunks <n>',
     "chunks of each rank's experts whose tokens travel apart, a divisor of those; changes no bit (default with --overlap auto: auto)",
     (o) => o.argParser(chunks).default('auto'),
+  ],
+  [
+    '--backward-chunks <n>',
+    'chunks in which gradients of the tokens travel (default: as --chunks)',
+    (o) => o.argParser(chunks),
+  ],
+  [
+    '--backward-expert-chunks <n>',
+    "chunks of each rank's experts whose gradients travel apart, a divisor of those (default: auto where --expert-chunks is, else as that)",
+    (o) => o.argParser(chunks),
+  ],
+  [
+    '--place-gradients <when>',
+    "averages gradients in parts, between the exchanges of the backward pass: 'auto' keeps that where steps are measured to be shorter, 'on', or 'off', all as soon as they are there; changes no bit over Gloo",
+    (o) => o.choices(['auto', 'on', 'off']).default('auto'),
   ],
   [
     '--split <axis>',

@@ -45,6 +45,17 @@ describe('openOverlap', () => {
     [{ split: 'batch' }, { routerAhead: true }, '--split: expected off or auto with --router-ahead, whose route'],
     [{ chunks: 2 }, { kind: 'dgmoe' }, '--chunks: expected 1 with --kind dgmoe, got 2.'],
     [{ expertChunks: 2 }, { kind: 'dgmoe' }, '--expert-chunks: expected 1 with --kind dgmoe, got 2.'],
+    [{ backwardChunks: 2 }, { kind: 'dgmoe' }, '--backward-chunks: expected 1 with --kind dgmoe, got 2.'],
+    [
+      { backwardExpertChunks: 2 },
+      { routerAhead: true },
+      '--backward-expert-chunks: expected none, or as --expert-chunks, with --router-ahead, whose parts',
+    ],
+    [
+      { backwardChunks: 2, split: 'batch' },
+      {},
+      '--backward-chunks: expected none, or as --chunks, with --split batch, got 2.',
+    ],
   ])('refuses %j with %j by name', async (change, settings, message) => {
     await expect(open(change, settings)).rejects.toThrow(message);
   });

@@ -5,6 +5,7 @@ import { type RankGroups } from '@scmoe/trainer';
 import type { OverlapOptions } from '../options/overlapOptions.js';
 import type { RunSettings } from '../options/Settings.js';
 import { describeMachine, openCosts, saveCosts } from './costCache.js';
+import { expectBackwardParts } from './expectBackwardParts.js';
 import { expectSplit } from './expectSplit.js';
 import { TraceFile } from './TraceFile.js';
 
@@ -36,30 +37,56 @@ interface OverlapContext {
  * @throws UserError for options that can't work together, and for a trace that can't be written
  */
 export async function openOverlap(
-  { overlap, chunks, expertChunks, split, trace, traceSteps }: OverlapOptions,
+  {
+    overlap,
+    chunks,
+    expertChunks,
+    backwardChunks,
+    backwardExpertChunks,
+    placeGradients,
+    split,
+    trace,
+    traceSteps,
+  }: OverlapOptions,
   { name, settings, groups, numExperts, isRecorded = false, schedule = 's1' }: OverlapContext,
 ): Promise<Overlap | undefined> {
   for (const [flag, number] of [
     ['--chunks', chunks],
     ['--expert-chunks', expertChunks],
+    ['--backward-chunks', backwardChunks],
+    ['--backward-expert-chunks', backwardExpertChunks],
   ] as const) {
-    if (settings.kind === 'dgmoe' && number !== 'auto' && number > 1)
+    if (settings.kind === 'dgmoe' && typeof number === 'number' && number > 1)
       throw new UserError(`${flag}: expected 1 with --kind dgmoe, got ${number}.`, { exitCode: 2 });
   }
   expectSplit({ split, overlap }, settings);
   const isSliced = groups?.tensor !== undefined;
   if (isSliced && split !== 'off' && split !== 'auto')
     throw new UserError(`--split: expected off or auto with --tensor-parallel above 1, got ${split}.`, { exitCode: 2 });
+  if (placeGradients === 'on' && (overlap === 'off' || isRecorded)) {
+    const against = isRecorded ? '--compiled, whose steps are recorded' : '--overlap off, by which nothing is measured';
+    throw new UserError(`--place-gradients: expected auto or off with ${against}, got on.`, { exitCode: 2 });
+  }
   const travels = groups !== undefined && numExperts > 0;
+  // Over NCCL the place of a number in a buffer decides the order of its sum, and measured times must not decide that.
+  const isRepeatable = groups !== undefined && (groups.world.engine !== 'nccl' || groups.world.size <= 2);
   // Unequal shares can't be cut into parts of as many experts on each rank.
   const numShares = travels ? groups.experts.size / groups.expertShards : 1;
   const isEven = travels && numExperts % numShares === 0;
   const expertsPerRank = isEven ? numExperts / numShares : 1;
-  if (travels && expertChunks !== 'auto' && expertsPerRank % expertChunks !== 0) {
+  const backwardApart = expectBackwardParts(
+    { overlap, chunks, expertChunks, backwardChunks, backwardExpertChunks, split },
+    { settings, isRecorded, schedule: isSliced ? schedule : undefined },
+  );
+  for (const [flag, number] of [
+    ['--expert-chunks', expertChunks],
+    ['--backward-expert-chunks', backwardExpertChunks],
+  ] as const) {
+    if (!travels || typeof number !== 'number' || expertsPerRank % number === 0) continue;
     const expected = isEven
       ? `a divisor of the ${expertsPerRank} experts of a rank`
       : `1 where ranks have unequal shares of the experts (${numExperts} over ${numShares} ranks)`;
-    throw new UserError(`--expert-chunks: expected ${expected}, got ${expertChunks}.`, { exitCode: 2 });
+    throw new UserError(`${flag}: expected ${expected}, got ${number}.`, { exitCode: 2 });
   }
   if (!travels && trace === undefined) return undefined;
   const rank = groups?.world.rank ?? 0;
@@ -72,6 +99,9 @@ export async function openOverlap(
     mode: travels ? overlap : 'off',
     chunks,
     expertChunks: overlap === 'auto' || expertChunks !== 'auto' ? expertChunks : 1,
+    ...(backwardApart && { backwardChunks, backwardExpertChunks }),
+    backwardApart,
+    placeGradients: !travels || (placeGradients === 'auto' && !isRepeatable) ? 'off' : placeGradients,
     split: isSliced ? 'off' : split,
     expertsPerRank,
     observes: !isRecorded,

@@ -1,4 +1,5 @@
-import type { StageReport } from '@scmoe/layer';
+import { bytesText } from '@scmoe/errors';
+import type { GradientPlacementReport, StageReport } from '@scmoe/layer';
 import { describeCut } from '@scmoe/scheduler';
 
 import { tableLines } from './tableLines.js';
@@ -25,7 +26,9 @@ export function overlapTable(stages: readonly StageReport[]): string[] {
   const rows = stages.map(({ stage, slot, communicationMs, exposedMs, totalMs, predictedMs, ...rest }) => [
     String(stage),
     slot === null ? 'none' : String(slot),
-    [describeCut(rest) || '1', ...(rest.order ? [`order ${rest.order.join(' ')}`] : [])].join(', '),
+    [describeCut(rest) || '1', ...(rest.backward ? [`backward ${describeCut(rest.backward) || '1'}`] : [])]
+      .concat(rest.order ? [`order ${rest.order.join(' ')}`] : [])
+      .join(', '),
     ms(communicationMs),
     ms(exposedMs),
     communicationMs ? (1 - exposedMs! / communicationMs).toFixed(2) : '-',
@@ -35,4 +38,23 @@ export function overlapTable(stages: readonly StageReport[]): string[] {
     ms(rest.sequentialMs),
   ]);
   return tableLines([header, ...rows]);
+}
+
+/** What became of the averaging of gradients, in a line; none where both ways were not compared. */
+export function gradientLine(report: GradientPlacementReport | undefined): string[] {
+  if (!report || (!report.isPlaced && report.placedMs === undefined)) return [];
+  const { isPlaced, partBytes, partsInGaps = 0, bytes = 0, placedMs, atOnceMs, exposedMs, tailMs } = report;
+  const predicted =
+    exposedMs !== undefined && tailMs !== undefined
+      ? ` (predicted: ${exposedMs.toFixed(1)} of ${tailMs.toFixed(1)} ms are left at the end)`
+      : '';
+  const compared =
+    placedMs !== undefined && atOnceMs !== undefined
+      ? `: a step took ${placedMs.toFixed(1)} ms in parts between exchanges, ${atOnceMs.toFixed(1)} ms at once`
+      : '';
+  return [
+    isPlaced
+      ? `gradients: of ${bytesText(bytes)}, ${partsInGaps} parts of ${bytesText(partBytes!)} travel between exchanges${predicted}${compared}`
+      : `gradients: they travel as soon as they are there${predicted}${compared}`,
+  ];
 }

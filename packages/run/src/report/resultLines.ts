@@ -4,7 +4,7 @@ import type { TrainingResult } from '../training/TrainingProgram.js';
 import { commandName } from './commandName.js';
 import { count, duration } from './format.js';
 import { loadTable } from './loadTable.js';
-import { overlapTable } from './overlapTable.js';
+import { gradientLine, overlapTable } from './overlapTable.js';
 
 /** Training losses that are averaged: single batches differ too much. */
 const reportedLosses = 50;
@@ -19,7 +19,7 @@ export interface ResultLinesOptions {
 
 /** Losses, speed, communication and expert load of a run that is complete. */
 export function resultLines(
-  { losses, seconds, unit, unitsPerStep, validation, stages }: TrainingResult,
+  { losses, seconds, unit, unitsPerStep, validation, stages, gradients }: TrainingResult,
   { inWords = () => '', load = [] }: ResultLinesOptions = {},
 ): string[] {
   const recent = losses.slice(-reportedLosses);
@@ -34,6 +34,7 @@ export function resultLines(
     `${lossText(validation.loss, 'validation')}, over ${count(validation.weight)} ${unit}`,
     `speed            ${speed} ${unit}/s, ${duration(seconds)} of training steps`,
     ...titled('communication of a step, ms', stages.length > 0 ? overlapTable(stages) : []),
+    ...gradientLine(gradients),
     ...titled('expert load, % of the tokens', loadTable(load)),
   ];
 }

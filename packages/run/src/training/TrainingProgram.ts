@@ -1,5 +1,5 @@
 import type { Communicator } from '@scmoe/comm';
-import type { ExpertShard, StageReport, TensorShard } from '@scmoe/layer';
+import type { ExpertShard, GradientPlacementReport, StageReport, TensorShard } from '@scmoe/layer';
 import type { ModelExpertSource } from '@scmoe/models';
 import type { Batch, EvaluationResult, JsonObject, RunFolder, Trainable } from '@scmoe/trainer';
 import type * as tf from '@tensorflow/tfjs';
@@ -88,6 +88,8 @@ export interface TrainingResult<Types extends ProgramTypes = ProgramTypes> {
   validation: EvaluationResult;
   /** Stages whose tokens travel between ranks. */
   stages: readonly StageReport[];
+  /** What became of the averaging of gradients, on several ranks. */
+  gradients?: GradientPlacementReport;
   terminal: Terminal;
 }
 

@@ -66,6 +66,7 @@ export async function finishRun(
     unit: program.samples.unit,
     unitsPerStep,
     stages: groups ? (overlap?.controller.report() ?? []) : [],
+    ...(groups && overlap && { gradients: overlap.controller.gradients() }),
     terminal,
   });
   // Only now: a restart after a failure in the report finds the last checkpoint, and that all is done.

@@ -22,10 +22,13 @@ export async function openData({ program, options, ranks, checkpoint, step, sett
     const common = Object.entries(settingsToJson(settings, groups)).filter(([name]) => !local.includes(name));
     await checkAgreement(ranks.groups.world, {
       'the settings': JSON.stringify(common),
-      '--overlap, --chunks, --expert-chunks, --split and --trace': JSON.stringify([
+      '--overlap, --chunks, --expert-chunks, --backward-..., --split, --place-gradients and --trace': JSON.stringify([
         options.overlap,
         options.chunks,
         options.expertChunks,
+        options.backwardChunks ?? null,
+        options.backwardExpertChunks ?? null,
+        options.placeGradients ?? null,
         options.split,
         options.trace !== undefined,
       ]),

@@ -81,7 +81,9 @@ export async function trainSession(
     const unitsPerSecond = parts.unitsPerStep / record.seconds;
     const { step, metrics, gradientNorm, learningRate } = record;
     const speed = { [`${program.samples.unit}PerSecond`]: unitsPerSecond };
-    const numbers = { loss: record.loss, ...metrics, gradientNorm, learningRate, ...speed };
+    const placedParts = parts.overlap?.controller.numPlacedParts ?? 0;
+    const placed = placedParts > 0 && { placedGradientParts: placedParts };
+    const numbers = { loss: record.loss, ...metrics, gradientNorm, learningRate, ...speed, ...placed };
     if (record.skipped) return recorder.record(step, { ...numbers, skipped: 1 });
     const numAlarms = alarms.step(step, record.loss, routers);
     recorder.record(step, { ...numbers, ...(numAlarms > 0 && { alarms: numAlarms }) });
@@ -124,6 +126,7 @@ export async function trainSession(
       accumulate: settings.accumulate,
       lossesOver: settings.lossesOver,
       groups,
+      ...(parts.overlap && { pacing: parts.overlap.controller.pacing }),
       isSharded: isExpertParameter,
       slicedAxis: tensorAxis,
       clip: settings.clip,

@@ -16,6 +16,12 @@ export interface ChunkContext {
         readonly halves?: number | undefined;
       }
     | undefined;
+  /**
+   * Whether a backward pass may have other parts of tokens and experts than the forward pass: by default not; else but for the
+   * numbers that are set.
+   */
+  readonly ownBackward?:
+    { readonly chunks?: number | undefined; readonly expertChunks?: number | undefined } | undefined;
   /** Tokens of the batch on this rank: chunks are whole tokens, and never more than there are tokens. */
   readonly numTokens?: number | undefined;
   /** What each chunk of the tokens costs on top of its share. Default 0.05 ms for each computation and exchange. */

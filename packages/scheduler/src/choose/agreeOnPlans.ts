@@ -37,14 +37,18 @@ function isOf(graph: OperatorGraph, { training, inference, predictedMs, sequenti
 }
 
 function isPlan({ numSlots }: OperatorGraph, plan: unknown): boolean {
-  const { slot, chunks, expertChunks, halves, order = [] } = (plan ?? {}) as Partial<Record<string, unknown>>;
+  const { slot, chunks, expertChunks, halves, order = [], backward } = (plan ?? {}) as Partial<Record<string, unknown>>;
+  const ofBackward = (backward ?? { chunks: 1, expertChunks: 1 }) as Partial<Record<string, unknown>>;
   const isWhole = (value: unknown, least: number) => Number.isInteger(value) && (value as number) >= least;
   return (
     isWhole(slot, 0) &&
     (slot as number) < numSlots &&
     isWhole(chunks, 1) &&
     isWhole(expertChunks, 1) &&
-    (halves === 1 || halves === 2) &&
+    (halves === 1 || (halves === 2 && backward === undefined)) &&
+    isWhole(ofBackward['chunks'], 1) &&
+    isWhole(ofBackward['expertChunks'], 1) &&
+    Array.isArray(ofBackward['order'] ?? []) &&
     Array.isArray(order)
   );
 }

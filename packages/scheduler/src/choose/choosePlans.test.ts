@@ -1,5 +1,10 @@
 import { stageGraph } from '../graph/stageGraphs.js';
 
+import { chunkCosts } from '../costs/chunkCosts.js';
+import { mirrorPlan } from '../plan/mirrorPlan.js';
+import { overlappedPlan } from '../plan/overlappedPlan.js';
+import type { Plan } from '../plan/Plan.js';
+import { simulatePlan } from '../predict/simulatePlan.js';
 import { choosePlans } from './choosePlans.js';
 
 const graph = stageGraph('pos2');
@@ -52,6 +57,47 @@ describe('choosePlans', () => {
     expect(ofExperts.predictedMs).toBeLessThan(alone.predictedMs);
     const ofTokens = choosePlans(graph, { forward: costs, backward: costs }, { maxChunks: 4 });
     expect(ofTokens.training!.chunks).toBeGreaterThan(1);
+  });
+
+  describe('gives a backward pass parts of its own', () => {
+    // Forward the exchanges are hidden whole; backward they are as long as the experts, and half hides half.
+    const forward = times({ mlp1: 9, attention2: 9, expert: 5, dispatch: 5, combine: 5 });
+    const backward = times({ mlp1: 0.1, attention2: 0.1, sharedExpert: 0.1, expert: 40, dispatch: 40, combine: 40 });
+    const overhead = { computeMs: 3, communicationMs: 1 };
+    const choose = (options: Parameters<typeof choosePlans>[2]) =>
+      choosePlans(graph, { forward, backward }, { expertsPerRank: 8, overhead, ...options });
+
+    it('where these are clearly better, as brute force over both finds them', () => {
+      const apart = choose({ ownBackward: { chunks: 1 } });
+      const alike = choose({});
+      expect(alike.training!.backward).toBeUndefined();
+      const { slot, expertChunks, chunks, halves, backward: own } = apart.training!;
+      expect(own!.expertChunks).toBeGreaterThan(expertChunks);
+      expect(apart.predictedMs).toBeLessThan(alike.predictedMs * 0.98);
+      expect(apart.inference).toEqual(alike.inference);
+      const least = [1, 2, 4, 8].flatMap((there) =>
+        [1, 2, 4, 8].flatMap((back) =>
+          Array.from({ length: graph.numSlots }, (_, at) => {
+            const ms = (parts: number, costs: typeof forward, turn: (plan: Plan) => Plan) =>
+              simulatePlan(
+                turn(overlappedPlan(graph, { slot: at, expertChunks: parts })),
+                chunkCosts(graph, costs, { expertChunks: parts, overhead }),
+              ).stepMs;
+            return ms(there, forward, (plan) => plan) + ms(back, backward, mirrorPlan);
+          }),
+        ),
+      );
+      expect(apart.predictedMs).toBeCloseTo(Math.min(...least), 9);
+      expect([slot < graph.numSlots, chunks, halves]).toEqual([true, 1, 1]);
+    });
+
+    it('not where a part less would do as well, and not beside numbers that are set', () => {
+      expect(
+        choosePlans(graph, { forward, backward: forward }, { expertsPerRank: 8, ownBackward: {} }).training,
+      ).toEqual(choosePlans(graph, { forward, backward: forward }, { expertsPerRank: 8 }).training);
+      const set = choose({ ownBackward: { chunks: 1, expertChunks: 2 }, fixed: { expertChunks: 1, halves: 1 } });
+      expect(set.training).toMatchObject({ expertChunks: 1, backward: { chunks: 1, expertChunks: 2 } });
+    });
   });
 
   it('goes back to the sequential plan where steps took longer than that would', () => {

@@ -3,7 +3,7 @@ import type { ChunkContext } from '../axes/ChunkAxis.js';
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
 import type { OverlapChoice } from './OverlapChoice.js';
-import { planOverlap } from './planOverlap.js';
+import { stepPlans, type StepPlan } from './stepPlans.js';
 
 /** Times of a stage's operators, forward and backward. */
 export interface StageCosts {
@@ -13,8 +13,15 @@ export interface StageCosts {
   inHalves?: { forward: OperatorCosts; backward: OperatorCosts } | undefined;
 }
 
+/** The parts in which a backward pass sends rows, and the order in which they would go forward, where they are not as forward. */
+export interface BackwardCut {
+  chunks: number;
+  expertChunks: number;
+  order?: readonly number[];
+}
+
 /** Where the expert comes, and in how many parts and which order the rows travel; null is the sequential plan. */
-export type PlanChoice = ({ slot: number; order?: readonly number[] } & ChunkCut) | null;
+export type PlanChoice = ({ slot: number; order?: readonly number[]; backward?: BackwardCut } & ChunkCut) | null;
 
 /** The plans of a stage. */
 export interface ChosenPlans {
@@ -40,7 +47,8 @@ export interface ChoosePlansOptions extends ChunkContext {
 const leastGain = 0.02;
 
 /**
- * The best plans by these times. In training, forward and backward pass have the same one, for the one mirrors the other.
+ * The best plans by these times. In training the backward pass mirrors the forward pass, but may have other parts where `ownBackward`
+ * says so, and where these are clearly better.
  */
 export function choosePlans(
   graph: OperatorGraph,
@@ -48,22 +56,40 @@ export function choosePlans(
   { current, measuredMs, ...context }: ChoosePlansOptions = {},
 ): ChosenPlans {
   const presentOrder = current?.training?.order;
-  const { forward, backward } = planOverlap(graph, costs, { maxChunks: 1, presentOrder, ...context });
-  const plans = new Map(forward.candidates.map((choice) => [keyOf(choice), choiceOf(choice)]));
-  const forwardOf = new Map(forward.candidates.map((choice) => [keyOf(choice), choice.predictedMs]));
-  const backwardOf = new Map(backward!.candidates.map((choice) => [keyOf(choice), choice.predictedMs]));
-  const inUse = current && keyOfPlan(current.training);
-  const bothOf = (key: string) => forwardOf.get(key)! + backwardOf.get(key)!;
-  const isKnown = measuredMs !== undefined && inUse !== undefined && inUse !== sequential && forwardOf.has(inUse);
-  const scale = isKnown && bothOf(inUse) > 0 ? measuredMs / bothOf(inUse) : 1;
-  const scaled = (key: string, ms: number) => (key === sequential ? ms : ms * scale);
-  const bothMs = new Map([...plans.keys()].map((key) => [key, scaled(key, bothOf(key))]));
-  const forwardMs = new Map([...plans.keys()].map((key) => [key, scaled(key, forwardOf.get(key)!)]));
-  const training = better(bothMs, inUse);
-  const inference = better(forwardMs, current && keyOfPlan(current.inference));
+  const steps = stepPlans(graph, costs, { maxChunks: 1, presentOrder, ...context });
+  const inUse = current && keyOf(current.training);
+  const bothOf = new Map(steps.map((step) => [keyOf(choiceOf(step)), msOf(step)]));
+  const isKnown = measuredMs !== undefined && inUse !== undefined && inUse !== sequential && bothOf.has(inUse);
+  const scale = isKnown && bothOf.get(inUse)! > 0 ? measuredMs / bothOf.get(inUse)! : 1;
+  const timesOf = (some: readonly StepPlan[], ms: (step: StepPlan) => number) =>
+    new Map(
+      some.map((step) => {
+        const key = keyOf(choiceOf(step));
+        return [key, key === sequential ? ms(step) : ms(step) * scale];
+      }),
+    );
+  const mirrored = steps.filter(({ isApart }) => !isApart);
+  const bothMs = timesOf(steps, msOf);
+  const apart = better(bothMs, inUse);
+  const alike = better(timesOf(mirrored, msOf), inUse);
+  const isWorthIt = apart === inUse || bothMs.get(alike)! > bothMs.get(apart)! * (1 + leastGain);
+  const training = isWorthIt ? apart : alike;
+  const inference = better(
+    timesOf(
+      steps.map((step) => ({ ...step, isApart: false })),
+      ({ forward }) => forward.predictedMs,
+    ),
+    current && keyOf(current.inference),
+  );
+  const choices = new Map(
+    [...steps, ...steps.map((step) => ({ ...step, isApart: false }))].map((step) => [
+      keyOf(choiceOf(step)),
+      choiceOf(step),
+    ]),
+  );
   return {
-    training: plans.get(training)!,
-    inference: plans.get(inference)!,
+    training: choices.get(training)!,
+    inference: choices.get(inference)!,
     predictedMs: bothMs.get(training)!,
     sequentialMs: bothMs.get(sequential)!,
   };
@@ -71,16 +97,25 @@ export function choosePlans(
 
 const sequential = 'sequential';
 
-function keyOfPlan(plan: PlanChoice): string {
-  return plan ? `slot ${plan.slot}, ${describeCut(plan)}` : sequential;
+function msOf({ forward, backward }: StepPlan): number {
+  return forward.predictedMs + backward.predictedMs;
 }
 
-function choiceOf({ kind, slot, chunks, expertChunks, halves, order }: OverlapChoice): PlanChoice {
-  return kind === sequential ? null : { slot, chunks, expertChunks, halves, ...(order && { order }) };
+/** Orders are not part of it. */
+function keyOf(plan: PlanChoice): string {
+  if (!plan) return sequential;
+  const { backward } = plan;
+  return `slot ${plan.slot}, ${describeCut(plan)}${backward ? `, backward ${describeCut(backward)}` : ''}`;
 }
 
-function keyOf(choice: OverlapChoice): string {
-  return keyOfPlan(choiceOf(choice));
+function choiceOf({ forward, backward, isApart }: StepPlan): PlanChoice {
+  const { kind, slot, halves, ...own } = forward;
+  if (kind === sequential) return null;
+  return { slot, ...cutOf(own), halves, ...(isApart && { backward: cutOf(backward) }) };
+}
+
+function cutOf({ chunks, expertChunks, order }: Pick<OverlapChoice, 'chunks' | 'expertChunks' | 'order'>): BackwardCut {
+  return { chunks, expertChunks, ...(order && { order }) };
 }
 
 /** The quickest, the first among equals; `current` where that is nearly as quick. */

@@ -1,4 +1,3 @@
-import { describeCut } from '../axes/chunkAxes.js';
 import type { ChunkOverhead } from '../axes/ChunkAxis.js';
 import type { Machine, StageGradients } from '../cluster/Machine.js';
 import { pairCosts } from '../cluster/pairCosts.js';
@@ -12,11 +11,13 @@ import { computesOnce, describeWay, type RecomputeWay } from '../memory/Recomput
 import type { RankMemory } from '../memory/RankMemory.js';
 import { hiddenFraction } from '../metrics/overlapMetrics.js';
 import { mirrorPlan } from '../plan/mirrorPlan.js';
-import { idleTimes, placeGradients, type GradientPlacement } from '../predict/placeGradients.js';
-import { simulatePlan, type Schedule, type Span } from '../predict/simulatePlan.js';
+import { fillGaps, type GapFilling } from '../predict/fillGaps.js';
+import { networkGaps } from '../predict/networkGaps.js';
+import { simulatePlan, type Span } from '../predict/simulatePlan.js';
 import { steadyPlan } from '../predict/steadyPlan.js';
 import type { OverlapChoice } from './OverlapChoice.js';
 import { planOverlap, type PlanOverlapOptions } from './planOverlap.js';
+import { nameOfChoice, nameOfStep, stepPlans } from './stepPlans.js';
 
 /** What is ranked, and where it runs. */
 export interface RankPlansOptions extends Pick<
@@ -28,7 +29,7 @@ export interface RankPlansOptions extends Pick<
   readonly stages: readonly StageKind[];
   /** Routed experts of a token. */
   readonly topK: number;
-  /** Training has one plan for forward and backward pass, for a tape runs the exact mirror. */
+  /** Training has one slot for forward and backward pass, and may have other parts backward. */
   readonly kind: RunKind;
   /** What of a training step may be computed twice, where the machine knows what that costs. Default: nothing. */
   readonly ways?: readonly RecomputeWay[];
@@ -50,9 +51,9 @@ export interface RankedPlan {
   /** 1 - exposed / exposed of the same stage run sequentially. */
   readonly hiddenFraction: number;
   /** How the averaging of gradients travels beside the backward pass; absent where the machine does not know of it. */
-  readonly gradients: GradientPlacement | undefined;
-  /** The best backward plan of its own, and a step with it: a tape runs the mirror of the forward plan. Absent without a backward pass. */
-  readonly backwardApart: { readonly name: string; readonly stepMs: number } | undefined;
+  readonly gradients: GapFilling | undefined;
+  /** The parts of the backward pass, where they are not those of the forward pass. */
+  readonly backward: OverlapChoice | undefined;
   /** Computations beside the exchanges in the forward pass, by which these are hidden. */
   readonly besideDispatch: readonly string[];
   readonly besideCombine: readonly string[];
@@ -71,6 +72,9 @@ export function rankPlans({ machine, stages, topK, kind, ways, ...limits }: Rank
   // A stable sort: of equal plans of a stage the preferred one comes first.
   return ranked.sort((a, b) => a.stepMs - b.stepMs);
 }
+
+/** A backward pass has parts of its own where these make it shorter by this share. */
+const leastOwnGain = 0.005;
 
 function rankStage(
   stage: StageKind,
@@ -93,27 +97,40 @@ function rankStage(
   const backwardCosts = gradients && (way.recompute === 'selective' ? sumOf(gradients, again!) : gradients);
   // Nobody has measured what is computed twice on a half.
   const inHalves = way.recompute === 'selective' ? undefined : known.inHalves;
-  const both = { forward: costs, ...(backwardCosts && { backward: backwardCosts }), ...(inHalves && { inHalves }) };
-  const { forward, backward } = planOverlap(graph, both, { ...context, interference });
-  const backwardOf = byName(backward?.candidates);
+  const both = { forward: costs, ...(inHalves && { inHalves }) };
+  const steps: readonly { forward: OverlapChoice; backward?: OverlapChoice; isApart: boolean }[] = backwardCosts
+    ? stepPlans(graph, { ...both, backward: backwardCosts }, { ...context, interference, ownBackward: {} })
+    : planOverlap(graph, both, { ...context, interference }).forward.candidates.map((forward) => ({
+        forward,
+        isApart: false,
+      }));
   const secondOf = byName(
     way.recompute === 'block' ? secondPasses(graph, again!, { ...context, interference, way }) : undefined,
   );
   const memory = recomputation?.memory(stage, { topK, kind, way });
-  const rows = forward.candidates.map((choice): RankedPlan => {
-    const [back, second] = [backwardOf.get(nameOf(choice)), secondOf.get(nameOf(choice))];
+  const isWorthIt = ({ backward, isApart, forward }: (typeof steps)[number]) =>
+    !isApart ||
+    backward!.predictedMs < steps.find((step) => step.forward === forward)!.backward!.predictedMs * (1 - leastOwnGain);
+  const rows = steps.filter(isWorthIt).map(({ forward: choice, backward: back, isApart }): RankedPlan => {
+    const second = secondOf.get(nameOfChoice(choice));
     const { spans } = simulatePlan(
       steadyPlan(graph, choice.plan),
       chunkCosts(graph, costs, { ...context, ...choice, inHalves: inHalves?.forward }),
       { interference },
     );
-    const ofBackward =
-      backwardCosts &&
-      simulatePlan(
-        mirrorPlan(steadyPlan(graph, choice.plan)),
-        chunkCosts(graph, backwardCosts, { ...context, ...choice, inHalves: inHalves?.backward }),
+    const gapsOf = (costsOfBackward: OperatorCosts) =>
+      networkGaps(
+        isApart ? back!.plan : mirrorPlan(steadyPlan(graph, choice.plan)),
+        chunkCosts(graph, costsOfBackward, { ...context, ...back!, inHalves: inHalves?.backward }),
         { interference },
       );
+    const placed = ({ stages, bytes, call }: StageGradients, ofBackward: OperatorCosts) => {
+      const gaps = gapsOf(ofBackward);
+      return fillGaps(
+        Array.from({ length: stages }, () => gaps),
+        { bytes: new Array<number>(stages).fill(bytes), call },
+      );
+    };
     const total = (value: (pass: OverlapChoice) => number) =>
       [choice, back, second].reduce((sum, pass) => sum + (pass ? value(pass) : 0), 0);
     const stepMs = total(({ predictedMs }) => predictedMs) + (kind === 'train' ? machine.updateMs(stage, topK) : 0);
@@ -121,12 +138,15 @@ function rankStage(
       stage,
       choice,
       way,
-      name: [nameOf(choice), describeWay(way)].filter(Boolean).join(', '),
+      name: [
+        isApart ? nameOfStep({ forward: choice, backward: back!, isApart }) : nameOfChoice(choice, { order: true }),
+      ]
+        .concat(describeWay(way) || [])
+        .join(', '),
       memory,
       stepMs,
-      gradients: ofBackward && machine.gradients && placed(ofBackward, machine.gradients(stage)),
-      backwardApart: backward &&
-        back && { name: nameOf(backward), stepMs: stepMs - back.predictedMs + backward.predictedMs },
+      gradients: backwardCosts && machine.gradients && placed(machine.gradients(stage), backwardCosts),
+      backward: isApart ? back : undefined,
       exposedMs: total(({ exposedMs }) => exposedMs),
       hiddenFraction: 0,
       besideDispatch: beside(spans, graph.routed?.dispatch),
@@ -138,12 +158,6 @@ function rankStage(
     ...row,
     hiddenFraction: hiddenFraction({ overlappedMs: row.exposedMs, sequentialMs }),
   }));
-}
-
-/** The averaging of a stage's gradients in the idle network times of the backward passes of those behind it. */
-function placed({ spans, stepMs }: Pick<Schedule, 'spans' | 'stepMs'>, gradients: StageGradients): GradientPlacement {
-  const travelling = spans.filter(({ track }) => track === 'communication');
-  return placeGradients(idleTimes(travelling, stepMs), gradients);
 }
 
 /** The passes by which whole stages run again, under the plan of the first. */
@@ -164,17 +178,11 @@ function secondPasses(
 }
 
 function byName(choices: readonly OverlapChoice[] = []): ReadonlyMap<string, OverlapChoice> {
-  return new Map(choices.map((choice) => [nameOf(choice), choice]));
+  return new Map(choices.map((choice) => [nameOfChoice(choice), choice]));
 }
 
 function sumOf(one: OperatorCosts, other: OperatorCosts): OperatorCosts {
   return Object.fromEntries(Object.entries(one).map(([name, ms]) => [name, ms + other[name]!]));
-}
-
-function nameOf(choice: OverlapChoice): string {
-  if (choice.kind === 'sequential') return 'sequential';
-  const order = choice.order && `in the order ${choice.order.join(' ')}`;
-  return [`slot ${choice.slot}`, describeCut(choice), order].filter(Boolean).join(', ');
 }
 
 /** Names of the computations during which an exchange is under way, in their order. */

@@ -82,6 +82,26 @@ export function groupedFfn(
   experts: TwoLayerExperts | SwigluExperts,
   { activation, capacity = 0, clampedGlu }: GroupedFfnOptions,
 ): tf.Tensor2D {
+  const { kernelName, inputs } = expectGrouped(rows, counts, experts, { activation, capacity, clampedGlu });
+  if (!kernelName) return groupedFfnComposed(rows, counts, experts, { activation, capacity, clampedGlu });
+  const attributes: GroupedFfnAttributes = { activation, capacity, keepForGradient: isRecording() };
+  const [y, ...saved] = runFused(kernelName, { rows, counts, ...inputs }, attributes);
+  tf.dispose(saved); // the tape keeps its own handles
+  return y as tf.Tensor2D;
+}
+
+/**
+ * Checks what `groupedFfn` is called with.
+ *
+ * @returns the weights by name, and the kernel that computes them; none where they are composed
+ * @throws ArgumentError naming the argument
+ */
+export function expectGrouped(
+  rows: tf.Tensor,
+  counts: tf.Tensor,
+  experts: TwoLayerExperts | SwigluExperts,
+  { activation, capacity = 0, clampedGlu }: GroupedFfnOptions,
+): { inputs: Record<string, tf.Tensor>; kernelName: string | undefined } {
   const inputs = validated(rows, counts, experts, activation);
   expectWholeNumber('groupedFfn: capacity', capacity);
   expectClamped(activation, clampedGlu);
@@ -89,14 +109,9 @@ export function groupedFfn(
   const fits = capacity === 0 || rows.shape[0] === numRows;
   const why = `for ${counts.size} experts of capacity ${capacity}`;
   expectThat(fits, 'groupedFfn: rows', `${numRows} of them ${why}`, rows.shape[0]);
-  const attributes: GroupedFfnAttributes = { activation, capacity, keepForGradient: isRecording() };
   const kernelName = isSwiglu(experts) ? groupedSwigluKernel : groupedFfnKernel;
   const isComposed = isSwiglu(experts) && (clampedGlu !== undefined || Object.keys(inputs).length > 3);
-  if (isComposed || !hasFused(kernelName))
-    return groupedFfnComposed(rows, counts, experts, { activation, capacity, clampedGlu });
-  const [y, ...saved] = runFused(kernelName, { rows, counts, ...inputs }, attributes);
-  tf.dispose(saved); // the tape keeps its own handles
-  return y as tf.Tensor2D;
+  return { inputs, kernelName: isComposed || !hasFused(kernelName) ? undefined : kernelName };
 }
 
 /**

@@ -3,7 +3,7 @@ import { clipScale, nextTurn } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { Optimizer } from '../optimizer/Optimizer.js';
-import { GradientReducer } from '../parallel/GradientReducer.js';
+import { GradientReducer, type GradientPacing } from '../parallel/GradientReducer.js';
 import type { RankGroups } from '../parallel/RankGroups.js';
 import { checkAccumulate, shareOf } from '../parallel/shareOf.js';
 import { accumulateGradients } from './accumulateGradients.js';
@@ -75,6 +75,8 @@ export interface TrainOptions<B extends Batch> {
   slicedAxis?: (name: string) => number | undefined;
   /** Gradients travel in buckets of so many bytes, see GradientReducer. */
   bucketBytes?: number;
+  /** Lets the averaging of gradients wait for places between exchanges, see GradientReducer. */
+  pacing?: GradientPacing;
   /** Largest length of the gradient; 0 does not clip. */
   clip?: number;
   seed?: number;
@@ -120,6 +122,7 @@ export async function train<B extends Batch>({
   isSharded = () => false,
   slicedAxis,
   bucketBytes,
+  pacing,
   clip = 1,
   seed = 0,
   onDivergence = () => 'stop',
@@ -133,7 +136,7 @@ export async function train<B extends Batch>({
   expectThat(clock !== undefined || steps !== Infinity, 'steps', 'a number of them where there is no clock', undefined);
   const { rank, size } = groups?.data ?? { rank: 0, size: 1 };
   checkAccumulate(accumulate, size);
-  const reducer = groups && new GradientReducer(groups, { isSharded, slicedAxis, bucketBytes });
+  const reducer = groups && new GradientReducer(groups, { isSharded, slicedAxis, bucketBytes, pacing });
   let step = startStep;
   let savedStep = startStep;
   // What all ranks have agreed on, and this rank's own clock.

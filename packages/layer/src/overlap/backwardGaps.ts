@@ -1,0 +1,27 @@
+import {
+  chunkCosts,
+  mirrorPlan,
+  networkGaps,
+  overlappedPlan,
+  sequentialPlan,
+  steadyPlan,
+  type ChunkContext,
+  type ChunkCut,
+  type NetworkGap,
+  type OperatorCosts,
+  type OperatorGraph,
+  type PlanChoice,
+} from '@scmoe/scheduler';
+
+/** The gaps of a stage's backward pass, predicted from the times of its operators in one part. @param cut of the backward pass */
+export function backwardGaps(
+  graph: OperatorGraph,
+  costs: OperatorCosts,
+  { choice, cut, ...context }: ChunkContext & { choice: PlanChoice; cut: ChunkCut & { order?: readonly number[] } },
+): readonly NetworkGap[] {
+  if (!choice) return networkGaps(mirrorPlan(sequentialPlan(graph.operators)), costs);
+  const { order, ...parts } = cut;
+  const jointGate = context.jointGate ?? false;
+  const plan = overlappedPlan(graph, { slot: choice.slot, ...parts, ...(order && { order }), jointGate });
+  return networkGaps(mirrorPlan(steadyPlan(graph, plan)), chunkCosts(graph, costs, { ...context, ...parts }));
+}
