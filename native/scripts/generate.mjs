@@ -106,7 +106,10 @@ ${lines.map((line) => `    ${line}\n`).join('')}  }
   /// Puts each array where what it lies in is now.
   template <typename Places>
   void moveArrays([[maybe_unused]] const Places& places_) {
-${order.flatMap(mover).map((line) => `    ${line}\n`).join('')}  }
+${order
+  .flatMap(mover)
+  .map((line) => `    ${line}\n`)
+  .join('')}  }
 };`;
 }
 

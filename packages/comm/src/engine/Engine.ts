@@ -24,7 +24,7 @@ export interface EngineCall {
   /** Absent for a barrier, and for a broadcast on any rank but the root. */
   input?: HostArray;
   output?: HostArray;
-  /** In the place of arrays: where they are on the engine's device. */
+  /** Addresses on the engine's device, in the place of arrays. */
   inputAddress?: number;
   outputAddress?: number;
   /** Number of elements of the input; of the output, for a broadcast. */

@@ -74,7 +74,7 @@ async function onCpu(): Promise<Heard> {
   return secondCall({ communicator, counts: () => ({ sendCounts: [3], recvCounts: [3] }) });
 }
 
-/** On a GPU, as far as all know that ask: to the stand-in TensorFlow's memory on this CPU is managed memory. */
+/** The same on a GPU, as far as all know that ask: to the stand-in TensorFlow's memory on this CPU is managed memory. */
 async function overNccl(): Promise<Heard> {
   const token = 'secret-of-the-test';
   const server = (await StoreServer.listen({ token, silenceMs: 60_000 })).unref();

@@ -58,7 +58,7 @@ export function linkKernel({ kernelName, inputs, attributes, key }: LinkKernelOp
     ),
   );
   const { parts, buffers, outside, problem } = capture;
-  const outputs = [result.made].flat() as tf.TensorInfo[];
+  const outputs: tf.TensorInfo[] = Array.isArray(result.made) ? result.made : [result.made];
   const arrays = [...result.given, ...outputs].map((tensor) => backend.values(tensor));
   const own = new Set(arrays.map(({ buffer }) => buffer));
   const [part] = parts;
