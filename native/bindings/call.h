@@ -129,6 +129,20 @@ class CapturedCallOf final : public CapturedCall {
     expectSame(env, Arguments::kFunction, first_, Function(call, arguments_));
   }
 
+  void runAt(const ArrayPlaces& places) const override {
+    Arguments arguments = arguments_;
+    arguments.moveArrays(places);
+    // No JavaScript here, which a function that is silent does not ask for.
+    Function(Call(nullptr, Arguments::kFunction), arguments);
+  }
+
+  void expectWithin(const ArrayPlaces& places) const override {
+    Arguments arguments = arguments_;
+    arguments.moveArrays(places);
+  }
+
+  bool isSilent() const override { return !first_.isNumber; }
+
  private:
   Arguments arguments_;
   CapturedResult first_;
@@ -140,12 +154,15 @@ napi_value boundCall(napi_env env, napi_callback_info info) {
   try {
     const Call call(env, info, Arguments::kFunction, Arguments::kCount);
     Arguments arguments(call);
-    napi_value result = Function(call, arguments);
-    if constexpr (isCaptured)
-      if (Capture* capture = currentCapture())
+    if constexpr (isCaptured) {
+      if (Capture* capture = currentCapture()) {
+        napi_value result = capture->isDry() ? nullptr : Function(call, arguments);
         capture->add(
             std::make_unique<CapturedCallOf<Arguments, Function>>(std::move(arguments), resultOf(env, result)));
-    return result;
+        return result;
+      }
+    }
+    return Function(call, arguments);
   } catch (...) {
     throwToJs(env);
     return nullptr;

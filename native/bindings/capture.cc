@@ -1,12 +1,25 @@
 #include "bindings/capture.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 
 #include "core/error.h"
 
 namespace scmoe {
 
-Capture::Capture(napi_env env) : env_(env) {
+void* ArrayPlaces::operator()(const void* array) const {
+  const char* const at = static_cast<const char*>(array);
+  const auto after = std::upper_bound(before_.begin(), before_.end(), at,
+                                      [](const char* one, const Range& range) { return one < range.begin; });
+  if (after != before_.begin()) {
+    const Range& range = *std::prev(after);
+    if (at < range.begin + std::max(range.bytes, size_t{1})) return static_cast<char*>(now_[range.index]) + (at - range.begin);
+  }
+  throw Error("a captured call: expected its arrays to lie in those that it was linked with");
+}
+
+Capture::Capture(napi_env env, bool isDry) : env_(env), isDry_(isDry) {
   napi_value arrays;
   if (napi_create_array(env, &arrays) != napi_ok || napi_create_reference(env, arrays, 1, &arrays_) != napi_ok)
     throw Error("beginCapture: could not make a list of arrays");

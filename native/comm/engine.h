@@ -19,6 +19,8 @@ class Engine {
 
   virtual int rank() const = 0;
   virtual int size() const = 0;
+  /// Whether it takes requests whose memory is a device's.
+  virtual bool readsDevice() const { return false; }
 
   /// Connects to all ranks. @throws CommError; the engine is of no more use then.
   virtual void connect(Deadline deadline) = 0;

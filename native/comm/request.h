@@ -39,6 +39,7 @@ struct Request {
   int root = 0;                 // broadcast only
   const void* input = nullptr;  // unused by a broadcast, which works in `output`
   void* output = nullptr;
+  bool onDevice = false;            // both are addresses of the engine's device; what is there is ready
   size_t elements = 0;              // of the input; of the buffer, for a broadcast
   std::vector<int64_t> sendCounts;  // elements for each rank: all-to-all(v)
   std::vector<int64_t> recvCounts;  // elements from each rank: all-to-all(v), all-gather(v)

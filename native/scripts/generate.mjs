@@ -102,7 +102,21 @@ struct ${name} {
 ${order.map((a) => `  ${member(a)};\n`).join('')}
   explicit ${name}([[maybe_unused]] const Call& call) {
 ${lines.map((line) => `    ${line}\n`).join('')}  }
+
+  /// Puts each array where what it lies in is now.
+  template <typename Places>
+  void moveArrays([[maybe_unused]] const Places& places_) {
+${order
+  .flatMap(mover)
+  .map((line) => `    ${line}\n`)
+  .join('')}  }
 };`;
+}
+
+function mover({ name, kind, ...a }) {
+  if (kind === 'arrays') return [`for (auto& data : ${name}.data) data = moved(places_, data);`];
+  if (kind !== 'array') return [];
+  return [isOpen(a) ? `${name}.data = moved(places_, ${name}.data);` : `${name} = moved(places_, ${name});`];
 }
 
 function member({ name, kind, ...a }) {

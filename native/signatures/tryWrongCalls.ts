@@ -13,6 +13,8 @@ export interface TryOptions {
   taken?: readonly string[];
   /** Whether right calls are made as well, which have to succeed. */
   rightToo?: boolean;
+  /** Functions without a right call: their arguments have to belong to what others were given. */
+  wrongOnly?: readonly string[];
 }
 
 /**
@@ -22,7 +24,7 @@ export interface TryOptions {
 export function tryWrongCalls(
   addon: object,
   signatures: Signatures,
-  { fills = {}, taken = [], rightToo = true }: TryOptions = {},
+  { fills = {}, taken = [], rightToo = true, wrongOnly = [] }: TryOptions = {},
 ): void {
   const functions = addon as Record<string, Run>;
   const bad: string[] = [];
@@ -34,7 +36,7 @@ export function tryWrongCalls(
     const run = functions[name];
     if (!run) continue;
     const right = () => rightArguments(signature, fills);
-    if (rightToo) {
+    if (rightToo && !wrongOnly.includes(name)) {
       writeNow(`${name}: right`);
       const problem = problemOf(name, run, { what: 'right', args: right(), maySucceed: true });
       if (problem !== 'succeeds') bad.push(`${name}, right: ${problem ?? 'is refused'}`);

@@ -90,8 +90,10 @@ unsigned long long addressOf(const void* pointer) { return reinterpret_cast<unsi
 }  // namespace
 
 void* standinHostAddress(const void* device, size_t bytes) {
-  std::lock_guard<std::mutex> lock(machine().mutex);
   const unsigned long long address = addressOf(device);
+  // Memory that the host and the device share, as managed memory is.
+  if (!(address & kDevice) && number("STANDIN_CUDA_MANAGED", 0) != 0) return const_cast<void*>(device);
+  std::lock_guard<std::mutex> lock(machine().mutex);
   if (!(address & kDevice) || !holds(machine().device, address & ~kDevice, bytes)) return nullptr;
   return reinterpret_cast<void*>(address & ~kDevice);
 }
@@ -193,6 +195,23 @@ int cuMemFree_v2(unsigned long long pointer) {
   if (machine().device.erase(pointer & ~kDevice) == 0) return kInvalidValue;
   std::free(reinterpret_cast<void*>(pointer & ~kDevice));
   --machine().live;
+  return 0;
+}
+
+int cuMemGetAddressRange_v2(unsigned long long* first, size_t* bytes, unsigned long long pointer) {
+  BEGIN("cuMemGetAddressRange_v2");
+  if (!(pointer & kDevice) && number("STANDIN_CUDA_MANAGED", 0) != 0) {
+    *first = pointer;
+    *bytes = ~size_t{0} >> 1;
+    return 0;
+  }
+  std::lock_guard<std::mutex> lock(machine().mutex);
+  auto after = machine().device.upper_bound(pointer & ~kDevice);
+  if (!(pointer & kDevice) || after == machine().device.begin()) return kInvalidValue;
+  --after;
+  if ((pointer & ~kDevice) >= after->first + after->second) return kInvalidValue;
+  *first = after->first | kDevice;
+  *bytes = after->second;
   return 0;
 }
 

@@ -93,6 +93,16 @@ bool moveAll(Comm& comm, std::vector<Transfer> transfers) {
   }
 }
 
+/// A line for each buffer that a call is given, in the order of the calls, for tests that look at addresses.
+void note(const char* call, int rank, const void* data, size_t bytes) {
+  const char* const file = std::getenv("STANDIN_NCCL_LOG");
+  if (!file || !*file) return;
+  if (std::FILE* log = std::fopen(file, "a")) {
+    std::fprintf(log, "%s rank %d %llu %zu\n", call, rank, reinterpret_cast<unsigned long long>(data), bytes);
+    std::fclose(log);
+  }
+}
+
 /// Puts work on the stream, now or when the caller has asked often enough.
 int start(Comm& comm, const char* call, void* stream, std::function<void()> work) {
   const int asyncError = planned("STANDIN_NCCL_ASYNC", call, comm.rank);
@@ -177,6 +187,8 @@ int reduction(const char* call, const void* in, void* out, size_t count, int typ
   auto* to = static_cast<char*>(standinHostAddress(out, bytes));
   if (!from || !to || (type != kFloat32 && type != kInt32) || (op != kSum && op != kMax))
     return refuse(kInvalidArgument, std::string(call) + ": no device memory, or a type that is not known here");
+  note(call, comm->rank, in, scatter ? bytes * comm->size : bytes);
+  note(call, comm->rank, out, bytes);
   return start(*comm, call, stream, [=] { reduceAll(*comm, from, to, count, type, op, scatter); });
 }
 
@@ -187,6 +199,7 @@ int transfer(const char* call, bool isSend, const void* data, size_t count, int 
   if (!address || peer < 0 || peer >= comm->size)
     return groupResult = refuse(kInvalidArgument, std::string(call) + ": no device memory, or no such rank");
   if (depth == 0) return refuse(kInvalidUsage, std::string(call) + ": outside of a group it could wait for ever");
+  note(call, comm->rank, data, count * sizeOf(type));
   grouped.push_back({comm, {peer, isSend, static_cast<char*>(address), count * sizeOf(type)}});
   groupStream = stream;
   return kSuccess;

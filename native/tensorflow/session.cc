@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "tensorflow/attributes.h"
-#include "tensorflow/expert_calls.h"
+#include "tensorflow/kernel_calls.h"
 #include "tensorflow/status.h"
 
 namespace scmoe::tensorflow {
@@ -166,7 +166,7 @@ int Session::execute(const OperationCall& call, Results& results) {
   int count = kMostOutputs;
   api_.Execute(op, outputs.data(), &count, status);
   check();
-  if (const std::string problem = takeExpertProblem(); !problem.empty()) {
+  if (const std::string problem = takeKernelProblem(); !problem.empty()) {
     for (int i = 0; i < count; ++i) api_.DeleteTensorHandle(outputs[static_cast<size_t>(i)]);
     throw Error(problem);
   }

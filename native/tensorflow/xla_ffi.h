@@ -11,7 +11,7 @@ constexpr int kMajorVersion = 0;
 constexpr int kMinorVersion = 2;
 
 enum class Extension : int { kMetadata = 1 };
-enum class DataType : int { kInt32 = 4, kInt64 = 5, kFloat32 = 11 };
+enum class DataType : int { kBool = 1, kInt32 = 4, kInt64 = 5, kFloat32 = 11 };
 enum class AttributeType : int { kScalar = 3 };
 enum class Stage : int { kExecute = 3 };
 

@@ -12,7 +12,7 @@ SCMOE_EXPORT(commStart) {
   return guarded(call, [&] {
     Handle& handle = Instance::of(call.env()).find(args.id);
     const Engine& engine = handle.communicator->engine();
-    Request request = readRequest(call, args, engine.rank(), engine.size());
+    Request request = readRequest(call, args, engine);
     std::vector<napi_value> held;
     for (napi_value array : {args.input.value, args.output.value})
       if (array) held.push_back(array);

@@ -9,8 +9,10 @@ namespace {
 /// The checks of one call that a signature can't say, for they depend on the operation and on the group.
 class Checker {
  public:
-  Checker(const Call& call, const signatures::commStart& args, int rank, int size)
-      : call_(call), args_(args), rank_(rank), size_(size) {}
+  Checker(const Call& call, const signatures::commStart& args, const Engine& engine)
+      : call_(call), args_(args), rank_(engine.rank()), size_(engine.size()), readsDevice_(engine.readsDevice()) {}
+
+  bool isOnDevice() const { return args_.inputAddress != 0 || args_.outputAddress != 0; }
 
   void wire() const {
     const bool narrows = args_.dtype == DType::kFloat32 && args_.wire == DType::kBf16;
@@ -18,8 +20,8 @@ class Checker {
       call_.reject("wire", std::string(nameOf(args_.dtype)) + ", as the data is", nameOf(args_.wire));
   }
 
-  void input(int64_t elements) const { array("input", args_.input, elements); }
-  void output(int64_t elements) const { array("output", args_.output, elements); }
+  void input(int64_t elements) const { memory("input", args_.input, args_.inputAddress, elements); }
+  void output(int64_t elements) const { memory("output", args_.output, args_.outputAddress, elements); }
 
   /// @returns their sum, of which this rank's own share has to be `own`
   int64_t counts(const char* name, const std::vector<int64_t>& counts, int64_t own) const {
@@ -32,6 +34,15 @@ class Checker {
   }
 
  private:
+  /// The engine looks whether there is such memory on its device, where it knows the device.
+  template <typename Array>
+  void memory(const char* name, const Array& given, int64_t address, int64_t elements) const {
+    if (!isOnDevice()) return array(name, given, elements);
+    if (given.data) call_.reject(name, "an address, as the other one is", "an array");
+    if (!readsDevice_) call_.reject(name, "an array: this engine knows no memory of a device", "an address");
+    if (address == 0 && elements > 0) call_.reject(name, "an address of the device", "none");
+  }
+
   template <typename Array>
   void array(const char* name, const Array& array, int64_t elements) const {
     const napi_typedarray_type type = args_.dtype == DType::kFloat32 ? napi_float32_array
@@ -47,12 +58,14 @@ class Checker {
   const Call& call_;
   const signatures::commStart& args_;
   const int rank_, size_;
+  const bool readsDevice_;
 };
 
 }  // namespace
 
-Request readRequest(const Call& call, const signatures::commStart& args, int rank, int size) {
-  const Checker check(call, args, rank, size);
+Request readRequest(const Call& call, const signatures::commStart& args, const Engine& engine) {
+  const int rank = engine.rank(), size = engine.size();
+  const Checker check(call, args, engine);
   check.wire();
   const int64_t elements = args.elements;
   switch (args.operation) {
@@ -82,7 +95,7 @@ Request readRequest(const Call& call, const signatures::commStart& args, int ran
       break;
     case Operation::kBroadcast:
       call.expect(args.root < size, "root", "a rank below " + std::to_string(size), args.root);
-      if (args.input.data) check.input(elements);
+      if (args.input.data || args.inputAddress != 0) check.input(elements);
       check.output(elements);
       break;
   }
@@ -94,6 +107,11 @@ Request readRequest(const Call& call, const signatures::commStart& args, int ran
   request.root = static_cast<int>(args.root);
   request.input = args.input.data;
   request.output = args.output.data;
+  request.onDevice = check.isOnDevice();
+  if (request.onDevice) {
+    request.input = reinterpret_cast<const void*>(args.inputAddress);
+    request.output = reinterpret_cast<void*>(args.outputAddress);
+  }
   request.elements = static_cast<size_t>(elements);
   request.sendCounts = args.sendCounts;
   request.recvCounts = args.recvCounts;

@@ -3,6 +3,8 @@
 #include <string>
 #include <unordered_map>
 
+#include "bindings/tensor/linked_calls.h"
+
 #include "signatures/tensor/capture.h"
 
 using namespace scmoe;
@@ -45,7 +47,7 @@ Capture& captureOf(const Call& call, int64_t number) {
 SCMOE_EXPORT_UNCAPTURED(beginCapture) {
   Captures& all = captures(call.env());
   if (all.making) throw Error("beginCapture: a capture is being made");
-  all.making = std::make_unique<Capture>(call.env());
+  all.making = std::make_unique<Capture>(call.env(), args.isDry);
   currentCapture() = all.making.get();
   return nullptr;
 }
@@ -58,6 +60,17 @@ SCMOE_EXPORT_UNCAPTURED(endCapture) {
   if (made->isEmpty()) return toJs(call.env(), 0.0);
   all.made.emplace(++all.last, std::move(made));
   return toJs(call.env(), static_cast<double>(all.last));
+}
+
+SCMOE_EXPORT_UNCAPTURED(linkCapture) {
+  Capture& capture = captureOf(call, args.capture);
+  std::vector<ArrayPlaces::Range> arrays;
+  for (size_t i = 0; i < args.arrays.data.size(); ++i)
+    arrays.push_back(
+        {reinterpret_cast<const char*>(args.arrays.data[i]), static_cast<size_t>(args.arrays.lengths[i]), i});
+  LinkedCalls::add(args.key, capture.takeCalls(), std::move(arrays));
+  captures(call.env()).made.erase(args.capture);
+  return nullptr;
 }
 
 SCMOE_EXPORT_UNCAPTURED(replay) {

@@ -6,7 +6,7 @@
 
 #include "bindings/tensorflow/instance.h"
 #include "bindings/tensorflow/operation_of.h"
-#include "tensorflow/expert_calls.h"
+#include "tensorflow/kernel_calls.h"
 
 using namespace scmoe;
 using namespace scmoe::tensorflow;
@@ -68,9 +68,9 @@ SCMOE_EXPORT(tfCreateOver) {
   }
 }
 
-SCMOE_EXPORT(tfExpertCalls) {
+SCMOE_EXPORT(tfKernelCalls) {
   try {
-    registerExpertCalls(Instance::of(call.env()).api().ffi, args.library);
+    registerKernelCalls(Instance::of(call.env()).api().ffi, args.library);
     return toJs(call.env(), std::string());
   } catch (const Error& error) {
     return toJs(call.env(), std::string(error.what()));

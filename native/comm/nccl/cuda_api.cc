@@ -23,6 +23,7 @@ CudaApi load(const SharedLibrary& library) {
   reader.read(api.contextSetCurrent, "cuCtxSetCurrent");
   reader.read(api.memAlloc, "cuMemAlloc_v2");
   reader.read(api.memFree, "cuMemFree_v2");
+  reader.read(api.memGetAddressRange, "cuMemGetAddressRange_v2");
   reader.read(api.memHostAlloc, "cuMemHostAlloc");
   reader.read(api.memFreeHost, "cuMemFreeHost");
   reader.read(api.copyToDevice, "cuMemcpyHtoDAsync_v2");
@@ -44,6 +45,17 @@ CudaApi CudaApi::open(const std::vector<std::string>& candidates) { return openF
 
 void CudaApi::check(CudaResult result, const std::string& what) const {
   if (result != kCudaSuccess) throw CommError(FailureKind::kEngine, what + ": " + textOf(result));
+}
+
+void CudaApi::expectOnDevice(CudaPointer pointer, size_t bytes, const std::string& what) const {
+  if (bytes == 0) return;
+  CudaPointer begin = 0;
+  size_t size = 0;
+  const CudaResult result = memGetAddressRange(&begin, &size, pointer);
+  if (result == kCudaSuccess && bytes <= size && pointer - begin <= size - bytes) return;
+  throw CommError(FailureKind::kEngine,
+                  what + ": expected " + std::to_string(bytes) + " bytes of the device's memory, got " +
+                      (result == kCudaSuccess ? std::to_string(size - (pointer - begin)) : textOf(result)));
 }
 
 std::string CudaApi::textOf(CudaResult result) const {

@@ -35,6 +35,7 @@ struct CudaApi {
   CudaResult (*contextSetCurrent)(CudaContext context);
   CudaResult (*memAlloc)(CudaPointer* pointer, size_t bytes);
   CudaResult (*memFree)(CudaPointer pointer);
+  CudaResult (*memGetAddressRange)(CudaPointer* begin, size_t* bytes, CudaPointer pointer);
   CudaResult (*memHostAlloc)(void** pointer, size_t bytes, unsigned flags);
   CudaResult (*memFreeHost)(void* pointer);
   CudaResult (*copyToDevice)(CudaPointer target, const void* source, size_t bytes, CudaStream stream);
@@ -53,6 +54,8 @@ struct CudaApi {
   /// @throws CommError (engine) with the driver's own words, unless it is a success
   void check(CudaResult result, const std::string& what) const;
   std::string textOf(CudaResult result) const;
+  /// @throws CommError (engine) unless so many bytes from there on are memory of the current device
+  void expectOnDevice(CudaPointer pointer, size_t bytes, const std::string& what) const;
 };
 
 }  // namespace scmoe::comm

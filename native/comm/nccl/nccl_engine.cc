@@ -97,7 +97,10 @@ void NcclEngine::run(const Request& request, uint64_t sequence, Deadline deadlin
   agree(request, sequence, deadline);
   progress(WorkState::kMovingData, {});
   try {
-    move(request, deadline);
+    if (request.onDevice)
+      moveOnDevice(request, deadline);
+    else
+      move(request, deadline);
   } catch (const CommError& error) {
     // NCCL's words say nothing of what was asked of it.
     if (error.kind == FailureKind::kAborted) throw;
@@ -129,6 +132,25 @@ void NcclEngine::move(const Request& request, Deadline deadline) {
   enqueue(session.group, request, passage.wire, in, out, poll);
   session.staging.toHost(passage, out, request.output, extent.out, poll);
   if (session.memory.size() > kKeepMemory) session.memory.release();
+}
+
+void NcclEngine::moveOnDevice(const Request& request, Deadline deadline) {
+  Session& session = *session_;
+  Poll poll = pollUntil(deadline);
+  const Passage passage = passageOf(request, size());
+  if (!isPlain(passage))
+    throw CommError(FailureKind::kEngine, "expected values that travel as they are from a device, got others");
+  const Extent extent = extentOf(request, rank(), size());
+  const size_t bytes = sizeOf(passage.wire);
+  const auto out = reinterpret_cast<CudaPointer>(request.output);
+  // A broadcast's receivers have no input.
+  const auto in = request.input ? reinterpret_cast<CudaPointer>(request.input) : out;
+  cuda_.expectOnDevice(in, extent.in * bytes, "input");
+  cuda_.expectOnDevice(out, extent.out * bytes, "output");
+  enqueue(session.group, request, passage.wire, in, out, poll);
+  Event end(cuda_);
+  end.record(session.stream);
+  poll.until([&] { return end.hasHappened(); });
 }
 
 void NcclEngine::leave(uint64_t sequence, Deadline deadline) noexcept {

@@ -15,9 +15,11 @@ struct NcclEngineOptions {
   int device = 0;  // ordinal among the devices that this process sees
 };
 
-/// Collectives over NCCL, for tensors in host memory: they are staged through pinned memory, on a stream of the
-/// engine's own, and a collective has ended when its results are back. `enqueue` below this knows device memory alone,
-/// for tensors that live there.
+/// Collectives over NCCL, on a stream of the engine's own. Tensors in host memory are staged through pinned memory, and
+/// a collective has ended when its results are back. Those on the device are sent from where they are, and received
+/// where they are wanted: their memory has to be ready when they are handed over, and has its results when the
+/// collective ends. Whoever computes on another stream waits for that one before and for the collective after, on the
+/// host.
 class NcclEngine final : public Engine {
  public:
   NcclEngine(NcclApi nccl, CudaApi cuda, NcclEngineOptions options);
@@ -29,6 +31,7 @@ class NcclEngine final : public Engine {
 
   int rank() const override { return options_.rank; }
   int size() const override { return options_.size; }
+  bool readsDevice() const override { return true; }
   void connect(Deadline deadline) override;
   void run(const Request& request, uint64_t sequence, Deadline deadline, const Progress& progress) override;
   void leave(uint64_t sequence, Deadline deadline) noexcept override;
@@ -42,6 +45,7 @@ class NcclEngine final : public Engine {
   Poll pollUntil(Deadline deadline) const;
   void agree(const Request& request, uint64_t sequence, Deadline deadline);
   void move(const Request& request, Deadline deadline);
+  void moveOnDevice(const Request& request, Deadline deadline);
 
   const NcclApi nccl_;
   const CudaApi cuda_;

@@ -65,8 +65,7 @@ void pack(const Passage& passage, const void* host, size_t begin, size_t count, 
 
 void unpack(const Passage& passage, const void* wire, void* host, size_t begin, size_t count) {
   char* target = static_cast<char*>(host) + begin * sizeOf(passage.host);
-  const bool plain = passage.host == passage.wire && passage.scale == 1;
-  if (plain) {
+  if (isPlain(passage)) {
     std::memcpy(target, wire, count * sizeOf(passage.host));
   } else if (passage.wire == DType::kBf16) {
     fromBf16(static_cast<const uint16_t*>(wire), reinterpret_cast<float*>(target), count);

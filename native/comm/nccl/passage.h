@@ -19,6 +19,9 @@ struct Passage {
 
 Passage passageOf(const Request& request, int size);
 
+/// Whether values travel as they are, so that nobody has to touch them on the way.
+inline bool isPlain(const Passage& passage) { return passage.host == passage.wire && passage.scale == 1; }
+
 /// Elements [begin, begin + count) of `host` as they travel.
 void pack(const Passage& passage, const void* host, size_t begin, size_t count, void* wire);
 /// The way back.

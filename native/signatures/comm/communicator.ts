@@ -29,6 +29,9 @@ export const communicator = {
     elements: 'size',
     input: 'float32|bf16|int32[0]?',
     output: 'out float32|bf16|int32[0]?',
+    /** Addresses of memory on the engine's device, in the place of arrays: an engine that knows such memory checks them. */
+    inputAddress: 'integer 0..9007199254740991?',
+    outputAddress: 'integer 0..9007199254740991?',
     sendCounts: 'sizes[]?',
     recvCounts: 'sizes[]?',
     timeoutMs: 'size 1..2147483648',

@@ -17,5 +17,23 @@ export const adamw = {
     stepSize: 'number',
     rootCorrection: 'number',
   },
+  /** The same by rates in memory: learningRate, learningRate / (1 - beta1^t), 1 / sqrt(1 - beta2^t). decays[i]: 1 where it decays. */
+  adamWByRates: {
+    count: 'size',
+    parameters: 'float32[][count]',
+    gradients: 'float32[parameters][count]',
+    m: 'float32[parameters][count]',
+    v: 'float32[parameters][count]',
+    newParameters: 'out float32[parameters][count]',
+    newM: 'out float32[parameters][count]',
+    newV: 'out float32[parameters][count]',
+    decays: 'sizes[count]',
+    weightDecay: 'number',
+    gradScale: 'float32[1]?',
+    beta1: 'number',
+    beta2: 'number',
+    epsilon: 'number',
+    rates: 'float32[3]',
+  },
   globalNorm: { count: 'size', arrays: 'float32[][count]', result: 'out float32[1]' },
 } as const;

@@ -22,8 +22,8 @@ export const session = {
   tfStart: { config: 'uint8[numConfigBytes]', numConfigBytes: 'size', '=>': 'text' },
   /** The device on which operations run from now on, by its name. */
   tfSetDevice: { name: 'text' },
-  /** Lets compiled steps call the kernels of experts in the addon of @scmoe/tensor, whose file this is; gives why not, or nothing. */
-  tfExpertCalls: { library: 'text', '=>': 'text' },
+  /** Lets compiled steps call the kernels of the addon of @scmoe/tensor, whose file this is; gives why not, or nothing. */
+  tfKernelCalls: { library: 'text', '=>': 'text' },
   tfCreate: { dtype: 'size 1..127', dims: 'sizes[]', data: 'uint8[numBytes]', numBytes: 'size', '=>': 'number' },
   /** A tensor without a copy: the array is held until TensorFlow lets go of its memory, which begins at a multiple of 64. */
   tfCreateOver: { dtype: 'size 1..127', dims: 'sizes[]', data: 'uint8[numBytes]', numBytes: 'size', '=>': 'number' },

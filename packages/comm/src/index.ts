@@ -7,6 +7,7 @@ export type {
   EngineName,
   FlightEntry,
   FlightRecord,
+  ExchangeRowsOptions,
   MoveOptions,
   ReduceOptions,
   Reduction,

@@ -10,6 +10,8 @@ export { canCapture, captureKernels, type CaptureInputs, type CaptureResult } fr
 export { CapturedKernels } from './capture/CapturedKernels.js';
 export { captureFunction, type CaptureFunctionOptions, type CapturedFunction } from './capture/captureFunction.js';
 export { haveSameBits } from './capture/haveSameBits.js';
+export { linkableKernels, overwritableInputs } from './capture/linkableKernels.js';
+export { linkKernel, type LinkedKernel, type LinkKernelOptions, type TensorForm } from './capture/linkKernel.js';
 export { callHost, type HostCall } from './host/callHost.js';
 export { flatten, type Flattened, type Leaf } from './containers/flatten.js';
 export { backendName } from './backend/kernel.js';

@@ -25,6 +25,15 @@ export interface MoveOptions<D extends Data> extends CollectiveOptions {
   as?: 'bf16';
 }
 
+/** Options of an exchange with counts. */
+export interface ExchangeRowsOptions<D extends Data> extends MoveOptions<D> {
+  /**
+   * Rows of the result, whatever comes: those below it are zero. The data may have more rows than are sent then, the first of which
+   * are. So shapes stay the same while counts change.
+   */
+  paddedTo?: number;
+}
+
 /** Options of collectives that reduce. */
 export interface ReduceOptions<D extends Data> extends CollectiveOptions {
   /** Default 'sum'. bf16 is reduced in float32 and rounded once; a mean needs floats. */
@@ -60,7 +69,7 @@ export interface Communicator {
   allToAllV<D extends Data>(
     data: D,
     counts: { sendCounts: Counts; recvCounts: Counts },
-    options?: MoveOptions<D>,
+    options?: ExchangeRowsOptions<D>,
   ): Work<D>;
 
   /**

@@ -1,6 +1,8 @@
 import { ArgumentError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
+import { deviceMemory } from '../data/deviceTensors.js';
+import { openOnDevice } from '../data/Payload.js';
 import { isRecording, recordCollective, shapePayload } from '../data/recordCollective.js';
 import type { Engine, EngineCall, Operation } from '../engine/Engine.js';
 import { CollectiveWork } from './CollectiveWork.js';
@@ -10,6 +12,7 @@ import type {
   Counts,
   Data,
   EngineName,
+  ExchangeRowsOptions,
   FlightRecord,
   MoveOptions,
   ReduceOptions,
@@ -18,7 +21,7 @@ import { bareCall, prepareCall } from './prepareCall.js';
 import { packBytes, unpackBytes } from './packBytes.js';
 import type { Work } from './Work.js';
 
-type AnyOptions = MoveOptions<Data> & ReduceOptions<Data> & { root?: number };
+type AnyOptions = ExchangeRowsOptions<Data> & ReduceOptions<Data> & { root?: number };
 
 /** The communicator over any engine: checks arguments, finds memory, makes works of what the engine starts. */
 export class GroupCommunicator implements Communicator {
@@ -53,7 +56,7 @@ export class GroupCommunicator implements Communicator {
   allToAllV<D extends Data>(
     data: D,
     counts: { sendCounts: Counts; recvCounts: Counts },
-    options: MoveOptions<D> = {},
+    options: ExchangeRowsOptions<D> = {},
   ): Work<D> {
     return this.#collective('allToAllV', data, counts, options);
   }
@@ -136,15 +139,41 @@ export class GroupCommunicator implements Communicator {
     options: AnyOptions,
   ): Work<D> {
     if (data instanceof tf.Tensor && isRecording()) return this.#recorded(operation, data, counts, options) as Work<D>;
-    const { call, payload, result } = prepareCall(this.#place(), operation, data, counts, options);
+    const onDevice = this.#onDevice(operation, data, options);
+    const { call, payload, result } = onDevice
+      ? prepareCall(this.#place(), operation, data, counts, onDevice.options, onDevice.open)
+      : prepareCall(this.#place(), operation, data, counts, options);
+    const give = () => result!.give();
     return this.#start(
       call,
-      () => result!.give() as D,
+      () => (onDevice?.end ? onDevice.end(give() as tf.Tensor) : give()) as D,
       (failed) => {
         payload!.release();
         if (failed) result!.release();
       },
     );
+  }
+
+  /**
+   * How a tensor travels from where it is on the device, and its result to there: where the engine can read it and values stay
+   * as they are. Of a mean the sum travels, and is divided there.
+   */
+  #onDevice(operation: Operation, data: Data, options: AnyOptions) {
+    if (!this.#engine.readsDeviceMemory || !(data instanceof tf.Tensor) || data.dtype !== 'float32') return undefined;
+    const memory = deviceMemory();
+    const reduces = operation === 'allReduce' || operation === 'reduceScatter';
+    if (!memory || data.size === 0 || options.as !== undefined || (reduces && options.op === 'max')) return undefined;
+    const isMean = reduces && options.op === 'mean';
+    const shared = (sum: tf.Tensor) => {
+      const mean = tf.mul(sum, 1 / this.size);
+      sum.dispose();
+      return mean;
+    };
+    return {
+      open: () => openOnDevice(memory, data),
+      options: isMean ? { ...options, op: 'sum' as const } : options,
+      end: isMean ? shared : undefined,
+    };
   }
 
   /** A collective of a compiled step, which starts at each call of the step. */
@@ -158,7 +187,7 @@ export class GroupCommunicator implements Communicator {
     const open = (call: string) => shapePayload(call, data, (asked) => (shape = asked));
     prepareCall(this.#place(), operation, data, counts, options, open);
     const { sendCounts, recvCounts } = counts;
-    const agreed = JSON.stringify([sendCounts, recvCounts, options.op, options.as, options.root]);
+    const agreed = JSON.stringify([sendCounts, recvCounts, options.op, options.as, options.root, options.paddedTo]);
     const name = `${operation} ${this.#engine.group} ${agreed}`;
     const start = (now: tf.Tensor) => this.#collective<tf.Tensor>(operation, now, counts, options);
     return recordCollective({ name, data, shape, start });

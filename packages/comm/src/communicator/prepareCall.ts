@@ -4,7 +4,7 @@ import type { CommDtype, HostArray } from '../data/dtypes.js';
 import { dtypeOf } from '../data/dtypes.js';
 import { openPayload, type Payload, type Result } from '../data/Payload.js';
 import type { EngineCall, Operation } from '../engine/Engine.js';
-import type { CollectiveOptions, Counts, Data, MoveOptions, ReduceOptions, Reduction } from './Communicator.js';
+import type { CollectiveOptions, Counts, Data, ExchangeRowsOptions, ReduceOptions, Reduction } from './Communicator.js';
 
 export interface Prepared {
   call: EngineCall;
@@ -18,7 +18,7 @@ interface Place {
   timeoutMs: number;
 }
 
-type Options = Partial<MoveOptions<Data> & ReduceOptions<Data>> & { root?: number };
+type Options = Partial<ExchangeRowsOptions<Data> & ReduceOptions<Data>> & { root?: number };
 
 const reductions: readonly Reduction[] = ['sum', 'mean', 'max'];
 
@@ -50,13 +50,20 @@ export function prepareCall(
 
     const counts = { sendCounts, recvCounts };
     let resultRows: number | undefined;
+    const { paddedTo } = options;
+    const isPadded = paddedTo !== undefined;
+    /** Rows that travel, of buffers with more. */
+    let travelling: { sent: number; received: number } | undefined;
     switch (operation) {
       case 'allToAll':
         counts.sendCounts = counts.recvCounts = evenCounts(where, rows, size);
         break;
       case 'allToAllV':
-        checkCounts(where, 'sendCounts', sendCounts, size, rows);
-        resultRows = checkCounts(where, 'recvCounts', recvCounts, size);
+        travelling = {
+          sent: checkCounts(where, 'sendCounts', sendCounts, size, rows, isPadded),
+          received: checkCounts(where, 'recvCounts', recvCounts, size, paddedTo, isPadded),
+        };
+        resultRows = paddedTo ?? travelling.received;
         break;
       case 'allGather':
         counts.recvCounts = Array<number>(size).fill(rows);
@@ -76,7 +83,11 @@ export function prepareCall(
       default:
     }
 
-    const result = openResult(where, operation, payload, resultRows, options.output);
+    const result = openResult(where, operation, payload, resultRows, { output: options.output, isPadded });
+    const first = (array: HostArray | undefined, count: number | undefined) =>
+      count === undefined ? array : array?.subarray(0, count * elementsPerRow);
+    const [input, output] = [first(payload.array, travelling?.sent), first(result.array, travelling?.received)];
+    if (isPadded && output) result.array?.fill(0, output.length);
     const inElements = (list: Counts | undefined) => list?.map((count) => count * elementsPerRow);
     const isReceiver = operation === 'broadcast' && root !== place.rank;
     return {
@@ -88,9 +99,10 @@ export function prepareCall(
         wire,
         reduction,
         root,
-        ...(isReceiver ? {} : { input: payload.array }),
-        output: result.array,
-        elements: payload.array.length,
+        ...(isReceiver ? {} : { input, inputAddress: payload.address }),
+        output,
+        outputAddress: result.address,
+        elements: travelling ? travelling.sent * elementsPerRow : payload.elements,
         sendCounts: inElements(counts.sendCounts),
         recvCounts: inElements(counts.recvCounts),
         timeoutMs: checkTimeout(where, options.timeoutMs ?? place.timeoutMs),
@@ -152,7 +164,14 @@ function evenCounts(where: string, rows: number, size: number): number[] {
 }
 
 /** Checks the counts of a call. @returns the sum */
-function checkCounts(where: string, name: string, counts: Counts | undefined, size: number, total?: number): number {
+function checkCounts(
+  where: string,
+  name: string,
+  counts: Counts | undefined,
+  size: number,
+  total?: number,
+  orLess = false,
+): number {
   if (!Array.isArray(counts) && !ArrayBuffer.isView(counts)) {
     throw new ArgumentError(`${where}: ${name}: expected an array of ${size} counts, got ${typeof counts}`);
   }
@@ -165,8 +184,9 @@ function checkCounts(where: string, name: string, counts: Counts | undefined, si
     throw new ArgumentError(`${where}: ${name}[${bad}]: expected a whole number of at least 0, got ${list[bad]}`);
   }
   const sum = list.reduce((all, count) => all + count, 0);
-  if (total !== undefined && sum !== total) {
-    throw new ArgumentError(`${where}: ${name} add up to ${sum}, expected the ${total} of the data`);
+  if (total !== undefined && sum !== total && !(orLess && sum < total)) {
+    const expected = orLess ? `at most the ${total} of the buffer` : `the ${total} of the data`;
+    throw new ArgumentError(`${where}: ${name} add up to ${sum}, expected ${expected}`);
   }
   return sum;
 }
@@ -176,9 +196,9 @@ function openResult(
   operation: Operation,
   payload: Payload,
   rows: number | undefined,
-  output: HostArray | undefined,
+  { output, isPadded }: { output: HostArray | undefined; isPadded: boolean },
 ): Result {
-  if (output === undefined) return payload.result(rows);
+  if (output === undefined) return payload.result(rows, { isPadded });
   const length = rows ?? payload.rows;
   if (dtypeOf(output) !== payload.dtype || output.length !== length) {
     throw new ArgumentError(
@@ -186,8 +206,9 @@ function openResult(
     );
   }
   const inPlace = operation === 'allReduce' || operation === 'broadcast';
-  const same = output.byteOffset === payload.array.byteOffset && output.length === payload.array.length;
-  if (overlap(output, payload.array) && !(inPlace && same)) {
+  const { array } = payload;
+  const same = output.byteOffset === array?.byteOffset && output.length === array.length;
+  if (array && overlap(output, array) && !(inPlace && same)) {
     throw new ArgumentError(`${where}: output: overlaps the input, which is read while the output is written`);
   }
   return { array: output, give: () => output, release: () => undefined };

@@ -3,27 +3,33 @@ import * as tf from '@tensorflow/tfjs';
 
 import type { Data } from '../communicator/Communicator.js';
 import { allocate, dtypeOf, type CommDtype, type HostArray } from './dtypes.js';
+import { borrowOnDevice, outputOnDevice, type DeviceMemory } from './deviceTensors.js';
 import { allocateElements, borrowElements } from './hostTensors.js';
 
-/** What a collective sees of its input: elements in host memory, and how to make a result of the same kind. */
-export interface Payload {
+/** Where elements are: in host memory, or at an address of the engine's device. */
+export type Place = { array: HostArray; address?: undefined } | { array?: undefined; address: number };
+
+/** What a collective sees of its input: where its elements are, and how to make a result of the same kind. */
+export type Payload = PayloadParts & Place;
+
+interface PayloadParts {
   dtype: CommDtype;
-  array: HostArray;
+  elements: number;
   /** Entries along the first axis: elements of an array, rows of a tensor. */
   rows: number;
   elementsPerRow: number;
   isScalar: boolean;
-  /** Memory for a result of so many rows (the input's own shape where none are given). */
-  result(rows?: number): Result;
+  /** Memory for a result of so many rows (the input's own shape where none are given), zeros on a device where it `isPadded`. */
+  result(rows?: number, options?: { isPadded: boolean }): Result;
   release(): void;
 }
 
-export interface Result {
-  array: HostArray;
+/** Memory for a result. */
+export type Result = Place & {
   /** The array, or a tensor over it; to be called once. */
   give(): Data;
   release(): void;
-}
+};
 
 /** Takes what is to be sent. @throws ArgumentError naming `call` where the data is nothing that can be sent */
 export function openPayload(call: string, data: Data): Payload {
@@ -38,6 +44,7 @@ export function openPayload(call: string, data: Data): Payload {
   return {
     dtype,
     array: data,
+    elements: data.length,
     rows: data.length,
     elementsPerRow: 1,
     isScalar: false,
@@ -57,6 +64,7 @@ function openTensor(call: string, tensor: tf.Tensor): Payload {
   return {
     dtype,
     array,
+    elements: array.length,
     rows: isScalar ? 1 : shape[0],
     elementsPerRow: tf.util.sizeFromShape(shape.slice(1)),
     isScalar,
@@ -65,6 +73,24 @@ function openTensor(call: string, tensor: tf.Tensor): Payload {
       return { array: memory.array, give: () => memory.toTensor(), release: () => memory.release() };
     },
     release,
+  };
+}
+
+/** Takes a float32 tensor that is to be sent from where it is on the device, and its result to be received there. */
+export function openOnDevice(memory: DeviceMemory, tensor: tf.Tensor): Payload {
+  const { shape } = tensor;
+  const isScalar = shape.length === 0;
+  return {
+    dtype: 'float32',
+    ...borrowOnDevice(memory, tensor),
+    elements: tensor.size,
+    rows: isScalar ? 1 : shape[0],
+    elementsPerRow: tf.util.sizeFromShape(shape.slice(1)),
+    isScalar,
+    result: (rows, options) => {
+      const output = outputOnDevice(memory, rows === undefined ? shape : [rows, ...shape.slice(1)], options);
+      return { address: output.address, give: () => output.toTensor(), release: () => output.release() };
+    },
   };
 }
 

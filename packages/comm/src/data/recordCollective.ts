@@ -79,6 +79,7 @@ export function shapePayload(call: string, tensor: tf.Tensor, onResult: (shape: 
   return {
     dtype,
     array,
+    elements: 0,
     rows: isScalar ? 1 : shape[0],
     elementsPerRow: tf.util.sizeFromShape(shape.slice(1)),
     isScalar,

@@ -24,6 +24,9 @@ export interface EngineCall {
   /** Absent for a barrier, and for a broadcast on any rank but the root. */
   input?: HostArray;
   output?: HostArray;
+  /** Addresses on the engine's device, in the place of arrays. */
+  inputAddress?: number;
+  outputAddress?: number;
   /** Number of elements of the input; of the output, for a broadcast. */
   elements: number;
   sendCounts?: readonly number[];
@@ -54,6 +57,8 @@ export interface Engine {
   readonly group: string;
   readonly rank: number;
   readonly size: number;
+  /** Whether it sends from, and receives into, memory of its device. */
+  readonly readsDeviceMemory?: boolean;
   /**
    * Queues a collective.
    *

@@ -13,6 +13,7 @@ export interface NativeEngineOptions {
   /** Opens the addon's communicator; `onDone` has to be called with each sequence number that has ended. */
   open: (onDone: (sequence: number) => void) => number;
   split: (engine: NativeEngine, plan: GroupPlan) => Promise<Engine | undefined>;
+  readsDeviceMemory?: boolean;
 }
 
 /** An engine in an addon: a number there, and the bookkeeping of what is in progress here. */
@@ -21,6 +22,7 @@ export class NativeEngine implements Engine {
   readonly group: string;
   readonly rank: number;
   readonly size: number;
+  readonly readsDeviceMemory: boolean;
   readonly #addon: CommFunctions;
   readonly #split: NativeEngineOptions['split'];
   /** The addon's number; undefined once released. */
@@ -30,7 +32,9 @@ export class NativeEngine implements Engine {
   #lastRecord: FlightRecord | undefined;
   readonly #forgetExit: () => void;
 
-  constructor(addon: CommFunctions, { name, group, rank, size, open, split }: NativeEngineOptions) {
+  constructor(addon: CommFunctions, options: NativeEngineOptions) {
+    const { name, group, rank, size, open, split, readsDeviceMemory = false } = options;
+    this.readsDeviceMemory = readsDeviceMemory;
     this.name = name;
     this.group = group;
     this.rank = rank;

@@ -51,6 +51,7 @@ export async function connectNative(kind: NativeKind, settings: EngineSettings, 
     group: name,
     rank,
     size,
+    readsDeviceMemory: kind.name === 'nccl',
     open: (onDone) => kind.open(group, { onDone, ...openOptions(settings, group) }),
     split: (parent, plan) => split(kind, settings, parent, plan),
   });

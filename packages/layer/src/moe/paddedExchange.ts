@@ -68,17 +68,13 @@ function begin(rows: tf.Tensor2D, { communicator, options, counts, recvRows }: P
   // At each call of the step, the one under way.
   let work: Work<tf.Tensor> | undefined;
   const leave = ([all]: readonly tf.Tensor[]) => {
-    const now = counts();
-    const filled = sumOf(now.sendCounts);
-    const leaving = filled === all!.shape[0] ? all!.clone() : tf.slice(all!, [0, 0], [filled, width]);
-    work = communicator.allToAllV<tf.Tensor>(leaving, now, options);
-    leaving.dispose();
+    work = communicator.allToAllV<tf.Tensor>(all!, counts(), { ...options, paddedTo: recvRows });
     return [];
   };
   const come = () => {
-    const came = work!.wait() as tf.Tensor2D;
+    const came = work!.wait();
     work = undefined;
-    return [padded(came, recvRows)];
+    return [came];
   };
   callHost({ name: `${rows.shape[0]} rows at most leave`, inputs: [rows], outputs: [], run: leave });
   return ticketOf(() => {
@@ -100,25 +96,4 @@ function end(ticket: tf.Tensor): tf.Tensor2D {
   if (!arrive) throw new ArgumentError('an exchange of rows: it has been finished already, or never started');
   arrivals.delete(ticket.dataId);
   return arrive();
-}
-
-/** (rows, d) with zeros below; takes `came` over. */
-function padded(came: tf.Tensor2D, rows: number): tf.Tensor2D {
-  const missing = rows - came.shape[0];
-  if (missing === 0) return came;
-  const whole = missing > 0 ? padRows(came, missing) : undefined;
-  came.dispose();
-  if (whole) return whole;
-  throw new ArgumentError(`an exchange of rows: expected at most ${rows} to come, got ${rows - missing}`);
-}
-
-function padRows(x: tf.Tensor2D, missing: number): tf.Tensor2D {
-  return tf.pad(x, [
-    [0, missing],
-    [0, 0],
-  ]);
-}
-
-function sumOf(counts: Counts): number {
-  return counts.reduce((sum, count) => sum + count, 0);
 }

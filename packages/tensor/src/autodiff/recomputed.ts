@@ -82,6 +82,17 @@ export function memo<Value>({ isLarge }: { isLarge: boolean }): Memo<Value> | un
   return running.region.memo(running.numMemos++) as Memo<Value>;
 }
 
+/** Runs what belongs to no pass: kernels do in it what they do in a first one. */
+export function outsidePasses<Result>(run: () => Result): Result {
+  const outer = running;
+  running = undefined;
+  try {
+    return run();
+  } finally {
+    running = outer;
+  }
+}
+
 /** What the kernel that is about to run has to do, where it runs again; and what it gave. */
 export function fateOfKernel(kernelName: string): { fate: Fate; outputs: readonly tf.TensorInfo[] } | undefined {
   if (!running?.again) return undefined;

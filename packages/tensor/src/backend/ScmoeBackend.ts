@@ -186,10 +186,10 @@ export class ScmoeBackend extends CpuBackend {
     }
   }
 
-  /** Runs a step and captures what it calls; not within another one. */
-  captured<Result>(step: () => Result): { result: Result; capture: KernelCapture } {
+  /** Runs a step and captures what it calls, which is not made where it `isDry`; not within another one. */
+  captured<Result>(step: () => Result, { isDry = false } = {}): { result: Result; capture: KernelCapture } {
     if (this.capture) throw new ScmoeError('captureKernels: expected no capture within a capture');
-    const capture = new KernelCapture();
+    const capture = new KernelCapture({ isDry });
     this.capture = capture;
     capture.open();
     let isDone = false;

@@ -37,9 +37,12 @@ export class KernelCapture {
   private readonly own = new Set<ArrayBuffer>();
   private isOpen = false;
 
+  /** @param options.isDry whether calls are kept and not made */
+  constructor(private readonly options: { isDry: boolean }) {}
+
   /** Calls are kept from here on. */
   open(): void {
-    loadAddon().beginCapture();
+    loadAddon().beginCapture({ isDry: this.options.isDry });
     this.isOpen = true;
   }
 

@@ -16,6 +16,8 @@ import { defaultTileValues, inTiles } from './tiles.js';
 import { zeroVariable } from './zeroVariable.js';
 
 export const adamWKernel = 'ScmoeAdamW';
+/** The same by rates that are a tensor. */
+export const adamWByRatesKernel = 'ScmoeAdamWByRates';
 
 /** Options of `AdamW`, named as in the paper. */
 export interface AdamWOptions {
@@ -49,6 +51,12 @@ export interface AdamWAttributes {
   stepSize: number;
   /** 1 / sqrt(1 - beta2^t) */
   rootCorrection: number;
+}
+
+/** What that kernel receives beside its rates; `decays[i]` is 1 where parameter i decays, else 0. */
+export interface AdamWByRatesAttributes extends Pick<AdamWAttributes, 'beta1' | 'beta2' | 'epsilon'> {
+  decays: number[];
+  weightDecay: number;
 }
 
 /** What changes an update from step to step, as numbers of this step or as scalars on the device. */
@@ -154,9 +162,7 @@ export class AdamW {
       this.updateComposed(slots, attributes, gradScale);
       return;
     }
-    const updated = adamWFused(slots, attributes, gradScale);
-    const { length } = names;
-    slots.forEach((slot, i) => renew(slot, [updated[i]!, updated[length + i]!, updated[2 * length + i]!]));
+    renewAll(slots, adamWFused(adamWKernel, slots, attributes, gradScale && { gradScale }));
   }
 
   /** Makes the moments of variables that have none yet, zeros, so that a recorded `update` finds them. */
@@ -177,7 +183,7 @@ export class AdamW {
 
   /**
    * The update of a step that `advance` has counted, with its rates on the device: nothing of it is a number of JavaScript, so
-   * one recording of it serves all steps. Composed of TF.js ops everywhere; equal to `step` but for the rounding of the rates.
+   * one recording of it serves all steps. Equal to `step` but for the rounding of the rates.
    *
    * @throws ArgumentError as `step` does
    */
@@ -188,6 +194,13 @@ export class AdamW {
   ): void {
     expectShape('AdamW', 'rates', rates, [3]);
     const [names, slots] = this.slots(variables, gradients, gradScale);
+    if (slots.length > 0 && hasFused(adamWByRatesKernel)) {
+      const { beta1, beta2, epsilon, weightDecay } = this;
+      const decays = names.map((name) => (this.decay(name, variables[name]!) ? 1 : 0));
+      const attributes: AdamWByRatesAttributes = { decays, beta1, beta2, epsilon, weightDecay };
+      renewAll(slots, adamWFused(adamWByRatesKernel, slots, attributes, { rates, ...(gradScale && { gradScale }) }));
+      return;
+    }
     tf.tidy(() => {
       const [learningRate, stepSize, rootCorrection] = tf.unstack(rates) as [tf.Tensor, tf.Tensor, tf.Tensor];
       const decayed = tf.sub(1, tf.mul(learningRate, this.weightDecay));
@@ -290,8 +303,19 @@ function renew({ parameter, m, v }: AdamWSlot, updated: [tf.Tensor, tf.Tensor, t
   tf.dispose(updated);
 }
 
+/** Hands out what `adamWFused` gives. */
+function renewAll(slots: readonly AdamWSlot[], updated: readonly tf.Tensor[]): void {
+  const { length } = slots;
+  slots.forEach((slot, i) => renew(slot, [updated[i]!, updated[length + i]!, updated[2 * length + i]!]));
+}
+
 /** Updates all parameters in one kernel. @returns new parameters, then new m, then new v, in the order of `slots` */
-function adamWFused(slots: AdamWSlot[], attributes: AdamWAttributes, gradScale?: tf.Tensor): tf.Tensor[] {
+function adamWFused(
+  kernelName: string,
+  slots: readonly AdamWSlot[],
+  attributes: AdamWAttributes | AdamWByRatesAttributes,
+  others: Record<string, tf.Tensor> = {},
+): tf.Tensor[] {
   const inputs: Record<string, tf.Tensor> = {};
   for (const [i, { parameter, gradient, m, v }] of slots.entries()) {
     inputs[`p${i}`] = parameter;
@@ -299,8 +323,7 @@ function adamWFused(slots: AdamWSlot[], attributes: AdamWAttributes, gradScale?:
     inputs[`m${i}`] = m;
     inputs[`v${i}`] = v;
   }
-  if (gradScale) inputs['gradScale'] = gradScale;
-  return runFused(adamWKernel, inputs, attributes);
+  return runFused(kernelName, { ...inputs, ...others }, attributes);
 }
 
 /**

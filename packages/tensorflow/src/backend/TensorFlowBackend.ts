@@ -2,7 +2,7 @@ import { ScmoeError } from '@scmoe/errors';
 import type { HostCall } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import type { Attributes } from '../binding/Attribute.js';
+import { attribute, type Attributes } from '../binding/Attribute.js';
 import { dataClassOf, type DataType, type TensorData } from '../binding/dataTypes.js';
 import type { Executor, OperationInput, TensorFlowBinding, TensorHandle } from '../binding/TensorFlowBinding.js';
 import type { Recorder } from '../recording/Recorder.js';
@@ -30,6 +30,15 @@ export interface HostMemory {
   disposeData(this: void, dataId: tf.DataId): boolean;
 }
 
+/** Tensors in a GPU's memory that others may read and write there; @scmoe/comm asks for it. */
+export interface DeviceMemory {
+  /** Where a float32 tensor is; waits until the device has done all that was asked of it. */
+  address(this: void, tensor: tf.TensorInfo): number;
+  /** A float32 tensor, of zeros or with elements that are not set. */
+  output(this: void, shape: readonly number[], isZero: boolean): tf.TensorInfo;
+  disposeData(this: void, dataId: tf.DataId): boolean;
+}
+
 /** An argument of an operation: a tensor, the id of a constant, or a list of these. */
 export type Argument = tf.TensorInfo | number | readonly (tf.TensorInfo | number)[];
 
@@ -50,6 +59,12 @@ export class TensorFlowBackend extends tf.KernelBackend {
       return (entry.values ?? this.tensorFlow.view(this.#handleOf(entry).id)) as Float32Array | Int32Array;
     },
     output: (shape, dtype) => this.adopt(this.tensorFlow.allocate(dtype, shape)),
+    disposeData: (dataId) => this.disposeData(dataId),
+  };
+  readonly #deviceMemory: DeviceMemory = {
+    address: (tensor) => Number(this.tensorFlow.devicePointer(this.ownIdOf(tensor))),
+    output: (shape, isZero) =>
+      this.run('Empty', [this.ints(shape)], { dtype: attribute.type('float32'), init: isZero }),
     disposeData: (dataId) => this.disposeData(dataId),
   };
   readonly #constants = new WeakMap<Executor, Constants>();
@@ -77,6 +92,14 @@ export class TensorFlowBackend extends tf.KernelBackend {
    */
   get hostMemory(): HostMemory | undefined {
     return this.tensorFlow.device.type === 'CPU' && this.#recording === undefined ? this.#hostMemory : undefined;
+  }
+
+  /**
+   * Whether exchanges between ranks may read and write tensors on a GPU. TensorFlow computes on a stream of its own: who takes an
+   * address waits for it, and has to be done with the memory before the next operation that reads it is asked for.
+   */
+  get deviceMemory(): DeviceMemory | undefined {
+    return this.tensorFlow.device.type === 'GPU' && this.#recording === undefined ? this.#deviceMemory : undefined;
   }
 
   /** Has another executor run the operations until `run` is done. */

@@ -41,8 +41,8 @@ export class NativeBinding implements TensorFlowBinding {
     native.tfSetDevice({ name: device.name });
   }
 
-  registerExpertCalls(library: string): string | undefined {
-    return this.#native.tfExpertCalls({ library }) || undefined;
+  registerKernelCalls(library: string): string | undefined {
+    return this.#native.tfKernelCalls({ library }) || undefined;
   }
 
   createTensor(dtype: DataType, shape: readonly number[], data: TensorData): TensorHandle {

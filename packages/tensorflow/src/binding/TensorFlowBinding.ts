@@ -131,12 +131,12 @@ export interface TensorFlowBinding extends Executor {
   readonly threads: number | undefined;
 
   /**
-   * Lets steps that XLA compiles for the CPU call the kernels of experts in the addon of @scmoe/tensor.
+   * Lets steps that XLA compiles for the CPU call the kernels of the addon of @scmoe/tensor.
    *
    * @param library the file of that addon
    * @returns why that can't be; undefined where they can
    */
-  registerExpertCalls(library: string): string | undefined;
+  registerKernelCalls(library: string): string | undefined;
 
   /** What is known of a tensor without waiting for it. */
   describe(id: number): TensorHandle;

@@ -2,7 +2,7 @@ import { ScmoeError } from '@scmoe/errors';
 import { withStaticShapes, type Flattened, type HostCall } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import { withExpertKernels } from '../experts/withExpertKernels.js';
+import { withOwnKernels } from '../kernelCalls/withOwnKernels.js';
 import { firstVariableId, Recorder } from '../recording/Recorder.js';
 import type { RecordedInput, Recording } from '../recording/Recording.js';
 import type { DataType } from '../binding/dataTypes.js';
@@ -107,7 +107,7 @@ export function recordStep(
       let ended: ReturnType<typeof run> | undefined;
       try {
         tf.tidy(() => {
-          ended = compile ? withExpertKernels(backend, run) : run();
+          ended = compile ? withOwnKernels(backend, run) : run();
         });
       } finally {
         known.forEach((variable, i) => restore(variable, saved[i]!));

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 
-import { expertCallsProblem } from '../experts/withExpertKernels.js';
+import { kernelCallsProblem } from '../kernelCalls/withOwnKernels.js';
 import { findTensorFlow } from './findTensorFlow.js';
 import { hasNvidiaDriver, installCommand } from './installAdvice.js';
 import { openTensorFlow } from './openTensorFlow.js';
@@ -27,15 +27,15 @@ export function diagnoseTensorFlow(): Diagnosis {
     const seen = devices.map(
       ({ name, type }) => `device      ${type}:${name.split(':').pop()}${name === device.name ? ', in use' : ''}`,
     );
-    const problem = expertCallsProblem(binding);
-    const experts = problem === undefined ? 'by the kernels of @scmoe/tensor' : `in blocks, for ${problem}`;
+    const problem = kernelCallsProblem(binding);
+    const kernels = problem === undefined ? 'of @scmoe/tensor' : `XLA's alone, for ${problem}`;
     const blind = hasNvidiaDriver() && !devices.some(({ type }) => type === 'GPU');
     return {
       usable: true,
       lines: [
         `tensorflow  yes: TensorFlow ${version}, ${installed.folder} (${installed.foundBy})`,
         ...seen,
-        `experts     in compiled steps ${experts}`,
+        `kernels     in compiled steps: ${kernels}`,
         ...gpus,
         ...(blind ? ['There is an NVIDIA driver, but this TensorFlow sees no GPU:', ...install] : []),
       ],

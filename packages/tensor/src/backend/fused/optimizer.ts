@@ -1,13 +1,19 @@
 import type * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
-import { adamWKernel, type AdamWAttributes } from '../../optim/adamW.js';
+import {
+  adamWByRatesKernel,
+  adamWKernel,
+  type AdamWAttributes,
+  type AdamWByRatesAttributes,
+} from '../../optim/adamW.js';
 import { globalNormKernel } from '../../optim/globalNorm.js';
 import { kernel } from '../kernel.js';
 import type { ScmoeBackend } from '../ScmoeBackend.js';
 
 /** p0, p1, ..., g0, ..., m0, ..., v0, ... and gradScale where there is one. */
 type Inputs = Record<string, tf.TensorInfo>;
+type Triple = [Float32Array[], Float32Array[], Float32Array[]];
 
 /**
  * Where the new value of `x` goes. Nobody else holds the data of a parameter or moment between steps, as a rule: then
@@ -49,6 +55,22 @@ export const optimizerKernels: tf.KernelConfig[] = [
       epsilon,
       stepSize,
       rootCorrection,
+    });
+    return updated.flat();
+  }),
+
+  kernel<Inputs, AdamWByRatesAttributes>(adamWByRatesKernel, (backend, inputs, attributes) => {
+    const { decays, weightDecay, beta1, beta2, epsilon } = attributes;
+    const all = (letter: string) => decays.map((_, i) => inputs[`${letter}${i}`]!);
+    const floats = (tensors: tf.TensorInfo[]) => tensors.map((x) => backend.floats(x));
+    const [parameters, m, v] = (['p', 'm', 'v'] as const).map((letter) => floats(all(letter))) as Triple;
+    const updated = ['p', 'm', 'v'].map((letter) => all(letter).map(({ shape }) => backend.output(shape)));
+    const [newParameters, newM, newV] = updated.map(floats) as Triple;
+    loadAddon().adamWByRates({
+      ...{ count: decays.length, parameters, gradients: floats(all('g')), m, v, newParameters, newM, newV },
+      ...{ decays, weightDecay, beta1, beta2, epsilon },
+      gradScale: inputs['gradScale'] && backend.floats(inputs['gradScale']),
+      rates: backend.floats(inputs['rates']!),
     });
     return updated.flat();
   }),

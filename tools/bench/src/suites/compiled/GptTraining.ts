@@ -16,8 +16,8 @@ export interface Way {
   backend: 'scmoe' | 'tensorflow';
   compiled: boolean;
   captured?: boolean;
-  /** Whether compiled steps compute experts in blocks, though kernels of ours could be called. */
-  inBlocks?: boolean;
+  /** Whether compiled steps call no kernels of ours, though they could. */
+  xlaAlone?: boolean;
   /** What products on TensorFlow round their operands to; float32 leaves them as they are. */
   precision?: ProductPrecision;
 }
@@ -62,7 +62,7 @@ export class GptTraining {
   /** Runs steps. @returns the seconds of each, with the reading of its loss */
   async run(steps: number): Promise<number[]> {
     await tf.setBackend(this.way.backend);
-    process.env['SCMOE_EXPERT_CALLS'] = this.way.inBlocks ? '0' : '1';
+    process.env['SCMOE_KERNEL_CALLS'] = this.way.xlaAlone ? '0' : '1';
     const { batch } = this.size;
     const { sequenceLength, vocabSize } = this.size.config as Required<Pick<GptConfig, 'sequenceLength' | 'vocabSize'>>;
     return Array.from({ length: steps }, () => {

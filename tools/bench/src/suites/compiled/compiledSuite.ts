@@ -11,7 +11,7 @@ export const ways: readonly Way[] = [
   { name: 'scmoe', backend: 'scmoe', compiled: false },
   { name: 'tensorflow, eager', backend: 'tensorflow', compiled: false },
   { name: 'tensorflow, compiled', backend: 'tensorflow', compiled: true },
-  { name: 'tensorflow, compiled, experts in blocks', backend: 'tensorflow', compiled: true, inBlocks: true },
+  { name: 'tensorflow, compiled, XLA alone', backend: 'tensorflow', compiled: true, xlaAlone: true },
 ];
 
 const small = { dModel: 64, numHeads: 4, sequenceLength: 64 };
@@ -23,6 +23,7 @@ export const trainingSizes: readonly TrainingSize[] = [
   { name: 'd 64, capacity', batch: 4, config: config({ ...small, numLayers: 4 }, 1.25) },
   { name: 'd 64, 12 blocks', batch: 4, config: config({ ...small, numLayers: 12 }, 0) },
   { name: 'd 256', batch: 4, config: config({ ...large, numLayers: 8 }, 0) },
+  { name: 'd 256, 12 blocks', batch: 4, config: config({ ...large, numLayers: 12 }, 0) },
   { name: 'd 256, capacity', batch: 4, config: config({ ...large, numLayers: 8 }, 1.25) },
 ];
 

@@ -358,4 +358,24 @@ export const fusedOpCalls: Generator[] = [
       );
     },
   },
+  {
+    kernel: 'ScmoeAdamWByRates',
+    draw: (draw) => {
+      const [first, second] = [draw.shape(), draw.shape()];
+      const operands = { p: draw.floats(first), g: draw.floats(first), q: draw.floats(second), h: draw.floats(second) };
+      const attributes = { weightDecay: draw.pick([0, 0.1]) };
+      return plain('AdamW.update', operands, attributes, ({ p, g, q, h }, { weightDecay }) => {
+        const optimizer = new AdamW({ weightDecay, decay: (name) => name === 'p' });
+        const variables = { p: tf.variable(p!), q: tf.variable(q!) };
+        try {
+          const rates = tf.tensor1d(optimizer.advance(0.01));
+          optimizer.update(variables, { p: g!, q: h! }, { rates, gradScale: tf.scalar(0.5) });
+          return Object.values(variables).map((variable) => tf.clone(variable));
+        } finally {
+          optimizer.dispose();
+          tf.dispose(variables);
+        }
+      });
+    },
+  },
 ];
