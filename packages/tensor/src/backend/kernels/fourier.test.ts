@@ -34,7 +34,7 @@ function difference(actual: Parts, expected: Parts): number {
   return worst / largest;
 }
 
-/** By its definition, in double precision. */
+/** What the definition of the transform gives, in double precision. */
 function definition([real, imaginary]: Parts): Parts {
   const n = real.length;
   const [cosines, sines] = [Math.cos, Math.sin].map((f) =>

@@ -53,7 +53,7 @@ const hard = standardKernel<Inputs, Attributes>('NonMaxSuppressionV3', (backend,
   return firstOf(backend, result.indices, result.found);
 });
 
-/** With how many there are; on request with zeros behind them. */
+/** The kernel that says how many boxes there are, on request with zeros behind them. */
 const padded = standardKernel<Inputs, Attributes>('NonMaxSuppressionV4', (backend, inputs, attributes) => {
   const { maxOutputSize, padToMaxOutputSize } = attributes;
   if (padToMaxOutputSize && !Number.isInteger(maxOutputSize)) return undefined;
@@ -70,7 +70,7 @@ const padded = standardKernel<Inputs, Attributes>('NonMaxSuppressionV4', (backen
   return [all, count];
 });
 
-/** With scores, which a box's overlap with better ones may have lowered. */
+/** The kernel that gives scores, which a box's overlap with better ones may have lowered. */
 const soft = standardKernel<Inputs, Attributes>('NonMaxSuppressionV5', (backend, inputs, attributes) => {
   const result = suppress(backend, 'NonMaxSuppressionV5', inputs, attributes);
   if (!result) return undefined;
