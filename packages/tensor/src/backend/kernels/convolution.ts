@@ -192,6 +192,7 @@ function backwardInput(kernelName: string, isDepthwise: boolean): tf.KernelConfi
     kernelName,
     (backend, inputs, attributes) => {
       if (isDepthwise || !isChannelsFirst(attributes)) return inputGradient(backend, inputs, attributes, isDepthwise);
+      if (attributes.inputShape.length !== 4) return undefined;
       const given = { ...lastAttributes(attributes), inputShape: lastShape(attributes.inputShape) };
       const dx = onLast(backend, [inputs.dy], (dy) => inputGradient(backend, { ...inputs, dy: dy }, given, false));
       return firstOf(backend, dx);

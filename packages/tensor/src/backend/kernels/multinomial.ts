@@ -14,7 +14,7 @@ interface Attributes {
 export const multinomial = standardKernel<{ logits: tf.TensorInfo }, Attributes>(
   'Multinomial',
   (backend, { logits }, { numSamples, seed, normalized }) => {
-    if (!isFloat(logits) || logits.shape.length !== 2) return undefined;
+    if (!isFloat(logits) || logits.shape.length !== 2 || typeof seed !== 'number') return undefined;
     // Without a seed of the caller's each call has another one.
     backend.refuseCapture('its kernel Multinomial draws by a number that is no tensor');
     const [rows, columns] = logits.shape as [number, number];
