@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { installSystemPackages } from '../../tools/bootstrap/systemPackages.mjs';
+import { asTheyCame } from './asTheyCame.mjs';
 import { compileProblem, configure } from './cmake.mjs';
 import { tidy } from './tidy.mjs';
 
@@ -24,7 +25,11 @@ function skip(tool, reason) {
 }
 const notFound = (tool) => skip(tool, `it was not found${advice ? `; ${advice}` : ''}`);
 
-const sources = output('git', 'ls-files', '*.cc', '*.h').stdout.trim().split('\n');
+const changed = asTheyCame(native);
+for (const complaint of changed) console.error(complaint);
+if (changed.length > 0) process.exitCode = 1;
+const own = (file) => !file.startsWith('third_party/');
+const sources = output('git', 'ls-files', '*.cc', '*.h').stdout.trim().split('\n').filter(own);
 if (works('clang-format')) {
   const { status } = spawnSync('clang-format', ['--dry-run', '--Werror', ...sources], {
     cwd: native,

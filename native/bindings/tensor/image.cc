@@ -1,6 +1,7 @@
 #include "signatures/tensor/image.h"
 
 #include "cpu/crop_and_resize.h"
+#include "cpu/non_max_suppression.h"
 #include "cpu/resize.h"
 
 using namespace scmoe;
@@ -49,4 +50,10 @@ SCMOE_EXPORT(cropAndResize) {
                     static_cast<float>(args.outside)};
   cropAndResize(crops, args.x, args.y);
   return nullptr;
+}
+
+SCMOE_EXPORT_UNCAPTURED(suppressBoxes) {
+  const Suppression suppression{args.count, args.most, args.iouThreshold, args.scoreThreshold, args.softSigma};
+  return toJs(call.env(),
+              static_cast<double>(suppressBoxes(suppression, args.boxes, args.scores, args.kept, args.keptScores)));
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cpu/draw_token.h"
+#include "cpu/multinomial.h"
 
 using namespace scmoe;
 
@@ -12,4 +13,9 @@ SCMOE_EXPORT_UNCAPTURED(drawToken) {
   call.expect(args.count <= INT32_MAX, "count", "at most 2147483647 scores", args.count);
   const DrawOptions options{args.temperature, args.topK, args.topP, args.minP, args.typicalP};
   return toJs(call.env(), static_cast<double>(drawToken(args.scores, args.count, options, args.uniform)));
+}
+
+SCMOE_EXPORT_UNCAPTURED(multinomial) {
+  multinomial({args.rows, args.columns, args.samples}, args.areProbabilities, args.seed, args.x, args.out);
+  return nullptr;
 }

@@ -42,4 +42,17 @@ export const image = {
     pictures: 'int32[count]',
     y: 'out float32[count * cropHeight * cropWidth * channels]',
   },
+  /** Boxes that overlap no better one: how many, of at most `most`. A box is two opposite corners. */
+  suppressBoxes: {
+    count: 'size 0..2147483647',
+    most: 'size',
+    iouThreshold: 'number',
+    scoreThreshold: 'number',
+    softSigma: 'number',
+    boxes: 'float32[count * 4]',
+    scores: 'float32[count]',
+    kept: 'out int32[most]',
+    keptScores: 'out float32[most]',
+    '=>': 'number',
+  },
 } as const;

@@ -8,6 +8,7 @@ import { copy } from './copy.js';
 import { crossEntropy } from './crossEntropy.js';
 import { deltaRule } from './deltaRule.js';
 import { embedding } from './embedding.js';
+import { fourier } from './fourier.js';
 import { image } from './image.js';
 import { linear } from './linear.js';
 import { moe } from './moe.js';
@@ -34,6 +35,7 @@ export const tensorSignatures = {
   crossEntropy,
   deltaRule,
   embedding,
+  fourier,
   image,
   linear,
   mappedFile,
@@ -61,6 +63,7 @@ export type TensorFunctions = Functions<
     typeof crossEntropy &
     typeof deltaRule &
     typeof embedding &
+    typeof fourier &
     typeof image &
     typeof linear &
     typeof mappedFile &

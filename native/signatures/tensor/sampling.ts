@@ -12,4 +12,14 @@ export const sampling = {
     uniform: 'number',
     '=>': 'number',
   },
+  /** `samples` events of each row, by the numbers of TF.js's generator for a seed. */
+  multinomial: {
+    rows: 'size',
+    columns: 'size 1..2147483647',
+    samples: 'size',
+    areProbabilities: 'boolean',
+    seed: 'text',
+    x: 'float32[rows * columns]',
+    out: 'out int32[rows * samples]',
+  },
 } as const;

@@ -43,6 +43,7 @@ const { values: options, positionals } = parseArgs({
     before: { type: 'string' },
     after: { type: 'string' },
     tolerance: { type: 'string', default: '0.05' },
+    budget: { type: 'string' },
     direct: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '60' },
     pace: { type: 'boolean', default: false },
@@ -182,6 +183,8 @@ const suites: Record<string, () => Promise<string>> = {
           ...(options.precision !== undefined && { precisions: options.precision.split(',') }),
           threads: options.threads.split(','),
           tolerance: Number(options.tolerance),
+          ...(options.results !== undefined && { resultsPath: callerPath(options.results) }),
+          ...(options.budget !== undefined && { budgetSeconds: Number(options.budget) }),
           ...rounds,
         }),
   pictures: async () =>
@@ -198,7 +201,7 @@ const suites: Record<string, () => Promise<string>> = {
 if (options.help) {
   console.log(
     `npm run bench [-- ${Object.keys(suites).join('|')} ...] [--rounds N] [--compiled] ` +
-      '[--text FILE] [--seconds N] [--pace] [--sizes D_MODEL,BLOCKS,SEQUENCE,BATCH,EXPERTS] [--python PYTHON] [--images FOLDER] [--models FOLDER] [--threads N] [--sequences N,N] [--widths N,N] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--rates MB/S,MB/S] [--direct] [--full] [--before FOLDER] [--after FOLDER] [--tolerance N] [--llama FOLDER] [--contexts N,N] [--texts N,N]',
+      '[--text FILE] [--seconds N] [--pace] [--sizes D_MODEL,BLOCKS,SEQUENCE,BATCH,EXPERTS] [--python PYTHON] [--images FOLDER] [--models FOLDER] [--threads N] [--sequences N,N] [--widths N,N] [--seeds N] [--steps N] [--results FILE] [--variants NAME,NAME] [--rates MB/S,MB/S] [--direct] [--full] [--before FOLDER] [--after FOLDER] [--tolerance N] [--budget SECONDS] [--llama FOLDER] [--contexts N,N] [--texts N,N]',
   );
   process.exit(0);
 }

@@ -37,8 +37,8 @@ export interface BackendReport {
  *
  * `auto` takes the native backend `scmoe`, else `wasm` where `@tensorflow/tfjs-backend-wasm` is installed, else `cpu`;
  * in a browser `webgl`, else `wasm` where the page imports that package, else `cpu`.
- * Fourier transforms, sampling by `tf.multinomial`, non-maximum suppression and pictures with channels first have no native
- * kernel: for a program that lives on them `wasm` may be the faster one.
+ * Kernels of TF.js's that are rare (dilations, texts, sparse and ragged tensors; the package's README lists them) run in
+ * JavaScript on `scmoe`: for a program that lives on them `wasm` may be the faster one.
  * `tensorflow` takes `@scmoe/tensorflow`, else `@tensorflow/tfjs-node-gpu` or `@tensorflow/tfjs-node`, whichever the project has
  * installed. Any other backend registered with TF.js can be named too. Where bf16 is asked for and can't be had, products run in
  * float32 and the report says why.

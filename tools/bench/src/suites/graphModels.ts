@@ -70,10 +70,10 @@ async function measure(name: string, path: string, rounds: number, threads: numb
       await useBackend(backend, { threads });
       const model = await tf.loadGraphModel(`file://${path}`);
       const inputs = inputsOf(model);
-      const subject = { model, inputs, waits: waitsForValues(model, inputs) };
-      subjects.set(backend, subject);
       shapes = model.inputs.map(({ shape }) => sizesOf(shape).join(' x ')).join(', ');
-      outputs.set(backend, await run(subject));
+      const { subject, values } = await firstRun(model, inputs);
+      subjects.set(backend, subject);
+      outputs.set(backend, values);
     } catch (error) {
       outputs.set(backend, (error as Error).message.split('\n')[0]!);
     }
@@ -135,14 +135,15 @@ async function run({ model, inputs, waits }: Subject): Promise<Float32Array[]> {
   return values;
 }
 
-/** Whether a model has control flow or shapes that depend on values, for which TF.js wants `executeAsync`. */
-function waitsForValues(model: tf.GraphModel, inputs: tf.NamedTensorMap): boolean {
+/** The first inference, which shows whether there is control flow or a shape that depends on values: TF.js wants `executeAsync` then. */
+async function firstRun(model: tf.GraphModel, inputs: tf.NamedTensorMap) {
+  const subject: Subject = { model, inputs, waits: false };
   try {
-    tf.dispose(model.execute(inputs));
-    return false;
+    return { subject, values: await run(subject) };
   } catch (error) {
-    if ((error as Error).message.includes('executeAsync')) return true;
-    throw error;
+    if (!(error as Error).message.includes('executeAsync')) throw error;
+    subject.waits = true;
+    return { subject, values: await run(subject) };
   }
 }
 

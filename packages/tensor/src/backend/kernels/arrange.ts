@@ -4,21 +4,14 @@ import type { ScmoeBackend } from '../ScmoeBackend.js';
 import { axesOf, axisOf } from './axes.js';
 import { isNumeric, sameShape, sizeOf } from './dtypes.js';
 import { standardKernel } from './standardKernel.js';
+import { transposed } from './transposed.js';
 import { copyStrided, maxRank, stridesOf } from './walk.js';
 
 const transpose = standardKernel<{ x: tf.TensorInfo }, { perm: number[] }>('Transpose', (backend, { x }, { perm }) => {
   if (!isNumeric(x) || x.shape.length > maxRank) return undefined;
   // Of axes that come twice the addon would make other numbers than TF.js.
   if (perm.length !== x.shape.length || !axesOf(perm, x.shape)) return undefined;
-  const shape = perm.map((d) => x.shape[d]!);
-  const strides = stridesOf(x.shape);
-  const out = backend.output(shape, x.dtype);
-  copyStrided(
-    { values: backend.values(x), strides: perm.map((d) => strides[d]!) },
-    { values: backend.values(out), strides: stridesOf(shape) },
-    shape,
-  );
-  return out;
+  return transposed(backend, x, perm);
 });
 
 /** Joins tensors along `axis`; empty ones add nothing. */

@@ -41,6 +41,9 @@ const cases: [what: string, op: Op, x: number[], filter: number[]][] = [
   ['single pixels', (x, f) => tf.conv2d(x, f, 1, 'valid'), [2, 12, 13, 24], [1, 1, 24, 40]],
   ['single pixels, every other', (x, f) => tf.conv2d(x, f, 2, 'valid'), [2, 9, 9, 16], [1, 1, 16, 8]],
   ['a filter that is transposed', (x, f) => tf.conv2dTranspose(x, f, [2, 14, 10, 6], 2, 'same'), [2, 7, 5, 4], [3, 3, 6, 4]], // prettier-ignore
+  ['channels first', (x, f) => tf.conv2d(x, f, 1, 'same', 'NCHW'), [2, 6, 9, 8], [3, 2, 6, 5]],
+  ['channels first, every other pixel', (x, f) => tf.conv2d(x, f, [2, 1], 'valid', 'NCHW'), [1, 4, 9, 8], [3, 3, 4, 7]],
+  ['channels first and padding of its own', (x, f) => tf.conv2d(x, f, 1, [[0, 0], [0, 0], [2, 0], [0, 1]], 'NCHW'), [1, 4, 6, 7], [3, 3, 4, 5]], // prettier-ignore
   ['each channel by itself', (x, f) => tf.depthwiseConv2d(x, f, 1, 'same'), [2, 9, 10, 45], [3, 3, 45, 1]],
   ['each channel, every other pixel', (x, f) => tf.depthwiseConv2d(x, f, 2, 'same'), [1, 12, 9, 32], [5, 3, 32, 1]],
   ['several filters for each channel', (x, f) => tf.depthwiseConv2d(x, f, 1, 'valid'), [2, 6, 7, 5], [3, 2, 5, 3]],
@@ -134,15 +137,32 @@ describeUnless(findAddon().problem, 'native convolutions and pooling', () => {
     expectNear(actual, expected);
   });
 
-  it('leave channels first and empty batches to what TF.js does', () => {
-    const shapes = ['cpu', backendName].map((backend) => {
+  it.each(['linear', 'prelu'] as const)('add a bias to channels first, and end in %s', (activation) => {
+    const [expected, actual] = ['cpu', backendName].map((backend) => {
       void tf.setBackend(backend);
       seed = 1;
       return tf.tidy(() => {
-        const first = tf.conv2d(random(1, 4, 6, 6), random(3, 3, 4, 2), 1, 'same', 'NCHW');
-        const empty = tf.conv2d(tf.zeros<tf.Rank.R4>([0, 6, 6, 4]), random(3, 3, 4, 2), 1, 'same');
-        return [first.shape, [...first.dataSync()].map((value) => value.toFixed(4)), empty.shape];
+        const [bias, slopes] = [50, 51].map((from) => tf.randomNormal([5], 0, 1, 'float32', from));
+        const [x, filter] = [random(2, 3, 6, 5), random(2, 3, 3, 5)];
+        // The kernel: TF.js's function compares shapes as of channels last.
+        const y = tf
+          .engine()
+          .runKernel(
+            'FusedConv2D',
+            { x, filter, bias: bias!, ...(activation === 'prelu' && { preluActivationWeights: slopes! }) },
+            { strides: 1, pad: 'same', dataFormat: 'NCHW', dilations: 1, activation, leakyreluAlpha: 0 },
+          );
+        return (y as tf.Tensor).dataSync<'float32'>().slice();
       });
+    }) as [Float32Array, Float32Array];
+    expectNear(actual, expected);
+  });
+
+  it('leave empty batches to what TF.js does', () => {
+    const shapes = ['cpu', backendName].map((backend) => {
+      void tf.setBackend(backend);
+      seed = 1;
+      return tf.tidy(() => tf.conv2d(tf.zeros<tf.Rank.R4>([0, 6, 6, 4]), random(3, 3, 4, 2), 1, 'same').shape);
     });
     expect(shapes[1]).toEqual(shapes[0]);
   });

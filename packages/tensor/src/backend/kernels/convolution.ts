@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../../addon/loadAddon.js';
 import type { ScmoeBackend } from '../ScmoeBackend.js';
+import { firstOf, isChannelsFirst, lastAttributes, lastShape, onLast } from './channelsFirst.js';
 import { isFloat, sameShape } from './dtypes.js';
 import { fusedEnd, type FusedAttributes, type FusedEnd, type FusedInputs } from './fusedEnd.js';
 import { standardKernel } from './standardKernel.js';
@@ -101,9 +102,26 @@ function forward(
   return out;
 }
 
+/** The same of pictures in either order of their axes; those of each channel by itself have the channels last. */
+function eitherForward(
+  backend: ScmoeBackend,
+  inputs: ForwardInputs & FusedInputs,
+  attributes: Attributes,
+  isDepthwise: boolean,
+  end?: FusedEnd,
+): tf.TensorInfo | undefined {
+  if (isDepthwise || !isChannelsFirst(attributes)) return forward(backend, inputs, attributes, isDepthwise, end);
+  // One for each channel means the same wherever the channels are.
+  if ([inputs.bias, inputs.preluActivationWeights].some((each) => each && each.shape.length > 1)) return undefined;
+  const y = onLast(backend, [inputs.x], (x) =>
+    forward(backend, { ...inputs, x: x }, lastAttributes(attributes), false, end),
+  );
+  return firstOf(backend, y);
+}
+
 function plain(kernelName: string, isDepthwise: boolean): tf.KernelConfig {
   return standardKernel<ForwardInputs, Attributes>(kernelName, (backend, { x, filter }, attributes) =>
-    forward(backend, { x, filter }, attributes, isDepthwise),
+    eitherForward(backend, { x, filter }, attributes, isDepthwise),
   );
 }
 
@@ -112,27 +130,59 @@ function fused(kernelName: string, isDepthwise: boolean): tf.KernelConfig {
     kernelName,
     (backend, inputs, attributes) => {
       const end = fusedEnd(inputs, attributes);
-      return end && forward(backend, inputs, attributes, isDepthwise, end);
+      return end && eitherForward(backend, inputs, attributes, isDepthwise, end);
     },
   );
+}
+
+function filterGradient(
+  backend: ScmoeBackend,
+  { x, dy }: { x: tf.TensorInfo; dy: tf.TensorInfo },
+  { filterShape, ...attributes }: Attributes & { filterShape: number[] },
+  isDepthwise: boolean,
+): tf.TensorInfo | undefined {
+  if (!isFloat(x) || !isFloat(dy)) return undefined;
+  const convolution = backwardOf(x.shape, filterShape, attributes, isDepthwise);
+  if (!convolution || !sameShape(convolution.outShape, dy.shape)) return undefined;
+  const { window, outChannels } = convolution;
+  const out = backend.output(filterShape);
+  const args = Object.assign(window, {
+    ...{ x: backend.floats(x), dy: backend.floats(dy), dFilter: backend.floats(out) },
+    ...{ outChannels, multiplier: filterShape[3]! },
+  });
+  if (isDepthwise) loadAddon().depthwiseBackwardFilter(args);
+  else loadAddon().convolutionBackwardFilter(args);
+  return out;
+}
+
+function inputGradient(
+  backend: ScmoeBackend,
+  { dy, filter }: { dy: tf.TensorInfo; filter: tf.TensorInfo },
+  { inputShape, ...attributes }: Attributes & { inputShape: number[] },
+  isDepthwise: boolean,
+): tf.TensorInfo | undefined {
+  if (!isFloat(dy) || !isFloat(filter)) return undefined;
+  const convolution = backwardOf(inputShape, filter.shape, attributes, isDepthwise);
+  if (!convolution || !sameShape(convolution.outShape, dy.shape)) return undefined;
+  const { window, outChannels } = convolution;
+  const out = backend.output(inputShape);
+  const args = Object.assign(window, {
+    ...{ dy: backend.floats(dy), filter: backend.floats(filter), dx: backend.floats(out) },
+    ...{ outChannels, multiplier: filter.shape[3]! },
+  });
+  if (isDepthwise) loadAddon().depthwiseBackwardInput(args);
+  else loadAddon().convolutionBackwardInput(args);
+  return out;
 }
 
 function backwardFilter(kernelName: string, isDepthwise: boolean): tf.KernelConfig {
   return standardKernel<{ x: tf.TensorInfo; dy: tf.TensorInfo }, Attributes & { filterShape: number[] }>(
     kernelName,
-    (backend, { x, dy }, { filterShape, ...attributes }) => {
-      if (!isFloat(x) || !isFloat(dy)) return undefined;
-      const convolution = backwardOf(x.shape, filterShape, attributes, isDepthwise);
-      if (!convolution || !sameShape(convolution.outShape, dy.shape)) return undefined;
-      const { window, outChannels } = convolution;
-      const out = backend.output(filterShape);
-      const args = Object.assign(window, {
-        ...{ x: backend.floats(x), dy: backend.floats(dy), dFilter: backend.floats(out) },
-        ...{ outChannels, multiplier: filterShape[3]! },
-      });
-      if (isDepthwise) loadAddon().depthwiseBackwardFilter(args);
-      else loadAddon().convolutionBackwardFilter(args);
-      return out;
+    (backend, inputs, attributes) => {
+      if (isDepthwise || !isChannelsFirst(attributes)) return filterGradient(backend, inputs, attributes, isDepthwise);
+      return onLast(backend, [inputs.x, inputs.dy], (x, dy) =>
+        filterGradient(backend, { x: x, dy: dy }, lastAttributes(attributes), false),
+      );
     },
   );
 }
@@ -140,24 +190,17 @@ function backwardFilter(kernelName: string, isDepthwise: boolean): tf.KernelConf
 function backwardInput(kernelName: string, isDepthwise: boolean): tf.KernelConfig {
   return standardKernel<{ dy: tf.TensorInfo; filter: tf.TensorInfo }, Attributes & { inputShape: number[] }>(
     kernelName,
-    (backend, { dy, filter }, { inputShape, ...attributes }) => {
-      if (!isFloat(dy) || !isFloat(filter)) return undefined;
-      const convolution = backwardOf(inputShape, filter.shape, attributes, isDepthwise);
-      if (!convolution || !sameShape(convolution.outShape, dy.shape)) return undefined;
-      const { window, outChannels } = convolution;
-      const out = backend.output(inputShape);
-      const args = Object.assign(window, {
-        ...{ dy: backend.floats(dy), filter: backend.floats(filter), dx: backend.floats(out) },
-        ...{ outChannels, multiplier: filter.shape[3]! },
-      });
-      if (isDepthwise) loadAddon().depthwiseBackwardInput(args);
-      else loadAddon().convolutionBackwardInput(args);
-      return out;
+    (backend, inputs, attributes) => {
+      if (isDepthwise || !isChannelsFirst(attributes)) return inputGradient(backend, inputs, attributes, isDepthwise);
+      if (attributes.inputShape.length !== 4) return undefined;
+      const given = { ...lastAttributes(attributes), inputShape: lastShape(attributes.inputShape) };
+      const dx = onLast(backend, [inputs.dy], (dy) => inputGradient(backend, { ...inputs, dy: dy }, given, false));
+      return firstOf(backend, dx);
     },
   );
 }
 
-/** Convolutions of pictures (batch, height, width, channels), their gradients, and those of each channel by itself. */
+/** Convolutions of pictures (batch, height, width, channels), or with channels first, their gradients, and those of each channel by itself. */
 export const convolutionKernels: tf.KernelConfig[] = [
   plain('Conv2D', false),
   fused('FusedConv2D', false),

@@ -7,14 +7,17 @@ import { blockKernels } from './blocks.js';
 import { convolutionKernels } from './convolution.js';
 import { einsumKernels } from './einsum.js';
 import { fillKernels } from './fill.js';
+import { fourierKernels } from './fourier.js';
 import { gatherKernels } from './gather.js';
 import { imageKernels } from './image.js';
 import { matMulKernels } from './matMul.js';
+import { multinomial } from './multinomial.js';
 import { poolingKernels } from './pooling.js';
 import { argReduceKernels, reduceKernels } from './reduce.js';
 import { reshapeKernels } from './reshape.js';
 import { rowKernels } from './rows.js';
 import { sliceKernels } from './slice.js';
+import { suppressionKernels } from './suppression.js';
 import { transform } from './transform.js';
 import { unaryKernels } from './unary.js';
 import { volumeKernels } from './volumes.js';
@@ -41,4 +44,7 @@ export const standardKernels: KernelConfig[] = [
   transform,
   ...blockKernels,
   ...einsumKernels,
+  ...fourierKernels,
+  multinomial,
+  ...suppressionKernels,
 ];

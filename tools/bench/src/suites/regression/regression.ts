@@ -3,6 +3,7 @@ import { alternate } from '../../alternate.js';
 import { median } from '../../statistics.js';
 import { table } from '../../table.js';
 import { Build, ownFolder } from './Build.js';
+import { Findings } from './Findings.js';
 import { verdictOf, type Comparison } from './verdict.js';
 
 /** Options of `regressionSuite`. */
@@ -18,6 +19,10 @@ export interface RegressionOptions {
   precisions?: readonly string[];
   /** Only the cases whose names have one of these words. */
   only?: readonly string[];
+  /** A file of what has been found: cases that it has are not measured again, others are added. */
+  resultsPath?: string;
+  /** After so many seconds no further case is begun: with `resultsPath` the next run goes on there. */
+  budgetSeconds?: number;
 }
 
 const steps = ['gptStep', 'vitStep', 'convnetStep'];
@@ -35,10 +40,13 @@ export async function regressionSuite({
   threads = ['1'],
   precisions = ['float32', 'bf16'],
   only,
+  resultsPath,
+  budgetSeconds,
 }: RegressionOptions): Promise<string> {
   const builds = [new Build(before), new Build(after)] as const;
   const wanted = (name: string) => !only || only.some((word) => name.includes(word));
-  const compared: Comparison[] = [];
+  const names = builds.map(({ commit }) => commit).join(' ');
+  const findings = new Findings({ builds: names, path: resultsPath, budgetSeconds });
   const problems: string[] = [];
   for (const count of threads) {
     for (const precision of precisions) {
@@ -46,37 +54,32 @@ export async function regressionSuite({
       const about = `${precision}, ${count} ${count === '1' ? 'thread' : 'threads'}`;
       const small = await startBoth(builds, 'smallCases', common);
       // Where a precision can't be had, products run in float32: that has been measured.
-      if (small[1].ready.version.startsWith(precision)) {
-        for (const [name, numbers] of casesOf(small)) {
-          if (!wanted(name)) continue;
-          if (numbers[0] < 0) {
-            problems.push(`${name}: not before`);
-            continue;
-          }
+      const isHad = small[1].ready.version.startsWith(precision);
+      for (const [name, numbers] of isHad ? casesOf(small) : []) {
+        const title = `${name} (${about})`;
+        if (!wanted(name)) continue;
+        if (numbers[0] < 0) problems.push(`${name}: not before`);
+        else if (findings.wants(title)) {
           const ask = (i: 0 | 1) => async () => (await small[i].ask(`time ${numbers[i]}`)).seconds;
-          const found = await compare(`${name} (${about})`, ask(0), ask(1), rounds, tolerance).catch((error: Error) => {
+          const found = await compare(title, ask(0), ask(1), rounds, tolerance).catch((error: Error) => {
             problems.push(`${name}: ${error.message}`);
           });
-          if (found) compared.push(found);
+          if (found) findings.add(found);
         }
-        for (const mode of ['train', 'forward'])
-          for (const worker of steps)
-            if (wanted(worker) && (worker !== 'convnetStep' || precision === 'float32'))
-              compared.push(
-                ...(await compareSteps(
-                  builds,
-                  worker,
-                  [...common, '--mode', mode],
-                  `${worker} ${mode} (${about})`,
-                  rounds,
-                  tolerance,
-                )),
-              );
       }
       for (const contender of small) contender.stop();
+      for (const mode of isHad ? ['train', 'forward'] : []) {
+        for (const worker of steps) {
+          const title = `${worker} ${mode} (${about})`;
+          if (!wanted(worker) || (worker === 'convnetStep' && precision !== 'float32') || !findings.wants(title))
+            continue;
+          const found = await compareSteps(builds, worker, [...common, '--mode', mode], title, rounds, tolerance);
+          for (const comparison of found) findings.add(comparison);
+        }
+      }
     }
   }
-  return report(builds, compared, problems, tolerance);
+  return report(builds, findings, problems, tolerance);
 }
 
 async function startBoth(
@@ -146,16 +149,17 @@ function rowOf(comparison: Comparison, tolerance: number): string[] {
 
 function report(
   builds: readonly [Build, Build],
-  compared: readonly Comparison[],
+  { compared, left }: Findings,
   problems: readonly string[],
   tolerance: number,
 ): string {
+  if (compared.length === 0) return `Nothing was compared; ${left} cases are left.`;
   const ratio = (comparison: Comparison) => verdictOf(comparison, tolerance).ratio;
   const sorted = compared.toSorted((a, b) => ratio(b) - ratio(a));
   const worse = sorted.filter((comparison) => verdictOf(comparison, tolerance).is === 'worse');
   const header = ['case', `before (${builds[0].commit})`, `after (${builds[1].commit})`, 'after / before', 'noise', ''];
   const all = median(compared.map(ratio)).toFixed(2);
-  const total = `${worse.length} of ${compared.length} got worse by more than ${(tolerance * 100).toFixed(0)} % and their noise; median ratio ${all}.`;
+  const total = `${worse.length} of ${compared.length} got worse by more than ${(tolerance * 100).toFixed(0)} % and their noise; median ratio ${all}.${left > 0 ? ` There was no time for ${left} cases: the same command with the same --results goes on.` : ''}`;
   const failed = problems.length > 0 ? `\n\nNot compared: ${problems.join('; ')}.` : '';
   return `${table(
     header,

@@ -63,6 +63,15 @@ function outShape(
   ).outShape;
 }
 
+/** The shape of a picture with its channels first, or as it is; and what says so. */
+function orderOf(
+  draw: Draw,
+  isDense: boolean,
+): { order: (shape: number[]) => number[]; said: { dataFormat?: string } } {
+  if (!isDense || draw.chance(0.7)) return { order: (shape) => shape, said: {} };
+  return { order: ([n, h, w, c]) => [n!, c!, h!, w!], said: { dataFormat: 'NCHW' } };
+}
+
 /** Forward, gradient of the filter, gradient of the input. */
 function family(
   names: [forward: string, ofFilter: string, ofInput: string],
@@ -72,7 +81,10 @@ function family(
   const drawAll = (draw: Draw) => {
     const window = drawWindow(draw, dimensions);
     const filterShape = [...window.filter, window.channels, depthwise ? draw.int(1, 2) : draw.int(1, 4)];
-    return { ...window, filterShape, out: outShape(window, filterShape, depthwise) };
+    const { order, said } = orderOf(draw, dimensions === 2 && !depthwise);
+    const x = { ...window.x, shape: order(window.x.shape) };
+    const out = order(outShape(window, filterShape, depthwise));
+    return { ...window, x, filterShape, out, attributes: { ...window.attributes, ...said } };
   };
   const [forward, ofFilter, ofInput] = names;
   return [

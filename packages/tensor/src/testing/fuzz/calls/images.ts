@@ -33,7 +33,7 @@ function suppression(kernel: string, own: (draw: Draw) => object): Generator {
   return {
     kernel,
     draw: (draw) => {
-      const count = draw.size();
+      const count = draw.size() * draw.pick([1, 1, 8]);
       const boxes = draw.floats([count, 4], { low: 0, high: 1 });
       const attributes = {
         maxOutputSize: draw.int(0, 6),

@@ -63,12 +63,13 @@ export const reductionCalls: Generator[] = [
   },
   {
     kernel: 'Multinomial',
-    draw: (draw) =>
-      kernelCall(
-        'Multinomial',
-        { logits: draw.floats(draw.shape(2, 1)) },
-        { numSamples: draw.int(0, 5), seed: draw.int(1, 99), normalized: false },
-      ),
+    draw: (draw) => {
+      const normalized = draw.chance(0.5);
+      const shape = draw.shape(2, 1);
+      const logits = normalized ? draw.floats(shape, { low: 0, high: 0.5 }) : draw.floats(shape);
+      const seed = draw.chance(0.5) ? draw.int(1, 99) : draw.uniform();
+      return kernelCall('Multinomial', { logits }, { numSamples: draw.int(0, 9), seed, normalized });
+    },
   },
   {
     kernel: 'Bincount',
