@@ -55,6 +55,9 @@ if (!works('clang-tidy')) {
   );
   for (const complaint of complaints) console.error(complaint);
   if (complaints.length > 0) process.exitCode = 1;
+  // GCC has its own beside it, which clang does not look at.
+  if (complaints.some((complaint) => complaint.includes("'omp.h' file not found")))
+    console.error('native lint: clang-tidy finds no omp.h; on Debian and Ubuntu it is in libomp-dev.');
   console.log(
     `native lint: clang-tidy found ${complaints.length} of ${files} files wanting; ${files - looked} had not changed.`,
   );

@@ -9,31 +9,19 @@
 
 #include "core/parallel.h"
 #include "test/check.h"
+#include "test/numbers.h"
+#include "test/with_threads.h"
 
 using namespace scmoe;
 using testing::skip;
+using testing::values;
+using testing::WithThreads;
 
 namespace {
 
 void needBlockedGemm() {
   if (!hasBlockedGemm()) skip("this build has no products of its own");
 }
-
-/// Repeatable values in [-1, 1): a linear congruential generator.
-std::vector<float> values(int64_t count, uint32_t seed) {
-  std::vector<float> result(count);
-  for (float& value : result) {
-    seed = seed * 1664525u + 1013904223u;
-    value = static_cast<float>(seed >> 8) / 8388608.0f - 1.0f;
-  }
-  return result;
-}
-
-struct WithThreads {
-  explicit WithThreads(int count) : before(threads()) { setThreads(count); }
-  ~WithThreads() { setThreads(before); }
-  const int before;
-};
 
 /// The product of `m` rows that are all the same, and of a C before it whose rows are all the same: so are the rows of
 /// the result, whatever m is.

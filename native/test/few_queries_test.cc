@@ -1,22 +1,15 @@
 #include "cpu/few_queries.h"
 
-#include <random>
 #include <vector>
 
 #include "core/parallel.h"
 #include "test/check.h"
+#include "test/numbers.h"
 
 using namespace scmoe;
+using testing::normal;
 
 namespace {
-
-std::vector<float> normal(int64_t count, unsigned seed) {
-  std::mt19937 engine(seed);
-  std::normal_distribution<float> distribution;
-  std::vector<float> values(count);
-  for (float& value : values) value = distribution(engine);
-  return values;
-}
 
 constexpr int64_t kHeads = 6, kKeyHeads = 2, kSize = 32, kKeys = 700;
 

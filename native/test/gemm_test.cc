@@ -11,25 +11,17 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "test/check.h"
+#include "test/numbers.h"
 
 using namespace scmoe;
 using testing::skip;
+using testing::values;
 
 namespace {
 
 void needOneDnn() {
   const std::string problem = openOneDnn();
   if (!problem.empty()) skip(problem);
-}
-
-/// Repeatable values in [-1, 1): a linear congruential generator.
-std::vector<float> values(int64_t count, uint32_t seed) {
-  std::vector<float> result(count);
-  for (float& value : result) {
-    seed = seed * 1664525u + 1013904223u;
-    value = static_cast<float>(seed >> 8) / 8388608.0f - 1.0f;
-  }
-  return result;
 }
 
 // What a signal handler may touch. The stack of the test's thread, and how often a handler ran on it and elsewhere.

@@ -2,28 +2,21 @@
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 #include <vector>
 
 #include "core/parallel.h"
 #include "cpu/cross_entropy.h"
 #include "cpu/gemm.h"
 #include "test/check.h"
+#include "test/numbers.h"
 
 using namespace scmoe;
+using testing::normal;
 
 namespace {
 
 constexpr int64_t kRows = 150, kWidth = 20, kClasses = 90;
 constexpr int32_t kIgnore = -100;
-
-std::vector<float> normal(int64_t count, unsigned seed) {
-  std::mt19937 engine(seed);
-  std::normal_distribution<float> distribution;
-  std::vector<float> values(count);
-  for (float& value : values) value = distribution(engine);
-  return values;
-}
 
 std::vector<int32_t> someTargets() {
   std::vector<int32_t> targets(kRows);

@@ -9,18 +9,14 @@
 
 #include "core/error.h"
 #include "test/check.h"
+#include "test/with_threads.h"
 
 using namespace scmoe;
+using testing::WithThreads;
 
 namespace {
 
 /// Restores the team however the test ends.
-struct WithThreads {
-  explicit WithThreads(int count) : before(threads()) { setThreads(count); }
-  ~WithThreads() { setThreads(before); }
-  const int before;
-};
-
 }  // namespace
 
 TEST(every_item_is_visited_once) {

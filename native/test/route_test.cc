@@ -1,14 +1,15 @@
 #include "cpu/route.h"
 
 #include <cmath>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
 #include "test/check.h"
+#include "test/numbers.h"
 
 using namespace scmoe;
+using testing::normal;
 
 namespace {
 
@@ -32,14 +33,6 @@ double objective(const Routed& result, const std::vector<float>& a, const std::v
   for (size_t i = 0; i < a.size(); ++i) sum += static_cast<double>(result.scores[i]) * a[i];
   for (size_t i = 0; i < b.size(); ++i) sum += static_cast<double>(result.weights[i]) * b[i];
   return sum;
-}
-
-std::vector<float> normal(size_t count, unsigned seed) {
-  std::mt19937 engine(seed);
-  std::normal_distribution<float> distribution;
-  std::vector<float> values(count);
-  for (float& value : values) value = distribution(engine);
-  return values;
 }
 
 TEST(softmax_scores_sum_to_one_and_the_largest_are_chosen_in_order) {

@@ -1,7 +1,6 @@
 #include "cpu/transposed_rows.h"
 
 #include <cstdint>
-#include <cstring>
 #include <vector>
 
 #include "core/parallel.h"
@@ -9,31 +8,20 @@
 #include "cpu/blocked_gemm.h"
 #include "cpu/transposed_weight.h"
 #include "test/check.h"
+#include "test/numbers.h"
 
 using namespace scmoe;
+using testing::haveSameBits;
 using testing::skip;
+using testing::values;
 
 namespace {
-
-/// Repeatable values in [-1, 1): a linear congruential generator.
-std::vector<float> values(int64_t count, uint32_t seed) {
-  std::vector<float> result(count);
-  for (float& value : result) {
-    seed = seed * 1664525u + 1013904223u;
-    value = static_cast<float>(seed >> 8) / 8388608.0f - 1.0f;
-  }
-  return result;
-}
 
 struct Sizes {
   int64_t dIn, dOut;
 };
 /// One depth and several, whole vectors and rests of rows and columns.
 constexpr Sizes kSizes[] = {{64, 48}, {400, 64}, {1000, 37}, {33, 5}, {1, 1}, {1537, 16}};
-
-bool haveSameBits(const std::vector<float>& a, const std::vector<float>& b) {
-  return std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-// Draws the plots of docs/scaling.md, docs/experts.md and two files of docs/measurements: npx nx run @scmoe/scaling:plots
+// Draws the plots of docs/scaling.md, docs/experts.md, docs/overlap and docs/measurements: npx nx run @scmoe/scaling:plots
 import { mkdirSync, writeFileSync } from 'node:fs';
 
 import { View, parse } from 'vega';
@@ -8,6 +8,7 @@ import { predictedTimelines } from './predictedTimelines.mjs';
 import { balancePlot } from './balancePlot.mjs';
 import { expertStorePlot } from './expertStorePlot.mjs';
 import { headlinePlot } from './headlinePlot.mjs';
+import { predictionPlot } from './predictionPlot.mjs';
 import { ranksPlot } from './ranksPlot.mjs';
 import { secondsPlot } from './secondsPlot.mjs';
 import { sharePlot } from './sharePlot.mjs';
@@ -21,6 +22,7 @@ for (const [name, specification] of Object.entries({
   'experts/store': expertStorePlot(),
   'experts/seconds': secondsPlot(),
   'overlap/headline': headlinePlot(),
+  'overlap/four-ranks': predictionPlot(),
 })) {
   if (specification === undefined) continue;
   const { spec } = compile(specification);

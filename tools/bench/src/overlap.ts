@@ -13,7 +13,13 @@ import { readOptions } from './readOptions.js';
 import { headlineLines, headlineText, type HeadlineCell } from './suites/overlap/headline.js';
 import { layerNames } from './suites/overlap/layers.js';
 import { overlapSuite } from './suites/overlap/overlapSuite.js';
-import { defaultShape, type Level, type OverlapShape } from './suites/overlap/OverlapShape.js';
+import {
+  computations,
+  defaultShape,
+  type Computations,
+  type Level,
+  type OverlapShape,
+} from './suites/overlap/OverlapShape.js';
 
 const options = readOptions({
   shares: { type: 'string', default: '0.15,0.5,0.6' },
@@ -22,6 +28,7 @@ const options = readOptions({
   candidates: { type: 'string' },
   minutes: { type: 'string' },
   ranks: { type: 'string', default: '2' },
+  computation: { type: 'string', default: 'kernels' },
   python: { type: 'string' },
   layers: { type: 'string', default: layerNames.join() },
   shape: { type: 'string', default: '' },
@@ -30,12 +37,13 @@ const options = readOptions({
 });
 if (options.help) {
   console.log(
-    `npm run bench:overlap [-- --shares 0.15,0.5,0.6] [--levels pair,model] [--rounds 5 | --minutes M] [--candidates 3] [--layers ${layerNames.join()}] [--ranks 2] [--shape NAME=NUMBER,...] [--python PYTHON | none] [--out FOLDER]
+    `npm run bench:overlap [-- --shares 0.15,0.5,0.6] [--levels pair,model] [--rounds 5 | --minutes M] [--candidates 3] [--layers ${layerNames.join()}] [--ranks 2] [--computation kernels|waits|both] [--shape NAME=NUMBER,...] [--python PYTHON | none] [--out FOLDER]
 
 --rounds      rounds of training steps of a pair; there are more where steps are short, fewer of models
 --minutes     how long all of it may take, calibration included: as many rounds as fit, at least 3 (a share of pairs needs about 2 minutes)
 --candidates  rounds of the plans of a pair that were not chosen, which find the best of all plans; by default 3, and 0 with --minutes
 --ranks       hosts of the network lab, 2 to 8, one rank each
+--computation kernels compute; with waits they hold their thread as long as they were timed to take and leave its core alone, so that there may be more ranks than cores; both: each step once so and once so
 --shape       what differs from ${Object.entries(defaultShape)
       .map(([name, value]) => `${name}=${value}`)
       .join(',')}
@@ -51,6 +59,7 @@ const rounds = Number(options.rounds ?? 5);
 const minutes = options.minutes === undefined ? undefined : Number(options.minutes);
 const candidateRounds = Number(options.candidates ?? (minutes === undefined ? Math.min(3, rounds) : 0));
 const ranks = Number(options.ranks);
+const computation = options.computation as Computations;
 const asked = options.layers.split(',');
 const layers = layerNames.filter((name) => asked.includes(name));
 const shape = parseShape(options.shape);
@@ -75,6 +84,8 @@ const wrong =
     `--candidates: expected a whole number from 0, got ${options.candidates}`) ||
   (!(Number.isInteger(ranks) && ranks >= 2 && ranks <= 8) &&
     `--ranks: expected a whole number from 2 to 8, got ${options.ranks}`) ||
+  (!computations.includes(computation) &&
+    `--computation: expected ${computations.join(', ')}, got ${options.computation}`) ||
   (shape !== undefined &&
     shape.numExperts % ranks !== 0 &&
     `--shape: expected a numExperts that ${ranks} ranks divide, got ${shape.numExperts}`) ||
@@ -97,7 +108,7 @@ const machine = machineLine();
 say(machine);
 const cells: HeadlineCell[] = [];
 await withNetworkLab({ ranks, rate: '200mbit', pin: true }, async (lab) => {
-  if (!lab.pinned) say('Not pinned: fewer cores than ranks.');
+  if (!lab.pinned && computation !== 'waits') say('Not pinned: fewer cores than ranks.');
   const began = performance.now();
   const about: string[] = [];
   for await (const { title, text, cell, costs, timeline } of overlapSuite(lab, {
@@ -106,7 +117,9 @@ await withNetworkLab({ ranks, rate: '200mbit', pin: true }, async (lab) => {
     levels,
     layers,
     effort: { rounds, candidateRounds, ...(minutes !== undefined && { minutes }) },
-    python: options.python === 'none' ? undefined : findPyTorch(options.python),
+    computation,
+    // It would compute, where ours waits.
+    python: options.python === 'none' || computation === 'waits' ? undefined : findPyTorch(options.python),
   })) {
     say(`\n## ${title}\n\n${text}`);
     if (cell) cells.push(cell);

@@ -1,10 +1,9 @@
 import { ArgumentError } from '@scmoe/errors';
 import type { Routing, WholeBatch } from '@scmoe/gating';
-import { below, normalize, parameter, tidyRecord } from '@scmoe/layer';
+import { below, normalize, tidyRecord } from '@scmoe/layer';
 import {
   canCapture,
   dropout,
-  embedding,
   softmaxCrossEntropy,
   toWeightFormat,
   withoutRecording,
@@ -21,7 +20,6 @@ import type { GenerateOptions } from '../generation/GenerateOptions.js';
 import { GenerationEngine, type GenerationEngineOptions } from '../generation/GenerationEngine.js';
 import { SequenceCache } from '../generation/SequenceCache.js';
 import type { SequencePart, SequencePredictor, TokenRoute } from '../generation/SequencePredictor.js';
-import { tokensOf } from '../generation/tokensOf.js';
 import { routeAhead } from '../routerAhead/runRouterAhead.js';
 import { routeOfPass } from '../routerAhead/routeOfPass.js';
 import type { ResolvedRouterAhead } from '../routerAhead/RouterAheadConfig.js';
@@ -40,6 +38,7 @@ import {
 import type { ModelOptions } from '../stages/StagedModel.js';
 import { distill, type DistillOptions, type DistillResult } from './distillation.js';
 import { checkIds, checkLength } from './checkIds.js';
+import { embedBatch, embedParts, type Embedding } from './embedTokens.js';
 import { headCrossEntropy, headScores, type Head } from './head.js';
 import { isStorable } from './isStorable.js';
 import { languageModelCosts, type LanguageModelCosts } from './languageModelCosts.js';
@@ -239,6 +238,11 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     super.dispose();
   }
 
+  private get embedding(): Embedding {
+    const { all, resolved } = this;
+    return { all, resolved };
+  }
+
   private get head(): Head {
     const { all, buffers, resolved } = this;
     return { all, buffers, resolved };
@@ -275,7 +279,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     const ends = parts.map((part) => (end += part.ids.length) - 1).filter((_, index) => parts[index]!.wantsScores);
     return withoutRecording(() =>
       tf.tidy(() => {
-        const x = this.embedParts(parts, inputs);
+        const x = embedParts(parts, this.embedding, inputs);
         const { parameters } = this.parametersOfPass(dispatch);
         const routing =
           routerAhead &&
@@ -301,7 +305,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     const { rows, experts } = withoutRecording(() =>
       tidyRecord(() => {
         const { parameters } = this.parametersOfPass();
-        const rows = routedRows(this.embedParts(parts), parts, routerAhead, parameters);
+        const rows = routedRows(embedParts(parts, this.embedding), parts, routerAhead, parameters);
         return { rows, experts: routeAhead(rows, routerAhead, parameters, { dropless: true }).experts };
       }),
     );
@@ -343,7 +347,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
       tensor: dispatch.tensor,
       dispatcher: dispatch.dispatcher,
     });
-    let x = this.embed(ids, start, mask);
+    let x = embedBatch(ids, this.embedding, { start, mask });
     if (seed !== undefined && rate > 0) x = dropout(x, { rate, seed, stream: 0 }) as tf.Tensor3D;
     const ahead =
       routerAhead &&
@@ -368,36 +372,5 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
       ...(caches && { cache: { length: start + ids.shape[1], stages: [...caches, ...(ahead?.caches ?? [])] } }),
       ...(hiddenStates && { hiddenStates }),
     };
-  }
-
-  private embed(ids: tf.Tensor2D, start: number, mask?: tf.Tensor2D): tf.Tensor3D {
-    const tokens = this.embedTokens(ids);
-    if (this.resolved.positionEncoding === 'rotary') return tokens;
-    const positions = parameter<tf.Tensor2D>(this.all, 'positions');
-    if (!mask) return tf.add(tokens, tf.slice(positions, [start, 0], [ids.shape[1], this.resolved.dModel]));
-    // Of each token among those of its sequence, as without the padding.
-    const places = tf.cumsum(tf.cast(mask, 'int32'), 1, true);
-    return tf.add(tokens, embedding(places, positions));
-  }
-
-  private embedTokens(ids: tf.Tensor2D): tf.Tensor3D {
-    const { embeddingScale = 1 } = this.resolved;
-    const found = embedding(ids, parameter<tf.Tensor2D>(this.all, 'embedding')) as tf.Tensor3D;
-    return embeddingScale === 1 ? found : tf.mul(found, embeddingScale);
-  }
-
-  /** The tokens of all parts, one behind the other: (1, T, dModel). */
-  private embedParts(parts: readonly Pick<SequencePart, 'ids' | 'cache'>[], { input } = eagerInputs): tf.Tensor3D {
-    const { ids, places } = tokensOf(parts);
-    const shape: [number, number] = [1, ids.length];
-    return this.embedAt(input<tf.Rank.R2>(ids, shape), () => input<tf.Rank.R2>(places, shape));
-  }
-
-  /** Tokens (1, T) at these positions of their sequences. */
-  private embedAt(ids: tf.Tensor2D, places: () => tf.Tensor2D): tf.Tensor3D {
-    const tokens = this.embedTokens(ids);
-    if (this.resolved.positionEncoding === 'rotary') return tokens;
-    const positions = parameter<tf.Tensor2D>(this.all, 'positions');
-    return tf.add(tokens, embedding(places(), positions));
   }
 }

@@ -12,23 +12,30 @@ import {
   spansOf,
   type StepEvent,
 } from '@scmoe/layer';
-import { stageGraph, sequentialPlan, type PlanChoice } from '@scmoe/scheduler';
+import { describeCut, stageGraph, sequentialPlan, uncut, type PlanChoice } from '@scmoe/scheduler';
 import { AdamW, useBackend, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { benchLayers, type LayerName } from '../suites/overlap/layers.js';
-import type { Level, Mode, OverlapShape } from '../suites/overlap/OverlapShape.js';
+import type { Computation, Level, Mode, OverlapShape } from '../suites/overlap/OverlapShape.js';
 import type { ProfileAnswer, Question, TimeAnswer, TraceAnswer } from '../suites/overlap/protocol.js';
 import { median } from '../statistics.js';
 import { modelSubject } from './overlap/modelSubject.js';
 import { pairSubject } from './overlap/pairSubject.js';
 import { removedExchange } from './overlap/removedExchange.js';
 import type { Execution, Subject } from './overlap/Subject.js';
+import { Turns } from './overlap/waits/Turns.js';
+import { WaitingKernels } from './overlap/waits/WaitingKernels.js';
 
-const { values: options } = parseArgs({ options: { shape: { type: 'string' } } });
+const { values: options } = parseArgs({
+  options: { shape: { type: 'string' }, turns: { type: 'string' }, computation: { type: 'string' } },
+});
 const shape = JSON.parse(options.shape!) as OverlapShape;
+/** Where nothing else is asked for. */
+const computation = options.computation as Computation;
 
 await useBackend('scmoe', { threads: 1 });
+const kernels = options.turns === undefined ? undefined : new WaitingKernels(new Turns(options.turns));
 const world = await init({ timeoutMs: 120_000 });
 const place = { rank: world.rank, size: world.size };
 const dispatcherOver = (communicator: typeof world) =>
@@ -64,6 +71,40 @@ function forget(level: Level, layer: LayerName): void {
   tf.dispose(entry?.subject.variables);
 }
 
+/** A step that is run several times, whose kernels may wait. */
+interface Repeated {
+  level: Level;
+  layer: LayerName;
+  entry: Trained;
+  mode: Mode;
+  /** How it is cut; the order of its steps makes no difference to what kernels there are. */
+  plan: PlanChoice;
+  isProfiled?: boolean;
+}
+
+/** What runs a step as `how` says: with kernels that compute, or that wait as long as they were timed to take just now. */
+async function runner(how: Computation, repeated: Repeated): Promise<(run: () => Promise<void>) => Promise<void>> {
+  if (how === 'kernels') return (run) => run();
+  const { level, layer, mode, plan, isProfiled = false } = repeated;
+  const name = [level, layer, mode, describeCut(plan ?? {}), isProfiled ? 'profiled' : ''].join(' ');
+  if (!kernels!.knows(name)) await timeKernels(name, repeated);
+  return (run) => kernels!.waiting(name, run);
+}
+
+/** The first of them is not like the others. */
+const timedSteps = 3;
+
+/** Times the kernels of a step, on all ranks together. */
+async function timeKernels(name: string, { entry, mode, plan }: Repeated): Promise<void> {
+  // One exchange after the other, so that none takes anything from the kernels that are timed.
+  const execution = { overlap: following(plan, { isSequential: true }), dispatcher: dispatchers.travelling };
+  for (let i = 0; i < timedSteps; i++) {
+    const wereKnown = await kernels!.timed(name, () => step(entry, mode, execution));
+    const all = await world.allGather(Float32Array.of(wereKnown ? 1 : 0)).done;
+    if (Array.from(all as Float32Array).every(Boolean)) return;
+  }
+}
+
 /** One step, to its last result. The averaging of the gradients of what all ranks have alike is not part of it. */
 async function step({ subject, optimizer }: Trained, mode: Mode, execution: Execution): Promise<void> {
   const result = tf.tidy(() => {
@@ -76,13 +117,13 @@ async function step({ subject, optimizer }: Trained, mode: Mode, execution: Exec
   result.dispose();
 }
 
-function following(plan: PlanChoice): Execution['overlap'] {
+function following(plan: PlanChoice, { isSequential = plan === null } = {}): Execution['overlap'] {
   return {
     stage: () => ({
       chunks: plan?.chunks ?? 1,
       expertChunks: plan?.expertChunks ?? 1,
       ...(plan?.halves === 2 && { split: 'batch' as const }),
-      plan: (operators) => (plan ? overlapped(plan.slot)(operators) : sequentialPlan(operators)),
+      plan: (operators) => (isSequential ? sequentialPlan(operators) : overlapped(plan!.slot)(operators)),
     }),
   };
 }
@@ -92,9 +133,10 @@ async function time(question: Extract<Question, { ask: 'time' }>): Promise<TimeA
   const { level, layer, mode, plan, exchange } = question;
   const entry = trained(level, layer);
   const execution = { overlap: following(plan), dispatcher: exchange ? dispatchers.travelling : dispatchers.removed };
+  const run = await runner(question.computation ?? computation, { level, layer, entry, mode, plan });
   world.barrier().wait();
   const begin = performance.now();
-  await step(entry, mode, execution);
+  await run(() => step(entry, mode, execution));
   return { seconds: (performance.now() - begin) / 1000 };
 }
 
@@ -102,6 +144,8 @@ async function time(question: Extract<Question, { ask: 'time' }>): Promise<TimeA
 async function profile(question: Extract<Question, { ask: 'profile' }>): Promise<ProfileAnswer> {
   const { level, layer, steps, inHalves } = question;
   const entry = profiled(trained(level, layer));
+  const plan = inHalves ? { slot: 0, ...uncut, halves: 2 } : null;
+  const run = await runner(computation, { level, layer, entry, mode: 'train', plan, isProfiled: true });
   const observed: (readonly StepEvent[])[] = [];
   const outsideMs: number[] = [];
   const overlap = new OverlapController({
@@ -113,7 +157,7 @@ async function profile(question: Extract<Question, { ask: 'profile' }>): Promise
   for (let i = 0; i < steps + 1; i++) {
     world.barrier().wait();
     const begin = performance.now();
-    await step(entry, 'train', { overlap, dispatcher: dispatchers.travelling });
+    await run(() => step(entry, 'train', { overlap, dispatcher: dispatchers.travelling }));
     const stepMs = performance.now() - begin;
     await overlap.stepDone();
     const inLayersMs = observed[i]!.reduce((sum, { beginMs, endMs }) => sum + endMs - beginMs, 0);
@@ -130,6 +174,7 @@ async function profile(question: Extract<Question, { ask: 'profile' }>): Promise
 /** The second of two steps under a plan. */
 async function trace({ level, layer, plan }: Extract<Question, { ask: 'trace' }>): Promise<TraceAnswer> {
   const entry = trained(level, layer);
+  const run = await runner(computation, { level, layer, entry, mode: 'train', plan });
   let spans: TraceAnswer['spans'] = [];
   const overlap = new OverlapController({
     world,
@@ -142,7 +187,7 @@ async function trace({ level, layer, plan }: Extract<Question, { ask: 'trace' }>
   });
   for (let i = 0; i < 2; i++) {
     world.barrier().wait();
-    await step(entry, 'train', { overlap, dispatcher: dispatchers.travelling });
+    await run(() => step(entry, 'train', { overlap, dispatcher: dispatchers.travelling }));
     await overlap.stepDone();
   }
   return { spans };

@@ -33,3 +33,11 @@ export type Level = 'pair' | 'model';
 
 /** Forward, backward and optimizer, or forward alone. */
 export type Mode = 'train' | 'infer';
+
+/** What kernels do: compute, or wait as long as they were timed to take and leave their core alone. */
+export type Computation = 'kernels' | 'waits';
+
+export const computations = ['kernels', 'waits', 'both'] as const;
+
+/** What the kernels of a run do. `both`: they compute, and every step is run with kernels that wait beside. */
+export type Computations = (typeof computations)[number];

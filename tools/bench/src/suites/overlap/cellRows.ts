@@ -3,7 +3,7 @@ import { describeCut, type MeasuredCosts, type PlanChoice } from '@scmoe/schedul
 import { median } from '../../statistics.js';
 import { hiddenShare } from './hiddenShare.js';
 import type { LayerName } from './layers.js';
-import { computeKey, stepKey } from './measureCell.js';
+import { computeKey, stepKey, waitsKey } from './measureCell.js';
 import type { Steps } from './Steps.js';
 import type { Mode } from './OverlapShape.js';
 import { candidatesOf, chosenPlan, communicationMs, predictedMs } from './plans.js';
@@ -18,6 +18,8 @@ export interface CellRow {
   /** Rounds that the medians are of. */
   rounds: number;
   stepMs: number;
+  /** The same step with kernels that wait as long as they take, where it was run. */
+  waitedMs?: number;
   /** Against top-2 run sequentially. */
   speedup: number;
   communicationMs: number;
@@ -62,6 +64,7 @@ export function cellRows(steps: Steps, costs: MeasuredCosts, mode: Mode): CellRo
         plan: planText(plan, schedule),
         rounds: own.length,
         stepMs,
+        ...(steps.has(waitsKey(stepKey(layer, plan))) && { waitedMs: msOf(waitsKey(stepKey(layer, plan))) }),
         speedup: baseline / stepMs,
         communicationMs: travelling,
         exposedMs: exposedMs(layer, plan),

@@ -17,8 +17,9 @@ const header = [
 
 /** One table of a share, a level and a mode. */
 export function cellTable(rows: readonly CellRow[]): string {
+  const hasWaits = rows.some(({ waitedMs }) => waitedMs !== undefined);
   return table(
-    header,
+    [...header, ...(hasWaits ? ['with waits'] : [])],
     rows.map((row) => [
       row.name,
       row.plan,
@@ -31,6 +32,7 @@ export function cellTable(rows: readonly CellRow[]): string {
       against(row.predictedMs, row.stepMs),
       row.scaledMs === undefined ? '' : against(row.scaledMs, row.stepMs),
       row.best ? `${row.best.plan} (${signed(100 * (row.best.stepMs / row.stepMs - 1))} %)` : '',
+      ...(row.waitedMs === undefined ? [] : [against(row.waitedMs, row.stepMs)]),
     ]),
   );
 }

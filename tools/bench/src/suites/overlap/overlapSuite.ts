@@ -1,10 +1,11 @@
-import { loadavg } from 'node:os';
+import { availableParallelism, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 import type { NetworkLab } from '@scmoe/netlab';
 import type { MeasuredCosts, PlanChoice } from '@scmoe/scheduler';
 
 import { RankGroup } from '../../ranks/RankGroup.js';
+import { TurnsPipe } from '../../ranks/TurnsPipe.js';
 import { table } from '../../table.js';
 import { calibrate, type CalibratedRate } from './calibrate.js';
 import { cellRows } from './cellRows.js';
@@ -13,10 +14,10 @@ import { drawSteps, type DrawnStep } from './drawSteps.js';
 import type { HeadlineCell } from './headline.js';
 import type { LayerName } from './layers.js';
 import { measureCell } from './measureCell.js';
-import type { Level, Mode, OverlapShape } from './OverlapShape.js';
+import type { Computations, Level, Mode, OverlapShape } from './OverlapShape.js';
 import { peerContenders, peerProgram, peerRows, peerTable } from './peer.js';
 import { chosenPlan } from './plans.js';
-import { accuracyLine, predictionError } from './predictionError.js';
+import { accuracyLine, predictionError, waitsLine } from './predictionError.js';
 import { profileLayers } from './profileLayers.js';
 import { Rounds, type Effort } from './Rounds.js';
 
@@ -31,6 +32,7 @@ export interface OverlapSuiteOptions {
   /** What is compared; top2 and pos2 among them. */
   layers: readonly LayerName[];
   effort: Effort;
+  computation: Computations;
   /** A Python that has PyTorch, for the peer. */
   python: string | undefined;
 }
@@ -50,13 +52,15 @@ export interface OverlapSection {
 /** The headline table: every layer and plan, at every share, as a pair and as a whole model, in training and inference. */
 export async function* overlapSuite(
   lab: NetworkLab,
-  { shape, shares, levels, layers, effort, python }: OverlapSuiteOptions,
+  { shape, shares, levels, layers, effort, computation, python }: OverlapSuiteOptions,
 ): AsyncGenerator<OverlapSection> {
   const rounds = new Rounds(effort);
   const ranks = Array.from({ length: lab.ranks }, (_, rank) => rank);
   const start = (command: string, args: readonly string[]) =>
     RankGroup.start(ranks.map((rank) => lab.wrap(rank, command, [...args, '--shape', JSON.stringify(shape)])));
-  const group = await start(process.execPath, [worker]);
+  const turns = computation === 'kernels' ? undefined : TurnsPipe.open(Math.min(lab.ranks, availableParallelism()));
+  const does = ['--computation', computation === 'waits' ? 'waits' : 'kernels'];
+  const group = await start(process.execPath, [worker, ...does, ...(turns ? ['--turns', turns.path] : [])]);
   const peer = python === undefined ? undefined : await start(python, [peerProgram]);
 
   const rates: CalibratedRate[] = [];
@@ -64,7 +68,7 @@ export async function* overlapSuite(
   for (const target of shares.toSorted((a, b) => b - a)) {
     rates.push(await calibrate(lab, group, target, { steps: profiledSteps }));
   }
-  yield { title: 'Calibrated rates', text: `${describe(shape, lab)}\n\n${rateTable(rates)}` };
+  yield { title: 'Calibrated rates', text: `${describe(shape, lab, computation)}\n\n${rateTable(rates)}` };
 
   for (const [l, level] of levels.entries()) {
     for (const [i, { target, rate }] of rates.entries()) {
@@ -75,6 +79,8 @@ export async function* overlapSuite(
       const costs = await profileLayers(group, level, shape, {
         layers,
         steps: profiledSteps,
+        // What waits takes as long each time.
+        numPasses: level === 'pair' && computation !== 'waits' ? 2 : 1,
         ranks: lab.ranks,
         title: `${what.toLowerCase()} at a communication share of ${percent}`,
       });
@@ -83,6 +89,7 @@ export async function* overlapSuite(
     for (const layer of layers) await group.ask(JSON.stringify({ ask: 'forget', level, layer }));
   }
   await group.stop();
+  turns?.close();
   await peer?.stop();
 
   async function* cells({
@@ -110,11 +117,12 @@ export async function* overlapSuite(
         {
           goesOn: rounds.of(level, mode, target),
           candidateRounds: level === 'pair' ? effort.candidateRounds : 0,
+          withWaits: computation === 'both',
           beside: others,
         },
       );
       const rows = cellRows(steps, costs, mode);
-      const said = `${rows[0]!.rounds} rounds. ${accuracyLine(rows)} Load of the machine: ${load} before, ${loadText()} after.`;
+      const said = `${rows[0]!.rounds} rounds. ${accuracyLine(rows)}${waitsLine(rows)} Load of the machine: ${load} before, ${loadText()} after.`;
       const tables = [cellTable(rows), said];
       const peers = peer && peerRows(steps, plans);
       if (peers) {
@@ -153,9 +161,9 @@ function stepsToDraw(pos2: PlanChoice): DrawnStep[] {
   return pos2 ? [...steps, { title: `ScMoE pos2, slot ${pos2.slot}`, layer: 'pos2', plan: pos2 }] : steps;
 }
 
-function describe(shape: OverlapShape, lab: NetworkLab): string {
+function describe(shape: OverlapShape, lab: NetworkLab, computation: Computations): string {
   const { dModel, numHeads, ffnHidden, numExperts, capacityFactor, batchSize, sequenceLength } = shape;
-  return `${lab.ranks} ranks, one thread each; width ${dModel}, ${numHeads} heads, hidden width ${ffnHidden}, ${numExperts} experts, capacity factor ${capacityFactor}, ${batchSize} sequences of ${sequenceLength} tokens a rank, float32.`;
+  return `${lab.ranks} ranks, one thread each${computation === 'waits' ? ', whose kernels wait as long as they were timed to take' : ''}; width ${dModel}, ${numHeads} heads, hidden width ${ffnHidden}, ${numExperts} experts, capacity factor ${capacityFactor}, ${batchSize} sequences of ${sequenceLength} tokens a rank, float32.`;
 }
 
 function rateTable(rates: readonly CalibratedRate[]): string {

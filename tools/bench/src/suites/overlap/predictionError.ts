@@ -19,6 +19,16 @@ export function accuracyLine(rows: readonly CellRow[]): string {
   return `Predicted: ${summary(rows, (row) => row.predictedMs)}${ofScaled}.`;
 }
 
+/** How near steps with kernels that wait came to those that compute; nothing where none was run. */
+export function waitsLine(rows: readonly CellRow[]): string {
+  const both = rows.filter(({ waitedMs }) => waitedMs !== undefined);
+  if (both.length === 0) return '';
+  const errors = both.map((row) => errorOf(row.waitedMs!, row));
+  const within = (limit: number) => errors.filter((error) => error <= limit).length;
+  const furthest = `the furthest ${(100 * Math.max(...errors)).toFixed(1)} %`;
+  return ` With waits: ${within(0.03)} of ${both.length} within 3 %, ${within(0.05)} within 5 %, ${furthest}.`;
+}
+
 function errorOf(predictedMs: number, { stepMs }: CellRow): number {
   return Math.abs(predictedMs / stepMs - 1);
 }

@@ -7,17 +7,27 @@ import type { Level, OverlapShape } from './OverlapShape.js';
 import type { ProfileAnswer } from './protocol.js';
 import { rows } from './rows.js';
 
+/** What is profiled, and how often. */
+export interface ProfileLayersOptions {
+  layers: readonly LayerName[];
+  /** Steps of each layer in a pass over all of them. */
+  steps: number;
+  numPasses: number;
+  title: string;
+  ranks: number;
+}
+
 /** Times of the layers' operators on the lab as it is: what the scheduler chooses by and `scmoe simulate` reads. */
 export async function profileLayers(
   group: RankGroup,
   level: Level,
   shape: OverlapShape,
-  { layers, steps, title, ranks }: { layers: readonly LayerName[]; steps: number; title: string; ranks: number },
+  { layers, steps, title, ranks, numPasses }: ProfileLayersOptions,
 ): Promise<MeasuredCosts> {
   const pairs = level === 'pair' ? 1 : shape.pairs;
   const passes: MeasuredStage[][] = [];
   // In turn, so that whatever disturbs one for a while does not disturb it twice.
-  for (let pass = 0; pass < (level === 'pair' ? 2 : 1); pass++) {
+  for (let pass = 0; pass < numPasses; pass++) {
     passes.push([]);
     for (const name of layers) {
       const ask = async (inHalves: boolean) => {

@@ -1,7 +1,7 @@
 import type { OperatorCosts, PlanChoice, Span } from '@scmoe/scheduler';
 
 import type { LayerName } from './layers.js';
-import type { Level, Mode } from './OverlapShape.js';
+import type { Computation, Level, Mode } from './OverlapShape.js';
 
 /** A line of JSON to every rank. */
 export type Question =
@@ -13,6 +13,8 @@ export type Question =
       plan: PlanChoice;
       /** Whether tokens travel. Without, the same computations run on what would have been sent. */
       exchange: boolean;
+      /** Default: as the rank was started. */
+      computation?: Computation;
     }
   | {
       ask: 'profile';
