@@ -49,7 +49,7 @@ inline IntVec widened(const int8_t* from) {
 #else
 template <typename Element>
 inline IntVec widened(const Element* from) {
-  IntVec result;
+  IntVec result{};
   for (int lane = 0; lane < kLanes; ++lane) result[lane] = from[lane];
   return result;
 }
