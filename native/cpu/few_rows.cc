@@ -73,7 +73,7 @@ void multiply(bool transposeB, int64_t n, int64_t k, const float* a, int64_t lda
       if constexpr (Rows <= 2) {
         if (transposeB) sweepColumns<Rows>(a + begin, lda, from + begin, ldb, size, columns, sums);
       }
-      if (Rows > 2 || !transposeB) sweep<Rows>(a, lda, FloatRows{b}, ldb, begin, size, j, columns, sums);
+      if (Rows > 2 || !transposeB) sweep<Rows>(a, lda, b, ldb, begin, size, j, columns, sums);
       const tile::Scale scale = {1.0f, begin == 0 ? beta : 1.0f};
       for (int i = 0; i < Rows; ++i)
         for (int64_t q = 0; q < columns; q += kPart) {

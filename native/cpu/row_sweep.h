@@ -31,30 +31,16 @@ constexpr int64_t kAheadBytes = 32768;
 
 inline void prefetchToSecondLevel(const void* at) { __builtin_prefetch(at, 0, 2); }
 
-/// Numbers of a row as they are, for sweep().
-struct FloatRows {
-  using Element = float;
-  const float* values;
-  const float* scales = nullptr;
-
-  static constexpr int64_t kScaleRows = 1;
-  static Vec scale(const float*) { return Vec{}; }
-  static Vec load(const float* from, Vec) { return scmoe::load(from); }
-};
-
 /// sums[i][j] += x(i, p) weight(p, j) for `size` rows p from `begin` on, one after the other. Rows of the weight lie
-/// `stride` apart, and those of its scales.
-template <int Rows, typename Weight>
-void sweep(const float* x, int64_t xStride, const Weight& weight, int64_t stride, int64_t begin, int64_t size,
+/// `stride` apart.
+template <int Rows>
+void sweep(const float* x, int64_t xStride, const float* weight, int64_t stride, int64_t begin, int64_t size,
            int64_t column, int64_t columns, float (*sums)[kSweep<Rows>]) {
-  using Element = typename Weight::Element;
-  constexpr int64_t kLine = 64 / sizeof(Element);
-  const int64_t bytes = columns * static_cast<int64_t>(sizeof(Element));
+  constexpr int64_t kLine = 64 / sizeof(float);
+  const int64_t bytes = columns * static_cast<int64_t>(sizeof(float));
   const int64_t ahead = std::max(kTogether, kAheadBytes / bytes) * stride;
   const auto group = [&](int64_t p, auto together) {
-    const Element* const row = weight.values + p * stride + column;
-    const float* const scales = weight.scales + p / Weight::kScaleRows * stride + column;
-    const bool hasNewScales = Weight::kScaleRows > 1 && p % Weight::kScaleRows == 0;
+    const float* const row = weight + p * stride + column;
     // What the sums are written to might be x, for all that the compiler knows: it would read x again each time.
     constexpr bool isHeld = Rows <= 2;
     Vec left[isHeld ? Rows : 1][together.value];
@@ -66,21 +52,17 @@ void sweep(const float* x, int64_t xStride, const Weight& weight, int64_t stride
       for (int64_t line = j; line < j + kVectors * kLanes; line += kLine)
         if (line % kLine == 0)
           for (int q = 0; q < together.value; ++q) prefetchToSecondLevel(row + q * stride + line + ahead);
-      Vec sum[Rows][kVectors], scale[kVectors];
+      Vec sum[Rows][kVectors];
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) {
-        // Two groups of rows ahead.
-        if (hasNewScales) prefetchToSecondLevel(scales + 2 * stride + j + v * kLanes);
-        scale[v] = Weight::scale(scales + j + v * kLanes);
+      for (int v = 0; v < kVectors; ++v)
 #pragma GCC unroll 8
         for (int i = 0; i < Rows; ++i) sum[i][v] = load(sums[i] + j + v * kLanes);
-      }
 #pragma GCC unroll 8
       for (int q = 0; q < together.value; ++q) {
         Vec values[kVectors];
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v) {
-          values[v] = Weight::load(row + q * stride + j + v * kLanes, scale[v]);
+          values[v] = load(row + q * stride + j + v * kLanes);
           keepInRegister(values[v]);
         }
 #pragma GCC unroll 8

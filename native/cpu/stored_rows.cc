@@ -2,10 +2,16 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
+#include "core/arena.h"
 #include "core/parallel.h"
+#include "cpu/bf16.h"
+#include "cpu/gemm.h"
 #include "cpu/gemm_depths.h"
 #include "cpu/row_sweep.h"
+#include "cpu/small_product.h"
+#include "cpu/weight_panels.h"
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -16,8 +22,6 @@
 namespace scmoe {
 
 namespace {
-
-static_assert(kScaleRows % kTogether == 0 && kDepth % kScaleRows == 0, "a group of rows has one scale");
 
 /// kLanes numbers as integers of 32 bits. gcc 12 takes vectors shorter than a register apart, and warns of the
 /// intrinsics without a mask.
@@ -45,60 +49,149 @@ inline IntVec widened(const int8_t* from) {
 #else
 template <typename Element>
 inline IntVec widened(const Element* from) {
-  IntVec result;
+  IntVec result{};
   for (int lane = 0; lane < kLanes; ++lane) result[lane] = from[lane];
   return result;
 }
 #endif
 
-/// kLanes numbers of a row, as float32.
-struct Bf16Rows {
+/// Numbers of one panel, kLanes of a row at a time as float32.
+struct FloatPanel {
+  using Element = float;
+  const float* values;
+  const float* scales;
+
+  static constexpr bool kHasScales = false;
+  static Vec load(const float* from, Vec) { return scmoe::load(from); }
+};
+
+struct Bf16Panel {
   using Element = uint16_t;
   const uint16_t* values;
-  const float* scales = nullptr;
+  const float* scales;
 
-  static constexpr int64_t kScaleRows = 1;
-  static Vec scale(const float*) { return Vec{}; }
+  static constexpr bool kHasScales = false;
   static Vec load(const uint16_t* from, Vec) { return (Vec)(widened(from) << 16); }
 };
 
-struct Int8Rows {
+struct Int8Panel {
   using Element = int8_t;
   const int8_t* values;
   const float* scales;
 
-  static constexpr int64_t kScaleRows = scmoe::kScaleRows;
-  static Vec scale(const float* from) { return scmoe::load(from); }
+  static constexpr bool kHasScales = true;
   static Vec load(const int8_t* from, Vec scale) { return __builtin_convertvector(widened(from), Vec) * scale; }
 };
 
-template <int Rows, typename Weight>
-void multiply(const float* x, int64_t dIn, const Weight& weight, int64_t dOut, int64_t firstColumn, int64_t lastColumn,
-              float* y) {
-  alignas(64) float sums[Rows][kSweep<Rows>];
-  for (int64_t column = firstColumn; column < lastColumn; column += kSweep<Rows>) {
-    const int64_t columns = std::min(kSweep<Rows>, lastColumn - column);
-    forDepths(dIn, [&](int64_t begin, int64_t size) {
-      for (int i = 0; i < Rows; ++i) std::fill(sums[i], sums[i] + columns, 0.0f);
-      sweep<Rows>(x, dIn, weight, dOut, begin, size, column, columns, sums);
-      for (int i = 0; i < Rows; ++i)
-        for (int64_t j = 0; j < columns; j += kLanes) {
-          float* const to = y + i * dOut + column + j;
-          store(to, begin == 0 ? load(sums[i] + j) : load(to) + load(sums[i] + j));
-        }
-    });
+/// Calls body(panel) with the panel type of a format and the first panel's place.
+template <typename Body>
+void withPanels(const StoredWeight& weight, const Body& body) {
+  switch (weight.format) {
+    case WeightFormat::kFloat32: return body(FloatPanel{static_cast<const float*>(weight.values), nullptr});
+    case WeightFormat::kBf16: return body(Bf16Panel{static_cast<const uint16_t*>(weight.values), nullptr});
+    default: return body(Int8Panel{static_cast<const int8_t*>(weight.values), weight.scales});
   }
 }
 
-template <typename Weight>
-void multiplyRows(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const Weight& weight, float* y) {
-  const int64_t units = dOut / kLanes;
-  parallelFor(units, grainFor(dIn * kLanes * static_cast<int64_t>(sizeof(typename Weight::Element))),
-              [&](int64_t begin, int64_t end) {
-                withRows(rows, [&](auto count) {
-                  multiply<count.value>(x, dIn, weight, dOut, begin * kLanes, end * kLanes, y);
-                });
-              });
+/// The panel that begins with a column.
+template <typename Panel>
+Panel panelAt(const Panel& first, int64_t dIn, int64_t column) {
+  return {first.values + column * dIn, Panel::kHasScales ? first.scales + column * scaleBlocks(dIn) : nullptr};
+}
+
+/// Calls body(first, count) for rows of a weight that share their scales.
+template <typename Body>
+void forScaleRows(int64_t begin, int64_t size, const Body& body) {
+  for (int64_t p = begin, next; p < begin + size; p = next) {
+    next = std::min(p / kScaleRows * kScaleRows + kScaleRows, begin + size);
+    body(p, next - p);
+  }
+}
+
+/// Vectors of columns whose sums stay in registers for some rows of the weight: enough for their multiply-adds to
+/// follow each other without waiting, and no more than there are registers.
+template <int Rows>
+constexpr int kPanelVectors = kLanes == 16             ? (Rows <= 6 ? 4 : 2)
+                              : Rows == 1              ? 8
+                              : kVectorRegisters >= 32 ? (Rows <= 4 ? 4 : 2)
+                              : Rows == 2              ? 4
+                              : Rows <= 4              ? 2
+                                                       : 1;
+
+/// sums[i][j] += x(i, p) weight(p, j) for `count` rows p of a panel from `first` on, one after the other, and the
+/// columns of `Vectors` vectors from j on.
+template <int Rows, int Vectors, typename Panel>
+[[gnu::always_inline]] inline void addColumns(const float* x, int64_t dIn, const Panel& panel, int64_t first,
+                                              int64_t count, int64_t j, int64_t columns, float (*sums)[kPanelColumns]) {
+  Vec sum[Rows][Vectors], scale[Vectors];
+#pragma GCC unroll 8
+  for (int v = 0; v < Vectors; ++v) {
+    scale[v] = Panel::kHasScales ? load(panel.scales + first / kScaleRows * columns + j + v * kLanes) : Vec{};
+#pragma GCC unroll 8
+    for (int i = 0; i < Rows; ++i) sum[i][v] = load(sums[i] + j + v * kLanes);
+  }
+  const typename Panel::Element* row = panel.values + first * columns + j;
+  for (int64_t p = first; p < first + count; ++p, row += columns) {
+    Vec values[Vectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < Vectors; ++v) {
+      values[v] = Panel::load(row + v * kLanes, scale[v]);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < Rows; ++i) {
+      const Vec factor = broadcast(x[i * dIn + p]);
+#pragma GCC unroll 8
+      for (int v = 0; v < Vectors; ++v) sum[i][v] += factor * values[v];
+    }
+  }
+#pragma GCC unroll 8
+  for (int v = 0; v < Vectors; ++v)
+#pragma GCC unroll 8
+    for (int i = 0; i < Rows; ++i) store(sums[i] + j + v * kLanes, sum[i][v]);
+}
+
+/// y (Rows, columns), its rows `dOut` apart, of one panel.
+template <int Rows, typename Panel>
+void multiplyPanel(const float* x, int64_t dIn, const Panel& panel, int64_t columns, float* y, int64_t dOut) {
+  constexpr int64_t kWide = kPanelVectors<Rows> * kLanes;
+  alignas(64) float sums[Rows][kPanelColumns];
+  forDepths(dIn, [&](int64_t begin, int64_t size) {
+    for (int i = 0; i < Rows; ++i) std::fill(sums[i], sums[i] + columns, 0.0f);
+    // Of wide rows and few sums a piece of the panel is visited several times, and is in the nearest cache then.
+    forScaleRows(begin, size, [&](int64_t first, int64_t count) {
+      int64_t j = 0;
+      if (columns == kPanelColumns)
+        for (; j < kPanelColumns; j += kWide)
+          addColumns<Rows, kPanelVectors<Rows>>(x, dIn, panel, first, count, j, kPanelColumns, sums);
+      for (; j < columns; j += kLanes) addColumns<Rows, 1>(x, dIn, panel, first, count, j, columns, sums);
+    });
+    for (int i = 0; i < Rows; ++i)
+      for (int64_t j = 0; j < columns; j += kLanes) {
+        float* const to = y + i * dOut + j;
+        store(to, begin == 0 ? load(sums[i] + j) : load(to) + load(sums[i] + j));
+      }
+  });
+}
+
+/// Rows of a panel from `begin` on as float32.
+template <typename Panel>
+void widenRows(const Panel& panel, int64_t begin, int64_t size, int64_t columns, float* to) {
+  forScaleRows(begin, size, [&](int64_t first, int64_t count) {
+    const float* const scales = Panel::kHasScales ? panel.scales + first / kScaleRows * columns : nullptr;
+    for (int64_t p = first; p < first + count; ++p, to += columns)
+      for (int64_t j = 0; j < columns; j += kLanes)
+        store(to + j, Panel::load(panel.values + p * columns + j, Panel::kHasScales ? load(scales + j) : Vec{}));
+  });
+}
+
+/// Calls body(panel, first column, columns) for all panels, on all threads.
+template <typename Panel, typename Body>
+void forAllPanels(const Panel& panels, int64_t dIn, int64_t dOut, const Body& body) {
+  constexpr auto kBytes = static_cast<int64_t>(sizeof(typename Panel::Element));
+  parallelFor(panelsOf(dOut), grainFor(dIn * kPanelColumns * kBytes), [&](int64_t begin, int64_t end) {
+    for (int64_t column = begin * kPanelColumns; column < std::min(end * kPanelColumns, dOut); column += kPanelColumns)
+      body(panelAt(panels, dIn, column), column, std::min(kPanelColumns, dOut - column));
+  });
 }
 
 }  // namespace
@@ -106,9 +199,77 @@ void multiplyRows(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const
 bool hasStoredRows(int64_t rows, int64_t dIn, int64_t dOut) { return rows <= 8 && dIn > 0 && dOut % kLanes == 0; }
 
 void multiplyStoredRows(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const StoredWeight& weight, float* y) {
-  if (weight.format == WeightFormat::kBf16)
-    return multiplyRows(rows, dIn, dOut, x, Bf16Rows{static_cast<const uint16_t*>(weight.values)}, y);
-  multiplyRows(rows, dIn, dOut, x, Int8Rows{static_cast<const int8_t*>(weight.values), weight.scales}, y);
+  withPanels(weight, [&](const auto& panels) {
+    forAllPanels(panels, dIn, dOut, [&](const auto& panel, int64_t column, int64_t columns) {
+      withRows(rows, [&](auto count) { multiplyPanel<count.value>(x, dIn, panel, columns, y + column, dOut); });
+    });
+  });
 }
+
+bool hasStoredPanels(int64_t dIn, int64_t dOut) { return dIn > 0 && dOut % kLanes == 0 && !usesBlockedGemm(); }
+
+void multiplyStoredPanels(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const StoredWeight& weight,
+                          float* y) {
+  withPanels(weight, [&](const auto& panels) {
+    forAllPanels(panels, dIn, dOut, [&](const auto& panel, int64_t column, int64_t columns) {
+      constexpr bool isFloat = std::is_same_v<std::decay_t<decltype(panel)>, FloatPanel>;
+      Arena::Scope scope;
+      float* const widened = isFloat ? nullptr : scope.take<float>(kDepth * kPanelColumns);
+      forDepths(dIn, [&](int64_t begin, int64_t size) {
+        const float* right = widened;
+        if constexpr (isFloat)
+          right = panel.values + begin * columns;
+        else
+          widenRows(panel, begin, size, columns, widened);
+        const RowByRow left = {x + begin, dIn};
+        const int64_t vectors = columns / kLanes;
+        if (begin == 0)
+          smallProduct<Onto::kNothing>(rows, vectors, size, left, right, columns, y + column, dOut);
+        else
+          smallProduct<Onto::kSum>(rows, vectors, size, left, right, columns, y + column, dOut);
+      });
+    });
+  });
+}
+
+#if SCMOE_BF16_PAIRS
+
+bool hasStoredPairs(int64_t dIn, int64_t dOut, const StoredWeight& weight) {
+  return weight.format == WeightFormat::kBf16 && !weight.transposed && dIn > 0 && dIn % 2 == 0 && dOut % kLanes == 0;
+}
+
+void multiplyStoredPairs(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const StoredWeight& weight,
+                         float* y) {
+  Arena::Scope scope;
+  auto* const rounded = scope.take<uint16_t>(rows * dIn);
+  convertToBf16(x, rows, dIn, dIn, rounded);
+  const Bf16Panel panels = {static_cast<const uint16_t*>(weight.values), nullptr};
+  forAllPanels(panels, dIn, dOut, [&](const Bf16Panel& panel, int64_t column, int64_t columns) {
+    Arena::Scope own;
+    auto* const pairs = own.take<float>(kDepth / 2 * kPanelColumns);
+    for (int64_t begin = 0; begin < dIn; begin += kDepth) {
+      const int64_t depths = std::min(kDepth, dIn - begin) / 2;
+      for (int64_t q = 0; q < depths; ++q)
+        for (int64_t j = 0; j < columns; j += kLanes) {
+          const uint16_t* const first = panel.values + (begin + 2 * q) * columns + j;
+          store(pairs + q * columns + j, (Vec)(widened(first) | (widened(first + columns) << 16)));
+        }
+      // Two neighbours of a row are one operand.
+      const RowByRow left = {reinterpret_cast<const float*>(rounded + begin), dIn / 2};
+      const int64_t vectors = columns / kLanes;
+      if (begin == 0)
+        smallProduct<Onto::kNothing, Pairs>(rows, vectors, depths, left, pairs, columns, y + column, dOut);
+      else
+        smallProduct<Onto::kSum, Pairs>(rows, vectors, depths, left, pairs, columns, y + column, dOut);
+    }
+  });
+}
+
+#else
+
+bool hasStoredPairs(int64_t, int64_t, const StoredWeight&) { return false; }
+void multiplyStoredPairs(int64_t, int64_t, int64_t, const float*, const StoredWeight&, float*) {}
+
+#endif
 
 }  // namespace scmoe

@@ -12,9 +12,9 @@ enum class WeightFormat { kFloat32, kBf16, kInt8 };
 constexpr int64_t kScaleRows = 32;
 inline int64_t scaleBlocks(int64_t dIn) { return (dIn + kScaleRows - 1) / kScaleRows; }
 
-/// One matrix (dIn, dOut), or several one behind the other: uint16_t or int8_t, with scales (scaleBlocks(dIn), dOut)
-/// for int8. Or each of them transposed, (dOut, dIn) of float or uint16_t, wherever it lies: as files of others have
-/// it.
+/// One matrix (dIn, dOut), or several one behind the other: float, uint16_t or int8_t in panels (weight_panels.h), with
+/// scales (scaleBlocks(dIn), dOut) in panels for int8. Or each of them transposed, (dOut, dIn) of float or uint16_t,
+/// wherever it lies: as files of others have it.
 struct StoredWeight {
   WeightFormat format;
   const void* values;
@@ -33,8 +33,8 @@ bool storeWeight(int64_t count, int64_t dIn, int64_t dOut, const float* from, We
 /// `count` matrices as float32, with all threads.
 void expandWeight(int64_t count, int64_t dIn, int64_t dOut, const StoredWeight& weight, float* to);
 
-/// y (rows, dOut) = x (rows, dIn) weight (dIn, dOut), in float32, where nothing else is said. Transposed matrices and
-/// many rows are multiplied in the current precision unless `float32`.
+/// y (rows, dOut) = x (rows, dIn) weight (dIn, dOut), in float32, where nothing else is said. Many rows are
+/// multiplied in the current precision unless `float32`, with matrices of bf16 and with those that lie transposed.
 void storedProduct(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const StoredWeight& weight, bool float32,
                    float* y);
 

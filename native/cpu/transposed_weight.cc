@@ -1,6 +1,7 @@
 #include "cpu/transposed_weight.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/arena.h"
 #include "core/parallel.h"
@@ -10,6 +11,7 @@
 #include "cpu/small_product.h"
 #include "cpu/transposed_rows.h"
 #include "cpu/transposed_words.h"
+#include "cpu/weight_panels.h"
 
 namespace scmoe {
 
@@ -61,6 +63,12 @@ void orderColumns(WeightFormat format, int64_t dIn, const void* weight, int64_t 
   if (format == WeightFormat::kBf16)
     return orderColumns<Bf16Words>(dIn, static_cast<const uint16_t*>(weight), first, last, to, stride);
   orderColumns<FloatWords>(dIn, static_cast<const float*>(weight), first, last, to, stride);
+}
+
+uint16_t upperHalf(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return static_cast<uint16_t>(bits >> 16);
 }
 
 /// As gemmFloat32(), some columns after the others, for each of which the weight is put in order: sooner than a product
@@ -173,6 +181,23 @@ void expandTransposed(int64_t count, int64_t dIn, int64_t dOut, const StoredWeig
       const int64_t matrix = index / pieces, first = index % pieces * kColumns;
       orderColumns(weight.format, dIn, weight.transposed[matrix], first, std::min(first + kColumns, dOut),
                    to + matrix * dIn * dOut + first, dOut);
+    }
+  });
+}
+
+void putInPanels(int64_t count, int64_t dIn, int64_t dOut, const StoredWeight& weight, void* to) {
+  const int64_t panels = panelsOf(dOut);
+  parallelFor(count * panels, grainFor(kPanelColumns * dIn * 4), [&](int64_t begin, int64_t end) {
+    Arena::Scope scope;
+    const bool isBf16 = weight.format == WeightFormat::kBf16;
+    float* const widened = isBf16 ? scope.take<float>(dIn * kPanelColumns) : nullptr;
+    for (int64_t index = begin; index < end; ++index) {
+      const int64_t matrix = index / panels, first = index % panels * kPanelColumns;
+      const int64_t columns = std::min(kPanelColumns, dOut - first), place = (matrix * dOut + first) * dIn;
+      float* const own = isBf16 ? widened : static_cast<float*>(to) + place;
+      orderColumns(weight.format, dIn, weight.transposed[matrix], first, first + columns, own, columns);
+      // Not rounded: the instruction for that makes 0 of the smallest ones.
+      for (int64_t i = 0; isBf16 && i < dIn * columns; ++i) static_cast<uint16_t*>(to)[place + i] = upperHalf(own[i]);
     }
   });
 }

@@ -25,6 +25,8 @@ SCMOE_EXPORT_UNCAPTURED(setBf16) {
   return nullptr;
 }
 
+SCMOE_EXPORT_UNCAPTURED(getBf16) { return toJs(call.env(), precision() == Precision::kBf16); }
+
 static void release(napi_env, void* data, void*) { alignedFree(data); }
 
 SCMOE_EXPORT_UNCAPTURED(allocate) {

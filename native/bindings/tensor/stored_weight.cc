@@ -19,8 +19,11 @@ template <typename Array, typename Scales>
 StoredWeight storedWeight(const Call& call, const char* name, const Array& weight, const Scales* scales) {
   const bool isInt8 = weight.type == napi_uint8_array;
   if (isInt8 != (scales != nullptr))
-    call.reject(name, isInt8 ? "a Float32Array for int8" : "none for bf16", scales ? "a Float32Array" : "none");
-  return {isInt8 ? WeightFormat::kInt8 : WeightFormat::kBf16, weight.data, scales};
+    call.reject(name, isInt8 ? "a Float32Array for int8" : "none but for int8", scales ? "a Float32Array" : "none");
+  const auto format = isInt8                              ? WeightFormat::kInt8
+                      : weight.type == napi_float32_array ? WeightFormat::kFloat32
+                                                          : WeightFormat::kBf16;
+  return {format, weight.data, scales};
 }
 
 template <typename Arguments>
@@ -48,7 +51,7 @@ SCMOE_EXPORT(expandWeight) {
 SCMOE_EXPORT(storedLinear) {
   expectBlocks(call, "blocks", args.blocks, args.dIn);
   storedLinear(args.rows, args.dIn, args.dOut, args.x, storedWeight(call, "scales", args.weight, args.scales),
-               args.bias, args.activation, true, args.y);
+               args.bias, args.activation, args.float32, args.y);
   return nullptr;
 }
 

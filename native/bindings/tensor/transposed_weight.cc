@@ -2,6 +2,7 @@
 
 #include "bindings/mapped_files.h"
 #include "cpu/stored_layers.h"
+#include "cpu/transposed_weight.h"
 #include "signatures/tensor/transposed_weight.h"
 
 using namespace scmoe;
@@ -34,6 +35,15 @@ ExpertRows expertRows(const Arguments& args) {
 SCMOE_EXPORT_UNCAPTURED(expandTransposed) {
   const StoredWeight weight = transposed(call, "weight", args.weight, args.format, args.dIn * args.dOut);
   expandWeight(args.count, args.dIn, args.dOut, weight, args.to);
+  for (size_t i = 0; i < args.weight.data.size(); ++i) forgetMapped(args.weight.data[i], args.weight.lengths[i]);
+  return nullptr;
+}
+
+SCMOE_EXPORT_UNCAPTURED(putInPanels) {
+  const StoredWeight weight = transposed(call, "weight", args.weight, args.format, args.dIn * args.dOut);
+  const bool isFloat = args.to.type == napi_float32_array;
+  call.expect(isFloat == (args.format == WeightFormat::kFloat32), "to", "numbers of the weight's format", 0);
+  putInPanels(args.count, args.dIn, args.dOut, weight, args.to.data);
   for (size_t i = 0; i < args.weight.data.size(); ++i) forgetMapped(args.weight.data[i], args.weight.lengths[i]);
   return nullptr;
 }

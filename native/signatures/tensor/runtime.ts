@@ -11,6 +11,8 @@ export const runtime = {
   oneDnnVersion: { '=>': 'text' },
   hasBf16: { '=>': 'boolean' },
   setBf16: { on: 'boolean' },
+  /** Whether products are in bf16 now. */
+  getBf16: { '=>': 'boolean' },
   /** More threads than this no machine has, and OpenMP ends the process where the system gives it too few. */
   setThreads: { count: 'size 1..1024' },
   getThreads: { '=>': 'number' },

@@ -23,6 +23,15 @@ export const transposedWeight = {
     weight: 'uint8[][count]',
     to: 'out float32[count * dIn * dOut]',
   },
+  /** Writes the matrices in panels of their own format, one behind the other: as `storedWeight` has them. Pages are given back as well. */
+  putInPanels: {
+    count: 'size',
+    dIn: 'size',
+    dOut: 'size',
+    format: 'WeightFormat: float32|bf16',
+    weight: 'uint8[][count]',
+    to: 'out bf16|float32[count * dIn * dOut]',
+  },
   transposedLinear: {
     rows: 'size',
     dIn: 'size',

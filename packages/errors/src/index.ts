@@ -17,7 +17,7 @@ export {
   expectWholeNumber,
 } from './expect.js';
 export { expectMemory } from './expectMemory.js';
-export { memoryLimit } from './memoryLimit.js';
+export { availableMemory, memoryLimit } from './memoryLimit.js';
 export { nameText } from './nameText.js';
 export { needsNode } from './needsNode.js';
 export { expectKnownOptions, optionNames } from './optionNames.js';

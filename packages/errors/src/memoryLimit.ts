@@ -2,6 +2,7 @@
 interface NodeProcess {
   getBuiltinModule?(name: 'node:os'): { totalmem(): number };
   constrainedMemory?(): number;
+  availableMemory?(): number;
 }
 
 /**
@@ -14,4 +15,13 @@ export function memoryLimit(): number {
   // 0, or more than there is, where there is no limit.
   const container = process?.constrainedMemory?.() || Infinity;
   return Math.min(machine, container);
+}
+
+/**
+ * Bytes of memory that this process can still take without others being pushed out, in its container where it has one. Infinity
+ * where nobody says, as in browsers.
+ */
+export function availableMemory(): number {
+  const { process } = globalThis as { process?: NodeProcess };
+  return process?.availableMemory?.() ?? Infinity;
 }

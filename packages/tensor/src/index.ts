@@ -110,6 +110,7 @@ export { nextTurn } from './eventLoop/nextTurn.js';
 export { copyBytes } from './io/copyBytes.js';
 export { placeMatrix, type MatrixPlace } from './io/placeMatrix.js';
 export { tensorOver } from './io/tensorOver.js';
+export { bytesToSettle, settleWeight } from './io/settleWeight.js';
 export { keepsTransposed, transposedOver, type TransposedMatrix } from './io/transposedOver.js';
 export { SafetensorsError, type SafetensorsArray, type SafetensorsDtype } from './io/safetensorsHeader.js';
 export { toFloat32, toTensor, type StoredTensor } from './io/storedTensor.js';

@@ -155,6 +155,7 @@ const suites: Record<string, () => Promise<string>> = {
           threads: options.threads,
           contexts: options.contexts.split(',').map(Number),
           texts: options.texts.split(',').map(Number),
+          ...(options.precision !== undefined && { precision: options.precision }),
           ...(options.variants !== undefined && { only: options.variants.split(',') }),
           ...rounds,
         }),

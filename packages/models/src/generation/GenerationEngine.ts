@@ -6,7 +6,8 @@ import {
   optionNames,
   ScmoeError,
 } from '@scmoe/errors';
-import { nextTurn } from '@scmoe/tensor';
+import { copyBytes, nextTurn } from '@scmoe/tensor';
+import type * as tf from '@tensorflow/tfjs';
 
 import { ActiveSequence } from './ActiveSequence.js';
 import { chooseBatch, type BatchLimits } from './chooseBatch.js';
@@ -127,6 +128,7 @@ export class GenerationEngine {
   private readonly waiting: ActiveSequence[] = [];
   private running: ActiveSequence[] = [];
   private readonly memory = new SamplingMemory();
+  private scores = new Float32Array();
   private isClosed = false;
   private numAsked = 0;
   private loop: Promise<void> | undefined;
@@ -265,7 +267,7 @@ export class GenerationEngine {
       const scores = this.model.advance(parts);
       if (this.keepsPrefixes) this.markChunks(taking.map(({ sequence }) => sequence));
       if (!scores) return;
-      const values = (await scores.data()) as Float32Array;
+      const values = await this.valuesOf(scores);
       scores.dispose();
       this.takeTokens(
         taking.filter(({ part }) => part.wantsScores).map(({ sequence }) => sequence),
@@ -274,6 +276,13 @@ export class GenerationEngine {
     } catch (error) {
       for (const { sequence } of taking) sequence.fail(error);
     }
+  }
+
+  /** The scores, until the next step: fresh memory for each would have the garbage collector come by all the time. */
+  private async valuesOf(scores: tf.Tensor): Promise<Float32Array> {
+    if (this.scores.length !== scores.size) this.scores = new Float32Array(scores.size);
+    await copyBytes(scores, new Uint8Array(this.scores.buffer));
+    return this.scores;
   }
 
   /** Whether the model can look at one token more of the sequence; ends the text where it can't. */

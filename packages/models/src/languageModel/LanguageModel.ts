@@ -44,6 +44,7 @@ import { isStorable } from './isStorable.js';
 import { languageModelCosts, type LanguageModelCosts } from './languageModelCosts.js';
 import { languageModelSpecs } from './languageModelSpecs.js';
 import type { ResolvedLanguageModel } from './ResolvedLanguageModel.js';
+import { WeightSettler } from './WeightSettler.js';
 import { restartLengthOf } from './restartLength.js';
 
 /** Keys and values of the tokens so far. Holds tensors: tf.dispose it. */
@@ -114,6 +115,7 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     (parts, inputs) => this.scoresAfter(parts, inputs)!,
     () => Object.values(this.all),
   );
+  private readonly settler = new WeightSettler(() => Object.values(this.all));
 
   protected constructor(config: Config, resolved: ResolvedLanguageModel, options: ModelOptions) {
     super(config, resolved, languageModelSpecs, options);
@@ -261,9 +263,9 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     checkExpertSource(this.expertSource, dispatch);
     const isLocal = !dispatch.dispatcher && !dispatch.tensor && !dispatch.overlap && !this.expertSource;
     const isStep = parts.every(({ ids, wantsScores, route }) => ids.length === 1 && wantsScores && !route);
-    return isLocal && isStep && canCapture()
-      ? this.steps.advance(parts)
-      : this.scoresAfter(parts, eagerInputs, dispatch);
+    // A step that was captured before weights have moved is of no use.
+    const isCaptured = isLocal && isStep && !this.settler.beforeStep() && canCapture();
+    return isCaptured ? this.steps.advance(parts) : this.scoresAfter(parts, eagerInputs, dispatch);
   }
 
   /** The same without captured steps; tokens and their places are the inputs, in this order. */

@@ -7,6 +7,7 @@ import { scaleBlocks } from '../weights/roundToFormat.js';
 import { BufferPool, type PoolStatistics } from './BufferPool.js';
 import { CpuBackend } from './CpuBackend.js';
 import { StoredWeight, type WeightSizes } from './StoredWeight.js';
+import { panelsOf, hasShape } from './panelsOf.js';
 import { TransposedWeight, type TransposedMatrices } from './TransposedWeight.js';
 
 export type NumericType = 'float32' | 'int32' | 'bool';
@@ -59,13 +60,14 @@ export class ScmoeBackend extends CpuBackend {
     return this.values(tensor) as Float32Array;
   }
 
-  /** The weights as they are stored, where all of them are in fewer bytes than float32. */
+  /** The weights in panels, where all of them are; those that lie transposed are settled where others have been. */
   stored<Weights extends tf.TensorInfo[]>(...weights: Weights): { [I in keyof Weights]: StoredWeight } | undefined {
     const entries: unknown[] = weights.map(({ dataId }) => this.data.get(dataId));
     // A reshaped weight has the same data, whose scales are those of other columns.
-    const isStored = entries.every((entry, i) => entry instanceof StoredWeight && entry.hasShape(weights[i]!.shape));
-    if (isStored) weights.forEach(({ dataId }, i) => this.capture?.reads(dataId, entries[i]));
-    return isStored ? (entries as { [I in keyof Weights]: StoredWeight }) : undefined;
+    const panels = panelsOf(entries.filter((entry, i) => hasShape(entry, weights[i]!.shape)));
+    if (panels?.length !== weights.length) return undefined;
+    weights.forEach(({ dataId }, i) => this.capture?.reads(dataId, panels[i]));
+    return panels as { [I in keyof Weights]: StoredWeight };
   }
 
   /** The weights as matrices that lie transposed, where all of them do. */
@@ -79,6 +81,12 @@ export class ScmoeBackend extends CpuBackend {
     if (given.includes(undefined)) return undefined;
     weights.forEach(({ dataId }, i) => this.capture?.reads(dataId, entries[i]));
     return given as { [I in keyof Weights]: TransposedMatrices };
+  }
+
+  /** The weight that lies transposed, if it does: for `settleWeight`. */
+  lying({ dataId }: tf.TensorInfo): TransposedWeight | undefined {
+    const entry: unknown = this.data.has(dataId) ? this.data.get(dataId) : undefined;
+    return entry instanceof TransposedWeight ? entry : undefined;
   }
 
   ints(tensor: tf.TensorInfo): Int32Array {
@@ -95,7 +103,10 @@ export class ScmoeBackend extends CpuBackend {
     const values: unknown = this.data.has(dataId) ? this.data.get(dataId).values : undefined;
     if (!ArrayBuffer.isView(values)) return undefined;
     const source = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    if (source.length === target.length) loadAddon().copyPastCaches({ bytes: source.length, source, target });
+    if (source.length !== target.length) return source.length;
+    // A little is read again at once.
+    if (source.length < 2 ** 20) target.set(source);
+    else loadAddon().copyPastCaches({ bytes: source.length, source, target });
     return source.length;
   }
 
@@ -110,7 +121,7 @@ export class ScmoeBackend extends CpuBackend {
   /** A weight of matrices that lie transposed in memory of the caller's: for `transposedOver`. */
   borrowTransposed(given: TransposedMatrices, sizes: WeightSizes, shape: number[]): tf.TensorInfo {
     const dataId = {};
-    this.data.set(dataId, new TransposedWeight(sizes, given, (bytes) => sharedPool().acquire(bytes)));
+    this.data.set(dataId, new TransposedWeight(sizes, given, sharedPool()));
     return { dataId, shape, dtype: 'float32' };
   }
 

@@ -9,8 +9,9 @@ export interface WeightSizes {
 }
 
 /**
- * What the backend keeps of a tensor in place of float32 numbers: a weight in fewer bytes. Kernels that know it read it as it
- * is; `values` makes numbers of it for those that don't.
+ * What the backend keeps of a tensor in place of float32 numbers row by row: a weight in panels of some columns, in the order in
+ * which a product of few rows reads it, and mostly in fewer bytes. Kernels that know it read it as it is; `values` makes numbers
+ * of it for those that don't.
  */
 export class StoredWeight {
   readonly dtype = 'float32';
@@ -18,9 +19,9 @@ export class StoredWeight {
 
   constructor(
     readonly sizes: WeightSizes,
-    /** bfloat16 in a Uint16Array, or the bits of int8. */
-    readonly weight: Uint16Array | Uint8Array,
-    /** The scales of int8, (count, blocks, dOut). */
+    /** bfloat16 in a Uint16Array, the bits of int8, or float32. */
+    readonly weight: Uint16Array | Uint8Array | Float32Array,
+    /** The scales of int8, `blocks` of each column. */
     readonly scales: Float32Array | undefined,
   ) {}
 
@@ -37,8 +38,13 @@ export class StoredWeight {
   /** The numbers, made anew each time: they belong to whoever asks. */
   get values(): Float32Array {
     const to = new Float32Array(this.weight.length);
-    loadAddon().expandWeight({ ...this.sizes, blocks: this.blocks, weight: this.weight, scales: this.scales, to });
+    this.expandTo(to);
     return to;
+  }
+
+  /** Writes the numbers row by row. */
+  expandTo(to: Float32Array): void {
+    loadAddon().expandWeight({ ...this.sizes, blocks: this.blocks, weight: this.weight, scales: this.scales, to });
   }
 
   /** The memory that goes back to the pool with the tensor. */

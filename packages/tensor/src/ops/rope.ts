@@ -21,8 +21,10 @@ export interface Rope {
 }
 
 /** The rotation of a call that makes a sequence so long. */
-export function ropeOfLength({ beyond, ...rope }: Rope, length: number): Rope {
-  return beyond && length > beyond.length ? { ...rope, factor: beyond.factor } : rope;
+export function ropeOfLength(rope: Rope, length: number): Rope {
+  if (!rope.beyond) return rope;
+  const { beyond, ...same } = rope;
+  return length > beyond.length ? { ...same, factor: beyond.factor } : same;
 }
 
 /**

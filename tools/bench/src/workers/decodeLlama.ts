@@ -26,6 +26,7 @@ const { values: options } = parseArgs({
     context: { type: 'string', default: '512' },
     texts: { type: 'string', default: '1' },
     threads: { type: 'string', default: '1' },
+    prompts: { type: 'boolean', default: false },
   },
 });
 const [context, texts, threads] = [Number(options.context), Number(options.texts), Number(options.threads)];
@@ -37,7 +38,16 @@ const room = { contextSize: context + 256, batchSize: 512, sequences: texts, thr
 const inContext = await model.createContext(room);
 const sequences = Array.from({ length: texts }, () => inContext.getSequence());
 
+let numPrompts = 0;
 await serveRuns(async (steps) => {
+  if (options.prompts) {
+    const [sequence] = sequences as [LlamaSequence];
+    const known = sequence.nextTokenIndex;
+    if (known > 0) await sequence.eraseContextTokenRanges([{ start: 0, end: known }]);
+    const begin = performance.now();
+    for await (const token of sequence.evaluate(benchPrompt(context, ++numPrompts), { temperature: 0 }))
+      return { seconds: (performance.now() - begin) / 1e3, tokens: [token] };
+  }
   let [begin, first] = [0, 0];
   const tokens: number[] = [];
   await Promise.all(

@@ -20,6 +20,7 @@ export const linearKernels = [
           dOut,
           blocks: stored[0].blocks,
           activation,
+          float32,
           x: backend.floats(x),
           weight: stored[0].weight,
           scales: stored[0].scales,

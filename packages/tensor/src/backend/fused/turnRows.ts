@@ -8,6 +8,8 @@ export interface Angles {
 }
 
 const tables = new Map<string, Angles>();
+/** Those of a rotation that was asked for before, by its size: each layer of each step asks, and a name takes longer to make. */
+const known = new WeakMap<Rope, Map<number, Angles>>();
 
 /** `to` (T, H * D) gets `from` with each head turned by the position of its row. */
 export function turnRows(
@@ -42,7 +44,17 @@ export function turnRows(
 }
 
 /** Angles of at least so many positions, for heads of which `size` components turn. */
-export function anglesUpTo(positions: number, size: number, { theta, frequencies, factor = 1 }: Rope): Angles {
+export function anglesUpTo(positions: number, size: number, rope: Rope): Angles {
+  const before = known.get(rope);
+  const last = before?.get(size);
+  if (last && last.positions >= positions) return last;
+  const angles = namedAngles(positions, size, rope);
+  if (before) before.set(size, angles);
+  else known.set(rope, new Map([[size, angles]]));
+  return angles;
+}
+
+function namedAngles(positions: number, size: number, { theta, frequencies, factor = 1 }: Rope): Angles {
   const key = `${size} ${theta} ${factor} ${frequencies?.join() ?? ''}`;
   const found = tables.get(key);
   if (found && found.positions >= positions) return found;

@@ -20,6 +20,10 @@ export interface DecodeSuiteOptions {
   texts?: readonly number[];
   /** Formats of the weights; all by default. */
   only?: readonly string[];
+  /** Whether to time prompts as well. */
+  prompts?: boolean;
+  /** Of our products: bf16 rounds the rows of prompts, as llama.cpp does with weights in bf16. */
+  precision?: string;
   rounds?: number;
 }
 
@@ -29,7 +33,10 @@ const formats = { float32: 'f32', bfloat16: 'bf16', int8: 'q8_0' } as const;
 /** Tokens of each text in one turn. */
 const steps = 32;
 
-/** Time of a step that writes a token of each text, beside node-llama-cpp in turn: greedy, the prompts read before. */
+/**
+ * Time of a step that writes a token of each text, beside node-llama-cpp in turn: greedy, the prompts read before. And of a prompt
+ * of as many tokens, with the first one behind it.
+ */
 export async function decodeSuite({
   model,
   llama,
@@ -37,6 +44,8 @@ export async function decodeSuite({
   contexts = [512, 4096],
   texts = [1, 8],
   only = Object.keys(formats),
+  prompts = true,
+  precision = 'float32',
   rounds = 5,
 }: DecodeSuiteOptions): Promise<string> {
   const worker = (name: string) => fileURLToPath(new URL(`./workers/${name}.js`, import.meta.url));
@@ -49,16 +58,19 @@ export async function decodeSuite({
     const hasPeer = llama !== undefined && !isMissing && existsSync(gguf);
     if (llama !== undefined && !isMissing && !hasPeer) console.log(`llama.cpp left out: there is no ${gguf}.`);
     for (const context of contexts) {
-      for (const count of texts) {
-        const sizes = ['--context', String(context), '--texts', String(count), '--threads', threads];
+      for (const count of prompts ? [...texts, 'prompt' as const] : texts) {
+        const isPrompt = count === 'prompt';
+        const sizes = ['--context', String(context), '--threads', threads];
+        sizes.push(...(isPrompt ? ['--prompts'] : ['--texts', String(count)]));
         const contenders = new Map<string, Contender>();
-        const ours = [worker('decodeTokens'), '--model', model, '--format', format, ...sizes];
+        const ours = [worker('decodeTokens'), '--model', model, '--format', format, '--precision', precision, ...sizes];
         contenders.set('ours', await Contender.start(process.execPath, ours));
         const peer = [worker('decodeLlama'), '--llama', llama ?? '', '--model', gguf, ...sizes];
         if (hasPeer) contenders.set('llama.cpp', await Contender.start(process.execPath, peer));
+        const parts = isPrompt ? 1 : steps;
         const timed = [...contenders].map(([name, contender]) => ({
           name,
-          run: async () => (await contender.run(steps)).seconds / steps,
+          run: async () => (await contender.run(parts)).seconds / parts,
         }));
         const seconds = await alternate(timed, rounds);
         for (const contender of contenders.values()) contender.stop();
@@ -73,5 +85,5 @@ export async function decodeSuite({
       }
     }
   }
-  return table(['weights', 'behind', 'texts', 'ours, a step', 'llama.cpp, a step', 'ours is times as fast'], rows);
+  return table(['weights', 'behind', 'texts', 'ours, a step or prompt', 'llama.cpp', 'ours is times as fast'], rows);
 }

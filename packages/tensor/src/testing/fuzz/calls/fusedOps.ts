@@ -8,6 +8,7 @@ import { embedding } from '../../../ops/embedding.js';
 import { encode } from '../../../ops/encode.js';
 import { groupedFfn } from '../../../ops/groupedFfn.js';
 import { layerNorm } from '../../../ops/layerNorm.js';
+import { settleWeight } from '../../../io/settleWeight.js';
 import { transposedOver } from '../../../io/transposedOver.js';
 import { linear } from '../../../ops/linear.js';
 import { linearCrossEntropy } from '../../../ops/linearCrossEntropy.js';
@@ -16,7 +17,7 @@ import { route, type RouteOptions } from '../../../ops/route.js';
 import { softmaxCrossEntropy } from '../../../ops/softmaxCrossEntropy.js';
 import { splitRows } from '../../../ops/splitRows.js';
 import { swiglu } from '../../../ops/swiglu.js';
-import { weightFormats, type WeightFormat } from '../../../weights/roundToFormat.js';
+import type { WeightFormat } from '../../../weights/roundToFormat.js';
 import { toWeightFormat } from '../../../weights/toWeightFormat.js';
 import { AdamW } from '../../../optim/adamW.js';
 import { globalNorm } from '../../../optim/globalNorm.js';
@@ -92,13 +93,15 @@ export const fusedOpCalls: Generator[] = [
   {
     kernel: 'ScmoeStoreWeight',
     draw: (draw) => {
-      const [dIn, dOut] = [draw.int(1, 70), draw.int(1, 20)];
+      const [dIn, dOut] = [draw.int(1, 70), draw.pick([draw.int(1, 20), 16 * draw.int(1, 9)])];
       const operands = { x: draw.floats([draw.int(1, 10), dIn]), weight: draw.floats([dIn, dOut]) };
-      const attributes = { format: draw.pick(weightFormats) };
+      const attributes = { format: draw.pick(['bfloat16', 'int8'] as const) };
       return plain('toWeightFormat', operands, attributes, ({ x, weight }, { format }: { format: WeightFormat }) => {
         const stored = toWeightFormat(weight!, format);
         const lying = transposedOver([tf.transpose(weight!).dataSync() as Float32Array], weight!.shape);
-        return [stored, linear(x!, stored), linear(x!, lying)];
+        const asItLies = linear(x!, lying);
+        settleWeight(lying);
+        return [stored, linear(x!, stored), asItLies, linear(x!, lying)];
       });
     },
   },
