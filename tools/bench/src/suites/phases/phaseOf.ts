@@ -6,7 +6,7 @@ export interface Phase {
   phase: string;
   /** Multiplications and additions of its products; 0 where it makes none. */
   flops: number;
-  /** Of the tensors that it reads and writes, each once. */
+  /** Bytes of the tensors that it reads and writes, each once. */
   bytes: number;
 }
 
@@ -39,7 +39,7 @@ function productOf(name: string, args: CallArguments): [string, number] | undefi
   }
 }
 
-/** Those of queries times keys. */
+/** Operations of queries times keys. */
 function scoreFlops(args: CallArguments): number {
   const [batch, queries, keys, heads, size] = ['batch', 'queries', 'keys', 'heads', 'size'].map(
     (key) => args[key] as number,
@@ -49,7 +49,7 @@ function scoreFlops(args: CallArguments): number {
   return 2 * batch * heads * queries * seen * size;
 }
 
-/** Of all arrays, also those in lists and in lists of parameters. */
+/** Bytes of all arrays, also those in lists and in lists of parameters. */
 function bytesOf(value: unknown): number {
   if (ArrayBuffer.isView(value)) return value.byteLength;
   if (typeof value !== 'object' || value === null) return 0;
