@@ -8,6 +8,8 @@
 #include "cpu/bf16.h"
 #include "cpu/gemm.h"
 #include "cpu/streamed_gemm.h"
+#include "cpu/tiled_gemm.h"
+#include "cpu/tiled_linear.h"
 
 namespace scmoe {
 
@@ -87,6 +89,8 @@ void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, cons
 void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, const float* x, const float* weight,
                     const float* pre, Activation activation, bool float32, float* dx, float* dWeight, float* dBias) {
   const bool bf16 = !float32 && precision() == Precision::kBf16;
+  if (tilesGradients(bf16, rows, dIn, dOut))
+    return tiledLinearBackward(bf16, rows, dIn, dOut, dy, x, weight, pre, activation, dx, dWeight, dBias);
   const bool streamsDx = streamsGemm(LayerProduct::kInputGradient, bf16, rows, dIn, dOut);
   const bool streamsWeight = streamsGemm(LayerProduct::kWeightGradient, bf16, rows, dIn, dOut);
   Arena::Scope scope;

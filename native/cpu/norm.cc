@@ -34,6 +34,7 @@ const float* withColumnSums(Arena::Scope& scope, int64_t rows, int64_t width, co
 void layerNormForward(int64_t rows, int64_t d, const float* x, const float* weight, const float* bias, float epsilon,
                       float* y, float* mean, float* rstd) {
   parallelFor(rows, grainFor(d * 8), [&](int64_t begin, int64_t end) {
+    const float *const gains = weight, *const shifts = bias;
     for (int64_t i = begin; i < end; ++i) {
       const float* const from = x + i * d;
       float* const to = y + i * d;
@@ -46,7 +47,7 @@ void layerNormForward(int64_t rows, int64_t d, const float* x, const float* weig
       for (int64_t j = 0; j < d; ++j) squares += (from[j] - centre) * (from[j] - centre);
       const float scale = 1.0f / std::sqrt(squares / static_cast<float>(d) + epsilon);
 #pragma omp simd
-      for (int64_t j = 0; j < d; ++j) to[j] = (from[j] - centre) * scale * weight[j] + bias[j];
+      for (int64_t j = 0; j < d; ++j) to[j] = (from[j] - centre) * scale * gains[j] + shifts[j];
       mean[i] = centre;
       rstd[i] = scale;
     }
@@ -60,11 +61,12 @@ void layerNormBackward(int64_t rows, int64_t d, const float* dy, const float* x,
     const float *const g = dy + i * d, *const from = x + i * d;
     float* const to = dx + i * d;
     float *const weightSums = columns, *const biasSums = columns + d;
+    const float* const gains = weight;  // a name that a lambda refers to is looked up again for each number: a gather
     const float centre = mean[i], scale = rstd[i];
     float sum = 0.0f, dot = 0.0f;
 #pragma omp simd reduction(+ : sum, dot)
     for (int64_t j = 0; j < d; ++j) {
-      const float normal = (from[j] - centre) * scale, wg = weight[j] * g[j];
+      const float normal = (from[j] - centre) * scale, wg = gains[j] * g[j];
       sum += wg;
       dot += wg * normal;
       weightSums[j] += g[j] * normal;
@@ -73,7 +75,7 @@ void layerNormBackward(int64_t rows, int64_t d, const float* dy, const float* x,
     sum /= static_cast<float>(d);
     dot /= static_cast<float>(d);
 #pragma omp simd
-    for (int64_t j = 0; j < d; ++j) to[j] = scale * (weight[j] * g[j] - sum - (from[j] - centre) * scale * dot);
+    for (int64_t j = 0; j < d; ++j) to[j] = scale * (gains[j] * g[j] - sum - (from[j] - centre) * scale * dot);
   });
   std::memcpy(dWeight, sums, d * sizeof(float));
   std::memcpy(dBias, sums + d, d * sizeof(float));
@@ -82,6 +84,7 @@ void layerNormBackward(int64_t rows, int64_t d, const float* dy, const float* x,
 void rmsNormForward(int64_t rows, int64_t d, const float* x, const float* weight, float epsilon, float* y,
                     float* rstd) {
   parallelFor(rows, grainFor(d * 8), [&](int64_t begin, int64_t end) {
+    const float* const gains = weight;
     for (int64_t i = begin; i < end; ++i) {
       const float* const from = x + i * d;
       float* const to = y + i * d;
@@ -90,7 +93,7 @@ void rmsNormForward(int64_t rows, int64_t d, const float* x, const float* weight
       for (int64_t j = 0; j < d; ++j) squares += from[j] * from[j];
       const float scale = 1.0f / std::sqrt(squares / static_cast<float>(d) + epsilon);
 #pragma omp simd
-      for (int64_t j = 0; j < d; ++j) to[j] = from[j] * scale * weight[j];
+      for (int64_t j = 0; j < d; ++j) to[j] = from[j] * scale * gains[j];
       rstd[i] = scale;
     }
   });
@@ -102,17 +105,18 @@ void rmsNormBackward(int64_t rows, int64_t d, const float* dy, const float* x, c
   const float* const sums = withColumnSums(scope, rows, d, [&](int64_t i, float* weightSums) {
     const float *const g = dy + i * d, *const from = x + i * d;
     float* const to = dx + i * d;
+    const float* const gains = weight;
     const float scale = rstd[i];
     float dot = 0.0f;
 #pragma omp simd reduction(+ : dot)
     for (int64_t j = 0; j < d; ++j) {
       const float normal = from[j] * scale;
-      dot += weight[j] * g[j] * normal;
+      dot += gains[j] * g[j] * normal;
       weightSums[j] += g[j] * normal;
     }
     dot /= static_cast<float>(d);
 #pragma omp simd
-    for (int64_t j = 0; j < d; ++j) to[j] = scale * (weight[j] * g[j] - from[j] * scale * dot);
+    for (int64_t j = 0; j < d; ++j) to[j] = scale * (gains[j] * g[j] - from[j] * scale * dot);
   });
   std::memcpy(dWeight, sums, d * sizeof(float));
 }

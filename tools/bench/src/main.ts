@@ -13,6 +13,7 @@ import { kernelsSuite } from './suites/kernels.js';
 import { madSuite } from './suites/mad/mad.js';
 import { memorySuite } from './suites/memory.js';
 import { pathsSuite } from './suites/paths.js';
+import { phasesSuite } from './suites/phases/phases.js';
 import { picturesSuite } from './suites/pictures/pictures.js';
 import { productsSuite } from './suites/products.js';
 import { qualitySuite } from './suites/quality/quality.js';
@@ -74,6 +75,13 @@ const suites: Record<string, () => Promise<string>> = {
     pathsSuite({
       ...rounds,
       threads: options.threads,
+      ...(options.variants !== undefined && { only: options.variants.split(',') }),
+      ...(options.precision !== undefined && { precisions: options.precision.split(',') }),
+    }),
+  phases: () =>
+    phasesSuite({
+      ...rounds,
+      threads: Number(options.threads),
       ...(options.variants !== undefined && { only: options.variants.split(',') }),
       ...(options.precision !== undefined && { precisions: options.precision.split(',') }),
     }),

@@ -26,6 +26,17 @@ describeUnless(findAddon().problem, 'scmoe backend', () => {
     javaScript.mockRestore();
   });
 
+  it('copies what is large by a kernel, odd lengths and parts of an array as well', () => {
+    const values = Float32Array.from({ length: 2 ** 18 + 9 }, (_, i) => i);
+    const part = values.subarray(3, 2 ** 18 + 8);
+    const x = tf.tensor1d(part);
+    values.fill(0);
+    const read = x.dataSync();
+    expect(read).toHaveLength(2 ** 18 + 5);
+    expect(read.every((value, i) => value === i + 3)).toBe(true);
+    x.dispose();
+  });
+
   it('lets a caller keep what it read after the tensor is gone', () => {
     const x = tf.tensor1d([1, 2, 3]);
     const read = x.dataSync();

@@ -22,6 +22,9 @@ export interface ScmoeMemory extends PoolStatistics {
 /** Kernels of TF.js that look at attributes alone: what they write once stays right. */
 const isConstant = new Set(['Range', 'LinSpace']);
 
+/** What JavaScript hands over is copied past the caches, with all threads, from so many bytes on. */
+const largeCopy = 2 ** 20;
+
 /** One pool per process: TF.js may create and dispose the backend many times. */
 let pool: BufferPool | undefined;
 
@@ -376,7 +379,11 @@ export class ScmoeBackend extends CpuBackend {
     // Copied: callers go on using the array that they passed.
     const source = values as NumericArray;
     const copy = this.allocateArray(source.length, dtype, { isLasting: true });
-    copy.set(source);
+    // Not within a capture, whose calls are made again, nor where kernels write nothing.
+    const isPlain = !this.capture && this.pool === sharedPool() && source.buffer instanceof ArrayBuffer;
+    if (isPlain && copy.byteLength >= largeCopy && source.constructor === copy.constructor)
+      loadAddon().copyPastCaches({ bytes: copy.byteLength, source: bytesOf(source), target: bytesOf(copy) });
+    else copy.set(source);
     this.data.set(dataId, { values: copy, dtype, refCount });
   }
 
@@ -399,6 +406,10 @@ export class ScmoeBackend extends CpuBackend {
   private acquire(bytes: number): ArrayBuffer {
     return (this.capture ?? this.pool).acquire(bytes);
   }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: NumericArray): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function bufferOf(values: unknown): ArrayBuffer[] {

@@ -10,6 +10,9 @@ import { haveSameBits } from './haveSameBits.js';
 /** So many captures of no use, and there will be more. */
 const mostWasted = 3;
 
+/** Bytes that a function may have in a capture and in the pool as well. */
+const mostTwice = 2 ** 27;
+
 /** A capture for one form of arguments, and how its results are put together. */
 interface Capture {
   kernels: CapturedKernels;
@@ -111,8 +114,12 @@ export class FunctionCaptures {
     const results = this.run(args, tensors);
     const isSame = (tensor: tf.Tensor, i: number) => haveSameBits(numbersOf(tensor), again[i]!);
     capture.isProven = results.tensors.length === again.length && results.tensors.every(isSame);
-    if (capture.isProven) this.wasted = 0;
-    else this.refuse('its results are others when it is made of its kernels alone');
+    if (capture.isProven) {
+      this.wasted = 0;
+      // What the function has used as it stood is what the capture has now.
+      if (capture.kernels.numBytes > mostTwice) (tf.backend() as ScmoeBackend).freeCache();
+    }
+    if (!capture.isProven) this.refuse('its results are others when it is made of its kernels alone');
     return resultOf(results);
   }
 

@@ -1,4 +1,4 @@
-import { expectPositiveInteger, expectThat } from '@scmoe/errors';
+import { expectPositiveInteger, expectThat, memoryLimit } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { FunctionCaptures } from './FunctionCaptures.js';
@@ -8,8 +8,8 @@ export interface CaptureFunctionOptions {
   /** Captures that are kept, of as many shapes of arguments: 8 by default. */
   cacheSize?: number;
   /**
-   * Bytes of memory that one capture may hold as long as it is kept, 128 MiB by default. A function that takes more is left as it
-   * is: the time of its kernels is so long that nothing would be gained.
+   * Bytes of memory that one capture may hold as long as it is kept: by default a sixteenth of the memory that this process may
+   * have, and 128 MiB at least. A function that takes more is left as it is. While it is captured it takes twice as much.
    */
   maxBytes?: number;
 }
@@ -40,7 +40,7 @@ export interface CapturedFunction<Arguments extends unknown[], Result> {
  */
 export function captureFunction<Arguments extends unknown[], Result>(
   compute: (...args: Arguments) => Result,
-  { cacheSize = 8, maxBytes = 2 ** 27 }: CaptureFunctionOptions = {},
+  { cacheSize = 8, maxBytes = mostBytes() }: CaptureFunctionOptions = {},
 ): CapturedFunction<Arguments, Result> {
   expectThat(typeof compute === 'function', 'captureFunction: compute', 'a function', compute);
   expectPositiveInteger('captureFunction: cacheSize', cacheSize);
@@ -48,4 +48,9 @@ export function captureFunction<Arguments extends unknown[], Result>(
   const captures = new FunctionCaptures(compute, { cacheSize, maxBytes });
   const call = (...args: Arguments) => tf.tidy(() => captures.call(args) as tf.TensorContainer) as Result;
   return Object.assign(call, { problem: () => captures.problem, dispose: () => captures.dispose() });
+}
+
+function mostBytes(): number {
+  const limit = memoryLimit();
+  return Math.max(2 ** 27, Number.isFinite(limit) ? Math.floor(limit / 16) : 0);
 }

@@ -13,10 +13,18 @@ interface StepPair {
   peer: string;
   unit: string;
   unitsPerStep: number;
+  /** Whether our program can capture its passes, as training does: another contender then. */
+  isCapturable?: boolean;
 }
 
 /** The sizes are the defaults of the programs. */
-const gpt: StepPair = { worker: 'gptStep', peer: 'gpt_torch', unit: 'tokens', unitsPerStep: 8 * 256 };
+const gpt: StepPair = {
+  worker: 'gptStep',
+  peer: 'gpt_torch',
+  unit: 'tokens',
+  unitsPerStep: 8 * 256,
+  isCapturable: true,
+};
 const vit: StepPair = { worker: 'vitStep', peer: 'vit_torch', unit: 'pictures', unitsPerStep: 128 };
 const convnet: StepPair = { worker: 'convnetStep', peer: 'convnet_torch', unit: 'pictures', unitsPerStep: 128 };
 
@@ -45,7 +53,7 @@ export function convnetSuite(options: StepSuiteOptions): Promise<string> {
 }
 
 async function compareSteps(
-  { worker: workerName, peer: peerName, unit, unitsPerStep }: StepPair,
+  { worker: workerName, peer: peerName, unit, unitsPerStep, isCapturable = false }: StepPair,
   { rounds = 7, stepsPerRound = 3, compiled = false, precisions = ['float32', 'bf16'] }: StepSuiteOptions,
 ): Promise<string> {
   const worker = fileURLToPath(new URL(`./workers/${workerName}.js`, import.meta.url));
@@ -58,6 +66,8 @@ async function compareSteps(
         const common = ['--threads', threads, '--precision', precision, '--mode', mode];
         const contenders = new Map<string, Contender>();
         contenders.set('ScMoE', await Contender.start(process.execPath, [worker, ...common]));
+        if (isCapturable)
+          contenders.set('ScMoE, captured', await Contender.start(process.execPath, [worker, ...common, '--captured']));
         if (python) contenders.set('PyTorch eager', await Contender.start(python, [peer, ...common]));
         if (python && compiled)
           contenders.set('PyTorch compiled', await Contender.start(python, [peer, ...common, '--compile']));

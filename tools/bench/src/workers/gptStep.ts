@@ -22,6 +22,7 @@ const { values: options } = parseArgs({
     experts: { type: 'string', default: '8' },
     vocab: { type: 'string', default: '256' },
     recompute: { type: 'string', default: 'off' },
+    captured: { type: 'boolean', default: false },
   },
 });
 
@@ -51,4 +52,4 @@ const ids = tf.tensor2d(draw(), [batch, sequenceLength], 'int32');
 const targets = tf.tensor2d(draw(), [batch, sequenceLength], 'int32');
 const recompute = options.recompute as RecomputeMode;
 const lossOf = () => model.loss({ ids, targets }, { recompute }).loss;
-await serveSteps({ model, optimizer, lossOf, mode: options.mode, started });
+await serveSteps({ model, optimizer, lossOf, mode: options.mode, started, isCaptured: options.captured });

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 
-import { clipScale, globalNorm, valueAndGrads, type AdamW } from '@scmoe/tensor';
+import { captureFunction, clipScale, globalNorm, valueAndGrads, type AdamW } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { secondsNow } from '../secondsNow.js';
@@ -12,16 +12,29 @@ export interface StepProgram {
   lossOf: () => tf.Scalar;
   /** `forward`: the loss alone; else gradients, clipping and an update too. */
   mode: string;
+  /** Whether passes are captured, as training does (`captureFunction`); not by default. */
+  isCaptured?: boolean;
   /** `performance.now()` when the process began. */
   started: number;
 }
 
 /** Answers each line `run N` with one JSON line about N steps, until something else comes, and ends the process. */
-export async function serveSteps({ model, optimizer, lossOf, mode, started }: StepProgram): Promise<never> {
+export async function serveSteps({
+  model,
+  optimizer,
+  lossOf,
+  mode,
+  started,
+  isCaptured = false,
+}: StepProgram): Promise<never> {
+  const asItIs = { forward: lossOf, gradients: () => valueAndGrads(lossOf, model.variables) };
+  const passes = isCaptured
+    ? { forward: captureFunction(asItIs.forward), gradients: captureFunction(asItIs.gradients) }
+    : asItIs;
   async function step(): Promise<number> {
     const loss = tf.tidy(() => {
-      if (mode === 'forward') return lossOf();
-      const { value, grads } = valueAndGrads(lossOf, model.variables);
+      if (mode === 'forward') return passes.forward();
+      const { value, grads } = passes.gradients();
       const norm = globalNorm(Object.values(grads));
       optimizer.step(model.variables, grads, { learningRate: 1e-3, gradScale: clipScale(norm, 1) });
       return value;

@@ -1,0 +1,289 @@
+#include "cpu/tiled_gemm.h"
+
+#include "core/error.h"
+#include "cpu/operand_kinds.h"
+
+#if SCMOE_BF16_PAIRS
+#include <algorithm>
+
+#include "core/parallel.h"
+#include "cpu/gemm.h"
+#include "cpu/gemm_depths.h"
+
+namespace scmoe {
+
+namespace {
+
+/// Sums of a tile: six rows and four vectors, which leaves registers for the operands.
+constexpr int kRows = 6, kVectors = 4;
+constexpr int64_t kColumns = kVectors * kLanes;
+static_assert(kTiledRows % kRows == 0);
+
+/// Calls body(begin, size) for the depths that oneDNN sums each by itself, even ones in bf16 but for the last.
+template <typename Kind, typename Body>
+void forBlocks(int64_t k, const Body& body) {
+  if (Kind::kDepths == 1) return forDepths(k, body);
+  constexpr int64_t kWhole = 384, kBlock = 768;
+  for (int64_t begin = 0, size; begin < k; begin += size) {
+    const int64_t rest = k - begin;
+    const bool halves = rest < 2 * kBlock && (rest > kBlock || (begin == 0 && rest > kWhole));
+    size = rest >= 2 * kBlock ? kBlock : halves ? (rest / 2 + 1) / 2 * 2 : rest;
+    body(begin, size);
+  }
+}
+
+/// Where sums go, past the caches where nobody reads them soon.
+struct Target {
+  float* to;
+  int64_t stride;
+  bool streams;
+};
+
+template <typename Kind, int Rows, int Vectors>
+[[gnu::noinline]] void tile(int64_t depth, const float* a, int64_t aStride, const float* b, const float* before,
+                            int64_t beforeStride, const Target& target) {
+  Vec sum[Rows][Vectors];
+#pragma GCC unroll 6
+  for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) {
+      sum[i][v] = Vec{};
+      if (!target.streams) __builtin_prefetch(target.to + i * target.stride + v * kLanes, 1);
+    }
+  for (int64_t p = 0; p < depth; ++p, ++a, b += kColumns) {
+    Vec right[Vectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) right[v] = load(b + v * kLanes);
+#pragma GCC unroll 6
+    for (int i = 0; i < Rows; ++i) {
+      const Vec left = Kind::spread(a[i * aStride]);
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) Kind::multiplyAdd(left, right[v], sum[i][v]);
+    }
+  }
+#pragma GCC unroll 6
+  for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) {
+      const int64_t at = v * kLanes;
+      const Vec value = before ? load(before + i * beforeStride + at) + sum[i][v] : sum[i][v];
+      float* const to = target.to + i * target.stride + at;
+      if (target.streams)
+        _mm512_stream_ps(to, reinterpret_cast<__m512>(value));
+      else
+        store(to, value);
+    }
+}
+
+using Tile = void (*)(int64_t, const float*, int64_t, const float*, const float*, int64_t, const Target&);
+
+template <typename Kind, int Vectors>
+constexpr Tile kTiles[kRows] = {tile<Kind, 1, Vectors>, tile<Kind, 2, Vectors>, tile<Kind, 3, Vectors>,
+                                tile<Kind, 4, Vectors>, tile<Kind, 5, Vectors>, tile<Kind, 6, Vectors>};
+
+template <typename Kind>
+Tile tileOf(int64_t rows, int64_t vectors) {
+  const Tile* const all[] = {kTiles<Kind, 1>, kTiles<Kind, 2>, kTiles<Kind, 3>, kTiles<Kind, 4>};
+  return all[vectors - 1][rows - 1];
+}
+
+/// Rows (rows, k) of A, `aStride` words apart, times one panel; the rows are cut into tiles of about one size. What is
+/// summed piece by piece is kept at `held`, and goes to `target` at the end.
+template <typename Kind>
+void multiplyPanel(int64_t rows, int64_t vectors, int64_t k, const float* a, int64_t aStride, const float* panel,
+                   float* held, int64_t heldStride, const Target& target) {
+  const int64_t tiles = (rows + kRows - 1) / kRows;
+  forBlocks<Kind>(k, [&](int64_t begin, int64_t size) {
+    const int64_t from = begin / Kind::kDepths, depth = (size + Kind::kDepths - 1) / Kind::kDepths;
+    const bool isLast = begin + size == k;
+    for (int64_t t = 0; t < tiles; ++t) {
+      const int64_t first = rows * t / tiles, last = rows * (t + 1) / tiles;
+      float* const own = held + first * heldStride;
+      tileOf<Kind>(last - first, vectors)(
+          depth, a + first * aStride + from, aStride, panel + from * kColumns, begin > 0 ? own : nullptr, heldStride,
+          isLast ? Target{target.to + first * target.stride, target.stride, target.streams}
+                 : Target{own, heldStride, false});
+    }
+  });
+}
+
+int64_t panelsOf(int64_t columns) { return (columns + kColumns - 1) / kColumns; }
+int64_t vectorsFrom(int64_t column, int64_t columns) {
+  return std::min<int64_t>(kVectors, (columns - column) / kLanes);
+}
+
+/// panel: the columns of `weight` (16 vectors, k) transposed.
+template <typename Kind>
+void packColumns(int64_t k, int64_t vectors, const float* weight, float* panel) {
+  for (int64_t v = 0; v < vectors; ++v, weight += kLanes * k, panel += kLanes)
+    for (int64_t p = 0; p < k; p += kLanes * Kind::kDepths) {
+      Vec square[kLanes];
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i)
+        square[i] = Kind::kDepths == 1 ? load(weight + i * k + p) : pairsOf(weight + i * k + p);
+      transposeVectors(square);
+      float* const to = panel + p / Kind::kDepths * kColumns;
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) store(to + i * kColumns, square[i]);
+    }
+}
+
+/// Brings rows near, in the order of memory: the hardware foresees that, and not columns that lie a row apart.
+void fetch(const float* rows, int64_t count) {
+  float sum = 0.0f;
+  for (int64_t i = 0; i < count; i += kLanes) sum += rows[i];
+  asm volatile("" ::"x"(sum));
+}
+
+/// panels: the columns of weight^T, of weight (dIn, dOut).
+template <typename Kind>
+void pack(int64_t dIn, int64_t dOut, const float* weight, float* panels) {
+  const int64_t depth = dOut / Kind::kDepths;
+  parallelFor(panelsOf(dIn), grainFor(dOut * kColumns * 8), [&](int64_t first, int64_t last) {
+    for (int64_t panel = first; panel < last; ++panel) {
+      const int64_t j = panel * kColumns, vectors = vectorsFrom(j, dIn);
+      fetch(weight + j * dOut, vectors * kLanes * dOut);
+      packColumns<Kind>(dOut, vectors, weight + j * dOut, panels + panel * depth * kColumns);
+    }
+  });
+}
+
+template <typename Body>
+void withKind(bool bf16, const Body& body) {
+  if (bf16) return body(Pairs());
+  body(Numbers());
+}
+
+int64_t depthOf(bool bf16, int64_t k) { return bf16 ? (k + 1) / 2 : k; }
+
+/// Room beside the words of a row, for rows that are a multiple of 4 KiB apart share their places in the caches.
+constexpr int64_t kBeside = kLanes;
+
+/// to (dIn, depth), rows `stride` apart: words [first, last) of x (rows, dIn) transposed, whole sixteens but for the
+/// end, where there are zeros.
+template <typename Kind>
+void transposeRows(int64_t rows, int64_t dIn, const float* x, int64_t first, int64_t last, float* to, int64_t stride) {
+  for (int64_t p = first; p < last; p += kLanes)
+    for (int64_t j = 0; j < dIn; j += kLanes) {
+      Vec square[kLanes];
+      const auto row = [&](int64_t i) { return i < rows ? load(x + i * dIn + j) : Vec{}; };
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i)
+        square[i] = Kind::kDepths == 1 ? row(p + i) : pairUp(row(2 * (p + i)), row(2 * (p + i) + 1));
+      transposeVectors(square);
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) store(to + (j + i) * stride + p, square[i]);
+    }
+}
+
+}  // namespace
+
+bool tilesGradients(bool bf16, int64_t rows, int64_t dIn, int64_t dOut) {
+  const int64_t unit = bf16 ? 2 * kLanes : kLanes;
+  // Below that what is brought into order is not used often enough; measured on layers of 96 x 512 to 512 x 2048.
+  constexpr int64_t kFewestRows = 33, kSmallest = 1 << 17;
+  return rows >= kFewestRows && dIn * dOut >= kSmallest && dIn % unit == 0 && dOut % unit == 0 && !usesBlockedGemm();
+}
+
+TiledInputGradient::TiledInputGradient(Arena::Scope& scope, bool bf16, int64_t dIn, int64_t dOut, const float* weight)
+    : bf16_(bf16), dIn_(dIn), dOut_(dOut), panels_(scope.take<float>(panelsOf(dIn) * kColumns * depthOf(bf16, dOut))) {
+  withKind(bf16, [&](auto kind) { pack<decltype(kind)>(dIn, dOut, weight, panels_); });
+}
+
+void TiledInputGradient::multiply(int64_t rows, const float* dy, float* dx) const {
+  const int64_t depth = depthOf(bf16_, dOut_);
+  withKind(bf16_, [&](auto kind) {
+    for (int64_t j = 0; j < dIn_; j += kColumns)
+      multiplyPanel<decltype(kind)>(rows, vectorsFrom(j, dIn_), dOut_, dy, depth, panels_ + j * depth, dx + j, dIn_,
+                                    {dx + j, dIn_, false});
+  });
+}
+
+void TiledInputGradient::multiply(int64_t rows, const uint16_t* dy, float* dx) const {
+  multiply(rows, reinterpret_cast<const float*>(dy), dx);
+}
+
+TiledWeightGradient::TiledWeightGradient(Arena::Scope& scope, bool bf16, int64_t rows, int64_t dIn, int64_t dOut)
+    : bf16_(bf16),
+      rows_(rows),
+      dIn_(dIn),
+      dOut_(dOut),
+      depth_(depthOf(bf16, rows)),
+      panels_(scope.take<float>(panelsOf(dOut) * kColumns * depth_)) {}
+
+void TiledWeightGradient::take(int64_t first, int64_t rows, const float* dy) const {
+  for (int64_t i = first; i < first + rows; ++i, dy += dOut_)
+    for (int64_t j = 0; j < dOut_; j += kLanes)
+      store(panels_ + (j / kColumns * depth_ + i) * kColumns + j % kColumns, load(dy + j));
+}
+
+void TiledWeightGradient::take(int64_t first, int64_t rows, const uint16_t* dy) const {
+  // Words of the first and of the second sixteen columns, each with its upper half from the row below.
+  alignas(64) uint16_t places[2][2 * kLanes];
+  for (int i = 0; i < 2 * kLanes; ++i)
+    for (int half = 0; half < 2; ++half)
+      places[half][i] = static_cast<uint16_t>(half * kLanes + i / 2 + i % 2 * 2 * kLanes);
+  const __m512i low = _mm512_load_si512(places[0]), high = _mm512_load_si512(places[1]);
+  for (int64_t i = 0; i < rows; i += 2, dy += 2 * dOut_)
+    for (int64_t j = 0; j < dOut_; j += 2 * kLanes) {
+      const __m512i upper = _mm512_loadu_si512(dy + j);
+      const __m512i lower = i + 1 < rows ? _mm512_loadu_si512(dy + dOut_ + j) : _mm512_setzero_si512();
+      float* const to = panels_ + (j / kColumns * depth_ + (first + i) / 2) * kColumns + j % kColumns;
+      _mm512_storeu_si512(to, _mm512_permutex2var_epi16(upper, low, lower));
+      _mm512_storeu_si512(to + kLanes, _mm512_permutex2var_epi16(upper, high, lower));
+    }
+}
+
+void TiledWeightGradient::multiply(const float* x, float* dWeight) const {
+  Arena::Scope scope;
+  const int64_t stride = (depth_ + kLanes - 1) / kLanes * kLanes + kBeside;
+  auto* const columns = scope.take<float>(dIn_ * stride);
+  const bool streams = reinterpret_cast<uintptr_t>(dWeight) % 64 == 0;
+  withKind(bf16_, [&](auto kind) {
+    using Kind = decltype(kind);
+    parallelFor((depth_ + kLanes - 1) / kLanes, grainFor(dIn_ * kLanes * Kind::kDepths * 8),
+                [&](int64_t first, int64_t last) {
+                  transposeRows<Kind>(rows_, dIn_, x, first * kLanes, last * kLanes, columns, stride);
+                });
+    // Rows of the gradient for one panel after the other, so that a panel stays near.
+    const int64_t blocks = (dIn_ + kTiledRows - 1) / kTiledRows;
+    parallelFor(panelsOf(dOut_) * blocks, 1, [&](int64_t begin, int64_t end) {
+      alignas(64) float held[kTiledRows * kColumns];
+      for (int64_t item = begin; item < end; ++item) {
+        const int64_t j = item / blocks * kColumns, i = item % blocks * kTiledRows;
+        multiplyPanel<Kind>(std::min(kTiledRows, dIn_ - i), vectorsFrom(j, dOut_), rows_, columns + i * stride, stride,
+                            panels_ + j * depth_, held, kColumns, {dWeight + i * dOut_ + j, dOut_, streams});
+      }
+      _mm_sfence();
+    });
+  });
+}
+
+}  // namespace scmoe
+
+#else
+
+namespace scmoe {
+
+bool tilesGradients(bool, int64_t, int64_t, int64_t) { return false; }
+
+TiledInputGradient::TiledInputGradient(Arena::Scope&, bool bf16, int64_t dIn, int64_t dOut, const float*)
+    : bf16_(bf16), dIn_(dIn), dOut_(dOut), panels_(nullptr) {
+  throw Error("TiledInputGradient: this build has no tiled products");
+}
+
+void TiledInputGradient::multiply(int64_t, const float*, float*) const {}
+void TiledInputGradient::multiply(int64_t, const uint16_t*, float*) const {}
+
+TiledWeightGradient::TiledWeightGradient(Arena::Scope&, bool bf16, int64_t rows, int64_t dIn, int64_t dOut)
+    : bf16_(bf16), rows_(rows), dIn_(dIn), dOut_(dOut), depth_(0), panels_(nullptr) {
+  throw Error("TiledWeightGradient: this build has no tiled products");
+}
+
+void TiledWeightGradient::take(int64_t, int64_t, const float*) const {}
+void TiledWeightGradient::take(int64_t, int64_t, const uint16_t*) const {}
+void TiledWeightGradient::multiply(const float*, float*) const {}
+
+}  // namespace scmoe
+
+#endif

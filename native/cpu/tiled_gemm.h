@@ -1,0 +1,56 @@
+#pragma once
+#include <cstdint>
+
+#include "core/arena.h"
+
+/// The products of the gradients of a linear layer that has many rows, such as a training step's. A library packs both
+/// operands at each call, the whole weight again for each block of rows; here the weight is brought into the order in
+/// which tiles read it once for all blocks, rounded to bf16 on the way, rows of dy are read where they are, and brought
+/// into that order for the weight's gradient while they are near. The bits are those of streamed_gemm.h, whatever the
+/// number of rows and of threads.
+namespace scmoe {
+
+/// Whether the gradients of a layer (dIn, dOut) with so many rows are made here: where float32 products would be
+/// oneDNN's with AVX-512, in a build for a CPU that multiplies bf16, for sizes that are faster so.
+bool tilesGradients(bool bf16, int64_t rows, int64_t dIn, int64_t dOut);
+
+/// Rows that are multiplied together: with their operands they stay in the second-level cache.
+constexpr int64_t kTiledRows = 96;
+/// dx (rows, dIn) = dy (rows, dOut) weight^T, for many blocks of rows.
+class TiledInputGradient {
+ public:
+  /// Copies the weight (dIn, dOut) into memory of `scope`, with all threads.
+  TiledInputGradient(Arena::Scope& scope, bool bf16, int64_t dIn, int64_t dOut, const float* weight);
+
+  /// At most kTiledRows rows, on the calling thread: float32, or bf16 as the weight is.
+  void multiply(int64_t rows, const float* dy, float* dx) const;
+  void multiply(int64_t rows, const uint16_t* dy, float* dx) const;
+
+ private:
+  const bool bf16_;
+  const int64_t dIn_, dOut_;
+  float* const panels_;
+};
+
+/// dWeight (dIn, dOut) = x^T dy, of rows that come block by block and are kept in the order in which tiles read them.
+class TiledWeightGradient {
+ public:
+  TiledWeightGradient(Arena::Scope& scope, bool bf16, int64_t rows, int64_t dIn, int64_t dOut);
+
+  /// Takes `rows` rows of dy from row `first` on, on the calling thread. In bf16 `first` is even, and so is the number
+  /// of all blocks' rows but the last.
+  void take(int64_t first, int64_t rows, const float* dy) const;
+  void take(int64_t first, int64_t rows, const uint16_t* dy) const;
+
+  /// With all rows taken: x (rows, dIn), with all threads.
+  void multiply(const float* x, float* dWeight) const;
+
+ private:
+  const bool bf16_;
+  const int64_t rows_, dIn_, dOut_;
+  /// Words of 32 bits along the depth: two rows each in bf16.
+  const int64_t depth_;
+  float* const panels_;
+};
+
+}  // namespace scmoe
