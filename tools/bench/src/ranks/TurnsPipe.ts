@@ -22,8 +22,12 @@ export class TurnsPipe {
     return new TurnsPipe(path, folder, pipe);
   }
 
+  /** Removes its name, when all processes have opened it: nothing is left then, however this one ends. */
+  unlink(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
   close(): void {
     closeSync(this.pipe);
-    rmSync(this.folder, { recursive: true, force: true });
   }
 }

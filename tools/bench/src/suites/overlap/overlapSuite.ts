@@ -61,6 +61,7 @@ export async function* overlapSuite(
   const turns = computation === 'kernels' ? undefined : TurnsPipe.open(Math.min(lab.ranks, availableParallelism()));
   const does = ['--computation', computation === 'waits' ? 'waits' : 'kernels'];
   const group = await start(process.execPath, [worker, ...does, ...(turns ? ['--turns', turns.path] : [])]);
+  turns?.unlink();
   const peer = python === undefined ? undefined : await start(python, [peerProgram]);
 
   const rates: CalibratedRate[] = [];
