@@ -42,7 +42,9 @@ SCMOE_EXPORT_UNCAPTURED(expandTransposed) {
 SCMOE_EXPORT_UNCAPTURED(putInPanels) {
   const StoredWeight weight = transposed(call, "weight", args.weight, args.format, args.dIn * args.dOut);
   const bool isFloat = args.to.type == napi_float32_array;
-  call.expect(isFloat == (args.format == WeightFormat::kFloat32), "to", "numbers of the weight's format", 0);
+  if (isFloat != (args.format == WeightFormat::kFloat32))
+    call.reject("to", isFloat ? "a Uint16Array for bf16" : "a Float32Array for float32",
+                isFloat ? "a Float32Array" : "a Uint16Array");
   putInPanels(args.count, args.dIn, args.dOut, weight, args.to.data);
   for (size_t i = 0; i < args.weight.data.size(); ++i) forgetMapped(args.weight.data[i], args.weight.lengths[i]);
   return nullptr;

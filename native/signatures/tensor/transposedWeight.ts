@@ -30,7 +30,7 @@ export const transposedWeight = {
     dOut: 'size',
     format: 'WeightFormat: float32|bf16',
     weight: 'uint8[][count]',
-    to: 'out bf16|float32[count * dIn * dOut]',
+    to: 'out float32|bf16[count * dIn * dOut]',
   },
   transposedLinear: {
     rows: 'size',
