@@ -6,7 +6,7 @@ namespace scmoe {
 /// The kernels of experts as another addon calls them: those of one process are one set, with one team of threads.
 struct ExpertKernels {
   /// Another number, another struct: addons of two releases do not call each other.
-  static constexpr int32_t kVersion = 1;
+  static constexpr int32_t kVersion = 2;
   static constexpr const char* kSymbol = "scmoe_expert_kernels";
 
   int32_t version;

@@ -95,7 +95,7 @@ void ffnForward(const Operands& call) {
 
 void ffnBackward(const Operands& call) {
   kernels->ffnBackward(call.rows(1, 2, 3), call.in(0), call.in(1), call.in(3), call.in(4), call.in(5), call.in(6),
-                       activationOf(call), call.out(0), call.out(1), call.out(2), call.out(3), call.out(4));
+                       activationOf(call), call.out(0), call.out(1), call.out(2), call.out(3), call.out(4), nullptr);
 }
 
 void swigluForward(const Operands& call) {
@@ -106,7 +106,7 @@ void swigluForward(const Operands& call) {
 
 void swigluBackward(const Operands& call) {
   kernels->swigluBackward(call.rows(1, 2, 3), call.in(0), call.in(1), call.in(3), call.in(4), call.in(5), call.in(6),
-                          call.in(7), call.out(0), call.out(1), call.out(2), call.out(3));
+                          call.in(7), call.out(0), call.out(1), call.out(2), call.out(3), nullptr);
 }
 
 template <void (*run)(const Operands&)>

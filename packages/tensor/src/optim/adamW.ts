@@ -155,6 +155,7 @@ export class AdamW {
       return;
     }
     const updated = adamWFused(slots, attributes, gradScale);
+    if (updated.length === 0) return;
     const { length } = names;
     slots.forEach((slot, i) => renew(slot, [updated[i]!, updated[length + i]!, updated[2 * length + i]!]));
   }
@@ -290,7 +291,11 @@ function renew({ parameter, m, v }: AdamWSlot, updated: [tf.Tensor, tf.Tensor, t
   tf.dispose(updated);
 }
 
-/** Updates all parameters in one kernel. @returns new parameters, then new m, then new v, in the order of `slots` */
+/**
+ * Updates all parameters in one kernel.
+ *
+ * @returns new parameters, then new m, then new v, in the order of `slots`; nothing where all of them are written over in place
+ */
 function adamWFused(slots: AdamWSlot[], attributes: AdamWAttributes, gradScale?: tf.Tensor): tf.Tensor[] {
   const inputs: Record<string, tf.Tensor> = {};
   for (const [i, { parameter, gradient, m, v }] of slots.entries()) {
