@@ -8,6 +8,8 @@ import {
   dropout,
   embedding,
   findAddon,
+  globalNorm,
+  groupedFfn,
   linear,
   overwrite,
   randomNormal,
@@ -158,6 +160,29 @@ describeUnless(findAddon().problem, 'a captured function', () => {
     tf.dispose([clone, part, held]);
     update.dispose();
     reader.dispose();
+  });
+
+  it('gives gradients of experts with the sums of squares that their kernels count: the same norm at every call, and later', () => {
+    const counts = tf.tensor1d([2, 0, 3], 'int32');
+    const stack = (...shape: [number, number, number]) => tf.variable(tf.randomNormal(shape, 0, 1, 'float32', 5));
+    const weights = { w1: stack(3, 32, 64), w2: stack(3, 64, 32) };
+    const gradients = (x: tf.Tensor2D) =>
+      valueAndGrads(() => tf.sum(groupedFfn(x, counts, weights, { activation: 'gelu', capacity: 0 })), weights).grads;
+    const own = captureFunction(gradients);
+    captured = own;
+    const rows = (seed: number) => tf.reshape<tf.Rank.R2>(numbers(seed, 40), [5, 32]);
+    const normOf = (grads: Record<string, tf.Tensor>) => globalNorm(Object.values(grads)).dataSync();
+    const expected = [1, 2, 3, 4, 5].map((seed) => tf.tidy(() => normOf(gradients(rows(seed)))));
+    tf.tidy(() => {
+      const all = [1, 2, 3, 4, 5].map((seed) => {
+        const grads = own(rows(seed));
+        expect(normOf(grads)).toEqual(expected[seed - 1]);
+        return grads;
+      });
+      expect(all.map(normOf)).toEqual(expected);
+    });
+    expect(own.problem()).toBeUndefined();
+    tf.dispose([counts, weights]);
   });
 
   it('gives tensors of its own, a variable or an argument as well', () => {
