@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "core/parallel.h"
-#include "cpu/simd.h"
+#include "cpu/squares.h"
 
 namespace scmoe {
 
@@ -39,26 +39,6 @@ void pieces(const std::vector<int64_t>& ends, int64_t begin, int64_t end, const 
   }
 }
 
-/// Sum of squares in double. Four sums side by side: one alone would wait for its own additions, and not for memory.
-double squares(const float* values, int64_t count) {
-  constexpr int kHalf = kLanes / 2, kSums = 4;
-  typedef double Doubles __attribute__((vector_size(kHalf * 8)));
-  typedef float Floats __attribute__((vector_size(kHalf * 4), aligned(4), may_alias));
-  Doubles sums[kSums] = {};
-  int64_t i = 0;
-  for (; i + kSums * kHalf <= count; i += kSums * kHalf)
-    for (int part = 0; part < kSums; ++part) {
-      const Floats next = *reinterpret_cast<const Floats*>(values + i + part * kHalf);
-      const Doubles wide = __builtin_convertvector(next, Doubles);
-      sums[part] += wide * wide;
-    }
-  double total = 0;
-  for (; i < count; ++i) total += static_cast<double>(values[i]) * static_cast<double>(values[i]);
-  const Doubles all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-  for (int lane = 0; lane < kHalf; ++lane) total += all[lane];
-  return total;
-}
-
 }  // namespace
 
 void adamW(const AdamWStep& step, const std::vector<AdamWParameter>& parameters) {
@@ -71,7 +51,8 @@ void adamW(const AdamWStep& step, const std::vector<AdamWParameter>& parameters)
   });
 }
 
-double globalNorm(const std::vector<const float*>& arrays, const std::vector<int64_t>& counts) {
+double globalNorm(const std::vector<const float*>& arrays, const std::vector<int64_t>& counts,
+                  const std::vector<double>& known) {
   constexpr int64_t kPiece = 16384;
   struct Piece {
     const float* data;
@@ -83,10 +64,11 @@ double globalNorm(const std::vector<const float*>& arrays, const std::vector<int
       work.push_back({arrays[i] + from, std::min(kPiece, counts[i] - from)});
   std::vector<double> sums(work.size());
   parallelFor(static_cast<int64_t>(work.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) sums[p] = squares(work[p].data, work[p].count);
+    for (int64_t p = begin; p < end; ++p) sums[p] = sumOfSquares(work[p].data, work[p].count);
   });
   double total = 0;
   for (double sum : sums) total += sum;
+  for (double sum : known) total += sum;
   return std::sqrt(total);
 }
 

@@ -23,7 +23,8 @@ struct AdamWParameter {
 void adamW(const AdamWStep& step, const std::vector<AdamWParameter>& parameters);
 
 /// Square root of the sum of squares of all arrays, in double. The order of summation depends on the sizes alone, not
-/// on the thread count.
-double globalNorm(const std::vector<const float*>& arrays, const std::vector<int64_t>& counts);
+/// on the thread count. `known` are sums of squares of further arrays, which whoever wrote those has counted.
+double globalNorm(const std::vector<const float*>& arrays, const std::vector<int64_t>& counts,
+                  const std::vector<double>& known);
 
 }  // namespace scmoe

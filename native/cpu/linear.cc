@@ -7,6 +7,7 @@
 #include "core/parallel.h"
 #include "cpu/bf16.h"
 #include "cpu/gemm.h"
+#include "cpu/squares.h"
 #include "cpu/streamed_gemm.h"
 #include "cpu/tiled_gemm.h"
 #include "cpu/tiled_linear.h"
@@ -56,7 +57,7 @@ void finishRows(int64_t rows, int64_t dOut, const float* bias, Activation activa
 }
 
 void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* weight, const float* bias,
-                   Activation activation, bool float32, float* y, float* pre) {
+                   Activation activation, bool float32, float* y, float* pre, WeightAhead* ahead) {
   const bool bf16 = !float32 && precision() == Precision::kBf16;
   const bool streams = streamsGemm(LayerProduct::kForward, bf16, rows, dIn, dOut);
   Arena::Scope scope;
@@ -74,11 +75,11 @@ void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, cons
       auto* const x16 = own.take<uint16_t>(count * dIn);
       convertToBf16(x + first * dIn, count, dIn, dIn, x16);
       if (streams)
-        streamedForward(count, dIn, dOut, x16, weight, block);
+        streamedForward(count, dIn, dOut, x16, weight, block, ahead);
       else
         gemmBf16(false, false, count, dOut, dIn, x16, dIn, weight16, dOut, 0.0f, block, dOut);
     } else if (streams) {
-      streamedForward(count, dIn, dOut, x + first * dIn, weight, block);
+      streamedForward(count, dIn, dOut, x + first * dIn, weight, block, ahead);
     } else {
       shared.multiply(count, x + first * dIn, dIn, block, dOut);
     }
@@ -87,7 +88,8 @@ void linearForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, cons
 }
 
 void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, const float* x, const float* weight,
-                    const float* pre, Activation activation, bool float32, float* dx, float* dWeight, float* dBias) {
+                    const float* pre, Activation activation, bool float32, float* dx, float* dWeight, float* dBias,
+                    double* squares, WeightAhead* ahead) {
   const bool bf16 = !float32 && precision() == Precision::kBf16;
   if (tilesGradients(bf16, rows, dIn, dOut))
     return tiledLinearBackward(bf16, rows, dIn, dOut, dy, x, weight, pre, activation, dx, dWeight, dBias);
@@ -139,11 +141,11 @@ void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, co
         if (!dx) continue;
         const int64_t at = first * dOut;
         if (bf16 && streamsDx) {
-          streamedInputGradient(count, dIn, dOut, dPre16 + at, weight, dx + first * dIn);
+          streamedInputGradient(count, dIn, dOut, dPre16 + at, weight, dx + first * dIn, ahead);
         } else if (bf16) {
           gemmBf16(false, true, count, dIn, dOut, dPre16 + at, dOut, weight16, dOut, 0.0f, dx + first * dIn, dIn);
         } else if (streamsDx) {
-          streamedInputGradient(count, dIn, dOut, (pre ? dPre : dy) + at, weight, dx + first * dIn);
+          streamedInputGradient(count, dIn, dOut, (pre ? dPre : dy) + at, weight, dx + first * dIn, ahead);
         } else {
           shared.multiply(count, (pre ? dPre : dy) + at, dOut, dx + first * dIn, dIn);
         }
@@ -159,15 +161,15 @@ void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, co
   if (bf16) {
     auto* const x16 = scope.take<uint16_t>(rows * dIn);
     convertToBf16(x, rows, dIn, dIn, x16);
-    if (streamsWeight)
-      streamedWeightGradient(rows, dIn, dOut, x16, dPre16, dWeight);
-    else
-      gemmBf16(true, false, dIn, dOut, rows, x16, dIn, dPre16, dOut, 0.0f, dWeight, dOut);
-  } else if (streamsWeight) {
-    streamedWeightGradient(rows, dIn, dOut, x, pre ? dPre : dy, dWeight);
+    if (streamsWeight) return streamedWeightGradient(rows, dIn, dOut, x16, dPre16, dWeight, squares, ahead);
+    gemmBf16(true, false, dIn, dOut, rows, x16, dIn, dPre16, dOut, 0.0f, dWeight, dOut);
   } else {
-    gemmFloat32(true, false, dIn, dOut, rows, 1.0f, x, dIn, pre ? dPre : dy, dOut, 0.0f, dWeight, dOut);
+    const float* const g = pre ? dPre : dy;
+    if (streamsWeight) return streamedWeightGradient(rows, dIn, dOut, x, g, dWeight, squares, ahead);
+    gemmFloat32(true, false, dIn, dOut, rows, 1.0f, x, dIn, g, dOut, 0.0f, dWeight, dOut);
   }
+  // An expert's gradient is in the second-level cache still.
+  if (squares) *squares += sumOfSquaresByAll(dWeight, dIn * dOut);
 }
 
 }  // namespace scmoe

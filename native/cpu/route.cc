@@ -31,11 +31,11 @@ float scoreTotal(const RouteOptions& options, const float* score, const int32_t*
 void softmaxRow(int64_t count, const float* x, float* y) {
   float largest = x[0];
   for (int64_t e = 1; e < count; ++e) largest = std::max(largest, x[e]);
+#pragma omp simd
+  for (int64_t e = 0; e < count; ++e) y[e] = vexp(x[e] - largest);
   float sum = 0.0f;
-  for (int64_t e = 0; e < count; ++e) {
-    y[e] = vexp(x[e] - largest);
-    sum += y[e];
-  }
+  for (int64_t e = 0; e < count; ++e) sum += y[e];
+#pragma omp simd
   for (int64_t e = 0; e < count; ++e) y[e] /= sum;
 }
 

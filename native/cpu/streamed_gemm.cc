@@ -40,6 +40,30 @@ void fetch(const float* matrix, int64_t count) {
   asm volatile("" ::"x"(sum));
 }
 
+/// Sum of the squares of a tile's sums, of which few are added in float32: those that are too large or too small for
+/// that are added in double.
+template <int Rows, int Vectors>
+double squaresOf(const Vec (&sum)[Rows][Vectors]) {
+  Vec all{};
+#pragma GCC unroll 8
+  for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 3
+    for (int v = 0; v < Vectors; ++v) all += sum[i][v] * sum[i][v];
+  alignas(64) float lanes[kLanes];
+  store(lanes, all);
+  double total = 0;
+  for (const float lane : lanes) total += static_cast<double>(lane);
+  if (total > 1e-24 && total < 1e36) return total;
+  double exact = 0;
+  for (int i = 0; i < Rows; ++i)
+    for (int v = 0; v < Vectors; ++v) {
+      alignas(64) float values[kLanes];
+      store(values, sum[i][v]);
+      for (const float value : values) exact += static_cast<double>(value) * static_cast<double>(value);
+    }
+  return exact;
+}
+
 /// Rows of op(A): element (i, p) at first[i * row + p * depth].
 struct Left {
   const float* first;
@@ -52,13 +76,16 @@ struct Left {
 enum class Onto { kNothing, kSum, kMemory };
 
 template <typename Kind, int Rows, int Vectors>
-void tile(int64_t depth, Left a, const float* b, int64_t ldb, Onto onto, float* c, int64_t ldc) {
+void tile(int64_t depth, Left a, const float* b, int64_t ldb, Onto onto, float* c, int64_t ldc, Asking& asking,
+          double* squares) {
   Vec sum[Rows][Vectors];
 #pragma GCC unroll 8
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 3
     for (int v = 0; v < Vectors; ++v) sum[i][v] = Vec{};
+  Asking ask = asking;  // in registers
   for (int64_t p = 0; p < depth; ++p, a.first += a.depth, b += ldb) {
+    ask.step();
     Vec right[Vectors];
 #pragma GCC unroll 3
     for (int v = 0; v < Vectors; ++v) {
@@ -72,6 +99,8 @@ void tile(int64_t depth, Left a, const float* b, int64_t ldb, Onto onto, float* 
       for (int v = 0; v < Vectors; ++v) Kind::multiplyAdd(left, right[v], sum[i][v]);
     }
   }
+  asking = ask;
+  if (squares != nullptr) *squares += squaresOf(sum);
 #pragma GCC unroll 8
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 3
@@ -84,7 +113,7 @@ void tile(int64_t depth, Left a, const float* b, int64_t ldb, Onto onto, float* 
     }
 }
 
-using Tile = void (*)(int64_t, Left, const float*, int64_t, Onto, float*, int64_t);
+using Tile = void (*)(int64_t, Left, const float*, int64_t, Onto, float*, int64_t, Asking&, double*);
 
 template <typename Kind, int Vectors>
 constexpr Tile kTiles[kRows] = {tile<Kind, 1, Vectors>, tile<Kind, 2, Vectors>, tile<Kind, 3, Vectors>,
@@ -97,14 +126,16 @@ Tile tileOf(int64_t rows, int64_t vectors) {
   return all[rows - 1];
 }
 
+int64_t tilesOf(int64_t rows) { return (rows + kRows - 1) / kRows; }
+
 /// C (rows, vectors * kLanes) of some columns; the rows are cut into tiles of about one size.
 template <typename Kind>
 void multiplyColumns(int64_t rows, int64_t vectors, int64_t depth, Left a, const float* b, int64_t ldb, Onto onto,
-                     float* c, int64_t ldc) {
-  const int64_t tiles = (rows + kRows - 1) / kRows;
+                     float* c, int64_t ldc, Asking& asking) {
+  const int64_t tiles = tilesOf(rows);
   for (int64_t t = 0; t < tiles; ++t) {
     const int64_t first = rows * t / tiles, last = rows * (t + 1) / tiles;
-    tileOf<Kind>(last - first, vectors)(depth, a.below(first), b, ldb, onto, c + first * ldc, ldc);
+    tileOf<Kind>(last - first, vectors)(depth, a.below(first), b, ldb, onto, c + first * ldc, ldc, asking, nullptr);
   }
 }
 
@@ -147,12 +178,16 @@ int64_t vectorsIn(int64_t columns) { return std::min<int64_t>(kVectors, columns 
 const float* pairsIn(const uint16_t* rows) { return reinterpret_cast<const float*>(rows); }
 
 template <typename Kind>
-void forward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* weight, float* y) {
+void forward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* weight, float* y,
+             WeightAhead* ahead) {
   constexpr bool isPairs = Kind::kDepths == 2;
   const int64_t depth = dIn / Kind::kDepths;
   shareColumns(dOut, rows * dIn, [&](int64_t first, int64_t last) {
     Arena::Scope scope;
-    for (int64_t p = 0; p < dIn; ++p) fetch(weight + p * dOut + first, last - first);
+    if (!isNear(ahead, weight))
+      for (int64_t p = 0; p < dIn; ++p) fetch(weight + p * dOut + first, last - first);
+    const PartAhead part(ahead, dIn * dOut, first, last, dOut);
+    Asking asking(part.from, part.count, (last - first + kColumns - 1) / kColumns * tilesOf(rows) * depth);
     float* packed = nullptr;
     if (isPairs) {
       packed = scope.take<float>((last - first + kColumns - 1) / kColumns * kColumns * depth);
@@ -164,26 +199,32 @@ void forward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const floa
       forBlocks<Kind>(dIn, [&](int64_t begin, int64_t size) {
         const int64_t from = begin / Kind::kDepths;
         multiplyColumns<Kind>(rows, vectorsIn(last - j), size / Kind::kDepths, {x + from, depth, 1}, b + from * ldb,
-                              ldb, begin > 0 ? Onto::kSum : Onto::kNothing, y + j, dOut);
+                              ldb, begin > 0 ? Onto::kSum : Onto::kNothing, y + j, dOut, asking);
       });
     }
   });
+  tell(ahead, dIn * dOut);
 }
 
 template <typename Kind>
-void inputGradient(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, const float* weight, float* dx) {
+void inputGradient(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, const float* weight, float* dx,
+                   const WeightAhead* ahead) {
   const int64_t depth = dOut / Kind::kDepths;
+  const bool near = isNear(ahead, weight);
   shareColumns(dIn, rows * dOut, [&](int64_t first, int64_t last) {
     Arena::Scope scope;
     auto* const packed = scope.take<float>(depth * kColumns);
     for (int64_t j = first; j < last; j += kColumns) {
       const int64_t vectors = vectorsIn(last - j);
-      fetch(weight + j * dOut, vectors * kLanes * dOut);
-      packTransposed<Kind>(dOut, vectors, weight + j * dOut, dOut, packed);
+      const float* const panel = weight + j * dOut;
+      if (!near && j == first) fetch(panel, vectors * kLanes * dOut);
+      const int64_t next = near ? 0 : vectorsIn(last - std::min(j + kColumns, last)) * kLanes;
+      Asking asking(next == 0 ? nullptr : panel + kColumns * dOut, next * dOut, tilesOf(rows) * depth);
+      packTransposed<Kind>(dOut, vectors, panel, dOut, packed);
       forBlocks<Kind>(dOut, [&](int64_t begin, int64_t size) {
         const int64_t from = begin / Kind::kDepths;
         multiplyColumns<Kind>(rows, vectors, size / Kind::kDepths, {dy + from, depth, 1}, packed + from * kColumns,
-                              kColumns, begin > 0 ? Onto::kSum : Onto::kNothing, dx + j, dIn);
+                              kColumns, begin > 0 ? Onto::kSum : Onto::kNothing, dx + j, dIn, asking);
       });
     }
   });
@@ -191,19 +232,28 @@ void inputGradient(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, con
 
 /// x (depth, dIn) and dy (depth, dOut) of numbers, or of pairs of two rows.
 template <typename Kind>
-void weightGradient(int64_t depth, int64_t dIn, int64_t dOut, const float* x, const float* dy, float* dWeight) {
+void weightGradient(int64_t depth, int64_t dIn, int64_t dOut, const float* x, const float* dy, float* dWeight,
+                    double* squares, WeightAhead* ahead) {
   constexpr int64_t kWork = 1 << 17;
   const Onto onto = reinterpret_cast<uintptr_t>(dWeight) % 64 == 0 ? Onto::kMemory : Onto::kNothing;
-  parallelFor((dIn + kRows - 1) / kRows, kWork / (kRows * dOut * depth) + 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin * kRows; i < std::min(end * kRows, dIn); i += kRows) {
-      const int64_t rows = std::min<int64_t>(kRows, dIn - i);
-      for (int64_t j = 0; j < dOut; j += kColumns) {
+  const int64_t blocks = tilesOf(dIn);
+  Arena::Scope scope;
+  double* const sums = squares == nullptr ? nullptr : scope.take<double>(blocks);
+  parallelFor(blocks, kWork / (kRows * dOut * depth) + 1, [&](int64_t begin, int64_t end) {
+    const PartAhead part(ahead, dIn * dOut, begin, end, blocks);
+    Asking asking(part.from, part.count, (end - begin) * ((dOut + kColumns - 1) / kColumns) * depth);
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t i = block * kRows, rows = std::min<int64_t>(kRows, dIn - i);
+      if (sums != nullptr) sums[block] = 0;
+      for (int64_t j = 0; j < dOut; j += kColumns)
         tileOf<Kind>(rows, vectorsIn(dOut - j))(depth, {x + i, 1, dIn}, dy + j, dOut, onto, dWeight + i * dOut + j,
-                                                dOut);
-      }
+                                                dOut, asking, sums == nullptr ? nullptr : sums + block);
     }
     _mm_sfence();
   });
+  // In the order of the rows, whoever has added up which.
+  for (int64_t block = 0; sums != nullptr && block < blocks; ++block) *squares += sums[block];
+  tell(ahead, dIn * dOut);
 }
 
 /// to (ceil(rows / 2), columns) of 32 bits: two rows of bf16 side by side, and zeros behind the last.
@@ -237,32 +287,36 @@ bool streamsGemm(LayerProduct product, bool bf16, int64_t rows, int64_t dIn, int
          !usesBlockedGemm();
 }
 
-void streamedForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* weight, float* y) {
-  forward<Numbers>(rows, dIn, dOut, x, weight, y);
+void streamedForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* weight, float* y,
+                     WeightAhead* ahead) {
+  forward<Numbers>(rows, dIn, dOut, x, weight, y, ahead);
 }
 
-void streamedForward(int64_t rows, int64_t dIn, int64_t dOut, const uint16_t* x, const float* weight, float* y) {
-  forward<Pairs>(rows, dIn, dOut, pairsIn(x), weight, y);
+void streamedForward(int64_t rows, int64_t dIn, int64_t dOut, const uint16_t* x, const float* weight, float* y,
+                     WeightAhead* ahead) {
+  forward<Pairs>(rows, dIn, dOut, pairsIn(x), weight, y, ahead);
 }
 
-void streamedInputGradient(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, const float* weight, float* dx) {
-  inputGradient<Numbers>(rows, dIn, dOut, dy, weight, dx);
+void streamedInputGradient(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, const float* weight, float* dx,
+                           const WeightAhead* ahead) {
+  inputGradient<Numbers>(rows, dIn, dOut, dy, weight, dx, ahead);
 }
 
-void streamedInputGradient(int64_t rows, int64_t dIn, int64_t dOut, const uint16_t* dy, const float* weight,
-                           float* dx) {
-  inputGradient<Pairs>(rows, dIn, dOut, pairsIn(dy), weight, dx);
+void streamedInputGradient(int64_t rows, int64_t dIn, int64_t dOut, const uint16_t* dy, const float* weight, float* dx,
+                           const WeightAhead* ahead) {
+  inputGradient<Pairs>(rows, dIn, dOut, pairsIn(dy), weight, dx, ahead);
 }
 
-void streamedWeightGradient(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* dy, float* dWeight) {
-  weightGradient<Numbers>(rows, dIn, dOut, x, dy, dWeight);
+void streamedWeightGradient(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* dy, float* dWeight,
+                            double* squares, WeightAhead* ahead) {
+  weightGradient<Numbers>(rows, dIn, dOut, x, dy, dWeight, squares, ahead);
 }
 
 void streamedWeightGradient(int64_t rows, int64_t dIn, int64_t dOut, const uint16_t* x, const uint16_t* dy,
-                            float* dWeight) {
+                            float* dWeight, double* squares, WeightAhead* ahead) {
   Arena::Scope scope;
   weightGradient<Pairs>((rows + 1) / 2, dIn, dOut, pairRows(rows, dIn, x, scope), pairRows(rows, dOut, dy, scope),
-                        dWeight);
+                        dWeight, squares, ahead);
 }
 
 }  // namespace scmoe
@@ -279,12 +333,21 @@ namespace {
 
 bool streamsGemm(LayerProduct, bool, int64_t, int64_t, int64_t) { return false; }
 
-void streamedForward(int64_t, int64_t, int64_t, const float*, const float*, float*) { fail(); }
-void streamedForward(int64_t, int64_t, int64_t, const uint16_t*, const float*, float*) { fail(); }
-void streamedInputGradient(int64_t, int64_t, int64_t, const float*, const float*, float*) { fail(); }
-void streamedInputGradient(int64_t, int64_t, int64_t, const uint16_t*, const float*, float*) { fail(); }
-void streamedWeightGradient(int64_t, int64_t, int64_t, const float*, const float*, float*) { fail(); }
-void streamedWeightGradient(int64_t, int64_t, int64_t, const uint16_t*, const uint16_t*, float*) { fail(); }
+void streamedForward(int64_t, int64_t, int64_t, const float*, const float*, float*, WeightAhead*) { fail(); }
+void streamedInputGradient(int64_t, int64_t, int64_t, const float*, const float*, float*, const WeightAhead*) {
+  fail();
+}
+void streamedWeightGradient(int64_t, int64_t, int64_t, const float*, const float*, float*, double*, WeightAhead*) {
+  fail();
+}
+void streamedForward(int64_t, int64_t, int64_t, const uint16_t*, const float*, float*, WeightAhead*) { fail(); }
+void streamedInputGradient(int64_t, int64_t, int64_t, const uint16_t*, const float*, float*, const WeightAhead*) {
+  fail();
+}
+void streamedWeightGradient(int64_t, int64_t, int64_t, const uint16_t*, const uint16_t*, float*, double*,
+                            WeightAhead*) {
+  fail();
+}
 
 }  // namespace scmoe
 

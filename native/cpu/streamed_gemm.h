@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
 
+#include "cpu/weight_ahead.h"
+
 /// The three products of a linear layer that has few rows, such as an expert's: the weight, or its gradient, is more
 /// than what is multiplied, and comes from memory or goes there. A library that copies operands first waits for it;
 /// here a weight is read in the order of memory, and a gradient is written past the caches. The bits are those of
@@ -14,17 +16,22 @@ enum class LayerProduct { kForward, kInputGradient, kWeightGradient };
 /// product are not: nothing is used twice then.
 bool streamsGemm(LayerProduct product, bool bf16, int64_t rows, int64_t dIn, int64_t dOut);
 
-/// y (rows, dOut) = x (rows, dIn) weight (dIn, dOut)
-void streamedForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* weight, float* y);
+/// y (rows, dOut) = x (rows, dIn) weight (dIn, dOut). With `ahead` the next product's weight is asked for.
+void streamedForward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* weight, float* y,
+                     WeightAhead* ahead = nullptr);
 /// dx (rows, dIn) = dy (rows, dOut) weight^T
-void streamedInputGradient(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, const float* weight, float* dx);
-/// dWeight (dIn, dOut) = x^T dy
-void streamedWeightGradient(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* dy, float* dWeight);
+void streamedInputGradient(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, const float* weight, float* dx,
+                           const WeightAhead* ahead = nullptr);
+/// dWeight (dIn, dOut) = x^T dy; adds the sum of its squares to `squares` unless that is null.
+void streamedWeightGradient(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const float* dy, float* dWeight,
+                            double* squares = nullptr, WeightAhead* ahead = nullptr);
 
 /// The same with rows that are bf16 already; the weight is rounded on the way.
-void streamedForward(int64_t rows, int64_t dIn, int64_t dOut, const uint16_t* x, const float* weight, float* y);
-void streamedInputGradient(int64_t rows, int64_t dIn, int64_t dOut, const uint16_t* dy, const float* weight, float* dx);
+void streamedForward(int64_t rows, int64_t dIn, int64_t dOut, const uint16_t* x, const float* weight, float* y,
+                     WeightAhead* ahead = nullptr);
+void streamedInputGradient(int64_t rows, int64_t dIn, int64_t dOut, const uint16_t* dy, const float* weight, float* dx,
+                           const WeightAhead* ahead = nullptr);
 void streamedWeightGradient(int64_t rows, int64_t dIn, int64_t dOut, const uint16_t* x, const uint16_t* dy,
-                            float* dWeight);
+                            float* dWeight, double* squares = nullptr, WeightAhead* ahead = nullptr);
 
 }  // namespace scmoe

@@ -1,6 +1,7 @@
 #include "cpu/streamed_gemm.h"
 
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "core/parallel.h"
@@ -61,7 +62,7 @@ struct Layer {
 
   const int64_t rows, dIn, dOut;
   const bool bf16;
-  const std::vector<float> x, dy, weight;
+  std::vector<float> x, dy, weight;
   const std::vector<uint16_t> x16, dy16, weight16;
 };
 
@@ -121,6 +122,30 @@ TEST(streamed_products_have_the_same_bits_on_several_threads) {
     setThreads(before);
     CHECK(std::memcmp(one.data(), three.data(), one.size() * sizeof(float)) == 0);
   }
+}
+
+TEST(streamed_products_that_ask_for_the_next_weight_and_count_squares_have_the_same_bits) {
+  needStreams(false);
+  for (const auto& [dIn, dOut] : {std::pair<int64_t, int64_t>{192, 384}, {416, 160}})
+    for (const float unit : {1.0f, 1e-25f, 1e22f}) {
+      Layer layer(13, dIn, dOut, false);
+      for (float& value : layer.dy) value *= unit;
+      const auto expected = layer.products(true);
+      std::vector<float> got(expected.size(), 7.0f);
+      float *const y = got.data(), *const dx = y + 13 * dOut, *const dWeight = dx + 13 * dIn;
+      const std::vector<float> other = values(dIn * dOut, 4);
+      WeightAhead ahead{other.data(), nullptr};
+      streamedForward(13, dIn, dOut, layer.x.data(), layer.weight.data(), y, &ahead);
+      CHECK(ahead.near == other.data());
+      ahead = {other.data(), layer.weight.data()};
+      streamedInputGradient(13, dIn, dOut, layer.dy.data(), layer.weight.data(), dx, &ahead);
+      double squares = 0, sum = 0;
+      streamedWeightGradient(13, dIn, dOut, layer.x.data(), layer.dy.data(), dWeight, &squares, &ahead);
+      CHECK(ahead.near == other.data());
+      CHECK(std::memcmp(got.data(), expected.data(), got.size() * sizeof(float)) == 0);
+      for (int64_t i = 0; i < dIn * dOut; ++i) sum += static_cast<double>(dWeight[i]) * dWeight[i];
+      CHECK_CLOSE(squares / sum, 1.0, 1e-7);
+    }
 }
 
 TEST(layers_of_many_rows_or_odd_widths_are_not_streamed) {

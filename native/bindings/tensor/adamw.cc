@@ -1,5 +1,7 @@
 #include "cpu/adamw.h"
 
+#include <cstring>
+
 #include "signatures/tensor/adamw.h"
 
 using namespace scmoe;
@@ -35,6 +37,12 @@ SCMOE_EXPORT(adamWByRates) {
 }
 
 SCMOE_EXPORT(globalNorm) {
-  *args.result = static_cast<float>(globalNorm(args.arrays.data, args.arrays.lengths));
+  constexpr int64_t kBytes = sizeof(double);
+  std::vector<double> known(args.known.data.size());
+  for (size_t i = 0; i < known.size(); ++i) {
+    call.expect(args.known.lengths[i] >= kBytes, "known", "8 bytes each", args.known.lengths[i]);
+    std::memcpy(&known[i], args.known.data[i], kBytes);
+  }
+  *args.result = static_cast<float>(globalNorm(args.arrays.data, args.arrays.lengths, known));
   return nullptr;
 }

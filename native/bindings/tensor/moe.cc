@@ -1,7 +1,9 @@
-#include "signatures/tensor/moe.h"
+#include <cstring>
+
 #include "cpu/grouped_ffn.h"
 #include "cpu/pack.h"
 #include "cpu/route.h"
+#include "signatures/tensor/moe.h"
 
 using namespace scmoe;
 
@@ -62,9 +64,16 @@ SCMOE_EXPORT(groupedFfnForward) {
   return nullptr;
 }
 
+/// Hands sums of squares to JavaScript, as the bytes that a signature knows.
+static void write(const double* squares, size_t count, uint8_t* bytes) {
+  if (bytes != nullptr) std::memcpy(bytes, squares, count * sizeof(double));
+}
+
 SCMOE_EXPORT(groupedFfnBackward) {
+  double squares[2];
   groupedFfnBackward(expertRows(args), args.dy, args.x, args.w1, args.w2, args.pre, args.hidden, args.activation,
-                     args.dx, args.dW1, args.dB1, args.dW2, args.dB2);
+                     args.dx, args.dW1, args.dB1, args.dW2, args.dB2, args.squares ? squares : nullptr);
+  write(squares, 2, args.squares);
   return nullptr;
 }
 
@@ -74,7 +83,9 @@ SCMOE_EXPORT(groupedSwigluForward) {
 }
 
 SCMOE_EXPORT(groupedSwigluBackward) {
+  double squares[3];
   groupedSwigluBackward(expertRows(args), args.dy, args.x, args.gate, args.up, args.down, args.gated, args.raised,
-                        args.dx, args.dGate, args.dUp, args.dDown);
+                        args.dx, args.dGate, args.dUp, args.dDown, args.squares ? squares : nullptr);
+  write(squares, 3, args.squares);
   return nullptr;
 }

@@ -35,5 +35,12 @@ export const adamw = {
     epsilon: 'number',
     rates: 'float32[3]',
   },
-  globalNorm: { count: 'size', arrays: 'float32[][count]', result: 'out float32[1]' },
+  globalNorm: {
+    count: 'size',
+    arrays: 'float32[][count]',
+    numKnown: 'size',
+    /** A double each: sums of squares of further arrays. */
+    known: 'uint8[][numKnown]',
+    result: 'out float32[1]',
+  },
 } as const;

@@ -105,6 +105,8 @@ export const moe = {
     dB1: 'out float32[numExperts * f]',
     dW2: 'out float32[numExperts * f * d]',
     dB2: 'out float32[numExperts * d]',
+    /** Doubles: the sums of the squares of dW1 and of dW2. */
+    squares: 'out uint8[16]?',
   },
   groupedSwigluForward: {
     ...swiglu,
@@ -121,5 +123,7 @@ export const moe = {
     dGate: 'out float32[numExperts * d * f]',
     dUp: 'out float32[numExperts * d * f]',
     dDown: 'out float32[numExperts * f * d]',
+    /** Doubles: those of dGate, dUp and dDown. */
+    squares: 'out uint8[24]?',
   },
 } as const;

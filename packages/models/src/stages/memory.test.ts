@@ -64,4 +64,28 @@ describe('memory of a step without computing it', () => {
       model.dispose();
     },
   );
+
+  it('is as much for one sequence of 8,192 tokens as for 32 of 256: nothing is as large as the square of a sequence', async () => {
+    const bytesOf = async (sequenceLength: number) => {
+      const model = new Gpt(
+        { ...small, sequenceLength, placement: 'every', moe: { kind: 'scmoe', numExperts: 4 } },
+        { seed: 4 },
+      );
+      const shape: [number, number] = [8192 / sequenceLength, sequenceLength];
+      const { peakBytes } = await stepMemory(() => {
+        const [ids, targets] = [tf.zeros<tf.Rank.R2>(shape, 'int32'), tf.zeros<tf.Rank.R2>(shape, 'int32')];
+        const { value, grads } = valueAndGrads(
+          () => model.loss({ ids, targets }, { training: true }).loss,
+          model.variables,
+        );
+        tf.dispose([value, grads, ids, targets]);
+      });
+      model.dispose();
+      return peakBytes;
+    };
+    const [short, long] = [await bytesOf(256), await bytesOf(8192)];
+    // A table of positions and its gradient are what a longer sequence has more of.
+    expect(long - short).toBeLessThan(4 * 8192 * small.dModel * 4);
+    expect(short).toBeGreaterThan(8192 * small.dModel * 4);
+  });
 });

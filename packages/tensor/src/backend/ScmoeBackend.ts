@@ -55,7 +55,7 @@ export class ScmoeBackend extends CpuBackend {
   values(tensor: tf.TensorInfo): NumericArray {
     const entry = this.data.get(tensor.dataId);
     const values = entry.values as NumericArray;
-    if (this.capture && !isCaptured(values.buffer as ArrayBuffer)) this.capture.reads(tensor.dataId, entry);
+    if (this.capture && !this.capture.owns(values.buffer as ArrayBuffer)) this.capture.reads(tensor.dataId, entry);
     return values;
   }
 
@@ -129,22 +129,18 @@ export class ScmoeBackend extends CpuBackend {
   }
 
   /** A new tensor whose content is undefined until a kernel writes it. */
-  output(shape: readonly number[], dtype: NumericType = 'float32'): tf.TensorInfo {
+  output(shape: readonly number[], dtype: NumericType = 'float32', options?: { isLasting: boolean }): tf.TensorInfo {
     let size = 1;
     for (let i = 0; i < shape.length; i++) size *= shape[i]!;
     const dataId = {};
-    this.data.set(dataId, { values: this.allocateArray(size, dtype), dtype, refCount: 1 });
+    this.data.set(dataId, { values: this.allocateArray(size, dtype, options), dtype, refCount: 1 });
     this.made?.push(dataId);
     return { dataId, shape: shape as number[], dtype };
   }
 
   /** A new tensor whose content JavaScript writes, once and for all where a step is captured. */
   lastingOutput(shape: readonly number[], dtype: NumericType): tf.TensorInfo {
-    const size = shape.reduce((product, n) => product * n, 1);
-    const dataId = {};
-    this.data.set(dataId, { values: this.allocateArray(size, dtype, { isLasting: true }), dtype, refCount: 1 });
-    this.made?.push(dataId);
-    return { dataId, shape: shape as number[], dtype };
+    return this.output(shape, dtype, { isLasting: true });
   }
 
   /** A new tensor for a weight in fewer bytes, whose content is undefined until a kernel writes it. */
@@ -172,6 +168,10 @@ export class ScmoeBackend extends CpuBackend {
     const size = shape.reduce((product, n) => product * n, 1);
     const values = this.values(tensor).subarray(offset, offset + size);
     const buffer = values.buffer as ArrayBuffer;
+    if (isCaptured(buffer) && !this.capture?.owns(buffer)) {
+      this.refuseCapture('it takes a part of what another capture lends'); // until a replay, which knows of no views
+      return this.makeTensorInfo([...shape], tensor.dtype, values);
+    }
     this.viewsOf.set(buffer, (this.viewsOf.get(buffer) ?? 0) + 1);
     const dataId = {};
     this.data.set(dataId, { values, dtype: tensor.dtype, refCount: 1 });

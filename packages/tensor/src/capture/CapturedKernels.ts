@@ -1,9 +1,21 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../addon/loadAddon.js';
-import type { NumericArray, ScmoeBackend } from '../backend/ScmoeBackend.js';
+import type { NumericArray, NumericType, ScmoeBackend } from '../backend/ScmoeBackend.js';
+import { noteSquares, squaresOf } from '../backend/sumsOfSquares.js';
 import { stateOf } from '../backend/TransposedWeight.js';
 import { forgetParts, type CapturedPart } from './KernelCapture.js';
+
+/** What a step gives, and where. */
+interface CapturedOutput {
+  values: NumericArray;
+  shape: number[];
+  dtype: NumericType;
+  /** What kernels say of its sum of squares. */
+  squares: Uint8Array | undefined;
+  /** Whether who replays gets the step's own memory, until the next replay. */
+  isLent: boolean;
+}
 
 /** What a capture has when it is made. */
 export interface CapturedKernelsOptions {
@@ -12,7 +24,7 @@ export interface CapturedKernelsOptions {
   buffers: readonly ArrayBuffer[];
   outside: ReadonlyMap<tf.DataId, unknown>;
   inputs: readonly NumericArray[];
-  outputs: readonly { values: NumericArray; shape: number[]; dtype: tf.DataType }[];
+  outputs: readonly CapturedOutput[];
 }
 
 /**
@@ -23,6 +35,8 @@ export class CapturedKernels {
   private readonly backendName = tf.getBackend();
   private readonly outside: readonly (readonly [tf.DataId, unknown])[];
   private parts: readonly CapturedPart[];
+  /** Tensors of the last replay that lie in the step's memory. */
+  private lent: { dataId: tf.DataId; values: NumericArray }[] = [];
 
   constructor(private readonly options: CapturedKernelsOptions) {
     this.parts = options.parts;
@@ -44,20 +58,53 @@ export class CapturedKernels {
   }
 
   /**
-   * Makes the calls again.
+   * Makes the calls again. Outputs lie where the calls have written them: gradients of many experts are as much to copy as to
+   * compute. Those that are not disposed by the next replay are copied then.
    *
    * @param inputs new values of the step's inputs, in the order and of the lengths in which the step made them
    * @returns new tensors with the step's outputs, which the caller disposes
    * @throws whatever a kernel throws; outputs are undefined then
    */
   replay(inputs: readonly NumericArray[] = []): tf.Tensor[] {
+    const { backend } = this.options;
+    backend.refuseCapture('it calls what is captured already');
+    this.takeBack();
     this.options.inputs.forEach((input, i) => input.set(inputs[i]!));
     const { replay } = loadAddon();
     for (const part of this.parts) {
       if (typeof part === 'number') replay({ capture: part });
       else part();
     }
-    return this.options.outputs.map(({ values, shape, dtype }) => tf.tensor(values, shape, dtype));
+    return this.options.outputs.map((output) => this.handOut(output));
+  }
+
+  private handOut({ values, shape, dtype, squares, isLent }: CapturedOutput): tf.Tensor {
+    if (!isLent) {
+      const copy = tf.tensor(values, shape, dtype);
+      noteSquares(copy.dataId, squares?.slice());
+      return copy;
+    }
+    const dataId = {};
+    this.options.backend.data.set(dataId, { values, dtype, refCount: 1 });
+    noteSquares(dataId, squares);
+    this.lent.push({ dataId, values });
+    return tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype });
+  }
+
+  /** Copies what is lent into memory of its own, where somebody has it still. */
+  private takeBack(): void {
+    const { backend } = this.options;
+    for (const { dataId, values } of this.lent) {
+      const entry = backend.data.has(dataId) ? backend.data.get(dataId) : undefined;
+      if (entry?.values !== values) continue;
+      const copy = backend.output([values.length], entry.dtype as NumericType);
+      backend.values(copy).set(values);
+      // Another entry: who has captured a step that reads it sees that it has moved.
+      backend.data.set(dataId, { ...entry, values: backend.values(copy) });
+      backend.data.delete(copy.dataId);
+      noteSquares(dataId, squaresOf(dataId)?.slice());
+    }
+    this.lent = [];
   }
 
   /** Frees the step's memory. */

@@ -2,6 +2,7 @@ import { ArgumentError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import type { NumericArray, ScmoeBackend } from '../backend/ScmoeBackend.js';
+import { noteSquares, squaresOf } from '../backend/sumsOfSquares.js';
 import { flatten, type Flattened, type Leaf } from '../containers/flatten.js';
 import type { CapturedKernels } from './CapturedKernels.js';
 import { canCapture, captureKernels } from './captureKernels.js';
@@ -177,6 +178,7 @@ function valuesOf(tensor: tf.Tensor): NumericArray {
 /** The same numbers in memory that is not a capture's. */
 function copyOf(tensor: tf.Tensor): tf.Tensor {
   const copy = tf.tensor(valuesOf(tensor), tensor.shape, tensor.dtype);
+  noteSquares(copy.dataId, squaresOf(tensor.dataId)?.slice());
   tensor.dispose();
   return copy;
 }

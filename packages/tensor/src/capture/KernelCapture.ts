@@ -35,6 +35,7 @@ export class KernelCapture {
 
   private readonly pool = new BufferPool((bytes) => loadAddon().allocate({ bytes }), { minimumCache: Infinity });
   private readonly own = new Set<ArrayBuffer>();
+  private readonly lasting = new Set<ArrayBuffer>();
   private isOpen = false;
 
   /** @param options.isDry whether calls are kept and not made */
@@ -91,14 +92,25 @@ export class KernelCapture {
   acquireLasting(bytes: number): ArrayBuffer {
     const buffer = loadAddon().allocate({ bytes });
     captured.add(buffer);
+    this.lasting.add(buffer);
     this.buffers.push(buffer);
     return buffer;
+  }
+
+  /** Whether a buffer is this step's. */
+  owns(buffer: ArrayBuffer): boolean {
+    return this.own.has(buffer) || this.lasting.has(buffer);
+  }
+
+  /** Whether kernels of this step write a buffer anew each time: what JavaScript has written once is not. */
+  rewrites(buffer: ArrayBuffer): boolean {
+    return this.own.has(buffer);
   }
 
   /** Takes back the buffer of a tensor that is given up in the step. */
   release(buffer: ArrayBuffer): void {
     if (this.own.has(buffer)) this.pool.release(buffer);
-    else if (!captured.has(buffer)) this.refuse('it disposes a tensor that was there before');
+    else if (!this.lasting.has(buffer)) this.refuse('it disposes a tensor that was there before');
   }
 
   private owned(buffer: ArrayBuffer): ArrayBuffer {

@@ -8,10 +8,13 @@ import {
   dropout,
   embedding,
   findAddon,
+  globalNorm,
+  groupedFfn,
   linear,
   overwrite,
   randomNormal,
   seedTensor,
+  splitRows,
   useBackend,
   valueAndGrads,
   type CapturedFunction,
@@ -126,6 +129,60 @@ describeUnless(findAddon().problem, 'a captured function', () => {
     const expected = [1, 2, 3, 4].map((seed) => tf.tidy(() => tf.add(numbers(seed), 1)));
     expect(dataOf(results)).toEqual(dataOf(expected));
     tf.dispose([...results, ...expected]);
+  });
+
+  it('gives what it has computed without a copy, and who holds it keeps it: clones, parts, variables, other captures', () => {
+    const own = captureFunction((x: tf.Tensor2D) => ({ y: tf.matMul<tf.Tensor2D>(x, weight), twice: tf.mul(x, 2) }));
+    captured = own;
+    const expectedOf = (seed: number) => tf.tidy(() => dataOf([tf.matMul(numbers(seed), weight)])[0]!);
+    for (const seed of [1, 2, 3]) tf.dispose(own(numbers(seed)));
+    const { y, twice } = own(numbers(4));
+    const part = splitRows(y, 2)[1]!;
+    const partBefore = part.dataSync();
+    const clone = y.clone();
+    const held = tf.variable(twice);
+    twice.dispose();
+    const reader = captureFunction((x: tf.Tensor2D) => tf.add(x, held));
+    const update = new AdamW();
+    const train = () => tf.tidy(() => update.step({ held }, { held: tf.ones(held.shape) }, { learningRate: 0.1 }));
+    const sums = () => tf.tidy(() => dataOf([reader(tf.ones([2, 4])), tf.add(1, held)]));
+    for (let call = 0; call < 6; call++) {
+      train(); // in place: in the capture's memory, and in the variable's own once the capture needs it
+      const trained = held.dataSync();
+      tf.dispose(own(numbers(5)));
+      expect(held.dataSync()).toEqual(trained);
+      const [got, expected] = sums();
+      expect(got).toEqual(expected);
+    }
+    y.dispose();
+    expect([clone.dataSync(), part.dataSync()]).toEqual([expectedOf(4), partBefore]);
+    expect([own.problem(), reader.problem()]).toEqual([undefined, undefined]);
+    tf.dispose([clone, part, held]);
+    update.dispose();
+    reader.dispose();
+  });
+
+  it('gives gradients of experts with the sums of squares that their kernels count: the same norm at every call, and later', () => {
+    const counts = tf.tensor1d([2, 0, 3], 'int32');
+    const stack = (...shape: [number, number, number]) => tf.variable(tf.randomNormal(shape, 0, 1, 'float32', 5));
+    const weights = { w1: stack(3, 32, 64), w2: stack(3, 64, 32) };
+    const gradients = (x: tf.Tensor2D) =>
+      valueAndGrads(() => tf.sum(groupedFfn(x, counts, weights, { activation: 'gelu', capacity: 0 })), weights).grads;
+    const own = captureFunction(gradients);
+    captured = own;
+    const rows = (seed: number) => tf.reshape<tf.Rank.R2>(numbers(seed, 40), [5, 32]);
+    const normOf = (grads: Record<string, tf.Tensor>) => globalNorm(Object.values(grads)).dataSync();
+    const expected = [1, 2, 3, 4, 5].map((seed) => tf.tidy(() => normOf(gradients(rows(seed)))));
+    tf.tidy(() => {
+      const all = [1, 2, 3, 4, 5].map((seed) => {
+        const grads = own(rows(seed));
+        expect(normOf(grads)).toEqual(expected[seed - 1]);
+        return grads;
+      });
+      expect(all.map(normOf)).toEqual(expected);
+    });
+    expect(own.problem()).toBeUndefined();
+    tf.dispose([counts, weights]);
   });
 
   it('gives tensors of its own, a variable or an argument as well', () => {

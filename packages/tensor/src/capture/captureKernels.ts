@@ -2,7 +2,8 @@ import { ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { backendName } from '../backend/kernel.js';
-import type { NumericArray, ScmoeBackend } from '../backend/ScmoeBackend.js';
+import type { NumericArray, NumericType, ScmoeBackend } from '../backend/ScmoeBackend.js';
+import { squaresOf } from '../backend/sumsOfSquares.js';
 import { CapturedKernels } from './CapturedKernels.js';
 import { forgetParts } from './KernelCapture.js';
 
@@ -56,10 +57,22 @@ export function captureKernels<Outputs extends tf.Tensor[]>(
   const views = outputs.map((output) => ({
     values: backend.values(output),
     shape: output.shape,
-    dtype: output.dtype,
+    dtype: output.dtype as NumericType,
+    squares: squaresOf(output.dataId),
   }));
+  const lendable = new Set(views.filter(({ values }) => capture.rewrites(values.buffer as ArrayBuffer)));
+  // Of what several outputs share none is lent: whoever writes over one would write over the others.
+  for (const view of views)
+    if (views.some((other) => other !== view && other.values.buffer === view.values.buffer)) lendable.delete(view);
   return {
     outputs,
-    captured: new CapturedKernels({ backend, parts, buffers, outside, inputs, outputs: views }),
+    captured: new CapturedKernels({
+      backend,
+      parts,
+      buffers,
+      outside,
+      inputs,
+      outputs: views.map((view) => ({ ...view, isLent: lendable.has(view) })),
+    }),
   };
 }

@@ -1,7 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { expectGradientsMatch } from '@scmoe/testing';
-import { groupedFfn, groupedFfnComposed, withStaticShapes, type ExpertActivation } from '../index.js';
+import {
+  AdamW,
+  globalNorm,
+  groupedFfn,
+  groupedFfnComposed,
+  overwrite,
+  withStaticShapes,
+  type ExpertActivation,
+} from '../index.js';
 import { availableBackends } from '../testing/backends.js';
 import { expectNoLeak, expectTwinsAgree } from '../testing/twin.js';
 
@@ -66,6 +74,51 @@ describe.each(availableBackends())('groupedFfn on %s', (backend) => {
       expectGradientsMatch(loss, [random(6, 3), ...list]);
     });
   }
+
+  it.each(['gelu', 'swiglu'] as const)(
+    'counts squares of what it writes: the norm of gradients is that of copies, %s',
+    (activation) => {
+      // Few rows, many, none; numbers whose squares a float32 holds, and those whose squares it does not.
+      const count = tf.tensor1d([16, 0, 40], 'int32');
+      const { list, record } = experts(activation, 32, 64);
+      for (const unit of [1, 1e-25, 1e22])
+        tf.tidy(() => {
+          const gradients = tf.grads((...weights: tf.Tensor[]) =>
+            tf.mul(groupedFfn(random(56, 32), count, record(weights), { activation, capacity: 0 }), unit),
+          )(list);
+          const copies = gradients.map((gradient) => tf.tensor(gradient.dataSync(), gradient.shape));
+          const [counted, expected] = [gradients, copies].map((all) => globalNorm(all).dataSync()[0]!);
+          expect(expected! / unit).toBeGreaterThan(0.1);
+          expect(counted! / expected!).toBeCloseTo(1, 6);
+        });
+    },
+  );
+
+  it('forgets what it has counted where an optimizer or other numbers write over a gradient', () => {
+    const { list, record } = experts('gelu', 32, 64);
+    const optimizer = new AdamW();
+    tf.tidy(() => {
+      const [gradient, ...others] = tf.grads((...weights: tf.Tensor[]) =>
+        groupedFfn(random(20, 32), tf.tensor1d([16, 0, 4], 'int32'), record(weights), {
+          activation: 'gelu',
+          capacity: 0,
+        }),
+      )(list);
+      const [trained, overwritten] = [gradient!, others[1]!].map((tensor) => {
+        const variable = tf.variable(tensor);
+        tensor.dispose();
+        return variable;
+      }) as [tf.Variable, tf.Variable];
+      optimizer.step({ trained }, { trained: tf.ones(trained.shape) }, { learningRate: 1 });
+      overwrite(overwritten, tf.ones(overwritten.shape));
+      for (const variable of [trained, overwritten]) {
+        const copy = tf.tensor(variable.dataSync(), variable.shape);
+        expect(globalNorm([variable]).dataSync()).toEqual(globalNorm([copy]).dataSync());
+        variable.dispose();
+      }
+    });
+    optimizer.dispose();
+  });
 
   it.each([4, 0])('works without biases, capacity %i, also where the record names them', (capacity) => {
     const count = tf.tensor1d([2, 3, 1], 'int32');

@@ -305,11 +305,16 @@ function renew({ parameter, m, v }: AdamWSlot, updated: [tf.Tensor, tf.Tensor, t
 
 /** Hands out what `adamWFused` gives. */
 function renewAll(slots: readonly AdamWSlot[], updated: readonly tf.Tensor[]): void {
+  if (updated.length === 0) return;
   const { length } = slots;
   slots.forEach((slot, i) => renew(slot, [updated[i]!, updated[length + i]!, updated[2 * length + i]!]));
 }
 
-/** Updates all parameters in one kernel. @returns new parameters, then new m, then new v, in the order of `slots` */
+/**
+ * Updates all parameters in one kernel.
+ *
+ * @returns new parameters, then new m, then new v, in the order of `slots`; nothing where all of them are written over in place
+ */
 function adamWFused(
   kernelName: string,
   slots: readonly AdamWSlot[],

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { backendName } from '../backend/kernel.js';
 import type { ScmoeBackend } from '../backend/ScmoeBackend.js';
+import { noteSquares } from '../backend/sumsOfSquares.js';
 import { expectShape } from '../ops/check.js';
 
 /**
@@ -17,5 +18,8 @@ export function overwrite(variable: tf.Variable, tensor: tf.Tensor): void {
     backend?.data.has(dataId) && ArrayBuffer.isView(backend.data.get(dataId).values);
   const isAlone = backend && isThere(variable) && isThere(tensor) && backend.refCount(variable.dataId) === 1;
   if (!isAlone || variable.dtype !== tensor.dtype) variable.assign(tensor);
-  else backend.values(variable).set(backend.values(tensor));
+  else {
+    backend.values(variable).set(backend.values(tensor));
+    noteSquares(variable.dataId, undefined);
+  }
 }

@@ -15,7 +15,7 @@ export interface RoutingOptions {
 }
 
 const [batch, sequenceLength, vocabSize] = [4, 256, 256];
-const experts = [8, 16, 64];
+const experts = [4, 8, 16, 64];
 
 /** Milliseconds of one step's parts. */
 interface StepTimes {

@@ -12,6 +12,7 @@ import {
 import { costlyKernel } from '../costlyKernel.js';
 import { kernel } from '../kernel.js';
 import type { ScmoeBackend } from '../ScmoeBackend.js';
+import { notedSquares } from '../sumsOfSquares.js';
 import { swigluArguments, transposedSwigluArguments } from './swigluArguments.js';
 
 interface Rows {
@@ -116,6 +117,7 @@ export const groupedFfnKernels = [
         dB1: backend.floats(dB1),
         dW2: backend.floats(dW2),
         dB2: backend.floats(dB2),
+        squares: notedSquares([dW1, dW2]),
       });
       return [dx, dW1, dB1, dW2, dB2];
     },
@@ -171,6 +173,7 @@ export const groupedFfnKernels = [
         dGate: backend.floats(dGate),
         dUp: backend.floats(dUp),
         dDown: backend.floats(dDown),
+        squares: notedSquares([dGate, dUp, dDown]),
       });
       return [dx, dGate, dUp, dDown];
     },
