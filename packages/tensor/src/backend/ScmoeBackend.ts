@@ -8,6 +8,7 @@ import { BufferPool, type PoolStatistics } from './BufferPool.js';
 import { CpuBackend } from './CpuBackend.js';
 import { StoredWeight, type WeightSizes } from './StoredWeight.js';
 import { panelsOf, hasShape } from './panelsOf.js';
+import { noteSquares } from './sumsOfSquares.js';
 import { TransposedWeight, type TransposedMatrices } from './TransposedWeight.js';
 
 export type NumericType = 'float32' | 'int32' | 'bool';
@@ -24,6 +25,14 @@ const isConstant = new Set(['Range', 'LinSpace']);
 
 /** What JavaScript hands over is copied past the caches, with all threads, from so many bytes on. */
 const largeCopy = 2 ** 20;
+
+/** Where memory comes from while a step is being captured. */
+interface Allocation {
+  /** JavaScript writes it: no kernel would again where the step is made again. */
+  isLasting?: boolean;
+  /** It is none of the step's: data that were there before, on another backend. */
+  isFromBefore?: boolean;
+}
 
 /** One pool per process: TF.js may create and dispose the backend many times. */
 let pool: BufferPool | undefined;
@@ -129,7 +138,7 @@ export class ScmoeBackend extends CpuBackend {
   }
 
   /** A new tensor whose content is undefined until a kernel writes it. */
-  output(shape: readonly number[], dtype: NumericType = 'float32', options?: { isLasting: boolean }): tf.TensorInfo {
+  output(shape: readonly number[], dtype: NumericType = 'float32', options?: Allocation): tf.TensorInfo {
     let size = 1;
     for (let i = 0; i < shape.length; i++) size *= shape[i]!;
     const dataId = {};
@@ -179,6 +188,11 @@ export class ScmoeBackend extends CpuBackend {
     return { dataId, shape: shape as number[], dtype: tensor.dtype };
   }
 
+  /** How many data are in a buffer that some are in: views each count. */
+  numUses(buffer: ArrayBuffer): number {
+    return 1 + (this.viewsOf.get(buffer) ?? 0);
+  }
+
   /** Runs a kernel, or an attempt at one. Where it throws, what it allocated and held until then is given up. */
   guard<Inputs, Attributes, Result>(
     run: (backend: ScmoeBackend, inputs: Inputs, attributes: Attributes) => Result,
@@ -216,6 +230,16 @@ export class ScmoeBackend extends CpuBackend {
       this.capture = undefined;
       if (!isDone) forgetParts(capture.parts);
     }
+  }
+
+  /** Whether a step can be captured now: not within another one, nor in memory of its own. */
+  get canCapture(): boolean {
+    return !this.capture && this.pool === sharedPool();
+  }
+
+  /** Whether a step is being captured that reads this from before it. */
+  isFromBefore(tensor: tf.TensorInfo): boolean {
+    return !!this.capture && !this.capture.owns(this.values(tensor).buffer as ArrayBuffer);
   }
 
   /** Says that what a kernel does here can't be made again by its native calls alone, where a step is being captured. */
@@ -313,8 +337,9 @@ export class ScmoeBackend extends CpuBackend {
     dtype: tf.DataType,
     refCount: number,
   ): void {
+    noteSquares(dataId, undefined); // there it may have been written over
     if (dtype !== 'complex64') {
-      this.store(dataId, values, dtype, refCount);
+      this.store(dataId, values, dtype, refCount, { isFromBefore: true });
       return;
     }
     // Another backend hands complex numbers over as (real, imaginary) pairs; the kernels here want two tensors.
@@ -371,14 +396,20 @@ export class ScmoeBackend extends CpuBackend {
     (this.poolOf.get(buffer) ?? sharedPool()).release(buffer);
   }
 
-  private store(dataId: tf.DataId, values: tf.backend_util.BackendValues, dtype: tf.DataType, refCount: number): void {
+  private store(
+    dataId: tf.DataId,
+    values: tf.backend_util.BackendValues,
+    dtype: tf.DataType,
+    refCount: number,
+    allocation: Allocation = { isLasting: true },
+  ): void {
     if (!isNumeric(dtype) || values == null) {
       this.data.set(dataId, { values, dtype, refCount });
       return;
     }
     // Copied: callers go on using the array that they passed.
     const source = values as NumericArray;
-    const copy = this.allocateArray(source.length, dtype, { isLasting: true });
+    const copy = this.allocateArray(source.length, dtype, allocation);
     // Not within a capture, whose calls are made again, nor where kernels write nothing.
     const isPlain = !this.capture && this.pool === sharedPool() && source.buffer instanceof ArrayBuffer;
     if (isPlain && copy.byteLength >= largeCopy && source.constructor === copy.constructor)
@@ -387,9 +418,14 @@ export class ScmoeBackend extends CpuBackend {
     this.data.set(dataId, { values: copy, dtype, refCount });
   }
 
-  /** @param options.isLasting JavaScript writes it: no kernel would again where a captured step is made again. */
-  private allocateArray(length: number, dtype: NumericType, { isLasting = false } = {}): NumericArray {
-    const take = (bytes: number) => (isLasting && this.capture?.acquireLasting(bytes)) || this.acquire(bytes);
+  private allocateArray(
+    length: number,
+    dtype: NumericType,
+    { isLasting, isFromBefore }: Allocation = {},
+  ): NumericArray {
+    const capture = isFromBefore ? undefined : this.capture;
+    const take = (bytes: number) =>
+      (isLasting ? capture?.acquireLasting(bytes) : capture?.acquire(bytes)) ?? this.pool.acquire(bytes);
     switch (dtype) {
       case 'float32':
         return new Float32Array(take(length * 4), 0, length);

@@ -36,6 +36,8 @@ export class KernelCapture {
   private readonly pool = new BufferPool((bytes) => loadAddon().allocate({ bytes }), { minimumCache: Infinity });
   private readonly own = new Set<ArrayBuffer>();
   private readonly lasting = new Set<ArrayBuffer>();
+  /** Of both, what tensors have now. */
+  private readonly inUse = new Set<ArrayBuffer>();
   private isOpen = false;
 
   /** @param options.isDry whether calls are kept and not made */
@@ -85,7 +87,9 @@ export class KernelCapture {
 
   /** A buffer that may have served another tensor of the step. */
   acquire(bytes: number): ArrayBuffer {
-    return this.owned(this.pool.acquire(bytes));
+    const buffer = this.owned(this.pool.acquire(bytes));
+    this.inUse.add(buffer);
+    return buffer;
   }
 
   /** A buffer for what JavaScript writes while the step is captured, and nobody afterwards: no other tensor gets it. */
@@ -93,6 +97,7 @@ export class KernelCapture {
     const buffer = loadAddon().allocate({ bytes });
     captured.add(buffer);
     this.lasting.add(buffer);
+    this.inUse.add(buffer);
     this.buffers.push(buffer);
     return buffer;
   }
@@ -107,8 +112,14 @@ export class KernelCapture {
     return this.own.has(buffer);
   }
 
+  /** Whether tensors of the step that lie in none of these buffers are still there. */
+  hasOthersThan(buffers: ReadonlyMap<ArrayBuffer, unknown>): boolean {
+    return [...this.inUse].some((buffer) => !buffers.has(buffer));
+  }
+
   /** Takes back the buffer of a tensor that is given up in the step. */
   release(buffer: ArrayBuffer): void {
+    this.inUse.delete(buffer);
     if (this.own.has(buffer)) this.pool.release(buffer);
     else if (!this.lasting.has(buffer)) this.refuse('it disposes a tensor that was there before');
   }
