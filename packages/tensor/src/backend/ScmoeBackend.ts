@@ -183,6 +183,7 @@ export class ScmoeBackend extends CpuBackend {
     }
     this.viewsOf.set(buffer, (this.viewsOf.get(buffer) ?? 0) + 1);
     const dataId = {};
+    this.capture?.knows(dataId);
     this.data.set(dataId, { values, dtype: tensor.dtype, refCount: 1 });
     this.made?.push(dataId);
     return { dataId, shape: shape as number[], dtype: tensor.dtype };

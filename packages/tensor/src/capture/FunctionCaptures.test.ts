@@ -10,6 +10,7 @@ import {
   groupedFfn,
   KeyValueCache,
   overwrite,
+  splitRows,
   stepMemory,
   useBackend,
   valueAndGrads,
@@ -74,6 +75,20 @@ describeUnless(findAddon().problem, 'a captured function gives what it gives as 
     expect(own.problem()).toBeUndefined();
     before.dispose();
     own.dispose();
+  });
+
+  it('where it takes parts of a variable, which is updated and has a new tensor', () => {
+    const form: Form = (x) => tf.mul(x, splitRows(weight, 2)[1]!);
+    const own = captureFunction(form);
+    const optimizer = new AdamW();
+    for (let call = 0; call < 8; call++) {
+      expectSame(own, form, [call]);
+      if (call === 4) tf.tidy(() => weight.assign(tf.mul(weight, 2)));
+      else update(weight, optimizer);
+    }
+    expect(own.problem()).toBeUndefined();
+    own.dispose();
+    optimizer.dispose();
   });
 
   it('where a result is nothing but a variable, which gets a new tensor', () => {

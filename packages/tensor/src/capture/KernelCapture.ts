@@ -38,6 +38,8 @@ export class KernelCapture {
   private readonly lasting = new Set<ArrayBuffer>();
   /** Of both, what tensors have now. */
   private readonly inUse = new Set<ArrayBuffer>();
+  /** Data that the step has made and that lie in others from before it, which have been read. */
+  private readonly windows = new WeakSet<tf.DataId>();
   private isOpen = false;
 
   /** @param options.isDry whether calls are kept and not made */
@@ -74,10 +76,16 @@ export class KernelCapture {
 
   /** Says that a kernel reads data from before the step, of which the backend holds `entry`. */
   reads(dataId: tf.DataId, entry: unknown): void {
+    if (this.windows.has(dataId)) return;
     const state = stateOf(entry);
     if ((this.outside.get(dataId) ?? state) !== state)
       this.refuse('it reads a weight before and after it is put in order');
     this.outside.set(dataId, state);
+  }
+
+  /** Says that the step has made data that are a part of others from before it. */
+  knows(dataId: tf.DataId): void {
+    this.windows.add(dataId);
   }
 
   /** Says that the step does something that its calls don't show. */
