@@ -36,7 +36,7 @@ export class KernelCapture {
   private readonly pool = new BufferPool((bytes) => loadAddon().allocate({ bytes }), { minimumCache: Infinity });
   private readonly own = new Set<ArrayBuffer>();
   private readonly lasting = new Set<ArrayBuffer>();
-  /** Of both, what tensors have now. */
+  /** Buffers of both that tensors have now. */
   private readonly inUse = new Set<ArrayBuffer>();
   /** Data that the step has made and that lie in others from before it, which have been read. */
   private readonly windows = new WeakSet<tf.DataId>();
