@@ -7,6 +7,8 @@ type TensorArray = Float32Array | Int32Array;
 /** A backend whose tensors live in host memory that others may read and write: scmoe, and tensorflow on a CPU. */
 interface HostBackend {
   values(tensor: tf.TensorInfo): TensorArray;
+  /** The same, which stays as long as the tensor, where `values` may not. */
+  valuesToHold?(tensor: tf.TensorInfo): TensorArray;
   output(shape: readonly number[], dtype: 'float32' | 'int32'): tf.TensorInfo;
   disposeData(dataId: tf.DataId): boolean;
 }
@@ -26,7 +28,8 @@ export function borrowElements(tensor: tf.Tensor): { array: TensorArray; release
   }
   // A clone of our own: the caller may dispose the tensor, or leave its tidy scope, while the data is on its way.
   const clone = tf.keep(tensor.clone());
-  return { array: backend.values(clone), release: () => clone.dispose() };
+  const array = backend.valuesToHold?.(clone) ?? backend.values(clone);
+  return { array, release: () => clone.dispose() };
 }
 
 // Memory for a tensor that was never asked for goes back to its backend when the work is collected.

@@ -8,7 +8,7 @@ import { BufferPool, type PoolStatistics } from './BufferPool.js';
 import { CpuBackend } from './CpuBackend.js';
 import { StoredWeight, type WeightSizes } from './StoredWeight.js';
 import { panelsOf, hasShape } from './panelsOf.js';
-import { noteSquares } from './sumsOfSquares.js';
+import { noteSquares, squaresOf } from './sumsOfSquares.js';
 import { TransposedWeight, type TransposedMatrices } from './TransposedWeight.js';
 
 export type NumericType = 'float32' | 'int32' | 'bool';
@@ -66,6 +66,25 @@ export class ScmoeBackend extends CpuBackend {
     const values = entry.values as NumericArray;
     if (this.capture && !this.capture.owns(values.buffer as ArrayBuffer)) this.capture.reads(tensor.dataId, entry);
     return values;
+  }
+
+  /** The elements of a tensor for who reads them while the program goes on, such as an exchange: they stay as long as the tensor. */
+  valuesToHold(tensor: tf.TensorInfo): NumericArray {
+    this.refuseCapture('it hands the data of a tensor to others');
+    const buffer = this.values(tensor).buffer as ArrayBuffer;
+    if (isCaptured(buffer) && !this.capture?.owns(buffer)) this.takeFromCapture(tensor.dataId);
+    return this.values(tensor);
+  }
+
+  /** Copies data that a capture lends into the pool's memory, and what is known of them. */
+  takeFromCapture(dataId: tf.DataId): void {
+    const entry = this.data.get(dataId);
+    const lent = entry.values as NumericArray;
+    const values = this.allocateArray(lent.length, entry.dtype as NumericType, { isFromBefore: true });
+    values.set(lent);
+    // Another entry: who has captured a step that reads it sees that it has moved.
+    this.data.set(dataId, { ...entry, values });
+    noteSquares(dataId, squaresOf(dataId)?.slice());
   }
 
   floats(tensor: tf.TensorInfo): Float32Array {

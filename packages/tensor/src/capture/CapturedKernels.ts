@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../addon/loadAddon.js';
 import type { NumericArray, NumericType, ScmoeBackend } from '../backend/ScmoeBackend.js';
-import { noteSquares, squaresOf } from '../backend/sumsOfSquares.js';
+import { noteSquares } from '../backend/sumsOfSquares.js';
 import { stateOf } from '../backend/TransposedWeight.js';
 import { forgetParts, type CapturedPart } from './KernelCapture.js';
 
@@ -113,14 +113,7 @@ export class CapturedKernels {
   private takeBack(): void {
     const { backend } = this.options;
     for (const { dataId, values } of this.lent) {
-      const entry = backend.data.has(dataId) ? backend.data.get(dataId) : undefined;
-      if (entry?.values !== values) continue;
-      const copy = backend.output([values.length], entry.dtype as NumericType);
-      backend.values(copy).set(values);
-      // Another entry: who has captured a step that reads it sees that it has moved.
-      backend.data.set(dataId, { ...entry, values: backend.values(copy) });
-      backend.data.delete(copy.dataId);
-      noteSquares(dataId, squaresOf(dataId)?.slice());
+      if (backend.data.has(dataId) && backend.data.get(dataId).values === values) backend.takeFromCapture(dataId);
     }
     this.lent = [];
   }
