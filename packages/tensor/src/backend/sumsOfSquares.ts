@@ -6,11 +6,26 @@ const known = new WeakMap<DataId, Uint8Array>();
 /** Bytes of a double. */
 const size = 8;
 
+/** Whether kernels are to count: not where their calls are kept for tensors of others. */
+let isCounting = true;
+
 /** Room for the sums of the squares of tensors that one kernel writes: they are known of these from then on, see `globalNorm`. */
-export function notedSquares(tensors: readonly { dataId: DataId }[]): Uint8Array {
+export function notedSquares(tensors: readonly { dataId: DataId }[]): Uint8Array | undefined {
+  if (!isCounting) return undefined;
   const all = new Uint8Array(size * tensors.length);
   tensors.forEach(({ dataId }, i) => known.set(dataId, all.subarray(size * i, size * (i + 1))));
   return all;
+}
+
+/** Runs kernels that count nothing. */
+export function withoutSquares<Result>(run: () => Result): Result {
+  const before = isCounting;
+  isCounting = false;
+  try {
+    return run();
+  } finally {
+    isCounting = before;
+  }
 }
 
 /** Bytes of the sum of the squares of these data, where whoever wrote them has counted it. */

@@ -4,6 +4,7 @@ import { loadAddon } from '../addon/loadAddon.js';
 import { outsidePasses } from '../autodiff/recomputed.js';
 import { backendName } from '../backend/kernel.js';
 import { type NumericArray, type NumericType, ScmoeBackend } from '../backend/ScmoeBackend.js';
+import { withoutSquares } from '../backend/sumsOfSquares.js';
 import { forgetParts } from './KernelCapture.js';
 
 /** A tensor of which nothing but its form is known. */
@@ -45,18 +46,14 @@ export function linkKernel({ kernelName, inputs, attributes, key }: LinkKernelOp
   const config = tf.getKernel(kernelName, backendName);
   if (!(config as unknown)) return undefined;
   const backend = (scratch ??= new ScmoeBackend());
-  // What a part that runs a second time would do is of no concern here.
-  const { result, capture } = outsidePasses(() =>
-    backend.captured(
-      () => {
-        const given = Object.entries(inputs).map(([name, { shape, dtype }]) => [name, backend.output(shape, dtype)]);
-        const named = Object.fromEntries(given) as Record<string, tf.TensorInfo>;
-        const made = config.kernelFunc({ inputs: named, backend, attrs: attributes as tf.NamedAttrMap });
-        return { given: Object.values(named), made };
-      },
-      { isDry: true },
-    ),
-  );
+  const run = () => {
+    const given = Object.entries(inputs).map(([name, { shape, dtype }]) => [name, backend.output(shape, dtype)]);
+    const named = Object.fromEntries(given) as Record<string, tf.TensorInfo>;
+    const made = config.kernelFunc({ inputs: named, backend, attrs: attributes as tf.NamedAttrMap });
+    return { given: Object.values(named), made };
+  };
+  // What a part that runs a second time would do is of no concern here, nor what is known of tensors beside their numbers.
+  const { result, capture } = outsidePasses(() => withoutSquares(() => backend.captured(run, { isDry: true })));
   const { parts, buffers, outside, problem } = capture;
   const outputs: tf.TensorInfo[] = Array.isArray(result.made) ? result.made : [result.made];
   const arrays = [...result.given, ...outputs].map((tensor) => backend.values(tensor));
