@@ -10,6 +10,7 @@ import { buffersOf, bytesOf, copyBytesTo, isNumeric, type NumericArray, type Num
 import { StoredWeight, type WeightSizes } from './StoredWeight.js';
 import { panelsOf, hasShape } from './panelsOf.js';
 import { sharedPool } from './sharedPool.js';
+import { noteSquares } from './sumsOfSquares.js';
 import { TransposedWeight, type TransposedMatrices } from './TransposedWeight.js';
 
 export type { NumericArray, NumericType } from './numericArray.js';
@@ -22,6 +23,14 @@ export interface ScmoeMemory extends PoolStatistics {
 
 /** Kernels of TF.js that look at attributes alone: what they write once stays right. */
 const isConstant = new Set(['Range', 'LinSpace']);
+
+/** Where memory comes from while a step is being captured. */
+interface Allocation {
+  /** JavaScript writes it: no kernel would again where the step is made again. */
+  isLasting?: boolean;
+  /** It is none of the step's: data that were there before, on another backend. */
+  isFromBefore?: boolean;
+}
 
 /**
  * TF.js backend whose tensors live in aligned memory of the native addon. Kernels that a transformer step touches are
@@ -117,7 +126,7 @@ export class ScmoeBackend extends CpuBackend {
   }
 
   /** A new tensor whose content is undefined until a kernel writes it. */
-  output(shape: readonly number[], dtype: NumericType = 'float32', options?: { isLasting: boolean }): tf.TensorInfo {
+  output(shape: readonly number[], dtype: NumericType = 'float32', options?: Allocation): tf.TensorInfo {
     let size = 1;
     for (let i = 0; i < shape.length; i++) size *= shape[i]!;
     const dataId = {};
@@ -162,9 +171,15 @@ export class ScmoeBackend extends CpuBackend {
     }
     this.viewsOf.set(buffer, (this.viewsOf.get(buffer) ?? 0) + 1);
     const dataId = {};
+    this.capture?.knows(dataId);
     this.data.set(dataId, { values, dtype: tensor.dtype, refCount: 1 });
     this.made?.push(dataId);
     return { dataId, shape: shape as number[], dtype: tensor.dtype };
+  }
+
+  /** How many data are in a buffer that some are in: views each count. */
+  numUses(buffer: ArrayBuffer): number {
+    return 1 + (this.viewsOf.get(buffer) ?? 0);
   }
 
   /** Runs a kernel, or an attempt at one. Where it throws, what it allocated and held until then is given up. */
@@ -204,6 +219,16 @@ export class ScmoeBackend extends CpuBackend {
       this.capture = undefined;
       if (!isDone) forgetParts(capture.parts);
     }
+  }
+
+  /** Whether a step can be captured now: not within another one, nor in memory of its own. */
+  get canCapture(): boolean {
+    return !this.capture && this.pool === sharedPool();
+  }
+
+  /** Whether a step is being captured that reads this from before it. */
+  isFromBefore(tensor: tf.TensorInfo): boolean {
+    return !!this.capture && !this.capture.owns(this.values(tensor).buffer as ArrayBuffer);
   }
 
   /** Says that what a kernel does here can't be made again by its native calls alone, where a step is being captured. */
@@ -301,8 +326,9 @@ export class ScmoeBackend extends CpuBackend {
     dtype: tf.DataType,
     refCount: number,
   ): void {
+    noteSquares(dataId, undefined); // there it may have been written over
     if (dtype !== 'complex64') {
-      this.store(dataId, values, dtype, refCount);
+      this.store(dataId, values, dtype, refCount, { isFromBefore: true });
       return;
     }
     // Another backend hands complex numbers over as (real, imaginary) pairs; the kernels here want two tensors.
@@ -359,14 +385,20 @@ export class ScmoeBackend extends CpuBackend {
     (this.poolOf.get(buffer) ?? sharedPool()).release(buffer);
   }
 
-  private store(dataId: tf.DataId, values: tf.backend_util.BackendValues, dtype: tf.DataType, refCount: number): void {
+  private store(
+    dataId: tf.DataId,
+    values: tf.backend_util.BackendValues,
+    dtype: tf.DataType,
+    refCount: number,
+    allocation: Allocation = { isLasting: true },
+  ): void {
     if (!isNumeric(dtype) || values == null) {
       this.data.set(dataId, { values, dtype, refCount });
       return;
     }
     // Copied: callers go on using the array that they passed.
     const source = values as NumericArray;
-    const copy = this.allocateArray(source.length, dtype, { isLasting: true });
+    const copy = this.allocateArray(source.length, dtype, allocation);
     // Not within a capture, whose calls are made again, nor where kernels write nothing.
     const isPlain = !this.capture && this.pool === sharedPool() && source.buffer instanceof ArrayBuffer;
     if (isPlain && source.constructor === copy.constructor) copyBytesTo(bytesOf(copy), bytesOf(source));
@@ -374,9 +406,14 @@ export class ScmoeBackend extends CpuBackend {
     this.data.set(dataId, { values: copy, dtype, refCount });
   }
 
-  /** @param options.isLasting JavaScript writes it: no kernel would again where a captured step is made again. */
-  private allocateArray(length: number, dtype: NumericType, { isLasting = false } = {}): NumericArray {
-    const take = (bytes: number) => (isLasting && this.capture?.acquireLasting(bytes)) || this.acquire(bytes);
+  private allocateArray(
+    length: number,
+    dtype: NumericType,
+    { isLasting, isFromBefore }: Allocation = {},
+  ): NumericArray {
+    const capture = isFromBefore ? undefined : this.capture;
+    const take = (bytes: number) =>
+      (isLasting ? capture?.acquireLasting(bytes) : capture?.acquire(bytes)) ?? this.pool.acquire(bytes);
     switch (dtype) {
       case 'float32':
         return new Float32Array(take(length * 4), 0, length);

@@ -23,7 +23,11 @@ export interface CapturedKernelsOptions {
   parts: readonly CapturedPart[];
   buffers: readonly ArrayBuffer[];
   outside: ReadonlyMap<tf.DataId, unknown>;
+  /** Variables that had some of it. */
+  variables: ReadonlyMap<tf.Variable, tf.DataId>;
   inputs: readonly NumericArray[];
+  /** Whether the step has left tensors behind that are none of its outputs. */
+  keepsOthers: boolean;
   outputs: readonly CapturedOutput[];
 }
 
@@ -34,6 +38,7 @@ export interface CapturedKernelsOptions {
 export class CapturedKernels {
   private readonly backendName = tf.getBackend();
   private readonly outside: readonly (readonly [tf.DataId, unknown])[];
+  private readonly variables: readonly (readonly [tf.Variable, tf.DataId])[];
   private parts: readonly CapturedPart[];
   /** Tensors of the last replay that lie in the step's memory. */
   private lent: { dataId: tf.DataId; values: NumericArray }[] = [];
@@ -41,6 +46,7 @@ export class CapturedKernels {
   constructor(private readonly options: CapturedKernelsOptions) {
     this.parts = options.parts;
     this.outside = [...options.outside];
+    this.variables = [...options.variables];
   }
 
   /** Whether all tensors from before the step that its kernels read are still where they were. */
@@ -49,7 +55,19 @@ export class CapturedKernels {
     // One that another backend has had in between is elsewhere now.
     const isThere = ([dataId, state]: readonly [tf.DataId, unknown]) =>
       data.has(dataId) && stateOf(data.get(dataId)) === state;
-    return tf.getBackend() === this.backendName && this.outside.every(isThere);
+    // A variable may have another tensor while somebody holds its old one.
+    const isSame = this.variables.every(([variable, dataId]) => variable.dataId === dataId);
+    return tf.getBackend() === this.backendName && isSame && this.outside.every(isThere);
+  }
+
+  /** Whether there are tensors of the step's beside its outputs: variables, or what a program keeps. A replay writes over them. */
+  get keepsOthers(): boolean {
+    return this.options.keepsOthers;
+  }
+
+  /** Whether calls change more than its tensors, such as caches, each time that they are made. */
+  get changesMore(): boolean {
+    return this.parts.some((part) => typeof part !== 'number');
   }
 
   /** Bytes of the step's own tensors. */

@@ -8,7 +8,7 @@ import type { CapturedKernels } from './CapturedKernels.js';
 import { canCapture, captureKernels } from './captureKernels.js';
 import { haveSameBits } from './haveSameBits.js';
 
-/** So many captures of no use, and there will be more. */
+/** So many captures of no use in a row, and there will be more. */
 const mostWasted = 3;
 
 /** Bytes that a function may have in a capture and in the pool as well. */
@@ -30,7 +30,7 @@ export class FunctionCaptures {
   /** The one used last is the last. */
   private readonly captures = new Map<string, Capture>();
   private refusal: string | undefined;
-  /** Captures that were of no use, for what they read was gone at the next call. */
+  /** Captures that were of no use: what they read was gone at the next call, or what they made is still needed. */
   private wasted = 0;
 
   constructor(
@@ -48,7 +48,7 @@ export class FunctionCaptures {
     const flat = flatten(args, 'args', 'captureFunction');
     const tensors = flat.leaves.map(({ value }) => (typeof value === 'number' ? tf.scalar(value) : value));
     const isOnTape = tf.engine().state.gradientDepth > 0;
-    if (this.refusal !== undefined || isOnTape || !canCapture() || !tensors.every(isNumeric))
+    if (this.refusal !== undefined || isOnTape || !isPossible() || !tensors.every(isNumeric))
       return resultOf(this.run(flat, tensors));
 
     const key = `${flat.form} ${tensors.map(({ dtype, shape }) => `${dtype}[${shape.join(',')}]`).join(' ')}`;
@@ -56,10 +56,8 @@ export class FunctionCaptures {
     this.captures.delete(key);
     if (!capture?.kernels.isCurrent) {
       capture?.kernels.dispose();
-      if (capture && !capture.isProven && ++this.wasted === mostWasted) {
-        this.refuse('a variable of it has a new tensor at each call');
-        return resultOf(this.run(flat, tensors));
-      }
+      if (capture && !capture.isProven) this.waste('a variable of it has a new tensor at each call');
+      if (this.refusal !== undefined) return resultOf(this.run(flat, tensors));
       return this.capture(key, flat, tensors);
     }
     this.captures.set(key, capture);
@@ -96,7 +94,14 @@ export class FunctionCaptures {
       return results.tensors;
     });
     if (!captured) this.refuse(problem);
-    else if (captured.numBytes > this.limits.maxBytes) {
+    else if (captured.changesMore) {
+      captured.dispose();
+      this.refuse('it changes more than its result');
+    } else if (captured.keepsOthers) {
+      // Tables and variables that a first call makes are no longer made in the next.
+      captured.dispose();
+      this.waste('it keeps a tensor that is none of its results at each call');
+    } else if (captured.numBytes > this.limits.maxBytes) {
       captured.dispose();
       this.refuse(`its tensors take ${captured.numBytes} bytes, more than the ${this.limits.maxBytes} of maxBytes`);
     } else {
@@ -132,10 +137,19 @@ export class FunctionCaptures {
     this.captures.delete(oldest![0]);
   }
 
+  private waste(problem: string): void {
+    if (++this.wasted === mostWasted) this.refuse(problem);
+  }
+
   private refuse(problem: string): void {
     this.refusal = problem;
     this.dispose();
   }
+}
+
+/** Whether a function can be captured here and now. */
+function isPossible(): boolean {
+  return canCapture() && (tf.backend() as ScmoeBackend).canCapture;
 }
 
 /** The results of the kernels alone; undefined where one of them fails, or answers otherwise than it did. */

@@ -36,6 +36,10 @@ export class KernelCapture {
   private readonly pool = new BufferPool((bytes) => loadAddon().allocate({ bytes }), { minimumCache: Infinity });
   private readonly own = new Set<ArrayBuffer>();
   private readonly lasting = new Set<ArrayBuffer>();
+  /** Of both, what tensors have now. */
+  private readonly inUse = new Set<ArrayBuffer>();
+  /** Data that the step has made and that lie in others from before it, which have been read. */
+  private readonly windows = new WeakSet<tf.DataId>();
   private isOpen = false;
 
   /** @param options.isDry whether calls are kept and not made */
@@ -72,10 +76,16 @@ export class KernelCapture {
 
   /** Says that a kernel reads data from before the step, of which the backend holds `entry`. */
   reads(dataId: tf.DataId, entry: unknown): void {
+    if (this.windows.has(dataId)) return;
     const state = stateOf(entry);
     if ((this.outside.get(dataId) ?? state) !== state)
       this.refuse('it reads a weight before and after it is put in order');
     this.outside.set(dataId, state);
+  }
+
+  /** Says that the step has made data that are a part of others from before it. */
+  knows(dataId: tf.DataId): void {
+    this.windows.add(dataId);
   }
 
   /** Says that the step does something that its calls don't show. */
@@ -85,7 +95,9 @@ export class KernelCapture {
 
   /** A buffer that may have served another tensor of the step. */
   acquire(bytes: number): ArrayBuffer {
-    return this.owned(this.pool.acquire(bytes));
+    const buffer = this.owned(this.pool.acquire(bytes));
+    this.inUse.add(buffer);
+    return buffer;
   }
 
   /** A buffer for what JavaScript writes while the step is captured, and nobody afterwards: no other tensor gets it. */
@@ -93,6 +105,7 @@ export class KernelCapture {
     const buffer = loadAddon().allocate({ bytes });
     captured.add(buffer);
     this.lasting.add(buffer);
+    this.inUse.add(buffer);
     this.buffers.push(buffer);
     return buffer;
   }
@@ -107,8 +120,14 @@ export class KernelCapture {
     return this.own.has(buffer);
   }
 
+  /** Whether tensors of the step that lie in none of these buffers are still there. */
+  hasOthersThan(buffers: ReadonlyMap<ArrayBuffer, unknown>): boolean {
+    return [...this.inUse].some((buffer) => !buffers.has(buffer));
+  }
+
   /** Takes back the buffer of a tensor that is given up in the step. */
   release(buffer: ArrayBuffer): void {
+    this.inUse.delete(buffer);
     if (this.own.has(buffer)) this.pool.release(buffer);
     else if (!this.lasting.has(buffer)) this.refuse('it disposes a tensor that was there before');
   }

@@ -28,8 +28,9 @@ export interface CapturedFunction<Arguments extends unknown[], Result> {
  * Makes of a function over tensors one that gives the same numbers, bit for bit, by its native kernels alone: JavaScript takes
  * half of a training step of a small model. The first call with arguments of some shape captures what it calls
  * (`captureKernels`); the second runs it both ways and compares; from the third on its kernels are called again. A function that
- * gives other numbers then, reads data, changes a variable or calls a kernel that is JavaScript runs as it stands, on all
- * calls, as it does on another backend and where a gradient is being taken of it.
+ * gives other numbers then, reads data, changes a variable or a cache, keeps a tensor beside its result or calls a kernel that is
+ * JavaScript runs as it stands, on all calls, as it does on another backend, within another captured function and where a gradient
+ * is being taken of it. What its first call makes for good, such as a variable or a table, is captured from the next call on.
  *
  * Arguments and results are tensors, or arrays and plain objects of them; numbers among the arguments become scalars. What else
  * the function depends on, JavaScript's numbers and branches, is taken to be the same at each call; what it does beside its

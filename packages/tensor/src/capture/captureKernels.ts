@@ -5,7 +5,7 @@ import { backendName } from '../backend/kernel.js';
 import type { NumericArray, NumericType, ScmoeBackend } from '../backend/ScmoeBackend.js';
 import { squaresOf } from '../backend/sumsOfSquares.js';
 import { CapturedKernels } from './CapturedKernels.js';
-import { forgetParts } from './KernelCapture.js';
+import { forgetParts, type KernelCapture } from './KernelCapture.js';
 
 /** Makes the inputs of a step while it is captured. */
 export interface CaptureInputs {
@@ -48,7 +48,11 @@ export function captureKernels<Outputs extends tf.Tensor[]>(
     inputs.push(backend.values(tensor));
     return tensor;
   };
-  const { result: outputs, capture } = backend.captured(() => tf.tidy(() => step({ input })));
+  const { result: outputs, capture } = backend.captured(() => {
+    const all = tf.tidy(() => step({ input }));
+    all.forEach((output) => backend.values(output)); // one may be of data from before
+    return all;
+  });
   const { parts, buffers, outside, problem } = capture;
   if (problem !== undefined) {
     forgetParts(parts);
@@ -71,8 +75,33 @@ export function captureKernels<Outputs extends tf.Tensor[]>(
       parts,
       buffers,
       outside,
+      variables: variablesOf(outside),
       inputs,
+      keepsOthers: keepsOthers(backend, capture, outputs),
       outputs: views.map((view) => ({ ...view, isLent: lendable.has(view) })),
     }),
   };
+}
+
+/** Whether tensors on the step's memory are there beside its outputs, clones and parts of these among them. */
+function keepsOthers(backend: ScmoeBackend, capture: KernelCapture, outputs: readonly tf.Tensor[]): boolean {
+  const data = new Map<ArrayBuffer, Set<tf.DataId>>();
+  const handles = new Map<tf.DataId, number>();
+  for (const output of outputs) {
+    const buffer = backend.values(output).buffer as ArrayBuffer;
+    if (!capture.owns(buffer)) continue;
+    data.set(buffer, (data.get(buffer) ?? new Set()).add(output.dataId));
+    handles.set(output.dataId, (handles.get(output.dataId) ?? 0) + 1);
+  }
+  return (
+    capture.hasOthersThan(data) ||
+    [...data].some(([buffer, own]) => backend.numUses(buffer) > own.size) ||
+    [...handles].some(([dataId, own]) => backend.refCount(dataId) > own)
+  );
+}
+
+/** The program's variables that have these data now. */
+function variablesOf(data: ReadonlyMap<tf.DataId, unknown>): Map<tf.Variable, tf.DataId> {
+  const all = Object.values(tf.engine().state.registeredVariables).filter(({ dataId }) => data.has(dataId));
+  return new Map(all.map((variable) => [variable, variable.dataId]));
 }

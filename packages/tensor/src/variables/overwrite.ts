@@ -19,6 +19,7 @@ export function overwrite(variable: tf.Variable, tensor: tf.Tensor): void {
   const isAlone = backend && isThere(variable) && isThere(tensor) && backend.refCount(variable.dataId) === 1;
   if (!isAlone || variable.dtype !== tensor.dtype) variable.assign(tensor);
   else {
+    backend.refuseCapture('it writes over a variable');
     backend.values(variable).set(backend.values(tensor));
     noteSquares(variable.dataId, undefined);
   }

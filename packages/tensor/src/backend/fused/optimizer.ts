@@ -81,7 +81,8 @@ export const optimizerKernels: tf.KernelConfig[] = [
     for (let i = 0; i < count; i++) {
       const gradient = inputs[`g${i}`]!;
       const values = backend.floats(gradient); // also where they are not read: a capture has to know of them
-      const squares = squaresOf(gradient.dataId);
+      // What is known of data from before a captured step is of the moment.
+      const squares = backend.isFromBefore(gradient) ? undefined : squaresOf(gradient.dataId);
       if (squares) known.push(squares);
       else arrays.push(values);
     }
