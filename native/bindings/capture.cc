@@ -14,7 +14,8 @@ void* ArrayPlaces::operator()(const void* array) const {
                                       [](const char* one, const Range& range) { return one < range.begin; });
   if (after != before_.begin()) {
     const Range& range = *std::prev(after);
-    if (at < range.begin + std::max(range.bytes, size_t{1})) return static_cast<char*>(now_[range.index]) + (at - range.begin);
+    if (at < range.begin + std::max(range.bytes, size_t{1}))
+      return static_cast<char*>(now_[range.index]) + (at - range.begin);
   }
   throw Error("a captured call: expected its arrays to lie in those that it was linked with");
 }

@@ -23,17 +23,19 @@ export function secondsPlot() {
     .map((line) => JSON.parse(line))
     .filter(({ curve }) => curve !== undefined);
   // The first point is that of an untrained model, which would flatten all others.
-  const values = runs.flatMap(({ variant, seed, curve }) =>
-    curve.slice(1).map(({ seconds, loss }) => ({ variant, seed, seconds, loss })),
+  const values = runs.flatMap(({ variant, seed, curve, setup }) =>
+    curve.slice(1).map(({ seconds, loss }) => ({ variant, seed, seconds, loss, size: sizeOf(setup) })),
   );
   return {
     ...look,
     title: 'Validation loss over equal training time, a line for each seed',
     data: { values },
-    width: 720,
+    width: 400,
     height: 320,
     mark: { type: 'line', strokeWidth: 1.5 },
+    resolve: { scale: { x: 'independent', y: 'independent' } },
     encoding: {
+      column: { field: 'size', title: null, header: { labelFontSize: 12, labelFontWeight: 'bold' } },
       x: { field: 'seconds', type: 'quantitative', title: 'seconds of training steps' },
       y: { field: 'loss', type: 'quantitative', title: 'nats per byte', scale: { zero: false } },
       detail: { field: 'seed' },
@@ -46,4 +48,10 @@ export function secondsPlot() {
       },
     },
   };
+}
+
+/** What the runs of a comparison have alike, in words. */
+function sizeOf(setup) {
+  const { dModel, numLayers, precision } = JSON.parse(setup);
+  return `width ${dModel}, ${numLayers} blocks, ${precision}`;
 }

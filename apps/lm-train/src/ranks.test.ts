@@ -70,7 +70,10 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
     [
       'dropless',
       4,
-      ['--tensor-parallel', '2', '--expert-shards', '2', '--tensor-schedule', 'auto', '--memory-limit', '4GiB'],
+      [
+        ...['--tensor-parallel', '2', '--expert-shards', '2', '--tensor-schedule', 'auto', '--memory-limit', '4GiB'],
+        ...['--backward-chunks', '2'],
+      ],
     ],
     ['capacity', 4, ['--tensor-parallel', '2', '--expert-shards', '2', '--tensor-schedule', 's2-fused']],
     ['bias', 2, []],
@@ -81,7 +84,8 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
     expect(outcome.out).toMatch(new RegExp(`^ranks: ${ranks} over gloo, experts shared by `, 'm'));
     if (args.includes('auto')) {
       expect(outcome.out).toMatch(/^collectives: experts [\d.]+ ms \+ [\d.]+ ms\/MiB, peers .*, sum .*, gather /m);
-      expect(outcome.out).toMatch(/^--tensor-schedule auto: (s1|s2|s2-fused|base) in stage.* a micro-batch\)$/m);
+      // Where rows are dealt out there are no parts of the backward pass's own.
+      expect(outcome.out).toMatch(/^--tensor-schedule auto: (s1|base) in stage.* a micro-batch\)$/m);
       expect(outcome.out).toMatch(/^memory: --recompute off, .* of at most 4 GiB are predicted/m);
     }
     const expected = lossesOf(alone[name]!);

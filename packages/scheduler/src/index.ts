@@ -57,6 +57,7 @@ export {
   allGatherMs,
   allReduceMs,
   clusterSchedules,
+  dealsRows,
   possibleSchedules,
   type ClusterSchedule,
   type TensorSlices,

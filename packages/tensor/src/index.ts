@@ -21,6 +21,7 @@ export type { CompiledFunction, CompileFunction } from './useBackend/CompileFunc
 export { canMeasureMemory, freeTensorCache, stepMemory, tensorMemory, type TensorMemory } from './memory/stepMemory.js';
 export { overwrite } from './variables/overwrite.js';
 export { valueAndGrads, type ValueAndGradsOptions } from './autodiff/valueAndGrads.js';
+export { holdForGradient } from './autodiff/holdForGradient.js';
 export { isRunningAgain, memo, recomputed, type Memo, type RecomputedOptions } from './autodiff/recomputed.js';
 export { philox4x32 } from './random/philox.js';
 export { RandomStream, type RandomStreamState } from './random/RandomStream.js';

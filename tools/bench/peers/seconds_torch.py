@@ -39,9 +39,13 @@ class Gpt(nn.Module):
         self.positions = nn.Parameter(torch.zeros(c["sequenceLength"], d))
         self.blocks = nn.ModuleList(Block(d, c["numHeads"], c["ffnHidden"]) for _ in range(c["numLayers"]))
         self.norm = nn.LayerNorm(d)
+        # GPT-2's start, as ours.
         for name, parameter in self.named_parameters():
             if parameter.dim() > 1:
-                nn.init.normal_(parameter, std=0.02)
+                is_added = name.endswith(("out.weight", "down.weight"))
+                nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * c["numLayers"]) if is_added else 0.02)
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameter)
 
     def loss(self, ids, targets):
         x = self.tokens(ids) + self.positions
@@ -68,7 +72,9 @@ def main():
     train, validation = read("train.i32"), read("validation.i32")
     length, batch = c["sequenceLength"], c["batchSize"]
     model = Gpt(c)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=c["lr"], betas=(0.9, 0.95), weight_decay=0.1, fused=True)
+    weights, others = ([p for p in model.parameters() if (p.dim() > 1) == decays] for decays in (True, False))
+    groups = [{"params": weights, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=c["lr"], betas=(0.9, 0.95), fused=True)
     window = torch.arange(length)
 
     def loss_at(ids, starts):

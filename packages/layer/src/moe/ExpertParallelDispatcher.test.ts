@@ -21,6 +21,7 @@ import {
   runLayerCase,
   type RankOutcome,
 } from '../testing/rankCases.js';
+import { difference, largestOf } from '../testing/difference.js';
 import { faultOf } from '../testing/randomPlans.js';
 import type { RankReport } from '../testing/rankProgram.js';
 import { describeRanks, runRanks } from '../testing/ranks.js';
@@ -37,17 +38,6 @@ const tolerance = 2e-6;
 const bf16Tolerance = 3e-2;
 
 type Numbers = RankOutcome['values'][string];
-
-const largestOf = (numbers: ArrayLike<number>) =>
-  Array.from(numbers).reduce((largest, number) => Math.max(largest, Math.abs(number)), 0);
-
-/** Largest difference in units of the largest number of `expected`, or of `scale` where that is tiny. NaN stays NaN. */
-function difference(actual: ArrayLike<number>, expected: ArrayLike<number>, scale = 1): number {
-  if (actual.length !== expected.length) throw new Error(`${actual.length} numbers, expected ${expected.length}`);
-  const own = largestOf(expected);
-  const apart = largestOf(Array.from(expected, (number, i) => actual[i]! - number));
-  return apart / (own > 1e-5 * scale ? own : scale);
-}
 
 const numbersOf = (values: RankOutcome['values']) =>
   Object.fromEntries(Object.entries(values).map(([name, { data }]) => [name, Array.from(data)]));

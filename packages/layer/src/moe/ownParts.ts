@@ -41,7 +41,7 @@ export function ownBackwardParts(
   if (isDual) throw refuse('for DGMoE');
   if (hasSource) throw refuse('for experts that are no parameters');
   if (isCutBefore) throw refuse('where parts are made before the layer (a router ahead, halves)');
-  if (!dispatcher.rowsFrom) throw refuse("with schedule 's2', which deals rows out by their part");
+  if (!dispatcher.rowsFrom) throw refuse("with schedules 's2' and 's2-fused', which deal rows out by their part");
   if (!isRecording()) return undefined;
   if (hasStaticShapes()) throw refuse('in a step of fixed shapes, as compiled steps are');
   return { chunks: backwardChunks, expertChunks: backwardExpertChunks };

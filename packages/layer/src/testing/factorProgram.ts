@@ -52,7 +52,7 @@ async function outcomesOf(world: Communicator, factors: Factors): Promise<Record
       });
     });
     outcomes[name] = { ...outcome!, tensor: ofTensor, experts: travelled };
-    if (Object.keys(outcomes).length > 1 || factors.schedule === 's2') continue;
+    if (Object.keys(outcomes).length > 1 || factors.schedule.startsWith('s2')) continue;
     const valuesOf = (parts: object) => JSON.stringify(runLayerCase(layer, place, { ...pass, ...parts }).values);
     outcomes[name].isSameApart = valuesOf({ backwardChunks: 2 }) === valuesOf({ chunks: 2 });
   }

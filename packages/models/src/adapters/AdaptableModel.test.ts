@@ -53,6 +53,25 @@ describe('a model with adapters', () => {
       plain.dispose();
     }));
 
+  it.each(['selective', 'block'] as const)('trains with recompute %s: the same bits, and nothing left', (recompute) =>
+    useModel(adapted({ targets: ['attention', 'dense', 'shared', 'experts', 'router'], dropout: 0.2 }), (model) => {
+      moveB(model);
+      const [ids, targets] = [batch().ids, batch().targets];
+      const step = (options: object) => {
+        const before = tf.memory().numTensors;
+        const { value, grads } = valueAndGrads(
+          () => model.loss({ ids, targets }, { training: true, dropoutSeed: 3, ...options }).loss,
+          model.variables,
+        );
+        const numbers = [value, ...Object.values(grads)].map(values);
+        tf.dispose([value, grads]);
+        expect(tf.memory().numTensors).toBe(before);
+        return numbers;
+      };
+      expect(step({ recompute })).toEqual(step({}));
+    }),
+  );
+
   it('is a plain one again once they are merged', () =>
     useModel(adapted({ targets: ['attention', 'experts', 'router'], alpha: 3 }), (model) => {
       moveB(model);

@@ -6,7 +6,7 @@ import {
   type ParameterRecord,
   type TensorGroup,
 } from '@scmoe/layer';
-import type { Seed } from '@scmoe/tensor';
+import { holdForGradient, type Seed } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { factorNames, isAdapterParameter, type AdapterPlan } from './AdapterPlan.js';
@@ -45,12 +45,15 @@ export function adaptedParameters(
   const places = new Map(Object.keys(matrices).map((name, place) => [name, place]));
   const unused = new Set<string>();
   const parameters: Record<string, tf.Tensor> = {};
+  // What is made here, and read by stages that may be computed twice.
+  const made: tf.Tensor[] = [];
   for (const [name, own] of Object.entries(all)) {
     if (isAdapterParameter(name)) continue;
     const adapted = matrices[name];
     const projects = own.rank === 2 && isProjected(name);
     if (!adapted) {
-      parameters[name] = projects && isFrozen(name) ? freezeWeight(own) : own;
+      parameters[name] = own;
+      if (projects && isFrozen(name)) made.push((parameters[name] = freezeWeight(own)));
       continue;
     }
     const names = factorNames(name);
@@ -59,12 +62,15 @@ export function adaptedParameters(
     const factorOf = (factor: string): tf.Tensor2D => {
       const isShared = tensorAxis(name) !== undefined && tensorAxis(factor) === undefined;
       const value = all[factor] as tf.Tensor2D;
-      return group && isShared ? group.enter(value) : value;
+      if (!group || !isShared) return value;
+      const entered = group.enter(value);
+      if (entered !== value) made.push(entered);
+      return entered;
     };
     const a = factorOf(names.a);
     const b = tf.mul<tf.Tensor2D>(factorOf(names.b), adapted.factor);
     if (!projects) {
-      parameters[name] = tf.add(own, tf.matMul(a, b));
+      made.push((parameters[name] = tf.add(own, tf.matMul(a, b))));
       continue;
     }
     unused.add(name);
@@ -75,7 +81,9 @@ export function adaptedParameters(
     const dropout = drops ? { rate, seed, stream, ...(columns && { columns }) } : undefined;
     const onUse = () => unused.delete(name);
     parameters[name] = freezeWeight(own, { a, b, onUse, ...(dropout && { dropout }) });
+    made.push(b, parameters[name]);
   }
+  holdForGradient(made);
   const expectAllUsed = () => {
     if (unused.size > 0) throw new Error(`the adapters of ${[...unused].join(', ')} were not applied`);
   };

@@ -64,7 +64,9 @@ export async function openOverlap(
   if (isSliced && split !== 'off' && split !== 'auto')
     throw new UserError(`--split: expected off or auto with --tensor-parallel above 1, got ${split}.`, { exitCode: 2 });
   if (placeGradients === 'on' && (overlap === 'off' || isRecorded)) {
-    const against = isRecorded ? '--compiled, whose steps are recorded' : '--overlap off, by which nothing is measured';
+    const against = isRecorded
+      ? 'compiled steps, which are recorded once (--no-compile has others)'
+      : '--overlap off, by which nothing is measured';
     throw new UserError(`--place-gradients: expected auto or off with ${against}, got on.`, { exitCode: 2 });
   }
   const travels = groups !== undefined && numExperts > 0;
@@ -75,7 +77,7 @@ export async function openOverlap(
   const isEven = travels && numExperts % numShares === 0;
   const expertsPerRank = isEven ? numExperts / numShares : 1;
   const backwardApart = expectBackwardParts(
-    { overlap, chunks, expertChunks, backwardChunks, backwardExpertChunks, split },
+    { chunks, expertChunks, backwardChunks, backwardExpertChunks, split },
     { settings, isRecorded, schedule: isSliced ? schedule : undefined },
   );
   for (const [flag, number] of [

@@ -2,6 +2,7 @@ import type { Communicator, Work } from '@scmoe/comm';
 import type { Routing } from '@scmoe/gating';
 import { dispatchOver, type TensorSchedule, unitsOfPieces } from '@scmoe/layer';
 import {
+  dealsRows,
   fitCall,
   rankSchedules,
   type CallCost,
@@ -21,6 +22,8 @@ export interface ScheduleContext {
   model: RunModel;
   /** A micro-batch, the same on all ranks of a tensor-parallel group. */
   drawBatch: () => Batch;
+  /** Whether backward passes are to have parts of their own, which is not for every schedule. Default: they are not. */
+  hasOwnBackward?: boolean;
 }
 
 /** The schedule of every stage of a model, and what is said of the choice. */
@@ -38,12 +41,13 @@ const [sizes, repeats] = [[4 * 2 ** 10, 2 ** 18, 2 ** 21], 4];
  * Every rank calls it; all get the same, for the times of the slowest count.
  */
 export async function chooseSchedules(context: ScheduleContext): Promise<ChosenSchedules> {
-  const { groups, model } = context;
+  const { groups, model, hasOwnBackward = false } = context;
   const passes = model.expertPassesOfStages ?? [];
   const calls = await measureCalls(groups);
   const layers = await layersOf(context, passes);
   const factors = { tensorParallel: groups.tensor!.size, expertShards: groups.expertShards };
-  const ranked = layers.map((layer) => layer && rankSchedules(layer, factors, calls));
+  const isPossible = ({ schedule }: RankedSchedules[number]) => !hasOwnBackward || !dealsRows(schedule);
+  const ranked = layers.map((layer) => layer && rankSchedules(layer, factors, calls).filter(isPossible));
   return {
     schedules: ranked.map((one) => one?.[0]!.schedule ?? 's1'),
     lines: linesOf(ranked, calls),

@@ -11,6 +11,7 @@ import {
 
 import { say, type Terminal } from '../cli/Terminal.js';
 import { numValues } from '../options/checkSizes.js';
+import { askedBackwardParts } from '../overlap/expectBackwardParts.js';
 import { openOverlap, type Overlap } from '../overlap/openOverlap.js';
 import { type MemoryPlan, planMemory } from '../memory/planMemory.js';
 import { chooseSchedules, type ScheduleContext } from '../ranks/chooseSchedules.js';
@@ -142,13 +143,15 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
 
 /** How the tokens of a tensor-parallel group come to the experts of each stage. */
 async function scheduleOf(
-  { tensorSchedule }: Pick<Start['options'], 'tensorSchedule'>,
+  options: Start['options'],
   { groups, model, drawBatch }: Omit<ScheduleContext, 'groups'> & { groups: RankGroups | undefined },
   terminal: Terminal,
 ): Promise<TensorSchedule | readonly TensorSchedule[]> {
+  const { tensorSchedule } = options;
   if (tensorSchedule !== 'auto') return tensorSchedule;
   if (!groups?.tensor || model.numExperts === 0) return 's1';
-  const { schedules, lines } = await chooseSchedules({ groups, model, drawBatch });
+  const hasOwnBackward = askedBackwardParts(options).length > 0;
+  const { schedules, lines } = await chooseSchedules({ groups, model, drawBatch, hasOwnBackward });
   say(terminal, ...lines);
   return schedules;
 }

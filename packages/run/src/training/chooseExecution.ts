@@ -1,4 +1,5 @@
 import { ScmoeError, UserError } from '@scmoe/errors';
+import { dealsRows } from '@scmoe/scheduler';
 import { canCapture, type CompileFunction } from '@scmoe/tensor';
 import {
   capturedExecution,
@@ -66,7 +67,7 @@ function whyNot({ ranks, options, settings }: Start, numExperts: number): string
   const { groups } = ranks;
   if (!groups || numExperts === 0 || groups.experts.size === 1) return undefined;
   if (groups.expertShards > 1) return '--expert-shards sends rows in as many copies as there are slices';
-  if (groups.tensor && (options.tensorSchedule.startsWith('s2') || options.tensorSchedule === 'auto'))
+  if (groups.tensor && (options.tensorSchedule === 'auto' || dealsRows(options.tensorSchedule)))
     return `--tensor-schedule ${options.tensorSchedule} has to know how many rows each rank takes`;
   // Chunks of the experts have as many rows as there are, unless a capacity says it.
   const isCut = options.expertChunks !== 'auto' && options.expertChunks > 1;

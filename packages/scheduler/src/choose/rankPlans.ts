@@ -82,9 +82,10 @@ function rankStage(
   { machine, topK, kind, ...limits }: Omit<RankPlansOptions, 'stages' | 'ways'>,
 ): RankedPlan[] {
   const graph = stageGraph(stage);
-  const { interference, recomputation } = machine;
+  const { interference, recomputation, hasOwnBackward = true, hasHalves = true } = machine;
   const context = {
     ...limits,
+    ...(!hasHalves && { maxHalves: 1 }),
     overhead: machine.chunkOverhead,
     expertOverhead: machine.expertChunkOverhead,
     expertsPerRank: machine.expertsPerRank,
@@ -99,7 +100,11 @@ function rankStage(
   const inHalves = way.recompute === 'selective' ? undefined : known.inHalves;
   const both = { forward: costs, ...(inHalves && { inHalves }) };
   const steps: readonly { forward: OverlapChoice; backward?: OverlapChoice; isApart: boolean }[] = backwardCosts
-    ? stepPlans(graph, { ...both, backward: backwardCosts }, { ...context, interference, ownBackward: {} })
+    ? stepPlans(
+        graph,
+        { ...both, backward: backwardCosts },
+        { ...context, interference, ...(hasOwnBackward && { ownBackward: {} }) },
+      )
     : planOverlap(graph, both, { ...context, interference }).forward.candidates.map((forward) => ({
         forward,
         isApart: false,

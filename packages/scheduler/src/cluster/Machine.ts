@@ -27,6 +27,10 @@ export interface Machine {
   readonly expertShares?: readonly number[] | undefined;
   /** How far predictions from these times were off the steps that were measured, as a share; absent where none was. */
   readonly predictionError?: number | undefined;
+  /** Whether a backward pass may have parts of its own. Default: it may. */
+  readonly hasOwnBackward?: boolean | undefined;
+  /** Whether a stage may run on halves. Default: it may. */
+  readonly hasHalves?: boolean | undefined;
   /** How much slower computing is beside an exchange, as for `simulatePlan`. */
   readonly interference: number;
   /** What a training step takes for each pair besides forward and backward: optimizer, averaging of gradients. */

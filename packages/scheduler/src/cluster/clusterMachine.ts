@@ -10,7 +10,14 @@ import { mlpCost, selfAttentionCost } from '../operatorCosts/sublayerCosts.js';
 import { tokenCosts } from '../operatorCosts/TokenCosts.js';
 import { allToAllMs, checkCluster, type Cluster } from './Cluster.js';
 import type { Direction, Machine } from './Machine.js';
-import { allReduceMs, checkSlices, slicedCosts, type ExchangeKind, type TensorSlices } from './tensorSchedules.js';
+import {
+  allReduceMs,
+  checkSlices,
+  dealsRows,
+  slicedCosts,
+  type ExchangeKind,
+  type TensorSlices,
+} from './tensorSchedules.js';
 import { checkModelShape, type ModelShape } from './ModelShape.js';
 
 /**
@@ -73,6 +80,9 @@ export function clusterMachine(model: ModelShape, cluster: Cluster, ranks: numbe
       const weights = weightsOf(stageGraph(stage), model, { ranks, slices }, (kind) => kind !== 'expert');
       return { stages: model.pairs, bytes: weights * bytesPerElement, call };
     },
+    hasOwnBackward: size === 1 || !dealsRows(slices!.schedule),
+    // Each half would wait for the sums of the group.
+    hasHalves: size === 1,
     interference,
     expertsPerRank: model.expertsPerRank,
     // A chunk launches its operators and pays the latency of its messages once more.

@@ -5,7 +5,16 @@ import { allToAllMs, type Cluster } from './Cluster.js';
 import { clusterMachine } from './clusterMachine.js';
 import type { ModelShape } from './ModelShape.js';
 import { clusterPresets } from './presets.js';
-import { allGatherMs, allReduceMs, fusedGatherMs, possibleSchedules, type ClusterSchedule } from './tensorSchedules.js';
+import {
+  allGatherMs,
+  allReduceMs,
+  clusterSchedules,
+  dealsRows,
+  fusedGatherMs,
+  possibleSchedules,
+  type ClusterSchedule,
+  type TensorSlices,
+} from './tensorSchedules.js';
 
 const model: ModelShape = {
   pairs: 1,
@@ -139,6 +148,21 @@ describe('schedules of tensor-parallel groups', () => {
     const gather = allGatherMs(rows, 2, ethernet);
     expect(fused.forward['decode']! - plain.forward['decode']!).toBeCloseTo(gatherMs - gather, 9);
     expect(fused.backward['encode']! - plain.backward['encode']!).toBeCloseTo(gatherMs - gather, 9);
+  });
+
+  it('are planned with what runs can do: no halves, and parts of the backward pass where rows are not dealt out', () => {
+    const namesOf = (slices?: TensorSlices) => {
+      const machine = clusterMachine({ ...model, expertsPerRank: 2 }, ethernet, 16, slices);
+      return rankPlans({ machine, stages: ['pos2'], topK: 1, kind: 'train', maxChunks: 2, maxHalves: 2 }).map(
+        ({ name }) => name,
+      );
+    };
+    const has = (names: string[], word: string) => names.some((name) => name.includes(word));
+    expect([has(namesOf(), 'halves'), has(namesOf(), 'backward')]).toEqual([true, true]);
+    for (const schedule of clusterSchedules) {
+      const names = namesOf({ tensorParallel: 2, expertShards: 2, schedule });
+      expect([schedule, has(names, 'halves'), has(names, 'backward')]).toEqual([schedule, false, !dealsRows(schedule)]);
+    }
   });
 
   it('are refused where the ranks can not have them', () => {

@@ -13,6 +13,11 @@ export const clusterSchedules = ['base', 's1', 's2', 's2-fused'] as const;
 /** One of `clusterSchedules`. */
 export type ClusterSchedule = (typeof clusterSchedules)[number];
 
+/** Whether ranks deal out packed rows, by their numbers in a part: a backward pass can then have no parts of its own. */
+export function dealsRows(schedule: ClusterSchedule): boolean {
+  return schedule === 's2' || schedule === 's2-fused';
+}
+
 /** Slices of a model over tensor-parallel groups. */
 export interface TensorSlices {
   /** Neighbours that have the same tokens: those of `tokensPerRank` are theirs together. */

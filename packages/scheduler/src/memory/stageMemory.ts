@@ -1,6 +1,6 @@
 import type { ModelShape } from '../cluster/ModelShape.js';
 import type { RunKind } from '../cluster/RunKind.js';
-import type { TensorSlices } from '../cluster/tensorSchedules.js';
+import { dealsRows, type TensorSlices } from '../cluster/tensorSchedules.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
 import type { OperatorKind } from '../graph/OperatorNode.js';
 import type { RankMemory } from './RankMemory.js';
@@ -100,7 +100,7 @@ function keptOf(
   // Rows that a rank sends, those that arrive at its experts, and those that decode reads.
   const sent = schedule === 'base' || size === 1 ? rows : rows / size;
   const arrived = schedule === 'base' ? rows : (rows * shards) / size;
-  const decoded = schedule?.startsWith('s2') ? rows : sent;
+  const decoded = schedule !== undefined && dealsRows(schedule) ? rows : sent;
   const count = (...kinds: OperatorKind[]) => sumOver(graph, (kind) => Number(kinds.includes(kind)));
   const [attentions, shared] = [count('attention'), count('sharedExpert')];
   const token = tokens * d;

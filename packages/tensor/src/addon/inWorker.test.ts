@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
-import { describeUnless, fromSource } from '@scmoe/testing';
+import { describeOrSkip, fromSource } from '@scmoe/testing';
 import { findAddonFile } from '@scmoe/native/signatures';
 
 const { problem } = findAddonFile({
@@ -12,7 +12,7 @@ const { problem } = findAddonFile({
   advice: '`npm run build:variants` makes it',
 });
 
-describeUnless(problem, 'a Worker, whose process.env no library reads', () => {
+describeOrSkip(problem, 'a Worker, whose process.env no library reads', () => {
   it('holds oneDNN to the instruction set that is asked for', () => {
     const program = join(import.meta.dirname, '..', 'testing', 'workerProgram.ts');
     const env = { ...process.env, NODE_OPTIONS: '', SCMOE_ISA: 'avx2' };

@@ -27,6 +27,9 @@ export class Tape extends Array<TapeNode> {
     return Array;
   }
 
+  /** Tensors that are freed with the tape, and by no tidy before. */
+  readonly held: tf.Tensor[] = [];
+
   override push(...nodes: TapeNode[]): number {
     if (!isOperation()) return this.length;
     for (const node of nodes) if (readsShapes.has(node.kernelName)) tf.dispose(node.saved ?? []);

@@ -89,7 +89,7 @@ export function valueAndGrads(
     tf.dispose([value, ...gradients.values()]);
     throw error;
   } finally {
-    for (const node of tape) tf.dispose(node.saved ?? []);
+    freeAll(tape);
   }
   const grads = Object.entries(variables).map(([name, { id }]) => [name, gradients.get(id)!] as const);
   return { value: value as tf.Scalar, grads: Object.fromEntries(grads) };
@@ -109,7 +109,7 @@ function namesById(variables: Record<string, tf.Variable>): Map<number, string> 
 }
 
 /** Runs the loss while the engine records it, and takes the recording away from the engine. */
-function record(loss: () => tf.Tensor): { value: tf.Tensor; tape: TapeNode[] } {
+function record(loss: () => tf.Tensor): { value: tf.Tensor; tape: Tape } {
   const { state } = tf.engine();
   if (state.gradientDepth > 0) {
     throw new ScmoeError('valueAndGrads can not be called while another gradient is being recorded');
@@ -124,11 +124,16 @@ function record(loss: () => tf.Tensor): { value: tf.Tensor; tape: TapeNode[] } {
         return result.scopeId === state.activeScope.id ? result : result.clone();
       }),
     );
-    return { value, tape: tape };
+    return { value, tape };
   } catch (error) {
-    for (const node of tape) tf.dispose(node.saved ?? []);
+    freeAll(tape);
     throw error;
   }
+}
+
+function freeAll(tape: Tape): void {
+  for (const node of tape) tf.dispose(node.saved ?? []);
+  tf.dispose(tape.held);
 }
 
 /** How often each variable is an input on the path; its gradient is final when all of these have been visited. */

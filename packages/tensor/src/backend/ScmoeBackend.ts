@@ -6,13 +6,14 @@ import { forgetParts, isCaptured, KernelCapture } from '../capture/KernelCapture
 import { scaleBlocks } from '../weights/roundToFormat.js';
 import { BufferPool, type PoolStatistics } from './BufferPool.js';
 import { CpuBackend } from './CpuBackend.js';
+import { buffersOf, bytesOf, copyBytesTo, isNumeric, type NumericArray, type NumericType } from './numericArray.js';
 import { StoredWeight, type WeightSizes } from './StoredWeight.js';
 import { panelsOf, hasShape } from './panelsOf.js';
+import { sharedPool } from './sharedPool.js';
 import { noteSquares, squaresOf } from './sumsOfSquares.js';
 import { TransposedWeight, type TransposedMatrices } from './TransposedWeight.js';
 
-export type NumericType = 'float32' | 'int32' | 'bool';
-export type NumericArray = Float32Array | Int32Array | Uint8Array;
+export type { NumericArray, NumericType } from './numericArray.js';
 
 /** What `tf.memory()` reports beside TF.js's own counts. */
 export interface ScmoeMemory extends PoolStatistics {
@@ -23,22 +24,12 @@ export interface ScmoeMemory extends PoolStatistics {
 /** Kernels of TF.js that look at attributes alone: what they write once stays right. */
 const isConstant = new Set(['Range', 'LinSpace']);
 
-/** What JavaScript hands over is copied past the caches, with all threads, from so many bytes on. */
-const largeCopy = 2 ** 20;
-
 /** Where memory comes from while a step is being captured. */
 interface Allocation {
   /** JavaScript writes it: no kernel would again where the step is made again. */
   isLasting?: boolean;
   /** It is none of the step's: data that were there before, on another backend. */
   isFromBefore?: boolean;
-}
-
-/** One pool per process: TF.js may create and dispose the backend many times. */
-let pool: BufferPool | undefined;
-
-function sharedPool(): BufferPool {
-  return (pool ??= new BufferPool((bytes) => loadAddon().allocate({ bytes })));
 }
 
 /**
@@ -133,11 +124,8 @@ export class ScmoeBackend extends CpuBackend {
     this.capture?.refuse('it reads the data of a tensor');
     const values: unknown = this.data.has(dataId) ? this.data.get(dataId).values : undefined;
     if (!ArrayBuffer.isView(values)) return undefined;
-    const source = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    if (source.length !== target.length) return source.length;
-    // A little is read again at once.
-    if (source.length < 2 ** 20) target.set(source);
-    else loadAddon().copyPastCaches({ bytes: source.length, source, target });
+    const source = bytesOf(values as NumericArray);
+    if (source.length === target.length) copyBytesTo(target, source);
     return source.length;
   }
 
@@ -391,7 +379,7 @@ export class ScmoeBackend extends CpuBackend {
     if (this.made?.includes(dataId)) this.made.splice(this.made.lastIndexOf(dataId), 1);
     const entry = this.data.get(dataId) as StoredWeight | TransposedWeight | { values: unknown };
     const isWeight = entry instanceof StoredWeight || entry instanceof TransposedWeight;
-    const buffers = isWeight ? entry.buffers : bufferOf(entry.values);
+    const buffers = isWeight ? entry.buffers : buffersOf(entry.values);
     if (!super.disposeData(dataId, force)) return false;
     if (this.borrowed.has(dataId)) return true;
     for (const buffer of buffers) this.free(buffer);
@@ -432,8 +420,7 @@ export class ScmoeBackend extends CpuBackend {
     const copy = this.allocateArray(source.length, dtype, allocation);
     // Not within a capture, whose calls are made again, nor where kernels write nothing.
     const isPlain = !this.capture && this.pool === sharedPool() && source.buffer instanceof ArrayBuffer;
-    if (isPlain && copy.byteLength >= largeCopy && source.constructor === copy.constructor)
-      loadAddon().copyPastCaches({ bytes: copy.byteLength, source: bytesOf(source), target: bytesOf(copy) });
+    if (isPlain && source.constructor === copy.constructor) copyBytesTo(bytesOf(copy), bytesOf(source));
     else copy.set(source);
     this.data.set(dataId, { values: copy, dtype, refCount });
   }
@@ -462,16 +449,4 @@ export class ScmoeBackend extends CpuBackend {
   private acquire(bytes: number): ArrayBuffer {
     return (this.capture ?? this.pool).acquire(bytes);
   }
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: NumericArray): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
-}
-
-function bufferOf(values: unknown): ArrayBuffer[] {
-  return ArrayBuffer.isView(values) ? [values.buffer as ArrayBuffer] : [];
-}
-
-function isNumeric(dtype: tf.DataType): dtype is NumericType {
-  return dtype === 'float32' || dtype === 'int32' || dtype === 'bool';
 }

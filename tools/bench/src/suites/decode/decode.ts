@@ -22,7 +22,7 @@ export interface DecodeSuiteOptions {
   only?: readonly string[];
   /** Whether to time prompts as well. */
   prompts?: boolean;
-  /** Of our products: bf16 rounds the rows of prompts, as llama.cpp does with weights in bf16. */
+  /** The precision of our products; bf16 rounds the rows of prompts, as llama.cpp does with weights in bf16. */
   precision?: string;
   rounds?: number;
 }

@@ -25,7 +25,7 @@ export interface SecondsData {
 }
 
 // An alias: an interface has no index signature, which a `Batch` has.
- 
+
 type TokenBatch = { ids: tf.Tensor2D; targets: tf.Tensor2D };
 
 /** One contender with its optimizer, its steps captured as `lm-train` does it. Dispose it after use. */

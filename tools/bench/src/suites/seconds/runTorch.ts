@@ -17,7 +17,11 @@ export function runTorch(
 }
 
 /** Seconds of a step of it: the median of so many. */
-export function measureTorchPace(python: string, data: SecondsData, task: { paceSteps: number; [option: string]: unknown }): number {
+export function measureTorchPace(
+  python: string,
+  data: SecondsData,
+  task: { paceSteps: number; [option: string]: unknown },
+): number {
   return (callTorch(python, data, task) as { pace: number }).pace;
 }
 
