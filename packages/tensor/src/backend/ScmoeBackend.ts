@@ -1,16 +1,27 @@
 import { ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
-import { computeNothing, loadAddon } from '../addon/loadAddon.js';
+import { computeNothing } from '../addon/loadAddon.js';
 import { forgetParts, isCaptured, KernelCapture } from '../capture/KernelCapture.js';
 import { scaleBlocks } from '../weights/roundToFormat.js';
-import { BufferPool, type PoolStatistics } from './BufferPool.js';
+import type { Allocation } from './Allocation.js';
+import type { BufferPool, PoolStatistics } from './BufferPool.js';
 import { CpuBackend } from './CpuBackend.js';
-import { buffersOf, bytesOf, copyBytesTo, isNumeric, type NumericArray, type NumericType } from './numericArray.js';
+import {
+  arrayIn,
+  buffersOf,
+  bytesOf,
+  copyBytesTo,
+  isNumeric,
+  type NumericArray,
+  type NumericType,
+} from './numericArray.js';
 import { StoredWeight, type WeightSizes } from './StoredWeight.js';
+import { complexEntry } from './complexEntry.js';
 import { panelsOf, hasShape } from './panelsOf.js';
-import { sharedPool } from './sharedPool.js';
+import { poolApart, sharedPool } from './pools.js';
 import { noteSquares, squaresOf } from './sumsOfSquares.js';
+import { ViewCounts } from './ViewCounts.js';
 import { TransposedWeight, type TransposedMatrices } from './TransposedWeight.js';
 
 export type { NumericArray, NumericType } from './numericArray.js';
@@ -24,14 +35,6 @@ export interface ScmoeMemory extends PoolStatistics {
 /** Kernels of TF.js that look at attributes alone: what they write once stays right. */
 const isConstant = new Set(['Range', 'LinSpace']);
 
-/** Where memory comes from while a step is being captured. */
-interface Allocation {
-  /** JavaScript writes it: no kernel would again where the step is made again. */
-  isLasting?: boolean;
-  /** It is none of the step's: data that were there before, on another backend. */
-  isFromBefore?: boolean;
-}
-
 /**
  * TF.js backend whose tensors live in aligned memory of the native addon. Kernels that a transformer step touches are
  * native; the rest are the JavaScript kernels of tfjs-backend-cpu, which work on the same memory through typed arrays.
@@ -44,8 +47,7 @@ export class ScmoeBackend extends CpuBackend {
   private held: ArrayBuffer[] | undefined;
   /** Data in memory of others, which is not the pool's to take back. */
   private readonly borrowed = new WeakSet<tf.DataId>();
-  /** How many tensors beside the first use a buffer: views are given up in any order. */
-  private readonly viewsOf = new Map<ArrayBuffer, number>();
+  private readonly views = new ViewCounts();
   /** References to data that the kernel that runs now has made and not given up; undefined outside of kernels. */
   private made: tf.DataId[] | undefined;
   /** The step that is being captured; undefined outside of one, and while a part of it runs that is not. */
@@ -188,7 +190,7 @@ export class ScmoeBackend extends CpuBackend {
       this.refuseCapture('it takes a part of what another capture lends'); // until a replay, which knows of no views
       return this.makeTensorInfo([...shape], tensor.dtype, values);
     }
-    this.viewsOf.set(buffer, (this.viewsOf.get(buffer) ?? 0) + 1);
+    this.views.add(buffer);
     const dataId = {};
     this.capture?.knows(dataId);
     this.data.set(dataId, { values, dtype: tensor.dtype, refCount: 1 });
@@ -198,7 +200,7 @@ export class ScmoeBackend extends CpuBackend {
 
   /** How many data are in a buffer that some are in: views each count. */
   numUses(buffer: ArrayBuffer): number {
-    return 1 + (this.viewsOf.get(buffer) ?? 0);
+    return 1 + this.views.of(buffer);
   }
 
   /** Runs a kernel, or an attempt at one. Where it throws, what it allocated and held until then is given up. */
@@ -306,12 +308,7 @@ export class ScmoeBackend extends CpuBackend {
     const outer = this.pool;
     if (outer !== sharedPool() || this.capture)
       throw new ScmoeError('stepMemory: expected no step within another one or within a capture');
-    const { allocate } = loadAddon();
-    const pool = new BufferPool((bytes) => {
-      const buffer = allocate({ bytes });
-      this.poolOf.set(buffer, pool);
-      return buffer;
-    });
+    const pool = poolApart(this.poolOf);
     this.pool = pool;
     computeNothing(isDry);
     try {
@@ -350,15 +347,8 @@ export class ScmoeBackend extends CpuBackend {
       this.store(dataId, values, dtype, refCount, { isFromBefore: true });
       return;
     }
-    // Another backend hands complex numbers over as (real, imaginary) pairs; the kernels here want two tensors.
-    const { real, imag } = tf.backend_util.splitRealAndImagArrays(values as Float32Array);
     const part = (array: Float32Array) => this.makeTensorInfo(shape, 'float32', array);
-    this.data.set(dataId, {
-      values: undefined,
-      dtype,
-      refCount,
-      complexTensorInfos: { real: part(real), imag: part(imag) },
-    });
+    this.data.set(dataId, complexEntry(values as Float32Array, refCount, part));
   }
 
   override readSync(dataId: tf.DataId): tf.backend_util.BackendValues {
@@ -387,12 +377,7 @@ export class ScmoeBackend extends CpuBackend {
   }
 
   private free(buffer: ArrayBuffer): void {
-    const others = this.viewsOf.get(buffer) ?? 0;
-    if (others > 0) {
-      if (others === 1) this.viewsOf.delete(buffer);
-      else this.viewsOf.set(buffer, others - 1);
-      return;
-    }
+    if (this.views.giveUp(buffer)) return;
     if (this.capture) this.capture.release(buffer);
     // What a capture has taken stays with it.
     if (isCaptured(buffer)) return;
@@ -433,17 +418,9 @@ export class ScmoeBackend extends CpuBackend {
     const capture = isFromBefore ? undefined : this.capture;
     const take = (bytes: number) =>
       (isLasting ? capture?.acquireLasting(bytes) : capture?.acquire(bytes)) ?? this.pool.acquire(bytes);
-    switch (dtype) {
-      case 'float32':
-        return new Float32Array(take(length * 4), 0, length);
-      case 'int32': {
-        const values = new Int32Array(take(length * 4), 0, length);
-        // What nobody has written may be looked up somewhere: numbers that are places everywhere.
-        return this.pool === sharedPool() ? values : values.fill(0);
-      }
-      case 'bool':
-        return new Uint8Array(take(length), 0, length);
-    }
+    const values = arrayIn(take, dtype, length);
+    // What nobody has written may be looked up somewhere: numbers that are places everywhere.
+    return dtype === 'int32' && this.pool !== sharedPool() ? values.fill(0) : values;
   }
 
   private acquire(bytes: number): ArrayBuffer {

@@ -12,6 +12,12 @@ export function isNumeric(dtype: tf.DataType): dtype is NumericType {
   return dtype === 'float32' || dtype === 'int32' || dtype === 'bool';
 }
 
+/** An array of `length` numbers in memory that `take` gives. */
+export function arrayIn(take: (bytes: number) => ArrayBuffer, dtype: NumericType, length: number): NumericArray {
+  if (dtype === 'bool') return new Uint8Array(take(length), 0, length);
+  return new (dtype === 'float32' ? Float32Array : Int32Array)(take(length * 4), 0, length);
+}
+
 export function bytesOf({ buffer, byteOffset, byteLength }: NumericArray): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
