@@ -174,12 +174,12 @@ function backwardLines({ gradients }: RankedPlan, pairs: number, time: (ms: numb
   if (gradients && gradients.tailMs > 0) {
     const { parts, partBytes, exposedMs, tailMs } = gradients;
     const inGaps = parts.flatMap((stage) => Object.values(stage)).reduce((sum, number) => sum + number, 0);
-    const all = `all at the end ${time(tailMs / pairs)}`;
+    const all = `${time(tailMs / pairs)} if all travelled there`;
     lines.push(
       inGaps > 0
         ? `Gradients are averaged in parts of ${bytesText(partBytes)}: ${inGaps} of them travel where the backward pass's exchanges ` +
-            `leave the network idle, and ${time(exposedMs / pairs)} are waited for at the end, ${all}.\n`
-        : `Exchanges leave the network no time to average gradients beside them: ${all}.\n`,
+            `leave the network idle; ${time(exposedMs / pairs)} are left at its end, ${all}. No step above counts either.\n`
+        : `Exchanges leave the network no time to average gradients beside them: ${time(tailMs / pairs)} at the end, which no step above counts.\n`,
     );
   }
   return lines;

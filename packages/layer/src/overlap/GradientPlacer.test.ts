@@ -28,17 +28,24 @@ const gaps = Array.from({ length: numStages }, () =>
   networkGaps(mirrorPlan(overlappedPlan(graph, { slot: 1 })), costs),
 );
 
-async function placed(mode: GradientPlacing, stepMs: readonly number[]) {
+async function placed(mode: GradientPlacing, stepMs: readonly number[], found = gaps) {
   const placer = new GradientPlacer(mode, agreeing);
   placer.pacing.attach((parts) => parts);
   placer.pacing.averaged(numStages * 4000);
   const again: boolean[] = [];
-  for (const ms of stepMs) again.push(await placer.measured(gaps, ms));
+  for (const ms of stepMs) again.push(await placer.measured(found, ms));
   return { placer, again };
 }
 
 describe('GradientPlacer', () => {
   beforeAll(() => useBackend('auto', { threads: 1 }));
+
+  it('says why nothing is placed where that was asked for', async () => {
+    const none = gaps.map(() => []);
+    const reasons = [placed('on', []), placed('on', [10], none), placed('on', [10]), placed('auto', [10], none)];
+    const reports = (await Promise.all(reasons)).map(({ placer }) => placer.report().whyNot);
+    expect(reports).toEqual(['not measured', 'nothing fits', undefined, undefined]);
+  });
 
   it('sends parts behind waits of the backward pass with no exchange under way, as many as are planned', async () => {
     const { placer } = await placed('on', [10]);

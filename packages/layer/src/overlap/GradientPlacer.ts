@@ -12,6 +12,8 @@ export type GradientPlacing = 'auto' | 'on' | 'off';
 export interface GradientPlacementReport {
   /** Whether gradients wait for gaps. */
   isPlaced: boolean;
+  /** Why they do not, where that was asked for: no part fits, or no steps under plans that stay have been measured yet. */
+  whyNot?: 'nothing fits' | 'not measured';
   /** Bytes of a part, parts in a step that have gone into gaps, and bytes that could have. */
   partBytes?: number;
   partsInGaps?: number;
@@ -77,9 +79,10 @@ export class GradientPlacer {
   }
 
   report(): GradientPlacementReport {
-    const { placement, proposed, placedMs, atOnceMs, bytes, lastPartsInGaps } = this;
+    const { mode, isSettled, placement, proposed, placedMs, atOnceMs, bytes, lastPartsInGaps } = this;
     return {
       isPlaced: placement !== undefined,
+      ...(mode === 'on' && !placement && { whyNot: isSettled ? 'nothing fits' : 'not measured' }),
       ...(placement && { partBytes: placement.partBytes, partsInGaps: lastPartsInGaps }),
       ...(proposed && { exposedMs: proposed.exposedMs, tailMs: proposed.tailMs }),
       ...(bytes > 0 && { bytes }),

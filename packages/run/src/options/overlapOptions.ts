@@ -36,12 +36,12 @@ export const overlapRows: OptionRow[] = [
   ],
   [
     '--backward-chunks <n>',
-    'chunks in which gradients of the tokens travel (default: as --chunks)',
+    'chunks in which gradients of the tokens travel, by which last bits of expert gradients change (default: as --chunks)',
     (o) => o.argParser(chunks),
   ],
   [
     '--backward-expert-chunks <n>',
-    "chunks of each rank's experts whose gradients travel apart, a divisor of those (default: auto where --expert-chunks is, else as that)",
+    "chunks of each rank's experts whose gradients travel apart, a divisor of those; changes no bit (default: auto where --expert-chunks is, else as that)",
     (o) => o.argParser(chunks),
   ],
   [

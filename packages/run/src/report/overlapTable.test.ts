@@ -24,6 +24,15 @@ describe('gradientLine', () => {
     );
   });
 
+  it('says why nothing is placed, where that was asked for', () => {
+    expect(gradientLine({ isPlaced: false, bytes: 4, whyNot: 'nothing fits' })).toEqual([
+      'gradients: they travel as soon as they are there, for no part fits between exchanges',
+    ]);
+    expect(gradientLine({ isPlaced: false, whyNot: 'not measured' })[0]).toMatch(
+      /, for no steps .* were measured yet$/,
+    );
+  });
+
   it('is left out where nothing was tried', () => {
     expect([gradientLine(undefined), gradientLine({ isPlaced: false, bytes: 4 })]).toEqual([[], []]);
   });

@@ -40,8 +40,14 @@ export function overlapTable(stages: readonly StageReport[]): string[] {
   return tableLines([header, ...rows]);
 }
 
-/** What became of the averaging of gradients, in a line; none where both ways were not compared. */
+const reasons = {
+  'nothing fits': 'no part fits between exchanges',
+  'not measured': 'no steps under plans that stay were measured yet',
+};
+
+/** What became of the averaging of gradients, in a line; none where nothing was asked for and both ways were not compared. */
 export function gradientLine(report: GradientPlacementReport | undefined): string[] {
+  if (report?.whyNot) return [`gradients: they travel as soon as they are there, for ${reasons[report.whyNot]}`];
   if (!report || (!report.isPlaced && report.placedMs === undefined)) return [];
   const { isPlaced, partBytes, partsInGaps = 0, bytes = 0, placedMs, atOnceMs, exposedMs, tailMs } = report;
   const predicted =
