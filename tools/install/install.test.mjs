@@ -96,7 +96,7 @@ for (const { name, manifest, readme } of packages) {
       for (const entry of [...entries, ...Object.values(manifest.bin ?? {})])
         assert.ok(files.includes(entry.slice(2)), `no ${entry}`);
       const others = files.filter(
-        (file) => !/^(LICENSE|README\.md|package\.json|(bin|dist|prebuilds)\/.+)$/.test(file),
+        (file) => !/^(LICENSE|README\.md|THIRD_PARTY_NOTICES\.md|package\.json|(bin|dist|prebuilds)\/.+)$/.test(file),
       );
       assert.deepEqual([...others, ...files.filter((file) => /\.test\.|tsbuildinfo/.test(file))], []);
     });

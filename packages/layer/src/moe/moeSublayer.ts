@@ -71,7 +71,7 @@ export interface MoeContext {
   /** The order in which parts of the backward pass's own would go forward: it takes them in reverse. By default as they are numbered. */
   backwardOrder?: readonly number[] | undefined;
   /** Hears of the steps of a backward pass in parts of its own. */
-  observer?: PlanObserver | undefined;
+  observer?: PlanObserver;
   /**
    * How the router behaves in training: `training` switches its noise and jitter on, which depend on `seed` and on the
    * streams from `stream` on (`routerStreams` of them, DGMoE twice as many); `replay` repeats earlier choices.
