@@ -11,21 +11,13 @@
 #include "cpu/streamed_gemm.h"
 #include "cpu/tiled_linear.h"
 #include "test/check.h"
+#include "test/numbers.h"
 
 using namespace scmoe;
 using testing::skip;
+using testing::values;
 
 namespace {
-
-/// Repeatable values in [-1, 1): a linear congruential generator.
-std::vector<float> values(int64_t count, uint32_t seed) {
-  std::vector<float> result(count);
-  for (float& value : result) {
-    seed = seed * 1664525u + 1013904223u;
-    value = static_cast<float>(seed >> 8) / 8388608.0f - 1.0f;
-  }
-  return result;
-}
 
 std::vector<float> rounded(std::vector<float> from, bool bf16) {
   if (bf16)
