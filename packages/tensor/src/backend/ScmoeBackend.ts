@@ -2,11 +2,11 @@ import { ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { computeNothing } from '../addon/loadAddon.js';
-import { forgetParts, isCaptured, KernelCapture } from '../capture/KernelCapture.js';
+import { isCaptured } from '../capture/KernelCapture.js';
 import { scaleBlocks } from '../weights/roundToFormat.js';
 import type { Allocation } from './Allocation.js';
 import type { BufferPool, PoolStatistics } from './BufferPool.js';
-import { CpuBackend } from './CpuBackend.js';
+import { CapturingBackend } from './CapturingBackend.js';
 import {
   arrayIn,
   buffersOf,
@@ -39,7 +39,7 @@ const isConstant = new Set(['Range', 'LinSpace']);
  * TF.js backend whose tensors live in aligned memory of the native addon. Kernels that a transformer step touches are
  * native; the rest are the JavaScript kernels of tfjs-backend-cpu, which work on the same memory through typed arrays.
  */
-export class ScmoeBackend extends CpuBackend {
+export class ScmoeBackend extends CapturingBackend {
   private pool = sharedPool();
   /** Where buffers go back to that are of other pools than the shared one, see `runApart`. */
   private readonly poolOf = new WeakMap<ArrayBuffer, BufferPool>();
@@ -48,10 +48,6 @@ export class ScmoeBackend extends CpuBackend {
   /** Data in memory of others, which is not the pool's to take back. */
   private readonly borrowed = new WeakSet<tf.DataId>();
   private readonly views = new ViewCounts();
-  /** References to data that the kernel that runs now has made and not given up; undefined outside of kernels. */
-  private made: tf.DataId[] | undefined;
-  /** The step that is being captured; undefined outside of one, and while a part of it runs that is not. */
-  private capture: KernelCapture | undefined;
 
   /** The elements of a tensor, without a copy. Valid until the tensor is disposed: for kernels only. */
   values(tensor: tf.TensorInfo): NumericArray {
@@ -203,45 +199,6 @@ export class ScmoeBackend extends CpuBackend {
     return 1 + this.views.of(buffer);
   }
 
-  /** Runs a kernel, or an attempt at one. Where it throws, what it allocated and held until then is given up. */
-  guard<Inputs, Attributes, Result>(
-    run: (backend: ScmoeBackend, inputs: Inputs, attributes: Attributes) => Result,
-    inputs: Inputs,
-    attributes: Attributes,
-  ): Result {
-    const outer = this.made;
-    const made: tf.DataId[] = (this.made = []);
-    try {
-      const result = run(this, inputs, attributes);
-      this.made = outer;
-      outer?.push(...made);
-      return result;
-    } catch (error) {
-      this.made = undefined;
-      for (const dataId of made) this.disposeData(dataId);
-      this.made = outer;
-      throw error;
-    }
-  }
-
-  /** Runs a step and captures what it calls, which is not made where it `isDry`; not within another one. */
-  captured<Result>(step: () => Result, { isDry = false } = {}): { result: Result; capture: KernelCapture } {
-    if (this.capture) throw new ScmoeError('captureKernels: expected no capture within a capture');
-    const capture = new KernelCapture({ isDry });
-    this.capture = capture;
-    capture.open();
-    let isDone = false;
-    try {
-      const result = step();
-      isDone = true;
-      return { result, capture };
-    } finally {
-      capture.close();
-      this.capture = undefined;
-      if (!isDone) forgetParts(capture.parts);
-    }
-  }
-
   /** Whether a step can be captured now: not within another one, nor in memory of its own. */
   get canCapture(): boolean {
     return !this.capture && this.pool === sharedPool();
@@ -250,26 +207,6 @@ export class ScmoeBackend extends CpuBackend {
   /** Whether a step is being captured that reads this from before it. */
   isFromBefore(tensor: tf.TensorInfo): boolean {
     return !!this.capture && !this.capture.owns(this.values(tensor).buffer as ArrayBuffer);
-  }
-
-  /** Says that what a kernel does here can't be made again by its native calls alone, where a step is being captured. */
-  refuseCapture(problem: string): void {
-    this.capture?.refuse(problem);
-  }
-
-  /** Runs a part of a kernel that is run itself when a captured step is made again, for it depends on more than tensors. */
-  live(run: () => void): void {
-    const { capture, made } = this;
-    this.capture = undefined;
-    // What it makes is its own, also where the kernel throws.
-    this.made = undefined;
-    try {
-      if (capture) capture.live(run);
-      else run();
-    } finally {
-      this.capture = capture;
-      this.made = made;
-    }
   }
 
   /**
