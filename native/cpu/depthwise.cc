@@ -16,6 +16,19 @@ inline void addProducts(const float* a, const float* b, int64_t count, float* su
   for (int64_t j = 0; j < count; ++j) sum[j] += a[j] * b[j];
 }
 
+/// As many channels side by side as fit where there are fewer than a register holds.
+template <int kWidth>
+struct Channels {
+  typedef float Type __attribute__((vector_size(kWidth * 4)));
+
+  static Type load(const float* from) {
+    Type value;
+    std::memcpy(&value, from, sizeof value);
+    return value;
+  }
+  static void store(float* to, Type value) { std::memcpy(to, &value, sizeof value); }
+};
+
 /// One row of outputs: the taps of its filter that are inside, from `firstTap` on, and where they read.
 struct OutputRow {
   const Window& w;
@@ -36,11 +49,12 @@ struct OutputRow {
                     : std::min(window.filterHeight, (window.inHeight - top - 1) / window.dilationHeight + 1)),
         to(y) {}
 
-  /// kPixels outputs side by side, kVectors vectors of channels from `c` on; all their taps are inside where not
+  /// kPixels outputs side by side, kVectors vectors of kWidth channels from `c` on; all their taps are inside where not
   /// kChecked.
-  template <int kPixels, int kVectors, bool kChecked>
+  template <int kWidth, int kPixels, int kVectors, bool kChecked>
   void sum(int64_t ox, int64_t c) const {
-    Vec sums[kPixels][kVectors] = {};
+    using Vector = Channels<kWidth>;
+    typename Vector::Type sums[kPixels][kVectors] = {};
     const int64_t left = w.inputColumn(ox, 0), step = w.strideWidth * w.channels;
     for (int64_t fy = firstTap; fy < lastTap; ++fy) {
       const float* const line = image + (top + fy * w.dilationHeight) * w.inWidth * w.channels + c;
@@ -50,17 +64,17 @@ struct OutputRow {
         if (kChecked && (ix < 0 || ix >= w.inWidth)) continue;
         const float* const from = line + ix * w.channels;
         for (int v = 0; v < kVectors; ++v) {
-          const Vec weight = load(weights + v * kLanes);
-          for (int p = 0; p < kPixels; ++p) sums[p][v] += load(from + p * step + v * kLanes) * weight;
+          const auto weight = Vector::load(weights + v * kWidth);
+          for (int p = 0; p < kPixels; ++p) sums[p][v] += Vector::load(from + p * step + v * kWidth) * weight;
         }
       }
     }
     for (int p = 0; p < kPixels; ++p)
-      for (int v = 0; v < kVectors; ++v) store(to + (ox + p) * w.channels + c + v * kLanes, sums[p][v]);
+      for (int v = 0; v < kVectors; ++v) Vector::store(to + (ox + p) * w.channels + c + v * kWidth, sums[p][v]);
   }
 
-  /// All outputs, kVectors vectors of channels from `c` on.
-  template <int kVectors>
+  /// All outputs, kVectors vectors of kWidth channels from `c` on.
+  template <int kWidth, int kVectors>
   void sumAll(int64_t c) const {
     constexpr int kPixels = 4;
     // Outputs from `inside` to `outside` have all columns of the filter within the picture.
@@ -69,13 +83,13 @@ struct OutputRow {
     const int64_t room = w.inWidth - 1 - reach + w.left;
     const int64_t outside = std::max(inside, std::min(w.outWidth, room < 0 ? 0 : room / w.strideWidth + 1));
     int64_t ox = 0;
-    for (; ox < inside; ++ox) sum<1, kVectors, true>(ox, c);
-    for (; ox + kPixels <= outside; ox += kPixels) sum<kPixels, kVectors, false>(ox, c);
-    for (; ox < outside; ++ox) sum<1, kVectors, false>(ox, c);
-    for (; ox < w.outWidth; ++ox) sum<1, kVectors, true>(ox, c);
+    for (; ox < inside; ++ox) sum<kWidth, 1, kVectors, true>(ox, c);
+    for (; ox + kPixels <= outside; ox += kPixels) sum<kWidth, kPixels, kVectors, false>(ox, c);
+    for (; ox < outside; ++ox) sum<kWidth, 1, kVectors, false>(ox, c);
+    for (; ox < w.outWidth; ++ox) sum<kWidth, 1, kVectors, true>(ox, c);
   }
 
-  /// Fewer channels than a vector has.
+  /// One channel: where there are fewer than the shortest vector has.
   void sumChannel(int64_t c) const {
     for (int64_t ox = 0; ox < w.outWidth; ++ox) {
       float sum = 0.0f;
@@ -91,14 +105,26 @@ struct OutputRow {
     }
   }
 
+  /// All channels from `c` on, in vectors of kWidth.
+  template <int kWidth>
+  void sumChannels(int64_t c) const {
+    for (; c + kWidth <= w.channels; c += kWidth) sumAll<kWidth, 1>(c);
+    if (c == w.channels) return;
+    if (w.channels >= kWidth) {
+      // The last ones once more together with some before them, which come out the same.
+      sumAll<kWidth, 1>(w.channels - kWidth);
+    } else if constexpr (kWidth > 4) {
+      sumChannels<kWidth / 2>(c);
+    } else {
+      for (; c < w.channels; ++c) sumChannel(c);
+    }
+  }
+
   void sumChannels() const {
     constexpr int kTogether = 16 / kLanes > 0 ? 16 / kLanes : 1;
     int64_t c = 0;
-    for (; c + kTogether * kLanes <= w.channels; c += kTogether * kLanes) sumAll<kTogether>(c);
-    for (; c + kLanes <= w.channels; c += kLanes) sumAll<1>(c);
-    // The last ones once more together with some before them, which come out the same.
-    if (c < w.channels && w.channels >= kLanes) return sumAll<1>(w.channels - kLanes);
-    for (; c < w.channels; ++c) sumChannel(c);
+    for (; c + kTogether * kLanes <= w.channels; c += kTogether * kLanes) sumAll<kLanes, kTogether>(c);
+    sumChannels<kLanes>(c);
   }
 };
 

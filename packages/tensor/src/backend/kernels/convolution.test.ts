@@ -45,6 +45,16 @@ const cases: [what: string, op: Op, x: number[], filter: number[]][] = [
   ['channels first, every other pixel', (x, f) => tf.conv2d(x, f, [2, 1], 'valid', 'NCHW'), [1, 4, 9, 8], [3, 3, 4, 7]],
   ['channels first and padding of its own', (x, f) => tf.conv2d(x, f, 1, [[0, 0], [0, 0], [2, 0], [0, 1]], 'NCHW'), [1, 4, 6, 7], [3, 3, 4, 5]], // prettier-ignore
   ['each channel by itself', (x, f) => tf.depthwiseConv2d(x, f, 1, 'same'), [2, 9, 10, 45], [3, 3, 45, 1]],
+  ['one channel by itself', (x, f) => tf.depthwiseConv2d(x, f, 1, 'same'), [1, 6, 9, 1], [3, 3, 1, 1]],
+  ['three channels, fewer than any vector has', (x, f) => tf.depthwiseConv2d(x, f, 1, 'same'), [2, 6, 9, 3], [3, 3, 3, 1]], // prettier-ignore
+  ['six channels, more than the shortest vector has', (x, f) => tf.depthwiseConv2d(x, f, 1, 'valid'), [2, 6, 9, 6], [3, 2, 6, 1]], // prettier-ignore
+  [
+    'eight channels, a vector or half of one',
+    (x, f) => tf.depthwiseConv2d(x, f, 1, 'same'),
+    [2, 6, 9, 8],
+    [3, 3, 8, 1],
+  ],
+  ['thirteen channels, half a vector and some', (x, f) => tf.depthwiseConv2d(x, f, 2, 'same'), [1, 7, 12, 13], [3, 3, 13, 1]], // prettier-ignore
   ['each channel, every other pixel', (x, f) => tf.depthwiseConv2d(x, f, 2, 'same'), [1, 12, 9, 32], [5, 3, 32, 1]],
   ['several filters for each channel', (x, f) => tf.depthwiseConv2d(x, f, 1, 'valid'), [2, 6, 7, 5], [3, 2, 5, 3]],
   ['the largest of a window', (x, f) => tf.mul(tf.maxPool(x, 3, 2, 'same'), f), [2, 14, 11, 9], [1]],
