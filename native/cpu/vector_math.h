@@ -74,6 +74,39 @@ inline float vlog(float x) {
   return x >= 0.0f ? y : std::numeric_limits<float>::quiet_NaN();
 }
 
+/// e^x - 1, at most 3 ulp: 2^n (e^r - 1) + (2^n - 1), with vexp's reduction and polynomial.
+inline float vexpm1(float x) {
+  // Below -20 the result rounds to -1, from 89 on it is infinity; written so that NaN passes through.
+  float t = x > 89.0f ? 89.0f : x;
+  t = t < -20.0f ? -20.0f : t;
+  const float shifted = t * 1.44269504088896341f + 12582912.0f;
+  const float n = shifted - 12582912.0f;
+  const int32_t exponent = detail::bitsOf(shifted) - 0x4b400000;
+  float r = t - n * 0.693359375f;
+  r -= n * -2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r;
+  // Half of it, for 2^128 is no number.
+  const float half = detail::fromBits((exponent + 126) << 23);
+  const float y = (half * p + (half - 0.5f)) * 2.0f;
+  // Numbers that are their own result, -0 and those below the normal ones among them.
+  return std::fabs(x) < 1e-8f ? x : y;
+}
+
+/// log(1 + x), at most 3 ulp: what 1 + x is rounded off by is made good (Kahan, as the HP-15C has it).
+inline float vlog1p(float x) {
+  const float u = 1.0f + x;
+  const float y = vlog(u) * (x / (u - 1.0f));
+  const float infinity = std::numeric_limits<float>::infinity();
+  const float finite = u == 1.0f ? x : y;
+  return x == infinity ? infinity : finite;
+}
+
 /// tanh(x), at most 3 ulp: Cephes' polynomial below 0.625, 1 - 2 / (e^2x + 1) above.
 inline float vtanh(float x) {
   const float a = std::fabs(x);

@@ -36,6 +36,15 @@ TEST(log_is_within_two_ulp) {
   CHECK(worstUlp(vlog, std::log, 1, 1e9) < 2);
 }
 
+TEST(expm1_and_log1p_are_within_three_ulp) {
+  CHECK(worstUlp(vexpm1, std::expm1, -1, 1) < 3);
+  CHECK(worstUlp(vexpm1, std::expm1, -1e-5, 1e-5) < 3);
+  CHECK(worstUlp(vexpm1, std::expm1, -30, 88.7) < 3);
+  CHECK(worstUlp(vlog1p, std::log1p, -0.999, 1) < 3);
+  CHECK(worstUlp(vlog1p, std::log1p, -1e-5, 1e-5) < 3);
+  CHECK(worstUlp(vlog1p, std::log1p, 0, 1e9) < 3);
+}
+
 TEST(tanh_erf_and_sigmoid_are_within_three_ulp) {
   CHECK(worstUlp(vtanh, std::tanh, -10, 10) < 3);
   CHECK(worstUlp(verf, std::erf, -6, 6) < 3);
@@ -58,6 +67,10 @@ TEST(infinities_and_zero_are_as_in_the_c_library) {
   CHECK(vexp(INFINITY) == INFINITY);
   CHECK(vexp(-INFINITY) == 0);
   CHECK(vexp(100) == INFINITY);
+  CHECK(vexpm1(INFINITY) == INFINITY && vexpm1(100) == INFINITY);
+  CHECK(vexpm1(-INFINITY) == -1 && vexpm1(0) == 0 && std::signbit(vexpm1(-0.0f)));
+  CHECK(vexpm1(1e-40f) == 1e-40f && vlog1p(1e-40f) == 1e-40f);
+  CHECK(vlog1p(INFINITY) == INFINITY && vlog1p(-1) == -INFINITY && std::signbit(vlog1p(-0.0f)));
   CHECK(vlog(0) == -INFINITY);
   CHECK(vlog(INFINITY) == INFINITY);
   CHECK(vtanh(INFINITY) == 1 && vtanh(-INFINITY) == -1);
@@ -66,6 +79,6 @@ TEST(infinities_and_zero_are_as_in_the_c_library) {
 }
 
 TEST(nan_stays_nan) {
-  for (auto f : {vexp, vlog, vtanh, verf, vsigmoid, vnormal}) CHECK(std::isnan(f(NAN)));
-  CHECK(std::isnan(vlog(-1)));
+  for (auto f : {vexp, vexpm1, vlog, vlog1p, vtanh, verf, vsigmoid, vnormal}) CHECK(std::isnan(f(NAN)));
+  CHECK(std::isnan(vlog(-1)) && std::isnan(vlog1p(-2)));
 }
