@@ -130,7 +130,7 @@ template <typename Kind>
   const int64_t vectors = roundUp(rows, kLanes) / kLanes, keys = visibleKeys(shape, firstQuery + rows - 1);
   const int64_t behind = shape.causal ? visibleKeys(shape, firstQuery) - 1 : shape.keys;
   ahead.spread(tilesOf<kTileKeys>(vectors, keys));
-  std::fill(s.dQueries, s.dQueries + rows * padded, 0.0f);
+  if (keys <= 0) std::fill(s.dQueries, s.dQueries + rows * padded, 0.0f);
   const float* const queriesAcross = kDepths == 1 ? s.queries : s.queriesAcross;
   const float* const dOutAcross = kDepths == 1 ? s.dOut : s.dOutAcross;
   float* const dScoresAcross = kDepths == 1 ? s.dScores : s.dScoresAcross;
@@ -165,8 +165,12 @@ template <typename Kind>
     for (int64_t i = 0; i < rows; i += kSumRows) {
       const int64_t count = std::min<int64_t>(kSumRows, rows - i);
       const int64_t seen = std::clamp<int64_t>(visibleKeys(shape, firstQuery + i + count - 1) - firstKey, 0, width);
-      tileProduct<Onto::kSum, Kind>(count, (seen + kDepths - 1) / kDepths, DepthByDepth{dScoresAcross + i, kQueryBlock},
-                                    keysAcross, padded, s.dQueries + i * padded);
+      const int64_t summed = (seen + kDepths - 1) / kDepths;
+      const DepthByDepth dScores{dScoresAcross + i, kQueryBlock};
+      if (firstKey == 0)
+        tileProduct<Onto::kNothing, Kind>(count, summed, dScores, keysAcross, padded, s.dQueries + i * padded);
+      else
+        tileProduct<Onto::kSum, Kind>(count, summed, dScores, keysAcross, padded, s.dQueries + i * padded);
     }
   }
 }

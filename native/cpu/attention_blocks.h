@@ -120,25 +120,17 @@ inline const float* acrossRows(const float* rows, int64_t count, int64_t columns
   return rows;
 }
 
-/// Rows of one head lie a whole token apart, which the hardware does not foresee.
-constexpr int64_t kRowsAhead = 12;
-inline void prefetchRow(const float* row, int64_t size) {
-  for (int64_t d = 0; d < size; d += 16) __builtin_prefetch(row + d);
-}
-
 /// Rows of one head, turned and scaled, at `padded` floats a row with zeros behind `size`. Row i stands at
 /// firstPosition + i.
 inline void packRows(const AttentionShape& shape, const RotaryTable* table, const float* from, int64_t stride,
                      int64_t rows, int64_t firstPosition, float factor, int64_t padded, float* to) {
   if (!table && shape.size == padded) {
     for (int64_t i = 0; i < rows; ++i, from += stride, to += padded) {
-      prefetchRow(from + kRowsAhead * stride, shape.size);
       for (int64_t d = 0; d < padded; d += kLanes) store(to + d, factor * load(from + d));
     }
     return;
   }
   for (int64_t i = 0; i < rows; ++i, from += stride, to += padded) {
-    prefetchRow(from + kRowsAhead * stride, shape.size);
     rotate(table ? shape.rope : RopeStyle::kNone, table ? *table : RotaryTable{}, firstPosition + i, false, factor,
            from, shape.size, to);
     for (int64_t d = shape.size; d < padded; ++d) to[d] = 0;
