@@ -90,7 +90,7 @@ inline int64_t paddedSize(int64_t size) {
 
 /// Rows (count, padded) for products along them: (count, padded / Kind::kDepths), in place.
 template <typename Kind>
-inline const float* alongRows(float* rows, int64_t count, int64_t padded) {
+inline const float* alongRows(float* rows, [[maybe_unused]] int64_t count, [[maybe_unused]] int64_t padded) {
 #if SCMOE_BF16_PAIRS
   if constexpr (Kind::kDepths == 2) pairAlong(rows, count * padded, rows);
 #endif
@@ -110,7 +110,8 @@ inline void storeAcross(Vec first, Vec second, float* to) {
 /// Rows (count, columns), `stride` apart, for products that sum over them: (ceil(count / Kind::kDepths), columns) in
 /// `to`, or as they are.
 template <typename Kind>
-inline const float* acrossRows(const float* rows, int64_t count, int64_t columns, int64_t stride, float* to) {
+inline const float* acrossRows(const float* rows, [[maybe_unused]] int64_t count, [[maybe_unused]] int64_t columns,
+                               [[maybe_unused]] int64_t stride, [[maybe_unused]] float* to) {
 #if SCMOE_BF16_PAIRS
   if constexpr (Kind::kDepths == 2) {
     pairRows(rows, count, columns, stride, to);
