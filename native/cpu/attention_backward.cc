@@ -1,118 +1,195 @@
+#include <array>
+
 #include "core/arena.h"
 #include "cpu/attention.h"
+#include "cpu/attention_ahead.h"
 #include "cpu/attention_blocks.h"
 
 namespace scmoe {
 
 namespace {
 
+/// Keys whose weights and gradients of scores are made before the products that sum over them.
+constexpr int64_t kKeyBlock = kQueryBlock;
+/// Keys of a tile, which has scores and gradients of weights side by side.
+constexpr int kTileKeys = kSumRows / 2;
+static_assert(kLanes != 16 || kTileKeys % 2 == 0, "pairs of keys are of one tile");
+
 struct BackwardScratch {
-  float *keyPanels, *valuePanels, *keys, *rows, *queries, *dOut, *dQueries, *weights, *dScores, *logsumexp, *delta;
-  float *dKeys, *dValues, *bias;
-  // Rows of a block for products that sum over them, where those are pairs.
-  float *queriesAcross, *dOutAcross, *weightsAcross, *dScoresAcross;
+  // Keys and values for products along them, and keys for the product that sums over them.
+  float *keys, *values, *keysAcross, *rows;
+  // Panels of queries and gradients, and both for products that sum over queries.
+  float *queryPanel, *dOutPanel, *queries, *dOut, *queriesAcross, *dOutAcross;
+  float *weights, *dScores, *dScoresAcross, *logsumexp, *delta, *dQueries, *dKeys, *dValues, *bias;
 
   BackwardScratch(Arena::Scope& scope, int64_t count, int64_t padded)
-      : keyPanels(scope.take<float>(roundUp(count, kPanel) * padded)),
-        valuePanels(scope.take<float>(roundUp(count, kPanel) * padded)),
-        keys(scope.take<float>(roundUp(count, kPanel) * padded)),
-        rows(scope.take<float>(kPanel * padded)),
+      : keys(scope.take<float>(roundUp(count, kQueryBlock) * padded)),
+        values(scope.take<float>(roundUp(count, kQueryBlock) * padded)),
+        keysAcross(scope.take<float>(roundUp(count, kQueryBlock) * padded)),
+        rows(scope.take<float>(kQueryBlock * padded)),
+        queryPanel(scope.take<float>(kQueryBlock * padded)),
+        dOutPanel(scope.take<float>(kQueryBlock * padded)),
         queries(scope.take<float>(kQueryBlock * padded)),
         dOut(scope.take<float>(kQueryBlock * padded)),
-        dQueries(scope.take<float>(kQueryBlock * padded)),
-        weights(scope.take<float>(kQueryBlock * kKeyBlock)),
-        dScores(scope.take<float>(kQueryBlock * kKeyBlock)),
-        logsumexp(scope.take<float>(kQueryBlock)),
-        delta(scope.take<float>(kQueryBlock)),
-        dKeys(scope.take<float>(count * padded)),
-        dValues(scope.take<float>(count * padded)),
-        bias(scope.take<float>(roundUp(count, kLanes))),
         queriesAcross(scope.take<float>(kQueryBlock * padded)),
         dOutAcross(scope.take<float>(kQueryBlock * padded)),
-        weightsAcross(scope.take<float>(kQueryBlock * kKeyBlock)),
-        dScoresAcross(scope.take<float>(kQueryBlock * kKeyBlock)) {}
+        weights(scope.take<float>((kKeyBlock + kTileKeys) * kQueryBlock)),
+        dScores(scope.take<float>((kKeyBlock + kTileKeys) * kQueryBlock)),
+        dScoresAcross(scope.take<float>((kKeyBlock + kTileKeys) * kQueryBlock)),
+        logsumexp(scope.take<float>(kQueryBlock)),
+        delta(scope.take<float>(kQueryBlock)),
+        dQueries(scope.take<float>(kQueryBlock * padded)),
+        dKeys(scope.take<float>(count * padded)),
+        dValues(scope.take<float>(count * padded)),
+        bias(scope.take<float>(roundUp(count, kLanes))) {}
 };
 
-/// Scores become weights p = exp(score + bias - logsumexp), dWeights become dScores = p (dWeight - delta); `count` are
-/// seen, the rest of the block is zero; `bias` may be null.
-inline void gradientRow(float* scores, float* dWeights, const float* bias, int64_t count, int64_t width,
-                        float logsumexp, float delta) {
-  if (bias)
-    for (int64_t j = 0; j < count; j += kLanes) store(scores + j, load(scores + j) + load(bias + j));
-  int64_t j = 0;
-  for (; j + kLanes <= count; j += kLanes) {
-    const Vec p = exponential(load(scores + j) - logsumexp);
-    store(dWeights + j, p * (load(dWeights + j) - delta));
-    store(scores + j, p);
+/// One or two vectors of a key's row, for products that sum over queries; `vector` counts from the row's beginning.
+template <typename Kind, int vectors>
+inline void storeAlong(const Vec (&row)[vectors], int64_t vector, float* to) {
+#if SCMOE_BF16_PAIRS
+  if constexpr (Kind::kDepths == 2) {
+    if constexpr (vectors == 2)
+      store(to + vector * kLanes / 2, pairsAlong(row[0], row[1]));
+    else
+      _mm256_storeu_ps(to + vector * kLanes / 2,
+                       reinterpret_cast<__m256>(_mm512_cvtneps_pbh(reinterpret_cast<__m512>(row[0]))));
+    return;
   }
-  if (j < count) {
-    const IntVec seen = laneIndex() < static_cast<int32_t>(count - j);
-    const Vec p = exponential(load(scores + j) - logsumexp);
-    const Vec d = p * (load(dWeights + j) - delta);
-    store(dWeights + j, seen ? d : Vec{});
-    store(scores + j, seen ? p : Vec{});
-    j += kLanes;
+#endif
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; ++v) store(to + (vector + v) * kLanes, row[v]);
+}
+
+/// Where a tile's weights and gradients of scores go, the rows of its first key. For numbers, what sums over queries
+/// and what sums over keys read the same.
+struct TileRows {
+  float *weights, *dScores, *dScoresAcross;
+};
+
+template <typename Kind, int vectors>
+inline void storeTile(const Vec (&weights)[kTileKeys][vectors], const Vec (&dScores)[kTileKeys][vectors],
+                      int64_t vector, const TileRows& to) {
+  constexpr int64_t kStride = kQueryBlock / Kind::kDepths;
+#pragma GCC unroll 8
+  for (int i = 0; i < kTileKeys; ++i) {
+    storeAlong<Kind>(weights[i], vector, to.weights + i * kStride);
+    storeAlong<Kind>(dScores[i], vector, to.dScores + i * kStride);
   }
-  for (; j < width; j += kLanes) {
-    store(dWeights + j, Vec{});
-    store(scores + j, Vec{});
+  if constexpr (Kind::kDepths == 2) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kTileKeys; i += 2)
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v)
+        storeAcross<Kind>(dScores[i][v], dScores[i + 1][v],
+                          to.dScoresAcross + i / 2 * kQueryBlock + (vector + v) * kLanes);
   }
+}
+
+/// Scores of `count` keys against `vectors` vectors of queries become weights p = exp2(score + bias - logsumexp), their
+/// gradients dScores = p (dWeight - delta). What a query does not see, and keys behind `count`, are zero.
+template <typename Kind, int vectors>
+[[gnu::noinline]] void gradientTile(int64_t depth, int64_t stride, const float* keys, const float* values,
+                                    int64_t count, const float* bias, SeenLanes seen, int64_t vector,
+                                    const BackwardScratch& s, const TileRows& to) {
+  Vec scores[kTileKeys][vectors] = {}, dWeights[kTileKeys][vectors] = {};
+  const float *queries = s.queryPanel + vector * kLanes, *dOut = s.dOutPanel + vector * kLanes;
+  for (int64_t d = 0; d < depth; ++d) {
+    addProducts<Kind>(keys, stride, queries, d, scores);
+    addProducts<Kind>(values, stride, dOut, d, dWeights);
+  }
+  const bool whole = !bias && count == kTileKeys && SeenLanes{seen.first + kTileKeys - 1}.isWhole(vector);
+#pragma GCC unroll 8
+  for (int i = 0; i < kTileKeys; ++i)
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) {
+      scores[i][v] = powerOfTwo(scores[i][v] - load(s.logsumexp + (vector + v) * kLanes));
+      dWeights[i][v] = scores[i][v] * (dWeights[i][v] - load(s.delta + (vector + v) * kLanes));
+    }
+  if (whole) return storeTile<Kind>(scores, dWeights, vector, to);
+#pragma GCC unroll 8
+  for (int i = 0; i < kTileKeys; ++i)
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) {
+      // A key that nobody may see has a bias of -infinity.
+      const bool shown = i < count && !(bias && bias[i] < 0);
+      const SeenLanes own{shown ? seen.first + i : kQueryBlock};
+      scores[i][v] = own.keep(vector + v, scores[i][v], Vec{});
+      dWeights[i][v] = own.keep(vector + v, dWeights[i][v], Vec{});
+    }
+  storeTile<Kind>(scores, dWeights, vector, to);
 }
 
 /// One block of queries of one head: its dQueries, and its share of dKeys and dValues.
 template <typename Kind>
-void backwardBlock(const AttentionShape& shape, int64_t padded, int64_t firstQuery, int64_t rows, const float* bias,
-                   const BackwardScratch& s) {
-  constexpr int64_t kDepths = Kind::kDepths;
-  const int64_t vectors = padded / kLanes, keys = visibleKeys(shape, firstQuery + rows - 1);
-  const int64_t rowDepths = (rows + kDepths - 1) / kDepths;
-  std::fill(s.dQueries, s.dQueries + rows * padded, 0.0f);
-  // First what is made from rows as they are, then what takes their place.
-  const float* const queriesAcross = acrossRows<Kind>(s.queries, rows, padded, padded, s.queriesAcross);
-  const float* const dOutAcross = acrossRows<Kind>(s.dOut, rows, padded, padded, s.dOutAcross);
-  const float* const queries = alongRows<Kind>(s.queries, rows, padded);
-  const float* const dOut = alongRows<Kind>(s.dOut, rows, padded);
+[[gnu::noinline, gnu::flatten]] void backwardBlock(const AttentionShape& shape, int64_t padded, int64_t firstQuery,
+                                                   int64_t rows, const float* bias, const BackwardScratch& s,
+                                                   RowsAhead& ahead) {
+  constexpr int64_t kDepths = Kind::kDepths, kStride = kQueryBlock / kDepths;
+  const int64_t stride = padded / kDepths, depth = (shape.size + kDepths - 1) / kDepths;
+  const int64_t vectors = roundUp(rows, kLanes) / kLanes, keys = visibleKeys(shape, firstQuery + rows - 1);
+  const int64_t behind = shape.causal ? visibleKeys(shape, firstQuery) - 1 : shape.keys;
+  ahead.spread(tilesOf<kTileKeys>(vectors, keys));
+  if (keys <= 0) std::fill(s.dQueries, s.dQueries + rows * padded, 0.0f);
+  const float* const queriesAcross = kDepths == 1 ? s.queries : s.queriesAcross;
+  const float* const dOutAcross = kDepths == 1 ? s.dOut : s.dOutAcross;
+  float* const dScoresAcross = kDepths == 1 ? s.dScores : s.dScoresAcross;
   for (int64_t firstKey = 0; firstKey < keys; firstKey += kKeyBlock) {
     const int64_t width = std::min(kKeyBlock, keys - firstKey);
-    const auto seen = [&](int64_t i) {
-      return std::clamp<int64_t>(visibleKeys(shape, firstQuery + i) - firstKey, 0, width);
-    };
-    scoreBlock<Kind>(shape, rows, padded, queries, s.keyPanels, firstKey, width, seen, s.weights);
-    scoreBlock<Kind>(shape, rows, padded, dOut, s.valuePanels, firstKey, width, seen, s.dScores);
-    for (int64_t i = 0; i < rows; ++i)
-      gradientRow(s.weights + i * kKeyBlock, s.dScores + i * kKeyBlock, bias ? bias + firstKey : nullptr, seen(i),
-                  width, s.logsumexp[i], s.delta[i]);
-    const int64_t across = kDepths == 1 ? kKeyBlock : roundUp(width, kLanes);
-    const float* const weights = acrossRows<Kind>(s.weights, rows, across, kKeyBlock, s.weightsAcross);
-    const float* const dScores = acrossRows<Kind>(s.dScores, rows, across, kKeyBlock, s.dScoresAcross);
-    for (int64_t j = 0; j < width; j += kTileRows) {
-      const int64_t count = std::min<int64_t>(kTileRows, width - j);
+    forTiles<kTileKeys>(vectors, width, firstKey - behind,
+                        [&](int64_t j, SeenLanes seen, int64_t begin, int64_t first, int64_t end) {
+                          ahead.step();
+                          const int64_t at = (firstKey + j) * stride;
+                          const TileRows to{s.weights + j * kStride, s.dScores + j * kStride,
+                                            dScoresAcross + j / kDepths * kQueryBlock};
+                          const Vec nothing[kTileKeys][1] = {};
+                          for (int64_t v = begin; v < first; ++v) storeTile<Kind>(nothing, nothing, v, to);
+                          forVectors(first, end, [&](auto together, int64_t v) {
+                            gradientTile<Kind, together.value>(depth, stride, s.keys + at, s.values + at,
+                                                               std::min<int64_t>(kTileKeys, width - j),
+                                                               bias ? bias + firstKey + j : nullptr, seen, v, s, to);
+                          });
+                        });
+    const int64_t rowDepths = (rows + kDepths - 1) / kDepths;
+    for (int64_t j = 0; j < width; j += kSumRows) {
+      const int64_t count = std::min<int64_t>(kSumRows, width - j);
       // The first query that sees key j: those above it have weight zero.
-      const int64_t first =
-          shape.causal ? std::max<int64_t>(0, firstKey + j - (shape.keys - shape.queries) - firstQuery) / kDepths : 0;
-      const int64_t at = first * across + j;
-      smallProduct<Onto::kSum, Kind>(count, vectors, rowDepths - first, DepthByDepth{weights + at, across},
-                                     dOutAcross + first * padded, padded, s.dValues + (firstKey + j) * padded, padded);
-      smallProduct<Onto::kSum, Kind>(count, vectors, rowDepths - first, DepthByDepth{dScores + at, across},
-                                     queriesAcross + first * padded, padded, s.dKeys + (firstKey + j) * padded, padded);
+      const int64_t first = std::max<int64_t>(0, firstKey + j - behind) / kDepths;
+      const int64_t at = j * kStride + first, own = (firstKey + j) * padded;
+      tileProduct<Onto::kSum, Kind>(count, rowDepths - first, RowByRow{s.weights + at, kStride},
+                                    dOutAcross + first * padded, padded, s.dValues + own);
+      tileProduct<Onto::kSum, Kind>(count, rowDepths - first, RowByRow{s.dScores + at, kStride},
+                                    queriesAcross + first * padded, padded, s.dKeys + own);
     }
-    const float* const keysAcross = s.keys + firstKey / kDepths * padded;
-    for (int64_t i = 0; i < rows; i += kTileRows) {
-      const int64_t count = std::min<int64_t>(kTileRows, rows - i);
-      for (int64_t row = i; row < i + count; ++row)
-        alongRows<Kind>(s.dScores + row * kKeyBlock, 1, roundUp(width, kDepths * kLanes));
-      smallProduct<Onto::kSum, Kind>(count, vectors, (seen(i + count - 1) + kDepths - 1) / kDepths,
-                                     RowByRow{s.dScores + i * kKeyBlock, kKeyBlock}, keysAcross, padded,
-                                     s.dQueries + i * padded, padded);
+    const float* const keysAcross = (kDepths == 1 ? s.keys : s.keysAcross) + firstKey / kDepths * padded;
+    for (int64_t i = 0; i < rows; i += kSumRows) {
+      const int64_t count = std::min<int64_t>(kSumRows, rows - i);
+      const int64_t seen = std::clamp<int64_t>(visibleKeys(shape, firstQuery + i + count - 1) - firstKey, 0, width);
+      const int64_t summed = (seen + kDepths - 1) / kDepths;
+      const DepthByDepth dScores{dScoresAcross + i, kQueryBlock};
+      if (firstKey == 0)
+        tileProduct<Onto::kNothing, Kind>(count, summed, dScores, keysAcross, padded, s.dQueries + i * padded);
+      else
+        tileProduct<Onto::kSum, Kind>(count, summed, dScores, keysAcross, padded, s.dQueries + i * padded);
     }
   }
+}
+
+/// Rows of a block of queries or their gradients, made into a panel and what sums over queries.
+template <typename Kind>
+void packQueries(float* rows, int64_t count, int64_t padded, float* across, float* panel) {
+  const int64_t whole = roundUp(count, kLanes);
+  std::fill(rows + count * padded, rows + whole * padded, 0.0f);
+  // First what is made from rows as they are, then what takes their place.
+  acrossRows<Kind>(rows, count, padded, padded, across);
+  packPanel<Kind>(alongRows<Kind>(rows, whole, padded), count, padded, panel);
 }
 
 template <typename Kind>
 void backward(const AttentionShape& shape, const float* dOut, const float* q, const float* k, const float* v,
               const uint8_t* mask, const float* out, const float* logsumexp, float* dQ, float* dK, float* dV) {
   constexpr int64_t kDepths = Kind::kDepths;
-  const int64_t size = shape.size, padded = paddedSize<Kind>(size), group = shape.heads / shape.kvHeads;
+  const int64_t size = shape.size, padded = paddedSize<Kind>(size);
   const int64_t stride = shape.heads * size, keyStride = shape.kvHeads * size;
   const bool turn = shape.rope != RopeStyle::kNone;
   const RotaryTable table = turn ? rotaryTable(shape.keys, size, shape.theta) : RotaryTable{};
@@ -129,8 +206,9 @@ void backward(const AttentionShape& shape, const float* dOut, const float* q, co
   };
   const auto write = [&](int64_t head, int64_t j, const float* dKey, const float* dValue) {
     const int64_t offset = ((head / shape.kvHeads) * shape.keys + j) * keyStride + (head % shape.kvHeads) * size;
-    rotate(shape.rope, table, j, true, 1.0f, dKey, size, dK + offset);
-    std::memcpy(dV + offset, dValue, size * sizeof(float));
+    // Queries were multiplied with log2(e) as well.
+    unpackRow(shape, turning, j, kLn2, dKey, dK + offset);
+    unpackRow(shape, nullptr, 0, 1.0f, dValue, dV + offset);
   };
 
   parallelFor(work.items, 1, [&](int64_t begin, int64_t end) {
@@ -146,42 +224,45 @@ void backward(const AttentionShape& shape, const float* dOut, const float* q, co
       }
       std::fill(s.dKeys, s.dKeys + shape.keys * padded, 0.0f);
       std::fill(s.dValues, s.dValues + shape.keys * padded, 0.0f);
-      for (int64_t first = 0; first < shape.keys; first += kPanel) {
-        const int64_t count = std::min(kPanel, shape.keys - first);
-        const int64_t offset = keyOffset + first * keyStride;
-        float* const keys = kDepths == 1 ? s.keys + first * padded : s.rows;
-        packRows(shape, turning, k + offset, keyStride, count, first, 1.0f, padded, keys);
-        std::fill(keys + count * padded, keys + kPanel * padded, 0.0f);
-        acrossRows<Kind>(keys, count, padded, padded, s.keys + first / kDepths * padded);
-        packPanels<Kind>(keys, kPanel, padded, s.keyPanels + first / kDepths * padded);
-        packRows(shape, nullptr, v + offset, keyStride, count, 0, 1.0f, padded, s.rows);
-        std::fill(s.rows + count * padded, s.rows + kPanel * padded, 0.0f);
-        packPanels<Kind>(s.rows, kPanel, padded, s.valuePanels + first / kDepths * padded);
+      for (int64_t first = 0; first < shape.keys; first += kQueryBlock) {
+        const int64_t count = std::min(kQueryBlock, shape.keys - first);
+        const int64_t offset = keyOffset + first * keyStride, at = first / kDepths * padded;
+        packRows(shape, turning, k + offset, keyStride, count, first, 1.0f, padded,
+                 kDepths == 1 ? s.keys + at : s.rows);
+        acrossRows<Kind>(s.rows, count, padded, padded, s.keysAcross + at);
+        finishKeys<Kind>(s.rows, count, padded, s.keys + at);
+        packRows(shape, nullptr, v + offset, keyStride, count, 0, 1.0f, padded, kDepths == 1 ? s.values + at : s.rows);
+        finishKeys<Kind>(s.rows, count, padded, s.values + at);
       }
       const float* const bias = maskBias(mask ? mask + item.batch * shape.keys : nullptr, shape.keys, s.bias);
 
-      for (int64_t block = item.firstBlock; block < item.lastBlock; ++block) {
-        const int64_t firstQuery = block * kQueryBlock, rows = std::min(kQueryBlock, shape.queries - firstQuery);
-        const int64_t position = shape.keys - shape.queries + firstQuery;
-        for (int64_t head = item.kvHead * group; head < (item.kvHead + 1) * group; ++head) {
-          const int64_t offset = (item.batch * shape.queries + firstQuery) * stride + head * size;
-          packRows(shape, turning, q + offset, stride, rows, position, shape.scale, padded, s.queries);
-          packRows(shape, nullptr, dOut + offset, stride, rows, 0, 1.0f, padded, s.dOut);
-          std::memcpy(s.logsumexp, logsumexp + (item.batch * shape.heads + head) * shape.queries + firstQuery,
-                      rows * sizeof(float));
-          for (int64_t i = 0; i < rows; ++i) {
-            const float *a = out + offset + i * stride, *b = dOut + offset + i * stride;
-            float sum = 0;
+      const AttentionItem next = work.item(shape, std::min(index + 1, end - 1));
+      const std::array<const float*, 4> queryArrays = {q, dOut, out, dQ}, keyArrays = {k, v, dK, dV};
+      forPlaces(
+          shape, item, index + 1 < end ? &next : nullptr, queryArrays, keyArrays,
+          [&](const AttentionPlace& place, RowsAhead& ahead) {
+            const int64_t firstQuery = place.firstQuery(), rows = place.rows(shape);
+            const int64_t offset = place.offset(shape), position = shape.keys - shape.queries + firstQuery;
+            packRows(shape, turning, q + offset, stride, rows, position, shape.scale * kLog2OfE, padded, s.queries);
+            packQueries<Kind>(s.queries, rows, padded, s.queriesAcross, s.queryPanel);
+            packRows(shape, nullptr, dOut + offset, stride, rows, 0, 1.0f, padded, s.dOut);
+            const float* const lse = logsumexp + (item.batch * shape.heads + place.head) * shape.queries + firstQuery;
+            for (int64_t i = 0; i < rows; ++i) {
+              const float *a = out + offset + i * stride, *b = s.dOut + i * padded;
+              float sum = 0;
 #pragma omp simd reduction(+ : sum)
-            for (int64_t d = 0; d < size; ++d) sum += a[d] * b[d];
-            s.delta[i] = sum;
-          }
-          backwardBlock<Kind>(shape, padded, firstQuery, rows, bias, s);
-          for (int64_t i = 0; i < rows; ++i)
-            rotate(shape.rope, table, position + i, true, shape.scale, s.dQueries + i * padded, size,
-                   dQ + offset + i * stride);
-        }
-      }
+              for (int64_t d = 0; d < size; ++d) sum += a[d] * b[d];
+              s.delta[i] = sum;
+              s.logsumexp[i] = lse[i] * kLog2OfE;
+            }
+            // Behind the last query nothing has a weight.
+            std::fill(s.delta + rows, s.delta + roundUp(rows, kLanes), 0.0f);
+            std::fill(s.logsumexp + rows, s.logsumexp + roundUp(rows, kLanes), std::numeric_limits<float>::infinity());
+            packQueries<Kind>(s.dOut, rows, padded, s.dOutAcross, s.dOutPanel);
+            backwardBlock<Kind>(shape, padded, firstQuery, rows, bias, s, ahead);
+            for (int64_t i = 0; i < rows; ++i)
+              unpackRow(shape, turning, position + i, shape.scale, s.dQueries + i * padded, dQ + offset + i * stride);
+          });
       if (!parts)
         for (int64_t j = 0; j < shape.keys; ++j) write(headIndex, j, s.dKeys + j * padded, s.dValues + j * padded);
     }

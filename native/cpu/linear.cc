@@ -5,6 +5,7 @@
 
 #include "core/arena.h"
 #include "core/parallel.h"
+#include "cpu/activation_rows.h"
 #include "cpu/bf16.h"
 #include "cpu/gemm.h"
 #include "cpu/squares.h"
@@ -36,22 +37,7 @@ void finishRows(int64_t rows, int64_t dOut, const float* bias, Activation activa
   if (!bias && activation == Activation::kNone) return;
   withActivation(activation, [&](auto chosen) {
     for (int64_t i = 0; i < rows; ++i) {
-      float* const from = product + i * dOut;
-      float* const to = y + i * dOut;
-      if (bias && product != y) {
-#pragma omp simd
-        for (int64_t j = 0; j < dOut; ++j) {
-          const float value = from[j] + bias[j];
-          from[j] = value;
-          to[j] = activate<chosen.value>(value);
-        }
-      } else if (bias) {
-#pragma omp simd
-        for (int64_t j = 0; j < dOut; ++j) to[j] = activate<chosen.value>(to[j] + bias[j]);
-      } else {
-#pragma omp simd
-        for (int64_t j = 0; j < dOut; ++j) to[j] = activate<chosen.value>(from[j]);
-      }
+      activateRow<chosen.value>(dOut, bias, product + i * dOut, y + i * dOut);
     }
   });
 }
@@ -127,8 +113,7 @@ void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, co
             if (pre) {
               const float* const p = pre + i * dOut;
               float* const to = row32 ? row32 : dPre + i * dOut;
-#pragma omp simd
-              for (int64_t j = 0; j < dOut; ++j) to[j] = g[j] * activationSlope<chosen.value>(p[j]);
+              slopeRow<chosen.value>(dOut, g, p, to);
               g = to;
             }
             if (sums) {

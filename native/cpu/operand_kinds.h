@@ -44,23 +44,20 @@ struct Pairs {
 
 /// Numbers of two rows side by side: element i has the first row's, then the second row's.
 inline Vec pairUp(Vec first, Vec second) {
-  static const __m512i order = [] {
-    alignas(64) uint16_t at[2 * kLanes];
-    for (int i = 0; i < kLanes; ++i) {
-      at[2 * i] = static_cast<uint16_t>(i);
-      at[2 * i + 1] = static_cast<uint16_t>(kLanes + i);
-    }
-    return _mm512_load_si512(at);
-  }();
+  alignas(64) static constexpr uint16_t kOrder[2 * kLanes] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
+                                                              21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
+                                                              11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
   const __m512bh both = _mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(second), reinterpret_cast<__m512>(first));
-  return reinterpret_cast<Vec>(_mm512_permutexvar_epi16(order, reinterpret_cast<__m512i>(both)));
+  return reinterpret_cast<Vec>(_mm512_permutexvar_epi16(_mm512_load_si512(kOrder), reinterpret_cast<__m512i>(both)));
+}
+
+/// The pairs along two vectors that lie side by side.
+inline Vec pairsAlong(Vec first, Vec second) {
+  return reinterpret_cast<Vec>(_mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(second), reinterpret_cast<__m512>(first)));
 }
 
 /// The pairs of 2 * kLanes numbers of a row.
-inline Vec pairsOf(const float* row) {
-  return reinterpret_cast<Vec>(
-      _mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(load(row + kLanes)), reinterpret_cast<__m512>(load(row))));
-}
+inline Vec pairsOf(const float* row) { return pairsAlong(load(row), load(row + kLanes)); }
 
 /// Pairs along a row of `count` numbers, a multiple of 2 * kLanes; `to` may be `from`.
 inline void pairAlong(const float* from, int64_t count, float* to) {

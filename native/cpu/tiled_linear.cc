@@ -5,6 +5,7 @@
 
 #include "core/arena.h"
 #include "core/parallel.h"
+#include "cpu/activation_rows.h"
 #include "cpu/bf16.h"
 #include "cpu/tiled_gemm.h"
 
@@ -32,8 +33,7 @@ class Slopes {
         if (pre_) {
           const float* const p = pre_ + (first + i) * dOut_;
           float* const to = own + (bf16_ ? 0 : i * dOut_);
-#pragma omp simd
-          for (int64_t j = 0; j < dOut_; ++j) to[j] = row[j] * activationSlope<chosen.value>(p[j]);
+          slopeRow<chosen.value>(dOut_, row, p, to);
           row = to;
         }
         if (sums_) {

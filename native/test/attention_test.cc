@@ -101,3 +101,18 @@ TEST(attention_has_the_same_bits_again_and_with_other_numbers_of_threads_where_h
     CHECK(std::memcmp(one.dK.data(), two.dK.data(), one.dK.size() * sizeof(float)) == 0);
   }
 }
+
+TEST(attention_of_a_query_has_the_same_bits_whatever_follows_it) {
+  for (const Precision chosen : {Precision::kFloat32, Precision::kBf16}) {
+    // As many numbers before those that follow: one sequence, without rotation, from one head.
+    AttentionShape shape = shapeOf(209, 209, 1, 1, 40, true, RopeStyle::kNone);
+    shape.batch = 1;
+    const Results whole = run(shape, false, chosen);
+    for (const int64_t length : {9, 64, 101}) {
+      shape.queries = shape.keys = length;
+      const Results part = run(shape, false, chosen);
+      CHECK(std::memcmp(part.out.data(), whole.out.data(), part.out.size() * sizeof(float)) == 0);
+      CHECK(std::memcmp(part.logsumexp.data(), whole.logsumexp.data(), part.logsumexp.size() * sizeof(float)) == 0);
+    }
+  }
+}

@@ -164,7 +164,7 @@ describe.each(availableBackends())('attention on %s', (backend) => {
 describeUnless(findAddon().problem, 'native attention', () => {
   beforeAll(() => tf.setBackend(backendName));
 
-  // [B, S, Sk, H, Hkv, D]: blocks of 48 queries and 256 keys, panels of 64 keys and vectors of 16 are cut everywhere.
+  // [B, S, Sk, H, Hkv, D]: blocks of 48 or 64 queries and as many or twice the keys, tiles of 8 and vectors of 16 are cut everywhere.
   it.each([
     [1, 1, 1, 1, 1, 1],
     [2, 1, 37, 3, 3, 16], // decoding
