@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { init } from '@scmoe/comm';
 import {
   ExpertParallelDispatcher,
+  gatherText,
   observedCosts,
   OverlapController,
   overlapped,
@@ -91,18 +92,20 @@ async function runner(how: Computation, repeated: Repeated): Promise<(run: () =>
   return (run) => kernels!.waiting(name, run);
 }
 
-/** The first of them is not like the others. */
-const timedSteps = 3;
+/** Steps that lengths are taken from. The first of them is not like the others. */
+const timedSteps = 4;
 
-/** Times the kernels of a step, on all ranks together. */
+/** Times the kernels of a step, on all ranks together, until they have agreed on how long each takes. */
 async function timeKernels(name: string, { entry, mode, plan }: Repeated): Promise<void> {
-  // One exchange after the other, so that none takes anything from the kernels that are timed.
-  const execution = { overlap: following(plan, { isSequential: true }), dispatcher: dispatchers.travelling };
+  // Nothing travels beside what is timed, where exchanges are even; others come one after the other.
+  const dispatcher = plan?.halves === 2 ? dispatchers.travelling : dispatchers.removed;
+  const execution = { overlap: following(plan, { isSequential: true }), dispatcher };
   for (let i = 0; i < timedSteps; i++) {
     const wereKnown = await kernels!.timed(name, () => step(entry, mode, execution));
-    const all = await world.allGather(Float32Array.of(wereKnown ? 1 : 0)).done;
-    if (Array.from(all as Float32Array).every(Boolean)) return;
+    const all = Array.from(await world.allGather(Int32Array.of(wereKnown ? 1 : 0)).done);
+    if (i === 0 && all.every(Boolean)) return;
   }
+  await kernels!.agree((text) => gatherText(world, text));
 }
 
 /** One step, to its last result. The averaging of the gradients of what all ranks have alike is not part of it. */
