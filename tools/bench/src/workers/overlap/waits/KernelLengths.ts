@@ -1,5 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 
+import { median } from '../../../statistics.js';
+
 /** How a kernel makes one of its outputs: anew, or over the memory of one of its inputs. */
 export interface OutputForm {
   shape: number[];
@@ -47,13 +49,20 @@ export class KernelLengths {
     return `${kernelName}(${shapes.join(', ')}) ${JSON.stringify(whole)}`;
   }
 
-  /** What a call took on this rank. */
-  add({ key, ms, form }: TimedCall): void {
-    this.forms.set(key, form);
-    if (this.agreed.has(key)) return;
-    const known = this.samples.get(key);
-    if (known) known.push(ms);
-    else this.samples.set(key, [ms]);
+  /**
+   * What calls took on this rank, which were made at about the same time. Those of kernels that the ranks have agreed on say how fast
+   * the machine is just then, so that what slows all of it down makes no kernel longer than the others.
+   */
+  add(calls: readonly TimedCall[]): void {
+    const known = calls.filter(({ key }) => this.agreed.has(key));
+    const pace = known.length > 0 ? sumOf(known, ({ key }) => this.agreed.get(key)!) / sumOf(known, ({ ms }) => ms) : 1;
+    for (const { key, ms, form } of calls) {
+      this.forms.set(key, form);
+      if (this.agreed.has(key)) continue;
+      const samples = this.samples.get(key) ?? [];
+      samples.push(ms * pace);
+      this.samples.set(key, samples);
+    }
   }
 
   /** Whether the ranks have agreed on its length. */
@@ -72,21 +81,17 @@ export class KernelLengths {
     return Object.fromEntries(this.samples);
   }
 
-  /** Takes of each kernel what all ranks timed, which is the same on all of them. */
+  /** Takes the median of what all ranks timed, which is the same on all of them. */
   agree(ranks: readonly TimedCalls[]): void {
     for (const key of new Set(ranks.flatMap((calls) => Object.keys(calls)))) {
-      this.agreed.set(key, lowerQuartile(ranks.flatMap((calls) => calls[key] ?? [])));
+      this.agreed.set(key, median(ranks.flatMap((calls) => calls[key] ?? [])));
     }
     this.samples.clear();
   }
 }
 
-/**
- * What else runs on the machine can only add to a time, and may do so for most of the calls; so does the memory that a first step
- * touches. The least of many is luck.
- */
-function lowerQuartile(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 4)]!;
+function sumOf(calls: readonly TimedCall[], msOf: (call: TimedCall) => number): number {
+  return calls.reduce((sum, call) => sum + msOf(call), 0);
 }
 
 function isStructural(value: unknown): boolean {

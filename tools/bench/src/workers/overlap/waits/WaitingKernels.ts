@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { KernelLengths, type KernelForm, type OutputForm, type TimedCalls } from './KernelLengths.js';
+import { KernelLengths, type KernelForm, type OutputForm, type TimedCall, type TimedCalls } from './KernelLengths.js';
 import { Sleep } from './Sleep.js';
 import type { Turns } from './Turns.js';
 
@@ -53,23 +53,22 @@ export class WaitingKernels {
 
   /**
    * Runs a step whose kernels are timed. Where a step of this name was timed before, its whole numbers are kept, so that kernels have as
-   * many rows as then. Returns whether all ranks had agreed on all lengths before.
+   * many rows as then. Returns the calls.
    */
-  async timed(name: string, run: () => Promise<void>): Promise<boolean> {
+  async timed(name: string, run: () => Promise<void>): Promise<TimedCall[]> {
     const known = this.known.get(name);
     const numbers: WholeNumbers = new Map();
     const nthCall = counter();
-    let wereKnown = true;
+    const calls: TimedCall[] = [];
     this.run = (kernelName, call, compute) =>
       this.turns.take(() => {
         const key = this.keyOf(kernelName, call);
-        wereKnown &&= this.lengths.has(key);
         const began = performance.now();
         const result = compute(call);
         const ms = performance.now() - began;
         const outputs = [result].flat();
         const form = outputs.map((output) => formOf(output, call));
-        this.lengths.add({ key, ms, form: { outputs: form, isSingle: !Array.isArray(result) } });
+        calls.push({ key, ms, form: { outputs: form, isSingle: !Array.isArray(result) } });
         if (!isDecision(call, form)) return result;
         const decided = outputs.filter(isWhole).map((output) => memoryOf(call).values(output));
         const nth = nthCall(key);
@@ -79,6 +78,13 @@ export class WaitingKernels {
       });
     await this.during(run);
     if (!known) this.known.set(name, numbers);
+    return calls;
+  }
+
+  /** Remembers calls that were timed together. Returns whether the ranks had agreed on all of their lengths before. */
+  add(calls: readonly TimedCall[]): boolean {
+    const wereKnown = calls.every(({ key }) => this.lengths.has(key));
+    this.lengths.add(calls);
     return wereKnown;
   }
 
