@@ -59,7 +59,7 @@ export function predictionPlot() {
               field: 'off',
               type: 'quantitative',
               title: 'predicted / measured - 1',
-              scale: { domain: [-0.2, 0.4] },
+              scale: { domain: [-0.2, 0.3] },
               axis: { format: '+.0%' },
             },
             color: {

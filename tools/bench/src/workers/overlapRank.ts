@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { init } from '@scmoe/comm';
 import {
   ExpertParallelDispatcher,
+  gatherText,
   observedCosts,
   OverlapController,
   overlapped,
@@ -24,6 +25,7 @@ import { modelSubject } from './overlap/modelSubject.js';
 import { pairSubject } from './overlap/pairSubject.js';
 import { removedExchange } from './overlap/removedExchange.js';
 import type { Execution, Subject } from './overlap/Subject.js';
+import type { TimedCall } from './overlap/waits/KernelLengths.js';
 import { Turns } from './overlap/waits/Turns.js';
 import { WaitingKernels } from './overlap/waits/WaitingKernels.js';
 
@@ -82,27 +84,42 @@ interface Repeated {
   isProfiled?: boolean;
 }
 
-/** What runs a step as `how` says: with kernels that compute, or that wait as long as they were timed to take just now. */
+/** What runs a step as `how` says: with kernels that compute, or that wait as long as they were timed to take. */
 async function runner(how: Computation, repeated: Repeated): Promise<(run: () => Promise<void>) => Promise<void>> {
   if (how === 'kernels') return (run) => run();
-  const { level, layer, mode, plan, isProfiled = false } = repeated;
-  const name = [level, layer, mode, describeCut(plan ?? {}), isProfiled ? 'profiled' : ''].join(' ');
-  if (!kernels!.knows(name)) await timeKernels(name, repeated);
-  return (run) => kernels!.waiting(name, run);
+  if (!kernels!.knows(nameOf(repeated))) await timeKernels(repeated);
+  return (run) => kernels!.waiting(nameOf(repeated), run);
 }
 
-/** The first of them is not like the others. */
-const timedSteps = 3;
+function nameOf({ level, layer, mode, plan, isProfiled = false }: Repeated): string {
+  return [level, layer, mode, describeCut(plan ?? {}), isProfiled ? 'profiled' : ''].join(' ');
+}
 
-/** Times the kernels of a step, on all ranks together. */
-async function timeKernels(name: string, { entry, mode, plan }: Repeated): Promise<void> {
-  // One exchange after the other, so that none takes anything from the kernels that are timed.
-  const execution = { overlap: following(plan, { isSequential: true }), dispatcher: dispatchers.travelling };
-  for (let i = 0; i < timedSteps; i++) {
-    const wereKnown = await kernels!.timed(name, () => step(entry, mode, execution));
-    const all = await world.allGather(Float32Array.of(wereKnown ? 1 : 0)).done;
-    if (Array.from(all as Float32Array).every(Boolean)) return;
+/** Rounds that lengths are taken from. The first of them is not like the others. */
+const timedRounds = 4;
+
+/** Times the kernels of a step, on all ranks together, until they have agreed on how long each takes. */
+async function timeKernels(asked: Repeated): Promise<void> {
+  // A pass by itself has kernels of its own, which a profile of training steps speaks for: they are timed in turn.
+  const together: Repeated[] = [asked, { ...asked, mode: 'infer', isProfiled: false }];
+  // What was timed before tells the pace, beside a cut that has nothing in common with it.
+  const whole: Repeated = { ...asked, mode: 'infer', plan: null, isProfiled: false };
+  if (kernels!.knows(nameOf(whole))) together.push(whole);
+  const names = new Set<string>();
+  const round = together.filter((one) => !names.has(nameOf(one)) && names.add(nameOf(one)));
+  for (let i = 0; i < timedRounds; i++) {
+    const calls: TimedCall[] = [];
+    for (const one of round) {
+      const { entry, mode, plan } = one;
+      // Nothing travels beside what is timed, where exchanges are even; others come one after the other.
+      const dispatcher = plan?.halves === 2 ? dispatchers.travelling : dispatchers.removed;
+      const execution = { overlap: following(plan, { isSequential: true }), dispatcher };
+      calls.push(...(await kernels!.timed(nameOf(one), () => step(entry, mode, execution))));
+    }
+    const all = Array.from(await world.allGather(Int32Array.of(kernels!.add(calls) ? 1 : 0)).done);
+    if (i === 0 && all.every(Boolean)) return;
   }
+  await kernels!.agree((text) => gatherText(world, text));
 }
 
 /** One step, to its last result. The averaging of the gradients of what all ranks have alike is not part of it. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { KernelLengths, type KernelForm, type OutputForm } from './KernelLengths.js';
+import { KernelLengths, type KernelForm, type OutputForm, type TimedCall, type TimedCalls } from './KernelLengths.js';
 import { Sleep } from './Sleep.js';
 import type { Turns } from './Turns.js';
 
@@ -36,7 +36,6 @@ export class WaitingKernels {
   private readonly sleep = new Sleep();
   private run: ((name: string, call: Call, compute: tf.KernelFunc) => ReturnType<tf.KernelFunc>) | undefined;
   private isInside = false;
-  private numTimed = 0;
 
   constructor(private readonly turns: Turns) {
     for (const config of tf.getKernelsForBackend('scmoe')) {
@@ -52,37 +51,54 @@ export class WaitingKernels {
     return this.known.has(step);
   }
 
-  /** Runs a step whose kernels are timed. Returns whether all of them had been timed before. */
-  async timed(name: string, run: () => Promise<void>): Promise<boolean> {
+  /**
+   * Runs a step whose kernels are timed. Where a step of this name was timed before, its whole numbers are kept, so that kernels have as
+   * many rows as then. Returns the calls.
+   */
+  async timed(name: string, run: () => Promise<void>): Promise<TimedCall[]> {
+    const known = this.known.get(name);
     const numbers: WholeNumbers = new Map();
-    const step = this.numTimed++;
-    let areKnown = true;
+    const nthCall = counter();
+    const calls: TimedCall[] = [];
     this.run = (kernelName, call, compute) =>
       this.turns.take(() => {
         const key = this.keyOf(kernelName, call);
-        areKnown &&= this.lengths.has(key);
         const began = performance.now();
         const result = compute(call);
         const ms = performance.now() - began;
         const outputs = [result].flat();
         const form = outputs.map((output) => formOf(output, call));
-        this.lengths.add(key, { ms, step }, { outputs: form, isSingle: !Array.isArray(result) });
-        if (isDecision(call, form)) {
-          const values = outputs.filter(isWhole).map((output) => memoryOf(call).values(output).slice());
-          numbers.set(key, [...(numbers.get(key) ?? []), values]);
-        }
+        calls.push({ key, ms, form: { outputs: form, isSingle: !Array.isArray(result) } });
+        if (!isDecision(call, form)) return result;
+        const decided = outputs.filter(isWhole).map((output) => memoryOf(call).values(output));
+        const nth = nthCall(key);
+        if (known) decided.forEach((values, i) => values.set(known.get(key)![nth]![i]!));
+        else numbers.set(key, [...(numbers.get(key) ?? []), decided.map((values) => values.slice())]);
         return result;
       });
     await this.during(run);
-    this.known.set(name, numbers);
-    return areKnown;
+    if (!known) this.known.set(name, numbers);
+    return calls;
+  }
+
+  /** Remembers calls that were timed together. Returns whether the ranks had agreed on all of their lengths before. */
+  add(calls: readonly TimedCall[]): boolean {
+    const wereKnown = calls.every(({ key }) => this.lengths.has(key));
+    this.lengths.add(calls);
+    return wereKnown;
+  }
+
+  /** Makes the lengths of the kernels that were timed those of all ranks. A collective, by what gathers the texts of all ranks. */
+  async agree(gather: (text: string) => Promise<string[]>): Promise<void> {
+    const texts = await gather(JSON.stringify(this.lengths.timed()));
+    this.lengths.agree(texts.map((text) => JSON.parse(text) as TimedCalls));
   }
 
   /** Runs a step that was timed under this name, whose kernels wait. */
   async waiting<Result>(name: string, step: () => Promise<Result>): Promise<Result> {
     const numbers = this.known.get(name);
     if (!numbers) throw new Error(`waits: expected a step that was timed, got ${name}`);
-    const calls = new Map<string, number>();
+    const nthCall = counter();
     this.run = (kernelName, call, compute) => {
       const began = performance.now();
       const key = this.keyOf(kernelName, call);
@@ -92,9 +108,7 @@ export class WaitingKernels {
       if (form.ms < leastMs && !decided) return compute(call);
       const made = form.outputs.map((output) => make(output, call));
       if (decided) {
-        const nth = calls.get(key) ?? 0;
-        calls.set(key, nth + 1);
-        const values = numbers.get(key)![nth]!;
+        const values = numbers.get(key)![nthCall(key)]!;
         made.filter(isWhole).forEach((output, i) => memoryOf(call).values(output).set(values[i]!));
       }
       this.sleep.until(began, form.ms);
@@ -125,6 +139,16 @@ export class WaitingKernels {
   private keyOf(kernelName: string, { inputs, attrs }: Call): string {
     return this.lengths.keyOf(kernelName, inputs as Record<string, tf.TensorInfo>, attrs as Record<string, unknown>);
   }
+}
+
+/** Counts the calls of each kernel of a step, from 0. */
+function counter(): (key: string) => number {
+  const calls = new Map<string, number>();
+  return (key) => {
+    const nth = calls.get(key) ?? 0;
+    calls.set(key, nth + 1);
+    return nth;
+  };
 }
 
 function memoryOf({ backend }: Call): Memory {
