@@ -17,10 +17,16 @@ export interface StageMemoryOptions {
   readonly slices?: TensorSlices | undefined;
   /** Default: nothing is computed twice. */
   readonly way?: RecomputeWay;
+  /** In what the optimizer keeps its two moments. Default: `float32`. */
+  readonly moments?: MomentFormat;
 }
 
-/** Moments and the float32 copy that updates are made of. */
-const [momentBytes, masterBytes] = [8, 4];
+/** In what an optimizer keeps its moments. */
+export type MomentFormat = 'float32' | 'bfloat16';
+
+/** Both moments, and the float32 copy that updates are made of. */
+const momentBytes = { float32: 8, bfloat16: 4 };
+const masterBytes = 4;
 
 /**
  * Memory of a rank whose model is made of this stage: what `@scmoe/models` keeps, counted by the widths of what is kept, a few
@@ -28,7 +34,7 @@ const [momentBytes, masterBytes] = [8, 4];
  * either before its first stage, or in its last, when all gradients are there.
  */
 export function stageMemory(graph: OperatorGraph, model: ModelShape, options: StageMemoryOptions): RankMemory {
-  const { kind, way = computesOnce } = options;
+  const { kind, way = computesOnce, moments = 'float32' } = options;
   const { pairs, dModel: d, tokensPerRank, bytesPerElement = 2, vocabularySize = 0, tiedEmbeddings = true } = model;
   const embeddings = vocabularySize * d * (tiedEmbeddings ? 1 : 2);
   const count = pairs * weightsOf(graph, model, options) + embeddings;
@@ -37,7 +43,7 @@ export function stageMemory(graph: OperatorGraph, model: ModelShape, options: St
   const kept = keptOf(graph, model, options);
   const bytes = (elements: number) => elements * bytesPerElement;
   if (kind === 'infer') return whole({ parameters: bytes(count), step: bytes(kept.whole) + ends });
-  const states = momentBytes + (bytesPerElement < masterBytes ? masterBytes : 0);
+  const states = momentBytes[moments] + (bytesPerElement < masterBytes ? masterBytes : 0);
   const gradients = bytes(count);
   // What each stage keeps, and what runs again in the first and in the last stage of the backward pass.
   const [perStage, inFirst, inLast] = {
