@@ -36,8 +36,8 @@ struct RoundedAdamWParameter {
 /// Updates all parameters in one pass. Threads share the elements evenly, whatever the sizes of the parameters.
 void adamW(const AdamWStep& step, const std::vector<AdamWParameter>& parameters);
 
-/// The same with moments in bf16. Each is rounded up as often as it is near the upper of its two neighbours, so that many small
-/// changes add up to what they are; the parameter moves by moments that are not rounded yet.
+/// The same with moments in bf16. Each is rounded up as often as it is near the upper of its two neighbours, so that
+/// many small changes add up to what they are; the parameter moves by moments that are not rounded yet.
 void adamWRounded(const AdamWStep& step, const std::vector<RoundedAdamWParameter>& parameters);
 
 /// Square root of the sum of squares of all arrays, in double. The order of summation depends on the sizes alone, not

@@ -9,8 +9,9 @@ struct RoundingKeys {
   uint32_t first, second;
 };
 
-/// 32 bits for the number at a place: a mixer of integers (two rounds of multiply and shift), for Philox itself takes longer than
-/// an update waits for memory, and rounding asks for no more than that neighbours and steps have nothing to do with each other.
+/// 32 bits for the number at a place: a mixer of integers (two rounds of multiply and shift), for Philox itself takes
+/// longer than an update waits for memory, and rounding asks for no more than that neighbours and steps have nothing to
+/// do with each other.
 inline uint32_t drawFor(RoundingKeys keys, uint32_t place) {
   uint32_t x = place + keys.first;
   x = (x ^ (x >> 16)) * 0x7feb352d;
@@ -18,8 +19,8 @@ inline uint32_t drawFor(RoundingKeys keys, uint32_t place) {
   return x ^ (x >> 16);
 }
 
-/// One of the two bf16 neighbours of a number: the farther from 0 where its lower half and `draw` (16 bits) carry, which they do as
-/// often as it is near that one. What is no number stays none.
+/// One of the two bf16 neighbours of a number: the farther from 0 where its lower half and `draw` (16 bits) carry,
+/// which they do as often as it is near that one. What is no number stays none.
 inline uint16_t roundedBy(uint32_t draw, float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, 4);

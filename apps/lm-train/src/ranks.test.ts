@@ -54,7 +54,17 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
     dropless: [],
     capacity: ['--capacity-factor', '1', '--kind', 'top2', '--optimizer', 'muon'],
     // Its bias moves by the load of all ranks together.
-    bias: ['--moments', 'bfloat16', '--correction-bias', '--score-function', 'sigmoid', '--placement', 'every', '--num-zero-experts', '1'],
+    bias: [
+      '--moments',
+      'bfloat16',
+      '--correction-bias',
+      '--score-function',
+      'sigmoid',
+      '--placement',
+      'every',
+      '--num-zero-experts',
+      '1',
+    ],
     // Its bias moves by the quantiles of all micro-batches of all ranks.
     quantiles: ['--correction-bias', '--bias-update-rule', 'quantile', '--load-balance', '0', '--kind', 'top2'],
   };

@@ -130,7 +130,8 @@ describe('predicted memory of a model in slices', () => {
       ...{ shards: two, expertShards: 2 },
     };
     const pass = dispatchOver(groups, { numExperts: 4, schedule });
-    const make: TrainingParts['freshOptimizer'] = (groups) => createOptimizer({ ...adamW, optimizer: name }, { groups, numExperts: 4 });
+    const make: TrainingParts['freshOptimizer'] = (groups) =>
+      createOptimizer({ ...adamW, optimizer: name }, { groups, numExperts: 4 });
     const optimizer = make(groups);
     const trained: TrainingParts['trained'] = (options) => trainable(sliced, { ...pass, ...options });
     const parts: TrainingParts = { ...partsOf(optimizer), trained, groups, schedule, freshOptimizer: make };

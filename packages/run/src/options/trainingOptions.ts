@@ -14,7 +14,7 @@ export interface LoopSettings extends CorrectionBiasConfig {
   steps?: number;
   minutes?: number;
   optimizer: 'adamw' | 'muon';
-  /** In what AdamW keeps its moments. Default, and that of older checkpoints: `float32`. */
+  /** The format of AdamW's moments. Default, and that of older checkpoints: `float32`. */
   moments?: MomentFormat;
   lr: number;
   minLr?: number;

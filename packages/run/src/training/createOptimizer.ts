@@ -25,8 +25,7 @@ interface OptimizerRanks {
 export function createOptimizer(settings: OptimizerSettings, ranks: OptimizerRanks): Optimizer {
   const { optimizer, weightDecay, averageDecay } = settings;
   if (settings.moments === 'bfloat16') expectRounding(settings);
-  const plain =
-    optimizer === 'muon' ? createMuon(weightDecay, ranks.groups) : new AdamW(adamWOptions(settings, ranks));
+  const plain = optimizer === 'muon' ? createMuon(weightDecay, ranks.groups) : new AdamW(adamWOptions(settings, ranks));
   // Checkpoints of before there was an average have no decay.
   return averageDecay > 0 ? new AveragedOptimizer(plain, averageDecay) : plain;
 }
@@ -35,7 +34,7 @@ function adamWOptions({ weightDecay, moments, seed }: OptimizerSettings, ranks: 
   if (moments !== 'bfloat16') return { weightDecay };
   const first = firstExpert(ranks);
   const firstValueOf = (name: string, { size, shape }: tf.Variable) =>
-    isExpertParameter(name) ? (first * size) / shape[0]! : 0;
+    isExpertParameter(name) ? (first * size) / shape[0] : 0;
   return { weightDecay, moments, seed, firstValueOf };
 }
 

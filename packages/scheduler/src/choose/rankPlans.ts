@@ -9,7 +9,7 @@ import type { OperatorGraph } from '../graph/OperatorGraph.js';
 import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
 import { computesOnce, describeWay, type RecomputeWay } from '../memory/RecomputeWay.js';
 import type { RankMemory } from '../memory/RankMemory.js';
-import type { MomentFormat } from '../memory/stageMemory.js';
+import type { MomentFormat } from '../memory/MomentFormat.js';
 import { hiddenFraction } from '../metrics/overlapMetrics.js';
 import { mirrorPlan } from '../plan/mirrorPlan.js';
 import { fillGaps, type GapFilling } from '../predict/fillGaps.js';
@@ -34,7 +34,7 @@ export interface RankPlansOptions extends Pick<
   readonly kind: RunKind;
   /** What of a training step may be computed twice, where the machine knows what that costs. Default: nothing. */
   readonly ways?: readonly RecomputeWay[];
-  /** In what the optimizer keeps its moments. Default: `float32`. */
+  /** The format of the optimizer's moments. Default: `float32`. */
   readonly moments?: MomentFormat;
 }
 

@@ -4,7 +4,7 @@ import type { OperatorCosts } from '../costs/OperatorCosts.js';
 import type { StageKind } from '../graph/stageGraphs.js';
 import type { RecomputeWay } from '../memory/RecomputeWay.js';
 import type { RankMemory } from '../memory/RankMemory.js';
-import type { MomentFormat } from '../memory/stageMemory.js';
+import type { MomentFormat } from '../memory/MomentFormat.js';
 import type { RunKind } from './RunKind.js';
 
 /** The pass that is predicted. */

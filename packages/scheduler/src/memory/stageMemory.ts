@@ -3,6 +3,7 @@ import type { RunKind } from '../cluster/RunKind.js';
 import { dealsRows, type TensorSlices } from '../cluster/tensorSchedules.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
 import type { OperatorKind } from '../graph/OperatorNode.js';
+import type { MomentFormat } from './MomentFormat.js';
 import type { RankMemory } from './RankMemory.js';
 import { computesOnce, type RecomputeWay } from './RecomputeWay.js';
 
@@ -17,12 +18,9 @@ export interface StageMemoryOptions {
   readonly slices?: TensorSlices | undefined;
   /** Default: nothing is computed twice. */
   readonly way?: RecomputeWay;
-  /** In what the optimizer keeps its two moments. Default: `float32`. */
+  /** The format of the optimizer's two moments. Default: `float32`. */
   readonly moments?: MomentFormat;
 }
-
-/** In what an optimizer keeps its moments. */
-export type MomentFormat = 'float32' | 'bfloat16';
 
 /** Both moments, and the float32 copy that updates are made of. */
 const momentBytes = { float32: 8, bfloat16: 4 };

@@ -3,7 +3,7 @@ export interface PoolStatistics {
   bytesInUse: number;
   peakBytesInUse: number;
   bytesCached: number;
-  /** Of those that are kept, the bytes whose memory the system has back until they are handed out again. */
+  /** Those among the kept bytes whose memory the system has back until they are handed out again. */
   bytesEmptied: number;
   /** The most memory that all of them took. */
   peakResidentBytes: number;
@@ -133,7 +133,8 @@ export class BufferPool {
   private stalestFull(): SizeClass | undefined {
     let stalest: SizeClass | undefined;
     for (const [size, one] of this.classes)
-      if (size >= leastEmptied && one.buffers.length > 0 && one.lastUsed < (stalest?.lastUsed ?? Infinity)) stalest = one;
+      if (size >= leastEmptied && one.buffers.length > 0 && one.lastUsed < (stalest?.lastUsed ?? Infinity))
+        stalest = one;
     return stalest;
   }
 

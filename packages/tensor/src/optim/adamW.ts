@@ -31,7 +31,7 @@ import { roundingKeys } from './roundAtRandom.js';
 import { defaultTileValues } from './tiles.js';
 import { zeroVariable } from './zeroVariable.js';
 
-/** In what AdamW can keep its moments. */
+/** The formats in which AdamW can keep its moments. */
 export const momentFormats = ['float32', 'bfloat16'] as const;
 /** One of `momentFormats`. */
 export type MomentFormat = (typeof momentFormats)[number];
@@ -50,13 +50,13 @@ export interface AdamWOptions {
    */
   tileValues?: number;
   /**
-   * In what both moments are kept: `bfloat16` takes 4 bytes a number instead of 8, on the native backend. A new moment is then
+   * The format of both moments: `bfloat16` takes 4 bytes a number instead of 8, on the native backend. A new moment is then
    * rounded at random to one of its two neighbours, the more often to one the nearer it is, so that changes smaller than their
    * distance add up; the update itself uses what was not rounded. Updates by `update`, which are compiled, know float32 alone, the
    * default.
    */
   moments?: MomentFormat;
-  /** Of what is drawn for that; with the number of the step and the name of a variable all that it depends on. Default: 0. */
+  /** The seed of what is drawn for that, which depends on the number of the step and the name of the variable besides. Default: 0. */
   seed?: number;
   /**
    * Where in the whole of a parameter the first number of a variable is that is a part of it, one rank's experts say: what is drawn for

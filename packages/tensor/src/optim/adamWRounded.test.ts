@@ -91,9 +91,9 @@ describe.each(availableBackends())('AdamW with moments in bfloat16 on %s', (back
     back.step({ w }, gradients, { learningRate: 0.1 });
     // What was handed over stays.
     expect(values(rounded.state()['m.w']!)).toEqual(values(state['m.w']!));
-    expect(relativeError(back.state()['m.w']!, tf.add(tf.mul(state['m.w']!, 0.9), tf.mul(gradients.w, 0.1)))).toBeLessThan(
-      1e-6,
-    );
+    expect(
+      relativeError(back.state()['m.w']!, tf.add(tf.mul(state['m.w']!, 0.9), tf.mul(gradients.w, 0.1))),
+    ).toBeLessThan(1e-6);
   });
 
   it('leaks nothing, and refuses what it can not do', () => {

@@ -1,6 +1,6 @@
 import { philox4x32 } from '../random/philox.js';
 
-/** By which the moments of one parameter are rounded in one step: two words. */
+/** Two words by which the moments of one parameter are rounded in one step. */
 export type RoundingKeys = readonly [number, number];
 
 /**

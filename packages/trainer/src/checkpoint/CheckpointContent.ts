@@ -21,7 +21,7 @@ export interface CheckpointContent {
     name: string;
     stepCount: number;
     state: Record<string, tf.Tensor>;
-    /** As `Optimizer` tells it. */
+    /** Slots of the state that are kept in two bytes a number, as `Optimizer` tells them. */
     bfloat16Slots?: readonly string[];
   };
 }

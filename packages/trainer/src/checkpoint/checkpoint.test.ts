@@ -61,43 +61,46 @@ describe('a checkpoint', () => {
       super({ moments: 'bfloat16', seed: 2 });
     }
   };
-  it.each([AdamW, Muon, roundedAdamW])('resumes bit for bit: 10 steps and 10 more are 20 steps, %p', async (Optimizer) => {
-    const shape = { batchSize: 4, sequenceLength: 10, seed: 1 };
-    const start = () => ({ model: bigramModel(vocabSize, { noise: 0.5 }), optimizer: new Optimizer() });
-    const go = ({ model, optimizer }: ReturnType<typeof start>, startStep: number, steps: number) =>
-      train({
-        model,
-        optimizer,
-        drawBatch: randomTokenBatches(sequence, shape),
-        learningRate: (step) => 0.1 / (step + 1),
-        accumulate: 2,
-        seed: 5,
-        startStep,
-        steps,
+  it.each([AdamW, Muon, roundedAdamW])(
+    'resumes bit for bit: 10 steps and 10 more are 20 steps, %p',
+    async (Optimizer) => {
+      const shape = { batchSize: 4, sequenceLength: 10, seed: 1 };
+      const start = () => ({ model: bigramModel(vocabSize, { noise: 0.5 }), optimizer: new Optimizer() });
+      const go = ({ model, optimizer }: ReturnType<typeof start>, startStep: number, steps: number) =>
+        train({
+          model,
+          optimizer,
+          drawBatch: randomTokenBatches(sequence, shape),
+          learningRate: (step) => 0.1 / (step + 1),
+          accumulate: 2,
+          seed: 5,
+          startStep,
+          steps,
+        });
+
+      const straight = start();
+      await go(straight, 0, 20);
+
+      const first = start();
+      await go(first, 0, 10);
+      const path = await saveCheckpoint(folder.path, {
+        ...content(10, first.model.variables),
+        optimizer: {
+          ...{ name: first.optimizer.name, stepCount: first.optimizer.stepCount, state: first.optimizer.state() },
+          ...('bfloat16Slots' in first.optimizer && { bfloat16Slots: first.optimizer.bfloat16Slots }),
+        },
       });
+      const second = start();
+      const checkpoint = await loadCheckpoint(path);
+      restoreVariables(second.model.variables, checkpoint.parameters);
+      restoreOptimizer(second.optimizer, second.model.variables, checkpoint);
+      await go(second, checkpoint.index.step, 20);
 
-    const straight = start();
-    await go(straight, 0, 20);
-
-    const first = start();
-    await go(first, 0, 10);
-    const path = await saveCheckpoint(folder.path, {
-      ...content(10, first.model.variables),
-      optimizer: {
-        ...{ name: first.optimizer.name, stepCount: first.optimizer.stepCount, state: first.optimizer.state() },
-        ...('bfloat16Slots' in first.optimizer && { bfloat16Slots: first.optimizer.bfloat16Slots }),
-      },
-    });
-    const second = start();
-    const checkpoint = await loadCheckpoint(path);
-    restoreVariables(second.model.variables, checkpoint.parameters);
-    restoreOptimizer(second.optimizer, second.model.variables, checkpoint);
-    await go(second, checkpoint.index.step, 20);
-
-    expect(bits(second.model.variables)).toEqual(bits(straight.model.variables));
-    expect(bits(second.optimizer.state())).toEqual(bits(straight.optimizer.state()));
-    expect(second.optimizer.stepCount).toBe(20);
-  });
+      expect(bits(second.model.variables)).toEqual(bits(straight.model.variables));
+      expect(bits(second.optimizer.state())).toEqual(bits(straight.optimizer.state()));
+      expect(second.optimizer.stepCount).toBe(20);
+    },
+  );
 
   it('holds moments of bfloat16 in two bytes each, however it is written', async () => {
     const optimizer = new AdamW({ moments: 'bfloat16' });
@@ -110,7 +113,10 @@ describe('a checkpoint', () => {
     const file = await readFile(join(await saveCheckpoint(folder.path, saved), 'optimizer.safetensors'));
     const { files } = await new SnapshotMemory().take(saved);
     expect(Buffer.concat(files['optimizer.safetensors']!)).toEqual(file);
-    const header = JSON.parse(file.subarray(8, 8 + Number(file.readBigUInt64LE())).toString()) as Record<string, unknown>;
+    const header = JSON.parse(file.subarray(8, 8 + Number(file.readBigUInt64LE())).toString()) as Record<
+      string,
+      unknown
+    >;
     expect(header['v.w']).toMatchObject({ dtype: 'BF16', shape: [4, 8] });
     expect(file.length).toBe(8 + Number(file.readBigUInt64LE()) + 2 * 32 * 2);
   });

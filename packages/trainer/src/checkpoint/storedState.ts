@@ -15,5 +15,5 @@ export function storedState({
 }
 
 function inBf16(tensor: tf.Tensor): DeferredTensor {
-  return { dtype: 'BF16', shape: tensor.shape, data: async () => (await tensor.data()) as Float32Array };
+  return { dtype: 'BF16', shape: tensor.shape, data: async () => await tensor.data() };
 }

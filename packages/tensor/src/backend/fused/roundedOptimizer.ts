@@ -9,7 +9,7 @@ import type { ScmoeBackend } from '../ScmoeBackend.js';
 
 type Inputs = Record<string, tf.TensorInfo>;
 
-/** As AdamW's own: new values are written over the old ones where nobody else holds those. */
+/** The kernel of moments in bfloat16. New values are written over the old ones where nobody else holds those, as AdamW's own does. */
 export const roundedOptimizerKernels: tf.KernelConfig[] = [
   kernel<Inputs, AdamWRoundedAttributes>(adamWRoundedKernel, (backend, inputs, attributes) => {
     backend.refuseCapture('it updates a variable');
