@@ -13,7 +13,7 @@ type OptimizerSettings = Pick<LoopSettings, 'optimizer' | 'moments' | 'weightDec
 /** Who trains together, which may hold parts of the parameters. */
 interface OptimizerRanks {
   groups: RankGroups | undefined;
-  /** Of each layer, on all ranks; 0 where the model has none. */
+  /** The number of experts of each layer, on all ranks; 0 where the model has none. */
   numExperts: number;
 }
 
