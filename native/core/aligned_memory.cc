@@ -6,6 +6,9 @@
 #include "core/error.h"
 #if defined(__linux__)
 #include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdint>
 #endif
 
 namespace scmoe {
@@ -27,5 +30,14 @@ void* alignedAllocate(size_t bytes) {
 }
 
 void alignedFree(void* pointer) { std::free(pointer); }
+
+void discardPages([[maybe_unused]] void* pointer, [[maybe_unused]] size_t bytes) {
+#if defined(__linux__)
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto address = reinterpret_cast<uintptr_t>(pointer);
+  const uintptr_t begin = (address + page - 1) / page * page, end = (address + bytes) / page * page;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);  // where it fails they stay
+#endif
+}
 
 }  // namespace scmoe

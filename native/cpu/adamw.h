@@ -2,6 +2,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "cpu/random_rounding.h"
+
 namespace scmoe {
 
 struct AdamWStep {
@@ -19,8 +21,24 @@ struct AdamWParameter {
   float *newParameter, *newM, *newV;
 };
 
+/// One parameter whose moments are bf16 numbers.
+struct RoundedAdamWParameter {
+  int64_t count;
+  float keep;  // 1 - learningRate * weightDecay
+  const float *parameter, *gradient;
+  const uint16_t *m, *v;
+  float* newParameter;
+  uint16_t *newM, *newV;
+  RoundingKeys keys;
+  int64_t first;  // place of the first number, from which those of the others follow
+};
+
 /// Updates all parameters in one pass. Threads share the elements evenly, whatever the sizes of the parameters.
 void adamW(const AdamWStep& step, const std::vector<AdamWParameter>& parameters);
+
+/// The same with moments in bf16. Each is rounded up as often as it is near the upper of its two neighbours, so that
+/// many small changes add up to what they are; the parameter moves by moments that are not rounded yet.
+void adamWRounded(const AdamWStep& step, const std::vector<RoundedAdamWParameter>& parameters);
 
 /// Square root of the sum of squares of all arrays, in double. The order of summation depends on the sizes alone, not
 /// on the thread count. `known` are sums of squares of further arrays, which whoever wrote those has counted.

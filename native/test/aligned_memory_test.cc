@@ -22,6 +22,18 @@ TEST(memory_is_aligned_and_writable_at_every_size) {
   }
 }
 
+TEST(memory_whose_pages_were_given_back_can_be_written_again_and_what_lies_beside_them_stays) {
+  const size_t bytes = (size_t{4} << 20) + 100;
+  auto* memory = static_cast<unsigned char*>(alignedAllocate(bytes));
+  std::memset(memory, 0x5a, bytes);
+  discardPages(memory + 1, bytes - 2);
+  CHECK(memory[0] == 0x5a && memory[bytes - 1] == 0x5a);
+  discardPages(memory, 3);
+  std::memset(memory, 0xff, bytes);
+  CHECK(memory[bytes / 2] == 0xff);
+  alignedFree(memory);
+}
+
 TEST(too_much_memory_is_an_error_that_names_the_size) {
   const size_t bytes = std::numeric_limits<size_t>::max() / 4;
   try {

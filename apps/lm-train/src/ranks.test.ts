@@ -54,7 +54,17 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
     dropless: [],
     capacity: ['--capacity-factor', '1', '--kind', 'top2', '--optimizer', 'muon'],
     // Its bias moves by the load of all ranks together.
-    bias: ['--correction-bias', '--score-function', 'sigmoid', '--placement', 'every', '--num-zero-experts', '1'],
+    bias: [
+      '--moments',
+      'bfloat16',
+      '--correction-bias',
+      '--score-function',
+      'sigmoid',
+      '--placement',
+      'every',
+      '--num-zero-experts',
+      '1',
+    ],
     // Its bias moves by the quantiles of all micro-batches of all ranks.
     quantiles: ['--correction-bias', '--bias-update-rule', 'quantile', '--load-balance', '0', '--kind', 'top2'],
   };
@@ -99,7 +109,9 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
       expect(Math.abs(loss - expectedLoss)).toBeLessThan(2e-6 * expectedLoss);
       expect(Math.abs(norm - expectedNorm)).toBeLessThan(1e-5 * expectedNorm);
     });
-    expect(await parameterError(run, alone[name]!)).toBeLessThan(5e-4);
+    // A moment that is rounded to the other neighbour for such a last bit, which is rare, moves one update by a 256th part.
+    const isRounded = (variants[name] as string[]).includes('bfloat16');
+    expect(await parameterError(run, alone[name]!)).toBeLessThan(isRounded ? 2e-3 : 5e-4);
   });
 
   it('trains adapters of a folder of transformers, of its experts too, whole or in slices, as on one rank', async () => {

@@ -8,6 +8,8 @@ using namespace scmoe;
 
 namespace {
 
+float number(double value) { return static_cast<float>(value); }
+
 /// @param keepOf what is kept of parameter i
 template <typename Arguments, typename KeepOf>
 void update(const Arguments& args, float stepSize, float rootCorrection, const KeepOf& keepOf) {
@@ -16,7 +18,6 @@ void update(const Arguments& args, float stepSize, float rootCorrection, const K
   for (int64_t i = 0; i < args.count; ++i)
     all.push_back({args.parameters.lengths[i], keepOf(i), args.parameters.data[i], args.gradients.data[i],
                    args.m.data[i], args.v.data[i], args.newParameters.data[i], args.newM.data[i], args.newV.data[i]});
-  const auto number = [](double value) { return static_cast<float>(value); };
   adamW({number(args.beta1), number(args.beta2), number(args.epsilon), stepSize, rootCorrection,
          args.gradScale ? *args.gradScale : 1.0f},
         all);
@@ -27,6 +28,28 @@ void update(const Arguments& args, float stepSize, float rootCorrection, const K
 SCMOE_EXPORT(adamW) {
   update(args, static_cast<float>(args.stepSize), static_cast<float>(args.rootCorrection),
          [&](int64_t i) { return args.keep[i]; });
+  return nullptr;
+}
+
+SCMOE_EXPORT(adamWRounded) {
+  std::vector<RoundedAdamWParameter> all;
+  all.reserve(static_cast<size_t>(args.count));
+  const auto key = [&](int64_t i) { return static_cast<uint32_t>(args.keys[i]); };
+  for (int64_t i = 0; i < args.count; ++i)
+    all.push_back({args.parameters.lengths[i],
+                   args.keep[i],
+                   args.parameters.data[i],
+                   args.gradients.data[i],
+                   args.m.data[i],
+                   args.v.data[i],
+                   args.newParameters.data[i],
+                   args.newM.data[i],
+                   args.newV.data[i],
+                   {key(2 * i), key(2 * i + 1)},
+                   args.firsts[i]});
+  adamWRounded({number(args.beta1), number(args.beta2), number(args.epsilon), number(args.stepSize),
+                number(args.rootCorrection), args.gradScale ? *args.gradScale : 1.0f},
+               all);
   return nullptr;
 }
 

@@ -27,6 +27,11 @@ SCMOE_EXPORT_UNCAPTURED(setBf16) {
 
 SCMOE_EXPORT_UNCAPTURED(getBf16) { return toJs(call.env(), precision() == Precision::kBf16); }
 
+SCMOE_EXPORT_UNCAPTURED(discard) {
+  discardPages(args.memory, static_cast<size_t>(args.bytes));
+  return nullptr;
+}
+
 static void release(napi_env, void* data, void*) { alignedFree(data); }
 
 SCMOE_EXPORT_UNCAPTURED(allocate) {

@@ -17,6 +17,29 @@ export const adamw = {
     stepSize: 'number',
     rootCorrection: 'number',
   },
+  /**
+   * adamW with moments in bf16, rounded at random (cpu/random_rounding.h): number j of parameter i by keys 2i and 2i + 1 and its place,
+   * firsts[i] + j.
+   */
+  adamWRounded: {
+    count: 'size',
+    parameters: 'float32[][count]',
+    gradients: 'float32[parameters][count]',
+    m: 'bf16[parameters][count]',
+    v: 'bf16[parameters][count]',
+    newParameters: 'out float32[parameters][count]',
+    newM: 'out bf16[parameters][count]',
+    newV: 'out bf16[parameters][count]',
+    keep: 'float32[count]',
+    gradScale: 'float32[1]?',
+    beta1: 'number',
+    beta2: 'number',
+    epsilon: 'number',
+    stepSize: 'number',
+    rootCorrection: 'number',
+    keys: 'int32[count + count]',
+    firsts: 'sizes[count]',
+  },
   /** The same by rates in memory: learningRate, learningRate / (1 - beta1^t), 1 / sqrt(1 - beta2^t). decays[i]: 1 where it decays. */
   adamWByRates: {
     count: 'size',

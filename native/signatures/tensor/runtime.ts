@@ -18,6 +18,8 @@ export const runtime = {
   getThreads: { '=>': 'number' },
   /** Aligned memory, given back when the buffer is collected. */
   allocate: { bytes: 'size', '=>': 'buffer' },
+  /** Lets the system have the pages of memory whose content nobody needs any more; it may be written again. */
+  discard: { bytes: 'size', memory: 'out uint8[bytes]' },
   /** Median seconds of one product called from C++ in the current precision. */
   benchmarkProduct: {
     m: 'size ..65536',

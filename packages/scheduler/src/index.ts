@@ -31,6 +31,7 @@ export type { OperatorCosts } from './costs/OperatorCosts.js';
 export { chunkName, halfName, unchunkedName } from './graph/chunkNames.js';
 export { computesOnce, describeWay, recomputations, recomputeWays, type RecomputeWay } from './memory/RecomputeWay.js';
 export type { RankMemory } from './memory/RankMemory.js';
+export type { MomentFormat } from './memory/MomentFormat.js';
 export { stageMemory, type StageMemoryOptions } from './memory/stageMemory.js';
 export { withinMemory, type MemoryUse, type WithinMemory } from './memory/withinMemory.js';
 export { graphOf, operatorNodes, type ValueOperator } from './graph/graphOf.js';

@@ -57,7 +57,14 @@ export { cachedDeltaRule, type RecurrentPart } from './ops/cachedDeltaRule.js';
 export { deltaHeads, type DeltaRows, type DeltaSizes, type DeltaState } from './ops/deltaHeads.js';
 export { causalConvolution } from './ops/causalConvolution.js';
 export { rotateComposed, type Rope, type RopeStyle } from './ops/rope.js';
-export { AdamW, type AdamWOptions, type AdamWStepOptions, type AdamWUpdateOptions } from './optim/adamW.js';
+export {
+  AdamW,
+  type AdamWOptions,
+  type AdamWStepOptions,
+  type AdamWUpdateOptions,
+  type MomentFormat,
+  momentFormats,
+} from './optim/adamW.js';
 export { clipScale } from './optim/clipScale.js';
 export { globalNorm } from './optim/globalNorm.js';
 export { isWeight } from './optim/isWeight.js';
@@ -108,7 +115,7 @@ export {
 export { toWeightFormat } from './weights/toWeightFormat.js';
 export { weightFormats, type WeightFormat } from './weights/roundToFormat.js';
 export { nextTurn } from './eventLoop/nextTurn.js';
-export { copyBytes } from './io/copyBytes.js';
+export { copyBf16, copyBytes } from './io/copyBytes.js';
 export { placeMatrix, type MatrixPlace } from './io/placeMatrix.js';
 export { tensorOver } from './io/tensorOver.js';
 export { bytesToSettle, settleWeight } from './io/settleWeight.js';

@@ -164,6 +164,9 @@ describe('scmoe plan', () => {
     const least = Math.min(...cases.map(({ plans }) => Math.min(...plans.map((plan) => plan.memoryBytes.total))));
     const { out } = await scmoe('plan', ...described, ...slices, '--memory-limit', String(Math.floor(least) - 1));
     expect(out.match(/no combination keeps to .*iB on a rank: the least is .*iB/g)).toHaveLength(4);
+    const [rounded] = (await sizedPlans('--moments', 'bfloat16')) as [{ plans: Sized[] }];
+    // 4 bytes less of 14: weights in two bytes, both moments, a copy in float32.
+    expect(rounded.plans[0]!.memoryBytes.parameters).toBe((whole!.plans[0]!.memoryBytes.parameters * 10) / 14);
     const text = (await scmoe('plan', ...described, '--memory-limit', '1TiB')).out;
     expect(text).toMatch(/20 combinations within 1 TiB on a rank\n.*hidden +memory/);
     expect(text).toMatch(
@@ -189,6 +192,7 @@ describe('scmoe plan', () => {
     [['--stage', 'pos9'], /unknown stage 'pos9'; there are standard,/],
     [['--top-k', '0'], /Expected a whole number from 1/],
     [['--costs', 'a.json', '--share', '0.5'], /--costs and --share: expected one of them, got both/],
+    [['--share', '0.5', '--moments', 'bfloat16'], /--moments: expected with --model and --cluster/],
     [['--share', '0.5', '--memory-limit', '1GiB'], /--memory-limit: expected with --model and --cluster/],
     [['--share', '0.5', '--recompute', 'block'], /--recompute: expected off with --costs and --share/],
     [['--memory-limit', 'much'], /Expected a size of memory such as 40GiB/],

@@ -28,6 +28,7 @@ interface PlanOptions extends MachineOptions {
   readonly capacity?: boolean;
   readonly recompute: RecomputeWay['recompute'] | 'auto';
   readonly memoryLimit?: number;
+  readonly moments: 'float32' | 'bfloat16';
   readonly top: number;
   readonly json?: boolean;
 }
@@ -60,6 +61,12 @@ export function planCommand(terminal: Terminal): Command {
       'of model and cluster: memory of a rank for weights, optimizer, gradients and activations, such as 40GiB; what needs more is left out',
       byteSize,
     )
+    .option(
+      '--moments <float32|bfloat16>',
+      'of model and cluster, in training: what the optimizer keeps its two moments in',
+      oneOf('float32', 'bfloat16'),
+      'float32',
+    )
     .option('--top <n>', 'combinations to print', wholeNumber(1), 20)
     .option('--json', 'print JSON')
     .action((options: PlanOptions) => {
@@ -79,18 +86,21 @@ interface Result {
 
 function resultOf(one: MachineCase, options: PlanOptions): Result {
   const { machine, numTokens } = one;
-  const { stage, topK, mode, maxChunks, split, capacity, recompute, memoryLimit } = options;
+  const { stage, topK, mode, maxChunks, split, capacity, recompute, memoryLimit, moments } = options;
   if (memoryLimit !== undefined && !machine.recomputation)
     throw wrong('--memory-limit: expected with --model and --cluster, whose memory is known, got --costs or --share');
   if (recompute !== 'auto' && recompute !== 'off' && !machine.recomputation)
     throw wrong(
       `--recompute: expected off with --costs and --share, whose second passes are not known, got ${recompute}`,
     );
+  if (moments !== 'float32' && !machine.recomputation)
+    throw wrong('--moments: expected with --model and --cluster, whose memory is known, got --costs or --share');
   const plans = rankPlans({
     machine,
     stages: stage.split(',') as StageKind[],
     topK,
     kind: mode,
+    moments,
     maxChunks,
     maxHalves: split === 'auto' ? 2 : 1,
     jointGate: capacity ?? false,

@@ -21,7 +21,8 @@ const config: GptConfig = {
   sequenceLength: 32,
   moe: { kind: 'scmoe', numExperts: 4 },
 };
-const adamW = { optimizer: 'adamw', weightDecay: 0.1, averageDecay: 0 } as const;
+const adamW = { optimizer: 'adamw', weightDecay: 0.1, averageDecay: 0, seed: 1 } as const;
+const alone = { groups: undefined, numExperts: 4 };
 
 const lines: string[] = [];
 const terminal = { out: { write: (text: string) => (lines.push(text), true) } } as unknown as Parameters<
@@ -37,7 +38,7 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   lines.length = 0;
-  freshOptimizer = () => createOptimizer(adamW);
+  freshOptimizer = () => createOptimizer(adamW, alone);
 });
 
 function partsOf(optimizer: Optimizer = freshOptimizer()): TrainingParts {
@@ -89,9 +90,10 @@ describe('predicted memory of training', () => {
   it.each([
     ['AdamW', adamW, 2],
     ['Muon', { ...adamW, optimizer: 'muon' as const }, 1],
+    ['AdamW with moments in bfloat16', { ...adamW, moments: 'bfloat16' as const }, 1],
     ['AdamW with averages', { ...adamW, averageDecay: 0.9 }, 3],
   ])('knows what an optimizer keeps, and changes nothing: %s', async (_, settings, leastPerParameter) => {
-    freshOptimizer = () => createOptimizer(settings);
+    freshOptimizer = () => createOptimizer(settings, alone);
     const before = values();
     const held = tensorMemory()!.bytes;
     const predicted = await new MemoryPredictor(partsOf()).predict({});
@@ -128,7 +130,8 @@ describe('predicted memory of a model in slices', () => {
       ...{ shards: two, expertShards: 2 },
     };
     const pass = dispatchOver(groups, { numExperts: 4, schedule });
-    const make: TrainingParts['freshOptimizer'] = (ranks) => createOptimizer({ ...adamW, optimizer: name }, ranks);
+    const make: TrainingParts['freshOptimizer'] = (groups) =>
+      createOptimizer({ ...adamW, optimizer: name }, { groups, numExperts: 4 });
     const optimizer = make(groups);
     const trained: TrainingParts['trained'] = (options) => trainable(sliced, { ...pass, ...options });
     const parts: TrainingParts = { ...partsOf(optimizer), trained, groups, schedule, freshOptimizer: make };

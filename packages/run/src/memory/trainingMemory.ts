@@ -105,7 +105,8 @@ export class MemoryPredictor {
   /** Bytes of the state that the optimizer has already, that of a run that goes on. */
   private loaded(optimizer: Optimizer): number {
     const state = optimizer.state();
-    const bytes = bytesOf(state);
+    const isRounded = (name: string) => optimizer.bfloat16Slots?.includes(name.slice(0, name.indexOf('.'))) ?? false;
+    const bytes = bytesOf(state) - bytesOf(state, isRounded) / 2;
     tf.dispose(state);
     return bytes;
   }

@@ -1,4 +1,5 @@
 import { correctionBiasOptions, type CorrectionBiasConfig } from '@scmoe/gating';
+import { type MomentFormat, momentFormats } from '@scmoe/tensor';
 
 import { type OptionGroup, type OptionRow, optionsOf } from './OptionGroup.js';
 import { realNumber, wholeNumber } from './parsers.js';
@@ -13,6 +14,8 @@ export interface LoopSettings extends CorrectionBiasConfig {
   steps?: number;
   minutes?: number;
   optimizer: 'adamw' | 'muon';
+  /** The format of AdamW's moments. Default, and that of older checkpoints: `float32`. */
+  moments?: MomentFormat;
   lr: number;
   minLr?: number;
   warmup?: number;
@@ -65,6 +68,11 @@ export function trainingOptions(samples: string, defaults: Partial<LoopSettings>
       '--optimizer <name>',
       'AdamW, or Muon for the matrices of the blocks and AdamW for all others',
       (o) => o.choices(['adamw', 'muon']).default('adamw'),
+    ],
+    [
+      '--moments <format>',
+      "what AdamW's two moments are kept in: bfloat16 takes half of their memory, and rounds at random by --seed (backend scmoe)",
+      (o) => o.choices(momentFormats).default('float32'),
     ],
     ['--lr <x>', 'peak learning rate', (o) => o.argParser(realNumber(0, { exclusive: true })).default(2e-3)],
     ['--min-lr <x>', 'learning rate at the end (default: a tenth of --lr)', (o) => o.argParser(realNumber(0))],

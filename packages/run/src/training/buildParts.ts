@@ -73,7 +73,7 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
     groups && (groups.experts.size > 1 || groups.tensor)
       ? dispatchOver(groups, { numExperts, schedule })
       : { dispatcher: undefined, tensor: undefined };
-  const optimizer = createOptimizer(settings, groups);
+  const optimizer = createOptimizer(settings, { groups, numExperts });
   const isRecorded = isCompiled(start, optimizer, numExperts);
   const context = { name: program.name, settings, groups, numExperts, isRecorded, schedule };
   const overlap = await openOverlap(options, context);
@@ -99,7 +99,7 @@ export async function buildParts(start: Start, data: RunData): Promise<Parts> {
       trained: (given) => trainable(own, { ...(dispatcher && { dispatcher }), ...(tensor && { tensor }), ...given }),
       buffers: model.buffers,
       optimizer,
-      freshOptimizer: (dry) => createOptimizer(settings, dry),
+      freshOptimizer: (dry) => createOptimizer(settings, { groups: dry, numExperts }),
       drawBatch: drawOwn,
       microBatches: settings.accumulate / ranks.data.size,
       numExperts,

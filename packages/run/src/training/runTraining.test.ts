@@ -75,7 +75,9 @@ describe("a program of a user's own", () => {
   });
 
   it.each(optimizers)('resumes bit for bit with %s', async (optimizer) => {
-    const { out } = await runQuarters(...options, '--optimizer', optimizer, '--save-every', '5', '--keep', '0');
+    const moments = optimizer === 'adamw' ? 'bfloat16' : 'float32';
+    const asked = ['--optimizer', optimizer, '--moments', moments];
+    const { out } = await runQuarters(...options, ...asked, '--save-every', '5', '--keep', '0');
     const run = runOf(out);
     const resumed = join(folder.path, `resumed-${optimizer}`);
     cpSync(checkpoint(run, 5), checkpoint(resumed, 5), { recursive: true });
@@ -92,6 +94,7 @@ describe("a program of a user's own", () => {
     const run = join(folder.path, 'resumed-muon');
     for (const [flag, value, message] of [
       ['--optimizer', 'adamw', 'optimizer can\'t change when a run is resumed: expected "muon" as in'],
+      ['--moments', 'bfloat16', '--moments bfloat16: expected --optimizer adamw, got muon.'],
       ['--seed', '9', "seed can't change"],
       ['--num-experts', '4', "numExperts can't change"],
     ] as const) {

@@ -44,7 +44,7 @@ export function ownState({
 }: Omit<TrainingState, 'groups'>): Pick<CheckpointContent, 'parameters' | 'optimizer'> {
   return {
     parameters: { ...model.variables, ...model.buffers },
-    optimizer: { name: optimizer.name, stepCount: optimizer.stepCount, state: optimizer.state() },
+    optimizer: { ...described(optimizer), state: optimizer.state() },
   };
 }
 
@@ -67,8 +67,12 @@ export async function wholeState({
       : Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tensor.clone()]));
   const state = {
     parameters: await whole({ ...model.variables, ...model.buffers }),
-    optimizer: { name: optimizer.name, stepCount: optimizer.stepCount, state: await whole(own) },
+    optimizer: { ...described(optimizer), state: await whole(own) },
   };
   tf.dispose(own);
   return state;
+}
+
+function described({ name, stepCount, bfloat16Slots }: Optimizer): Omit<CheckpointContent['optimizer'], 'state'> {
+  return { name, stepCount, ...(bfloat16Slots && { bfloat16Slots }) };
 }

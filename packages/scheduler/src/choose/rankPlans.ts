@@ -9,6 +9,7 @@ import type { OperatorGraph } from '../graph/OperatorGraph.js';
 import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
 import { computesOnce, describeWay, type RecomputeWay } from '../memory/RecomputeWay.js';
 import type { RankMemory } from '../memory/RankMemory.js';
+import type { MomentFormat } from '../memory/MomentFormat.js';
 import { hiddenFraction } from '../metrics/overlapMetrics.js';
 import { mirrorPlan } from '../plan/mirrorPlan.js';
 import { fillGaps, type GapFilling } from '../predict/fillGaps.js';
@@ -33,6 +34,8 @@ export interface RankPlansOptions extends Pick<
   readonly kind: RunKind;
   /** What of a training step may be computed twice, where the machine knows what that costs. Default: nothing. */
   readonly ways?: readonly RecomputeWay[];
+  /** The format of the optimizer's moments. Default: `float32`. */
+  readonly moments?: MomentFormat;
 }
 
 /** A combination of all axes, and what it is predicted to take. */
@@ -79,7 +82,7 @@ const leastOwnGain = 0.005;
 function rankStage(
   stage: StageKind,
   way: RecomputeWay,
-  { machine, topK, kind, ...limits }: Omit<RankPlansOptions, 'stages' | 'ways'>,
+  { machine, topK, kind, moments, ...limits }: Omit<RankPlansOptions, 'stages' | 'ways'>,
 ): RankedPlan[] {
   const graph = stageGraph(stage);
   const { interference, recomputation, hasOwnBackward = true, hasHalves = true } = machine;
@@ -112,7 +115,7 @@ function rankStage(
   const secondOf = byName(
     way.recompute === 'block' ? secondPasses(graph, again!, { ...context, interference, way }) : undefined,
   );
-  const memory = recomputation?.memory(stage, { topK, kind, way });
+  const memory = recomputation?.memory(stage, { topK, kind, way, ...(moments && { moments }) });
   const isWorthIt = ({ backward, isApart, forward }: (typeof steps)[number]) =>
     !isApart ||
     backward!.predictedMs < steps.find((step) => step.forward === forward)!.backward!.predictedMs * (1 - leastOwnGain);

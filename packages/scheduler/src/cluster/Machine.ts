@@ -4,6 +4,7 @@ import type { OperatorCosts } from '../costs/OperatorCosts.js';
 import type { StageKind } from '../graph/stageGraphs.js';
 import type { RecomputeWay } from '../memory/RecomputeWay.js';
 import type { RankMemory } from '../memory/RankMemory.js';
+import type { MomentFormat } from '../memory/MomentFormat.js';
 import type { RunKind } from './RunKind.js';
 
 /** The pass that is predicted. */
@@ -54,5 +55,8 @@ export interface Recomputation {
   /** Times of what runs again: of a whole stage, or of the inside of each operator; zero for what does not. */
   costs(stage: StageKind, topK: number, way: RecomputeWay): OperatorCosts;
   /** The memory of a rank whose model is made of this stage. */
-  memory(stage: StageKind, options: { topK: number; kind: RunKind; way: RecomputeWay }): RankMemory;
+  memory(
+    stage: StageKind,
+    options: { topK: number; kind: RunKind; way: RecomputeWay; moments?: MomentFormat },
+  ): RankMemory;
 }

@@ -3,6 +3,7 @@ import type { RunKind } from '../cluster/RunKind.js';
 import { dealsRows, type TensorSlices } from '../cluster/tensorSchedules.js';
 import type { OperatorGraph } from '../graph/OperatorGraph.js';
 import type { OperatorKind } from '../graph/OperatorNode.js';
+import type { MomentFormat } from './MomentFormat.js';
 import type { RankMemory } from './RankMemory.js';
 import { computesOnce, type RecomputeWay } from './RecomputeWay.js';
 
@@ -17,10 +18,13 @@ export interface StageMemoryOptions {
   readonly slices?: TensorSlices | undefined;
   /** Default: nothing is computed twice. */
   readonly way?: RecomputeWay;
+  /** The format of the optimizer's two moments. Default: `float32`. */
+  readonly moments?: MomentFormat;
 }
 
-/** Moments and the float32 copy that updates are made of. */
-const [momentBytes, masterBytes] = [8, 4];
+/** Both moments, and the float32 copy that updates are made of. */
+const momentBytes = { float32: 8, bfloat16: 4 };
+const masterBytes = 4;
 
 /**
  * Memory of a rank whose model is made of this stage: what `@scmoe/models` keeps, counted by the widths of what is kept, a few
@@ -28,7 +32,7 @@ const [momentBytes, masterBytes] = [8, 4];
  * either before its first stage, or in its last, when all gradients are there.
  */
 export function stageMemory(graph: OperatorGraph, model: ModelShape, options: StageMemoryOptions): RankMemory {
-  const { kind, way = computesOnce } = options;
+  const { kind, way = computesOnce, moments = 'float32' } = options;
   const { pairs, dModel: d, tokensPerRank, bytesPerElement = 2, vocabularySize = 0, tiedEmbeddings = true } = model;
   const embeddings = vocabularySize * d * (tiedEmbeddings ? 1 : 2);
   const count = pairs * weightsOf(graph, model, options) + embeddings;
@@ -37,7 +41,7 @@ export function stageMemory(graph: OperatorGraph, model: ModelShape, options: St
   const kept = keptOf(graph, model, options);
   const bytes = (elements: number) => elements * bytesPerElement;
   if (kind === 'infer') return whole({ parameters: bytes(count), step: bytes(kept.whole) + ends });
-  const states = momentBytes + (bytesPerElement < masterBytes ? masterBytes : 0);
+  const states = momentBytes[moments] + (bytesPerElement < masterBytes ? masterBytes : 0);
   const gradients = bytes(count);
   // What each stage keeps, and what runs again in the first and in the last stage of the backward pass.
   const [perStage, inFirst, inLast] = {

@@ -39,6 +39,8 @@ describe('BufferPool', () => {
       bytesInUse: 2048,
       peakBytesInUse: 3072,
       bytesCached: 1024,
+      bytesEmptied: 0,
+      peakResidentBytes: 3072,
       systemAllocations: 2,
     });
     pool.release(b);
@@ -53,6 +55,26 @@ describe('BufferPool', () => {
     const { systemAllocations } = pool.stats();
     for (let i = 0; i < 5; i++) step();
     expect(pool.stats().systemAllocations).toBe(systemAllocations);
+  });
+
+  it('gives the memory of what it keeps back where full buffers would take more than the most in use', () => {
+    const MiB = 2 ** 20;
+    const emptied: ArrayBuffer[] = [];
+    const empty = (buffer: ArrayBuffer) => void emptied.push(buffer);
+    const pool = new BufferPool((bytes) => new ArrayBuffer(bytes), { minimumResident: 0, empty });
+    const [large, small] = [pool.acquire(8 * MiB), pool.acquire(100)];
+    pool.release(large);
+    pool.release(small);
+    const two = [pool.acquire(2 * MiB), pool.acquire(2 * MiB)];
+    expect(emptied).toEqual([large]);
+    expect(pool.stats()).toMatchObject({ bytesCached: 8 * MiB + 128, bytesEmptied: 8 * MiB });
+    two.forEach((buffer) => pool.release(buffer));
+    // Handed out again it takes the memory of both.
+    expect(pool.acquire(8 * MiB)).toBe(large);
+    expect(emptied).toEqual([large, two[1], two[0]]);
+    const { peakBytesInUse, peakResidentBytes, bytesEmptied } = pool.stats();
+    expect(bytesEmptied).toBe(4 * MiB);
+    expect(peakResidentBytes).toBe(peakBytesInUse);
   });
 
   it('drops what it keeps when sizes change for good, instead of growing without bound', () => {

@@ -20,6 +20,7 @@ import { StoredWeight, type WeightSizes } from './StoredWeight.js';
 import { complexEntry } from './complexEntry.js';
 import { panelsOf, hasShape } from './panelsOf.js';
 import { poolApart, sharedPool } from './pools.js';
+import { RoundedNumbers } from './RoundedNumbers.js';
 import { noteSquares, squaresOf } from './sumsOfSquares.js';
 import { ViewCounts } from './ViewCounts.js';
 import { TransposedWeight, type TransposedMatrices } from './TransposedWeight.js';
@@ -103,6 +104,12 @@ export class ScmoeBackend extends CapturingBackend {
     return given as { [I in keyof Weights]: TransposedMatrices };
   }
 
+  /** The bits of numbers that are kept in bfloat16, if they are. Valid until the tensor is disposed: for kernels only. */
+  bits({ dataId }: tf.TensorInfo): Uint16Array | undefined {
+    const entry: unknown = this.data.has(dataId) ? this.data.get(dataId) : undefined;
+    return entry instanceof RoundedNumbers ? entry.bits : undefined;
+  }
+
   /** The weight that lies transposed, if it does: for `settleWeight`. */
   lying({ dataId }: tf.TensorInfo): TransposedWeight | undefined {
     const entry: unknown = this.data.has(dataId) ? this.data.get(dataId) : undefined;
@@ -116,11 +123,17 @@ export class ScmoeBackend extends CapturingBackend {
   /**
    * Copies the elements of a tensor into memory of the caller's, with all threads: for `copyBytes`.
    *
-   * @returns the bytes of the tensor, all copied where the target has as many; undefined where it is elsewhere
+   * @returns the bytes of the tensor, all copied where the target has as many; undefined where it is elsewhere. Of numbers in
+   *   bfloat16 those of their bits where the target has room for no more.
    */
   copyOut(dataId: tf.DataId, target: Uint8Array): number | undefined {
     this.capture?.refuse('it reads the data of a tensor');
-    const values: unknown = this.data.has(dataId) ? this.data.get(dataId).values : undefined;
+    const entry: unknown = this.data.has(dataId) ? this.data.get(dataId) : undefined;
+    if (entry instanceof RoundedNumbers && entry.bits.byteLength === target.length) {
+      copyBytesTo(target, bytesOf(entry.bits));
+      return target.length;
+    }
+    const values = (entry as { values: unknown } | undefined)?.values;
     if (!ArrayBuffer.isView(values)) return undefined;
     const source = bytesOf(values as NumericArray);
     if (source.length === target.length) copyBytesTo(target, source);
@@ -167,6 +180,15 @@ export class ScmoeBackend extends CapturingBackend {
     const scales = isInt8 ? (this.allocateArray(numScales, 'float32') as Float32Array) : undefined;
     const dataId = {};
     this.data.set(dataId, new StoredWeight(sizes, weight, scales));
+    this.made?.push(dataId);
+    return { dataId, shape: shape as number[], dtype: 'float32' };
+  }
+
+  /** A new tensor for numbers in bfloat16, whose content is undefined until a kernel writes it. */
+  roundedOutput(shape: readonly number[]): tf.TensorInfo {
+    const length = shape.reduce((product, n) => product * n, 1);
+    const dataId = {};
+    this.data.set(dataId, new RoundedNumbers(new Uint16Array(this.acquire(length * 2), 0, length)));
     this.made?.push(dataId);
     return { dataId, shape: shape as number[], dtype: 'float32' };
   }
@@ -304,9 +326,9 @@ export class ScmoeBackend extends CapturingBackend {
   override disposeData(dataId: tf.DataId, force = false): boolean {
     if (!this.data.has(dataId)) return true;
     if (this.made?.includes(dataId)) this.made.splice(this.made.lastIndexOf(dataId), 1);
-    const entry = this.data.get(dataId) as StoredWeight | TransposedWeight | { values: unknown };
-    const isWeight = entry instanceof StoredWeight || entry instanceof TransposedWeight;
-    const buffers = isWeight ? entry.buffers : buffersOf(entry.values);
+    const entry = this.data.get(dataId) as StoredWeight | TransposedWeight | RoundedNumbers | { values: unknown };
+    const isOther = [StoredWeight, TransposedWeight, RoundedNumbers].some((kind) => entry instanceof kind);
+    const buffers = isOther ? (entry as RoundedNumbers).buffers : buffersOf(entry.values);
     if (!super.disposeData(dataId, force)) return false;
     if (this.borrowed.has(dataId)) return true;
     for (const buffer of buffers) this.free(buffer);

@@ -18,7 +18,7 @@ export function arrayIn(take: (bytes: number) => ArrayBuffer, dtype: NumericType
   return new (dtype === 'float32' ? Float32Array : Int32Array)(take(length * 4), 0, length);
 }
 
-export function bytesOf({ buffer, byteOffset, byteLength }: NumericArray): Uint8Array {
+export function bytesOf({ buffer, byteOffset, byteLength }: NumericArray | Uint16Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 

@@ -5,15 +5,20 @@ let pool: BufferPool | undefined;
 
 /** The one pool of the process: TF.js may create and dispose the backend many times. */
 export function sharedPool(): BufferPool {
-  return (pool ??= new BufferPool((bytes) => loadAddon().allocate({ bytes })));
+  return (pool ??= new BufferPool((bytes) => loadAddon().allocate({ bytes }), { empty }));
 }
 
 /** Another one, whose buffers know where they go back to. */
 export function poolApart(poolOf: WeakMap<ArrayBuffer, BufferPool>): BufferPool {
-  const pool = new BufferPool((bytes) => {
+  const allocate = (bytes: number) => {
     const buffer = loadAddon().allocate({ bytes });
     poolOf.set(buffer, pool);
     return buffer;
-  });
+  };
+  const pool = new BufferPool(allocate, { empty });
   return pool;
+}
+
+function empty(buffer: ArrayBuffer): void {
+  loadAddon().discard({ bytes: buffer.byteLength, memory: new Uint8Array(buffer) });
 }

@@ -12,7 +12,7 @@ import { rmsNormBackwardKernel, rmsNormKernel } from '../ops/rmsNorm.js';
 import { routeBackwardKernel, routeKernel } from '../ops/route.js';
 import { crossEntropyBackwardKernel, crossEntropyKernel } from '../ops/softmaxCrossEntropy.js';
 import { swigluBackwardKernel, swigluKernel } from '../ops/swiglu.js';
-import { adamWByRatesKernel } from '../optim/adamW.js';
+import { adamWByRatesKernel } from '../optim/adamWUpdate.js';
 import { globalNormKernel } from '../optim/globalNorm.js';
 
 /** The inputs over which a linkable kernel may write its outputs, in their order; none for most. */

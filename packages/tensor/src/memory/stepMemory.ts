@@ -8,7 +8,7 @@ import type { ScmoeBackend } from '../backend/ScmoeBackend.js';
 export interface TensorMemory {
   /** The most that tensors took at one time. */
   peakBytes: number;
-  /** What the process takes for it: freed memory is kept by sizes, for tensors of the same size. */
+  /** What the process takes for it: freed memory is kept by sizes, for tensors of the same size, as far as it is no more than the peak. */
   reservedBytes: number;
 }
 
@@ -36,8 +36,8 @@ export async function stepMemory(
 ): Promise<TensorMemory> {
   if (!canMeasureMemory())
     throw new ScmoeError(`stepMemory: expected the backend ${backendName}, got ${tf.getBackend() || 'none'}`);
-  const { peakBytesInUse, bytesCached } = await (tf.backend() as ScmoeBackend).runApart(step, { isDry });
-  return { peakBytes: peakBytesInUse, reservedBytes: Math.max(peakBytesInUse, bytesCached) };
+  const { peakBytesInUse, peakResidentBytes } = await (tf.backend() as ScmoeBackend).runApart(step, { isDry });
+  return { peakBytes: peakBytesInUse, reservedBytes: Math.max(peakBytesInUse, peakResidentBytes) };
 }
 
 /**
@@ -46,8 +46,8 @@ export async function stepMemory(
  */
 export function tensorMemory(): (TensorMemory & { bytes: number }) | undefined {
   if (!canMeasureMemory()) return undefined;
-  const { bytesInUse, peakBytesInUse, bytesCached } = (tf.backend() as ScmoeBackend).poolStatistics();
-  return { bytes: bytesInUse, peakBytes: peakBytesInUse, reservedBytes: bytesInUse + bytesCached };
+  const { bytesInUse, peakBytesInUse, bytesCached, bytesEmptied } = (tf.backend() as ScmoeBackend).poolStatistics();
+  return { bytes: bytesInUse, peakBytes: peakBytesInUse, reservedBytes: bytesInUse + bytesCached - bytesEmptied };
 }
 
 /** Gives memory that freed tensors have left back to the system; it is gone when the garbage collector has come by. */

@@ -2,6 +2,7 @@ import {
   ArgumentError,
   expectFinite,
   expectNonNegative,
+  expectOneOf,
   expectPositive,
   expectPositiveInteger,
   expectThat,
@@ -10,14 +11,30 @@ import {
 import * as tf from '@tensorflow/tfjs';
 
 import { expectDtype, expectShape } from '../ops/check.js';
-import { hasFused, runFused } from '../ops/runFused.js';
+import { hasFused } from '../ops/runFused.js';
+import { inFloat32, roundToBf16 } from '../weights/roundToBf16.js';
+import {
+  adamWByRatesKernel,
+  type AdamWAttributes,
+  type AdamWByRatesAttributes,
+  adamWComposed,
+  adamWFused,
+  adamWKernel,
+  type AdamWRates,
+  type AdamWRoundedAttributes,
+  adamWRoundedComposed,
+  adamWRoundedKernel,
+  type AdamWSlot,
+} from './adamWUpdate.js';
 import { isWeight } from './isWeight.js';
-import { defaultTileValues, inTiles } from './tiles.js';
+import { roundingKeys } from './roundAtRandom.js';
+import { defaultTileValues } from './tiles.js';
 import { zeroVariable } from './zeroVariable.js';
 
-export const adamWKernel = 'ScmoeAdamW';
-/** The same by rates that are a tensor. */
-export const adamWByRatesKernel = 'ScmoeAdamWByRates';
+/** The formats in which AdamW can keep its moments. */
+export const momentFormats = ['float32', 'bfloat16'] as const;
+/** One of `momentFormats`. */
+export type MomentFormat = (typeof momentFormats)[number];
 
 /** Options of `AdamW`, named as in the paper. */
 export interface AdamWOptions {
@@ -32,6 +49,20 @@ export interface AdamWOptions {
    * native AdamW writes over parameters and moments in place, and makes nothing.
    */
   tileValues?: number;
+  /**
+   * The format of both moments: `bfloat16` takes 4 bytes a number instead of 8, on the native backend. A new moment is then
+   * rounded at random to one of its two neighbours, the more often to one the nearer it is, so that changes smaller than their
+   * distance add up; the update itself uses what was not rounded. Updates by `update`, which are compiled, know float32 alone, the
+   * default.
+   */
+  moments?: MomentFormat;
+  /** The seed of what is drawn for that, which depends on the number of the step and the name of the variable besides. Default: 0. */
+  seed?: number;
+  /**
+   * Where in the whole of a parameter the first number of a variable is that is a part of it, one rank's experts say: what is drawn for
+   * a number does not depend on who holds it then. Default: 0.
+   */
+  firstValueOf?: (name: string, variable: tf.Variable) => number;
 }
 
 /** Options of one update. */
@@ -41,45 +72,12 @@ export interface AdamWStepOptions {
   gradScale?: tf.Tensor;
 }
 
-/** What the kernel receives besides tensors; `keep[i]` = 1 - learningRate * decay of parameter i. */
-export interface AdamWAttributes {
-  keep: number[];
-  beta1: number;
-  beta2: number;
-  epsilon: number;
-  /** learningRate / (1 - beta1^t) */
-  stepSize: number;
-  /** 1 / sqrt(1 - beta2^t) */
-  rootCorrection: number;
-}
-
-/** What that kernel receives beside its rates; `decays[i]` is 1 where parameter i decays, else 0. */
-export interface AdamWByRatesAttributes extends Pick<AdamWAttributes, 'beta1' | 'beta2' | 'epsilon'> {
-  decays: number[];
-  weightDecay: number;
-}
-
-/** What changes an update from step to step, as numbers of this step or as scalars on the device. */
-export interface AdamWRates {
-  keep: readonly (number | tf.Tensor)[];
-  stepSize: number | tf.Tensor;
-  rootCorrection: number | tf.Tensor;
-}
-
 /** Options of an update whose rates are tensors. */
 export interface AdamWUpdateOptions {
   /** What `advance` gives, as a tensor: (3) of AdamW and Muon. */
   rates: tf.Tensor;
   /** The scalar of `AdamWStepOptions`. */
   gradScale?: tf.Tensor;
-}
-
-/** One parameter's tensors, all of one shape. */
-export interface AdamWSlot<State extends tf.Tensor = tf.Variable> {
-  parameter: State;
-  gradient: tf.Tensor;
-  m: State;
-  v: State;
 }
 
 /** Variables, as parameters are: so a step that is recorded knows where its state is. */
@@ -106,6 +104,9 @@ export class AdamW {
   private readonly weightDecay: number;
   private readonly decay: (name: string, variable: tf.Variable) => boolean;
   private readonly tileValues: number;
+  private readonly format: MomentFormat;
+  private readonly seed: number;
+  private readonly firstValueOf: (name: string, variable: tf.Variable) => number;
   private readonly moments = new Map<string, Moments>();
   private steps = 0;
 
@@ -116,18 +117,36 @@ export class AdamW {
     weightDecay = 0.1,
     decay = isWeight,
     tileValues = defaultTileValues,
+    moments = 'float32',
+    seed = 0,
+    firstValueOf = () => 0,
   }: AdamWOptions = {}) {
     for (const [name, beta] of Object.entries({ beta1, beta2 }))
       expectThat(beta >= 0 && beta < 1, `AdamW: ${name}`, 'a number >= 0 and < 1', beta);
     expectPositive('AdamW: epsilon', epsilon);
     expectNonNegative('AdamW: weightDecay', weightDecay);
     expectPositiveInteger('AdamW: tileValues', tileValues);
+    expectOneOf('AdamW: moments', moments, momentFormats);
+    expectWholeNumber('AdamW: seed', seed);
     this.beta1 = beta1;
     this.beta2 = beta2;
     this.epsilon = epsilon;
     this.weightDecay = weightDecay;
     this.decay = decay;
     this.tileValues = tileValues;
+    this.format = moments;
+    this.seed = seed;
+    this.firstValueOf = firstValueOf;
+  }
+
+  /** The slots of its state whose numbers are those of bfloat16. */
+  get bfloat16Slots(): readonly string[] {
+    return this.format === 'bfloat16' ? ['m', 'v'] : [];
+  }
+
+  /** Whether there is an `update` to compile. */
+  get canCompile(): boolean {
+    return this.format === 'float32';
   }
 
   /** Steps taken so far, those before a resumed state included. */
@@ -158,6 +177,12 @@ export class AdamW {
       stepSize,
       rootCorrection,
     };
+    if (this.format === 'bfloat16') {
+      const keys = names.map((name) => roundingKeys(this.seed, this.steps, name));
+      const firsts = names.map((name) => this.firstValueOf(name, variables[name]!));
+      this.updateRounded(slots, { ...attributes, keys, firsts }, gradScale);
+      return;
+    }
     if (!hasFused(adamWKernel)) {
       this.updateComposed(slots, attributes, gradScale);
       return;
@@ -185,13 +210,14 @@ export class AdamW {
    * The update of a step that `advance` has counted, with its rates on the device: nothing of it is a number of JavaScript, so
    * one recording of it serves all steps. Equal to `step` but for the rounding of the rates.
    *
-   * @throws ArgumentError as `step` does
+   * @throws ArgumentError as `step` does, and where moments are kept in bfloat16
    */
   update(
     variables: Record<string, tf.Variable>,
     gradients: Record<string, tf.Tensor>,
     { rates, gradScale }: AdamWUpdateOptions,
   ): void {
+    expectThat(this.canCompile, 'AdamW: update', 'moments in float32', this.format);
     expectShape('AdamW', 'rates', rates, [3]);
     const [names, slots] = this.slots(variables, gradients, gradScale);
     if (slots.length > 0 && hasFused(adamWByRatesKernel)) {
@@ -219,7 +245,10 @@ export class AdamW {
     );
   }
 
-  /** Takes over the moments that state() gave, and the number of steps behind them; keeps handles of its own. */
+  /**
+   * Takes over the moments that state() gave, and the number of steps behind them; keeps handles of its own. Moments in float32 are
+   * rounded to the nearest where they are to be kept in bfloat16.
+   */
   loadState(state: Record<string, tf.Tensor>, stepCount: number): void {
     expectWholeNumber('AdamW: stepCount', stepCount);
     const names = Object.keys(state);
@@ -232,6 +261,13 @@ export class AdamW {
       expectShape('AdamW', `v.${name}`, v, m.shape, `like m.${name}`);
       loaded.set(name, { m, v });
     }
+    tf.tidy(() => this.takeOver(loaded));
+    this.steps = stepCount;
+  }
+
+  private takeOver(given: Map<string, Record<'m' | 'v', tf.Tensor>>): void {
+    const kept = (x: tf.Tensor) => (this.format === 'bfloat16' ? roundToBf16(x) : inFloat32(x));
+    const loaded = new Map([...given].map(([name, { m, v }]) => [name, { m: kept(m), v: kept(v) }]));
     for (const [name, own] of this.moments) {
       const { m, v } = loaded.get(name) ?? {};
       // In place where they fit: a recorded step knows these variables.
@@ -246,7 +282,6 @@ export class AdamW {
     }
     for (const [name, { m, v }] of loaded)
       this.moments.set(name, { m: tf.variable(m, false), v: tf.variable(v, false) });
-    this.steps = stepCount;
   }
 
   /** Frees the moments; the optimizer starts anew from step 0. */
@@ -277,6 +312,16 @@ export class AdamW {
     );
   }
 
+  private updateRounded(slots: AdamWSlot[], attributes: AdamWRoundedAttributes, gradScale?: tf.Tensor): void {
+    if (hasFused(adamWRoundedKernel)) {
+      renewAll(slots, adamWFused(adamWRoundedKernel, slots, attributes, gradScale && { gradScale }));
+      return;
+    }
+    slots.forEach((slot, i) => {
+      renew(slot, adamWRoundedComposed(slot, i, attributes, { gradScale, tileValues: this.tileValues }));
+    });
+  }
+
   private slot(name: string, variable: tf.Variable, gradient: tf.Tensor | undefined): AdamWSlot {
     if (!gradient) throw new ArgumentError(`AdamW: gradients: expected one for '${name}', got none`);
     expectDtype('AdamW', `'${name}'`, variable, 'float32');
@@ -290,7 +335,8 @@ export class AdamW {
   private momentsOf(name: string, { shape }: tf.Variable): Moments {
     let moments = this.moments.get(name);
     if (!moments) {
-      moments = { m: zeroVariable(shape), v: zeroVariable(shape) };
+      const format = this.format;
+      moments = { m: zeroVariable(shape, format), v: zeroVariable(shape, format) };
       this.moments.set(name, moments);
     }
     return moments;
@@ -308,53 +354,4 @@ function renewAll(slots: readonly AdamWSlot[], updated: readonly tf.Tensor[]): v
   if (updated.length === 0) return;
   const { length } = slots;
   slots.forEach((slot, i) => renew(slot, [updated[i]!, updated[length + i]!, updated[2 * length + i]!]));
-}
-
-/**
- * Updates all parameters in one kernel.
- *
- * @returns new parameters, then new m, then new v, in the order of `slots`; nothing where all of them are written over in place
- */
-function adamWFused(
-  kernelName: string,
-  slots: readonly AdamWSlot[],
-  attributes: AdamWAttributes | AdamWByRatesAttributes,
-  others: Record<string, tf.Tensor> = {},
-): tf.Tensor[] {
-  const inputs: Record<string, tf.Tensor> = {};
-  for (const [i, { parameter, gradient, m, v }] of slots.entries()) {
-    inputs[`p${i}`] = parameter;
-    inputs[`g${i}`] = gradient;
-    inputs[`m${i}`] = m;
-    inputs[`v${i}`] = v;
-  }
-  return runFused(kernelName, { ...inputs, ...others }, attributes);
-}
-
-/**
- * The update of parameter number `index` from plain TF.js ops, in tiles: it makes ten times as much on the way as it keeps.
- *
- * @returns the new parameter, m and v
- */
-export function adamWComposed(
-  { parameter, gradient, m, v }: AdamWSlot<tf.Tensor>,
-  index: number,
-  {
-    keep,
-    beta1,
-    beta2,
-    epsilon,
-    stepSize,
-    rootCorrection,
-  }: AdamWRates & Pick<AdamWAttributes, 'beta1' | 'beta2' | 'epsilon'>,
-  { gradScale, tileValues }: { gradScale?: tf.Tensor; tileValues: number },
-): [tf.Tensor, tf.Tensor, tf.Tensor] {
-  const update = (...[ownParameter, ownGradient, ownM, ownV]: [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]) => {
-    const g = gradScale ? tf.mul(ownGradient, tf.reshape(gradScale, [])) : ownGradient;
-    const newM = tf.add(tf.mul(ownM, beta1), tf.mul(g, 1 - beta1));
-    const newV = tf.add(tf.mul(ownV, beta2), tf.mul(tf.square(g), 1 - beta2));
-    const change = tf.div(tf.mul(newM, stepSize), tf.add(tf.mul(tf.sqrt(newV), rootCorrection), epsilon));
-    return [tf.sub(tf.mul(ownParameter, keep[index]!), change), newM, newV];
-  };
-  return inTiles([parameter, gradient, m, v], update, tileValues) as [tf.Tensor, tf.Tensor, tf.Tensor];
 }

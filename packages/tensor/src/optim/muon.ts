@@ -1,4 +1,4 @@
-import { ArgumentError } from '@scmoe/errors';
+import { ArgumentError, expectThat } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { expectShape } from '../ops/check.js';
@@ -11,7 +11,7 @@ import { defaultTileValues, inTiles } from './tiles.js';
 import { zeroVariable } from './zeroVariable.js';
 
 /** Options of `Muon`; those of AdamW are for the parameters that are no matrices. */
-export interface MuonOptions extends AdamWOptions {
+export interface MuonOptions extends Omit<AdamWOptions, 'moments' | 'seed' | 'firstValueOf'> {
   momentum?: number;
   /**
    * Which variables are orthogonalised: matrices (m, n) and stacks of them (E, m, n), each by itself. By default all
@@ -67,6 +67,8 @@ export class Muon {
   }: MuonOptions = {}) {
     if (!(momentum >= 0 && momentum < 1))
       throw new ArgumentError(`Muon: momentum: expected a number in [0, 1), got ${momentum}`);
+    const { moments } = rest as AdamWOptions;
+    expectThat(moments !== 'bfloat16', 'Muon: moments', 'none, for its momentum is kept in float32', moments);
     this.momentum = momentum;
     this.matrices = matrices;
     this.weightDecay = weightDecay;

@@ -17,7 +17,13 @@ export interface CheckpointContent {
   /** Whose part of the training this is, where each rank saves its own. */
   part?: CheckpointPart;
   parameters: Record<string, tf.Tensor>;
-  optimizer: { name: string; stepCount: number; state: Record<string, tf.Tensor> };
+  optimizer: {
+    name: string;
+    stepCount: number;
+    state: Record<string, tf.Tensor>;
+    /** Slots of the state that are kept in two bytes a number, as `Optimizer` tells them. */
+    bfloat16Slots?: readonly string[];
+  };
 }
 
 /** The index of a checkpoint, but for its files. */

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
-import { openSafetensors, type readSafetensors, SafetensorsError } from '@scmoe/tensor';
+import { openSafetensors, type readSafetensors, SafetensorsError, toFloat32 } from '@scmoe/tensor';
 
 import { fileError } from '../fileError.js';
 import { type CheckpointIndex, dataFile, type JsonObject, modelFile, optimizerFile } from './CheckpointIndex.js';
@@ -65,7 +65,7 @@ async function load(path: string, skip?: (name: string) => boolean): Promise<Che
     index,
     dataDescription: await readDescription(join(path, dataFile)),
     parameters: await readTensors(join(path, modelFile), skip),
-    optimizerState: await readTensors(join(path, optimizerFile), skip),
+    optimizerState: inFloat32(await readTensors(join(path, optimizerFile), skip)),
   };
 }
 
@@ -95,6 +95,15 @@ async function readTensors(path: string, skip = (_: string) => false): Promise<S
     if (error instanceof SafetensorsError) throw new UserError(`Can't read ${error.message}.`, { cause: error });
     throw fileError(`read ${path}`, error);
   }
+}
+
+/** Moments in bfloat16 as the same numbers in float32: who goes on with them keeps them as it will. */
+function inFloat32(tensors: StoredTensors): StoredTensors {
+  const entries = Object.entries(tensors).map(([name, stored]) => {
+    const { dtype, shape } = stored;
+    return [name, dtype === 'BF16' ? { dtype: 'F32' as const, shape, data: toFloat32(stored) } : stored] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 async function verifyFile(folder: string, name: string, expected: CheckpointIndex['files'][string]): Promise<void> {

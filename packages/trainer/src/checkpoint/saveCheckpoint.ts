@@ -6,6 +6,7 @@ import { dataFile, modelFile, optimizerFile } from './CheckpointIndex.js';
 import { type CheckpointContent, indexOf, tensorMetadata } from './CheckpointContent.js';
 import { writeText } from './durableFiles.js';
 import type { Retention } from './pruneCheckpoints.js';
+import { storedState } from './storedState.js';
 import { storeCheckpoint } from './storeCheckpoint.js';
 
 /**
@@ -28,7 +29,7 @@ export async function saveCheckpoint(
     index: indexOf(content),
     writeFiles: async (temporary) => ({
       [modelFile]: await writeSafetensors(join(temporary, modelFile), parameters, { metadata }),
-      [optimizerFile]: await writeSafetensors(join(temporary, optimizerFile), optimizer.state, { metadata }),
+      [optimizerFile]: await writeSafetensors(join(temporary, optimizerFile), storedState(optimizer), { metadata }),
       [dataFile]: await writeText(join(temporary, dataFile), JSON.stringify(dataDescription)),
     }),
     retention,

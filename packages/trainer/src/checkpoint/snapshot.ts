@@ -1,8 +1,9 @@
-import { copyBytes, layOutSafetensors } from '@scmoe/tensor';
+import { copyBf16, copyBytes, layOutSafetensors, type WritableTensor } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { type CheckpointContent, indexOf, tensorMetadata } from './CheckpointContent.js';
 import { type CheckpointIndex, dataFile, modelFile, optimizerFile } from './CheckpointIndex.js';
+import { storedState } from './storedState.js';
 
 /** A checkpoint in host memory, as the bytes of its files: nothing that training does to the tensors changes it. */
 export interface Snapshot {
@@ -21,8 +22,11 @@ export class SnapshotMemory {
     return {
       index: indexOf(content),
       files: {
-        [modelFile]: await this.copyTensors(modelFile, content.parameters, metadata),
-        [optimizerFile]: await this.copyTensors(optimizerFile, content.optimizer.state, metadata),
+        [modelFile]: await this.copyTensors(modelFile, content.parameters, { metadata }),
+        [optimizerFile]: await this.copyTensors(optimizerFile, content.optimizer.state, {
+          metadata,
+          stored: storedState(content.optimizer),
+        }),
         [dataFile]: [this.copy(dataFile, Buffer.from(JSON.stringify(content.dataDescription)))],
       },
     };
@@ -31,14 +35,16 @@ export class SnapshotMemory {
   private async copyTensors(
     file: string,
     tensors: Record<string, tf.Tensor>,
-    metadata: Record<string, string>,
+    { metadata, stored = tensors }: { metadata: Record<string, string>; stored?: Record<string, WritableTensor> },
   ): Promise<Uint8Array[]> {
-    const { header, names } = layOutSafetensors(tensors, { metadata });
+    const { header, names } = layOutSafetensors(stored, { metadata });
     const pieces = [this.copy(file, header)];
     for (const name of names) {
       const tensor = tensors[name]!;
-      const piece = this.memory(`${file}/${name}`, tensor.size * tf.util.bytesPerElement(tensor.dtype));
-      await copyBytes(tensor, piece);
+      const isRounded = stored[name]!.dtype === 'BF16';
+      const bytesEach = isRounded ? 2 : tf.util.bytesPerElement(tensor.dtype);
+      const piece = this.memory(`${file}/${name}`, tensor.size * bytesEach);
+      await (isRounded ? copyBf16 : copyBytes)(tensor, piece);
       pieces.push(piece);
     }
     return pieces;

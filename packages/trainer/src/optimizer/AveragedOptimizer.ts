@@ -36,6 +36,14 @@ export class AveragedOptimizer implements CompilableOptimizer {
     return this.inner.stepCount;
   }
 
+  get bfloat16Slots(): readonly string[] {
+    return this.inner.bfloat16Slots ?? [];
+  }
+
+  get canCompile(): boolean {
+    return isCompilable(this.inner);
+  }
+
   step(
     variables: Record<string, tf.Variable>,
     gradients: Record<string, tf.Tensor>,

@@ -16,6 +16,8 @@ export interface Optimizer {
   readonly name: string;
   /** The number of updates so far, those before a restored state included. */
   readonly stepCount: number;
+  /** Slots of its state whose numbers are those of bfloat16, which checkpoints keep in two bytes each. Default: none. */
+  readonly bfloat16Slots?: readonly string[];
   /**
    * Updates `variables`, each by the gradient of its name. The result depends on nothing but the variables, the
    * gradients, the options and the state, so that a restored run goes on bit for bit.
@@ -37,6 +39,8 @@ export interface Optimizer {
 
 /** An optimizer whose step is cut in two, what the host counts and what the device does: the second can be compiled. */
 export interface CompilableOptimizer extends Optimizer {
+  /** Whether it can, as it was made. Default: it can. */
+  readonly canCompile?: boolean;
   /** Makes the variables in which `update` keeps its state, where they are missing. */
   prepare(variables: Record<string, tf.Variable>): void;
   /** Counts an update, for one call of `update` to follow. @returns all numbers that change from update to update */
@@ -57,7 +61,7 @@ export interface CompiledUpdateOptions extends Pick<OptimizerStepOptions, 'gradS
 
 /** Whether an optimizer's step can be compiled. */
 export function isCompilable(optimizer: Optimizer): optimizer is CompilableOptimizer {
-  return ['prepare', 'advance', 'update'].every(
-    (method) => typeof (optimizer as unknown as Record<string, unknown>)[method] === 'function',
-  );
+  const given = optimizer as unknown as Record<string, unknown>;
+  const hasAll = ['prepare', 'advance', 'update'].every((method) => typeof given[method] === 'function');
+  return hasAll && given['canCompile'] !== false;
 }

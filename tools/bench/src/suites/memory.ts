@@ -1,7 +1,5 @@
 import { fileURLToPath } from 'node:url';
 
-import { recomputeModes } from '@scmoe/models';
-
 import { alternate } from '../alternate.js';
 import { Contender } from '../Contender.js';
 import { median, spread } from '../statistics.js';
@@ -14,6 +12,14 @@ export interface MemorySuiteOptions {
   /** Lengths of the sequences. */
   sequences?: readonly number[];
 }
+
+/** What a step keeps, and in what the optimizer does. */
+const ways = [
+  { name: 'off', args: ['--recompute', 'off'] },
+  { name: 'selective', args: ['--recompute', 'selective'] },
+  { name: 'selective, bfloat16 moments', args: ['--recompute', 'selective', '--moments', 'bfloat16'] },
+  { name: 'block', args: ['--recompute', 'block'] },
+];
 
 /** Tokens of a step; a longer sequence is a step of its own. */
 const tokens = 2048;
@@ -32,10 +38,10 @@ export async function memorySuite({
   for (const sequence of sequences) {
     const batch = Math.max(1, Math.floor(tokens / sequence));
     const contenders = new Map<string, Contender>();
-    for (const mode of recomputeModes) {
+    for (const { name, args: way } of ways) {
       const sizes = ['--sequence', String(sequence), '--batch', String(batch)];
-      const args = [worker, '--threads', threads, '--recompute', mode, ...sizes];
-      contenders.set(mode, await Contender.start(process.execPath, args));
+      const args = [worker, '--threads', threads, ...way, ...sizes];
+      contenders.set(name, await Contender.start(process.execPath, args));
     }
     const timed = [...contenders].map(([name, contender]) => ({
       name,

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 
 import { Gpt, type RecomputeMode } from '@scmoe/models';
-import { AdamW, RandomStream, useBackend } from '@scmoe/tensor';
+import { AdamW, type MomentFormat, RandomStream, useBackend } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { serveSteps } from './serveSteps.js';
@@ -22,6 +22,7 @@ const { values: options } = parseArgs({
     experts: { type: 'string', default: '8' },
     vocab: { type: 'string', default: '256' },
     recompute: { type: 'string', default: 'off' },
+    moments: { type: 'string', default: 'float32' },
     captured: { type: 'boolean', default: false },
   },
 });
@@ -45,7 +46,10 @@ const model = new Gpt(
   },
   { seed: 1 },
 );
-const optimizer = new AdamW({ beta1: 0.9, beta2: 0.95, weightDecay: 0.1 });
+const optimizer = new AdamW({
+  ...{ beta1: 0.9, beta2: 0.95, weightDecay: 0.1 },
+  moments: options.moments as MomentFormat,
+});
 const random = new RandomStream({ seed: 1 });
 const draw = () => Int32Array.from({ length: batch * sequenceLength }, () => random.int(vocabSize));
 const ids = tf.tensor2d(draw(), [batch, sequenceLength], 'int32');

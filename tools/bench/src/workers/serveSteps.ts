@@ -67,10 +67,16 @@ export async function serveSteps({
   process.exit(0);
 }
 
+interface PoolCounts {
+  bytesInUse: number;
+  peakBytesInUse: number;
+}
+
 /** Bytes of tensors: between steps, and the most that there were. */
 function tensorBytes(): { heldBytes: number; peakTensorBytes?: number } {
-  const { numBytes, peakBytesInUse } = tf.memory() as tf.MemoryInfo & { peakBytesInUse?: number };
-  return { heldBytes: numBytes, ...(peakBytesInUse !== undefined && { peakTensorBytes: peakBytesInUse }) };
+  // TF.js counts four bytes a number, whatever it is kept in.
+  const { numBytes, bytesInUse = numBytes, peakBytesInUse } = tf.memory() as tf.MemoryInfo & Partial<PoolCounts>;
+  return { heldBytes: bytesInUse, ...(peakBytesInUse !== undefined && { peakTensorBytes: peakBytesInUse }) };
 }
 
 /** Kernel calls of one step: counted at the engine, not timed. */

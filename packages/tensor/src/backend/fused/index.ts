@@ -11,6 +11,8 @@ import { linearKernels } from './linear.js';
 import { normKernels } from './norms.js';
 import { optimizerKernels } from './optimizer.js';
 import { randomKernels } from './random.js';
+import { roundedOptimizerKernels } from './roundedOptimizer.js';
+import { roundToBf16Kernels } from './roundToBf16.js';
 import { routingKernels } from './routing.js';
 import { splitRowsKernels } from './splitRows.js';
 import { crossEntropyKernels } from './softmaxCrossEntropy.js';
@@ -31,6 +33,8 @@ export const fusedKernels: KernelConfig[] = [
   ...normKernels,
   ...optimizerKernels,
   ...randomKernels,
+  ...roundedOptimizerKernels,
+  ...roundToBf16Kernels,
   ...routingKernels,
   ...splitRowsKernels,
   ...storeWeightKernels,

@@ -6,7 +6,7 @@ import {
   adamWKernel,
   type AdamWAttributes,
   type AdamWByRatesAttributes,
-} from '../../optim/adamW.js';
+} from '../../optim/adamWUpdate.js';
 import { globalNormKernel } from '../../optim/globalNorm.js';
 import { kernel } from '../kernel.js';
 import { noteSquares, squaresOf } from '../sumsOfSquares.js';

@@ -18,6 +18,7 @@ import { softmaxCrossEntropy } from '../../../ops/softmaxCrossEntropy.js';
 import { splitRows } from '../../../ops/splitRows.js';
 import { swiglu } from '../../../ops/swiglu.js';
 import type { WeightFormat } from '../../../weights/roundToFormat.js';
+import { roundToBf16 } from '../../../weights/roundToBf16.js';
 import { toWeightFormat } from '../../../weights/toWeightFormat.js';
 import { AdamW } from '../../../optim/adamW.js';
 import { globalNorm } from '../../../optim/globalNorm.js';
@@ -360,6 +361,28 @@ export const fusedOpCalls: Generator[] = [
         },
       );
     },
+  },
+  {
+    kernel: 'ScmoeAdamWRounded',
+    draw: (draw) => {
+      const shape = draw.shape();
+      const operands = { p: draw.floats(shape), g: draw.floats(shape) };
+      return plain('AdamW', operands, { seed: draw.pick([0, 7]) }, ({ p, g }, { seed }) => {
+        const optimizer = new AdamW({ moments: 'bfloat16', seed });
+        const variable = tf.variable(p!);
+        try {
+          optimizer.step({ p: variable }, { p: g! }, { learningRate: 0.01 });
+          return tf.clone(variable);
+        } finally {
+          optimizer.dispose();
+          variable.dispose();
+        }
+      });
+    },
+  },
+  {
+    kernel: 'ScmoeRoundToBf16',
+    draw: (draw) => plain('roundToBf16', { x: draw.floats(draw.shape()) }, {}, ({ x }) => roundToBf16(x!)),
   },
   {
     kernel: 'ScmoeAdamWByRates',
