@@ -44,17 +44,20 @@ describe('outputRows', () => {
     expect(numbers[0]).toEqual(numbers[1]);
   };
 
-  it.each(
-    blockKinds
-      .filter((kind) => kind !== 'farskip')
-      .flatMap((kind) => positions.map((position) => [kind, position] as const)),
-  )('gives tokens of a pair of kind %s at %s what they have among all, and remembers all', (kind, position) => {
-    const shortcut = kind === 'scmoe' || kind === 'dgmoe' ? { position } : {};
-    expectSame(pairBothWays({ ...sizes, kind, ...shortcut }, x()));
+  it.each(blockKinds.flatMap((kind) => positions.map((position) => [kind, position] as const)))(
+    'gives tokens of a pair of kind %s at %s what they have among all, and remembers all',
+    (kind, position) => {
+      const shortcut = kind === 'scmoe' || kind === 'dgmoe' ? { position } : {};
+      expectSame(pairBothWays({ ...sizes, kind, ...shortcut }, x()));
+    },
+  );
+
+  it.each(blockKinds.filter((kind) => kind !== 'dgmoe'))('and of a block of kind %s', (kind) => {
+    expectSame(blockBothWays({ ...sizes, kind }, x()));
   });
 
-  it.each(['dense', 'standard', 'shared-expert', 'scmoe'] as const)('and of a block of kind %s', (kind) => {
-    expectSame(blockBothWays({ ...sizes, kind }, x()));
+  it('and of a pair whose experts read an activation as it is', () => {
+    expectSame(pairBothWays({ ...sizes, kind: 'scmoe', shortcutNorm: 'none' }, x()));
   });
 
   it('and of a block whose norms stand behind its sublayers', () => {
@@ -62,7 +65,7 @@ describe('outputRows', () => {
   });
 
   it('names what it can not be put together with', () => {
-    const config: PairConfig = { ...sizes, kind: 'farskip' };
+    const config: PairConfig = { ...sizes, kind: 'standard', connectivity: 'farskip' };
     expect(() => pairBothWays(config, x())).toThrow(
       'outputRows: expected none with a mask, on halves, and in FarSkip connectivity',
     );
