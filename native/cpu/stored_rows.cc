@@ -100,7 +100,7 @@ Panel panelAt(const Panel& first, int64_t dIn, int64_t column) {
   return {first.values + column * dIn, Panel::kHasScales ? first.scales + column * scaleBlocks(dIn) : nullptr};
 }
 
-/// Calls body(first, count) for rows of a weight that share their scales, at most `most` of them, a divisor of kScaleRows.
+/// Calls body(first, count) for rows of a weight that share their scales, at most `most` of them: a divisor of that.
 template <typename Body>
 void forScaleRows(int64_t begin, int64_t size, const Body& body, int64_t most = kScaleRows) {
   for (int64_t p = begin, next; p < begin + size; p = next) {
@@ -122,7 +122,7 @@ constexpr int kPanelVectors = kLanes == 16             ? (Rows <= 6 ? 4 : 2)
 /// Whether a piece of a panel is visited so often, for a few columns at a time, that the hardware does not foresee what
 /// comes next: pieces are short then, and the first visit asks for what lies behind.
 template <int Rows>
-constexpr bool kVisitsOften = kPanelColumns > 2 * kPanelVectors<Rows> * kLanes;
+constexpr bool kVisitsOften = 2 * kLanes * kPanelVectors<Rows> < kPanelColumns;
 /// Rows of a piece, a divisor of kScaleRows.
 template <int Rows>
 constexpr int64_t kPieceRows = kVisitsOften<Rows> ? 8 : kScaleRows;
