@@ -122,7 +122,7 @@ constexpr int kPanelVectors = kLanes == 16             ? (Rows <= 6 ? 4 : 2)
 /// Whether a piece of a panel is visited so often, for a few columns at a time, that the hardware does not foresee what
 /// comes next: pieces are short then, and the first visit asks for what lies behind.
 template <int Rows>
-constexpr bool kVisitsOften = 2 * kLanes * kPanelVectors<Rows> < kPanelColumns;
+constexpr bool kVisitsOften = (kPanelVectors<Rows>)*2 * kLanes < kPanelColumns;
 /// Rows of a piece, a divisor of kScaleRows.
 template <int Rows>
 constexpr int64_t kPieceRows = kVisitsOften<Rows> ? 8 : kScaleRows;
