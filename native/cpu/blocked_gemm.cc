@@ -24,6 +24,7 @@ using tile::Scale;
 
 // A panel of B, 384 x 16, stays in the first-level cache.
 constexpr int64_t kBlockRows = PackedColumns::kBlockRows;
+static_assert(PackedColumns::kPanelColumns == kColumns, "panels are as wide as a tile");
 constexpr int64_t kBlockColumns = 64 * kColumns;
 /// Panels that are packed side by side: 256 bytes of each row of B, for a cache line alone comes slowly from memory.
 constexpr int64_t kTogether = 4;
@@ -190,6 +191,12 @@ PackedColumns::PackedColumns(Arena::Scope& scope, bool transposeB, int64_t n, in
   });
 }
 
+PackedColumns::PackedColumns(Arena::Scope& scope, int64_t n, int64_t k)
+    : n_(n), k_(k), panels_(scope.take<float>(panelsOf(n) * kColumns * k)) {
+  // What is beside the last columns is multiplied as well, and must be numbers.
+  if (n % kColumns != 0) std::fill(panel(n / kColumns * kColumns), panel(panelsOf(n) * kColumns), 0.0f);
+}
+
 void PackedColumns::multiply(int64_t m, const float* a, int64_t lda, float* c, int64_t ldc) const {
   for (int64_t row = 0; row < m; row += kBlockRows) {
     const int64_t rows = std::min(kBlockRows, m - row);
@@ -233,6 +240,10 @@ bool hasBlockedGemm() { return false; }
 
 PackedColumns::PackedColumns(Arena::Scope&, bool, int64_t n, int64_t k, const float*, int64_t)
     : n_(n), k_(k), panels_(nullptr) {
+  throw Error("PackedColumns: this build has no products of its own");
+}
+
+PackedColumns::PackedColumns(Arena::Scope&, int64_t n, int64_t k) : n_(n), k_(k), panels_(nullptr) {
   throw Error("PackedColumns: this build has no products of its own");
 }
 

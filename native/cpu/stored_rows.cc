@@ -7,6 +7,7 @@
 #include "core/arena.h"
 #include "core/parallel.h"
 #include "cpu/bf16.h"
+#include "cpu/blocked_gemm.h"
 #include "cpu/gemm.h"
 #include "cpu/gemm_depths.h"
 #include "cpu/row_sweep.h"
@@ -99,11 +100,11 @@ Panel panelAt(const Panel& first, int64_t dIn, int64_t column) {
   return {first.values + column * dIn, Panel::kHasScales ? first.scales + column * scaleBlocks(dIn) : nullptr};
 }
 
-/// Calls body(first, count) for rows of a weight that share their scales.
+/// Calls body(first, count) for rows of a weight that share their scales, at most `most` of them: a divisor of that.
 template <typename Body>
-void forScaleRows(int64_t begin, int64_t size, const Body& body) {
+void forScaleRows(int64_t begin, int64_t size, const Body& body, int64_t most = kScaleRows) {
   for (int64_t p = begin, next; p < begin + size; p = next) {
-    next = std::min(p / kScaleRows * kScaleRows + kScaleRows, begin + size);
+    next = std::min(p / most * most + most, begin + size);
     body(p, next - p);
   }
 }
@@ -117,6 +118,14 @@ constexpr int kPanelVectors = kLanes == 16             ? (Rows <= 6 ? 4 : 2)
                               : Rows == 2              ? 4
                               : Rows <= 4              ? 2
                                                        : 1;
+
+/// Whether a piece of a panel is visited so often, for a few columns at a time, that the hardware does not foresee what
+/// comes next: pieces are short then, and the first visit asks for what lies behind.
+template <int Rows>
+constexpr bool kVisitsOften = (kPanelVectors<Rows>)*2 * kLanes < kPanelColumns;
+/// Rows of a piece, a divisor of kScaleRows.
+template <int Rows>
+constexpr int64_t kPieceRows = kVisitsOften<Rows> ? 8 : kScaleRows;
 
 /// sums[i][j] += x(i, p) weight(p, j) for `count` rows p of a panel from `first` on, one after the other, and the
 /// columns of `Vectors` vectors from j on.
@@ -132,6 +141,11 @@ template <int Rows, int Vectors, typename Panel>
   }
   const typename Panel::Element* row = panel.values + first * columns + j;
   for (int64_t p = first; p < first + count; ++p, row += columns) {
+    if (kVisitsOften<Rows> && j == 0) {
+      constexpr int64_t kLine = 64 / sizeof(typename Panel::Element);
+      for (int64_t line = 0; line < kPanelColumns; line += kLine)
+        prefetchToSecondLevel(row + kScaleRows * kPanelColumns + line);
+    }
     Vec values[Vectors];
 #pragma GCC unroll 8
     for (int v = 0; v < Vectors; ++v) {
@@ -150,6 +164,69 @@ template <int Rows, int Vectors, typename Panel>
     for (int i = 0; i < Rows; ++i) store(sums[i] + j + v * kLanes, sum[i][v]);
 }
 
+/// Whether addTurnedBytes() multiplies.
+template <int Rows, typename Panel>
+constexpr bool kTurnsBytes = false;
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+
+template <>
+constexpr bool kTurnsBytes<1, Int8Panel> = true;
+
+/// Four numbers from a place on, and four from sixteen behind it.
+inline __m256 loadPair(const float* from) {
+  return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(from)), _mm_loadu_ps(from + 16), 1);
+}
+
+/// addColumns() for one row and a whole panel of bytes: a shuffle puts each at the top of a word, where it is a number
+/// 2^24 times as large, which costs half of what extending it does. With the scale as much smaller the number is the
+/// same, bit for bit.
+///
+/// @return false where it would not be, and nothing is added: a scale that small would leave float32's normal range
+inline bool addTurnedBytes(const float* x, const Int8Panel& panel, int64_t first, int64_t count, float* sums) {
+  constexpr int64_t kHalf = kPanelColumns / 2;
+  const float* const scales = panel.scales + first / kScaleRows * kPanelColumns;
+  __m256 small = _mm256_setzero_ps();
+  for (int64_t j = 0; j < kPanelColumns; j += kLanes) {
+    const __m256 scale = _mm256_loadu_ps(scales + j);
+    const __m256 isSmall = _mm256_cmp_ps(scale, _mm256_set1_ps(0x1p-100f), _CMP_LT_OQ);
+    small = _mm256_or_ps(small, _mm256_and_ps(isSmall, _mm256_cmp_ps(scale, _mm256_setzero_ps(), _CMP_NEQ_OQ)));
+  }
+  if (_mm256_movemask_ps(small) != 0) return false;
+  // Vector v of a half has its columns 4 v to 4 v + 3, and those sixteen behind.
+  __m256i order[4];
+  for (int v = 0; v < 4; ++v) {
+    const auto byte = [v](int k) { return static_cast<int>(0x00808080u | static_cast<uint32_t>(4 * v + k) << 24); };
+    order[v] = _mm256_setr_epi32(byte(0), byte(1), byte(2), byte(3), byte(0), byte(1), byte(2), byte(3));
+  }
+  for (int64_t j = 0; j < kPanelColumns; j += kHalf) {
+    __m256 scale[4], sum[4];
+#pragma GCC unroll 4
+    for (int v = 0; v < 4; ++v) {
+      scale[v] = _mm256_mul_ps(loadPair(scales + j + 4 * v), _mm256_set1_ps(0x1p-24f));
+      sum[v] = loadPair(sums + j + 4 * v);
+    }
+    const int8_t* row = panel.values + first * kPanelColumns + j;
+    for (int64_t p = first; p < first + count; ++p, row += kPanelColumns) {
+      const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row));
+      const __m256 factor = _mm256_set1_ps(x[p]);
+#pragma GCC unroll 4
+      for (int v = 0; v < 4; ++v) {
+        const __m256 number = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_shuffle_epi8(bytes, order[v])), scale[v]);
+        sum[v] = _mm256_fmadd_ps(factor, number, sum[v]);
+      }
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < 4; ++v) {
+      _mm_storeu_ps(sums + j + 4 * v, _mm256_castps256_ps128(sum[v]));
+      _mm_storeu_ps(sums + j + 4 * v + 16, _mm256_extractf128_ps(sum[v], 1));
+    }
+  }
+  return true;
+}
+
+#endif
+
 /// y (Rows, columns), its rows `dOut` apart, of one panel.
 template <int Rows, typename Panel>
 void multiplyPanel(const float* x, int64_t dIn, const Panel& panel, int64_t columns, float* y, int64_t dOut) {
@@ -158,13 +235,17 @@ void multiplyPanel(const float* x, int64_t dIn, const Panel& panel, int64_t colu
   forDepths(dIn, [&](int64_t begin, int64_t size) {
     for (int i = 0; i < Rows; ++i) std::fill(sums[i], sums[i] + columns, 0.0f);
     // Of wide rows and few sums a piece of the panel is visited several times, and is in the nearest cache then.
-    forScaleRows(begin, size, [&](int64_t first, int64_t count) {
+    const auto addPiece = [&](int64_t first, int64_t count) {
       int64_t j = 0;
-      if (columns == kPanelColumns)
+      if (columns == kPanelColumns) {
+        if constexpr (kTurnsBytes<Rows, Panel>)
+          if (addTurnedBytes(x, panel, first, count, sums[0])) return;
         for (; j < kPanelColumns; j += kWide)
           addColumns<Rows, kPanelVectors<Rows>>(x, dIn, panel, first, count, j, kPanelColumns, sums);
+      }
       for (; j < columns; j += kLanes) addColumns<Rows, 1>(x, dIn, panel, first, count, j, columns, sums);
-    });
+    };
+    forScaleRows(begin, size, addPiece, kPieceRows<Rows>);
     for (int i = 0; i < Rows; ++i)
       for (int64_t j = 0; j < columns; j += kLanes) {
         float* const to = y + i * dOut + j;
@@ -181,6 +262,22 @@ void widenRows(const Panel& panel, int64_t begin, int64_t size, int64_t columns,
     for (int64_t p = first; p < first + count; ++p, to += columns)
       for (int64_t j = 0; j < columns; j += kLanes)
         store(to + j, Panel::load(panel.values + p * columns + j, Panel::kHasScales ? load(scales + j) : Vec{}));
+  });
+}
+
+/// Columns of a panel as float32, in the order in which tiles of products read them.
+template <typename Panel>
+void packPanel(const Panel& panel, int64_t dIn, int64_t columns, const PackedColumns& to) {
+  constexpr int64_t kPanel = PackedColumns::kPanelColumns;
+  forScaleRows(0, dIn, [&](int64_t first, int64_t count) {
+    const float* const scales = Panel::kHasScales ? panel.scales + first / kScaleRows * columns : nullptr;
+    for (int64_t q = 0; q < columns; q += kPanel) {
+      float* const own = to.panel(q);
+      for (int64_t p = first; p < first + count; ++p)
+        for (int64_t j = q; j < std::min(q + kPanel, columns); j += kLanes)
+          store(own + p * kPanel + j - q,
+                Panel::load(panel.values + p * columns + j, Panel::kHasScales ? load(scales + j) : Vec{}));
+    }
   });
 }
 
@@ -206,7 +303,7 @@ void multiplyStoredRows(int64_t rows, int64_t dIn, int64_t dOut, const float* x,
   });
 }
 
-bool hasStoredPanels(int64_t dIn, int64_t dOut) { return dIn > 0 && dOut % kLanes == 0 && !usesBlockedGemm(); }
+bool hasStoredPanels(int64_t dIn, int64_t dOut) { return dIn > 0 && dOut % kLanes == 0; }
 
 void multiplyStoredPanels(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const StoredWeight& weight,
                           float* y) {
@@ -214,6 +311,12 @@ void multiplyStoredPanels(int64_t rows, int64_t dIn, int64_t dOut, const float* 
     forAllPanels(panels, dIn, dOut, [&](const auto& panel, int64_t column, int64_t columns) {
       constexpr bool isFloat = std::is_same_v<std::decay_t<decltype(panel)>, FloatPanel>;
       Arena::Scope scope;
+      if (usesBlockedGemm()) {
+        const PackedColumns packed(scope, columns, dIn);
+        packPanel(panel, dIn, columns, packed);
+        packed.multiply(rows, x, dIn, y + column, dOut);
+        return;
+      }
       float* const widened = isFloat ? nullptr : scope.take<float>(kDepth * kPanelColumns);
       forDepths(dIn, [&](int64_t begin, int64_t size) {
         const float* right = widened;

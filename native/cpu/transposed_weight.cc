@@ -6,6 +6,7 @@
 #include "core/arena.h"
 #include "core/parallel.h"
 #include "cpu/bf16.h"
+#include "cpu/blocked_gemm.h"
 #include "cpu/gemm.h"
 #include "cpu/gemm_depths.h"
 #include "cpu/small_product.h"
@@ -20,11 +21,13 @@ namespace {
 /// Numbers that are put in order at a time, so that they are still near when they are multiplied.
 constexpr int64_t kOrdered = int64_t{1} << 18;
 
-/// to (dIn, last - first) with rows `stride` apart: some columns of the weight in order.
-template <typename Words>
-void orderColumns(int64_t dIn, const typename Words::Element* weight, int64_t first, int64_t last, float* to,
+/// Some columns of the weight in order: kLanes of them, or those that are left, at a time, to where `target` says that
+/// the first of them goes; rows there are `stride` apart.
+template <typename Words, typename Target>
+void orderColumns(int64_t dIn, const typename Words::Element* weight, int64_t first, int64_t last, const Target& target,
                   int64_t stride) {
-  for (int64_t column = first; column < last; column += kLanes, to += kLanes) {
+  for (int64_t column = first; column < last; column += kLanes) {
+    float* const to = target(column - first);
     const Panel<Words> panel(weight, dIn, column, last);
     const int64_t columns = std::min<int64_t>(kLanes, last - column);
     int64_t p = 0;
@@ -58,11 +61,18 @@ void orderColumns(int64_t dIn, const typename Words::Element* weight, int64_t fi
   }
 }
 
+template <typename Target>
+void orderColumnsTo(const Target& target, int64_t stride, WeightFormat format, int64_t dIn, const void* weight,
+                    int64_t first, int64_t last) {
+  if (format == WeightFormat::kBf16)
+    return orderColumns<Bf16Words>(dIn, static_cast<const uint16_t*>(weight), first, last, target, stride);
+  orderColumns<FloatWords>(dIn, static_cast<const float*>(weight), first, last, target, stride);
+}
+
+/// to (dIn, last - first) with rows `stride` apart: some columns of the weight in order.
 void orderColumns(WeightFormat format, int64_t dIn, const void* weight, int64_t first, int64_t last, float* to,
                   int64_t stride) {
-  if (format == WeightFormat::kBf16)
-    return orderColumns<Bf16Words>(dIn, static_cast<const uint16_t*>(weight), first, last, to, stride);
-  orderColumns<FloatWords>(dIn, static_cast<const float*>(weight), first, last, to, stride);
+  orderColumnsTo([to](int64_t column) { return to + column; }, stride, format, dIn, weight, first, last);
 }
 
 uint16_t upperHalf(float value) {
@@ -71,19 +81,20 @@ uint16_t upperHalf(float value) {
   return static_cast<uint16_t>(bits >> 16);
 }
 
-/// As gemmFloat32(), some columns after the others, for each of which the weight is put in order: sooner than a product
-/// that does it itself.
+/// As blockedGemm(), some columns after the others, for which the weight is put in the order in which tiles read it.
 void orderedProduct(int64_t rows, int64_t dIn, int64_t dOut, const float* x, WeightFormat format, const void* weight,
                     float* y) {
   const int64_t largest = std::max<int64_t>(kOrdered / dIn / 16, 1) * 16;
   const int64_t most = std::max<int64_t>(std::min(largest, dOut / threads() / 16 * 16), 16);
   parallelFor((dOut + most - 1) / most, 1, [&](int64_t firstBlock, int64_t lastBlock) {
-    Arena::Scope scope;
-    auto* const block = scope.take<float>(most * dIn);
+    constexpr int64_t kPanel = PackedColumns::kPanelColumns;
     for (int64_t first = firstBlock * most; first < std::min(lastBlock * most, dOut); first += most) {
+      Arena::Scope scope;
       const int64_t count = std::min(most, dOut - first);
-      orderColumns(format, dIn, weight, first, first + count, block, count);
-      gemmFloat32(false, false, rows, count, dIn, 1.0f, x, dIn, block, count, 0.0f, y + first, dOut);
+      const PackedColumns packed(scope, count, dIn);
+      const auto place = [&](int64_t column) { return packed.panel(column / kPanel * kPanel) + column % kPanel; };
+      orderColumnsTo(place, kPanel, format, dIn, weight, first, first + count);
+      packed.multiply(rows, x, dIn, y + first, dOut);
     }
   });
 }

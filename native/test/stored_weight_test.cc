@@ -7,6 +7,7 @@
 #include "core/parallel.h"
 #include "cpu/bf16.h"
 #include "cpu/blocked_gemm.h"
+#include "cpu/gemm.h"
 #include "cpu/stored_rows.h"
 #include "cpu/transposed_weight.h"
 #include "test/check.h"
@@ -32,12 +33,15 @@ bool haveSameBits(const std::vector<float>& a, const std::vector<float>& b) {
 
 /// Matrices in one format, and the numbers that it has of them.
 struct Stored {
-  Stored(WeightFormat format, int64_t count, Sizes sizes, uint32_t seed)
+  Stored(WeightFormat format, int64_t count, Sizes sizes, uint32_t seed, float factor = 1.0f)
       : bytes(4 * count * sizes.dIn * sizes.dOut),
         scales(count * scaleBlocks(sizes.dIn) * sizes.dOut),
         weight{format, bytes.data(), scales.data()},
         numbers(count * sizes.dIn * sizes.dOut) {
-    const std::vector<float> from = values(count * sizes.dIn * sizes.dOut, seed);
+    std::vector<float> from = values(count * sizes.dIn * sizes.dOut, seed);
+    // Each second block of scales, so that there are both.
+    for (size_t i = 0; i < from.size(); ++i)
+      if (i / sizes.dOut / kScaleRows % 2 == 0) from[i] *= factor;
     CHECK(storeWeight(count, sizes.dIn, sizes.dOut, from.data(), format, bytes.data(), scales.data()));
     expandWeight(count, sizes.dIn, sizes.dOut, weight, numbers.data());
     for (size_t i = 0; i < from.size(); ++i) {
@@ -75,6 +79,20 @@ TEST(few_rows_have_the_bits_of_the_blocked_product_however_many_they_are) {
     }
 }
 
+TEST(a_row_of_bytes_has_these_bits_with_the_smallest_scales_too) {
+  if (!hasBlockedGemm()) skip("this build has no products of its own");
+  constexpr Sizes kWhole = {400, 128};
+  for (const float factor : {1e-29f, 1e-37f, 0.0f}) {
+    const Stored stored(WeightFormat::kInt8, 1, kWhole, 7, factor);
+    const std::vector<float> x = values(kWhole.dIn, 8);
+    std::vector<float> y(kWhole.dOut), expected(kWhole.dOut);
+    multiplyStoredRows(1, kWhole.dIn, kWhole.dOut, x.data(), stored.weight, y.data());
+    blockedGemm(false, false, 1, kWhole.dOut, kWhole.dIn, 1.0f, x.data(), kWhole.dIn, stored.numbers.data(),
+                kWhole.dOut, 0.0f, expected.data(), kWhole.dOut);
+    CHECK(haveSameBits(y, expected));
+  }
+}
+
 TEST(many_rows_give_the_product_too_on_any_number_of_threads) {
   for (const WeightFormat format : kFormats)
     for (const Sizes sizes : kSizes) {
@@ -89,6 +107,11 @@ TEST(many_rows_give_the_product_too_on_any_number_of_threads) {
           multiplyStoredPanels(rows, dIn, dOut, x.data(), stored.weight, again.data());
           setThreads(1);
           CHECK(haveSameBits(y, again));
+          if (usesBlockedGemm()) {
+            blockedGemm(false, false, rows, dOut, dIn, 1.0f, x.data(), dIn, stored.numbers.data(), dOut, 0.0f,
+                        again.data(), dOut);
+            CHECK(haveSameBits(y, again));
+          }
         } else if (hasBlockedGemm()) {
           storedProduct(rows, dIn, dOut, x.data(), stored.weight, true, y.data());
         } else {

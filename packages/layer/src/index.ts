@@ -40,6 +40,7 @@ export { blockOperators, type BlockValues } from './stages/block/blockOperators.
 export { blockSpecs, initializeBlock } from './stages/block/blockSpecs.js';
 export { runBlock, type BlockResult, type RunBlockOptions } from './stages/block/runBlock.js';
 export { joinPending, type FarSkipContext, type Pending } from './stages/farSkip/Pending.js';
+export { wantedRows, type OutputRowsContext } from './sublayers/outputRows.js';
 export { LateValue } from './plan/LateValue.js';
 export { mixtureOfExperts, MixtureOfExperts } from './tfLayers/MixtureOfExperts.js';
 export type { CorrectionBiasArgs } from './tfLayers/correctionBias.js';

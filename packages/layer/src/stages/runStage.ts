@@ -7,6 +7,7 @@ import type { MoeContext } from '../moe/moeSublayer.js';
 import type { SublayerValues } from '../moe/moeSublayer.js';
 import type { ParameterRecord } from '../parameters/ParameterRecord.js';
 import type { Operator } from '../plan/Operator.js';
+import type { OutputRowsContext } from '../sublayers/outputRows.js';
 import type { FarSkipContext, Pending } from './farSkip/Pending.js';
 import { runOperators, type RunOptions } from '../plan/runOperators.js';
 import { isJointGate } from '../split/isJointGate.js';
@@ -63,8 +64,8 @@ interface StageValues extends SublayerValues {
  *   missing, the plan is none of the operators, or the pass can't be split as asked
  */
 export function runStage<
-  Config extends SplitPass['config'] & { dModel: number },
-  Context extends MoeContext & FarSkipContext & { past?: object },
+  Config extends SplitPass['config'] & { dModel: number; connectivity?: string },
+  Context extends MoeContext & FarSkipContext & OutputRowsContext & { past?: object },
   Values extends StageValues,
   Cache extends object,
 >(
@@ -79,7 +80,9 @@ export function runStage<
       `${name} input: expected shape (batch, sequence, ${config.dModel}), got (${x.shape.join(', ')})`,
     );
   const context = { ...others, observer } as unknown as Context;
-  const { mask, past, pending } = context;
+  const { mask, past, pending, outputRows } = context;
+  if (outputRows && (mask || split || config.connectivity === 'farskip'))
+    throw new ArgumentError('outputRows: expected none with a mask, on halves, and in FarSkip connectivity');
   checkMask(mask, x);
   if (mask && (past || keepCache))
     throw new ArgumentError('mask: expected none where keys and values are kept, whose padding would be forgotten');

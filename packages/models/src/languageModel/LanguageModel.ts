@@ -274,11 +274,13 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
     inputs: CaptureInputs,
     dispatch: DispatchOptions = {},
   ): tf.Tensor2D | undefined {
-    const { stages, dModel } = this.resolved;
+    const { stages } = this.resolved;
     const { expertSource } = this;
     const { routerAhead } = this.resolved;
     let end = 0;
     const ends = parts.map((part) => (end += part.ids.length) - 1).filter((_, index) => parts[index]!.wantsScores);
+    // Where no scores are asked for, the last stage has nothing to do but to remember the tokens: one row stands for all.
+    const outputRows = ends.length === end ? undefined : ends.length > 0 ? ends : [0];
     return withoutRecording(() =>
       tf.tidy(() => {
         const x = embedParts(parts, this.embedding, inputs);
@@ -287,13 +289,9 @@ export abstract class LanguageModel<Config extends object> extends AdaptableMode
           routerAhead &&
           routeAhead(routedRows(x, parts, routerAhead, parameters), routerAhead, parameters, { dropless: true });
         const past = packedPast(parts);
-        const { y } = runStages(x, stages, parameters, { past, expertSource, routing, ...dispatch });
+        const { y } = runStages(x, stages, parameters, { past, expertSource, routing, outputRows, ...dispatch });
         if (ends.length === 0) return undefined as unknown as tf.Tensor2D;
-        // The final norm works on rows: those that are asked for are enough.
-        const numTokens = x.shape[1];
-        const rows: tf.Tensor2D = tf.reshape(y, [numTokens, dModel]);
-        const last = ends.length === numTokens ? rows : tf.gather(rows, tf.tensor1d(ends, 'int32'));
-        const normed = normalize(tf.expandDims(last, 0), below(this.all, 'normFinal'), this.resolved);
+        const normed = normalize(y, below(this.all, 'normFinal'), this.resolved);
         return headScores(normed, this.head);
       }),
     );

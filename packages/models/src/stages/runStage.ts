@@ -64,6 +64,11 @@ export type StageResult = {
   cache?: StageCache;
 };
 
+/** Whether the stage can compute the wanted rows of its output alone. */
+export function choosesRows(stage: ModelStage): boolean {
+  return stage.kind !== 'longcat' && stage.config.connectivity === 'regular';
+}
+
 /** Random streams that one stage takes, whatever its kind: first for dropout, then for the noise of its two routers. */
 const stageStreams = dropoutStreams + 2 * routerStreams;
 

@@ -5,6 +5,7 @@ import {
   expertShard,
   isJointGate,
   joinPending,
+  wantedRows,
   type Dispatcher,
   type ExpertShard,
   type OverlapController,
@@ -20,6 +21,7 @@ import type { ModelExpertSource } from './ModelExpertSource.js';
 import { layerRoutes } from './layerRoutes.js';
 import { runRecomputed, type RecomputeOptions } from './recompute.js';
 import {
+  choosesRows,
   runStage,
   stageRandomness,
   type ModelStage,
@@ -48,6 +50,8 @@ export interface RunStagesOptions extends DispatchOptions {
   /** Caches of the tokens that x continues, one for each stage. */
   past?: readonly (StageCache | PackedStage)[];
   keepCache?: boolean;
+  /** The tokens of (1, T, d) whose output is wanted: y is (1, R, d). Default: all. */
+  outputRows?: readonly number[];
   /** Return the output of every stage. */
   keepHiddenStates?: boolean;
   /** Whether a gradient is taken of this pass. */
@@ -59,7 +63,7 @@ export interface RunStagesOptions extends DispatchOptions {
 }
 
 export type StagesResult = {
-  /** (B, S, d) */
+  /** (B, S, d), or (1, R, d) with `outputRows` */
   y: tf.Tensor3D;
   /** Routing of each stage that has experts; of DGMoE, which chooses twice, two; where it was given, that one. */
   routings: Routing[];
@@ -87,7 +91,7 @@ export function runStages(
     tensor,
   } = options;
   const { recompute, keepExchanges } = options;
-  const { stochasticDepth = 0, mask, expertSource, routing } = options;
+  const { stochasticDepth = 0, mask, expertSource, routing, outputRows } = options;
   let y = x;
   let pending: Pending | undefined;
   let lastInput = x;
@@ -98,6 +102,8 @@ export function runStages(
   // What is dropped depends on the other tokens of the batch: a token decoded alone would be treated otherwise
   // than in the whole sequence. Generation therefore drops nothing.
   const dropless = keepCache || past !== undefined;
+  const isLocal = !dispatcher && !tensor && !overlap;
+  const rowsOfLast = isLocal && !routing && choosesRows(stages.at(-1)!) ? outputRows : undefined;
   const executions = stages.map((stage, index): RunStageOptions => {
     const random =
       seed === undefined ? {} : stageRandomness(stage, { index, numStages: stages.length, seed, stochasticDepth });
@@ -111,6 +117,7 @@ export function runStages(
       ...(expertSource && stage.config.moe && expertSource.stage(index, { stages, parameters })),
       ...overlap?.stage(index, { training, continues: past !== undefined, numTokens, jointGate }),
       dropless,
+      ...(index === stages.length - 1 && rowsOfLast && { outputRows: rowsOfLast }),
       // What is looked at, and what is computed again without the stage behind it, waits for all that is its own.
       settle: keepHiddenStates || recompute === 'block',
       ...random,
@@ -133,8 +140,9 @@ export function runStages(
     if (result.cache) caches.push(result.cache);
     if (keepHiddenStates) hiddenStates.push(joinPending(y, pending));
   });
+  const all = joinPending(y, pending);
   return {
-    y: joinPending(y, pending),
+    y: rowsOfLast ? all : wantedRows(all, outputRows),
     routings,
     ...(keepCache && { caches }),
     ...(keepHiddenStates && { hiddenStates, lastInput }),

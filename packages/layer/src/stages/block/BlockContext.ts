@@ -3,6 +3,7 @@ import type { AttentionCache } from '../../sublayers/blockAttention.js';
 import type { Packed } from '../../sublayers/PackedSequences.js';
 import type { MoeContext } from '../../moe/moeSublayer.js';
 import type { FarSkipContext } from '../farSkip/Pending.js';
+import type { OutputRowsContext } from '../../sublayers/outputRows.js';
 
 /** Keys and values of the tokens so far. */
 export type BlockCache = {
@@ -10,7 +11,7 @@ export type BlockCache = {
 };
 
 /** What a pass through a block depends on besides parameters and configuration. */
-export interface BlockContext extends MoeContext, FarSkipContext {
+export interface BlockContext extends MoeContext, FarSkipContext, OutputRowsContext {
   /** Tokens that x continues. */
   past?: BlockCache | Packed<BlockCache>;
   /** Switches dropout on; takes `blockDropoutStreams` streams. */

@@ -4,6 +4,7 @@ import { feedForward, feedForwardCost } from '../../sublayers/feedForward.js';
 import { normalize } from '../../sublayers/normalize.js';
 import { residualDropout } from '../../sublayers/residualDropout.js';
 import { blockAttention, blockAttentionCost, type AttentionCache } from '../../sublayers/blockAttention.js';
+import { normOfWanted, wantedRows } from '../../sublayers/outputRows.js';
 import { shortcutNorm } from '../../sublayers/shortcutNorm.js';
 import type { ResolvedBlock } from './BlockConfig.js';
 import { moeSublayer, type SublayerValues } from '../../moe/moeSublayer.js';
@@ -58,10 +59,11 @@ export function blockOperators(
     outputs: ['c', 'u', 'keyValues'],
     run: ({ x }) => {
       const read = isAfter ? x : norm('normAttn', x);
-      const { past, mask, tensor } = context;
+      const { past, mask, tensor, outputRows } = context;
       const seen = { past: past?.attention, mask, tensor };
-      const { output, all } = blockAttention(read, below(parameters, 'attn'), config, seen);
-      const c: tf.Tensor3D = tf.add(x, drop(isAfter ? norm('normAttn', output) : output, 0));
+      const { output: ofAll, all } = blockAttention(read, below(parameters, 'attn'), config, seen);
+      const output = wantedRows(ofAll, outputRows);
+      const c: tf.Tensor3D = tf.add(wantedRows(x, outputRows), drop(isAfter ? norm('normAttn', output) : output, 0));
       return { c, u: isAfter ? c : norm(moe ? 'normMoe' : 'normMlp', c), keyValues: all };
     },
     cost: (of) => {
@@ -90,12 +92,9 @@ export function blockOperators(
   }
 
   const tap = moe.shortcut ? 'x' : 'u';
-  const sublayer = moeSublayer<BlockValues>(
-    parameters,
-    moe,
-    { tap, norm: shortcutNorm(parameters, config, moe) },
-    context,
-  );
+  const shortcut = shortcutNorm(parameters, config, moe);
+  const normOfTap = tap === 'x' ? normOfWanted(shortcut, context.outputRows) : shortcut;
+  const sublayer = moeSublayer<BlockValues>(parameters, moe, { tap, norm: normOfTap }, context);
   return [
     ...(tap === 'x' ? sublayer.routed : []),
     attention,

@@ -5,6 +5,7 @@ import { feedForward, feedForwardCost } from '../../sublayers/feedForward.js';
 import { normalize } from '../../sublayers/normalize.js';
 import { residualDropout } from '../../sublayers/residualDropout.js';
 import { blockAttention, blockAttentionCost, type AttentionCache } from '../../sublayers/blockAttention.js';
+import { normOfWanted, wantedRows } from '../../sublayers/outputRows.js';
 import { shortcutNorm } from '../../sublayers/shortcutNorm.js';
 import type { Position, ResolvedMoe } from '../../config/BlockMoeConfig.js';
 import type { ResolvedPair } from './PairConfig.js';
@@ -58,7 +59,8 @@ export function pairOperators(
   if (!moe) return [attention1, mlp1, attention2, secondMlp(parameters, config, context)];
 
   const tap = tapOf(moe);
-  const norm = shortcutNorm(parameters, config, moe);
+  const shortcut = shortcutNorm(parameters, config, moe);
+  const norm = tap === 'u' ? shortcut : normOfWanted(shortcut, context.outputRows);
   const sublayer = moeSublayer<PairValues>(parameters, moe, { tap, norm }, context);
   const after = (activation: Tap) => (tap === activation ? sublayer.routed : []);
   return [
@@ -142,12 +144,13 @@ function backboneOperators(parameters: ParameterRecord, config: ResolvedPair, co
       outputs: ['c', 'u', 'keyValues2'],
       run: ({ b }) => {
         const past = context.past?.attention2;
-        const { output, all } = blockAttention(norm('normAttn2', b), below(parameters, 'attn2'), config, {
+        const { output: ofAll, all } = blockAttention(norm('normAttn2', b), below(parameters, 'attn2'), config, {
           past,
           mask,
           tensor: context.tensor,
         });
-        const c: tf.Tensor3D = tf.add(b, drop(output, 2));
+        const { outputRows } = context;
+        const c: tf.Tensor3D = tf.add(wantedRows(b, outputRows), drop(wantedRows(ofAll, outputRows), 2));
         return { c, u: norm(config.moe ? 'normMoe' : 'normMlp2', c), keyValues2: all };
       },
       cost: (of) => [of.norm(config.norm), ...blockAttentionCost(of, config), of.norm(config.norm)],
