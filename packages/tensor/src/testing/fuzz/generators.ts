@@ -8,6 +8,7 @@ import { functionCalls } from './calls/functions.js';
 import { fusedOpCalls } from './calls/fusedOps.js';
 import { imageCalls } from './calls/images.js';
 import { indexingCalls } from './calls/indexing.js';
+import { optimizerCalls } from './calls/optimizers.js';
 import { productCalls } from './calls/products.js';
 import { reductionCalls } from './calls/reductions.js';
 import { textCalls } from './calls/texts.js';
@@ -24,6 +25,7 @@ export const generators: readonly Generator[] = [
   ...textCalls,
   ...functionCalls,
   ...fusedOpCalls,
+  ...optimizerCalls,
   ...cacheCalls,
   ...backwardCalls,
 ];

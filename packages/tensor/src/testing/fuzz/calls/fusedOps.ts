@@ -20,43 +20,11 @@ import { swiglu } from '../../../ops/swiglu.js';
 import type { WeightFormat } from '../../../weights/roundToFormat.js';
 import { roundToBf16 } from '../../../weights/roundToBf16.js';
 import { toWeightFormat } from '../../../weights/toWeightFormat.js';
-import { AdamW } from '../../../optim/adamW.js';
-import { globalNorm } from '../../../optim/globalNorm.js';
 import { randomNormal, randomUniform, type RandomOptions } from '../../../random/randomTensors.js';
-import type { Attributes, Call, Generator, Operands } from '../Call.js';
+import type { Attributes, Generator } from '../Call.js';
 import type { Draw } from '../Draw.js';
 import { activations, drawAttention, drawChoices, drawExperts, drawSlots, width } from './fusedArguments.js';
-
-type Tensors = Record<string, tf.Tensor>;
-// Attributes are as odd as they come: the functions have to see to it.
-type Op = (tensors: Tensors, attributes: never) => tf.Tensor | tf.Tensor[];
-
-/** One of our functions: its results, and the gradient of the first one's sum in every float operand. */
-function differentiated(name: string, operands: Operands, attributes: Attributes, op: Op): Call {
-  return {
-    name,
-    operands,
-    attributes,
-    isOurs: true,
-    run: (tensors, given) => {
-      const results = [op(tensors, given as never)].flat();
-      const floats = Object.keys(tensors).filter((key) => tensors[key]!.dtype === 'float32');
-      const loss = (...replaced: tf.Tensor[]) => {
-        const [first] = [
-          op({ ...tensors, ...Object.fromEntries(floats.map((key, i) => [key, replaced[i]!])) }, given as never),
-        ].flat();
-        return tf.sum(tf.mul(first!, 0.5));
-      };
-      if (results[0]!.dtype !== 'float32' || results[0]!.size === 0) return results;
-      return [...results, ...tf.grads(loss)(floats.map((key) => tensors[key]!))];
-    },
-  };
-}
-
-/** One of our functions, whose results have no gradient. */
-function plain(name: string, operands: Operands, attributes: Attributes, op: Op): Call {
-  return { name, operands, attributes, isOurs: true, run: (tensors, given) => op(tensors, given as never) };
-}
+import { differentiated, plain } from './ownFunctions.js';
 
 type RandomPart = RandomOptions & { shape: number[] };
 
@@ -333,75 +301,7 @@ export const fusedOpCalls: Generator[] = [
     },
   },
   {
-    kernel: 'ScmoeGlobalNorm',
-    draw: (draw) => {
-      const operands = Object.fromEntries(draw.list(draw.int(1, 4), (i) => [`g${i}`, draw.floats(draw.shape())]));
-      return plain('globalNorm', operands, {}, (tensors) => globalNorm(Object.values(tensors)));
-    },
-  },
-  {
-    kernel: 'ScmoeAdamW',
-    draw: (draw) => {
-      const shape = draw.shape();
-      const attributes = { learningRate: 0.01, weightDecay: draw.pick([0, 0.1]) };
-      return plain(
-        'AdamW',
-        { p: draw.floats(shape), g: draw.floats(shape) },
-        attributes,
-        ({ p, g }, { learningRate, weightDecay }) => {
-          const optimizer = new AdamW({ weightDecay });
-          const variable = tf.variable(p!);
-          try {
-            optimizer.step({ p: variable }, { p: g! }, { learningRate });
-            return tf.clone(variable);
-          } finally {
-            optimizer.dispose();
-            variable.dispose();
-          }
-        },
-      );
-    },
-  },
-  {
-    kernel: 'ScmoeAdamWRounded',
-    draw: (draw) => {
-      const shape = draw.shape();
-      const operands = { p: draw.floats(shape), g: draw.floats(shape) };
-      return plain('AdamW', operands, { seed: draw.pick([0, 7]) }, ({ p, g }, { seed }) => {
-        const optimizer = new AdamW({ moments: 'bfloat16', seed });
-        const variable = tf.variable(p!);
-        try {
-          optimizer.step({ p: variable }, { p: g! }, { learningRate: 0.01 });
-          return tf.clone(variable);
-        } finally {
-          optimizer.dispose();
-          variable.dispose();
-        }
-      });
-    },
-  },
-  {
     kernel: 'ScmoeRoundToBf16',
     draw: (draw) => plain('roundToBf16', { x: draw.floats(draw.shape()) }, {}, ({ x }) => roundToBf16(x!)),
-  },
-  {
-    kernel: 'ScmoeAdamWByRates',
-    draw: (draw) => {
-      const [first, second] = [draw.shape(), draw.shape()];
-      const operands = { p: draw.floats(first), g: draw.floats(first), q: draw.floats(second), h: draw.floats(second) };
-      const attributes = { weightDecay: draw.pick([0, 0.1]) };
-      return plain('AdamW.update', operands, attributes, ({ p, g, q, h }, { weightDecay }) => {
-        const optimizer = new AdamW({ weightDecay, decay: (name) => name === 'p' });
-        const variables = { p: tf.variable(p!), q: tf.variable(q!) };
-        try {
-          const rates = tf.tensor1d(optimizer.advance(0.01));
-          optimizer.update(variables, { p: g!, q: h! }, { rates, gradScale: tf.scalar(0.5) });
-          return Object.values(variables).map((variable) => tf.clone(variable));
-        } finally {
-          optimizer.dispose();
-          tf.dispose(variables);
-        }
-      });
-    },
   },
 ];
