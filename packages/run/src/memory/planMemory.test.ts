@@ -110,6 +110,17 @@ describe('predicted memory of training', () => {
     const world = await init({ engine: 'self' });
     const groups = { world, data: world, experts: world, replicas: world, expertShards: 1 };
     expect((await totals({ ...partsOf(), groups })).off).toBeGreaterThan(off);
+    const given: number[] = [];
+    for (const moments of ['float32', 'bfloat16'] as const) {
+      const checkpoints = async (more: Partial<TrainingParts>) => {
+        const parts = { ...partsOf(createOptimizer({ ...adamW, moments }, alone)), ...more };
+        const freshOptimizer = () => createOptimizer({ ...adamW, moments }, alone);
+        return (await new MemoryPredictor({ ...parts, freshOptimizer }).predict({})).checkpoints;
+      };
+      given.push((await checkpoints({ groups })) - (await checkpoints({})));
+    }
+    // Moments travel in float32, whatever they are kept in.
+    expect(given[1]).toBeCloseTo(given[0]!, 0);
     await world.close();
   });
 });

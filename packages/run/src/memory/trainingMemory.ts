@@ -56,7 +56,7 @@ const mostTravelled = 64 * 2 ** 20;
 
 /** Predicts the memory of a training process on this rank from dry runs of its step, before it runs one. */
 export class MemoryPredictor {
-  private state: { optimizer: number; update: number } | undefined;
+  private state: (StateBytes & { update: number }) | undefined;
 
   constructor(private readonly parts: TrainingParts) {}
 
@@ -67,22 +67,23 @@ export class MemoryPredictor {
 
   /** The memory of training that keeps for its gradients what these options say. */
   async predict(options: RecomputeOptions): Promise<TrainingMemory> {
-    const { optimizer, update } = (this.state ??= await this.optimizerMemory());
+    const { optimizer, inFloat32, update } = (this.state ??= await this.optimizerMemory());
     const { reservedBytes } = await stepMemory(() => this.gradients(options));
     const { groups, optimizer: own, buffers, savesWhole, residentBytes = () => process.memoryUsage.rss() } = this.parts;
     const tensors = tensorMemory()!;
-    const held = tensors.bytes - this.loaded(own);
+    const held = tensors.bytes - stateOf(own).optimizer;
     const sharded = bytesOf(this.variables(), isExpertParameter);
     const share = (held + optimizer) / held;
-    // Rank 0 writes the experts of all, which every rank is given.
-    const whole = groups && savesWhole ? sharded * groups.experts.size * share : 0;
+    // Rank 0 writes the experts of all, which every rank is given in float32.
+    const whole = groups && savesWhole ? sharded * groups.experts.size : 0;
+    const given = (whole * (held + inFloat32)) / held;
     const isSlice = (name: string) => !isExpertParameter(name) && tensorAxis(name) !== undefined;
     const otherSlices = groups?.tensor ? bytesOf(this.variables(), isSlice) * (groups.tensor.size - 1) : 0;
     const saved = (bytesOf(this.variables()) + otherSlices + bytesOf(buffers)) * share;
     return {
       parameters: held,
       optimizer,
-      checkpoints: whole > 0 ? saved - sharded * share + 2 * whole : saved,
+      checkpoints: whole > 0 ? saved - sharded * share + whole * share + given : saved,
       step: reservedBytes + update + (groups ? Math.min(mostTravelled, reservedBytes) : 0),
       process: Math.max(0, residentBytes() - tensors.reservedBytes) + uncollectedBytes,
     };
@@ -102,15 +103,6 @@ export class MemoryPredictor {
     return this.parts.trained({}).variables;
   }
 
-  /** Bytes of the state that the optimizer has already, that of a run that goes on. */
-  private loaded(optimizer: Optimizer): number {
-    const state = optimizer.state();
-    const isRounded = (name: string) => optimizer.bfloat16Slots?.includes(name.slice(0, name.indexOf('.'))) ?? false;
-    const bytes = bytesOf(state) - bytesOf(state, isRounded) / 2;
-    tf.dispose(state);
-    return bytes;
-  }
-
   /** The gradients of a step, as `train` takes them. */
   private async gradients(options: RecomputeOptions): Promise<void> {
     const { trained, drawBatch, microBatches, numExperts, groups, schedule } = this.parts;
@@ -127,10 +119,10 @@ export class MemoryPredictor {
   }
 
   /** What the optimizer keeps, and what it takes besides for an update. */
-  private async optimizerMemory(): Promise<{ optimizer: number; update: number }> {
+  private async optimizerMemory(): Promise<StateBytes & { update: number }> {
     const variables = Object.entries(this.variables());
     const all = variables.reduce((sum, [, { size }]) => sum + size * 4, 0);
-    let kept = 0;
+    let kept: StateBytes = { optimizer: 0, inFloat32: 0 };
     const { peakBytes } = await stepMemory(() => {
       const { groups, freshOptimizer } = this.parts;
       const optimizer = freshOptimizer(groups && dryGroups(groups));
@@ -140,12 +132,28 @@ export class MemoryPredictor {
       const gradients = Object.fromEntries(variables.map(([name, variable]) => [name, tf.add(variable, 1)]));
       // The first makes the state.
       for (let i = 0; i < 2; i++) optimizer.step(copies, gradients, { learningRate: 1 });
-      kept = this.loaded(optimizer);
+      kept = stateOf(optimizer);
       optimizer.loadState({}, 0);
       tf.dispose([copies, gradients]);
     });
-    return { optimizer: kept, update: Math.max(0, peakBytes - 2 * all - kept) };
+    return { ...kept, update: Math.max(0, peakBytes - 2 * all - kept.optimizer) };
   }
+}
+
+/** Bytes of an optimizer's state: as it is kept, and as ranks exchange it. */
+interface StateBytes {
+  optimizer: number;
+  inFloat32: number;
+}
+
+/** Bytes of the state that the optimizer has by now, which a run that goes on has from the start. */
+function stateOf(optimizer: Optimizer): StateBytes {
+  const state = optimizer.state();
+  const isRounded = (name: string) => optimizer.bfloat16Slots?.includes(name.slice(0, name.indexOf('.'))) ?? false;
+  const inFloat32 = bytesOf(state);
+  const optimizerBytes = inFloat32 - bytesOf(state, isRounded) / 2;
+  tf.dispose(state);
+  return { optimizer: optimizerBytes, inFloat32 };
 }
 
 /** All that a training process takes. */
