@@ -49,8 +49,8 @@ inline float vexp(float x) {
 inline float vlog(float x) {
   const bool denormal = x < 1.17549435e-38f;
   const float scaled = denormal ? x * 8388608.0f : x;
-  // Mantissa in [sqrt(1/2), sqrt(2)).
-  const int32_t bits = detail::bitsOf(scaled) - 0x3f3504f3;
+  // Mantissa in [sqrt(1/2), sqrt(2)). Without a sign: that of a negative number has no room for the difference.
+  const auto bits = static_cast<int32_t>(static_cast<uint32_t>(detail::bitsOf(scaled)) - 0x3f3504f3u);
   const float e = static_cast<float>(bits >> 23) - (denormal ? 23.0f : 0.0f);
   const float m = detail::fromBits((bits & 0x007fffff) + 0x3f3504f3) - 1.0f;
   const float z = m * m;

@@ -71,7 +71,7 @@ TEST(infinities_and_zero_are_as_in_the_c_library) {
   CHECK(vexpm1(-INFINITY) == -1 && vexpm1(0) == 0 && std::signbit(vexpm1(-0.0f)));
   CHECK(vexpm1(1e-40f) == 1e-40f && vlog1p(1e-40f) == 1e-40f);
   CHECK(vlog1p(INFINITY) == INFINITY && vlog1p(-1) == -INFINITY && std::signbit(vlog1p(-0.0f)));
-  CHECK(vlog(0) == -INFINITY);
+  CHECK(vlog(0) == -INFINITY && vlog(-0.0f) == -INFINITY);
   CHECK(vlog(INFINITY) == INFINITY);
   CHECK(vtanh(INFINITY) == 1 && vtanh(-INFINITY) == -1);
   CHECK(verf(INFINITY) == 1 && verf(-INFINITY) == -1);
@@ -80,5 +80,6 @@ TEST(infinities_and_zero_are_as_in_the_c_library) {
 
 TEST(nan_stays_nan) {
   for (auto f : {vexp, vexpm1, vlog, vlog1p, vtanh, verf, vsigmoid, vnormal}) CHECK(std::isnan(f(NAN)));
-  CHECK(std::isnan(vlog(-1)) && std::isnan(vlog1p(-2)));
+  for (const float x : {-1e-40f, -1e-3f, -1.0f, -1e30f, -INFINITY}) CHECK(std::isnan(vlog(x)));
+  CHECK(std::isnan(vlog1p(-1.001f)) && std::isnan(vlog1p(-2)));
 }

@@ -41,6 +41,24 @@ describeUnless(findAddon().problem, 'native resizing', () => {
     expectNear(actual, expected);
   });
 
+  it.each([[[3, 3]], [[3, 3, 5]]])('crops to %j what tfjs-backend-cpu crops, also with no boxes', (cropSize) => {
+    const crop = (boxes: tf.Tensor2D) => {
+      const inputs = { image: pictures([2, 5, 4, 3]), boxes, boxInd: tf.zeros([boxes.shape[0]], 'int32') };
+      const attributes = { cropSize, method: 'bilinear', extrapolationValue: 0.5 };
+      return tf.engine().runKernel<tf.Tensor>('CropAndResize', inputs, attributes);
+    };
+    for (const boxes of [[[0.1, -0.2, 0.9, 1.1]], []]) {
+      const [expected, actual] = ['cpu', backendName].map((backend) =>
+        onBackend(backend, () => {
+          const cropped = crop(tf.tensor2d(boxes.flat(), [boxes.length, 4]));
+          return { shape: cropped.shape, values: cropped.dataSync<'float32'>().slice() };
+        }),
+      );
+      expect(actual!.shape).toEqual(expected!.shape);
+      expectNear(actual!.values, expected!.values);
+    }
+  });
+
   it.each(resizings)('has %s the gradient that follows from its values, for it is linear', (_, op, shape) => {
     onBackend(backendName, () => {
       const [x, direction] = [pictures(shape), pictures(shape, 2)];

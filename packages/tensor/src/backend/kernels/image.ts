@@ -76,7 +76,7 @@ const nearestBackward = standardKernel<GradientInputs, ResizeAttributes>(
 );
 
 interface CropAttributes {
-  cropSize: [number, number];
+  cropSize: number[];
   method: 'bilinear' | 'nearest';
   extrapolationValue: number;
 }
@@ -85,12 +85,14 @@ const cropAndResize = standardKernel<
   { image: tf.TensorInfo; boxes: tf.TensorInfo; boxInd: tf.TensorInfo },
   CropAttributes
 >('CropAndResize', (backend, { image, boxes, boxInd }, { cropSize, method, extrapolationValue }) => {
-  if (!isFloat(image) || !isFloat(boxes) || boxInd.dtype !== 'int32' || image.shape.length !== 4) return undefined;
+  if (!isFloat(image) || !isFloat(boxes) || boxInd.dtype !== 'int32') return undefined;
+  if (image.shape.length !== 4 || cropSize.length !== 2) return undefined;
   const [batch, height, width, channels] = image.shape as [number, number, number, number];
   const count = boxes.shape[0]!;
-  const out = backend.output([count, ...cropSize, channels]);
+  const [cropHeight, cropWidth] = cropSize as [number, number];
+  const out = backend.output([count, cropHeight, cropWidth, channels]);
   loadAddon().cropAndResize({
-    ...{ batch, height, width, channels, count, cropHeight: cropSize[0], cropWidth: cropSize[1] },
+    ...{ batch, height, width, channels, count, cropHeight, cropWidth },
     ...{ isBilinear: method === 'bilinear', outside: extrapolationValue },
     ...{ x: backend.floats(image), boxes: backend.floats(boxes), pictures: backend.ints(boxInd) },
     y: backend.floats(out),
