@@ -20,17 +20,20 @@ inline float fromBits(int32_t bits) {
   std::memcpy(&x, &bits, 4);
   return x;
 }
-}  // namespace detail
 
-/// e^x, at most 2 ulp. Range reduction and polynomial of Cephes' expf (Moshier).
-inline float vexp(float x) {
-  // Past these bounds the result is infinity or zero; written so that NaN passes through.
-  x = x > 89.0f ? 89.0f : x;
-  x = x < -104.0f ? -104.0f : x;
+/// e^x as 2^exponent (1 + less1).
+struct Exponential {
+  int32_t exponent;
+  float less1;
+};
+
+/// Range reduction and polynomial of Cephes' expf (Moshier), for x whose exponent is that of a float32 or a little
+/// less.
+inline Exponential reduced(float x) {
   // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the low bits.
   const float shifted = x * 1.44269504088896341f + 12582912.0f;
   const float n = shifted - 12582912.0f;
-  const int32_t exponent = detail::bitsOf(shifted) - 0x4b400000;
+  const int32_t exponent = bitsOf(shifted) - 0x4b400000;
   float r = x - n * 0.693359375f;
   r -= n * -2.12194440e-4f;
   float p = 1.9875691500e-4f;
@@ -39,10 +42,19 @@ inline float vexp(float x) {
   p = p * r + 4.1665795894e-2f;
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
+  return {exponent, p * r * r + r};
+}
+}  // namespace detail
+
+/// e^x, at most 2 ulp.
+inline float vexp(float x) {
+  // Past these bounds the result is infinity or zero; written so that NaN passes through.
+  x = x > 89.0f ? 89.0f : x;
+  x = x < -104.0f ? -104.0f : x;
+  const detail::Exponential e = detail::reduced(x);
   // 2^n in two factors: n runs from -150 (denormal results) to 128 (infinity).
-  const int32_t half = exponent >> 1;
-  return p * detail::fromBits((half + 127) << 23) * detail::fromBits((exponent - half + 127) << 23);
+  const int32_t half = e.exponent >> 1;
+  return (e.less1 + 1.0f) * detail::fromBits((half + 127) << 23) * detail::fromBits((e.exponent - half + 127) << 23);
 }
 
 /// Natural logarithm, at most 2 ulp. Polynomial of Cephes' logf.
@@ -79,21 +91,10 @@ inline float vexpm1(float x) {
   // Below -20 the result rounds to -1, from 89 on it is infinity; written so that NaN passes through.
   float t = x > 89.0f ? 89.0f : x;
   t = t < -20.0f ? -20.0f : t;
-  const float shifted = t * 1.44269504088896341f + 12582912.0f;
-  const float n = shifted - 12582912.0f;
-  const int32_t exponent = detail::bitsOf(shifted) - 0x4b400000;
-  float r = t - n * 0.693359375f;
-  r -= n * -2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r;
+  const detail::Exponential e = detail::reduced(t);
   // Half of it, for 2^128 is no number.
-  const float half = detail::fromBits((exponent + 126) << 23);
-  const float y = (half * p + (half - 0.5f)) * 2.0f;
+  const float half = detail::fromBits((e.exponent + 126) << 23);
+  const float y = (half * e.less1 + (half - 0.5f)) * 2.0f;
   // Numbers that are their own result, -0 and those below the normal ones among them.
   return std::fabs(x) < 1e-8f ? x : y;
 }
