@@ -1,5 +1,16 @@
+/** How far a step goes: keep[i] = 1 - learningRate * decay of parameter i. */
+const step = {
+  keep: 'float32[count]',
+  gradScale: 'float32[1]?',
+  beta1: 'number',
+  beta2: 'number',
+  epsilon: 'number',
+  stepSize: 'number',
+  rootCorrection: 'number',
+} as const;
+
 export const adamw = {
-  /** Updates all parameters; an array of new values may be that of the old ones. keep[i] = 1 - learningRate * decay. */
+  /** Updates all parameters; an array of new values may be that of the old ones. */
   adamW: {
     count: 'size',
     parameters: 'float32[][count]',
@@ -9,13 +20,7 @@ export const adamw = {
     newParameters: 'out float32[parameters][count]',
     newM: 'out float32[parameters][count]',
     newV: 'out float32[parameters][count]',
-    keep: 'float32[count]',
-    gradScale: 'float32[1]?',
-    beta1: 'number',
-    beta2: 'number',
-    epsilon: 'number',
-    stepSize: 'number',
-    rootCorrection: 'number',
+    ...step,
   },
   /**
    * adamW with moments in bf16, rounded at random (cpu/random_rounding.h): number j of parameter i by keys 2i and 2i + 1 and its place,
@@ -30,13 +35,7 @@ export const adamw = {
     newParameters: 'out float32[parameters][count]',
     newM: 'out bf16[parameters][count]',
     newV: 'out bf16[parameters][count]',
-    keep: 'float32[count]',
-    gradScale: 'float32[1]?',
-    beta1: 'number',
-    beta2: 'number',
-    epsilon: 'number',
-    stepSize: 'number',
-    rootCorrection: 'number',
+    ...step,
     keys: 'int32[count + count]',
     firsts: 'sizes[count]',
   },
