@@ -31,7 +31,8 @@ describeRanks('plans of two ranks', () => {
     expect(first!.changes[0]).toBe(2);
     const { predictedMs, sequentialMs } = first!.report[0]!;
     expect(predictedMs).toBeGreaterThan(0);
-    expect(predictedMs).toBeLessThanOrEqual(sequentialMs!);
+    // A plan in use stays until another one is predicted to be better by 2 %, the sequential one as well.
+    expect(predictedMs).toBeLessThanOrEqual(sequentialMs! * 1.02);
   });
 
   it('say what the last measurement under them found', () => {
