@@ -31,6 +31,7 @@ interface Rank {
 
 /** What grandchildren may hold open longer than we care to read. */
 const drainMs = 1000;
+const drainTicks = 10;
 
 /** Runs this host's ranks of one attempt to their end, or to the first failure of any rank of the run. */
 export async function runGroup(
@@ -71,7 +72,7 @@ export async function runGroup(
         attempt.tell({ kind: 'failed', exitCode: exitStatus(exit), text, final: exit.error !== undefined });
         // The other ranks end while the failed one's last words are read.
         const ended = endGroups(groups, settings.graceMs, stop.second);
-        await Promise.race([rank.output.ended(), sleep(drainMs, undefined, { ref: false })]);
+        await readToTheEnd([rank]);
         await ended;
         await drain(ranks);
         say(
@@ -180,9 +181,15 @@ function firstFailure(ranks: Rank[]): Promise<{ kind: 'exit'; rank: Rank; exit: 
 }
 
 async function drain(ranks: Rank[]): Promise<void> {
-  const all = Promise.all(ranks.map(({ output }) => output.ended()));
-  await Promise.race([all, sleep(drainMs)]);
+  await readToTheEnd(ranks);
   for (const { group } of ranks) group.release();
+}
+
+/** Reads what the ranks have printed. Time alone may pass before anything is read on a busy machine: each tick is a turn of the event loop. */
+async function readToTheEnd(ranks: Rank[]): Promise<void> {
+  let ended = false;
+  const all = Promise.all(ranks.map(({ output }) => output.ended())).then(() => (ended = true));
+  for (let tick = 0; tick < drainTicks && !ended; tick++) await Promise.race([all, sleep(drainMs / drainTicks)]);
 }
 
 function sayTail({ rank, group, output }: Rank, say: (text: string) => void, terminal: Terminal): void {

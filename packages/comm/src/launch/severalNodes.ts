@@ -10,8 +10,8 @@ import { LaunchError } from './LaunchError.js';
 import type { LaunchSettings } from './launchSettings.js';
 import { attemptToken, freePort, type Attempt, type News, type Nodes } from './Nodes.js';
 
-/** What node 0 decides for all, or why there is no attempt. */
-type Plan = { ranks: number[]; maxRestarts: number; masterPort: number } | { error: string };
+/** What node 0 decides for all, or why there is no attempt and which other nodes are to hear of it. */
+type Plan = { ranks: number[]; maxRestarts: number; masterPort: number } | { error: string; present: number[] };
 
 /** What a host's ranks say of their progress; a key of the store holds no undefined. */
 type Reached = { reached?: number | undefined };
@@ -71,10 +71,11 @@ async function begin(wanted: number, context: Context): Promise<Attempt> {
     if (!('error' in plan)) server.openRoom(attemptToken(token, number));
     await putJson(store, key('plan'), plan);
     // The others read why before the store goes.
-    if ('error' in plan) await sleep(200);
+    if ('error' in plan) await allHave(store, plan.present, (node) => key(`read/${node}`));
   }
-  const plan = await getJson<Plan>(store, key('plan'), timeoutMs + 5000);
+  const plan = await getJson<Plan>(store, key('plan'), timeoutMs + farewellMs);
   if ('error' in plan) {
+    if (server === undefined) await putJson(store, key(`read/${nodeRank}`), true).catch(() => undefined);
     watch.leave();
     throw new LaunchError(plan.error);
   }
@@ -118,7 +119,7 @@ async function begin(wanted: number, context: Context): Promise<Attempt> {
       await putJson(store, key(`left/${nodeRank}`), true).catch(() => undefined);
       if (last && server !== undefined) {
         const present = others.filter((node) => !gone.has(node));
-        await Promise.allSettled(present.map((node) => getJson(store, key(`left/${node}`), farewellMs)));
+        await allHave(store, present, (node) => key(`left/${node}`));
       }
       watch.leave();
       server?.closeRoom(attemptToken(token, number));
@@ -160,10 +161,16 @@ async function makePlan(
   const missing = numbers.filter((node) => answers[node]!.status === 'rejected');
   if (missing.length > 0) {
     const who = `node${missing.length > 1 ? 's' : ''} ${missing.join(', ')} of ${nodes}`;
-    return { error: `Missing ${who}: no launcher came within ${formatDuration(timeoutMs)}.` };
+    const present = numbers.filter((node) => node > 0 && !missing.includes(node));
+    return { error: `Missing ${who}: no launcher came within ${formatDuration(timeoutMs)}.`, present };
   }
   const ranks = answers.map((answer) => (answer as PromiseFulfilledResult<number>).value);
   return { ranks, maxRestarts, masterPort: await freePort() };
+}
+
+/** Waits until nodes have set keys, at most for a farewell. */
+async function allHave(store: StoreClient, nodes: number[], key: (node: number) => string): Promise<void> {
+  await Promise.allSettled(nodes.map((node) => getJson(store, key(node), farewellMs)));
 }
 
 function readNotice({ kind, rank, text }: Notice): News {
