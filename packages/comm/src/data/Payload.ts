@@ -60,17 +60,14 @@ function openTensor(call: string, tensor: tf.Tensor): Payload {
   const dtype = tensorDtype(call, tensor);
   const { shape } = tensor;
   const { array, release } = borrowElements(tensor);
-  const isScalar = shape.length === 0;
   return {
     dtype,
     array,
     elements: array.length,
-    rows: isScalar ? 1 : shape[0],
-    elementsPerRow: tf.util.sizeFromShape(shape.slice(1)),
-    isScalar,
+    ...rowsOf(shape),
     result: (rows) => {
-      const memory = allocateElements(rows === undefined ? shape : [rows, ...shape.slice(1)], dtype);
-      return { array: memory.array, give: () => memory.toTensor(), release: () => memory.release() };
+      const { array, toTensor, release } = allocateElements(withRows(shape, rows), dtype);
+      return { array, give: toTensor, release };
     },
     release,
   };
@@ -79,19 +76,25 @@ function openTensor(call: string, tensor: tf.Tensor): Payload {
 /** Takes a float32 tensor that is to be sent from where it is on the device, and its result to be received there. */
 export function openOnDevice(memory: DeviceMemory, tensor: tf.Tensor): Payload {
   const { shape } = tensor;
-  const isScalar = shape.length === 0;
   return {
     dtype: 'float32',
     ...borrowOnDevice(memory, tensor),
     elements: tensor.size,
-    rows: isScalar ? 1 : shape[0],
-    elementsPerRow: tf.util.sizeFromShape(shape.slice(1)),
-    isScalar,
+    ...rowsOf(shape),
     result: (rows, options) => {
-      const output = outputOnDevice(memory, rows === undefined ? shape : [rows, ...shape.slice(1)], options);
-      return { address: output.address, give: () => output.toTensor(), release: () => output.release() };
+      const { address, toTensor, release } = outputOnDevice(memory, withRows(shape, rows), options);
+      return { address, give: toTensor, release };
     },
   };
+}
+
+function rowsOf(shape: readonly number[]): Pick<PayloadParts, 'rows' | 'elementsPerRow' | 'isScalar'> {
+  const isScalar = shape.length === 0;
+  return { rows: isScalar ? 1 : shape[0]!, elementsPerRow: tf.util.sizeFromShape(shape.slice(1)), isScalar };
+}
+
+function withRows(shape: readonly number[], rows: number | undefined): readonly number[] {
+  return rows === undefined ? shape : [rows, ...shape.slice(1)];
 }
 
 /** The type of a tensor that can be sent. @throws ArgumentError naming `call` for any other */

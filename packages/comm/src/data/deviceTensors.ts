@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { pendingTensor, type PendingTensor } from './pendingTensor.js';
+
 /** Tensors in memory of a device that an engine reads and writes by itself: of tensorflow on a GPU. */
 export interface DeviceMemory {
   /** Where a float32 tensor is on the device; waits until what computes it has done so. */
@@ -21,38 +23,12 @@ export function borrowOnDevice(memory: DeviceMemory, tensor: tf.Tensor): { addre
   return { address: memory.address(clone), release: () => clone.dispose() };
 }
 
-// Memory for a tensor that was never asked for goes back to its backend when the work is collected.
-const unclaimed = new FinalizationRegistry<() => void>((release) => release());
-
-/** Memory on the device that becomes a tensor once it is filled. */
-export interface OutputOnDevice {
-  readonly address: number;
-  /** The tensor, in the current tidy scope; once. */
-  toTensor(): tf.Tensor;
-  release(): void;
-}
-
-/** Memory on the device for a result. Not a tensor before it is filled: no tidy scope may free it meanwhile. */
+/** Memory on the device for a result. */
 export function outputOnDevice(
   memory: DeviceMemory,
   shape: readonly number[],
   { isPadded = false } = {},
-): OutputOnDevice {
-  const home = tf.backend();
+): PendingTensor & { readonly address: number } {
   const info = memory.output(shape, isPadded);
-  let owned = true;
-  const release = () => {
-    if (owned) memory.disposeData(info.dataId);
-    owned = false;
-  };
-  const output: OutputOnDevice = {
-    address: memory.address(info),
-    toTensor: () => {
-      owned = false;
-      return tf.engine().makeTensorFromTensorInfo(info, home);
-    },
-    release,
-  };
-  unclaimed.register(output, release);
-  return output;
+  return pendingTensor({ address: memory.address(info) }, info, memory);
 }

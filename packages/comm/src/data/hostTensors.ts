@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { allocate } from './dtypes.js';
+import { pendingTensor, type PendingTensor } from './pendingTensor.js';
 
 type TensorArray = Float32Array | Int32Array;
 
@@ -32,38 +33,17 @@ export function borrowElements(tensor: tf.Tensor): { array: TensorArray; release
   return { array, release: () => clone.dispose() };
 }
 
-// Memory for a tensor that was never asked for goes back to its backend when the work is collected.
-const unclaimed = new FinalizationRegistry<() => void>((release) => release());
-
-export interface TensorMemory {
-  readonly array: TensorArray;
-  /** A tensor over `array`, in the current tidy scope; once. */
-  toTensor(): tf.Tensor;
-  release(): void;
-}
-
-/** Memory that becomes a tensor once it is filled. Not a tensor before: no tidy scope may free it meanwhile. */
-export function allocateElements(shape: readonly number[], dtype: 'float32' | 'int32'): TensorMemory {
+/** Host memory for a result. */
+export function allocateElements(
+  shape: readonly number[],
+  dtype: 'float32' | 'int32',
+): PendingTensor & { readonly array: TensorArray } {
   const backend = hostBackend();
   if (backend === undefined) {
     const array = allocate(dtype, tf.util.sizeFromShape(shape as number[])) as TensorArray;
     return { array, toTensor: () => tf.tensor(array, shape as number[], dtype), release: () => undefined };
   }
-  const home = tf.backend();
   const info = backend.output(shape, dtype);
-  let owned = true;
-  const release = () => {
-    if (owned) backend.disposeData(info.dataId);
-    owned = false;
-  };
-  const memory: TensorMemory = {
-    array: backend.values(info),
-    toTensor: () => {
-      owned = false;
-      return tf.engine().makeTensorFromTensorInfo(info, home);
-    },
-    release,
-  };
-  unclaimed.register(memory, release);
-  return memory;
+  const disposeData = (dataId: tf.DataId) => backend.disposeData(dataId);
+  return pendingTensor({ array: backend.values(info) }, info, { disposeData });
 }
