@@ -1,10 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { asUserError, UserError } from '@scmoe/errors';
 import { type AdapterLayout, type AnyPretrained, saveAdapter, savePretrained } from '@scmoe/models';
 import { addOptions, openTrainedModel, runtimeOptions, type RuntimeOptions, say, type Terminal } from '@scmoe/run';
-import { type TokenizerDescription } from '@scmoe/trainer';
+import { makeFolder, type TokenizerDescription } from '@scmoe/trainer';
 import { Command, Option } from 'commander';
 
 import { descriptionIn } from '../openLanguageModel.js';
@@ -54,7 +54,7 @@ export function exportCommand(terminal: Terminal): Command {
 /** The tokenizer's files, where it is one of Hugging Face. */
 async function writeTokenizer(folder: string, description: TokenizerDescription): Promise<void> {
   if (description.kind !== 'huggingface') return;
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(description.tokenizer));
   await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify(description.config));
 }

@@ -1,8 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
 import { nameText, plainText } from '@scmoe/errors';
 import { addOptions, runtimeOptions, type RuntimeOptions, type Terminal, wholeNumber } from '@scmoe/run';
+import { makeFolder } from '@scmoe/trainer';
 import { type NamedPicture, preprocess, readPictures } from '@scmoe/trainer/images';
 import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';
@@ -88,7 +89,7 @@ async function write(
   layers: Awaited<ReturnType<typeof expertCovers>>,
   { imageSize, prefix, what }: { imageSize: number; prefix: string; what: keyof typeof pictures },
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const { title: subject, caption } = pictures[what];
   for (const [layer, covers] of layers.entries()) {
     const [of, where] = layers.length > 1 ? [`${what}-${layer}`, `, layer ${layer}`] : [what, ''];

@@ -1,9 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { nameText } from '@scmoe/errors';
 import type { ClassMeasures } from '@scmoe/models';
 import { heatMap } from '@scmoe/run';
+import { makeFolder } from '@scmoe/trainer';
 
 /** More classes than this are too many for a picture that somebody could read. */
 const mostClasses = 200;
@@ -36,7 +37,7 @@ export async function writePictures(
       ]),
     ),
   };
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   for (const [name, content] of Object.entries(pictures)) await writeFile(join(folder, name), content);
   return Object.keys(pictures).map((name) => join(folder, name));
 }

@@ -1,11 +1,11 @@
-import { mkdir, open, writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import type { Communicator } from '@scmoe/comm';
 import { UserError } from '@scmoe/errors';
 import { gatherTrace, spansOf, type StepEvent } from '@scmoe/layer';
 import { writeChromeTrace } from '@scmoe/scheduler';
-import { fileError } from '@scmoe/trainer';
+import { fileError, makeFolder } from '@scmoe/trainer';
 
 /** Keeps what this rank did in the last steps, and writes it with that of the others into one file. */
 export class TraceFile {
@@ -25,7 +25,7 @@ export class TraceFile {
     if (path === '') throw new UserError('--trace: expected a file, got an empty path.', { exitCode: 2 });
     if (rank === 0) {
       await said(path, async () => {
-        await mkdir(dirname(path), { recursive: true });
+        await makeFolder(dirname(path));
         await (await open(path, 'a')).close();
       });
     }

@@ -1,8 +1,9 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { cpus, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import { CostModel } from '@scmoe/scheduler';
+import { makeFolder } from '@scmoe/trainer';
 
 const path = () => join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'scmoe', 'costs.json');
 
@@ -20,7 +21,7 @@ export async function openCosts(): Promise<CostModel> {
 export async function saveCosts(costs: CostModel): Promise<void> {
   const file = path();
   try {
-    await mkdir(dirname(file), { recursive: true });
+    await makeFolder(dirname(file));
     const aside = `${file}.${process.pid}`;
     await writeFile(aside, JSON.stringify(costs));
     await rename(aside, file);

@@ -1,7 +1,7 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { newestCheckpoint } from '@scmoe/trainer';
+import { makeFolder, newestCheckpoint } from '@scmoe/trainer';
 
 /** What a run leaves for its own next start, where the launcher starts all ranks again after a failure. */
 export interface Restarts {
@@ -34,7 +34,7 @@ export function openRestarts(runDir: string, env: NodeJS.ProcessEnv = process.en
     },
     remember: async (runFolder = '') => {
       if (id === undefined) return;
-      await mkdir(runDir, { recursive: true });
+      await makeFolder(runDir);
       // Where it says so already nothing is written, and else aside first: on a full disk the marker stays what it was.
       if ((await readFile(marker, 'utf8').catch(() => undefined)) === runFolder) return;
       await writeFile(`${marker}.new`, runFolder);

@@ -1,9 +1,10 @@
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { UserError } from '@scmoe/errors';
 
 import { fileError } from '../../fileError.js';
+import { makeFolder } from '../../makeFolder.js';
 import type { WorkerProgram } from '../builtProgram.js';
 import { DecodeWorkers } from '../decode/DecodeWorkers.js';
 import { type NamedRecord, readPicture, type ReadPictureOptions } from '../decode/readPicture.js';
@@ -51,7 +52,7 @@ export async function writeCache(path: string, source: ImageSource, options: Wri
   const temporary = temporaryName(path);
   let handle: FileHandle | undefined;
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await removeLeftovers(path);
     handle = await open(temporary, 'wx');
     await decodeAll(handle, source, options);
