@@ -202,9 +202,14 @@ export class ExpertStore {
     if (this.isClosed) throw new ExpertStoreError(`${this.folder}: it is closed.`);
     let slot = this.cache.find(key) ?? this.startRead(key, 'onDemand');
     while (slot === undefined) {
-      // Something is being read into every slot: the first that is done makes room.
-      this.waitFor(this.firstReading());
+      // Something was being read into every slot: the first that is done makes room, and may have done so since.
+      const reading = this.firstReading();
+      if (reading !== undefined) this.waitFor(reading);
       slot = this.startRead(key, 'onDemand');
+      if (slot === undefined && reading === undefined)
+        throw new ExpertStoreError(
+          `${this.folder}: expected a cache of more experts than are used at once, which is all of them.`,
+        );
     }
     if (this.reader.isReading(slot) || this.reader.hasFailed(slot)) this.waitFor(slot);
     this.count(slot);
@@ -213,11 +218,9 @@ export class ExpertStore {
     return slot;
   }
 
-  private firstReading(): number {
+  private firstReading(): number | undefined {
     for (let slot = 0; slot < this.cache.numSlots; slot++) if (this.reader.isReading(slot)) return slot;
-    throw new ExpertStoreError(
-      `${this.folder}: expected a cache of more experts than are used at once, which is all of them.`,
-    );
+    return undefined;
   }
 
   private waitFor(slot: number): void {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, ftruncateSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { jest } from '@jest/globals';
 import { ArgumentError, UserError } from '@scmoe/errors';
 import type { Gpt } from '@scmoe/models';
 import { valueAndGrads } from '@scmoe/tensor';
@@ -22,6 +23,7 @@ import {
   type Prefetch,
 } from '../index.js';
 import { saveModel } from '../testing/savedModel.js';
+import { ExpertReader } from './ExpertReader.js';
 
 const folder = temporaryFolder();
 const at = (name: string) => join(folder.path, name);
@@ -257,6 +259,15 @@ describe('packing', () => {
     await expect(open).rejects.toThrow(message);
   });
 
+  it('has the room of a read that ends while it looks for some', async () => {
+    const store = await openExpertStore(at('pos2 packed'), { cacheBytes: 4096, numReaders: 1 });
+    opened.push(store);
+    store.with(0, 0, () => undefined);
+    const isReading = jest.spyOn(ExpertReader.prototype, 'isReading').mockReturnValueOnce(true);
+    expect(store.with(0, 1, ({ w1 }) => w1!.shape)).toEqual([1, 16, 24]);
+    isReading.mockRestore();
+  });
+
   it('says what an expert needs where the cache is smaller', async () => {
     await expect(openExpertStore(at('pos2 packed'), { cacheBytes: 4095 })).rejects.toThrow(
       'expected at least 4 KiB, which one expert',
@@ -294,7 +305,7 @@ describe('a disk that fails in the midst of generation', () => {
   });
 
   it('does not hold anybody up who comes after it has hung for so long', async () => {
-    const slow = { maxBytesPerSecond: 1000, readTimeoutMs: 40, numReaders: 1 };
+    const slow = { maxBytesPerSecond: 10, readTimeoutMs: 40, numReaders: 1 };
     const { model } = await openPacked('pos2', slow);
     expect(await failing(model)).toMatch('no answer to a read within 40 ms: the disk hangs, or is too slow');
     expect(await failing(model)).toMatch('no answer for more than 40 ms');
