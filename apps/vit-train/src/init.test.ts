@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { jest } from '@jest/globals';
 import { savePretrained, Vit } from '@scmoe/models';
 import { openModel } from '@scmoe/run';
 import { useBackend } from '@scmoe/tensor';
@@ -12,9 +11,6 @@ import * as tf from '@tensorflow/tfjs';
 import { program } from './program.js';
 import { colourFolders, tinyRun } from './testing/tinyRun.js';
 import { vitTrain, vitTrainOn } from './testing/vitTrain.js';
-
-// Whole runs on a machine that may be busy.
-jest.setTimeout(300_000);
 
 const folder = temporaryFolder();
 const all = tinyRun(folder.path);

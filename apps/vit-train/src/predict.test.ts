@@ -1,14 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { jest } from '@jest/globals';
 import { temporaryFolder } from '@scmoe/testing';
 
 import { colourFolders, tinyRun } from './testing/tinyRun.js';
 import { vitTrain, vitTrainProcess } from './testing/vitTrain.js';
-
-// Whole runs, some of them processes, on a machine that may be busy.
-jest.setTimeout(300_000);
 
 const folder = temporaryFolder();
 const options = tinyRun(folder.path);

@@ -1,16 +1,12 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { jest } from '@jest/globals';
 import { findGloo } from '@scmoe/comm';
 import { describeUnless, temporaryFolder } from '@scmoe/testing';
 import { readMetricsFile } from '@scmoe/trainer';
 
 import { colourFolders, tinyRun } from './testing/tinyRun.js';
 import { vitTrainOn, vitTrainProcess } from './testing/vitTrain.js';
-
-// Whole runs, some of them processes, on a machine that may be busy.
-jest.setTimeout(300_000);
 
 // In processes of their own: in jest's contexts Math is slow, and drawing the shapes would take a minute.
 const vitTrain = (...args: string[]) => vitTrainProcess(args);

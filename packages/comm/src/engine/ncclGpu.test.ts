@@ -1,10 +1,7 @@
-import { jest } from '@jest/globals';
 import { describeOrSkip, itOrSkip } from '@scmoe/testing';
 
 import { findNccl } from '../index.js';
 import { launchCases } from '../testing/launches.js';
-
-jest.setTimeout(300_000);
 
 // `npm run check:gpu` of the root asks for a GPU; elsewhere a machine without one has nothing to check here.
 const { problem, devices } = findNccl();

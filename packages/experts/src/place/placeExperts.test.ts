@@ -185,31 +185,27 @@ describe('placeExperts', () => {
   });
 
   describeUnless(findGloo().problem, 'on ranks', () => {
-    it.each([2, 4])(
-      'saves the rows that were predicted, and gives the same losses: %i of them',
-      async (ranks) => {
-        const own = domains.slice(0, ranks).map(at);
-        const placed = at(`placed on ${ranks}`);
-        const { before, after, saved } = await placeExperts({
-          checkpoint: at('run'),
-          texts: own,
-          batches: 2,
-          out: placed,
-        });
-        expect(saved).toBeDefined();
-        process.env['PLACED_TEST'] = JSON.stringify({ checkpoints: [at('run'), placed], texts: own });
-        const program = join(import.meta.dirname, '..', 'testing', 'placedRanks.ts');
-        const outcomes = await runRanks<RankOutcome[]>(program, ranks, (token) =>
-          StoreServer.listen({ token, silenceMs: 60_000 }),
-        );
-        for (const [i, expected] of [before, after].entries()) {
-          const sum = (name: 'rows' | 'remoteRows') => outcomes.reduce((total, rank) => total + rank[i]![name], 0);
-          expect([sum('rows'), sum('remoteRows')]).toEqual([expected.rows, expected.remoteRows]);
-        }
-        for (const [unplaced, moved] of outcomes)
-          unplaced!.losses.forEach((loss, i) => expect(moved!.losses[i]).toBeCloseTo(loss, 5));
-      },
-      300_000,
-    );
+    it.each([2, 4])('saves the rows that were predicted, and gives the same losses: %i of them', async (ranks) => {
+      const own = domains.slice(0, ranks).map(at);
+      const placed = at(`placed on ${ranks}`);
+      const { before, after, saved } = await placeExperts({
+        checkpoint: at('run'),
+        texts: own,
+        batches: 2,
+        out: placed,
+      });
+      expect(saved).toBeDefined();
+      process.env['PLACED_TEST'] = JSON.stringify({ checkpoints: [at('run'), placed], texts: own });
+      const program = join(import.meta.dirname, '..', 'testing', 'placedRanks.ts');
+      const outcomes = await runRanks<RankOutcome[]>(program, ranks, (token) =>
+        StoreServer.listen({ token, silenceMs: 60_000 }),
+      );
+      for (const [i, expected] of [before, after].entries()) {
+        const sum = (name: 'rows' | 'remoteRows') => outcomes.reduce((total, rank) => total + rank[i]![name], 0);
+        expect([sum('rows'), sum('remoteRows')]).toEqual([expected.rows, expected.remoteRows]);
+      }
+      for (const [unplaced, moved] of outcomes)
+        unplaced!.losses.forEach((loss, i) => expect(moved!.losses[i]).toBeCloseTo(loss, 5));
+    });
   });
 });

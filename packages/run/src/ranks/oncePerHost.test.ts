@@ -1,14 +1,10 @@
 import { join } from 'node:path';
 
-import { jest } from '@jest/globals';
 import { findGloo, StoreServer } from '@scmoe/comm';
 import { describeUnless, runRanks } from '@scmoe/testing';
 
 import type { OncePerHostOutcome } from '../testing/oncePerHostProgram.js';
 import { oncePerHost } from './oncePerHost.js';
-
-// Processes, on a machine that may be busy.
-jest.setTimeout(120_000);
 
 describe('oncePerHost without other ranks', () => {
   it('does the work', async () => {

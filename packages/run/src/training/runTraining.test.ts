@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { findGloo } from '@scmoe/comm';
 import { describeUnless, temporaryFolder } from '@scmoe/testing';
 import { lockRun, readMetricsFile } from '@scmoe/trainer';
@@ -9,9 +8,6 @@ import { join } from 'node:path';
 import { openModel, openRestarts } from '../index.js';
 import { quarters } from '../testing/quarters.js';
 import { runQuarters, runQuartersOn } from '../testing/runQuarters.js';
-
-// Whole runs, some of them processes, on a machine that may be busy.
-jest.setTimeout(300_000);
 
 const folder = temporaryFolder();
 const runs = join(folder.path, 'runs');

@@ -2,12 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { jest } from '@jest/globals';
-
 import { describeUnless, fromSource } from '@scmoe/testing';
 import { findAddon, loadAddon } from './loadAddon.js';
-
-jest.setTimeout(120_000);
 
 /** Runs a program of testing/ in a process of its own: one that a call ends is a failed test, not a lost run. */
 function outcomeOf(program: string): Record<string, unknown> {

@@ -13,9 +13,6 @@ import { BatchWorkers } from './BatchWorkers.js';
 import { type HostImageBatch, type ImageBatches, imageBatches, type ImageBatchOptions } from './imageBatches.js';
 import { sequentialImageBatches } from './sequentialImageBatches.js';
 
-/** Threads that read TypeScript take their time to start. */
-const longMs = 120_000;
-
 const folder = dirname(fileURLToPath(import.meta.url));
 const program: WorkerProgram = { file: join(folder, 'batchWorker.ts'), execArgv: fromSource };
 const images = shapesImages({ seed: 1, size: 8, count: 20, testCount: 11 });
@@ -123,100 +120,80 @@ describe('imageBatches', () => {
 });
 
 describe('threads', () => {
-  it.each([1, 3])(
-    'make the same batches, bit for bit, with %d of them',
-    (workers) => {
-      const [here, there] = [openBatches(), openBatches({ workers })];
-      // In order, jumps ahead and back, and the same again.
-      for (const index of [0, 1, 2, 3, 9, 2, 3, 3, 0])
-        expect(there.drawHostBatch(index)).toEqual(here.drawHostBatch(index));
-    },
-    longMs,
-  );
+  it.each([1, 3])('make the same batches, bit for bit, with %d of them', (workers) => {
+    const [here, there] = [openBatches(), openBatches({ workers })];
+    // In order, jumps ahead and back, and the same again.
+    for (const index of [0, 1, 2, 3, 9, 2, 3, 3, 0])
+      expect(there.drawHostBatch(index)).toEqual(here.drawHostBatch(index));
+  });
 
-  it(
-    'make ahead what is asked for next, and no more than that',
-    () => {
-      const wanted: number[] = [];
-      const settings = {
-        source: images.train.source,
-        size: images.size,
-        batchSize: 4,
-        normalization: { resample: 'bilinear' },
-      } as const;
-      const workers = new BatchWorkers(settings, { workers: 1, prefetch: 2, program });
-      const planOf = (index: number) => {
-        wanted.push(index);
-        return {
-          indices: [0, 1, 2, 3],
-          plans: Array.from({ length: 4 }, () => ({
-            crop: { top: 0, left: 0, ...images.size },
-            flip: false,
-            operations: [],
-          })),
-          mixes: [],
-        };
+  it('make ahead what is asked for next, and no more than that', () => {
+    const wanted: number[] = [];
+    const settings = {
+      source: images.train.source,
+      size: images.size,
+      batchSize: 4,
+      normalization: { resample: 'bilinear' },
+    } as const;
+    const workers = new BatchWorkers(settings, { workers: 1, prefetch: 2, program });
+    const planOf = (index: number) => {
+      wanted.push(index);
+      return {
+        indices: [0, 1, 2, 3],
+        plans: Array.from({ length: 4 }, () => ({
+          crop: { top: 0, left: 0, ...images.size },
+          flip: false,
+          operations: [],
+        })),
+        mixes: [],
       };
-      workers.want([0, 2, 4], planOf);
-      expect(wanted).toEqual([0, 2, 4]);
-      workers.want([0, 2, 4], planOf);
-      expect(wanted).toEqual([0, 2, 4]);
-      expect([...workers.take(0)!]).toEqual([...images.train.read([0, 1, 2, 3])]);
-      workers.want([2, 4, 6], planOf);
-      expect(wanted).toEqual([0, 2, 4, 6]);
-      expect(workers.take(5)).toBeUndefined();
-      return workers.dispose();
-    },
-    longMs,
-  );
+    };
+    workers.want([0, 2, 4], planOf);
+    expect(wanted).toEqual([0, 2, 4]);
+    workers.want([0, 2, 4], planOf);
+    expect(wanted).toEqual([0, 2, 4]);
+    expect([...workers.take(0)!]).toEqual([...images.train.read([0, 1, 2, 3])]);
+    workers.want([2, 4, 6], planOf);
+    expect(wanted).toEqual([0, 2, 4, 6]);
+    expect(workers.take(5)).toBeUndefined();
+    return workers.dispose();
+  });
 
-  it(
-    'hand on what goes wrong in them, with the name of the file',
-    () => {
-      const path = join(temporary.path, 'gone.images');
-      writeFileSync(path, new Uint8Array(20 * 192));
-      const split = new ImageSplit({ ...images.train.source, pixels: { path, offset: 0 } }, images.train.labels);
-      const batches = openBatches({ workers: 1, prefetch: 0 }, { split });
-      batches.drawHostBatch(0);
-      truncateSync(path, 100);
-      const draw = () => batches.drawHostBatch(1);
-      expect(draw).toThrow(UserError);
-      expect(draw).toThrow(/The image cache .*gone\.images became shorter: expected \d+ bytes, got 100\./);
-      unlinkSync(path);
-      expect(() => openBatches({ workers: 1 }, { split }).drawHostBatch(1)).toThrow(
-        /Can't read the image cache .*gone\.images: it does not exist \(ENOENT\)\./,
-      );
-    },
-    longMs,
-  );
+  it('hand on what goes wrong in them, with the name of the file', () => {
+    const path = join(temporary.path, 'gone.images');
+    writeFileSync(path, new Uint8Array(20 * 192));
+    const split = new ImageSplit({ ...images.train.source, pixels: { path, offset: 0 } }, images.train.labels);
+    const batches = openBatches({ workers: 1, prefetch: 0 }, { split });
+    batches.drawHostBatch(0);
+    truncateSync(path, 100);
+    const draw = () => batches.drawHostBatch(1);
+    expect(draw).toThrow(UserError);
+    expect(draw).toThrow(/The image cache .*gone\.images became shorter: expected \d+ bytes, got 100\./);
+    unlinkSync(path);
+    expect(() => openBatches({ workers: 1 }, { split }).drawHostBatch(1)).toThrow(
+      /Can't read the image cache .*gone\.images: it does not exist \(ENOENT\)\./,
+    );
+  });
 
-  it(
-    'are not needed where they die or hang: the batch is made here',
-    () => {
-      const dying: WorkerProgram = { file: join(temporary.path, 'dying.mjs') };
-      writeFileSync(dying.file, 'process.exit(3);');
-      const hanging: WorkerProgram = { file: join(temporary.path, 'hanging.mjs') };
-      writeFileSync(hanging.file, 'setInterval(() => {}, 1000);');
-      const expected = openBatches().drawHostBatch(0);
-      for (const threads of [dying, hanging]) {
-        const batches = openBatches({ workers: 2 }, { threads: { ...threads, stallMs: 200 } });
-        expect(batches.drawHostBatch(0)).toEqual(expected);
-        expect(batches.drawHostBatch(0)).toEqual(expected);
-      }
-    },
-    longMs,
-  );
+  it('are not needed where they die or hang: the batch is made here', () => {
+    const dying: WorkerProgram = { file: join(temporary.path, 'dying.mjs') };
+    writeFileSync(dying.file, 'process.exit(3);');
+    const hanging: WorkerProgram = { file: join(temporary.path, 'hanging.mjs') };
+    writeFileSync(hanging.file, 'setInterval(() => {}, 1000);');
+    const expected = openBatches().drawHostBatch(0);
+    for (const threads of [dying, hanging]) {
+      const batches = openBatches({ workers: 2 }, { threads: { ...threads, stallMs: 200 } });
+      expect(batches.drawHostBatch(0)).toEqual(expected);
+      expect(batches.drawHostBatch(0)).toEqual(expected);
+    }
+  });
 
-  it(
-    'end when the batches are disposed of',
-    async () => {
-      const batches = openBatches({ workers: 2 });
-      batches.drawHostBatch(0);
-      await batches.dispose();
-      expect(() => batches.drawHostBatch(1)).toThrow('batches: expected that they are not disposed of');
-    },
-    longMs,
-  );
+  it('end when the batches are disposed of', async () => {
+    const batches = openBatches({ workers: 2 });
+    batches.drawHostBatch(0);
+    await batches.dispose();
+    expect(() => batches.drawHostBatch(1)).toThrow('batches: expected that they are not disposed of');
+  });
 });
 
 describe('sequentialImageBatches', () => {

@@ -1,16 +1,12 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { jest } from '@jest/globals';
 import { fromSource, temporaryFolderForEach } from '@scmoe/testing';
 
 import type { WorkerProgram } from '../builtProgram.js';
 import { openImages } from '../openImages.js';
 import { png, writeFiles } from '../testing/imageFiles.js';
 import { DecodeWorkers } from './DecodeWorkers.js';
-
-// Threads that read TypeScript take their time.
-jest.setTimeout(120_000);
 
 const program: WorkerProgram = { file: join(import.meta.dirname, 'decodeWorker.ts'), execArgv: [...fromSource] };
 const temporary = temporaryFolderForEach();
