@@ -259,6 +259,14 @@ describeRanks('experts shared out over ranks', () => {
         expect(['SCMOE_COMM_MISMATCH', 'SCMOE_COMM_ABORTED']).toContain(code);
       });
     });
+
+    it('fail where one of them has left, without a word of their experts', () => {
+      for (const { failures } of reports.slice(1)) {
+        const { message } = failures['rank 0 has left']!;
+        expect(message).toContain('rank 0 has left by close()');
+        expect(message).not.toContain('the same experts');
+      }
+    });
   });
 });
 

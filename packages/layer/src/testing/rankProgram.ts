@@ -107,9 +107,13 @@ function apartOutcomes(communicator: Communicator): RankReport['apart'] {
 const observer = { begin: () => undefined, end: () => undefined };
 
 /** Each in a group of its own, which is of no use after it. */
-async function failureOf(world: Communicator, capacityFactor: number, tokens: number) {
+async function failureOf(world: Communicator, capacityFactor: number, tokens: number, { leaves = false } = {}) {
   const communicator = await world.split(0);
   if (!communicator) throw new Error('no group');
+  if (leaves) {
+    await communicator.close();
+    return { code: 'none', message: '' };
+  }
   const { rank, size } = communicator;
   const config = resolveMoeLayer({ numExperts: 8, expertHidden: 6, capacityFactor }, 1);
   const ofOneRank = Array.from({ length: tokens }, (): [number, number] => [0, 1]);
@@ -159,6 +163,7 @@ async function main(): Promise<void> {
     failures: {
       'another capacity on rank 0': await failureOf(world, 1, rank === 0 ? 16 : 8),
       'no capacity on rank 0': await failureOf(world, rank === 0 ? 0 : 1, 8),
+      'rank 0 has left': await failureOf(world, 1, 8, { leaves: rank === 0 }),
     },
   };
   await world.close();
