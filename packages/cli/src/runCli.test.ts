@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { fromSource } from '@scmoe/testing';
@@ -28,6 +28,7 @@ describe('--help', () => {
   it('exits with 0 and lists every command on one page', async () => {
     const { code, out } = await scmoe('--help');
     expect(code).toBe(0);
+    expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
     const commands = [...out.matchAll(/^ {2}([a-z-]+)(?= )/gm)].map(([, name]) => name);
     expect(commands).toEqual([
       'launch',
@@ -54,6 +55,11 @@ describe('--help', () => {
 });
 
 describe('the program', () => {
+  it('says its version', async () => {
+    const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as object;
+    expect(await scmoe('--version')).toMatchObject({ code: 0, out: `${(manifest as { version: string }).version}\n` });
+  });
+
   it('launches ranks and ends with the code of the one that failed', () => {
     const args = ['launch', '-n', '2', '--', 'sh', '-c', 'echo $RANK of $WORLD_SIZE; exit $((RANK * 5))'];
     const env = { ...process.env, NODE_OPTIONS: '' };

@@ -11,6 +11,7 @@ import { serveCommand } from './commands/serveCommand.js';
 import { simulateCommand } from './commands/simulateCommand.js';
 import { tensorFlowCommand } from './commands/tensorFlowCommand.js';
 import { timelineCommand } from './commands/timelineCommand.js';
+import { version } from './version.js';
 
 /**
  * Runs one command line of `scmoe`, the name of the command first.
@@ -29,6 +30,8 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
       writeOut: (text) => terminal.out.write(text),
       writeErr: (text) => terminal.err.write(text),
     })
+    .configureHelp({ minWidthToWrap: 20 })
+    .version(version, '-V, --version', 'print the version')
     .showHelpAfterError('(--help lists the options)');
   const commands = [
     launchCommand(terminal, (code) => (exitCode = code)),

@@ -1,5 +1,6 @@
 import { parseEndpoint, tokenPattern } from '@scmoe/comm/launch';
 import { bytesOf } from '@scmoe/errors';
+import { stageKinds } from '@scmoe/scheduler';
 import { InvalidArgumentError } from 'commander';
 
 /** Parses a whole number in [minimum, maximum]. */
@@ -43,6 +44,16 @@ export function endpoint(text: string): { host: string; port: number } {
 export function secret(text: string): string {
   if (tokenPattern.test(text)) return text;
   throw new InvalidArgumentError('Expected 1 to 256 visible ASCII characters without spaces.');
+}
+
+/** Parses the names of stages, such as `standard,pos2`, at most so many. */
+export function stageNames(most = Infinity): (text: string) => string {
+  return (text) => {
+    const names = text.split(',');
+    const known = new Set<string>(stageKinds);
+    if (names.length <= most && names.every((name) => known.has(name))) return text;
+    throw new InvalidArgumentError(`Expected ${most === 1 ? 'one' : 'some'} of ${stageKinds.join(', ')}.`);
+  };
 }
 
 /** Parses a share of communication. */

@@ -189,7 +189,7 @@ describe('scmoe plan', () => {
   });
 
   it.each([
-    [['--stage', 'pos9'], /unknown stage 'pos9'; there are standard,/],
+    [['--stage', 'pos2,pos9'], /'pos2,pos9' is invalid. Expected some of standard, shared,/],
     [['--top-k', '0'], /Expected a whole number from 1/],
     [['--costs', 'a.json', '--share', '0.5'], /--costs and --share: expected one of them, got both/],
     [['--share', '0.5', '--moments', 'bfloat16'], /--moments: expected with --model and --cluster/],

@@ -16,7 +16,7 @@ import {
 import { Command } from 'commander';
 
 import { machineCases, machineOptions, type MachineCase, type MachineOptions } from './machineCases.js';
-import { byteSize, oneOf, wholeNumber } from './parsers.js';
+import { byteSize, oneOf, stageNames, wholeNumber } from './parsers.js';
 import { percent, table } from './table.js';
 
 interface PlanOptions extends MachineOptions {
@@ -39,7 +39,12 @@ export function planCommand(terminal: Terminal): Command {
     .description(
       'Ranks all ways to hide the exchanges of a stage: slot, chunks of the tokens, chunks of the experts of a rank, halves of the batch or the sequence, and what of a training step is computed twice to save memory.',
     )
-    .option('--stage <kinds>', 'the stage of the model, or several to compare, such as standard,pos2,pos3', 'pos2')
+    .option(
+      '--stage <kinds>',
+      'the stage of the model, or several to compare, such as standard,pos2,pos3',
+      stageNames(),
+      'pos2',
+    )
     .option('--top-k <k>', 'its routed experts for each token', wholeNumber(1), 1)
     .option('--mode <train|infer>', 'forward, backward and update, or forward alone', oneOf('train', 'infer'), 'train')
     .option('--max-chunks <n>', 'chunks that the tokens may be cut into', wholeNumber(1, 64), 4)

@@ -11,7 +11,7 @@ import { Command } from 'commander';
 
 import { writePicture } from './files.js';
 import { machineCases, machineOptions, type MachineCase } from './machineCases.js';
-import { oneOf, pictureFile, wholeNumber } from './parsers.js';
+import { oneOf, pictureFile, stageNames, wholeNumber } from './parsers.js';
 import { planRow } from './planRow.js';
 import { predictedTraces } from './predictedTraces.js';
 import type { SimulateOptions } from './SimulateOptions.js';
@@ -30,7 +30,7 @@ export function simulateCommand(terminal: Terminal): Command {
       wholeNumber(1, 64),
       1,
     )
-    .option('--stage <kind>', 'add a plan of your own: its stage (pos2, longcat, ...)')
+    .option('--stage <kind>', 'add a plan of your own: its stage (pos2, longcat, ...)', stageNames(1))
     .option('--top-k <k>', 'its routed experts for each token', wholeNumber(1), 1)
     .option('--slot <K>', 'its slot; without one the best', wholeNumber(0))
     .option('--chunks <m>', 'its chunks of the tokens', wholeNumber(1, 64), 1)
