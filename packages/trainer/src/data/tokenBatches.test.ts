@@ -51,6 +51,15 @@ describe('sequentialTokenBatches', () => {
     );
   });
 
+  it('takes a sequence shorter than a window as it is', () => {
+    const [only, ...more] = sequentialTokenBatches(sequence(5), { batchSize: 2, sequenceLength: 8, maxBatches: 3 });
+    expect([only!.weight, rows(only!.batch.targets), more]).toEqual([4, [[1, 2, 3, 4]], []]);
+    const shape = { batchSize: 2, sequenceLength: 8 };
+    expect(() => sequentialTokenBatches(sequence(1), shape).next()).toThrow(
+      'at least 2 tokens to predict one of them, got 1',
+    );
+  });
+
   it('takes fewer batches evenly over the sequence, the same every time', () => {
     const shape = { batchSize: 2, sequenceLength: 4, maxBatches: 2 };
     const starts = [...sequentialTokenBatches(sequence(41), shape)].flatMap(({ batch }) => {

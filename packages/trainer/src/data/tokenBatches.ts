@@ -24,7 +24,11 @@ export function randomTokenBatches(
   { ids }: TokenSequence,
   { batchSize, sequenceLength, seed }: BatchShape & { seed: number },
 ): (index: number) => TokenBatch {
-  checkLength(ids.length, sequenceLength, 'training');
+  if (ids.length <= sequenceLength)
+    throw new UserError(
+      `The data is too short: expected at least ${sequenceLength + 1} tokens in the training split ` +
+        `(sequence length ${sequenceLength} and the token after it), got ${ids.length}.`,
+    );
   const numStarts = ids.length - sequenceLength;
   return (index) =>
     windows(ids, randomStarts(numStarts, { seed, first: index * batchSize, count: batchSize }), sequenceLength);
@@ -32,16 +36,18 @@ export function randomTokenBatches(
 
 /**
  * Batches that cover a sequence from its first to its last token, each token predicted once: windows side by side, and a
- * shorter one at the end as a batch of its own. With `maxBatches`, so many full batches spread evenly over it.
+ * shorter one at the end as a batch of its own, which is all there is of a sequence shorter than a window. With `maxBatches`,
+ * so many full batches spread evenly over it.
  *
  * @returns batches with the number of tokens they predict
- * @throws UserError when there are too few tokens for one window.
+ * @throws UserError when there are fewer than two tokens.
  */
 export function* sequentialTokenBatches(
   { ids }: TokenSequence,
   { batchSize, sequenceLength, maxBatches = 0 }: BatchShape & { maxBatches?: number },
 ): Generator<{ batch: TokenBatch; weight: number }> {
-  checkLength(ids.length, sequenceLength, 'validation');
+  if (ids.length < 2)
+    throw new UserError(`The data is too short: expected at least 2 tokens to predict one of them, got ${ids.length}.`);
   const numWindows = Math.floor((ids.length - 1) / sequenceLength);
   const numChosen = maxBatches > 0 ? Math.min(numWindows, maxBatches * batchSize) : numWindows;
   for (let first = 0; first < numChosen; first += batchSize) {
@@ -68,12 +74,4 @@ function windows(ids: ArrayLike<number>, starts: readonly number[], length: numb
   }
   const shape: [number, number] = [starts.length, length];
   return { ids: tf.tensor2d(inputs, shape, 'int32'), targets: tf.tensor2d(targets, shape, 'int32') };
-}
-
-function checkLength(numTokens: number, sequenceLength: number, split: string): void {
-  if (numTokens > sequenceLength) return;
-  throw new UserError(
-    `The data is too short: expected at least ${sequenceLength + 1} tokens in the ${split} split ` +
-      `(sequence length ${sequenceLength} and the token after it), got ${numTokens}.`,
-  );
 }
