@@ -92,9 +92,10 @@ function familyOf<Config, Model extends PretrainedModel<Config>>(
 
 /** What stands against each family, or against all of them alike. */
 function inWords(reasons: readonly { modelType: string; message: string }[]): string {
-  const isSame = reasons.every(({ message }) => message === reasons[0]!.message);
-  if (isSame && reasons.length > 1) return reasons[0]!.message;
-  return reasons.map(({ modelType, message }) => `${modelType}: ${message}`).join('. ');
+  const families = new Map<string, string[]>();
+  for (const { modelType, message } of reasons) families.set(message, [...(families.get(message) ?? []), modelType]);
+  if (families.size === 1 && reasons.length > 1) return reasons[0]!.message;
+  return [...families].map(([message, modelTypes]) => `${modelTypes.join(', ')}: ${message}`).join('. ');
 }
 
 function zeros(
