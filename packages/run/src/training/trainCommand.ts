@@ -17,8 +17,8 @@ import { stopSignal } from './stopSignal.js';
 import type { TrainCommandOptions } from './TrainCommandOptions.js';
 import type { ProgramTypes, TrainingProgram } from './TrainingProgram.js';
 
-/** How long a rank stays that has failed by what another did. */
-const secondToGoMs = 1000;
+/** How long a rank at most stays that has failed by what another did: until the launcher has seen that one end, and ends this one. */
+const lastToGoMs = 5000;
 
 /** A command that trains, under another name. */
 export interface TrainCommandForm<Settings> {
@@ -68,7 +68,7 @@ export function trainCommand<Types extends ProgramTypes>(
         // After a failure too: ranks that fail for the same reason then leave together, each with its own words.
         await ranks.close();
         // A launcher names the rank that ends first: that should be one which has failed by itself.
-        if (failedByOthers) await setTimeout(secondToGoMs);
+        if (failedByOthers) await setTimeout(lastToGoMs, undefined, { signal: stop.signal }).catch(() => undefined);
         // A process that was told to end does so with that status, whatever comes while it goes.
         const reason = stop.reason();
         if (reason === undefined || reason === 'time') stop.dispose();
