@@ -41,23 +41,26 @@ function progressBar(terminal: Terminal, { startStep, length, unit }: ProgressOp
   const byTime = 'totalSeconds' in length;
   const bar = new SingleBar({
     stream: terminal.out,
-    format: `{bar} ${byTime ? '{step}, {percentage} % of the time' : '{value}/{total}'}  loss {loss}  validation {validation}  {speed} ${unit}/s  {eta_formatted} left`,
+    format: `{bar} ${byTime ? 'step {step}, {percentage} % of the time' : 'step {value}/{total}'}  loss {loss}  validation {validation}  {speed} ${unit}/s  {left} left`,
     barCompleteChar: '█',
     barIncompleteChar: '░',
     barsize: 24,
-    etaBuffer: 50,
     hideCursor: true,
     // Ctrl-C is the run's to handle.
     gracefulExit: false,
   });
-  const empty = { loss: '-', validation: '-', speed: '-', step: startStep };
+  const start = performance.now();
+  const empty = { loss: '-', validation: '-', speed: '-', step: startStep, left: '-' };
   if (byTime) bar.start(length.totalSeconds, length.startSeconds, empty);
   else bar.start(length.steps, startStep, empty);
   let done = byTime ? length.startSeconds : startStep;
   return {
     step: (step, { loss, unitsPerSecond, elapsedSeconds }) => {
       done = byTime ? Math.min(elapsedSeconds, length.totalSeconds) : step;
-      bar.update(done, { loss: loss.toFixed(3), speed: count(unitsPerSecond), step });
+      const leftSeconds = byTime
+        ? length.totalSeconds - done
+        : ((performance.now() - start) / 1000 / (step - startStep)) * (length.steps - step);
+      bar.update(done, { loss: loss.toFixed(3), speed: count(unitsPerSecond), step, left: duration(leftSeconds) });
     },
     evaluation: (_, loss) => bar.update(done, { validation: loss.toFixed(3) }),
     stop: () => bar.stop(),

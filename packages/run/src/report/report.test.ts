@@ -1,6 +1,6 @@
 import { describeLoad } from '@scmoe/gating';
 
-import { commandName } from './commandName.js';
+import { commandName, commandNameOnRanks } from './commandName.js';
 import { count, duration, megabytes, short } from './format.js';
 import { loadTable } from './loadTable.js';
 
@@ -26,5 +26,16 @@ describe('commandName', () => {
   it('can be pasted', () => {
     expect(commandName('lm-train', '/usr/bin/lm-train')).toBe('lm-train');
     expect(commandName('lm-train', `${process.cwd()}/dist/main.js`)).toBe('node dist/main.js');
+    expect(commandName('lm-train', '/x/main.js')).toBe('node /x/main.js');
+  });
+
+  it('is that of a launch where one has started the ranks, all on this host', () => {
+    const main = `${process.cwd()}/dist/main.js`;
+    const env = { SCMOE_RENDEZVOUS: '127.0.0.1:1', WORLD_SIZE: '2', LOCAL_WORLD_SIZE: '2' };
+    const launched = 'npx scmoe launch -n 2 --attach 0';
+    expect(commandNameOnRanks('lm-train', main, env)).toBe(`${launched} dist/main.js`);
+    expect(commandNameOnRanks('lm-train', '/usr/bin/lm-train', env)).toBe(`${launched} lm-train`);
+    for (const other of [{}, { WORLD_SIZE: '2', LOCAL_WORLD_SIZE: '2' }, { ...env, WORLD_SIZE: '4' }])
+      expect(commandNameOnRanks('lm-train', main, other)).toBe('node dist/main.js');
   });
 });

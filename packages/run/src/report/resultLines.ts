@@ -1,7 +1,7 @@
 import type { RoutingStatistics } from '@scmoe/gating';
 
 import type { TrainingResult } from '../training/TrainingProgram.js';
-import { commandName } from './commandName.js';
+import { commandName, commandNameOnRanks } from './commandName.js';
 import { count, duration } from './format.js';
 import { loadTable } from './loadTable.js';
 import { gradientLine, overlapTable } from './overlapTable.js';
@@ -48,7 +48,7 @@ export function nextLines(
   const twice = settings.steps === undefined ? `--minutes ${2 * settings.minutes!}` : `--steps ${step * 2}`;
   const lines = {
     saved,
-    'go on': `${command} train --resume ${folder.path} ${twice}`,
+    'go on': `${commandNameOnRanks(name)} train --resume ${folder.path} ${twice}`,
     ...Object.fromEntries(Object.entries(further).map(([label, rest]) => [label, `${command} ${rest}`])),
   };
   return Object.entries(lines).map(([label, text]) => `${label}:`.padEnd(12) + text);

@@ -4,7 +4,7 @@ import { signalStatus } from '@scmoe/comm/launch';
 import { checkpointName } from '@scmoe/trainer';
 
 import { say } from '../cli/Terminal.js';
-import { commandName } from '../report/commandName.js';
+import { commandNameOnRanks } from '../report/commandName.js';
 import { duration } from '../report/format.js';
 import type { Parts } from './buildParts.js';
 import { openModel } from './openModel.js';
@@ -47,7 +47,7 @@ export async function finishRun(
       ? `${step}, ${duration(outcome.elapsedSeconds)} of ${duration(clock.totalSeconds)}`
       : `${step} of ${settings.steps}`;
     say(terminal, `${why} after step ${done}; saved: ${saved}${others}`);
-    say(terminal, `go on:    ${commandName(program.name)} train --resume ${folder.path}`);
+    say(terminal, `go on:    ${commandNameOnRanks(program.name)} train --resume ${folder.path}`);
     await restarts.forget();
     return exitCode;
   }
