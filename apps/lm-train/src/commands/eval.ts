@@ -10,6 +10,7 @@ import { program } from '../program.js';
 /** The command that measures a trained model. */
 export const evaluation = evalCommand(program, {
   description: 'Measure how well a trained model predicts text.',
+  otherHelp: 'a folder of transformers, a file of GGUF, ',
   openOther: async (path, options: OpenOptions, terminal) => {
     const isPublic = path !== 'latest' && (await isPretrainedFolder(path));
     expectTokenizerFor(path, { isPublic, ...options });

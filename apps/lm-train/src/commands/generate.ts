@@ -1,4 +1,4 @@
-import { asUserError, UserError } from '@scmoe/errors';
+import { asUserError, plainText, UserError } from '@scmoe/errors';
 import {
   addOptions,
   count,
@@ -130,7 +130,8 @@ async function generate(path: string, options: GenerateOptions, ranks: Ranks): P
   const sampling = { temperature, topK, topP, minP, typicalP, repetitionPenalty, frequencyPenalty, presencePenalty };
   const how = { maxTokens, seed, stop, stopAtEnd, endTokens, addSpecialTokens, ...sampling };
   const dispatch = generationDispatch(model, options, ranks);
-  const write = (text: string) => terminal.out.write(text);
+  // What a terminal would obey, which a model of bytes may well write, is left out there.
+  const write = (text: string) => terminal.out.write(terminal.out.isTTY ? plainText(text) : text);
   const numTokens = await sampleText(model, tokenizer, prompt, { ...how, ...dispatch }, write);
   terminal.out.write('\n');
   const seconds = (performance.now() - start) / 1000;

@@ -1,8 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { plainText } from '@scmoe/errors';
 import { measureExpertLoad, nextLines, resultLines, say, type TrainingResult } from '@scmoe/run';
-import { checkpointName, sequentialTokenBatches } from '@scmoe/trainer';
+import { checkpointName, makeFolder, sequentialTokenBatches } from '@scmoe/trainer';
 
 import type { LanguageData } from '../data/loadData.js';
 import type { LanguageTypes } from '../LanguageTypes.js';
@@ -47,9 +48,9 @@ async function writeSample({
   let sample = '';
   await sampleText(model, data.tokenizer, promptOf(data), { maxTokens, temperature: 0.8, seed }, (text) => {
     sample += text;
-    terminal.out.write(text);
+    terminal.out.write(plainText(text));
   });
-  await mkdir(samplesFolder, { recursive: true });
+  await makeFolder(samplesFolder);
   await writeFile(join(samplesFolder, `${checkpointName(step)}.txt`), sample);
 }
 

@@ -36,6 +36,7 @@ export async function runCommandLine(
       writeOut: (text) => terminal.out.write(text),
       writeErr: (text) => terminal.err.write(text),
     })
+    .configureHelp({ minWidthToWrap: 20 })
     .showHelpAfterError('(--help lists the options)')
     .hook('preAction', (_program, command) => applyConfigFile(command));
   for (const make of commands) {

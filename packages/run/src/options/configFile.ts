@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { UserError } from '@scmoe/errors';
+import { fileError } from '@scmoe/trainer';
 import type { Command, Option } from 'commander';
 import { parse } from 'yaml';
 
@@ -17,7 +18,8 @@ export async function applyConfigFile(command: Command): Promise<void> {
     const option = command.options.find((candidate) => candidate.attributeName() === key && key !== 'config');
     if (!option) {
       const known = command.options.map((candidate) => candidate.attributeName()).filter((name) => name !== 'config');
-      throw usage(`${path}: unknown option ${JSON.stringify(key)}; expected one of ${known.join(', ')}.`);
+      const names = [...new Set(known)].join(', ');
+      throw usage(`${path}: unknown option ${JSON.stringify(key)}; expected one of ${names}.`);
     }
     const source = command.getOptionValueSource(key);
     if (value === null || source === 'cli') continue;
@@ -31,7 +33,10 @@ async function readConfig(path: string): Promise<object> {
     // JSON is YAML, so one parser reads both.
     value = parse(await readFile(path, 'utf8'));
   } catch (error) {
-    throw usage(`Can't read --config ${path}: ${(error as Error).message}`, error);
+    const told = fileError(`read --config ${path}`, error) as Error;
+    // The parser shows the place in the file below its sentence.
+    const sentence = told.message.split('\n')[0]!.replace(/:$/, '.');
+    throw usage(told === error ? `Can't read --config ${path}: ${sentence}` : sentence, error);
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   throw usage(`Can't read --config ${path}: expected a mapping of option names to values.`);

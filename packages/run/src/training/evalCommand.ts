@@ -20,6 +20,8 @@ export interface EvalCommandOptions<Types extends ProgramTypes> {
   description: string;
   /** Help of `--data`. */
   dataHelp: string;
+  /** What the command takes beside runs of ours: `a folder of transformers, `. Default: nothing. */
+  otherHelp?: string;
   /** Opens what is no run of ours; undefined where it is one. */
   openOther?: (path: string, options: RuntimeOptions, terminal: Terminal) => Promise<OpenedModel<Types> | undefined>;
   /**
@@ -50,6 +52,7 @@ export function evalCommand<Types extends ProgramTypes>(
     dataHelp,
     openData,
     openOther,
+    otherHelp = '',
     show,
     experts: elsewhere,
     options: further = [],
@@ -59,7 +62,7 @@ export function evalCommand<Types extends ProgramTypes>(
   return (terminal) => {
     const command = new Command('eval')
       .description(description)
-      .argument('[checkpoint]', "checkpoint or run folder, or 'latest'", 'latest')
+      .argument('[checkpoint]', `checkpoint or run folder, ${otherHelp}or 'latest'`, 'latest')
       .option('--data <path>', dataHelp)
       .option('--eval-batches <n>', 'batches, spread evenly over the data; 0: all of them', wholeNumber(0), 0)
       .option('--batch-size <n>', `${samples} per batch (default: the run's)`, wholeNumber(1));
