@@ -1,7 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { temporaryFolder } from '@scmoe/testing';
+import { saveCheckpoint } from '@scmoe/trainer';
+import * as tf from '@tensorflow/tfjs';
+
 import { lmTrain } from './testing/lmTrain.js';
 import { tinyRun } from './testing/tinyRun.js';
 
@@ -53,7 +56,11 @@ describe('a wrong command line exits with 2 and says', () => {
       ['train', ...options, '--backend', 'gpu9'],
       /backend: expected one of auto, .*, got 'gpu9'/,
     ],
-    ['that the config file is missing', ['train', '--config', 'no.yaml'], /Can't read --config no.yaml/],
+    [
+      'that the config file is missing',
+      ['train', '--config', 'no.yaml'],
+      /Can't read --config no.yaml: it does not exist/,
+    ],
   ];
   it.each(cases)('%s', async (_, args, message) => {
     const { code, err } = await lmTrain(...args);
@@ -172,7 +179,7 @@ describe('--config', () => {
     ['a value out of range', 'steps: 0', /steps: got 0. Expected a whole number of at least 1/],
     ['a value that is no choice', 'mix: cg9', /mix: got "cg9". Allowed choices are add, cg1, cg2/],
     ['a list', '- 1', /expected a mapping of option names to values/],
-    ['broken YAML', 'a: [1', /Can't read --config/],
+    ['broken YAML', 'a: [1', /Can't read --config .*: Flow sequence .* at line 1, column 6\.\n$/],
   ])('rejects %s', async (_, content, message) => {
     const { code, err } = await lmTrain('train', '--config', file('bad.yaml', content));
     expect(err).toMatch(message);
@@ -181,10 +188,35 @@ describe('--config', () => {
 });
 
 describe('checkpoints', () => {
+  it('of another program are refused, and passed over where the newest is asked for', async () => {
+    const both = join(folder.path, 'both');
+    expect(await lmTrain('train', ...options, '--run-dir', both, '--steps', '1')).toMatchObject({ code: 0 });
+    const [run] = readdirSync(both);
+    const other = join(both, 'vit-1');
+    const index = join(both, run!, 'checkpoints', 'step-000001', 'checkpoint.json');
+    const { config } = JSON.parse(readFileSync(index, 'utf8')) as { config: Record<string, number> };
+    const { sequenceLength: patchSize, ...shared } = config;
+    await saveCheckpoint(join(other, 'checkpoints'), {
+      ...{ step: 1, config: { ...shared, patchSize: patchSize! }, dataFingerprint: 'x', dataDescription: {} },
+      parameters: { w: tf.zeros([1]) },
+      optimizer: { name: 'AdamW', stepCount: 1, state: {} },
+    });
+    const refused = /vit-1\S*: expected a checkpoint of lm-train, got one of another program/;
+    for (const args of [
+      ['eval', other],
+      ['generate', other],
+      ['train', '--resume', other],
+    ])
+      expect((await lmTrain(...args)).err).toMatch(refused);
+    const { code, out } = await lmTrain('eval', '--run-dir', both, '--threads', '1');
+    expect(out).toContain(`checkpoint: ${join(both, run!)}`);
+    expect(code).toBe(0);
+  });
+
   it.each([
     [['train', '--resume', 'nowhere'], /There is no checkpoint nowhere/],
-    [['train', '--resume', '--run-dir', runs + '-none'], /There is no run to resume/],
-    [['generate', '--run-dir', runs + '-none'], /There is no run to resume/],
+    [['train', '--resume', '--run-dir', runs + '-none'], /There is no run yet under/],
+    [['generate', '--run-dir', runs + '-none'], /There is no run yet under/],
     [['eval', 'nowhere'], /There is no checkpoint nowhere/],
   ])('that do not exist are an error: %s', async (args, message) => {
     const { code, err } = await lmTrain(...args);

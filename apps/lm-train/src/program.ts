@@ -1,3 +1,4 @@
+import { UserError } from '@scmoe/errors';
 import { createLanguageModel, Gpt, type GptConfig } from '@scmoe/models';
 import { expertOptions, expertsInWords, type TrainingProgram } from '@scmoe/run';
 import { randomTokenBatches } from '@scmoe/trainer';
@@ -22,6 +23,7 @@ import { reportResult } from './report/reportResult.js';
 export const program: TrainingProgram<LanguageTypes> = {
   name: 'lm-train',
   runName: 'lm',
+  ownSetting: 'sequenceLength',
   samples: { name: 'sequences', unit: 'tokens', unitsEach: ({ sequenceLength }) => sequenceLength },
   settings: [modelOptions(), ...expertOptions(), dataOptions(), fineTuneOptions(), distillOptions()],
   flags: sampleOptions(),
@@ -57,7 +59,14 @@ export const program: TrainingProgram<LanguageTypes> = {
       leastBytesPerUnit: model.leastBytesPerToken(),
     };
   },
-  drawBatch: ({ train }, settings) => randomTokenBatches(train, settings),
+  drawBatch: ({ train, validation }, settings) => {
+    // Found out before the training, and not after it.
+    if (validation.ids.length < 2)
+      throw new UserError(
+        `The data is too short: expected at least 2 tokens in the validation split, got ${validation.ids.length}. A larger --validation-fraction gives it more.`,
+      );
+    return randomTokenBatches(train, settings);
+  },
   evaluate: (model, { validation }, settings, world) => evaluateLanguage(model, validation, settings, world),
   report: reportResult,
 };

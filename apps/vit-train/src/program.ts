@@ -16,6 +16,7 @@ import type { VisionTypes } from './VisionTypes.js';
 export const program: TrainingProgram<VisionTypes> = {
   name: 'vit-train',
   runName: 'vit',
+  ownSetting: 'labelSmoothing',
   samples: { name: 'pictures', unit: 'pictures', unitsEach: () => 1 },
   settings: [modelOptions(), ...expertOptions(), dataOptions(), recipeOptions()],
   defaults: { batchSize: 128, lr: 1e-3, weightDecay: 0.05, evalBatches: 4 },

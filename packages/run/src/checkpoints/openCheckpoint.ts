@@ -20,6 +20,7 @@ import { say } from '../cli/Terminal.js';
 import type { Ranks } from '../ranks/joinRanks.js';
 import type { Restarts } from '../ranks/restarts.js';
 import type { TrainCommandOptions } from '../training/TrainCommandOptions.js';
+import type { TrainingProgram } from '../training/TrainingProgram.js';
 import { agreeOnPart, partOf } from './agreeOnPart.js';
 
 /** What a run goes on from. */
@@ -52,11 +53,12 @@ interface Words {
  * @throws UserError where there is none, or it is damaged
  */
 export async function openCheckpoint(
+  program: Pick<TrainingProgram, 'ownSetting'>,
   options: Pick<TrainCommandOptions, 'resume' | 'runDir' | 'fallback'>,
   restarts: Restarts,
   { groups, terminal, rank }: Pick<Ranks, 'groups' | 'terminal' | 'rank'>,
 ): Promise<OpenedCheckpoint> {
-  const find = () => findStart(options, restarts);
+  const find = () => findStart(program, options, restarts);
   const own = rank === 0 && groups ? await find().catch((error: unknown) => asUserError(error)) : undefined;
   const words = groups ? await wordsOfChief(own, options, groups) : {};
   if (own instanceof UserError) throw own;
@@ -88,6 +90,7 @@ export async function openCheckpoint(
 }
 
 async function findStart(
+  program: Pick<TrainingProgram, 'ownSetting'>,
   { resume, runDir }: Pick<TrainCommandOptions, 'resume' | 'runDir'>,
   restarts: Restarts,
 ): Promise<Found | undefined> {
@@ -95,7 +98,8 @@ async function findStart(
   if (earlier !== undefined) return { path: earlier, isRestart: true };
   if (resume === undefined) return undefined;
   const isLatest = resume === true || resume === 'latest';
-  return { path: isLatest ? await findLatestCheckpoint(runDir) : await findCheckpoint(resume), isRestart: false };
+  const path = await (isLatest ? findLatestCheckpoint(runDir, program) : findCheckpoint(resume));
+  return { path, isRestart: false };
 }
 
 /** Rank 0 tells what it has found; a collective. */

@@ -1,6 +1,7 @@
 import { UserError } from '@scmoe/errors';
 import type { Checkpoint } from '@scmoe/trainer';
 
+import type { TrainingProgram } from '../training/TrainingProgram.js';
 import { parseValue } from './configFile.js';
 import type { OptionGroup } from './OptionGroup.js';
 
@@ -13,7 +14,15 @@ const needed = ['batchSize', 'lr', 'weightDecay', 'clip', 'seed', 'evalEvery', '
  *
  * @throws UserError naming the checkpoint and the setting
  */
-export function checkStored({ path, index: { config } }: Checkpoint, groups: readonly OptionGroup[]): void {
+export function checkStored(
+  { path, index: { config } }: Checkpoint,
+  groups: readonly OptionGroup[],
+  { name: program, ownSetting }: Pick<TrainingProgram, 'name' | 'ownSetting'>,
+): void {
+  if (ownSetting !== undefined && !Object.hasOwn(config, ownSetting))
+    throw new UserError(
+      `${path}: expected a checkpoint of ${program}, got one of another program, without ${ownSetting}.`,
+    );
   const where = `${path}: checkpoint.json: config`;
   for (const name of needed) {
     if (!Object.hasOwn(config, name)) throw new UserError(`${where}: ${name}: expected a number, got nothing.`);

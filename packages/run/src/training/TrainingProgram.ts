@@ -112,6 +112,8 @@ export interface TrainingProgram<Types extends ProgramTypes = ProgramTypes> {
   readonly name: string;
   /** The first part of the names of run folders: `lm`. */
   readonly runName: string;
+  /** A setting that its checkpoints have and those of other programs have not: `latest` is its own newest one. Default: none. */
+  readonly ownSetting?: string;
   readonly samples: Samples<Types['settings']>;
   /** The program's own settings, in the order of `--help`: what makes its data and its model. */
   readonly settings: readonly OptionGroup[];

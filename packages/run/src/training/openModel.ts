@@ -45,14 +45,14 @@ export async function openModel<Types extends ProgramTypes>(
   experts?: OpenedExperts,
   shard?: ExpertShard,
 ): Promise<TrainedModel<Types>> {
-  const found = path === 'latest' ? await findLatestCheckpoint(runDir) : await findCheckpoint(path);
+  const found = await (path === 'latest' ? findLatestCheckpoint(runDir, program) : findCheckpoint(path));
   const checkpoint = await loadWholeCheckpoint(found, {
     isSharded: isExpertParameter,
     slicedAxis: tensorAxis,
     ...(experts && { skip: isExpertParameter }),
   });
   experts?.expectPackedFrom(checkpoint);
-  checkStored(checkpoint, settingGroups(program));
+  checkStored(checkpoint, settingGroups(program), program);
   checkSizes(checkpoint, settingGroups(program));
   const settings: Types['settings'] = checkpoint.index.config as unknown as Types['settings'];
   const model = buildModel(program, settings, checkpoint.dataDescription, {

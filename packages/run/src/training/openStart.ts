@@ -46,12 +46,12 @@ export async function openStart(
 ): Promise<Start> {
   const { terminal, rank, data } = ranks;
   const restarts = openRestarts(options.runDir);
-  const { checkpoint, isRestart } = await openCheckpoint(options, restarts, ranks);
+  const { checkpoint, isRestart } = await openCheckpoint(program, options, restarts, ranks);
   if (!isRestart && rank === 0) await restarts.remember(undefined);
 
   const groups = settingGroups(program);
   if (checkpoint) {
-    checkStored(checkpoint, groups);
+    checkStored(checkpoint, groups, program);
     checkSizes(checkpoint, groups);
   }
   const given = (name: string) => ![undefined, 'default'].includes(command.getOptionValueSource(name));

@@ -270,6 +270,10 @@ describe('finding checkpoints', () => {
     expect(await findCheckpoint(run)).toBe(tenth);
     const later = await saveCheckpoint(join(folder.path, 'lm-0', 'checkpoints'), content(1));
     expect(await findLatestCheckpoint(folder.path)).toBe(later);
+    const [own] = Object.keys(content(1).config);
+    expect(await findLatestCheckpoint(folder.path, { ownSetting: own! })).toBe(later);
+    const another = findLatestCheckpoint(folder.path, { ownSetting: 'of another program' });
+    await expect(another).rejects.toThrow('There is no run yet under');
   });
 
   it('takes one whose index was deleted for a damaged one, not for an absent one', async () => {
@@ -289,7 +293,7 @@ describe('finding checkpoints', () => {
   it('says what is missing', async () => {
     await expect(findCheckpoint(join(folder.path, 'no'))).rejects.toThrow('it does not exist');
     await expect(findCheckpoint(folder.path)).rejects.toThrow('holds no checkpoint');
-    await expect(findLatestCheckpoint(folder.path)).rejects.toThrow('There is no run to resume');
+    await expect(findLatestCheckpoint(folder.path)).rejects.toThrow('There is no run yet under');
   });
 });
 

@@ -5,6 +5,7 @@ import { UserError } from '@scmoe/errors';
 
 import { indexFile } from './CheckpointIndex.js';
 import { listPartFolders, listStepFolders } from './listCheckpoints.js';
+import { readIndex } from './readIndex.js';
 
 /**
  * The newest checkpoint under a path, which may be a checkpoint itself, a run folder or its `checkpoints/`. One that was
@@ -21,7 +22,7 @@ export async function findCheckpoint(path: string): Promise<string> {
     if (newest !== undefined) return newest;
   }
   throw new UserError(
-    `${path} holds no checkpoint: expected a run folder, or a folder step-<number> with ${indexFile}.`,
+    `${path} holds no checkpoint: expected a run folder, or a folder step-<number> with ${indexFile}; a folder of transformers would have a config.json with a model_type.`,
   );
 }
 
@@ -41,17 +42,30 @@ export async function newestCheckpoint(folder: string): Promise<string | undefin
 /**
  * The newest checkpoint of all runs in a folder, by the time it was saved.
  *
+ * @param program whose they are: those without its own setting are passed over
  * @throws UserError when no run has one.
  */
-export async function findLatestCheckpoint(runs: string): Promise<string> {
+export async function findLatestCheckpoint(
+  runs: string,
+  { ownSetting }: { ownSetting?: string } = {},
+): Promise<string> {
   let newest: { path: string; time: number } | undefined;
   for (const name of await readdir(runs).catch(() => [] as string[])) {
     const path = await newestCheckpoint(join(runs, name, 'checkpoints'));
     const time = path && ((await modified(join(path, indexFile))) ?? (await modified(path)));
-    if (time && time > (newest?.time ?? -Infinity)) newest = { path: path, time };
+    if (time && time > (newest?.time ?? -Infinity) && (await hasSetting(path, ownSetting))) newest = { path, time };
   }
-  if (!newest) throw new UserError(`There is no run to resume: no checkpoint under ${runs}.`);
+  if (!newest) throw new UserError(`There is no run yet under ${runs}: no folder in it has a checkpoint.`);
   return resolve(newest.path);
+}
+
+/** One whose index can't be read is for `loadCheckpoint` to judge. */
+async function hasSetting(path: string, setting: string | undefined): Promise<boolean> {
+  if (setting === undefined) return true;
+  return readIndex(path).then(
+    ({ config }) => Object.hasOwn(config, setting),
+    () => true,
+  );
 }
 
 async function modified(path: string): Promise<number | undefined> {
