@@ -240,7 +240,8 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
   it('goes on from its last checkpoint when a rank is killed and the launcher starts all again', async () => {
     const runs = join(folder.path, 'restarted');
     const args = [...four, '--run-dir', runs, '--save-every', '5', '--steps', '60'];
-    const started = startRanksWithASignal(2, 'KILL', join(runs, '*', 'checkpoints', 'step-000005'), 'train', ...args);
+    const killed = { signal: 'SIGKILL', runs, file: join('checkpoints', 'step-000005') } as const;
+    const started = startRanksWithASignal(2, killed, 'train', ...args);
     const { code, out, err } = await started.done;
     expect(err).toMatch(/rank 1 failed first: killed by SIGKILL/);
     expect(code).toBe(0);
@@ -273,8 +274,9 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
 
   it('stops together when one rank alone is told to, and is not started again', async () => {
     const runs = join(folder.path, 'told');
-    const args = [...four, '--run-dir', runs, '--steps', '1000000', '--accumulate', '2'];
-    const started = startRanksWithASignal(2, 'TERM', join(runs, '*', 'metrics.jsonl'), 'train', ...args);
+    const args = [...four, '--run-dir', runs, '--save-every', '5', '--steps', '1000000', '--accumulate', '2'];
+    const told = { signal: 'SIGTERM', runs, file: join('checkpoints', 'step-000005') } as const;
+    const started = startRanksWithASignal(2, told, 'train', ...args);
     const { code, out, err } = await started.done;
     expect(out).toMatch(/Interrupted by SIGTERM after step \d+ of 1000000; saved: .*step-\d+/);
     expect(err).toMatch(/rank \d was told to end \(SIGTERM\): so does the run/);

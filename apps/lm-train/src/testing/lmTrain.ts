@@ -24,19 +24,28 @@ export function startRanks(ranks: number, ...args: string[]): StartedProgram {
 }
 
 /**
- * Starts ranks as startRanks does, with restarts; rank 1 gets a signal once, at its first start, when the file is
- * there.
+ * Starts ranks as startRanks does, with restarts; rank 1 gets a signal once, at its first start, when a run in the folder
+ * has the file.
  */
 export function startRanksWithASignal(
   ranks: number,
-  signal: 'KILL' | 'TERM',
-  file: string,
+  { signal, runs, file }: { signal: 'SIGKILL' | 'SIGTERM'; runs: string; file: string },
   ...args: string[]
 ): StartedProgram {
-  const kill = `(while ! [ -s "$(ls -d ${file} 2>/dev/null)" ]; do sleep 0.05; done; kill -${signal} $$) &`;
-  const script = `if [ "$RANK.$SCMOE_RESTART_COUNT" = 1.0 ]; then ${kill} fi; exec "$@"`;
+  // In the rank itself, between two of its steps: on a busy machine another process may find the run over.
+  const watch = `
+    import { existsSync, readdirSync } from 'node:fs';
+    import { join } from 'node:path';
+    const [runs, file] = ${JSON.stringify([runs, file])};
+    const timer = setInterval(() => {
+      if (!existsSync(runs) || !readdirSync(runs).some((run) => existsSync(join(runs, run, file)))) return;
+      clearInterval(timer);
+      process.kill(process.pid, '${signal}');
+    }, 5).unref();`;
+  const options = `--import=data:text/javascript,${encodeURIComponent(watch)}`;
+  const script = `if [ "$RANK.$SCMOE_RESTART_COUNT" = 1.0 ]; then export NODE_OPTIONS="$0"; fi; exec "$@"`;
   return startProgramOn(ranks, main, args, {
     launch: ['--max-restarts', '1'],
-    through: ['sh', '-c', script, 'rank'],
+    through: ['sh', '-c', script, options],
   });
 }
