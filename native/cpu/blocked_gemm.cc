@@ -32,6 +32,24 @@ constexpr int64_t kTogether = 4;
 constexpr int64_t kInPlace = 12;
 
 int64_t panelsOf(int64_t columns) { return (columns + kColumns - 1) / kColumns; }
+int64_t tilesOf(int64_t rows) { return (rows + kRows - 1) / kRows; }
+
+/// Memory that is asked for while tiles are multiplied, some cache lines at each: a core has only so many misses under
+/// way.
+class AskingByTile {
+ public:
+  AskingByTile(const char* from, int64_t bytes, int64_t tiles)
+      : at_(from), end_(from + bytes), perTile_((bytes / kLine / std::max<int64_t>(tiles, 1) + 1) * kLine) {}
+
+  void step() {
+    for (const char* const to = std::min(at_ + perTile_, end_); at_ < to; at_ += kLine) __builtin_prefetch(at_, 0, 2);
+  }
+
+ private:
+  static constexpr int64_t kLine = 64;
+  const char *at_, *end_;
+  int64_t perTile_;
+};
 
 /// to (depth, 16): some columns of op(B), whose element (p, j) is b[p * ldb + j], or b[j * ldb + p] where it is
 /// transposed; zeros beside them.
@@ -90,13 +108,21 @@ struct RowBlock {
 
   /// C (rows, columns) of these rows and one panel of B.
   template <typename PanelLayout>
-  void multiply(const float* panel, PanelLayout layout, Scale scale, float* c, int64_t ldc, int64_t columns) const {
-    for (int64_t i = 0; i < rows; i += kRows, c += kRows * ldc) {
-      const int64_t count = std::min<int64_t>(kRows, rows - i);
-      if (packed)
-        tile::multiplyRows(count, depth, a + i * depth, PackedRows(), panel, layout, scale, c, ldc, columns);
-      else
-        tile::multiplyRows(count, depth, a + i * lda, PlainRows{lda}, panel, layout, scale, c, ldc, columns);
+  void multiply(const float* panel, PanelLayout layout, Scale scale, float* c, int64_t ldc, int64_t columns,
+                AskingByTile* asking = nullptr) const {
+    if (packed) {
+      for (int64_t i = 0; i < rows; i += kRows, c += kRows * ldc)
+        tile::multiplyRows(std::min<int64_t>(kRows, rows - i), depth, a + i * depth, PackedRows(), panel, layout, scale,
+                           c, ldc, columns);
+      return;
+    }
+    // Tiles of about one size: one of up to three rows takes the time of four.
+    const int64_t tiles = tilesOf(rows);
+    for (int64_t t = 0; t < tiles; ++t) {
+      const int64_t first = rows * t / tiles, last = rows * (t + 1) / tiles;
+      if (asking) asking->step();
+      tile::multiplyRows(last - first, depth, a + first * lda, PlainRows{lda}, panel, layout, scale, c + first * ldc,
+                         ldc, columns);
     }
   }
 };
@@ -197,7 +223,11 @@ PackedColumns::PackedColumns(Arena::Scope& scope, int64_t n, int64_t k)
   if (n % kColumns != 0) std::fill(panel(n / kColumns * kColumns), panel(panelsOf(n) * kColumns), 0.0f);
 }
 
-void PackedColumns::multiply(int64_t m, const float* a, int64_t lda, float* c, int64_t ldc) const {
+void PackedColumns::multiply(int64_t m, const float* a, int64_t lda, float* c, int64_t ldc, const char* next,
+                             int64_t bytes) const {
+  int64_t depths = 0;
+  forDepths(k_, [&](int64_t, int64_t) { ++depths; });
+  AskingByTile asking(next, bytes, depths * panelsOf(n_) * (m / kRows));
   for (int64_t row = 0; row < m; row += kBlockRows) {
     const int64_t rows = std::min(kBlockRows, m - row);
     forDepths(k_, [&](int64_t begin, int64_t depth) {
@@ -205,9 +235,19 @@ void PackedColumns::multiply(int64_t m, const float* a, int64_t lda, float* c, i
       const Scale scale = {1.0f, begin == 0 ? 0.0f : 1.0f};
       for (int64_t j = 0; j < n_; j += kColumns)
         block.multiply(panels_ + j * k_ + begin * kColumns, PackedPanel(), scale, c + row * ldc + j, ldc,
-                       std::min<int64_t>(kColumns, n_ - j));
+                       std::min<int64_t>(kColumns, n_ - j), &asking);
     });
   }
+}
+
+void multiplyPanelInPlace(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, float* c,
+                          int64_t ldc) {
+  forDepths(k, [&](int64_t begin, int64_t depth) {
+    const RowBlock block = {a + begin, lda, false, m, depth};
+    const Scale scale = {1.0f, begin == 0 ? 0.0f : 1.0f};
+    for (int64_t j = 0; j < n; j += kColumns)
+      block.multiply(b + begin * n + j, PlainPanel{n}, scale, c + j, ldc, kColumns);
+  });
 }
 
 void blockedGemm(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
@@ -247,7 +287,11 @@ PackedColumns::PackedColumns(Arena::Scope&, int64_t n, int64_t k) : n_(n), k_(k)
   throw Error("PackedColumns: this build has no products of its own");
 }
 
-void PackedColumns::multiply(int64_t, const float*, int64_t, float*, int64_t) const {}
+void PackedColumns::multiply(int64_t, const float*, int64_t, float*, int64_t, const char*, int64_t) const {}
+
+void multiplyPanelInPlace(int64_t, int64_t, int64_t, const float*, int64_t, const float*, float*, int64_t) {
+  throw Error("multiplyPanelInPlace: this build has no products of its own");
+}
 
 void blockedGemm(bool, bool, int64_t, int64_t, int64_t, float, const float*, int64_t, const float*, int64_t, float,
                  float*, int64_t) {

@@ -17,4 +17,18 @@ void forDepths(int64_t k, const Body& body) {
   }
 }
 
+/// The same for the depths that oneDNN sums each by itself with AVX-512, of what operand_kinds.h calls a kind: in bf16
+/// they are others, and even but for the last.
+template <typename Kind, typename Body>
+void forLibraryDepths(int64_t k, const Body& body) {
+  if (Kind::kDepths == 1) return forDepths(k, body);
+  constexpr int64_t kWhole = 384, kBlock = 768;
+  for (int64_t begin = 0, size; begin < k; begin += size) {
+    const int64_t rest = k - begin;
+    const bool halves = rest < 2 * kBlock && (rest > kBlock || (begin == 0 && rest > kWhole));
+    size = rest >= 2 * kBlock ? kBlock : halves ? (rest / 2 + 1) / 2 * 2 : rest;
+    body(begin, size);
+  }
+}
+
 }  // namespace scmoe

@@ -8,6 +8,7 @@
 #include "cpu/activation_rows.h"
 #include "cpu/bf16.h"
 #include "cpu/gemm.h"
+#include "cpu/slope_rows.h"
 #include "cpu/squares.h"
 #include "cpu/streamed_gemm.h"
 #include "cpu/tiled_gemm.h"
@@ -102,37 +103,23 @@ void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, co
     for (int64_t part = firstPart; part < lastPart; ++part) {
       float* const sums = biasSums ? biasSums + part * dOut : nullptr;
       if (sums) std::fill(sums, sums + dOut, 0.0f);
+      const SlopeRows slopes{dOut, dy, pre, activation, sums};
       const int64_t end = rows * (part + 1) / parts;
       for (int64_t first = rows * part / parts; first < end; first += size) {
         const int64_t count = std::min(size, end - first);
-        Arena::Scope own;
-        float* const row32 = bf16 && pre ? own.take<float>(dOut) : nullptr;
-        withActivation(activation, [&](auto chosen) {
-          for (int64_t i = first; i < first + count; ++i) {
-            const float* g = dy + i * dOut;
-            if (pre) {
-              const float* const p = pre + i * dOut;
-              float* const to = row32 ? row32 : dPre + i * dOut;
-              slopeRow<chosen.value>(dOut, g, p, to);
-              g = to;
-            }
-            if (sums) {
-#pragma omp simd
-              for (int64_t j = 0; j < dOut; ++j) sums[j] += g[j];
-            }
-            if (bf16) convertToBf16(g, 1, dOut, dOut, dPre16 + i * dOut);
-          }
-        });
-        if (!dx) continue;
         const int64_t at = first * dOut;
+        Arena::Scope own;
+        float* const room = !pre ? nullptr : bf16 ? own.take<float>(dOut) : dPre + at;
+        const float* const block = slopes.make(first, count, room, bf16 ? dPre16 + at : nullptr);
+        if (!dx) continue;
         if (bf16 && streamsDx) {
           streamedInputGradient(count, dIn, dOut, dPre16 + at, weight, dx + first * dIn, ahead);
         } else if (bf16) {
           gemmBf16(false, true, count, dIn, dOut, dPre16 + at, dOut, weight16, dOut, 0.0f, dx + first * dIn, dIn);
         } else if (streamsDx) {
-          streamedInputGradient(count, dIn, dOut, (pre ? dPre : dy) + at, weight, dx + first * dIn, ahead);
+          streamedInputGradient(count, dIn, dOut, block, weight, dx + first * dIn, ahead);
         } else {
-          shared.multiply(count, (pre ? dPre : dy) + at, dOut, dx + first * dIn, dIn);
+          shared.multiply(count, block, dOut, dx + first * dIn, dIn);
         }
       }
     }

@@ -312,9 +312,15 @@ void multiplyStoredPanels(int64_t rows, int64_t dIn, int64_t dOut, const float* 
       constexpr bool isFloat = std::is_same_v<std::decay_t<decltype(panel)>, FloatPanel>;
       Arena::Scope scope;
       if (usesBlockedGemm()) {
+        if constexpr (isFloat)
+          if (rows <= PackedColumns::kBlockRows && columns % PackedColumns::kPanelColumns == 0)
+            return multiplyPanelInPlace(rows, columns, dIn, x, dIn, panel.values, y + column, dOut);
         const PackedColumns packed(scope, columns, dIn);
         packPanel(panel, dIn, columns, packed);
-        packed.multiply(rows, x, dIn, y + column, dOut);
+        const auto* const next = reinterpret_cast<const char*>(panel.values + columns * dIn);
+        const int64_t behind = std::min(kPanelColumns, dOut - column - columns);
+        packed.multiply(rows, x, dIn, y + column, dOut, next,
+                        behind * dIn * static_cast<int64_t>(sizeof(*panel.values)));
         return;
       }
       float* const widened = isFloat ? nullptr : scope.take<float>(kDepth * kPanelColumns);

@@ -9,6 +9,7 @@
 
 #include "core/arena.h"
 #include "core/parallel.h"
+#include "cpu/fetch.h"
 #include "cpu/gemm.h"
 #include "cpu/gemm_depths.h"
 
@@ -19,26 +20,6 @@ namespace {
 /// Sums of a tile: eight rows and three vectors, which leaves registers for the operands.
 constexpr int kRows = 8, kVectors = 3;
 constexpr int64_t kColumns = kVectors * kLanes;
-
-/// Calls body(begin, size) for the depths that oneDNN sums each by itself.
-template <typename Kind, typename Body>
-void forBlocks(int64_t k, const Body& body) {
-  if (Kind::kDepths == 1) return forDepths(k, body);
-  constexpr int64_t kWhole = 384, kBlock = 768;
-  for (int64_t begin = 0, size; begin < k; begin += size) {
-    const int64_t rest = k - begin;
-    const bool halves = rest < 2 * kBlock && (rest > kBlock || (begin == 0 && rest > kWhole));
-    size = rest >= 2 * kBlock ? kBlock : halves ? rest / 2 : rest;
-    body(begin, size);
-  }
-}
-
-/// Brings a matrix near, in the order of memory: the hardware foresees that, and not columns that lie a row apart.
-void fetch(const float* matrix, int64_t count) {
-  float sum = 0.0f;
-  for (int64_t i = 0; i < count; i += kLanes) sum += matrix[i];
-  asm volatile("" ::"x"(sum));
-}
 
 /// Sum of the squares of a tile's sums, of which few are added in float32: those that are too large or too small for
 /// that are added in double.
@@ -196,7 +177,7 @@ void forward(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const floa
     const int64_t ldb = isPairs ? kColumns : dOut;
     for (int64_t j = first; j < last; j += kColumns) {
       const float* const b = isPairs ? packed + (j - first) * depth : weight + j;
-      forBlocks<Kind>(dIn, [&](int64_t begin, int64_t size) {
+      forLibraryDepths<Kind>(dIn, [&](int64_t begin, int64_t size) {
         const int64_t from = begin / Kind::kDepths;
         multiplyColumns<Kind>(rows, vectorsIn(last - j), size / Kind::kDepths, {x + from, depth, 1}, b + from * ldb,
                               ldb, begin > 0 ? Onto::kSum : Onto::kNothing, y + j, dOut, asking);
@@ -221,7 +202,7 @@ void inputGradient(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, con
       const int64_t next = near ? 0 : vectorsIn(last - std::min(j + kColumns, last)) * kLanes;
       Asking asking(next == 0 ? nullptr : panel + kColumns * dOut, next * dOut, tilesOf(rows) * depth);
       packTransposed<Kind>(dOut, vectors, panel, dOut, packed);
-      forBlocks<Kind>(dOut, [&](int64_t begin, int64_t size) {
+      forLibraryDepths<Kind>(dOut, [&](int64_t begin, int64_t size) {
         const int64_t from = begin / Kind::kDepths;
         multiplyColumns<Kind>(rows, vectors, size / Kind::kDepths, {dy + from, depth, 1}, packed + from * kColumns,
                               kColumns, begin > 0 ? Onto::kSum : Onto::kNothing, dx + j, dIn, asking);

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/parallel.h"
+#include "cpu/fetch.h"
 #include "cpu/gemm.h"
 #include "cpu/gemm_depths.h"
 
@@ -18,19 +19,6 @@ namespace {
 constexpr int kRows = 6, kVectors = 4;
 constexpr int64_t kColumns = kVectors * kLanes;
 static_assert(kTiledRows % kRows == 0);
-
-/// Calls body(begin, size) for the depths that oneDNN sums each by itself, even ones in bf16 but for the last.
-template <typename Kind, typename Body>
-void forBlocks(int64_t k, const Body& body) {
-  if (Kind::kDepths == 1) return forDepths(k, body);
-  constexpr int64_t kWhole = 384, kBlock = 768;
-  for (int64_t begin = 0, size; begin < k; begin += size) {
-    const int64_t rest = k - begin;
-    const bool halves = rest < 2 * kBlock && (rest > kBlock || (begin == 0 && rest > kWhole));
-    size = rest >= 2 * kBlock ? kBlock : halves ? (rest / 2 + 1) / 2 * 2 : rest;
-    body(begin, size);
-  }
-}
 
 /// Where sums go, past the caches where nobody reads them soon.
 struct Target {
@@ -93,7 +81,7 @@ template <typename Kind>
 void multiplyPanel(int64_t rows, int64_t vectors, int64_t k, const float* a, int64_t aStride, const float* panel,
                    float* held, int64_t heldStride, const Target& target) {
   const int64_t tiles = (rows + kRows - 1) / kRows;
-  forBlocks<Kind>(k, [&](int64_t begin, int64_t size) {
+  forLibraryDepths<Kind>(k, [&](int64_t begin, int64_t size) {
     const int64_t from = begin / Kind::kDepths, depth = (size + Kind::kDepths - 1) / Kind::kDepths;
     const bool isLast = begin + size == k;
     for (int64_t t = 0; t < tiles; ++t) {
@@ -126,13 +114,6 @@ void packColumns(int64_t k, int64_t vectors, const float* weight, float* panel) 
 #pragma GCC unroll 16
       for (int i = 0; i < kLanes; ++i) store(to + i * kColumns, square[i]);
     }
-}
-
-/// Brings rows near, in the order of memory: the hardware foresees that, and not columns that lie a row apart.
-void fetch(const float* rows, int64_t count) {
-  float sum = 0.0f;
-  for (int64_t i = 0; i < count; i += kLanes) sum += rows[i];
-  asm volatile("" ::"x"(sum));
 }
 
 /// panels: the columns of weight^T, of weight (dIn, dOut).

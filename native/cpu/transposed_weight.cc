@@ -18,8 +18,9 @@ namespace scmoe {
 
 namespace {
 
-/// Numbers that are put in order at a time, so that they are still near when they are multiplied.
-constexpr int64_t kOrdered = int64_t{1} << 18;
+/// Numbers that are put in order at a time, so that they are still near when they are multiplied, with those that come
+/// next and some rows of the other operand.
+constexpr int64_t kOrdered = int64_t{1} << 15;
 
 /// Some columns of the weight in order: kLanes of them, or those that are left, at a time, to where `target` says that
 /// the first of them goes; rows there are `stride` apart.
@@ -82,19 +83,25 @@ uint16_t upperHalf(float value) {
 }
 
 /// As blockedGemm(), some columns after the others, for which the weight is put in the order in which tiles read it.
+/// The next ones are asked for while some are multiplied: putting them in order would wait for memory twice as long as
+/// it takes.
 void orderedProduct(int64_t rows, int64_t dIn, int64_t dOut, const float* x, WeightFormat format, const void* weight,
                     float* y) {
   const int64_t largest = std::max<int64_t>(kOrdered / dIn / 16, 1) * 16;
   const int64_t most = std::max<int64_t>(std::min(largest, dOut / threads() / 16 * 16), 16);
+  const int64_t size = format == WeightFormat::kBf16 ? sizeof(uint16_t) : sizeof(float);
   parallelFor((dOut + most - 1) / most, 1, [&](int64_t firstBlock, int64_t lastBlock) {
     constexpr int64_t kPanel = PackedColumns::kPanelColumns;
-    for (int64_t first = firstBlock * most; first < std::min(lastBlock * most, dOut); first += most) {
+    const int64_t end = std::min(lastBlock * most, dOut);
+    for (int64_t first = firstBlock * most; first < end; first += most) {
       Arena::Scope scope;
-      const int64_t count = std::min(most, dOut - first);
+      const int64_t count = std::min(most, end - first);
       const PackedColumns packed(scope, count, dIn);
       const auto place = [&](int64_t column) { return packed.panel(column / kPanel * kPanel) + column % kPanel; };
       orderColumnsTo(place, kPanel, format, dIn, weight, first, first + count);
-      packed.multiply(rows, x, dIn, y + first, dOut);
+      const int64_t behind = std::min(most, end - first - count);
+      packed.multiply(rows, x, dIn, y + first, dOut, static_cast<const char*>(weight) + (first + count) * dIn * size,
+                      behind * dIn * size);
     }
   });
 }

@@ -24,7 +24,7 @@ struct Sizes {
 };
 /// One depth and several that end within a block of scales, whole panels, a part of one, and columns that are no
 /// vectors.
-constexpr Sizes kSizes[] = {{64, 64}, {400, 128}, {1000, 80}, {33, 208}, {1537, 16}, {70, 37}, {1, 1}};
+constexpr Sizes kSizes[] = {{64, 64}, {400, 128}, {1000, 80}, {33, 208}, {1537, 16}, {70, 37}, {40, 24}, {1, 1}};
 constexpr WeightFormat kFormats[] = {WeightFormat::kFloat32, WeightFormat::kBf16, WeightFormat::kInt8};
 
 bool haveSameBits(const std::vector<float>& a, const std::vector<float>& b) {
@@ -98,7 +98,8 @@ TEST(many_rows_give_the_product_too_on_any_number_of_threads) {
     for (const Sizes sizes : kSizes) {
       const auto [dIn, dOut] = sizes;
       const Stored stored(format, 1, sizes, 3);
-      for (const int64_t rows : {9, 33}) {
+      // Panels of float32 are read in place for up to 96 rows.
+      for (const int64_t rows : {9, 33, 101}) {
         const std::vector<float> x = values(rows * dIn, 4);
         std::vector<float> y(rows * dOut, 7.0f), again(rows * dOut);
         if (hasStoredPanels(dIn, dOut)) {

@@ -6,6 +6,7 @@
 #include "core/parallel.h"
 #include "cpu/bf16.h"
 #include "cpu/blocked_gemm.h"
+#include "cpu/gemm.h"
 #include "cpu/transposed_weight.h"
 #include "test/check.h"
 #include "test/numbers.h"
@@ -76,6 +77,23 @@ TEST(matrices_are_put_in_order_exactly) {
         CHECK(widened[p * dOut + j] == second[j * dIn + p]);
       }
   }
+}
+
+TEST(and_of_many_rows_with_columns_that_are_put_in_order_a_few_at_a_time) {
+  if (!usesBlockedGemm()) skip("float32 products are a library's here");
+  const int64_t rows = 29;
+  // Several blocks of columns, the last one with some that are left.
+  for (const auto [dIn, dOut] : {Sizes{1000, 83}, Sizes{400, 240}, Sizes{70, 1000}}) {
+    const std::vector<float> x = values(rows * dIn, 8), weight = values(dOut * dIn, 9);
+    std::vector<float> y(rows * dOut, 7.0f), expected(rows * dOut);
+    blockedGemm(false, true, rows, dOut, dIn, 1.0f, x.data(), dIn, weight.data(), dIn, 0.0f, expected.data(), dOut);
+    for (const int count : {1, 3}) {
+      setThreads(count);
+      transposedProduct(rows, dIn, dOut, x.data(), WeightFormat::kFloat32, weight.data(), true, y.data());
+      CHECK(haveSameBits(y, expected));
+    }
+  }
+  setThreads(1);
 }
 
 TEST(many_rows_give_the_product_too) {

@@ -27,7 +27,8 @@ export interface AttentionOptions {
   scale?: number;
   /**
    * (B, Sk) bool: a key where it is false, such as that of a padded token, is seen by no query. A query that sees no key
-   * gives 0, with gradients of 0, as PyTorch's `scaled_dot_product_attention` does.
+   * gives 0, with gradients of 0, as PyTorch's `scaled_dot_product_attention` does. As there, a key or value that is NaN is
+   * not hidden.
    */
   mask?: tf.Tensor;
   /** Keys that a query sees, its own the last of them; all before it by default. With `causal` alone. */
