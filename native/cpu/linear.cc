@@ -79,7 +79,7 @@ void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, co
                     double* squares, WeightAhead* ahead) {
   const bool bf16 = !float32 && precision() == Precision::kBf16;
   if (tilesGradients(bf16, rows, dIn, dOut))
-    return tiledLinearBackward(bf16, rows, dIn, dOut, dy, x, weight, pre, activation, dx, dWeight, dBias);
+    return tiledLinearBackward(bf16, rows, dIn, dOut, dy, x, weight, pre, activation, dx, dWeight, dBias, squares);
   const bool streamsDx = streamsGemm(LayerProduct::kInputGradient, bf16, rows, dIn, dOut);
   const bool streamsWeight = streamsGemm(LayerProduct::kWeightGradient, bf16, rows, dIn, dOut);
   Arena::Scope scope;

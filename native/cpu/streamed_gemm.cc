@@ -12,6 +12,7 @@
 #include "cpu/fetch.h"
 #include "cpu/gemm.h"
 #include "cpu/gemm_depths.h"
+#include "cpu/squares_of_tile.h"
 
 namespace scmoe {
 
@@ -20,30 +21,6 @@ namespace {
 /// Sums of a tile: eight rows and three vectors, which leaves registers for the operands.
 constexpr int kRows = 8, kVectors = 3;
 constexpr int64_t kColumns = kVectors * kLanes;
-
-/// Sum of the squares of a tile's sums, of which few are added in float32: those that are too large or too small for
-/// that are added in double.
-template <int Rows, int Vectors>
-double squaresOf(const Vec (&sum)[Rows][Vectors]) {
-  Vec all{};
-#pragma GCC unroll 8
-  for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 3
-    for (int v = 0; v < Vectors; ++v) all += sum[i][v] * sum[i][v];
-  alignas(64) float lanes[kLanes];
-  store(lanes, all);
-  double total = 0;
-  for (const float lane : lanes) total += static_cast<double>(lane);
-  if (total > 1e-24 && total < 1e36) return total;
-  double exact = 0;
-  for (int i = 0; i < Rows; ++i)
-    for (int v = 0; v < Vectors; ++v) {
-      alignas(64) float values[kLanes];
-      store(values, sum[i][v]);
-      for (const float value : values) exact += static_cast<double>(value) * static_cast<double>(value);
-    }
-  return exact;
-}
 
 /// Rows of op(A): element (i, p) at first[i * row + p * depth].
 struct Left {
@@ -81,7 +58,14 @@ void tile(int64_t depth, Left a, const float* b, int64_t ldb, Onto onto, float* 
     }
   }
   asking = ask;
-  if (squares != nullptr) *squares += squaresOf(sum);
+  if (squares != nullptr) {
+    alignas(64) float all[Rows][Vectors * kLanes];
+#pragma GCC unroll 8
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 3
+      for (int v = 0; v < Vectors; ++v) store(all[i] + v * kLanes, sum[i][v]);
+    *squares += squaresOfTile(all[0], Rows * Vectors);
+  }
 #pragma GCC unroll 8
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 3

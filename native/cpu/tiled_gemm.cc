@@ -10,6 +10,7 @@
 #include "cpu/fetch.h"
 #include "cpu/gemm.h"
 #include "cpu/gemm_depths.h"
+#include "cpu/squares_of_tile.h"
 
 namespace scmoe {
 
@@ -20,11 +21,12 @@ constexpr int kRows = 6, kVectors = 4;
 constexpr int64_t kColumns = kVectors * kLanes;
 static_assert(kTiledRows % kRows == 0);
 
-/// Where sums go, past the caches where nobody reads them soon.
+/// Where sums go, past the caches where nobody reads them soon; `squares`, if any, gets the sum of theirs added.
 struct Target {
   float* to;
   int64_t stride;
   bool streams;
+  double* squares = nullptr;
 };
 
 template <typename Kind, int Rows, int Vectors>
@@ -49,17 +51,28 @@ template <typename Kind, int Rows, int Vectors>
       for (int v = 0; v < Vectors; ++v) Kind::multiplyAdd(left, right[v], sum[i][v]);
     }
   }
+  if (before)
+#pragma GCC unroll 6
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) sum[i][v] = load(before + i * beforeStride + v * kLanes) + sum[i][v];
+  if (target.squares) {
+    alignas(64) float all[Rows][Vectors * kLanes];  // a copy: sums whose place is asked for would not be in registers
+#pragma GCC unroll 6
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) store(all[i] + v * kLanes, sum[i][v]);
+    *target.squares += squaresOfTile(all[0], Rows * Vectors);
+  }
 #pragma GCC unroll 6
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) {
-      const int64_t at = v * kLanes;
-      const Vec value = before ? load(before + i * beforeStride + at) + sum[i][v] : sum[i][v];
-      float* const to = target.to + i * target.stride + at;
+      float* const to = target.to + i * target.stride + v * kLanes;
       if (target.streams)
-        _mm512_stream_ps(to, reinterpret_cast<__m512>(value));
+        _mm512_stream_ps(to, reinterpret_cast<__m512>(sum[i][v]));
       else
-        store(to, value);
+        store(to, sum[i][v]);
     }
 }
 
@@ -89,7 +102,7 @@ void multiplyPanel(int64_t rows, int64_t vectors, int64_t k, const float* a, int
       float* const own = held + first * heldStride;
       tileOf<Kind>(last - first, vectors)(
           depth, a + first * aStride + from, aStride, panel + from * kColumns, begin > 0 ? own : nullptr, heldStride,
-          isLast ? Target{target.to + first * target.stride, target.stride, target.streams}
+          isLast ? Target{target.to + first * target.stride, target.stride, target.streams, target.squares}
                  : Target{own, heldStride, false});
     }
   });
@@ -215,7 +228,7 @@ void TiledWeightGradient::take(int64_t first, int64_t rows, const uint16_t* dy) 
     }
 }
 
-void TiledWeightGradient::multiply(const float* x, float* dWeight) const {
+void TiledWeightGradient::multiply(const float* x, float* dWeight, double* squares) const {
   Arena::Scope scope;
   const int64_t stride = (depth_ + kLanes - 1) / kLanes * kLanes + kBeside;
   auto* const columns = scope.take<float>(dIn_ * stride);
@@ -227,16 +240,21 @@ void TiledWeightGradient::multiply(const float* x, float* dWeight) const {
                   transposeRows<Kind>(rows_, dIn_, x, first * kLanes, last * kLanes, columns, stride);
                 });
     // Rows of the gradient for one panel after the other, so that a panel stays near.
-    const int64_t blocks = (dIn_ + kTiledRows - 1) / kTiledRows;
-    parallelFor(panelsOf(dOut_) * blocks, 1, [&](int64_t begin, int64_t end) {
+    const int64_t blocks = (dIn_ + kTiledRows - 1) / kTiledRows, items = panelsOf(dOut_) * blocks;
+    double* const sums = squares ? scope.take<double>(items) : nullptr;
+    if (sums) std::fill(sums, sums + items, 0.0);
+    parallelFor(items, 1, [&](int64_t begin, int64_t end) {
       alignas(64) float held[kTiledRows * kColumns];
       for (int64_t item = begin; item < end; ++item) {
         const int64_t j = item / blocks * kColumns, i = item % blocks * kTiledRows;
         multiplyPanel<Kind>(std::min(kTiledRows, dIn_ - i), vectorsFrom(j, dOut_), rows_, columns + i * stride, stride,
-                            panels_ + j * depth_, held, kColumns, {dWeight + i * dOut_ + j, dOut_, streams});
+                            panels_ + j * depth_, held, kColumns,
+                            {dWeight + i * dOut_ + j, dOut_, streams, sums ? sums + item : nullptr});
       }
       _mm_sfence();
     });
+    if (sums)
+      for (int64_t item = 0; item < items; ++item) *squares += sums[item];
   });
 }
 
@@ -263,7 +281,7 @@ TiledWeightGradient::TiledWeightGradient(Arena::Scope&, bool bf16, int64_t rows,
 
 void TiledWeightGradient::take(int64_t, int64_t, const float*) const {}
 void TiledWeightGradient::take(int64_t, int64_t, const uint16_t*) const {}
-void TiledWeightGradient::multiply(const float*, float*) const {}
+void TiledWeightGradient::multiply(const float*, float*, double*) const {}
 
 }  // namespace scmoe
 

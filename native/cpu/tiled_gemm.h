@@ -42,8 +42,8 @@ class TiledWeightGradient {
   void take(int64_t first, int64_t rows, const float* dy) const;
   void take(int64_t first, int64_t rows, const uint16_t* dy) const;
 
-  /// With all rows taken: x (rows, dIn), with all threads.
-  void multiply(const float* x, float* dWeight) const;
+  /// With all rows taken: x (rows, dIn), with all threads. Adds the sum of the gradient's squares to `squares`, if any.
+  void multiply(const float* x, float* dWeight, double* squares) const;
 
  private:
   const bool bf16_;

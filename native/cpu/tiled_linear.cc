@@ -19,7 +19,7 @@ constexpr int64_t kFewestRows = 32;
 
 void tiledLinearBackward(bool bf16, int64_t rows, int64_t dIn, int64_t dOut, const float* dy, const float* x,
                          const float* weight, const float* pre, Activation activation, float* dx, float* dWeight,
-                         float* dBias) {
+                         float* dBias, double* squares) {
   Arena::Scope scope;
   std::optional<TiledInputGradient> back;
   std::optional<TiledWeightGradient> gradient;
@@ -54,7 +54,7 @@ void tiledLinearBackward(bool bf16, int64_t rows, int64_t dIn, int64_t dOut, con
     for (int64_t part = 1; part < parts; ++part)
       for (int64_t j = 0; j < dOut; ++j) dBias[j] += biasSums[part * dOut + j];
   }
-  if (gradient) gradient->multiply(x, dWeight);
+  if (gradient) gradient->multiply(x, dWeight, squares);
 }
 
 }  // namespace scmoe

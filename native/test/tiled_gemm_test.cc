@@ -44,11 +44,11 @@ struct Layer {
         pre(values(rowsOf * out, 3)),
         dy(values(rowsOf * out, 4)) {}
 
-  Gradients tiled(Activation activation) const {
+  Gradients tiled(Activation activation, double* squares = nullptr) const {
     Gradients got(rows, dIn, dOut);
     tiledLinearBackward(bf16, rows, dIn, dOut, dy.data(), x.data(), weight.data(),
                         activation == Activation::kNone ? nullptr : pre.data(), activation, got.dx.data(),
-                        got.dWeight.data(), got.dBias.data());
+                        got.dWeight.data(), got.dBias.data(), squares);
     return got;
   }
 
@@ -112,6 +112,28 @@ void compare(bool bf16) {
 
 TEST(gradients_of_tiled_layers_are_those_composed_of_sums_in_float32) { compare(false); }
 TEST(gradients_of_tiled_layers_are_those_composed_of_sums_in_bf16) { compare(true); }
+
+TEST(tiled_gradients_say_the_sum_of_the_squares_that_they_have_written) {
+  needTiles();
+  const Precision before = precision();
+  for (const bool bf16 : {false, true}) {
+    if (bf16 && !hasBf16()) continue;
+    const Layer layer(97, 256, 544, bf16);
+    double squares = 1.0, sum = 0.0;
+    const Gradients got = layer.tiled(Activation::kNone, &squares);
+    for (int64_t i = 0; i < 256 * 544; ++i) sum += static_cast<double>(got.dWeight[i]) * got.dWeight[i];
+    CHECK_CLOSE(squares, sum + 1.0, 1e-6 * sum);
+    // And so does whoever multiplies by tiles.
+    CHECK(tilesGradients(bf16, 97, 256, 544));
+    setPrecision(bf16 ? Precision::kBf16 : Precision::kFloat32);
+    Gradients again(97, 256, 544);
+    double ofLinear = 1.0;
+    linearBackward(97, 256, 544, layer.dy.data(), layer.x.data(), layer.weight.data(), nullptr, Activation::kNone,
+                   false, again.dx.data(), again.dWeight.data(), again.dBias.data(), &ofLinear);
+    setPrecision(before);
+    CHECK(ofLinear == squares && again.dWeight == got.dWeight);
+  }
+}
 
 TEST(a_row_of_a_tiled_gradient_is_that_of_a_streamed_one) {
   needTiles();

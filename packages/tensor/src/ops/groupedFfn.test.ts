@@ -94,6 +94,21 @@ describe.each(availableBackends())('groupedFfn on %s', (backend) => {
     },
   );
 
+  it('counts the squares of experts of many rows as well, whose products are tiled', () => {
+    const { list, record } = experts('gelu', 256, 512);
+    tf.tidy(() => {
+      const gradients = tf.grads((...weights: tf.Tensor[]) =>
+        groupedFfn(random(100, 256), tf.tensor1d([40, 0, 60], 'int32'), record(weights), {
+          activation: 'gelu',
+          capacity: 0,
+        }),
+      )(list);
+      const copies = gradients.map((gradient) => tf.tensor(gradient.dataSync(), gradient.shape));
+      const [counted, expected] = [gradients, copies].map((all) => globalNorm(all).dataSync()[0]!);
+      expect(counted! / expected!).toBeCloseTo(1, 6);
+    });
+  });
+
   it('forgets what it has counted where an optimizer or other numbers write over a gradient', () => {
     const { list, record } = experts('gelu', 32, 64);
     const optimizer = new AdamW();
