@@ -124,7 +124,7 @@ export { gatherText } from './overlap/gatherText.js';
 export { gatherTrace } from './overlap/gatherTrace.js';
 export { spansOf } from './overlap/spansOf.js';
 export { observedCosts, type ObservedStage } from './overlap/observedCosts.js';
-export type { StepEvent } from './overlap/StepRecorder.js';
+export { StepRecorder, type StepEvent } from './overlap/StepRecorder.js';
 export { executePlan, type ExecutePlanOptions } from './plan/executePlan.js';
 export type { RunOptions } from './plan/runOperators.js';
 export { operatorGraph, overlapped } from './plan/overlapped.js';

@@ -1,7 +1,7 @@
 export { steadyPlan } from './predict/steadyPlan.js';
 export { fillGaps, type FillGapsOptions, type GapFilling } from './predict/fillGaps.js';
 export { networkGaps, type NetworkGap } from './predict/networkGaps.js';
-export { chunkAxes, describeCut, uncut, type ChunkAxisName, type ChunkCut } from './axes/chunkAxes.js';
+export { chunkAxes, describeCut, numPartsOf, uncut, type ChunkAxisName, type ChunkCut } from './axes/chunkAxes.js';
 export type { ChunkAxis, ChunkContext, ChunkOverhead } from './axes/ChunkAxis.js';
 export { agreeOnPlans, type BroadcastText } from './choose/agreeOnPlans.js';
 export {
@@ -83,6 +83,7 @@ export {
   type MeasuredStage,
 } from './cluster/measuredMachine.js';
 export { checkModelShape, type ModelShape } from './cluster/ModelShape.js';
+export { pairCosts, type PairCosts } from './cluster/pairCosts.js';
 export { machineShare, predictPair, type PairPrediction, type PredictPairOptions } from './cluster/predictPair.js';
 export type { RunKind } from './cluster/RunKind.js';
 export { clusterPresets, modelPresets } from './cluster/presets.js';

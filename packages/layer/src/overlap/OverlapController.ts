@@ -52,7 +52,8 @@ export interface StagePassInfo {
  * again from time to time. All ranks follow the plans that rank 0 chooses.
  *
  * The backward pass mirrors the forward pass, so that a slot in training is the best for both together, but may have parts of its own;
- * inference has a plan of its own. Neither a slot nor chunks of the experts change a bit of the outputs and gradients: a run can be repeated bit for bit
+ * inference has a plan of its own, by the forward times of training steps, which keep what gradients need and are longer than a pass
+ * that doesn't, most in the experts. Neither a slot nor chunks of the experts change a bit of the outputs and gradients: a run can be repeated bit for bit
  * although times differ. Chunks of the tokens and halves are taken only where they are asked for. What a part costs on top of its
  * share is learned from the first steps in parts, and where steps take longer than predicted, the other plans are taken to be as
  * much off: a plan that loses against the sequential one is given up. Chunks of the experts go in the order that the router's counts
@@ -286,12 +287,13 @@ export class OverlapController {
   /** The gaps of all stages, by their numbers. */
   private gaps(stages: PlannedGraphs, costs: ReadonlyMap<number, StageCosts>): (readonly NetworkGap[])[] {
     const gaps: (readonly NetworkGap[])[] = Array.from({ length: Math.max(0, ...this.stages.keys()) + 1 }, () => []);
-    for (const [index, { graph, overhead, jointGate, expertShares }] of stages) {
+    for (const [index, { graph, overhead, overheadInHalves, jointGate, expertShares }] of stages) {
       const choice = this.choiceOf(this.stages.get(index)!, true);
       const order = choice?.order && { order: choice.order };
-      gaps[index] = backwardGaps(graph, costs.get(index)!.backward, {
+      const { backward, inHalves } = costs.get(index)!;
+      gaps[index] = backwardGaps(graph, backward, {
         ...this.context,
-        ...{ choice, jointGate, expertShares },
+        ...{ choice, jointGate, expertShares, inHalves: inHalves?.backward, overheadInHalves },
         ...(overhead && { overhead }),
         cut: { ...this.cutOf(choice), ...(this.backwardOf(choice) ?? order) },
       });
@@ -368,11 +370,12 @@ export class OverlapController {
   }
 
   private chosenBy(costs: StageCosts, index: number, stage: PlannedGraphs[number][1]): ChosenPlans {
-    const { graph, plans: current, overhead, numTokens = Infinity, jointGate, expertShares } = stage;
+    const { graph, plans: current, overhead, overheadInHalves, numTokens = Infinity, jointGate, expertShares } = stage;
     const times = this.measured.map((events) => stageTimes(events, index).totalMs);
     return choosePlans(graph, costs, {
       ...this.context,
       ...(overhead && { overhead }),
+      overheadInHalves,
       ...(jointGate !== undefined && { jointGate }),
       ...(expertShares && { expertShares }),
       // As far as chunks of the tokens, or halves, are chosen at all.

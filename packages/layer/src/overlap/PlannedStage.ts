@@ -21,6 +21,8 @@ export interface PlannedStage {
   overhead?: ChunkOverhead;
   /** What both halves of each operator took together, once there were halves. */
   inHalves?: StageCosts;
+  /** What a chunk of a half costs on top of its share of the half, once there were halves in one part and in several. */
+  overheadInHalves?: ChunkOverhead;
   /** Tokens of the last training pass on this rank. */
   numTokens?: number;
   /** Whether its gate has to see both halves. */

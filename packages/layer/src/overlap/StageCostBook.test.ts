@@ -84,5 +84,11 @@ describe('StageCostBook', () => {
     const { forward } = found.get(0)!.inHalves!;
     // Four parts each.
     expect(forward).toMatchObject({ mlp1: 2.5, gate: 2.5, expert: 7 - 4 * 0.5, dispatch: 7 - 4 * 0.25 });
+    expect(stage.overheadInHalves).toBeUndefined();
+    // Nothing, where halves in one part took as long.
+    stage.inHalves = { forward: asObject(halved), backward: asObject(halved) };
+    const again = await bookOf().measured([[0, stage]], [step(halved, partsOf)], () => both(numParts));
+    expect(again.get(0)!.inHalves).toEqual(stage.inHalves);
+    expect(stage.overheadInHalves).toEqual({ computeMs: 0, communicationMs: 0 });
   });
 });

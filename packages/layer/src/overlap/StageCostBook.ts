@@ -1,6 +1,7 @@
 import type { Communicator } from '@scmoe/comm';
 import {
   halvedCosts,
+  numPartsOf,
   separateParts,
   wholeCosts,
   type ChunkContext,
@@ -10,6 +11,7 @@ import {
   type CostModel,
   type OperatorCosts,
   type OperatorGraph,
+  type SeparatedCosts,
   type StageCosts,
 } from '@scmoe/scheduler';
 
@@ -114,21 +116,28 @@ export class StageCostBook {
       found[direction] = costs;
       return overhead;
     });
-    const mean = (name: keyof ChunkOverhead) =>
-      overheads.reduce((sum, overhead) => sum + overhead[name], 0) / overheads.length;
-    stage.overhead = { computeMs: mean('computeMs'), communicationMs: mean('communicationMs') };
+    stage.overhead = meanOf(overheads);
     return found;
   }
 
-  /** What both halves took, less what chunks of theirs cost on top of a share. */
-  private inHalves(
-    { overhead, jointGate = false }: PlannedStage,
-    graph: OperatorGraph,
-    sums: StageCosts,
-    cut: ChunkCut,
-  ) {
+  /** What both halves took, less what chunks of theirs cost on top of a share; where halves in one part are known, that is remembered. */
+  private inHalves(stage: PlannedStage, graph: OperatorGraph, sums: StageCosts, cut: ChunkCut): StageCosts {
+    const { inHalves, overhead, jointGate = false } = stage;
+    if (inHalves && cut.chunks * cut.expertChunks > 1) {
+      const [forward, backward] = directions.map((direction) =>
+        separateParts(graph, inHalves[direction], sums[direction], numPartsOf(cut)),
+      ) as [SeparatedCosts, SeparatedCosts];
+      stage.overheadInHalves = meanOf([forward.overhead, backward.overhead]);
+      return { forward: forward.costs, backward: backward.costs };
+    }
     const context = { ...this.options.context, ...(overhead && { overhead }), jointGate, ...cut };
     const of = (times: OperatorCosts) => halvedCosts(graph, times, context);
     return { forward: of(sums.forward), backward: of(sums.backward) };
   }
+}
+
+function meanOf(overheads: readonly ChunkOverhead[]): ChunkOverhead {
+  const mean = (name: keyof ChunkOverhead) =>
+    overheads.reduce((sum, overhead) => sum + overhead[name], 0) / overheads.length;
+  return { computeMs: mean('computeMs'), communicationMs: mean('communicationMs') };
 }

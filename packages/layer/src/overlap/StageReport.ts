@@ -15,7 +15,7 @@ export interface StageReport extends Partial<StageTimes> {
   order?: readonly number[];
   /** 2 where it runs on halves of the batch, or of every sequence. */
   halves: number;
-  /** What the plan was chosen by; absent where it was given. */
+  /** What the simulator says of the times that the plan was chosen by; absent where it was given. */
   predictedMs?: number;
   sequentialMs?: number;
   /** How much longer steps took than was predicted, as a share of that; absent where either is unknown. */

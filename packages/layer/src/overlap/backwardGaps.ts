@@ -5,7 +5,7 @@ import {
   overlappedPlan,
   sequentialPlan,
   steadyPlan,
-  type ChunkContext,
+  type ChunkCostOptions,
   type ChunkCut,
   type NetworkGap,
   type OperatorCosts,
@@ -13,11 +13,15 @@ import {
   type PlanChoice,
 } from '@scmoe/scheduler';
 
-/** The gaps of a stage's backward pass, predicted from the times of its operators in one part. @param cut of the backward pass */
+/**
+ * The gaps of a stage's backward pass, predicted from the times of its operators in one part, or of both halves where it ran on those.
+ *
+ * @param cut of the backward pass
+ */
 export function backwardGaps(
   graph: OperatorGraph,
   costs: OperatorCosts,
-  { choice, cut, ...context }: ChunkContext & { choice: PlanChoice; cut: ChunkCut & { order?: readonly number[] } },
+  { choice, cut, ...context }: ChunkCostOptions & { choice: PlanChoice; cut: ChunkCut & { order?: readonly number[] } },
 ): readonly NetworkGap[] {
   if (!choice) return networkGaps(mirrorPlan(sequentialPlan(graph.operators)), costs);
   const { order, ...parts } = cut;

@@ -1,4 +1,7 @@
 // One rank of the test of work that is done once a host, in a process of its own: sends what came of all cases.
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
 import { init } from '@scmoe/comm';
@@ -16,7 +19,7 @@ export interface OncePerHostOutcome {
   error?: string;
 }
 
-const world = await init({ engine: 'gloo', timeoutMs: 2_000, silenceMs: 60_000 });
+const world = await init({ engine: 'gloo', timeoutMs: 2_500, silenceMs: 60_000 });
 const { rank } = world;
 
 async function attempt(host: string, work: () => Promise<number>): Promise<OncePerHostOutcome> {
@@ -35,10 +38,27 @@ async function attempt(host: string, work: () => Promise<number>): Promise<OnceP
   return outcome;
 }
 
+/** Shows rank 0 that rank 1 has begun: ranks of a test have one parent. */
+const hasBegun = join(tmpdir(), `scmoe-once-per-host-${process.ppid}`);
+
+/** Ends after the other host's work has begun, on a machine however busy. */
+async function besideRank1(): Promise<number> {
+  while (!existsSync(hasBegun)) await setTimeout(10);
+  rmSync(hasBegun);
+  return 20;
+}
+
+async function beginBesideRank0(): Promise<number> {
+  writeFileSync(hasBegun, '');
+  return setTimeout(500, 21);
+}
+
 const outcomes = {
   // Longer than ranks wait for each other in one exchange.
   oneHost: await attempt('a', () => setTimeout(rank === 0 ? 3_000 : 0, 10 + rank)),
-  twoHosts: await attempt(rank === 1 ? 'b' : 'a', () => setTimeout(rank === 1 ? 500 : 100, 20 + rank)),
+  twoHosts: await attempt(rank === 1 ? 'b' : 'a', () =>
+    rank === 2 ? Promise.resolve(22) : rank === 1 ? beginBesideRank0() : besideRank1(),
+  ),
   failure: await attempt(rank === 1 ? 'b' : 'a', () =>
     rank === 1 ? Promise.reject(new UserError('The disk is full.')) : Promise.resolve(rank),
   ),

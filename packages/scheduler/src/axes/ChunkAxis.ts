@@ -30,6 +30,11 @@ export interface ChunkContext {
   readonly expertsPerRank?: number | undefined;
   /** What each chunk of the experts costs on top of its share; by default what one of the tokens does. */
   readonly expertOverhead?: ChunkOverhead | undefined;
+  /**
+   * What a chunk of a half costs at most on top of its share of what halves were measured to take: those have read every weight twice, and
+   * have no empty slots to compute. By default as much as one of the whole.
+   */
+  readonly overheadInHalves?: ChunkOverhead | undefined;
   /** Share of the rows that each expert of a rank gets: of each place in a rank, on the rank that gets most there. Even by default. */
   readonly expertShares?: readonly number[] | undefined;
   /** Whether a stage may run on two halves of the batch, or of every sequence: 2, or 1, the default, which forbids it. */

@@ -27,7 +27,10 @@ export type PlanChoice = ({ slot: number; order?: readonly number[]; backward?: 
 export interface ChosenPlans {
   training: PlanChoice;
   inference: PlanChoice;
-  /** Forward and backward together, by the plan of training and sequentially. */
+  /**
+   * Forward and backward together, by the plan of training and sequentially: from the times alone. What steps took corrects the choice,
+   * and not this, for else it would be what it is compared with.
+   */
   predictedMs: number;
   sequentialMs: number;
 }
@@ -58,9 +61,9 @@ export function choosePlans(
   const presentOrder = current?.training?.order;
   const steps = stepPlans(graph, costs, { maxChunks: 1, presentOrder, ...context });
   const inUse = current && keyOf(current.training);
-  const bothOf = new Map(steps.map((step) => [keyOf(choiceOf(step)), msOf(step)]));
-  const isKnown = measuredMs !== undefined && inUse !== undefined && inUse !== sequential && bothOf.has(inUse);
-  const scale = isKnown && bothOf.get(inUse)! > 0 ? measuredMs / bothOf.get(inUse)! : 1;
+  const predictedOf = new Map(steps.map((step) => [keyOf(choiceOf(step)), msOf(step)]));
+  const isKnown = measuredMs !== undefined && inUse !== undefined && inUse !== sequential && predictedOf.has(inUse);
+  const scale = isKnown && predictedOf.get(inUse)! > 0 ? measuredMs / predictedOf.get(inUse)! : 1;
   const timesOf = (some: readonly StepPlan[], ms: (step: StepPlan) => number) =>
     new Map(
       some.map((step) => {
@@ -90,8 +93,8 @@ export function choosePlans(
   return {
     training: choices.get(training)!,
     inference: choices.get(inference)!,
-    predictedMs: bothMs.get(training)!,
-    sequentialMs: bothMs.get(sequential)!,
+    predictedMs: predictedOf.get(training)!,
+    sequentialMs: predictedOf.get(sequential)!,
   };
 }
 

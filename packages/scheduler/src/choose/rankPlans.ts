@@ -91,6 +91,7 @@ function rankStage(
     ...(!hasHalves && { maxHalves: 1 }),
     overhead: machine.chunkOverhead,
     expertOverhead: machine.expertChunkOverhead,
+    overheadInHalves: machine.chunkOverheadInHalves,
     expertsPerRank: machine.expertsPerRank,
     expertShares: machine.expertShares,
   };

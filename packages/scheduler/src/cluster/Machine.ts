@@ -12,16 +12,21 @@ export type Direction = 'forward' | 'backward';
 
 /** Whatever says how long the operators of a block pair take. */
 export interface Machine {
-  /** Times of the operators of a stage that sends each token to `topK` experts, in ms. */
-  costs(stage: StageKind, topK: number, direction: Direction): OperatorCosts;
+  /**
+   * Times of the operators of a stage that sends each token to `topK` experts, in ms. A forward pass of inference keeps nothing for
+   * gradients: a machine that knows no difference answers as for training, the default.
+   */
+  costs(stage: StageKind, topK: number, direction: Direction, kind?: RunKind): OperatorCosts;
   /** The same for a stage on two halves, of both halves of each operator together; undefined where nothing is known of halves. */
-  costsInHalves?(stage: StageKind, topK: number, direction: Direction): OperatorCosts | undefined;
+  costsInHalves?(stage: StageKind, topK: number, direction: Direction, kind?: RunKind): OperatorCosts | undefined;
   /** Whether there are times of a stage; of all where it does not say. */
   knows?(stage: StageKind, topK: number): boolean;
   /** What each chunk of the tokens costs on top of its share of the work. */
   readonly chunkOverhead: ChunkOverhead;
   /** The same for a chunk of the experts, where that is another. */
   readonly expertChunkOverhead?: ChunkOverhead | undefined;
+  /** What a chunk of a half costs at most on top of its share of the half; by default as much as one of the whole. */
+  readonly chunkOverheadInHalves?: ChunkOverhead | undefined;
   /** Experts that a rank holds; 1 where that is not known. */
   readonly expertsPerRank?: number | undefined;
   /** Share of the rows that each of them gets, as `ChunkContext.expertShares`; even where that is not known. */

@@ -1,3 +1,4 @@
+import type { ChunkOverhead } from '../axes/ChunkAxis.js';
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
 import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
 import { costsOf } from '../testing/randomCosts.js';
@@ -64,6 +65,52 @@ describe('measuredMachine', () => {
     expect(known).toBeLessThan(assumed! - 1);
   });
 
+  it('charges chunks of halves what they were measured to cost, and never more than chunks of the whole', () => {
+    const [first, ...others] = measured.stages;
+    const inHalves = { forward: first!.forward, backward: first!.backward };
+    const split = { ...pair('standard', 2), mode: 'overlapped' } as const;
+    const stepMs = (chunkOverheadInHalves: ChunkOverhead | undefined, plan: { chunks: number; halves?: number }) => {
+      const change = {
+        stages: [{ ...first!, inHalves }, ...others],
+        ...(chunkOverheadInHalves && { chunkOverheadInHalves }),
+      };
+      return predictPair(measuredMachine({ ...measured, ...change }), split, 'infer', { plan: { slot: 0, ...plan } })
+        .stepMs;
+    };
+    const both = { chunks: 2, halves: 2 };
+    const free = { computeMs: 0, communicationMs: 0 };
+    // Eight exchanges in a row, 0.25 ms each.
+    expect(stepMs(free, both)).toBeCloseTo(stepMs(undefined, both) - 8 * 0.25, 9);
+    expect(stepMs({ computeMs: 9, communicationMs: 9 }, both)).toBe(stepMs(undefined, both));
+    expect(stepMs(free, { chunks: 2 })).toBe(stepMs(undefined, { chunks: 2 }));
+  });
+
+  it('predicts inference from passes that kept nothing for gradients, where there were some', () => {
+    const [first, ...others] = measured.stages;
+    const whole = { ...first!.forward, expert: 0.25 };
+    const inHalves = { ...first!.forward, expert: 0.5 };
+    const inferred = measuredMachine({ ...measured, stages: [{ ...first!, inference: { whole } }, ...others] });
+    // Three quarters of the expert's ms are gone, of inference alone; other stages have no times of their own.
+    const stepMs = (on: typeof machine, contender: ReturnType<typeof pair>, kind: 'infer' | 'train') =>
+      predictPair(on, contender, kind).stepMs;
+    const [top2, shared] = [pair('standard', 2), pair('shared', 1)];
+    expect(stepMs(inferred, top2, 'infer')).toBeCloseTo(stepMs(machine, top2, 'infer') - 0.75, 9);
+    expect(stepMs(inferred, top2, 'train')).toBe(stepMs(machine, top2, 'train'));
+    expect(stepMs(inferred, shared, 'infer')).toBe(stepMs(machine, shared, 'infer'));
+    const halves = measuredMachine({
+      ...measured,
+      stages: [
+        { ...first!, inHalves: { forward: inHalves, backward: first!.backward }, inference: { whole } },
+        ...others,
+      ],
+    });
+    // Halves of training halve the expert, and so they do at inference until that was measured.
+    expect(halves.costsInHalves!('standard', 2, 'forward', 'infer')).toEqual({ ...whole, expert: 0.125 });
+    const both = measuredMachine({ ...measured, stages: [{ ...first!, inference: { whole, inHalves } }, ...others] });
+    expect(both.costsInHalves!('standard', 2, 'forward', 'infer')).toEqual(inHalves);
+    expect(both.costsInHalves!('standard', 2, 'forward')).toBeUndefined();
+  });
+
   it('has a row for every contender', () => {
     const rows = compareContenders(machine, 'train', { pairs: measured.pairs });
     expect(rows).toHaveLength(contenders.length);
@@ -89,6 +136,7 @@ describe('measuredMachine', () => {
     [{ pairs: 0 }, /^pairs: expected a positive integer, got 0$/],
     [{ tokensPerRank: 1.5 }, /^tokensPerRank: /],
     [{ chunkOverhead: undefined }, /^chunkOverhead: expected an object, got undefined$/],
+    [{ chunkOverheadInHalves: { computeMs: 1 } }, /^chunkOverheadInHalves.communicationMs: expected a number >= 0/],
     [{ chunkOverhead: { computeMs: -1, communicationMs: 0 } }, /^chunkOverhead.computeMs: expected a number >= 0/],
     [{ expertsPerRank: 2, expertShares: [1] }, /^expertShares: expected 2 numbers, as expertsPerRank says, got/],
     [{ expertsPerRank: 2, expertShares: [0.5, 0.6] }, /^expertShares: expected numbers that sum to 1, got/],
@@ -97,6 +145,8 @@ describe('measuredMachine', () => {
     [{ stages: [{ ...measured.stages[0], updateMs: NaN }] }, /^updateMs of standard: /],
     [{ stages: [{ ...measured.stages[0], inHalves: 2 }] }, /^inHalves of standard: /],
     [{ stages: [{ ...measured.stages[0], inHalves: { forward: {} } }] }, /top-2, forward in halves: no cost for att/],
+    [{ stages: [{ ...measured.stages[0], inference: 2 }] }, /^inference of standard: expected an object, got 2/],
+    [{ stages: [{ ...measured.stages[0], inference: { whole: {} } }] }, /top-2, inference: no cost for attention1/],
     [{ stages: [{ ...measured.stages[0], stage: 'pos9' }] }, /^unknown stage 'pos9'/],
   ])('refuses %j', (change, message) => {
     expect(() => measuredMachine({ ...measured, ...change } as MeasuredCosts)).toThrow(message);

@@ -8,10 +8,11 @@ import {
 } from '@scmoe/errors';
 
 import type { ChunkOverhead } from '../axes/ChunkAxis.js';
-import { costsLikeHalves } from '../costs/costsLikeHalves.js';
+import { costsLikeHalves, type HalvedCosts } from '../costs/costsLikeHalves.js';
 import { checkCosts, type OperatorCosts } from '../costs/OperatorCosts.js';
 import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
 import type { Direction, Machine } from './Machine.js';
+import type { RunKind } from './RunKind.js';
 
 /** Times of one stage, taken while it ran sequentially. */
 export interface MeasuredStage {
@@ -24,6 +25,11 @@ export interface MeasuredStage {
    * to differ from their whole as much.
    */
   readonly inHalves?: { readonly forward: OperatorCosts; readonly backward: OperatorCosts };
+  /**
+   * What passes took of which no gradient is taken, where they were measured: they keep nothing, and are quicker than `forward`. By
+   * it inference is predicted, and else by `forward`.
+   */
+  readonly inference?: { readonly whole: OperatorCosts; readonly inHalves?: OperatorCosts };
   /** What a training step took for each pair besides forward and backward. */
   readonly updateMs: number;
 }
@@ -41,6 +47,8 @@ export interface MeasuredCosts {
   readonly chunkOverhead: ChunkOverhead;
   /** The same for a chunk of the experts, where that was measured. */
   readonly expertChunkOverhead?: ChunkOverhead;
+  /** What a chunk of a half costs at most on top of its share of the half, where that was measured. */
+  readonly chunkOverheadInHalves?: ChunkOverhead;
   /** Experts that a rank holds. Default 1. */
   readonly expertsPerRank?: number;
   /** Share of the rows that each of them gets, as the router was observed to send them: sums to 1. Default even. */
@@ -54,7 +62,7 @@ export interface MeasuredCosts {
 export function checkMeasuredCosts(content: MeasuredCosts): void {
   const { format, pairs, tokensPerRank, chunkOverhead, stages, ...optional } =
     (content as Partial<MeasuredCosts> | null) ?? {};
-  const { expertChunkOverhead, expertsPerRank, expertShares, predictionError } = optional;
+  const { expertChunkOverhead, chunkOverheadInHalves, expertsPerRank, expertShares, predictionError } = optional;
   if (format !== 'scmoe-measured-costs' || !Array.isArray(stages)) {
     throw new ArgumentError(
       `not measured costs: expected format "scmoe-measured-costs", got ${JSON.stringify(format)}`,
@@ -67,15 +75,22 @@ export function checkMeasuredCosts(content: MeasuredCosts): void {
   if (predictionError !== undefined) expectNonNegative('predictionError', predictionError);
   checkOverhead('chunkOverhead', chunkOverhead);
   if (expertChunkOverhead !== undefined) checkOverhead('expertChunkOverhead', expertChunkOverhead);
+  if (chunkOverheadInHalves !== undefined) checkOverhead('chunkOverheadInHalves', chunkOverheadInHalves);
   for (const each of stages as readonly MeasuredStage[]) {
     expectRecord('stage', each);
-    const { stage, topK, forward, backward, updateMs, inHalves } = each;
+    const { stage, topK, forward, backward, updateMs, inHalves, inference } = each;
     const graph = stageGraph(stage);
     expectPositiveInteger(`topK of ${stage}`, topK);
     if (inHalves !== undefined) expectRecord(`inHalves of ${stage}`, inHalves);
-    const halves = inHalves && { 'forward in halves': inHalves.forward, 'backward in halves': inHalves.backward };
-    for (const [direction, costs] of Object.entries({ forward, backward, ...halves })) {
-      named(`${stage} top-${topK}, ${direction}`, () => checkCosts(graph, costs));
+    if (inference !== undefined) expectRecord(`inference of ${stage}`, inference);
+    const passes = {
+      ...{ forward, backward },
+      ...(inHalves && { 'forward in halves': inHalves.forward, 'backward in halves': inHalves.backward }),
+      ...(inference && { inference: inference.whole }),
+      ...(inference?.inHalves && { 'inference in halves': inference.inHalves }),
+    };
+    for (const [pass, costs] of Object.entries(passes)) {
+      named(`${stage} top-${topK}, ${pass}`, () => checkCosts(graph, costs));
     }
     expectNonNegative(`updateMs of ${stage}`, updateMs);
   }
@@ -126,16 +141,32 @@ export function measuredMachine(measured: MeasuredCosts): Machine {
     knows: (stage, topK) => measuredOf(stage, topK) !== undefined,
     chunkOverhead: measured.chunkOverhead,
     expertChunkOverhead: measured.expertChunkOverhead,
+    chunkOverheadInHalves: measured.chunkOverheadInHalves,
     expertsPerRank: measured.expertsPerRank,
     expertShares: measured.expertShares,
     predictionError: measured.predictionError,
     updateMs: (stage, topK) => find(stage, topK).updateMs,
-    costs: (stage: StageKind, topK: number, direction: Direction) => find(stage, topK)[direction],
-    costsInHalves: (stage, topK, direction) => {
+    costs: (stage, topK, direction, kind) => wholeOf(find(stage, topK), direction, kind),
+    costsInHalves: (stage, topK, direction, kind) => {
       const own = find(stage, topK);
-      if (own.inHalves) return own.inHalves[direction];
-      const like = measured.stages.find(({ inHalves }) => inHalves);
-      return like && costsLikeHalves(own[direction], { whole: like[direction], inHalves: like.inHalves![direction] });
+      const whole = wholeOf(own, direction, kind);
+      const like = [own, ...measured.stages].map((one) => halvesOf(one, direction, kind)).find((halves) => halves);
+      return like && (like.whole === whole ? like.inHalves : costsLikeHalves(whole, like));
     },
   };
+}
+
+function wholeOf(
+  { inference, ...stage }: MeasuredStage,
+  direction: Direction,
+  kind: RunKind | undefined,
+): OperatorCosts {
+  return kind === 'infer' && inference ? inference.whole : stage[direction];
+}
+
+/** A pass on halves beside its whole: both of inference, or neither, for what gradients need is no part of the difference. */
+function halvesOf(stage: MeasuredStage, direction: Direction, kind: RunKind | undefined): HalvedCosts | undefined {
+  const { inference, inHalves } = stage;
+  if (kind === 'infer' && inference?.inHalves) return { whole: inference.whole, inHalves: inference.inHalves };
+  return inHalves && { whole: stage[direction], inHalves: inHalves[direction] };
 }

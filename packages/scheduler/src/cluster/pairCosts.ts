@@ -16,8 +16,8 @@ export function pairCosts(
   { stage, topK }: { readonly stage: StageKind; readonly topK: number },
   kind: RunKind,
 ): PairCosts {
-  const forward = machine.costs(stage, topK, 'forward');
-  const halves = machine.costsInHalves?.(stage, topK, 'forward');
+  const forward = machine.costs(stage, topK, 'forward', kind);
+  const halves = machine.costsInHalves?.(stage, topK, 'forward', kind);
   if (kind === 'infer') return { forward, ...(halves && { inHalves: { forward: halves } }) };
   const backward = machine.costs(stage, topK, 'backward');
   const halvesBack = machine.costsInHalves?.(stage, topK, 'backward');

@@ -58,19 +58,19 @@ export function predictPair(
   const graph = stageGraph(stage);
   const { expertsPerRank = 1 } = machine;
   if (plan) expectPlan(stage, { ...uncut, ...plan }, { expertsPerRank: cutsExperts ? expertsPerRank : 1, ...options });
-  const forwardCosts = machine.costs(stage, topK, 'forward');
-  const backwardCosts = machine.costs(stage, topK, 'backward');
-  const { forward, backward } = planOverlap(graph, pairCosts(machine, contender, 'train'), {
+  const costs = pairCosts(machine, contender, kind);
+  const { forward, backward } = planOverlap(graph, costs, {
     ...options,
     ...(plan && { maxChunks: plan.chunks, maxHalves: plan.halves ?? 1 }),
     overhead: machine.chunkOverhead,
     expertOverhead: machine.expertChunkOverhead,
+    overheadInHalves: machine.chunkOverheadInHalves,
     expertsPerRank: cutsExperts ? machine.expertsPerRank : 1,
     expertShares: cutsExperts ? machine.expertShares : undefined,
     interference: machine.interference,
   });
-  const passes = [{ choice: pick(forward, contender, plan), costs: forwardCosts }];
-  if (kind === 'train') passes.push({ choice: pick(backward!, contender, plan), costs: backwardCosts });
+  const passes = [{ choice: pick(forward, contender, plan), costs: costs.forward }];
+  if (costs.backward) passes.push({ choice: pick(backward!, contender, plan), costs: costs.backward });
   const sum = (value: (pass: (typeof passes)[number]) => number) =>
     passes.reduce((total, pass) => total + value(pass), 0);
   // Sequential plans expose all that travels.

@@ -23,7 +23,7 @@ export function chunkCosts(graph: OperatorGraph, costs: OperatorCosts, options: 
   expectChunks('chunks', chunks);
   expectChunks('expertChunks', expertChunks);
   expectHalves('halves', halves);
-  for (const name of ['overhead', 'expertOverhead'] as const) {
+  for (const name of ['overhead', 'expertOverhead', 'overheadInHalves'] as const) {
     for (const [of, ms] of Object.entries(options[name] ?? {})) expectNonNegative(`${name}.${of}`, ms as number);
   }
   const cut = { chunks, expertChunks, halves };
@@ -38,10 +38,11 @@ export function chunkCosts(graph: OperatorGraph, costs: OperatorCosts, options: 
     const isHalved = ofHalf.shares.length > 1 && !isJoint;
     const inParts = ofPart.shares.length > 1 && isChunkedKind(kind);
     const extraOf = graph.isExchange(name) ? 'communicationMs' : 'computeMs';
+    const most = measured ? (options.overheadInHalves?.[extraOf] ?? Infinity) : Infinity;
     // A part of a half is launched and sent once.
     const extra = Math.max(
       isHalved && !measured ? ofHalf.overhead[extraOf] : 0,
-      inParts ? ofPart.overhead[extraOf] : 0,
+      inParts ? Math.min(most, ofPart.overhead[extraOf]) : 0,
     );
     return (isHalved ? ofHalf.shares : [1]).flatMap((half, h) =>
       (inParts ? ofPart.shares : [1]).map((part, i): [string, number] => {

@@ -8,9 +8,9 @@ import {
   ExpertParallelDispatcher,
   gatherText,
   observedCosts,
-  OverlapController,
   overlapped,
   spansOf,
+  StepRecorder,
   type StepEvent,
 } from '@scmoe/layer';
 import { describeCut, stageGraph, sequentialPlan, uncut, type PlanChoice } from '@scmoe/scheduler';
@@ -60,9 +60,10 @@ function trained(level: Level, layer: LayerName): Trained {
   return entry;
 }
 
-function profiled({ subject, optimizer }: Trained): Trained {
-  const { profiledLoss: loss = subject.loss } = subject;
-  return { subject: { ...subject, loss }, optimizer };
+/** The same work in stages of which every operator is observed; undefined where it is in such anyway. */
+function profiled({ subject, optimizer }: Trained): Trained | undefined {
+  const { profiledLoss: loss, profiledForward: forward } = subject;
+  return loss && forward && { subject: { ...subject, loss, forward }, optimizer };
 }
 
 function forget(level: Level, layer: LayerName): void {
@@ -100,8 +101,8 @@ const timedRounds = 4;
 
 /** Times the kernels of a step, on all ranks together, until they have agreed on how long each takes. */
 async function timeKernels(asked: Repeated): Promise<void> {
-  // A pass by itself has kernels of its own, which a profile of training steps speaks for: they are timed in turn.
-  const together: Repeated[] = [asked, { ...asked, mode: 'infer', isProfiled: false }];
+  // A pass by itself has kernels of its own, many of which a training step has as well: they are timed in turn.
+  const together: Repeated[] = [asked, { ...asked, mode: 'infer' }];
   // What was timed before tells the pace, beside a cut that has nothing in common with it.
   const whole: Repeated = { ...asked, mode: 'infer', plan: null, isProfiled: false };
   if (kernels!.knows(nameOf(whole))) together.push(whole);
@@ -127,7 +128,8 @@ async function step({ subject, optimizer }: Trained, mode: Mode, execution: Exec
   const result = tf.tidy(() => {
     if (mode === 'infer') return subject.forward(execution);
     const { value, grads } = valueAndGrads(() => subject.loss(execution), { ...subject.variables, ...subject.inputs });
-    optimizer.step(subject.variables, grads, { learningRate: 1e-4 });
+    // By nothing: who sends how many rows where, from the profile to the last step, is the router's as it was.
+    optimizer.step(subject.variables, grads, { learningRate: 0 });
     return value;
   });
   await result.data();
@@ -157,57 +159,56 @@ async function time(question: Extract<Question, { ask: 'time' }>): Promise<TimeA
   return { seconds: (performance.now() - begin) / 1000 };
 }
 
-/** Steps under the controller that training uses, which observes them: sequential ones, or on halves that take turns. */
+/** Steps that are written down: sequential ones, or on halves that take turns. */
 async function profile(question: Extract<Question, { ask: 'profile' }>): Promise<ProfileAnswer> {
-  const { level, layer, steps, inHalves } = question;
-  const entry = profiled(trained(level, layer));
+  const { level, layer, mode, steps, inHalves } = question;
+  const inStages = profiled(trained(level, layer));
+  const entry = inStages ?? trained(level, layer);
   const plan = inHalves ? { slot: 0, ...uncut, halves: 2 } : null;
-  const run = await runner(computation, { level, layer, entry, mode: 'train', plan, isProfiled: true });
-  const observed: (readonly StepEvent[])[] = [];
+  const run = await runner(computation, { level, layer, entry, mode, plan, isProfiled: inStages !== undefined });
+  const observed: StepEvent[][] = [];
   const outsideMs: number[] = [];
-  const overlap = new OverlapController({
-    world,
-    experts: world,
-    ...(inHalves ? { mode: 0, split: 'batch' as const } : { mode: 'off' as const }),
-    onStep: (events) => observed.push(events),
-  });
+  // The first step allocates memory and touches it.
   for (let i = 0; i < steps + 1; i++) {
-    world.barrier().wait();
-    const begin = performance.now();
-    await run(() => step(entry, 'train', { overlap, dispatcher: dispatchers.travelling }));
-    const stepMs = performance.now() - begin;
-    await overlap.stepDone();
-    const inLayersMs = observed[i]!.reduce((sum, { beginMs, endMs }) => sum + endMs - beginMs, 0);
+    const { events, stepMs } = await recorded(run, entry, mode, plan);
+    const inLayersMs = events.reduce((sum, { beginMs, endMs }) => sum + endMs - beginMs, 0);
+    if (i === 0) continue;
+    observed.push(events);
     outsideMs.push(stepMs - inLayersMs);
   }
   const graph = stageGraph(benchLayers[layer].graph);
   const layers: ProfileAnswer['layers'] = [];
-  // The first step allocates memory and touches it.
   for (let stage = 0; stage < entry.subject.numLayers; stage++)
-    layers.push(await observedCosts(observed.slice(1), { stage, graph, world }));
-  return { layers, outsideMs: median(outsideMs.slice(1)) };
+    layers.push(await observedCosts(observed, { stage, graph, world }));
+  return { layers, outsideMs: median(outsideMs) };
 }
 
 /** The second of two steps under a plan. */
-async function trace({ level, layer, plan }: Extract<Question, { ask: 'trace' }>): Promise<TraceAnswer> {
+async function trace({ level, layer, mode, plan }: Extract<Question, { ask: 'trace' }>): Promise<TraceAnswer> {
   const entry = trained(level, layer);
-  const run = await runner(computation, { level, layer, entry, mode: 'train', plan });
-  let spans: TraceAnswer['spans'] = [];
-  const overlap = new OverlapController({
-    world,
-    experts: world,
-    mode: plan?.slot ?? 'off',
-    chunks: plan?.chunks ?? 1,
-    expertChunks: plan?.expertChunks ?? 1,
-    split: plan?.halves === 2 ? 'batch' : 'off',
-    onStep: (events) => (spans = spansOf(events, world.rank)),
-  });
-  for (let i = 0; i < 2; i++) {
-    world.barrier().wait();
-    await run(() => step(entry, 'train', { overlap, dispatcher: dispatchers.travelling }));
-    await overlap.stepDone();
-  }
-  return { spans };
+  const run = await runner(computation, { level, layer, entry, mode, plan });
+  await recorded(run, entry, mode, plan);
+  const { events } = await recorded(run, entry, mode, plan);
+  return { spans: spansOf(events, world.rank) };
+}
+
+/** A step under a plan, and what happened when. All ranks begin together. */
+async function recorded(
+  run: Awaited<ReturnType<typeof runner>>,
+  entry: Trained,
+  mode: Mode,
+  plan: PlanChoice,
+): Promise<{ events: StepEvent[]; stepMs: number }> {
+  const recorder = new StepRecorder();
+  const { stage } = following(plan);
+  const overlap = { stage: (index: number) => ({ ...stage(index), observer: recorder.observer(index) }) };
+  world.barrier().wait();
+  const begin = performance.now();
+  await run(() => step(entry, mode, { overlap, dispatcher: dispatchers.travelling }));
+  const stepMs = performance.now() - begin;
+  const events = recorder.take(world.flightRecord().entries);
+  if (!events) throw new Error(`${mode}: expected as many exchanges in the flight record as the plan has, got others`);
+  return { events, stepMs };
 }
 
 const say = (answer: unknown) => process.stdout.write(`${JSON.stringify(answer)}\n`);

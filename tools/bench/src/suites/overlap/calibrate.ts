@@ -31,7 +31,7 @@ export async function calibrate(
     const rate = `${Math.round(mbit * 1000)}kbit`;
     lab.setRate(rate);
     const [answer] = await group.ask<ProfileAnswer>(
-      JSON.stringify({ ask: 'profile', level: 'pair', layer: 'top2', steps, inHalves: false }),
+      JSON.stringify({ ask: 'profile', level: 'pair', layer: 'top2', mode: 'train', steps, inHalves: false }),
     );
     const { forward, backward } = answer!.layers[0]!;
     const times = (...passes: (typeof forward)[]) => ({

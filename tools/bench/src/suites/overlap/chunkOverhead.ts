@@ -8,7 +8,7 @@ import type { TraceAnswer } from './protocol.js';
  * What a part of a cut costs on top of its share of the work, from pipelined steps of the top-2 layer: there the ranks compute
  * while they have to agree on the next exchange, which makes it later than where they wait for it.
  *
- * @param whole times of the layer's operators in one piece, forward
+ * @param whole times of the layer's operators in one piece, or of both halves, forward
  */
 export async function chunkOverhead(
   group: RankGroup,
@@ -16,10 +16,10 @@ export async function chunkOverhead(
   whole: OperatorCosts,
   { cut, steps }: { cut: ChunkCut; steps: number },
 ): Promise<ChunkOverhead> {
-  const parts = cut.chunks * cut.expertChunks;
+  const parts = cut.chunks * cut.expertChunks * cut.halves;
   const compute: number[] = [];
   const communication: number[] = [];
-  const question = JSON.stringify({ ask: 'trace', level, layer: 'top2', plan: { slot: 0, ...cut } });
+  const question = JSON.stringify({ ask: 'trace', level, layer: 'top2', mode: 'train', plan: { slot: 0, ...cut } });
   for (let step = 0; step < steps; step++) {
     const ranks = (await group.ask<TraceAnswer>(question)).map(({ spans }) => spans.filter(isFirstLayerForward));
     const slowest = (name: string) => Math.max(...ranks.map((spans) => sum(spans, `0 ${name}#`)));

@@ -15,7 +15,9 @@ export interface DrawnStep {
 export async function drawSteps(group: RankGroup, steps: readonly DrawnStep[]): Promise<string> {
   const traces: Trace[] = [];
   for (const { title, layer, plan } of steps) {
-    const answers = await group.ask<TraceAnswer>(JSON.stringify({ ask: 'trace', level: 'pair', layer, plan }));
+    const answers = await group.ask<TraceAnswer>(
+      JSON.stringify({ ask: 'trace', level: 'pair', layer, mode: 'train', plan }),
+    );
     const spans = answers.flatMap((answer) => answer.spans);
     const first = spans.reduce((least, { startMs }) => Math.min(least, startMs), Infinity);
     const shifted = spans.map((span) => ({ ...span, startMs: span.startMs - first, endMs: span.endMs - first }));

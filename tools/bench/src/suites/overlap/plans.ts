@@ -1,8 +1,10 @@
 import {
   stageGraph,
+  pairCosts,
   planOverlap,
   predictPair,
   type MeasuredCosts,
+  type PairCosts,
   measuredMachine,
   uncut,
   type PlanChoice,
@@ -37,22 +39,18 @@ const pipelinedCuts = [
 /** The plan that the scheduler chooses for a row by measured times: forward alone, or for both passes together. */
 export function chosenPlan({ layer, schedule }: Row, costs: MeasuredCosts, mode: Mode): PlanChoice {
   if (schedule === 'sequential') return null;
-  const { graph, topK } = benchLayers[layer];
-  const { forward, backward, inHalves } = costs.stages.find((one) => one.stage === graph && one.topK === topK)!;
-  const { forward: alone, mirrored } = planOverlap(
-    stageGraph(graph),
-    mode === 'infer' ? { forward, inHalves } : { forward, backward, inHalves },
-    {
-      // Halves in four chunks are eight messages each way.
-      maxChunks: schedule === 'overlapped' ? 1 : schedule === 'split' ? 2 : maxChunks,
-      expertsPerRank: schedule === 'overlapped' ? 1 : costs.expertsPerRank,
-      // A capacity is counted over both halves.
-      ...(schedule === 'split' && { fixed: { halves: 2 }, jointGate: true }),
-      expertOverhead: costs.expertChunkOverhead,
-      numTokens: costs.tokensPerRank,
-      overhead: costs.chunkOverhead,
-    },
-  );
+  const { graph } = benchLayers[layer];
+  const { forward: alone, mirrored } = planOverlap(stageGraph(graph), timesOf(layer, costs, mode), {
+    // Halves in four chunks are eight messages each way.
+    maxChunks: schedule === 'overlapped' ? 1 : schedule === 'split' ? 2 : maxChunks,
+    expertsPerRank: schedule === 'overlapped' ? 1 : costs.expertsPerRank,
+    // A capacity is counted over both halves.
+    ...(schedule === 'split' && { fixed: { halves: 2 }, jointGate: true }),
+    expertOverhead: costs.expertChunkOverhead,
+    overheadInHalves: costs.chunkOverheadInHalves,
+    numTokens: costs.tokensPerRank,
+    overhead: costs.chunkOverhead,
+  });
   const best = mode === 'infer' ? alone : mirrored;
   // Where nothing is gained, the choice is the sequential plan.
   if (best.kind === 'sequential') return null;
@@ -73,8 +71,12 @@ export function predictedMs({ name, layer }: Row, plan: PlanChoice, costs: Measu
 
 /** Time of a layer's exchanges in a step, in ms. */
 export function communicationMs(layer: LayerName, costs: MeasuredCosts, mode: Mode): number {
-  const { graph, topK } = benchLayers[layer];
-  const { forward, backward } = costs.stages.find((one) => one.stage === graph && one.topK === topK)!;
-  const passes = mode === 'infer' ? [forward] : [forward, backward];
+  const { forward, backward } = timesOf(layer, costs, mode);
+  const passes = backward ? [forward, backward] : [forward];
   return costs.pairs * passes.reduce((sum, times) => sum + times['dispatch']! + times['combine']!, 0);
+}
+
+function timesOf(layer: LayerName, costs: MeasuredCosts, mode: Mode): PairCosts {
+  const { graph: stage, topK } = benchLayers[layer];
+  return pairCosts(measuredMachine(costs), { stage, topK }, mode);
 }

@@ -3,7 +3,7 @@ import { uncut, type MeasuredCosts, type MeasuredStage, type OperatorCosts, type
 import type { RankGroup } from '../../ranks/RankGroup.js';
 import { chunkOverhead } from './chunkOverhead.js';
 import { benchLayers, type LayerName } from './layers.js';
-import type { Level, OverlapShape } from './OverlapShape.js';
+import type { Level, Mode, OverlapShape } from './OverlapShape.js';
 import type { ProfileAnswer } from './protocol.js';
 import { rows } from './rows.js';
 
@@ -30,21 +30,30 @@ export async function profileLayers(
   for (let pass = 0; pass < numPasses; pass++) {
     passes.push([]);
     for (const name of layers) {
-      const ask = async (inHalves: boolean) => {
-        const question = JSON.stringify({ ask: 'profile', level, layer: name, steps, inHalves });
+      const ask = async (mode: Mode, inHalves: boolean) => {
+        const question = JSON.stringify({ ask: 'profile', level, layer: name, mode, steps, inHalves });
         const { layers: times, outsideMs } = (await group.ask<ProfileAnswer>(question))[0]!;
         const costs: StageCosts = { forward: meanOf(times, 'forward'), backward: meanOf(times, 'backward') };
         return { costs, updateMs: outsideMs / pairs };
       };
       const { graph, topK } = benchLayers[name];
-      const { costs, updateMs } = await ask(false);
-      const inHalves = isSplit(name) ? { inHalves: (await ask(true)).costs } : {};
-      passes.at(-1)!.push({ stage: graph, topK, ...costs, updateMs, ...inHalves });
+      const { costs, updateMs } = await ask('train', false);
+      const whole = (await ask('infer', false)).costs.forward;
+      const stage: MeasuredStage = { stage: graph, topK, ...costs, updateMs, inference: { whole } };
+      passes.at(-1)!.push(
+        isSplit(name)
+          ? {
+              ...stage,
+              inHalves: (await ask('train', true)).costs,
+              inference: { whole, inHalves: (await ask('infer', true)).costs.forward },
+            }
+          : stage,
+      );
     }
   }
   const stages = passes.reduce((a, b) => a.map((stage, i) => quickest(stage, b[i]!)));
   const expertsPerRank = shape.numExperts / ranks;
-  const whole = stages[layers.indexOf('top2')]!.forward;
+  const { forward: whole, inHalves } = stages[layers.indexOf('top2')]!;
   return {
     format: 'scmoe-measured-costs',
     title,
@@ -54,6 +63,12 @@ export async function profileLayers(
     ...(expertsPerRank > 1 && {
       expertChunkOverhead: await chunkOverhead(group, level, whole, {
         cut: { ...uncut, expertChunks: expertsPerRank },
+        steps,
+      }),
+    }),
+    ...(inHalves && {
+      chunkOverheadInHalves: await chunkOverhead(group, level, inHalves.forward, {
+        cut: { ...uncut, chunks: 2, halves: 2 },
         steps,
       }),
     }),
@@ -80,6 +95,14 @@ function quickest(a: MeasuredStage, b: MeasuredStage): MeasuredStage {
         inHalves: {
           forward: each(a.inHalves.forward, b.inHalves.forward),
           backward: each(a.inHalves.backward, b.inHalves.backward),
+        },
+      }),
+    ...(a.inference &&
+      b.inference && {
+        inference: {
+          whole: each(a.inference.whole, b.inference.whole),
+          ...(a.inference.inHalves &&
+            b.inference.inHalves && { inHalves: each(a.inference.inHalves, b.inference.inHalves) }),
         },
       }),
     updateMs: Math.min(a.updateMs, b.updateMs),

@@ -20,11 +20,12 @@ export type Question =
       ask: 'profile';
       level: Level;
       layer: LayerName;
+      mode: Mode;
       steps: number;
       /** Whether on two halves of the batch that take turns, instead of sequentially. */
       inHalves: boolean;
     }
-  | { ask: 'trace'; level: Level; layer: LayerName; plan: PlanChoice }
+  | { ask: 'trace'; level: Level; layer: LayerName; mode: Mode; plan: PlanChoice }
   | { ask: 'forget'; level: Level; layer: LayerName };
 
 /** Answer to `time`: of one step. */
@@ -32,15 +33,15 @@ export interface TimeAnswer {
   seconds: number;
 }
 
-/** Answer to `profile`: medians over training steps, of all ranks. */
+/** Answer to `profile`: medians over steps, of all ranks. */
 export interface ProfileAnswer {
-  /** Times of each layer, forward and backward. */
+  /** Times of each layer, forward and backward; of inference the latter are zero. */
   layers: { forward: OperatorCosts; backward: OperatorCosts }[];
   /** What a step takes besides its layers: embedding, loss and the like, and the optimizer. */
   outsideMs: number;
 }
 
-/** Answer to `trace`: what one rank did in one training step, in milliseconds since 1970. */
+/** Answer to `trace`: what one rank did in one step, in milliseconds since 1970. */
 export interface TraceAnswer {
   spans: Span[];
 }

@@ -20,4 +20,6 @@ export interface Subject {
   profiledLoss?: (execution: Execution) => tf.Scalar;
   /** What inference computes. */
   forward: (execution: Execution) => tf.Tensor;
+  /** The same in stages as `profiledLoss` has them. */
+  profiledForward?: (execution: Execution) => tf.Tensor;
 }

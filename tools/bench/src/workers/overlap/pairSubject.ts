@@ -37,8 +37,11 @@ export function pairSubject(name: LayerName, shape: OverlapShape, experts: Exper
     inputs: { x },
     numLayers: 1,
     loss: (execution) => loss(run, execution),
-    profiledLoss: (execution) => loss(profiled ?? run, execution),
     forward: (execution) => pass(run, execution, false),
+    ...(profiled && {
+      profiledLoss: (execution) => loss(profiled, execution),
+      profiledForward: (execution) => pass(profiled, execution, false),
+    }),
   };
 }
 
