@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { hasEnd } from '../../backend/endlessCalls.js';
+import { isSize } from '../../backend/kernels/transform.js';
 import type { Call } from './Call.js';
 import { elements } from './Draw.js';
 
@@ -47,7 +48,8 @@ const otherWords: Record<string, (call: Call) => Call> = {
     const operands = [call.operands['image']!, call.operands['transforms']!];
     const [[batch = 0, ...size], [rows, ...width]] = operands.map(({ shape }) => shape) as [number[], number[]];
     const isOdd = operands.some(({ dtype, shape }) => dtype !== 'float32' || shape.includes(0));
-    if (isOdd || size.length !== 3 || batch < 2 || width.join() !== '8' || (rows !== 1 && rows !== batch)) return call;
+    if (isOdd || !isSize(call.attributes['outputShape'])) return call;
+    if (size.length !== 3 || batch < 2 || width.join() !== '8' || (rows !== 1 && rows !== batch)) return call;
     const run: Call['run'] = ({ image, transforms }, given) => {
       const all = rows === 1 ? new Array<tf.Tensor>(batch).fill(transforms!) : tf.split(transforms!, batch);
       const pictures = tf.split(image!, batch);
