@@ -39,16 +39,17 @@ int64_t tilesOf(int64_t rows) { return (rows + kRows - 1) / kRows; }
 class AskingByTile {
  public:
   AskingByTile(const char* from, int64_t bytes, int64_t tiles)
-      : at_(from), end_(from + bytes), perTile_((bytes / kLine / std::max<int64_t>(tiles, 1) + 1) * kLine) {}
+      : from_(from), bytes_(bytes), perTile_((bytes / kLine / std::max<int64_t>(tiles, 1) + 1) * kLine) {}
 
   void step() {
-    for (const char* const to = std::min(at_ + perTile_, end_); at_ < to; at_ += kLine) __builtin_prefetch(at_, 0, 2);
+    for (const int64_t to = std::min(at_ + perTile_, bytes_); at_ < to; at_ += kLine)
+      __builtin_prefetch(from_ + at_, 0, 2);
   }
 
  private:
   static constexpr int64_t kLine = 64;
-  const char *at_, *end_;
-  int64_t perTile_;
+  const char* from_;
+  int64_t bytes_, perTile_, at_ = 0;
 };
 
 /// to (depth, 16): some columns of op(B), whose element (p, j) is b[p * ldb + j], or b[j * ldb + p] where it is

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { hasEnd } from '../../backend/endlessCalls.js';
+import { isSize } from '../../backend/kernels/transform.js';
 import type { Call } from './Call.js';
 import { elements } from './Draw.js';
 
@@ -41,6 +42,20 @@ const otherWords: Record<string, (call: Call) => Call> = {
     const isOdd = operands.some(({ shape, dtype }) => dtype !== 'float32' || shape.length !== 4 || shape.includes(0));
     const [counts, channels] = [0, 3].map((axis) => new Set(operands.map(({ shape }) => shape[axis])));
     return isOdd || counts!.size > 1 || channels!.size > 1 ? call : { ...call, run: pictureByPicture(call.run) };
+  },
+  // It leaves every picture but the first of a batch empty (findings/tfjs-transform-batch.sh).
+  Transform: (call) => {
+    const operands = [call.operands['image']!, call.operands['transforms']!];
+    const [[batch = 0, ...size], [rows, ...width]] = operands.map(({ shape }) => shape) as [number[], number[]];
+    const isOdd = operands.some(({ dtype, shape }) => dtype !== 'float32' || shape.includes(0));
+    if (isOdd || !isSize(call.attributes['outputShape'])) return call;
+    if (size.length !== 3 || batch < 2 || width.join() !== '8' || (rows !== 1 && rows !== batch)) return call;
+    const run: Call['run'] = ({ image, transforms }, given) => {
+      const all = rows === 1 ? new Array<tf.Tensor>(batch).fill(transforms!) : tf.split(transforms!, batch);
+      const pictures = tf.split(image!, batch);
+      return tf.concat(pictures.map((one, i) => call.run({ image: one, transforms: all[i]! }, given) as tf.Tensor));
+    };
+    return { ...call, run };
   },
   // What is not to be sorted may be: ours always is.
   TopK: (call) => ({ ...call, attributes: { ...call.attributes, sorted: true } }),

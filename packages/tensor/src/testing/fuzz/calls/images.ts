@@ -90,8 +90,7 @@ export const imageCalls: Generator[] = [
   {
     kernel: 'Transform',
     draw: (draw) => {
-      // One: backend cpu leaves further ones empty (findings/tfjs-transform-batch.sh).
-      const picture = draw.floats([1, draw.size(1), draw.size(1), draw.size(1)]);
+      const picture = draw.floats([draw.int(1, 3), draw.size(1), draw.size(1), draw.size(1)]);
       return kernelCall(
         'Transform',
         { image: picture, transforms: draw.floats([1, 8], { low: -1, high: 1 }) },
