@@ -58,10 +58,13 @@ export class GradientPlacer {
 
   /** The `GradientPacing` of the trainer. */
   readonly pacing = {
+    /** Bytes of a part of the step that begins; undefined where all travels at once. */
     partBytes: (): number | undefined => this.placement?.partBytes,
+    /** Takes over what sends the next parts and says how many it sent. */
     attach: (release: (parts: number) => number): void => {
       this.release = release;
     },
+    /** Hears at the end of a step how many bytes there were that could wait. */
     averaged: (bytes: number): void => {
       this.bytes = bytes;
       this.lastPartsInGaps = this.partsInGaps;

@@ -36,6 +36,7 @@ export class StepRecorder {
     this.piecesOf = piecesOf;
   }
 
+  /** Writes down what the plans of a stage do, forward and backward. */
   observer(stage: number): PlanObserver {
     return {
       begin: (step, phase) => this.begin(stage, step, phase),

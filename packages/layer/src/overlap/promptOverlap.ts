@@ -17,6 +17,7 @@ export type PromptOverlapMode = 'middle' | 'off' | number;
  * @throws ArgumentError for another mode; the plan throws it where a slot was given that a stage does not have
  */
 export function promptOverlap(mode: PromptOverlapMode = 'middle'): {
+  /** How stage number `index` of the model runs a pass. */
   stage(index: number, pass?: StagePassInfo): StageExecution;
 } {
   const isSlot = typeof mode === 'number' && Number.isInteger(mode) && mode >= 0;

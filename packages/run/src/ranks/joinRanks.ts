@@ -1,4 +1,4 @@
-import { findPlace, init, type Communicator, type RankOfGroup } from '@scmoe/comm';
+import { findPlace, init, type Place, type RankOfGroup } from '@scmoe/comm';
 import { ScmoeError, UserError } from '@scmoe/errors';
 import { closeRankGroups, createRankGroups, type RankGroups } from '@scmoe/trainer';
 
@@ -43,9 +43,18 @@ export async function joinRanks(
       { exitCode: 2 },
     );
   }
-  const { world, note } = await joinWorld(rankTimeout * 1000).catch((error: unknown) => {
+  const place = placeHere();
+  const { worldSize } = place;
+  // Before the ranks meet, so that each says it by itself, and none that it has lost another.
+  if (expertParallel !== undefined && worldSize > 1 && worldSize % expertParallel !== 0) {
+    throw new UserError(`--expert-parallel: expected a divisor of the ${worldSize} ranks, got ${expertParallel}.`, {
+      exitCode: 2,
+    });
+  }
+  const world = await init({ place, timeoutMs: rankTimeout * 1000 }).catch((error: unknown) => {
     throw asUserError(error);
   });
+  const note = place.note && `place: ${place.note}`;
   const { rank, size } = world;
   if (size === 1) {
     const factors = {
@@ -58,11 +67,6 @@ export async function joinRanks(
       throw new UserError(`${flag}: expected 1, for there is one rank, got ${ranks}.`, { exitCode: 2 });
     }
     return { rank, size, data: { rank, size }, groups: undefined, terminal, line: note, close: () => world.close() };
-  }
-  if (expertParallel !== undefined && size % expertParallel !== 0) {
-    throw new UserError(`--expert-parallel: expected a divisor of the ${size} ranks, got ${expertParallel}.`, {
-      exitCode: 2,
-    });
   }
   const peers = isBase || (tensorSchedule === 'auto' && expertShards === tensorParallel);
   const groups = await createRankGroups(world, { expertParallel, tensorParallel, expertShards, peers }).catch(
@@ -87,10 +91,12 @@ export async function joinRanks(
   };
 }
 
-/** All ranks, and one line where several launchers say who they are. */
-async function joinWorld(timeoutMs: number): Promise<{ world: Communicator; note: string | undefined }> {
-  const place = findPlace();
-  return { world: await init({ place, timeoutMs }), note: place.note && `place: ${place.note}` };
+function placeHere(): Place {
+  try {
+    return findPlace();
+  } catch (error) {
+    throw asUserError(error);
+  }
 }
 
 /** The same error for people: those of our own family say all there is to say; a stack would only hide it. */

@@ -9,7 +9,7 @@ import { folderName } from '../options/parsers.js';
 import { memoryOptions } from '../options/memoryOptions.js';
 import { rankOptions } from '../options/rankOptions.js';
 import { runtimeOptions } from '../options/runtimeOptions.js';
-import { asUserError, joinRanks } from '../ranks/joinRanks.js';
+import { asUserError, joinRanks, type Ranks } from '../ranks/joinRanks.js';
 import { outliveOutput } from './outliveOutput.js';
 import { runTraining } from './runTraining.js';
 import { settingGroups } from './settingGroups.js';
@@ -57,16 +57,17 @@ export function trainCommand<Types extends ProgramTypes>(
       check?.(options as unknown as Partial<Types['settings']>, options.resume !== undefined);
       const stop = stopSignal();
       outliveOutput(terminal, program.name, stop);
-      const ranks = await joinRanks(options, terminal);
+      let ranks: Ranks | undefined;
       let failedByOthers = false;
       try {
+        ranks = await joinRanks(options, terminal);
         setExitCode(await runTraining(program, command, options, ranks, stop));
       } catch (error) {
-        failedByOthers = error instanceof CommError || (error as Error).cause instanceof CommError;
+        failedByOthers = isByOthers(error) || isByOthers((error as Error).cause);
         throw asUserError(error);
       } finally {
         // After a failure too: ranks that fail for the same reason then leave together, each with its own words.
-        await ranks.close();
+        await ranks?.close();
         // A launcher names the rank that ends first: that should be one which has failed by itself.
         if (failedByOthers) await setTimeout(lastToGoMs, undefined, { signal: stop.signal }).catch(() => undefined);
         // A process that was told to end does so with that status, whatever comes while it goes.
@@ -75,4 +76,9 @@ export function trainCommand<Types extends ProgramTypes>(
       }
     });
   };
+}
+
+/** Not where there is nothing to communicate with here: each rank finds that out by itself. */
+function isByOthers(error: unknown): boolean {
+  return error instanceof CommError && error.code !== 'SCMOE_COMM_UNAVAILABLE';
 }

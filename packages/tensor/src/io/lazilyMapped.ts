@@ -15,6 +15,7 @@ export type MappedNumbers = Float32Array | Uint16Array;
 export interface LazilyMapped {
   /** Those of a range of a tensor that begins at a byte; undefined where they can't be had so. They outlive `close`. */
   numbers(dtype: string, start: number, elements: ElementRange): MappedNumbers | undefined;
+  /** Gives the file back; memory that was handed out stays. */
   close(): void;
 }
 

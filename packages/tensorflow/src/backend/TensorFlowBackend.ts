@@ -299,6 +299,7 @@ export class TensorFlowBackend extends tf.KernelBackend {
     return this.#data.numDataIds();
   }
 
+  /** What `tf.memory` says of this backend: that it does not know. */
   override memory(): { unreliable: boolean; reasons: string[] } {
     return { unreliable: true, reasons: ["TensorFlow's own memory is not counted"] };
   }
@@ -311,16 +312,19 @@ export class TensorFlowBackend extends tf.KernelBackend {
     return 1e-7;
   }
 
+  /** Whether `time` can be called: always. */
   override timerAvailable(): boolean {
     return true;
   }
 
+  /** Takes the time of what `run` does, in ms. */
   override async time(run: () => void): Promise<tf.BackendTimingInfo> {
     const start = performance.now();
     run();
     return Promise.resolve({ kernelMs: performance.now() - start });
   }
 
+  /** Gives back what this backend keeps for the next steps. */
   override dispose(): void {
     for (const executor of [this.#executor]) this.#constants.get(executor)?.delete();
   }
