@@ -17,7 +17,7 @@ describeOrSkip(findGloo().problem ?? noTensorFlow, 'two ranks whose steps are re
     reports = await runRanks<CompiledRanksReport>(program, 2, (token) =>
       StoreServer.listen({ token, silenceMs: 60_000 }),
     ).finally(() => delete process.env['SCMOE_XLA']);
-  }, 120_000);
+  });
 
   it.each(Object.keys(compiledRankCases))('train as operation by operation: %s', (name) => {
     const [first, second] = reports.map((report) => report[name]!) as [
