@@ -100,6 +100,16 @@ describe('choosePlans', () => {
     });
   });
 
+  it.each([0, 0.5, 2, 4, 8, 16])('is not predicted to be slower than the sequential plan: exchanges of %d ms', (ms) => {
+    const costs = times({ mlp1: 4, attention2: 2, sharedExpert: 2, dispatch: ms, combine: ms });
+    const first = choosePlans(graph, { forward: costs, backward: costs });
+    expect(first.predictedMs).toBeLessThanOrEqual(first.sequentialMs);
+    // One in use stays until another gains 2 %.
+    const current = { training: slot(2), inference: slot(2), predictedMs: 0, sequentialMs: 0 };
+    const kept = choosePlans(graph, { forward: costs, backward: costs }, { current });
+    expect(kept.predictedMs).toBeLessThanOrEqual(first.predictedMs * 1.02);
+  });
+
   it('goes back to the sequential plan where steps took longer than that would', () => {
     const costs = times({ mlp1: 4, attention2: 2, sharedExpert: 2, dispatch: 4, combine: 4 });
     const current = choosePlans(graph, { forward: costs, backward: costs });
