@@ -166,8 +166,8 @@ TEST(small_layers_have_tiled_gradients_of_their_rows_with_the_bits_of_streamed_o
       setThreads(count);
       Gradients got(131, dIn, dOut), streamed(16, dIn, dOut);
       const auto backward = [&](const Layer& layer, Gradients& to) {
-        linearBackward(layer.rows, dIn, dOut, layer.dy.data(), layer.x.data(), layer.weight.data(), layer.pre.data(),
-                       Activation::kGelu, false, to.dx.data(), to.dWeight.data(), to.dBias.data());
+        linearBackward(layer.rows, layer.dIn, layer.dOut, layer.dy.data(), layer.x.data(), layer.weight.data(),
+                       layer.pre.data(), Activation::kGelu, false, to.dx.data(), to.dWeight.data(), to.dBias.data());
       };
       backward(many, got);
       backward(few, streamed);
