@@ -7,6 +7,7 @@
 #include "cpu/few_rows.h"
 #include "cpu/gemm_depths.h"
 #include "cpu/gemm_tile.h"
+#include "cpu/tile_panel.h"
 
 #if SCMOE_GEMM_TILE
 
@@ -18,13 +19,13 @@ using tile::kColumns;
 using tile::kRows;
 using tile::PackedPanel;
 using tile::PackedRows;
+using tile::packPanel;
 using tile::PlainPanel;
 using tile::PlainRows;
 using tile::Scale;
 
 // A panel of B, 384 x 16, stays in the first-level cache.
 constexpr int64_t kBlockRows = PackedColumns::kBlockRows;
-static_assert(PackedColumns::kPanelColumns == kColumns, "panels are as wide as a tile");
 constexpr int64_t kBlockColumns = 64 * kColumns;
 /// Panels that are packed side by side: 256 bytes of each row of B, for a cache line alone comes slowly from memory.
 constexpr int64_t kTogether = 4;
@@ -33,42 +34,6 @@ constexpr int64_t kInPlace = 12;
 
 int64_t panelsOf(int64_t columns) { return (columns + kColumns - 1) / kColumns; }
 int64_t tilesOf(int64_t rows) { return (rows + kRows - 1) / kRows; }
-
-/// Memory that is asked for while tiles are multiplied, some cache lines at each: a core has only so many misses under
-/// way.
-class AskingByTile {
- public:
-  AskingByTile(const char* from, int64_t bytes, int64_t tiles)
-      : from_(from), bytes_(bytes), perTile_((bytes / kLine / std::max<int64_t>(tiles, 1) + 1) * kLine) {}
-
-  void step() {
-    for (const int64_t to = std::min(at_ + perTile_, bytes_); at_ < to; at_ += kLine)
-      __builtin_prefetch(from_ + at_, 0, 2);
-  }
-
- private:
-  static constexpr int64_t kLine = 64;
-  const char* from_;
-  int64_t bytes_, perTile_, at_ = 0;
-};
-
-/// to (depth, 16): some columns of op(B), whose element (p, j) is b[p * ldb + j], or b[j * ldb + p] where it is
-/// transposed; zeros beside them.
-void packPanel(bool transposeB, int64_t depth, int64_t columns, const float* b, int64_t ldb, float* to) {
-  if (columns < kColumns) {
-    for (int64_t p = 0; p < depth; ++p)
-      for (int64_t j = 0; j < kColumns; ++j)
-        to[p * kColumns + j] = j >= columns ? 0.0f : transposeB ? b[j * ldb + p] : b[p * ldb + j];
-    return;
-  }
-  int64_t p = 0;
-  if (transposeB)
-    for (; p + 8 <= depth; p += 8)
-      for (int64_t j = 0; j < kColumns; j += 8)
-        tile::transposeEight(b + j * ldb + p, ldb, to + p * kColumns + j, kColumns);
-  for (; p < depth; ++p)
-    for (int64_t j = 0; j < kColumns; ++j) to[p * kColumns + j] = transposeB ? b[j * ldb + p] : b[p * ldb + j];
-}
 
 /// Some panels of sixteen columns of B as it is, each `stride` behind the one before: reads rows as far as they go.
 void packPanels(int64_t panels, int64_t depth, const float* b, int64_t ldb, float* to, int64_t stride) {
@@ -109,21 +74,20 @@ struct RowBlock {
 
   /// C (rows, columns) of these rows and one panel of B.
   template <typename PanelLayout>
-  void multiply(const float* panel, PanelLayout layout, Scale scale, float* c, int64_t ldc, int64_t columns,
-                AskingByTile* asking = nullptr) const {
+  void multiply(const float* panel, PanelLayout layout, Scale scale, float* c, int64_t ldc, int64_t columns) const {
+    tile::NoAsking none;
     if (packed) {
       for (int64_t i = 0; i < rows; i += kRows, c += kRows * ldc)
         tile::multiplyRows(std::min<int64_t>(kRows, rows - i), depth, a + i * depth, PackedRows(), panel, layout, scale,
-                           c, ldc, columns);
+                           c, ldc, columns, none);
       return;
     }
     // Tiles of about one size: one of up to three rows takes the time of four.
     const int64_t tiles = tilesOf(rows);
     for (int64_t t = 0; t < tiles; ++t) {
       const int64_t first = rows * t / tiles, last = rows * (t + 1) / tiles;
-      if (asking) asking->step();
       tile::multiplyRows(last - first, depth, a + first * lda, PlainRows{lda}, panel, layout, scale, c + first * ldc,
-                         ldc, columns);
+                         ldc, columns, none);
     }
   }
 };
@@ -218,17 +182,7 @@ PackedColumns::PackedColumns(Arena::Scope& scope, bool transposeB, int64_t n, in
   });
 }
 
-PackedColumns::PackedColumns(Arena::Scope& scope, int64_t n, int64_t k)
-    : n_(n), k_(k), panels_(scope.take<float>(panelsOf(n) * kColumns * k)) {
-  // What is beside the last columns is multiplied as well, and must be numbers.
-  if (n % kColumns != 0) std::fill(panel(n / kColumns * kColumns), panel(panelsOf(n) * kColumns), 0.0f);
-}
-
-void PackedColumns::multiply(int64_t m, const float* a, int64_t lda, float* c, int64_t ldc, const char* next,
-                             int64_t bytes) const {
-  int64_t depths = 0;
-  forDepths(k_, [&](int64_t, int64_t) { ++depths; });
-  AskingByTile asking(next, bytes, depths * panelsOf(n_) * (m / kRows));
+void PackedColumns::multiply(int64_t m, const float* a, int64_t lda, float* c, int64_t ldc) const {
   for (int64_t row = 0; row < m; row += kBlockRows) {
     const int64_t rows = std::min(kBlockRows, m - row);
     forDepths(k_, [&](int64_t begin, int64_t depth) {
@@ -236,19 +190,9 @@ void PackedColumns::multiply(int64_t m, const float* a, int64_t lda, float* c, i
       const Scale scale = {1.0f, begin == 0 ? 0.0f : 1.0f};
       for (int64_t j = 0; j < n_; j += kColumns)
         block.multiply(panels_ + j * k_ + begin * kColumns, PackedPanel(), scale, c + row * ldc + j, ldc,
-                       std::min<int64_t>(kColumns, n_ - j), &asking);
+                       std::min<int64_t>(kColumns, n_ - j));
     });
   }
-}
-
-void multiplyPanelInPlace(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, float* c,
-                          int64_t ldc) {
-  forDepths(k, [&](int64_t begin, int64_t depth) {
-    const RowBlock block = {a + begin, lda, false, m, depth};
-    const Scale scale = {1.0f, begin == 0 ? 0.0f : 1.0f};
-    for (int64_t j = 0; j < n; j += kColumns)
-      block.multiply(b + begin * n + j, PlainPanel{n}, scale, c + j, ldc, kColumns);
-  });
 }
 
 void blockedGemm(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
@@ -284,15 +228,7 @@ PackedColumns::PackedColumns(Arena::Scope&, bool, int64_t n, int64_t k, const fl
   throw Error("PackedColumns: this build has no products of its own");
 }
 
-PackedColumns::PackedColumns(Arena::Scope&, int64_t n, int64_t k) : n_(n), k_(k), panels_(nullptr) {
-  throw Error("PackedColumns: this build has no products of its own");
-}
-
-void PackedColumns::multiply(int64_t, const float*, int64_t, float*, int64_t, const char*, int64_t) const {}
-
-void multiplyPanelInPlace(int64_t, int64_t, int64_t, const float*, int64_t, const float*, float*, int64_t) {
-  throw Error("multiplyPanelInPlace: this build has no products of its own");
-}
+void PackedColumns::multiply(int64_t, const float*, int64_t, float*, int64_t) const {}
 
 void blockedGemm(bool, bool, int64_t, int64_t, int64_t, float, const float*, int64_t, const float*, int64_t, float,
                  float*, int64_t) {

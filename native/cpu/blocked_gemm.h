@@ -19,31 +19,16 @@ class PackedColumns {
  public:
   /// Rows of A that are multiplied together: with 384 of their depth they stay in the second-level cache.
   static constexpr int64_t kBlockRows = 96;
-  /// Columns that lie side by side, depth after depth.
-  static constexpr int64_t kPanelColumns = 16;
 
   /// Copies op(B) into memory of `scope`, with all threads. No size is 0.
   PackedColumns(Arena::Scope& scope, bool transposeB, int64_t n, int64_t k, const float* b, int64_t ldb);
 
-  /// Memory of `scope` for n columns, which the caller writes into panel(0), panel(16) and so on. No size is 0.
-  PackedColumns(Arena::Scope& scope, int64_t n, int64_t k);
-
-  /// Where the panel (k, 16) lies that begins with a column.
-  float* panel(int64_t column) const { return panels_ + column * k_; }
-
-  /// C (m, n) = A (m, k) op(B) on the calling thread, with the bits that blockedGemm() gives. Asks for so many bytes at
-  /// `next` meanwhile, into the second-level cache.
-  void multiply(int64_t m, const float* a, int64_t lda, float* c, int64_t ldc, const char* next = nullptr,
-                int64_t bytes = 0) const;
+  /// C (m, n) = A (m, k) op(B) on the calling thread, with the bits that blockedGemm() gives.
+  void multiply(int64_t m, const float* a, int64_t lda, float* c, int64_t ldc) const;
 
  private:
   const int64_t n_, k_;
   float* const panels_;
 };
-
-/// The same with B (k, n) as it lies, a multiple of 16 columns: sooner for up to kBlockRows rows, which use what is
-/// packed too seldom.
-void multiplyPanelInPlace(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, float* c,
-                          int64_t ldc);
 
 }  // namespace scmoe

@@ -1,5 +1,7 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "cpu/part.h"
 
@@ -43,10 +45,35 @@ struct PlainPanel {
   const int64_t stride;
 };
 
+/// Memory that is asked for while tiles are multiplied, into the second-level cache, a little at each four depths: a
+/// core has only so many misses under way.
+class Asking {
+ public:
+  /// @param depths of all tiles to come
+  Asking(const char* from, int64_t bytes, int64_t depths)
+      : at_(reinterpret_cast<uintptr_t>(from)),
+        step_(static_cast<uintptr_t>(std::min(2 * kLine, (4 * bytes + depths - 1) / depths))) {}
+
+  [[gnu::always_inline]] void step() {
+    if (step_ == 0) return;
+    __builtin_prefetch(reinterpret_cast<const void*>(at_), 0, 2);
+    __builtin_prefetch(reinterpret_cast<const void*>(at_ + kLine), 0, 2);
+    at_ += step_;
+  }
+
+ private:
+  static constexpr int64_t kLine = 64;
+  uintptr_t at_, step_;
+};
+struct NoAsking {
+  void step() {}
+};
+
 /// C (Rows, columns), at most sixteen, of A times B. Each element is summed in order, one multiply-add after the other.
-template <int Rows, typename RowLayout, typename PanelLayout>
+template <int Rows, typename RowLayout, typename PanelLayout, typename Ask>
 [[gnu::noinline]] void multiply(int64_t depth, const float* a, RowLayout rowLayout, const float* b,
-                                PanelLayout panelLayout, Scale scale, float* c, int64_t ldc, int64_t columns) {
+                                PanelLayout panelLayout, Scale scale, float* c, int64_t ldc, int64_t columns,
+                                Ask& asking) {
   constexpr int64_t depthStride = RowLayout::kDepthStride;
   const int64_t rowStride = rowLayout.stride, ldb = panelLayout.stride;
   Part sums[Rows][kParts];
@@ -75,6 +102,7 @@ template <int Rows, typename RowLayout, typename PanelLayout>
     }
   };
   int64_t p = 0;
+  Ask ask = asking;  // in registers
   // The rows below, which come next: from the second-level cache a cache line of each while this one is used.
   const auto fetchNext = [&] {
     if constexpr (Rows == kRows && depthStride == 1)
@@ -83,12 +111,14 @@ template <int Rows, typename RowLayout, typename PanelLayout>
   };
   for (; p + 4 <= depth; p += 4, a += 4 * depthStride, lower += 4 * depthStride, b += 4 * ldb) {
     if (p % 16 == 0) fetchNext();
+    ask.step();
     step(0);
     step(1);
     step(2);
     step(3);
   }
   for (; p < depth; ++p, a += depthStride, lower += depthStride, b += ldb) step(0);
+  asking = ask;
 
   if (columns == kColumns) {
 #pragma GCC unroll 6
@@ -113,37 +143,30 @@ template <int Rows, typename RowLayout, typename PanelLayout>
 }
 
 /// The same for 1 to 6 rows.
-template <typename RowLayout, typename PanelLayout>
+template <typename RowLayout, typename PanelLayout, typename Ask>
 void multiplyRows(int64_t rows, int64_t depth, const float* a, RowLayout rowLayout, const float* b,
-                  PanelLayout panelLayout, Scale scale, float* c, int64_t ldc, int64_t columns) {
+                  PanelLayout panelLayout, Scale scale, float* c, int64_t ldc, int64_t columns, Ask& asking) {
+  const auto of = [&](auto count) {
+    multiply<count.value>(depth, a, rowLayout, b, panelLayout, scale, c, ldc, columns, asking);
+  };
   switch (rows) {
-    case 6: return multiply<6>(depth, a, rowLayout, b, panelLayout, scale, c, ldc, columns);
-    case 5: return multiply<5>(depth, a, rowLayout, b, panelLayout, scale, c, ldc, columns);
-    case 4: return multiply<4>(depth, a, rowLayout, b, panelLayout, scale, c, ldc, columns);
-    case 3: return multiply<3>(depth, a, rowLayout, b, panelLayout, scale, c, ldc, columns);
-    case 2: return multiply<2>(depth, a, rowLayout, b, panelLayout, scale, c, ldc, columns);
-    default: return multiply<1>(depth, a, rowLayout, b, panelLayout, scale, c, ldc, columns);
+    case 6: return of(std::integral_constant<int, 6>());
+    case 5: return of(std::integral_constant<int, 5>());
+    case 4: return of(std::integral_constant<int, 4>());
+    case 3: return of(std::integral_constant<int, 3>());
+    case 2: return of(std::integral_constant<int, 2>());
+    default: return of(std::integral_constant<int, 1>());
   }
 }
 
 #if defined(__AVX2__)
-/// to (8, 8) = from (8, 8) transposed; strides in elements.
+/// to (8, 8) = from (8, 8) transposed; strides in elements. Halves of registers are put together as they are loaded,
+/// which takes no shuffle.
 inline void transposeEight(const float* from, int64_t fromStride, float* to, int64_t toStride) {
-  __m256 row[8], pair[8], four[8];
-  for (int i = 0; i < 8; ++i) row[i] = _mm256_loadu_ps(from + i * fromStride);
-  for (int i = 0; i < 8; i += 2) {
-    pair[i] = _mm256_unpacklo_ps(row[i], row[i + 1]);
-    pair[i + 1] = _mm256_unpackhi_ps(row[i], row[i + 1]);
-  }
-  for (int i = 0; i < 8; i += 4) {
-    four[i] = _mm256_shuffle_ps(pair[i], pair[i + 2], 0x44);
-    four[i + 1] = _mm256_shuffle_ps(pair[i], pair[i + 2], 0xEE);
-    four[i + 2] = _mm256_shuffle_ps(pair[i + 1], pair[i + 3], 0x44);
-    four[i + 3] = _mm256_shuffle_ps(pair[i + 1], pair[i + 3], 0xEE);
-  }
-  for (int i = 0; i < 4; ++i) {
-    _mm256_storeu_ps(to + i * toStride, _mm256_permute2f128_ps(four[i], four[i + 4], 0x20));
-    _mm256_storeu_ps(to + (i + 4) * toStride, _mm256_permute2f128_ps(four[i], four[i + 4], 0x31));
+  for (int p = 0; p < 8; p += 4) {
+    Part elements[4];
+    transposeRows(from + p, fromStride, elements);
+    for (int q = 0; q < 4; ++q) storePart(to + (p + q) * toStride, elements[q]);
   }
 }
 #else

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "core/arena.h"
 #include "core/parallel.h"
@@ -93,12 +94,15 @@ void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, co
     }
   }
   if (pre && !bf16) dPre = scope.take<float>(rows * dOut);
-  const SharedOperand shared(scope, dx && !bf16 ? rows : 0, true, dIn, dOut, weight, dOut);
+  const bool tilesDx = dx && tilesInputGradient(bf16, rows, dIn, dOut);
+  const SharedOperand shared(scope, dx && !bf16 && !tilesDx ? rows : 0, true, dIn, dOut, weight, dOut);
+  std::optional<TiledInputGradient> tiled;
+  if (tilesDx) tiled.emplace(scope, bf16, dIn, dOut, weight);
 
   // One part per thread, each with its own bias sums, added up in order afterwards: the result repeats.
   const int64_t parts = std::max<int64_t>(1, std::min<int64_t>(threads(), rows / 32));
   float* const biasSums = dBias ? scope.take<float>(parts * dOut) : nullptr;
-  const int64_t size = shared.blockRows(dOut);
+  const int64_t size = tilesDx ? kTiledRows : shared.blockRows(dOut);
   parallelFor(parts, 1, [&](int64_t firstPart, int64_t lastPart) {
     for (int64_t part = firstPart; part < lastPart; ++part) {
       float* const sums = biasSums ? biasSums + part * dOut : nullptr;
@@ -118,6 +122,8 @@ void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, co
           gemmBf16(false, true, count, dIn, dOut, dPre16 + at, dOut, weight16, dOut, 0.0f, dx + first * dIn, dIn);
         } else if (streamsDx) {
           streamedInputGradient(count, dIn, dOut, block, weight, dx + first * dIn, ahead);
+        } else if (tilesDx) {
+          tiled->multiply(count, block, dx + first * dIn);
         } else {
           shared.multiply(count, block, dOut, dx + first * dIn, dIn);
         }

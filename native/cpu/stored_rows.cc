@@ -7,9 +7,9 @@
 #include "core/arena.h"
 #include "core/parallel.h"
 #include "cpu/bf16.h"
-#include "cpu/blocked_gemm.h"
 #include "cpu/gemm.h"
 #include "cpu/gemm_depths.h"
+#include "cpu/ordered_product.h"
 #include "cpu/row_sweep.h"
 #include "cpu/small_product.h"
 #include "cpu/weight_panels.h"
@@ -265,20 +265,28 @@ void widenRows(const Panel& panel, int64_t begin, int64_t size, int64_t columns,
   });
 }
 
-/// Columns of a panel as float32, in the order in which tiles of products read them.
+/// Some rows of a panel as float32, in panels of as many columns as tiles of products have, one behind the other.
 template <typename Panel>
-void packPanel(const Panel& panel, int64_t dIn, int64_t columns, const PackedColumns& to) {
-  constexpr int64_t kPanel = PackedColumns::kPanelColumns;
-  forScaleRows(0, dIn, [&](int64_t first, int64_t count) {
+void orderRows(const Panel& panel, int64_t begin, int64_t size, int64_t columns, float* to) {
+  forScaleRows(begin, size, [&](int64_t first, int64_t count) {
     const float* const scales = Panel::kHasScales ? panel.scales + first / kScaleRows * columns : nullptr;
-    for (int64_t q = 0; q < columns; q += kPanel) {
-      float* const own = to.panel(q);
-      for (int64_t p = first; p < first + count; ++p)
-        for (int64_t j = q; j < std::min(q + kPanel, columns); j += kLanes)
-          store(own + p * kPanel + j - q,
-                Panel::load(panel.values + p * columns + j, Panel::kHasScales ? load(scales + j) : Vec{}));
+    for (int64_t q = 0; q < columns; q += kOrderedColumns) {
+      float* row = to + q * size + (first - begin) * kOrderedColumns;
+      for (int64_t p = first; p < first + count; ++p, row += kOrderedColumns)
+        for (int64_t j = q; j < std::min(q + kOrderedColumns, columns); j += kLanes)
+          store(row + j - q, Panel::load(panel.values + p * columns + j, Panel::kHasScales ? load(scales + j) : Vec{}));
     }
   });
+}
+
+/// Any number of rows, where float32 products are our own.
+template <typename Panel>
+void orderedPanels(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const Panel& panels, float* y) {
+  const auto order = [&](int64_t column, int64_t columns, int64_t begin, int64_t depth, float* to) {
+    orderRows(panelAt(panels, dIn, column), begin, depth, columns, to);
+  };
+  const auto bytes = dIn * static_cast<int64_t>(sizeof(*panels.values));
+  orderedProduct(rows, x, {dIn, dOut, panels.values, bytes, kPanelColumns, order}, y);
 }
 
 /// Calls body(panel, first column, columns) for all panels, on all threads.
@@ -308,21 +316,10 @@ bool hasStoredPanels(int64_t dIn, int64_t dOut) { return dIn > 0 && dOut % kLane
 void multiplyStoredPanels(int64_t rows, int64_t dIn, int64_t dOut, const float* x, const StoredWeight& weight,
                           float* y) {
   withPanels(weight, [&](const auto& panels) {
+    if (usesBlockedGemm()) return orderedPanels(rows, dIn, dOut, x, panels, y);
+    constexpr bool isFloat = std::is_same_v<std::decay_t<decltype(panels)>, FloatPanel>;
     forAllPanels(panels, dIn, dOut, [&](const auto& panel, int64_t column, int64_t columns) {
-      constexpr bool isFloat = std::is_same_v<std::decay_t<decltype(panel)>, FloatPanel>;
       Arena::Scope scope;
-      if (usesBlockedGemm()) {
-        if constexpr (isFloat)
-          if (rows <= PackedColumns::kBlockRows && columns % PackedColumns::kPanelColumns == 0)
-            return multiplyPanelInPlace(rows, columns, dIn, x, dIn, panel.values, y + column, dOut);
-        const PackedColumns packed(scope, columns, dIn);
-        packPanel(panel, dIn, columns, packed);
-        const auto* const next = reinterpret_cast<const char*>(panel.values + columns * dIn);
-        const int64_t behind = std::min(kPanelColumns, dOut - column - columns);
-        packed.multiply(rows, x, dIn, y + column, dOut, next,
-                        behind * dIn * static_cast<int64_t>(sizeof(*panel.values)));
-        return;
-      }
       float* const widened = isFloat ? nullptr : scope.take<float>(kDepth * kPanelColumns);
       forDepths(dIn, [&](int64_t begin, int64_t size) {
         const float* right = widened;

@@ -153,6 +153,13 @@ int64_t depthOf(bool bf16, int64_t k) { return bf16 ? (k + 1) / 2 : k; }
 /// Room beside the words of a row, for rows that are a multiple of 4 KiB apart share their places in the caches.
 constexpr int64_t kBeside = kLanes;
 
+/// Whether sizes are such as tiles have, for rows that are more than streamed_gemm.h takes.
+bool areTiled(bool bf16, int64_t rows, int64_t dIn, int64_t dOut) {
+  constexpr int64_t kFewestRows = 33;
+  const int64_t unit = bf16 ? 2 * kLanes : kLanes;
+  return rows >= kFewestRows && dIn % unit == 0 && dOut % unit == 0 && !usesBlockedGemm();
+}
+
 /// to (dIn, depth), rows `stride` apart: words [first, last) of x (rows, dIn) transposed, whole sixteens but for the
 /// end, where there are zeros.
 template <typename Kind>
@@ -173,10 +180,15 @@ void transposeRows(int64_t rows, int64_t dIn, const float* x, int64_t first, int
 }  // namespace
 
 bool tilesGradients(bool bf16, int64_t rows, int64_t dIn, int64_t dOut) {
-  const int64_t unit = bf16 ? 2 * kLanes : kLanes;
   // Below that what is brought into order is not used often enough; measured on layers of 96 x 512 to 512 x 2048.
-  constexpr int64_t kFewestRows = 33, kSmallest = 1 << 17;
-  return rows >= kFewestRows && dIn * dOut >= kSmallest && dIn % unit == 0 && dOut % unit == 0 && !usesBlockedGemm();
+  constexpr int64_t kSmallest = 1 << 17;
+  return dIn * dOut >= kSmallest && areTiled(bf16, rows, dIn, dOut);
+}
+
+bool tilesInputGradient(bool bf16, int64_t rows, int64_t dIn, int64_t dOut) {
+  // Measured on layers of 64 x 64 to 128 x 512.
+  constexpr int64_t kSmallest = 1 << 12;
+  return !bf16 && dIn * dOut >= kSmallest && areTiled(bf16, rows, dIn, dOut);
 }
 
 TiledInputGradient::TiledInputGradient(Arena::Scope& scope, bool bf16, int64_t dIn, int64_t dOut, const float* weight)
@@ -265,6 +277,7 @@ void TiledWeightGradient::multiply(const float* x, float* dWeight, double* squar
 namespace scmoe {
 
 bool tilesGradients(bool, int64_t, int64_t, int64_t) { return false; }
+bool tilesInputGradient(bool, int64_t, int64_t, int64_t) { return false; }
 
 TiledInputGradient::TiledInputGradient(Arena::Scope&, bool bf16, int64_t dIn, int64_t dOut, const float*)
     : bf16_(bf16), dIn_(dIn), dOut_(dOut), panels_(nullptr) {

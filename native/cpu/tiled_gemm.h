@@ -14,6 +14,10 @@ namespace scmoe {
 /// oneDNN's with AVX-512, in a build for a CPU that multiplies bf16, for sizes that are faster so.
 bool tilesGradients(bool bf16, int64_t rows, int64_t dIn, int64_t dOut);
 
+/// The same for the rows' gradient alone, in float32: of smaller weights too, for which a library packs a transposed
+/// operand that is used for few rows.
+bool tilesInputGradient(bool bf16, int64_t rows, int64_t dIn, int64_t dOut);
+
 /// Rows that are multiplied together: with their operands they stay in the second-level cache.
 constexpr int64_t kTiledRows = 96;
 /// dx (rows, dIn) = dy (rows, dOut) weight^T, for many blocks of rows.

@@ -6,9 +6,9 @@
 #include "core/arena.h"
 #include "core/parallel.h"
 #include "cpu/bf16.h"
-#include "cpu/blocked_gemm.h"
 #include "cpu/gemm.h"
 #include "cpu/gemm_depths.h"
+#include "cpu/ordered_product.h"
 #include "cpu/small_product.h"
 #include "cpu/transposed_rows.h"
 #include "cpu/transposed_words.h"
@@ -18,19 +18,20 @@ namespace scmoe {
 
 namespace {
 
-/// Numbers that are put in order at a time, so that they are still near when they are multiplied, with those that come
-/// next and some rows of the other operand.
-constexpr int64_t kOrdered = int64_t{1} << 15;
+/// Depths [begin, begin + size) of some columns of the weight.
+struct Piece {
+  int64_t begin, size, first, last;
+};
 
-/// Some columns of the weight in order: kLanes of them, or those that are left, at a time, to where `target` says that
-/// the first of them goes; rows there are `stride` apart.
-template <typename Words, typename Target>
-void orderColumns(int64_t dIn, const typename Words::Element* weight, int64_t first, int64_t last, const Target& target,
-                  int64_t stride) {
-  for (int64_t column = first; column < last; column += kLanes) {
-    float* const to = target(column - first);
-    const Panel<Words> panel(weight, dIn, column, last);
-    const int64_t columns = std::min<int64_t>(kLanes, last - column);
+/// A piece of the weight in order, (size, last - first), rows `stride` apart: kLanes columns, or those that are left,
+/// at a time.
+template <typename Words>
+void orderPiece(int64_t dIn, const typename Words::Element* weight, const Piece& piece, float* ordered,
+                int64_t stride) {
+  for (int64_t column = piece.first; column < piece.last; column += kLanes) {
+    float* const to = ordered + column - piece.first;
+    const Panel<Words> panel(weight + piece.begin, dIn, column, piece.last);
+    const int64_t columns = std::min<int64_t>(kLanes, piece.last - column);
     int64_t p = 0;
     const auto step = [&](int64_t at) {
       Vec words[kLanes];
@@ -48,32 +49,30 @@ void orderColumns(int64_t dIn, const typename Words::Element* weight, int64_t fi
         }
       }
     };
-    if (constexpr int64_t kStep = Panel<Words>::kStep; columns == kLanes && dIn >= kStep) {
+    if (constexpr int64_t kStep = Panel<Words>::kStep; columns == kLanes && piece.size >= kStep) {
       // The steps at both ends overlap those between, which cross no cache line.
       if ((p = panel.head(0)) > 0) step(0);
-      for (; p + kStep <= dIn; p += kStep) step(p);
-      if (p < dIn) step(dIn - kStep);
-      p = dIn;
+      for (; p + kStep <= piece.size; p += kStep) step(p);
+      if (p < piece.size) step(piece.size - kStep);
+      p = piece.size;
     }
-    for (; p < dIn; ++p) {
+    for (; p < piece.size; ++p) {
       const Vec numbers = panel.numbers(p);
       for (int64_t j = 0; j < columns; ++j) to[p * stride + j] = numbers[j];
     }
   }
 }
 
-template <typename Target>
-void orderColumnsTo(const Target& target, int64_t stride, WeightFormat format, int64_t dIn, const void* weight,
-                    int64_t first, int64_t last) {
+void orderPiece(WeightFormat format, int64_t dIn, const void* weight, const Piece& piece, float* to, int64_t stride) {
   if (format == WeightFormat::kBf16)
-    return orderColumns<Bf16Words>(dIn, static_cast<const uint16_t*>(weight), first, last, target, stride);
-  orderColumns<FloatWords>(dIn, static_cast<const float*>(weight), first, last, target, stride);
+    return orderPiece<Bf16Words>(dIn, static_cast<const uint16_t*>(weight), piece, to, stride);
+  orderPiece<FloatWords>(dIn, static_cast<const float*>(weight), piece, to, stride);
 }
 
 /// to (dIn, last - first) with rows `stride` apart: some columns of the weight in order.
 void orderColumns(WeightFormat format, int64_t dIn, const void* weight, int64_t first, int64_t last, float* to,
                   int64_t stride) {
-  orderColumnsTo([to](int64_t column) { return to + column; }, stride, format, dIn, weight, first, last);
+  orderPiece(format, dIn, weight, {0, dIn, first, last}, to, stride);
 }
 
 uint16_t upperHalf(float value) {
@@ -82,28 +81,16 @@ uint16_t upperHalf(float value) {
   return static_cast<uint16_t>(bits >> 16);
 }
 
-/// As blockedGemm(), some columns after the others, for which the weight is put in the order in which tiles read it.
-/// The next ones are asked for while some are multiplied: putting them in order would wait for memory twice as long as
-/// it takes.
-void orderedProduct(int64_t rows, int64_t dIn, int64_t dOut, const float* x, WeightFormat format, const void* weight,
-                    float* y) {
-  const int64_t largest = std::max<int64_t>(kOrdered / dIn / 16, 1) * 16;
-  const int64_t most = std::max<int64_t>(std::min(largest, dOut / threads() / 16 * 16), 16);
+/// As blockedGemm(): sixteen columns after the others are put in the order in which tiles read them.
+void turnedProduct(int64_t rows, int64_t dIn, int64_t dOut, const float* x, WeightFormat format, const void* weight,
+                   float* y) {
+  const auto order = [&](int64_t column, int64_t columns, int64_t begin, int64_t depth, float* to) {
+    if (format == WeightFormat::kFloat32)
+      return orderTransposed(depth, columns, static_cast<const float*>(weight) + column * dIn + begin, dIn, to);
+    orderPiece(format, dIn, weight, {begin, depth, column, column + columns}, to, kOrderedColumns);
+  };
   const int64_t size = format == WeightFormat::kBf16 ? sizeof(uint16_t) : sizeof(float);
-  parallelFor((dOut + most - 1) / most, 1, [&](int64_t firstBlock, int64_t lastBlock) {
-    constexpr int64_t kPanel = PackedColumns::kPanelColumns;
-    const int64_t end = std::min(lastBlock * most, dOut);
-    for (int64_t first = firstBlock * most; first < end; first += most) {
-      Arena::Scope scope;
-      const int64_t count = std::min(most, end - first);
-      const PackedColumns packed(scope, count, dIn);
-      const auto place = [&](int64_t column) { return packed.panel(column / kPanel * kPanel) + column % kPanel; };
-      orderColumnsTo(place, kPanel, format, dIn, weight, first, first + count);
-      const int64_t behind = std::min(most, end - first - count);
-      packed.multiply(rows, x, dIn, y + first, dOut, static_cast<const char*>(weight) + (first + count) * dIn * size,
-                      behind * dIn * size);
-    }
-  });
+  orderedProduct(rows, x, {dIn, dOut, weight, dIn * size, kOrderedColumns, order}, y);
 }
 
 /// to (dIn, padded): rows of x as columns, zeros beside them.
@@ -187,7 +174,7 @@ void transposedProduct(int64_t rows, int64_t dIn, int64_t dOut, const float* x, 
                        bool float32, float* y) {
   if (rows <= kFewTransposed || dIn == 0) return multiplyTransposedRows(rows, dIn, dOut, x, format, weight, y);
   if (!float32 && precision() == Precision::kBf16) return bf16Product(rows, dIn, dOut, x, format, weight, y);
-  if (usesBlockedGemm()) return orderedProduct(rows, dIn, dOut, x, format, weight, y);
+  if (usesBlockedGemm()) return turnedProduct(rows, dIn, dOut, x, format, weight, y);
   leftProduct(rows, dIn, dOut, x, format, weight, y);
 }
 

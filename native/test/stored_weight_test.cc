@@ -98,7 +98,7 @@ TEST(many_rows_give_the_product_too_on_any_number_of_threads) {
     for (const Sizes sizes : kSizes) {
       const auto [dIn, dOut] = sizes;
       const Stored stored(format, 1, sizes, 3);
-      // Panels of float32 are read in place for up to 96 rows.
+      // More than the few whose sums stay in registers.
       for (const int64_t rows : {9, 33, 101}) {
         const std::vector<float> x = values(rows * dIn, 4);
         std::vector<float> y(rows * dOut, 7.0f), again(rows * dOut);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "core/parallel.h"
@@ -153,6 +154,31 @@ TEST(a_row_of_a_tiled_gradient_is_that_of_a_streamed_one) {
   }
 }
 
+TEST(small_layers_have_tiled_gradients_of_their_rows_with_the_bits_of_streamed_ones_on_any_threads) {
+  needTiles();
+  const int before = threads();
+  for (const auto& [dIn, dOut] : {std::pair<int64_t, int64_t>{64, 256}, {256, 64}, {80, 96}}) {
+    CHECK(tilesInputGradient(false, 131, dIn, dOut) && !tilesGradients(false, 131, dIn, dOut));
+    CHECK(streamsGemm(LayerProduct::kInputGradient, false, 16, dIn, dOut));
+    const Layer few(16, dIn, dOut, false), many(131, dIn, dOut, false);
+    const Gradients expected = many.composed(Activation::kGelu);
+    for (const int count : {1, 3}) {
+      setThreads(count);
+      Gradients got(131, dIn, dOut), streamed(16, dIn, dOut);
+      const auto backward = [&](const Layer& layer, Gradients& to) {
+        linearBackward(layer.rows, layer.dIn, layer.dOut, layer.dy.data(), layer.x.data(), layer.weight.data(),
+                       layer.pre.data(), Activation::kGelu, false, to.dx.data(), to.dWeight.data(), to.dBias.data());
+      };
+      backward(many, got);
+      backward(few, streamed);
+      setThreads(before);
+      checkClose(got.dx, expected.dx, 1e-3);
+      checkClose(got.dWeight, expected.dWeight, 1e-3);
+      CHECK(std::memcmp(streamed.dx.data(), got.dx.data(), 16 * dIn * sizeof(float)) == 0);
+    }
+  }
+}
+
 TEST(tiled_gradients_have_the_same_bits_on_several_threads) {
   needTiles();
   const int before = threads();
@@ -173,5 +199,6 @@ TEST(gradients_of_few_rows_small_layers_and_odd_widths_are_not_tiled) {
     CHECK(!tilesGradients(bf16, 2048, 256, 256));
     CHECK(!tilesGradients(bf16, 2048, 512, 520));
     CHECK(!tilesGradients(bf16, 2048, 0, 512));
+    CHECK(!tilesInputGradient(bf16, 32, 64, 256) && !tilesInputGradient(bf16, 2048, 64, 72));
   }
 }
