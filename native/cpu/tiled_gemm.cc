@@ -19,6 +19,7 @@ namespace {
 /// Sums of a tile: six rows and four vectors, which leaves registers for the operands.
 constexpr int kRows = 6, kVectors = 4;
 constexpr int64_t kColumns = kVectors * kLanes;
+static_assert(kColumns == kTiledColumns);
 static_assert(kTiledRows % kRows == 0);
 
 /// Where sums go, past the caches where nobody reads them soon; `squares`, if any, gets the sum of theirs added.
@@ -142,6 +143,20 @@ void pack(int64_t dIn, int64_t dOut, const float* weight, float* panels) {
   });
 }
 
+/// panels: the columns of weight (dIn, dOut), pairs of its rows.
+void packPairs(int64_t dIn, int64_t dOut, const float* weight, float* panels) {
+  const int64_t depth = (dIn + 1) / 2;
+  parallelFor(depth, grainFor(dOut * 16), [&](int64_t first, int64_t last) {
+    for (int64_t p = first; p < last; ++p) {
+      const float *const upper = weight + 2 * p * dOut, *const lower = upper + dOut;
+      const bool isPair = 2 * p + 1 < dIn;
+      for (int64_t j = 0; j < dOut; j += kLanes)
+        store(panels + (j / kColumns * depth + p) * kColumns + j % kColumns,
+              pairUp(load(upper + j), isPair ? load(lower + j) : Vec{}));
+    }
+  });
+}
+
 template <typename Body>
 void withKind(bool bf16, const Body& body) {
   if (bf16) return body(Pairs());
@@ -149,6 +164,25 @@ void withKind(bool bf16, const Body& body) {
 }
 
 int64_t depthOf(bool bf16, int64_t k) { return bf16 ? (k + 1) / 2 : k; }
+
+/// Words of the first and of the second sixteen columns of two rows in bf16: each with its upper half from the row
+/// below.
+class PairedRows {
+ public:
+  PairedRows() {
+    alignas(64) uint16_t places[2][2 * kLanes];
+    for (int i = 0; i < 2 * kLanes; ++i)
+      for (int half = 0; half < 2; ++half)
+        places[half][i] = static_cast<uint16_t>(half * kLanes + i / 2 + i % 2 * 2 * kLanes);
+    low_ = _mm512_load_si512(places[0]);
+    high_ = _mm512_load_si512(places[1]);
+  }
+  __m512i low(__m512i upper, __m512i lower) const { return _mm512_permutex2var_epi16(upper, low_, lower); }
+  __m512i high(__m512i upper, __m512i lower) const { return _mm512_permutex2var_epi16(upper, high_, lower); }
+
+ private:
+  __m512i low_, high_;
+};
 
 /// Room beside the words of a row, for rows that are a multiple of 4 KiB apart share their places in the caches.
 constexpr int64_t kBeside = kLanes;
@@ -174,6 +208,32 @@ void transposeRows(int64_t rows, int64_t dIn, const float* x, int64_t first, int
       transposeVectors(square);
 #pragma GCC unroll 16
       for (int i = 0; i < kLanes; ++i) store(to + (j + i) * stride + p, square[i]);
+    }
+}
+
+/// The same of rows in bf16.
+template <typename Kind>
+void transposeRows(int64_t rows, int64_t dIn, const uint16_t* x, int64_t first, int64_t last, float* to,
+                   int64_t stride) {
+  const PairedRows pair;
+  for (int64_t p = first; p < last; p += kLanes)
+    for (int64_t j = 0; j < dIn; j += 2 * kLanes) {
+      Vec low[kLanes], high[kLanes];
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) {
+        const auto row = [&](int64_t r) {
+          return r < rows ? _mm512_loadu_si512(x + r * dIn + j) : _mm512_setzero_si512();
+        };
+        const __m512i upper = row(2 * (p + i)), lower = row(2 * (p + i) + 1);
+        low[i] = reinterpret_cast<Vec>(pair.low(upper, lower));
+        high[i] = reinterpret_cast<Vec>(pair.high(upper, lower));
+      }
+      transposeVectors(low);
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) store(to + (j + i) * stride + p, low[i]);
+      transposeVectors(high);
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) store(to + (j + kLanes + i) * stride + p, high[i]);
     }
 }
 
@@ -209,6 +269,23 @@ void TiledInputGradient::multiply(int64_t rows, const uint16_t* dy, float* dx) c
   multiply(rows, reinterpret_cast<const float*>(dy), dx);
 }
 
+void TiledInputGradient::multiply(int64_t rows, const uint16_t* dy, int64_t column, float* dx, int64_t stride) const {
+  const int64_t depth = depthOf(true, dOut_);
+  multiplyPanel<Pairs>(rows, vectorsFrom(column, dIn_), dOut_, reinterpret_cast<const float*>(dy), depth,
+                       panels_ + column * depth, dx, stride, {dx, stride, false});
+}
+
+TiledForward::TiledForward(Arena::Scope& scope, int64_t dIn, int64_t dOut, const float* weight)
+    : dIn_(dIn), dOut_(dOut), panels_(scope.take<float>(panelsOf(dOut) * kColumns * depthOf(true, dIn))) {
+  packPairs(dIn, dOut, weight, panels_);
+}
+
+void TiledForward::multiply(int64_t rows, const uint16_t* x, int64_t column, float* y, int64_t stride) const {
+  const int64_t depth = depthOf(true, dIn_);
+  multiplyPanel<Pairs>(rows, vectorsFrom(column, dOut_), dIn_, reinterpret_cast<const float*>(x), depth,
+                       panels_ + column * depth, y, stride, {y, stride, false});
+}
+
 TiledWeightGradient::TiledWeightGradient(Arena::Scope& scope, bool bf16, int64_t rows, int64_t dIn, int64_t dOut)
     : bf16_(bf16),
       rows_(rows),
@@ -224,23 +301,27 @@ void TiledWeightGradient::take(int64_t first, int64_t rows, const float* dy) con
 }
 
 void TiledWeightGradient::take(int64_t first, int64_t rows, const uint16_t* dy) const {
-  // Words of the first and of the second sixteen columns, each with its upper half from the row below.
-  alignas(64) uint16_t places[2][2 * kLanes];
-  for (int i = 0; i < 2 * kLanes; ++i)
-    for (int half = 0; half < 2; ++half)
-      places[half][i] = static_cast<uint16_t>(half * kLanes + i / 2 + i % 2 * 2 * kLanes);
-  const __m512i low = _mm512_load_si512(places[0]), high = _mm512_load_si512(places[1]);
+  const PairedRows pair;
   for (int64_t i = 0; i < rows; i += 2, dy += 2 * dOut_)
     for (int64_t j = 0; j < dOut_; j += 2 * kLanes) {
       const __m512i upper = _mm512_loadu_si512(dy + j);
       const __m512i lower = i + 1 < rows ? _mm512_loadu_si512(dy + dOut_ + j) : _mm512_setzero_si512();
       float* const to = panels_ + (j / kColumns * depth_ + (first + i) / 2) * kColumns + j % kColumns;
-      _mm512_storeu_si512(to, _mm512_permutex2var_epi16(upper, low, lower));
-      _mm512_storeu_si512(to + kLanes, _mm512_permutex2var_epi16(upper, high, lower));
+      _mm512_storeu_si512(to, pair.low(upper, lower));
+      _mm512_storeu_si512(to + kLanes, pair.high(upper, lower));
     }
 }
 
 void TiledWeightGradient::multiply(const float* x, float* dWeight, double* squares) const {
+  multiplyRows(x, dWeight, squares);
+}
+
+void TiledWeightGradient::multiply(const uint16_t* x, float* dWeight, double* squares) const {
+  multiplyRows(x, dWeight, squares);
+}
+
+template <typename X>
+void TiledWeightGradient::multiplyRows(const X* x, float* dWeight, double* squares) const {
   Arena::Scope scope;
   const int64_t stride = (depth_ + kLanes - 1) / kLanes * kLanes + kBeside;
   auto* const columns = scope.take<float>(dIn_ * stride);
@@ -286,6 +367,14 @@ TiledInputGradient::TiledInputGradient(Arena::Scope&, bool bf16, int64_t dIn, in
 
 void TiledInputGradient::multiply(int64_t, const float*, float*) const {}
 void TiledInputGradient::multiply(int64_t, const uint16_t*, float*) const {}
+void TiledInputGradient::multiply(int64_t, const uint16_t*, int64_t, float*, int64_t) const {}
+
+TiledForward::TiledForward(Arena::Scope&, int64_t dIn, int64_t dOut, const float*)
+    : dIn_(dIn), dOut_(dOut), panels_(nullptr) {
+  throw Error("TiledForward: this build has no tiled products");
+}
+
+void TiledForward::multiply(int64_t, const uint16_t*, int64_t, float*, int64_t) const {}
 
 TiledWeightGradient::TiledWeightGradient(Arena::Scope&, bool bf16, int64_t rows, int64_t dIn, int64_t dOut)
     : bf16_(bf16), rows_(rows), dIn_(dIn), dOut_(dOut), depth_(0), panels_(nullptr) {
@@ -295,6 +384,7 @@ TiledWeightGradient::TiledWeightGradient(Arena::Scope&, bool bf16, int64_t rows,
 void TiledWeightGradient::take(int64_t, int64_t, const float*) const {}
 void TiledWeightGradient::take(int64_t, int64_t, const uint16_t*) const {}
 void TiledWeightGradient::multiply(const float*, float*, double*) const {}
+void TiledWeightGradient::multiply(const uint16_t*, float*, double*) const {}
 
 }  // namespace scmoe
 

@@ -20,6 +20,24 @@ bool tilesInputGradient(bool bf16, int64_t rows, int64_t dIn, int64_t dOut);
 
 /// Rows that are multiplied together: with their operands they stay in the second-level cache.
 constexpr int64_t kTiledRows = 96;
+/// Columns that are multiplied together.
+constexpr int64_t kTiledColumns = 64;
+
+/// y (rows, dOut) = x (rows, dIn) weight in bf16, for many blocks of rows.
+class TiledForward {
+ public:
+  /// Copies the weight (dIn, dOut) into memory of `scope`, with all threads.
+  TiledForward(Arena::Scope& scope, int64_t dIn, int64_t dOut, const float* weight);
+
+  /// At most kTiledRows rows, on the calling thread: the columns of y from `column` on, a multiple of kTiledColumns, as
+  /// many as that or as are left. Rows of y are `stride` apart.
+  void multiply(int64_t rows, const uint16_t* x, int64_t column, float* y, int64_t stride) const;
+
+ private:
+  const int64_t dIn_, dOut_;
+  float* const panels_;
+};
+
 /// dx (rows, dIn) = dy (rows, dOut) weight^T, for many blocks of rows.
 class TiledInputGradient {
  public:
@@ -29,6 +47,8 @@ class TiledInputGradient {
   /// At most kTiledRows rows, on the calling thread: float32, or bf16 as the weight is.
   void multiply(int64_t rows, const float* dy, float* dx) const;
   void multiply(int64_t rows, const uint16_t* dy, float* dx) const;
+  /// As TiledForward's: some columns of dx.
+  void multiply(int64_t rows, const uint16_t* dy, int64_t column, float* dx, int64_t stride) const;
 
  private:
   const bool bf16_;
@@ -48,8 +68,13 @@ class TiledWeightGradient {
 
   /// With all rows taken: x (rows, dIn), with all threads. Adds the sum of the gradient's squares to `squares`, if any.
   void multiply(const float* x, float* dWeight, double* squares) const;
+  /// The same of rows that are bf16 already.
+  void multiply(const uint16_t* x, float* dWeight, double* squares) const;
 
  private:
+  template <typename X>
+  void multiplyRows(const X* x, float* dWeight, double* squares) const;
+
   const bool bf16_;
   const int64_t rows_, dIn_, dOut_;
   /// Words of 32 bits along the depth: two rows each in bf16.

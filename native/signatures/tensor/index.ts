@@ -12,6 +12,7 @@ import { fourier } from './fourier.js';
 import { image } from './image.js';
 import { linear } from './linear.js';
 import { moe } from './moe.js';
+import { mlp } from './mlp.js';
 import { mappedFile } from './mappedFile.js';
 import { norm } from './norm.js';
 import { random } from './random.js';
@@ -39,6 +40,7 @@ export const tensorSignatures = {
   image,
   linear,
   mappedFile,
+  mlp,
   moe,
   norm,
   random,
@@ -67,6 +69,7 @@ export type TensorFunctions = Functions<
     typeof image &
     typeof linear &
     typeof mappedFile &
+    typeof mlp &
     typeof moe &
     typeof norm &
     typeof random &

@@ -1,5 +1,13 @@
 import { mlpCost, type KernelCost } from '@scmoe/scheduler';
-import { activateComposed, gluComposed, linear, swiglu, type ClampedGlu, type ExpertActivation } from '@scmoe/tensor';
+import {
+  activateComposed,
+  gluComposed,
+  linear,
+  mlp,
+  swiglu,
+  type ClampedGlu,
+  type ExpertActivation,
+} from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import { isFrozen, project } from '../adapters/project.js';
@@ -75,7 +83,12 @@ function wholeFeedForward<T extends tf.Tensor>(
       ? activateComposed(project(x, weight(name), offset(biasName)), by)
       : linear(x, weight(name), offset(biasName), { activation: by });
   if (activation !== 'swiglu') {
-    return project(activated('w1', 'b1', activation), weight('w2'), offset('b2', outputBias)) as T;
+    const [w1, w2] = [weight('w1'), weight('w2')];
+    if (!isFrozen(w1, w2)) {
+      const weights = { w1, b1: offset('b1'), w2, b2: offset('b2', outputBias) };
+      return mlp(x, weights, { activation }) as T;
+    }
+    return project(activated('w1', 'b1', activation), w2, offset('b2', outputBias)) as T;
   }
   const [gate, up, down] = [weight('gate'), weight('up'), weight('down')];
   if (!bias && !clampedGlu && !isFrozen(gate, up, down)) return swiglu(x, gate, up, down) as T;

@@ -121,6 +121,17 @@ export function kernelCosts({ bytesPerElement, fused, countMasked }: KernelCostO
       });
     },
 
+    /** activation(x w1 + b1) w2 + b2: one kernel where a gradient is taken, two linear layers where not. */
+    mlp: ({ rows, size, hidden, bias }: MlpSizes): KernelCost => {
+      const weights = 2 * size * hidden;
+      const biases = hidden + size;
+      const between = inner(2 * rows * hidden);
+      return cost(product(2 * rows * weights), {
+        forward: 2 * rows * size + weights + (bias ? biases : 0) + between,
+        backward: 3 * rows * size + between + 2 * weights + biases,
+      });
+    },
+
     /** (silu(x gate) * (x up)) down in one kernel, without biases. */
     swiglu: ({ rows, size, hidden }: { rows: number; size: number; hidden: number }): KernelCost => {
       const weights = 3 * size * hidden;
@@ -167,6 +178,13 @@ export function kernelCosts({ bytesPerElement, fused, countMasked }: KernelCostO
 }
 
 export type KernelCosts = ReturnType<typeof kernelCosts>;
+
+export interface MlpSizes {
+  rows: number;
+  size: number;
+  hidden: number;
+  bias: boolean;
+}
 
 export interface LinearSizes {
   rows: number;

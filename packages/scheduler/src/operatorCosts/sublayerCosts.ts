@@ -49,9 +49,9 @@ export function selfAttentionCost(
 /** What an MLP of hidden width f costs; with `gated` it has three matrices (SwiGLU) instead of two. */
 export function mlpCost(of: TokenCosts, f: number, { gated, bias }: { gated: boolean; bias: boolean }): KernelCost[] {
   const { d, tokens } = of;
+  if (!gated) return [of.kernels.mlp({ rows: tokens, size: d, hidden: f, bias })];
   const up = of.linear(d, f, { bias, activated: true, innerOutput: true });
   const down = of.linear(f, d, { bias, innerInput: true });
-  if (!gated) return [up, down];
   if (!bias) return [of.kernels.swiglu({ rows: tokens, size: d, hidden: f })];
   return [up, of.linear(d, f, { bias, innerInput: true, innerOutput: true }), down];
 }

@@ -8,6 +8,7 @@ import { embeddingKernels } from './embedding.js';
 import { groupedFfnKernels } from './groupedFfn.js';
 import { linearCrossEntropyKernels } from './linearCrossEntropy.js';
 import { linearKernels } from './linear.js';
+import { mlpKernels } from './mlp.js';
 import { normKernels } from './norms.js';
 import { optimizerKernels } from './optimizer.js';
 import { randomKernels } from './random.js';
@@ -30,6 +31,7 @@ export const fusedKernels: KernelConfig[] = [
   ...groupedFfnKernels,
   ...linearCrossEntropyKernels,
   ...linearKernels,
+  ...mlpKernels,
   ...normKernels,
   ...optimizerKernels,
   ...randomKernels,

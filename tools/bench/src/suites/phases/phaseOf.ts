@@ -24,6 +24,10 @@ function productOf(name: string, args: CallArguments): [string, number] | undefi
       return [`linear ${dIn} to ${dOut}, forward`, 2 * rows * dIn * dOut];
     case 'linearBackward':
       return [`linear ${dIn} to ${dOut}, backward`, 4 * rows * dIn * dOut];
+    case 'mlpForward':
+      return ['MLP, forward', 4 * rows * number('d') * number('f')];
+    case 'mlpBackward':
+      return ['MLP, backward', 8 * rows * number('d') * number('f')];
     case 'groupedFfnForward':
       return ['experts, forward', 4 * rows * number('d') * number('f')];
     case 'groupedFfnBackward':

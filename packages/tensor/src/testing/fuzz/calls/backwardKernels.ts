@@ -44,6 +44,13 @@ export const backwardCalls: Generator[] = [
     const weights = { gate: draw.floats([d, f]), up: draw.floats([d, f]), down: draw.floats([f, d]) };
     return [{ dOut: draw.floats([rows, d]), x: draw.floats([rows, d]), ...weights, ...hidden }, {}];
   }),
+  alone('ScmoeMlpBackward', (draw) => {
+    const [rows, d, f] = [draw.size(), width(draw), width(draw)];
+    const hidden = { pre: draw.floats([rows, f]), hidden: draw.floats([rows, f]) };
+    const weights = { w1: draw.floats([d, f]), w2: draw.floats([f, d]) };
+    const activation = draw.pick(activations.filter((name) => name !== 'none'));
+    return [{ dOut: draw.floats([rows, d]), x: draw.floats([rows, d]), ...weights, ...hidden }, { activation }];
+  }),
   alone('ScmoeEmbeddingBackward', (draw) => {
     const ids = draw.shape(draw.int(0, 2));
     return [{ dOut: draw.floats([...ids, width(draw)]), ids: draw.ints(ids, 0, 4) }, { vocabSize: 5 }];

@@ -11,6 +11,7 @@ import { layerNorm } from '../../../ops/layerNorm.js';
 import { settleWeight } from '../../../io/settleWeight.js';
 import { transposedOver } from '../../../io/transposedOver.js';
 import { linear } from '../../../ops/linear.js';
+import { mlp } from '../../../ops/mlp.js';
 import { linearCrossEntropy } from '../../../ops/linearCrossEntropy.js';
 import { rmsNorm } from '../../../ops/rmsNorm.js';
 import { route, type RouteOptions } from '../../../ops/route.js';
@@ -128,6 +129,21 @@ export const fusedOpCalls: Generator[] = [
         down: draw.floats([f, d]),
       };
       return differentiated('swiglu', operands, {}, ({ x, gate, up, down }) => swiglu(x!, gate!, up!, down!));
+    },
+  },
+  {
+    kernel: 'ScmoeMlp',
+    draw: (draw) => {
+      const [d, f] = [width(draw), width(draw)];
+      const operands = {
+        ...{ x: draw.floats([...draw.shape(draw.int(0, 3)), d]), w1: draw.floats([d, f]), w2: draw.floats([f, d]) },
+        b1: draw.chance(0.5) ? draw.floats([f]) : undefined,
+        b2: draw.chance(0.5) ? draw.floats([d]) : undefined,
+      };
+      const attributes = { activation: draw.pick(activations.filter((name) => name !== 'none')) };
+      return differentiated('mlp', operands, attributes, ({ x, w1, b1, w2, b2 }, options) =>
+        mlp(x!, { w1: w1!, b1, w2: w2!, b2 }, options),
+      );
     },
   },
   {
