@@ -125,6 +125,27 @@ int32_t Session::allocate(int dtype, const std::vector<int64_t>& dims) {
   return keep(handle);
 }
 
+int32_t Session::part(int32_t id, size_t first, const std::vector<int64_t>& dims) {
+  const Description whole = describe(id);
+  const size_t size = api_.DataTypeSize(whole.dtype);
+  if (device_ != host_ || size == 0)
+    throw ArgumentError("a part of a tensor: id: expected one of numbers on the CPU, got " + textOf(whole) + " on " +
+                        device_);
+  const Held<TF_Tensor> from(resolve(id), api_.DeleteTensor);
+  size_t count = 1;
+  bool isTooMany = false;
+  for (int64_t extent : dims) isTooMany |= __builtin_mul_overflow(count, static_cast<size_t>(extent), &count);
+  const size_t available = api_.TensorByteSize(from) / size;
+  if (isTooMany || first > available || count > available - first)
+    throw ArgumentError("a part of a tensor: dims: expected elements of " + textOf(whole) + ", got " +
+                        textOf({whole.dtype, true, dims}) + " from element " + std::to_string(first) + " on");
+  const int32_t made = allocate(whole.dtype, dims);
+  const Held<TF_Tensor> to(resolve(made), api_.DeleteTensor);
+  if (count > 0)
+    std::memcpy(api_.TensorData(to), static_cast<const uint8_t*>(api_.TensorData(from)) + first * size, count * size);
+  return made;
+}
+
 Session::View Session::view(int32_t id) const {
   const Description description = describe(id);
   if (device_ != host_ || api_.DataTypeSize(description.dtype) == 0)

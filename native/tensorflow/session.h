@@ -34,6 +34,9 @@ class Session {
                      void* argument);
   /// A tensor on the CPU whose elements nobody has set yet.
   int32_t allocate(int dtype, const std::vector<int64_t>& dims);
+  /// A tensor of its own with elements that lie one after another in another, on the CPU. @throws ArgumentError where
+  /// it has not as many
+  int32_t part(int32_t id, size_t first, const std::vector<int64_t>& dims);
   /// Runs an operation; its outputs are described in `results`. Gives how many there are.
   int execute(const OperationCall& call, Results& results);
   Description describe(int32_t id) const;

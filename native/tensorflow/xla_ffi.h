@@ -12,7 +12,7 @@ constexpr int kMinorVersion = 2;
 
 enum class Extension : int { kMetadata = 1 };
 enum class DataType : int { kBool = 1, kInt32 = 4, kInt64 = 5, kFloat32 = 11 };
-enum class AttributeType : int { kScalar = 3 };
+enum class AttributeType : int { kArray = 1, kScalar = 3 };
 enum class Stage : int { kExecute = 3 };
 
 struct Api;
@@ -49,6 +49,12 @@ struct Scalar {
   void* value;
 };
 
+struct Array {
+  DataType dtype;
+  size_t size;
+  void* data;
+};
+
 /// The arguments of a call, or its results.
 struct Buffers {
   size_t size;
@@ -65,7 +71,8 @@ struct Attributes {
   int64_t count;
   AttributeType* types;
   Span** names;
-  Scalar** values;
+  /// Each a Scalar or an Array, as its type says.
+  void** values;
 };
 
 struct CallFrame {

@@ -104,6 +104,11 @@ SCMOE_EXPORT(tfAllocate) {
   return toJs(call.env(), static_cast<double>(session(call).allocate(static_cast<int>(args.dtype), args.dims)));
 }
 
+SCMOE_EXPORT(tfPart) {
+  const int32_t id = session(call).part(static_cast<int32_t>(args.id), static_cast<size_t>(args.first), args.dims);
+  return toJs(call.env(), static_cast<double>(id));
+}
+
 SCMOE_EXPORT(tfView) {
   const Session::View view = session(call).view(static_cast<int32_t>(args.id));
   napi_value buffer = nullptr;

@@ -34,6 +34,8 @@ export const session = {
   tfRead: { id: 'size 1..1073741824', '=>': 'buffer' },
   /** A tensor of the CPU's whose elements are not set yet: whoever makes it writes them through `tfView`. */
   tfAllocate: { dtype: 'size 1..127', dims: 'sizes[]', '=>': 'number' },
+  /** A tensor of its own with elements of another, on the CPU: as many as `dims` say, from element `first` on. */
+  tfPart: { id: 'size 1..1073741824', first: 'size', dims: 'sizes[]', '=>': 'number' },
   /** The elements in the CPU's memory, not copied; the memory is held until the buffer is collected. */
   tfView: { id: 'size 1..1073741824', '=>': 'buffer' },
   tfDelete: { id: 'size 1..1073741824' },

@@ -15,10 +15,18 @@ interface Entry {
   refCount: number;
   values: tf.backend_util.BackendValues | undefined;
   handle: { readonly id: number; readonly executor: Executor } | undefined;
-  /** Gives a tensor of TensorFlow when somebody asks for the value. */
-  readonly fetch?: () => number;
+  /** Where the value comes from when somebody asks for it. */
+  readonly source?: LazySource;
   /** Whether it was there before the recording that now takes the operations. */
   readonly isReal: boolean;
+}
+
+/** Where a tensor's value is until somebody asks for it. */
+export interface LazySource {
+  /** Gives a tensor of TensorFlow, then the backend's. */
+  fetch(this: void): number;
+  /** Hears that somebody has asked for the value, holds the tensor once more, or has let go of it. */
+  touched(this: void): void;
 }
 
 /** Tensors in memory of the CPU that others may read and write. */
@@ -179,15 +187,20 @@ export class TensorFlowBackend extends tf.KernelBackend {
     return this.#store({ shape, dtype: tfTypeOf(dtype), refCount: 1, values: undefined, handle: { id, executor } });
   }
 
-  /** A tensor of TF.js whose value is fetched when somebody asks: `fetch` gives a tensor of TensorFlow, then the backend's. */
-  lazy(dtype: tf.DataType, shape: readonly number[], fetch: () => number): tf.TensorInfo {
-    return this.#store({ shape, dtype, refCount: 1, values: undefined, handle: undefined, fetch });
+  /** A tensor of TF.js whose value is fetched when somebody asks. */
+  lazy(dtype: tf.DataType, shape: readonly number[], source: LazySource): tf.TensorInfo {
+    return this.#store({ shape, dtype, refCount: 1, values: undefined, handle: undefined, source });
+  }
+
+  /** Whether data are those of a lazy tensor still: another backend that took them over has handed back plain ones. */
+  isLazy(dataId: tf.DataId): boolean {
+    return this.#data.has(dataId) && this.#data.get(dataId).source !== undefined;
   }
 
   /** Lets go of what was fetched for a lazy tensor, if anything: the next to ask fetches anew. */
   forget({ dataId }: tf.TensorInfo): void {
     const entry = this.#data.get(dataId);
-    if (entry.fetch === undefined || entry.handle === undefined) return;
+    if (entry.source === undefined || entry.handle === undefined) return;
     this.tensorFlow.delete(entry.handle.id);
     entry.handle = undefined;
   }
@@ -278,6 +291,7 @@ export class TensorFlowBackend extends tf.KernelBackend {
     if (!this.#data.has(dataId)) return true;
     const entry = this.#data.get(dataId);
     entry.refCount--;
+    entry.source?.touched();
     if (!force && entry.refCount > 0) return false;
     this.#data.delete(dataId);
     if (entry.handle !== undefined) entry.handle.executor.delete(entry.handle.id);
@@ -291,7 +305,9 @@ export class TensorFlowBackend extends tf.KernelBackend {
 
   /** Holds a tensor once more. */
   override incRef(dataId: tf.DataId): void {
-    this.#data.get(dataId).refCount++;
+    const entry = this.#data.get(dataId);
+    entry.refCount++;
+    entry.source?.touched();
   }
 
   /** The number of tensors that are there. */
@@ -331,8 +347,11 @@ export class TensorFlowBackend extends tf.KernelBackend {
 
   #handleOf(entry: Entry): NonNullable<Entry['handle']> {
     if (entry.handle !== undefined) return entry.handle;
-    const { values, shape, dtype, fetch, isReal } = entry;
-    if (fetch !== undefined) return (entry.handle = { id: fetch(), executor: this.tensorFlow });
+    const { values, shape, dtype, source, isReal } = entry;
+    if (source !== undefined) {
+      source.touched();
+      return (entry.handle = { id: source.fetch(), executor: this.tensorFlow });
+    }
     if (values === undefined || dtype === 'string')
       throw new ScmoeError(`backend tensorflow: expected a tensor of numbers, got one of ${dtype}`);
     // What was there before a recording is no constant of it.

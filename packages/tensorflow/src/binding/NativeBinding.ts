@@ -75,6 +75,11 @@ export class NativeBinding implements TensorFlowBinding {
     return { id: this.#native.tfAllocate({ dtype: dataTypes[dtype], dims: shape }), dtype, shape };
   }
 
+  part(id: number, first: number, shape: readonly number[]): TensorHandle {
+    const made = this.#native.tfPart({ id, first, dims: shape });
+    return { id: made, dtype: this.describe(made).dtype, shape };
+  }
+
   view(id: number): TensorData {
     const { dtype } = this.describe(id);
     const Data = dataClassOf(dtype);

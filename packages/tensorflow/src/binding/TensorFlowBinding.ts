@@ -153,6 +153,13 @@ export interface TensorFlowBinding extends Executor {
   allocate(dtype: DataType, shape: readonly number[]): TensorHandle;
 
   /**
+   * A tensor of its own, on a CPU, with elements that lie one after another in another: as many as `shape` says, from element `first` on.
+   *
+   * @throws ArgumentError where it has not as many, and for a tensor of another device
+   */
+  part(id: number, first: number, shape: readonly number[]): TensorHandle;
+
+  /**
    * The elements of a tensor in TensorFlow's own memory, on a CPU, without a copy. The memory is there as long as the array, whatever
    * becomes of the tensor; only who has made it by `allocate` may write there.
    *

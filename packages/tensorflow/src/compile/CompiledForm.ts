@@ -5,13 +5,24 @@ import { cutRecording } from '../recording/cutRecording.js';
 import { firstDifference } from '../recording/firstDifference.js';
 import { lastUses } from '../recording/lastUses.js';
 import type { RecordedInput, ValueId } from '../recording/Recording.js';
+import { variablesToPack } from '../recording/variablesToPack.js';
 import { CompiledPiece } from './CompiledPiece.js';
 import { asTensor } from './currentBackend.js';
-import { holdCell, releaseCell } from './cells.js';
+import { holdHomes, type StepHomes } from './homes.js';
 import type { RecordedStep } from './recordStep.js';
 import { StepValues } from './StepValues.js';
 import type { TensorFlowBackend } from '../backend/TensorFlowBackend.js';
-import type { VariableCell } from './VariableCell.js';
+import type { VariableHome } from './VariableHome.js';
+
+/** A home that a step uses, and which of its variables. */
+interface UsedHome {
+  readonly home: VariableHome;
+  readonly variables: readonly tf.Variable[];
+  /** Those that get a new value. */
+  readonly written: readonly tf.Variable[];
+  /** What it counted when all was as a call needs it. */
+  touches: number;
+}
 
 /** A step that was recorded for arguments of certain shapes, as functions of TensorFlow with the host's calls between them. */
 export class CompiledForm {
@@ -26,10 +37,10 @@ export class CompiledForm {
   private readonly stretches: readonly (CompiledPiece | number)[];
   /** What each of them is the last to use. */
   private readonly lastUses: readonly ValueId[][];
-  /** The cell of each variable by its number; none for one that no piece uses. */
-  private readonly cells: readonly (VariableCell | undefined)[];
-  /** The cells that get a new value. */
-  private readonly written: readonly VariableCell[];
+  private readonly homes: StepHomes;
+  private readonly used: readonly UsedHome[];
+  /** Those of `used` that are written. */
+  private readonly written: readonly UsedHome[];
 
   /** Takes over what `recorded` holds. */
   constructor(backend: TensorFlowBackend, recorded: RecordedStep, { compile }: { compile: boolean }) {
@@ -40,13 +51,23 @@ export class CompiledForm {
     this.operations = recording.nodes.length;
     const stretches = cutRecording(recording);
     this.lastUses = lastUses(stretches, recording);
-    this.stretches = stretches.map((stretch) =>
-      stretch.kind === 'call' ? stretch.index : new CompiledPiece(backend, stretch.recording, { compile }),
-    );
-    const all = variables.map((variable) => holdCell(backend, variable));
-    const used = new Set(this.pieces().flatMap((piece) => piece.variables));
-    this.cells = all.map((cell, index) => (used.has(index) ? cell : undefined));
-    this.written = recording.updates.map(({ index }) => all[index]!);
+    const toPack = variablesToPack(recording, variables);
+    this.homes = holdHomes(backend, variables, { canPack: compile, toPack });
+    const made: (CompiledPiece | number)[] = [];
+    this.stretches = made;
+    try {
+      for (const stretch of stretches) {
+        const { homes } = this;
+        made.push(
+          stretch.kind === 'call' ? stretch.index : new CompiledPiece(backend, stretch.recording, { compile, homes }),
+        );
+      }
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+    this.used = this.usedHomes();
+    this.written = this.used.filter(({ written }) => written.length > 0);
   }
 
   /** Pieces of which the step consists. */
@@ -57,8 +78,14 @@ export class CompiledForm {
   /** One call: new values lie in the variables afterwards. @returns the step's result, of new tensors */
   run(tensors: readonly tf.Tensor[]): unknown {
     const { recorded, stretches } = this;
-    for (const cell of this.cells) cell?.bringIn();
-    for (const cell of this.written) cell.letWrite();
+    const touched = this.used.filter(({ home, touches }) => home.touches !== touches);
+    if (touched.length > 0) {
+      for (const { home, variables } of touched) home.bringIn(variables);
+      // Those as well from which a variable was brought to another.
+      const rewritten = this.written.filter(({ home, touches }) => home.touches !== touches);
+      for (const { home, written } of rewritten) home.letWrite(written);
+      for (const used of this.used) used.touches = used.home.touches;
+    }
     const values = new StepValues();
     try {
       for (const [i, stretch] of stretches.entries()) {
@@ -98,11 +125,23 @@ export class CompiledForm {
   dispose(): void {
     for (const piece of this.pieces()) piece.dispose();
     for (const { id } of this.recorded.captured) this.backend.tensorFlow.delete(id);
-    for (const variable of this.recorded.variables) releaseCell(variable);
+    this.homes.release();
   }
 
   private pieces(): CompiledPiece[] {
     return this.stretches.filter((stretch) => typeof stretch !== 'number');
+  }
+
+  /** The homes that pieces use, of those that the step holds. */
+  private usedHomes(): UsedHome[] {
+    const { recorded, homes } = this;
+    const { cells, packs, packing } = homes;
+    const homeOf = (index: number): VariableHome => cells[index] ?? packs[packing.places[index]!.pack]!;
+    const written = new Set(recorded.recording.updates.map(({ index }) => recorded.variables[index]!));
+    return [...new Set(this.pieces().flatMap((piece) => piece.homes))].map((home) => {
+      const variables = recorded.variables.filter((_, index) => homeOf(index) === home);
+      return { home, variables, written: variables.filter((variable) => written.has(variable)), touches: -1 };
+    });
   }
 
   private runPiece(piece: CompiledPiece, values: StepValues, tensors: readonly tf.Tensor[]): void {
@@ -113,15 +152,15 @@ export class CompiledForm {
     };
     // All of a step's updates are in one piece, its last: what fails before leaves the variables as they were.
     const written = piece.recording.updates.length > 0 ? this.written : [];
-    const held = this.writesInPlace() ? [] : written.map((cell) => cell.hold());
+    const held = this.writesInPlace() ? [] : written.map(({ home }) => home.hold());
     try {
-      const outputs = piece.run(idOf, this.cells);
+      const outputs = piece.run(idOf);
       piece.recording.results.forEach((value, i) => values.set(value, asTensor(backend.adopt(outputs[i]!))));
     } catch (error) {
       if (this.writesInPlace()) {
-        for (const cell of written) cell.lose();
+        for (const { home } of written) home.lose();
       } else {
-        written.forEach((cell, i) => cell.putBack(held[i]!));
+        written.forEach(({ home }, i) => home.putBack(held[i]!));
       }
       throw this.explained(error as Error, piece);
     } finally {

@@ -3,23 +3,34 @@ import type { TensorHandle } from '../binding/TensorFlowBinding.js';
 import { lowerToFunction, type LoweredFunction } from '../recording/lowerToFunction.js';
 import type { RecordedInput, Recording } from '../recording/Recording.js';
 import type { TensorFlowBackend } from '../backend/TensorFlowBackend.js';
-import type { VariableCell } from './VariableCell.js';
+import type { StepHomes } from './homes.js';
+import type { VariableHome } from './VariableHome.js';
+
+/** What a piece runs on. */
+export interface CompiledPieceOptions {
+  compile: boolean;
+  /** Those of all variables of the step. */
+  homes: StepHomes;
+}
 
 /** A stretch of a step as a function of TensorFlow. */
 export class CompiledPiece {
   readonly recording: Recording;
-  /** The variables that it reads or writes, by their number in the step. */
-  readonly variables: readonly number[];
+  /** The homes of the variables that it reads or writes. */
+  readonly homes: readonly VariableHome[];
   private readonly backend: TensorFlowBackend;
   private readonly lowered: LoweredFunction;
+  private readonly resources: readonly number[];
   private readonly attributes: Attributes;
 
-  constructor(backend: TensorFlowBackend, recording: Recording, { compile }: { compile: boolean }) {
+  constructor(backend: TensorFlowBackend, recording: Recording, { compile, homes }: CompiledPieceOptions) {
     this.backend = backend;
     this.recording = recording;
     this.attributes = compile ? { _XlaMustCompile: true } : {};
-    this.lowered = lowerToFunction(backend.tensorFlow, recording);
-    this.variables = this.lowered.variables;
+    this.lowered = lowerToFunction(backend.tensorFlow, recording, homes.packing);
+    const { variables, packs } = this.lowered;
+    this.homes = [...variables.map((index) => homes.cells[index]!), ...packs.map((number) => homes.packs[number]!)];
+    this.resources = this.homes.map(({ resource }) => resource);
   }
 
   /** The name of its function. */
@@ -31,13 +42,11 @@ export class CompiledPiece {
    * One call.
    *
    * @param idOf the tensor of an input
-   * @param cells those of all variables of the step
    * @returns the recording's results
    */
-  run(idOf: (input: RecordedInput) => number, cells: readonly (VariableCell | undefined)[]): TensorHandle[] {
-    const { name, tensors, variables } = this.lowered;
-    const resources = variables.map((index) => cells[index]!.resource);
-    return this.backend.tensorFlow.execute(name, [...tensors.map(idOf), ...resources], this.attributes);
+  run(idOf: (input: RecordedInput) => number): TensorHandle[] {
+    const { name, tensors } = this.lowered;
+    return this.backend.tensorFlow.execute(name, [...tensors.map(idOf), ...this.resources], this.attributes);
   }
 
   /** Forgets the function. */

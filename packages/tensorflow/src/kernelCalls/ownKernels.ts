@@ -5,7 +5,7 @@ import { linkableKernels, linkKernel, overwritableInputs, type LinkedKernel, typ
 import type { KernelConfig, TensorInfo } from '@tensorflow/tfjs';
 
 import { kernel } from '../backend/kernel.js';
-import { customCall } from './customCall.js';
+import { callAttributes, callModuleOperation } from '../recording/CallModule.js';
 
 /** Another number where the calls of a kernel are others for the same attributes and forms: XLA may have kept steps of before. */
 const release = 1;
@@ -34,7 +34,7 @@ export const ownKernels: readonly KernelConfig[] = linkableKernels.map((kernelNa
     const overwrites = overwritableInputs(kernelName, found.outputs.length).map((name) => places.get(name)!);
     const call = { target: 'scmoe_kernel', numbers: { key }, results, overwrites };
     const tensors = given.map(([, tensor]) => tensor);
-    const made = customCall(backend, call, tensors);
+    const made = backend.runAll(callModuleOperation, [tensors], callAttributes(call, Object.values(forms)));
     for (const { dataId } of made.slice(found.outputs.length)) backend.disposeData(dataId);
     return found.givesOne ? made[0]! : made.slice(0, found.outputs.length);
   }),
