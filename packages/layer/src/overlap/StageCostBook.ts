@@ -34,7 +34,7 @@ export interface StageCostBookOptions {
   costs: CostModel;
   key: Pick<CostKey, 'machine' | 'shape'>;
   context: ChunkContext;
-  world: Communicator | undefined;
+  world?: Communicator | undefined;
 }
 
 /** Times of stages in one part, as they were measured, in whatever parts that was, or are known of earlier runs; and on two halves. */
