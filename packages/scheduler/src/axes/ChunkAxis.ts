@@ -2,6 +2,11 @@
 export interface ChunkOverhead {
   readonly computeMs: number;
   readonly communicationMs: number;
+  /**
+   * The same of a backward pass, whose parts each make gradients of whole weights, which are added up or put together. By default as
+   * forward.
+   */
+  readonly backward?: Omit<ChunkOverhead, 'backward'>;
 }
 
 /** What the parts of a stage depend on. */
@@ -31,8 +36,8 @@ export interface ChunkContext {
   /** What each chunk of the experts costs on top of its share; by default what one of the tokens does. */
   readonly expertOverhead?: ChunkOverhead | undefined;
   /**
-   * What a chunk of a half costs at most on top of its share of what halves were measured to take: those have read every weight twice, and
-   * have no empty slots to compute. By default as much as one of the whole.
+   * What a chunk of a half costs on top of its share of what halves were measured to take, which have read every weight twice. By default
+   * as much as one of the whole.
    */
   readonly overheadInHalves?: ChunkOverhead | undefined;
   /** Share of the rows that each expert of a rank gets: of each place in a rank, on the rank that gets most there. Even by default. */

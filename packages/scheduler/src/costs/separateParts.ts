@@ -6,7 +6,7 @@ import type { OperatorCosts } from './OperatorCosts.js';
 /** What operators would take in one part now, and what each part costs on top of its share of that. */
 export interface SeparatedCosts {
   readonly costs: OperatorCosts;
-  readonly overhead: ChunkOverhead;
+  readonly overhead: Omit<ChunkOverhead, 'backward'>;
 }
 
 /**
