@@ -61,9 +61,12 @@ export class OverlapController {
   private readonly recorder: StepRecorder;
   private readonly placer: GradientPlacer;
   private readonly stages = new Map<number, PlannedStage>();
+  /** Stages that the micro-batch under way has begun, and what was seen of this step before it: undefined where that is not clear. */
+  private readonly begun = new Set<number>();
+  private stepEvents: readonly StepEvent[] | undefined = [];
   /** Steps of the measurement under way, and of the last complete one under the present plans. */
-  private observed: StepEvent[][] = [];
-  private measured: StepEvent[][] = [];
+  private observed: (readonly StepEvent[])[] = [];
+  private measured: (readonly StepEvent[])[] = [];
   /** What steps of the measurement under way took, by the clock. */
   private stepMs: number[] = [];
   private lastDoneMs: number | undefined;
@@ -93,6 +96,9 @@ export class OverlapController {
   ): StageExecution {
     const isMeasured = this.settings.observes && this.settings.mode !== 'off' && this.schedule.isObserving;
     const isObserved = training && (isMeasured || this.settings.onStep !== undefined);
+    // A record of exchanges holds the last ones only: what a step has of micro-batches is taken one by one.
+    if (isObserved && this.begun.has(index)) this.collect();
+    if (isObserved) this.begun.add(index);
     const stage = this.stages.get(index) ?? {};
     this.stages.set(index, stage);
     if (training && numTokens !== undefined) stage.numTokens = numTokens;
@@ -120,9 +126,9 @@ export class OverlapController {
    * @throws CommError where another rank failed
    */
   async stepDone(): Promise<boolean> {
-    const { experts, onStep } = this.settings;
+    const { onStep } = this.settings;
     const wasObserved = this.schedule.isObserving;
-    const events = wasObserved || onStep ? this.recorder.take(experts?.flightRecord().entries) : undefined;
+    const events = wasObserved || onStep ? this.takeStep() : undefined;
     if (events && events.length > 0)
       onStep?.([...events, ...(this.placer.isPlaced ? gradientEvents(this.settings.world, events[0]!.beginMs) : [])]);
     const now = systemClock();
@@ -144,6 +150,11 @@ export class OverlapController {
     )
       return false;
     const stages = plannedGraphs(this.stages);
+    if (isMeasured && stages.length > 0 && !(await this.allHaveSeen())) {
+      // Plans stay as they are: what nobody has seen has not taken zero.
+      this.stepMs = [];
+      return false;
+    }
     if (isMeasured && this.countsLoad()) await this.measureLoads(stages);
     const costs = isMeasured
       ? await this.book.measured(stages, this.measured, (stage) => this.plans.passCuts(stage))
@@ -164,6 +175,27 @@ export class OverlapController {
       this.measured = [];
     }
     return changed;
+  }
+
+  /** Takes what was written down of a micro-batch, with its exchanges. */
+  private collect(): void {
+    const events = this.recorder.take(this.settings.experts?.flightRecord().entries);
+    this.stepEvents = events && this.stepEvents && [...this.stepEvents, ...events];
+    this.begun.clear();
+  }
+
+  private takeStep(): readonly StepEvent[] | undefined {
+    this.collect();
+    const events = this.stepEvents;
+    this.stepEvents = [];
+    return events;
+  }
+
+  /** Whether each rank has seen a step of the last measurement, in which the exchanges could be told apart. */
+  private async allHaveSeen(): Promise<boolean> {
+    const { world } = this.settings;
+    const own = Int32Array.of(this.measured.length);
+    return (world ? await world.allGather(own).done : own).every((steps) => steps > 0);
   }
 
   /** When gradients are averaged: `pacing` of the trainer's options. */
