@@ -3,6 +3,11 @@ export interface ChunkOverhead {
   readonly computeMs: number;
   readonly communicationMs: number;
   /**
+   * What the work itself takes in parts, as a share of what it takes in one: below 1 where the whole is slow for its size, as what
+   * leaves the caches is. Default 1.
+   */
+  readonly computeRatio?: number;
+  /**
    * The same of a backward pass, whose parts each make gradients of whole weights, which are added up or put together. By default as
    * forward.
    */
@@ -61,8 +66,8 @@ export interface ChunkAxis {
   counts(context: ChunkContext): readonly number[];
   /** The share of the work that each of `count` parts has; together 1. */
   shares(count: number, context: ChunkContext): readonly number[];
-  /** What a part costs on top of that. */
-  overhead(context: ChunkContext): ChunkOverhead;
+  /** What a part costs on top of that, where the rows are cut along other axes as well. */
+  overhead(context: ChunkContext, cut: { readonly expertChunks?: number }): ChunkOverhead;
 }
 
 /** What a chunk costs by default on top of its share. */

@@ -1,4 +1,4 @@
-import { expectNonNegative } from '@scmoe/errors';
+import { expectNonNegative, expectThat } from '@scmoe/errors';
 
 import type { ChunkContext, ChunkOverhead } from './ChunkAxis.js';
 
@@ -24,8 +24,13 @@ export function expectOverheads(context: ChunkContext): void {
 }
 
 /** Checks what a part costs. @throws ArgumentError for what is no time */
-export function expectOverhead(what: string, { computeMs, communicationMs, backward }: ChunkOverhead): void {
+export function expectOverhead(
+  what: string,
+  { computeMs, communicationMs, computeRatio = 1, backward }: ChunkOverhead,
+): void {
   expectNonNegative(`${what}.computeMs`, computeMs);
   expectNonNegative(`${what}.communicationMs`, communicationMs);
+  const isRatio = computeRatio > 0 && computeRatio <= 1;
+  expectThat(isRatio, `${what}.computeRatio`, 'a number above 0, at most 1', computeRatio);
   if (backward) expectOverhead(`${what}.backward`, backward);
 }

@@ -173,6 +173,10 @@ describe('measuredMachine', () => {
       { chunkOverhead: { computeMs: 0, communicationMs: 0, backward: { computeMs: 1 } } },
       /^chunkOverhead.backward.comm/,
     ],
+    [
+      { chunkOverhead: { computeMs: 0, communicationMs: 0, computeRatio: 0 } },
+      /^chunkOverhead.computeRatio: expected a/,
+    ],
     [{ chunkOverhead: { computeMs: -1, communicationMs: 0 } }, /^chunkOverhead.computeMs: expected a number >= 0/],
     [{ expertsPerRank: 2, expertShares: [1] }, /^expertShares: expected 2 numbers, as expertsPerRank says, got/],
     [{ expertsPerRank: 2, expertShares: [0.5, 0.6] }, /^expertShares: expected numbers that sum to 1, got/],

@@ -39,10 +39,11 @@ export function chunkCosts(graph: OperatorGraph, costs: OperatorCosts, options: 
     const ofChunk = (measured && options.overheadInHalves) ?? ofPart.overhead;
     // A part of a half is launched and sent once.
     const extra = Math.max(isHalved && !measured ? ofHalf.overhead[extraOf] : 0, inParts ? ofChunk[extraOf] : 0);
+    const ratio = inParts && !graph.isExchange(name) ? (ofChunk.computeRatio ?? 1) : 1;
     return (isHalved ? ofHalf.shares : [1]).flatMap((half, h) =>
       (inParts ? ofPart.shares : [1]).map((part, i): [string, number] => {
         const own = inParts ? chunkName(name, i) : name;
-        return [isHalved ? halfName(own, h) : own, work[name]! * half * part + extra];
+        return [isHalved ? halfName(own, h) : own, work[name]! * half * part * ratio + extra];
       }),
     );
   });

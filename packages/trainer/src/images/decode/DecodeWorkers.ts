@@ -19,7 +19,7 @@ export type DecodeAnswer = { id: number; image: RgbImage } | { id: number; failu
 
 /** What is left of an error between threads. */
 interface DecodeFailure extends Pick<Error, 'name' | 'message' | 'stack'> {
-  /** Of a `PictureError`. */
+  /** The picture and its problem, of a `PictureError`. */
   bad?: Pick<PictureError, 'picture' | 'problem'> | undefined;
 }
 

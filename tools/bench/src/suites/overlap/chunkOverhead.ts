@@ -29,9 +29,11 @@ export async function chunkOverhead(
     const found = passes.map(
       (sums) => separateParts(graph, whole[direction], sums[direction], numPartsOf(cut)).overhead,
     );
+    const computeRatio = Math.min(...found.map((one) => one.computeRatio ?? 1));
     return {
       computeMs: Math.min(...found.map(({ computeMs }) => computeMs)),
       communicationMs: Math.min(...found.map(({ communicationMs }) => communicationMs)),
+      ...(computeRatio < 1 && { computeRatio }),
     };
   };
   return overheadOfPasses(least('forward'), least('backward'))!;
