@@ -45,6 +45,8 @@ export interface ChunkContext {
    * as much as one of the whole.
    */
   readonly overheadInHalves?: ChunkOverhead | undefined;
+  /** The same of a chunk of the experts; by default what one of the tokens costs there. */
+  readonly expertOverheadInHalves?: ChunkOverhead | undefined;
   /** Share of the rows that each expert of a rank gets: of each place in a rank, on the rank that gets most there. Even by default. */
   readonly expertShares?: readonly number[] | undefined;
   /** Whether a stage may run on two halves of the batch, or of every sequence: 2, or 1, the default, which forbids it. */

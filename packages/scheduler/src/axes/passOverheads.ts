@@ -2,7 +2,12 @@ import { expectNonNegative, expectThat } from '@scmoe/errors';
 
 import type { ChunkContext, ChunkOverhead } from './ChunkAxis.js';
 
-const names = ['overhead', 'expertOverhead', 'overheadInHalves'] as const satisfies (keyof ChunkContext)[];
+const names = [
+  'overhead',
+  'expertOverhead',
+  'overheadInHalves',
+  'expertOverheadInHalves',
+] as const satisfies (keyof ChunkContext)[];
 
 /** What parts of a backward pass depend on: what each costs there, where that is known to be another than forward. */
 export function ofBackward<Context extends ChunkContext>(context: Context): Context {

@@ -51,6 +51,8 @@ export interface PartOverheads {
   readonly expertChunkOverhead?: ChunkOverhead | undefined;
   /** What a chunk of a half costs on top of its share of the half; by default as much as one of the whole. */
   readonly chunkOverheadInHalves?: ChunkOverhead | undefined;
+  /** The same for a chunk of the experts, where that is another. */
+  readonly expertChunkOverheadInHalves?: ChunkOverhead | undefined;
 }
 
 /** Gradients of what is no expert, which every rank averages with others. */

@@ -115,6 +115,14 @@ describe('measuredMachine', () => {
     expect(stepMs(free, both)).toBeCloseTo(stepMs(undefined, both) - 8 * 0.25, 9);
     expect(stepMs({ computeMs: 0, communicationMs: 1.25 }, both)).toBeCloseTo(stepMs(undefined, both) + 8, 9);
     expect(stepMs(free, { chunks: 2 })).toBe(stepMs(undefined, { chunks: 2 }));
+    // Chunks of the experts have a cost of their own there: eight exchanges of 1 ms more.
+    const ofExperts = measuredMachine({
+      ...{ ...measured, expertsPerRank: 2, stages: [{ ...first!, inHalves }, ...others] },
+      ...{ chunkOverheadInHalves: free, expertChunkOverheadInHalves: { computeMs: 0, communicationMs: 1 } },
+    });
+    const cutBy = (plan: object) =>
+      predictPair(ofExperts, split, 'infer', { plan: { slot: 0, chunks: 1, ...plan } }).stepMs;
+    expect(cutBy({ expertChunks: 2, halves: 2 })).toBeCloseTo(cutBy({ chunks: 2, halves: 2 }) + 8, 9);
   });
 
   it('predicts inference from passes that kept nothing for gradients, where there were some', () => {

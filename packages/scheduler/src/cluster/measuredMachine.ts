@@ -114,10 +114,10 @@ function checkShares(content: unknown, expertsPerRank = 1): void {
   expectThat(Math.abs(sum - 1) < 1e-6, 'expertShares', 'numbers that sum to 1', shares);
 }
 
-function checkParts({ chunkOverhead, expertChunkOverhead, chunkOverheadInHalves }: PartOverheads): void {
+function checkParts({ chunkOverhead, ...others }: PartOverheads): void {
   checkOverhead('chunkOverhead', chunkOverhead);
-  if (expertChunkOverhead !== undefined) checkOverhead('expertChunkOverhead', expertChunkOverhead);
-  if (chunkOverheadInHalves !== undefined) checkOverhead('chunkOverheadInHalves', chunkOverheadInHalves);
+  for (const name of ['expertChunkOverhead', 'chunkOverheadInHalves', 'expertChunkOverheadInHalves'] as const)
+    if (others[name] !== undefined) checkOverhead(name, others[name]);
 }
 
 function checkOverhead(what: string, overhead: ChunkOverhead | undefined): void {
@@ -157,6 +157,7 @@ export function measuredMachine(measured: MeasuredCosts): Machine {
     chunkOverhead: measured.chunkOverhead,
     expertChunkOverhead: measured.expertChunkOverhead,
     chunkOverheadInHalves: measured.chunkOverheadInHalves,
+    expertChunkOverheadInHalves: measured.expertChunkOverheadInHalves,
     partOverheads: (stage, topK, kind) => {
       const like = [measuredOf(stage, topK), ...measured.stages.filter((one) => one.topK === topK)];
       return like.map((one) => one && partsOf(one, kind)).find((parts) => parts);

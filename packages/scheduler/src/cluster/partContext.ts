@@ -8,12 +8,12 @@ export function partContext(
   machine: Machine,
   { stage, topK }: { readonly stage: StageKind; readonly topK: number },
   kind: RunKind,
-): Pick<ChunkContext, 'overhead' | 'expertOverhead' | 'overheadInHalves'> {
-  const { chunkOverhead, expertChunkOverhead, chunkOverheadInHalves } =
-    machine.partOverheads?.(stage, topK, kind) ?? machine;
+): Pick<ChunkContext, 'overhead' | 'expertOverhead' | 'overheadInHalves' | 'expertOverheadInHalves'> {
+  const known = machine.partOverheads?.(stage, topK, kind) ?? machine;
   return {
-    overhead: chunkOverhead,
-    expertOverhead: expertChunkOverhead,
-    overheadInHalves: chunkOverheadInHalves,
+    overhead: known.chunkOverhead,
+    expertOverhead: known.expertChunkOverhead,
+    overheadInHalves: known.chunkOverheadInHalves,
+    expertOverheadInHalves: known.expertChunkOverheadInHalves,
   };
 }

@@ -31,12 +31,14 @@ export function chunkCosts(graph: OperatorGraph, costs: OperatorCosts, options: 
 
   const measured = halves > 1 ? inHalves : undefined;
   const work = measured ?? costs;
+  const { overheadInHalves: overhead, expertOverheadInHalves: expertOverhead = overhead } = options;
+  const inHalf = measured && overhead && partsOf(cut, { ...options, overhead, expertOverhead }, 'routed');
+  const ofChunk = (inHalf ?? ofPart).overhead;
   const entries = graph.operators.flatMap(({ name, kind }): [string, number][] => {
     const isJoint = jointGate && kind === 'gate';
     const isHalved = ofHalf.shares.length > 1 && !isJoint;
     const inParts = ofPart.shares.length > 1 && isChunkedKind(kind);
     const extraOf = graph.isExchange(name) ? 'communicationMs' : 'computeMs';
-    const ofChunk = (measured && options.overheadInHalves) ?? ofPart.overhead;
     // A part of a half is launched and sent once.
     const extra = Math.max(isHalved && !measured ? ofHalf.overhead[extraOf] : 0, inParts ? ofChunk[extraOf] : 0);
     const ratio = inParts && !graph.isExchange(name) ? (ofChunk.computeRatio ?? 1) : 1;

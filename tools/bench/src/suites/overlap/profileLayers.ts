@@ -103,14 +103,11 @@ async function partOverheads(
   return {
     chunkOverhead: await of(whole, { chunks: 4 }),
     ...(expertsPerRank > 1 && { expertChunkOverhead: await of(whole, { expertChunks: expertsPerRank }) }),
-    // As a plan on halves is cut: by both axes, where there are two.
-    ...(inHalves && {
-      chunkOverheadInHalves: await of(inHalves, {
-        chunks: 2,
-        expertChunks: expertsPerRank % 2 === 0 ? 2 : 1,
-        halves: 2,
+    ...(inHalves && { chunkOverheadInHalves: await of(inHalves, { chunks: 2, halves: 2 }) }),
+    ...(inHalves &&
+      expertsPerRank > 1 && {
+        expertChunkOverheadInHalves: await of(inHalves, { expertChunks: expertsPerRank, halves: 2 }),
       }),
-    }),
   };
 }
 
