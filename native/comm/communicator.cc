@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "comm/abort_notice.h"
+
 namespace scmoe::comm {
 
 namespace {
@@ -23,10 +25,7 @@ Communicator::Communicator(std::unique_ptr<Engine> engine, CommunicatorOptions o
           fail(CommError(FailureKind::kDead, "rank " + std::to_string(rank) + " is dead: " + text, {rank}),
                Origin::kNotice);
           break;
-        case Watch::Event::kAbort:
-          fail(CommError(FailureKind::kAborted, "rank " + std::to_string(rank) + " gave up: " + text, {rank}),
-               Origin::kNotice);
-          break;
+        case Watch::Event::kAbort: fail(readAbort(rank, text), Origin::kNotice); break;
         case Watch::Event::kServerLost: fail(serverLost(text), Origin::kNotice); break;
       }
     });
@@ -225,7 +224,7 @@ void Communicator::settle(const std::shared_ptr<Work>& current) {
     const bool harmless = work->request.operation == Operation::kClose;
     finish(work, harmless ? std::nullopt : std::optional<CommError>(inContext(*work, error)));
   };
-  if (watch_ && own) watch_->sendAbort(error.what());
+  if (watch_ && own) watch_->sendAbort(packAbort(error));
   if (current) recorder_.moved(current->sequence, WorkState::kFailed);
   for (const auto& work : rest) recorder_.moved(work->sequence, WorkState::kFailed);
   // Ranks that are at their end lose the server when its process ends first: no failure worth a record.
@@ -234,7 +233,7 @@ void Communicator::settle(const std::shared_ptr<Work>& current) {
   if (current) end(current);
   for (const auto& work : rest) end(work);
 
-  if (error.kind == FailureKind::kMismatch) {
+  if (own && (error.kind == FailureKind::kMismatch || error.kind == FailureKind::kLeft)) {
     lock.lock();
     queued_.wait_for(lock, kLinger, [&] { return stopping_; });
     lock.unlock();

@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@ enum class FailureKind {
   kTimeout,     // a rank did not take part in time
   kDead,        // a rank's process has ended
   kMismatch,    // ranks disagree on what they are doing
+  kLeft,        // a rank has closed while others went on
   kConnection,  // a connection broke, the reason is not known
   kEngine,      // the engine's library, or the device, reports a failure
   kAborted,     // another rank, or the program itself, gave up
@@ -19,6 +21,9 @@ enum class FailureKind {
 };
 
 const char* codeOf(FailureKind kind);
+
+/// The kind with this code; none where it is not one.
+std::optional<FailureKind> kindOf(const std::string& code);
 
 /// `ranks`: those to blame, as far as they are known; numbered within the communicator.
 struct CommError : Error {

@@ -85,7 +85,7 @@ void checkHeaders(const std::vector<std::vector<char>>& headers) {
     const bool firstLeft = operationOf(first) == Operation::kClose;
     if (firstLeft != (operationOf(header) == Operation::kClose)) {
       const int gone = firstLeft ? 0 : rank, left = firstLeft ? rank : 0;
-      throw CommError(FailureKind::kMismatch,
+      throw CommError(FailureKind::kLeft,
                       "rank " + std::to_string(gone) + " has left by close() while rank " + std::to_string(left) +
                           " called " + describe(firstLeft ? header : first) + " (collective " +
                           std::to_string(first.sequence) + "): its own last words say why",

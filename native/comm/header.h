@@ -27,8 +27,8 @@ constexpr size_t headerBytes(int size) { return sizeof(Header) + 2 * sizeof(uint
 
 std::vector<char> packHeader(const Request& request, uint64_t sequence, int rank, int size);
 
-/// @param headers one of each rank, packed. @throws CommError (mismatch) with both sides in the message; every rank
-/// that checks the same headers throws the same.
+/// @param headers one of each rank, packed. @throws CommError (mismatch, or left where one closes) with both sides in the
+/// message; every rank that checks the same headers throws the same.
 void checkHeaders(const std::vector<std::vector<char>>& headers);
 
 }  // namespace scmoe::comm

@@ -28,7 +28,7 @@ struct WatchOptions {
 ///   scmoe-watch 1 <token> <group> <rank> <size>     ->   ok | error <text>
 ///   ping every second
 ///   dead <rank> <text>, abort <rank> <text>         from the server
-///   abort <text>, bye                               from the rank
+///   abort <text>, bye                               from the rank; a text as of packAbort (abort_notice.h)
 class Watch {
  public:
   enum class Event { kDead, kAbort, kServerLost };
@@ -41,7 +41,7 @@ class Watch {
   /// Connects and enters the group. @throws CommError with the server's reason.
   void connect(Deadline deadline);
 
-  /// Tells the others that this rank gives up.
+  /// Tells the others that this rank gives up, by `packAbort`.
   void sendAbort(const std::string& text) noexcept;
 
   /// Leaves in peace.

@@ -15,7 +15,8 @@ Request requestOf(Operation operation, size_t elements = 4) {
 }
 
 /// The message of the disagreement between ranks with these requests, all of collective 7; empty where they agree.
-std::string disagreement(const std::vector<Request>& requests, const std::vector<uint64_t>& sequences = {}) {
+std::string disagreement(const std::vector<Request>& requests, const std::vector<uint64_t>& sequences = {},
+                         FailureKind kind = FailureKind::kMismatch) {
   const int size = static_cast<int>(requests.size());
   std::vector<std::vector<char>> headers;
   for (int rank = 0; rank < size; ++rank)
@@ -24,7 +25,7 @@ std::string disagreement(const std::vector<Request>& requests, const std::vector
     checkHeaders(headers);
     return "";
   } catch (const CommError& error) {
-    CHECK(error.kind == FailureKind::kMismatch);
+    CHECK(error.kind == kind);
     return error.what();
   }
 }
@@ -51,8 +52,8 @@ TEST(both_sides_are_in_the_message) {
 TEST(a_rank_that_has_left_is_the_one_to_ask) {
   const Request sum = requestOf(Operation::kAllReduce), close = requestOf(Operation::kClose, 0);
   const std::string words = " called allReduce(sum, float32, 4 elements) (collective 7): its own last words say why";
-  CHECK(disagreement({close, sum}) == "rank 0 has left by close() while rank 1" + words);
-  CHECK(disagreement({sum, sum, close}) == "rank 2 has left by close() while rank 0" + words);
+  CHECK(disagreement({close, sum}, {}, FailureKind::kLeft) == "rank 0 has left by close() while rank 1" + words);
+  CHECK(disagreement({sum, sum, close}, {}, FailureKind::kLeft) == "rank 2 has left by close() while rank 0" + words);
 }
 
 TEST(every_field_counts) {

@@ -22,7 +22,8 @@ for (const [name, specification] of Object.entries({
   'experts/store': expertStorePlot(),
   'experts/seconds': secondsPlot(),
   'overlap/headline': headlinePlot(),
-  'overlap/four-ranks': predictionPlot(),
+  'overlap/two-ranks': predictionPlot('two'),
+  'overlap/four-ranks': predictionPlot('four'),
 })) {
   if (specification === undefined) continue;
   const { spec } = compile(specification);

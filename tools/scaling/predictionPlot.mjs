@@ -2,8 +2,6 @@ import { existsSync, readFileSync } from 'node:fs';
 
 import { look } from './style.mjs';
 
-const linesFile = new URL('../../docs/overlap/four-ranks.jsonl', import.meta.url);
-
 const layers = {
   top2: '#7b8794',
   shared: '#59a14f',
@@ -14,8 +12,13 @@ const layers = {
 };
 const plans = { sequential: 'circle', overlapped: 'triangle-up', chunked: 'square', split: 'diamond' };
 
-/** How far predictions of steps of four ranks were off, by layer and kind of plan; undefined without their lines. */
-export function predictionPlot() {
+/**
+ * How far predictions of steps of so many ranks were off, by layer and kind of plan; undefined without their lines.
+ *
+ * @param ranks their number in a word, as in the name of the file
+ */
+export function predictionPlot(ranks) {
+  const linesFile = new URL(`../../docs/overlap/${ranks}-ranks.jsonl`, import.meta.url);
   if (!existsSync(linesFile)) return undefined;
   const values = readFileSync(linesFile, 'utf8')
     .split('\n')
@@ -37,7 +40,7 @@ export function predictionPlot() {
   });
   return {
     ...look,
-    title: 'Four ranks: predicted step against the measured one (dashed: a tenth)',
+    title: `${ranks[0].toUpperCase()}${ranks.slice(1)} ranks: predicted step against the measured one (dashed: a tenth)`,
     data: { values },
     facet: {
       column: { field: 'share', type: 'nominal', title: null, sort: 'descending' },

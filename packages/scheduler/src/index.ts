@@ -3,6 +3,7 @@ export { fillGaps, type FillGapsOptions, type GapFilling } from './predict/fillG
 export { networkGaps, type NetworkGap } from './predict/networkGaps.js';
 export { chunkAxes, describeCut, numPartsOf, uncut, type ChunkAxisName, type ChunkCut } from './axes/chunkAxes.js';
 export type { ChunkAxis, ChunkContext, ChunkOverhead } from './axes/ChunkAxis.js';
+export { ofBackward, overheadOfPasses } from './axes/passOverheads.js';
 export { agreeOnPlans, type BroadcastText } from './choose/agreeOnPlans.js';
 export {
   choosePlans,
@@ -75,7 +76,8 @@ export {
 export { compareContenders, type CompareOptions, type ComparisonRow } from './cluster/compareContenders.js';
 export { contenders, type Contender } from './cluster/Contender.js';
 export { fitLink, type AllToAllMeasurement } from './cluster/fitLink.js';
-export type { Direction, Machine, Recomputation, StageGradients } from './cluster/Machine.js';
+export { partContext } from './cluster/partContext.js';
+export type { Direction, Machine, PartOverheads, Recomputation, StageGradients } from './cluster/Machine.js';
 export {
   checkMeasuredCosts,
   measuredMachine,

@@ -6,8 +6,10 @@ export type CommErrorCode =
   | 'SCMOE_COMM_TIMEOUT'
   /** A rank's process has ended. */
   | 'SCMOE_COMM_DEAD'
-  /** The ranks disagree on what they are doing. */
+  /** The ranks disagree on what they are doing: the same code on all of them, whichever saw it first. */
   | 'SCMOE_COMM_MISMATCH'
+  /** A rank has left by `close()` while others went on: its own last words say why. On all ranks, as a disagreement. */
+  | 'SCMOE_COMM_LEFT'
   /** A connection broke and nobody knows why. */
   | 'SCMOE_COMM_CONNECTION'
   /** The engine's library, or the GPU, reports a failure. */

@@ -4,7 +4,7 @@ import { fromBf16, toBf16 } from '../data/bf16.js';
 import type { Engine, EngineCall, EngineWork, GroupPlan } from './Engine.js';
 
 /** How many collectives a flight record holds: the native engines' default. */
-const recordCapacity = 256;
+const recordCapacity = 1024;
 
 /** A world of one: every collective is a copy, done at once. */
 export class SelfEngine implements Engine {

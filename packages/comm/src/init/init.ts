@@ -43,7 +43,7 @@ export interface InitOptions {
   closeGraceMs?: number;
   /** Folder that gets a record of the last collectives when something fails. Default: SCMOE_FLIGHT_RECORDER_DIR. */
   flightRecorderFolder?: string;
-  /** Collectives that a record holds. */
+  /** Collectives that a record holds. Default 1024. */
   flightRecorderCapacity?: number;
 }
 
@@ -159,7 +159,7 @@ function settingsOf({ rank, rendezvous }: Place, options: InitOptions): EngineSe
     serverRank: rendezvous?.servedBy === 'rank 0' ? 0 : -1,
     silenceMs: options.silenceMs ?? allowedSilenceMs(host),
     recordFolder: options.flightRecorderFolder ?? process.env['SCMOE_FLIGHT_RECORDER_DIR'] ?? '',
-    recordCapacity: options.flightRecorderCapacity ?? 256,
+    recordCapacity: options.flightRecorderCapacity ?? 1024,
     closeGraceMs: options.closeGraceMs ?? 2000,
   };
 }

@@ -142,8 +142,8 @@ async function joinAttempt(
       const group = `launch-${number}`;
       return { number, watch: await WatchClient.join({ ...address, group, rank, size, timeoutMs, onNotice }) };
     } catch (error) {
-      const died = error instanceof RendezvousError && /has been here/.test(error.message);
-      if (!died || performance.now() > deadline) throw error;
+      const hasDied = error instanceof RendezvousError && error.failure === 'left';
+      if (!hasDied || performance.now() > deadline) throw error;
       await sleep(200);
     }
   }

@@ -6,6 +6,8 @@ export type RendezvousFailure =
   | 'timeout'
   /** The server said no: wrong token, a group that doesn't fit. */
   | 'refused'
+  /** A rank came to a group that it has left, or died in. */
+  | 'left'
   /** The address can't be listened on. */
   | 'address'
   /** The connection, or this end of it, is closed. */

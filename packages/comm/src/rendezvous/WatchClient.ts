@@ -27,7 +27,7 @@ export class WatchClient {
   readonly #lines: ReturnType<typeof watchLines>;
   #left = false;
 
-  /** Joins a watch. @throws RendezvousError as `dial` does, 'refused' also for a rank that is there already */
+  /** Joins a watch. @throws RendezvousError as `dial` does, 'refused' also for a rank that is there already, 'left' for one that has been */
   static async join({
     host,
     port,

@@ -1,3 +1,5 @@
+import { leftMark } from './leftMark.js';
+
 /** Groups whose members are all gone but that somebody died in, kept for ranks that join late. */
 const maxAbandonedGroups = 1024;
 
@@ -28,7 +30,7 @@ export class WatchGroups {
       return `group ${name} has ${group.size} ranks, rank ${rank} says ${size}`;
     }
     if (group?.members.has(rank)) return `rank ${rank} of group ${name} is already connected`;
-    if (group?.left.has(rank)) return `rank ${rank} of group ${name} has been here and left or died`;
+    if (group?.left.has(rank)) return `${leftMark}rank ${rank} of group ${name} has been here and left or died`;
     if (group === undefined) {
       group = { name, size, members: new Map(), left: new Set(), notices: new Map() };
       this.#groups.set(name, group);

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { endpointText } from '../place/addresses.js';
 import { formatDuration } from './formatDuration.js';
+import { leftMark } from './leftMark.js';
 import { maxFirstLineBytes } from './limits.js';
 import { RendezvousError } from './RendezvousError.js';
 import { tokenPattern } from './token.js';
@@ -30,8 +31,8 @@ const retryDelaysMs = [20, 50, 100, 200, 500];
  * Opens a connection to a store and says its first line, again and again until the time-out: ranks may start before
  * the one that serves the store.
  *
- * @throws RendezvousError 'timeout', or at once 'refused' where the server says no and 'protocol' where something else
- *   than a store answers
+ * @throws RendezvousError 'timeout', or at once 'refused' where the server says no, 'left' where this rank has been in the group
+ *   before, and 'protocol' where something else than a store answers
  */
 export async function dial(
   { host, port, token }: StoreAddress,
@@ -87,10 +88,12 @@ function tryOnce(host: string, port: number, firstLine: string, timeoutMs: numbe
         return finish(() => resolve({ socket, answer: line.slice(3), rest: seen.subarray(end + 1) }), true);
       }
       if (line.startsWith('error ')) {
+        const hasLeft = line.startsWith(leftMark, 6);
+        const why = line.slice(6 + (hasLeft ? leftMark.length : 0));
         return fail(
           new RendezvousError(
-            'refused',
-            `The rendezvous store at ${endpointText(host, port)} refused: ${line.slice(6)}.${advice[line.slice(6)] ?? ''}`,
+            hasLeft ? 'left' : 'refused',
+            `The rendezvous store at ${endpointText(host, port)} refused: ${why}.${advice[why] ?? ''}`,
           ),
         );
       }

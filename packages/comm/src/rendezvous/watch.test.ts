@@ -112,7 +112,7 @@ describe('a group', () => {
     b.say('bye');
     await until(() => b.ended);
     const back = new Raw(port, `scmoe-watch 1 ${token} world 1 3`);
-    await back.sees('error rank 1 of group world has been here and left or died');
+    await back.sees('error left: rank 1 of group world has been here and left or died');
   });
 
   it('is free again when all have left', async () => {

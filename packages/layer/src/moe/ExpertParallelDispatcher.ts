@@ -297,7 +297,8 @@ export class ExpertParallelDispatcher implements Dispatcher<
     try {
       return call();
     } catch (error) {
-      if (!(error instanceof CommError) || !isDisagreement(error)) throw error;
+      // On every rank, whichever saw it first. One that has left, or given up, has another reason than its experts.
+      if (!(error instanceof CommError) || error.code !== 'SCMOE_COMM_MISMATCH') throw error;
       const limit = capacity > 0 ? `capacity ${capacity}` : 'no capacity limit';
       const share = elements === undefined ? '' : `, ${elements} elements for each rank`;
       throw new CommError(
@@ -307,14 +308,6 @@ export class ExpertParallelDispatcher implements Dispatcher<
       );
     }
   }
-}
-
-/** How ranks part that disagree: the rank that sees it first tells the others that it gives up. */
-const disagreements: ReadonlySet<string> = new Set(['SCMOE_COMM_MISMATCH', 'SCMOE_COMM_ABORTED']);
-
-/** A rank that has left has another reason than its experts. */
-function isDisagreement({ code, message }: CommError): boolean {
-  return disagreements.has(code) && !message.includes('has left by close()');
 }
 
 /** The value that the first time has given, in a part of a pass that runs twice. */

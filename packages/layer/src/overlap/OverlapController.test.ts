@@ -47,6 +47,21 @@ describeRanks('plans of two ranks', () => {
     }
   });
 
+  it('are measured in steps of more exchanges than are remembered, micro-batch by micro-batch', () => {
+    for (const { accumulated, exchangesSeen } of ranks) {
+      // Out and back, and so in the backward pass, in three micro-batches of each step.
+      expect(exchangesSeen).toEqual([12, 12, 12, 12]);
+      expect(accumulated.report[0]!.communicationMs).toBeGreaterThan(0);
+    }
+  });
+
+  it('stay as they are where a micro-batch has more exchanges than are remembered', () => {
+    for (const { unseen } of ranks) {
+      expect(unseen.changes).toEqual([]);
+      expect(unseen.report).toEqual([{ stage: 0, slot: null, chunks: 1, expertChunks: 1, halves: 1 }]);
+    }
+  });
+
   it('are observed after a change, but for the first step under them', () => {
     for (const { measured, remembered } of ranks) {
       // Without the change it would be step 100.

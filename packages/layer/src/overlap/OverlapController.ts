@@ -1,39 +1,29 @@
-import { expectBoolean, expectOneOf, expectPositiveInteger, expectThat } from '@scmoe/errors';
 import {
   agreeOnPlans,
   choosePlans,
-  CostModel,
   median,
-  sequentialPlan,
-  uncut,
-  type BackwardCut,
   type ChosenPlans,
-  type ChunkContext,
-  type ChunkCut,
   type NetworkGap,
-  type OperatorGraph,
-  type Plan,
   type PlanChoice,
   type StageCosts,
 } from '@scmoe/scheduler';
 
-import type { Operator } from '../plan/Operator.js';
-import { overlapped } from '../plan/overlapped.js';
-import { splitModes, type SplitMode } from '../split/SplitAxis.js';
+import { backwardGaps } from './backwardGaps.js';
 import { broadcastText } from './broadcastText.js';
 import { ExpertLoad } from './ExpertLoad.js';
-import { backwardGaps } from './backwardGaps.js';
+import { FollowedPlans } from './FollowedPlans.js';
 import { gradientEvents } from './gradientEvents.js';
 import { GradientPlacer, type GradientPlacementReport } from './GradientPlacer.js';
-import { systemClock } from './systemClock.js';
 import { ObservationSchedule } from './ObservationSchedule.js';
-import type { OverlapMode, OverlapOptions } from './OverlapOptions.js';
-import { plannable, plannedGraphs, type PlannedGraphs, type PlannedStage } from './PlannedStage.js';
+import type { OverlapOptions } from './OverlapOptions.js';
+import { overlapSettings, type OverlapSettings } from './overlapSettings.js';
+import { plannedGraphs, type PlannedGraphs, type PlannedStage } from './PlannedStage.js';
 import { StageCostBook } from './StageCostBook.js';
 import type { StageExecution } from './StageExecution.js';
 import type { StageReport } from './StageReport.js';
 import { StepRecorder, type StepEvent } from './StepRecorder.js';
 import { stageTimes, type StageTimes } from './stageTimes.js';
+import { systemClock } from './systemClock.js';
 
 /** What a controller is told of a pass. */
 export interface StagePassInfo {
@@ -64,24 +54,19 @@ export interface StagePassInfo {
  * is not.
  */
 export class OverlapController {
-  private readonly mode: OverlapMode;
-  /** Numbers of parts that were given. */
-  private readonly fixed: Partial<ChunkCut>;
-  private readonly context: ChunkContext;
-  /** Those of the backward pass that were given. */
-  private readonly fixedBackward: Partial<BackwardCut>;
-  private readonly split: SplitMode | undefined;
-  private readonly leastSplitTokens: number;
-  private readonly observes: boolean;
-  private readonly options: Pick<OverlapOptions, 'world' | 'experts' | 'onStep'>;
+  private readonly settings: OverlapSettings;
+  private readonly plans: FollowedPlans;
   private readonly book: StageCostBook;
   private readonly schedule: ObservationSchedule;
   private readonly recorder: StepRecorder;
-  private readonly stages = new Map<number, PlannedStage>();
-  /** Steps of the measurement under way, and of the last complete one under the present plans. */
-  private observed: StepEvent[][] = [];
-  private measured: StepEvent[][] = [];
   private readonly placer: GradientPlacer;
+  private readonly stages = new Map<number, PlannedStage>();
+  /** Stages that the micro-batch under way has begun, and what was seen of this step before it: undefined where that is not clear. */
+  private readonly begun = new Set<number>();
+  private stepEvents: readonly StepEvent[] | undefined = [];
+  /** Steps of the measurement under way, and of the last complete one under the present plans. */
+  private observed: (readonly StepEvent[])[] = [];
+  private measured: (readonly StepEvent[])[] = [];
   /** What steps of the measurement under way took, by the clock. */
   private stepMs: number[] = [];
   private lastDoneMs: number | undefined;
@@ -89,71 +74,14 @@ export class OverlapController {
   private isFirstStep = true;
 
   /** @throws ArgumentError for an option out of range, or a split where nothing overlaps */
-  constructor({
-    mode = 'auto',
-    chunks = 1,
-    expertChunks = mode === 'auto' ? 'auto' : 1,
-    backwardChunks = chunks,
-    backwardExpertChunks = expertChunks,
-    backwardApart = true,
-    placeGradients = 'auto',
-    split = 'off',
-    leastSplitTokens = 128,
-    expertsPerRank = 1,
-    observes = true,
-    warmupSteps = 2,
-    measuredSteps = 5,
-    refreshSteps = 200,
-    costs = new CostModel({ warmupSteps: 0 }),
-    machine = 'unknown',
-    shape = 'unknown',
-    piecesOf,
-    ...options
-  }: OverlapOptions = {}) {
-    const isSlot = typeof mode === 'number' && Number.isInteger(mode) && mode >= 0;
-    expectThat(mode === 'auto' || mode === 'off' || isSlot, 'overlap', "'auto', 'off' or a slot >= 0", mode);
-    for (const [name, number] of Object.entries({
-      ...{ chunks, expertChunks, backwardChunks, backwardExpertChunks },
-    })) {
-      if (number !== 'auto') expectPositiveInteger(name, number);
-    }
-    expectOneOf('split', split, ['off', ...splitModes]);
-    expectThat(mode !== 'off' || split === 'off' || split === 'auto', 'split', "'off' where overlap is off", split);
-    expectOneOf('placeGradients', placeGradients, ['auto', 'on', 'off']);
-    expectThat(
-      placeGradients !== 'on' || (observes && mode !== 'off'),
-      'placeGradients',
-      "'auto' or 'off' where overlap is off, or steps are not observed",
-      placeGradients,
-    );
-    expectPositiveInteger('leastSplitTokens', leastSplitTokens);
-    expectPositiveInteger('expertsPerRank', expertsPerRank);
-    expectThat(Number.isInteger(warmupSteps) && warmupSteps >= 0, 'warmupSteps', 'an integer >= 0', warmupSteps);
-    expectPositiveInteger('measuredSteps', measuredSteps);
-    expectThat(Number.isInteger(refreshSteps) && refreshSteps >= 0, 'refreshSteps', 'an integer >= 0', refreshSteps);
-    expectBoolean('observes', observes);
-    expectThat(observes || options.onStep === undefined, 'onStep', 'none where steps are not observed', options.onStep);
-    this.mode = mode;
-    this.observes = observes;
-    this.fixed = {
-      ...(chunks !== 'auto' && { chunks }),
-      ...(expertChunks !== 'auto' && { expertChunks }),
-      ...(split !== 'auto' && { halves: split === 'off' ? 1 : 2 }),
-    };
-    this.split = split === 'off' ? undefined : split;
-    this.leastSplitTokens = leastSplitTokens;
-    const isGiven = (number: number | 'auto') => number !== 'auto' && backwardApart;
-    this.fixedBackward = {
-      ...(isGiven(backwardChunks) && { chunks: backwardChunks as number }),
-      ...(isGiven(backwardExpertChunks) && { expertChunks: backwardExpertChunks as number }),
-    };
-    const isApart = backwardApart && observes && mode === 'auto';
-    this.context = { expertsPerRank, fixed: this.fixed, ...(isApart && { ownBackward: this.fixedBackward }) };
-    this.options = options;
-    this.recorder = new StepRecorder({ piecesOf });
-    this.placer = new GradientPlacer(placeGradients, options.world);
-    this.book = new StageCostBook({ costs, key: { machine, shape }, context: this.context, world: options.world });
-    this.schedule = new ObservationSchedule({ warmupSteps, measuredSteps, refreshSteps });
+  constructor(options: OverlapOptions = {}) {
+    const settings = overlapSettings(options);
+    this.settings = settings;
+    this.plans = new FollowedPlans(settings);
+    this.recorder = new StepRecorder(settings);
+    this.placer = new GradientPlacer(settings.placeGradients, settings.world);
+    this.book = new StageCostBook(settings);
+    this.schedule = new ObservationSchedule(settings.schedule);
   }
 
   /**
@@ -166,23 +94,26 @@ export class OverlapController {
     index: number,
     { training = false, continues = false, numTokens, jointGate }: StagePassInfo = {},
   ): StageExecution {
-    const isMeasured = this.observes && this.mode !== 'off' && this.schedule.isObserving;
-    const isObserved = training && (isMeasured || this.options.onStep !== undefined);
+    const isMeasured = this.settings.observes && this.settings.mode !== 'off' && this.schedule.isObserving;
+    const isObserved = training && (isMeasured || this.settings.onStep !== undefined);
+    // A record of exchanges holds the last ones only: what a step has of micro-batches is taken one by one.
+    if (isObserved && this.begun.has(index)) this.collect();
+    if (isObserved) this.begun.add(index);
     const stage = this.stages.get(index) ?? {};
     this.stages.set(index, stage);
     if (training && numTokens !== undefined) stage.numTokens = numTokens;
     if (jointGate !== undefined) stage.jointGate = jointGate;
-    const choice = continues && this.mode === 'auto' ? null : this.choiceOf(stage, training);
-    const { halves, ...cut } = this.cutOf(choice);
-    const backward = training ? this.backwardOf(choice) : undefined;
+    const choice = continues && this.settings.mode === 'auto' ? null : this.plans.choiceOf(stage, training);
+    const { halves, ...cut } = this.plans.cutOf(choice);
+    const backward = training ? this.plans.backwardOf(choice) : undefined;
     const recorder = isObserved ? this.recorder.observer(index) : undefined;
     const observer = training ? this.placer.observer(index, recorder) : undefined;
     return {
       ...cut,
       ...(backward && { backwardChunks: backward.chunks, backwardExpertChunks: backward.expertChunks }),
       ...(backward?.order && { backwardOrder: backward.order }),
-      ...(halves === 2 && !continues && this.split && { split: this.split }),
-      plan: (operators) => this.planOf(stage, operators, choice),
+      ...(halves === 2 && !continues && this.settings.split && { split: this.settings.split }),
+      plan: (operators) => this.plans.planOf(stage, operators, choice),
       ...(observer && { observer }),
       ...(training && isMeasured && this.countsLoad() && { onRouting: (routing) => this.loadOf(stage).add(routing) }),
     };
@@ -195,11 +126,11 @@ export class OverlapController {
    * @throws CommError where another rank failed
    */
   async stepDone(): Promise<boolean> {
-    const { experts, onStep } = this.options;
+    const { onStep } = this.settings;
     const wasObserved = this.schedule.isObserving;
-    const events = wasObserved || onStep ? this.recorder.take(experts?.flightRecord().entries) : undefined;
+    const events = wasObserved || onStep ? this.takeStep() : undefined;
     if (events && events.length > 0)
-      onStep?.([...events, ...(this.placer.isPlaced ? gradientEvents(this.options.world, events[0]!.beginMs) : [])]);
+      onStep?.([...events, ...(this.placer.isPlaced ? gradientEvents(this.settings.world, events[0]!.beginMs) : [])]);
     const now = systemClock();
     if (wasObserved && this.lastDoneMs !== undefined) this.stepMs.push(now - this.lastDoneMs);
     this.lastDoneMs = now;
@@ -212,16 +143,23 @@ export class OverlapController {
     }
     const isFirst = this.isFirstStep;
     this.isFirstStep = false;
-    if (!this.observes || this.mode === 'off' || !(isMeasured || (isFirst && this.mode === 'auto'))) return false;
+    if (
+      !this.settings.observes ||
+      this.settings.mode === 'off' ||
+      !(isMeasured || (isFirst && this.settings.mode === 'auto'))
+    )
+      return false;
     const stages = plannedGraphs(this.stages);
+    if (isMeasured && stages.length > 0 && !(await this.allHaveSeen())) {
+      // Plans stay as they are: what nobody has seen has not taken zero.
+      this.stepMs = [];
+      return false;
+    }
     if (isMeasured && this.countsLoad()) await this.measureLoads(stages);
-    const cutOf = (stage: PlannedStage) => {
-      const choice = this.choiceOf(stage, true);
-      const forward = this.cutOf(choice);
-      return { forward, backward: { ...forward, ...this.backwardOf(choice) } };
-    };
-    const costs = isMeasured ? await this.book.measured(stages, this.measured, cutOf) : this.book.known(stages);
-    const changed = this.mode === 'auto' && (await this.choose(costs));
+    const costs = isMeasured
+      ? await this.book.measured(stages, this.measured, (stage) => this.plans.passCuts(stage))
+      : this.book.known(stages);
+    const changed = this.settings.mode === 'auto' && (await this.choose(costs));
     if (changed) this.placer.restart();
     const stepMs = this.stepMs.length > 0 ? median(this.stepMs) : undefined;
     if (isMeasured) this.stepMs = [];
@@ -237,6 +175,27 @@ export class OverlapController {
       this.measured = [];
     }
     return changed;
+  }
+
+  /** Takes what was written down of a micro-batch, with its exchanges. */
+  private collect(): void {
+    const events = this.recorder.take(this.settings.experts?.flightRecord().entries);
+    this.stepEvents = events && this.stepEvents && [...this.stepEvents, ...events];
+    this.begun.clear();
+  }
+
+  private takeStep(): readonly StepEvent[] | undefined {
+    this.collect();
+    const events = this.stepEvents;
+    this.stepEvents = [];
+    return events;
+  }
+
+  /** Whether each rank has seen a step of the last measurement, in which the exchanges could be told apart. */
+  private async allHaveSeen(): Promise<boolean> {
+    const { world } = this.settings;
+    const own = Int32Array.of(this.measured.length);
+    return (world ? await world.allGather(own).done : own).every((steps) => steps > 0);
   }
 
   /** When gradients are averaged: `pacing` of the trainer's options. */
@@ -259,15 +218,15 @@ export class OverlapController {
     return plannedGraphs(this.stages).map(([stage, planned]) => {
       const times = this.measured.map((events) => stageTimes(events, stage));
       const of = (name: keyof StageTimes) => median(times.map((time) => time[name]));
-      const choice = this.choiceOf(planned, true);
+      const choice = this.plans.choiceOf(planned, true);
       const { predictedMs, sequentialMs } = planned.plans ?? {};
       const totalMs = times.length > 0 ? of('totalMs') : undefined;
       return {
         stage,
         slot: choice?.slot ?? null,
-        ...this.cutOf(choice),
+        ...this.plans.cutOf(choice),
         ...(choice?.order && { order: choice.order }),
-        ...(this.backwardOf(choice) && { backward: this.backwardOf(choice)! }),
+        ...(this.plans.backwardOf(choice) && { backward: this.plans.backwardOf(choice)! }),
         ...(predictedMs !== undefined && { predictedMs, sequentialMs }),
         ...(totalMs !== undefined && {
           totalMs,
@@ -281,21 +240,25 @@ export class OverlapController {
 
   /** Chunks of the experts, where they are chosen, go in the order of what they have to do. */
   private countsLoad(): boolean {
-    return this.mode === 'auto' && (this.context.expertsPerRank ?? 1) > 1 && this.fixed.expertChunks !== 1;
+    return (
+      this.settings.mode === 'auto' &&
+      (this.settings.context.expertsPerRank ?? 1) > 1 &&
+      this.settings.fixed.expertChunks !== 1
+    );
   }
 
   /** The gaps of all stages, by their numbers. */
   private gaps(stages: PlannedGraphs, costs: ReadonlyMap<number, StageCosts>): (readonly NetworkGap[])[] {
     const gaps: (readonly NetworkGap[])[] = Array.from({ length: Math.max(0, ...this.stages.keys()) + 1 }, () => []);
     for (const [index, { graph, overhead, overheadInHalves, jointGate, expertShares }] of stages) {
-      const choice = this.choiceOf(this.stages.get(index)!, true);
+      const choice = this.plans.choiceOf(this.stages.get(index)!, true);
       const order = choice?.order && { order: choice.order };
       const { backward, inHalves } = costs.get(index)!;
       gaps[index] = backwardGaps(graph, backward, {
-        ...this.context,
+        ...this.settings.context,
         ...{ choice, jointGate, expertShares, inHalves: inHalves?.backward, overheadInHalves },
         ...(overhead && { overhead }),
-        cut: { ...this.cutOf(choice), ...(this.backwardOf(choice) ?? order) },
+        cut: { ...this.plans.cutOf(choice), ...(this.plans.backwardOf(choice) ?? order) },
       });
     }
     return gaps;
@@ -307,53 +270,14 @@ export class OverlapController {
 
   private async measureLoads(stages: PlannedGraphs): Promise<void> {
     for (const [, stage] of stages) {
-      const shares = await this.loadOf(stage).shares(this.options.world, this.context.expertsPerRank!);
+      const shares = await this.loadOf(stage).shares(this.settings.world, this.settings.context.expertsPerRank!);
       if (shares) stage.expertShares = shares;
     }
   }
 
-  private planOf<Values>(stage: PlannedStage, operators: readonly Operator<Values>[], choice: PlanChoice): Plan {
-    if (!('graph' in stage)) stage.graph = plannable(operators);
-    const { mode } = this;
-    if (stage.graph && typeof mode === 'number') {
-      const { numSlots } = stage.graph;
-      expectThat(
-        mode < numSlots,
-        'overlap',
-        `'auto', 'off' or a slot that a stage has, 0 to ${numSlots - 1} here`,
-        mode,
-      );
-    }
-    if (!stage.graph || !choice) return sequentialPlan(operators);
-    const slot = mode === 'auto' && !this.observes ? middleOf(stage.graph) : choice.slot;
-    return overlapped(slot, choice)(operators);
-  }
-
-  private choiceOf({ plans, graph }: PlannedStage, training: boolean): PlanChoice {
-    const { mode } = this;
-    if (mode === 'auto' && !this.observes) return { slot: graph ? middleOf(graph) : 0, ...uncut, ...this.fixed };
-    if (typeof mode === 'number') return { slot: mode, ...uncut, ...this.fixed };
-    return (mode === 'auto' && plans?.[training ? 'training' : 'inference']) || null;
-  }
-
-  /** The number of parts in which the rows travel, as they were chosen, or given. */
-  private cutOf(choice: PlanChoice): ChunkCut {
-    const { chunks, expertChunks, halves } = { ...uncut, ...this.fixed, ...choice };
-    return { chunks, expertChunks, halves };
-  }
-
-  /** The parts of the backward pass, where they are others: as they were chosen, or given. */
-  private backwardOf(choice: PlanChoice): BackwardCut | undefined {
-    const forward = this.cutOf(choice);
-    const isPlanned = this.mode === 'auto' && choice !== null;
-    const { chunks, expertChunks, order } = { ...forward, ...(isPlanned ? choice.backward : this.fixedBackward) };
-    if (chunks === forward.chunks && expertChunks === forward.expertChunks) return undefined;
-    return { chunks, expertChunks, ...(order && { order }) };
-  }
-
   /** Follows what rank 0 chooses by its costs. */
   private async choose(costs: Map<number, StageCosts> | undefined): Promise<boolean> {
-    const { world } = this.options;
+    const { world } = this.settings;
     const stages = plannedGraphs(this.stages);
     const own = costs && stages.map(([index, stage]) => this.chosenBy(costs.get(index)!, index, stage));
     const graphs = stages.map(([, { graph }]) => graph);
@@ -373,23 +297,18 @@ export class OverlapController {
     const { graph, plans: current, overhead, overheadInHalves, numTokens = Infinity, jointGate, expertShares } = stage;
     const times = this.measured.map((events) => stageTimes(events, index).totalMs);
     return choosePlans(graph, costs, {
-      ...this.context,
+      ...this.settings.context,
       ...(overhead && { overhead }),
       overheadInHalves,
       ...(jointGate !== undefined && { jointGate }),
       ...(expertShares && { expertShares }),
       // As far as chunks of the tokens, or halves, are chosen at all.
       maxChunks: 4,
-      maxHalves: numTokens >= this.leastSplitTokens ? 2 : 1,
+      maxHalves: numTokens >= this.settings.leastSplitTokens ? 2 : 1,
       current,
       measuredMs: times.length > 0 ? median(times) : undefined,
     });
   }
-}
-
-/** The slot with as much to do while tokens travel there as while they travel back. */
-function middleOf({ numSlots }: OperatorGraph): number {
-  return Math.floor((numSlots - 1) / 2);
 }
 
 function isSame(one: PlanChoice, other: PlanChoice | undefined): boolean {

@@ -50,7 +50,10 @@ export interface OverlapOptions {
   expertsPerRank?: number;
   /** The ranks that have to follow one plan; by default this one alone. */
   world?: Communicator;
-  /** Where the tokens travel: it knows how long the exchanges took. */
+  /**
+   * Where the tokens travel: it knows how long the exchanges took, as far as its flight record has those of a micro-batch
+   * (`flightRecorderCapacity` of `init`). Without, plans stay as they are.
+   */
   experts?: Communicator;
   /** Pieces in which the rows of a stage come back there, and gradients of those that went out. Default: one. */
   piecesOf?: ((stage: number) => number) | undefined;

@@ -67,7 +67,11 @@ describe('StageCostBook', () => {
     const steps = step(whole, (name) => [name]).map((event, i) => (event.phase === 'backward' ? longer[i]! : event));
     const found = await book.measured([[0, stage]], [steps], () => inParts);
     expect(found.get(0)).toMatchObject({ forward: asObject(whole), backward: asObject(whole) });
-    expect(stage.overhead).toEqual({ computeMs: 8 / 4, communicationMs: 16 / 8 });
+    const learned = { computeMs: 8 / 4, communicationMs: 16 / 8 };
+    expect(stage.overhead).toEqual(learned);
+    // Each pass by itself, where both have parts: gradients of weights are added up in one of them alone.
+    await book.measured([[0, stage]], [steps], () => both({ ...uncut, expertChunks: 4 }));
+    expect(stage.overhead).toEqual({ computeMs: 0, communicationMs: 0, backward: learned });
   });
 
   it('takes off what chunks of halves cost besides', async () => {
@@ -89,6 +93,7 @@ describe('StageCostBook', () => {
     stage.inHalves = { forward: asObject(halved), backward: asObject(halved) };
     const again = await bookOf().measured([[0, stage]], [step(halved, partsOf)], () => both(numParts));
     expect(again.get(0)!.inHalves).toEqual(stage.inHalves);
-    expect(stage.overheadInHalves).toEqual({ computeMs: 0, communicationMs: 0 });
+    const nothing = { computeMs: 0, communicationMs: 0 };
+    expect(stage.overheadInHalves).toEqual({ ...nothing, backward: nothing });
   });
 });

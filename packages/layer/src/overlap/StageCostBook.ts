@@ -2,14 +2,14 @@ import type { Communicator } from '@scmoe/comm';
 import {
   halvedCosts,
   numPartsOf,
+  ofBackward,
+  overheadOfPasses,
   separateParts,
   wholeCosts,
   type ChunkContext,
   type ChunkCut,
-  type ChunkOverhead,
   type CostKey,
   type CostModel,
-  type OperatorCosts,
   type OperatorGraph,
   type SeparatedCosts,
   type StageCosts,
@@ -34,7 +34,7 @@ export interface StageCostBookOptions {
   costs: CostModel;
   key: Pick<CostKey, 'machine' | 'shape'>;
   context: ChunkContext;
-  world: Communicator | undefined;
+  world?: Communicator | undefined;
 }
 
 /** Times of stages in one part, as they were measured, in whatever parts that was, or are known of earlier runs; and on two halves. */
@@ -102,42 +102,43 @@ export class StageCostBook {
     const partsOf = (direction: Direction) => cuts[direction].chunks * cuts[direction].expertChunks;
     const inParts = directions.filter((direction) => partsOf(direction) > 1);
     if (inParts.length === 0 && cuts.forward.halves === 1) return (stage.whole = sums);
-    const { whole, jointGate = false } = stage;
+    const { whole } = stage;
     if (!whole) {
       const of = (direction: Direction) =>
-        wholeCosts(graph, sums[direction], { ...this.options.context, ...cuts[direction], jointGate });
+        wholeCosts(graph, sums[direction], { ...this.contextOf(stage, direction), ...cuts[direction] });
       return { forward: of('forward'), backward: of('backward') };
     }
     // Halves have times of their own, which say nothing of the whole.
     if (cuts.forward.halves > 1) return whole;
     const found = { ...sums };
-    const overheads = inParts.map((direction) => {
+    const [forward, backward] = directions.map((direction) => {
+      if (!inParts.includes(direction)) return undefined;
       const { costs, overhead } = separateParts(graph, whole[direction], sums[direction], partsOf(direction));
       found[direction] = costs;
       return overhead;
     });
-    stage.overhead = meanOf(overheads);
+    stage.overhead = overheadOfPasses(forward, backward);
     return found;
   }
 
   /** What both halves took, less what chunks of theirs cost on top of a share; where halves in one part are known, that is remembered. */
   private inHalves(stage: PlannedStage, graph: OperatorGraph, sums: StageCosts, cut: ChunkCut): StageCosts {
-    const { inHalves, overhead, jointGate = false } = stage;
+    const { inHalves } = stage;
     if (inHalves && cut.chunks * cut.expertChunks > 1) {
       const [forward, backward] = directions.map((direction) =>
         separateParts(graph, inHalves[direction], sums[direction], numPartsOf(cut)),
       ) as [SeparatedCosts, SeparatedCosts];
-      stage.overheadInHalves = meanOf([forward.overhead, backward.overhead]);
+      stage.overheadInHalves = overheadOfPasses(forward.overhead, backward.overhead);
       return { forward: forward.costs, backward: backward.costs };
     }
-    const context = { ...this.options.context, ...(overhead && { overhead }), jointGate, ...cut };
-    const of = (times: OperatorCosts) => halvedCosts(graph, times, context);
-    return { forward: of(sums.forward), backward: of(sums.backward) };
+    const of = (direction: Direction) =>
+      halvedCosts(graph, sums[direction], { ...this.contextOf(stage, direction), ...cut });
+    return { forward: of('forward'), backward: of('backward') };
   }
-}
 
-function meanOf(overheads: readonly ChunkOverhead[]): ChunkOverhead {
-  const mean = (name: keyof ChunkOverhead) =>
-    overheads.reduce((sum, overhead) => sum + overhead[name], 0) / overheads.length;
-  return { computeMs: mean('computeMs'), communicationMs: mean('communicationMs') };
+  /** What parts of a stage depend on in a pass, as far as that is known. */
+  private contextOf({ overhead, jointGate = false }: PlannedStage, direction: Direction): ChunkContext {
+    const context = { ...this.options.context, ...(overhead && { overhead }), jointGate };
+    return direction === 'backward' ? ofBackward(context) : context;
+  }
 }

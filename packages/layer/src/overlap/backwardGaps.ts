@@ -2,6 +2,7 @@ import {
   chunkCosts,
   mirrorPlan,
   networkGaps,
+  ofBackward,
   overlappedPlan,
   sequentialPlan,
   steadyPlan,
@@ -27,5 +28,8 @@ export function backwardGaps(
   const { order, ...parts } = cut;
   const jointGate = context.jointGate ?? false;
   const plan = overlappedPlan(graph, { slot: choice.slot, ...parts, ...(order && { order }), jointGate });
-  return networkGaps(mirrorPlan(steadyPlan(graph, plan)), chunkCosts(graph, costs, { ...context, ...parts }));
+  return networkGaps(
+    mirrorPlan(steadyPlan(graph, plan)),
+    chunkCosts(graph, costs, { ...ofBackward(context), ...parts }),
+  );
 }

@@ -55,7 +55,18 @@ function costsForParts(): CostModel {
   return costs;
 }
 
-async function train(world: Communicator, options: OverlapOptions, steps: number): Promise<OverlapReport> {
+/** A communicator that remembers so many collectives. */
+function rememberingLast(world: Communicator, count: number): Communicator {
+  const flightRecord = () => ({ ...world.flightRecord(), entries: world.flightRecord().entries.slice(-count) });
+  return { flightRecord } as Partial<Communicator> as Communicator;
+}
+
+async function train(
+  world: Communicator,
+  options: OverlapOptions,
+  steps: number,
+  { microBatches = 1 } = {},
+): Promise<OverlapReport> {
   const { rank, size } = world;
   const dispatcher = new ExpertParallelDispatcher({ communicator: world, numExperts: pairConfig.numExperts! });
   const shared = { machine: 'test', shape: 'test', world, experts: world };
@@ -65,10 +76,12 @@ async function train(world: Communicator, options: OverlapOptions, steps: number
   const values: RankOutcome['values'][] = [];
   const observing: boolean[] = [];
   for (let step = 0; step < steps; step++) {
-    const execution = overlap.stage(0, { training: true, numTokens: 5 });
-    observing.push(execution.observer !== undefined);
     const place = { from: rank, to: rank + 1, experts: { rank, size } };
-    values.push(runLayerCase({ pair: pairConfig }, place, { ...execution, dispatcher }).values);
+    for (let i = 0; i < microBatches; i++) {
+      const execution = overlap.stage(0, { training: true, numTokens: 5 });
+      if (i === 0) observing.push(execution.observer !== undefined);
+      values.push(runLayerCase({ pair: pairConfig }, place, { ...execution, dispatcher }).values);
+    }
     if (await overlap.stepDone()) changes.push(step);
     slots.push(overlap.report()[0]!.slot);
   }
@@ -114,10 +127,21 @@ async function secondExpertFirst(world: Communicator): Promise<{ outcome: RankOu
 await useBackend('auto', { threads: 1 });
 const world = await init({ engine: 'gloo', timeoutMs: 120_000, silenceMs: 60_000 });
 let observedSteps = 0;
+/** Exchanges of each step whose transfer is known. */
+const exchangesSeen: number[] = [];
+const countExchanges: OverlapOptions['onStep'] = (events) =>
+  void exchangesSeen.push(events.filter(({ step, transfer }) => step.action === 'start' && transfer).length);
 const reports = {
   off: await train(world, { mode: 'off' }, 2),
   given: await train(world, { mode: 2 }, 2),
   observed: await train(world, { mode: 1, warmupSteps: 1, measuredSteps: 2, onStep: () => observedSteps++ }, 4),
+  accumulated: await train(
+    world,
+    { mode: 1, warmupSteps: 1, measuredSteps: 2, experts: rememberingLast(world, 8), onStep: countExchanges },
+    4,
+    { microBatches: 3 },
+  ),
+  unseen: await train(world, { warmupSteps: 1, measuredSteps: 2, experts: rememberingLast(world, 2) }, 4),
   chunked: await train(world, { mode: 1, chunks: 2 }, 2),
   measured: await train(world, { warmupSteps: 1, measuredSteps: 2, refreshSteps: 3 }, 12),
   cut: await train(world, { costs: costsForParts(), expertsPerRank: 2, refreshSteps: 0, warmupSteps: 100 }, 2),
@@ -147,6 +171,6 @@ const reports = {
   remembered: await train(world, { costs: costsFor(world.rank === 0 ? 2 : 1), refreshSteps: 0, warmupSteps: 100 }, 3),
 };
 await world.close();
-await sendResult({ ...reports, observedSteps });
+await sendResult({ ...reports, observedSteps, exchangesSeen });
 
-export type OverlapReports = typeof reports & { observedSteps: number };
+export type OverlapReports = typeof reports & { observedSteps: number; exchangesSeen: number[] };

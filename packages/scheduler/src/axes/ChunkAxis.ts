@@ -2,6 +2,16 @@
 export interface ChunkOverhead {
   readonly computeMs: number;
   readonly communicationMs: number;
+  /**
+   * What the work itself takes in parts, as a share of what it takes in one: below 1 where the whole is slow for its size, as what
+   * leaves the caches is. Default 1.
+   */
+  readonly computeRatio?: number;
+  /**
+   * The same of a backward pass, whose parts each make gradients of whole weights, which are added up or put together. By default as
+   * forward.
+   */
+  readonly backward?: Omit<ChunkOverhead, 'backward'>;
 }
 
 /** What the parts of a stage depend on. */
@@ -31,10 +41,12 @@ export interface ChunkContext {
   /** What each chunk of the experts costs on top of its share; by default what one of the tokens does. */
   readonly expertOverhead?: ChunkOverhead | undefined;
   /**
-   * What a chunk of a half costs at most on top of its share of what halves were measured to take: those have read every weight twice, and
-   * have no empty slots to compute. By default as much as one of the whole.
+   * What a chunk of a half costs on top of its share of what halves were measured to take, which have read every weight twice. By default
+   * as much as one of the whole.
    */
   readonly overheadInHalves?: ChunkOverhead | undefined;
+  /** The same of a chunk of the experts; by default what one of the tokens costs there. */
+  readonly expertOverheadInHalves?: ChunkOverhead | undefined;
   /** Share of the rows that each expert of a rank gets: of each place in a rank, on the rank that gets most there. Even by default. */
   readonly expertShares?: readonly number[] | undefined;
   /** Whether a stage may run on two halves of the batch, or of every sequence: 2, or 1, the default, which forbids it. */
@@ -56,8 +68,8 @@ export interface ChunkAxis {
   counts(context: ChunkContext): readonly number[];
   /** The share of the work that each of `count` parts has; together 1. */
   shares(count: number, context: ChunkContext): readonly number[];
-  /** What a part costs on top of that. */
-  overhead(context: ChunkContext): ChunkOverhead;
+  /** What a part costs on top of that, where the rows are cut along other axes as well. */
+  overhead(context: ChunkContext, cut: { readonly expertChunks?: number }): ChunkOverhead;
 }
 
 /** What a chunk costs by default on top of its share. */

@@ -41,16 +41,17 @@ export function partsOf(
   scope: ChunkAxis['scope'],
 ): { shares: readonly number[]; overhead: ChunkOverhead } {
   let shares: readonly number[] = [1];
-  const overhead = { computeMs: 0, communicationMs: 0 };
+  const overhead = { computeMs: 0, communicationMs: 0, computeRatio: 1 };
   for (const name of axesOf(scope)) {
     const count = cut[name] ?? 1;
     if (count === 1) continue;
     const own = chunkAxes[name].shares(count, context);
     shares = shares.flatMap((share) => own.map((part) => share * part));
-    const extra = chunkAxes[name].overhead(context);
+    const extra = chunkAxes[name].overhead(context, cut);
     // A part that is cut along two axes is launched and sent once.
     overhead.computeMs = Math.max(overhead.computeMs, extra.computeMs);
     overhead.communicationMs = Math.max(overhead.communicationMs, extra.communicationMs);
+    overhead.computeRatio = Math.min(overhead.computeRatio, extra.computeRatio ?? 1);
   }
   return { shares, overhead };
 }

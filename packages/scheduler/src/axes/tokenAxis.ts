@@ -14,7 +14,11 @@ export const tokenAxis: ChunkAxis = {
     Array.from({ length: Math.min(maxChunks, Math.max(1, numTokens)) }, (_, i) => i + 1),
   shares: (count, { numTokens }) =>
     numTokens ? chunkSizes(numTokens, count).map((size) => size / numTokens) : evenShares(count),
-  overhead: ({ overhead = defaultOverhead }) => overhead,
+  // Of the weights, which every chunk reads, a part with some of the experts reads theirs.
+  overhead: ({ overhead = defaultOverhead }, { expertChunks = 1 }) => ({
+    ...overhead,
+    computeMs: overhead.computeMs / expertChunks,
+  }),
 };
 
 /** Sizes of the chunks, which differ by at most one; the longer ones come first. Zero tokens make chunks of zero. */

@@ -226,6 +226,15 @@ describe('planOverlap', () => {
       expect(forward.predictedMs).toBeCloseTo(Math.min(...times), 6);
       expect(forward.candidates).toHaveLength(1 + times.length);
     }
+    // A chunk reads the weights of its part of the experts: 0.4 / 2, and no less than a part of the experts costs.
+    const both = { chunks: 2, expertChunks: 2, expertOverhead };
+    const ofParts = (cut: object) => chunkCosts(pos2, costsOf(pos2, {}), { ...context, ...cut });
+    expect(ofParts(both)['expert#0']).toBeCloseTo(1 / 4 + 0.2, 9);
+    expect(ofParts({ ...both, expertOverhead: { computeMs: 0.3, communicationMs: 0 } })['expert#0']).toBeCloseTo(
+      0.55,
+      9,
+    );
+    expect(ofParts(both)['dispatch#0']).toBeCloseTo(1 / 4 + 0.3, 9);
     const long = costsOf(pos2, { dispatch: 20, combine: 20, expert: 10 });
     const equal = planOverlap(pos2, { forward: long }, { expertsPerRank: 2, maxChunks: 2, overhead: noOverhead });
     expect(equal.forward).toMatchObject({ chunks: 1, expertChunks: 2 });

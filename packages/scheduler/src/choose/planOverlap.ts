@@ -2,6 +2,7 @@ import { expectPositiveInteger, expectThat, expectWholeNumber } from '@scmoe/err
 
 import { numPartsOf, type ChunkCut } from '../axes/chunkAxes.js';
 import type { ChunkContext } from '../axes/ChunkAxis.js';
+import { ofBackward } from '../axes/passOverheads.js';
 import { chunkCosts } from '../costs/chunkCosts.js';
 import { checkCosts, type OperatorCosts } from '../costs/OperatorCosts.js';
 import { slowestOf } from '../costs/slowestOf.js';
@@ -142,10 +143,11 @@ function predict(
   { interference = 0, mirrored = false, inHalves, ...context }: PredictOptions,
 ): Prediction {
   const steady = steadyPlan(graph, plan);
+  const ofPass = mirrored ? ofBackward(context) : context;
   return simulatePlan(
     mirrored ? mirrorPlan(steady) : steady,
     ranksOf(costs).map((rank, i) =>
-      chunkCosts(graph, rank, { ...context, chunks, expertChunks, halves, inHalves: inHalves && ranksOf(inHalves)[i] }),
+      chunkCosts(graph, rank, { ...ofPass, chunks, expertChunks, halves, inHalves: inHalves && ranksOf(inHalves)[i] }),
     ),
     { interference },
   );

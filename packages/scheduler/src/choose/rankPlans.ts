@@ -1,6 +1,8 @@
 import type { ChunkOverhead } from '../axes/ChunkAxis.js';
+import { ofBackward } from '../axes/passOverheads.js';
 import type { Machine, StageGradients } from '../cluster/Machine.js';
 import { pairCosts } from '../cluster/pairCosts.js';
+import { partContext } from '../cluster/partContext.js';
 import type { RunKind } from '../cluster/RunKind.js';
 import { chunkCosts } from '../costs/chunkCosts.js';
 import type { OperatorCosts } from '../costs/OperatorCosts.js';
@@ -89,9 +91,7 @@ function rankStage(
   const context = {
     ...limits,
     ...(!hasHalves && { maxHalves: 1 }),
-    overhead: machine.chunkOverhead,
-    expertOverhead: machine.expertChunkOverhead,
-    overheadInHalves: machine.chunkOverheadInHalves,
+    ...partContext(machine, { stage, topK }, kind),
     expertsPerRank: machine.expertsPerRank,
     expertShares: machine.expertShares,
   };
@@ -130,11 +130,11 @@ function rankStage(
     const gapsOf = (costsOfBackward: OperatorCosts) =>
       networkGaps(
         isApart ? back!.plan : mirrorPlan(steadyPlan(graph, choice.plan)),
-        chunkCosts(graph, costsOfBackward, { ...context, ...back!, inHalves: inHalves?.backward }),
+        chunkCosts(graph, costsOfBackward, { ...ofBackward(context), ...back!, inHalves: inHalves?.backward }),
         { interference },
       );
-    const placed = ({ stages, bytes, call }: StageGradients, ofBackward: OperatorCosts) => {
-      const gaps = gapsOf(ofBackward);
+    const placed = ({ stages, bytes, call }: StageGradients, costsOfBackward: OperatorCosts) => {
+      const gaps = gapsOf(costsOfBackward);
       return fillGaps(
         Array.from({ length: stages }, () => gaps),
         { bytes: new Array<number>(stages).fill(bytes), call },

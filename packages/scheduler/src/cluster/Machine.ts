@@ -11,7 +11,7 @@ import type { RunKind } from './RunKind.js';
 export type Direction = 'forward' | 'backward';
 
 /** Whatever says how long the operators of a block pair take. */
-export interface Machine {
+export interface Machine extends PartOverheads {
   /**
    * Times of the operators of a stage that sends each token to `topK` experts, in ms. A forward pass of inference keeps nothing for
    * gradients: a machine that knows no difference answers as for training, the default.
@@ -21,12 +21,8 @@ export interface Machine {
   costsInHalves?(stage: StageKind, topK: number, direction: Direction, kind?: RunKind): OperatorCosts | undefined;
   /** Whether there are times of a stage; of all where it does not say. */
   knows?(stage: StageKind, topK: number): boolean;
-  /** What each chunk of the tokens costs on top of its share of the work. */
-  readonly chunkOverhead: ChunkOverhead;
-  /** The same for a chunk of the experts, where that is another. */
-  readonly expertChunkOverhead?: ChunkOverhead | undefined;
-  /** What a chunk of a half costs at most on top of its share of the half; by default as much as one of the whole. */
-  readonly chunkOverheadInHalves?: ChunkOverhead | undefined;
+  /** What parts of a stage cost, where that is known of it or of one like it; undefined or absent: what the machine says of all. */
+  partOverheads?(stage: StageKind, topK: number, kind: RunKind): PartOverheads | undefined;
   /** Experts that a rank holds; 1 where that is not known. */
   readonly expertsPerRank?: number | undefined;
   /** Share of the rows that each of them gets, as `ChunkContext.expertShares`; even where that is not known. */
@@ -45,6 +41,18 @@ export interface Machine {
   readonly recomputation?: Recomputation | undefined;
   /** What is averaged of a model of such stages in a training step; absent where that is not known. */
   readonly gradients?: ((stage: StageKind) => StageGradients) | undefined;
+}
+
+/** What the parts of a stage cost. */
+export interface PartOverheads {
+  /** What each chunk of the tokens costs on top of its share of the work. */
+  readonly chunkOverhead: ChunkOverhead;
+  /** The same for a chunk of the experts, where that is another. */
+  readonly expertChunkOverhead?: ChunkOverhead | undefined;
+  /** What a chunk of a half costs on top of its share of the half; by default as much as one of the whole. */
+  readonly chunkOverheadInHalves?: ChunkOverhead | undefined;
+  /** The same for a chunk of the experts, where that is another. */
+  readonly expertChunkOverheadInHalves?: ChunkOverhead | undefined;
 }
 
 /** Gradients of what is no expert, which every rank averages with others. */

@@ -65,7 +65,39 @@ describe('measuredMachine', () => {
     expect(known).toBeLessThan(assumed! - 1);
   });
 
-  it('charges chunks of halves what they were measured to cost, and never more than chunks of the whole', () => {
+  it('charges chunks of a backward pass what they were measured to cost there', () => {
+    const pipelined = { ...pair('standard', 2), mode: 'overlapped' } as const;
+    const backward = { computeMs: 0.5, communicationMs: 1.25 };
+    const dearer = measuredMachine({ ...measured, chunkOverhead: { ...measured.chunkOverhead, backward } });
+    const stepMs = (on: typeof machine, kind: 'infer' | 'train') =>
+      predictPair(on, pipelined, kind, { plan: { slot: 0, chunks: 2 } }).stepMs;
+    expect(stepMs(dearer, 'infer')).toBe(stepMs(machine, 'infer'));
+    // Four exchanges in a row, 1 ms longer each.
+    expect(stepMs(dearer, 'train')).toBeCloseTo(stepMs(machine, 'train') + 4, 9);
+  });
+
+  it('charges parts what was measured of their stage, or of one that sends as many rows', () => {
+    const [first, ...others] = measured.stages;
+    const dearer = (ms: number) => ({ chunkOverhead: { computeMs: 0.5, communicationMs: 0.25 + ms } });
+    const parts = dearer(1);
+    const inference = { whole: first!.forward, parts: dearer(2) };
+    const stages = [{ ...first!, parts, inference }, ...others];
+    const own = measuredMachine({ ...measured, stages });
+    const longerMs = (stage: StageKind, topK: number, kind: 'infer' | 'train') => {
+      const chunked = { ...pair(stage, topK), mode: 'overlapped' } as const;
+      const [before, after] = [machine, own].map((on) =>
+        predictPair(on, chunked, kind, { plan: { slot: 0, chunks: 2 } }),
+      );
+      return after!.stepMs - before!.stepMs;
+    };
+    // Four exchanges in a row in each pass.
+    expect(longerMs('standard', 2, 'train')).toBeCloseTo(8, 9);
+    expect(longerMs('standard', 2, 'infer')).toBeCloseTo(8, 9);
+    expect(longerMs('pos2', 2, 'train')).toBeGreaterThan(4);
+    expect(longerMs('pos2', 1, 'train')).toBe(0);
+  });
+
+  it('charges chunks of halves what they were measured to cost', () => {
     const [first, ...others] = measured.stages;
     const inHalves = { forward: first!.forward, backward: first!.backward };
     const split = { ...pair('standard', 2), mode: 'overlapped' } as const;
@@ -81,8 +113,16 @@ describe('measuredMachine', () => {
     const free = { computeMs: 0, communicationMs: 0 };
     // Eight exchanges in a row, 0.25 ms each.
     expect(stepMs(free, both)).toBeCloseTo(stepMs(undefined, both) - 8 * 0.25, 9);
-    expect(stepMs({ computeMs: 9, communicationMs: 9 }, both)).toBe(stepMs(undefined, both));
+    expect(stepMs({ computeMs: 0, communicationMs: 1.25 }, both)).toBeCloseTo(stepMs(undefined, both) + 8, 9);
     expect(stepMs(free, { chunks: 2 })).toBe(stepMs(undefined, { chunks: 2 }));
+    // Chunks of the experts have a cost of their own there: eight exchanges of 1 ms more.
+    const ofExperts = measuredMachine({
+      ...{ ...measured, expertsPerRank: 2, stages: [{ ...first!, inHalves }, ...others] },
+      ...{ chunkOverheadInHalves: free, expertChunkOverheadInHalves: { computeMs: 0, communicationMs: 1 } },
+    });
+    const cutBy = (plan: object) =>
+      predictPair(ofExperts, split, 'infer', { plan: { slot: 0, chunks: 1, ...plan } }).stepMs;
+    expect(cutBy({ expertChunks: 2, halves: 2 })).toBeCloseTo(cutBy({ chunks: 2, halves: 2 }) + 8, 9);
   });
 
   it('predicts inference from passes that kept nothing for gradients, where there were some', () => {
@@ -137,6 +177,14 @@ describe('measuredMachine', () => {
     [{ tokensPerRank: 1.5 }, /^tokensPerRank: /],
     [{ chunkOverhead: undefined }, /^chunkOverhead: expected an object, got undefined$/],
     [{ chunkOverheadInHalves: { computeMs: 1 } }, /^chunkOverheadInHalves.communicationMs: expected a number >= 0/],
+    [
+      { chunkOverhead: { computeMs: 0, communicationMs: 0, backward: { computeMs: 1 } } },
+      /^chunkOverhead.backward.comm/,
+    ],
+    [
+      { chunkOverhead: { computeMs: 0, communicationMs: 0, computeRatio: 0 } },
+      /^chunkOverhead.computeRatio: expected a/,
+    ],
     [{ chunkOverhead: { computeMs: -1, communicationMs: 0 } }, /^chunkOverhead.computeMs: expected a number >= 0/],
     [{ expertsPerRank: 2, expertShares: [1] }, /^expertShares: expected 2 numbers, as expertsPerRank says, got/],
     [{ expertsPerRank: 2, expertShares: [0.5, 0.6] }, /^expertShares: expected numbers that sum to 1, got/],
@@ -145,6 +193,7 @@ describe('measuredMachine', () => {
     [{ stages: [{ ...measured.stages[0], updateMs: NaN }] }, /^updateMs of standard: /],
     [{ stages: [{ ...measured.stages[0], inHalves: 2 }] }, /^inHalves of standard: /],
     [{ stages: [{ ...measured.stages[0], inHalves: { forward: {} } }] }, /top-2, forward in halves: no cost for att/],
+    [{ stages: [{ ...measured.stages[0], parts: {} }] }, /^parts of standard: chunkOverhead: expected an object/],
     [{ stages: [{ ...measured.stages[0], inference: 2 }] }, /^inference of standard: expected an object, got 2/],
     [{ stages: [{ ...measured.stages[0], inference: { whole: {} } }] }, /top-2, inference: no cost for attention1/],
     [{ stages: [{ ...measured.stages[0], stage: 'pos9' }] }, /^unknown stage 'pos9'/],

@@ -8,10 +8,11 @@ import {
 } from '@scmoe/errors';
 
 import type { ChunkOverhead } from '../axes/ChunkAxis.js';
+import { expectOverhead } from '../axes/passOverheads.js';
 import { costsLikeHalves, type HalvedCosts } from '../costs/costsLikeHalves.js';
 import { checkCosts, type OperatorCosts } from '../costs/OperatorCosts.js';
 import { stageGraph, type StageKind } from '../graph/stageGraphs.js';
-import type { Direction, Machine } from './Machine.js';
+import type { Direction, Machine, PartOverheads } from './Machine.js';
 import type { RunKind } from './RunKind.js';
 
 /** Times of one stage, taken while it ran sequentially. */
@@ -29,13 +30,22 @@ export interface MeasuredStage {
    * What passes took of which no gradient is taken, where they were measured: they keep nothing, and are quicker than `forward`. By
    * it inference is predicted, and else by `forward`.
    */
-  readonly inference?: { readonly whole: OperatorCosts; readonly inHalves?: OperatorCosts };
+  readonly inference?: {
+    readonly whole: OperatorCosts;
+    readonly inHalves?: OperatorCosts;
+    readonly parts?: PartOverheads | undefined;
+  };
+  /**
+   * What its parts cost in a training step, where that was measured; and those of stages that send as many rows, which were not. Else
+   * what is said of all stages.
+   */
+  readonly parts?: PartOverheads | undefined;
   /** What a training step took for each pair besides forward and backward. */
   readonly updateMs: number;
 }
 
 /** Times of stages on one machine: plain data, which `scmoe simulate --costs` reads as JSON. */
-export interface MeasuredCosts {
+export interface MeasuredCosts extends PartOverheads {
   readonly format: 'scmoe-measured-costs';
   /** What was measured, where. */
   readonly title: string;
@@ -43,12 +53,6 @@ export interface MeasuredCosts {
   readonly pairs: number;
   /** Tokens on a rank in a step. */
   readonly tokensPerRank: number;
-  /** What each chunk of a stage costs on top of its share of the work. */
-  readonly chunkOverhead: ChunkOverhead;
-  /** The same for a chunk of the experts, where that was measured. */
-  readonly expertChunkOverhead?: ChunkOverhead;
-  /** What a chunk of a half costs at most on top of its share of the half, where that was measured. */
-  readonly chunkOverheadInHalves?: ChunkOverhead;
   /** Experts that a rank holds. Default 1. */
   readonly expertsPerRank?: number;
   /** Share of the rows that each of them gets, as the router was observed to send them: sums to 1. Default even. */
@@ -60,9 +64,8 @@ export interface MeasuredCosts {
 
 /** Checks what may come from a file. @throws ArgumentError where it is not that, or a cost is missing, unknown or no time */
 export function checkMeasuredCosts(content: MeasuredCosts): void {
-  const { format, pairs, tokensPerRank, chunkOverhead, stages, ...optional } =
-    (content as Partial<MeasuredCosts> | null) ?? {};
-  const { expertChunkOverhead, chunkOverheadInHalves, expertsPerRank, expertShares, predictionError } = optional;
+  const { format, pairs, tokensPerRank, stages, ...optional } = (content as Partial<MeasuredCosts> | null) ?? {};
+  const { expertsPerRank, expertShares, predictionError } = optional;
   if (format !== 'scmoe-measured-costs' || !Array.isArray(stages)) {
     throw new ArgumentError(
       `not measured costs: expected format "scmoe-measured-costs", got ${JSON.stringify(format)}`,
@@ -73,12 +76,10 @@ export function checkMeasuredCosts(content: MeasuredCosts): void {
   if (expertsPerRank !== undefined) expectPositiveInteger('expertsPerRank', expertsPerRank);
   if (expertShares !== undefined) checkShares(expertShares, expertsPerRank);
   if (predictionError !== undefined) expectNonNegative('predictionError', predictionError);
-  checkOverhead('chunkOverhead', chunkOverhead);
-  if (expertChunkOverhead !== undefined) checkOverhead('expertChunkOverhead', expertChunkOverhead);
-  if (chunkOverheadInHalves !== undefined) checkOverhead('chunkOverheadInHalves', chunkOverheadInHalves);
+  checkParts(content);
   for (const each of stages as readonly MeasuredStage[]) {
     expectRecord('stage', each);
-    const { stage, topK, forward, backward, updateMs, inHalves, inference } = each;
+    const { stage, topK, forward, backward, updateMs, inHalves, inference, parts } = each;
     const graph = stageGraph(stage);
     expectPositiveInteger(`topK of ${stage}`, topK);
     if (inHalves !== undefined) expectRecord(`inHalves of ${stage}`, inHalves);
@@ -93,6 +94,14 @@ export function checkMeasuredCosts(content: MeasuredCosts): void {
       named(`${stage} top-${topK}, ${pass}`, () => checkCosts(graph, costs));
     }
     expectNonNegative(`updateMs of ${stage}`, updateMs);
+    for (const [of, costs] of [
+      [`parts of ${stage}`, parts],
+      [`inference.parts of ${stage}`, inference?.parts],
+    ] as const) {
+      if (costs === undefined) continue;
+      expectRecord(of, costs);
+      named(of, () => checkParts(costs));
+    }
   }
 }
 
@@ -105,10 +114,16 @@ function checkShares(content: unknown, expertsPerRank = 1): void {
   expectThat(Math.abs(sum - 1) < 1e-6, 'expertShares', 'numbers that sum to 1', shares);
 }
 
+function checkParts({ chunkOverhead, ...others }: PartOverheads): void {
+  checkOverhead('chunkOverhead', chunkOverhead);
+  for (const name of ['expertChunkOverhead', 'chunkOverheadInHalves', 'expertChunkOverheadInHalves'] as const)
+    if (others[name] !== undefined) checkOverhead(name, others[name]);
+}
+
 function checkOverhead(what: string, overhead: ChunkOverhead | undefined): void {
   expectRecord(what, overhead);
-  expectNonNegative(`${what}.computeMs`, overhead.computeMs);
-  expectNonNegative(`${what}.communicationMs`, overhead.communicationMs);
+  if (overhead.backward !== undefined) expectRecord(`${what}.backward`, overhead.backward);
+  expectOverhead(what, overhead);
 }
 
 /** Says whose costs an error is about. */
@@ -142,6 +157,11 @@ export function measuredMachine(measured: MeasuredCosts): Machine {
     chunkOverhead: measured.chunkOverhead,
     expertChunkOverhead: measured.expertChunkOverhead,
     chunkOverheadInHalves: measured.chunkOverheadInHalves,
+    expertChunkOverheadInHalves: measured.expertChunkOverheadInHalves,
+    partOverheads: (stage, topK, kind) => {
+      const like = [measuredOf(stage, topK), ...measured.stages.filter((one) => one.topK === topK)];
+      return like.map((one) => one && partsOf(one, kind)).find((parts) => parts);
+    },
     expertsPerRank: measured.expertsPerRank,
     expertShares: measured.expertShares,
     predictionError: measured.predictionError,
@@ -154,6 +174,10 @@ export function measuredMachine(measured: MeasuredCosts): Machine {
       return like && (like.whole === whole ? like.inHalves : costsLikeHalves(whole, like));
     },
   };
+}
+
+function partsOf({ inference, parts }: MeasuredStage, kind: RunKind): PartOverheads | undefined {
+  return kind === 'infer' ? (inference?.parts ?? parts) : parts;
 }
 
 function wholeOf(

@@ -8,6 +8,7 @@ import type { Contender } from './Contender.js';
 import { expectPlan } from './expectPlan.js';
 import type { Machine } from './Machine.js';
 import { pairCosts } from './pairCosts.js';
+import { partContext } from './partContext.js';
 import type { RunKind } from './RunKind.js';
 
 /** What a pair of blocks is predicted to take. */
@@ -62,9 +63,7 @@ export function predictPair(
   const { forward, backward } = planOverlap(graph, costs, {
     ...options,
     ...(plan && { maxChunks: plan.chunks, maxHalves: plan.halves ?? 1 }),
-    overhead: machine.chunkOverhead,
-    expertOverhead: machine.expertChunkOverhead,
-    overheadInHalves: machine.chunkOverheadInHalves,
+    ...partContext(machine, contender, kind),
     expertsPerRank: cutsExperts ? machine.expertsPerRank : 1,
     expertShares: cutsExperts ? machine.expertShares : undefined,
     interference: machine.interference,

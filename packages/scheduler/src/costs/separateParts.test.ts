@@ -1,8 +1,10 @@
+import { uncut } from '../axes/chunkAxes.js';
 import { choosePlans } from '../choose/choosePlans.js';
 import { stageGraph } from '../graph/stageGraphs.js';
 import { chunkCosts } from './chunkCosts.js';
 import type { OperatorCosts } from './OperatorCosts.js';
 import { separateParts } from './separateParts.js';
+import { wholeCosts } from './wholeCosts.js';
 
 const graph = stageGraph('pos2');
 const ones = Object.fromEntries(graph.names.map((name) => [name, 1]));
@@ -49,12 +51,17 @@ describe('separateParts', () => {
     expect(third.training).toMatchObject({ chunks: 1, expertChunks: 1 });
   });
 
-  it('takes parts that cost nothing for free, and never for less', () => {
+  it('takes parts that cost nothing for free, and knows where the whole is slow for its size', () => {
     const { overhead } = separateParts(graph, whole, inParts(2, { computeMs: 0, communicationMs: 0 }), 2);
     expect(overhead).toEqual({ computeMs: 0, communicationMs: 0 });
-    expect(separateParts(graph, whole, { ...whole, expert: 5, dispatch: 5 }, 2).overhead).toEqual({
-      computeMs: 0,
-      communicationMs: 0,
-    });
+    const { costs, overhead: less } = separateParts(graph, whole, { ...whole, expert: 5, dispatch: 5 }, 2);
+    // Encode and decode take 1 each.
+    expect(less).toEqual({ computeMs: 0, communicationMs: 0, computeRatio: 7 / 12 });
+    expect(costs['expert']).toBe(10);
+    const parts = chunkCosts(graph, costs, { chunks: 4, overhead: less });
+    expect(parts['expert#0']).toBeCloseTo((10 / 4) * (7 / 12), 9);
+    expect(parts).toMatchObject({ 'dispatch#0': 10 / 4, encode: 1 });
+    const sums = { ...whole, expert: 10 * (7 / 12) };
+    expect(wholeCosts(graph, sums, { ...uncut, chunks: 4, overhead: less })['expert']).toBeCloseTo(10, 9);
   });
 });

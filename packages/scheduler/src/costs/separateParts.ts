@@ -6,7 +6,7 @@ import type { OperatorCosts } from './OperatorCosts.js';
 /** What operators would take in one part now, and what each part costs on top of its share of that. */
 export interface SeparatedCosts {
   readonly costs: OperatorCosts;
-  readonly overhead: ChunkOverhead;
+  readonly overhead: Omit<ChunkOverhead, 'backward'>;
 }
 
 /**
@@ -34,12 +34,16 @@ export function separateParts(
       return [name, whole[name]! * (graph.isExchange(name) ? 1 : drift)];
     }),
   );
-  const beyond = (names: readonly string[]) => names.reduce((sum, name) => sum + sums[name]! - costs[name]!, 0);
+  const totalOf = (times: OperatorCosts, names: readonly string[]) =>
+    names.reduce((sum, name) => sum + times[name]!, 0);
+  const computeRatio = totalOf(sums, computed) / totalOf(costs, computed);
+  const beyond = (names: readonly string[]) => totalOf(sums, names) - totalOf(costs, names);
   return {
     costs,
     overhead: {
       computeMs: Math.max(0, beyond(computed) / numParts),
       communicationMs: Math.max(0, beyond(exchanged) / (2 * numParts)),
+      ...(computeRatio > 0 && computeRatio < 1 && { computeRatio }),
     },
   };
 }

@@ -16,16 +16,20 @@ export function wholeCosts(graph: OperatorGraph, sums: OperatorCosts, cut: Chunk
 
 /** What both halves of each operator would take together if the halves were not cut further, from what all parts took. */
 export function halvedCosts(graph: OperatorGraph, sums: OperatorCosts, cut: ChunkContext & ChunkCut): OperatorCosts {
-  return withoutOverhead(graph, sums, { ...cut, inHalves: nothing(graph) });
+  return withoutOverhead(graph, sums, { ...cut, inHalves: sums });
 }
 
-/** What the parts of operators that take no time cost is the overhead alone. */
+/** What the parts of operators that take no time cost is the overhead alone, of 1 ms that and what the work takes in parts. */
 function withoutOverhead(graph: OperatorGraph, sums: OperatorCosts, options: ChunkCostOptions): OperatorCosts {
-  const extra: Record<string, number> = { ...nothing(graph) };
-  for (const [part, ms] of Object.entries(chunkCosts(graph, extra, options))) extra[unchunkedName(part)]! += ms;
-  return Object.fromEntries(graph.names.map((name) => [name, Math.max(0, sums[name]! - extra[name]!)]));
-}
-
-function nothing(graph: OperatorGraph): OperatorCosts {
-  return Object.fromEntries(graph.names.map((name) => [name, 0]));
+  const partsOf = (ms: number) => {
+    const work = Object.fromEntries(graph.names.map((name) => [name, ms]));
+    const total = Object.fromEntries(graph.names.map((name) => [name, 0]));
+    const parts = chunkCosts(graph, work, { ...options, ...(options.inHalves && { inHalves: work }) });
+    for (const [part, costs] of Object.entries(parts)) total[unchunkedName(part)]! += costs;
+    return total;
+  };
+  const [extra, unit] = [partsOf(0), partsOf(1)];
+  return Object.fromEntries(
+    graph.names.map((name) => [name, Math.max(0, sums[name]! - extra[name]!) / (unit[name]! - extra[name]!)]),
+  );
 }

@@ -13,7 +13,7 @@ import {
   StepRecorder,
   type StepEvent,
 } from '@scmoe/layer';
-import { describeCut, stageGraph, sequentialPlan, uncut, type PlanChoice } from '@scmoe/scheduler';
+import { describeCut, stageGraph, numPartsOf, sequentialPlan, type PlanChoice } from '@scmoe/scheduler';
 import { AdamW, useBackend, valueAndGrads } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
@@ -159,12 +159,12 @@ async function time(question: Extract<Question, { ask: 'time' }>): Promise<TimeA
   return { seconds: (performance.now() - begin) / 1000 };
 }
 
-/** Steps that are written down: sequential ones, or on halves that take turns. */
+/** Steps that are written down: sequential ones, or in parts. */
 async function profile(question: Extract<Question, { ask: 'profile' }>): Promise<ProfileAnswer> {
-  const { level, layer, mode, steps, inHalves } = question;
+  const { level, layer, mode, steps, cut } = question;
   const inStages = profiled(trained(level, layer));
   const entry = inStages ?? trained(level, layer);
-  const plan = inHalves ? { slot: 0, ...uncut, halves: 2 } : null;
+  const plan = numPartsOf(cut) === 1 ? null : { slot: 0, ...cut };
   const run = await runner(computation, { level, layer, entry, mode, plan, isProfiled: inStages !== undefined });
   const observed: StepEvent[][] = [];
   const outsideMs: number[] = [];

@@ -7,6 +7,7 @@ import { fileError } from '../../fileError.js';
 import { makeFolder } from '../../makeFolder.js';
 import type { WorkerProgram } from '../builtProgram.js';
 import { DecodeWorkers } from '../decode/DecodeWorkers.js';
+import { PictureError } from '../decode/PictureError.js';
 import { type NamedRecord, readPicture, type ReadPictureOptions } from '../decode/readPicture.js';
 import type { SkippedImage } from '../ImageSet.js';
 import type { ImageSize, RgbImage } from '../RgbImage.js';
@@ -96,7 +97,7 @@ async function writePictures(
   const skipped: SkippedImage[] = [];
   let numSkipped = 0;
   let size: (ImageSize & { name: string }) | undefined;
-  const skip = (name: string, problem: string, error = new UserError(`${name}: ${problem}.`)) => {
+  const skip = (name: string, problem: string, error = new PictureError(name, problem)) => {
     if (!skipBad) throw error;
     numSkipped++;
     if (skipped.length < maxListed) skipped.push({ name, problem });
@@ -106,8 +107,8 @@ async function writePictures(
   for await (const record of decodeInOrder(source.records(), { atOnce: 4 * Math.max(1, workers), decode })) {
     if ('error' in record) {
       // A mistake of ours, or a library that is missing, is no bad picture.
-      if (!(record.error instanceof UserError) || !record.error.message.startsWith(record.name)) throw record.error;
-      skip(record.name, withoutName(record.error, record.name), record.error);
+      if (!(record.error instanceof PictureError)) throw record.error;
+      skip(record.name, record.error.problem, record.error);
     } else if ('problem' in record) skip(record.name, record.problem);
     else {
       const { name, split, label, image } = record;
@@ -162,10 +163,6 @@ function otherSize({ height, width }: ImageSize, first: ImageSize & { name: stri
 function splitOf(name: SplitName, splits: readonly SplitName[], labels: Int32Array): CachedSplit {
   const rows = Uint32Array.from(splits.keys()).filter((row) => splits[row] === name && labels[row]! >= 0);
   return { rows, labels: Int32Array.from(rows, (row) => labels[row]!) };
-}
-
-function withoutName(error: Error, name: string): string {
-  return error.message.slice(name.length).replace(/^: /, '').replace(/\.$/, '');
 }
 
 const bytesOf = (array: Uint32Array | Int32Array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);

@@ -5,6 +5,7 @@ import { threadLimits } from '@scmoe/native/signatures';
 
 import type { WorkerProgram } from '../builtProgram.js';
 import type { RgbImage } from '../RgbImage.js';
+import { PictureError } from './PictureError.js';
 import type { NamedRecord, ReadPictureOptions } from './readPicture.js';
 
 /** A picture to decode. */
@@ -14,8 +15,13 @@ export interface DecodeJob {
 }
 
 /** What a thread says of it. */
-export type DecodeAnswer =
-  { id: number; image: RgbImage } | { id: number; failure: { name: string; message: string; stack?: string } };
+export type DecodeAnswer = { id: number; image: RgbImage } | { id: number; failure: DecodeFailure };
+
+/** What is left of an error between threads. */
+interface DecodeFailure extends Pick<Error, 'name' | 'message' | 'stack'> {
+  /** The picture and its problem, of a `PictureError`. */
+  bad?: Pick<PictureError, 'picture' | 'problem'> | undefined;
+}
 
 interface Thread {
   worker: Worker;
@@ -71,6 +77,7 @@ export class DecodeWorkers {
   }
 }
 
-function errorOf({ name, message, stack }: { name: string; message: string; stack?: string }): Error {
+function errorOf({ name, message, stack, bad }: DecodeFailure): Error {
+  if (bad) return new PictureError(bad.picture, bad.problem);
   return name === 'UserError' ? new UserError(message) : Object.assign(new Error(message), { name, stack });
 }

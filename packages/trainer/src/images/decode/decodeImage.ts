@@ -1,10 +1,9 @@
 import type { Sharp } from 'sharp';
 
-import { UserError } from '@scmoe/errors';
-
 import type { RgbImage } from '../RgbImage.js';
 import { cmykToRgb } from './cmykToRgb.js';
 import { loadSharp } from './loadSharp.js';
+import { PictureError } from './PictureError.js';
 import { pictureKind } from './pictureKind.js';
 
 /** How pictures are decoded. */
@@ -28,16 +27,16 @@ export const defaultMaxPixels = 89_478_485;
  * - of an animation, the first picture counts.
  *
  * @param name what an error calls the picture
- * @throws UserError for a picture that is damaged, cut off, too large, or none.
+ * @throws PictureError for a picture that is damaged, cut off, too large, or none.
  */
 export async function decodeImage(
   bytes: Uint8Array,
   name: string,
   { maxPixels = defaultMaxPixels, strict = true }: DecodeOptions = {},
 ): Promise<RgbImage> {
-  if (bytes.length === 0) throw new UserError(`${name}: expected a picture, got an empty file.`);
+  if (bytes.length === 0) throw new PictureError(name, 'expected a picture, got an empty file');
   const kind = pictureKind(bytes);
-  if (kind === undefined) throw new UserError(`${name}: expected a JPEG, PNG or WebP, got another content.`);
+  if (kind === undefined) throw new PictureError(name, 'expected a JPEG, PNG or WebP, got another content');
   const sharp = await loadSharp();
   try {
     const failOn = strict ? 'warning' : 'truncated';
@@ -45,7 +44,7 @@ export async function decodeImage(
     return await (kind === 'cmyk-jpeg' ? decodeCmyk(image) : decodeRgb(image));
   } catch (error) {
     const reason = error instanceof Error ? error.message.trim().replaceAll('\n', '; ') : String(error);
-    throw new UserError(`${name}: can't decode the picture: ${reason}.`, { cause: error });
+    throw new PictureError(name, `can't decode the picture: ${reason}`, { cause: error });
   }
 }
 

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
 import type { DecodeAnswer, DecodeJob } from './DecodeWorkers.js';
+import { PictureError } from './PictureError.js';
 import { readPicture, type ReadPictureOptions } from './readPicture.js';
 
 const options = workerData as ReadPictureOptions;
@@ -15,7 +16,8 @@ parentPort!.on('message', ({ id, record }: DecodeJob) => {
     },
     (error: Error) => {
       const { name, message, stack } = error;
-      parentPort!.postMessage({ id, failure: { name, message, stack } } satisfies DecodeAnswer);
+      const bad = error instanceof PictureError ? { picture: error.picture, problem: error.problem } : undefined;
+      parentPort!.postMessage({ id, failure: { name, message, stack, bad } } satisfies DecodeAnswer);
     },
   );
 });

@@ -8,6 +8,7 @@ import type { PreprocessSettings } from '../preprocess/PreprocessSettings.js';
 import type { RgbImage } from '../RgbImage.js';
 import type { PictureRecord } from '../sources/ImageSource.js';
 import { decodeImage, type DecodeOptions } from './decodeImage.js';
+import { PictureError } from './PictureError.js';
 
 /** How a picture of a source becomes levels of the size that is kept. */
 export interface ReadPictureOptions extends DecodeOptions {
@@ -21,7 +22,7 @@ export type NamedRecord = Pick<PictureRecord, 'name' | 'picture'>;
 /**
  * Reads a picture of a source, decodes it, and brings it to its size: a function of its arguments, whichever thread runs it.
  *
- * @throws UserError that begins with the picture's name, for one that can't be used
+ * @throws PictureError for a picture that can't be used
  */
 export async function readPicture(record: NamedRecord, options: ReadPictureOptions): Promise<RgbImage> {
   const image = await decoded(record, options);
@@ -33,7 +34,8 @@ async function decoded({ name, picture }: NamedRecord, options: DecodeOptions): 
   if (!('path' in picture)) return picture;
   const bytes = await readFile(picture.path).catch((error: unknown) => {
     const known = fileError('read it', error);
-    throw known instanceof UserError ? new UserError(`${name}: ${known.message}`, { cause: error }) : known;
+    if (!(known instanceof UserError)) throw known;
+    throw new PictureError(name, known.message.replace(/\.$/, ''), { cause: error });
   });
   return decodeImage(bytes, name, options);
 }

@@ -1,5 +1,5 @@
 import type { NetworkLab } from '@scmoe/netlab';
-import { communicationShare } from '@scmoe/scheduler';
+import { communicationShare, uncut } from '@scmoe/scheduler';
 
 import type { RankGroup } from '../../ranks/RankGroup.js';
 import type { ProfileAnswer } from './protocol.js';
@@ -31,7 +31,7 @@ export async function calibrate(
     const rate = `${Math.round(mbit * 1000)}kbit`;
     lab.setRate(rate);
     const [answer] = await group.ask<ProfileAnswer>(
-      JSON.stringify({ ask: 'profile', level: 'pair', layer: 'top2', mode: 'train', steps, inHalves: false }),
+      JSON.stringify({ ask: 'profile', level: 'pair', layer: 'top2', mode: 'train', steps, cut: uncut }),
     );
     const { forward, backward } = answer!.layers[0]!;
     const times = (...passes: (typeof forward)[]) => ({

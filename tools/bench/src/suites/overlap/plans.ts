@@ -1,6 +1,7 @@
 import {
   stageGraph,
   pairCosts,
+  partContext,
   planOverlap,
   predictPair,
   type MeasuredCosts,
@@ -39,17 +40,15 @@ const pipelinedCuts = [
 /** The plan that the scheduler chooses for a row by measured times: forward alone, or for both passes together. */
 export function chosenPlan({ layer, schedule }: Row, costs: MeasuredCosts, mode: Mode): PlanChoice {
   if (schedule === 'sequential') return null;
-  const { graph } = benchLayers[layer];
+  const { graph, topK } = benchLayers[layer];
   const { forward: alone, mirrored } = planOverlap(stageGraph(graph), timesOf(layer, costs, mode), {
     // Halves in four chunks are eight messages each way.
     maxChunks: schedule === 'overlapped' ? 1 : schedule === 'split' ? 2 : maxChunks,
     expertsPerRank: schedule === 'overlapped' ? 1 : costs.expertsPerRank,
     // A capacity is counted over both halves.
     ...(schedule === 'split' && { fixed: { halves: 2 }, jointGate: true }),
-    expertOverhead: costs.expertChunkOverhead,
-    overheadInHalves: costs.chunkOverheadInHalves,
     numTokens: costs.tokensPerRank,
-    overhead: costs.chunkOverhead,
+    ...partContext(measuredMachine(costs), { stage: graph, topK }, mode),
   });
   const best = mode === 'infer' ? alone : mirrored;
   // Where nothing is gained, the choice is the sequential plan.

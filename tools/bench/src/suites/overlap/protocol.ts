@@ -1,4 +1,4 @@
-import type { OperatorCosts, PlanChoice, Span } from '@scmoe/scheduler';
+import type { ChunkCut, OperatorCosts, PlanChoice, Span } from '@scmoe/scheduler';
 
 import type { LayerName } from './layers.js';
 import type { Computation, Level, Mode } from './OverlapShape.js';
@@ -22,8 +22,8 @@ export type Question =
       layer: LayerName;
       mode: Mode;
       steps: number;
-      /** Whether on two halves of the batch that take turns, instead of sequentially. */
-      inHalves: boolean;
+      /** The parts, in slot 0; of one: sequentially. */
+      cut: ChunkCut;
     }
   | { ask: 'trace'; level: Level; layer: LayerName; mode: Mode; plan: PlanChoice }
   | { ask: 'forget'; level: Level; layer: LayerName };
