@@ -21,15 +21,18 @@ describeWithTensorFlow('variables of a compiled step that lie together', () => {
    * AdamW on two parameters, which a kernel of ours updates; `rest` is what the step does besides. Twice the same, of which one goes by
    * compiled steps and the other by eager ones.
    */
-  const train = (rest: (own: Record<'a' | 'b', tf.Variable>) => void = () => undefined) => {
+  const train = (
+    rest: (own: Record<'a' | 'b', tf.Variable>, before: readonly tf.Tensor[]) => void = () => undefined,
+  ) => {
     const make = () => {
       const own = { a: tf.variable(wave(5, 1)), b: tf.variable(wave(3, 2)) };
       const optimizer = new AdamW({ weightDecay: 0.2 });
       optimizer.prepare(own);
       const update = (x: tf.Tensor, rates: tf.Tensor) =>
         tf.tidy(() => {
+          const before = [own.a.clone(), own.b.clone()];
           optimizer.update(own, { a: tf.mul(own.a, x), b: tf.mul(own.b, x) }, { rates });
-          rest(own);
+          rest(own, before);
           return tf.sum(own.a);
         });
       return { own, optimizer, update };
@@ -110,6 +113,38 @@ describeWithTensorFlow('variables of a compiled step that lie together', () => {
       for (const { own } of [compiled, eager]) own.b.assign(tf.mul(own.b, 0.5));
     }
     expect(step.forms()[0]!.pieces).toBe(2);
+    step.dispose();
+  });
+
+  it('keep what a kernel has written over and the program takes back', () => {
+    const { run, expectSame, step } = train(({ a, b }, [beforeA, beforeB]) => {
+      b.assign(tf.add(beforeB!, tf.sum(b)));
+      a.assign(beforeA!);
+    });
+    for (let i = 1; i < 4; i++) run(i);
+    expectSame();
+    step.dispose();
+  });
+
+  it('have no new value before the host has had its last turn, where the step may fail', () => {
+    let isFailing = false;
+    const outputs = [{ dtype: 'float32', shape: [3] } as const];
+    const turn = ([x]: readonly tf.Tensor[]) => {
+      if (isFailing) throw new Error('the host has failed');
+      return [tf.tidy(() => tf.mul<tf.Tensor>(x!, 2))];
+    };
+    const { run, runCompiled, expectSame, step, eager } = train(({ a, b }, [beforeA]) => {
+      const [twice] = callHost({ name: 'twice', inputs: [b], outputs, run: turn });
+      a.assign(tf.add(beforeA!, tf.sum(twice!)));
+    });
+    for (let i = 1; i < 4; i++) {
+      run(i);
+      isFailing = true;
+      expect(runCompiled).toThrow('the host has failed');
+      isFailing = false;
+      eager.optimizer.advance(0.1); // counted by both
+      expectSame();
+    }
     step.dispose();
   });
 

@@ -38,6 +38,8 @@ export interface PackedUpdate {
 export class PackedValues {
   private readonly packs = new Map<number, PackInGraph>();
   private readonly packed = new Map<ValueId, PackedValue>();
+  /** What variables have before the function. */
+  private readonly old: PackedUpdate[] = [];
   private readonly slices = new Map<ValueId, number>();
 
   constructor(
@@ -55,6 +57,7 @@ export class PackedValues {
   /** Takes a value for what a variable has before the step. */
   read({ value, shape }: RecordedValue, place: PackedPlace): void {
     this.packed.set(value, { place, shape, version: this.packOf(place.pack).latest });
+    this.old.push({ place, value });
   }
 
   /** The number in the graph of any value. */
@@ -100,19 +103,28 @@ export class PackedValues {
     return true;
   }
 
-  /** Adds operations that give variables their new values. @returns their numbers: no output needs them */
+  /**
+   * Adds operations that give these variables their new values, and no other: what a kernel has written over stays within the function
+   * unless it is such a value.
+   *
+   * @returns their numbers: no output needs them
+   */
   assign(updates: readonly PackedUpdate[]): number[] {
-    for (const { place, value } of updates) {
+    const changed = new Set(updates.map(({ place }) => place.pack));
+    const kept = this.old.filter(
+      ({ place }) => changed.has(place.pack) && !updates.some((one) => isSame(one.place, place)),
+    );
+    for (const { place, value } of [...updates, ...kept]) {
       const packed = this.packed.get(value);
-      const isThere = packed?.place.pack === place.pack && packed.place.first === place.first && this.isLatest(packed);
+      const isThere = packed !== undefined && isSame(packed.place, place) && this.isLatest(packed);
       if (isThere) continue;
       const inputs = [this.packOf(place.pack).latest, this.flat(this.idOf(value)), this.ints([place.first])];
       const { outputs } = this.graph.add('XlaDynamicUpdateSlice', { inputs });
       this.advance(place.pack, this.graph.setShape(outputs[0]!.id, this.formOf(place.pack).shape).id, [place.first]);
     }
     const attributes = { dtype: attribute.type('float32') };
-    return [...this.packs.values()].flatMap(({ resource, reader, read, latest }) =>
-      latest === read
+    return [...this.packs].flatMap(([pack, { resource, reader, read, latest }]) =>
+      latest === read || !changed.has(pack)
         ? []
         : [this.graph.add('AssignVariableOp', { inputs: [resource, latest], attributes, after: [reader] }).id],
     );
@@ -163,4 +175,8 @@ export class PackedValues {
   private ints(values: readonly number[]): number {
     return this.graph.constant('int32', [values.length], Int32Array.from(values)).id;
   }
+}
+
+function isSame(one: PackedPlace, other: PackedPlace): boolean {
+  return one.pack === other.pack && one.first === other.first;
 }
