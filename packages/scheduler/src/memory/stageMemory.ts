@@ -94,7 +94,7 @@ interface Kept {
   largestInside: number;
 }
 
-/** Of a gate's choices and weights, and of the statistics of norms and attentions around it, for a token. */
+/** Numbers that a gate keeps for a token: choices, weights, and statistics of the norms and attentions around it. */
 const numbersOfChoice = 16;
 
 function keptOf(
