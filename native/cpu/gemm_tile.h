@@ -7,7 +7,8 @@
 
 #if SCMOE_GEMM_TILE
 
-/// The innermost part of blocked_gemm.cc: six rows and sixteen columns of C stay in registers while a depth is summed.
+/// The innermost part of blocked_gemm.cc and ordered_product.cc: six rows and sixteen columns of C stay in registers
+/// while a depth is summed.
 namespace scmoe::tile {
 
 constexpr int kRows = 6;

@@ -114,7 +114,9 @@ void orderedProduct(int64_t rows, const float* x, const UnorderedWeight& weight,
 
 namespace scmoe {
 
-void orderTransposed(int64_t, int64_t, const float*, int64_t, float*) {}
+void orderTransposed(int64_t, int64_t, const float*, int64_t, float*) {
+  throw Error("orderTransposed: this build has no products of its own");
+}
 
 void orderedProduct(int64_t, const float*, const UnorderedWeight&, float*) {
   throw Error("orderedProduct: this build has no products of its own");

@@ -16,7 +16,7 @@ describe('memory of a step by the widths of a model', () => {
     ['shared', 1, { ...wide, moe: { kind: 'shared', numExperts: 4 } }],
     ['everyBlock', 1, { ...wide, placement: 'every', moe: { kind: 'scmoe', numExperts: 4 } }],
   ];
-  it.each(planned)('is within 13 %% of what a step takes: %s, top-%i', async (stage, topK, config) => {
+  it.each(planned)('is within 6 %% of what a step takes: %s, top-%i', async (stage, topK, config) => {
     const model = new Gpt(config, { seed: 4 });
     const isEvery = stage === 'everyBlock';
     const shape: ModelShape = {
@@ -33,7 +33,7 @@ describe('memory of a step by the widths of a model', () => {
         const { value, grads } = valueAndGrads(loss, model.variables);
         tf.dispose([value, grads, ids!, targets!]);
       });
-      expect([way.recompute, Math.abs(step / peakBytes - 1) < 0.13, step / peakBytes]).toEqual([
+      expect([way.recompute, Math.abs(step / peakBytes - 1) < 0.06, step / peakBytes]).toEqual([
         way.recompute,
         true,
         expect.any(Number),

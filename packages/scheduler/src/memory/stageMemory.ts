@@ -94,6 +94,9 @@ interface Kept {
   largestInside: number;
 }
 
+/** Numbers that a gate keeps for a token: choices, weights, and statistics of the norms and attentions around it. */
+const numbersOfChoice = 16;
+
 function keptOf(
   graph: OperatorGraph,
   { dModel: d, ffnHidden, tokensPerRank: tokens, capacityFactor = 1 }: ModelShape,
@@ -112,21 +115,25 @@ function keptOf(
   const sums = size > 1 ? (attentions + count('mlp', 'sharedExpert')) * token : 0;
   const hiddenOfExperts = (2 * ffnHidden * arrived) / shards;
   const hidden = (2 * ffnHidden * tokens) / size;
-  // Both norms of a block, or that of the experts' input alone.
-  const norms = count('attention', 'mlp') + Math.max(shared, count('gate') - count('join'));
-  const shortcut = graph.window.some(({ kind }) => kind === 'attention' || kind === 'mlp') ? 1 : 0;
-  // The residual stream, the shared expert's output, and what goes around by the shortcut.
-  const stream = (2.5 * (attentions / 2) + shared + shortcut) * token;
   const travelling = sent * d + decoded * d + travels * (arrived * d) + sums;
-  const inside =
-    hidden * count('mlp', 'sharedExpert') +
-    hiddenOfExperts * count('expert') +
-    (4 * attentions * token) / size +
-    norms * token;
-  const ofAttention = (attentions * token) / size;
+  // What MLPs, shared experts and gates read: a gate what the shared expert does, unless that of a shortcut.
+  const isShortcut = graph.window.some(({ kind }) => kind === 'attention' || kind === 'mlp');
+  const gates = count('gate') - count('join');
+  const normalised = count('mlp') + (shared > 0 && isShortcut ? shared + gates : Math.max(shared, gates));
+  // With the stream before each attention and what shared experts make.
+  const between =
+    (attentions + attentions / size + normalised + shared) * token +
+    travelling +
+    numbersOfChoice * tokens * count('gate');
+  // Norms of what attentions read, their queries, keys and values, and the stream behind them.
+  const insideAttention = (2 + 3 / size) * token;
   return {
-    whole: inside + ofAttention + stream + travelling,
-    between: ofAttention + stream + travelling + (1 + shortcut) * token,
+    whole:
+      between +
+      attentions * insideAttention +
+      hidden * count('mlp', 'sharedExpert') +
+      hiddenOfExperts * count('expert'),
+    between,
     input: token,
     exchanged: travels * (arrived + sent) * d + sums,
     largestInside: Math.max(hidden, hiddenOfExperts),

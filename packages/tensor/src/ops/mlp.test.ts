@@ -14,6 +14,10 @@ const inputsOf = (rows: number, d: number, f: number) => [
   random([d], 15),
 ];
 const weightsOf = ([w1, b1, w2, b2]: tf.Tensor[]): MlpWeights => ({ w1: w1!, b1, w2: w2!, b2 });
+const expectClose = (got: tf.Tensor, expected: tf.Tensor) => {
+  const largest = tf.max(tf.abs(tf.sub(got, expected))).dataSync()[0]!;
+  expect(largest).toBeLessThan(1e-4);
+};
 
 describe.each(availableBackends())('mlp on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
@@ -22,6 +26,7 @@ describe.each(availableBackends())('mlp on %s', (backend) => {
     [1, 4, 3, 'gelu'],
     [9, 7, 11, 'gelu_tanh'],
     [80, 32, 48, 'silu'],
+    [33, 17, 1, 'gelu'],
     [0, 4, 4, 'gelu'],
   ] as const)('agrees with its twin, %d x %d x %d, %s', (rows, d, f, activation) => {
     expectTwinsAgree(
@@ -36,11 +41,28 @@ describe.each(availableBackends())('mlp on %s', (backend) => {
     expectGradientsMatch((u, a, b) => tf.sum(mlp(u, { w1: a, w2: b }, { activation: 'silu' })), [x, w1, w2]);
   });
 
+  it('has the gradient that is asked for alone, with either bias absent', () => {
+    const [x, w1, b1, w2, b2] = inputsOf(5, 4, 6) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+    const gradientOf = (form: typeof mlp, weights: object) =>
+      tf.grad((a) => tf.sum(tf.square(form(x, { w1: a, w2, ...weights }, { activation: 'silu' }))))(w1);
+    for (const weights of [{ b1 }, { b2 }]) expectClose(gradientOf(mlp, weights), gradientOf(mlpComposed, weights));
+  });
+
   it('leaves no tensor behind', () => {
     const [x, ...weights] = inputsOf(4, 6, 8) as [tf.Tensor, ...tf.Tensor[]];
     const apply = (u: tf.Tensor) => mlp(u, weightsOf(weights), { activation: 'gelu' });
     expectNoLeak(() => apply(x).dispose());
     expectNoLeak(() => tf.tidy(() => void tf.grads((u: tf.Tensor) => tf.sum(apply(u)))([x])));
+  });
+
+  it('has second gradients where it is composed, and says where not', () => {
+    const [x, w1, , w2] = inputsOf(2, 3, 4) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+    const second = (form: typeof mlp) => {
+      const first = tf.grad((u) => tf.sum(form(u, { w1, w2 }, { activation: 'silu' })));
+      return tf.grad((u) => tf.sum(tf.square(first(u))))(x);
+    };
+    if (backend === 'scmoe') expect(() => second(mlp)).toThrow('ScmoeMlpBackward');
+    else expectClose(second(mlp), second(mlpComposed));
   });
 
   it('names what does not fit', () => {
