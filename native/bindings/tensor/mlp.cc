@@ -15,14 +15,12 @@ static bool keepsHalves(const Call& call, const Arguments& args) {
 }
 
 SCMOE_EXPORT(mlpForward) {
-  if (args.activation == Activation::kNone) call.reject("activation", "one between the layers", "none");
   mlpForward({args.d, args.f, args.w1, args.b1, args.w2, args.b2, args.activation}, args.rows, args.x, args.y, args.pre,
              args.hidden, keepsHalves(call, args));
   return nullptr;
 }
 
 SCMOE_EXPORT(mlpBackward) {
-  if (args.activation == Activation::kNone) call.reject("activation", "one between the layers", "none");
   double squares[2];
   mlpBackward({args.d, args.f, args.w1, nullptr, args.w2, nullptr, args.activation}, args.rows, args.dy, args.x,
               args.pre, args.hidden, keepsHalves(call, args),

@@ -4,7 +4,7 @@ const common = {
   f: 'size',
   /** Words of 32 bits in a row of a hidden layer: f, or half of it in bf16. */
   words: 'size',
-  activation: 'Activation: none|gelu|gelu_tanh|silu',
+  activation: 'Activation: gelu|gelu_tanh|silu',
   x: 'float32[rows * d]',
   w1: 'float32[d * f]',
   w2: 'float32[f * d]',

@@ -15,6 +15,15 @@ describe('makeFolder', () => {
     expect(statSync(join(path, 'd')).isDirectory()).toBe(true);
   });
 
+  it('is content with folders that others make meanwhile, at any height', async () => {
+    for (let round = 0; round < 50; round++) {
+      const above = join(folder.path, String(round), 'b');
+      const path = join(above, 'c');
+      await Promise.all([makeFolder(path), makeFolder(path), makeFolder(join(path, 'd')), makeFolder(above)]);
+      expect(statSync(join(path, 'd')).isDirectory()).toBe(true);
+    }
+  });
+
   it('says what is in the way', async () => {
     writeFileSync(join(folder.path, 'file'), '');
     await expect(makeFolder(join(folder.path, 'file'))).rejects.toMatchObject({ code: 'EEXIST' });

@@ -8,17 +8,24 @@ import { dirname } from 'node:path';
  *   asks for ever where a folder is there in which there can be none: below /proc, or where an automounter knows no such name.
  */
 export async function makeFolder(path: string): Promise<void> {
+  const error = await problemOf(path);
+  if (!error) return;
+  const parent = dirname(path);
+  if (error.code !== 'ENOENT' || parent === path) throw error;
+  // Somebody else may have made it since: once more, and no more than that.
+  if (!(await isFolder(parent))) await makeFolder(parent);
+  const again = await problemOf(path);
+  if (again) throw again;
+}
+
+/** Tries to make it. @returns why it is not there */
+async function problemOf(path: string): Promise<NodeJS.ErrnoException | undefined> {
   try {
     await mkdir(path);
   } catch (error) {
-    if (await isFolder(path)) return;
-    const parent = dirname(path);
-    const isMissing =
-      (error as NodeJS.ErrnoException).code === 'ENOENT' && parent !== path && !(await isFolder(parent));
-    if (!isMissing) throw error;
-    await makeFolder(parent);
-    await makeFolder(path);
+    if (!(await isFolder(path))) return error as NodeJS.ErrnoException;
   }
+  return undefined;
 }
 
 async function isFolder(path: string): Promise<boolean> {
