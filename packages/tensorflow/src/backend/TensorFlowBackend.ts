@@ -7,6 +7,7 @@ import { dataClassOf, type DataType, type TensorData } from '../binding/dataType
 import type { Executor, OperationInput, TensorFlowBinding, TensorHandle } from '../binding/TensorFlowBinding.js';
 import type { Recorder } from '../recording/Recorder.js';
 import { Constants } from './Constants.js';
+import type { LazySource } from './LazySource.js';
 
 /** What the backend knows of a tensor: its values on the side of JavaScript, or a tensor of an executor. */
 interface Entry {
@@ -19,14 +20,6 @@ interface Entry {
   readonly source?: LazySource;
   /** Whether it was there before the recording that now takes the operations. */
   readonly isReal: boolean;
-}
-
-/** Where a tensor's value is until somebody asks for it. */
-export interface LazySource {
-  /** Gives a tensor of TensorFlow, then the backend's. */
-  fetch(this: void): number;
-  /** Hears that somebody has asked for the value, holds the tensor once more, or has let go of it. */
-  touched(this: void): void;
 }
 
 /** Tensors in memory of the CPU that others may read and write. */

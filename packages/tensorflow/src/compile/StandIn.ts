@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 
-import type { LazySource, TensorFlowBackend } from '../backend/TensorFlowBackend.js';
+import type { LazySource } from '../backend/LazySource.js';
+import type { TensorFlowBackend } from '../backend/TensorFlowBackend.js';
 import { asTensor } from './currentBackend.js';
 
 /** The data of a variable that stand for what lies in a resource; any others were assigned by the program. */

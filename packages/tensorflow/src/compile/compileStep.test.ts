@@ -344,27 +344,6 @@ describeUnless(tensorFlowProblem(), 'a compiled step', () => {
     expect(() => call(20)).toThrow('after its dispose()');
   });
 
-  it.each([true, false])('says that there is no memory, and leaves all as it was: compiled %s', (compile) => {
-    const w = tf.variable(tf.tensor1d([1, 2]));
-    const column = tf.ones([2 ** 21, 1]);
-    const step = compileStep(
-      (x: tf.Tensor, { large }: { large: boolean }) =>
-        tf.tidy(() => {
-          w.assign(tf.add(w, 1));
-          return large ? tf.sum(tf.exp(tf.matMul(x, tf.sin(x), false, true)), 0) : tf.sum(w);
-        }),
-      { compile, eagerFirst: false },
-    );
-    step(column, { large: false }).dispose();
-    const before = [tensorFlow.liveTensors(), tf.memory().numTensors];
-    // Once: TensorFlow waits for ten seconds whether somebody gives memory back.
-    expect(() => step(column, { large: true })).toThrow(/memory|OOM|allocat/i);
-    expect(Array.from(w.dataSync())).toEqual([2, 3]);
-    expect(tensorFlow.liveTensors() - before[0]!).toBeLessThanOrEqual(2);
-    expect(step(column, { large: false }).dataSync()).toEqual(Float32Array.of(7));
-    step.dispose();
-  });
-
   it('names the operation and the line where XLA has no compiled form, and runs it otherwise', () => {
     const image = wave([1, 6, 6, 1]) as tf.Tensor4D;
     const boxes = tf.tensor2d([[0, 0, 1, 1]]);
