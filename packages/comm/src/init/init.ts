@@ -14,6 +14,7 @@ import { findPlace } from '../place/findPlace.js';
 import type { Place } from '../place/Place.js';
 import { allowedSilenceMs } from '../rendezvous/allowedSilenceMs.js';
 import { joinRendezvous } from '../rendezvous/joinRendezvous.js';
+import { worldGroup } from '../rendezvous/worldGroup.js';
 import { agreeOnEngine } from './agreeOnEngine.js';
 import { chooseEngine } from './chooseEngine.js';
 import { offerOf, type EngineOffer } from './EngineOffer.js';
@@ -116,7 +117,7 @@ async function joinWorld(
   const countKey = `scmoe/init/${options.name ?? 'world'}/${rank}`;
   try {
     const count = await store.add(countKey, 1);
-    const group = `${options.name ?? 'world'}/${place.restartCount}.${count}`;
+    const group = worldGroup(options.name ?? 'world', place.restartCount, count);
     const offer = offerOf(wish, place, options.device);
     const gather = async (topic: string, bytes: Uint8Array) => {
       const all = await gatherBytes(store, { topic, group, rank, size, timeoutMs }, bytes);

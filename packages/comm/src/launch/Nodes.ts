@@ -25,6 +25,8 @@ export interface Attempt {
   token: string;
   /** The first bad news of the other hosts; never settles where there are none. */
   news: Promise<News>;
+  /** The rank that was the first to die or to give up, where the store is here and has heard of one. */
+  firstCause(): number | undefined;
   /** Tells the other hosts. */
   tell(news: News): void;
   /** Says that the ranks here are done, and waits for those of the other hosts. */

@@ -5,11 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { formatDuration } from '../rendezvous/formatDuration.js';
 import { endGroups, killAfter } from './endGroups.js';
+import { firstFailure } from './firstFailure.js';
 import { LaunchError } from './LaunchError.js';
 import type { LaunchSettings } from './launchSettings.js';
 import type { Attempt } from './Nodes.js';
 import type { OrphanGuard } from './OrphanGuard.js';
-import { ProcessGroup, exitStatus, exitText, toldBy, type Exit } from './ProcessGroup.js';
+import { ProcessGroup, exitStatus, exitText, toldBy } from './ProcessGroup.js';
 import type { ProgressNote } from './ProgressNote.js';
 import { rankEnvironment } from './rankEnvironment.js';
 import { RankOutput } from './RankOutput.js';
@@ -50,7 +51,7 @@ export async function runGroup(
   const groups = ranks.map(({ group }) => group);
   try {
     const event = await Promise.race([
-      firstFailure(ranks),
+      firstFailure(ranks, () => attempt.firstCause()),
       attempt.news,
       stop.first.then((signal) => ({ kind: 'signal' as const, signal })),
       allWell(groups, attempt),
@@ -161,23 +162,6 @@ async function allWell(groups: ProcessGroup[], attempt: Attempt): Promise<{ kind
   if (exits.some((exit) => exitStatus(exit) !== 0)) await new Promise(() => undefined);
   await attempt.finish();
   return { kind: 'done' };
-}
-
-/**
- * The rank that failed first. Of several whose end is reported at once, one that was killed is more likely the cause than
- * those that ended by themselves, whose peer was gone.
- */
-function firstFailure(ranks: Rank[]): Promise<{ kind: 'exit'; rank: Rank; exit: Exit }> {
-  const failed: { kind: 'exit'; rank: Rank; exit: Exit }[] = [];
-  return new Promise((resolve) => {
-    for (const rank of ranks) {
-      void rank.group.exited.then((exit) => {
-        if (exitStatus(exit) === 0) return;
-        failed.push({ kind: 'exit', rank, exit });
-        setImmediate(() => resolve(failed.find(({ exit: { signal } }) => signal !== null) ?? failed[0]!));
-      });
-    }
-  });
 }
 
 async function drain(ranks: Rank[]): Promise<void> {

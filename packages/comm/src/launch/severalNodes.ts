@@ -90,6 +90,7 @@ async function begin(wanted: number, context: Context): Promise<Attempt> {
     masterPort,
     token: attemptToken(token, number),
     news,
+    firstCause: () => server?.firstCause(attemptToken(token, number)),
     tell: (own) => watch.abort(JSON.stringify({ ...own, text: own.text.slice(0, 400) })),
     finish: async () => {
       try {

@@ -20,6 +20,7 @@ export async function singleNode({ endpoint, bind, token, ranksHere, maxRestarts
         masterPort: await freePort(),
         token: roomToken,
         news: new Promise(() => undefined),
+        firstCause: () => server.firstCause(roomToken),
         tell: () => undefined,
         finish: () => Promise.resolve(),
         countFailure: (reached) => Promise.resolve((failures = countFailure(failures, reached))),

@@ -98,6 +98,11 @@ export class StoreServer {
     room?.sockets.forEach((socket) => socket.destroy());
   }
 
+  /** The rank of a token's group that was the first to die or to give up, undefined where none has. */
+  firstCause(token: string): number | undefined {
+    return this.#rooms.get(token)?.groups.firstCause;
+  }
+
   /** Lets the process end while the store is open. */
   unref(): this {
     this.#referenced = false;

@@ -1,4 +1,6 @@
+import { causeOf } from './causeOf.js';
 import { leftMark } from './leftMark.js';
+import { isWorldGroup } from './worldGroup.js';
 
 /** Groups whose members are all gone but that somebody died in, kept for ranks that join late. */
 const maxAbandonedGroups = 1024;
@@ -22,6 +24,12 @@ export interface Membership {
 /** Who is in which group, and telling the others when one dies or gives up. */
 export class WatchGroups {
   readonly #groups = new Map<string, Group>();
+  #firstCause: number | undefined;
+
+  /** The rank that was the first of all to die or to give up, by the first notice of a group of all ranks. */
+  get firstCause(): number | undefined {
+    return this.#firstCause;
+  }
 
   /** Lets a rank in. @returns why not, where the rank can't join */
   join(name: string, rank: number, size: number, send: (line: string) => void): Membership | string {
@@ -51,6 +59,7 @@ export class WatchGroups {
   #membership(group: Group, rank: number): Membership {
     const tell = (kind: 'dead' | 'abort', text: string) => {
       const line = `${kind} ${rank} ${text}`;
+      if (isWorldGroup(group.name)) this.#firstCause ??= causeOf(kind, rank, text);
       const notice = `${kind} ${rank}`;
       if (!group.notices.has(notice)) group.notices.set(notice, { rank, line });
       for (const [other, send] of group.members) if (other !== rank) send(line);

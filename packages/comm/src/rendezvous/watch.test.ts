@@ -89,6 +89,35 @@ describe('a group', () => {
     expect(late.lines).toEqual(['ok', 'abort 0 wrong sizes', 'dead 0 its connection ended']);
   });
 
+  it('blames the rank that was the first to go, not one that gave up because of it, and no other group', async () => {
+    const server = await serve();
+    const elsewhere = await join(server.port, 2, { group: 'world/0.1/0.1' });
+    elsewhere.socket.destroy();
+    const [a, b] = [
+      await join(server.port, 0, { group: 'world/0.1' }),
+      await join(server.port, 1, { group: 'world/0.1' }),
+    ];
+    expect(server.firstCause(token)).toBeUndefined();
+    a.say('abort SCMOE_COMM_LEFT 1 rank 1 left');
+    await b.sees('abort 0 SCMOE_COMM_LEFT 1 rank 1 left');
+    expect(server.firstCause(token)).toBe(1);
+    a.socket.destroy();
+    await b.sees('dead 0 its connection ended');
+    expect(server.firstCause(token)).toBe(1);
+    expect(server.firstCause('another token')).toBeUndefined();
+  });
+
+  it('blames a rank that gave up for reasons of its own', async () => {
+    const server = await serve();
+    const [a, b] = [
+      await join(server.port, 0, { group: 'world/2.1' }),
+      await join(server.port, 1, { group: 'world/2.1' }),
+    ];
+    b.say('abort SCMOE_COMM_ABORTED - its process ends with exit code 3');
+    await a.sees('abort 1 SCMOE_COMM_ABORTED - its process ends with exit code 3');
+    expect(server.firstCause(token)).toBe(1);
+  });
+
   it('tells it even where nobody is left', async () => {
     const { port } = await serve();
     const a = await join(port, 0);
