@@ -5,9 +5,7 @@ import type { Exit } from './ProcessGroup.js';
 function ranksOf(count: number) {
   const ends: ((exit: Partial<Exit>) => void)[] = [];
   const ranks = Array.from({ length: count }, (_, rank) => {
-    const exited = new Promise<Exit>((resolve) =>
-      ends.push((exit) => resolve({ code: null, signal: null, ...exit })),
-    );
+    const exited = new Promise<Exit>((resolve) => ends.push((exit) => resolve({ code: null, signal: null, ...exit })));
     return { rank, group: { exited } };
   });
   return { ranks, ends };
