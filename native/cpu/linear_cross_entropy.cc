@@ -8,6 +8,7 @@
 #include "cpu/cross_entropy.h"
 #include "cpu/gemm.h"
 #include "cpu/simd.h"
+#include "cpu/tiled_cross_entropy.h"
 #include "cpu/vector_math.h"
 
 namespace scmoe {
@@ -65,21 +66,14 @@ void addRows(int64_t rows, int64_t columns, const float* matrix, float* sums) {
   });
 }
 
-}  // namespace
-
-void linearCrossEntropy(const LinearCrossEntropy& shape, const float* x, const float* weight, const float* bias,
-                        const int32_t* targets, float* loss, float* dx, float* dWeight, float* dBias) {
+/// By products of a library, with the losses (rows).
+void crossEntropyOfPieces(const LinearCrossEntropy& shape, float scale, const float* x, const float* weight,
+                          const float* bias, const int32_t* targets, float* losses, float* dx, float* dWeight,
+                          float* dBias) {
   const int64_t rows = shape.rows, dIn = shape.dIn, classes = shape.classes;
-  const bool transposed = shape.transposed;
-  const int64_t counted = checkTargets("linearCrossEntropy", rows, classes, targets, shape.ignore);
-  const float scale = counted ? 1.0f / static_cast<float>(counted) : 0.0f;
-  const bool wantsGradient = dx || dWeight || dBias;
+  const bool transposed = shape.transposed, wantsGradient = dx || dWeight || dBias;
   const int64_t widthOfWeight = transposed ? dIn : classes;
-  if (dBias) std::fill(dBias, dBias + classes, 0.0f);
-  if (dWeight && rows == 0) std::fill(dWeight, dWeight + dIn * classes, 0.0f);
-
   Arena::Scope scope;
-  auto* const losses = scope.take<float>(rows);
   const int64_t size = pieceRows(shape);
   auto* const logits = scope.take<float>(size * classes);
   for (int64_t first = 0; first < rows; first += size) {
@@ -100,6 +94,24 @@ void linearCrossEntropy(const LinearCrossEntropy& shape, const float* x, const f
       gemm(true, false, dIn, classes, count, 1, piece, dIn, logits, classes, before, dWeight, classes);
     if (dBias) addRows(count, classes, logits, dBias);
   }
+}
+
+}  // namespace
+
+void linearCrossEntropy(const LinearCrossEntropy& shape, const float* x, const float* weight, const float* bias,
+                        const int32_t* targets, float* loss, float* dx, float* dWeight, float* dBias) {
+  const int64_t rows = shape.rows, classes = shape.classes;
+  const int64_t counted = checkTargets("linearCrossEntropy", rows, classes, targets, shape.ignore);
+  const float scale = counted ? 1.0f / static_cast<float>(counted) : 0.0f;
+  if (dBias) std::fill(dBias, dBias + classes, 0.0f);
+  if (dWeight && rows == 0) std::fill(dWeight, dWeight + shape.dIn * classes, 0.0f);
+
+  Arena::Scope scope;
+  auto* const losses = scope.take<float>(rows);
+  if (tilesCrossEntropy(precision() == Precision::kBf16, shape.dIn, shape.classes))
+    tiledCrossEntropy(shape, scale, x, weight, bias, targets, losses, dx, dWeight, dBias);
+  else
+    crossEntropyOfPieces(shape, scale, x, weight, bias, targets, losses, dx, dWeight, dBias);
   double sum = 0.0;
   for (int64_t i = 0; i < rows; ++i) sum += losses[i];
   *loss = counted ? static_cast<float>(sum / static_cast<double>(counted)) : 0.0f;

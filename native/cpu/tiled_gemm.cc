@@ -275,6 +275,17 @@ void TiledInputGradient::multiply(int64_t rows, const uint16_t* dy, int64_t colu
                        panels_ + column * depth, dx, stride, {dx, stride, false});
 }
 
+void multiplyInOrder(int64_t rows, int64_t vectors, int64_t depth, const float* a, int64_t aStride, const float* panel,
+                     const OrderedSums& sums) {
+  const int64_t tiles = (rows + kRows - 1) / kRows;
+  for (int64_t t = 0; t < tiles; ++t) {
+    const int64_t first = rows * t / tiles, last = rows * (t + 1) / tiles;
+    const float* const before = sums.before ? sums.before + first * sums.beforeStride : nullptr;
+    tileOf<Pairs>(last - first, vectors)(depth, a + first * aStride, aStride, panel, before, sums.beforeStride,
+                                         {sums.to + first * sums.stride, sums.stride, sums.streams});
+  }
+}
+
 TiledForward::TiledForward(Arena::Scope& scope, int64_t dIn, int64_t dOut, const float* weight)
     : dIn_(dIn), dOut_(dOut), panels_(scope.take<float>(panelsOf(dOut) * kColumns * depthOf(true, dIn))) {
   packPairs(dIn, dOut, weight, panels_);

@@ -38,6 +38,22 @@ class TiledForward {
   float* const panels_;
 };
 
+/// Sums of multiplyInOrder(): added to those at `before`, if any.
+struct OrderedSums {
+  const float* before;
+  int64_t beforeStride;
+  float* to;
+  int64_t stride;
+  /// Past the caches, where `to` is at whole vectors of memory.
+  bool streams = false;
+};
+
+/// to (rows, 16 vectors) = a (rows, depth) panel (depth, kTiledColumns) in bf16 of operands that are in order already,
+/// in one piece of the depth, on the calling thread. Words of 32 bits are two neighbours along the depth. In builds for
+/// a CPU that multiplies bf16.
+void multiplyInOrder(int64_t rows, int64_t vectors, int64_t depth, const float* a, int64_t aStride, const float* panel,
+                     const OrderedSums& sums);
+
 /// dx (rows, dIn) = dy (rows, dOut) weight^T, for many blocks of rows.
 class TiledInputGradient {
  public:

@@ -77,6 +77,16 @@ describe('BufferPool', () => {
     expect(peakResidentBytes).toBe(peakBytesInUse);
   });
 
+  it('gives the memory of what it keeps back at once when it is trimmed', () => {
+    const emptied: ArrayBuffer[] = [];
+    const pool = new BufferPool((bytes) => new ArrayBuffer(bytes), { empty: (buffer) => void emptied.push(buffer) });
+    const [large, small, used] = [pool.acquire(2 ** 21), pool.acquire(100), pool.acquire(2 ** 21)];
+    [large, small].forEach((buffer) => pool.release(buffer));
+    pool.trim();
+    expect(emptied).toEqual([large]);
+    pool.release(used);
+  });
+
   it('drops what it keeps when sizes change for good, instead of growing without bound', () => {
     const pool = new BufferPool((bytes) => new ArrayBuffer(bytes), { minimumCache: 0 });
     for (let bytes = 1000; bytes < 2e6; bytes = Math.ceil(bytes * 1.2)) pool.release(pool.acquire(bytes));

@@ -97,8 +97,10 @@ export class BufferPool {
     if (this.statistics.bytesCached > most) this.evict(most);
   }
 
-  /** Lets the cached buffers go to the garbage collector. */
+  /** Lets the cached buffers go to the garbage collector, whose time comes later: without their memory. */
   trim(): void {
+    for (const [size, { buffers }] of this.classes)
+      if (this.empty && size >= leastEmptied) for (const buffer of buffers) this.empty(buffer);
     this.classes.clear();
     this.statistics.bytesCached = 0;
     this.statistics.bytesEmptied = 0;

@@ -252,7 +252,7 @@ export class ScmoeBackend extends CapturingBackend {
     return this.pool.stats();
   }
 
-  /** Gives cached memory back to the system, once the garbage collector comes by. */
+  /** Gives cached memory back to the system. */
   freeCache(): void {
     this.pool.trim();
   }

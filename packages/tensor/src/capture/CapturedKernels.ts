@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { loadAddon } from '../addon/loadAddon.js';
+import { emptyBuffer } from '../backend/pools.js';
 import type { NumericArray, NumericType, ScmoeBackend } from '../backend/ScmoeBackend.js';
 import { noteSquares } from '../backend/sumsOfSquares.js';
 import { stateOf } from '../backend/TransposedWeight.js';
@@ -22,6 +23,8 @@ export interface CapturedKernelsOptions {
   backend: ScmoeBackend;
   parts: readonly CapturedPart[];
   buffers: readonly ArrayBuffer[];
+  /** Those of them that its kernels write anew each time. */
+  rewritten: readonly ArrayBuffer[];
   outside: ReadonlyMap<tf.DataId, unknown>;
   /** Variables that had some of it. */
   variables: ReadonlyMap<tf.Variable, tf.DataId>;
@@ -94,6 +97,27 @@ export class CapturedKernels {
       else part();
     }
     return this.options.outputs.map((output) => this.handOut(output));
+  }
+
+  /**
+   * What the step has given while it was captured, as a replay gives it: tensors in its own memory, until the next one.
+   *
+   * @returns new tensors in place of those that can't be lent
+   */
+  lend(outputs: readonly tf.Tensor[]): tf.Tensor[] {
+    return this.options.outputs.map((output, i) => {
+      const { dataId } = outputs[i]!;
+      if (output.isLent) this.lent.push({ dataId, values: output.values });
+      if (output.isLent) return outputs[i]!;
+      outputs[i]!.dispose();
+      return this.handOut(output);
+    });
+  }
+
+  /** Gives the memory back that a replay writes anew, until it does. */
+  empty(): void {
+    this.takeBack();
+    for (const buffer of this.options.rewritten) emptyBuffer(buffer);
   }
 
   private handOut({ values, shape, dtype, squares, isLent }: CapturedOutput): tf.Tensor {

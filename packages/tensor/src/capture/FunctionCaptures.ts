@@ -2,7 +2,6 @@ import { ArgumentError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import type { NumericArray, ScmoeBackend } from '../backend/ScmoeBackend.js';
-import { noteSquares, squaresOf } from '../backend/sumsOfSquares.js';
 import { flatten, type Flattened, type Leaf } from '../containers/flatten.js';
 import type { CapturedKernels } from './CapturedKernels.js';
 import { canCapture, captureKernels } from './captureKernels.js';
@@ -11,7 +10,7 @@ import { haveSameBits } from './haveSameBits.js';
 /** So many captures of no use in a row, and there will be more. */
 const mostWasted = 3;
 
-/** Bytes that a function may have in a capture and in the pool as well. */
+/** Bytes that a function may have in a capture and in the pool as well, or keep in a capture while it runs without. */
 const mostTwice = 2 ** 27;
 
 /** A capture for one form of arguments, and how its results are put together. */
@@ -106,26 +105,25 @@ export class FunctionCaptures {
       this.refuse(`its tensors take ${captured.numBytes} bytes, more than the ${this.limits.maxBytes} of maxBytes`);
     } else {
       this.keep(key, { kernels: captured, rebuild: results!.rebuild, isProven: false });
-      // The next replay writes over them.
-      return results!.rebuild(outputs.map(copyOf));
+      return results!.rebuild(captured.lend(outputs));
     }
     return results!.rebuild(outputs);
   }
 
-  /** Makes the call both ways: results are those of the function as it stands. */
+  /** Makes the call both ways: results are those of the function as it stands. One way after the other has memory. */
   private prove(capture: Capture, args: Flattened, tensors: readonly tf.Tensor[]): unknown {
-    const replayed = replay(capture, tensors);
-    const again = (replayed ?? []).map(numbersOf);
-    tf.dispose(replayed ?? []);
+    const { kernels } = capture;
+    const isLarge = kernels.numBytes > mostTwice;
+    const freeCache = () => isLarge && (tf.backend() as ScmoeBackend).freeCache();
+    if (isLarge) kernels.empty();
     const results = this.run(args, tensors);
-    const isSame = (tensor: tf.Tensor, i: number) => haveSameBits(numbersOf(tensor), again[i]!);
-    capture.isProven = results.tensors.length === again.length && results.tensors.every(isSame);
-    if (capture.isProven) {
-      this.wasted = 0;
-      // What the function has used as it stood is what the capture has now.
-      if (capture.kernels.numBytes > mostTwice) (tf.backend() as ScmoeBackend).freeCache();
-    }
-    if (!capture.isProven) this.refuse('its results are others when it is made of its kernels alone');
+    freeCache();
+    const replayed = replay(capture, tensors) ?? [];
+    const isSame = (tensor: tf.Tensor, i: number) => haveSameBits(numbersOf(tensor), numbersOf(replayed[i]!));
+    capture.isProven = results.tensors.length === replayed.length && results.tensors.every(isSame);
+    tf.dispose(replayed);
+    if (capture.isProven) this.wasted = 0;
+    else this.refuse('its results are others when it is made of its kernels alone');
     return resultOf(results);
   }
 
@@ -172,9 +170,9 @@ function expectTensor({ path, value }: Leaf): tf.Tensor {
   );
 }
 
-/** Those of a tensor of 32 bits an element, and of booleans as such. */
+/** Where they are: those of a tensor of 32 bits an element, and of booleans as such. */
 function numbersOf(tensor: tf.Tensor): Float32Array | Int32Array {
-  const values = tensor.dataSync();
+  const values = valuesOf(tensor);
   return values instanceof Uint8Array ? Int32Array.from(values) : values;
 }
 
@@ -187,12 +185,4 @@ function valuesOf(tensor: tf.Tensor): NumericArray {
   const backend = tf.backend() as ScmoeBackend;
   const isThere = backend.data.has(tensor.dataId) && ArrayBuffer.isView(backend.data.get(tensor.dataId).values);
   return isThere ? backend.values(tensor) : tensor.dataSync<'float32' | 'int32'>();
-}
-
-/** The same numbers in memory that is not a capture's. */
-function copyOf(tensor: tf.Tensor): tf.Tensor {
-  const copy = tf.tensor(valuesOf(tensor), tensor.shape, tensor.dtype);
-  noteSquares(copy.dataId, squaresOf(tensor.dataId)?.slice());
-  tensor.dispose();
-  return copy;
 }

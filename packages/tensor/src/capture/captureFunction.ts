@@ -9,7 +9,7 @@ export interface CaptureFunctionOptions {
   cacheSize?: number;
   /**
    * Bytes of memory that one capture may hold as long as it is kept: by default a sixteenth of the memory that this process may
-   * have, and 128 MiB at least. A function that takes more is left as it is. While it is captured it takes twice as much.
+   * have, and 128 MiB at least. A function that takes more is left as it is. In the second call, which compares, its results are there twice.
    */
   maxBytes?: number;
 }

@@ -165,6 +165,23 @@ describeUnless(findAddon().problem, 'captured kernels', () => {
     table.dispose();
   });
 
+  it('lend what the step has given while it was captured, and write all of it anew when their memory was given back', () => {
+    const w = tf.tidy(() => tf.variable(tf.randomNormal<tf.Rank.R2>([512, 512], 0, 1, 'float32', 3)));
+    const values = Float32Array.from({ length: 512 * 512 }, (_, i) => Math.sin(i));
+    const { outputs, captured } = captureKernels(({ input }) => {
+      const x = input<tf.Rank.R2>(values, [512, 512]);
+      return [tf.matMul(tf.add(x, tf.tensor2d(values, [512, 512])), w), tf.mul(x, 2)];
+    });
+    const lent = captured!.lend(outputs);
+    const before = lent.map((tensor) => tensor.dataSync());
+    captured!.empty(); // what is still held is copied out of it
+    expect(lent.map((tensor) => tensor.dataSync())).toEqual(before);
+    const again = captured!.replay([values]);
+    expect(again.map((tensor) => tensor.dataSync())).toEqual(before);
+    captured!.dispose();
+    tf.dispose([...lent, ...again, w]);
+  });
+
   it('leave no tensor and no memory of the pool behind, also where the step throws', () => {
     const w = weight();
     const { numTensors } = tf.memory();

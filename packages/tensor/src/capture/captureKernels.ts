@@ -74,6 +74,7 @@ export function captureKernels<Outputs extends tf.Tensor[]>(
       backend,
       parts,
       buffers,
+      rewritten: buffers.filter((buffer) => capture.rewrites(buffer)),
       outside,
       variables: variablesOf(outside),
       inputs,

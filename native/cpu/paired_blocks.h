@@ -1,0 +1,87 @@
+#pragma once
+#include "cpu/operand_kinds.h"
+
+#if SCMOE_BF16_PAIRS
+
+/// Blocks of a float32 matrix, rounded to bf16 and brought into an order in which tiles read them: words of 32 bits
+/// that are two neighbours along the depth of a product.
+namespace scmoe {
+
+inline __mmask16 firstLanes(int64_t count) {
+  return static_cast<__mmask16>(count >= kLanes ? 0xffff : count <= 0 ? 0 : (1 << count) - 1);
+}
+
+inline Vec loadFirst(__mmask16 lanes, const float* from) {
+  return reinterpret_cast<Vec>(_mm512_maskz_loadu_ps(lanes, from));
+}
+
+inline Vec loadBf16(const uint16_t* from) {
+  const __m256i values = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  // Masked, for gcc 12 warns of what the plain ones leave open.
+  const __m512i wide = _mm512_maskz_cvtepu16_epi32(0xffff, values);
+  return reinterpret_cast<Vec>(_mm512_maskz_slli_epi32(0xffff, wide, 16));
+}
+
+/// to (rows, words), rows `toStride` apart: each row as it lies, with zeros up to a whole vector of words.
+inline void pairBlock(int64_t rows, int64_t columns, const float* from, int64_t stride, float* to, int64_t toStride) {
+  for (int64_t i = 0; i < rows; ++i, from += stride, to += toStride)
+    for (int64_t j = 0; j < columns; j += 2 * kLanes)
+      store(to + j / 2, pairsAlong(loadFirst(firstLanes(columns - j), from + j),
+                                   loadFirst(firstLanes(columns - j - kLanes), from + j + kLanes)));
+}
+
+/// to (columns, words), rows `toStride` apart: the block transposed, with zeros up to a whole vector of words, and up
+/// to a whole vector of rows.
+inline void turnBlock(int64_t rows, int64_t columns, const float* from, int64_t stride, float* to, int64_t toStride) {
+  for (int64_t i = 0; i < rows; i += 2 * kLanes)
+    for (int64_t j = 0; j < columns; j += kLanes) {
+      const __mmask16 lanes = firstLanes(columns - j);
+      const auto row = [&](int64_t r) { return r < rows ? loadFirst(lanes, from + r * stride + j) : Vec{}; };
+      Vec square[kLanes];
+#pragma GCC unroll 16
+      for (int k = 0; k < kLanes; ++k) square[k] = pairUp(row(i + 2 * k), row(i + 2 * k + 1));
+      transposeVectors(square);
+#pragma GCC unroll 16
+      for (int k = 0; k < kLanes; ++k) store(to + (j + k) * toStride + i / 2, square[k]);
+    }
+}
+
+/// to (columns / 2, toStride): rows as columns, pairs along each; what is beside them up to a whole vector is 0.
+/// `columns` is a multiple of 2 * kLanes.
+inline void rowsAsColumns(int64_t rows, int64_t columns, const float* from, int64_t stride, float* to,
+                          int64_t toStride) {
+  for (int64_t i = 0; i < rows; i += kLanes)
+    for (int64_t j = 0; j < columns; j += 2 * kLanes) {
+      Vec square[kLanes];
+#pragma GCC unroll 16
+      for (int k = 0; k < kLanes; ++k) square[k] = i + k < rows ? pairsOf(from + (i + k) * stride + j) : Vec{};
+      transposeVectors(square);
+#pragma GCC unroll 16
+      for (int k = 0; k < kLanes; ++k) store(to + (j / 2 + k) * toStride + i, square[k]);
+    }
+}
+
+/// to (columns, rows) of from (rows, columns), or what is there with it added.
+inline void turnFloats(int64_t rows, int64_t columns, const float* from, int64_t stride, float* to, int64_t toStride,
+                       bool adds) {
+  for (int64_t i = 0; i < rows; i += kLanes)
+    for (int64_t j = 0; j < columns; j += kLanes) {
+      const __mmask16 across = firstLanes(columns - j), down = firstLanes(rows - i);
+      Vec square[kLanes];
+#pragma GCC unroll 16
+      for (int k = 0; k < kLanes; ++k)
+        square[k] = i + k < rows ? loadFirst(across, from + (i + k) * stride + j) : Vec{};
+      transposeVectors(square);
+#pragma GCC unroll 16
+      for (int k = 0; k < kLanes; ++k) {
+        if (j + k >= columns) continue;
+        float* const row = to + (j + k) * toStride + i;
+        const Vec sum = adds ? loadFirst(down, row) + square[k] : square[k];
+        _mm512_mask_storeu_ps(row, down, reinterpret_cast<__m512>(sum));
+      }
+    }
+}
+
+}  // namespace scmoe
+
+#endif
