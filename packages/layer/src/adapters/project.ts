@@ -1,4 +1,4 @@
-import { dropout, linear, type Seed } from '@scmoe/tensor';
+import { dropout, linear, mergedLinear, type LinearLayer, type Seed } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { TensorShard } from '../tensorParallel/TensorGroup.js';
@@ -55,6 +55,19 @@ export function project(x: tf.Tensor, weight: tf.Tensor2D, bias?: tf.Tensor): tf
   const base = bias ? tf.add<tf.Tensor>(product, bias) : product;
   const sum = lowRank ? tf.add<tf.Tensor>(base, ofAdapter(rows, lowRank)) : base;
   return tf.reshape(sum, [...x.shape.slice(0, -1), dOut]);
+}
+
+/**
+ * `project` of one x by several weights: one kernel each way where a gradient is taken and none of the weights is frozen.
+ *
+ * @returns (..., dOut) of each
+ */
+export function projectAll(
+  x: tf.Tensor,
+  layers: readonly (LinearLayer & { readonly weight: tf.Tensor2D })[],
+): tf.Tensor[] {
+  if (!isFrozen(...layers.map(({ weight }) => weight))) return mergedLinear(x, layers);
+  return layers.map(({ weight, bias }) => project(x, weight, bias));
 }
 
 function ofAdapter(rows: tf.Tensor2D, { a, b, dropout: drop, onUse }: LowRank): tf.Tensor {

@@ -16,6 +16,8 @@ type Flops = (inputs: Inputs, attributes: Record<string, unknown>) => number;
 const flopsOf: Record<string, Flops> = {
   ScmoeLinear: ({ x, weight }) => 2 * x!.size * weight!.shape[1]!,
   ScmoeLinearBackward: ({ x, weight }) => 4 * x!.size * weight!.shape[1]!,
+  ScmoeMergedLinear: (inputs, { numLayers }) => 2 * mergedProducts(inputs, numLayers as number),
+  ScmoeMergedLinearBackward: (inputs, { numLayers }) => 4 * mergedProducts(inputs, numLayers as number),
   ScmoeAttention: ({ q, k }) => 4 * q!.size * k!.shape[1]!,
   ScmoeAttentionBackward: ({ q, k }) => 10 * q!.size * k!.shape[1]!,
   ScmoeSwiglu: ({ x, gate }) => 6 * x!.size * gate!.shape[1]!,
@@ -31,6 +33,12 @@ const flopsOf: Record<string, Flops> = {
 const withoutProducts = ['RmsNorm', 'LayerNorm', 'Encode', 'Decode'].flatMap((n) => [`Scmoe${n}`, `Scmoe${n}Backward`]);
 
 const filled = (counts: tf.Tensor) => counts.dataSync<'int32'>().reduce((sum, count) => sum + count, 0);
+
+/** Products of x with all weights, which come behind it. */
+function mergedProducts(inputs: Inputs, numLayers: number): number {
+  const [x, ...others] = Object.values(inputs);
+  return others.slice(0, numLayers).reduce((sum, weight) => sum + x!.size * weight.shape[1]!, 0);
+}
 
 /** Runs `compute` and counts what its kernels do: those whose names end in Backward as backward. */
 export function countKernels(compute: () => void): KernelCounts {
