@@ -30,14 +30,14 @@ export const backwardCalls: Generator[] = [
   alone('ScmoeLayerNormBackward', (draw) => {
     const [rows, d] = [draw.size(), width(draw)];
     const [dOut, x] = [draw.floats([rows, d]), draw.floats([rows, d])];
-    return [{ dOut, x, weight: draw.floats([d]), mean: draw.floats([rows]), rstd: draw.floats([rows]) }, {}];
+    const sum = draw.chance(0.5) ? draw.floats([rows, d]) : undefined;
+    return [{ dOut, x, weight: draw.floats([d]), mean: draw.floats([rows]), rstd: draw.floats([rows]), sum }, {}];
   }),
   alone('ScmoeRmsNormBackward', (draw) => {
     const [rows, d] = [draw.size(), width(draw)];
-    return [
-      { dOut: draw.floats([rows, d]), x: draw.floats([rows, d]), weight: draw.floats([d]), rstd: draw.floats([rows]) },
-      {},
-    ];
+    const sum = draw.chance(0.5) ? draw.floats([rows, d]) : undefined;
+    const given = { dOut: draw.floats([rows, d]), x: draw.floats([rows, d]), weight: draw.floats([d]) };
+    return [{ ...given, rstd: draw.floats([rows]), sum }, {}];
   }),
   alone('ScmoeAttentionBackward', (draw) => {
     const { operands, attributes } = drawAttention(draw);
