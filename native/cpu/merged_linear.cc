@@ -26,17 +26,24 @@ bool roundsOnce(int64_t rows, int64_t dIn, const std::vector<MergedLayer>& layer
          });
 }
 
-int64_t columnsOf(const std::vector<MergedLayerGradient>& layers) {
-  int64_t columns = 0;
-  for (const auto& layer : layers) columns += layer.dOut;
-  return columns;
+/// Whether tiles have layers of this width, in bf16 alone: float32 sums of a gradient that come piece by piece would
+/// have other bits than those of whole ones.
+bool fitsTiles(const MergedLayerGradient& layer) {
+  return precision() == Precision::kBf16 && layer.dOut % kTiledUnit == 0;
 }
 
-/// In bf16 alone: float32 sums of a gradient that come piece by piece would have other bits than those of whole ones.
-bool tilesAll(int64_t rows, int64_t dIn, const std::vector<MergedLayerGradient>& layers) {
-  return precision() == Precision::kBf16 && tilesGradients(true, rows, dIn, columnsOf(layers)) &&
-         std::all_of(layers.begin(), layers.end(),
-                     [](const MergedLayerGradient& layer) { return layer.dOut % kTiledUnit == 0; });
+/// The layers whose gradients are made together; none where they have too few numbers.
+std::vector<TiledLayer> tiledOf(int64_t rows, int64_t dIn, const std::vector<MergedLayerGradient>& layers) {
+  std::vector<TiledLayer> tiled;
+  int64_t columns = 0;
+  for (const auto& layer : layers) {
+    if (!fitsTiles(layer)) continue;
+    tiled.push_back(
+        {layer.dOut, layer.dy, layer.weight, nullptr, Activation::kNone, layer.dWeight, layer.dBias, nullptr});
+    columns += layer.dOut;
+  }
+  if (!tilesGradients(true, rows, dIn, columns)) tiled.clear();
+  return tiled;
 }
 
 void addTo(float* to, const float* from, int64_t count) {
@@ -76,21 +83,19 @@ void mergedLinearForward(int64_t rows, int64_t dIn, const float* x, const std::v
 
 void mergedLinearBackward(int64_t rows, int64_t dIn, const float* x, const std::vector<MergedLayerGradient>& layers,
                           float* dx) {
-  if (tilesAll(rows, dIn, layers)) {
-    std::vector<TiledLayer> tiled;
-    for (const auto& [dOut, dy, weight, dWeight, dBias] : layers)
-      tiled.push_back({dOut, dy, weight, nullptr, Activation::kNone, dWeight, dBias, nullptr});
-    return tiledLinearBackward(true, rows, dIn, x, tiled, dx);
-  }
+  const std::vector<TiledLayer> tiled = tiledOf(rows, dIn, layers);
+  if (!tiled.empty()) tiledLinearBackward(true, rows, dIn, x, tiled, dx);
   Arena::Scope scope;
   float* other = nullptr;
+  bool isFirst = tiled.empty();
   for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
+    if (!tiled.empty() && fitsTiles(*layer)) continue;
     const auto& [dOut, dy, weight, dWeight, dBias] = *layer;
-    const bool isFirst = layer == layers.rbegin();
     if (!isFirst && !other) other = scope.take<float>(rows * dIn);
     linearBackward(rows, dIn, dOut, dy, x, weight, nullptr, Activation::kNone, false, isFirst ? dx : other, dWeight,
                    dBias);
     if (!isFirst) addTo(dx, other, rows * dIn);
+    isFirst = false;
   }
 }
 

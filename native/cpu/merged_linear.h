@@ -2,7 +2,8 @@
 #include <cstdint>
 #include <vector>
 
-/// Linear layers that have one input, such as those of queries, keys and values: what is done to the input is done once.
+/// Linear layers that have one input, such as those of queries, keys and values: what is done to the input is done
+/// once.
 namespace scmoe {
 
 /// y (rows, dOut) = x weight (dIn, dOut) + bias, which may be null.
@@ -20,7 +21,8 @@ struct MergedLayerGradient {
   float *dWeight, *dBias;
 };
 
-/// dx (rows, dIn) is the sum of all layers', added up from the last to the first.
+/// dx (rows, dIn) is the sum of all layers', added up from the last to the first; in bf16 those that tiles have come
+/// first.
 void mergedLinearBackward(int64_t rows, int64_t dIn, const float* x, const std::vector<MergedLayerGradient>& layers,
                           float* dx);
 

@@ -12,8 +12,8 @@ namespace scmoe {
 namespace {
 
 /// Calls body(row, sums) for every row, where `sums` is the running thread's array of `width` column sums, and adds the
-/// threads' arrays up in order: the same bits for the same number of threads. Behind the sums there is room for `beside`
-/// numbers. The result lies in `scope`.
+/// threads' arrays up in order: the same bits for the same number of threads. Behind the sums there is room for
+/// `beside` numbers. The result lies in `scope`.
 template <typename Body>
 const float* withColumnSums(Arena::Scope& scope, int64_t rows, int64_t width, int64_t beside, const Body& body) {
   const int64_t parts = std::max<int64_t>(1, std::min<int64_t>(threads(), rows / 16)), stride = width + beside;

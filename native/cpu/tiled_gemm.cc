@@ -103,7 +103,8 @@ void multiplyPanel(int64_t rows, int64_t vectors, int64_t k, const float* a, int
       const int64_t first = rows * t / tiles, last = rows * (t + 1) / tiles;
       float* const own = held + first * heldStride;
       tileOf<Kind>(last - first, vectors)(
-          depth, a + first * aStride + from, aStride, panel + from * kColumns, begin > 0 || adds ? own : nullptr, heldStride,
+          depth, a + first * aStride + from, aStride, panel + from * kColumns, begin > 0 || adds ? own : nullptr,
+          heldStride,
           isLast ? Target{target.to + first * target.stride, target.stride, target.streams, target.squares}
                  : Target{own, heldStride, false});
     }

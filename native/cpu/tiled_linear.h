@@ -15,8 +15,8 @@ struct TiledLayer {
   double* squares;
 };
 
-/// linearBackward() by tiled_gemm.h, where tilesGradients() says so, of layers that all have the input x (rows, dIn). dx
-/// is the sum of theirs, added up from the last layer to the first.
+/// linearBackward() by tiled_gemm.h, where tilesGradients() says so, of layers that all have the input x (rows, dIn).
+/// dx is the sum of theirs, added up from the last layer to the first.
 void tiledLinearBackward(bool bf16, int64_t rows, int64_t dIn, const float* x, const std::vector<TiledLayer>& layers,
                          float* dx);
 

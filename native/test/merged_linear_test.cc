@@ -52,8 +52,7 @@ struct Layers {
     std::vector<MergedLayerGradient> backward;
     for (size_t i = 0; i < outputs.size(); ++i) {
       forward.push_back({outputs[i], weights[i].data(), biases[i].data(), got.y[i].data()});
-      backward.push_back(
-          {outputs[i], dys[i].data(), weights[i].data(), got.dWeights[i].data(), got.dBiases[i].data()});
+      backward.push_back({outputs[i], dys[i].data(), weights[i].data(), got.dWeights[i].data(), got.dBiases[i].data()});
     }
     mergedLinearForward(rows, dIn, x.data(), forward);
     mergedLinearBackward(rows, dIn, x.data(), backward, got.dx.data());
@@ -115,7 +114,8 @@ TEST(merged_layers_of_float32_are_layers_one_by_one_bit_for_bit) {
 TEST(merged_layers_in_bf16_are_layers_one_by_one) {
   if (!hasBf16()) skip("this CPU does not multiply bf16");
   const InPrecision bf16(Precision::kBf16);
-  // Tiled, of no whole blocks and of depths in two pieces; widths that tiles don't have; too few rows and numbers.
+  // Tiled, of no whole blocks and of depths in two pieces; beside widths that tiles don't have; too few rows and
+  // numbers.
   for (const Layers& layers : {Layers(203, 256, {512, 96, 96}), Layers(601, 288, {288, 288, 288}),
                                Layers(203, 256, {512, 24, 24}), Layers(9, 256, {512, 64}), Layers(80, 32, {32, 32})}) {
     const Results got = layers.merged(), expected = layers.apart();

@@ -29,8 +29,8 @@ SCMOE_EXPORT(mergedLinearForward) {
   expectRows(call, "y", args, args.rows, args.y);
   std::vector<MergedLayer> layers;
   for (int64_t i = 0; i < args.count; ++i)
-    layers.push_back({args.outputs[i], args.weights.data[i], args.numBiases ? args.biases.data[i] : nullptr,
-                      args.y.data[i]});
+    layers.push_back(
+        {args.outputs[i], args.weights.data[i], args.numBiases ? args.biases.data[i] : nullptr, args.y.data[i]});
   mergedLinearForward(args.rows, args.dIn, args.x, layers);
   return nullptr;
 }
@@ -41,8 +41,8 @@ SCMOE_EXPORT(mergedLinearBackward) {
   expectRows(call, "dBiases", args, 1, args.dBiases);
   std::vector<MergedLayerGradient> layers;
   for (int64_t i = 0; i < args.count; ++i)
-    layers.push_back({args.outputs[i], args.dy.data[i], args.weights.data[i], args.dWeights.data[i],
-                      args.dBiases.data[i]});
+    layers.push_back(
+        {args.outputs[i], args.dy.data[i], args.weights.data[i], args.dWeights.data[i], args.dBiases.data[i]});
   mergedLinearBackward(args.rows, args.dIn, args.x, layers, args.dx);
   return nullptr;
 }

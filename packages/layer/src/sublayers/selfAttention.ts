@@ -79,8 +79,10 @@ function attentionOf(
     weight: parameter<tf.Tensor2D>(parameters, `w${name}`),
     bias: parameters[`b${name}`],
   });
-  const read = config.outputGate ? ['q', 'k', 'v', 'g'] : ['q', 'k', 'v'];
-  const [q, k, v, g] = projectAll(x, read.map(layer)) as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D, tf.Tensor3D?];
+  const read = { q: layer('q'), k: layer('k'), v: layer('v') };
+  const { q, k, v, g }: { q: tf.Tensor3D; k: tf.Tensor3D; v: tf.Tensor3D; g?: tf.Tensor3D } = config.outputGate
+    ? projectAll(x, { ...read, g: layer('g') })
+    : projectAll(x, read);
 
   const isTurned = qkNorm === 'perHeadTurned';
   const turn = isTurned && rope ? turnOf(past, rotationOf(rope, headSize)) : (rows: tf.Tensor3D) => rows;

@@ -50,7 +50,9 @@ export function countKernels(compute: () => void): KernelCounts {
     const flops = flopsOf[name];
     if (flops || withoutProducts.includes(name)) {
       const way = name.endsWith('Backward') ? 'backward' : 'forward';
-      const tensors = [...Object.values(inputs), ...[outputs].flat()] as (tf.Tensor | undefined)[];
+      // What a norm's gradient is added to belongs to a sum, which costs of our kernels don't count.
+      const { sum: _, ...own } = inputs;
+      const tensors = [...Object.values(own), ...[outputs].flat()] as (tf.Tensor | undefined)[];
       counts[`${way}Flops`] += flops?.(inputs, attributes ?? {}) ?? 0;
       counts[`${way}Bytes`] += 4 * tensors.reduce((sum, tensor) => sum + (tensor?.size ?? 0), 0);
     }
