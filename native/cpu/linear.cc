@@ -9,6 +9,7 @@
 #include "cpu/activation_rows.h"
 #include "cpu/bf16.h"
 #include "cpu/gemm.h"
+#include "cpu/row_blocks.h"
 #include "cpu/slope_rows.h"
 #include "cpu/squares.h"
 #include "cpu/streamed_gemm.h"
@@ -16,24 +17,6 @@
 #include "cpu/tiled_linear.h"
 
 namespace scmoe {
-
-namespace {
-
-/// Cuts `rows` into blocks of `size` over the team and calls body(firstRow, rowCount). Few rows stay in one piece on
-/// the calling thread, where the product itself may use the team.
-template <typename Body>
-void forRowBlocks(int64_t rows, int64_t size, const Body& body) {
-  const int64_t smallest = 32;
-  if (rows < 2 * smallest || threads() == 1) {
-    for (int64_t first = 0; first < rows; first += size) body(first, std::min(size, rows - first));
-    return;
-  }
-  parallelFor(rows, smallest, [&](int64_t begin, int64_t end) {
-    for (int64_t first = begin; first < end; first += size) body(first, std::min(size, end - first));
-  });
-}
-
-}  // namespace
 
 void finishRows(int64_t rows, int64_t dOut, const float* bias, Activation activation, float* product, float* y) {
   if (!bias && activation == Activation::kNone) return;
@@ -80,7 +63,7 @@ void linearBackward(int64_t rows, int64_t dIn, int64_t dOut, const float* dy, co
                     double* squares, WeightAhead* ahead) {
   const bool bf16 = !float32 && precision() == Precision::kBf16;
   if (tilesGradients(bf16, rows, dIn, dOut))
-    return tiledLinearBackward(bf16, rows, dIn, dOut, dy, x, weight, pre, activation, dx, dWeight, dBias, squares);
+    return tiledLinearBackward(bf16, rows, dIn, x, {{dOut, dy, weight, pre, activation, dWeight, dBias, squares}}, dx);
   const bool streamsDx = streamsGemm(LayerProduct::kInputGradient, bf16, rows, dIn, dOut);
   const bool streamsWeight = streamsGemm(LayerProduct::kWeightGradient, bf16, rows, dIn, dOut);
   Arena::Scope scope;

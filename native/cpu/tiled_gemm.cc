@@ -21,6 +21,7 @@ constexpr int kRows = 6, kVectors = 4;
 constexpr int64_t kColumns = kVectors * kLanes;
 static_assert(kColumns == kTiledColumns);
 static_assert(kTiledRows % kRows == 0);
+static_assert(kTiledUnit == 2 * kLanes);
 
 /// Where sums go, past the caches where nobody reads them soon; `squares`, if any, gets the sum of theirs added.
 struct Target {
@@ -90,10 +91,10 @@ Tile tileOf(int64_t rows, int64_t vectors) {
 }
 
 /// Rows (rows, k) of A, `aStride` words apart, times one panel; the rows are cut into tiles of about one size. What is
-/// summed piece by piece is kept at `held`, and goes to `target` at the end.
+/// summed piece by piece is kept at `held`, and goes to `target` at the end; with `adds` it is added to what is there.
 template <typename Kind>
 void multiplyPanel(int64_t rows, int64_t vectors, int64_t k, const float* a, int64_t aStride, const float* panel,
-                   float* held, int64_t heldStride, const Target& target) {
+                   float* held, int64_t heldStride, const Target& target, bool adds = false) {
   const int64_t tiles = (rows + kRows - 1) / kRows;
   forLibraryDepths<Kind>(k, [&](int64_t begin, int64_t size) {
     const int64_t from = begin / Kind::kDepths, depth = (size + Kind::kDepths - 1) / Kind::kDepths;
@@ -102,7 +103,8 @@ void multiplyPanel(int64_t rows, int64_t vectors, int64_t k, const float* a, int
       const int64_t first = rows * t / tiles, last = rows * (t + 1) / tiles;
       float* const own = held + first * heldStride;
       tileOf<Kind>(last - first, vectors)(
-          depth, a + first * aStride + from, aStride, panel + from * kColumns, begin > 0 ? own : nullptr, heldStride,
+          depth, a + first * aStride + from, aStride, panel + from * kColumns, begin > 0 || adds ? own : nullptr,
+          heldStride,
           isLast ? Target{target.to + first * target.stride, target.stride, target.streams, target.squares}
                  : Target{own, heldStride, false});
     }
@@ -187,10 +189,12 @@ class PairedRows {
 /// Room beside the words of a row, for rows that are a multiple of 4 KiB apart share their places in the caches.
 constexpr int64_t kBeside = kLanes;
 
+int64_t strideOf(int64_t depth) { return (depth + kLanes - 1) / kLanes * kLanes + kBeside; }
+
 /// Whether sizes are such as tiles have, for rows that are more than streamed_gemm.h takes.
 bool areTiled(bool bf16, int64_t rows, int64_t dIn, int64_t dOut) {
   constexpr int64_t kFewestRows = 33;
-  const int64_t unit = bf16 ? 2 * kLanes : kLanes;
+  const int64_t unit = bf16 ? kTiledUnit : kLanes;
   return rows >= kFewestRows && dIn % unit == 0 && dOut % unit == 0 && !usesBlockedGemm();
 }
 
@@ -256,17 +260,17 @@ TiledInputGradient::TiledInputGradient(Arena::Scope& scope, bool bf16, int64_t d
   withKind(bf16, [&](auto kind) { pack<decltype(kind)>(dIn, dOut, weight, panels_); });
 }
 
-void TiledInputGradient::multiply(int64_t rows, const float* dy, float* dx) const {
+void TiledInputGradient::multiply(int64_t rows, const float* dy, float* dx, bool adds) const {
   const int64_t depth = depthOf(bf16_, dOut_);
   withKind(bf16_, [&](auto kind) {
     for (int64_t j = 0; j < dIn_; j += kColumns)
       multiplyPanel<decltype(kind)>(rows, vectorsFrom(j, dIn_), dOut_, dy, depth, panels_ + j * depth, dx + j, dIn_,
-                                    {dx + j, dIn_, false});
+                                    {dx + j, dIn_, false}, adds);
   });
 }
 
-void TiledInputGradient::multiply(int64_t rows, const uint16_t* dy, float* dx) const {
-  multiply(rows, reinterpret_cast<const float*>(dy), dx);
+void TiledInputGradient::multiply(int64_t rows, const uint16_t* dy, float* dx, bool adds) const {
+  multiply(rows, reinterpret_cast<const float*>(dy), dx, adds);
 }
 
 void TiledInputGradient::multiply(int64_t rows, const uint16_t* dy, int64_t column, float* dx, int64_t stride) const {
@@ -323,43 +327,56 @@ void TiledWeightGradient::take(int64_t first, int64_t rows, const uint16_t* dy) 
     }
 }
 
+TransposedInput::TransposedInput(Arena::Scope& scope, bool bf16, int64_t rows, int64_t dIn, const float* x)
+    : depth_(depthOf(bf16, rows)), stride_(strideOf(depth_)), columns_(scope.take<float>(dIn * stride_)) {
+  withKind(bf16, [&](auto kind) { take<decltype(kind)>(rows, dIn, x); });
+}
+
+TransposedInput::TransposedInput(Arena::Scope& scope, int64_t rows, int64_t dIn, const uint16_t* x)
+    : depth_(depthOf(true, rows)), stride_(strideOf(depth_)), columns_(scope.take<float>(dIn * stride_)) {
+  take<Pairs>(rows, dIn, x);
+}
+
+template <typename Kind, typename X>
+void TransposedInput::take(int64_t rows, int64_t dIn, const X* x) {
+  parallelFor((depth_ + kLanes - 1) / kLanes, grainFor(dIn * kLanes * Kind::kDepths * 8),
+              [&](int64_t first, int64_t last) {
+                transposeRows<Kind>(rows, dIn, x, first * kLanes, last * kLanes, columns_, stride_);
+              });
+}
+
 void TiledWeightGradient::multiply(const float* x, float* dWeight, double* squares) const {
-  multiplyRows(x, dWeight, squares);
+  Arena::Scope scope;
+  multiply(TransposedInput(scope, bf16_, rows_, dIn_, x), dWeight, squares);
 }
 
 void TiledWeightGradient::multiply(const uint16_t* x, float* dWeight, double* squares) const {
-  multiplyRows(x, dWeight, squares);
+  Arena::Scope scope;
+  multiply(TransposedInput(scope, rows_, dIn_, x), dWeight, squares);
 }
 
-template <typename X>
-void TiledWeightGradient::multiplyRows(const X* x, float* dWeight, double* squares) const {
+void TiledWeightGradient::multiply(const TransposedInput& x, float* dWeight, double* squares) const {
   Arena::Scope scope;
-  const int64_t stride = (depth_ + kLanes - 1) / kLanes * kLanes + kBeside;
-  auto* const columns = scope.take<float>(dIn_ * stride);
   const bool streams = reinterpret_cast<uintptr_t>(dWeight) % 64 == 0;
+  // Rows of the gradient for one panel after the other, so that a panel stays near.
+  const int64_t blocks = (dIn_ + kTiledRows - 1) / kTiledRows, items = panelsOf(dOut_) * blocks;
+  double* const sums = squares ? scope.take<double>(items) : nullptr;
+  if (sums) std::fill(sums, sums + items, 0.0);
   withKind(bf16_, [&](auto kind) {
     using Kind = decltype(kind);
-    parallelFor((depth_ + kLanes - 1) / kLanes, grainFor(dIn_ * kLanes * Kind::kDepths * 8),
-                [&](int64_t first, int64_t last) {
-                  transposeRows<Kind>(rows_, dIn_, x, first * kLanes, last * kLanes, columns, stride);
-                });
-    // Rows of the gradient for one panel after the other, so that a panel stays near.
-    const int64_t blocks = (dIn_ + kTiledRows - 1) / kTiledRows, items = panelsOf(dOut_) * blocks;
-    double* const sums = squares ? scope.take<double>(items) : nullptr;
-    if (sums) std::fill(sums, sums + items, 0.0);
     parallelFor(items, 1, [&](int64_t begin, int64_t end) {
       alignas(64) float held[kTiledRows * kColumns];
       for (int64_t item = begin; item < end; ++item) {
         const int64_t j = item / blocks * kColumns, i = item % blocks * kTiledRows;
-        multiplyPanel<Kind>(std::min(kTiledRows, dIn_ - i), vectorsFrom(j, dOut_), rows_, columns + i * stride, stride,
+        multiplyPanel<Kind>(std::min(kTiledRows, dIn_ - i), vectorsFrom(j, dOut_), rows_, x.row(i), x.stride(),
                             panels_ + j * depth_, held, kColumns,
                             {dWeight + i * dOut_ + j, dOut_, streams, sums ? sums + item : nullptr});
       }
       _mm_sfence();
     });
-    if (sums)
-      for (int64_t item = 0; item < items; ++item) *squares += sums[item];
   });
+  if (sums)
+    for (int64_t item = 0; item < items; ++item) *squares += sums[item];
 }
 
 }  // namespace scmoe
@@ -376,8 +393,8 @@ TiledInputGradient::TiledInputGradient(Arena::Scope&, bool bf16, int64_t dIn, in
   throw Error("TiledInputGradient: this build has no tiled products");
 }
 
-void TiledInputGradient::multiply(int64_t, const float*, float*) const {}
-void TiledInputGradient::multiply(int64_t, const uint16_t*, float*) const {}
+void TiledInputGradient::multiply(int64_t, const float*, float*, bool) const {}
+void TiledInputGradient::multiply(int64_t, const uint16_t*, float*, bool) const {}
 void TiledInputGradient::multiply(int64_t, const uint16_t*, int64_t, float*, int64_t) const {}
 
 TiledForward::TiledForward(Arena::Scope&, int64_t dIn, int64_t dOut, const float*)
@@ -396,6 +413,17 @@ void TiledWeightGradient::take(int64_t, int64_t, const float*) const {}
 void TiledWeightGradient::take(int64_t, int64_t, const uint16_t*) const {}
 void TiledWeightGradient::multiply(const float*, float*, double*) const {}
 void TiledWeightGradient::multiply(const uint16_t*, float*, double*) const {}
+void TiledWeightGradient::multiply(const TransposedInput&, float*, double*) const {}
+
+TransposedInput::TransposedInput(Arena::Scope&, bool, int64_t, int64_t, const float*)
+    : depth_(0), stride_(0), columns_(nullptr) {
+  throw Error("TransposedInput: this build has no tiled products");
+}
+
+TransposedInput::TransposedInput(Arena::Scope&, int64_t, int64_t, const uint16_t*)
+    : depth_(0), stride_(0), columns_(nullptr) {
+  throw Error("TransposedInput: this build has no tiled products");
+}
 
 }  // namespace scmoe
 

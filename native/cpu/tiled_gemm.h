@@ -22,6 +22,8 @@ bool tilesInputGradient(bool bf16, int64_t rows, int64_t dIn, int64_t dOut);
 constexpr int64_t kTiledRows = 96;
 /// Columns that are multiplied together.
 constexpr int64_t kTiledColumns = 64;
+/// What widths of layers in bf16 are multiples of.
+constexpr int64_t kTiledUnit = 32;
 
 /// y (rows, dOut) = x (rows, dIn) weight in bf16, for many blocks of rows.
 class TiledForward {
@@ -60,9 +62,10 @@ class TiledInputGradient {
   /// Copies the weight (dIn, dOut) into memory of `scope`, with all threads.
   TiledInputGradient(Arena::Scope& scope, bool bf16, int64_t dIn, int64_t dOut, const float* weight);
 
-  /// At most kTiledRows rows, on the calling thread: float32, or bf16 as the weight is.
-  void multiply(int64_t rows, const float* dy, float* dx) const;
-  void multiply(int64_t rows, const uint16_t* dy, float* dx) const;
+  /// At most kTiledRows rows, on the calling thread: float32, or bf16 as the weight is. With `adds` dx is what the
+  /// product is added to.
+  void multiply(int64_t rows, const float* dy, float* dx, bool adds = false) const;
+  void multiply(int64_t rows, const uint16_t* dy, float* dx, bool adds = false) const;
   /// As TiledForward's: some columns of dx.
   void multiply(int64_t rows, const uint16_t* dy, int64_t column, float* dx, int64_t stride) const;
 
@@ -70,6 +73,25 @@ class TiledInputGradient {
   const bool bf16_;
   const int64_t dIn_, dOut_;
   float* const panels_;
+};
+
+/// x (rows, dIn) as the gradients of weights read it, transposed: for as many layers as have this input.
+class TransposedInput {
+ public:
+  /// Copies x into memory of `scope`, with all threads; rounded to bf16 where it is to be.
+  TransposedInput(Arena::Scope& scope, bool bf16, int64_t rows, int64_t dIn, const float* x);
+  /// The same of rows that are bf16 already.
+  TransposedInput(Arena::Scope& scope, int64_t rows, int64_t dIn, const uint16_t* x);
+
+  const float* row(int64_t i) const { return columns_ + i * stride_; }
+  int64_t stride() const { return stride_; }
+
+ private:
+  template <typename Kind, typename X>
+  void take(int64_t rows, int64_t dIn, const X* x);
+
+  const int64_t depth_, stride_;
+  float* const columns_;
 };
 
 /// dWeight (dIn, dOut) = x^T dy, of rows that come block by block and are kept in the order in which tiles read them.
@@ -86,11 +108,10 @@ class TiledWeightGradient {
   void multiply(const float* x, float* dWeight, double* squares) const;
   /// The same of rows that are bf16 already.
   void multiply(const uint16_t* x, float* dWeight, double* squares) const;
+  /// The same of rows that others multiply as well.
+  void multiply(const TransposedInput& x, float* dWeight, double* squares) const;
 
  private:
-  template <typename X>
-  void multiplyRows(const X* x, float* dWeight, double* squares) const;
-
   const bool bf16_;
   const int64_t rows_, dIn_, dOut_;
   /// Words of 32 bits along the depth: two rows each in bf16.

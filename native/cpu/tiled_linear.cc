@@ -15,46 +15,65 @@ namespace {
 /// Rows that are worth another thread.
 constexpr int64_t kFewestRows = 32;
 
-}  // namespace
-
-void tiledLinearBackward(bool bf16, int64_t rows, int64_t dIn, int64_t dOut, const float* dy, const float* x,
-                         const float* weight, const float* pre, Activation activation, float* dx, float* dWeight,
-                         float* dBias, double* squares) {
-  Arena::Scope scope;
+/// What is made of one layer: its operands in order, and sums of its bias by parts.
+struct InTiles {
+  const TiledLayer& layer;
   std::optional<TiledInputGradient> back;
   std::optional<TiledWeightGradient> gradient;
-  if (dx) back.emplace(scope, bf16, dIn, dOut, weight);
-  if (dWeight) gradient.emplace(scope, bf16, rows, dIn, dOut);
+  float* biasSums = nullptr;
+};
 
+}  // namespace
+
+void tiledLinearBackward(bool bf16, int64_t rows, int64_t dIn, const float* x, const std::vector<TiledLayer>& layers,
+                         float* dx) {
+  Arena::Scope scope;
   // One part per thread, each with its own bias sums, added up in order afterwards: the result repeats.
   const int64_t parts = std::max<int64_t>(1, std::min<int64_t>(threads(), rows / kFewestRows));
-  float* const biasSums = dBias ? scope.take<float>(parts * dOut) : nullptr;
+  std::vector<InTiles> all;
+  all.reserve(layers.size());
+  for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
+    InTiles& of = all.emplace_back(InTiles{*layer, {}, {}});
+    if (dx) of.back.emplace(scope, bf16, dIn, layer->dOut, layer->weight);
+    if (layer->dWeight) of.gradient.emplace(scope, bf16, rows, dIn, layer->dOut);
+    if (layer->dBias) of.biasSums = scope.take<float>(parts * layer->dOut);
+  }
   // Pairs of rows are one thread's.
   const auto border = [&](int64_t part) { return part == parts ? rows : rows * part / parts / 2 * 2; };
   parallelFor(parts, 1, [&](int64_t firstPart, int64_t lastPart) {
     for (int64_t part = firstPart; part < lastPart; ++part) {
-      float* const sums = biasSums ? biasSums + part * dOut : nullptr;
-      if (sums) std::fill(sums, sums + dOut, 0.0f);
-      const SlopeRows slopes{dOut, dy, pre, activation, sums};
+      for (const InTiles& of : all)
+        if (of.biasSums) std::fill_n(of.biasSums + part * of.layer.dOut, of.layer.dOut, 0.0f);
       const int64_t end = border(part + 1);
       for (int64_t first = border(part); first < end; first += kTiledRows) {
         const int64_t count = std::min(kTiledRows, end - first);
-        Arena::Scope own;
-        uint16_t* const rows16 = bf16 ? own.take<uint16_t>(count * dOut) : nullptr;
-        float* const room = pre ? own.take<float>((bf16 ? 1 : count) * dOut) : nullptr;
-        const float* const block = slopes.make(first, count, room, rows16);
-        float* const to = dx + (dx ? first * dIn : 0);
-        if (back) bf16 ? back->multiply(count, rows16, to) : back->multiply(count, block, to);
-        if (gradient) bf16 ? gradient->take(first, count, rows16) : gradient->take(first, count, block);
+        for (const InTiles& of : all) {
+          const auto& [dOut, dy, weight, pre, activation, dWeight, dBias, squares] = of.layer;
+          Arena::Scope own;
+          uint16_t* const rows16 = bf16 ? own.take<uint16_t>(count * dOut) : nullptr;
+          float* const room = pre ? own.take<float>((bf16 ? 1 : count) * dOut) : nullptr;
+          const SlopeRows slopes{dOut, dy, pre, activation, of.biasSums ? of.biasSums + part * dOut : nullptr};
+          const float* const block = slopes.make(first, count, room, rows16);
+          float* const to = dx + (dx ? first * dIn : 0);
+          const bool adds = &of != &all.front();
+          if (of.back) bf16 ? of.back->multiply(count, rows16, to, adds) : of.back->multiply(count, block, to, adds);
+          if (of.gradient) bf16 ? of.gradient->take(first, count, rows16) : of.gradient->take(first, count, block);
+        }
       }
     }
   });
-  if (dBias) {
-    std::copy(biasSums, biasSums + dOut, dBias);
-    for (int64_t part = 1; part < parts; ++part)
-      for (int64_t j = 0; j < dOut; ++j) dBias[j] += biasSums[part * dOut + j];
+  std::optional<TransposedInput> columns;
+  for (const InTiles& of : all) {
+    const auto& [dOut, dy, weight, pre, activation, dWeight, dBias, squares] = of.layer;
+    if (dBias) {
+      std::copy(of.biasSums, of.biasSums + dOut, dBias);
+      for (int64_t part = 1; part < parts; ++part)
+        for (int64_t j = 0; j < dOut; ++j) dBias[j] += of.biasSums[part * dOut + j];
+    }
+    if (!of.gradient) continue;
+    if (!columns) columns.emplace(scope, bf16, rows, dIn, x);
+    of.gradient->multiply(*columns, dWeight, squares);
   }
-  if (gradient) gradient->multiply(x, dWeight, squares);
 }
 
 }  // namespace scmoe

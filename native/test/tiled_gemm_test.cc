@@ -47,9 +47,10 @@ struct Layer {
 
   Gradients tiled(Activation activation, double* squares = nullptr) const {
     Gradients got(rows, dIn, dOut);
-    tiledLinearBackward(bf16, rows, dIn, dOut, dy.data(), x.data(), weight.data(),
-                        activation == Activation::kNone ? nullptr : pre.data(), activation, got.dx.data(),
-                        got.dWeight.data(), got.dBias.data(), squares);
+    tiledLinearBackward(bf16, rows, dIn, x.data(),
+                        {{dOut, dy.data(), weight.data(), activation == Activation::kNone ? nullptr : pre.data(),
+                          activation, got.dWeight.data(), got.dBias.data(), squares}},
+                        got.dx.data());
     return got;
   }
 

@@ -11,8 +11,8 @@ SCMOE_EXPORT(layerNormForward) {
 }
 
 SCMOE_EXPORT(layerNormBackward) {
-  layerNormBackward(args.rows, args.d, args.dy, args.x, args.weight, args.mean, args.rstd, args.dx, args.dWeight,
-                    args.dBias);
+  layerNormBackward(args.rows, args.d, args.dy, args.x, args.weight, args.mean, args.rstd, args.adds, args.dx,
+                    args.dWeight, args.dBias);
   return nullptr;
 }
 
@@ -22,6 +22,6 @@ SCMOE_EXPORT(rmsNormForward) {
 }
 
 SCMOE_EXPORT(rmsNormBackward) {
-  rmsNormBackward(args.rows, args.d, args.dy, args.x, args.weight, args.rstd, args.dx, args.dWeight);
+  rmsNormBackward(args.rows, args.d, args.dy, args.x, args.weight, args.rstd, args.adds, args.dx, args.dWeight);
   return nullptr;
 }

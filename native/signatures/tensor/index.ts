@@ -12,6 +12,7 @@ import { fourier } from './fourier.js';
 import { image } from './image.js';
 import { linear } from './linear.js';
 import { moe } from './moe.js';
+import { mergedLinear } from './mergedLinear.js';
 import { mlp } from './mlp.js';
 import { mappedFile } from './mappedFile.js';
 import { norm } from './norm.js';
@@ -40,6 +41,7 @@ export const tensorSignatures = {
   image,
   linear,
   mappedFile,
+  mergedLinear,
   mlp,
   moe,
   norm,
@@ -69,6 +71,7 @@ export type TensorFunctions = Functions<
     typeof image &
     typeof linear &
     typeof mappedFile &
+    typeof mergedLinear &
     typeof mlp &
     typeof moe &
     typeof norm &

@@ -3,6 +3,8 @@ const backward = {
   ...common,
   dy: 'float32[rows * d]',
   rstd: 'float32[rows]',
+  /** Whether the gradient of x is added to what dx has. */
+  adds: 'boolean',
   dx: 'out float32[rows * d]',
   dWeight: 'out float32[d]',
 } as const;

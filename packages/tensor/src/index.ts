@@ -83,6 +83,7 @@ export { dropout, dropoutComposed, type DropoutOptions } from './ops/dropout.js'
 export { embedding, embeddingComposed } from './ops/embedding.js';
 export { layerNorm, layerNormComposed, type NormOptions } from './ops/layerNorm.js';
 export { linear, linearComposed, type LinearOptions } from './ops/linear.js';
+export { mergedLinear, mergedLinearComposed, type LinearLayer } from './ops/mergedLinear.js';
 export { mlp, mlpComposed, type MlpOptions, type MlpWeights } from './ops/mlp.js';
 export { rmsNorm, rmsNormComposed } from './ops/rmsNorm.js';
 export {

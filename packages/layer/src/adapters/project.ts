@@ -1,4 +1,4 @@
-import { dropout, linear, type Seed } from '@scmoe/tensor';
+import { dropout, linear, mergedLinear, type Seed } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
 import type { TensorShard } from '../tensorParallel/TensorGroup.js';
@@ -55,6 +55,28 @@ export function project(x: tf.Tensor, weight: tf.Tensor2D, bias?: tf.Tensor): tf
   const base = bias ? tf.add<tf.Tensor>(product, bias) : product;
   const sum = lowRank ? tf.add<tf.Tensor>(base, ofAdapter(rows, lowRank)) : base;
   return tf.reshape(sum, [...x.shape.slice(0, -1), dOut]);
+}
+
+/** A weight and its bias, for `projectAll`. */
+export interface Projection {
+  readonly weight: tf.Tensor2D;
+  readonly bias?: tf.Tensor;
+}
+
+/**
+ * `project` of one x by several weights: one kernel each way where none of them is frozen.
+ *
+ * @returns (..., dOut) of each, by its name
+ */
+export function projectAll<T extends tf.Tensor, Name extends string>(
+  x: T,
+  layers: Readonly<Record<Name, Projection>>,
+): Record<Name, T> {
+  const all = Object.values<Projection>(layers);
+  const results = isFrozen(...all.map(({ weight }) => weight))
+    ? all.map(({ weight, bias }) => project(x, weight, bias))
+    : mergedLinear(x, all);
+  return Object.fromEntries(Object.keys(layers).map((name, i) => [name, results[i]!])) as Record<Name, T>;
 }
 
 function ofAdapter(rows: tf.Tensor2D, { a, b, dropout: drop, onUse }: LowRank): tf.Tensor {

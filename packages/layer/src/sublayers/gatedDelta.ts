@@ -10,7 +10,7 @@ import {
 } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import { project as projectBy } from '../adapters/project.js';
+import { project, projectAll } from '../adapters/project.js';
 import type { GatedDeltaContext } from '../config/GatedDeltaConfig.js';
 import type { CostContext } from '../cost/CostContext.js';
 import { below, parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
@@ -117,7 +117,7 @@ function ofTokens(
   past?: DeltaState | PackedSequences<RecurrentCache>,
 ): { output: tf.Tensor3D; all: DeltaState | undefined } {
   const { normEpsilon: epsilon, gatedDelta: sizes } = context;
-  const inputs = inputsOf(x, parameters);
+  const { inputs, gateLogits } = readBy(x, parameters);
   const convolution = parameter<tf.Tensor2D>(parameters, 'conv');
   const { heads, all } =
     past instanceof PackedSequences
@@ -125,19 +125,29 @@ function ofTokens(
       : deltaHeads(inputs, convolution, sizes, past);
   const weight = parameter(below(parameters, 'norm'), 'weight');
   const normed = rmsNorm(tf.reshape(heads, [-1, sizes.valueHeadDim]), weight, { epsilon });
-  const gate = activateComposed(projectBy(x, parameter<tf.Tensor2D>(parameters, 'wg')), 'silu');
+  const gate = activateComposed(gateLogits, 'silu');
   const gated: tf.Tensor3D = tf.mul(tf.reshape(normed, gate.shape), gate);
-  return { output: projectBy(gated, parameter<tf.Tensor2D>(parameters, 'wo')) as tf.Tensor3D, all };
+  return { output: project(gated, parameter<tf.Tensor2D>(parameters, 'wo')) as tf.Tensor3D, all };
 }
 
-function inputsOf(x: tf.Tensor3D, parameters: ParameterRecord): DeltaRows {
-  const project = (name: string) => projectBy(x, parameter<tf.Tensor2D>(parameters, name)) as tf.Tensor3D;
-  const step = tf.softplus(tf.add(project('wDecay'), parameter(parameters, 'decayBias')));
-  return {
-    mixed: tf.concat([project('wq'), project('wk'), project('wv')], -1),
-    beta: tf.sigmoid(project('wBeta')),
+/** All that is projected from x: what the delta rule reads, and the gate of what it gives. */
+function readBy(x: tf.Tensor3D, parameters: ParameterRecord): { inputs: DeltaRows; gateLogits: tf.Tensor3D } {
+  const layer = (name: string) => ({ weight: parameter<tf.Tensor2D>(parameters, name) });
+  const { decay, q, k, v, beta, gateLogits } = projectAll(x, {
+    decay: layer('wDecay'),
+    q: layer('wq'),
+    k: layer('wk'),
+    v: layer('wv'),
+    beta: layer('wBeta'),
+    gateLogits: layer('wg'),
+  });
+  const step = tf.softplus(tf.add(decay, parameter(parameters, 'decayBias')));
+  const inputs: DeltaRows = {
+    mixed: tf.concat([q, k, v], -1),
+    beta: tf.sigmoid(beta),
     logDecay: tf.neg(tf.mul(tf.exp(parameter(parameters, 'logRate')), step)),
   };
+  return { inputs, gateLogits };
 }
 
 /** What it costs without a past. The state behind the last token is a result of the operator. */
@@ -145,14 +155,16 @@ export function gatedDeltaCost(of: CostContext, { gatedDelta }: GatedDeltaContex
   const { d, tokens } = of;
   const { numKeyHeads, numValueHeads, keyHeadDim: keySize, valueHeadDim: valueSize, convTaps: taps } = gatedDelta;
   const { keys, values } = widthsOf(gatedDelta);
-  const inner = { innerInput: true, innerOutput: true };
+  const inner = (outputs: number) => ({ outputs, innerOutput: true });
   return [
-    of.linear(d, keys, { innerOutput: true }),
-    of.linear(d, keys, inner),
-    of.linear(d, values, inner),
-    of.linear(d, values, inner),
-    of.linear(d, numValueHeads, inner),
-    of.linear(d, numValueHeads, inner),
+    of.mergedLinear(d, [
+      inner(keys),
+      inner(keys),
+      inner(values),
+      inner(values),
+      inner(numValueHeads),
+      inner(numValueHeads),
+    ]),
     of.kernels.deltaRule({ tokens, numKeyHeads, numValueHeads, keySize, valueSize, taps }),
     of.kernels.norm({ rows: tokens * numValueHeads, size: valueSize, norm: 'rms' }),
     of.linear(values, d, { innerInput: true }),

@@ -1,7 +1,7 @@
 import { attention, cachedAttention, positionsOf, rotateComposed, rotateRows, type Rope } from '@scmoe/tensor';
 import * as tf from '@tensorflow/tfjs';
 
-import { project as projectBy } from '../adapters/project.js';
+import { project, projectAll } from '../adapters/project.js';
 import type { ResolvedBackbone } from '../config/BackboneConfig.js';
 import { below, parameter, type ParameterRecord } from '../parameters/ParameterRecord.js';
 import { under, type ParameterSpecs } from '../parameters/ParameterSpec.js';
@@ -75,14 +75,20 @@ function attentionOf(
   { past, mask, norm }: Omit<AttentionContext<KeyValues>, 'tensor'> & { norm: QueryNorm },
 ): { output: tf.Tensor3D; all: KeyValues } {
   const { numHeads, numKvHeads, headSize, causal, rope, attentionScale: scale, window, qkNorm } = config;
-  const project = (name: string, input: tf.Tensor) =>
-    projectBy(input, parameter<tf.Tensor2D>(parameters, `w${name}`), parameters[`b${name}`]) as tf.Tensor3D;
+  const layer = (name: string) => ({
+    weight: parameter<tf.Tensor2D>(parameters, `w${name}`),
+    bias: parameters[`b${name}`],
+  });
+  const read = { q: layer('q'), k: layer('k'), v: layer('v') };
+  const { q, k, v, g }: { q: tf.Tensor3D; k: tf.Tensor3D; v: tf.Tensor3D; g?: tf.Tensor3D } = config.outputGate
+    ? projectAll(x, { ...read, g: layer('g') })
+    : projectAll(x, read);
 
   const isTurned = qkNorm === 'perHeadTurned';
   const turn = isTurned && rope ? turnOf(past, rotationOf(rope, headSize)) : (rows: tf.Tensor3D) => rows;
-  const queries = clipped(norm(turn(project('q', x), numHeads), below(parameters, 'normQ'), config), config);
-  const keys = clipped(norm(turn(project('k', x), numKvHeads), below(parameters, 'normK'), config), config);
-  const values = clipped(project('v', x), config);
+  const queries = clipped(norm(turn(q, numHeads), below(parameters, 'normQ'), config), config);
+  const keys = clipped(norm(turn(k, numKvHeads), below(parameters, 'normK'), config), config);
+  const values = clipped(v, config);
   const of = {
     numHeads,
     numKvHeads,
@@ -91,17 +97,18 @@ function attentionOf(
     window,
     sinks: parameters['sinks'],
   };
-  const gated = (heads: tf.Tensor3D): tf.Tensor3D =>
-    config.outputGate ? tf.mul(heads, tf.sigmoid(project('g', x))) : heads;
+  const { weight: ofOutput, bias: outputBias } = layer('o');
+  const outputOf = (heads: tf.Tensor3D) =>
+    project(g ? tf.mul(heads, tf.sigmoid(g)) : heads, ofOutput, outputBias) as tf.Tensor3D;
   if (past instanceof PackedSequences) {
     const heads = cachedAttention(queries, keys, values, past.parts, of);
-    return { output: project('o', gated(heads)), all: { keys, values } };
+    return { output: outputOf(heads), all: { keys, values } };
   }
   const all = past
     ? { keys: tf.concat([past.keys, keys], 1), values: tf.concat([past.values, values], 1) }
     : { keys, values };
   const heads = attention(queries, all.keys, all.values, { ...of, causal, mask });
-  return { output: project('o', gated(heads)), all };
+  return { output: outputOf(heads), all };
 }
 
 /** The same of a slice of the heads, summed over the ranks that share them out. */

@@ -16,6 +16,8 @@ type Flops = (inputs: Inputs, attributes: Record<string, unknown>) => number;
 const flopsOf: Record<string, Flops> = {
   ScmoeLinear: ({ x, weight }) => 2 * x!.size * weight!.shape[1]!,
   ScmoeLinearBackward: ({ x, weight }) => 4 * x!.size * weight!.shape[1]!,
+  ScmoeMergedLinear: (inputs, { numLayers }) => 2 * mergedProducts(inputs, numLayers as number),
+  ScmoeMergedLinearBackward: (inputs, { numLayers }) => 4 * mergedProducts(inputs, numLayers as number),
   ScmoeAttention: ({ q, k }) => 4 * q!.size * k!.shape[1]!,
   ScmoeAttentionBackward: ({ q, k }) => 10 * q!.size * k!.shape[1]!,
   ScmoeSwiglu: ({ x, gate }) => 6 * x!.size * gate!.shape[1]!,
@@ -32,6 +34,12 @@ const withoutProducts = ['RmsNorm', 'LayerNorm', 'Encode', 'Decode'].flatMap((n)
 
 const filled = (counts: tf.Tensor) => counts.dataSync<'int32'>().reduce((sum, count) => sum + count, 0);
 
+/** Products of x with all weights, which come behind it. */
+function mergedProducts(inputs: Inputs, numLayers: number): number {
+  const [x, ...others] = Object.values(inputs);
+  return others.slice(0, numLayers).reduce((sum, weight) => sum + x!.size * weight.shape[1]!, 0);
+}
+
 /** Runs `compute` and counts what its kernels do: those whose names end in Backward as backward. */
 export function countKernels(compute: () => void): KernelCounts {
   const counts: KernelCounts = { forwardFlops: 0, backwardFlops: 0, forwardBytes: 0, backwardBytes: 0 };
@@ -42,7 +50,9 @@ export function countKernels(compute: () => void): KernelCounts {
     const flops = flopsOf[name];
     if (flops || withoutProducts.includes(name)) {
       const way = name.endsWith('Backward') ? 'backward' : 'forward';
-      const tensors = [...Object.values(inputs), ...[outputs].flat()] as (tf.Tensor | undefined)[];
+      // What a norm's gradient is added to belongs to a sum, which costs of our kernels don't count.
+      const { sum: _, ...own } = inputs;
+      const tensors = [...Object.values(own), ...[outputs].flat()] as (tf.Tensor | undefined)[];
       counts[`${way}Flops`] += flops?.(inputs, attributes ?? {}) ?? 0;
       counts[`${way}Bytes`] += 4 * tensors.reduce((sum, tensor) => sum + (tensor?.size ?? 0), 0);
     }

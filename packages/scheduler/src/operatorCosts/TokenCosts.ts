@@ -4,6 +4,7 @@ import {
   type KernelCostOptions,
   type KernelCosts,
   type LinearSizes,
+  type MergedLinearSizes,
   type NormKind,
 } from './kernelCosts.js';
 
@@ -19,6 +20,12 @@ export interface TokenCosts {
   readonly kernels: KernelCosts;
   /** All tokens through one matrix. `activated`: in one kernel with an activation. */
   linear(inputs: number, outputs: number, options?: Omit<LinearSizes, 'rows' | 'inputs' | 'outputs'>): KernelCost;
+  /** All tokens through several matrices in one kernel. */
+  mergedLinear(
+    inputs: number,
+    layers: MergedLinearSizes['layers'],
+    options?: Omit<MergedLinearSizes, 'rows' | 'inputs' | 'layers'>,
+  ): KernelCost;
   /** A norm over all tokens, of width d by default. */
   norm(kind: NormKind, size?: number): KernelCost;
   /** A sum of so many activations of all tokens. */
@@ -41,6 +48,7 @@ export function tokenCosts(d: number, { tokens, sequenceLength, ...counted }: To
     batch: tokens / sequenceLength,
     kernels,
     linear: (inputs, outputs, options) => kernels.linear({ rows: tokens, inputs, outputs, ...options }),
+    mergedLinear: (inputs, layers, options) => kernels.mergedLinear({ rows: tokens, inputs, layers, ...options }),
     norm: (norm, size = d) => kernels.norm({ rows: tokens, size, norm }),
     sum: (summands) => kernels.sum({ elements: tokens * d, summands }),
   };

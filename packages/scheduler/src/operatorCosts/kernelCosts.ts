@@ -73,6 +73,20 @@ export function kernelCosts({ bytesPerElement, fused, countMasked }: KernelCostO
       });
     },
 
+    /** Several layers of one x (rows, inputs), which is read once, and whose gradient is written once. */
+    mergedLinear: ({ rows, inputs, layers, bias = false, innerInput }: MergedLinearSizes): KernelCost => {
+      const x = inner(rows * inputs, innerInput ?? false);
+      const floats = { forward: x, backward: 2 * x };
+      let columns = 0;
+      for (const { outputs, innerOutput } of layers) {
+        const [weight, y] = [inputs * outputs, inner(rows * outputs, innerOutput ?? false)];
+        floats.forward += weight + (bias ? outputs : 0) + y;
+        floats.backward += y + 2 * weight + outputs;
+        columns += outputs;
+      }
+      return cost(product(2 * rows * inputs * columns), floats);
+    },
+
     /** Mean (layer alone) and deviation of each row are kept. */
     norm: ({ rows, size, norm }: { rows: number; size: number; norm: NormKind }): KernelCost => {
       const parameters = norm === 'layer' ? 2 * size : size;
@@ -195,6 +209,15 @@ export interface LinearSizes {
   /** Whether its input, or its output, is one of the operator's own, which another kernel of it makes or reads. */
   innerInput?: boolean;
   innerOutput?: boolean;
+}
+
+export interface MergedLinearSizes {
+  rows: number;
+  inputs: number;
+  layers: readonly { outputs: number; innerOutput?: boolean }[];
+  /** Whether all of them have one. */
+  bias?: boolean;
+  innerInput?: boolean;
 }
 
 interface AttentionSizes {

@@ -35,13 +35,11 @@ export function selfAttentionCost(
   const { d, batch, sequenceLength: length } = of;
   const [queries, keys] = [headSize * numHeads, headSize * numKvHeads];
   const bias = attentionBias !== false;
+  const inner = { outputs: queries, innerOutput: true };
   return [
-    of.linear(d, queries, { bias, innerOutput: true }),
-    of.linear(d, keys, { bias, innerInput: true }),
-    of.linear(d, keys, { bias, innerInput: true }),
+    of.mergedLinear(d, [inner, { outputs: keys }, { outputs: keys }, ...(outputGate ? [inner] : [])], { bias }),
     ...(qkNorm === 'none' ? [] : [of.norm('rms', queries), of.norm('rms', keys)]),
     of.kernels.attention({ batch, length, numHeads, numKvHeads, headSize, causal }),
-    ...(outputGate ? [of.linear(d, queries, { bias, innerInput: true, innerOutput: true })] : []),
     of.linear(queries, d, { bias: attentionBias === true, innerInput: true }),
   ];
 }

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import { useBackend, valueAndGrads } from '../index.js';
+import { captureFunction, layerNorm, linear, rmsNorm, useBackend, valueAndGrads } from '../index.js';
 
 type Variables = Record<string, tf.Variable>;
 
@@ -10,6 +10,10 @@ function variable(...shape: number[]): tf.Variable {
   const values = Float32Array.from({ length: tf.util.sizeFromShape(shape) }, (_, i) => Math.sin(1 + 0.7 * i + count));
   return tf.variable(tf.tensor(values, shape), true, `v${count++}`);
 }
+
+/** What gradient functions of a graph hold beyond a pass. */
+let kept: tf.Tensor | undefined;
+const three = tf.keep(tf.fill([4], 3));
 
 const graphs: Record<string, () => { variables: Variables; loss: () => tf.Tensor }> = {
   'a chain of products': () => {
@@ -61,6 +65,46 @@ const graphs: Record<string, () => { variables: Variables; loss: () => tf.Tensor
     const loss = () => {
       const y = variables.x.reshape([3, 4]).clone();
       return y.reshape([12]).mul(y.flatten()).expandDims(0).squeeze().sum();
+    };
+    return { variables, loss };
+  },
+  'a residual stream with norms, whose gradients are added up in place': () => {
+    const variables = { x: variable(6, 8), gain: variable(8), shift: variable(8), w: variable(8, 8) };
+    const { gain, shift, w } = variables;
+    const loss = () => {
+      const a = variables.x.add(linear(layerNorm(variables.x, gain, shift), w));
+      const b = a.add(linear(rmsNorm(a, gain), w)).add(a);
+      // Twice the same, and a norm of what nobody else reads.
+      return rmsNorm(
+        b
+          .add(b)
+          .add(layerNorm(b, gain, shift))
+          .mul(2),
+        gain,
+      )
+        .square()
+        .sum();
+    };
+    return { variables, loss };
+  },
+  'a gradient that somebody else keeps or has given out as a constant': () => {
+    const variables = { a: variable(4) };
+    const keeps = tf.customGrad((...args) => {
+      const [x] = args as tf.Tensor[];
+      const gradFunc = (dy: tf.Tensor) => {
+        kept?.dispose();
+        kept = tf.keep(dy.clone());
+        return dy;
+      };
+      return { value: x!.mul(1), gradFunc };
+    });
+    const constant = tf.customGrad((...args) => ({
+      value: (args[0] as tf.Tensor).mul(3),
+      gradFunc: () => three.clone(),
+    }));
+    const loss = () => {
+      const h = variables.a.exp();
+      return keeps(h).add(h).mul(h).add(constant(h)).add(constant(h)).sum();
     };
     return { variables, loss };
   },
@@ -117,6 +161,19 @@ describe('valueAndGrads', () => {
       });
       for (const name of Object.keys(variables)) expect(heard[name]).toBe(grads[name]);
     });
+  });
+
+  it('adds up in place in a captured function as well, which gives the same each time', () => {
+    const { variables, loss } = graphs['a residual stream with norms, whose gradients are added up in place']!();
+    const step = () => {
+      const { value, grads } = valueAndGrads(loss, variables);
+      return [value, ...Object.values(grads)];
+    };
+    const numbers = (run: () => tf.Tensor[]) => tf.tidy(() => run().map((tensor) => tensor.dataSync<'float32'>()));
+    const expected = numbers(step);
+    const captured = captureFunction(step);
+    for (let i = 0; i < 4; i++) expect(numbers(captured)).toEqual(expected);
+    captured.dispose();
   });
 
   const layers = (depth: number) => {

@@ -1,6 +1,8 @@
 import { ArgumentError, ScmoeError } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
+import { withGradientsSoFar } from './gradientSoFar.js';
+import { InputSums } from './InputSums.js';
 import type { RecomputedNode } from './recomputed.js';
 import { recordingOn } from './recording.js';
 import { Tape } from './Tape.js';
@@ -191,22 +193,20 @@ function runAgain(
  */
 function backpropagate({ node, inputs }: PathNode, gradients: Map<number, tf.Tensor>): tf.Tensor[] {
   const known = node.outputs.map((output) => gradients.get(output.id));
+  const sums = new InputSums(inputs, gradients);
   const contributions = tf.tidy(() => {
     // An output that nothing depends on: TF.js fills in zeros of its size, which costs as much as a kernel. Our fused
     // operations know the output by its empty gradient instead.
     const absent = node.kernelName.startsWith('Scmoe') ? tf.zeros([0]) : null;
     const dys = known.map((dy) => dy ?? absent);
-    return inputGradients(node, inputs, dys);
+    return withGradientsSoFar(sums.find, () => inputGradients(node, inputs, dys));
   });
   for (const output of node.outputs) gradients.delete(output.id);
   tf.dispose(known.filter((dy) => dy !== undefined));
   tf.dispose(node.saved ?? []);
 
   return inputs.map(([, input], i) => {
-    const contribution = contributions[i]!;
-    const sum = gradients.get(input.id);
-    gradients.set(input.id, sum ? tf.add(sum, contribution) : contribution);
-    if (sum) tf.dispose([sum, contribution]);
+    sums.add(input, contributions[i]!);
     return input;
   });
 }

@@ -221,6 +221,17 @@ export class ScmoeBackend extends CapturingBackend {
     return 1 + this.views.of(buffer);
   }
 
+  /**
+   * Whether a kernel may write over a tensor whose only handle the caller has: nobody else has its data or a part of them, and
+   * what is captured writes them anew at each replay.
+   */
+  mayWriteOver({ dataId }: tf.TensorInfo): boolean {
+    const entry = this.data.has(dataId) ? this.data.get(dataId) : undefined;
+    if (entry?.refCount !== 1 || !ArrayBuffer.isView(entry.values) || this.borrowed.has(dataId)) return false;
+    const buffer = entry.values.buffer as ArrayBuffer;
+    return this.numUses(buffer) === 1 && (this.capture ? this.capture.rewrites(buffer) : !isCaptured(buffer));
+  }
+
   /** Whether a step can be captured now: not within another one, nor in memory of its own. */
   get canCapture(): boolean {
     return !this.capture && this.pool === sharedPool();

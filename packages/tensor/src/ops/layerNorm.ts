@@ -1,6 +1,7 @@
 import { expectNonNegative } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
+import { gradientSoFar } from '../autodiff/gradientSoFar.js';
 import { expectDtype, expectShape, expectWidth } from './check.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
 
@@ -60,7 +61,8 @@ tf.registerGradient({
   outputsToSave: [false, true, true], // mean and 1 / deviation of each row
   gradFunc: (dy, saved) => {
     const [x, weight, mean, rstd] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-    const dOut = firstGradient(dy);
-    return fusedGradients(layerNormBackwardKernel, ['x', 'weight', 'bias'], { dOut, x, weight, mean, rstd });
+    const sum = gradientSoFar('x'); // what goes past the norm, in a residual stream
+    const inputs = { dOut: firstGradient(dy), x, weight, mean, rstd, ...(sum && { sum }) };
+    return fusedGradients(layerNormBackwardKernel, ['x', 'weight', 'bias'], inputs);
   },
 });

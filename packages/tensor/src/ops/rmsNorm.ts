@@ -1,6 +1,7 @@
 import { expectNonNegative } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
+import { gradientSoFar } from '../autodiff/gradientSoFar.js';
 import { expectDtype, expectShape, expectWidth } from './check.js';
 import type { NormOptions } from './layerNorm.js';
 import { firstGradient, fusedGradients, hasFused, runFused } from './runFused.js';
@@ -42,7 +43,8 @@ tf.registerGradient({
   outputsToSave: [false, true], // 1 / root mean square of each row
   gradFunc: (dy, saved) => {
     const [x, weight, rstd] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
-    const dOut = firstGradient(dy);
-    return fusedGradients(rmsNormBackwardKernel, ['x', 'weight'], { dOut, x, weight, rstd });
+    const sum = gradientSoFar('x'); // what goes past the norm, in a residual stream
+    const inputs = { dOut: firstGradient(dy), x, weight, rstd, ...(sum && { sum }) };
+    return fusedGradients(rmsNormBackwardKernel, ['x', 'weight'], inputs);
   },
 });

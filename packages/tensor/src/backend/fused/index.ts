@@ -8,6 +8,7 @@ import { embeddingKernels } from './embedding.js';
 import { groupedFfnKernels } from './groupedFfn.js';
 import { linearCrossEntropyKernels } from './linearCrossEntropy.js';
 import { linearKernels } from './linear.js';
+import { mergedLinearKernels } from './mergedLinear.js';
 import { mlpKernels } from './mlp.js';
 import { normKernels } from './norms.js';
 import { optimizerKernels } from './optimizer.js';
@@ -31,6 +32,7 @@ export const fusedKernels: KernelConfig[] = [
   ...groupedFfnKernels,
   ...linearCrossEntropyKernels,
   ...linearKernels,
+  ...mergedLinearKernels,
   ...mlpKernels,
   ...normKernels,
   ...optimizerKernels,

@@ -4,63 +4,75 @@ import { loadAddon } from '../../addon/loadAddon.js';
 import { linearBackwardKernel, linearKernel, type LinearAttributes } from '../../ops/linear.js';
 import { costlyKernel } from '../costlyKernel.js';
 import { kernel } from '../kernel.js';
+import type { ScmoeBackend } from '../ScmoeBackend.js';
 import { rowsOf } from './elements.js';
 
+/** Operands of a layer. */
+interface Layer {
+  x: TensorInfo;
+  weight: TensorInfo;
+  bias?: TensorInfo;
+}
+
+/** One layer, whichever way its weight is kept. */
+export function runLinear(
+  backend: ScmoeBackend,
+  { x, weight, bias }: Layer,
+  { activation, float32, keepForGradient }: LinearAttributes,
+): TensorInfo[] {
+  const [dIn, dOut] = weight.shape as [number, number];
+  const y = backend.output([...x.shape.slice(0, -1), dOut]);
+  const stored = keepForGradient ? undefined : backend.stored(weight);
+  if (stored) {
+    loadAddon().storedLinear({
+      rows: rowsOf(y),
+      dIn,
+      dOut,
+      blocks: stored[0].blocks,
+      activation,
+      float32,
+      x: backend.floats(x),
+      weight: stored[0].weight,
+      scales: stored[0].scales,
+      bias: bias && backend.floats(bias),
+      y: backend.floats(y),
+    });
+    return [y];
+  }
+  const transposed = keepForGradient ? undefined : backend.transposed(weight);
+  if (transposed) {
+    loadAddon().transposedLinear({
+      rows: rowsOf(y),
+      dIn,
+      dOut,
+      activation,
+      float32,
+      x: backend.floats(x),
+      format: transposed[0].format,
+      weight: transposed[0].matrices,
+      bias: bias && backend.floats(bias),
+      y: backend.floats(y),
+    });
+    return [y];
+  }
+  const pre = keepForGradient && activation !== 'none' ? backend.output(y.shape) : undefined;
+  loadAddon().linearForward({
+    rows: rowsOf(y),
+    dIn,
+    dOut,
+    activation,
+    float32,
+    x: backend.floats(x),
+    weight: backend.floats(weight),
+    bias: bias && backend.floats(bias),
+    y: backend.floats(y),
+    pre: pre && backend.floats(pre),
+  });
+  return pre ? [y, pre] : [y];
+}
+
 export const linearKernels = [
-  costlyKernel<{ x: TensorInfo; weight: TensorInfo; bias?: TensorInfo }, LinearAttributes>(
-    linearKernel,
-    (backend, { x, weight, bias }, { activation, float32, keepForGradient }) => {
-      const [dIn, dOut] = weight.shape as [number, number];
-      const y = backend.output([...x.shape.slice(0, -1), dOut]);
-      const stored = keepForGradient ? undefined : backend.stored(weight);
-      if (stored) {
-        loadAddon().storedLinear({
-          rows: rowsOf(y),
-          dIn,
-          dOut,
-          blocks: stored[0].blocks,
-          activation,
-          float32,
-          x: backend.floats(x),
-          weight: stored[0].weight,
-          scales: stored[0].scales,
-          bias: bias && backend.floats(bias),
-          y: backend.floats(y),
-        });
-        return [y];
-      }
-      const transposed = keepForGradient ? undefined : backend.transposed(weight);
-      if (transposed) {
-        loadAddon().transposedLinear({
-          rows: rowsOf(y),
-          dIn,
-          dOut,
-          activation,
-          float32,
-          x: backend.floats(x),
-          format: transposed[0].format,
-          weight: transposed[0].matrices,
-          bias: bias && backend.floats(bias),
-          y: backend.floats(y),
-        });
-        return [y];
-      }
-      const pre = keepForGradient && activation !== 'none' ? backend.output(y.shape) : undefined;
-      loadAddon().linearForward({
-        rows: rowsOf(y),
-        dIn,
-        dOut,
-        activation,
-        float32,
-        x: backend.floats(x),
-        weight: backend.floats(weight),
-        bias: bias && backend.floats(bias),
-        y: backend.floats(y),
-        pre: pre && backend.floats(pre),
-      });
-      return pre ? [y, pre] : [y];
-    },
-  ),
+  costlyKernel<Layer, LinearAttributes>(linearKernel, runLinear),
   kernel<{ dOut: TensorInfo; x: TensorInfo; weight: TensorInfo; preActivation?: TensorInfo }, LinearAttributes>(
     linearBackwardKernel,
     (backend, { dOut: dy, x, weight, preActivation }, { activation, float32 }) => {

@@ -4,6 +4,8 @@ import { loadAddon } from '../../addon/loadAddon.js';
 import { layerNormBackwardKernel, layerNormKernel } from '../../ops/layerNorm.js';
 import { rmsNormBackwardKernel, rmsNormKernel } from '../../ops/rmsNorm.js';
 import { kernel } from '../kernel.js';
+import type { ScmoeBackend } from '../ScmoeBackend.js';
+import { noteSquares } from '../sumsOfSquares.js';
 import { rowsOf } from './elements.js';
 
 interface Backward {
@@ -11,6 +13,14 @@ interface Backward {
   x: TensorInfo;
   weight: TensorInfo;
   rstd: TensorInfo;
+  /** What the gradient of x is added to, in the same memory. */
+  sum?: TensorInfo;
+}
+
+/** Where the gradient of x goes. */
+function placeOf(backend: ScmoeBackend, { x, sum }: Backward): { dx: TensorInfo; adds: boolean } {
+  if (sum) noteSquares(sum.dataId, undefined);
+  return { dx: sum ? backend.alias(sum) : backend.output(x.shape), adds: sum !== undefined };
 }
 
 export const normKernels = [
@@ -35,13 +45,13 @@ export const normKernels = [
       return [y, mean, rstd];
     },
   ),
-  kernel<Backward & { mean: TensorInfo }>(layerNormBackwardKernel, (backend, { dOut, x, weight, mean, rstd }) => {
-    const dx = backend.output(x.shape);
+  kernel<Backward & { mean: TensorInfo }>(layerNormBackwardKernel, (backend, inputs) => {
+    const { dOut, x, weight, mean, rstd } = inputs;
+    const { dx, adds } = placeOf(backend, inputs);
     const dWeight = backend.output(weight.shape);
     const dBias = backend.output(weight.shape);
     loadAddon().layerNormBackward({
-      rows: rowsOf(x),
-      d: x.shape.at(-1)!,
+      ...{ rows: rowsOf(x), d: x.shape.at(-1)!, adds },
       dy: backend.floats(dOut),
       x: backend.floats(x),
       weight: backend.floats(weight),
@@ -71,12 +81,12 @@ export const normKernels = [
       return [y, rstd];
     },
   ),
-  kernel<Backward>(rmsNormBackwardKernel, (backend, { dOut, x, weight, rstd }) => {
-    const dx = backend.output(x.shape);
+  kernel<Backward>(rmsNormBackwardKernel, (backend, inputs) => {
+    const { dOut, x, weight, rstd } = inputs;
+    const { dx, adds } = placeOf(backend, inputs);
     const dWeight = backend.output(weight.shape);
     loadAddon().rmsNormBackward({
-      rows: rowsOf(x),
-      d: x.shape.at(-1)!,
+      ...{ rows: rowsOf(x), d: x.shape.at(-1)!, adds },
       dy: backend.floats(dOut),
       x: backend.floats(x),
       weight: backend.floats(weight),

@@ -24,6 +24,10 @@ function productOf(name: string, args: CallArguments): [string, number] | undefi
       return [`linear ${dIn} to ${dOut}, forward`, 2 * rows * dIn * dOut];
     case 'linearBackward':
       return [`linear ${dIn} to ${dOut}, backward`, 4 * rows * dIn * dOut];
+    case 'mergedLinearForward':
+      return [`linear ${dIn} to ${widthsOf(args)}, forward`, 2 * rows * dIn * columnsOf(args)];
+    case 'mergedLinearBackward':
+      return [`linear ${dIn} to ${widthsOf(args)}, backward`, 4 * rows * dIn * columnsOf(args)];
     case 'mlpForward':
       return ['MLP, forward', 4 * rows * number('d') * number('f')];
     case 'mlpBackward':
@@ -41,6 +45,15 @@ function productOf(name: string, args: CallArguments): [string, number] | undefi
     default:
       return undefined;
   }
+}
+
+/** Widths of the layers of one input. */
+function widthsOf({ outputs }: CallArguments): string {
+  return (outputs as number[]).join(' + ');
+}
+
+function columnsOf({ outputs }: CallArguments): number {
+  return (outputs as number[]).reduce((sum, width) => sum + width, 0);
 }
 
 /** Operations of queries times keys. */

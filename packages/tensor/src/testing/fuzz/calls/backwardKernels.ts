@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-import type { Attributes, Generator, Operands } from '../Call.js';
+import { listKernelCall, type Attributes, type Generator, type Operands } from '../Call.js';
 import type { Draw } from '../Draw.js';
 import { activations, drawAttention, drawChoices, drawExperts, drawSlots, width } from './fusedArguments.js';
 
@@ -14,17 +14,30 @@ export const backwardCalls: Generator[] = [
     };
     return [operands, { activation: draw.pick(activations), float32: false }];
   }),
+  {
+    kernel: 'ScmoeMergedLinearBackward',
+    draw: (draw) => {
+      const [rows, dIn, numLayers] = [draw.size(), width(draw), draw.int(1, 3)];
+      const widths = Array.from({ length: numLayers }, () => width(draw));
+      const operands = [
+        draw.floats([rows, dIn]),
+        ...widths.map((dOut) => draw.floats([dIn, dOut])),
+        ...widths.map((dOut) => draw.floats([rows, dOut])),
+      ];
+      return { ...listKernelCall('ScmoeMergedLinearBackward', operands, { numLayers }), isAlone: true };
+    },
+  },
   alone('ScmoeLayerNormBackward', (draw) => {
     const [rows, d] = [draw.size(), width(draw)];
     const [dOut, x] = [draw.floats([rows, d]), draw.floats([rows, d])];
-    return [{ dOut, x, weight: draw.floats([d]), mean: draw.floats([rows]), rstd: draw.floats([rows]) }, {}];
+    const sum = draw.chance(0.5) ? draw.floats([rows, d]) : undefined;
+    return [{ dOut, x, weight: draw.floats([d]), mean: draw.floats([rows]), rstd: draw.floats([rows]), sum }, {}];
   }),
   alone('ScmoeRmsNormBackward', (draw) => {
     const [rows, d] = [draw.size(), width(draw)];
-    return [
-      { dOut: draw.floats([rows, d]), x: draw.floats([rows, d]), weight: draw.floats([d]), rstd: draw.floats([rows]) },
-      {},
-    ];
+    const sum = draw.chance(0.5) ? draw.floats([rows, d]) : undefined;
+    const given = { dOut: draw.floats([rows, d]), x: draw.floats([rows, d]), weight: draw.floats([d]) };
+    return [{ ...given, rstd: draw.floats([rows]), sum }, {}];
   }),
   alone('ScmoeAttentionBackward', (draw) => {
     const { operands, attributes } = drawAttention(draw);

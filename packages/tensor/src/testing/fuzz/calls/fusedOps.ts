@@ -11,6 +11,7 @@ import { layerNorm } from '../../../ops/layerNorm.js';
 import { settleWeight } from '../../../io/settleWeight.js';
 import { transposedOver } from '../../../io/transposedOver.js';
 import { linear } from '../../../ops/linear.js';
+import { mergedLinear } from '../../../ops/mergedLinear.js';
 import { mlp } from '../../../ops/mlp.js';
 import { linearCrossEntropy } from '../../../ops/linearCrossEntropy.js';
 import { rmsNorm } from '../../../ops/rmsNorm.js';
@@ -47,6 +48,27 @@ export const fusedOpCalls: Generator[] = [
       const attributes = { activation: draw.pick(activations), float32: draw.chance(0.5) };
       return differentiated('linear', operands, attributes, ({ x, weight, bias }, options) =>
         linear(x!, weight!, bias, options),
+      );
+    },
+  },
+  {
+    kernel: 'ScmoeMergedLinear',
+    draw: (draw) => {
+      const [dIn, widths] = [width(draw), [width(draw), width(draw)] as const];
+      const hasBiases = draw.chance(0.5);
+      const operands = {
+        ...{ x: draw.floats([...draw.shape(draw.int(0, 3)), dIn]) },
+        ...{ w0: draw.floats([dIn, widths[0]]), b0: hasBiases ? draw.floats([widths[0]]) : undefined },
+        ...{ w1: draw.floats([dIn, widths[1]]), b1: hasBiases ? draw.floats([widths[1]]) : undefined },
+      };
+      return differentiated('mergedLinear', operands, {}, ({ x, w0, b0, w1, b1 }) =>
+        tf.concat(
+          mergedLinear(x!, [
+            { weight: w0!, bias: b0 },
+            { weight: w1!, bias: b1 },
+          ]),
+          -1,
+        ),
       );
     },
   },
