@@ -20,7 +20,7 @@ SCMOE_EXPORT_UNCAPTURED(benchmarkMemory) {
     const auto begin = std::chrono::steady_clock::now();
     parallelFor(count, grainFor(8), [&](int64_t first, int64_t last) {
 #pragma omp simd
-      for (int64_t j = first; j < last; ++j) numbers[j] *= 0.75f;
+      for (int64_t j = first; j < last; ++j) numbers[j] = 1.0f - numbers[j];
     });
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     best = std::max(best, 2.0 * static_cast<double>(count) * sizeof(float) / seconds);
