@@ -8,5 +8,8 @@ void embeddingForward(int64_t count, int64_t d, int64_t vocabulary, const int32_
 /// dTable (vocabulary, d): sums of the rows of dOut with the same id, in token order whatever the number of threads.
 void embeddingBackward(int64_t count, int64_t d, int64_t vocabulary, const int32_t* ids, const float* dOut,
                        float* dTable);
+/// The same sums, added to what dTable has.
+void addEmbeddingGradient(int64_t count, int64_t d, int64_t vocabulary, const int32_t* ids, const float* dOut,
+                          float* dTable);
 
 }  // namespace scmoe

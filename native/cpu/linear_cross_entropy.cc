@@ -117,4 +117,12 @@ void linearCrossEntropy(const LinearCrossEntropy& shape, const float* x, const f
   *loss = counted ? static_cast<float>(sum / static_cast<double>(counted)) : 0.0f;
 }
 
+void scaleGradient(int64_t count, float factor, float* gradient) {
+  if (factor == 1.0f) return;
+  parallelFor(count, grainFor(8), [&](int64_t begin, int64_t end) {
+#pragma omp simd
+    for (int64_t i = begin; i < end; ++i) gradient[i] *= factor;
+  });
+}
+
 }  // namespace scmoe

@@ -20,4 +20,7 @@ struct LinearCrossEntropy {
 void linearCrossEntropy(const LinearCrossEntropy& shape, const float* x, const float* weight, const float* bias,
                         const int32_t* targets, float* loss, float* dx, float* dWeight, float* dBias);
 
+/// A gradient times a factor, where it is: by 1, as of a loss that is not scaled, nothing is read.
+void scaleGradient(int64_t count, float factor, float* gradient);
+
 }  // namespace scmoe

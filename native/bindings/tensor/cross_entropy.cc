@@ -19,6 +19,11 @@ SCMOE_EXPORT(crossEntropyBackward) {
   return nullptr;
 }
 
+SCMOE_EXPORT(scaleGradient) {
+  scaleGradient(args.count, *args.factor, args.gradient);
+  return nullptr;
+}
+
 SCMOE_EXPORT(linearCrossEntropy) {
   const LinearCrossEntropy shape{args.rows,
                                  args.dIn,

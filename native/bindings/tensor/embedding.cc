@@ -10,6 +10,7 @@ SCMOE_EXPORT(embeddingForward) {
 }
 
 SCMOE_EXPORT(embeddingBackward) {
-  embeddingBackward(args.count, args.d, args.vocabSize, args.ids, args.dOut, args.dTable);
+  const auto run = args.adds ? addEmbeddingGradient : embeddingBackward;
+  run(args.count, args.d, args.vocabSize, args.ids, args.dOut, args.dTable);
   return nullptr;
 }

@@ -39,4 +39,6 @@ export const crossEntropy = {
     dWeight: 'out float32[dIn * classes]?',
     dBias: 'out float32[classes]?',
   },
+  /** A gradient of a mean times that of the loss, where it is. */
+  scaleGradient: { count: 'size', factor: 'float32[1]', gradient: 'out float32[count]' },
 } as const;

@@ -13,6 +13,8 @@ export const embedding = {
     vocabSize: 'size',
     ids: 'int32[count]',
     dOut: 'float32[count * d]',
+    /** Whether the gradient is added to what dTable has. */
+    adds: 'boolean',
     dTable: 'out float32[vocabSize * d]',
   },
 } as const;

@@ -20,6 +20,8 @@ export const runtime = {
   allocate: { bytes: 'size', '=>': 'buffer' },
   /** Lets the system have the pages of memory whose content nobody needs any more; it may be written again. */
   discard: { bytes: 'size', memory: 'out uint8[bytes]' },
+  /** The best of several passes over `bytes` of memory that change each number where it is: bytes read and written a second. */
+  benchmarkMemory: { bytes: 'size 1048576..', repeats: 'size 1..1000000', '=>': 'number' },
   /** Median seconds of one product called from C++ in the current precision. */
   benchmarkProduct: {
     m: 'size ..65536',

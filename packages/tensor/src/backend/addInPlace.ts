@@ -18,3 +18,11 @@ export function addInPlace(to: tf.Tensor, from: tf.Tensor): void {
   loadAddon().binaryAdd({ a: out, b: backend.floats(from), out, walk: flatWalk(to.size) });
   noteSquares(to.dataId, undefined);
 }
+
+/** Multiplies a float32 tensor that `mayWriteOver` allows by a scalar. */
+export function scaleInPlace(tensor: tf.Tensor, factor: tf.Tensor): void {
+  const backend = tf.backend() as ScmoeBackend;
+  const gradient = backend.floats(tensor);
+  loadAddon().scaleGradient({ count: tensor.size, factor: backend.floats(factor), gradient });
+  noteSquares(tensor.dataId, undefined);
+}

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 import { expectGradientsMatch } from '@scmoe/testing';
-import { embedding, embeddingComposed } from '../index.js';
+import { embedding, embeddingComposed, linearCrossEntropy, valueAndGrads } from '../index.js';
 import { availableBackends } from '../testing/backends.js';
 import { expectNoLeak, expectTwinsAgree } from '../testing/twin.js';
 
@@ -27,6 +27,20 @@ describe.each(availableBackends())('embedding on %s', (backend) => {
   it('adds up the gradients of a repeated id', () => {
     const ids = tf.tensor2d([0, 3, 3, 6, 3, 0], [2, 3], 'int32');
     expectGradientsMatch((t) => tf.sum(tf.square(embedding(ids, t))), [table()]);
+  });
+
+  it('adds to the gradient of a head that is the same matrix what a sum of both is, bit for bit', () => {
+    const ids = tf.tensor1d([0, 3, 3, 6, 3, 0], 'int32');
+    const [x, shared] = [tf.randomNormal<tf.Rank.R2>([6, 5], 0, 1, 'float32', 4), tf.variable(table())];
+    const head = () => linearCrossEntropy(x, shared, ids, { transposeWeight: true });
+    const rows = () => tf.sum<tf.Scalar>(tf.square(embedding(ids, shared)));
+    const gradientOf = (loss: () => tf.Scalar) => valueAndGrads(loss, { shared }).grads['shared']!;
+    // The head comes last, so that its gradient is there when the rows' is taken.
+    const both = gradientOf(() => tf.add(rows(), head()));
+    expect(both.dataSync()).toEqual(tf.add(gradientOf(head), gradientOf(rows)).dataSync());
+    const scaledBy3 = gradientOf(() => tf.mul(tf.add(rows(), head()), 3));
+    expect(tf.max(tf.abs(tf.sub(scaledBy3, tf.mul(both, 3)))).dataSync()[0]).toBeLessThan(1e-5);
+    shared.dispose();
   });
 
   it('leaves no tensor behind', () => {

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
+import { gradientSoFar } from '../autodiff/gradientSoFar.js';
 import { expectDtype, expectRank } from './check.js';
 import { hasFused, runFusedOne } from './runFused.js';
 
@@ -49,7 +50,10 @@ tf.registerGradient({
     const [ids, table] = saved as [tf.Tensor, tf.Tensor];
     const vocabSize = table.shape[0];
     return {
-      table: () => runFusedOne(embeddingBackwardKernel, { dOut: dy as tf.Tensor, ids }, { vocabSize }),
+      table: () => {
+        const sum = gradientSoFar('table'); // that of the head, where it is the same matrix
+        return runFusedOne(embeddingBackwardKernel, { dOut: dy as tf.Tensor, ids, ...(sum && { sum }) }, { vocabSize });
+      },
     };
   },
 });

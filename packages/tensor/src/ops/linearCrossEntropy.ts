@@ -2,6 +2,7 @@ import { expectThat } from '@scmoe/errors';
 import * as tf from '@tensorflow/tfjs';
 
 import { isRecording } from '../autodiff/recording.js';
+import { mayWriteOver, scaleInPlace } from '../backend/addInPlace.js';
 import { expectDtype, expectRank, expectShape } from './check.js';
 import { firstGradient, hasFused, runFused } from './runFused.js';
 import { softmaxCrossEntropyComposed, type CrossEntropyOptions } from './softmaxCrossEntropy.js';
@@ -81,7 +82,14 @@ tf.registerGradient({
   gradFunc: (dy, saved) => {
     const dLoss = firstGradient(dy);
     const [dX, dWeight, dBias] = saved as [tf.Tensor, tf.Tensor, tf.Tensor?];
-    const times = (gradient: tf.Tensor) => () => tf.mul(gradient, dLoss);
+    const times = (gradient: tf.Tensor) => () => scaled(gradient, dLoss);
     return { x: times(dX), weight: times(dWeight), ...(dBias && { bias: times(dBias) }) };
   },
 });
+
+/** What is saved times the gradient of the loss: where it is, if nobody takes a gradient of this one or has it saved as well. */
+function scaled(gradient: tf.Tensor, dLoss: tf.Tensor): tf.Tensor {
+  if (tf.engine().state.gradientDepth > 0 || !mayWriteOver(gradient)) return tf.mul(gradient, dLoss);
+  scaleInPlace(gradient, dLoss);
+  return gradient.clone();
+}

@@ -13,7 +13,8 @@ export interface Phase {
 /** Looks at a call's sizes. */
 export function phaseOf(name: string, args: CallArguments): Phase {
   const [label, flops] = productOf(name, args) ?? [name, 0];
-  return { phase: label, flops, bytes: bytesOf(args) };
+  // Memory that is given back is not read.
+  return { phase: label, flops, bytes: name === 'discard' ? 0 : bytesOf(args) };
 }
 
 function productOf(name: string, args: CallArguments): [string, number] | undefined {

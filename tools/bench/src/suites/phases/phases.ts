@@ -3,7 +3,7 @@ import { AdamW, clipScale, findAddon, globalNorm, RandomStream, useBackend, valu
 import * as tf from '@tensorflow/tfjs';
 
 import { median } from '../../statistics.js';
-import { table } from '../../table.js';
+import { phaseTable } from './phaseTable.js';
 import { TimedCalls, type PhaseTimes } from './TimedCalls.js';
 
 /** Options of `phasesSuite`. */
@@ -23,7 +23,7 @@ const models = [
 
 /**
  * A training step's native calls, phase by phase, against their limits: products at the best rate that a product of the step
- * reaches, everything else at the bandwidth of memory. What fits into a cache can pass that.
+ * reaches, everything else at the rate at which memory is read and written in place. What is faster than that was in the caches.
  */
 export async function phasesSuite({
   rounds = 5,
@@ -46,7 +46,7 @@ async function measure(
   precision: string,
   rounds: number,
 ): Promise<string> {
-  const limits = { flops: productRate(dModel), bytes: bandwidth() };
+  const limits = { flops: productRate(dModel), bytes: memoryRate() };
   const moe = { kind: 'scmoe', numExperts, topK: 1 } as const;
   const model = new Gpt({ vocabSize, numLayers, dModel, numHeads: 8, sequenceLength, moe }, { seed: 1 });
   const optimizer = new AdamW();
@@ -83,37 +83,6 @@ async function measure(
   return `${title}\n\n${phaseTable(all, median(steps), limits)}`;
 }
 
-function phaseTable(all: readonly Map<string, PhaseTimes>[], step: number, limits: { flops: number; bytes: number }) {
-  const phases = [...all[0]!].map(([name, { calls, flops, bytes }]) => ({
-    name,
-    calls,
-    seconds: median(all.map((round) => round.get(name)?.seconds ?? 0)),
-    limit: Math.max(flops / limits.flops, bytes / limits.bytes),
-  }));
-  const large = phases.filter(({ seconds }) => seconds > step / 500).sort((a, b) => b.seconds - a.seconds);
-  const sum = (some: typeof phases, key: 'seconds' | 'limit' | 'calls') =>
-    some.reduce((total, phase) => total + phase[key], 0);
-  const rest = phases.filter((phase) => !large.includes(phase));
-  const [calls, seconds, limit] = (['calls', 'seconds', 'limit'] as const).map((key) => sum(rest, key)) as [
-    number,
-    number,
-    number,
-  ];
-  const inKernels = sum(phases, 'seconds');
-  const javaScript = { name: 'JavaScript', calls: 1, seconds: step - inKernels, limit: 0 };
-  const whole = { name: 'step', calls: 1, seconds: step, limit: sum(phases, 'limit') };
-  const ms = (value: number) => `${(value * 1000).toFixed(1)} ms`;
-  const rows = [...large, { name: 'other kernels', calls, seconds, limit }, javaScript, whole].map((phase) => [
-    phase.name,
-    String(phase.calls),
-    ms(phase.seconds),
-    ms(phase.limit),
-    `${((100 * phase.limit) / phase.seconds).toFixed(0)} %`,
-    ms(phase.seconds - phase.limit),
-  ]);
-  return table(['phase', 'calls', 'time', 'limit', 'share of the limit', 'over it'], rows);
-}
-
 /** The best rate of a product of the model's layers, FLOP/s, called from C++. */
 function productRate(dModel: number): number {
   const { benchmarkProduct } = findAddon().addon as {
@@ -129,14 +98,10 @@ function productRate(dModel: number): number {
   return Math.max(...shapes.map(([m, n, k]) => (2 * m * n * k) / benchmarkProduct({ m, n, k, repeats: 9 })));
 }
 
-/** Streaming read and write bandwidth of memory, bytes/s. */
-function bandwidth(): number {
-  const x = tf.zeros([1 << 24]);
-  const seconds = Array.from({ length: 9 }, () => {
-    const begin = performance.now();
-    tf.neg(x).dispose();
-    return (performance.now() - begin) / 1000;
-  });
-  x.dispose();
-  return (2 * 4 * (1 << 24)) / median(seconds);
+/** What memory does at best, bytes/s: read and written where they are, of numbers that no cache holds, called from C++. */
+function memoryRate(): number {
+  const { benchmarkMemory } = findAddon().addon as {
+    benchmarkMemory: (args: { bytes: number; repeats: number }) => number;
+  };
+  return benchmarkMemory({ bytes: 2 ** 28, repeats: 9 });
 }

@@ -65,8 +65,9 @@ export const backwardCalls: Generator[] = [
     return [{ dOut: draw.floats([rows, d]), x: draw.floats([rows, d]), ...weights, ...hidden }, { activation }];
   }),
   alone('ScmoeEmbeddingBackward', (draw) => {
-    const ids = draw.shape(draw.int(0, 2));
-    return [{ dOut: draw.floats([...ids, width(draw)]), ids: draw.ints(ids, 0, 4) }, { vocabSize: 5 }];
+    const [ids, d] = [draw.shape(draw.int(0, 2)), width(draw)];
+    const sum = draw.chance(0.5) ? draw.floats([5, d]) : undefined;
+    return [{ dOut: draw.floats([...ids, d]), ids: draw.ints(ids, 0, 4), sum }, { vocabSize: 5 }];
   }),
   alone('ScmoeSoftmaxCrossEntropyBackward', (draw) => {
     const [rows, classes] = [draw.size(), draw.size(1)];
