@@ -7,6 +7,7 @@
 #include "core/parallel.h"
 #include "cpu/slope_rows.h"
 #include "cpu/tiled_gemm.h"
+#include "cpu/tiled_weight_gradient.h"
 
 namespace scmoe {
 
