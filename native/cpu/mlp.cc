@@ -11,9 +11,8 @@ namespace scmoe {
 
 namespace {
 
-bool isTiled(const MlpWeights& of, int64_t rows, bool halves) {
-  return halves && precision() == Precision::kBf16 && tilesMlp(rows, of.d, of.f);
-}
+/// What is kept then lies in panels, so a gradient asks for sizes alone, and not for the precision of now.
+bool isTiled(const MlpWeights& of, int64_t rows, bool halves) { return halves && tilesMlp(rows, of.d, of.f); }
 
 uint16_t* asHalves(float* words) { return reinterpret_cast<uint16_t*>(words); }
 const uint16_t* asHalves(const float* words) { return reinterpret_cast<const uint16_t*>(words); }

@@ -59,48 +59,4 @@ class TiledInputGradient {
   float* const panels_;
 };
 
-/// x (rows, dIn) as the gradients of weights read it, transposed: for as many layers as have this input.
-class TransposedInput {
- public:
-  /// Copies x into memory of `scope`, with all threads; rounded to bf16 where it is to be.
-  TransposedInput(Arena::Scope& scope, bool bf16, int64_t rows, int64_t dIn, const float* x);
-  /// The same of rows that are bf16 already.
-  TransposedInput(Arena::Scope& scope, int64_t rows, int64_t dIn, const uint16_t* x);
-
-  const float* row(int64_t i) const { return columns_ + i * stride_; }
-  int64_t stride() const { return stride_; }
-
- private:
-  template <typename Kind, typename X>
-  void take(int64_t rows, int64_t dIn, const X* x);
-
-  const int64_t depth_, stride_;
-  float* const columns_;
-};
-
-/// dWeight (dIn, dOut) = x^T dy, of rows that come block by block and are kept in the order in which tiles read them.
-class TiledWeightGradient {
- public:
-  TiledWeightGradient(Arena::Scope& scope, bool bf16, int64_t rows, int64_t dIn, int64_t dOut);
-
-  /// Takes `rows` rows of dy from row `first` on, on the calling thread. In bf16 `first` is even, and so is the number
-  /// of all blocks' rows but the last.
-  void take(int64_t first, int64_t rows, const float* dy) const;
-  void take(int64_t first, int64_t rows, const uint16_t* dy) const;
-
-  /// With all rows taken: x (rows, dIn), with all threads. Adds the sum of the gradient's squares to `squares`, if any.
-  void multiply(const float* x, float* dWeight, double* squares) const;
-  /// The same of rows that are bf16 already.
-  void multiply(const uint16_t* x, float* dWeight, double* squares) const;
-  /// The same of rows that others multiply as well.
-  void multiply(const TransposedInput& x, float* dWeight, double* squares) const;
-
- private:
-  const bool bf16_;
-  const int64_t rows_, dIn_, dOut_;
-  /// Words of 32 bits along the depth: two rows each in bf16.
-  const int64_t depth_;
-  float* const panels_;
-};
-
 }  // namespace scmoe

@@ -7,6 +7,7 @@
 #include "core/parallel.h"
 #include "cpu/slope_rows.h"
 #include "cpu/tiled_gemm.h"
+#include "cpu/tiled_weight_gradient.h"
 
 namespace scmoe {
 
@@ -62,7 +63,7 @@ void tiledLinearBackward(bool bf16, int64_t rows, int64_t dIn, const float* x, c
       }
     }
   });
-  std::optional<TransposedInput> columns;
+  std::optional<TiledInput> words;
   for (const InTiles& of : all) {
     const auto& [dOut, dy, weight, pre, activation, dWeight, dBias, squares] = of.layer;
     if (dBias) {
@@ -71,8 +72,8 @@ void tiledLinearBackward(bool bf16, int64_t rows, int64_t dIn, const float* x, c
         for (int64_t j = 0; j < dOut; ++j) dBias[j] += of.biasSums[part * dOut + j];
     }
     if (!of.gradient) continue;
-    if (!columns) columns.emplace(scope, bf16, rows, dIn, x);
-    of.gradient->multiply(*columns, dWeight, squares);
+    if (!words) words.emplace(scope, bf16, rows, dIn, x);
+    of.gradient->multiply(*words, dWeight, squares);
   }
 }
 

@@ -9,7 +9,9 @@
 #include "cpu/bf16.h"
 #include "cpu/linear.h"
 #include "cpu/operand_kinds.h"
+#include "cpu/paired_rows.h"
 #include "cpu/tiled_gemm.h"
+#include "cpu/tiled_weight_gradient.h"
 
 namespace scmoe {
 
@@ -82,59 +84,131 @@ void storePast(uint16_t* to, Vec pairs) {
     store(reinterpret_cast<float*>(to), pairs);
 }
 
-/// A row's sums with the bias, and activated: both are kept in bf16, the latter at `next` too, for the next product. A
-/// multiple of 2 * kLanes columns, as below.
+/// 2 * kLanes numbers of a row of the hidden layer, in bf16.
+struct Hidden {
+  Vec before, after;
+};
+
+/// Makes those of sums without their bias.
 template <Activation A>
-void finishHidden(int64_t columns, const float* bias, float* sums, uint16_t* pre, uint16_t* hidden, uint16_t* next) {
-  const auto keep = [&](int64_t j, Vec first, Vec second) {
-    const Vec pairs = pairsAlong(first, second);
-    storePast(hidden + j, pairs);
-    store(reinterpret_cast<float*>(next + j), pairs);
-  };
-  if constexpr (A == Activation::kGelu) {
-    const OddTable::Loaded normal = normalTable().load();
-    for (int64_t j = 0; j < columns; j += 2 * kLanes) {
-      Vec first = load(sums + j), second = load(sums + j + kLanes);
-      if (bias) {
-        first += load(bias + j);
-        second += load(bias + j + kLanes);
-      }
-      storePast(pre + j, pairsAlong(first, second));
-      keep(j, normal(first, first), normal(second, second));
-    }
-  } else {
-    alignas(64) float after[kTiledColumns];
-    activateRow<A>(columns, bias, sums, after);
-    for (int64_t j = 0; j < columns; j += 2 * kLanes) {
-      storePast(pre + j, pairsOf(sums + j));
-      keep(j, load(after + j), load(after + j + kLanes));
-    }
+struct Activating {
+  Hidden operator()(const float* bias, float* sums) const {
+    alignas(64) float after[2 * kLanes];
+    activateRow<A>(2 * kLanes, bias, sums, after);
+    return {pairsOf(sums), pairsOf(after)};
   }
+};
+
+template <>
+struct Activating<Activation::kGelu> {
+  const OddTable::Loaded normal = normalTable().load();
+
+  [[gnu::always_inline]] Hidden operator()(const float* bias, const float* sums) const {
+    Vec first = load(sums), second = load(sums + kLanes);
+    if (bias) {
+      first += load(bias);
+      second += load(bias + kLanes);
+    }
+    return {pairsAlong(first, second), pairsAlong(normal(first, first), normal(second, second))};
+  }
+};
+
+/// Some rows, from an even one on, of a panel of the hidden layer: `before` has row after row of it, `after` is paired.
+struct HiddenPanel {
+  int64_t firstRow, rows, column, columns;
+  uint16_t* before;
+  const PairedPanels<uint16_t>& after;
+};
+
+/// Sums (rows, kTiledColumns) with the bias, and activated: both are kept, the latter in rows `f` apart at `next` too,
+/// for the next product.
+template <Activation A>
+void finishHidden(const HiddenPanel& of, const float* bias, float* sums, uint16_t* next, int64_t f) {
+  const Activating<A> activating;
+  const PairedRows paired;
+  const auto make = [&](int64_t i, int64_t j) {
+    const Hidden made = activating(bias ? bias + j : nullptr, sums + i * kTiledColumns + j);
+    storePast(of.before + i * of.columns + j, made.before);
+    store(reinterpret_cast<float*>(next + i * f + j), made.after);
+    return made.after;
+  };
+  int64_t i = 0;
+  for (; i + 1 < of.rows; i += 2)
+    for (int64_t j = 0; j < of.columns; j += 2 * kLanes) {
+      const Vec upper = make(i, j), lower = make(i + 1, j);
+      uint16_t* const pair = of.after.pair(of.firstRow + i, of.column) + 2 * j;
+      storePast(pair, paired.low(upper, lower));
+      storePast(pair + 2 * kLanes, paired.high(upper, lower));
+    }
+  for (int64_t j = 0; i < of.rows && j < of.columns; j += 2 * kLanes)
+    storePast(of.after.single(of.column) + j, make(i, j));
 }
 
-/// slopes: a row of the gradient behind the activation times its slope at `pre`, in bf16. `sums` gets them added before
-/// they are rounded.
+/// Two vectors of slopes.
+struct Slopes {
+  Vec first, second;
+};
+
+/// The gradient behind the activation times its slope at `before`.
 template <Activation A>
-void finishSlopes(int64_t columns, float* dy, const uint16_t* pre, float* sums, uint16_t* slopes) {
-  const auto keep = [&](int64_t j, Vec first, Vec second) {
-    store(sums + j, load(sums + j) + first);
-    store(sums + j + kLanes, load(sums + j + kLanes) + second);
-    store(reinterpret_cast<float*>(slopes + j), pairsAlong(first, second));
-  };
-  if constexpr (A == Activation::kGelu) {
-    const OddTable::Loaded table = geluSlopeTable().load();
-    const auto slope = [&](Vec value, Vec factor) {
-      const Vec result = table(value, factor);
-      return value == value ? result : value;  // NaN stays
-    };
-    for (int64_t j = 0; j < columns; j += 2 * kLanes)
-      keep(j, slope(half(pre + j, 0), load(dy + j)), slope(half(pre + j, 1), load(dy + j + kLanes)));
-  } else {
-    alignas(64) float before[kTiledColumns];
-    for (int64_t j = 0; j < columns; j += kLanes) store(before + j, half(pre + j, 0));
-    slopeRow<A>(columns, dy, before, dy);
-    for (int64_t j = 0; j < columns; j += 2 * kLanes) keep(j, load(dy + j), load(dy + j + kLanes));
+struct Sloping {
+  Slopes operator()(const float* dy, const uint16_t* before) const {
+    alignas(64) float at[2 * kLanes], made[2 * kLanes];
+    store(at, half(before, 0));
+    store(at + kLanes, half(before, 1));
+    slopeRow<A>(2 * kLanes, dy, at, made);
+    return {load(made), load(made + kLanes)};
   }
+};
+
+template <>
+struct Sloping<Activation::kGelu> {
+  const OddTable::Loaded table = geluSlopeTable().load();
+
+  [[gnu::always_inline]] Vec slope(Vec value, Vec factor) const {
+    const Vec result = table(value, factor);
+    return value == value ? result : value;  // NaN stays
+  }
+  [[gnu::always_inline]] Slopes operator()(const float* dy, const uint16_t* before) const {
+    return {slope(half(before, 0), load(dy)), slope(half(before, 1), load(dy + kLanes))};
+  }
+};
+
+/// Some rows of a panel of the gradient of the hidden layer.
+struct SlopesPanel {
+  int64_t rows, columns;
+  /// (rows, kTiledColumns)
+  const float* behind;
+  const uint16_t* before;
+  /// What comes next of the latter.
+  const uint16_t* following;
+};
+
+/// Slopes, rounded to bf16, where both products of them read them: rows of rows16 are `f` apart, `words` are those of a
+/// weight's gradient. `sums` of the columns get them added before they are rounded.
+template <Activation A>
+void finishSlopes(const SlopesPanel& of, float* sums, uint16_t* rows16, int64_t f, float* words) {
+  const Sloping<A> sloping;
+  const PairedRows paired;
+  for (int64_t i = 0; i < of.rows; i += 2, words += kTiledColumns)
+    for (int64_t j = 0; j < of.columns; j += 2 * kLanes) {
+      Vec first = load(sums + j), second = load(sums + j + kLanes);
+      const auto round = [&](int64_t row) {
+        const int64_t at = row * of.columns + j;
+        __builtin_prefetch(of.following + at, 0, 2);
+        const Slopes made = sloping(of.behind + row * kTiledColumns + j, of.before + at);
+        first += made.first;
+        second += made.second;
+        const Vec halves = pairsAlong(made.first, made.second);
+        store(reinterpret_cast<float*>(rows16 + row * f + j), halves);
+        return halves;
+      };
+      const Vec upper = round(i), lower = i + 1 < of.rows ? round(i + 1) : Vec{};
+      store(sums + j, first);
+      store(sums + j + kLanes, second);
+      store(words + j, paired.low(upper, lower));
+      store(words + j + kLanes, paired.high(upper, lower));
+    }
 }
 
 }  // namespace
@@ -151,6 +225,7 @@ void tiledMlpForward(const MlpWeights& of, int64_t rows, const float* x, float* 
   const int64_t d = of.d, f = of.f;
   Arena::Scope scope;
   const TiledForward first(scope, d, f, of.w1), second(scope, f, d, of.w2);
+  const PairedPanels<uint16_t> after(rows, f, hidden);
   withActivation(of.activation, [&](auto chosen) {
     RowParts(rows).forBlocks([&](int64_t, int64_t begin, int64_t count) {
       Arena::Scope own;
@@ -161,11 +236,8 @@ void tiledMlpForward(const MlpWeights& of, int64_t rows, const float* x, float* 
       for (int64_t j = 0; j < f; j += kTiledColumns) {
         const int64_t columns = std::min(kTiledColumns, f - j);
         first.multiply(count, x16, j, block, kTiledColumns);
-        for (int64_t i = 0; i < count; ++i) {
-          const int64_t at = (begin + i) * f + j;
-          finishHidden<chosen.value>(columns, of.b1 ? of.b1 + j : nullptr, block + i * kTiledColumns, pre + at,
-                                     hidden + at, hidden16 + i * f + j);
-        }
+        finishHidden<chosen.value>({begin, count, j, columns, pre + j * rows + begin * columns, after},
+                                   of.b1 ? of.b1 + j : nullptr, block, hidden16 + j, f);
       }
       float* const to = y + begin * d;
       for (int64_t j = 0; j < d; j += kTiledColumns) second.multiply(count, hidden16, j, to + j, d);
@@ -193,25 +265,18 @@ void tiledMlpBackward(const MlpWeights& of, int64_t rows, const float* dy, const
       convertToBf16(dy + begin * d, count, d, d, dy16);
       dW2.take(begin, count, dy16);
       for (int64_t j = 0; j < f; j += kTiledColumns) {
-        const int64_t columns = std::min(kTiledColumns, f - j);
-        const int64_t following = std::min(kTiledColumns, f - j - columns);
         second.multiply(count, dy16, j, block, kTiledColumns);
-        for (int64_t i = 0; i < count; ++i) {
-          const uint16_t* const before = pre + (begin + i) * f + j;
-          // The hardware does not foresee the next columns, some lines of each row.
-          for (int64_t line = 0; line < following; line += 2 * kLanes)
-            __builtin_prefetch(before + columns + line, 0, 2);
-          finishSlopes<chosen.value>(columns, block + i * kTiledColumns, before, dB1.of(part) + j,
-                                     slopes16 + i * f + j);
-        }
+        const int64_t columns = std::min(kTiledColumns, f - j);
+        const uint16_t* const before = pre + j * rows + begin * columns;
+        finishSlopes<chosen.value>({count, columns, block, before, before + columns * rows}, dB1.of(part) + j,
+                                   slopes16 + j, f, dW1.words(begin, j));
       }
-      dW1.take(begin, count, slopes16);
       first.multiply(count, slopes16, to.dx + begin * d);
     });
   });
   dB1.write(to.dB1);
   dB2.write(to.dB2);
-  dW2.multiply(hidden, to.dW2, to.squares ? to.squares + 1 : nullptr);
+  dW2.multiply(PairedPanels<const uint16_t>(rows, f, hidden), to.dW2, to.squares ? to.squares + 1 : nullptr);
   dW1.multiply(x, to.dW1, to.squares);
 }
 

@@ -8,6 +8,7 @@
 #include "cpu/bf16.h"
 #include "cpu/gemm.h"
 #include "cpu/linear.h"
+#include "cpu/paired_panels.h"
 #include "cpu/tiled_mlp.h"
 #include "test/check.h"
 #include "test/numbers.h"
@@ -82,11 +83,26 @@ struct Mlp {
   const std::vector<float> x, w1, b1, w2, b2, dy;
 };
 
-std::vector<float> widened(const std::vector<float>& words, int64_t count) {
-  std::vector<uint16_t> from(count);
-  std::memcpy(from.data(), words.data(), count * sizeof(uint16_t));
+/// Halves of a hidden layer, row by row: where it is tiled they lie in panels, `paired` or not.
+std::vector<float> widened(const Mlp& mlp, const std::vector<float>& words, bool paired) {
+  const int64_t rows = mlp.rows, f = mlp.f;
+  std::vector<uint16_t> from(rows * f);
+  std::memcpy(from.data(), words.data(), from.size() * sizeof(uint16_t));
+  const PairedPanels<const uint16_t> panels(rows, f, from.data());
+  const bool tiled = tilesMlp(rows, mlp.d, f);
   std::vector<float> to;
-  for (const uint16_t value : from) to.push_back(fromBf16(value));
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < f; ++j) {
+      const int64_t inPanel = j % kTiledColumns, column = j - inPanel;
+      if (!tiled)
+        to.push_back(fromBf16(from[i * f + j]));
+      else if (!paired)
+        to.push_back(fromBf16(from[column * rows + i * panels.width(column) + inPanel]));
+      else if (i == rows - 1 && panels.hasSingle())
+        to.push_back(fromBf16(panels.single(column)[inPanel]));
+      else
+        to.push_back(fromBf16(panels.pair(i / 2 * 2, column)[2 * inPanel + i % 2]));
+    }
   return to;
 }
 
@@ -124,12 +140,12 @@ TEST(an_mlp_in_bf16_is_its_two_layers_with_what_it_keeps_rounded) {
   if (!hasBf16()) skip("this CPU does not multiply bf16");
   const InPrecision bf16(Precision::kBf16);
   // Tiled and not; rows of no whole block or pair, and columns of no whole panel.
-  const int64_t sizes[][3] = {{9, 6, 4}, {203, 512, 288}, {97, 288, 512}};
+  const int64_t sizes[][3] = {{9, 6, 4}, {203, 512, 288}, {97, 288, 512}, {98, 512, 288}};
   for (const auto& [rows, d, f] : sizes)
     for (const Activation activation : kActivations) {
       const Mlp mlp(rows, d, f, activation);
       const Results got = mlp.run(true);
-      const std::vector<float> pre = widened(got.pre, rows * f), hidden = widened(got.hidden, rows * f);
+      const std::vector<float> pre = widened(mlp, got.pre, false), hidden = widened(mlp, got.hidden, true);
       const Results expected = mlp.layers(&pre);
       CHECK(areSame(got.y, expected.y));
       for (int64_t i = 0; i < rows * f; ++i) {

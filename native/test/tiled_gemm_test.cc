@@ -82,7 +82,8 @@ struct Layer {
 
   const int64_t rows, dIn, dOut;
   const bool bf16;
-  const std::vector<float> x, weight, pre, dy;
+  const std::vector<float> x, weight, pre;
+  std::vector<float> dy;
 };
 
 void needTiles() {
@@ -135,6 +136,19 @@ TEST(tiled_gradients_say_the_sum_of_the_squares_that_they_have_written) {
     setPrecision(before);
     CHECK(ofLinear == squares && again.dWeight == got.dWeight);
   }
+}
+
+TEST(squares_that_float32_cannot_hold_are_added_as_well) {
+  needTiles();
+  for (const bool bf16 : {false, true})
+    for (const float size : {1e-20f, 1e20f}) {
+      Layer layer(40, 64, 96, bf16);
+      for (float& value : layer.dy) value *= size;
+      double squares = 0.0, sum = 0.0;
+      const Gradients got = layer.tiled(Activation::kNone, &squares);
+      for (int64_t i = 0; i < 64 * 96; ++i) sum += static_cast<double>(got.dWeight[i]) * got.dWeight[i];
+      CHECK_CLOSE(squares / sum, 1.0, 1e-6);
+    }
 }
 
 TEST(a_row_of_a_tiled_gradient_is_that_of_a_streamed_one) {

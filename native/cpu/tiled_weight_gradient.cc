@@ -1,0 +1,227 @@
+#include "cpu/tiled_weight_gradient.h"
+
+#include "core/error.h"
+#include "cpu/operand_kinds.h"
+
+#if SCMOE_BF16_PAIRS
+#include <algorithm>
+
+#include "core/parallel.h"
+#include "cpu/paired_rows.h"
+#include "cpu/panel_product.h"
+
+namespace scmoe {
+
+using namespace panels;
+
+namespace {
+
+/// Columns of x that are multiplied together, as rows of x^T.
+template <typename Kind>
+constexpr int64_t kLeftColumns = Kind::kDepths == 2 ? kColumns : kTiledRows;
+
+/// Words that are asked for while others are brought into order.
+constexpr int64_t kAhead = 1024;
+
+/// Words of columns side by side, depths `stride` words apart.
+struct Words {
+  const float* first;
+  int64_t stride;
+};
+
+/// groups: words of columns side by side, (depth, columns) with depths `width` words apart, in the order of tiles.
+void putInOrder(int64_t columns, int64_t depth, const Words& words, float* to, int64_t stride) {
+  constexpr int64_t kMost = kTiledRows / kRows;
+  const int64_t tiles = tilesOf(columns);
+  int64_t first[kMost];
+  __mmask8 ofTile[kMost];
+  for (int64_t t = 0; t < tiles; ++t) {
+    first[t] = firstRow(columns, t);
+    ofTile[t] = static_cast<__mmask8>((1 << (firstRow(columns, t + 1) - first[t])) - 1);
+  }
+  const float* from = words.first;
+  for (int64_t p = 0; p < depth; ++p, from += words.stride, to += kRows) {
+    // What the hardware foresees comes at half the rate beside so many stores.
+    for (int64_t j = 0; j < columns; j += kLanes) __builtin_prefetch(from + kAhead + j, 0, 2);
+    // Eight words, of which the next depth takes back two.
+    for (int64_t t = 0; t < tiles; ++t)
+      _mm256_storeu_ps(to + t * stride, _mm256_maskz_loadu_ps(ofTile[t], from + first[t]));
+  }
+}
+
+/// to: panels of `width` columns, (depth_, width) each, of words [first, last) along the depth of x (rows, dIn).
+void putWords(int64_t, int64_t dIn, const float* x, int64_t first, int64_t last, int64_t depth, int64_t width,
+              float* to, Numbers) {
+  for (int64_t i = first; i < last; ++i)
+    for (int64_t j = 0; j < dIn; j += kLanes) {
+      __builtin_prefetch(x + i * dIn + j + kAhead, 0, 2);
+      store(to + (j / width * depth + i) * width + j % width, load(x + i * dIn + j));
+    }
+}
+
+void putWords(int64_t rows, int64_t dIn, const float* x, int64_t first, int64_t last, int64_t depth, int64_t width,
+              float* to, Pairs) {
+  for (int64_t p = first; p < last; ++p) {
+    const float *const upper = x + 2 * p * dIn, *const lower = upper + dIn;
+    const bool isPair = 2 * p + 1 < rows;
+    for (int64_t j = 0; j < 2 * dIn; j += kLanes) __builtin_prefetch(upper + kAhead + j, 0, 2);
+    for (int64_t j = 0; j < dIn; j += kLanes)
+      store(to + (j / width * depth + p) * width + j % width,
+            pairUp(load(upper + j), isPair ? load(lower + j) : Vec{}));
+  }
+}
+
+void putWords(int64_t rows, int64_t dIn, const uint16_t* x, int64_t first, int64_t last, int64_t depth, int64_t width,
+              float* to, Pairs) {
+  const PairedRows pair;
+  for (int64_t p = first; p < last; ++p)
+    for (int64_t j = 0; j < dIn; j += 2 * kLanes) {
+      const uint16_t* const row = x + 2 * p * dIn + j;
+      const Vec upper = halvesAt(row), lower = 2 * p + 1 < rows ? halvesAt(row + dIn) : Vec{};
+      float* const words = to + (j / width * depth + p) * width + j % width;
+      store(words, pair.low(upper, lower));
+      store(words + kLanes, pair.high(upper, lower));
+    }
+}
+
+/// All of x in words.
+template <typename Kind, typename X>
+float* inWords(Arena::Scope& scope, int64_t rows, int64_t dIn, const X* x) {
+  constexpr int64_t kWidth = kLeftColumns<Kind>;
+  const int64_t depth = depthOf(Kind::kDepths == 2, rows);
+  auto* const words = scope.take<float>((dIn + kWidth - 1) / kWidth * kWidth * depth);
+  parallelFor(depth, grainFor(dIn * Kind::kDepths * 4),
+              [&](int64_t first, int64_t last) { putWords(rows, dIn, x, first, last, depth, kWidth, words, Kind()); });
+  return words;
+}
+
+}  // namespace
+
+TiledInput::TiledInput(Arena::Scope& scope, bool bf16, int64_t rows, int64_t dIn, const float* x)
+    : words_(bf16 ? inWords<Pairs>(scope, rows, dIn, x) : inWords<Numbers>(scope, rows, dIn, x)) {}
+
+TiledInput::TiledInput(Arena::Scope& scope, int64_t rows, int64_t dIn, const uint16_t* x)
+    : words_(inWords<Pairs>(scope, rows, dIn, x)) {}
+
+TiledWeightGradient::TiledWeightGradient(Arena::Scope& scope, bool bf16, int64_t rows, int64_t dIn, int64_t dOut)
+    : bf16_(bf16),
+      rows_(rows),
+      dIn_(dIn),
+      dOut_(dOut),
+      depth_(depthOf(bf16, rows)),
+      panels_(scope.take<float>(panelsOf(dOut) * kColumns * depth_)) {}
+
+void TiledWeightGradient::take(int64_t first, int64_t rows, const float* dy) const {
+  putWords(rows, dOut_, dy, 0, rows, depth_, kColumns, panels_ + first * kColumns, Numbers());
+}
+
+void TiledWeightGradient::take(int64_t first, int64_t rows, const uint16_t* dy) const {
+  putWords(rows, dOut_, dy, 0, (rows + 1) / 2, depth_, kColumns, panels_ + first / 2 * kColumns, Pairs());
+}
+
+float* TiledWeightGradient::words(int64_t first, int64_t column) const {
+  return panels_ + (column / kColumns * depth_ + first / 2) * kColumns + column % kColumns;
+}
+
+void TiledWeightGradient::multiply(const float* x, float* dWeight, double* squares) const {
+  Arena::Scope scope;
+  multiply(TiledInput(scope, bf16_, rows_, dIn_, x), dWeight, squares);
+}
+
+void TiledWeightGradient::multiply(const uint16_t* x, float* dWeight, double* squares) const {
+  Arena::Scope scope;
+  multiply(TiledInput(scope, rows_, dIn_, x), dWeight, squares);
+}
+
+void TiledWeightGradient::multiply(const TiledInput& x, float* dWeight, double* squares) const {
+  withKind(bf16_, [&](auto kind) {
+    constexpr int64_t kWidth = kLeftColumns<decltype(kind)>;
+    multiplyColumns<decltype(kind)>(
+        [&](int64_t column) {
+          return Words{x.words() + column * depth_, kWidth};
+        },
+        dWeight, squares);
+  });
+}
+
+void TiledWeightGradient::multiply(const PairedPanels<const uint16_t>& x, float* dWeight, double* squares) const {
+  const auto panel = [&](int64_t column) {
+    return Words{reinterpret_cast<const float*>(x.pair(0, column)), x.width(column)};
+  };
+  if (!x.hasSingle()) return multiplyColumns<Pairs>(panel, dWeight, squares);
+  // With the last row behind the pairs.
+  Arena::Scope scope;
+  auto* const words = scope.take<float>(dIn_ * depth_);
+  parallelFor(panelsOf(dIn_), grainFor(kColumns * depth_), [&](int64_t first, int64_t last) {
+    for (int64_t j = first * kColumns; j < std::min(last * kColumns, dIn_); j += kColumns) {
+      const Words from = panel(j);
+      float* const end = std::copy(from.first, from.first + x.pairs() * from.stride, words + j * depth_);
+      std::copy(x.single(j), x.single(j) + from.stride, reinterpret_cast<uint32_t*>(end));
+    }
+  });
+  multiplyColumns<Pairs>(
+      [&](int64_t column) {
+        return Words{words + column * depth_, x.width(column)};
+      },
+      dWeight, squares);
+}
+
+/// @param wordsOf words of kLeftColumns of x, or of what is left of them, from a column on
+template <typename Kind, typename WordsOf>
+void TiledWeightGradient::multiplyColumns(const WordsOf& wordsOf, float* dWeight, double* squares) const {
+  constexpr int64_t kWidth = kLeftColumns<Kind>;
+  Arena::Scope scope;
+  const bool streams = reinterpret_cast<uintptr_t>(dWeight) % 64 == 0;
+  const int64_t panels = panelsOf(dOut_), blocks = (dIn_ + kWidth - 1) / kWidth, items = blocks * panels;
+  const int64_t stride = depth_ * kRows + kBeside;
+  double* const sums = squares ? scope.take<double>(items) : nullptr;
+  if (sums) std::fill(sums, sums + items, 0.0);
+  // All panels for the same columns of x, which stay near.
+  parallelFor(items, 1, [&](int64_t begin, int64_t end) {
+    Arena::Scope own;
+    auto* const ordered = own.take<float>(tilesOf(kWidth) * stride);
+    alignas(64) float held[kTiledRows * kColumns];
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t i = item / panels * kWidth, j = item % panels * kColumns, columns = std::min(kWidth, dIn_ - i);
+      if (item == begin || j == 0) putInOrder(columns, depth_, wordsOf(i), ordered, stride);
+      // Added up panel by panel below.
+      double* const sum = sums ? sums + j / kColumns * blocks + i / kWidth : nullptr;
+      multiplyPanel<Kind>(columns, vectorsFrom(j, dOut_), rows_, Left<LeftOrder::kTiles>{ordered, stride},
+                          panels_ + j * depth_, held, kColumns, {dWeight + i * dOut_ + j, dOut_, streams, sum});
+    }
+    _mm_sfence();
+  });
+  // In the order of the blocks, whoever has added up which.
+  for (int64_t item = 0; sums && item < items; ++item) *squares += sums[item];
+}
+
+}  // namespace scmoe
+
+#else
+
+namespace scmoe {
+
+TiledWeightGradient::TiledWeightGradient(Arena::Scope&, bool bf16, int64_t rows, int64_t dIn, int64_t dOut)
+    : bf16_(bf16), rows_(rows), dIn_(dIn), dOut_(dOut), depth_(0), panels_(nullptr) {
+  throw Error("TiledWeightGradient: this build has no tiled products");
+}
+
+void TiledWeightGradient::take(int64_t, int64_t, const float*) const {}
+void TiledWeightGradient::take(int64_t, int64_t, const uint16_t*) const {}
+float* TiledWeightGradient::words(int64_t, int64_t) const { return nullptr; }
+void TiledWeightGradient::multiply(const float*, float*, double*) const {}
+void TiledWeightGradient::multiply(const uint16_t*, float*, double*) const {}
+void TiledWeightGradient::multiply(const PairedPanels<const uint16_t>&, float*, double*) const {}
+void TiledWeightGradient::multiply(const TiledInput&, float*, double*) const {}
+
+TiledInput::TiledInput(Arena::Scope&, bool, int64_t, int64_t, const float*) : words_(nullptr) {
+  throw Error("TiledInput: this build has no tiled products");
+}
+
+TiledInput::TiledInput(Arena::Scope&, int64_t, int64_t, const uint16_t*) : words_(nullptr) {
+  throw Error("TiledInput: this build has no tiled products");
+}
+
+}  // namespace scmoe
+
+#endif
