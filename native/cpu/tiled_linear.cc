@@ -63,7 +63,7 @@ void tiledLinearBackward(bool bf16, int64_t rows, int64_t dIn, const float* x, c
       }
     }
   });
-  std::optional<TiledInput> words;
+  std::vector<TiledWeightGradient::Product> products;
   for (const InTiles& of : all) {
     const auto& [dOut, dy, weight, pre, activation, dWeight, dBias, squares] = of.layer;
     if (dBias) {
@@ -71,10 +71,9 @@ void tiledLinearBackward(bool bf16, int64_t rows, int64_t dIn, const float* x, c
       for (int64_t part = 1; part < parts; ++part)
         for (int64_t j = 0; j < dOut; ++j) dBias[j] += of.biasSums[part * dOut + j];
     }
-    if (!of.gradient) continue;
-    if (!words) words.emplace(scope, bf16, rows, dIn, x);
-    of.gradient->multiply(*words, dWeight, squares);
+    if (of.gradient) products.push_back({*of.gradient, dWeight, squares});
   }
+  if (!products.empty()) TiledWeightGradient::multiplyAll(products, x);
 }
 
 }  // namespace scmoe

@@ -84,24 +84,7 @@ void putWords(int64_t rows, int64_t dIn, const uint16_t* x, int64_t first, int64
     }
 }
 
-/// All of x in words.
-template <typename Kind, typename X>
-float* inWords(Arena::Scope& scope, int64_t rows, int64_t dIn, const X* x) {
-  constexpr int64_t kWidth = kLeftColumns<Kind>;
-  const int64_t depth = depthOf(Kind::kDepths == 2, rows);
-  auto* const words = scope.take<float>((dIn + kWidth - 1) / kWidth * kWidth * depth);
-  parallelFor(depth, grainFor(dIn * Kind::kDepths * 4),
-              [&](int64_t first, int64_t last) { putWords(rows, dIn, x, first, last, depth, kWidth, words, Kind()); });
-  return words;
-}
-
 }  // namespace
-
-TiledInput::TiledInput(Arena::Scope& scope, bool bf16, int64_t rows, int64_t dIn, const float* x)
-    : words_(bf16 ? inWords<Pairs>(scope, rows, dIn, x) : inWords<Numbers>(scope, rows, dIn, x)) {}
-
-TiledInput::TiledInput(Arena::Scope& scope, int64_t rows, int64_t dIn, const uint16_t* x)
-    : words_(inWords<Pairs>(scope, rows, dIn, x)) {}
 
 TiledWeightGradient::TiledWeightGradient(Arena::Scope& scope, bool bf16, int64_t rows, int64_t dIn, int64_t dOut)
     : bf16_(bf16),
@@ -124,31 +107,22 @@ float* TiledWeightGradient::words(int64_t first, int64_t column) const {
 }
 
 void TiledWeightGradient::multiply(const float* x, float* dWeight, double* squares) const {
-  Arena::Scope scope;
-  multiply(TiledInput(scope, bf16_, rows_, dIn_, x), dWeight, squares);
+  multiplyAll({{*this, dWeight, squares}}, x);
 }
 
 void TiledWeightGradient::multiply(const uint16_t* x, float* dWeight, double* squares) const {
-  Arena::Scope scope;
-  multiply(TiledInput(scope, rows_, dIn_, x), dWeight, squares);
+  multiplyRows<Pairs>({{*this, dWeight, squares}}, x);
 }
 
-void TiledWeightGradient::multiply(const TiledInput& x, float* dWeight, double* squares) const {
-  withKind(bf16_, [&](auto kind) {
-    constexpr int64_t kWidth = kLeftColumns<decltype(kind)>;
-    multiplyColumns<decltype(kind)>(
-        [&](int64_t column) {
-          return Words{x.words() + column * depth_, kWidth};
-        },
-        dWeight, squares);
-  });
+void TiledWeightGradient::multiplyAll(const std::vector<Product>& all, const float* x) {
+  withKind(all.front().gradient.bf16_, [&](auto kind) { multiplyRows<decltype(kind)>(all, x); });
 }
 
 void TiledWeightGradient::multiply(const PairedPanels<const uint16_t>& x, float* dWeight, double* squares) const {
   const auto panel = [&](int64_t column) {
     return Words{reinterpret_cast<const float*>(x.pair(0, column)), x.width(column)};
   };
-  if (!x.hasSingle()) return multiplyColumns<Pairs>(panel, dWeight, squares);
+  if (!x.hasSingle()) return multiplyColumns<Pairs>({{*this, dWeight, squares}}, panel);
   // With the last row behind the pairs.
   Arena::Scope scope;
   auto* const words = scope.take<float>(dIn_ * depth_);
@@ -159,40 +133,65 @@ void TiledWeightGradient::multiply(const PairedPanels<const uint16_t>& x, float*
       std::copy(x.single(j), x.single(j) + from.stride, reinterpret_cast<uint32_t*>(end));
     }
   });
-  multiplyColumns<Pairs>(
-      [&](int64_t column) {
-        return Words{words + column * depth_, x.width(column)};
-      },
-      dWeight, squares);
+  multiplyColumns<Pairs>({{*this, dWeight, squares}}, [&](int64_t column) {
+    return Words{words + column * depth_, x.width(column)};
+  });
+}
+
+template <typename Kind, typename X>
+void TiledWeightGradient::multiplyRows(const std::vector<Product>& all, const X* x) {
+  constexpr int64_t kWidth = kLeftColumns<Kind>;
+  const TiledWeightGradient& any = all.front().gradient;
+  const int64_t rows = any.rows_, dIn = any.dIn_, depth = any.depth_;
+  Arena::Scope scope;
+  auto* const words = scope.take<float>((dIn + kWidth - 1) / kWidth * kWidth * depth);
+  parallelFor(depth, grainFor(dIn * Kind::kDepths * 4),
+              [&](int64_t first, int64_t last) { putWords(rows, dIn, x, first, last, depth, kWidth, words, Kind()); });
+  multiplyColumns<Kind>(all, [&](int64_t column) { return Words{words + column * depth, kWidth}; });
 }
 
 /// @param wordsOf words of kLeftColumns of x, or of what is left of them, from a column on
 template <typename Kind, typename WordsOf>
-void TiledWeightGradient::multiplyColumns(const WordsOf& wordsOf, float* dWeight, double* squares) const {
+void TiledWeightGradient::multiplyColumns(const std::vector<Product>& all, const WordsOf& wordsOf) {
   constexpr int64_t kWidth = kLeftColumns<Kind>;
+  const TiledWeightGradient& any = all.front().gradient;
+  const int64_t dIn = any.dIn_, depth = any.depth_, blocks = (dIn + kWidth - 1) / kWidth;
   Arena::Scope scope;
-  const bool streams = reinterpret_cast<uintptr_t>(dWeight) % 64 == 0;
-  const int64_t panels = panelsOf(dOut_), blocks = (dIn_ + kWidth - 1) / kWidth, items = blocks * panels;
-  const int64_t stride = depth_ * kRows + kBeside;
-  double* const sums = squares ? scope.take<double>(items) : nullptr;
-  if (sums) std::fill(sums, sums + items, 0.0);
-  // All panels for the same columns of x, which stay near.
-  parallelFor(items, 1, [&](int64_t begin, int64_t end) {
+  // All panels of all layers, and the sums of each, those of a layer panel by panel.
+  struct Panel {
+    const Product* of;
+    int64_t column;
+    double* sums;
+  };
+  std::vector<Panel> panels;
+  for (const Product& product : all)
+    for (int64_t j = 0; j < product.gradient.dOut_; j += kColumns) {
+      double* const sums = product.squares ? scope.take<double>(blocks) : nullptr;
+      if (sums) std::fill(sums, sums + blocks, 0.0);
+      panels.push_back({&product, j, sums});
+    }
+  const auto count = static_cast<int64_t>(panels.size()), stride = depth * kRows + kBeside;
+  // For the same columns of x one after the other, so that these stay near.
+  parallelFor(blocks * count, 1, [&](int64_t begin, int64_t end) {
     Arena::Scope own;
     auto* const ordered = own.take<float>(tilesOf(kWidth) * stride);
     alignas(64) float held[kTiledRows * kColumns];
     for (int64_t item = begin; item < end; ++item) {
-      const int64_t i = item / panels * kWidth, j = item % panels * kColumns, columns = std::min(kWidth, dIn_ - i);
-      if (item == begin || j == 0) putInOrder(columns, depth_, wordsOf(i), ordered, stride);
-      // Added up panel by panel below.
-      double* const sum = sums ? sums + j / kColumns * blocks + i / kWidth : nullptr;
-      multiplyPanel<Kind>(columns, vectorsFrom(j, dOut_), rows_, Left<LeftOrder::kTiles>{ordered, stride},
-                          panels_ + j * depth_, held, kColumns, {dWeight + i * dOut_ + j, dOut_, streams, sum});
+      const int64_t i = item / count * kWidth, columns = std::min(kWidth, dIn - i);
+      if (item == begin || item % count == 0) putInOrder(columns, depth, wordsOf(i), ordered, stride);
+      const auto& [product, j, sums] = panels[static_cast<size_t>(item % count)];
+      const auto& [gradient, dWeight, squares] = *product;
+      const int64_t dOut = gradient.dOut_;
+      const bool streams = reinterpret_cast<uintptr_t>(dWeight) % 64 == 0;
+      multiplyPanel<Kind>(columns, vectorsFrom(j, dOut), gradient.rows_, Left<LeftOrder::kTiles>{ordered, stride},
+                          gradient.panels_ + j * depth, held, kColumns,
+                          {dWeight + i * dOut + j, dOut, streams, sums ? sums + i / kWidth : nullptr});
     }
     _mm_sfence();
   });
   // In the order of the blocks, whoever has added up which.
-  for (int64_t item = 0; sums && item < items; ++item) *squares += sums[item];
+  for (const auto& [product, j, sums] : panels)
+    for (int64_t block = 0; sums && block < blocks; ++block) *product->squares += sums[block];
 }
 
 }  // namespace scmoe
@@ -212,15 +211,7 @@ float* TiledWeightGradient::words(int64_t, int64_t) const { return nullptr; }
 void TiledWeightGradient::multiply(const float*, float*, double*) const {}
 void TiledWeightGradient::multiply(const uint16_t*, float*, double*) const {}
 void TiledWeightGradient::multiply(const PairedPanels<const uint16_t>&, float*, double*) const {}
-void TiledWeightGradient::multiply(const TiledInput&, float*, double*) const {}
-
-TiledInput::TiledInput(Arena::Scope&, bool, int64_t, int64_t, const float*) : words_(nullptr) {
-  throw Error("TiledInput: this build has no tiled products");
-}
-
-TiledInput::TiledInput(Arena::Scope&, int64_t, int64_t, const uint16_t*) : words_(nullptr) {
-  throw Error("TiledInput: this build has no tiled products");
-}
+void TiledWeightGradient::multiplyAll(const std::vector<Product>&, const float*) {}
 
 }  // namespace scmoe
 

@@ -1,25 +1,11 @@
 #pragma once
 #include <cstdint>
+#include <vector>
 
 #include "core/arena.h"
 #include "cpu/paired_panels.h"
 
 namespace scmoe {
-
-/// x (rows, dIn) in the words that the gradients of weights read, for as many layers as have this input.
-class TiledInput {
- public:
-  /// Copies x into memory of `scope`, with all threads; rounded to bf16 where it is to be.
-  TiledInput(Arena::Scope& scope, bool bf16, int64_t rows, int64_t dIn, const float* x);
-  /// The same of rows that are bf16 already.
-  TiledInput(Arena::Scope& scope, int64_t rows, int64_t dIn, const uint16_t* x);
-
-  /// Panels of columns, of all depths each.
-  const float* words() const { return words_; }
-
- private:
-  float* const words_;
-};
 
 /// dWeight (dIn, dOut) = x^T dy, of rows that come block by block and are kept in the order in which tiles read them:
 /// where tilesGradients() of tiled_gemm.h says so.
@@ -40,12 +26,21 @@ class TiledWeightGradient {
   /// The same of rows that are bf16 already, as they lie or paired.
   void multiply(const uint16_t* x, float* dWeight, double* squares) const;
   void multiply(const PairedPanels<const uint16_t>& x, float* dWeight, double* squares) const;
-  /// The same of rows that others multiply as well.
-  void multiply(const TiledInput& x, float* dWeight, double* squares) const;
+
+  /// One of several gradients of layers that have one input.
+  struct Product {
+    const TiledWeightGradient& gradient;
+    float* dWeight;
+    double* squares;
+  };
+  /// The same of all of them, for which the rows of x are brought into order once.
+  static void multiplyAll(const std::vector<Product>& all, const float* x);
 
  private:
+  template <typename Kind, typename X>
+  static void multiplyRows(const std::vector<Product>& all, const X* x);
   template <typename Kind, typename WordsOf>
-  void multiplyColumns(const WordsOf& wordsOf, float* dWeight, double* squares) const;
+  static void multiplyColumns(const std::vector<Product>& all, const WordsOf& wordsOf);
 
   const bool bf16_;
   const int64_t rows_, dIn_, dOut_;
