@@ -63,7 +63,7 @@ void tiledLinearBackward(bool bf16, int64_t rows, int64_t dIn, const float* x, c
       }
     }
   });
-  std::vector<TiledWeightGradient::Layer> gradients;
+  std::vector<TiledWeightGradient::Product> products;
   for (const InTiles& of : all) {
     const auto& [dOut, dy, weight, pre, activation, dWeight, dBias, squares] = of.layer;
     if (dBias) {
@@ -71,9 +71,9 @@ void tiledLinearBackward(bool bf16, int64_t rows, int64_t dIn, const float* x, c
       for (int64_t part = 1; part < parts; ++part)
         for (int64_t j = 0; j < dOut; ++j) dBias[j] += of.biasSums[part * dOut + j];
     }
-    if (of.gradient) gradients.push_back({&*of.gradient, dWeight, squares});
+    if (of.gradient) products.push_back({*of.gradient, dWeight, squares});
   }
-  if (!gradients.empty()) TiledWeightGradient::multiplyAll(gradients, x);
+  if (!products.empty()) TiledWeightGradient::multiplyAll(products, x);
 }
 
 }  // namespace scmoe

@@ -107,23 +107,22 @@ float* TiledWeightGradient::words(int64_t first, int64_t column) const {
 }
 
 void TiledWeightGradient::multiply(const float* x, float* dWeight, double* squares) const {
-  multiplyAll({{this, dWeight, squares}}, x);
+  multiplyAll({{*this, dWeight, squares}}, x);
 }
 
 void TiledWeightGradient::multiply(const uint16_t* x, float* dWeight, double* squares) const {
-  multiplyRows<Pairs>({{this, dWeight, squares}}, x);
+  multiplyRows<Pairs>({{*this, dWeight, squares}}, x);
 }
 
-void TiledWeightGradient::multiplyAll(const std::vector<Layer>& layers, const float* x) {
-  if (layers.front().gradient->bf16_) return multiplyRows<Pairs>(layers, x);
-  multiplyRows<Numbers>(layers, x);
+void TiledWeightGradient::multiplyAll(const std::vector<Product>& all, const float* x) {
+  withKind(all.front().gradient.bf16_, [&](auto kind) { multiplyRows<decltype(kind)>(all, x); });
 }
 
 void TiledWeightGradient::multiply(const PairedPanels<const uint16_t>& x, float* dWeight, double* squares) const {
   const auto panel = [&](int64_t column) {
     return Words{reinterpret_cast<const float*>(x.pair(0, column)), x.width(column)};
   };
-  if (!x.hasSingle()) return multiplyColumns<Pairs>({{this, dWeight, squares}}, panel);
+  if (!x.hasSingle()) return multiplyColumns<Pairs>({{*this, dWeight, squares}}, panel);
   // With the last row behind the pairs.
   Arena::Scope scope;
   auto* const words = scope.take<float>(dIn_ * depth_);
@@ -134,46 +133,45 @@ void TiledWeightGradient::multiply(const PairedPanels<const uint16_t>& x, float*
       std::copy(x.single(j), x.single(j) + from.stride, reinterpret_cast<uint32_t*>(end));
     }
   });
-  multiplyColumns<Pairs>({{this, dWeight, squares}}, [&](int64_t column) {
+  multiplyColumns<Pairs>({{*this, dWeight, squares}}, [&](int64_t column) {
     return Words{words + column * depth_, x.width(column)};
   });
 }
 
 template <typename Kind, typename X>
-void TiledWeightGradient::multiplyRows(const std::vector<Layer>& layers, const X* x) {
+void TiledWeightGradient::multiplyRows(const std::vector<Product>& all, const X* x) {
   constexpr int64_t kWidth = kLeftColumns<Kind>;
-  const TiledWeightGradient& any = *layers.front().gradient;
+  const TiledWeightGradient& any = all.front().gradient;
   const int64_t rows = any.rows_, dIn = any.dIn_, depth = any.depth_;
   Arena::Scope scope;
   auto* const words = scope.take<float>((dIn + kWidth - 1) / kWidth * kWidth * depth);
   parallelFor(depth, grainFor(dIn * Kind::kDepths * 4),
               [&](int64_t first, int64_t last) { putWords(rows, dIn, x, first, last, depth, kWidth, words, Kind()); });
-  multiplyColumns<Kind>(layers, [&](int64_t column) { return Words{words + column * depth, kWidth}; });
+  multiplyColumns<Kind>(all, [&](int64_t column) { return Words{words + column * depth, kWidth}; });
 }
 
 /// @param wordsOf words of kLeftColumns of x, or of what is left of them, from a column on
 template <typename Kind, typename WordsOf>
-void TiledWeightGradient::multiplyColumns(const std::vector<Layer>& layers, const WordsOf& wordsOf) {
+void TiledWeightGradient::multiplyColumns(const std::vector<Product>& all, const WordsOf& wordsOf) {
   constexpr int64_t kWidth = kLeftColumns<Kind>;
-  const TiledWeightGradient& any = *layers.front().gradient;
-  const int64_t rows = any.rows_, dIn = any.dIn_, depth = any.depth_;
-  const int64_t blocks = (dIn + kWidth - 1) / kWidth, stride = depth * kRows + kBeside;
+  const TiledWeightGradient& any = all.front().gradient;
+  const int64_t dIn = any.dIn_, depth = any.depth_, blocks = (dIn + kWidth - 1) / kWidth;
   Arena::Scope scope;
-  // A panel of a layer, and the squares of its blocks.
+  // All panels of all layers, and the sums of each, those of a layer panel by panel.
   struct Panel {
-    const Layer* layer;
+    const Product* of;
     int64_t column;
     double* sums;
   };
   std::vector<Panel> panels;
-  for (const Layer& layer : layers)
-    for (int64_t j = 0; j < layer.gradient->dOut_; j += kColumns) {
-      double* const sums = layer.squares ? scope.take<double>(blocks) : nullptr;
+  for (const Product& product : all)
+    for (int64_t j = 0; j < product.gradient.dOut_; j += kColumns) {
+      double* const sums = product.squares ? scope.take<double>(blocks) : nullptr;
       if (sums) std::fill(sums, sums + blocks, 0.0);
-      panels.push_back({&layer, j, sums});
+      panels.push_back({&product, j, sums});
     }
-  const auto count = static_cast<int64_t>(panels.size());
-  // All panels for the same columns of x, which stay near.
+  const auto count = static_cast<int64_t>(panels.size()), stride = depth * kRows + kBeside;
+  // For the same columns of x one after the other, so that these stay near.
   parallelFor(blocks * count, 1, [&](int64_t begin, int64_t end) {
     Arena::Scope own;
     auto* const ordered = own.take<float>(tilesOf(kWidth) * stride);
@@ -181,19 +179,19 @@ void TiledWeightGradient::multiplyColumns(const std::vector<Layer>& layers, cons
     for (int64_t item = begin; item < end; ++item) {
       const int64_t i = item / count * kWidth, columns = std::min(kWidth, dIn - i);
       if (item == begin || item % count == 0) putInOrder(columns, depth, wordsOf(i), ordered, stride);
-      const auto& [layer, j, sums] = panels[item % count];
-      const auto& [gradient, dWeight, squares] = *layer;
+      const auto& [product, j, sums] = panels[static_cast<size_t>(item % count)];
+      const auto& [gradient, dWeight, squares] = *product;
+      const int64_t dOut = gradient.dOut_;
       const bool streams = reinterpret_cast<uintptr_t>(dWeight) % 64 == 0;
-      multiplyPanel<Kind>(
-          columns, vectorsFrom(j, gradient->dOut_), rows, Left<LeftOrder::kTiles>{ordered, stride},
-          gradient->panels_ + j * depth, held, kColumns,
-          {dWeight + i * gradient->dOut_ + j, gradient->dOut_, streams, sums ? sums + i / kWidth : nullptr});
+      multiplyPanel<Kind>(columns, vectorsFrom(j, dOut), gradient.rows_, Left<LeftOrder::kTiles>{ordered, stride},
+                          gradient.panels_ + j * depth, held, kColumns,
+                          {dWeight + i * dOut + j, dOut, streams, sums ? sums + i / kWidth : nullptr});
     }
     _mm_sfence();
   });
-  // In the order of the panels, whoever has added up which.
-  for (const auto& [layer, column, sums] : panels)
-    for (int64_t block = 0; sums && block < blocks; ++block) *layer->squares += sums[block];
+  // In the order of the blocks, whoever has added up which.
+  for (const auto& [product, j, sums] : panels)
+    for (int64_t block = 0; sums && block < blocks; ++block) *product->squares += sums[block];
 }
 
 }  // namespace scmoe
@@ -213,7 +211,7 @@ float* TiledWeightGradient::words(int64_t, int64_t) const { return nullptr; }
 void TiledWeightGradient::multiply(const float*, float*, double*) const {}
 void TiledWeightGradient::multiply(const uint16_t*, float*, double*) const {}
 void TiledWeightGradient::multiply(const PairedPanels<const uint16_t>&, float*, double*) const {}
-void TiledWeightGradient::multiplyAll(const std::vector<Layer>&, const float*) {}
+void TiledWeightGradient::multiplyAll(const std::vector<Product>&, const float*) {}
 
 }  // namespace scmoe
 

@@ -27,20 +27,20 @@ class TiledWeightGradient {
   void multiply(const uint16_t* x, float* dWeight, double* squares) const;
   void multiply(const PairedPanels<const uint16_t>& x, float* dWeight, double* squares) const;
 
-  /// One of several layers that have the same input, and where its gradient goes.
-  struct Layer {
-    const TiledWeightGradient* gradient;
+  /// One of several gradients of layers that have one input.
+  struct Product {
+    const TiledWeightGradient& gradient;
     float* dWeight;
     double* squares;
   };
-  /// multiply() of each, with x brought into order once.
-  static void multiplyAll(const std::vector<Layer>& layers, const float* x);
+  /// The same of all of them, for which the rows of x are brought into order once.
+  static void multiplyAll(const std::vector<Product>& all, const float* x);
 
  private:
   template <typename Kind, typename X>
-  static void multiplyRows(const std::vector<Layer>& layers, const X* x);
+  static void multiplyRows(const std::vector<Product>& all, const X* x);
   template <typename Kind, typename WordsOf>
-  static void multiplyColumns(const std::vector<Layer>& layers, const WordsOf& wordsOf);
+  static void multiplyColumns(const std::vector<Product>& all, const WordsOf& wordsOf);
 
   const bool bf16_;
   const int64_t rows_, dIn_, dOut_;

@@ -25,7 +25,8 @@ export interface LinearLayer {
 
 /**
  * x W + b of several layers that read one input, such as the queries, keys and values of an attention. Weights stay separate, each
- * with its own gradient. It is one kernel each way: x is rounded to bf16 and transposed once for all, and its gradient is one sum.
+ * with its own gradient. It is one kernel each way: x is rounded to bf16 and brought into order once for all,
+ * and its gradient is one sum.
  *
  * @param x (..., dIn) float32
  * @returns (..., dOut) of each layer
