@@ -13,7 +13,7 @@ struct MlpWeights {
 };
 
 /// y (rows, d). pre and hidden (rows, f), the hidden layer before and after the activation, are kept for the gradient:
-/// with `halves` in bf16, two numbers in each word.
+/// with `halves` in bf16, two numbers in each word, in an order that depends on the sizes.
 void mlpForward(const MlpWeights& of, int64_t rows, const float* x, float* y, float* pre, float* hidden, bool halves);
 
 /// What the backward pass writes; `squares`, if any, gets the sums of the squares of dW1 and of dW2.

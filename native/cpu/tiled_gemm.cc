@@ -17,11 +17,14 @@ using namespace panels;
 
 namespace {
 
-/// panel: the columns of `weight` (16 vectors, k) transposed.
+/// panel: the columns of `weight` (16 vectors, k) transposed. Meanwhile numbers [next, end) are asked for.
 template <typename Kind>
-void packColumns(int64_t k, int64_t vectors, const float* weight, float* panel) {
+void packColumns(int64_t k, int64_t vectors, const float* weight, float* panel, const float* next, const float* end) {
+  constexpr int64_t kNumbers = kLanes * kLanes * Kind::kDepths;
   for (int64_t v = 0; v < vectors; ++v, weight += kLanes * k, panel += kLanes)
     for (int64_t p = 0; p < k; p += kLanes * Kind::kDepths) {
+      for (const float* const stop = std::min(next + kNumbers, end); next < stop; next += kLanes)
+        __builtin_prefetch(next, 0, 2);
       Vec square[kLanes];
 #pragma GCC unroll 16
       for (int i = 0; i < kLanes; ++i)
@@ -38,21 +41,25 @@ template <typename Kind>
 void pack(int64_t dIn, int64_t dOut, const float* weight, float* panels) {
   const int64_t depth = dOut / Kind::kDepths;
   parallelFor(panelsOf(dIn), grainFor(dOut * kColumns * 8), [&](int64_t first, int64_t last) {
+    const float* const end = weight + std::min(last * kColumns, dIn) * dOut;
     for (int64_t panel = first; panel < last; ++panel) {
       const int64_t j = panel * kColumns, vectors = vectorsFrom(j, dIn);
-      fetch(weight + j * dOut, vectors * kLanes * dOut);
-      packColumns<Kind>(dOut, vectors, weight + j * dOut, panels + panel * depth * kColumns);
+      const float *const rows = weight + j * dOut, *const next = rows + vectors * kLanes * dOut;
+      if (panel == first) fetch(rows, next - rows);
+      packColumns<Kind>(dOut, vectors, rows, panels + panel * depth * kColumns, next, end);
     }
   });
 }
 
 /// panels: the columns of weight (dIn, dOut), pairs of its rows.
 void packPairs(int64_t dIn, int64_t dOut, const float* weight, float* panels) {
+  constexpr int64_t kAhead = 1024;
   const int64_t depth = (dIn + 1) / 2;
   parallelFor(depth, grainFor(dOut * 16), [&](int64_t first, int64_t last) {
     for (int64_t p = first; p < last; ++p) {
       const float *const upper = weight + 2 * p * dOut, *const lower = upper + dOut;
       const bool isPair = 2 * p + 1 < dIn;
+      for (int64_t j = 0; j < 2 * dOut; j += kLanes) __builtin_prefetch(upper + kAhead + j, 0, 2);
       for (int64_t j = 0; j < dOut; j += kLanes)
         store(panels + (j / kColumns * depth + p) * kColumns + j % kColumns,
               pairUp(load(upper + j), isPair ? load(lower + j) : Vec{}));
