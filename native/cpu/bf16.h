@@ -2,6 +2,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/arena.h"
+
 namespace scmoe {
 
 /// Round to nearest even; NaN stays NaN.
@@ -22,5 +24,8 @@ inline float fromBf16(uint16_t value) {
 
 /// (rows, columns) with row length `stride` into packed bf16 rows. Runs on the caller's team.
 void convertToBf16(const float* source, int64_t rows, int64_t columns, int64_t stride, uint16_t* target);
+
+/// `count` numbers of bf16 as float32, in memory of `scope`. Runs on the caller's team.
+float* widened(Arena::Scope& scope, int64_t count, const uint16_t* from);
 
 }  // namespace scmoe

@@ -73,6 +73,14 @@ void convertToBf16(const float* source, int64_t rows, int64_t columns, int64_t s
   });
 }
 
+float* widened(Arena::Scope& scope, int64_t count, const uint16_t* from) {
+  auto* const to = scope.take<float>(count);
+  parallelFor(count, grainFor(6), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) to[i] = fromBf16(from[i]);
+  });
+  return to;
+}
+
 void gemmFloat32(bool transposeA, bool transposeB, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
                  int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
   if (m == 0 || n == 0) return;

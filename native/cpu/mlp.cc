@@ -1,7 +1,6 @@
 #include "cpu/mlp.h"
 
 #include "core/arena.h"
-#include "core/parallel.h"
 #include "cpu/bf16.h"
 #include "cpu/gemm.h"
 #include "cpu/linear.h"
@@ -16,15 +15,6 @@ bool isTiled(const MlpWeights& of, int64_t rows, bool halves) { return halves &&
 
 uint16_t* asHalves(float* words) { return reinterpret_cast<uint16_t*>(words); }
 const uint16_t* asHalves(const float* words) { return reinterpret_cast<const uint16_t*>(words); }
-
-/// `count` numbers of bf16 as float32, in memory of `scope`.
-float* widened(Arena::Scope& scope, int64_t count, const uint16_t* from) {
-  auto* const to = scope.take<float>(count);
-  parallelFor(count, grainFor(6), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) to[i] = fromBf16(from[i]);
-  });
-  return to;
-}
 
 }  // namespace
 

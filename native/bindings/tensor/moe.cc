@@ -58,9 +58,17 @@ static ExpertRows expertRows(const Arguments& args) {
   return {args.numExperts, args.rows, args.d, args.f, args.capacity, args.counts};
 }
 
+/// Whether the hidden layers are bf16: half as many words as there are numbers.
+template <typename Arguments>
+static bool keepsHalves(const Call& call, const Arguments& args) {
+  if (args.words == args.f) return false;
+  call.expect(args.words * 2 == args.f, "words", "f, or half of it for bf16", args.words);
+  return true;
+}
+
 SCMOE_EXPORT(groupedFfnForward) {
   groupedFfnForward(expertRows(args), args.x, args.w1, args.b1, args.w2, args.b2, args.activation, args.y, args.pre,
-                    args.hidden);
+                    args.hidden, keepsHalves(call, args));
   return nullptr;
 }
 
@@ -71,8 +79,9 @@ static void write(const double* squares, size_t count, uint8_t* bytes) {
 
 SCMOE_EXPORT(groupedFfnBackward) {
   double squares[2];
-  groupedFfnBackward(expertRows(args), args.dy, args.x, args.w1, args.w2, args.pre, args.hidden, args.activation,
-                     args.dx, args.dW1, args.dB1, args.dW2, args.dB2, args.squares ? squares : nullptr);
+  groupedFfnBackward(expertRows(args), args.dy, args.x, args.w1, args.w2, args.pre, args.hidden,
+                     keepsHalves(call, args), args.activation, args.dx, args.dW1, args.dB1, args.dW2, args.dB2,
+                     args.squares ? squares : nullptr);
   write(squares, 2, args.squares);
   return nullptr;
 }

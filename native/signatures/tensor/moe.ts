@@ -21,6 +21,8 @@ const group = {
 
 const twoLayer = {
   ...group,
+  /** Words of 32 bits in a row of a hidden layer: f, or half of it in bf16. */
+  words: 'size',
   activation: 'Activation: none|gelu|gelu_tanh|silu',
   x: 'float32[rows * d]',
   w1: 'float32[numExperts * d * f]',
@@ -92,14 +94,14 @@ export const moe = {
     b1: 'float32[numExperts * f]?',
     b2: 'float32[numExperts * d]?',
     y: 'out float32[rows * d]',
-    pre: 'out float32[rows * f]?',
-    hidden: 'out float32[rows * f]?',
+    pre: 'out float32[rows * words]?',
+    hidden: 'out float32[rows * words]?',
   },
   groupedFfnBackward: {
     ...twoLayer,
     dy: 'float32[rows * d]',
-    pre: 'float32[rows * f]',
-    hidden: 'float32[rows * f]',
+    pre: 'float32[rows * words]',
+    hidden: 'float32[rows * words]',
     dx: 'out float32[rows * d]',
     dW1: 'out float32[numExperts * d * f]',
     dB1: 'out float32[numExperts * f]',

@@ -6,7 +6,10 @@ import {
   globalNorm,
   groupedFfn,
   groupedFfnComposed,
+  mlp,
   overwrite,
+  useBackend,
+  valueAndGrads,
   withStaticShapes,
   type ExpertActivation,
 } from '../index.js';
@@ -203,4 +206,47 @@ describe.each(availableBackends())('groupedFfn on %s', (backend) => {
       );
     }
   });
+});
+
+describe('groupedFfn on scmoe in bf16', () => {
+  const inBf16 = async (run: () => void) => {
+    const { precision } = await useBackend('scmoe', { precision: 'bf16', threads: 1 });
+    try {
+      if (precision === 'bf16') run();
+    } finally {
+      await useBackend('scmoe', { precision: 'float32' });
+    }
+  };
+
+  it.each([
+    [128, 512],
+    [6, 8],
+    [6, 7],
+  ])('is an mlp for each expert, bit for bit, of many rows and of few: %d x %d', (d, f) =>
+    inBf16(() => {
+      const counts = [70, 0, 9];
+      const x = random(79, d);
+      const { list, record } = experts('gelu', d, f);
+      const variables = Object.fromEntries(list.map((weight, i) => [`w${i}`, tf.variable(weight)]));
+      const all = Object.values(variables);
+      const apart = () => {
+        let start = 0;
+        return tf.concat(
+          counts.flatMap((count, e) => {
+            const [w1, b1, w2, b2] = all.map((weight) => tf.squeeze(tf.slice(weight, e, 1), [0]));
+            start += count;
+            const rows = tf.slice(x, start - count, count);
+            return count === 0 ? [] : [mlp(rows, { w1: w1!, b1: b1!, w2: w2!, b2: b2! }, { activation: 'gelu' })];
+          }),
+        );
+      };
+      const together = () => groupedFfn(x, tf.tensor1d(counts, 'int32'), record(all), { activation: 'gelu' });
+      const [got, expected] = [together, apart].map((form) => {
+        const { value, grads } = valueAndGrads(() => tf.sum(tf.square(form())), variables);
+        return [value, ...Object.values(grads)].map((tensor) => [...tensor.dataSync()]);
+      });
+      for (const [i, numbers] of got!.entries()) expect([i, ...numbers]).toEqual([i, ...expected![i]!]);
+      tf.dispose(variables);
+    }),
+  );
 });

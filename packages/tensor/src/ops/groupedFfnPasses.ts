@@ -31,7 +31,8 @@ const kernels = {
  * `groupedFfn`, which no tape hears of, and what `groupedFfnBackward` needs of it: for whoever takes the gradient of other
  * batches than those that were computed.
  *
- * @returns `hidden`, the two hidden layers of each row, (R, f) each; none where the operation is composed
+ * @returns `hidden`, the two hidden layers of each row, (R, f) each, or (R, f / 2) where they are pairs of bf16; none where the
+ *   operation is composed
  */
 export function groupedFfnForward(
   { rows, counts, experts }: GroupedFfnInputs,

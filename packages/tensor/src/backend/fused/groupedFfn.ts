@@ -13,6 +13,7 @@ import { costlyKernel } from '../costlyKernel.js';
 import { kernel } from '../kernel.js';
 import type { ScmoeBackend } from '../ScmoeBackend.js';
 import { notedSquares } from '../sumsOfSquares.js';
+import { hiddenWords } from './hiddenWords.js';
 import { swigluArguments, transposedSwigluArguments } from './swigluArguments.js';
 
 interface Rows {
@@ -78,10 +79,12 @@ export const groupedFfnKernels = [
         });
         return [y];
       }
-      const kept = () => backend.output([group.rows, group.f]);
+      const words = hiddenWords(group.f);
+      const kept = () => backend.output([group.rows, words]);
       const [pre, hidden] = keepForGradient ? [kept(), kept()] : [];
       loadAddon().groupedFfnForward({
         ...group,
+        words,
         activation: activation as Activation,
         w1: backend.floats(w1),
         b1: b1 && backend.floats(b1),
@@ -106,6 +109,7 @@ export const groupedFfnKernels = [
       const dB2 = backend.output([group.numExperts, group.d]);
       loadAddon().groupedFfnBackward({
         ...group,
+        words: pre.shape[1]!,
         activation: activation as Activation,
         dy: backend.floats(dOut),
         w1: backend.floats(w1),

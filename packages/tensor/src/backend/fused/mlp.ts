@@ -6,6 +6,7 @@ import { costlyKernel } from '../costlyKernel.js';
 import { kernel } from '../kernel.js';
 import { notedSquares } from '../sumsOfSquares.js';
 import { rowsOf } from './elements.js';
+import { hiddenWords } from './hiddenWords.js';
 
 interface Weights {
   w1: TensorInfo;
@@ -18,8 +19,7 @@ export const mlpKernels = [
   costlyKernel<Weights & { x: TensorInfo }, MlpOptions>(mlpKernel, (backend, { x, w1, b1, w2, b2 }, { activation }) => {
     const [d, f] = w1.shape as [number, number];
     const rows = rowsOf(x);
-    // In bf16 the hidden layers are kept as pairs of it, each in the place of a number.
-    const words = f % 2 === 0 && loadAddon().getBf16() ? f / 2 : f;
+    const words = hiddenWords(f);
     const [y, pre, hidden] = [backend.output(x.shape), backend.output([rows, words]), backend.output([rows, words])];
     loadAddon().mlpForward({
       ...{ rows, d, f, words, activation },
