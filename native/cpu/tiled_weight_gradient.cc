@@ -29,7 +29,7 @@ struct Words {
   int64_t stride;
 };
 
-/// groups: words of columns side by side, (depth, columns) with depths `width` words apart, in the order of tiles.
+/// to: words of some columns in the order of tiles, which lie `stride` words apart.
 void putInOrder(int64_t columns, int64_t depth, const Words& words, float* to, int64_t stride) {
   constexpr int64_t kMost = kTiledRows / kRows;
   const int64_t tiles = tilesOf(columns);
