@@ -68,7 +68,8 @@ export interface GroupedFfnAttributes extends Required<Omit<GroupedFfnOptions, '
  * Feed-forward layers of N experts on a packed buffer, one kernel each way (SwiGLU with biases or clamped, which gpt-oss
  * alone has, is composed from TF.js ops everywhere). Expert e reads `counts[e]` rows from row
  * e * capacity on, or from the sum of the earlier counts where capacity is 0. Other rows are skipped and give zero. An
- * expert without rows has a gradient of exactly 0.
+ * expert without rows has a gradient of exactly 0. In bf16 experts of two layers keep their hidden layer in bf16 for the gradient, as
+ * `mlp` does.
  *
  * @param rows (R, d) float32, as `encode` gives them
  * @param counts (N) int32
