@@ -1,3 +1,8 @@
+import { join } from 'node:path';
+
+import { fromSource } from '@scmoe/testing';
+
+import { startLaunch } from '../testing/launches.js';
 import { firstFailure } from './firstFailure.js';
 import type { Exit } from './ProcessGroup.js';
 
@@ -50,5 +55,13 @@ describe('firstFailure', () => {
       if (ending) ends[1]!(ending);
       expect(await first).toMatchObject({ rank: { rank: 0 }, exit: { code: 4 } });
     }
+  });
+
+  it('is, of a launch, the rank that left, though one that heard of it is gone sooner', async () => {
+    const program = join(import.meta.dirname, '../testing/leavesSlowly.ts');
+    const { code, err } = await startLaunch([process.execPath, ...fromSource, program, '1'], { ranksHere: 2 }).done;
+    expect(err).toContain('rank 1 gave up: its process ends with exit code 3');
+    expect(err).toMatch(/scmoe: rank 1 failed first: exit status 3/);
+    expect(code).toBe(3);
   });
 });

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
-import { describeUnless, fromSource } from '@scmoe/testing';
+import { describeUnless } from '@scmoe/testing';
 
 import {
   isRunning,
@@ -214,14 +214,6 @@ describe('a failure', () => {
     const { code, err } = await launch(['sh', '-c', '[ $RANK = 0 ] || { sleep 0.5; exit 9; }'], { ranksHere: 2 }).done;
     expect(code).toBe(9);
     expect(err).toMatch(/rank 1 failed first: exit status 9/);
-  });
-
-  it('is the rank that left, though one that heard of it is gone sooner', async () => {
-    const program = join(import.meta.dirname, '../testing/leavesSlowly.ts');
-    const { code, err } = await launch([process.execPath, ...fromSource, program, '1'], { ranksHere: 2 }).done;
-    expect(err).toContain('rank 1 gave up: its process ends with exit code 3');
-    expect(err).toMatch(/scmoe: rank 1 failed first: exit status 3/);
-    expect(code).toBe(3);
   });
 
   it('leaves nothing of what a rank that ended well has started', async () => {
