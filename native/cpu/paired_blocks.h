@@ -15,13 +15,6 @@ inline Vec loadFirst(__mmask16 lanes, const float* from) {
   return reinterpret_cast<Vec>(_mm512_maskz_loadu_ps(lanes, from));
 }
 
-inline Vec loadBf16(const uint16_t* from) {
-  const __m256i values = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-  // Masked, for gcc 12 warns of what the plain ones leave open.
-  const __m512i wide = _mm512_maskz_cvtepu16_epi32(0xffff, values);
-  return reinterpret_cast<Vec>(_mm512_maskz_slli_epi32(0xffff, wide, 16));
-}
-
 /// to (rows, words), rows `toStride` apart: each row as it lies, with zeros up to a whole vector of words.
 inline void pairBlock(int64_t rows, int64_t columns, const float* from, int64_t stride, float* to, int64_t toStride) {
   for (int64_t i = 0; i < rows; ++i, from += stride, to += toStride)

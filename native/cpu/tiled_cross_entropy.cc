@@ -127,7 +127,7 @@ void Piece::forward(int64_t count, const float* x, const int32_t* targets) {
           forLibraryDepths<Pairs>(dIn, [&](int64_t from, int64_t size) {
             multiplyInOrder(rows, vectorsOf(panel), size / 2, weight + i * stride + from / 2, stride,
                             x_ + panel * kTokens * depth + from / 2 * kTokens,
-                            {from > 0 ? logits : nullptr, kTokens, logits, kTokens});
+                            {logits, kTokens, from > 0 ? logits : nullptr, kTokens});
           });
           finishTile(panel, block.first + i, rows, logits);
         }
@@ -240,7 +240,7 @@ void Piece::backward(const float* x, float* dx, float* dWeight, float* dBias, bo
           float* const to = turned + (panel * dIn + i * kTiledRows) * kTokens;
           multiplyInOrder(std::min(kTiledRows, dIn - i * kTiledRows), vectorsOf(panel), (block.count + 1) / 2,
                           room.weight + i * kTiledRows * weightStride, weightStride, pairs,
-                          {first > 0 ? to : nullptr, kTokens, to, kTokens});
+                          {to, kTokens, first > 0 ? to : nullptr, kTokens});
         }
       }
     });
@@ -344,13 +344,12 @@ void Piece::multiplyWeight(const Block& block, int64_t first, int64_t column, co
   const float* const panel = x_ + column / kTiledColumns * ((count_ + 1) / 2) * kTiledColumns;
   float* const to = dWeight + (shape_.transposed ? (block.first + first) * dIn + column
                                                  : column * shape_.classes + block.first + first);
-  const bool streams = shape_.transposed && reinterpret_cast<uintptr_t>(dWeight) % 64 == 0;
   alignas(64) float held[kClasses * kTiledColumns];
   forLibraryDepths<Pairs>(count_, [&](int64_t from, int64_t size) {
-    OrderedSums sums{held, kTiledColumns, held, kTiledColumns};
-    if (from == 0) sums.before = nullptr;
+    TileSums sums{held, kTiledColumns};
+    if (from > 0) sums.before = held, sums.beforeStride = kTiledColumns;
     if (from == 0 && !isFirst && shape_.transposed) sums.before = to, sums.beforeStride = dIn;
-    if (from + size == count_ && shape_.transposed) sums.to = to, sums.stride = dIn, sums.streams = streams;
+    if (from + size == count_ && shape_.transposed) sums.to = to, sums.stride = dIn, sums.streams = canStream(dWeight);
     multiplyInOrder(rows, vectors, (size + 1) / 2, room.rows + first * room.rowStride + from / 2, room.rowStride,
                     panel + from / 2 * kTiledColumns, sums);
   });

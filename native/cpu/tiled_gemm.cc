@@ -98,7 +98,7 @@ void TiledInputGradient::multiply(int64_t rows, const float* dy, float* dx, bool
   withKind(bf16_, [&](auto kind) {
     for (int64_t j = 0; j < dIn_; j += kColumns)
       multiplyPanel<decltype(kind)>(rows, vectorsFrom(j, dIn_), dOut_, Left<LeftOrder::kRows>{dy, depth},
-                                    panels_ + j * depth, dx + j, dIn_, {dx + j, dIn_, false}, adds);
+                                    panels_ + j * depth, dx + j, dIn_, {dx + j, dIn_}, adds);
   });
 }
 
@@ -110,17 +110,15 @@ void TiledInputGradient::multiply(int64_t rows, const uint16_t* dy, int64_t colu
   const int64_t depth = depthOf(true, dOut_);
   multiplyPanel<Pairs>(rows, vectorsFrom(column, dIn_), dOut_,
                        Left<LeftOrder::kRows>{reinterpret_cast<const float*>(dy), depth}, panels_ + column * depth, dx,
-                       stride, {dx, stride, false});
+                       stride, {dx, stride});
 }
 
 void multiplyInOrder(int64_t rows, int64_t vectors, int64_t depth, const float* a, int64_t aStride, const float* panel,
-                     const OrderedSums& sums) {
+                     const TileSums& sums) {
   for (int64_t t = 0; t < tilesOf(rows); ++t) {
     const int64_t first = firstRow(rows, t), last = firstRow(rows, t + 1);
-    const float* const before = sums.before ? sums.before + first * sums.beforeStride : nullptr;
-    tileOf<Pairs, LeftOrder::kRows>(last - first, vectors)(depth, a + first * aStride, aStride, panel, before,
-                                                           sums.beforeStride,
-                                                           {sums.to + first * sums.stride, sums.stride, sums.streams});
+    tileOf<Pairs, LeftOrder::kRows>(last - first, vectors)(depth, a + first * aStride, aStride, panel,
+                                                           sums.from(first));
   }
 }
 
@@ -133,7 +131,7 @@ void TiledForward::multiply(int64_t rows, const uint16_t* x, int64_t column, flo
   const int64_t depth = depthOf(true, dIn_);
   multiplyPanel<Pairs>(rows, vectorsFrom(column, dOut_), dIn_,
                        Left<LeftOrder::kRows>{reinterpret_cast<const float*>(x), depth}, panels_ + column * depth, y,
-                       stride, {y, stride, false});
+                       stride, {y, stride});
 }
 
 }  // namespace scmoe

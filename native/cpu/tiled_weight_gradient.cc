@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/parallel.h"
+#include "cpu/bf16_vectors.h"
 #include "cpu/paired_rows.h"
 #include "cpu/panel_product.h"
 
@@ -73,14 +74,12 @@ void putWords(int64_t rows, int64_t dIn, const float* x, int64_t first, int64_t 
 
 void putWords(int64_t rows, int64_t dIn, const uint16_t* x, int64_t first, int64_t last, int64_t depth, int64_t width,
               float* to, Pairs) {
-  const PairedRows pair;
+  const PairedRows paired;
   for (int64_t p = first; p < last; ++p)
     for (int64_t j = 0; j < dIn; j += 2 * kLanes) {
       const uint16_t* const row = x + 2 * p * dIn + j;
-      const Vec upper = halvesAt(row), lower = 2 * p + 1 < rows ? halvesAt(row + dIn) : Vec{};
-      float* const words = to + (j / width * depth + p) * width + j % width;
-      store(words, pair.low(upper, lower));
-      store(words + kLanes, pair.high(upper, lower));
+      paired.put(loadPairs(row), 2 * p + 1 < rows ? loadPairs(row + dIn) : Vec{},
+                 to + (j / width * depth + p) * width + j % width);
     }
 }
 
@@ -182,10 +181,10 @@ void TiledWeightGradient::multiplyColumns(const std::vector<Product>& all, const
       const auto& [product, j, sums] = panels[static_cast<size_t>(item % count)];
       const auto& [gradient, dWeight, squares] = *product;
       const int64_t dOut = gradient.dOut_;
-      const bool streams = reinterpret_cast<uintptr_t>(dWeight) % 64 == 0;
-      multiplyPanel<Kind>(columns, vectorsFrom(j, dOut), gradient.rows_, Left<LeftOrder::kTiles>{ordered, stride},
-                          gradient.panels_ + j * depth, held, kColumns,
-                          {dWeight + i * dOut + j, dOut, streams, sums ? sums + i / kWidth : nullptr});
+      multiplyPanel<Kind>(
+          columns, vectorsFrom(j, dOut), gradient.rows_, Left<LeftOrder::kTiles>{ordered, stride},
+          gradient.panels_ + j * depth, held, kColumns,
+          {dWeight + i * dOut + j, dOut, nullptr, 0, canStream(dWeight), sums ? sums + i / kWidth : nullptr});
     }
     _mm_sfence();
   });
