@@ -39,6 +39,23 @@ inline void turnBlock(int64_t rows, int64_t columns, const float* from, int64_t 
     }
 }
 
+/// Words [first, last) along the depth of to, which is panel after panel of Width columns, (ceil(rows / 2), Width)
+/// each: rows with the ones below them, the last of an odd number with zeros. `columns` is a multiple of kLanes.
+template <int64_t Width>
+inline void pairPanels(int64_t rows, int64_t columns, const float* from, int64_t first, int64_t last, float* to) {
+  // What the hardware foresees comes at half the rate beside so many stores.
+  constexpr int64_t kAhead = 1024;
+  const int64_t depth = (rows + 1) / 2;
+  for (int64_t p = first; p < last; ++p) {
+    const float *const upper = from + 2 * p * columns, *const lower = upper + columns;
+    const bool isPair = 2 * p + 1 < rows;
+    for (int64_t j = 0; j < 2 * columns; j += kLanes) __builtin_prefetch(upper + kAhead + j, 0, 2);
+    for (int64_t j = 0; j < columns; j += kLanes)
+      store(to + (j / Width * depth + p) * Width + j % Width,
+            pairUp(load(upper + j), isPair ? load(lower + j) : Vec{}));
+  }
+}
+
 /// to (columns / 2, toStride): rows as columns, pairs along each; what is beside them up to a whole vector is 0.
 /// `columns` is a multiple of 2 * kLanes.
 inline void rowsAsColumns(int64_t rows, int64_t columns, const float* from, int64_t stride, float* to,

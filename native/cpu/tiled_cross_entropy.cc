@@ -13,10 +13,13 @@
 #include "cpu/gemm.h"
 #include "cpu/gemm_depths.h"
 #include "cpu/paired_blocks.h"
+#include "cpu/panel_tile.h"
 #include "cpu/scaled_tile.h"
 #include "cpu/tiled_gemm.h"
 
 namespace scmoe {
+
+using panels::kBeside;
 
 namespace {
 
@@ -24,8 +27,6 @@ namespace {
 constexpr int64_t kTokens = kTiledColumns, kClasses = kTiledRows;
 /// Classes whose weights are brought into order together: they stay in the second-level cache.
 constexpr int64_t kBlock = 4 * kClasses;
-/// Room beside the words of a row, for rows that are a multiple of 4 KiB apart share their places in the caches.
-constexpr int64_t kBeside = kLanes;
 constexpr float kLog2e = 1.44269504f, kLn2 = 0.693147181f;
 
 int64_t ceilOf(int64_t count, int64_t unit) { return (count + unit - 1) / unit; }
@@ -207,15 +208,8 @@ void Piece::losses(float* losses) {
 void Piece::backward(const float* x, float* dx, float* dWeight, float* dBias, bool isFirst) {
   const int64_t dIn = shape_.dIn, depth = (count_ + 1) / 2;
   if (dWeight)
-    parallelFor(depth, grainFor(dIn * 12), [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p) {
-        const float *const upper = x + 2 * p * dIn, *const lower = upper + dIn;
-        const bool isPair = 2 * p + 1 < count_;
-        for (int64_t j = 0; j < dIn; j += kLanes)
-          store(x_ + (j / kTiledColumns * depth + p) * kTiledColumns + j % kTiledColumns,
-                pairUp(load(upper + j), isPair ? load(lower + j) : Vec{}));
-      }
-    });
+    parallelFor(depth, grainFor(dIn * 12),
+                [&](int64_t begin, int64_t end) { pairPanels<kTiledColumns>(count_, dIn, x, begin, end, x_); });
   Arena::Scope scope;
   const int64_t weightStride = kBlock / 2 + kBeside, rowStride = panels() * kTokens / 2 + kBeside;
   const Room room{dx ? scope.take<float>(dIn * weightStride) : nullptr, scope.take<float>(kBlock * rowStride),

@@ -9,6 +9,7 @@
 #include "core/parallel.h"
 #include "cpu/fetch.h"
 #include "cpu/gemm.h"
+#include "cpu/paired_blocks.h"
 #include "cpu/panel_product.h"
 
 namespace scmoe {
@@ -47,22 +48,6 @@ void pack(int64_t dIn, int64_t dOut, const float* weight, float* panels) {
       const float *const rows = weight + j * dOut, *const next = rows + vectors * kLanes * dOut;
       if (panel == first) fetch(rows, next - rows);
       packColumns<Kind>(dOut, vectors, rows, panels + panel * depth * kColumns, next, end);
-    }
-  });
-}
-
-/// panels: the columns of weight (dIn, dOut), pairs of its rows.
-void packPairs(int64_t dIn, int64_t dOut, const float* weight, float* panels) {
-  constexpr int64_t kAhead = 1024;
-  const int64_t depth = (dIn + 1) / 2;
-  parallelFor(depth, grainFor(dOut * 16), [&](int64_t first, int64_t last) {
-    for (int64_t p = first; p < last; ++p) {
-      const float *const upper = weight + 2 * p * dOut, *const lower = upper + dOut;
-      const bool isPair = 2 * p + 1 < dIn;
-      for (int64_t j = 0; j < 2 * dOut; j += kLanes) __builtin_prefetch(upper + kAhead + j, 0, 2);
-      for (int64_t j = 0; j < dOut; j += kLanes)
-        store(panels + (j / kColumns * depth + p) * kColumns + j % kColumns,
-              pairUp(load(upper + j), isPair ? load(lower + j) : Vec{}));
     }
   });
 }
@@ -124,7 +109,8 @@ void multiplyInOrder(int64_t rows, int64_t vectors, int64_t depth, const float* 
 
 TiledForward::TiledForward(Arena::Scope& scope, int64_t dIn, int64_t dOut, const float* weight)
     : dIn_(dIn), dOut_(dOut), panels_(scope.take<float>(panelsOf(dOut) * kColumns * depthOf(true, dIn))) {
-  packPairs(dIn, dOut, weight, panels_);
+  parallelFor((dIn + 1) / 2, grainFor(dOut * 16),
+              [&](int64_t first, int64_t last) { pairPanels<kColumns>(dIn, dOut, weight, first, last, panels_); });
 }
 
 void TiledForward::multiply(int64_t rows, const uint16_t* x, int64_t column, float* y, int64_t stride) const {

@@ -4,12 +4,13 @@
 
 #include "core/arena.h"
 #include "core/error.h"
-#include "core/parallel.h"
 #include "cpu/bf16.h"
+#include "cpu/column_sums.h"
 #include "cpu/hidden_pairs.h"
 #include "cpu/linear.h"
 #include "cpu/operand_kinds.h"
 #include "cpu/paired_rows.h"
+#include "cpu/row_parts.h"
 #include "cpu/tiled_gemm.h"
 #include "cpu/tiled_weight_gradient.h"
 
@@ -18,56 +19,6 @@ namespace scmoe {
 #if SCMOE_BF16_PAIRS
 
 namespace {
-
-/// Rows that are worth another thread.
-constexpr int64_t kFewestRows = 32;
-
-/// Blocks of at most kTiledRows rows in as many parts as there are threads: body(part, first, count). Borders are even,
-/// for pairs of rows are one thread's.
-struct RowParts {
-  explicit RowParts(int64_t count)
-      : rows(count), parts(std::max<int64_t>(1, std::min<int64_t>(threads(), count / kFewestRows))) {}
-
-  template <typename Body>
-  void forBlocks(const Body& body) const {
-    parallelFor(parts, 1, [&](int64_t firstPart, int64_t lastPart) {
-      for (int64_t part = firstPart; part < lastPart; ++part) {
-        const int64_t end = border(part + 1);
-        for (int64_t first = border(part); first < end; first += kTiledRows)
-          body(part, first, std::min(kTiledRows, end - first));
-      }
-    });
-  }
-
-  int64_t border(int64_t part) const { return part == parts ? rows : rows * part / parts / 2 * 2; }
-
-  const int64_t rows, parts;
-};
-
-/// Sums of columns, those of each part by themselves.
-class ColumnSums {
- public:
-  ColumnSums(Arena::Scope& scope, int64_t parts, int64_t columns)
-      : parts_(parts), columns_(columns), sums_(scope.take<float>(parts * columns)) {
-    std::fill(sums_, sums_ + parts * columns, 0.0f);
-  }
-  float* of(int64_t part) const { return sums_ + part * columns_; }
-  void add(int64_t part, int64_t count, const float* row) const {
-    float* const to = of(part);
-#pragma omp simd
-    for (int64_t j = 0; j < count; ++j) to[j] += row[j];
-  }
-  /// In the order of the parts: the result repeats.
-  void write(float* to) const {
-    std::copy(sums_, sums_ + columns_, to);
-    for (int64_t part = 1; part < parts_; ++part)
-      for (int64_t j = 0; j < columns_; ++j) to[j] += sums_[part * columns_ + j];
-  }
-
- private:
-  const int64_t parts_, columns_;
-  float* const sums_;
-};
 
 /// Some rows, from an even one on, of a panel of the hidden layer: `before` has row after row of it, `after` is paired.
 struct HiddenPanel {
