@@ -11,6 +11,7 @@
 #include "cpu/gemm.h"
 #include "cpu/gemm_depths.h"
 #include "cpu/hidden_pairs.h"
+#include "cpu/paired_blocks.h"
 #include "cpu/paired_rows.h"
 #include "cpu/piece_product.h"
 
@@ -29,12 +30,6 @@ int64_t deepestCut(int64_t k) {
   return deepest;
 }
 
-/// Calls body(begin, size) for the rows of [first, last), a chunk at a time.
-template <typename Body>
-void forChunks(int64_t first, int64_t last, const Body& body) {
-  for (; first < last; first += kChunk) body(first, std::min(kChunk, last - first));
-}
-
 /// A weight's gradient: `count` of its rows, at most kChunk, and 64 columns. a: chunks of rows side by side at each
 /// pair of tokens; b (tokens / 2, kColumns) words.
 void multiplyGradient(int64_t tokens, int64_t count, const float* a, const float* b, float* held,
@@ -48,22 +43,6 @@ void multiplyGradient(int64_t tokens, int64_t count, const float* a, const float
       tileOf(to - at, (size + 1) / 2, a + begin / 2 * kChunk + at, ChunkOfRows(), b + begin / 2 * kColumns,
              own.from(at), {places, begin == 0 ? perTile : 0});
       places += perTile;
-    }
-  });
-}
-
-/// to (chunks of columns, ceil(rows / 2), kChunk): words of two rows, and zeros beside the last of an odd number.
-void pairFloats(int64_t rows, int64_t columns, const float* x, float* to) {
-  const int64_t pairs = (rows + 1) / 2;
-  parallelFor(pairs, grainFor(columns * 8), [&](int64_t first, int64_t last) {
-    for (int64_t p = first; p < last; ++p) {
-      const float *const upper = x + 2 * p * columns, *const lower = upper + columns;
-      const bool isPair = 2 * p + 1 < rows;
-      forChunks(0, columns, [&](int64_t j, int64_t count) {
-        float* const words = to + (j / kChunk * pairs + p) * kChunk;
-        for (int64_t q = 0; q < count; q += kLanes)
-          store(words + q, pairUp(load(upper + j + q), isPair ? load(lower + j + q) : Vec{}));
-      });
     }
   });
 }
@@ -170,7 +149,8 @@ void TiledExperts::backwardBy(int64_t rows, const ExpertWeights& of, const float
   double* const sums = to.squares ? scope.take<double>(panelsBetween + chunksBetween) : nullptr;
   if (sums) std::fill(sums, sums + panelsBetween + chunksBetween, 0.0);
 
-  pairFloats(rows, d, x, xPairs);
+  parallelFor(pairs, grainFor(d * 8),
+              [&](int64_t first, int64_t last) { pairPanels<kChunk>(rows, d, x, first, last, xPairs); });
   roundRows(rows, d, dy, dy16);
   const PairedRows paired;
   parallelFor(panelsIn, grainFor(rows * kColumns * 4), [&](int64_t begin, int64_t end) {
