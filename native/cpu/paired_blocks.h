@@ -15,13 +15,6 @@ inline Vec loadFirst(__mmask16 lanes, const float* from) {
   return reinterpret_cast<Vec>(_mm512_maskz_loadu_ps(lanes, from));
 }
 
-inline Vec loadBf16(const uint16_t* from) {
-  const __m256i values = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-  // Masked, for gcc 12 warns of what the plain ones leave open.
-  const __m512i wide = _mm512_maskz_cvtepu16_epi32(0xffff, values);
-  return reinterpret_cast<Vec>(_mm512_maskz_slli_epi32(0xffff, wide, 16));
-}
-
 /// to (rows, words), rows `toStride` apart: each row as it lies, with zeros up to a whole vector of words.
 inline void pairBlock(int64_t rows, int64_t columns, const float* from, int64_t stride, float* to, int64_t toStride) {
   for (int64_t i = 0; i < rows; ++i, from += stride, to += toStride)
@@ -44,6 +37,23 @@ inline void turnBlock(int64_t rows, int64_t columns, const float* from, int64_t 
 #pragma GCC unroll 16
       for (int k = 0; k < kLanes; ++k) store(to + (j + k) * toStride + i / 2, square[k]);
     }
+}
+
+/// Words [first, last) along the depth of to, which is panel after panel of Width columns, (ceil(rows / 2), Width)
+/// each: rows with the ones below them, the last of an odd number with zeros. `columns` is a multiple of kLanes.
+template <int64_t Width>
+inline void pairPanels(int64_t rows, int64_t columns, const float* from, int64_t first, int64_t last, float* to) {
+  // What the hardware foresees comes at half the rate beside so many stores.
+  constexpr int64_t kAhead = 1024;
+  const int64_t depth = (rows + 1) / 2;
+  for (int64_t p = first; p < last; ++p) {
+    const float *const upper = from + 2 * p * columns, *const lower = upper + columns;
+    const bool isPair = 2 * p + 1 < rows;
+    for (int64_t j = 0; j < 2 * columns; j += kLanes) __builtin_prefetch(upper + kAhead + j, 0, 2);
+    for (int64_t j = 0; j < columns; j += kLanes)
+      store(to + (j / Width * depth + p) * Width + j % Width,
+            pairUp(load(upper + j), isPair ? load(lower + j) : Vec{}));
+  }
 }
 
 /// to (columns / 2, toStride): rows as columns, pairs along each; what is beside them up to a whole vector is 0.

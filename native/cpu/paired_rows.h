@@ -19,6 +19,11 @@ class PairedRows {
   }
   Vec low(Vec upper, Vec lower) const { return permuted(upper, low_, lower); }
   Vec high(Vec upper, Vec lower) const { return permuted(upper, high_, lower); }
+  /// words: 2 * kLanes of them.
+  void put(Vec upper, Vec lower, float* words) const {
+    store(words, low(upper, lower));
+    store(words + kLanes, high(upper, lower));
+  }
 
  private:
   static Vec permuted(Vec upper, __m512i places, Vec lower) {
@@ -28,9 +33,6 @@ class PairedRows {
 
   __m512i low_, high_;
 };
-
-/// 2 * kLanes numbers of a row in bf16.
-inline Vec halvesAt(const uint16_t* row) { return load(reinterpret_cast<const float*>(row)); }
 
 }  // namespace scmoe
 

@@ -4,8 +4,7 @@
 
 #include "cpu/gemm_depths.h"
 #include "cpu/operand_kinds.h"
-#include "cpu/squares_of_tile.h"
-#include "cpu/tiled_gemm.h"
+#include "cpu/panel_tile.h"
 
 #if SCMOE_BF16_PAIRS
 
@@ -13,24 +12,10 @@
 /// tiled_weight_gradient.h have in common.
 namespace scmoe::panels {
 
-/// Sums of a tile: six rows and four vectors, which leaves registers for the operands.
-constexpr int kRows = 6, kVectors = 4;
-constexpr int64_t kColumns = kVectors * kLanes;
-static_assert(kColumns == kTiledColumns);
-static_assert(kTiledRows % kRows == 0);
-static_assert(kTiledUnit == 2 * kLanes);
-
-/// Room beside the words of a row, for rows that are a multiple of 4 KiB apart share their places in the caches.
-constexpr int64_t kBeside = kLanes;
-
 inline int64_t panelsOf(int64_t columns) { return (columns + kColumns - 1) / kColumns; }
 inline int64_t vectorsFrom(int64_t column, int64_t columns) {
   return std::min<int64_t>(kVectors, (columns - column) / kLanes);
 }
-
-/// Tiles of about one size that `rows` are cut into, and the first row of each.
-inline int64_t tilesOf(int64_t rows) { return (rows + kRows - 1) / kRows; }
-inline int64_t firstRow(int64_t rows, int64_t tile) { return rows * tile / tilesOf(rows); }
 
 /// How words of A lie that a tile reads.
 enum class LeftOrder {
@@ -50,72 +35,17 @@ struct Left {
   }
 };
 
-/// Where sums go, past the caches where nobody reads them soon; `squares`, if any, gets the sum of theirs added.
-struct Target {
-  float* to;
-  int64_t stride;
-  bool streams;
-  double* squares = nullptr;
-};
-
 template <typename Kind, LeftOrder Order, int Rows, int Vectors>
-[[gnu::noinline]] void tile(int64_t depth, const float* a, int64_t aStride, const float* b, const float* before,
-                            int64_t beforeStride, const Target& target) {
+[[gnu::noinline]] void tile(int64_t depth, const float* a, int64_t aStride, const float* b, const TileSums& sums) {
   constexpr int64_t kStep = Order == LeftOrder::kRows ? 1 : kRows;
   Vec sum[Rows][Vectors];
-#pragma GCC unroll 6
-  for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) {
-      sum[i][v] = Vec{};
-      if (!target.streams) __builtin_prefetch(target.to + i * target.stride + v * kLanes, 1);
-    }
-  for (int64_t p = 0; p < depth; ++p, a += kStep, b += kColumns) {
-    Vec right[Vectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) right[v] = load(b + v * kLanes);
-#pragma GCC unroll 6
-    for (int i = 0; i < Rows; ++i) {
-      const Vec left = Kind::spread(Order == LeftOrder::kRows ? a[i * aStride] : a[i]);
-#pragma GCC unroll 4
-      for (int v = 0; v < Vectors; ++v) Kind::multiplyAdd(left, right[v], sum[i][v]);
-    }
-  }
-  if (before)
-#pragma GCC unroll 6
-    for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 4
-      for (int v = 0; v < Vectors; ++v) sum[i][v] = load(before + i * beforeStride + v * kLanes) + sum[i][v];
-  if (Kind::kDepths == 1 && target.squares) {
-    alignas(64) float all[Rows][Vectors * kLanes];  // a copy: sums whose place is asked for would not be in registers
-#pragma GCC unroll 6
-    for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 4
-      for (int v = 0; v < Vectors; ++v) store(all[i] + v * kLanes, sum[i][v]);
-    *target.squares += squaresOfTile(all[0], Rows * Vectors);
-  }
-  const auto write = [&]() __attribute__((always_inline)) {
-#pragma GCC unroll 6
-    for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 4
-      for (int v = 0; v < Vectors; ++v) {
-        float* const to = target.to + i * target.stride + v * kLanes;
-        if (target.streams)
-          _mm512_stream_ps(to, reinterpret_cast<__m512>(sum[i][v]));
-        else
-          store(to, sum[i][v]);
-      }
-  };
-  if (Kind::kDepths == 2 && target.squares) {
-    const SquaresInRegisters<Rows, Vectors> squares(sum);
-    write();
-    *target.squares += squares.of(target.to, target.stride);
-  } else {
-    write();
-  }
+  beginSums(sum, sums);
+  for (int64_t p = 0; p < depth; ++p, a += kStep, b += kColumns)
+    addDepth<Kind>([&](int i) { return Order == LeftOrder::kRows ? a[i * aStride] : a[i]; }, b, sum);
+  finishSums<Kind>(sum, sums);
 }
 
-using Tile = void (*)(int64_t, const float*, int64_t, const float*, const float*, int64_t, const Target&);
+using Tile = void (*)(int64_t, const float*, int64_t, const float*, const TileSums&);
 
 template <typename Kind, LeftOrder Order, int Vectors>
 constexpr Tile kTiles[kRows] = {tile<Kind, Order, 1, Vectors>, tile<Kind, Order, 2, Vectors>,
@@ -133,17 +63,15 @@ Tile tileOf(int64_t rows, int64_t vectors) {
 /// at the end; with `adds` it is added to what is at `held` before.
 template <typename Kind, LeftOrder Order>
 void multiplyPanel(int64_t rows, int64_t vectors, int64_t k, const Left<Order>& a, const float* panel, float* held,
-                   int64_t heldStride, const Target& target, bool adds = false) {
+                   int64_t heldStride, const TileSums& target, bool adds = false) {
   forLibraryDepths<Kind>(k, [&](int64_t begin, int64_t size) {
     const int64_t from = begin / Kind::kDepths, depth = (size + Kind::kDepths - 1) / Kind::kDepths;
-    const bool isLast = begin + size == k;
+    TileSums sums = begin + size == k ? target : TileSums{held, heldStride};
+    if (begin > 0 || adds) sums.before = held, sums.beforeStride = heldStride;
     for (int64_t t = 0; t < tilesOf(rows); ++t) {
       const int64_t first = firstRow(rows, t), last = firstRow(rows, t + 1);
-      float* const own = held + first * heldStride;
-      tileOf<Kind, Order>(last - first, vectors)(
-          depth, a.at(first, t, from), a.stride, panel + from * kColumns, begin > 0 || adds ? own : nullptr, heldStride,
-          isLast ? Target{target.to + first * target.stride, target.stride, target.streams, target.squares}
-                 : Target{own, heldStride, false});
+      tileOf<Kind, Order>(last - first, vectors)(depth, a.at(first, t, from), a.stride, panel + from * kColumns,
+                                                 sums.from(first));
     }
   });
 }

@@ -2,21 +2,22 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "cpu/operand_kinds.h"
+#include "cpu/panel_tile.h"
 
 #if SCMOE_BF16_PAIRS
-
-#include "cpu/squares_of_tile.h"
 
 /// The innermost part of an expert's products in bf16: six rows and 64 columns of sums in registers, pairs of numbers
 /// along the depth. While it multiplies it asks for what comes next, two cache lines at every other depth: a core has
 /// only so many misses under way.
 namespace scmoe::piece {
 
-constexpr int kRows = 6, kVectors = 4;
-constexpr int64_t kColumns = kVectors * kLanes;
+using panels::kColumns;
+using panels::kRows;
+using panels::kVectors;
+using panels::tilesOf;
+
 /// Rows of the left operand that are kept together, in chunks: a multiple of kRows, and even.
-constexpr int64_t kChunk = 96;
+constexpr int64_t kChunk = kTiledRows;
 /// Depths after which rows side by side are read that are asked for: the hardware does not foresee them.
 constexpr int64_t kAhead = 4;
 
@@ -50,44 +51,14 @@ struct ChunkOfRows {
   static constexpr int64_t kStep = kChunk;
 };
 
-/// Where sums go. They are added to those at `before`, if any, which lie as far apart; past the caches where nobody
-/// reads them soon. `squares`, if any, gets the sum of theirs added.
-struct Target {
-  float* to;
-  int64_t stride;
-  const float* before = nullptr;
-  int64_t beforeStride = 0;
-  bool streams = false;
-  double* squares = nullptr;
-
-  Target below(int64_t rows) const {
-    return {to + rows * stride, stride,  before ? before + rows * beforeStride : nullptr,
-            beforeStride,       streams, squares};
-  }
-};
-
 template <int Rows, typename Left>
-[[gnu::noinline]] void tile(int64_t depth, const float* a, Left left, const float* b, const Target& target, Asked asked,
+[[gnu::noinline]] void tile(int64_t depth, const float* a, Left left, const float* b, const TileSums& sums, Asked asked,
                             const Ordered& ordered) {
   Vec sum[Rows][kVectors];
-#pragma GCC unroll 6
-  for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) {
-      sum[i][v] = Vec{};
-      if (!target.streams) __builtin_prefetch(target.to + i * target.stride + v * kLanes, 1);
-    }
+  panels::beginSums(sum, sums);
   const auto step = [&]() __attribute__((always_inline)) {
     if constexpr (Left::kStep > 1) __builtin_prefetch(a + kAhead * Left::kStep);
-    Vec right[kVectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) right[v] = load(b + v * kLanes);
-#pragma GCC unroll 6
-    for (int i = 0; i < Rows; ++i) {
-      const Vec factor = Pairs::spread(left.at(a, i));
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) Pairs::multiplyAdd(factor, right[v], sum[i][v]);
-    }
+    panels::addDepth<Pairs>([&](int i) { return left.at(a, i); }, b, sum);
     a += Left::kStep;
     b += kColumns;
   };
@@ -126,47 +97,22 @@ template <int Rows, typename Left>
     __builtin_prefetch(asked.nearTo + q * kColumns, 1);
     step();
   }
-  if (target.before)
-#pragma GCC unroll 6
-    for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v)
-        sum[i][v] = load(target.before + i * target.beforeStride + v * kLanes) + sum[i][v];
-  if (target.squares) {
-    alignas(64) float all[Rows][kVectors * kLanes];  // a copy: sums whose place is asked for would not be in registers
-#pragma GCC unroll 6
-    for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) store(all[i] + v * kLanes, sum[i][v]);
-    *target.squares += squaresOfTile(all[0], Rows * kVectors);
-  }
-#pragma GCC unroll 6
-  for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) {
-      float* const to = target.to + i * target.stride + v * kLanes;
-      if (target.streams)
-        _mm512_stream_ps(to, reinterpret_cast<__m512>(sum[i][v]));
-      else
-        store(to, sum[i][v]);
-    }
+  panels::finishSums<Pairs>(sum, sums);
 }
 
 /// The same for 1 to 6 rows.
 template <typename Left>
-void tileOf(int64_t rows, int64_t depth, const float* a, Left left, const float* b, const Target& target, Asked asked,
+void tileOf(int64_t rows, int64_t depth, const float* a, Left left, const float* b, const TileSums& sums, Asked asked,
             const Ordered& ordered = {}) {
   switch (rows) {
-    case 6: return tile<6>(depth, a, left, b, target, asked, ordered);
-    case 5: return tile<5>(depth, a, left, b, target, asked, ordered);
-    case 4: return tile<4>(depth, a, left, b, target, asked, ordered);
-    case 3: return tile<3>(depth, a, left, b, target, asked, ordered);
-    case 2: return tile<2>(depth, a, left, b, target, asked, ordered);
-    default: return tile<1>(depth, a, left, b, target, asked, ordered);
+    case 6: return tile<6>(depth, a, left, b, sums, asked, ordered);
+    case 5: return tile<5>(depth, a, left, b, sums, asked, ordered);
+    case 4: return tile<4>(depth, a, left, b, sums, asked, ordered);
+    case 3: return tile<3>(depth, a, left, b, sums, asked, ordered);
+    case 2: return tile<2>(depth, a, left, b, sums, asked, ordered);
+    default: return tile<1>(depth, a, left, b, sums, asked, ordered);
   }
 }
-
-inline int64_t tilesOf(int64_t rows) { return (rows + kRows - 1) / kRows; }
 
 }  // namespace scmoe::piece
 

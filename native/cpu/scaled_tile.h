@@ -1,7 +1,7 @@
 #pragma once
 #include <algorithm>
 
-#include "cpu/paired_blocks.h"
+#include "cpu/bf16_vectors.h"
 #include "cpu/tiled_gemm.h"
 
 #if SCMOE_BF16_PAIRS

@@ -13,10 +13,13 @@
 #include "cpu/gemm.h"
 #include "cpu/gemm_depths.h"
 #include "cpu/paired_blocks.h"
+#include "cpu/panel_tile.h"
 #include "cpu/scaled_tile.h"
 #include "cpu/tiled_gemm.h"
 
 namespace scmoe {
+
+using panels::kBeside;
 
 namespace {
 
@@ -24,8 +27,6 @@ namespace {
 constexpr int64_t kTokens = kTiledColumns, kClasses = kTiledRows;
 /// Classes whose weights are brought into order together: they stay in the second-level cache.
 constexpr int64_t kBlock = 4 * kClasses;
-/// Room beside the words of a row, for rows that are a multiple of 4 KiB apart share their places in the caches.
-constexpr int64_t kBeside = kLanes;
 constexpr float kLog2e = 1.44269504f, kLn2 = 0.693147181f;
 
 int64_t ceilOf(int64_t count, int64_t unit) { return (count + unit - 1) / unit; }
@@ -127,7 +128,7 @@ void Piece::forward(int64_t count, const float* x, const int32_t* targets) {
           forLibraryDepths<Pairs>(dIn, [&](int64_t from, int64_t size) {
             multiplyInOrder(rows, vectorsOf(panel), size / 2, weight + i * stride + from / 2, stride,
                             x_ + panel * kTokens * depth + from / 2 * kTokens,
-                            {from > 0 ? logits : nullptr, kTokens, logits, kTokens});
+                            {logits, kTokens, from > 0 ? logits : nullptr, kTokens});
           });
           finishTile(panel, block.first + i, rows, logits);
         }
@@ -207,15 +208,8 @@ void Piece::losses(float* losses) {
 void Piece::backward(const float* x, float* dx, float* dWeight, float* dBias, bool isFirst) {
   const int64_t dIn = shape_.dIn, depth = (count_ + 1) / 2;
   if (dWeight)
-    parallelFor(depth, grainFor(dIn * 12), [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p) {
-        const float *const upper = x + 2 * p * dIn, *const lower = upper + dIn;
-        const bool isPair = 2 * p + 1 < count_;
-        for (int64_t j = 0; j < dIn; j += kLanes)
-          store(x_ + (j / kTiledColumns * depth + p) * kTiledColumns + j % kTiledColumns,
-                pairUp(load(upper + j), isPair ? load(lower + j) : Vec{}));
-      }
-    });
+    parallelFor(depth, grainFor(dIn * 12),
+                [&](int64_t begin, int64_t end) { pairPanels<kTiledColumns>(count_, dIn, x, begin, end, x_); });
   Arena::Scope scope;
   const int64_t weightStride = kBlock / 2 + kBeside, rowStride = panels() * kTokens / 2 + kBeside;
   const Room room{dx ? scope.take<float>(dIn * weightStride) : nullptr, scope.take<float>(kBlock * rowStride),
@@ -240,7 +234,7 @@ void Piece::backward(const float* x, float* dx, float* dWeight, float* dBias, bo
           float* const to = turned + (panel * dIn + i * kTiledRows) * kTokens;
           multiplyInOrder(std::min(kTiledRows, dIn - i * kTiledRows), vectorsOf(panel), (block.count + 1) / 2,
                           room.weight + i * kTiledRows * weightStride, weightStride, pairs,
-                          {first > 0 ? to : nullptr, kTokens, to, kTokens});
+                          {to, kTokens, first > 0 ? to : nullptr, kTokens});
         }
       }
     });
@@ -344,13 +338,12 @@ void Piece::multiplyWeight(const Block& block, int64_t first, int64_t column, co
   const float* const panel = x_ + column / kTiledColumns * ((count_ + 1) / 2) * kTiledColumns;
   float* const to = dWeight + (shape_.transposed ? (block.first + first) * dIn + column
                                                  : column * shape_.classes + block.first + first);
-  const bool streams = shape_.transposed && reinterpret_cast<uintptr_t>(dWeight) % 64 == 0;
   alignas(64) float held[kClasses * kTiledColumns];
   forLibraryDepths<Pairs>(count_, [&](int64_t from, int64_t size) {
-    OrderedSums sums{held, kTiledColumns, held, kTiledColumns};
-    if (from == 0) sums.before = nullptr;
+    TileSums sums{held, kTiledColumns};
+    if (from > 0) sums.before = held, sums.beforeStride = kTiledColumns;
     if (from == 0 && !isFirst && shape_.transposed) sums.before = to, sums.beforeStride = dIn;
-    if (from + size == count_ && shape_.transposed) sums.to = to, sums.stride = dIn, sums.streams = streams;
+    if (from + size == count_ && shape_.transposed) sums.to = to, sums.stride = dIn, sums.streams = canStream(dWeight);
     multiplyInOrder(rows, vectors, (size + 1) / 2, room.rows + first * room.rowStride + from / 2, room.rowStride,
                     panel + from / 2 * kTiledColumns, sums);
   });

@@ -6,13 +6,14 @@
 #if SCMOE_BF16_PAIRS
 #include <algorithm>
 #include <new>
-#include <optional>
 
 #include "core/parallel.h"
 #include "cpu/gemm.h"
 #include "cpu/gemm_depths.h"
 #include "cpu/hidden_pairs.h"
-#include "cpu/weight_pieces.h"
+#include "cpu/paired_blocks.h"
+#include "cpu/paired_rows.h"
+#include "cpu/piece_product.h"
 
 namespace scmoe {
 
@@ -20,8 +21,8 @@ using namespace piece;
 
 namespace {
 
-/// Room beside the numbers of a row, for rows that are a multiple of 4 KiB apart share their places in the caches.
-constexpr int64_t kBeside = 2 * kLanes;
+/// Numbers beside those of a row.
+constexpr int64_t kBeside = 2 * panels::kBeside;
 
 int64_t deepestCut(int64_t k) {
   int64_t deepest = 0;
@@ -29,149 +30,19 @@ int64_t deepestCut(int64_t k) {
   return deepest;
 }
 
-/// Calls body(begin, size) for the rows of [first, last), a chunk at a time.
-template <typename Body>
-void forChunks(int64_t first, int64_t last, const Body& body) {
-  for (; first < last; first += kChunk) body(first, std::min(kChunk, last - first));
-}
-
-/// A product (rows, 64 * panels) in bf16 of rows as they lie, `stride` numbers apart, with op(weight) of depth k.
-struct Product {
-  int64_t rows, panels, k;
-  const uint16_t* a;
-  int64_t stride;
-  const float* weight;
-  /// Of the weight's rows, which are (k, 64 * panels), or transposed (64 * panels, k).
-  int64_t weightStride;
-  bool isTransposed;
-
-  Piece piece(int64_t panel, int64_t begin, int64_t size) const {
-    const int64_t j = panel * kColumns;
-    return {weight + (isTransposed ? j * weightStride + begin : begin * weightStride + j), weightStride, size,
-            isTransposed};
-  }
-};
-
-/// How a product is shared out: panels, and rows as well where there are few of them for so many threads. Items of a
-/// part follow each other.
-class Sharing {
- public:
-  Sharing(int64_t rows, int64_t panels, bool sharesRows) : rows_(rows), panels_(panels) {
-    const int64_t team = threads();
-    constexpr int64_t kFewestRows = 32;
-    if (sharesRows && panels % team != 0 && panels < 4 * team)
-      rowParts_ = std::max<int64_t>(1, std::min(team, rows / kFewestRows));
-    parts_ = std::min(team, panels_ * rowParts_);
-  }
-  int64_t parts() const { return parts_; }
-  int64_t first(int64_t part) const { return panels_ * rowParts_ * part / parts_; }
-  int64_t panel(int64_t item) const { return item % panels_; }
-  int64_t firstRow(int64_t item) const { return border(item / panels_); }
-  int64_t lastRow(int64_t item) const { return border(item / panels_ + 1); }
-
- private:
-  int64_t border(int64_t part) const { return part == rowParts_ ? rows_ : rows_ * part / rowParts_ / 2 * 2; }
-
-  const int64_t rows_, panels_;
-  int64_t rowParts_ = 1, parts_ = 1;
-};
-
-/// The piece with which a part of a product begins.
-Piece firstPiece(const Product& of, const Sharing& sharing, int64_t part) {
-  if (of.weight == nullptr || part >= sharing.parts()) return {};
-  std::optional<Piece> result;
-  forLibraryDepths<Pairs>(of.k, [&](int64_t begin, int64_t size) {
-    if (!result) result = of.piece(sharing.panel(sharing.first(part)), begin, size);
-  });
-  return *result;
-}
-
-/// Items of one part of a product. Sums of a panel go to `y` (rows, yStride), or where that is null to a block of their
-/// own; then finish(panel, firstRow, count, sums, stride) has some rows of them. `following` is the piece that this
-/// part's thread takes next.
-template <typename Finish>
-void multiply(const Product& of, const Sharing& sharing, int64_t part, PieceRoom& room, const Piece& following,
-              float* y, int64_t yStride, const Finish& finish) {
-  Arena::Scope scope;
-  const int64_t cuts = [&] {
-    int64_t count = 0;
-    forLibraryDepths<Pairs>(of.k, [&](int64_t, int64_t) { ++count; });
-    return count;
-  }();
-  // Sums of one cut after the other are kept of all rows, those of a single one of a tile.
-  float* const held = scope.take<float>((cuts > 1 ? of.rows : kRows) * kColumns);
-  const int64_t first = sharing.first(part), last = sharing.first(part + 1), stride = of.stride / 2;
-  for (int64_t item = first; item < last; ++item) {
-    const int64_t panel = sharing.panel(item), begin = sharing.firstRow(item), rows = sharing.lastRow(item) - begin;
-    // Of even numbers of rows, for a gradient has pairs of them.
-    const int64_t tiles = tilesOf(rows), pairs = (rows + 1) / 2;
-    const auto border = [&](int64_t t) { return std::min(rows, pairs * t / tiles * 2); };
-    forLibraryDepths<Pairs>(of.k, [&](int64_t depth, int64_t size) {
-      const bool isLast = depth + size == of.k;
-      const float* const words = room.take(of.piece(panel, depth, size));
-      Piece next = following;
-      if (!isLast || item + 1 < last) {
-        std::optional<Piece> found;
-        forLibraryDepths<Pairs>(of.k, [&](int64_t other, int64_t otherSize) {
-          if (!found && (isLast || other > depth))
-            found = of.piece(isLast ? sharing.panel(item + 1) : panel, other, otherSize);
-        });
-        next = *found;
-      }
-      room.begin(next, tiles);
-      const float* const left = reinterpret_cast<const float*>(of.a + begin * of.stride) + depth / 2;
-      for (int64_t t = 0; t < tiles; ++t) {
-        const int64_t at = border(t), count = border(t + 1) - at;
-        float* const own = held + (cuts > 1 ? at * kColumns : 0);
-        Target target{own, kColumns};
-        if (isLast && y) target = {y + (begin + at) * yStride + panel * kColumns, yStride};
-        if (depth > 0) {
-          target.before = own;
-          target.beforeStride = kColumns;
-        }
-        tileOf(count, size / 2, left + at * stride, PlainRows{stride}, words, target, room.ask(), room.order(size / 2));
-        if (isLast) finish(panel, begin + at, count, target.to, target.stride);
-        room.advance();
-      }
-    });
-  }
-}
-
 /// A weight's gradient: `count` of its rows, at most kChunk, and 64 columns. a: chunks of rows side by side at each
 /// pair of tokens; b (tokens / 2, kColumns) words.
-void multiplyGradient(int64_t tokens, int64_t count, const float* a, const float* b, float* held, Target target,
-                      const char* const* places, int64_t perTile) {
-  double* const squares = target.squares;
-  const bool streams = target.streams;
+void multiplyGradient(int64_t tokens, int64_t count, const float* a, const float* b, float* held,
+                      const TileSums& target, const char* const* places, int64_t perTile) {
   forLibraryDepths<Pairs>(tokens, [&](int64_t begin, int64_t size) {
-    const bool isLast = begin + size == tokens;
-    Target own = isLast ? target : Target{held, kColumns};
-    own.before = begin > 0 ? held : nullptr;
-    own.beforeStride = kColumns;
-    own.streams = isLast && streams;
-    own.squares = isLast ? squares : nullptr;
+    TileSums own = begin + size == tokens ? target : TileSums{held, kColumns};
+    if (begin > 0) own.before = held, own.beforeStride = kColumns;
     const int64_t all = tilesOf(count);
     for (int64_t t = 0; t < all; ++t) {
-      const int64_t at = count * t / all, to = count * (t + 1) / all;
+      const int64_t at = panels::firstRow(count, t), to = panels::firstRow(count, t + 1);
       tileOf(to - at, (size + 1) / 2, a + begin / 2 * kChunk + at, ChunkOfRows(), b + begin / 2 * kColumns,
-             own.below(at), {places, begin == 0 ? perTile : 0});
+             own.from(at), {places, begin == 0 ? perTile : 0});
       places += perTile;
-    }
-  });
-}
-
-/// to (chunks of columns, ceil(rows / 2), kChunk): words of two rows, and zeros beside the last of an odd number.
-void pairFloats(int64_t rows, int64_t columns, const float* x, float* to) {
-  const int64_t pairs = (rows + 1) / 2;
-  parallelFor(pairs, grainFor(columns * 8), [&](int64_t first, int64_t last) {
-    for (int64_t p = first; p < last; ++p) {
-      const float *const upper = x + 2 * p * columns, *const lower = upper + columns;
-      const bool isPair = 2 * p + 1 < rows;
-      forChunks(0, columns, [&](int64_t j, int64_t count) {
-        float* const words = to + (j / kChunk * pairs + p) * kChunk;
-        for (int64_t q = 0; q < count; q += kLanes)
-          store(words + q, pairUp(load(upper + j + q), isPair ? load(lower + j + q) : Vec{}));
-      });
     }
   });
 }
@@ -183,8 +54,6 @@ void roundRows(int64_t rows, int64_t columns, const float* from, uint16_t* to) {
       pairAlong(from + i * columns, columns, reinterpret_cast<float*>(to + i * (columns + kBeside)));
   });
 }
-
-bool isAligned(const float* to) { return reinterpret_cast<uintptr_t>(to) % 64 == 0; }
 
 void addTo(double* total, const double* sums, int64_t count) {
   for (int64_t i = 0; total && i < count; ++i) *total += sums[i];
@@ -230,7 +99,7 @@ void TiledExperts::forwardBy(int64_t rows, const ExpertWeights& of, const float*
   following.weight = next.w1;
   const Sharing firstParts(rows, first.panels, true), secondParts(rows, second.panels, true);
   Rooms& rooms = *rooms_;
-  const HiddenRows<A> rowsOf;
+  const Activating<A> activating;
   parallelFor(firstParts.parts(), 1, [&](int64_t begin, int64_t end) {
     for (int64_t part = begin; part < end; ++part)
       multiply(first, firstParts, part, rooms[part], firstPiece(second, secondParts, part), nullptr, 0,
@@ -238,8 +107,12 @@ void TiledExperts::forwardBy(int64_t rows, const ExpertWeights& of, const float*
                  const int64_t j = panel * kColumns;
                  for (int64_t i = 0; i < count; ++i) {
                    const int64_t at = (from + i) * f + j;
-                   rowsOf.activate(kColumns, of.b1 ? of.b1 + j : nullptr, sums + i * stride, pre ? pre + at : nullptr,
-                                   hidden ? hidden + at : nullptr, hidden16 + (from + i) * hiddenStride + j);
+                   for (int64_t q = 0; q < kColumns; q += 2 * kLanes) {
+                     const Hidden made = activating(of.b1 ? of.b1 + j + q : nullptr, sums + i * stride + q);
+                     if (pre) storePast(pre + at + q, made.before);
+                     if (hidden) storePast(hidden + at + q, made.after);
+                     storePairs(hidden16 + (from + i) * hiddenStride + j + q, made.after);
+                   }
                  }
                });
     _mm_sfence();
@@ -276,9 +149,10 @@ void TiledExperts::backwardBy(int64_t rows, const ExpertWeights& of, const float
   double* const sums = to.squares ? scope.take<double>(panelsBetween + chunksBetween) : nullptr;
   if (sums) std::fill(sums, sums + panelsBetween + chunksBetween, 0.0);
 
-  pairFloats(rows, d, x, xPairs);
+  parallelFor(pairs, grainFor(d * 8),
+              [&](int64_t first, int64_t last) { pairPanels<kChunk>(rows, d, x, first, last, xPairs); });
   roundRows(rows, d, dy, dy16);
-  const PairedRows pair;
+  const PairedRows paired;
   parallelFor(panelsIn, grainFor(rows * kColumns * 4), [&](int64_t begin, int64_t end) {
     const int64_t first = begin * kColumns, last = end * kColumns;
     std::fill(to.dB2 + first, to.dB2 + last, 0.0f);
@@ -288,8 +162,8 @@ void TiledExperts::backwardBy(int64_t rows, const ExpertWeights& of, const float
       if (i % 2 == 1) continue;
       const uint16_t *const upper = dy16 + i * dyStride, *const lower = i + 1 < rows ? upper + dyStride : nullptr;
       for (int64_t j = first; j < last; j += 2 * kLanes)
-        pair.pair(upper + j, lower ? lower + j : nullptr,
-                  dyPanels + (j / kColumns * pairs + i / 2) * kColumns + j % kColumns);
+        paired.put(loadPairs(upper + j), lower ? loadPairs(lower + j) : Vec{},
+                   dyPanels + (j / kColumns * pairs + i / 2) * kColumns + j % kColumns);
     }
   });
 
@@ -299,7 +173,7 @@ void TiledExperts::backwardBy(int64_t rows, const ExpertWeights& of, const float
   following.weight = next.w2;
   const Sharing backParts(rows, panelsBetween, false), inputParts(rows, panelsIn, true);
   Rooms& rooms = *rooms_;
-  const HiddenRows<A> rowsOf;
+  const Sloping<A> sloping;
   // A panel of slopes is multiplied for the gradient of its columns of w1 while it is near.
   parallelFor(backParts.parts(), 1, [&](int64_t begin, int64_t end) {
     Arena::Scope own;
@@ -318,19 +192,25 @@ void TiledExperts::backwardBy(int64_t rows, const ExpertWeights& of, const float
                      __builtin_prefetch(before + kColumns + 2 * kLanes, 0, 2);
                    }
                    uint16_t* const slopes = slopes16 + (from + i) * slopeStride + j;
-                   rowsOf.slopes(kColumns, block + i * stride, before, to.dB1 + j, slopes);
+                   float* const total = to.dB1 + j;
+                   for (int64_t q = 0; q < kColumns; q += 2 * kLanes) {
+                     const Slopes made = sloping(block + i * stride + q, before + q);
+                     store(total + q, load(total + q) + made.first);
+                     store(total + q + kLanes, load(total + q + kLanes) + made.second);
+                     storePairs(slopes + q, made.pairs());
+                   }
                    if (i % 2 == 0 && i + 1 < count) continue;
                    const uint16_t* const upper = i % 2 == 0 ? slopes : slopes - slopeStride;
                    for (int64_t q = 0; q < kColumns; q += 2 * kLanes)
-                     pair.pair(upper + q, i % 2 == 0 ? nullptr : slopes + q,
-                               slopePairsOf + (from + i) / 2 * kColumns + q);
+                     paired.put(loadPairs(upper + q), i % 2 == 0 ? Vec{} : loadPairs(slopes + q),
+                                slopePairsOf + (from + i) / 2 * kColumns + q);
                  }
                  if (from + count < rows) return;
                  for (int64_t chunk = 0; chunk < chunksIn; ++chunk) {
                    float* const at = to.dW1 + chunk * kChunk * f + j;
                    multiplyGradient(rows, std::min(kChunk, d - chunk * kChunk), xPairs + chunk * pairs * kChunk,
                                     slopePairsOf, held,
-                                    {at, f, nullptr, 0, isAligned(at), sums ? sums + panel : nullptr}, nullptr, 0);
+                                    {at, f, nullptr, 0, canStream(at), sums ? sums + panel : nullptr}, nullptr, 0);
                  }
                });
     _mm_sfence();
@@ -350,7 +230,7 @@ void TiledExperts::backwardBy(int64_t rows, const ExpertWeights& of, const float
       for (int64_t i = 0; i < rows; i += 2) {
         const uint16_t *const upper = hidden + i * f + first, *const lower = i + 1 < rows ? upper + f : nullptr;
         for (int64_t j = 0; j < count; j += 2 * kLanes)
-          pair.pair(upper + j, lower ? lower + j : nullptr, words + i / 2 * kChunk + j);
+          paired.put(loadPairs(upper + j), lower ? loadPairs(lower + j) : Vec{}, words + i / 2 * kChunk + j);
       }
       // The columns after these.
       const int64_t lines = chunk + 1 < end ? 2 * rows : 0;
@@ -360,7 +240,7 @@ void TiledExperts::backwardBy(int64_t rows, const ExpertWeights& of, const float
       for (int64_t panel = 0; panel < panelsIn; ++panel) {
         float* const at = to.dW2 + first * d + panel * kColumns;
         multiplyGradient(rows, count, words, dyPanels + panel * pairs * kColumns, held,
-                         {at, d, nullptr, 0, isAligned(at), sums ? sums + panelsBetween + chunk : nullptr},
+                         {at, d, nullptr, 0, canStream(at), sums ? sums + panelsBetween + chunk : nullptr},
                          places + panel * tiles * perTile, perTile);
       }
     }

@@ -9,6 +9,7 @@
 #include "core/parallel.h"
 #include "cpu/fetch.h"
 #include "cpu/gemm.h"
+#include "cpu/paired_blocks.h"
 #include "cpu/panel_product.h"
 
 namespace scmoe {
@@ -51,22 +52,6 @@ void pack(int64_t dIn, int64_t dOut, const float* weight, float* panels) {
   });
 }
 
-/// panels: the columns of weight (dIn, dOut), pairs of its rows.
-void packPairs(int64_t dIn, int64_t dOut, const float* weight, float* panels) {
-  constexpr int64_t kAhead = 1024;
-  const int64_t depth = (dIn + 1) / 2;
-  parallelFor(depth, grainFor(dOut * 16), [&](int64_t first, int64_t last) {
-    for (int64_t p = first; p < last; ++p) {
-      const float *const upper = weight + 2 * p * dOut, *const lower = upper + dOut;
-      const bool isPair = 2 * p + 1 < dIn;
-      for (int64_t j = 0; j < 2 * dOut; j += kLanes) __builtin_prefetch(upper + kAhead + j, 0, 2);
-      for (int64_t j = 0; j < dOut; j += kLanes)
-        store(panels + (j / kColumns * depth + p) * kColumns + j % kColumns,
-              pairUp(load(upper + j), isPair ? load(lower + j) : Vec{}));
-    }
-  });
-}
-
 /// Whether sizes are such as tiles have, for rows that are more than streamed_gemm.h takes.
 bool areTiled(bool bf16, int64_t rows, int64_t dIn, int64_t dOut) {
   constexpr int64_t kFewestRows = 33;
@@ -98,7 +83,7 @@ void TiledInputGradient::multiply(int64_t rows, const float* dy, float* dx, bool
   withKind(bf16_, [&](auto kind) {
     for (int64_t j = 0; j < dIn_; j += kColumns)
       multiplyPanel<decltype(kind)>(rows, vectorsFrom(j, dIn_), dOut_, Left<LeftOrder::kRows>{dy, depth},
-                                    panels_ + j * depth, dx + j, dIn_, {dx + j, dIn_, false}, adds);
+                                    panels_ + j * depth, dx + j, dIn_, {dx + j, dIn_}, adds);
   });
 }
 
@@ -110,30 +95,29 @@ void TiledInputGradient::multiply(int64_t rows, const uint16_t* dy, int64_t colu
   const int64_t depth = depthOf(true, dOut_);
   multiplyPanel<Pairs>(rows, vectorsFrom(column, dIn_), dOut_,
                        Left<LeftOrder::kRows>{reinterpret_cast<const float*>(dy), depth}, panels_ + column * depth, dx,
-                       stride, {dx, stride, false});
+                       stride, {dx, stride});
 }
 
 void multiplyInOrder(int64_t rows, int64_t vectors, int64_t depth, const float* a, int64_t aStride, const float* panel,
-                     const OrderedSums& sums) {
+                     const TileSums& sums) {
   for (int64_t t = 0; t < tilesOf(rows); ++t) {
     const int64_t first = firstRow(rows, t), last = firstRow(rows, t + 1);
-    const float* const before = sums.before ? sums.before + first * sums.beforeStride : nullptr;
-    tileOf<Pairs, LeftOrder::kRows>(last - first, vectors)(depth, a + first * aStride, aStride, panel, before,
-                                                           sums.beforeStride,
-                                                           {sums.to + first * sums.stride, sums.stride, sums.streams});
+    tileOf<Pairs, LeftOrder::kRows>(last - first, vectors)(depth, a + first * aStride, aStride, panel,
+                                                           sums.from(first));
   }
 }
 
 TiledForward::TiledForward(Arena::Scope& scope, int64_t dIn, int64_t dOut, const float* weight)
     : dIn_(dIn), dOut_(dOut), panels_(scope.take<float>(panelsOf(dOut) * kColumns * depthOf(true, dIn))) {
-  packPairs(dIn, dOut, weight, panels_);
+  parallelFor((dIn + 1) / 2, grainFor(dOut * 16),
+              [&](int64_t first, int64_t last) { pairPanels<kColumns>(dIn, dOut, weight, first, last, panels_); });
 }
 
 void TiledForward::multiply(int64_t rows, const uint16_t* x, int64_t column, float* y, int64_t stride) const {
   const int64_t depth = depthOf(true, dIn_);
   multiplyPanel<Pairs>(rows, vectorsFrom(column, dOut_), dIn_,
                        Left<LeftOrder::kRows>{reinterpret_cast<const float*>(x), depth}, panels_ + column * depth, y,
-                       stride, {y, stride, false});
+                       stride, {y, stride});
 }
 
 }  // namespace scmoe

@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include "core/arena.h"
+#include "cpu/tile_sums.h"
 
 /// The products of the gradients of a linear layer that has many rows, such as a training step's. A library packs both
 /// operands at each call, the whole weight again for each block of rows; here the weight is brought into the order in
@@ -40,21 +41,11 @@ class TiledForward {
   float* const panels_;
 };
 
-/// Sums of multiplyInOrder(): added to those at `before`, if any.
-struct OrderedSums {
-  const float* before;
-  int64_t beforeStride;
-  float* to;
-  int64_t stride;
-  /// Past the caches, where `to` is at whole vectors of memory.
-  bool streams = false;
-};
-
 /// to (rows, 16 vectors) = a (rows, depth) panel (depth, kTiledColumns) in bf16 of operands that are in order already,
 /// in one piece of the depth, on the calling thread. Words of 32 bits are two neighbours along the depth. In builds for
 /// a CPU that multiplies bf16.
 void multiplyInOrder(int64_t rows, int64_t vectors, int64_t depth, const float* a, int64_t aStride, const float* panel,
-                     const OrderedSums& sums);
+                     const TileSums& sums);
 
 /// dx (rows, dIn) = dy (rows, dOut) weight^T, for many blocks of rows.
 class TiledInputGradient {

@@ -4,12 +4,13 @@
 
 #include "core/arena.h"
 #include "core/error.h"
-#include "core/parallel.h"
-#include "cpu/activation_rows.h"
 #include "cpu/bf16.h"
+#include "cpu/column_sums.h"
+#include "cpu/hidden_pairs.h"
 #include "cpu/linear.h"
 #include "cpu/operand_kinds.h"
 #include "cpu/paired_rows.h"
+#include "cpu/row_parts.h"
 #include "cpu/tiled_gemm.h"
 #include "cpu/tiled_weight_gradient.h"
 
@@ -18,100 +19,6 @@ namespace scmoe {
 #if SCMOE_BF16_PAIRS
 
 namespace {
-
-/// Rows that are worth another thread.
-constexpr int64_t kFewestRows = 32;
-
-/// Blocks of at most kTiledRows rows in as many parts as there are threads: body(part, first, count). Borders are even,
-/// for pairs of rows are one thread's.
-struct RowParts {
-  explicit RowParts(int64_t count)
-      : rows(count), parts(std::max<int64_t>(1, std::min<int64_t>(threads(), count / kFewestRows))) {}
-
-  template <typename Body>
-  void forBlocks(const Body& body) const {
-    parallelFor(parts, 1, [&](int64_t firstPart, int64_t lastPart) {
-      for (int64_t part = firstPart; part < lastPart; ++part) {
-        const int64_t end = border(part + 1);
-        for (int64_t first = border(part); first < end; first += kTiledRows)
-          body(part, first, std::min(kTiledRows, end - first));
-      }
-    });
-  }
-
-  int64_t border(int64_t part) const { return part == parts ? rows : rows * part / parts / 2 * 2; }
-
-  const int64_t rows, parts;
-};
-
-/// Sums of columns, those of each part by themselves.
-class ColumnSums {
- public:
-  ColumnSums(Arena::Scope& scope, int64_t parts, int64_t columns)
-      : parts_(parts), columns_(columns), sums_(scope.take<float>(parts * columns)) {
-    std::fill(sums_, sums_ + parts * columns, 0.0f);
-  }
-  float* of(int64_t part) const { return sums_ + part * columns_; }
-  void add(int64_t part, int64_t count, const float* row) const {
-    float* const to = of(part);
-#pragma omp simd
-    for (int64_t j = 0; j < count; ++j) to[j] += row[j];
-  }
-  /// In the order of the parts: the result repeats.
-  void write(float* to) const {
-    std::copy(sums_, sums_ + columns_, to);
-    for (int64_t part = 1; part < parts_; ++part)
-      for (int64_t j = 0; j < columns_; ++j) to[j] += sums_[part * columns_ + j];
-  }
-
- private:
-  const int64_t parts_, columns_;
-  float* const sums_;
-};
-
-// Masked, for gcc 12 warns of what plain ones leave open.
-Vec half(const uint16_t* from, int which) {
-  const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + which * kLanes));
-  return reinterpret_cast<Vec>(_mm512_maskz_slli_epi32(0xffff, _mm512_maskz_cvtepu16_epi32(0xffff, words), 16));
-}
-
-/// Past the caches where `to` allows it: nobody reads it soon, and lines that are written as a whole need not be
-/// fetched first.
-void storePast(uint16_t* to, Vec pairs) {
-  if (reinterpret_cast<uintptr_t>(to) % 64 == 0)
-    _mm512_stream_ps(reinterpret_cast<float*>(to), reinterpret_cast<__m512>(pairs));
-  else
-    store(reinterpret_cast<float*>(to), pairs);
-}
-
-/// 2 * kLanes numbers of a row of the hidden layer, in bf16.
-struct Hidden {
-  Vec before, after;
-};
-
-/// Makes those of sums without their bias.
-template <Activation A>
-struct Activating {
-  Hidden operator()(const float* bias, float* sums) const {
-    alignas(64) float after[2 * kLanes];
-    activateRow<A>(2 * kLanes, bias, sums, after);
-    return {pairsOf(sums), pairsOf(after)};
-  }
-};
-
-template <>
-struct Activating<Activation::kGelu> {
-  const OddTable::Loaded normal = normalTable().load();
-
-  [[gnu::always_inline]] Hidden operator()(const float* bias, const float* sums) const {
-    Vec first = load(sums), second = load(sums + kLanes);
-    if (bias) {
-      first += load(bias);
-      second += load(bias + kLanes);
-    }
-    return {pairsAlong(first, second), pairsAlong(normal(first, first), normal(second, second))};
-  }
-};
 
 /// Some rows, from an even one on, of a panel of the hidden layer: `before` has row after row of it, `after` is paired.
 struct HiddenPanel {
@@ -129,7 +36,7 @@ void finishHidden(const HiddenPanel& of, const float* bias, float* sums, uint16_
   const auto make = [&](int64_t i, int64_t j) {
     const Hidden made = activating(bias ? bias + j : nullptr, sums + i * kTiledColumns + j);
     storePast(of.before + i * of.columns + j, made.before);
-    store(reinterpret_cast<float*>(next + i * f + j), made.after);
+    storePairs(next + i * f + j, made.after);
     return made.after;
   };
   int64_t i = 0;
@@ -143,36 +50,6 @@ void finishHidden(const HiddenPanel& of, const float* bias, float* sums, uint16_
   for (int64_t j = 0; i < of.rows && j < of.columns; j += 2 * kLanes)
     storePast(of.after.single(of.column) + j, make(i, j));
 }
-
-/// Two vectors of slopes.
-struct Slopes {
-  Vec first, second;
-};
-
-/// The gradient behind the activation times its slope at `before`.
-template <Activation A>
-struct Sloping {
-  Slopes operator()(const float* dy, const uint16_t* before) const {
-    alignas(64) float at[2 * kLanes], made[2 * kLanes];
-    store(at, half(before, 0));
-    store(at + kLanes, half(before, 1));
-    slopeRow<A>(2 * kLanes, dy, at, made);
-    return {load(made), load(made + kLanes)};
-  }
-};
-
-template <>
-struct Sloping<Activation::kGelu> {
-  const OddTable::Loaded table = geluSlopeTable().load();
-
-  [[gnu::always_inline]] Vec slope(Vec value, Vec factor) const {
-    const Vec result = table(value, factor);
-    return value == value ? result : value;  // NaN stays
-  }
-  [[gnu::always_inline]] Slopes operator()(const float* dy, const uint16_t* before) const {
-    return {slope(half(before, 0), load(dy)), slope(half(before, 1), load(dy + kLanes))};
-  }
-};
 
 /// Some rows of a panel of the gradient of the hidden layer.
 struct SlopesPanel {
@@ -199,15 +76,14 @@ void finishSlopes(const SlopesPanel& of, float* sums, uint16_t* rows16, int64_t 
         const Slopes made = sloping(of.behind + row * kTiledColumns + j, of.before + at);
         first += made.first;
         second += made.second;
-        const Vec halves = pairsAlong(made.first, made.second);
-        store(reinterpret_cast<float*>(rows16 + row * f + j), halves);
-        return halves;
+        const Vec pairs = made.pairs();
+        storePairs(rows16 + row * f + j, pairs);
+        return pairs;
       };
       const Vec upper = round(i), lower = i + 1 < of.rows ? round(i + 1) : Vec{};
       store(sums + j, first);
       store(sums + j + kLanes, second);
-      store(words + j, paired.low(upper, lower));
-      store(words + j + kLanes, paired.high(upper, lower));
+      paired.put(upper, lower, words + j);
     }
 }
 

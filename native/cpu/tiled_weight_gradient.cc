@@ -7,6 +7,8 @@
 #include <algorithm>
 
 #include "core/parallel.h"
+#include "cpu/bf16_vectors.h"
+#include "cpu/paired_blocks.h"
 #include "cpu/paired_rows.h"
 #include "cpu/panel_product.h"
 
@@ -49,38 +51,30 @@ void putInOrder(int64_t columns, int64_t depth, const Words& words, float* to, i
   }
 }
 
-/// to: panels of `width` columns, (depth_, width) each, of words [first, last) along the depth of x (rows, dIn).
-void putWords(int64_t, int64_t dIn, const float* x, int64_t first, int64_t last, int64_t depth, int64_t width,
-              float* to, Numbers) {
+/// to: panels of Width columns, (depth, Width) each, of words [first, last) along the depth of x (rows, dIn).
+template <int64_t Width>
+void putWords(int64_t, int64_t dIn, const float* x, int64_t first, int64_t last, int64_t depth, float* to, Numbers) {
   for (int64_t i = first; i < last; ++i)
     for (int64_t j = 0; j < dIn; j += kLanes) {
       __builtin_prefetch(x + i * dIn + j + kAhead, 0, 2);
-      store(to + (j / width * depth + i) * width + j % width, load(x + i * dIn + j));
+      store(to + (j / Width * depth + i) * Width + j % Width, load(x + i * dIn + j));
     }
 }
 
-void putWords(int64_t rows, int64_t dIn, const float* x, int64_t first, int64_t last, int64_t depth, int64_t width,
-              float* to, Pairs) {
-  for (int64_t p = first; p < last; ++p) {
-    const float *const upper = x + 2 * p * dIn, *const lower = upper + dIn;
-    const bool isPair = 2 * p + 1 < rows;
-    for (int64_t j = 0; j < 2 * dIn; j += kLanes) __builtin_prefetch(upper + kAhead + j, 0, 2);
-    for (int64_t j = 0; j < dIn; j += kLanes)
-      store(to + (j / width * depth + p) * width + j % width,
-            pairUp(load(upper + j), isPair ? load(lower + j) : Vec{}));
-  }
+template <int64_t Width>
+void putWords(int64_t rows, int64_t dIn, const float* x, int64_t first, int64_t last, int64_t, float* to, Pairs) {
+  pairPanels<Width>(rows, dIn, x, first, last, to);
 }
 
-void putWords(int64_t rows, int64_t dIn, const uint16_t* x, int64_t first, int64_t last, int64_t depth, int64_t width,
-              float* to, Pairs) {
-  const PairedRows pair;
+template <int64_t Width>
+void putWords(int64_t rows, int64_t dIn, const uint16_t* x, int64_t first, int64_t last, int64_t depth, float* to,
+              Pairs) {
+  const PairedRows paired;
   for (int64_t p = first; p < last; ++p)
     for (int64_t j = 0; j < dIn; j += 2 * kLanes) {
       const uint16_t* const row = x + 2 * p * dIn + j;
-      const Vec upper = halvesAt(row), lower = 2 * p + 1 < rows ? halvesAt(row + dIn) : Vec{};
-      float* const words = to + (j / width * depth + p) * width + j % width;
-      store(words, pair.low(upper, lower));
-      store(words + kLanes, pair.high(upper, lower));
+      paired.put(loadPairs(row), 2 * p + 1 < rows ? loadPairs(row + dIn) : Vec{},
+                 to + (j / Width * depth + p) * Width + j % Width);
     }
 }
 
@@ -95,11 +89,11 @@ TiledWeightGradient::TiledWeightGradient(Arena::Scope& scope, bool bf16, int64_t
       panels_(scope.take<float>(panelsOf(dOut) * kColumns * depth_)) {}
 
 void TiledWeightGradient::take(int64_t first, int64_t rows, const float* dy) const {
-  putWords(rows, dOut_, dy, 0, rows, depth_, kColumns, panels_ + first * kColumns, Numbers());
+  putWords<kColumns>(rows, dOut_, dy, 0, rows, depth_, panels_ + first * kColumns, Numbers());
 }
 
 void TiledWeightGradient::take(int64_t first, int64_t rows, const uint16_t* dy) const {
-  putWords(rows, dOut_, dy, 0, (rows + 1) / 2, depth_, kColumns, panels_ + first / 2 * kColumns, Pairs());
+  putWords<kColumns>(rows, dOut_, dy, 0, (rows + 1) / 2, depth_, panels_ + first / 2 * kColumns, Pairs());
 }
 
 float* TiledWeightGradient::words(int64_t first, int64_t column) const {
@@ -146,7 +140,7 @@ void TiledWeightGradient::multiplyRows(const std::vector<Product>& all, const X*
   Arena::Scope scope;
   auto* const words = scope.take<float>((dIn + kWidth - 1) / kWidth * kWidth * depth);
   parallelFor(depth, grainFor(dIn * Kind::kDepths * 4),
-              [&](int64_t first, int64_t last) { putWords(rows, dIn, x, first, last, depth, kWidth, words, Kind()); });
+              [&](int64_t first, int64_t last) { putWords<kWidth>(rows, dIn, x, first, last, depth, words, Kind()); });
   multiplyColumns<Kind>(all, [&](int64_t column) { return Words{words + column * depth, kWidth}; });
 }
 
@@ -182,10 +176,10 @@ void TiledWeightGradient::multiplyColumns(const std::vector<Product>& all, const
       const auto& [product, j, sums] = panels[static_cast<size_t>(item % count)];
       const auto& [gradient, dWeight, squares] = *product;
       const int64_t dOut = gradient.dOut_;
-      const bool streams = reinterpret_cast<uintptr_t>(dWeight) % 64 == 0;
-      multiplyPanel<Kind>(columns, vectorsFrom(j, dOut), gradient.rows_, Left<LeftOrder::kTiles>{ordered, stride},
-                          gradient.panels_ + j * depth, held, kColumns,
-                          {dWeight + i * dOut + j, dOut, streams, sums ? sums + i / kWidth : nullptr});
+      multiplyPanel<Kind>(
+          columns, vectorsFrom(j, dOut), gradient.rows_, Left<LeftOrder::kTiles>{ordered, stride},
+          gradient.panels_ + j * depth, held, kColumns,
+          {dWeight + i * dOut + j, dOut, nullptr, 0, canStream(dWeight), sums ? sums + i / kWidth : nullptr});
     }
     _mm_sfence();
   });
