@@ -197,7 +197,7 @@ describeUnless(findGloo().problem, 'lm-train on several ranks', () => {
       // One step of two micro-batches: dispatch and combine there, and of the gradients back.
       const both = [...there, ...there.toReversed().map((name) => `${name}'`)];
       expect(travelling.filter((name) => !name.startsWith('gradients'))).toEqual([...both, ...both]);
-      // Those in gaps, and the rest at the end.
+      // Those in gaps, where any fit by what was measured, and the rest at the end.
       const ofGradients = travelling.filter((name) => name.startsWith('gradients'));
       expect(ofGradients.length).toBeGreaterThan(Number(numParts ?? 0));
       expect(own.filter(({ operator }) => operator === '0 attention1')).toHaveLength(2);

@@ -129,8 +129,7 @@ export class OverlapController {
     const { onStep } = this.settings;
     const wasObserved = this.schedule.isObserving;
     const events = wasObserved || onStep ? this.takeStep() : undefined;
-    if (events && events.length > 0)
-      onStep?.([...events, ...(this.placer.isPlaced ? gradientEvents(this.settings.world, events[0]!.beginMs) : [])]);
+    if (events && events.length > 0) onStep?.([...events, ...gradientEvents(this.settings.world, events[0]!.beginMs)]);
     const now = systemClock();
     if (wasObserved && this.lastDoneMs !== undefined) this.stepMs.push(now - this.lastDoneMs);
     this.lastDoneMs = now;
