@@ -22,52 +22,24 @@ export function runLinear(
 ): TensorInfo[] {
   const [dIn, dOut] = weight.shape as [number, number];
   const y = backend.output([...x.shape.slice(0, -1), dOut]);
+  const operands = {
+    ...{ rows: rowsOf(y), dIn, dOut, activation, float32 },
+    ...{ x: backend.floats(x), bias: bias && backend.floats(bias), y: backend.floats(y) },
+  };
   const stored = keepForGradient ? undefined : backend.stored(weight);
   if (stored) {
-    loadAddon().storedLinear({
-      rows: rowsOf(y),
-      dIn,
-      dOut,
-      blocks: stored[0].blocks,
-      activation,
-      float32,
-      x: backend.floats(x),
-      weight: stored[0].weight,
-      scales: stored[0].scales,
-      bias: bias && backend.floats(bias),
-      y: backend.floats(y),
-    });
+    const { blocks, weight: numbers, scales } = stored[0];
+    loadAddon().storedLinear({ ...operands, blocks, weight: numbers, scales });
     return [y];
   }
   const transposed = keepForGradient ? undefined : backend.transposed(weight);
   if (transposed) {
-    loadAddon().transposedLinear({
-      rows: rowsOf(y),
-      dIn,
-      dOut,
-      activation,
-      float32,
-      x: backend.floats(x),
-      format: transposed[0].format,
-      weight: transposed[0].matrices,
-      bias: bias && backend.floats(bias),
-      y: backend.floats(y),
-    });
+    const { format, matrices } = transposed[0];
+    loadAddon().transposedLinear({ ...operands, format, weight: matrices });
     return [y];
   }
   const pre = keepForGradient && activation !== 'none' ? backend.output(y.shape) : undefined;
-  loadAddon().linearForward({
-    rows: rowsOf(y),
-    dIn,
-    dOut,
-    activation,
-    float32,
-    x: backend.floats(x),
-    weight: backend.floats(weight),
-    bias: bias && backend.floats(bias),
-    y: backend.floats(y),
-    pre: pre && backend.floats(pre),
-  });
+  loadAddon().linearForward({ ...operands, weight: backend.floats(weight), pre: pre && backend.floats(pre) });
   return pre ? [y, pre] : [y];
 }
 
